@@ -1,0 +1,80 @@
+"""Everything this package raises on purpose.
+
+::
+
+    RobustBenchError
+    ├── UnknownNameError     a recipe, task, encoder, language or measure that does not exist (nearest match shown)
+    ├── CardError            a card under attacks/ or tasks/ that is not as it must be
+    ├── DataError            task, lexicon or keyboard data that breaks the rules of its format
+    │   └── DataUnavailableError   a file that is neither here nor to be had
+    ├── EncoderError         a model that cannot be loaded, or gives back something that is not an embedding
+    ├── ResultError          a result file that cannot be read or written
+    └── OptionError          an argument out of its range, or two that do not go together
+
+Every message is one line and says the next step. The command line prints it and exits with status 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class RobustBenchError(Exception):
+    """Root of all errors that this package raises on purpose."""
+
+
+class UnknownNameError(RobustBenchError):
+    """A name that nothing answers to."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        choices = sorted(known)
+        super().__init__(f"unknown {kind} {name!r}: {nearest(name, choices)}")
+        self.kind = kind
+        self.name = name
+
+
+class CardError(RobustBenchError):
+    """A card with an unknown key, a missing key or a value of the wrong type."""
+
+
+class DataError(RobustBenchError):
+    """Data that breaks the rules of its format."""
+
+
+class DataUnavailableError(DataError):
+    """A file that is neither in `ROBUSTBENCH_IR_DATA`, nor in the cache, nor to be downloaded."""
+
+
+class EncoderError(RobustBenchError):
+    """An encoder that cannot be loaded or whose output is unusable."""
+
+
+class ResultError(RobustBenchError):
+    """A result file that cannot be read or written."""
+
+
+class OptionError(RobustBenchError):
+    """An argument out of its range."""
+
+
+def nearest(name: str, choices: Iterable[str]) -> str:
+    """Say which choice is meant, or which there are.
+
+    Parameters
+    ----------
+    name : str
+        What was asked for.
+    choices : iterable of str
+        What exists.
+
+    Returns
+    -------
+    str
+        ``did you mean 'typo'?`` or ``there are: a, b, c``.
+    """
+    known = list(choices)
+    match = get_close_matches(name.lower(), known, n=1, cutoff=0.6)
+    if match:
+        return f"did you mean {match[0]!r}?"
+    return f"there are: {', '.join(known)}" if known else "there are none"

@@ -1,0 +1,94 @@
+"""Facts about languages, read from `attacks/_languages.toml`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+
+from robustbench_ir.cards import Card, read_toml, resource, validate
+from robustbench_ir.errors import UnknownNameError
+
+
+class Language(Card):
+    """One row of `attacks/_languages.toml`.
+
+    Attributes
+    ----------
+    code : str
+        BCP 47 language code, two letters where there are two.
+    name : str
+        English name.
+    script : str
+        ISO 15924 code of the script it is mostly written in.
+    resource_class : int
+        0 (left behind) to 5 (winners), after Joshi et al. 2020, https://aclanthology.org/2020.acl-main.560.
+    """
+
+    code: str
+    name: str
+    script: str
+    resource_class: int
+
+
+@cache
+def languages() -> dict[str, Language]:
+    """Return every language that has a row, by code."""
+    entry = resource("attacks", "_languages.toml")
+    rows = read_toml(entry)
+    found = {}
+    for code, row in rows.items():
+        facts = row if isinstance(row, dict) else {"": row}
+        found[code] = validate(Language, {"code": code, **facts}, f"{entry}: [{code}]")
+    return found
+
+
+def language_code(name: str) -> str:
+    """Return the short code that this package uses for a language tag or name.
+
+    Parameters
+    ----------
+    name : str
+        Any BCP 47 or ISO 639-3 tag, with or without script: ``sw``, ``swa``, ``swh_Latn``.
+
+    Raises
+    ------
+    UnknownNameError
+        Not a language tag.
+
+    Examples
+    --------
+    >>> language_code("swh_Latn")
+    'sw'
+    """
+    if name in languages():
+        return name
+    import langcodes
+
+    try:
+        tag = langcodes.standardize_tag(name.replace("_", "-"), macro=True)
+        code = langcodes.get(tag).language
+    except langcodes.LanguageTagError:
+        code = None
+    if not code or not langcodes.tag_is_valid(code):
+        raise UnknownNameError("language", name, languages())
+    return code
+
+
+def select_languages(wanted: Iterable[str] | None, available: Iterable[str]) -> list[str]:
+    """Choose languages of a task, in the task's own order.
+
+    Raises
+    ------
+    UnknownNameError
+        One of them is not in the task; the nearest is shown.
+    """
+    offered = list(available)
+    if wanted is None:
+        return offered
+    codes = set()
+    for name in wanted:
+        code = name if name in offered else language_code(name)
+        if code not in offered:
+            raise UnknownNameError("language", name, offered)
+        codes.add(code)
+    return [code for code in offered if code in codes]

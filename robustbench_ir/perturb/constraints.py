@@ -1,0 +1,71 @@
+"""Which words of a query a recipe may touch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
+
+import regex
+from pydantic import Field
+
+from robustbench_ir.cards import Card
+from robustbench_ir.text import Span, graphemes
+
+_DIGIT = regex.compile(r"\p{N}")
+_ADDRESS = regex.compile(r"(?:https?://|www\.)\S+|\S+@\S+\.\S+|\b[\w-]+(?:\.[\w-]+)+/\S*", regex.IGNORECASE)
+
+
+class Constraints(Card):
+    """The card's `[constraints]`.
+
+    Attributes
+    ----------
+    minimum_graphemes : int
+        Shorter words are left alone.
+    protect : list of {"numbers", "addresses", "capitalised"}
+        Words with a digit; URLs and e-mail addresses; words with a capital that do not begin the query (names, in
+        scripts that have capitals and languages that do not capitalise nouns).
+    """
+
+    minimum_graphemes: int = Field(default=1, ge=1)
+    protect: list[Literal["numbers", "addresses", "capitalised"]] = []
+
+
+def _without_numbers(text: str, words: Sequence[Span]) -> list[Span]:
+    if not _DIGIT.search(text):
+        return list(words)
+    return [span for span in words if not _DIGIT.search(text, span.start, span.end)]
+
+
+def _without_addresses(text: str, words: Sequence[Span]) -> list[Span]:
+    if not any(mark in text for mark in ("/", "@", "www.", "WWW.")):
+        return list(words)
+    taken = [match.span() for match in _ADDRESS.finditer(text)]
+    return [span for span in words if not any(start < span.end and span.start < end for start, end in taken)]
+
+
+def _without_capitalised(text: str, words: Sequence[Span]) -> list[Span]:
+    return [span for place, span in enumerate(words) if place == 0 or not text[span.start].isupper()]
+
+
+_PROTECT: Mapping[str, Callable[[str, Sequence[Span]], list[Span]]] = {
+    "numbers": _without_numbers,
+    "addresses": _without_addresses,
+    "capitalised": _without_capitalised,
+}
+
+
+def eligible_words(text: str, words: Sequence[Span], constraints: Constraints) -> list[Span]:
+    """Return the words of `text` that the constraints leave open, in order."""
+    left = list(words)
+    for name in constraints.protect:
+        left = _PROTECT[name](text, left)
+    if constraints.minimum_graphemes > 1:
+        left = [span for span in left if _is_long(text[span.start : span.end], constraints.minimum_graphemes)]
+    return left
+
+
+def _is_long(word: str, minimum: int) -> bool:
+    if len(word) < minimum:
+        return False
+    return word.isascii() or len(graphemes(word)) >= minimum

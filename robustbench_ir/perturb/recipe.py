@@ -1,0 +1,246 @@
+"""A recipe: a card joined to its mechanism. It perturbs queries and knows no encoder and no task."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Annotated, Protocol
+
+from pydantic import Field
+
+from robustbench_ir.cards import Card
+from robustbench_ir.errors import DataError, OptionError
+from robustbench_ir.perturb.constraints import Constraints, eligible_words
+from robustbench_ir.perturb.randomness import generator, shuffled
+from robustbench_ir.perturb.transformation import Transformation, TransformationFactory
+from robustbench_ir.text import Span, nfc, replace_spans, word_spans
+
+SEVERITIES = range(6)
+Share = Annotated[float, Field(gt=0, le=1)]
+
+
+class QueryLike(Protocol):
+    """What a recipe needs of a query."""
+
+    @property
+    def query_id(self) -> str:
+        """Identity; the random choices depend on it."""
+
+    @property
+    def language(self) -> str:
+        """Language code."""
+
+    @property
+    def text(self) -> str:
+        """The query as typed."""
+
+
+class RecipeCard(Card):
+    """One card under `attacks/`.
+
+    Attributes
+    ----------
+    name : str
+        Name of the recipe and of the file.
+    version : int
+        Goes up whenever a perturbed query could change.
+    title, description : str
+        A few words; one sentence.
+    transformation : str
+        Key of the mechanism.
+    ladder : list of float
+        Share of the eligible words that severity 1 to 5 changes, in (0, 1].
+    sources : list of str
+        Where numbers and tables come from.
+    constraints : Constraints
+        Which words are left alone.
+    parameters : dict
+        For the mechanism, the same in all languages.
+    languages : dict
+        For the mechanism, per language.
+    not_covered : dict
+        Language to the reason why the recipe cannot touch it.
+    """
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
+    version: int = Field(ge=1)
+    title: str
+    description: str
+    transformation: str
+    ladder: list[Share] = Field(default=[0.1, 0.2, 0.35, 0.5, 1.0], min_length=5, max_length=5)
+    sources: list[str]
+    constraints: Constraints = Constraints()
+    parameters: dict[str, object] = {}
+    languages: dict[str, dict[str, object]]
+    not_covered: dict[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One change: code points `span` of the clean query, what stood there, what stands there now, and how."""
+
+    span: Span
+    before: str
+    after: str
+    operation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Perturbation:
+    """A query before and after.
+
+    Attributes
+    ----------
+    query_id : str
+        Which query.
+    clean, text : str
+        Before and after, NFC.
+    edits : tuple of Edit
+        What was changed, in order.
+    eligible : int
+        Number of places that the recipe could have changed.
+    """
+
+    query_id: str
+    clean: str
+    text: str
+    edits: tuple[Edit, ...]
+    eligible: int
+
+    @property
+    def changed(self) -> bool:
+        """Whether the text differs from the clean one."""
+        return self.text != self.clean
+
+    @property
+    def edit_rate(self) -> float:
+        """Share of the clean query's code points that were replaced, 0 to 1."""
+        return sum(edit.span.end - edit.span.start for edit in self.edits) / max(len(self.clean), 1)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A card and its mechanism.
+
+    Attributes
+    ----------
+    card : RecipeCard
+        What it does, to which languages.
+    factory : TransformationFactory
+        How it does it.
+    lexicons : str, optional
+        Name of the task whose own lexicons replace those of the card; part of the identity.
+    """
+
+    card: RecipeCard
+    factory: TransformationFactory = field(repr=False)
+    lexicons: str | None = None
+    _ready: dict[str, Transformation] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def name(self) -> str:
+        """Name of the card."""
+        return self.card.name
+
+    @property
+    def identity(self) -> str:
+        """Name and version, and whose lexicons: ``typo@1``, ``synonym@1+mini``."""
+        own = f"+{self.lexicons}" if self.lexicons else ""
+        return f"{self.card.name}@{self.card.version}{own}"
+
+    def covers(self, language: str) -> bool:
+        """Say whether the recipe can touch queries of this language."""
+        return language in self.card.languages
+
+    def reason_not_covered(self, language: str) -> str:
+        """Say why the recipe cannot touch this language; empty if it can."""
+        if self.covers(language):
+            return ""
+        return self.card.not_covered.get(language, f"no row for {language} in attacks/{self.name}.toml")
+
+    def transformation(self, language: str) -> Transformation:
+        """Return the mechanism ready for a covered language; its tables are loaded on first use."""
+        if language not in self._ready:
+            options = self.card.languages[language]
+            self._ready[language] = self.factory(language, self.card.parameters, options)
+        return self._ready[language]
+
+    def perturb(self, queries: Iterable[QueryLike], severity: int, seed: int) -> list[Perturbation]:
+        """Perturb queries, each by itself: order, company and process make no difference.
+
+        Parameters
+        ----------
+        queries : iterable of QueryLike
+            Objects with `query_id`, `language` and `text`.
+        severity : int
+            0 (identity) to 5.
+        seed : int
+            Another seed, another perturbation.
+
+        Returns
+        -------
+        list of Perturbation
+            One for each query, in the same order.
+
+        Raises
+        ------
+        OptionError
+            Severity out of range.
+        DataUnavailableError
+            A lexicon is wanted that cannot be had.
+        """
+        if severity not in SEVERITIES:
+            raise OptionError(f"severity {severity} is out of range; 1 to 5 (0 changes nothing)")
+        return [self._perturb_one(query, severity, seed) for query in queries]
+
+    def _perturb_one(self, query: QueryLike, severity: int, seed: int) -> Perturbation:
+        text = nfc(query.text)
+        if severity == 0 or not self.covers(query.language):
+            return Perturbation(query.query_id, text, text, (), 0)
+        random = generator(self.identity, severity, seed, query.query_id)
+        words = eligible_words(text, word_spans(text, query.language), self.card.constraints)
+        targets = self.transformation(query.language).targets(text, words, random)
+        wanted = number_to_change(len(targets), self.card.ladder[severity - 1])
+        edits: list[Edit] = []
+        for target in shuffled(targets, random):
+            if len(edits) == wanted:
+                break
+            rewriting = target.rewrite(random)
+            if rewriting is not None:
+                before = text[target.span.start : target.span.end]
+                edits.append(Edit(target.span, before, *rewriting))
+        edits.sort(key=lambda edit: edit.span)
+        new = replace_spans(text, [(edit.span, edit.after) for edit in edits])
+        return Perturbation(query.query_id, text, new, tuple(edits), len(targets))
+
+
+def number_to_change(eligible: int, share: float) -> int:
+    """Return how many of `eligible` places are changed: the share, rounded, and at least one where there is one."""
+    return min(eligible, max(1, int(eligible * share + 0.5)))
+
+
+def digest(perturbations: Sequence[Perturbation]) -> str:
+    """Return the SHA-256 of a perturbed query set, whatever its order: 64 hexadecimal digits.
+
+    Computed over the UTF-8 lines ``["query id", "text"]`` (JSON, not escaped), sorted by query id.
+
+    Raises
+    ------
+    DataError
+        A text with a lone surrogate, which has no UTF-8 form.
+    """
+    lines = sorted(json.dumps([one.query_id, one.text], ensure_ascii=False) for one in perturbations)
+    try:
+        return sha256("\n".join(lines).encode()).hexdigest()
+    except UnicodeEncodeError as error:
+        raise DataError("a query holds a lone surrogate, which is not Unicode text; repair the query file") from error
+
+
+def coverage(perturbations: Sequence[Perturbation]) -> float:
+    """Return the share of queries that really changed, 0 to 1."""
+    return sum(one.changed for one in perturbations) / max(len(perturbations), 1)
+
+
+LanguageRows = Mapping[str, Mapping[str, object]]
