@@ -172,15 +172,18 @@ def joined(matrix: str, embedded: str) -> Lexicon:
     Returns
     -------
     Lexicon
-        Words with their translations, those that share most synsets first.
+        Words with their translations, those that share most synsets, and most firmly, first.
     """
     words_of: dict[str, list[str]] = defaultdict(list)
     for word, synset in _pairs(embedded):
         words_of[synset].append(word)
-    shared: dict[str, Counter[str]] = defaultdict(Counter)
+    shared: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for word, synset in _pairs(matrix):
-        shared[word].update(other for other in words_of.get(synset, ()) if other != word)
-    return _kept({word: [other for other, _ in counts.most_common()] for word, counts in shared.items()})
+        for place, other in enumerate(words_of.get(synset, ())):
+            if other != word:
+                # A synset lists its words by how often they mean it: the first counts most.
+                shared[word][other] += 1 / (1 + place)
+    return _kept({word: sorted(found, key=found.__getitem__, reverse=True) for word, found in shared.items()})
 
 
 def synonyms(name: str) -> Lexicon:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Annotated, Protocol
 
@@ -200,7 +200,7 @@ class Recipe:
         if severity == 0 or not self.covers(query.language):
             return Perturbation(query.query_id, text, text, (), 0)
         random = generator(self.identity, severity, seed, query.query_id)
-        words = eligible_words(text, word_spans(text, query.language), self.card.constraints)
+        words = eligible_words(text, word_spans(text, query.language), query.language, self.card.constraints)
         targets = self.transformation(query.language).targets(text, words, random)
         wanted = number_to_change(len(targets), self.card.ladder[severity - 1])
         edits: list[Edit] = []
@@ -211,9 +211,24 @@ class Recipe:
             if rewriting is not None:
                 before = text[target.span.start : target.span.end]
                 edits.append(Edit(target.span, before, *rewriting))
-        edits.sort(key=lambda edit: edit.span)
+        edits = _spaced(sorted(edits, key=lambda edit: edit.span))
         new = replace_spans(text, [(edit.span, edit.after) for edit in edits])
         return Perturbation(query.query_id, text, new, tuple(edits), len(targets))
+
+
+def _spaced(edits: list[Edit]) -> list[Edit]:
+    """Put a space between Latin words that come to stand side by side in a script without spaces."""
+    spaced: list[Edit] = []
+    for edit in edits:
+        if spaced and spaced[-1].span.end == edit.span.start and _is_latin(spaced[-1].after[-1:], edit.after[:1]):
+            spaced.append(replace(edit, after=f" {edit.after}"))
+        else:
+            spaced.append(edit)
+    return spaced
+
+
+def _is_latin(*characters: str) -> bool:
+    return all(character.isalpha() and character < "\u0250" for character in characters)
 
 
 def number_to_change(eligible: int, share: float) -> int:
