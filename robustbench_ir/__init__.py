@@ -1,1 +1,73 @@
+"""How far does multilingual retrieval fall, and which languages lose, when the queries are not clean?
+
+>>> import robustbench_ir as rb
+>>> result = rb.attack("char-ngram", task="mini")  # doctest: +SKIP
+>>> print(result.to_frame())  # doctest: +SKIP
+
+Importing this package loads none of its back ends; each name is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from robustbench_ir.encode import Encoder, EncoderDescription, EncoderOptions, encoder_names, load_encoder
+    from robustbench_ir.errors import RobustBenchError
+    from robustbench_ir.evaluate import Progress, attack
+    from robustbench_ir.perturb import Edit, Perturbation, Recipe, load_recipe, recipe_names
+    from robustbench_ir.result import Cell, Drop, Result
+    from robustbench_ir.result_file import load_result, save_result
+    from robustbench_ir.tasks import Passage, Query, Task, build_task, load_task, task_names
+
+_HOMES = {
+    "encode": ("Encoder", "EncoderDescription", "EncoderOptions", "encoder_names", "load_encoder"),
+    "errors": ("RobustBenchError",),
+    "evaluate": ("Progress", "attack"),
+    "perturb": ("Edit", "Perturbation", "Recipe", "load_recipe", "recipe_names"),
+    "result": ("Cell", "Drop", "Result"),
+    "result_file": ("load_result", "save_result"),
+    "tasks": ("Passage", "Query", "Task", "build_task", "load_task", "task_names"),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Cell",
+    "Drop",
+    "Edit",
+    "Encoder",
+    "EncoderDescription",
+    "EncoderOptions",
+    "Passage",
+    "Perturbation",
+    "Progress",
+    "Query",
+    "Recipe",
+    "Result",
+    "RobustBenchError",
+    "Task",
+    "__version__",
+    "attack",
+    "build_task",
+    "encoder_names",
+    "load_encoder",
+    "load_recipe",
+    "load_result",
+    "load_task",
+    "recipe_names",
+    "save_result",
+    "task_names",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -19,6 +19,8 @@ from robustbench_ir.text import Span, nfc, replace_spans, word_spans
 
 SEVERITIES = range(6)
 Share = Annotated[float, Field(gt=0, le=1)]
+LanguageRows = Mapping[str, Mapping[str, object]]
+"""Language to what the mechanism needs to be ready for it."""
 
 
 class QueryLike(Protocol):
@@ -131,7 +133,7 @@ class Recipe:
     factory : TransformationFactory
         How it does it.
     lexicons : str, optional
-        Name of the task whose own lexicons replace those of the card; part of the identity.
+        Name of the task whose own lexicons are used; part of the identity.
     """
 
     card: RecipeCard
@@ -159,6 +161,15 @@ class Recipe:
         if self.covers(language):
             return ""
         return self.card.not_covered.get(language, f"no row for {language} in attacks/{self.name}.toml")
+
+    def with_lexicons_of(self, owner: str, rows: LanguageRows | None) -> Recipe:
+        """Return the recipe with a task's own language rows in place of the card's; itself where the task has none."""
+        if rows is None:
+            return self
+        others = sorted(self.card.languages.keys() - rows.keys())
+        reasons = {language: f"task {owner} brings no lexicon for it" for language in others}
+        card = self.card.model_copy(update={"languages": rows, "not_covered": {**self.card.not_covered, **reasons}})
+        return Recipe(card, self.factory, owner)
 
     def transformation(self, language: str) -> Transformation:
         """Return the mechanism ready for a covered language; its tables are loaded on first use."""
@@ -256,6 +267,3 @@ def digest(perturbations: Sequence[Perturbation]) -> str:
 def coverage(perturbations: Sequence[Perturbation]) -> float:
     """Return the share of queries that really changed, 0 to 1."""
     return sum(one.changed for one in perturbations) / max(len(perturbations), 1)
-
-
-LanguageRows = Mapping[str, Mapping[str, object]]

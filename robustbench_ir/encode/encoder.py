@@ -1,0 +1,72 @@
+"""What an encoder must be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+Dense = NDArray[np.float32]
+Embeddings = Dense | sp.csr_array
+"""Rows of float32, dense of shape (texts, dimensions) or sparse. The score of a pair is the dot product of its rows."""
+
+
+@dataclass(frozen=True)
+class EncoderDescription:
+    """Who an encoder is.
+
+    Attributes
+    ----------
+    name : str
+        As the user gave it.
+    fingerprint : str
+        Changes whenever an embedding could: hash of weights, prompts, lengths, types.
+    similarity : str
+        ``"cosine"`` (rows have length 1), ``"dot"``, or a name such as ``"bm25"``.
+    dimensions : int
+        Columns of the embeddings, 0 if they depend on the pool.
+    revision : str
+        Commit of the model hub, or empty.
+    query_prompt, passage_prompt : str
+        What is put before each text.
+    versions : tuple of (str, str)
+        Libraries that compute the embeddings, and their versions.
+    """
+
+    name: str
+    fingerprint: str
+    similarity: str
+    dimensions: int
+    revision: str = ""
+    query_prompt: str = ""
+    passage_prompt: str = ""
+    versions: tuple[tuple[str, str], ...] = ()
+
+
+class Encoder(Protocol):
+    """Turns texts into vectors whose dot product says how well a passage answers a query.
+
+    A class of your own needs just these three.
+    """
+
+    @property
+    def description(self) -> EncoderDescription:
+        """Name and fingerprint."""
+
+    def encode_queries(self, texts: Sequence[str]) -> Embeddings:
+        """Encode queries: one finite float32 row for each text, in order."""
+
+    def encode_passages(self, texts: Sequence[str]) -> Embeddings:
+        """Encode passages: one finite float32 row for each text, in order."""
+
+
+@runtime_checkable
+class PoolEncoder(Protocol):
+    """An encoder whose vectors depend on the pool, such as BM25 with its document frequencies."""
+
+    def fitted(self, passages: Sequence[str]) -> Encoder:
+        """Return the encoder for this pool."""

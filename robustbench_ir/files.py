@@ -1,0 +1,59 @@
+"""Files that are whole or not there: written beside and renamed, with a checksum where they are read again unseen."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from hashlib import sha256
+from pathlib import Path
+
+from robustbench_ir.errors import ResultError
+
+_CHECKSUM_BYTES = 65  # 64 hexadecimal digits and a line feed
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file at once: readers see the old one or the new one, never half of it.
+
+    Raises
+    ------
+    ResultError
+        The disk is full, or the folder cannot be written to; nothing is left behind.
+    """
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        temporary = Path(name)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except OSError as error:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+        raise ResultError(
+            f"{path}: cannot be written ({error.strerror or error}); free some space or name another place, "
+            f"then run the same command again: finished work is kept"
+        ) from error
+    except BaseException:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_checked(path: Path, content: bytes) -> None:
+    """Write a file with its checksum in front; see `write_whole`."""
+    write_whole(path, sha256(content).hexdigest().encode() + b"\n" + content)
+
+
+def read_checked(path: Path) -> bytes | None:
+    """Read a file written by `write_checked`; None if it is not there or not what was written."""
+    try:
+        raw = path.read_bytes()
+    except OSError:
+        return None
+    checksum, content = raw[: _CHECKSUM_BYTES - 1], raw[_CHECKSUM_BYTES:]
+    return content if sha256(content).hexdigest().encode() == checksum else None

@@ -1,0 +1,269 @@
+"""What a run found. Everything but the ranks is derived, so that anybody can compute it again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robustbench_ir.encode import EncoderDescription
+from robustbench_ir.retrieve import Ranks
+from robustbench_ir.score.measures import Floats
+from robustbench_ir.score.settings import (
+    SETTINGS,
+    Bias,
+    Layout,
+    Setting,
+    by_language,
+    headline,
+    language_bias,
+    per_query,
+    rank_distances,
+    values,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CLEAN = "clean"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The ranks under one recipe, severity and seed; or the clean ones.
+
+    Attributes
+    ----------
+    recipe : str
+        Identity of the recipe, such as ``"typo@1"``; ``"clean"`` for none.
+    severity, seed : int
+        0 for clean.
+    digest : str
+        SHA-256 of the query set that was ranked; see `robustbench_ir.perturb.digest`.
+    changed : bool array of shape (queries,)
+        Whether the query's text changed.
+    edit_rate : float64 array of shape (queries,)
+        Share of the query's characters that were replaced.
+    not_covered : mapping of str to str
+        Query languages that the recipe cannot touch, and why.
+    ranks : Ranks
+        One entry for each judgement.
+    """
+
+    recipe: str
+    severity: int
+    seed: int
+    digest: str
+    changed: NDArray[np.bool_]
+    edit_rate: Floats
+    not_covered: Mapping[str, str]
+    ranks: Ranks
+
+
+@dataclass(frozen=True)
+class Drop:
+    """How far a measure falls under one recipe and severity in one setting, means over seeds.
+
+    Attributes
+    ----------
+    recipe, severity, setting, measure, language
+        Of what; `language` is the query language, or ``"all"`` for the macro average.
+    clean, attacked : float
+        The measure before and after.
+    changed_only : float
+        The absolute drop over queries that really changed.
+    clean_rank_distance, rank_distance_change : float
+        In the multilingual pool, whatever the setting; positive change is more bias or deeper ranks.
+    coverage, edit_rate : float
+        Share of queries that really changed, and of characters that were replaced.
+    """
+
+    recipe: str
+    severity: int
+    setting: Setting
+    measure: str
+    language: str
+    clean: float
+    attacked: float
+    changed_only: float
+    clean_rank_distance: float
+    rank_distance_change: float
+    coverage: float
+    edit_rate: float
+
+    @property
+    def absolute(self) -> float:
+        """Clean minus attacked."""
+        return self.clean - self.attacked
+
+    @property
+    def relative(self) -> float:
+        """Absolute drop divided by the clean value; NaN where that is 0."""
+        return self.absolute / self.clean if self.clean else float("nan")
+
+
+@dataclass(frozen=True)
+class Result:
+    """Clean and attacked ranks of one encoder on one task.
+
+    Attributes
+    ----------
+    version : str
+        Version of this package that made it.
+    task, task_digest : str
+        Identity of the task, and SHA-256 of its texts and judgements.
+    encoder : EncoderDescription
+        Who was attacked.
+    layout : Layout
+        Queries, pool languages, judgements.
+    clean : Cell
+        Without attack.
+    attacked : tuple of Cell
+        One for each recipe, severity and seed.
+    timings : mapping of str to float
+        Seconds per stage; the only part that differs between equal runs.
+    """
+
+    version: str
+    task: str
+    task_digest: str
+    encoder: EncoderDescription
+    layout: Layout
+    clean: Cell
+    attacked: tuple[Cell, ...]
+    timings: Mapping[str, float] = field(default_factory=dict, compare=False)
+
+    @cached_property
+    def groups(self) -> dict[tuple[str, int], tuple[Cell, ...]]:
+        """The attacked cells by recipe and severity; each group has one cell a seed."""
+        found: dict[tuple[str, int], list[Cell]] = {}
+        for cell in self.attacked:
+            found.setdefault((cell.recipe, cell.severity), []).append(cell)
+        return {key: tuple(cells) for key, cells in found.items()}
+
+    @property
+    def settings(self) -> tuple[Setting, ...]:
+        """The settings that the task has."""
+        clean = self.layout, self.clean.ranks
+        return tuple(setting for setting in SETTINGS if not np.isnan(values(*clean, "AP", setting)).all())
+
+    def signature(self, setting: Setting, recipe: str | None = None, severity: int = 0, measure: str = "AP") -> str:
+        """Say what a number is a number of, so that two can be compared by eye.
+
+        >>> result.signature("multilingual", "typo@1", 3)  # doctest: +SKIP
+        'task=xquad-r@1|languages=en,hi|recipe=typo@1|severity=3|seeds=0,1,2|pool=multilingual|measure=AP|irbench=0.1.0'
+        """
+        cells = self.groups.get((recipe or CLEAN, severity), ())
+        attack = (f"recipe={recipe}", f"severity={severity}", f"seeds={','.join(str(cell.seed) for cell in cells)}")
+        parts = (
+            f"task={self.task}",
+            f"languages={','.join(self.layout.query_languages)}",
+            *(attack if recipe else ("recipe=none",)),
+            f"pool={setting}",
+            f"measure={measure}",
+            f"irbench={self.version}",
+        )
+        return "|".join(parts)
+
+    def score(self, cell: Cell, setting: Setting, measure: str = "AP") -> float:
+        """Return the headline of a measure: macro average over languages or ordered pairs."""
+        return headline(self.layout, values(self.layout, cell.ranks, measure, setting))
+
+    def bias(self, cell: Cell) -> Bias:
+        """Return the language bias under one cell."""
+        return language_bias(self.layout, cell.ranks)
+
+    def drops(self, setting: Setting, measure: str = "AP", by: str | None = None) -> list[Drop]:
+        """Return the drop under each recipe and severity.
+
+        Parameters
+        ----------
+        setting : str
+            One of `SETTINGS`.
+        measure : str
+            Such as ``"AP"`` or ``"nDCG@10"``.
+        by : {"language"}, optional
+            One row for each query language instead of the macro average.
+        """
+        names = self.layout.query_languages if by == "language" else ("all",)
+        clean = values(self.layout, self.clean.ranks, measure, setting)
+        clean_distance = rank_distances(self.layout, self.clean.ranks)
+        rows = []
+        for (recipe, severity), cells in self.groups.items():
+            columns = [self._columns(cell, clean, clean_distance, measure, setting, by) for cell in cells]
+            for name, numbers in zip(names, np.mean(columns, axis=0).T, strict=True):
+                rows.append(Drop(recipe, severity, setting, measure, name, *map(float, numbers)))
+        return rows
+
+    def _columns(
+        self, cell: Cell, clean: Floats, clean_distance: Floats, measure: str, setting: Setting, by: str | None
+    ) -> NDArray[np.float64]:
+        """Return the numeric columns of `Drop` for one cell, shape (columns, rows)."""
+        found = values(self.layout, cell.ranks, measure, setting)
+        distance = rank_distances(self.layout, cell.ranks)
+        columns: list[tuple[Floats, NDArray[np.bool_] | None]] = [
+            (clean, None),
+            (found, None),
+            (clean - found, cell.changed),
+            (clean_distance, None),
+            (distance - clean_distance, None),
+            (cell.changed.astype(float), None),
+            (cell.edit_rate, None),
+        ]
+        if by == "language":
+            return np.array([by_language(self.layout, column, only) for column, only in columns])
+        return np.array([[headline(self.layout, column, only)] for column, only in columns])
+
+    def to_frame(self, measures: Iterable[str] = ("AP",)) -> pd.DataFrame:
+        """Return a tidy table: one row for each setting, query language (and ``all``), recipe, severity and measure.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns are the fields of `Drop`, and `drop` and `relative_drop`.
+        """
+        import pandas as pd
+
+        rows = [
+            {**vars(row), "drop": row.absolute, "relative_drop": row.relative}
+            for measure in measures
+            for setting in self.settings
+            for by in (None, "language")
+            for row in self.drops(setting, measure, by)
+        ]
+        return pd.DataFrame(rows)
+
+    def per_query(self, measure: str = "AP") -> pd.DataFrame:
+        """Return one row for each query, clean and under each cell.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns `query_id`, `parallel_id`, `language`, `recipe`, `severity`, `seed`, `changed`, `edit_rate`, the
+            measure in each setting, and `rank_distance`.
+        """
+        import pandas as pd
+
+        frames = []
+        for cell in (self.clean, *self.attacked):
+            settings = {
+                setting: per_query(values(self.layout, cell.ranks, measure, setting)) for setting in self.settings
+            }
+            columns = {
+                "query_id": self.layout.query_ids,
+                "parallel_id": self.layout.parallel_ids,
+                "language": self.layout.languages,
+                "recipe": cell.recipe,
+                "severity": cell.severity,
+                "seed": cell.seed,
+                "changed": cell.changed,
+                "edit_rate": cell.edit_rate,
+                **settings,
+                "rank_distance": rank_distances(self.layout, cell.ranks),
+            }
+            frames.append(pd.DataFrame(columns))
+        return pd.concat(frames, ignore_index=True)

@@ -1,0 +1,1 @@
+"""Scores: measures on ranks, and language bias."""

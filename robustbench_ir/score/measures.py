@@ -1,0 +1,114 @@
+"""Measures: pure functions on the ranks of the relevant passages.
+
+All take the same three arrays. Relevant passages that belong together form a group, usually those of one query; a group's
+passages may stand anywhere in the arrays. A group without relevant passages scores NaN: it is not a zero, it is no case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import regex
+from numpy.typing import NDArray
+
+from robustbench_ir.errors import UnknownNameError
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.integer]
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """Ranks of relevant passages in groups.
+
+    Attributes
+    ----------
+    rank : integer array of shape (relevant,)
+        1-based.
+    group : integer array of shape (relevant,)
+        Which group each belongs to, 0 to `groups` - 1.
+    grade : integer array of shape (relevant,)
+        1 or more; only nDCG looks at it.
+    groups : int
+        Number of groups.
+    """
+
+    rank: Integers
+    group: Integers
+    grade: Integers
+    groups: int
+
+
+Measure = Callable[[Ranked], Floats]
+
+
+def average_precision(ranked: Ranked) -> Floats:
+    """AP over the full pool, without cut-off: mean of (position among relevant) / rank.
+
+    >>> one = np.zeros(3, dtype=int)
+    >>> round(float(average_precision(Ranked(np.array([2, 5, 7]), one, one + 1, 1))[0]), 6)
+    0.442857
+    """
+    order, position, size = _positions(ranked, ranked.rank)
+    precision = position / ranked.rank[order]
+    return _divide(np.bincount(ranked.group[order], precision, ranked.groups), size)
+
+
+def ndcg(ranked: Ranked, depth: int) -> Floats:
+    """Return nDCG@depth with linear gain and log2 discount, as trec_eval's `ndcg_cut`, range 0 to 1."""
+    gain = np.where(ranked.rank <= depth, ranked.grade / np.log2(ranked.rank + 1.0), 0.0)
+    order, position, size = _positions(ranked, -ranked.grade)
+    best = np.where(position <= depth, ranked.grade[order] / np.log2(position + 1.0), 0.0)
+    ideal = np.bincount(ranked.group[order], best, ranked.groups)
+    return _divide(np.bincount(ranked.group, gain, ranked.groups), np.where(size > 0, ideal, 0.0))
+
+
+def reciprocal_rank(ranked: Ranked, depth: int) -> Floats:
+    """Return RR@depth: 1 / rank of the first relevant passage, 0 if it is below `depth`."""
+    order, position, size = _positions(ranked, ranked.rank)
+    first = position == 1
+    rank = ranked.rank[order][first]
+    value = np.bincount(ranked.group[order][first], np.where(rank <= depth, 1 / rank, 0.0), ranked.groups)
+    return _divide(value, np.minimum(size, 1))
+
+
+def recall(ranked: Ranked, depth: int) -> Floats:
+    """Return R@depth: share of the relevant passages ranked `depth` or better, range 0 to 1."""
+    found = np.bincount(ranked.group, (ranked.rank <= depth).astype(float), ranked.groups)
+    return _divide(found, np.bincount(ranked.group, minlength=ranked.groups))
+
+
+def _positions(ranked: Ranked, key: Integers) -> tuple[NDArray[np.intp], Integers, Integers]:
+    """Return an order by group and key, the 1-based position within the group in that order, and the group sizes."""
+    order = np.lexsort((key, ranked.group))
+    size = np.bincount(ranked.group, minlength=ranked.groups)
+    start = np.concatenate(([0], np.cumsum(size)[:-1]))
+    return order, np.arange(len(order)) - start[ranked.group[order]] + 1, size
+
+
+def _divide(value: Floats, by: Floats | Integers) -> Floats:
+    return np.divide(value, by, out=np.full(len(value), np.nan), where=by > 0)
+
+
+_WITH_DEPTH: dict[str, Callable[[Ranked, int], Floats]] = {"nDCG": ndcg, "RR": reciprocal_rank, "R": recall}
+
+DEFAULT_MEASURES = ("AP", "nDCG@10", "RR@10", "R@1", "R@10", "R@100")
+
+
+def measure(name: str) -> Measure:
+    """Look up a measure by its ir_measures name.
+
+    Raises
+    ------
+    UnknownNameError
+        Not ``AP``, ``nDCG@k``, ``RR@k`` or ``R@k`` with a whole number k >= 1.
+    """
+    if name == "AP":
+        return average_precision
+    match = regex.fullmatch(r"(\w+)@([1-9]\d*)", name)
+    if match and match[1] in _WITH_DEPTH:
+        return partial(_WITH_DEPTH[match[1]], depth=int(match[2]))
+    raise UnknownNameError("measure", name, DEFAULT_MEASURES)

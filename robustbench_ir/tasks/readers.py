@@ -1,0 +1,142 @@
+"""Readers: one function per file format, from a card's rows to queries, passages and judgements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from robustbench_ir.cards import Card, resource, validate
+from robustbench_ir.data import DataFile, locate
+from robustbench_ir.errors import DataError
+from robustbench_ir.fetch import DownloadProgress
+from robustbench_ir.tasks.task import Passage, Query
+from robustbench_ir.text import nfc
+
+Rows = Mapping[str, Mapping[str, object]]
+"""A card's `[languages]`: language to what the reader needs to find its files."""
+
+
+@dataclass
+class RawTask:
+    """What a reader has read, unchecked: queries, passages, and query id to passage id to grade."""
+
+    queries: list[Query] = field(default_factory=list)
+    passages: list[Passage] = field(default_factory=list)
+    relevant: dict[str, dict[str, int]] = field(default_factory=dict)
+
+
+Reader = Callable[[Rows, Path | None, DownloadProgress | None], RawTask]
+"""Called with the rows, the user's folder of cards and who is told about downloads."""
+
+
+class _SquadAnswer(Card):
+    answer_start: int
+    text: str
+
+
+class _SquadQuestion(Card):
+    id: str
+    question: str
+    answers: list[_SquadAnswer]
+
+
+class _SquadParagraph(Card):
+    context: str
+    qas: list[_SquadQuestion]
+    sentence_breaks: list[tuple[int, int]]
+    sentences: list[str]
+
+
+class _SquadArticle(Card):
+    paragraphs: list[_SquadParagraph]
+    title: str = ""
+
+
+class _SquadFile(Card):
+    data: list[_SquadArticle]
+    version: str | float | int = ""
+
+
+def read_squad_sentences(rows: Rows, cards: Path | None, progress: DownloadProgress | None) -> RawTask:  # noqa: ARG001
+    """Read LAReQA's SQuAD files with sentence breaks (XQuAD-R, MLQA-R).
+
+    Every sentence is a candidate; the relevant one is the first with start <= answer_start < end. A question's relevant
+    passages are those of its parallel questions in all languages.
+    """
+    raw = RawTask()
+    gold: dict[str, dict[str, int]] = {}
+    for language, row in rows.items():
+        path = locate(validate(DataFile, row, f"[languages.{language}]"), progress)
+        for article_number, article in enumerate(_squad_file(path).data):
+            for paragraph_number, paragraph in enumerate(article.paragraphs):
+                prefix = f"{language}:{article_number}:{paragraph_number}"
+                for number, (start, end) in enumerate(paragraph.sentence_breaks):
+                    raw.passages.append(Passage(f"{prefix}:{number}", language, nfc(paragraph.context[start:end])))
+                for question in paragraph.qas:
+                    query_id = f"{language}:{question.id}"
+                    raw.queries.append(Query(query_id, language, nfc(question.question), question.id))
+                    sentence = _sentence_of(paragraph, question, path)
+                    gold.setdefault(question.id, {})[f"{prefix}:{sentence}"] = 1
+    raw.relevant = {query.query_id: gold[query.parallel_id] for query in raw.queries}
+    return raw
+
+
+def _squad_file(path: Path) -> _SquadFile:
+    try:
+        return _SquadFile.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise DataError(f"{path}: {where or 'file'}: {first['msg']}") from error
+
+
+def _sentence_of(paragraph: _SquadParagraph, question: _SquadQuestion, path: Path) -> int:
+    for answer in question.answers[:1]:
+        for number, (start, end) in enumerate(paragraph.sentence_breaks):
+            if start <= answer.answer_start < end:
+                return number
+    raise DataError(f"{path}: question {question.id}: no sentence holds its answer")
+
+
+class _ParallelRow(Card):
+    queries: str
+    passages: str
+
+
+def read_parallel_tsv(rows: Rows, cards: Path | None, progress: DownloadProgress | None) -> RawTask:  # noqa: ARG001
+    """Read tables `parallel_id<TAB>text` that ship with the cards, two a language: queries and passages.
+
+    A query is answered by the passages, in all languages, that have its `parallel_id`.
+    """
+    raw = RawTask()
+    for language, row in rows.items():
+        names = validate(_ParallelRow, row, f"[languages.{language}]")
+        for parallel_id, text in _two_columns(names.queries, cards):
+            raw.queries.append(Query(f"{language}:{parallel_id}", language, text, parallel_id))
+        for parallel_id, text in _two_columns(names.passages, cards):
+            raw.passages.append(Passage(f"{language}:{parallel_id}", language, text))
+    answers: dict[str, dict[str, int]] = {}
+    for passage in raw.passages:
+        answers.setdefault(passage.passage_id.split(":", 1)[1], {})[passage.passage_id] = 1
+    raw.relevant = {query.query_id: answers.get(query.parallel_id, {}) for query in raw.queries}
+    return raw
+
+
+def _two_columns(relative: str, cards: Path | None) -> list[tuple[str, str]]:
+    entry = resource("tasks", relative, cards)
+    found = []
+    for number, line in enumerate(entry.read_text(encoding="utf-8").splitlines(), start=1):
+        columns = line.split("\t")
+        if len(columns) != 2:
+            raise DataError(f"{entry}:{number}: {len(columns)} columns, expected parallel_id<TAB>text")
+        found.append((columns[0], nfc(columns[1])))
+    return found
+
+
+READERS: Mapping[str, Reader] = {
+    "squad-sentences": read_squad_sentences,
+    "parallel-tsv": read_parallel_tsv,
+}

@@ -1,0 +1,222 @@
+"""A task: queries, passages, and which passage answers which query."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from hashlib import sha256
+from itertools import groupby
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robustbench_ir.errors import DataError
+from robustbench_ir.languages import select_languages
+
+IntArray = NDArray[np.int32]
+Item = TypeVar("Item", "Query", "Passage")
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question in one language; parallel queries share `parallel_id`."""
+
+    query_id: str
+    language: str
+    text: str
+    parallel_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A text that queries are ranked against."""
+
+    passage_id: str
+    language: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Qrels:
+    """Relevance judgements as parallel arrays, sorted by query and then passage.
+
+    Attributes
+    ----------
+    query, passage : int32 array of shape (judgements,)
+        Row of the query and of the passage.
+    grade : int32 array of shape (judgements,)
+        1 or more.
+    """
+
+    query: IntArray
+    passage: IntArray
+    grade: IntArray
+
+
+@dataclass(frozen=True)
+class Task:
+    """Queries, passages and judgements, checked.
+
+    Attributes
+    ----------
+    name : str
+        Name of the card.
+    version : int
+        Version of the card.
+    queries : tuple of Query
+        Grouped by language.
+    passages : tuple of Passage
+        Grouped by language, so that each language is one slice of the pool.
+    qrels : Qrels
+        At least one judgement for each query.
+    lexicons : mapping
+        The task's own lexicons: recipe name to language to the row that replaces the recipe card's.
+    """
+
+    name: str
+    version: int
+    queries: tuple[Query, ...]
+    passages: tuple[Passage, ...]
+    qrels: Qrels
+    lexicons: Mapping[str, Mapping[str, Mapping[str, object]]] = field(default_factory=dict)
+
+    @property
+    def identity(self) -> str:
+        """Name and version: ``xquad-r@1``."""
+        return f"{self.name}@{self.version}"
+
+    @cached_property
+    def query_languages(self) -> tuple[str, ...]:
+        """Languages of the queries, in order of appearance."""
+        return tuple(dict.fromkeys(query.language for query in self.queries))
+
+    @cached_property
+    def passage_slices(self) -> dict[str, slice]:
+        """The rows of the pool that each passage language occupies."""
+        slices = {}
+        start = 0
+        for language, group in groupby(self.passages, key=lambda passage: passage.language):
+            stop = start + sum(1 for _ in group)
+            slices[language] = slice(start, stop)
+            start = stop
+        return slices
+
+    @property
+    def passage_languages(self) -> tuple[str, ...]:
+        """Languages of the pool, in order."""
+        return tuple(self.passage_slices)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over all texts and judgements, in order."""
+        hasher = sha256()
+        for query in self.queries:
+            hasher.update(f"{query.query_id}\t{query.language}\t{query.parallel_id}\t{query.text}\n".encode())
+        for passage in self.passages:
+            hasher.update(f"{passage.passage_id}\t{passage.language}\t{passage.text}\n".encode())
+        for column in (self.qrels.query, self.qrels.passage, self.qrels.grade):
+            hasher.update(column.astype("<i4").tobytes())
+        return hasher.hexdigest()
+
+    def select(self, languages: Iterable[str] | None) -> Task:
+        """Return the task with queries and pool in these languages only.
+
+        Raises
+        ------
+        UnknownNameError
+            A language that the task does not have.
+        DataError
+            Nothing is left to rank.
+        """
+        if languages is None:
+            return self
+        available = dict.fromkeys((*self.query_languages, *self.passage_languages))
+        kept = set(select_languages(languages, available))
+        if kept == set(available):
+            return self
+        passage_rows = [row for row, passage in enumerate(self.passages) if passage.language in kept]
+        judged = np.isin(self.qrels.passage, passage_rows)
+        answered = set(self.qrels.query[judged].tolist())
+        query_rows = [row for row, one in enumerate(self.queries) if one.language in kept and row in answered]
+        if not query_rows:
+            raise DataError(f"{self.name}: no query in {', '.join(sorted(kept))} has a relevant passage in them")
+        judged &= np.isin(self.qrels.query, query_rows)
+        qrels = Qrels(
+            _renumbered(self.qrels.query[judged], query_rows),
+            _renumbered(self.qrels.passage[judged], passage_rows),
+            self.qrels.grade[judged],
+        )
+        queries = tuple(self.queries[row] for row in query_rows)
+        return replace(self, queries=queries, passages=tuple(self.passages[row] for row in passage_rows), qrels=qrels)
+
+
+def _renumbered(rows: IntArray, kept: Sequence[int]) -> IntArray:
+    return np.searchsorted(np.asarray(kept), rows).astype(np.int32)
+
+
+def build_task(
+    name: str,
+    version: int,
+    queries: Sequence[Query],
+    passages: Sequence[Passage],
+    relevant: Mapping[str, Mapping[str, int]],
+    lexicons: Mapping[str, Mapping[str, Mapping[str, object]]] | None = None,
+) -> Task:
+    """Check what a reader has read and bring it into order.
+
+    Parameters
+    ----------
+    name, version : str, int
+        Of the card.
+    queries, passages : sequence
+        In any order.
+    relevant : mapping
+        Query id to passage id to grade (1 or more).
+    lexicons : mapping, optional
+        See `Task.lexicons`.
+
+    Raises
+    ------
+    DataError
+        An empty text, a duplicated id, a judgement of an unknown passage or query, or a query without relevant passages.
+    """
+    queries = _grouped(queries)
+    passages = _grouped(passages)
+    _check_texts(name, "query", [(one.query_id, one.text) for one in queries])
+    _check_texts(name, "passage", [(one.passage_id, one.text) for one in passages])
+    query_rows = {query.query_id: row for row, query in enumerate(queries)}
+    passage_rows = {passage.passage_id: row for row, passage in enumerate(passages)}
+    triples = []
+    for query_id, grades in relevant.items():
+        if query_id not in query_rows:
+            raise DataError(f"{name}: the judgements name query {query_id!r}, which does not exist")
+        for passage_id, grade in grades.items():
+            if passage_id not in passage_rows:
+                raise DataError(f"{name}: query {query_id!r} is judged on passage {passage_id!r}, which does not exist")
+            if grade > 0:
+                triples.append((query_rows[query_id], passage_rows[passage_id], grade))
+    unanswered = query_rows.keys() - {queries[row].query_id for row, _, _ in triples}
+    if unanswered:
+        raise DataError(f"{name}: query {min(unanswered)!r} has no relevant passage ({len(unanswered)} such queries)")
+    query, passage, grade = np.array(sorted(triples), dtype=np.int32).T.copy()
+    return Task(name, version, tuple(queries), tuple(passages), Qrels(query, passage, grade), lexicons or {})
+
+
+def _grouped(items: Sequence[Item]) -> list[Item]:
+    """Bring items of one language together; languages stay in order of appearance."""
+    order = {language: place for place, language in enumerate(dict.fromkeys(item.language for item in items))}
+    return sorted(items, key=lambda item: order[item.language])
+
+
+def _check_texts(name: str, what: str, rows: Sequence[tuple[str, str]]) -> None:
+    if not rows:
+        raise DataError(f"{name}: no {what} at all")
+    for one_id, text in rows:
+        if not text.strip():
+            raise DataError(f"{name}: {what} {one_id!r} is empty")
+    one_id, count = Counter(one_id for one_id, _ in rows).most_common(1)[0]
+    if count > 1:
+        raise DataError(f"{name}: {what} id {one_id!r} occurs {count} times")
