@@ -44,6 +44,24 @@ def write_whole(path: Path, content: bytes) -> None:
         raise
 
 
+def check_writable(path: Path) -> None:
+    """See to it before hours of work that a file can be written there.
+
+    Raises
+    ------
+    ResultError
+        It is a folder, or its folder cannot be made or written to.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise ResultError(f"{path}: cannot be written ({error.strerror or error}); name another place") from error
+    if path.is_dir():
+        raise ResultError(f"{path}: is a folder; name a file")
+
+
 def write_checked(path: Path, content: bytes) -> None:
     """Write a file with its checksum in front; see `write_whole`."""
     write_whole(path, sha256(content).hexdigest().encode() + b"\n" + content)

@@ -70,8 +70,7 @@ def rank_relevant(
         One entry for each judgement of these queries, in the order of the task's judgements.
     """
     slices = list(task.passage_slices.values())
-    bounds = np.array([0, *(part.stop for part in slices)])
-    language_of = np.repeat(np.arange(len(slices)), np.diff(bounds))[task.qrels.passage]
+    language_of = np.repeat(np.arange(len(slices)), [part.stop - part.start for part in slices])[task.qrels.passage]
     first = np.searchsorted(task.qrels.query, rows, side="left")
     last = np.searchsorted(task.qrels.query, rows, side="right")
     in_pool: list[int] = []
@@ -82,8 +81,8 @@ def rank_relevant(
         scores = _scores(queries[start : start + block], transposed)
         for row, (begin, end) in enumerate(zip(first[start : start + block], last[start : start + block], strict=True)):
             for judgement in range(begin, end):
-                above = _count_above(scores[row], task.qrels.passage[judgement], bounds)
-                in_pool.append(1 + above.sum())
+                above = _count_above(scores[row], task.qrels.passage[judgement], slices)
+                in_pool.append(1 + sum(above))
                 in_language.append(1 + above[language_of[judgement]])
         advance(len(scores))
     return Ranks(np.array(in_pool, dtype=np.int32), np.array(in_language, dtype=np.int32))
@@ -94,9 +93,11 @@ def _scores(queries: Embeddings, transposed: Embeddings) -> NDArray[np.float32]:
     return product.toarray() if sp.issparse(product) else product
 
 
-def _count_above(scores: NDArray[np.float32], passage: int, bounds: NDArray[np.intp]) -> NDArray[np.intp]:
+def _count_above(scores: NDArray[np.float32], passage: int, slices: Sequence[slice]) -> list[int]:
     """Count, per language slice, the passages that come before `passage`."""
     own = scores[passage]
-    at_least = np.flatnonzero(scores >= own)
-    before = at_least[(scores[at_least] > own) | (at_least < passage)]
-    return np.diff(np.searchsorted(before, bounds))
+    before = scores > own
+    ties = scores == own
+    if np.count_nonzero(ties) > 1:
+        before[:passage] |= ties[:passage]
+    return [np.count_nonzero(before[part]) for part in slices]

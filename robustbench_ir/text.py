@@ -101,3 +101,15 @@ def replace_spans(text: str, replacements: list[tuple[Span, str]]) -> str:
     for (_, new), after in zip(replacements, kept[1:], strict=True):
         pieces += (new, after)
     return nfc("".join(pieces))
+
+
+def script(text: str) -> str:
+    """Return the ISO 15924 code of the script of the first letter, ``Zyyy`` if there is none."""
+    if text.isascii():
+        return "Latn" if any(map(str.isalpha, text)) else "Zyyy"
+    import icu
+
+    for character in text:
+        if character.isalpha():
+            return str(icu.Script.getScript(character).getShortName())
+    return "Zyyy"

@@ -26,6 +26,7 @@ def wordnet_rows(dict_folder: Path, omw_folder: Path) -> list[str]:
         for line in table.read_text(encoding="utf-8").splitlines()[1:]:
             joined.add(line.split("\t", 1)[0])
     lemmas: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    plain = lower_case_senses(dict_folder)
     for name, letter in (("noun", "n"), ("verb", "v"), ("adj", "a"), ("adv", "r")):
         for line in (dict_folder / f"index.{name}").read_text(encoding="ascii").splitlines():
             if line.startswith(" "):
@@ -33,12 +34,25 @@ def wordnet_rows(dict_folder: Path, omw_folder: Path) -> list[str]:
             fields = line.split()
             count = int(fields[2])
             for rank, offset in enumerate(fields[-count:][:SENSES_KEPT]):
-                lemmas[f"{offset}-{letter}"].append((rank, fields[0].replace("_", " ")))
+                if (f"{offset}-{letter}", fields[0]) in plain:
+                    lemmas[f"{offset}-{letter}"].append((rank, fields[0].replace("_", " ")))
     rows = ["# Princeton WordNet 3.0\teng\thttps://wordnet.princeton.edu/\tWordNet licence\n"]
     for synset, found in sorted(lemmas.items()):
         if synset in joined or len(found) > 1:
             rows += [f"{synset}\teng:lemma\t{word}\n" for _, word in sorted(found)]
     return rows
+
+
+def lower_case_senses(dict_folder: Path) -> set[tuple[str, str]]:
+    """Return (synset, lemma) of the senses that are not written with capitals: names and abbreviations are none."""
+    found = set()
+    for name, letter in (("noun", "n"), ("verb", "v"), ("adj", "a"), ("adv", "r")):
+        for line in (dict_folder / f"data.{name}").read_text(encoding="ascii").splitlines():
+            if not line.startswith(" "):
+                fields = line.split()
+                words = fields[4 : 4 + 2 * int(fields[3], 16) : 2]
+                found |= {(f"{fields[0]}-{letter}", word.split("(")[0]) for word in words if word.islower()}
+    return found
 
 
 def short_gloss(gloss: str) -> str:

@@ -1,0 +1,86 @@
+"""The command `irbench`. Commands are thin: they read arguments, call the library and print."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from importlib import import_module
+
+import click
+
+from robustbench_ir import __version__
+from robustbench_ir.errors import RobustBenchError
+
+_WRONG_INPUT = 2
+_COMMANDS = {
+    "attack": "Perturb a task's queries and measure how far an encoder falls.",
+    "encoders": "List the encoders, or show one.",
+    "preview": "See what a recipe does to a text.",
+    "recipes": "List the recipes and their languages, or show one.",
+    "show": "Print the table of a result file again.",
+    "tasks": "List the tasks and their languages, or show one.",
+}
+
+
+class _LazyGroup(click.Group):
+    """Loads a command's module when the command is run, so that `--help` is quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = import_module(f"{__name__}.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        from robustbench_ir.errors import nearest
+
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            ctx.fail(f"unknown command {args[0]!r}: {nearest(args[0], _COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="irbench")
+def irbench() -> None:
+    """How far does multilingual retrieval fall when the queries are not clean?
+
+    \b
+    irbench attack                          a first table, without any download
+    irbench attack --model MODEL --task xquad-r --languages en,hi,th,tr
+    irbench preview typo --language hi "..."
+    """
+
+
+def main() -> None:
+    """Run the command line: one line on standard error and status 2 for what the user got wrong."""
+    # A closed pipe (`irbench tasks | head`) ends the program quietly, as it does other programs.
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    try:
+        irbench.main(standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        hint = f" (try `{context.command_path} --help`)" if context else ""
+        _say(f"{error.format_message().splitlines()[0]}{hint}")
+        sys.exit(_WRONG_INPUT)
+    except RobustBenchError as error:
+        _say(str(error))
+        sys.exit(_WRONG_INPUT)
+    except (KeyboardInterrupt, click.Abort):
+        _say("stopped; finished work is kept: run the same command again to go on where it was")
+        sys.exit(130)
+
+
+def _say(message: str) -> None:
+    click.echo(f"irbench: {message}", err=True)

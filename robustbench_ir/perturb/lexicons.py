@@ -18,7 +18,7 @@ from pydantic import Field
 from robustbench_ir.cards import Card, read_toml, resource, validate
 from robustbench_ir.data import DataFile, locate
 from robustbench_ir.errors import CardError, DataError, UnknownNameError
-from robustbench_ir.text import nfc
+from robustbench_ir.text import nfc, script
 
 Lexicon = Mapping[str, tuple[str, ...]]
 
@@ -187,8 +187,8 @@ def joined(matrix: str, embedded: str) -> Lexicon:
 
 
 def synonyms(name: str) -> Lexicon:
-    """Return words of the same synsets, those that share most synsets first."""
-    return joined(name, name)
+    """Return words of the same synsets and script, those that share most synsets first."""
+    return _same_script(joined(name, name))
 
 
 def pivoted(names: Iterable[str], minimum_shared: int) -> Lexicon:
@@ -201,12 +201,14 @@ def pivoted(names: Iterable[str], minimum_shared: int) -> Lexicon:
     for words in words_of.values():
         for word in words:
             shared[word].update(other for other in words if other != word)
-    return _kept(
-        {
-            word: [other for other, count in counts.most_common() if count >= minimum_shared]
-            for word, counts in shared.items()
-        }
-    )
+    enough = {word: [other for other, count in counts.most_common() if count >= minimum_shared] for word, counts in shared.items()}
+    return _same_script(_kept(enough))
+
+
+def _same_script(lexicon: Lexicon) -> Lexicon:
+    """Leave out substitutes in another script than the word: Wiktionary lists Han words beside Vietnamese ones."""
+    kept = ((word, tuple(other for other in others if script(other) == script(word))) for word, others in lexicon.items())
+    return {word: others for word, others in kept if others}
 
 
 def _kept(found: Mapping[str, Iterable[str]]) -> Lexicon:

@@ -1,0 +1,132 @@
+"""`irbench attack`."""
+
+from __future__ import annotations
+
+import re
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from robustbench_ir.cli.options import CommaList, cards_option
+from robustbench_ir.encode import EncoderOptions, default_encoder
+from robustbench_ir.evaluate import attack
+from robustbench_ir.files import check_writable
+from robustbench_ir.report.table import score_table
+from robustbench_ir.result_file import save_result
+from robustbench_ir.score.measures import measure as look_up_measure
+
+
+class ProgressBar(AbstractContextManager["ProgressBar"]):
+    """A `robustbench_ir.Progress` on the terminal: one line that says the stage."""
+
+    def __init__(self, console: Console) -> None:
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+        )
+        self._task: TaskID = self._bar.add_task("start", total=None)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def stage(self, name: str, total: int | None = None) -> None:
+        """Begin a stage."""
+        self._bar.reset(self._task, total=total, description=name)
+        if not self._bar.console.is_terminal:
+            self._bar.console.print(name, style="dim")
+
+    def advance(self, steps: int) -> None:
+        """Move the bar."""
+        self._bar.advance(self._task, steps)
+
+
+@click.command("attack", short_help="Perturb a task's queries and measure how far an encoder falls.")
+@click.option("--model", help="Encoder: a name of `irbench encoders`, a folder, or owner/model on the hub.")
+@click.option("--task", default="mini", show_default=True, help="A name of `irbench tasks`.")
+@click.option("--recipe", "recipes", multiple=True, help="A name of `irbench recipes`; may be repeated. Default: all.")
+@click.option("--languages", type=CommaList(), help="Queries and pool in these languages only.")
+@click.option("--severity", "severities", type=int, multiple=True, default=(3,), show_default=True, help="1 to 5; may be repeated.")
+@click.option("--seeds", type=int, default=1, show_default=True, help="Number of perturbations of each query.")
+@click.option("--by", type=click.Choice(["language"]), help="Open the table up by query language.")
+@click.option("--measure", default="AP", show_default=True, help="Measure of the table: AP, nDCG@k, RR@k or R@k.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Result file. Default: results/MODEL-TASK.json.")
+@click.option("--fresh", is_flag=True, help="Do again what an earlier run has finished.")
+@click.option("--query-prompt", help="Put before each query. Default: the model's own, or that of its family.")
+@click.option("--passage-prompt", help="Put before each passage.")
+@click.option("--device", help="Such as cpu, cuda, mps. Default: the best there is.")
+@click.option("--batch-size", type=int, default=32, show_default=True, help="Texts per forward pass.")
+@click.option("--dtype", help="float32, float16 or bfloat16. Default: the model's own.")
+@click.option("--max-length", type=int, help="Tokens after which a text is cut.")
+@click.option("--revision", help="Commit, branch or tag on the hub.")
+@click.option("--trust-remote-code", is_flag=True, help="Run code that the model's author put into the model.")
+@cards_option
+def command(  # noqa: PLR0913
+    model: str | None,
+    task: str,
+    recipes: tuple[str, ...],
+    languages: tuple[str, ...] | None,
+    severities: tuple[int, ...],
+    seeds: int,
+    by: str | None,
+    measure: str,
+    out: Path | None,
+    fresh: bool,
+    query_prompt: str | None,
+    passage_prompt: str | None,
+    device: str | None,
+    batch_size: int,
+    dtype: str | None,
+    max_length: int | None,
+    revision: str | None,
+    trust_remote_code: bool,
+    cards: Path | None,
+) -> None:
+    """Perturb a task's queries and measure how far an encoder falls.
+
+    Prints a table for each setting and writes everything to a result file. Run the same command again after it was stopped:
+    it goes on where it was.
+    """
+    options = EncoderOptions(
+        query_prompt, passage_prompt, device, batch_size, dtype, max_length, revision, trust_remote_code
+    )
+    look_up_measure(measure)
+    name = model or default_encoder()
+    target = out or Path("results") / f"{slug(name)}-{slug(task)}.json"
+    check_writable(target)
+    with ProgressBar(Console(stderr=True)) as progress:
+        result = attack(
+            name,
+            task,
+            list(recipes) or None,
+            languages=languages,
+            severities=severities,
+            seeds=seeds,
+            options=options,
+            cards=cards,
+            resume=not fresh,
+            progress=progress,
+        )
+    save_result(result, target)
+    console = Console()
+    console.print(score_table(result, by, measure))
+    console.print(f"[bold]{target}[/bold] has it all; `irbench show {target}` prints this again", soft_wrap=True)
+
+
+def slug(name: str) -> str:
+    """Return a name as part of a file name: the last part of a path or hub name, without odd characters."""
+    return re.sub(r"[^A-Za-z0-9.]+", "-", name.rstrip("/").rsplit("/", 1)[-1]).strip("-.") or "result"

@@ -1,0 +1,40 @@
+"""`irbench encoders`."""
+
+from __future__ import annotations
+
+import click
+
+from robustbench_ir.cli.catalogue import print_facts, print_lines
+from robustbench_ir.encode import BUILT_IN, default_encoder, encoder_names, load_encoder
+
+_ANY_MODEL = ("MODEL", "any sentence-transformers model: a folder, or owner/model on the Hugging Face hub")
+
+
+@click.group("encoders", invoke_without_command=True, short_help="List the encoders, or show one.")
+@click.pass_context
+def command(context: click.Context) -> None:
+    """List the encoders that need no hub; any sentence-transformers model works too."""
+    if context.invoked_subcommand is None:
+        rows = [(name, BUILT_IN[name][1] if name in BUILT_IN else "plug-in") for name in encoder_names()]
+        print_lines([*((name, text + _default(name)) for name, text in rows), _ANY_MODEL])
+
+
+@command.command("show")
+@click.argument("name")
+def show(name: str) -> None:
+    """Load the encoder NAME and tell all about it."""
+    who = load_encoder(name).description
+    facts = [
+        ("fingerprint", who.fingerprint),
+        ("similarity", who.similarity),
+        ("dimensions", str(who.dimensions) if who.dimensions else "words of the pool"),
+        ("revision", who.revision),
+        ("query prompt", repr(who.query_prompt) if who.query_prompt else ""),
+        ("passage prompt", repr(who.passage_prompt) if who.passage_prompt else ""),
+        ("versions", ", ".join(f"{library} {number}" for library, number in who.versions)),
+    ]
+    print_facts(who.name, facts)
+
+
+def _default(name: str) -> str:
+    return " (default)" if name == default_encoder() else ""

@@ -1,0 +1,42 @@
+"""`irbench recipes`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from robustbench_ir.cli.catalogue import count, print_facts, print_lines
+from robustbench_ir.cli.options import cards_option
+from robustbench_ir.perturb import load_recipe, recipe_names
+
+
+@click.group("recipes", invoke_without_command=True, short_help="List the recipes and their languages, or show one.")
+@cards_option
+@click.pass_context
+def command(context: click.Context, cards: Path | None) -> None:
+    """List the recipes and their languages; `irbench recipes show NAME` tells all about one."""
+    context.obj = cards
+    if context.invoked_subcommand is None:
+        cards_found = [load_recipe(name, cards).card for name in recipe_names(cards)]
+        print_lines((card.name, card.title, count(card.languages)) for card in cards_found)
+
+
+@command.command("show")
+@click.argument("name")
+@click.pass_obj
+def show(cards: Path | None, name: str) -> None:
+    """Tell all about the recipe NAME."""
+    recipe = load_recipe(name, cards)
+    card = recipe.card
+    rungs = ", ".join(f"{severity}: {share:.0%}" for severity, share in enumerate(card.ladder, start=1))
+    facts = [
+        ("what it does", card.description),
+        ("severity", f"share of the eligible words that change, {rungs}"),
+        ("left alone", ", ".join(card.constraints.protect) or "nothing"),
+        ("covers", count(card.languages)),
+        *((f"not {language}", reason) for language, reason in card.not_covered.items()),
+        ("sources", "; ".join(card.sources)),
+        ("see it", f"irbench preview {card.name} --language {min(card.languages)} TEXT"),
+    ]
+    print_facts(f"{recipe.identity}  {card.title}", facts)

@@ -1,0 +1,22 @@
+"""`irbench show`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from robustbench_ir.report.table import score_table
+from robustbench_ir.result_file import load_result
+from robustbench_ir.score.measures import measure as look_up_measure
+
+
+@click.command("show", short_help="Print the table of a result file again.")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--by", type=click.Choice(["language"]), help="Open the table up by query language.")
+@click.option("--measure", default="AP", show_default=True, help="AP, nDCG@k, RR@k or R@k.")
+def command(file: Path, by: str | None, measure: str) -> None:
+    """Print the table of a result FILE again, without any model."""
+    look_up_measure(measure)
+    Console().print(score_table(load_result(file), by, measure))
