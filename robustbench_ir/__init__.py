@@ -1,4 +1,4 @@
-"""How far does multilingual retrieval fall, and which languages lose, when the queries are not clean?
+"""Measure how far multilingual retrieval falls, and which languages lose, when the queries are not clean.
 
 >>> import robustbench_ir as rb
 >>> result = rb.attack("char-ngram", task="mini")  # doctest: +SKIP

@@ -139,7 +139,8 @@ def validate(model: type[AnyCard], table: object, where: str) -> AnyCard:
 
 
 def _explain(model: type[Card], error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
+    # An unknown key is often the missing one, misspelt: it is named first.
+    first = min(error.errors(include_url=False), key=lambda one: one["type"] != "extra_forbidden")
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         known = _fields_at(model, first["loc"][:-1])

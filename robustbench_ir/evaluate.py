@@ -1,7 +1,7 @@
 """The pipeline: encode the pool, rank the clean queries, then perturb, encode and rank for each cell.
 
-Read this file first. A cell is one recipe at one severity with one seed; each finished cell is kept, so that a run that is
-killed goes on where it was.
+Read this file first. A cell is one recipe at one severity with one seed; each finished cell is kept, so that a run
+that is killed goes on where it was.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Progress(Protocol):
         """Begin a stage of `total` steps, or of unknown length."""
 
     def advance(self, steps: int) -> None:
-        """Some more steps of the stage are done."""
+        """Count some more steps of the stage as done."""
 
 
 class Silence:
@@ -79,7 +79,7 @@ def attack(
     Parameters
     ----------
     encoder : str or Encoder, optional
-        Name, folder, or an object of your own. By default ``use-multilingual`` where it is installed, else ``char-ngram``.
+        Name, folder, or an object of your own. By default ``use-multilingual`` where installed, else ``char-ngram``.
     task : str or Task
         Name of a task, or one that you built.
     recipes : sequence of str, optional
@@ -118,7 +118,11 @@ def attack(
     clock = Clock(progress or Silence())
     with clock.stage("load"):
         whole = load_task(task, languages, cards) if isinstance(task, str) else task.select(languages)
-        ready = load_encoder(encoder or default_encoder(), options) if encoder is None or isinstance(encoder, str) else encoder
+        ready = (
+            load_encoder(encoder or default_encoder(), options)
+            if encoder is None or isinstance(encoder, str)
+            else encoder
+        )
     bench = Bench(ready, whole, clock, resume)
     clean = bench.clean()
     attacked = [
@@ -190,7 +194,9 @@ class Bench:
             languages=tuple(query.language for query in task.queries),
             pool=sizes,
             query=task.qrels.query,
-            passage_language=np.repeat(np.arange(len(sizes)), list(sizes.values()))[task.qrels.passage].astype(np.int32),
+            passage_language=np.repeat(np.arange(len(sizes)), list(sizes.values()))[task.qrels.passage].astype(
+                np.int32
+            ),
             grade=task.qrels.grade,
         )
 

@@ -63,11 +63,12 @@ def language_code(name: str) -> str:
     if name in languages():
         return name
     import langcodes
+    from langcodes.tag_parser import LanguageTagError
 
     try:
         tag = langcodes.standardize_tag(name.replace("_", "-"), macro=True)
         code = langcodes.get(tag).language
-    except langcodes.LanguageTagError:
+    except LanguageTagError:
         code = None
     if not code or not langcodes.tag_is_valid(code):
         raise UnknownNameError("language", name, languages())
@@ -87,7 +88,10 @@ def select_languages(wanted: Iterable[str] | None, available: Iterable[str]) -> 
         return offered
     codes = set()
     for name in wanted:
-        code = name if name in offered else language_code(name)
+        try:
+            code = name if name in offered else language_code(name)
+        except UnknownNameError:
+            code = ""
         if code not in offered:
             raise UnknownNameError("language", name, offered)
         codes.add(code)

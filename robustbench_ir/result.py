@@ -158,7 +158,11 @@ class Result:
         'task=xquad-r@1|languages=en,hi|recipe=typo@1|severity=3|seeds=0,1,2|pool=multilingual|measure=AP|irbench=0.1.0'
         """
         cells = self.groups.get((recipe or CLEAN, severity), ())
-        attack = (f"recipe={recipe}", f"severity={severity}", f"seeds={','.join(str(cell.seed) for cell in cells)}")
+        attack = (
+            f"recipe={recipe}",
+            f"severity={severity}",
+            f"seeds={','.join(str(cell.seed) for cell in cells)}",
+        )
         parts = (
             f"task={self.task}",
             f"languages={','.join(self.layout.query_languages)}",
@@ -200,7 +204,13 @@ class Result:
         return rows
 
     def _columns(
-        self, cell: Cell, clean: Floats, clean_distance: Floats, measure: str, setting: Setting, by: str | None
+        self,
+        cell: Cell,
+        clean: Floats,
+        clean_distance: Floats,
+        measure: str,
+        setting: Setting,
+        by: str | None,
     ) -> NDArray[np.float64]:
         """Return the numeric columns of `Drop` for one cell, shape (columns, rows)."""
         found = values(self.layout, cell.ranks, measure, setting)
@@ -250,10 +260,10 @@ class Result:
 
         frames = []
         for cell in (self.clean, *self.attacked):
-            settings = {
+            settings: dict[str, object] = {
                 setting: per_query(values(self.layout, cell.ranks, measure, setting)) for setting in self.settings
             }
-            columns = {
+            columns: dict[str, object] = {
                 "query_id": self.layout.query_ids,
                 "parallel_id": self.layout.parallel_ids,
                 "language": self.layout.languages,

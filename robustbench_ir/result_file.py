@@ -16,7 +16,7 @@ from robustbench_ir.files import write_whole
 from robustbench_ir.result import Cell, Result
 from robustbench_ir.retrieve import Ranks
 from robustbench_ir.score.measures import DEFAULT_MEASURES, Floats
-from robustbench_ir.score.settings import Layout, Setting, per_query, rank_distances, values
+from robustbench_ir.score.settings import SETTINGS, Layout, Setting, per_query, rank_distances, values
 
 SCHEMA_VERSION = 1
 _TOLERANCE = 1e-9
@@ -107,7 +107,7 @@ def result_to_json(result: Result) -> str:
         irbench=result.version,
         task=result.task,
         task_sha256=result.task_digest,
-        encoder=EncoderRecord(**{**vars(result.encoder), "versions": dict(result.encoder.versions)}),
+        encoder=EncoderRecord.model_validate({**vars(result.encoder), "versions": dict(result.encoder.versions)}),
         pool=dict(result.layout.pool),
         queries=QueriesRecord(
             id=list(result.layout.query_ids),
@@ -136,7 +136,9 @@ def readable_json(record: Card) -> str:
 def _indented(value: object, indent: str) -> str:
     deeper = indent + "  "
     if isinstance(value, dict) and value:
-        items = (f"{deeper}{json.dumps(key, ensure_ascii=False)}: {_indented(one, deeper)}" for key, one in value.items())
+        items = (
+            f"{deeper}{json.dumps(key, ensure_ascii=False)}: {_indented(one, deeper)}" for key, one in value.items()
+        )
         return "{\n" + ",\n".join(items) + f"\n{indent}}}"
     if isinstance(value, list) and value and isinstance(value[0], dict):
         return "[\n" + ",\n".join(deeper + _indented(one, deeper) for one in value) + f"\n{indent}]"
@@ -195,8 +197,7 @@ def cell_record(layout: Layout, cell: Cell) -> CellRecord:
 
 
 def _average_precision(layout: Layout, ranks: Ranks) -> dict[Setting, list[float | None]]:
-    settings: Sequence[Setting] = ("monolingual", "cross-lingual", "multilingual")
-    return {setting: _numbers(per_query(values(layout, ranks, "AP", setting))) for setting in settings}
+    return {setting: _numbers(per_query(values(layout, ranks, "AP", setting))) for setting in SETTINGS}
 
 
 def _number(value: float) -> float | None:
@@ -226,10 +227,10 @@ def cell_from_record(layout: Layout, record: CellRecord, where: str) -> Cell:
         raise ResultError(f"{where}: a rank in 'rank_in_language' lies outside 1 to the size of that language's pool")
     if not ((ranks.in_pool >= ranks.in_language) & (ranks.in_pool <= layout.pool_size)).all():
         raise ResultError(f"{where}: a rank in 'rank_in_pool' is above that in its language or below the pool's end")
-    derived = {**_average_precision(layout, ranks), "rank_distance": _numbers(rank_distances(layout, ranks))}
-    for name, written in {**record.average_precision, "rank_distance": record.rank_distance}.items():
-        if not _same(written, derived[name]):
-            raise ResultError(f"{where}: {name!r} does not follow from the ranks; the file was changed by hand")
+    derived = _average_precision(layout, ranks)
+    precise = all(_same(record.average_precision.get(setting, ()), derived[setting]) for setting in derived)
+    if not precise or not _same(record.rank_distance, _numbers(rank_distances(layout, ranks))):
+        raise ResultError(f"{where}: AP or rank distance does not follow from the ranks; the file was changed by hand")
     return Cell(
         recipe=record.recipe,
         severity=record.severity,
@@ -280,9 +281,7 @@ def result_from_json(text: str | bytes, where: str = "result") -> Result:
         version=record.irbench,
         task=record.task,
         task_digest=record.task_sha256,
-        encoder=EncoderDescription(
-            **{**record.encoder.model_dump(exclude={"versions"}), "versions": tuple(record.encoder.versions.items())}
-        ),
+        encoder=_encoder(record.encoder),
         layout=layout,
         clean=cell_from_record(layout, record.clean, f"{where}: clean"),
         attacked=tuple(
@@ -290,6 +289,10 @@ def result_from_json(text: str | bytes, where: str = "result") -> Result:
         ),
         timings=record.timings_seconds,
     )
+
+
+def _encoder(record: EncoderRecord) -> EncoderDescription:
+    return EncoderDescription(**record.model_dump(exclude={"versions"}), versions=tuple(record.versions.items()))
 
 
 def _layout(record: ResultRecord, where: str) -> Layout:
@@ -331,5 +334,7 @@ def load_result(path: str | Path) -> Result:
     try:
         content = Path(path).read_bytes()
     except OSError as error:
-        raise ResultError(f"{path}: cannot be read ({error.strerror}); name a file that `irbench attack` wrote") from error
+        raise ResultError(
+            f"{path}: cannot be read ({error.strerror}); name a file that `irbench attack` wrote"
+        ) from error
     return result_from_json(content, str(path))

@@ -100,4 +100,4 @@ def _count_above(scores: NDArray[np.float32], passage: int, slices: Sequence[sli
     ties = scores == own
     if np.count_nonzero(ties) > 1:
         before[:passage] |= ties[:passage]
-    return [np.count_nonzero(before[part]) for part in slices]
+    return [int(np.count_nonzero(before[part])) for part in slices]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import icu
 
 # `\X` of the regex library ends a Sinhala cluster at its zero-width joiner, inside the conjunct.
-_GRAPHEME = regex.compile(r"(?:\X\u200D(?=[\u0D80-\u0DFF]))*\X")
+_GRAPHEME = regex.compile(r"(?:\X(?<=\u200D)(?=[\u0D80-\u0DFF]))*\X")
 _LAST_BASIC_CODE_POINT = "\uffff"
 _FIRST_WORD_STATUS = 100  # ICU: rule status 0..99 is white space and punctuation
 

@@ -51,7 +51,7 @@ class _LazyGroup(click.Group):
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="irbench")
 def irbench() -> None:
-    """How far does multilingual retrieval fall when the queries are not clean?
+    r"""Measure how far multilingual retrieval falls when the queries are not clean.
 
     \b
     irbench attack                          a first table, without any download
@@ -66,7 +66,7 @@ def main() -> None:
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
-        irbench.main(standalone_mode=False)
+        irbench.main(prog_name="irbench", standalone_mode=False)
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.ClickException as error:

@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from robustbench_ir.cli.options import CommaList, cards_option
+from robustbench_ir.cli.options import cards_option, split_commas
 from robustbench_ir.encode import EncoderOptions, default_encoder
 from robustbench_ir.evaluate import attack
 from robustbench_ir.files import check_writable
@@ -36,7 +36,8 @@ class ProgressBar(AbstractContextManager["ProgressBar"]):
         self._task: TaskID = self._bar.add_task("start", total=None)
 
     def __enter__(self) -> Self:
-        self._bar.start()
+        if self._bar.console.is_terminal:
+            self._bar.start()
         return self
 
     def __exit__(
@@ -48,7 +49,7 @@ class ProgressBar(AbstractContextManager["ProgressBar"]):
         """Begin a stage."""
         self._bar.reset(self._task, total=total, description=name)
         if not self._bar.console.is_terminal:
-            self._bar.console.print(name, style="dim")
+            self._bar.console.print(name, markup=False)
 
     def advance(self, steps: int) -> None:
         """Move the bar."""
@@ -59,12 +60,24 @@ class ProgressBar(AbstractContextManager["ProgressBar"]):
 @click.option("--model", help="Encoder: a name of `irbench encoders`, a folder, or owner/model on the hub.")
 @click.option("--task", default="mini", show_default=True, help="A name of `irbench tasks`.")
 @click.option("--recipe", "recipes", multiple=True, help="A name of `irbench recipes`; may be repeated. Default: all.")
-@click.option("--languages", type=CommaList(), help="Queries and pool in these languages only.")
-@click.option("--severity", "severities", type=int, multiple=True, default=(3,), show_default=True, help="1 to 5; may be repeated.")
+@click.option("--languages", callback=split_commas, help="Queries and pool in these languages only.")
+@click.option(
+    "--severity",
+    "severities",
+    type=int,
+    multiple=True,
+    default=(3,),
+    show_default=True,
+    help="1 to 5; may be repeated.",
+)
 @click.option("--seeds", type=int, default=1, show_default=True, help="Number of perturbations of each query.")
 @click.option("--by", type=click.Choice(["language"]), help="Open the table up by query language.")
 @click.option("--measure", default="AP", show_default=True, help="Measure of the table: AP, nDCG@k, RR@k or R@k.")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Result file. Default: results/MODEL-TASK.json.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Result file. Default: results/MODEL-TASK.json.",
+)
 @click.option("--fresh", is_flag=True, help="Do again what an earlier run has finished.")
 @click.option("--query-prompt", help="Put before each query. Default: the model's own, or that of its family.")
 @click.option("--passage-prompt", help="Put before each passage.")
@@ -75,7 +88,7 @@ class ProgressBar(AbstractContextManager["ProgressBar"]):
 @click.option("--revision", help="Commit, branch or tag on the hub.")
 @click.option("--trust-remote-code", is_flag=True, help="Run code that the model's author put into the model.")
 @cards_option
-def command(  # noqa: PLR0913
+def command(  # noqa: PLR0913, PLR0917
     model: str | None,
     task: str,
     recipes: tuple[str, ...],
@@ -98,8 +111,8 @@ def command(  # noqa: PLR0913
 ) -> None:
     """Perturb a task's queries and measure how far an encoder falls.
 
-    Prints a table for each setting and writes everything to a result file. Run the same command again after it was stopped:
-    it goes on where it was.
+    Prints a table for each setting and writes everything to a result file. Run the same command again after it was
+    stopped: it goes on where it was.
     """
     options = EncoderOptions(
         query_prompt, passage_prompt, device, batch_size, dtype, max_length, revision, trust_remote_code

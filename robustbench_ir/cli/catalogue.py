@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
@@ -11,11 +12,13 @@ from rich.text import Text
 
 
 def print_lines(rows: Iterable[Sequence[str]]) -> None:
-    """Print one line for each row: name, what it is, for which languages; columns in line."""
-    table = Table.grid(padding=(0, 2))
-    for row in rows:
-        table.add_row(Text(row[0], style="bold"), *row[1:])
-    Console().print(table)
+    """Print one line for each row: name, what it is, for which languages; columns in line, lines never folded."""
+    found = [list(row) for row in rows]
+    widths = [max(cell_len(row[column]) for row in found) for column in range(len(found[0]) - 1)]
+    console = Console()
+    for row in found:
+        name, *rest = (cell + " " * (width - cell_len(cell)) for cell, width in zip(row, [*widths, 0], strict=True))
+        console.print(Text.assemble((name, "bold"), *(f"  {cell}" for cell in rest)), soft_wrap=True)
 
 
 def print_facts(title: str, facts: Iterable[tuple[str, str]]) -> None:
@@ -23,7 +26,7 @@ def print_facts(title: str, facts: Iterable[tuple[str, str]]) -> None:
     table = Table.grid(padding=(0, 2))
     for name, text in facts:
         if text:
-            table.add_row(Text(name, style="dim"), text)
+            table.add_row(Text(name, style="dim"), Text(text))
     console = Console()
     console.print(Text(title, style="bold"))
     console.print(Padding(table, (0, 2)))

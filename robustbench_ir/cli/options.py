@@ -7,21 +7,14 @@ from pathlib import Path
 import click
 
 
-class CommaList(click.ParamType):
-    """``a,b,c`` as a tuple of strings."""
-
-    name = "a,b,c"
-
-    def convert(
-        self, value: str | tuple[str, ...], param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, ...]:
-        """Split at commas; empty parts are an error."""
-        if isinstance(value, tuple):
-            return value
-        parts = tuple(part.strip() for part in value.split(","))
-        if not all(parts):
-            self.fail(f"{value!r} has an empty part", param, ctx)
-        return parts
+def split_commas(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...] | None:
+    """Read ``a,b,c`` as a tuple; an option's callback."""
+    if value is None:
+        return None
+    parts = tuple(part.strip() for part in value.split(","))
+    if not all(parts):
+        raise click.BadParameter(f"{value!r} has an empty part")
+    return parts
 
 
 cards_option = click.option(

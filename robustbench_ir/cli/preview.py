@@ -23,9 +23,7 @@ from robustbench_ir.text import nfc
 @click.option("--severity", "severities", type=int, multiple=True, help="1 to 5; may be repeated. Default: all five.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Another seed, another perturbation.")
 @cards_option
-def command(
-    recipe: str, text: str, language: str, severities: tuple[int, ...], seed: int, cards: Path | None
-) -> None:
+def command(recipe: str, text: str, language: str, severities: tuple[int, ...], seed: int, cards: Path | None) -> None:
     """See what RECIPE does to TEXT before paying for an attack."""
     found = load_recipe(recipe, cards)
     code = language_code(language)

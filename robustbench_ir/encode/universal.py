@@ -32,7 +32,8 @@ class UniversalSentenceEncoder:
     def encode_passages(self, texts: Sequence[str]) -> Dense:
         """Return rows of length 1, shape (texts, 512)."""
         rows = np.asarray(self.model.encode(list(texts)), dtype=np.float32)
-        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        unit: Dense = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        return unit
 
 
 def load_universal() -> UniversalSentenceEncoder:

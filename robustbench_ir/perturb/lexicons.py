@@ -201,13 +201,18 @@ def pivoted(names: Iterable[str], minimum_shared: int) -> Lexicon:
     for words in words_of.values():
         for word in words:
             shared[word].update(other for other in words if other != word)
-    enough = {word: [other for other, count in counts.most_common() if count >= minimum_shared] for word, counts in shared.items()}
+    enough = {
+        word: [other for other, count in counts.most_common() if count >= minimum_shared]
+        for word, counts in shared.items()
+    }
     return _same_script(_kept(enough))
 
 
 def _same_script(lexicon: Lexicon) -> Lexicon:
     """Leave out substitutes in another script than the word: Wiktionary lists Han words beside Vietnamese ones."""
-    kept = ((word, tuple(other for other in others if script(other) == script(word))) for word, others in lexicon.items())
+    kept = (
+        (word, tuple(other for other in others if script(other) == script(word))) for word, others in lexicon.items()
+    )
     return {word: others for word, others in kept if others}
 
 

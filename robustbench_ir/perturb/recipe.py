@@ -11,7 +11,7 @@ from typing import Annotated, Protocol
 from pydantic import Field
 
 from robustbench_ir.cards import Card
-from robustbench_ir.errors import DataError, OptionError
+from robustbench_ir.errors import CardError, DataError, OptionError
 from robustbench_ir.perturb.constraints import Constraints, eligible_words
 from robustbench_ir.perturb.randomness import generator, shuffled
 from robustbench_ir.perturb.transformation import Transformation, TransformationFactory
@@ -167,7 +167,7 @@ class Recipe:
         if rows is None:
             return self
         others = sorted(self.card.languages.keys() - rows.keys())
-        reasons = {language: f"task {owner} brings no lexicon for it" for language in others}
+        reasons = dict.fromkeys(others, f"task {owner} brings no lexicon for it")
         card = self.card.model_copy(update={"languages": rows, "not_covered": {**self.card.not_covered, **reasons}})
         return Recipe(card, self.factory, owner)
 
@@ -175,11 +175,16 @@ class Recipe:
         """Return the mechanism ready for a covered language; its tables are loaded on first use."""
         if language not in self._ready:
             options = self.card.languages[language]
-            self._ready[language] = self.factory(language, self.card.parameters, options)
+            try:
+                self._ready[language] = self.factory(language, self.card.parameters, options)
+            except CardError as error:
+                raise CardError(f"recipe {self.name}: {error}") from error
         return self._ready[language]
 
     def perturb(self, queries: Iterable[QueryLike], severity: int, seed: int) -> list[Perturbation]:
         """Perturb queries, each by itself: order, company and process make no difference.
+
+        A severity makes the edits of the one below it, and more.
 
         Parameters
         ----------
@@ -210,7 +215,8 @@ class Recipe:
         text = nfc(query.text)
         if severity == 0 or not self.covers(query.language):
             return Perturbation(query.query_id, text, text, (), 0)
-        random = generator(self.identity, severity, seed, query.query_id)
+        # Not the severity: what a lower one changes, a higher one changes too.
+        random = generator(self.identity, seed, query.query_id)
         words = eligible_words(text, word_spans(text, query.language), query.language, self.card.constraints)
         targets = self.transformation(query.language).targets(text, words, random)
         wanted = number_to_change(len(targets), self.card.ladder[severity - 1])

@@ -85,12 +85,10 @@ def _replace(original: str, substitutes: Sequence[str], operation: str, random: 
     return (new, operation) if new != original else None
 
 
-def make_substitution(
-    language: str, parameters: Mapping[str, object], options: Mapping[str, object]
-) -> Transformation:
+def make_substitution(language: str, parameters: Mapping[str, object], options: Mapping[str, object]) -> Transformation:
     """Make the mechanism `substitution` ready for a language; see `TransformationFactory`."""
-    operation = validate(SubstitutionParameters, dict(parameters), "recipe: [parameters]").operation
-    row = validate(SubstitutionOptions, dict(options), f"recipe: [languages.{language}]")
+    operation = validate(SubstitutionParameters, dict(parameters), "[parameters]").operation
+    row = validate(SubstitutionOptions, dict(options), f"[languages.{language}]")
     return Substitution(_lexicon(row, language), operation)
 
 

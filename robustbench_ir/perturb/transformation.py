@@ -44,7 +44,9 @@ class Transformation(Protocol):
 class TransformationFactory(Protocol):
     """Makes a mechanism ready for one language; this is what a plug-in registers."""
 
-    def __call__(self, language: str, parameters: Mapping[str, object], options: Mapping[str, object]) -> Transformation:
+    def __call__(
+        self, language: str, parameters: Mapping[str, object], options: Mapping[str, object]
+    ) -> Transformation:
         """Build the transformation.
 
         Parameters

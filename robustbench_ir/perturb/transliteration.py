@@ -113,8 +113,8 @@ def make_transliteration(
     language: str, parameters: Mapping[str, object], options: Mapping[str, object]
 ) -> Transformation:
     """Make the mechanism `transliteration` ready for a language; see `TransformationFactory`."""
-    validate(TransliterationParameters, dict(parameters), "recipe transliteration: [parameters]")
-    row = validate(TransliterationOptions, dict(options), f"recipe transliteration: [languages.{language}]")
+    validate(TransliterationParameters, dict(parameters), "[parameters]")
+    row = validate(TransliterationOptions, dict(options), f"[languages.{language}]")
     if not row.conventions:
-        raise CardError(f"recipe transliteration: [languages.{language}]: key 'conventions' is empty")
+        raise CardError(f"[languages.{language}]: key 'conventions' is empty")
     return Transliteration(tuple(map(romaniser, row.conventions)))

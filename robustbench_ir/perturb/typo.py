@@ -149,17 +149,18 @@ def _cased(character: str, layout: Neighbours) -> tuple[str, ...]:
 
 def _slips_of_base(part: str, layout: Neighbours) -> list[str]:
     """Slip on the base letter of an accented one; the accent stays where the new letter can carry it."""
-    base, *marks = unicodedata.normalize("NFD", part)
+    decomposed = unicodedata.normalize("NFD", part)
+    base, marks = decomposed[0], decomposed[1:]
     slips = []
     for other in layout.get(base) or _cased(base, layout):
-        whole = nfc(other + "".join(marks))
+        whole = nfc(other + marks)
         slips.append(whole if len(whole) == 1 else other)
     return slips
 
 
 def make_typo(language: str, parameters: Mapping[str, object], options: Mapping[str, object]) -> Transformation:
     """Make the mechanism `typo` ready for a language; see `TransformationFactory`."""
-    mix = validate(TypoParameters, dict(parameters), "recipe typo: [parameters]").operations
-    row = validate(TypoOptions, dict(options), f"recipe typo: [languages.{language}]")
+    mix = validate(TypoParameters, dict(parameters), "[parameters]").operations
+    row = validate(TypoOptions, dict(options), f"[languages.{language}]")
     weights = (row.operations or mix).model_dump()
     return Typo(neighbours(row.layout), tuple(weights.items()))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from itertools import groupby
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -18,8 +20,8 @@ _POOLS: dict[Setting, str] = {
     "multilingual": "pool: all languages together",
 }
 _NOTES = (
-    "drop = clean - attacked; RD = rank distance of parallel passages in the multilingual pool, the same in all settings, "
-    "lower is fairer, and falls too when everything sinks; coverage = share of queries that really changed."
+    "drop = clean - attacked; RD = rank distance of parallel passages in the multilingual pool, the same in all "
+    "settings, lower is fairer, and falls too when everything sinks; coverage = share of queries that really changed."
 )
 
 
@@ -38,46 +40,63 @@ def score_table(result: Result, by: str | None = None, measure: str = "AP") -> R
     name = "mAP" if measure == "AP" else measure
     parts: list[RenderableType] = [_heading(result)]
     for setting in result.settings:
-        table = Table(title=f"{setting} ({_POOLS[setting]})", title_justify="left", title_style="bold")
+        table = Table(title=f"{setting} ({_POOLS[setting]})", title_justify="left", title_style="bold", box=SIMPLE_HEAD)
         table.add_column("recipe", no_wrap=True)
         if by == "language":
             table.add_column("language", no_wrap=True)
-        for header in (f"clean {name}", f"attacked {name}", "drop", "drop %", "clean RD", "RD change", "coverage"):
+        for header in (
+            "se-\nverity",
+            f"clean\n{name}",
+            f"attacked\n{name}",
+            "drop",
+            "drop\n%",
+            "clean\nRD",
+            "RD\nchange",
+            "cov-\nerage",
+        ):
             table.add_column(header, justify="right", no_wrap=True)
-        last = None
-        for drop in result.drops(setting, measure, by):
-            if by == "language" and last not in {None, (drop.recipe, drop.severity)}:
+        for (recipe, severity), drops in groupby(
+            result.drops(setting, measure, by), lambda one: (one.recipe, one.severity)
+        ):
+            for drop in drops:
+                table.add_row(
+                    recipe_name(recipe),
+                    *([language_name(drop.language)] if by else []),
+                    str(severity),
+                    *_numbers(drop),
+                )
+            if by == "language":
                 table.add_section()
-            last = (drop.recipe, drop.severity)
-            table.add_row(*_row(drop, by))
         parts.append(table)
-    parts += [Text(_NOTES, style="dim"), *_not_covered(result), Text(_signature(result), style="dim")]
+    parts += [Text(_NOTES, style="dim"), *_not_covered(result), _signatures(result, measure)]
     return Group(*parts)
 
 
 def _heading(result: Result) -> Text:
-    pool = result.layout.pool
-    text = Text()
-    text.append(result.encoder.name, style="bold")
-    text.append(
-        f" on {result.task}: {len(result.layout.query_ids):,} queries in {len(result.layout.query_languages)} languages, "
-        f"{result.layout.pool_size:,} passages in {len(pool)}"
-    )
-    return text
+    queries = f"{len(result.layout.query_ids):,} queries in {len(result.layout.query_languages)} languages"
+    passages = f"{result.layout.pool_size:,} passages in {len(result.layout.pool)}"
+    return Text.assemble((result.encoder.name, "bold"), f" on {result.task}: {queries}, {passages}")
 
 
-def _row(drop: Drop, by: str | None) -> list[str]:
-    name = languages()[drop.language].name if drop.language in languages() else drop.language
+def recipe_name(identity: str) -> str:
+    """Return the name in a recipe's identity: ``typo@1`` is the recipe ``typo``."""
+    return identity.partition("@")[0]
+
+
+def language_name(code: str) -> str:
+    """Return the English name of a language, the code itself where there is no row for it."""
+    return languages()[code].name if code in languages() else code
+
+
+def _numbers(drop: Drop) -> list[str]:
     return [
-        f"{drop.recipe} severity {drop.severity}",
-        *([name] if by == "language" else []),
         _number(drop.clean, ".3f"),
         _number(drop.attacked, ".3f"),
         _number(drop.absolute, "+.3f"),
         _number(drop.relative, "+.1%"),
         _number(drop.clean_rank_distance, ",.1f"),
         _number(drop.rank_distance_change, "+,.1f"),
-        _number(drop.coverage, ".1%"),
+        _number(drop.coverage, ".0%"),
     ]
 
 
@@ -86,17 +105,14 @@ def _number(value: float, form: str) -> str:
 
 
 def _not_covered(result: Result) -> list[Text]:
-    lines = []
-    for (recipe, _), cells in result.groups.items():
-        for language, reason in cells[0].not_covered.items():
-            line = Text(f"{recipe} does not touch {language}: {reason}", style="yellow")
-            if line not in lines:
-                lines.append(line)
-    return lines
+    reasons = {
+        f"{recipe_name(cell.recipe)} does not touch {language_name(language)}: {reason}"
+        for cell in result.attacked
+        for language, reason in cell.not_covered.items()
+    }
+    return [Text(line, style="yellow") for line in sorted(reasons)]
 
 
-def _signature(result: Result) -> str:
-    if not result.groups:
-        return result.signature(result.settings[0])
-    recipe, severity = next(iter(result.groups))
-    return result.signature(result.settings[-1], recipe, severity)
+def _signatures(result: Result, measure: str) -> Text:
+    lines = [result.signature("multilingual", recipe, severity, measure) for recipe, severity in result.groups]
+    return Text("\n".join(lines), style="dim", overflow="fold")

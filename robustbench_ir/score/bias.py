@@ -1,7 +1,7 @@
 """Language bias: where the parallel passages of one question stand in the multilingual pool.
 
-Rank distance is that of arXiv 2408.10536, section 4.1. It grows with the pool, is driven by the worst language, and can fall
-under attack because everything sinks: read it beside mAP, its share of the pool and the mean rank per passage language.
+Rank distance is that of arXiv 2408.10536, section 4.1. It grows with the pool, is driven by the worst language, and can
+fall under attack because everything sinks: read it beside mAP, its share of the pool and the mean rank per language.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from robustbench_ir.score.measures import Floats, Integers
+from robustbench_ir.score.measures import Floats, Integers, sums
 
 
 def rank_distance(rank: Integers, query: Integers, queries: int) -> Floats:
@@ -37,9 +37,7 @@ def rank_distance(rank: Integers, query: Integers, queries: int) -> Floats:
     return np.where(several, largest - smallest, np.nan)
 
 
-def own_language_first(
-    rank: Integers, query: Integers, passage_language: Integers, query_language: Integers
-) -> Floats:
+def own_language_first(rank: Integers, query: Integers, passage_language: Integers, query_language: Integers) -> Floats:
     """Say for each query whether its best-ranked relevant passage is in its own language: 1, 0, or NaN.
 
     NaN where no relevant passage is in the query's language, or all are. Unbiased value of the mean: one divided by the
@@ -63,10 +61,15 @@ def own_language_first(
 
 
 def mean_rank_by_language(
-    rank: Integers, query: Integers, passage_language: Integers, query_language: Integers, shape: tuple[int, int]
+    rank: Integers,
+    query: Integers,
+    passage_language: Integers,
+    query_language: Integers,
+    shape: tuple[int, int],
 ) -> NDArray[np.float64]:
-    """Return the mean rank of relevant passages, shape (query languages, passage languages); NaN where there is none."""
+    """Return the mean rank of relevant passages, shape (query languages, passage languages); NaN where none is."""
     cell = query_language[query] * shape[1] + passage_language
-    total = np.bincount(cell, rank, shape[0] * shape[1])
     count = np.bincount(cell, minlength=shape[0] * shape[1])
-    return np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0).reshape(shape)
+    mean = np.full(len(count), np.nan)
+    np.divide(sums(cell, rank.astype(np.float64), len(count)), count, out=mean, where=count > 0)
+    return mean.reshape(shape)

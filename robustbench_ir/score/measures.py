@@ -1,7 +1,7 @@
 """Measures: pure functions on the ranks of the relevant passages.
 
-All take the same three arrays. Relevant passages that belong together form a group, usually those of one query; a group's
-passages may stand anywhere in the arrays. A group without relevant passages scores NaN: it is not a zero, it is no case.
+Relevant passages that belong together form a group, usually those of one query; they may stand anywhere in the arrays.
+A group without relevant passages scores NaN: it is not a zero, it is no case.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def average_precision(ranked: Ranked) -> Floats:
     """
     order, position, size = _positions(ranked, ranked.rank)
     precision = position / ranked.rank[order]
-    return _divide(np.bincount(ranked.group[order], precision, ranked.groups), size)
+    return _divide(sums(ranked.group[order], precision, ranked.groups), size)
 
 
 def ndcg(ranked: Ranked, depth: int) -> Floats:
@@ -62,8 +62,8 @@ def ndcg(ranked: Ranked, depth: int) -> Floats:
     gain = np.where(ranked.rank <= depth, ranked.grade / np.log2(ranked.rank + 1.0), 0.0)
     order, position, size = _positions(ranked, -ranked.grade)
     best = np.where(position <= depth, ranked.grade[order] / np.log2(position + 1.0), 0.0)
-    ideal = np.bincount(ranked.group[order], best, ranked.groups)
-    return _divide(np.bincount(ranked.group, gain, ranked.groups), np.where(size > 0, ideal, 0.0))
+    ideal = sums(ranked.group[order], best, ranked.groups)
+    return _divide(sums(ranked.group, gain, ranked.groups), np.where(size > 0, ideal, 0.0))
 
 
 def reciprocal_rank(ranked: Ranked, depth: int) -> Floats:
@@ -71,13 +71,13 @@ def reciprocal_rank(ranked: Ranked, depth: int) -> Floats:
     order, position, size = _positions(ranked, ranked.rank)
     first = position == 1
     rank = ranked.rank[order][first]
-    value = np.bincount(ranked.group[order][first], np.where(rank <= depth, 1 / rank, 0.0), ranked.groups)
+    value = sums(ranked.group[order][first], np.where(rank <= depth, 1 / rank, 0.0), ranked.groups)
     return _divide(value, np.minimum(size, 1))
 
 
 def recall(ranked: Ranked, depth: int) -> Floats:
     """Return R@depth: share of the relevant passages ranked `depth` or better, range 0 to 1."""
-    found = np.bincount(ranked.group, (ranked.rank <= depth).astype(float), ranked.groups)
+    found = sums(ranked.group, (ranked.rank <= depth).astype(float), ranked.groups)
     return _divide(found, np.bincount(ranked.group, minlength=ranked.groups))
 
 
@@ -89,8 +89,19 @@ def _positions(ranked: Ranked, key: Integers) -> tuple[NDArray[np.intp], Integer
     return order, np.arange(len(order)) - start[ranked.group[order]] + 1, size
 
 
+def sums(group: Integers, value: Floats, groups: int) -> Floats:
+    """Return the sum of the values of each group."""
+    return np.asarray(np.bincount(group, value, groups), dtype=np.float64)
+
+
 def _divide(value: Floats, by: Floats | Integers) -> Floats:
-    return np.divide(value, by, out=np.full(len(value), np.nan), where=by > 0)
+    quotient = np.full(len(value), np.nan)
+    np.divide(value, by, out=quotient, where=by > 0)
+    return quotient
+
+
+def _at_depth(function: Callable[[Ranked, int], Floats], depth: int, ranked: Ranked) -> Floats:
+    return function(ranked, depth)
 
 
 _WITH_DEPTH: dict[str, Callable[[Ranked, int], Floats]] = {"nDCG": ndcg, "RR": reciprocal_rank, "R": recall}
@@ -110,5 +121,5 @@ def measure(name: str) -> Measure:
         return average_precision
     match = regex.fullmatch(r"(\w+)@([1-9]\d*)", name)
     if match and match[1] in _WITH_DEPTH:
-        return partial(_WITH_DEPTH[match[1]], depth=int(match[2]))
+        return partial(_at_depth, _WITH_DEPTH[match[1]], int(match[2]))
     raise UnknownNameError("measure", name, DEFAULT_MEASURES)

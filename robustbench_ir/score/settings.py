@@ -92,8 +92,8 @@ def values(layout: Layout, ranks: Ranks, name: str, setting: Setting) -> Floats:
     Returns
     -------
     float64 array
-        Multilingual: shape (queries,). Otherwise shape (queries, passage languages), with NaN in the languages that do not
-        belong to the setting or have no relevant passage.
+        Multilingual: shape (queries,). Otherwise shape (queries, passage languages), with NaN in the languages that do
+        not belong to the setting or have no relevant passage.
     """
     queries, languages = len(layout.query_ids), len(layout.pool)
     if setting == "multilingual":

@@ -15,7 +15,17 @@ from robustbench_ir.languages import select_languages
 from robustbench_ir.tasks.readers import READERS, Reader
 from robustbench_ir.tasks.task import Passage, Qrels, Query, Task, build_task
 
-__all__ = ["Passage", "Qrels", "Query", "Task", "TaskCard", "build_task", "load_task", "task_card", "task_names"]
+__all__ = [
+    "Passage",
+    "Qrels",
+    "Query",
+    "Task",
+    "TaskCard",
+    "build_task",
+    "load_task",
+    "task_card",
+    "task_names",
+]
 
 _ENTRY_POINTS = "robustbench_ir.tasks"
 
@@ -122,6 +132,8 @@ def _reader(card: TaskCard) -> Reader:
     plugins = {point.name: point for point in entry_points(group=_ENTRY_POINTS)}
     if card.format not in plugins:
         known = [*READERS, *plugins]
-        raise CardError(f"tasks/{card.name}.toml: key 'format': no reader {card.format!r}: {nearest(card.format, known)}")
+        raise CardError(
+            f"tasks/{card.name}.toml: key 'format': no reader {card.format!r}: {nearest(card.format, known)}"
+        )
     reader: Reader = plugins[card.format].load()
     return reader

@@ -181,7 +181,7 @@ def build_task(
     Raises
     ------
     DataError
-        An empty text, a duplicated id, a judgement of an unknown passage or query, or a query without relevant passages.
+        An empty text, a duplicated id, a judgement of an unknown passage or query, a query without relevant passages.
     """
     queries = _grouped(queries)
     passages = _grouped(passages)

@@ -1,0 +1,60 @@
+"""Fixtures: tiny and real. Data of other people is used where it is; the tests that need it skip, loudly, where it is not."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+SHARED_DATA = Path(os.environ.get("ROBUSTBENCH_IR_DATA") or Path(__file__).parents[2] / "shared" / "data")
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give every test its own cache, and no data of the user's."""
+    monkeypatch.setenv("ROBUSTBENCH_IR_CACHE", str(tmp_path_factory.mktemp("cache")))
+    monkeypatch.delenv("ROBUSTBENCH_IR_DATA", raising=False)
+
+
+@pytest.fixture
+def shared_data(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the folder of real data, and let the package look into it."""
+    if not (SHARED_DATA / "MANIFEST.tsv").is_file():
+        pytest.skip(f"REAL DATA ABSENT: {SHARED_DATA} has no MANIFEST.tsv; set ROBUSTBENCH_IR_DATA")
+    monkeypatch.setenv("ROBUSTBENCH_IR_DATA", str(SHARED_DATA))
+    return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a real SentenceTransformer folder: random weights, a word-piece tokeniser of single characters."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.models import Normalize, Pooling, Transformer
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    folder = tmp_path_factory.mktemp("models")
+    letters = [chr(code) for code in range(0x21, 0x7F)]
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{letter}" for letter in letters)]
+    base = folder / "base"
+    base.mkdir()
+    (base / "vocab.txt").write_text("\n".join(vocabulary), encoding="utf-8")
+    BertTokenizerFast(vocab_file=str(base / "vocab.txt")).save_pretrained(base)
+    config = BertConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=64,
+    )
+    BertModel(config).save_pretrained(base)
+    transformer = Transformer(str(base))
+    transformer.max_seq_length = 64
+    model = SentenceTransformer(modules=[transformer, Pooling(16), Normalize()], device="cpu")
+    model.prompts = {"query": "query: ", "document": "passage: "}
+    target = folder / "tiny"
+    model.save(str(target))
+    assert json.loads((target / "modules.json").read_text(encoding="utf-8"))
+    return target

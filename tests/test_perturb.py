@@ -1,0 +1,237 @@
+"""The contract of recipes, over every recipe and every language; and what is particular to each."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import regex
+
+from robustbench_ir.errors import CardError, OptionError, UnknownNameError
+from robustbench_ir.perturb import Perturbation, Recipe, coverage, digest, load_recipe, recipe_names
+from robustbench_ir.perturb.constraints import Constraints, eligible_words
+from robustbench_ir.perturb.keyboards import neighbours
+from robustbench_ir.perturb.recipe import number_to_change
+from robustbench_ir.tasks import Query, load_task
+from robustbench_ir.text import graphemes, nfc, word_spans
+
+MINI = ("am", "ar", "bn", "en", "es", "ha", "hi", "ru", "sw", "te", "yo", "zh")
+XQUAD = ("ar", "de", "el", "en", "es", "hi", "ru", "th", "tr", "vi", "zh")
+
+
+@cache
+def mini_queries(language: str) -> tuple[Query, ...]:
+    return load_task("mini", [language]).queries
+
+
+@cache
+def mini_recipe(name: str) -> Recipe:
+    return load_recipe(name).with_lexicons_of("mini", load_task("mini").lexicons.get(name))
+
+
+def keeps_the_contract(recipe: Recipe, queries: tuple[Query, ...]) -> list[Perturbation]:
+    """Check what holds for every recipe in every language; return severity 3."""
+    by_severity = [recipe.perturb(queries, severity, 0) for severity in range(6)]
+    assert all(not one.changed and not one.edits for one in by_severity[0]), "severity 0 is the identity"
+    for severity, perturbed in enumerate(by_severity[1:], start=1):
+        for query, one in zip(queries, perturbed, strict=True):
+            assert nfc(one.text) == one.text
+            assert one.text.strip()
+            assert one.clean == query.text
+            if one.eligible:
+                assert len(one.edits) <= number_to_change(one.eligible, recipe.card.ladder[severity - 1]), "budget kept"
+            for before, after in pairwise(one.edits):
+                assert before.span.end <= after.span.start
+            for edit in one.edits:
+                assert one.clean[edit.span.start : edit.span.end] == edit.before
+                assert not regex.search(r"\p{N}", edit.before), "numbers are left alone"
+    rates = [sum(one.edit_rate for one in perturbed) for perturbed in by_severity]
+    assert rates == sorted(rates), "severity is monotone in the edit rate"
+    backwards = recipe.perturb(queries[::-1], 3, 0)[::-1]
+    alone = recipe.perturb(queries[:1], 3, 0)
+    assert backwards == by_severity[3], "the order of the queries is no matter"
+    assert alone == by_severity[3][:1], "nor is their company"
+    return by_severity[3]
+
+
+@pytest.mark.parametrize("language", MINI)
+@pytest.mark.parametrize("name", recipe_names())
+def test_contract_on_mini(name: str, language: str) -> None:
+    recipe, queries = mini_recipe(name), mini_queries(language)
+    if not recipe.covers(language):
+        assert recipe.reason_not_covered(language)
+        assert coverage(recipe.perturb(queries, 5, 0)) == 0
+        return
+    perturbed = keeps_the_contract(recipe, queries)
+    if name in {"typo", "code-switching"}:
+        assert coverage(perturbed) == 1
+    if name == "synonym":
+        assert coverage(perturbed) > 0.85
+    if name == "typo":
+        other_seed = recipe.perturb(queries, 3, 1)
+        assert sum(one.text != two.text for one, two in zip(perturbed, other_seed, strict=True)) > 50
+
+
+@pytest.mark.parametrize("language", XQUAD)
+@pytest.mark.parametrize("name", recipe_names())
+def test_contract_on_xquad_r(name: str, language: str, shared_data: Path) -> None:
+    recipe = load_recipe(name)
+    if not recipe.covers(language):
+        assert recipe.reason_not_covered(language)
+        return
+    queries = load_task("xquad-r", [language]).queries[::6]
+    perturbed = keeps_the_contract(recipe, queries)
+    if name == "typo":
+        for query, one in zip(queries, perturbed, strict=True):
+            words = eligible_words(one.clean, word_spans(one.clean, language), language, recipe.card.constraints)
+            assert one.changed or not words, f"left as it was: {query.text}"
+        assert coverage(perturbed) >= 0.99
+    else:
+        assert coverage(perturbed) > 0.4
+
+
+@pytest.mark.parametrize("language", MINI)
+def test_typos_never_split_a_grapheme(language: str) -> None:
+    recipe = mini_recipe("typo")
+    for one in recipe.perturb(mini_queries(language), 5, 3):
+        for edit in one.edits:
+            kept = graphemes(edit.before)
+            new = graphemes(edit.after)
+            if edit.operation == "delete":
+                assert any(kept[:place] + kept[place + 1 :] == new for place in range(len(kept))), edit
+            if edit.operation == "transpose":
+                assert sorted(nfc("".join(kept)).lower()) == sorted(edit.after.lower())
+            if edit.operation in {"insert", "repeat"}:
+                assert len(new) == len(kept) + 1, edit
+            assert not regex.match(r"\p{M}", edit.after), "no lone combining mark"
+
+
+def test_typos_follow_the_layout() -> None:
+    assert {"q", "e", "a", "s"} <= set(neighbours("us")["w"])
+    assert "z" in neighbours("de")["t"]
+    assert "y" not in neighbours("de")["t"]
+    assert "ฟ" in neighbours("th")["ห"]
+    # InScript marks stand beside marks, letters beside letters.
+    assert set(neighbours("hi")["ि"]) <= set("ेुॆं्ूॢा़ौैीोॊॉँ")
+    assert set(neighbours("hi")["क"]) & set("तरख")
+    # Amharic: the vowel key, or the neighbouring consonant with the same vowel.
+    assert {"ሉ", "ሊ", "ላ", "ከ"} <= set(neighbours("am")["ለ"])
+    # Chinese: characters of the same reading.
+    assert "他" in neighbours("zh-pinyin")["她"]
+
+
+def test_the_first_letter_keeps_the_capital_place() -> None:
+    recipe = mini_recipe("typo")
+    swapped = [edit for one in recipe.perturb(mini_queries("en"), 5, 0) for edit in one.edits if edit.operation == "transpose"]
+    assert swapped
+    assert all(edit.after[0].isupper() == edit.before[0].isupper() for edit in swapped)
+
+
+def test_code_switching_takes_the_longest_entry_and_keeps_function_words() -> None:
+    recipe = mini_recipe("code-switching")
+    queries = [Query("q", "en", "When is the post office closed?", "q")]
+    edits = recipe.perturb(queries, 5, 0)[0].edits
+    assert [(edit.before, edit.after) for edit in edits] == [("post office", "oficina de correos"), ("closed", "cerrado")]
+
+
+def test_words_that_come_to_touch_in_latin_script_are_kept_apart() -> None:
+    recipe = load_recipe("transliteration")
+    one = recipe.perturb([Query("q", "zh", "谁带领黑豹队？", "q")], 5, 0)[0]
+    assert one.text == "shei dailing hei bao dui？"
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "expected"),
+    [
+        ("hi", "यह किताब", {"yaha kitaba", "yah kitab", "yah kitaab"}),
+        ("ru", "Почему щука", {"Pochemu shchuka", "Pocemu suka"}),
+        ("tr", "İstanbul büyük ısı", {"Istanbul buyuk isi"}),
+        ("vi", "Đội thủ nào", {"Doi thu nao"}),
+        ("yo", "ọmọdé", {"omode"}),
+        ("ha", "ƙofar ɗaki", {"kofar daki"}),
+        ("de", "schöne Straße", {"schoene Strasse", "schone Strasse"}),
+        ("ar", "سبعة", {"sbaa", "sb3a"}),
+        ("el", "Πόσοι", {"Posoi"}),
+    ],
+)
+def test_transliteration_writes_what_its_tables_say(language: str, text: str, expected: set[str]) -> None:
+    recipe = load_recipe("transliteration")
+    found = {recipe.perturb([Query("q", language, text, "q")], 5, seed)[0].text for seed in range(20)}
+    assert found == expected
+
+
+def test_constraints_leave_numbers_addresses_and_names_alone() -> None:
+    text = "Did Ada write to ada@example.org or www.example.org/a-b in 1843?"
+    words = word_spans(text, "en")
+    rules = Constraints(protect=["numbers", "addresses", "capitalised", "stop-words"], minimum_graphemes=2)
+    left = [text[span.start : span.end] for span in eligible_words(text, words, "en", rules)]
+    assert left == ["write"]
+
+
+@pytest.mark.parametrize("severity", [-1, 6])
+def test_severity_out_of_range(severity: int) -> None:
+    with pytest.raises(OptionError, match="out of range; 1 to 5"):
+        load_recipe("typo").perturb([], severity, 0)
+
+
+def test_unknown_recipe_shows_the_nearest() -> None:
+    with pytest.raises(UnknownNameError, match=r"unknown recipe 'tipo': did you mean 'typo'\?"):
+        load_recipe("tipo")
+
+
+def test_a_malformed_recipe_card_names_file_and_key(tmp_path: Path) -> None:
+    (tmp_path / "attacks").mkdir()
+    card = tmp_path / "attacks" / "mine.toml"
+    good = Path(__file__).parents[1].joinpath("attacks", "typo.toml").read_text(encoding="utf-8")
+    good = good.replace('name = "typo"', 'name = "mine"')
+    card.write_text(good, encoding="utf-8")
+    query = Query("q", "en", "hello world", "q")
+    assert load_recipe("mine", tmp_path).perturb([query], 5, 0)[0].changed
+    for broken, message in (
+        (good.replace("minimum_graphemes", "minimum_grapheme"), r"mine\.toml: key 'constraints\.minimum_grapheme' is unknown"),
+        (good.replace('transformation = "typo"', 'transformation = "tpyo"'), r"no mechanism 'tpyo': did you mean 'typo'"),
+        (good.replace("version = 1", "version = 0"), r"mine\.toml: key 'version'"),
+    ):
+        card.write_text(broken, encoding="utf-8")
+        with pytest.raises(CardError, match=message):
+            load_recipe("mine", tmp_path)
+    card.write_text(good.replace('layout = "us"', 'layuot = "us"'), encoding="utf-8")
+    with pytest.raises(CardError, match="layuot' is unknown: did you mean 'layout'"):
+        load_recipe("mine", tmp_path).perturb([query], 1, 0)
+
+
+def test_digest_is_the_same_in_another_process_and_order() -> None:
+    """The digest of the perturbed set depends on nothing but recipe, severity, seed and queries."""
+    here = {name: digest(mini_recipe(name).perturb(mini_queries("hi"), 3, 0)) for name in recipe_names()}
+    program = """
+import json
+from robustbench_ir.perturb import digest, load_recipe, recipe_names
+from robustbench_ir.tasks import load_task
+task = load_task("mini", ["hi"])
+found = {}
+for name in reversed(recipe_names()):
+    recipe = load_recipe(name).with_lexicons_of("mini", task.lexicons.get(name))
+    found[name] = digest([recipe.perturb([query], 3, 0)[0] for query in reversed(task.queries)])
+print(json.dumps(found))
+"""
+    for hash_seed in ("0", "1"):
+        there = subprocess.run(
+            [sys.executable, "-c", program],
+            env={"PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(Path(__file__).parents[1]), "PATH": ""},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert json.loads(there.stdout) == here
+
+
+@pytest.mark.parametrize("share", [0.1, 0.2, 0.35, 0.5, 1.0])
+def test_number_to_change(share: float) -> None:
+    assert number_to_change(0, share) == 0
+    assert number_to_change(1, share) == 1
+    assert number_to_change(10, share) == round(10 * share + 1e-9)
