@@ -29,7 +29,7 @@ class DataFile(Card):
         64 hexadecimal digits.
     """
 
-    path: str = Field(pattern=r"^[\w\-]+(/[\w\-.]+)+$")
+    path: str = Field(pattern=r"^[\w\-]+(/[\w\-][\w\-.]*)+$")
     url: str = Field(pattern=r"^https?://")
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 

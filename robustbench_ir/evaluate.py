@@ -35,7 +35,8 @@ from robustbench_ir.files import read_checked, write_checked
 from robustbench_ir.perturb import Perturbation, Recipe, digest, load_recipe, recipe_names
 from robustbench_ir.perturb.recipe import SEVERITIES
 from robustbench_ir.result import CLEAN, Cell, Result
-from robustbench_ir.result_file import CellRecord, cell_from_record, cell_record
+from robustbench_ir.result_file import cell_from_record, cell_record
+from robustbench_ir.result_schema import CellRecord
 from robustbench_ir.retrieve import Ranks, rank_relevant
 from robustbench_ir.score.settings import Layout
 from robustbench_ir.tasks import Task, load_task

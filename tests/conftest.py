@@ -1,4 +1,4 @@
-"""Fixtures: tiny and real. Data of other people is used where it is; the tests that need it skip, loudly, where it is not."""
+"""Fixtures: tiny and real. Tests that need other people's data skip, loudly, where it is not."""
 
 from __future__ import annotations
 
@@ -31,7 +31,6 @@ def shared_data(monkeypatch: pytest.MonkeyPatch) -> Path:
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make a real SentenceTransformer folder: random weights, a word-piece tokeniser of single characters."""
     from sentence_transformers import SentenceTransformer
-    from sentence_transformers.models import Normalize, Pooling, Transformer
     from transformers import BertConfig, BertModel, BertTokenizerFast
 
     folder = tmp_path_factory.mktemp("models")
@@ -50,9 +49,9 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         max_position_embeddings=64,
     )
     BertModel(config).save_pretrained(base)
-    transformer = Transformer(str(base))
-    transformer.max_seq_length = 64
-    model = SentenceTransformer(modules=[transformer, Pooling(16), Normalize()], device="cpu")
+    # A plain transformer folder gets mean pooling, in sentence-transformers 5 and 6.
+    model = SentenceTransformer(str(base), device="cpu")
+    model.max_seq_length = 64
     model.prompts = {"query": "query: ", "document": "passage: "}
     target = folder / "tiny"
     model.save(str(target))

@@ -127,7 +127,9 @@ def test_typos_follow_the_layout() -> None:
 
 def test_the_first_letter_keeps_the_capital_place() -> None:
     recipe = mini_recipe("typo")
-    swapped = [edit for one in recipe.perturb(mini_queries("en"), 5, 0) for edit in one.edits if edit.operation == "transpose"]
+    swapped = [
+        edit for one in recipe.perturb(mini_queries("en"), 5, 0) for edit in one.edits if edit.operation == "transpose"
+    ]
     assert swapped
     assert all(edit.after[0].isupper() == edit.before[0].isupper() for edit in swapped)
 
@@ -136,7 +138,10 @@ def test_code_switching_takes_the_longest_entry_and_keeps_function_words() -> No
     recipe = mini_recipe("code-switching")
     queries = [Query("q", "en", "When is the post office closed?", "q")]
     edits = recipe.perturb(queries, 5, 0)[0].edits
-    assert [(edit.before, edit.after) for edit in edits] == [("post office", "oficina de correos"), ("closed", "cerrado")]
+    assert [(edit.before, edit.after) for edit in edits] == [
+        ("post office", "oficina de correos"),
+        ("closed", "cerrado"),
+    ]
 
 
 def test_words_that_come_to_touch_in_latin_script_are_kept_apart() -> None:
@@ -193,8 +198,14 @@ def test_a_malformed_recipe_card_names_file_and_key(tmp_path: Path) -> None:
     query = Query("q", "en", "hello world", "q")
     assert load_recipe("mine", tmp_path).perturb([query], 5, 0)[0].changed
     for broken, message in (
-        (good.replace("minimum_graphemes", "minimum_grapheme"), r"mine\.toml: key 'constraints\.minimum_grapheme' is unknown"),
-        (good.replace('transformation = "typo"', 'transformation = "tpyo"'), r"no mechanism 'tpyo': did you mean 'typo'"),
+        (
+            good.replace("minimum_graphemes", "minimum_grapheme"),
+            r"mine\.toml: key 'constraints\.minimum_grapheme' is unknown",
+        ),
+        (
+            good.replace('transformation = "typo"', 'transformation = "tpyo"'),
+            r"no mechanism 'tpyo': did you mean 'typo'",
+        ),
         (good.replace("version = 1", "version = 0"), r"mine\.toml: key 'version'"),
     ):
         card.write_text(broken, encoding="utf-8")

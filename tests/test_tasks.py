@@ -56,7 +56,7 @@ def test_languages_restrict_queries_and_pool(shared_data: Path) -> None:
 def test_mini_is_what_its_card_says() -> None:
     task = load_task("mini")
     assert len(task.query_languages) == 12
-    assert {one for one in ("sw", "ha", "yo", "bn", "te", "am")} <= set(task.query_languages)
+    assert {"sw", "ha", "yo", "bn", "te", "am"} <= set(task.query_languages)
     for one, part in task.passage_slices.items():
         assert part.stop - part.start >= 150
         assert sum(query.language == one for query in task.queries) == 60

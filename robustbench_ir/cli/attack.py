@@ -12,6 +12,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from robustbench_ir.cli.catalogue import table_console
 from robustbench_ir.cli.options import cards_option, split_commas
 from robustbench_ir.encode import EncoderOptions, default_encoder
 from robustbench_ir.evaluate import attack
@@ -135,7 +136,7 @@ def command(  # noqa: PLR0913, PLR0917
             progress=progress,
         )
     save_result(result, target)
-    console = Console()
+    console = table_console()
     console.print(score_table(result, by, measure))
     console.print(f"[bold]{target}[/bold] has it all; `irbench show {target}` prints this again", soft_wrap=True)
 

@@ -10,6 +10,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+_WIDTH_OF_FILES = 100
+
 
 def print_lines(rows: Iterable[Sequence[str]]) -> None:
     """Print one line for each row: name, what it is, for which languages; columns in line, lines never folded."""
@@ -36,3 +38,9 @@ def count(languages: Iterable[str]) -> str:
     """Say how many languages, and which."""
     codes = sorted(languages)
     return f"{len(codes)} languages: {' '.join(codes)}"
+
+
+def table_console() -> Console:
+    """Return the console for wide tables: as wide as the terminal, and wide enough where there is none."""
+    console = Console()
+    return console if console.is_terminal else Console(width=_WIDTH_OF_FILES)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from rich.console import Console
 
+from robustbench_ir.cli.catalogue import table_console
 from robustbench_ir.report.table import score_table
 from robustbench_ir.result_file import load_result
 from robustbench_ir.score.measures import measure as look_up_measure
@@ -19,4 +19,4 @@ from robustbench_ir.score.measures import measure as look_up_measure
 def command(file: Path, by: str | None, measure: str) -> None:
     """Print the table of a result FILE again, without any model."""
     look_up_measure(measure)
-    Console().print(score_table(load_result(file), by, measure))
+    table_console().print(score_table(load_result(file), by, measure))

@@ -161,7 +161,7 @@ def _load(name: str, options: EncoderOptions) -> SentenceTransformer:
                 trust_remote_code=options.trust_remote_code,
                 model_kwargs={"dtype": options.dtype} if options.dtype else None,
             )
-        except (OSError, ValueError, RuntimeError, ImportError, TypeError, KeyError, AttributeError) as error:
+        except Exception as error:  # what is wrong with a model file shows as any error of a dozen libraries
             raise EncoderError(_explain(name, error)) from error
 
 

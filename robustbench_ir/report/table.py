@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from itertools import groupby
 
 from rich.box import SIMPLE_HEAD
@@ -38,44 +39,50 @@ def score_table(result: Result, by: str | None = None, measure: str = "AP") -> R
         Such as ``"AP"`` (shown as mAP) or ``"nDCG@10"``.
     """
     name = "mAP" if measure == "AP" else measure
+    several = len({severity for _, severity in result.groups}) > 1
     parts: list[RenderableType] = [_heading(result)]
     for setting in result.settings:
-        table = Table(title=f"{setting} ({_POOLS[setting]})", title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+        table = _empty_table(f"{setting} ({_POOLS[setting]})")
         table.add_column("recipe", no_wrap=True)
+        if several:
+            table.add_column("severity", no_wrap=True)
         if by == "language":
             table.add_column("language", no_wrap=True)
-        for header in (
-            "se-\nverity",
-            f"clean\n{name}",
-            f"attacked\n{name}",
-            "drop",
-            "drop\n%",
-            "clean\nRD",
-            "RD\nchange",
-            "cov-\nerage",
-        ):
-            table.add_column(header, justify="right", no_wrap=True)
-        for (recipe, severity), drops in groupby(
-            result.drops(setting, measure, by), lambda one: (one.recipe, one.severity)
-        ):
+        headers = (f"clean\n{name}", f"attacked\n{name}", "drop", "drop\n%", "clean\nRD", "RD\nchange", "coverage")
+        for header in headers:
+            table.add_column(header, justify="right", no_wrap=True, vertical="bottom")
+        groups = groupby(result.drops(setting, measure, by), lambda drop: (drop.recipe, drop.severity))
+        for (recipe, severity), drops in groups:
             for drop in drops:
-                table.add_row(
-                    recipe_name(recipe),
-                    *([language_name(drop.language)] if by else []),
-                    str(severity),
-                    *_numbers(drop),
-                )
+                labels = [recipe_name(recipe), *([str(severity)] if several else [])]
+                labels += [language_name(drop.language)] if by == "language" else []
+                table.add_row(*labels, *_numbers(drop))
             if by == "language":
                 table.add_section()
         parts.append(table)
-    parts += [Text(_NOTES, style="dim"), *_not_covered(result), _signatures(result, measure)]
+    parts += [Text(), Text(_NOTES, style="dim"), *_not_covered(result), _signature(result, measure)]
     return Group(*parts)
+
+
+def _empty_table(title: str) -> Table:
+    return Table(
+        title=f"\n{title}",
+        title_justify="left",
+        title_style="bold",
+        box=SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=0,
+    )
 
 
 def _heading(result: Result) -> Text:
     queries = f"{len(result.layout.query_ids):,} queries in {len(result.layout.query_languages)} languages"
     passages = f"{result.layout.pool_size:,} passages in {len(result.layout.pool)}"
-    return Text.assemble((result.encoder.name, "bold"), f" on {result.task}: {queries}, {passages}")
+    severities = ", ".join(map(str, dict.fromkeys(severity for _, severity in result.groups)))
+    seeds = len({cell.seed for cell in result.attacked})
+    attack = f"; severity {severities}, {seeds} {'seed' if seeds == 1 else 'seeds'}" if result.groups else ""
+    return Text.assemble((result.encoder.name, "bold"), f" on {result.task}: {queries}, {passages}{attack}")
 
 
 def recipe_name(identity: str) -> str:
@@ -113,6 +120,8 @@ def _not_covered(result: Result) -> list[Text]:
     return [Text(line, style="yellow") for line in sorted(reasons)]
 
 
-def _signatures(result: Result, measure: str) -> Text:
-    lines = [result.signature("multilingual", recipe, severity, measure) for recipe, severity in result.groups]
-    return Text("\n".join(lines), style="dim", overflow="fold")
+def _signature(result: Result, measure: str) -> Text:
+    recipes = ",".join(dict.fromkeys(recipe for recipe, _ in result.groups))
+    severity = next((severity for _, severity in result.groups), 0)
+    signature = result.signature("multilingual", next(iter(result.groups), (None, 0))[0], severity, measure)
+    return Text(re.sub(r"recipe=[^|]*", f"recipe={recipes or 'none'}", signature), style="dim", overflow="fold")

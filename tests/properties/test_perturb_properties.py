@@ -21,7 +21,9 @@ TEXTS = st.one_of(
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=TEXTS, language=st.sampled_from(sorted(languages())), severity=st.integers(0, 5), seed=st.integers(0, 9))
 @pytest.mark.parametrize("name", ["typo", "transliteration", "code-switching", "synonym"])
-def test_any_text_is_perturbed_or_left_but_never_lost(name: str, text: str, language: str, severity: int, seed: int) -> None:
+def test_any_text_is_perturbed_or_left_but_never_lost(
+    name: str, text: str, language: str, severity: int, seed: int
+) -> None:
     recipe = load_recipe(name).with_lexicons_of("mini", load_task("mini", ["en"]).lexicons.get(name))
     query = Query("q", language, text, "q")
     one = recipe.perturb([query], severity, seed)[0]

@@ -1,0 +1,164 @@
+"""The command line: help, one line for what went wrong, the README's commands."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from robustbench_ir.cli import irbench
+from robustbench_ir.cli.attack import slug
+
+ROOT = Path(__file__).parents[1]
+PROGRAM = [sys.executable, "-c", "from robustbench_ir.cli import main; main()"]
+
+
+def run(*arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    variables = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100", **environment}
+    return subprocess.run(
+        [*PROGRAM, *arguments], env=variables, cwd=cwd, capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+def test_help_lists_the_commands() -> None:
+    answer = CliRunner().invoke(irbench, ["--help"])
+    assert answer.exit_code == 0
+    for command in ("attack", "encoders", "preview", "recipes", "show", "tasks"):
+        assert re.search(rf"^  {command} ", answer.output, re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", ["attack", "encoders", "preview", "recipes", "show", "tasks"])
+def test_every_command_explains_itself(command: str) -> None:
+    answer = CliRunner().invoke(irbench, [command, "--help"])
+    assert answer.exit_code == 0
+    assert answer.output.startswith("Usage: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["recipes"], r"^typo +Typing mistakes +17 languages: am ar bn .* zh$"),
+        (["tasks"], r"^xquad-r +XQuAD-R +11 languages: ar de el en es hi ru th tr vi zh$"),
+        (["encoders"], r"^bm25 +BM25"),
+        (
+            ["recipes", "show", "typo"],
+            r"share of the eligible words that change, 1: 10%, 2: 20%, 3: 35%, 4: 50%, 5: 100%",
+        ),
+        (["tasks", "show", "mini"], r"never for publication"),
+        (["encoders", "show", "char-ngram"], r"similarity +cosine"),
+        (["preview", "typo", "--language", "hi", "जोश नॉर्मन ने कितने बॉल को इंटरसेप्ट किया?"], r"^5     "),
+        (["preview", "transliteration", "--language", "en", "hello"], r"transliteration does not touch en"),
+    ],
+)
+def test_catalogue_and_preview(arguments: list[str], line: str) -> None:
+    answer = run(*arguments, COLUMNS="300")
+    assert answer.returncode == 0, answer.stderr
+    assert re.search(line, answer.stdout, re.MULTILINE), answer.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["atack"], r"unknown command 'atack': did you mean 'attack'\?"),
+        (["attack", "--recipe", "tipo"], r"unknown recipe 'tipo': did you mean 'typo'\?"),
+        (["attack", "--task", "xquad"], r"unknown task 'xquad': did you mean 'xquad-r'\?"),
+        (["attack", "--model", "bm52"], r"unknown encoder 'bm52': did you mean 'bm25'\?"),
+        (["attack", "--languages", "en,xx"], r"unknown language 'xx': there are: am, ar"),
+        (["attack", "--languages", "en,,hi"], r"has an empty part"),
+        (["attack", "--severity", "9"], r"severity 9 is out of range; 1 to 5"),
+        (["attack", "--severity", "high"], r"'high' is not a valid integer"),
+        (["attack", "--seeds", "0"], r"0 seeds; at least 1"),
+        (["attack", "--measure", "MAP"], r"unknown measure 'MAP'"),
+        (["attack", "--model", "."], r"not a sentence-transformers folder"),
+        (["attack", "--cards", "nowhere"], r"--cards nowhere: not a folder"),
+        (["attack", "--nonsense"], r"No such option"),
+        (["attack", "--out", "/proc/nothing/x.json"], r"cannot be written"),
+        (["recipes", "show", "typos"], r"did you mean 'typo'\?"),
+        (["tasks", "show", "minni"], r"did you mean 'mini'\?"),
+        (["preview", "typo", "--language", "hi", " "], r"the text is empty"),
+        (["preview", "typo", "--language", "klingonese", "x"], r"unknown language 'klingonese'"),
+        (["preview", "typo", "--language", "en", "--severity", "6", "x"], r"severity 6 is out of range"),
+        (["show", "nothing.json"], r"nothing.json: cannot be read"),
+    ],
+)
+def test_what_the_user_got_wrong_is_one_line_and_status_2(arguments: list[str], message: str, tmp_path: Path) -> None:
+    answer = run(*arguments, cwd=tmp_path)
+    assert answer.returncode == 2
+    assert "Traceback" not in answer.stderr
+    last = answer.stderr.strip().splitlines()[-1]
+    assert last.startswith("irbench: ")
+    assert re.search(message, last), last
+    assert not list(tmp_path.rglob("*.json")), "nothing is written"
+
+
+def test_attack_writes_a_result_and_show_prints_the_same_table(tmp_path: Path) -> None:
+    attacked = run("attack", "--model", "char-ngram", "--languages", "en,hi", "--recipe", "typo", cwd=tmp_path)
+    assert attacked.returncode == 0, attacked.stderr
+    path = tmp_path / "results" / "char-ngram-mini.json"
+    assert "results/char-ngram-mini.json has it all" in attacked.stdout
+    assert json.loads(path.read_text(encoding="utf-8"))["task"] == "mini@1"
+    for stage in ("load", "encode passages", "typo severity 3 seed 0: perturb", "encode queries", "rank"):
+        assert stage in attacked.stderr
+    shown = run("show", str(path))
+    assert attacked.stdout.startswith(shown.stdout.rstrip())
+    for setting in ("monolingual", "cross-lingual", "multilingual"):
+        assert re.search(rf"^{setting} ", shown.stdout, re.MULTILINE)
+    by_language = run("show", str(path), "--by", "language", "--measure", "nDCG@10")
+    assert re.search(r"typo +Hindi +3 ", by_language.stdout)
+
+
+def test_the_table_fits_a_terminal_of_80_columns(tmp_path: Path) -> None:
+    answer = run("attack", "--model", "char-ngram", "--languages", "en,hi", cwd=tmp_path, COLUMNS="80")
+    assert answer.returncode == 0, answer.stderr
+    assert "…" not in answer.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("intfloat/multilingual-e5-small", "multilingual-e5-small"), ("../x y/", "x-y"), ("..", "result"), ("a:b", "a-b")],
+)
+def test_names_become_harmless_file_names(name: str, expected: str) -> None:
+    assert slug(name) == expected
+
+
+def readme_commands() -> list[str]:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```(?:bash|sh|console)\n(.*?)```", text, re.DOTALL)
+    return [line for block in blocks for line in block.splitlines() if line.startswith(("irbench ", "python -c "))]
+
+
+def test_the_readme_has_the_commands_of_every_day() -> None:
+    commands = " ".join(readme_commands())
+    for part in ("irbench attack", "irbench preview", "irbench recipes", "irbench show", "--task xquad-r"):
+        assert part in commands
+
+
+@pytest.mark.parametrize("command", [line for line in readme_commands() if "xquad-r" not in line and "e5" not in line])
+def test_the_commands_of_the_readme_work(command: str, tmp_path: Path) -> None:
+    """Those that need no download, as they stand, in a shell."""
+    shim = tmp_path / "irbench"
+    shim.write_text(
+        f'#!/bin/sh\nexec {sys.executable} -c "from robustbench_ir.cli import main; main()" "$@"\n', encoding="utf-8"
+    )
+    shim.chmod(0o755)
+    path = f"{tmp_path}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    variables = {**os.environ, "PYTHONPATH": str(ROOT), "PATH": path}
+    if command.startswith("irbench show"):
+        subprocess.run(
+            ["irbench", "attack", "--model", "char-ngram", "--out", command.split()[2]],
+            env=variables,
+            cwd=tmp_path,
+            check=True,
+            capture_output=True,
+        )
+    answer = subprocess.run(
+        ["sh", "-c", command], env=variables, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.strip()
