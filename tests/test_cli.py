@@ -110,7 +110,7 @@ def test_attack_writes_a_result_and_show_prints_the_same_table(tmp_path: Path) -
     for setting in ("monolingual", "cross-lingual", "multilingual"):
         assert re.search(rf"^{setting} ", shown.stdout, re.MULTILINE)
     by_language = run("show", str(path), "--by", "language", "--measure", "nDCG@10")
-    assert re.search(r"typo +Hindi +3 ", by_language.stdout)
+    assert re.search(r"typo +Hindi +0", by_language.stdout)
 
 
 def test_the_table_fits_a_terminal_of_80_columns(tmp_path: Path) -> None:
