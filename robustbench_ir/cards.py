@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -97,6 +98,34 @@ def resource(kind: CardKind, relative: str, extra: Path | None = None) -> Traver
         if entry.is_file():
             return entry
     raise CardError(f"{kind}/{relative}: no such file; a card names it")
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Where the tables that recipes name are found: the user's folder of cards first, then what ships.
+
+    Attributes
+    ----------
+    extra : pathlib.Path, optional
+        A user's folder (``--cards DIR``) with `attacks/` inside.
+    """
+
+    extra: Path | None = None
+
+    def find(self, relative: str) -> Traversable:
+        """Find a table such as ``keyboards/de.toml``; see `resource` for what can go wrong."""
+        return resource("attacks", relative, self.extra)
+
+    def rows(self, name: str) -> dict[str, object]:
+        """Read a table that a user's folder may extend, such as ``_lexicons.toml``: the user's rows win."""
+        merged: dict[str, object] = {}
+        for folder in reversed(folders("attacks", self.extra)):
+            if (folder / name).is_file():
+                merged.update(read_toml(folder / name))
+        return merged
+
+
+SHIPPED = Tables()
 
 
 def read_toml(entry: Traversable) -> dict[str, object]:

@@ -118,7 +118,7 @@ def attack(
     chosen = [load_recipe(name, cards) for name in (recipe_names(cards) if recipes is None else dict.fromkeys(recipes))]
     clock = Clock(progress or Silence())
     with clock.stage("load"):
-        whole = load_task(task, languages, cards) if isinstance(task, str) else task.select(languages)
+        whole = load_task(task, languages, cards, clock.download) if isinstance(task, str) else task.select(languages)
         ready = (
             load_encoder(encoder or default_encoder(), options)
             if encoder is None or isinstance(encoder, str)
@@ -160,6 +160,17 @@ class Clock:
 
     progress: Progress
     seconds: dict[str, float] = field(default_factory=dict)
+    _downloading: str = ""
+    _downloaded: int = 0
+
+    def download(self, file: str, done: int, total: int | None) -> None:
+        """Tell how far a download is."""
+        name = f"download {file}"
+        if self._downloading != name:
+            self._downloading, self._downloaded = name, 0
+            self.progress.stage(name, total)
+        self.progress.advance(done - self._downloaded)
+        self._downloaded = done
 
     @contextmanager
     def stage(self, name: str, total: int | None = None, label: str = "") -> Iterator[None]:

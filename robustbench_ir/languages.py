@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cache
 
-from robustbench_ir.cards import Card, read_toml, resource, validate
+from robustbench_ir.cards import SHIPPED, Card, validate
 from robustbench_ir.errors import UnknownNameError
 
 
@@ -33,12 +33,10 @@ class Language(Card):
 @cache
 def languages() -> dict[str, Language]:
     """Return every language that has a row, by code."""
-    entry = resource("attacks", "_languages.toml")
-    rows = read_toml(entry)
     found = {}
-    for code, row in rows.items():
+    for code, row in SHIPPED.rows("_languages.toml").items():
         facts = row if isinstance(row, dict) else {"": row}
-        found[code] = validate(Language, {"code": code, **facts}, f"{entry}: [{code}]")
+        found[code] = validate(Language, {"code": code, **facts}, f"attacks/_languages.toml: [{code}]")
     return found
 
 

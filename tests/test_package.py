@@ -114,7 +114,8 @@ def test_the_wheel_ships_every_card(tmp_path: Path) -> None:
 import json
 from importlib.resources import files
 def count(folder):
-    return sum(count(entry) if entry.is_dir() else not entry.name.endswith((".py", ".pyc")) for entry in folder.iterdir())
+    entries = list(folder.iterdir())
+    return sum(count(entry) if entry.is_dir() else not entry.name.endswith((".py", ".pyc")) for entry in entries)
 cards = files("robustbench_ir") / "_cards"
 print(json.dumps({kind: count(cards / kind) for kind in ("attacks", "tasks")}))
 """

@@ -246,3 +246,31 @@ def test_number_to_change(share: float) -> None:
     assert number_to_change(0, share) == 0
     assert number_to_change(1, share) == 1
     assert number_to_change(10, share) == round(10 * share + 1e-9)
+
+
+def test_a_folder_of_cards_brings_keyboards_and_lexicons_of_its_own(tmp_path: Path) -> None:
+    attacks = tmp_path / "attacks"
+    (attacks / "keyboards").mkdir(parents=True)
+    (attacks / "lexicons").mkdir()
+    (attacks / "keyboards" / "two.toml").write_text(
+        'title = "Two keys"\nsource = "this test"\nlicence = "none"\nrows = [["a", "b"]]\n', encoding="utf-8"
+    )
+    (attacks / "lexicons" / "own.tsv").write_text("cat\tchat\n", encoding="utf-8")
+    (attacks / "_lexicons.toml").write_text(
+        '[own]\nformat = "tsv"\ntable = "lexicons/own.tsv"\nlicence = "none"\nattribution = "me"\n', encoding="utf-8"
+    )
+    shipped = Path(__file__).parents[1] / "attacks"
+    typo = (shipped / "typo.toml").read_text(encoding="utf-8").replace('"typo"\nversion', '"slip"\nversion', 1)
+    (attacks / "slip.toml").write_text(
+        typo.replace('en = { layout = "us" }', 'en = { layout = "two" }'), encoding="utf-8"
+    )
+    switch = (
+        (shipped / "code-switching.toml").read_text(encoding="utf-8").replace('name = "code-switching"', 'name = "mix"')
+    )
+    (attacks / "mix.toml").write_text(switch.replace('["gatitos/en-es"]', '["own"]'), encoding="utf-8")
+    query = Query("q", "en", "aa cat", "q")
+    slips = {
+        recipe.perturb([query], 5, seed)[0].text for recipe in [load_recipe("slip", tmp_path)] for seed in range(40)
+    }
+    assert any(text.startswith(("ba", "ab", "aab", "aba")) for text in slips)
+    assert load_recipe("mix", tmp_path).perturb([query], 5, 0)[0].text == "aa chat"

@@ -201,9 +201,9 @@ def _prompts(name: str, model: SentenceTransformer, options: EncoderOptions) -> 
 
 
 def _revision(model: SentenceTransformer, options: EncoderOptions) -> str:
-    card = getattr(model, "model_card_data", None)
-    found = getattr(card, "base_model_revision", None) or options.revision
-    return str(found or "")
+    """Return the commit that the weights came from, as transformers notes it; what was asked for otherwise."""
+    config = getattr(getattr(model[0], "auto_model", None), "config", None)
+    return str(getattr(config, "_commit_hash", None) or options.revision or "")
 
 
 def _fingerprint(model: SentenceTransformer, prompts: Prompts, similarity: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from robustbench_ir.cards import find, names, read_card
+from robustbench_ir.cards import Tables, find, names, read_card
 from robustbench_ir.errors import CardError, nearest
 from robustbench_ir.perturb.recipe import (
     Edit,
@@ -53,7 +53,7 @@ def load_recipe(name: str, cards: Path | None = None) -> Recipe:
     name : str
         Name of a card, such as ``"typo"``.
     cards : pathlib.Path, optional
-        A user's folder with `attacks/*.toml`.
+        A user's folder with `attacks/*.toml`, and keyboards, lexicons and romanisation tables of its own.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def load_recipe(name: str, cards: Path | None = None) -> Recipe:
     card = read_card(RecipeCard, entry)
     if card.name != name:
         raise CardError(f"{entry}: key 'name' is {card.name!r}, the file says {name!r}")
-    return Recipe(card, _factory(card.transformation, str(entry)))
+    return Recipe(card, _factory(card.transformation, str(entry)), tables=Tables(cards))
 
 
 def _factory(key: str, where: str) -> TransformationFactory:

@@ -9,7 +9,7 @@ from typing import Literal
 import regex
 from pydantic import Field
 
-from robustbench_ir.cards import Card, read_toml, resource
+from robustbench_ir.cards import SHIPPED, Card, Tables
 from robustbench_ir.errors import CardError
 from robustbench_ir.text import Span, graphemes
 
@@ -33,30 +33,30 @@ class Constraints(Card):
     protect: list[Literal["numbers", "addresses", "capitalised", "stop-words"]] = []
 
 
-def _without_numbers(text: str, words: Sequence[Span], _: str) -> list[Span]:
+def _without_numbers(text: str, words: Sequence[Span], *_: object) -> list[Span]:
     if not _DIGIT.search(text):
         return list(words)
     return [span for span in words if not _DIGIT.search(text, span.start, span.end)]
 
 
-def _without_addresses(text: str, words: Sequence[Span], _: str) -> list[Span]:
+def _without_addresses(text: str, words: Sequence[Span], *_: object) -> list[Span]:
     if not any(mark in text for mark in ("/", "@", "www.", "WWW.")):
         return list(words)
     taken = [match.span() for match in _ADDRESS.finditer(text)]
     return [span for span in words if not any(start < span.end and span.start < end for start, end in taken)]
 
 
-def _without_capitalised(text: str, words: Sequence[Span], _: str) -> list[Span]:
+def _without_capitalised(text: str, words: Sequence[Span], *_: object) -> list[Span]:
     return [span for place, span in enumerate(words) if place == 0 or not text[span.start].isupper()]
 
 
-def _without_stop_words(text: str, words: Sequence[Span], language: str) -> list[Span]:
-    stops = stop_words(language)
+def _without_stop_words(text: str, words: Sequence[Span], language: str, tables: Tables) -> list[Span]:
+    stops = stop_words(language, tables)
     return [span for span in words if text[span.start : span.end].lower() not in stops]
 
 
 @cache
-def stop_words(language: str) -> frozenset[str]:
+def stop_words(language: str, tables: Tables = SHIPPED) -> frozenset[str]:
     """Return the closed-class words of a language, lower case; none where the table has no row.
 
     Raises
@@ -64,13 +64,13 @@ def stop_words(language: str) -> frozenset[str]:
     CardError
         A row of the table is not a string.
     """
-    row = read_toml(resource("attacks", "_stop_words.toml")).get(language, "")
+    row = tables.rows("_stop_words.toml").get(language, "")
     if not isinstance(row, str):
         raise CardError(f"attacks/_stop_words.toml: key {language!r}: one string with spaces between the words")
     return frozenset(row.split())
 
 
-_PROTECT: Mapping[str, Callable[[str, Sequence[Span], str], list[Span]]] = {
+_PROTECT: Mapping[str, Callable[[str, Sequence[Span], str, Tables], list[Span]]] = {
     "numbers": _without_numbers,
     "addresses": _without_addresses,
     "capitalised": _without_capitalised,
@@ -78,11 +78,13 @@ _PROTECT: Mapping[str, Callable[[str, Sequence[Span], str], list[Span]]] = {
 }
 
 
-def eligible_words(text: str, words: Sequence[Span], language: str, constraints: Constraints) -> list[Span]:
+def eligible_words(
+    text: str, words: Sequence[Span], language: str, constraints: Constraints, tables: Tables = SHIPPED
+) -> list[Span]:
     """Return the words of `text` that the constraints leave open, in order."""
     left = list(words)
     for name in constraints.protect:
-        left = _PROTECT[name](text, left, language)
+        left = _PROTECT[name](text, left, language, tables)
     if constraints.minimum_graphemes > 1:
         left = [span for span in left if _is_long(text[span.start : span.end], constraints.minimum_graphemes)]
     return left

@@ -12,7 +12,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from robustbench_ir.cards import Card, read_card, resource
+from robustbench_ir.cards import SHIPPED, Card, Tables, read_card
 from robustbench_ir.errors import CardError
 
 Neighbours = Mapping[str, tuple[str, ...]]
@@ -45,13 +45,15 @@ class Keyboard(Card):
 
 
 @cache
-def neighbours(layout: str) -> Neighbours:
+def neighbours(layout: str, tables: Tables = SHIPPED) -> Neighbours:
     """Load a layout.
 
     Parameters
     ----------
     layout : str
         Name of a table under `attacks/keyboards/`.
+    tables : Tables
+        Where it is found.
 
     Returns
     -------
@@ -63,7 +65,7 @@ def neighbours(layout: str) -> Neighbours:
     CardError
         No such table, or a fault in it.
     """
-    entry = resource("attacks", f"keyboards/{layout}.toml")
+    entry = tables.find(f"keyboards/{layout}.toml")
     keyboard = read_card(Keyboard, entry)
     if keyboard.kind == "pinyin":
         return _homophones()

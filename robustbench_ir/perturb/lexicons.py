@@ -15,7 +15,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from robustbench_ir.cards import Card, read_toml, resource, validate
+from robustbench_ir.cards import SHIPPED, Card, Tables, validate
 from robustbench_ir.data import DataFile, locate
 from robustbench_ir.errors import CardError, DataError, UnknownNameError
 from robustbench_ir.text import nfc, script
@@ -48,10 +48,10 @@ class LexiconSource(Card):
 
 
 @cache
-def lexicon_sources() -> dict[str, LexiconSource]:
+def lexicon_sources(tables: Tables = SHIPPED) -> dict[str, LexiconSource]:
     """Return every lexicon that the cards can name."""
-    entry = resource("attacks", "_lexicons.toml")
-    return {name: validate(LexiconSource, row, f"{entry}: [{name}]") for name, row in read_toml(entry).items()}
+    rows = tables.rows("_lexicons.toml")
+    return {name: validate(LexiconSource, row, f"attacks/_lexicons.toml: [{name}]") for name, row in rows.items()}
 
 
 def tsv_pairs(text: str, where: str) -> Iterator[tuple[str, str]]:
@@ -131,14 +131,14 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
 
 
 @cache
-def _pairs(name: str) -> tuple[tuple[str, str], ...]:
+def _pairs(name: str, tables: Tables) -> tuple[tuple[str, str], ...]:
     """Read a lexicon named in the cards; entries are lower case and NFC, empty ones are left out."""
-    source = lexicon_sources().get(name)
+    source = lexicon_sources(tables).get(name)
     if source is None:
-        raise UnknownNameError("lexicon", name, lexicon_sources())
+        raise UnknownNameError("lexicon", name, lexicon_sources(tables))
     if (source.file is None) == (source.table is None):
         raise CardError(f"attacks/_lexicons.toml: [{name}]: name either 'file' or 'table'")
-    entry: Traversable = locate(source.file) if source.file else resource("attacks", source.table or "")
+    entry: Traversable = locate(source.file) if source.file else tables.find(source.table or "")
     try:
         text = entry.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
@@ -151,23 +151,25 @@ def _clean(text: str) -> str:
     return nfc(" ".join(text.replace("_", " ").split()))
 
 
-def bilingual(names: Iterable[str]) -> Lexicon:
+def bilingual(names: Iterable[str], tables: Tables = SHIPPED) -> Lexicon:
     """Merge lexicons of (word, translation) pairs; the translations of the first named lexicon come first."""
     found: dict[str, dict[str, None]] = defaultdict(dict)
     for name in names:
-        for word, translation in _pairs(name):
+        for word, translation in _pairs(name, tables):
             if translation.lower() != word:
                 found[word][translation] = None
     return _kept(found)
 
 
-def joined(matrix: str, embedded: str) -> Lexicon:
+def joined(matrix: str, embedded: str, tables: Tables = SHIPPED) -> Lexicon:
     """Translate by shared WordNet synsets.
 
     Parameters
     ----------
     matrix, embedded : str
         Lexicons of format `synsets`: of the query's language, and of the language that is mixed in.
+    tables : Tables
+        Where they are found.
 
     Returns
     -------
@@ -175,10 +177,10 @@ def joined(matrix: str, embedded: str) -> Lexicon:
         Words with their translations, those that share most synsets, and most firmly, first.
     """
     words_of: dict[str, list[str]] = defaultdict(list)
-    for word, synset in _pairs(embedded):
+    for word, synset in _pairs(embedded, tables):
         words_of[synset].append(word)
     shared: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
-    for word, synset in _pairs(matrix):
+    for word, synset in _pairs(matrix, tables):
         for place, other in enumerate(words_of.get(synset, ())):
             if other != word:
                 # A synset lists its words by how often they mean it: the first counts most.
@@ -186,16 +188,16 @@ def joined(matrix: str, embedded: str) -> Lexicon:
     return _kept({word: sorted(found, key=found.__getitem__, reverse=True) for word, found in shared.items()})
 
 
-def synonyms(name: str) -> Lexicon:
+def synonyms(name: str, tables: Tables = SHIPPED) -> Lexicon:
     """Return words of the same synsets and script, those that share most synsets first."""
-    return _same_script(joined(name, name))
+    return _same_script(joined(name, name, tables))
 
 
-def pivoted(names: Iterable[str], minimum_shared: int) -> Lexicon:
+def pivoted(names: Iterable[str], minimum_shared: int, tables: Tables = SHIPPED) -> Lexicon:
     """Return words that share at least `minimum_shared` translations, those that share most first."""
     words_of: dict[str, list[str]] = defaultdict(list)
     for name in names:
-        for word, translation in _pairs(name):
+        for word, translation in _pairs(name, tables):
             words_of[translation.lower()].append(word)
     shared: dict[str, Counter[str]] = defaultdict(Counter)
     for words in words_of.values():

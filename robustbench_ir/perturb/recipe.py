@@ -10,7 +10,7 @@ from typing import Annotated, Protocol
 
 from pydantic import Field
 
-from robustbench_ir.cards import Card
+from robustbench_ir.cards import SHIPPED, Card, Tables
 from robustbench_ir.errors import CardError, DataError, OptionError
 from robustbench_ir.perturb.constraints import Constraints, eligible_words
 from robustbench_ir.perturb.randomness import generator, shuffled
@@ -134,11 +134,14 @@ class Recipe:
         How it does it.
     lexicons : str, optional
         Name of the task whose own lexicons are used; part of the identity.
+    tables : Tables
+        Where the tables that the card names are found.
     """
 
     card: RecipeCard
     factory: TransformationFactory = field(repr=False)
     lexicons: str | None = None
+    tables: Tables = SHIPPED
     _ready: dict[str, Transformation] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -169,14 +172,14 @@ class Recipe:
         others = sorted(self.card.languages.keys() - rows.keys())
         reasons = dict.fromkeys(others, f"task {owner} brings no lexicon for it")
         card = self.card.model_copy(update={"languages": rows, "not_covered": {**self.card.not_covered, **reasons}})
-        return Recipe(card, self.factory, owner)
+        return Recipe(card, self.factory, owner, self.tables)
 
     def transformation(self, language: str) -> Transformation:
         """Return the mechanism ready for a covered language; its tables are loaded on first use."""
         if language not in self._ready:
             options = self.card.languages[language]
             try:
-                self._ready[language] = self.factory(language, self.card.parameters, options)
+                self._ready[language] = self.factory(language, self.card.parameters, options, self.tables)
             except CardError as error:
                 raise CardError(f"recipe {self.name}: {error}") from error
         return self._ready[language]
@@ -217,7 +220,8 @@ class Recipe:
             return Perturbation(query.query_id, text, text, (), 0)
         # Not the severity: what a lower one changes, a higher one changes too.
         random = generator(self.identity, seed, query.query_id)
-        words = eligible_words(text, word_spans(text, query.language), query.language, self.card.constraints)
+        words = word_spans(text, query.language)
+        words = eligible_words(text, words, query.language, self.card.constraints, self.tables)
         targets = self.transformation(query.language).targets(text, words, random)
         wanted = number_to_change(len(targets), self.card.ladder[severity - 1])
         edits: list[Edit] = []

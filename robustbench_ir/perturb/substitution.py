@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from random import Random
 
-from robustbench_ir.cards import Card, validate
+from robustbench_ir.cards import Card, Tables, validate
 from robustbench_ir.errors import CardError
 from robustbench_ir.perturb.lexicons import Lexicon, bilingual, joined, pivoted, synonyms
 from robustbench_ir.perturb.randomness import pick
@@ -85,25 +85,27 @@ def _replace(original: str, substitutes: Sequence[str], operation: str, random: 
     return (new, operation) if new != original else None
 
 
-def make_substitution(language: str, parameters: Mapping[str, object], options: Mapping[str, object]) -> Transformation:
+def make_substitution(
+    language: str, parameters: Mapping[str, object], options: Mapping[str, object], tables: Tables
+) -> Transformation:
     """Make the mechanism `substitution` ready for a language; see `TransformationFactory`."""
     operation = validate(SubstitutionParameters, dict(parameters), "[parameters]").operation
     row = validate(SubstitutionOptions, dict(options), f"[languages.{language}]")
-    return Substitution(_lexicon(row, language), operation)
+    return Substitution(_lexicon(row, language, tables), operation)
 
 
-def _lexicon(row: SubstitutionOptions, language: str) -> Lexicon:
+def _lexicon(row: SubstitutionOptions, language: str, tables: Tables) -> Lexicon:
     if row.join and len(row.join) != 2:
         raise CardError(f"[languages.{language}]: key 'join': two synset tables, not {len(row.join)}")
     parts: list[Lexicon] = []
     if row.lexicons:
-        parts.append(bilingual(row.lexicons))
+        parts.append(bilingual(row.lexicons, tables))
     if row.join:
-        parts.append(joined(row.join[0], row.join[1]))
+        parts.append(joined(row.join[0], row.join[1], tables))
     if row.synsets:
-        parts.append(synonyms(row.synsets))
+        parts.append(synonyms(row.synsets, tables))
     if row.pivot:
-        parts.append(pivoted(row.pivot, row.minimum_shared))
+        parts.append(pivoted(row.pivot, row.minimum_shared, tables))
     if not parts:
         raise CardError(f"[languages.{language}]: names no lexicon; add 'lexicons', 'join', 'synsets' or 'pivot'")
     merged: dict[str, tuple[str, ...]] = {}

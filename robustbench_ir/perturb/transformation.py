@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import NamedTuple, Protocol
 
+from robustbench_ir.cards import Tables
 from robustbench_ir.text import Span
 
 Rewriter = Callable[[Random], tuple[str, str] | None]
@@ -45,7 +46,7 @@ class TransformationFactory(Protocol):
     """Makes a mechanism ready for one language; this is what a plug-in registers."""
 
     def __call__(
-        self, language: str, parameters: Mapping[str, object], options: Mapping[str, object]
+        self, language: str, parameters: Mapping[str, object], options: Mapping[str, object], tables: Tables
     ) -> Transformation:
         """Build the transformation.
 
@@ -57,6 +58,8 @@ class TransformationFactory(Protocol):
             The recipe card's `[parameters]`.
         options : mapping
             The recipe card's row for this language.
+        tables : Tables
+            Where the tables that the card names are found.
 
         Raises
         ------

@@ -8,7 +8,7 @@ from functools import cache, partial
 from random import Random
 from typing import TYPE_CHECKING
 
-from robustbench_ir.cards import Card, read_card, resource, validate
+from robustbench_ir.cards import SHIPPED, Card, Tables, read_card, validate
 from robustbench_ir.errors import CardError
 from robustbench_ir.perturb.randomness import pick
 from robustbench_ir.perturb.transformation import Target, Transformation
@@ -68,7 +68,7 @@ class Romaniser:
 
 
 @cache
-def romaniser(name: str) -> Romaniser:
+def romaniser(name: str, tables: Tables = SHIPPED) -> Romaniser:
     """Load a convention.
 
     Raises
@@ -78,7 +78,7 @@ def romaniser(name: str) -> Romaniser:
     """
     import icu
 
-    entry = resource("attacks", f"romanisation/{name}.toml")
+    entry = tables.find(f"romanisation/{name}.toml")
     convention = read_card(Convention, entry)
     try:
         transform = icu.Transliterator.createFromRules(f"Irbench-{name}", convention.rules, icu.UTransDirection.FORWARD)
@@ -110,11 +110,11 @@ def _fixed(rewriting: tuple[str, str], random: Random) -> tuple[str, str]:  # no
 
 
 def make_transliteration(
-    language: str, parameters: Mapping[str, object], options: Mapping[str, object]
+    language: str, parameters: Mapping[str, object], options: Mapping[str, object], tables: Tables
 ) -> Transformation:
     """Make the mechanism `transliteration` ready for a language; see `TransformationFactory`."""
     validate(TransliterationParameters, dict(parameters), "[parameters]")
     row = validate(TransliterationOptions, dict(options), f"[languages.{language}]")
     if not row.conventions:
         raise CardError(f"[languages.{language}]: key 'conventions' is empty")
-    return Transliteration(tuple(map(romaniser, row.conventions)))
+    return Transliteration(tuple(romaniser(name, tables) for name in row.conventions))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from random import Random
 
-from robustbench_ir.cards import Card, validate
+from robustbench_ir.cards import Card, Tables, validate
 from robustbench_ir.perturb.keyboards import Neighbours, neighbours
 from robustbench_ir.perturb.randomness import pick
 from robustbench_ir.perturb.transformation import Target, Transformation
@@ -158,9 +158,11 @@ def _slips_of_base(part: str, layout: Neighbours) -> list[str]:
     return slips
 
 
-def make_typo(language: str, parameters: Mapping[str, object], options: Mapping[str, object]) -> Transformation:
+def make_typo(
+    language: str, parameters: Mapping[str, object], options: Mapping[str, object], tables: Tables
+) -> Transformation:
     """Make the mechanism `typo` ready for a language; see `TransformationFactory`."""
     mix = validate(TypoParameters, dict(parameters), "[parameters]").operations
     row = validate(TypoOptions, dict(options), f"[languages.{language}]")
     weights = (row.operations or mix).model_dump()
-    return Typo(neighbours(row.layout), tuple(weights.items()))
+    return Typo(neighbours(row.layout, tables), tuple(weights.items()))
