@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 # `\X` of the regex library ends a Sinhala cluster at its zero-width joiner, inside the conjunct.
 _GRAPHEME = regex.compile(r"(?:\X(?<=\u200D)(?=[\u0D80-\u0DFF]))*\X")
+_LONGEST_WORD = 32  # code points
 _LAST_BASIC_CODE_POINT = "\uffff"
 _FIRST_WORD_STATUS = 100  # ICU: rule status 0..99 is white space and punctuation
 
@@ -42,7 +43,22 @@ def graphemes(text: str) -> list[str]:
     """
     if text.isascii() and "\r" not in text:
         return list(text)
+    if len(text) <= _LONGEST_WORD:
+        return list(_word_graphemes(text))
     return _GRAPHEME.findall(text)
+
+
+def count_graphemes(text: str) -> int:
+    """Return the number of extended grapheme clusters of `text`."""
+    if text.isascii() and "\r" not in text:
+        return len(text)
+    return len(_word_graphemes(text) if len(text) <= _LONGEST_WORD else _GRAPHEME.findall(text))
+
+
+@lru_cache(maxsize=1 << 16)
+def _word_graphemes(word: str) -> tuple[str, ...]:
+    """Remember the graphemes of words: a few thousand of them make up most of any text."""
+    return tuple(_GRAPHEME.findall(word))
 
 
 @lru_cache(maxsize=128)

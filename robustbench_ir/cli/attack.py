@@ -11,6 +11,7 @@ from typing import Self
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from robustbench_ir.cli.catalogue import table_console
 from robustbench_ir.cli.options import cards_option, split_commas
@@ -138,7 +139,8 @@ def command(  # noqa: PLR0913, PLR0917
     save_result(result, target)
     console = table_console()
     console.print(score_table(result, by, measure))
-    console.print(f"[bold]{target}[/bold] has it all; `irbench show {target}` prints this again", soft_wrap=True)
+    told = Text.assemble((str(target), "bold"), f" has it all; `irbench show {target}` prints this again")
+    console.print(told, soft_wrap=True)
 
 
 def slug(name: str) -> str:

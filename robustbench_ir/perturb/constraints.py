@@ -11,7 +11,7 @@ from pydantic import Field
 
 from robustbench_ir.cards import SHIPPED, Card, Tables
 from robustbench_ir.errors import CardError
-from robustbench_ir.text import Span, graphemes
+from robustbench_ir.text import Span, count_graphemes
 
 _DIGIT = regex.compile(r"\p{N}")
 _ADDRESS = regex.compile(r"(?:https?://|www\.)\S+|\S+@\S+\.\S+|\b[\w-]+(?:\.[\w-]+)+/\S*", regex.IGNORECASE)
@@ -91,6 +91,4 @@ def eligible_words(
 
 
 def _is_long(word: str, minimum: int) -> bool:
-    if len(word) < minimum:
-        return False
-    return word.isascii() or len(graphemes(word)) >= minimum
+    return len(word) >= minimum and count_graphemes(word) >= minimum

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Annotated, Protocol
+from typing import Annotated, NamedTuple, Protocol
 
 from pydantic import Field
 
@@ -79,8 +79,7 @@ class RecipeCard(Card):
     not_covered: dict[str, str] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(NamedTuple):
     """One change: code points `span` of the clean query, what stood there, what stands there now, and how."""
 
     span: Span
@@ -89,8 +88,7 @@ class Edit:
     operation: str
 
 
-@dataclass(frozen=True, slots=True)
-class Perturbation:
+class Perturbation(NamedTuple):
     """A query before and after.
 
     Attributes
@@ -242,7 +240,7 @@ def _spaced(edits: list[Edit]) -> list[Edit]:
     spaced: list[Edit] = []
     for edit in edits:
         if spaced and spaced[-1].span.end == edit.span.start and _is_latin(spaced[-1].after[-1:], edit.after[:1]):
-            spaced.append(replace(edit, after=f" {edit.after}"))
+            spaced.append(edit._replace(after=f" {edit.after}"))
         else:
             spaced.append(edit)
     return spaced

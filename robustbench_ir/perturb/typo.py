@@ -5,8 +5,12 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
+from itertools import accumulate
 from random import Random
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
 
 from robustbench_ir.cards import Card, Tables, validate
 from robustbench_ir.perturb.keyboards import Neighbours, neighbours
@@ -14,15 +18,26 @@ from robustbench_ir.perturb.randomness import pick
 from robustbench_ir.perturb.transformation import Target, Transformation
 from robustbench_ir.text import Span, graphemes, nfc
 
+_GRAPHEMES_REMEMBERED = 1 << 14
+
+Weight = Annotated[float, Field(ge=0)]
+Alternatives = Callable[[str], Sequence[str]]
+
 
 class OperationWeights(Card):
-    """How often each mistake is made; they need not add up to 1."""
+    """How often each mistake is made, 0 or more; they need not add up to 1."""
 
-    substitute: float
-    delete: float
-    insert: float
-    transpose: float
-    repeat: float
+    substitute: Weight
+    delete: Weight
+    insert: Weight
+    transpose: Weight
+    repeat: Weight
+
+    @model_validator(mode="after")
+    def _some_weight(self) -> Self:
+        if not any(self.model_dump().values()):
+            raise ValueError("at least one operation needs a weight above 0")
+        return self
 
 
 class TypoOptions(Card):
@@ -40,10 +55,21 @@ class TypoParameters(Card):
 
 @dataclass(frozen=True)
 class Typo:
-    """Typing mistakes on one layout. A `Transformation`."""
+    """Typing mistakes on one layout. A `Transformation`.
 
-    layout: Neighbours
-    operations: tuple[tuple[str, float], ...]
+    Attributes
+    ----------
+    slips : callable
+        Grapheme to the graphemes that a finger may type instead.
+    letters : callable
+        Grapheme to the letters that a finger may type besides it.
+    rotations : tuple
+        See `_rotations`.
+    """
+
+    slips: Alternatives
+    letters: Alternatives
+    rotations: tuple[tuple[float, tuple[str, ...]], ...]
 
     def targets(self, text: str, words: Sequence[Span], random: Random) -> list[Target]:  # noqa: ARG002
         """Offer every word; see `Transformation.targets`."""
@@ -51,8 +77,10 @@ class Typo:
 
     def _misspell(self, word: str, random: Random) -> tuple[str, str] | None:
         parts = graphemes(word)
-        for operation in _order(self.operations, random):
-            changed = OPERATIONS[operation](parts, self.layout, random)
+        draw = random.random()
+        rotation = next((names for end, names in self.rotations if draw < end), self.rotations[-1][1])
+        for operation in rotation:
+            changed = OPERATIONS[operation](parts, self, random)
             if changed is not None:
                 new = nfc("".join(changed))
                 if new != word and (new.isascii() or graphemes(new) == changed):
@@ -60,39 +88,40 @@ class Typo:
         return None
 
 
-def _order(weighted: tuple[tuple[str, float], ...], random: Random) -> list[str]:
-    """Draw one operation by weight; the others follow, for words that the first does not fit."""
-    mark = random.random() * sum(weight for _, weight in weighted)
-    names = [name for name, weight in weighted if weight > 0]
-    for place, name in enumerate(names):
-        mark -= dict(weighted)[name]
-        if mark < 0:
-            return names[place:] + names[:place]
-    return names
+def _rotations(weights: OperationWeights) -> tuple[tuple[float, tuple[str, ...]], ...]:
+    """Return the upper end of each operation's share of [0, 1), and the order of trial where the draw falls below it.
+
+    The operations after the drawn one follow for words that it does not fit.
+    """
+    shares = {name: weight for name, weight in weights.model_dump().items() if weight > 0}
+    names = tuple(shares)
+    total = sum(shares.values())
+    ends = accumulate(weight / total for weight in shares.values())
+    return tuple((end, names[place:] + names[:place]) for place, end in enumerate(ends))
 
 
-def _substitute(parts: list[str], layout: Neighbours, random: Random) -> list[str] | None:
-    places = [place for place, part in enumerate(parts) if _slips(part, layout)]
+def _substitute(parts: list[str], typo: Typo, random: Random) -> list[str] | None:
+    places = [place for place, part in enumerate(parts) if typo.slips(part)]
     if not places:
         return None
     place = pick(places, random)
-    return _with(parts, place, [pick(_slips(parts[place], layout), random)])
+    return _with(parts, place, [pick(typo.slips(parts[place]), random)])
 
 
-def _delete(parts: list[str], layout: Neighbours, random: Random) -> list[str] | None:  # noqa: ARG001
+def _delete(parts: list[str], typo: Typo, random: Random) -> list[str] | None:  # noqa: ARG001
     return _with(parts, int(random.random() * len(parts)), []) if len(parts) > 1 else None
 
 
-def _insert(parts: list[str], layout: Neighbours, random: Random) -> list[str] | None:
-    places = [place for place, part in enumerate(parts) if _letters(part, layout)]
+def _insert(parts: list[str], typo: Typo, random: Random) -> list[str] | None:
+    places = [place for place, part in enumerate(parts) if typo.letters(part)]
     if not places:
         return None
     place = pick(places, random)
-    extra = pick(_letters(parts[place], layout), random)
+    extra = pick(typo.letters(parts[place]), random)
     return _with(parts, place, [parts[place], extra])
 
 
-def _transpose(parts: list[str], layout: Neighbours, random: Random) -> list[str] | None:  # noqa: ARG001
+def _transpose(parts: list[str], typo: Typo, random: Random) -> list[str] | None:  # noqa: ARG001
     places = [place for place in range(len(parts) - 1) if parts[place] != parts[place + 1]]
     if not places:
         return None
@@ -103,13 +132,13 @@ def _transpose(parts: list[str], layout: Neighbours, random: Random) -> list[str
     return [*parts[:place], right, left, *parts[place + 2 :]]
 
 
-def _repeat(parts: list[str], layout: Neighbours, random: Random) -> list[str] | None:  # noqa: ARG001
+def _repeat(parts: list[str], typo: Typo, random: Random) -> list[str] | None:  # noqa: ARG001
     place = int(random.random() * len(parts))
     again = parts[place].lower() if place == 0 else parts[place]
     return _with(parts, place, [parts[place], again])
 
 
-OPERATIONS: Mapping[str, Callable[[list[str], Neighbours, Random], list[str] | None]] = {
+OPERATIONS: Mapping[str, Callable[[list[str], Typo, Random], list[str] | None]] = {
     "substitute": _substitute,
     "delete": _delete,
     "insert": _insert,
@@ -164,5 +193,7 @@ def make_typo(
     """Make the mechanism `typo` ready for a language; see `TransformationFactory`."""
     mix = validate(TypoParameters, dict(parameters), "[parameters]").operations
     row = validate(TypoOptions, dict(options), f"[languages.{language}]")
-    weights = (row.operations or mix).model_dump()
-    return Typo(neighbours(row.layout, tables), tuple(weights.items()))
+    layout = neighbours(row.layout, tables)
+    remember = lru_cache(maxsize=_GRAPHEMES_REMEMBERED)
+    slips, letters = remember(partial(_slips, layout=layout)), remember(partial(_letters, layout=layout))
+    return Typo(slips, letters, _rotations(row.operations or mix))
