@@ -32,7 +32,7 @@ from robustbench_ir.encode.batches import EncodeTexts, encode_texts
 from robustbench_ir.encode.store import remembering
 from robustbench_ir.errors import OptionError, ResultError
 from robustbench_ir.files import read_checked, write_checked
-from robustbench_ir.perturb import Perturbation, Recipe, digest, load_recipe, recipe_names
+from robustbench_ir.perturb import Perturbation, Recipe, default_recipe_names, digest, load_recipe
 from robustbench_ir.perturb.recipe import SEVERITIES
 from robustbench_ir.result import CLEAN, Cell, Result
 from robustbench_ir.result_file import cell_from_record, cell_record
@@ -84,7 +84,7 @@ def attack(
     task : str or Task
         Name of a task, or one that you built.
     recipes : sequence of str, optional
-        Names of recipes; all by default.
+        Names of recipes; by default those whose card says so, the four of the first release.
     languages : iterable of str, optional
         Restrict queries and pool to these languages.
     severities : sequence of int
@@ -115,7 +115,8 @@ def attack(
     >>> attack("char-ngram", task="mini", recipes=["typo"]).to_frame()  # doctest: +SKIP
     """
     _check_options(severities, seeds)
-    chosen = [load_recipe(name, cards) for name in (recipe_names(cards) if recipes is None else dict.fromkeys(recipes))]
+    names = default_recipe_names(cards) if recipes is None else dict.fromkeys(recipes)
+    chosen = [load_recipe(name, cards) for name in names]
     clock = Clock(progress or Silence())
     with clock.stage("load"):
         whole = load_task(task, languages, cards, clock.download) if isinstance(task, str) else task.select(languages)

@@ -9,7 +9,7 @@ import pytest
 from robustbench_ir.cards import packaged
 from robustbench_ir.errors import DataError, UnknownNameError
 from robustbench_ir.languages import languages
-from robustbench_ir.perturb import load_recipe
+from robustbench_ir.perturb import load_recipe, recipe_names
 from robustbench_ir.perturb.lexicons import (
     bilingual,
     joined,
@@ -81,7 +81,7 @@ def test_every_folder_of_lexicons_has_its_licence() -> None:
         assert (folder / "LICENCE.txt").is_file(), folder
 
 
-@pytest.mark.parametrize("name", ["typo", "code-switching", "synonym", "transliteration"])
+@pytest.mark.parametrize("name", recipe_names())
 def test_every_language_of_the_tasks_is_covered_or_explained(name: str) -> None:
     assert task_names() == ["mini", "xquad-r"]
     card = load_recipe(name).card

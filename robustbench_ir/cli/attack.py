@@ -61,7 +61,12 @@ class ProgressBar(AbstractContextManager["ProgressBar"]):
 @click.command("attack", short_help="Perturb a task's queries and measure how far an encoder falls.")
 @click.option("--model", help="Encoder: a name of `irbench encoders`, a folder, or owner/model on the hub.")
 @click.option("--task", default="mini", show_default=True, help="A name of `irbench tasks`.")
-@click.option("--recipe", "recipes", multiple=True, help="A name of `irbench recipes`; may be repeated. Default: all.")
+@click.option(
+    "--recipe",
+    "recipes",
+    multiple=True,
+    help="A name of `irbench recipes`; may be repeated. Default: the four first ones.",
+)
 @click.option("--languages", callback=split_commas, help="Queries and pool in these languages only.")
 @click.option(
     "--severity",

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from robustbench_ir.cards import Tables, find, names, read_card
 from robustbench_ir.errors import CardError, nearest
+from robustbench_ir.perturb.characters import make_homoglyph, make_invisible
+from robustbench_ir.perturb.mixture import make_mixture
 from robustbench_ir.perturb.recipe import (
     Edit,
     Perturbation,
@@ -16,10 +18,12 @@ from robustbench_ir.perturb.recipe import (
     coverage,
     digest,
 )
+from robustbench_ir.perturb.spacing import make_casing_spacing, make_repetition, make_word_order
 from robustbench_ir.perturb.substitution import make_substitution
-from robustbench_ir.perturb.transformation import TransformationFactory
+from robustbench_ir.perturb.transformation import Transformation, TransformationFactory
 from robustbench_ir.perturb.transliteration import make_transliteration
 from robustbench_ir.perturb.typo import make_typo
+from robustbench_ir.perturb.wrong_layout import make_wrong_layout
 
 __all__ = [
     "Edit",
@@ -27,15 +31,30 @@ __all__ = [
     "Recipe",
     "RecipeCard",
     "coverage",
+    "default_recipe_names",
     "digest",
     "load_recipe",
     "recipe_names",
 ]
 
+
+def _make_mixture(
+    language: str, parameters: Mapping[str, object], options: Mapping[str, object], tables: Tables
+) -> Transformation:
+    return make_mixture(language, parameters, options, tables, lambda name, found: load_recipe(name, found.extra))
+
+
 _BUILT_IN: Mapping[str, TransformationFactory] = {
-    "typo": make_typo,
+    "casing-spacing": make_casing_spacing,
+    "homoglyph": make_homoglyph,
+    "invisible": make_invisible,
+    "mixture": _make_mixture,
+    "repetition": make_repetition,
     "substitution": make_substitution,
     "transliteration": make_transliteration,
+    "typo": make_typo,
+    "word-order": make_word_order,
+    "wrong-layout": make_wrong_layout,
 }
 _ENTRY_POINTS = "robustbench_ir.transformations"
 
@@ -43,6 +62,11 @@ _ENTRY_POINTS = "robustbench_ir.transformations"
 def recipe_names(cards: Path | None = None) -> list[str]:
     """List all recipes, sorted; `cards` is a user's folder of further cards."""
     return names("attacks", cards)
+
+
+def default_recipe_names(cards: Path | None = None) -> list[str]:
+    """List the recipes that an attack runs when none is named: those whose card says `default = true`."""
+    return [name for name in recipe_names(cards) if load_recipe(name, cards).card.default]
 
 
 def load_recipe(name: str, cards: Path | None = None) -> Recipe:

@@ -75,6 +75,24 @@ def neighbours(layout: str, tables: Tables = SHIPPED) -> Neighbours:
     return _ethiopic(slips) if keyboard.kind == "ethiopic" else slips
 
 
+@cache
+def key_places(layout: str, tables: Tables = SHIPPED) -> Mapping[str, tuple[int, int, int]]:
+    """Return where each character of a layout is typed: row from the bottom, column, shift level.
+
+    Raises
+    ------
+    CardError
+        No such table, or a fault in it.
+    """
+    rows = read_card(Keyboard, tables.find(f"keyboards/{layout}.toml")).rows
+    places: dict[str, tuple[int, int, int]] = {}
+    for line, row in enumerate(reversed(rows)):
+        for column, key in enumerate(row):
+            for level, character in enumerate(unicodedata.normalize("NFC", key)):
+                places.setdefault(character, (line, column, level))
+    return places
+
+
 def _adjacent(rows: list[list[str]]) -> dict[str, tuple[str, ...]]:
     placed = list(_placed(rows))
     found: dict[str, dict[str, None]] = {}

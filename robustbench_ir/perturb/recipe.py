@@ -52,6 +52,8 @@ class RecipeCard(Card):
         A few words; one sentence.
     transformation : str
         Key of the mechanism.
+    default : bool
+        Whether an attack runs it when no recipe is named.
     ladder : list of float
         Share of the eligible words that severity 1 to 5 changes, in (0, 1].
     sources : list of str
@@ -71,6 +73,7 @@ class RecipeCard(Card):
     title: str
     description: str
     transformation: str
+    default: bool = False
     ladder: list[Share] = Field(default=[0.1, 0.2, 0.35, 0.5, 1.0], min_length=5, max_length=5)
     sources: list[str]
     constraints: Constraints = Constraints()

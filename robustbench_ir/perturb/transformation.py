@@ -13,6 +13,12 @@ Rewriter = Callable[[Random], tuple[str, str] | None]
 """Draws one rewriting: the new text and the name of the operation, or None where nothing fits."""
 
 
+def always(after: str, operation: str) -> Rewriter:
+    """Return the rewriter that has no choice."""
+    rewriting = (after, operation)
+    return lambda _: rewriting
+
+
 class Target(NamedTuple):
     """A stretch of the query that the mechanism can rewrite."""
 

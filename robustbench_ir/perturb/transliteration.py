@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import cache
 from random import Random
 from typing import TYPE_CHECKING
 
 from robustbench_ir.cards import SHIPPED, Card, Tables, read_card, validate
 from robustbench_ir.errors import CardError
 from robustbench_ir.perturb.randomness import pick
-from robustbench_ir.perturb.transformation import Target, Transformation
+from robustbench_ir.perturb.transformation import Target, Transformation, always
 from robustbench_ir.text import Span, nfc
 
 if TYPE_CHECKING:
@@ -101,12 +101,8 @@ class Transliteration:
             word = text[span.start : span.end]
             new = convention(word)
             if new and new != word:
-                found.append(Target(span, partial(_fixed, (new, convention.name))))
+                found.append(Target(span, always(new, convention.name)))
         return found
-
-
-def _fixed(rewriting: tuple[str, str], random: Random) -> tuple[str, str]:  # noqa: ARG001
-    return rewriting
 
 
 def make_transliteration(
