@@ -16,8 +16,9 @@ import regex
 if TYPE_CHECKING:
     import icu
 
-# `\X` of the regex library ends a Sinhala cluster at its zero-width joiner, inside the conjunct.
-_GRAPHEME = regex.compile(r"(?:\X(?<=\u200D)(?=[\u0D80-\u0DFF]))*\X")
+# `\X` of the regex library ends a cluster inside a conjunct: in Sinhala at the zero-width joiner, in Khmer at the coeng
+# and in Burmese at the virama that stack the next letter below.
+_GRAPHEME = regex.compile(r"(?:\X(?:(?<=\u200D)(?=[\u0D80-\u0DFF])|(?<=[\u17D2\u1039])(?=\p{L})))*\X")
 _LONGEST_WORD = 32  # code points
 _LAST_BASIC_CODE_POINT = "\uffff"
 _FIRST_WORD_STATUS = 100  # ICU: rule status 0..99 is white space and punctuation

@@ -6,7 +6,7 @@ Every kind of layout comes down to one mapping from a character to its likely mi
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Literal
 
@@ -21,6 +21,11 @@ _ROW_OFFSETS = (0.0, 1.5, 1.75, 2.25)  # in key widths: digits, Q row, A row, Z 
 _TOUCHING = 1.15  # distance in key widths between the centres of keys that a slipping finger confuses
 _SYLLABLES_PER_CONSONANT = 8  # the Ethiopic block lists each consonant's vowel orders in rows of eight
 _VOWEL_ORDERS = 7
+_FIRST_SYLLABLE = 0xAC00
+_LEADS = tuple("ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ")
+_VOWELS = tuple("ㅏㅐㅑㅒㅓㅔㅕㅖㅗㅘㅙㅚㅛㅜㅝㅞㅟㅠㅡㅢㅣ")
+_TAILS = ("", *"ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ")
+_SYLLABLE_COUNT = len(_LEADS) * len(_VOWELS) * len(_TAILS)
 
 
 class Keyboard(Card):
@@ -30,9 +35,9 @@ class Keyboard(Card):
     ----------
     title, source, licence : str
         What it is, where its facts are from, and under which terms.
-    kind : {"keys", "ethiopic", "pinyin"}
-        `keys`: a key types a character. `ethiopic`: consonant keys, the vowel is typed after. `pinyin`: syllables are
-        typed and the wrong homophone is chosen.
+    kind : {"keys", "ethiopic", "hangul", "pinyin"}
+        `keys`: a key types a character. `ethiopic`: consonant keys, the vowel is typed after. `hangul`: keys type
+        jamo, which form syllables. `pinyin`: syllables are typed and the wrong homophone is chosen.
     rows : list of list of str
         Rows of keys from the digit row down; a key lists its characters by shift level.
     """
@@ -40,7 +45,7 @@ class Keyboard(Card):
     title: str
     source: str
     licence: str
-    kind: Literal["keys", "ethiopic", "pinyin"] = "keys"
+    kind: Literal["keys", "ethiopic", "hangul", "pinyin"] = "keys"
     rows: list[list[str]] = Field(default_factory=list, max_length=len(_ROW_OFFSETS))
 
 
@@ -72,7 +77,7 @@ def neighbours(layout: str, tables: Tables = SHIPPED) -> Neighbours:
     slips = _adjacent(keyboard.rows)
     if not slips:
         raise CardError(f"{entry}: key 'rows': no two letters lie side by side")
-    return _ethiopic(slips) if keyboard.kind == "ethiopic" else slips
+    return _COMPOSED[keyboard.kind](slips) if keyboard.kind in _COMPOSED else slips
 
 
 @cache
@@ -88,7 +93,7 @@ def key_places(layout: str, tables: Tables = SHIPPED) -> Mapping[str, tuple[int,
     places: dict[str, tuple[int, int, int]] = {}
     for line, row in enumerate(reversed(rows)):
         for column, key in enumerate(row):
-            for level, character in enumerate(unicodedata.normalize("NFC", key)):
+            for level, character in enumerate(key):
                 places.setdefault(character, (line, column, level))
     return places
 
@@ -112,15 +117,15 @@ def _placed(rows: list[list[str]]) -> Iterator[tuple[float, int, int, str]]:
     offsets = _ROW_OFFSETS[len(_ROW_OFFSETS) - len(rows) :]
     for y, (row, offset) in enumerate(zip(rows, offsets, strict=True)):
         for column, key in enumerate(row):
-            for level, character in enumerate(unicodedata.normalize("NFC", key)):
+            for level, character in enumerate(key):
                 if _class(character):
                     yield column + offset, y, level, character
 
 
 def _class(character: str) -> str:
-    """Return "L" for a letter, "M" for a mark, nothing for what is neither."""
+    """Return "L" for a letter, "M" for a mark; nothing for what is neither, and for what NFC text never holds."""
     kind = unicodedata.category(character)[0]
-    return kind if kind in "LM" else ""
+    return kind if kind in "LM" and unicodedata.is_normalized("NFC", character) else ""
 
 
 def _ethiopic(slips: Neighbours) -> dict[str, tuple[str, ...]]:
@@ -142,6 +147,30 @@ def _syllable(consonant: str, order: int) -> str:
 
 def _is_assigned(character: str) -> bool:
     return unicodedata.category(character) == "Lo"
+
+
+def _hangul(slips: Neighbours) -> dict[str, tuple[str, ...]]:
+    """Spread the slips between jamo keys over the 11,172 syllables (Unicode Standard, section 3.12)."""
+    found = {}
+    for number in range(_SYLLABLE_COUNT):
+        lead, rest = divmod(number, len(_VOWELS) * len(_TAILS))
+        vowel, tail = divmod(rest, len(_TAILS))
+        others = [_hangul_syllable(other, _VOWELS[vowel], _TAILS[tail]) for other in slips.get(_LEADS[lead], ())]
+        others += [_hangul_syllable(_LEADS[lead], other, _TAILS[tail]) for other in slips.get(_VOWELS[vowel], ())]
+        others += [_hangul_syllable(_LEADS[lead], _VOWELS[vowel], other) for other in slips.get(_TAILS[tail], ())]
+        found[chr(_FIRST_SYLLABLE + number)] = tuple(filter(None, others))
+    return found
+
+
+def _hangul_syllable(lead: str, vowel: str, tail: str) -> str:
+    """Compose a syllable; nothing where a jamo cannot stand in its place."""
+    if lead not in _LEADS or vowel not in _VOWELS or tail not in _TAILS:
+        return ""
+    number = (_LEADS.index(lead) * len(_VOWELS) + _VOWELS.index(vowel)) * len(_TAILS) + _TAILS.index(tail)
+    return chr(_FIRST_SYLLABLE + number)
+
+
+_COMPOSED: Mapping[str, Callable[[Neighbours], Neighbours]] = {"ethiopic": _ethiopic, "hangul": _hangul}
 
 
 def _homophones() -> dict[str, tuple[str, ...]]:

@@ -13,6 +13,8 @@ from robustbench_ir.perturb.randomness import shuffled
 from robustbench_ir.perturb.transformation import Target, Transformation, always
 from robustbench_ir.text import Span, graphemes
 
+_WORD_SPACES = " \t\u00a0\u1361"  # the last is the Ethiopic word space
+
 
 class NoParameters(Card):
     """The card's `[parameters]`: none."""
@@ -66,7 +68,7 @@ class WordOrder:
         for left, right in zip(words[first::2], words[first + 1 :: 2], strict=False):
             gap = text[left.end : right.start]
             one, two = text[left.start : left.end], text[right.start : right.end]
-            if not gap.strip() and one != two:
+            if not gap.strip(_WORD_SPACES) and one != two:
                 found.append(Target(Span(left.start, right.end), always(f"{two}{gap}{one}", "swap")))
         return found
 
