@@ -1,0 +1,80 @@
+"""Write docs/coverage.md: which share of real queries each recipe changes, language by language.
+
+    ROBUSTBENCH_IR_DATA=../shared/data python tools/coverage_tables.py > docs/coverage.md
+
+Texts: the questions of XQuAD-R; those of `mini`, with its own lexicons; and for the languages beyond XQuAD-R the
+paragraphs of the Universal Declaration of Human Rights, cut after twelve words. Severity 3, seed 0.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from robustbench_ir.languages import languages
+from robustbench_ir.perturb import Recipe, coverage, load_recipe, recipe_names
+from robustbench_ir.tasks import Query, Task, load_task
+from robustbench_ir.text import nfc, word_spans
+
+UDHR = {
+    "bem": "bem", "fa": "pes_1", "fi": "fin", "fon": "fon", "fr": "fra", "hy": "hye", "id": "ind", "ig": "ibo",
+    "ja": "jpn", "ka": "kat", "kk": "kaz", "km": "khm", "ko": "kor", "lo": "lao", "my": "mya", "ne": "nep",
+    "rw": "kin", "si": "sin", "so": "som", "ta": "tam", "tw": "aka_asante", "ur": "urd", "uz": "uzn_latn",
+    "wo": "wol", "zu": "zul", "am": "amh", "bn": "ben", "ha": "hau_NG", "sw": "swh", "te": "tel", "yo": "yor",
+}  # fmt: skip
+
+
+def declaration(language: str) -> list[Query]:
+    """Return the first twelve words of each paragraph of the Declaration."""
+    path = Path(os.environ["ROBUSTBENCH_IR_DATA"]) / "udhr" / f"{UDHR[language]}.json"
+    texts = [nfc(one["text"]) for one in json.loads(path.read_text(encoding="utf-8"))["paragraphs"]]
+    ends = [word_spans(text, language)[:12][-1].end for text in texts]
+    return [Query(str(n), language, text[:end], str(n)) for n, (text, end) in enumerate(zip(texts, ends, strict=True))]
+
+
+def cell(recipe: Recipe, queries: list[Query]) -> str:
+    """Return the share of queries that changed, and how many places a query offers."""
+    if not recipe.covers(queries[0].language):
+        return "-"
+    perturbed = recipe.perturb(queries, 3, 0)
+    places = sum(one.eligible for one in perturbed) / len(perturbed)
+    return f"{coverage(perturbed):.0%} ({places:.1f})"
+
+
+def table(rows: list[tuple[str, list[Query]]], recipes: list[Recipe]) -> str:
+    """Return a Markdown table: a row for each language, a column for each recipe."""
+    lines = [f"| language | {' | '.join(recipe.name for recipe in recipes)} |", "|---|" + "---:|" * len(recipes)]
+    for language, queries in rows:
+        cells = " | ".join(cell(recipe, queries) for recipe in recipes)
+        lines.append(f"| {languages()[language].name} ({language}) | {cells} |")
+    return "\n".join(lines)
+
+
+def of_language(task: Task, language: str) -> list[Query]:
+    """Return the queries of one language."""
+    return [query for query in task.queries if query.language == language]
+
+
+def main() -> None:
+    """Print the page."""
+    recipes = [load_recipe(name) for name in recipe_names()]
+    xquad, mini = load_task("xquad-r"), load_task("mini")
+    own = [recipe.with_lexicons_of("mini", mini.lexicons.get(recipe.name)) for recipe in recipes]
+    print("# Coverage of the recipes\n")
+    print("<!-- Made by tools/coverage_tables.py; do not edit. -->\n")
+    print(
+        "Share of queries that really change at severity 3, seed 0, and in brackets the mean number of places in a\n"
+        "query that the recipe could change. `-`: the recipe does not touch the language; `irbench recipes show NAME`\n"
+        "says why.\n"
+    )
+    print("## XQuAD-R: 1,190 questions a language\n")
+    print(table([(one, of_language(xquad, one)) for one in xquad.query_languages], recipes))
+    print("\n## mini: 60 questions a language, with its own lexicons\n")
+    print(table([(one, of_language(mini, one)) for one in mini.query_languages], own))
+    print("\n## Other languages: paragraphs of the Universal Declaration of Human Rights, twelve words each\n")
+    print(table([(one, declaration(one)) for one in sorted(UDHR)], recipes))
+
+
+if __name__ == "__main__":
+    main()
