@@ -70,22 +70,24 @@ def rank_relevant(
         One entry for each judgement of these queries, in the order of the task's judgements.
     """
     slices = list(task.passage_slices.values())
-    language_of = np.repeat(np.arange(len(slices)), [part.stop - part.start for part in slices])[task.qrels.passage]
+    starts = np.array([part.start for part in slices])
+    language_of = np.repeat(np.arange(len(slices)), [part.stop - part.start for part in slices])
     first = np.searchsorted(task.qrels.query, rows, side="left")
     last = np.searchsorted(task.qrels.query, rows, side="right")
-    in_pool: list[int] = []
-    in_language: list[int] = []
+    in_pool: list[IntArray] = []
+    in_language: list[IntArray] = []
     block = max(1, _SCORES_AT_ONCE // len(task.passages))
     transposed = passages.T.tocsr() if sp.issparse(passages) else passages.T
     for start in range(0, len(rows), block):
         scores = _scores(queries[start : start + block], transposed)
         for row, (begin, end) in enumerate(zip(first[start : start + block], last[start : start + block], strict=True)):
-            for judgement in range(begin, end):
-                above = _count_above(scores[row], task.qrels.passage[judgement], slices)
-                in_pool.append(1 + sum(above))
-                in_language.append(1 + above[language_of[judgement]])
+            relevant = task.qrels.passage[begin:end]
+            above = _count_above(scores[row], relevant, starts)
+            in_pool.append(1 + above.sum(axis=1, dtype=np.int32))
+            in_language.append(1 + above[np.arange(len(relevant)), language_of[relevant]])
         advance(len(scores))
-    return Ranks(np.array(in_pool, dtype=np.int32), np.array(in_language, dtype=np.int32))
+    nothing = np.zeros(0, dtype=np.int32)
+    return Ranks(np.concatenate([nothing, *in_pool]), np.concatenate([nothing, *in_language]))
 
 
 def _scores(queries: Embeddings, transposed: Embeddings) -> NDArray[np.float32]:
@@ -93,11 +95,27 @@ def _scores(queries: Embeddings, transposed: Embeddings) -> NDArray[np.float32]:
     return product.toarray() if sp.issparse(product) else product
 
 
-def _count_above(scores: NDArray[np.float32], passage: int, slices: Sequence[slice]) -> list[int]:
-    """Count, per language slice, the passages that come before `passage`."""
-    own = scores[passage]
+def _count_above(scores: NDArray[np.float32], relevant: IntArray, starts: NDArray[np.intp]) -> IntArray:
+    """Count what comes before each relevant passage, per language slice of the pool.
+
+    Parameters
+    ----------
+    scores : float32 array of shape (pool,)
+        Of one query.
+    relevant : int32 array of shape (relevant,)
+        Rows of its relevant passages.
+    starts : integer array of shape (languages,)
+        First row of each language.
+
+    Returns
+    -------
+    int32 array of shape (relevant, languages)
+        Passages with a higher score, or with the same score and an earlier row.
+    """
+    own = scores[relevant][:, None]
     before = scores > own
     ties = scores == own
-    if np.count_nonzero(ties) > 1:
-        before[:passage] |= ties[:passage]
-    return [int(np.count_nonzero(before[part])) for part in slices]
+    if np.count_nonzero(ties) > len(relevant):
+        before |= ties & (np.arange(len(scores)) < relevant[:, None])
+    counts: IntArray = np.add.reduceat(before.view(np.uint8), starts, axis=1, dtype=np.int32)
+    return counts
