@@ -172,4 +172,4 @@ def test_the_python_of_the_readme_works(tmp_path: Path) -> None:
         [sys.executable, "-c", code], env=variables, cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert answer.returncode == 0, answer.stderr
-    assert "rank_distance_change" in answer.stdout
+    assert "relative_drop" in answer.stdout
