@@ -43,7 +43,7 @@ def read(folder: Path) -> tuple[list[tuple[str, str, str]], list[tuple[str, str]
 
 
 def main() -> None:
-    """Print both sets of numbers; fail where they differ in the fourth decimal."""
+    """Print both sets of numbers; fail where mAP differs by 1e-4, or rank distance by 1e-3 of a rank."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("model", "data", "result"):
         parser.add_argument(f"--{name}", type=Path, required=True)
@@ -53,6 +53,7 @@ def main() -> None:
     passages = model.encode([f"passage: {text}" for _, text in sentences], normalize_embeddings=True)
     queries = model.encode([f"query: {text}" for *_, text in questions], normalize_embeddings=True)
     language_of = [language for language, _ in sentences]
+    rows_of = {one: [row for row, other in enumerate(language_of) if other == one] for one in LANGUAGES}
     single, multilingual, distance = defaultdict(list), defaultdict(list), defaultdict(list)
     for (language, question, _), query in zip(questions, queries, strict=True):
         order = np.argsort(-(passages @ query), kind="stable")
@@ -62,8 +63,8 @@ def main() -> None:
         multilingual[language].append(average_precision(ranks))
         distance[language].append(max(ranks) - min(ranks))
         for row in relevant[question]:
-            own = [other for other in order if language_of[other] == language_of[row]]
-            single[language, language_of[row]].append(1 / (own.index(row) + 1))
+            own = rank[rows_of[language_of[row]]]
+            single[language, language_of[row]].append(1 / np.count_nonzero(own <= rank[row]))
     found = {
         "monolingual": np.mean([np.mean(values) for (a, b), values in single.items() if a == b]),
         "cross-lingual": np.mean([np.mean(values) for (a, b), values in single.items() if a != b]),
@@ -75,8 +76,8 @@ def main() -> None:
         setting, measure = ("multilingual", name) if name == "rank_distance" else (name, "AP")
         (theirs,) = [score for key, score in scores.items() if f"|pool={setting}|measure={measure}|" in key]
         print(f"{name:15} independent {value:.6f}   irbench {theirs:.6f}   difference {abs(value - theirs):.1e}")
-        if abs(value - theirs) >= 5e-5:
-            raise SystemExit(f"{name}: the two differ in the fourth decimal")
+        if abs(value - theirs) >= (1e-3 if name == "rank_distance" else 1e-4):
+            raise SystemExit(f"{name}: the two differ")
 
 
 if __name__ == "__main__":
