@@ -6,10 +6,10 @@ Lao, Burmese, Chinese and Japanese have words too.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from functools import lru_cache
-from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import regex
 
@@ -19,16 +19,24 @@ if TYPE_CHECKING:
 # `\X` of the regex library ends a cluster inside a conjunct: in Sinhala at the zero-width joiner, in Khmer at the coeng
 # and in Burmese at the virama that stack the next letter below.
 _GRAPHEME = regex.compile(r"(?:\X(?:(?<=\u200D)(?=[\u0D80-\u0DFF])|(?<=[\u17D2\u1039])(?=\p{L})))*\X")
-_LONGEST_WORD = 32  # code points
+# Letters that neither carry nor join anything: each is a cluster by itself. Letters of the Latin, Greek, Cyrillic,
+# Armenian, Hebrew, Arabic, Georgian, Ethiopic, Kana, Han and Hangul (composed) blocks, without their marks.
+_EACH_ITS_OWN = re.compile(
+    "[ -\u02ff\u0370-\u0482\u048a-\u058f\u05d0-\u05ea\u0620-\u064a\u0671-\u06d5\u10a0-\u10ff\u1200-\u135a"
+    "\u1e00-\u1fff\u3041-\u3096\u30a1-\u30fa\u30fc\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3]*"
+)
+# Letters and marks of scripts that have spaces between words: UAX #29 has no boundary among them.
+_ONE_WORD = regex.compile(
+    r"(?V1)[[\p{L}\p{M}]&&[\p{Latin}\p{Greek}\p{Cyrillic}\p{Armenian}\p{Georgian}\p{Arabic}\p{Ethiopic}"
+    r"\p{Devanagari}\p{Bengali}\p{Telugu}\p{Tamil}\p{Sinhala}\p{Gujarati}\p{Gurmukhi}\p{Kannada}\p{Malayalam}]]+"
+)
+LONGEST_CHUNK = 256  # code points; what is longer is not worth remembering
 _LAST_BASIC_CODE_POINT = "\uffff"
 _FIRST_WORD_STATUS = 100  # ICU: rule status 0..99 is white space and punctuation
 
 
-class Span(NamedTuple):
-    """A stretch of a text: code points `start` (inclusive) to `end` (exclusive)."""
-
-    start: int
-    end: int
+Span = tuple[int, int]
+"""A stretch of a text: code points from the first number (inclusive) to the second (exclusive)."""
 
 
 def nfc(text: str) -> str:
@@ -42,24 +50,19 @@ def graphemes(text: str) -> list[str]:
     >>> graphemes("नमस्ते")
     ['न', 'म', 'स्ते']
     """
-    if text.isascii() and "\r" not in text:
-        return list(text)
-    if len(text) <= _LONGEST_WORD:
-        return list(_word_graphemes(text))
-    return _GRAPHEME.findall(text)
-
-
-def count_graphemes(text: str) -> int:
-    """Return the number of extended grapheme clusters of `text`."""
-    if text.isascii() and "\r" not in text:
-        return len(text)
-    return len(_word_graphemes(text) if len(text) <= _LONGEST_WORD else _GRAPHEME.findall(text))
+    return list(text) if _EACH_ITS_OWN.fullmatch(text) else _GRAPHEME.findall(text)
 
 
 @lru_cache(maxsize=1 << 16)
-def _word_graphemes(word: str) -> tuple[str, ...]:
-    """Remember the graphemes of words: a few thousand of them make up most of any text."""
-    return tuple(_GRAPHEME.findall(word))
+def word_graphemes(word: str) -> tuple[str, ...]:
+    """Split a word, and remember it: a few thousand words make up most of any text; see `graphemes`."""
+    return tuple(graphemes(word))
+
+
+@lru_cache(maxsize=1 << 16)
+def stay_apart(left: str, right: str) -> bool:
+    """Say whether two grapheme clusters are still two where they stand side by side."""
+    return _GRAPHEME.findall(left + right) == [left, right]
 
 
 @lru_cache(maxsize=128)
@@ -81,23 +84,44 @@ def word_spans(text: str, language: str) -> list[Span]:
 
     Returns
     -------
-    list of Span
+    list of (int, int)
         Words and numbers in order, without white space and punctuation.
     """
+    spans = []
+    offset = 0
+    # UAX #29 has a boundary on either side of a space, so the words between spaces can be found, and remembered, alone.
+    for chunk in text.split(" "):
+        for start, end in chunk_spans(chunk, language):
+            spans.append((offset + start, offset + end))
+        offset += len(chunk) + 1
+    return spans
+
+
+def chunk_spans(chunk: str, language: str) -> tuple[Span, ...]:
+    """Find the words of a stretch of text between two spaces; see `word_spans`."""
+    if _ONE_WORD.fullmatch(chunk):
+        return ((0, len(chunk)),)
+    return _remembered_spans(chunk, language) if len(chunk) <= LONGEST_CHUNK else _spans(chunk, language)
+
+
+def _spans(chunk: str, language: str) -> tuple[Span, ...]:
     breaker = _word_breaker(language)
-    breaker.setText(text)
+    breaker.setText(chunk)
     spans = []
     start = 0
     for end in breaker:
         if breaker.getRuleStatus() >= _FIRST_WORD_STATUS:
-            spans.append(Span(start, end))
+            spans.append((start, end))
         start = end
-    if spans and max(text) > _LAST_BASIC_CODE_POINT:
-        return _from_utf16(text, spans)
-    return spans
+    if spans and max(chunk) > _LAST_BASIC_CODE_POINT:
+        return _from_utf16(chunk, spans)
+    return tuple(spans)
 
 
-def _from_utf16(text: str, spans: list[Span]) -> list[Span]:
+_remembered_spans = lru_cache(maxsize=1 << 16)(_spans)
+
+
+def _from_utf16(text: str, spans: list[Span]) -> tuple[Span, ...]:
     """Turn ICU's UTF-16 offsets into code point offsets."""
     code_point_at = {}
     offset = 0
@@ -105,19 +129,17 @@ def _from_utf16(text: str, spans: list[Span]) -> list[Span]:
         code_point_at[offset] = index
         offset += 2 if character > _LAST_BASIC_CODE_POINT else 1
     code_point_at[offset] = len(text)
-    return [Span(code_point_at[start], code_point_at[end]) for start, end in spans]
+    return tuple((code_point_at[start], code_point_at[end]) for start, end in spans)
 
 
 def replace_spans(text: str, replacements: list[tuple[Span, str]]) -> str:
     """Replace stretches of `text`, given in order and without overlap, and return NFC."""
-    if not replacements:
-        return nfc(text)
-    bounds = [Span(0, 0), *(span for span, _ in replacements), Span(len(text), len(text))]
-    kept = [text[left.end : right.start] for left, right in pairwise(bounds)]
-    pieces = [kept[0]]
-    for (_, new), after in zip(replacements, kept[1:], strict=True):
-        pieces += (new, after)
-    return nfc("".join(pieces))
+    pieces: list[str] = []
+    position = 0
+    for (start, end), new in replacements:
+        pieces += (text[position:start], new)
+        position = end
+    return nfc("".join([*pieces, text[position:]]))
 
 
 def script(text: str) -> str:

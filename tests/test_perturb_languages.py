@@ -66,7 +66,7 @@ def queries_of(folder: Path, language: str) -> tuple[Query, ...]:
     queries = []
     for number, paragraph in enumerate(paragraphs[:36]):
         text = nfc(paragraph["text"])
-        end = word_spans(text, language)[:12][-1].end
+        end = word_spans(text, language)[:12][-1][1]
         queries.append(Query(f"{language}:{number}", language, text[:end], str(number)))
     return tuple(queries)
 

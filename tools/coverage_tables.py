@@ -29,7 +29,7 @@ def declaration(language: str) -> list[Query]:
     """Return the first twelve words of each paragraph of the Declaration."""
     path = Path(os.environ["ROBUSTBENCH_IR_DATA"]) / "udhr" / f"{UDHR[language]}.json"
     texts = [nfc(one["text"]) for one in json.loads(path.read_text(encoding="utf-8"))["paragraphs"]]
-    ends = [word_spans(text, language)[:12][-1].end for text in texts]
+    ends = [word_spans(text, language)[:12][-1][1] for text in texts]
     return [Query(str(n), language, text[:end], str(n)) for n, (text, end) in enumerate(zip(texts, ends, strict=True))]
 
 

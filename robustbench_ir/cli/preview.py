@@ -49,8 +49,8 @@ def _coloured(perturbation: Perturbation) -> Text:
     text = Text()
     position = 0
     for edit in perturbation.edits:
-        text.append(perturbation.clean[position : edit.span.start])
+        text.append(perturbation.clean[position : edit.span[0]])
         text.append(edit.after, style="bold red")
-        position = edit.span.end
+        position = edit.span[1]
     text.append(perturbation.clean[position:])
     return text

@@ -13,7 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from robustbench_ir.encode.encoder import Embeddings, EncoderDescription
-from robustbench_ir.text import Span, word_spans
+from robustbench_ir.text import word_spans
 
 _HASHED_COLUMNS = 2**20
 _NGRAM_RANGE = (2, 4)
@@ -115,5 +115,4 @@ class FittedBm25:
 
 def _tokens(text: str) -> list[str]:
     folded = text.casefold()
-    spans: list[Span] = word_spans(folded, "und")
-    return [folded[span.start : span.end] for span in spans]
+    return [folded[start:end] for start, end in word_spans(folded, "und")]

@@ -5,15 +5,14 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
-from random import Random
+from functools import cache
 from typing import Annotated
 
 from pydantic import Field
 
 from robustbench_ir.cards import Card, Tables, validate
-from robustbench_ir.perturb.randomness import pick
-from robustbench_ir.perturb.transformation import Target, Transformation
+from robustbench_ir.perturb.randomness import Random, pick
+from robustbench_ir.perturb.transformation import Targets, Transformation
 from robustbench_ir.text import Span, graphemes, nfc, script
 
 _LAST_CODE_POINT = 0x3000  # living alphabets lie below; above are ideographs, syllables and look-alikes of symbols
@@ -68,15 +67,11 @@ class Homoglyph:
 
     share: float
 
-    def targets(self, text: str, words: Sequence[Span], random: Random) -> list[Target]:  # noqa: ARG002
+    def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:  # noqa: ARG002
         """Offer the words that hold a letter with a twin; see `Transformation.targets`."""
         twins = confusables()
-        found = []
-        for span in words:
-            word = text[span.start : span.end]
-            if any(letter in twins for letter in word):
-                found.append(Target(span, partial(self._disguise, word)))
-        return found
+        found = [(start, end) for start, end in words if any(letter in twins for letter in text[start:end])]
+        return Targets(found, self._disguise)
 
     def _disguise(self, word: str, random: Random) -> tuple[str, str]:
         twins = confusables()
@@ -97,9 +92,9 @@ class Invisible:
 
     characters: tuple[str, ...]
 
-    def targets(self, text: str, words: Sequence[Span], random: Random) -> list[Target]:  # noqa: ARG002
+    def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:  # noqa: ARG002
         """Offer every word; see `Transformation.targets`."""
-        return [Target(span, partial(self._stuff, text[span.start : span.end])) for span in words]
+        return Targets(words, self._stuff)
 
     def _stuff(self, word: str, random: Random) -> tuple[str, str]:
         parts = graphemes(word)

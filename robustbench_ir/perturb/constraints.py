@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from collections.abc import Callable
+from functools import cache, lru_cache
 from typing import Literal
 
 import regex
@@ -11,10 +11,11 @@ from pydantic import Field
 
 from robustbench_ir.cards import SHIPPED, Card, Tables
 from robustbench_ir.errors import CardError
-from robustbench_ir.text import Span, count_graphemes
+from robustbench_ir.text import LONGEST_CHUNK, Span, chunk_spans, graphemes
 
 _DIGIT = regex.compile(r"\p{N}")
 _ADDRESS = regex.compile(r"(?:https?://|www\.)\S+|\S+@\S+\.\S+|\b[\w-]+(?:\.[\w-]+)+/\S*", regex.IGNORECASE)
+_CHUNKS_REMEMBERED = 1 << 15
 
 
 class Constraints(Card):
@@ -33,28 +34,6 @@ class Constraints(Card):
     protect: list[Literal["numbers", "addresses", "capitalised", "stop-words"]] = []
 
 
-def _without_numbers(text: str, words: Sequence[Span], *_: object) -> list[Span]:
-    if not _DIGIT.search(text):
-        return list(words)
-    return [span for span in words if not _DIGIT.search(text, span.start, span.end)]
-
-
-def _without_addresses(text: str, words: Sequence[Span], *_: object) -> list[Span]:
-    if not any(mark in text for mark in ("/", "@", "www.", "WWW.")):
-        return list(words)
-    taken = [match.span() for match in _ADDRESS.finditer(text)]
-    return [span for span in words if not any(start < span.end and span.start < end for start, end in taken)]
-
-
-def _without_capitalised(text: str, words: Sequence[Span], *_: object) -> list[Span]:
-    return [span for place, span in enumerate(words) if place == 0 or not text[span.start].isupper()]
-
-
-def _without_stop_words(text: str, words: Sequence[Span], language: str, tables: Tables) -> list[Span]:
-    stops = stop_words(language, tables)
-    return [span for span in words if text[span.start : span.end].lower() not in stops]
-
-
 @cache
 def stop_words(language: str, tables: Tables = SHIPPED) -> frozenset[str]:
     """Return the closed-class words of a language, lower case; none where the table has no row.
@@ -70,25 +49,66 @@ def stop_words(language: str, tables: Tables = SHIPPED) -> frozenset[str]:
     return frozenset(row.split())
 
 
-_PROTECT: Mapping[str, Callable[[str, Sequence[Span], str, Tables], list[Span]]] = {
-    "numbers": _without_numbers,
-    "addresses": _without_addresses,
-    "capitalised": _without_capitalised,
-    "stop-words": _without_stop_words,
-}
+WordFinder = Callable[[str], list[Span]]
+"""Finds the words of a text that may be changed, in order."""
 
 
-def eligible_words(
-    text: str, words: Sequence[Span], language: str, constraints: Constraints, tables: Tables = SHIPPED
-) -> list[Span]:
-    """Return the words of `text` that the constraints leave open, in order."""
-    left = list(words)
-    for name in constraints.protect:
-        left = _PROTECT[name](text, left, language, tables)
+def word_finder(language: str, constraints: Constraints, tables: Tables = SHIPPED) -> WordFinder:
+    """Return what finds the words of a query that the constraints leave open.
+
+    Parameters
+    ----------
+    language : str
+        Code of the query language; it chooses the word segmentation and the stop words.
+    constraints : Constraints
+        What is left alone.
+    tables : Tables
+        Where the stop words are found.
+    """
+    tests = _word_tests(language, constraints, tables)
+    spare_addresses = "addresses" in constraints.protect
+
+    def find_in(chunk: str) -> tuple[Span, ...]:
+        may_hold_address = spare_addresses and ("." in chunk or "/" in chunk)
+        taken = [match.span() for match in _ADDRESS.finditer(chunk)] if may_hold_address else []
+        return tuple(
+            (start, end)
+            for start, end in chunk_spans(chunk, language)
+            if all(test(chunk[start:end]) for test in tests)
+            and not any(left < end and start < right for left, right in taken)
+        )
+
+    # All but the capitals is decided by what stands between two spaces, and few such chunks make up most of any text.
+    remembered = lru_cache(maxsize=_CHUNKS_REMEMBERED)(find_in)
+
+    def find(text: str) -> list[Span]:
+        found = []
+        offset = 0
+        for chunk in text.split(" "):
+            for start, end in remembered(chunk) if len(chunk) <= LONGEST_CHUNK else find_in(chunk):
+                found.append((offset + start, offset + end))
+            offset += len(chunk) + 1
+        return found
+
+    return _without_capitalised(find) if "capitalised" in constraints.protect else find
+
+
+def _word_tests(language: str, constraints: Constraints, tables: Tables) -> list[Callable[[str], bool]]:
+    """Return what must hold of a word, whatever stands around it."""
+    tests: list[Callable[[str], bool]] = []
+    if "numbers" in constraints.protect:
+        tests.append(lambda word: not _DIGIT.search(word))
     if constraints.minimum_graphemes > 1:
-        left = [span for span in left if _is_long(text[span.start : span.end], constraints.minimum_graphemes)]
-    return left
+        tests.append(lambda word: len(graphemes(word)) >= constraints.minimum_graphemes)
+    if "stop-words" in constraints.protect:
+        stops = stop_words(language, tables)
+        tests.append(lambda word: word.lower() not in stops)
+    return tests
 
 
-def _is_long(word: str, minimum: int) -> bool:
-    return len(word) >= minimum and count_graphemes(word) >= minimum
+def _without_capitalised(find: WordFinder) -> WordFinder:
+    def found(text: str) -> list[Span]:
+        first = next((place for place, character in enumerate(text) if character.isalnum()), 0)
+        return [(start, end) for start, end in find(text) if start == first or not text[start].isupper()]
+
+    return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from random import Random
 from typing import Annotated
 
 from pydantic import Field
@@ -12,8 +11,9 @@ from pydantic import Field
 from robustbench_ir.cards import Card, Tables, validate
 from robustbench_ir.errors import CardError
 from robustbench_ir.perturb.characters import NoOptions
+from robustbench_ir.perturb.randomness import Random
 from robustbench_ir.perturb.recipe import Recipe
-from robustbench_ir.perturb.transformation import Target, Transformation
+from robustbench_ir.perturb.transformation import Rewriter, Targets, Transformation
 from robustbench_ir.text import Span
 
 
@@ -29,26 +29,30 @@ class Mixture:
 
     parts: tuple[tuple[Transformation, float], ...]
 
-    def targets(self, text: str, words: Sequence[Span], random: Random) -> list[Target]:
+    def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:
         """Offer, from left to right, what one of the parts can rewrite; see `Transformation.targets`."""
-        offers: dict[int, list[tuple[Target, float]]] = {}
+        offers: dict[int, list[tuple[Span, Rewriter, float]]] = {}
         for part, weight in self.parts:
-            for target in part.targets(text, words, random):
-                offers.setdefault(target.span.start, []).append((target, weight))
-        found: list[Target] = []
+            spans, rewrite = part.targets(text, words, random)
+            for span in spans:
+                offers.setdefault(span[0], []).append((span, rewrite, weight))
+        found: list[Span] = []
+        drawn: dict[str, Rewriter] = {}
         for start in sorted(offers):
-            if not found or found[-1].span.end <= start:
-                found.append(_drawn(offers[start], random))
-        return found
+            if not found or found[-1][1] <= start:
+                span, rewrite = _drawn(offers[start], random)
+                found.append(span)
+                drawn.setdefault(text[span[0] : span[1]], rewrite)
+        return Targets(found, lambda stretch, random: drawn[stretch](stretch, random))
 
 
-def _drawn(offers: list[tuple[Target, float]], random: Random) -> Target:
-    mark = random.random() * sum(weight for _, weight in offers)
-    for target, weight in offers:
+def _drawn(offers: list[tuple[Span, Rewriter, float]], random: Random) -> tuple[Span, Rewriter]:
+    mark = random.random() * sum(weight for _, _, weight in offers)
+    for span, rewrite, weight in offers:
         mark -= weight
         if mark < 0:
-            return target
-    return offers[-1][0]
+            return span, rewrite
+    return offers[-1][:2]
 
 
 def make_mixture(

@@ -1,23 +1,45 @@
-"""Randomness that depends on nothing but what it is for.
-
-Only `Random.random()` is drawn from: its sequence for a given seed is part of Python's promise, those of `choice`,
-`shuffle` and `sample` are not.
-"""
+"""Randomness that depends on nothing but what it is for."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from hashlib import blake2b
-from random import Random
-from typing import TypeVar
+from itertools import chain, count
+from struct import Struct
+from typing import Protocol, TypeVar
 
 Item = TypeVar("Item")
+
+_BLOCK = Struct("<16I")
+_UNIT = 2.0**-32
+
+
+class Random(Protocol):
+    """A source of random numbers; `random.Random` is one."""
+
+    def random(self) -> float:
+        """Draw a number in [0, 1)."""
+
+
+class _Stream:
+    """The numbers of one key. Python's own generator takes longer to seed than a query takes to perturb."""
+
+    __slots__ = ("random",)
+
+    def __init__(self, key: bytes) -> None:
+        self.random = chain.from_iterable(map(partial(_block, key), count())).__next__
+
+
+def _block(key: bytes, number: int) -> Iterator[float]:
+    """Yield BLAKE2b(key, salt = number) as sixteen little-endian 32-bit numbers over 2**32."""
+    digest = blake2b(key, digest_size=_BLOCK.size, salt=number.to_bytes(blake2b.SALT_SIZE, "little")).digest()
+    return map(_UNIT.__mul__, _BLOCK.unpack(digest))
 
 
 def generator(*key: str | int) -> Random:
     """Return the generator that belongs to `key`, the same in every process and on every machine."""
-    digest = blake2b("\x1f".join(map(str, key)).encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return Random(int.from_bytes(digest, "big"))
+    return _Stream("\x1f".join(map(str, key)).encode("utf-8", "surrogatepass"))
 
 
 def pick(items: Sequence[Item], random: Random) -> Item:
@@ -25,10 +47,10 @@ def pick(items: Sequence[Item], random: Random) -> Item:
     return items[int(random.random() * len(items))]
 
 
-def shuffled(items: Sequence[Item], random: Random) -> list[Item]:
-    """Return the items in random order (Fisher-Yates)."""
+def shuffled(items: Sequence[Item], random: Random) -> Iterator[Item]:
+    """Yield the items in random order (Fisher-Yates), drawing only for those that are asked for."""
     order = list(items)
-    for last in range(len(order) - 1, 0, -1):
-        other = int(random.random() * (last + 1))
-        order[last], order[other] = order[other], order[last]
-    return order
+    for place in range(len(order)):
+        other = place + int(random.random() * (len(order) - place))
+        order[place], order[other] = order[other], order[place]
+        yield order[place]

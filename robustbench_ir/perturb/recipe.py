@@ -12,10 +12,10 @@ from pydantic import Field
 
 from robustbench_ir.cards import SHIPPED, Card, Tables
 from robustbench_ir.errors import CardError, DataError, OptionError
-from robustbench_ir.perturb.constraints import Constraints, eligible_words
-from robustbench_ir.perturb.randomness import generator, shuffled
+from robustbench_ir.perturb.constraints import Constraints, WordFinder, word_finder
+from robustbench_ir.perturb.randomness import Random, generator, shuffled
 from robustbench_ir.perturb.transformation import Transformation, TransformationFactory
-from robustbench_ir.text import Span, nfc, replace_spans, word_spans
+from robustbench_ir.text import Span, nfc, replace_spans
 
 SEVERITIES = range(6)
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -120,7 +120,7 @@ class Perturbation(NamedTuple):
     @property
     def edit_rate(self) -> float:
         """Share of the clean query's code points that were replaced, 0 to 1."""
-        return sum(edit.span.end - edit.span.start for edit in self.edits) / max(len(self.clean), 1)
+        return sum(len(edit.before) for edit in self.edits) / max(len(self.clean), 1)
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ class Recipe:
     factory: TransformationFactory = field(repr=False)
     lexicons: str | None = None
     tables: Tables = SHIPPED
-    _ready: dict[str, Transformation] = field(default_factory=dict, repr=False, compare=False)
+    _ready: dict[str, tuple[WordFinder, Transformation]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def name(self) -> str:
@@ -177,12 +177,16 @@ class Recipe:
 
     def transformation(self, language: str) -> Transformation:
         """Return the mechanism ready for a covered language; its tables are loaded on first use."""
+        return self._prepared(language)[1]
+
+    def _prepared(self, language: str) -> tuple[WordFinder, Transformation]:
         if language not in self._ready:
             options = self.card.languages[language]
             try:
-                self._ready[language] = self.factory(language, self.card.parameters, options, self.tables)
+                transformation = self.factory(language, self.card.parameters, options, self.tables)
             except CardError as error:
                 raise CardError(f"recipe {self.name}: {error}") from error
+            self._ready[language] = word_finder(language, self.card.constraints, self.tables), transformation
         return self._ready[language]
 
     def perturb(self, queries: Iterable[QueryLike], severity: int, seed: int) -> list[Perturbation]:
@@ -213,40 +217,47 @@ class Recipe:
         """
         if severity not in SEVERITIES:
             raise OptionError(f"severity {severity} is out of range; 1 to 5 (0 changes nothing)")
-        return [self._perturb_one(query, severity, seed) for query in queries]
+        if severity == 0:
+            return [_left_alone(query) for query in queries]
+        # The key is without the severity: what a lower one changes, a higher one changes too.
+        key, share, covered = f"{self.identity}\x1f{seed}", self.card.ladder[severity - 1], self.card.languages
+        return [
+            self._perturb_one(query, share, generator(key, query.query_id))
+            if query.language in covered
+            else _left_alone(query)
+            for query in queries
+        ]
 
-    def _perturb_one(self, query: QueryLike, severity: int, seed: int) -> Perturbation:
+    def _perturb_one(self, query: QueryLike, share: float, random: Random) -> Perturbation:
         text = nfc(query.text)
-        if severity == 0 or not self.covers(query.language):
-            return Perturbation(query.query_id, text, text, (), 0)
-        # Not the severity: what a lower one changes, a higher one changes too.
-        random = generator(self.identity, seed, query.query_id)
-        words = word_spans(text, query.language)
-        words = eligible_words(text, words, query.language, self.card.constraints, self.tables)
-        targets = self.transformation(query.language).targets(text, words, random)
-        wanted = number_to_change(len(targets), self.card.ladder[severity - 1])
+        find_words, transformation = self._ready.get(query.language) or self._prepared(query.language)
+        spans, rewrite = transformation.targets(text, find_words(text), random)
+        wanted = number_to_change(len(spans), share)
         edits: list[Edit] = []
-        for target in shuffled(targets, random):
-            if len(edits) == wanted:
-                break
-            rewriting = target.rewrite(random)
+        for span in shuffled(spans, random):
+            before = text[span[0] : span[1]]
+            rewriting = rewrite(before, random)
             if rewriting is not None:
-                before = text[target.span.start : target.span.end]
-                edits.append(Edit(target.span, before, *rewriting))
-        edits = _spaced(sorted(edits, key=lambda edit: edit.span))
-        new = replace_spans(text, [(edit.span, edit.after) for edit in edits])
-        return Perturbation(query.query_id, text, new, tuple(edits), len(targets))
+                edits.append(Edit(span, before, *rewriting))
+                if len(edits) == wanted:
+                    break
+        edits = _spaced(sorted(edits))
+        new = replace_spans(text, [(span, after) for span, _, after, _ in edits])
+        return Perturbation(query.query_id, text, new, tuple(edits), len(spans))
+
+
+def _left_alone(query: QueryLike) -> Perturbation:
+    text = nfc(query.text)
+    return Perturbation(query.query_id, text, text, (), 0)
 
 
 def _spaced(edits: list[Edit]) -> list[Edit]:
     """Put a space between Latin words that come to stand side by side in a script without spaces."""
-    spaced: list[Edit] = []
-    for edit in edits:
-        if spaced and spaced[-1].span.end == edit.span.start and _is_latin(spaced[-1].after[-1:], edit.after[:1]):
-            spaced.append(edit._replace(after=f" {edit.after}"))
-        else:
-            spaced.append(edit)
-    return spaced
+    for place in range(1, len(edits)):
+        left, right = edits[place - 1], edits[place]
+        if left.span[1] == right.span[0] and _is_latin(left.after[-1:], right.after[:1]):
+            edits[place] = right._replace(after=f" {right.after}")
+    return edits
 
 
 def _is_latin(*characters: str) -> bool:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from random import Random
 
 from robustbench_ir.cards import Card, Tables, validate
 from robustbench_ir.perturb.characters import NoOptions
-from robustbench_ir.perturb.randomness import shuffled
-from robustbench_ir.perturb.transformation import Target, Transformation, always
+from robustbench_ir.perturb.randomness import Random, shuffled
+from robustbench_ir.perturb.transformation import Targets, Transformation
 from robustbench_ir.text import Span, graphemes
 
 _WORD_SPACES = " \t\u00a0\u1361"  # the last is the Ethiopic word space
@@ -26,31 +25,27 @@ class CasingSpacing:
 
     upper: Callable[[str], str]
 
-    def targets(self, text: str, words: Sequence[Span], random: Random) -> list[Target]:  # noqa: ARG002
+    def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:  # noqa: ARG002
         """Offer every word, with the space behind it where another word follows; see `Transformation.targets`."""
-        following = {span.start for span in words}
+        following = {start for start, _ in words}
         found = []
-        for span in words:
-            joins = text[span.end : span.end + 1] == " " and span.end + 1 in following
-            reach = Span(span.start, span.end + joins)
-            word = text[span.start : span.end]
+        for start, end in words:
+            joins = text[end : end + 1] == " " and end + 1 in following
+            word = text[start:end]
             if joins or len(graphemes(word)) > 1 or self.upper(word) != word:
-                found.append(Target(reach, partial(self._disturb, word, " " if joins else "")))
-        return found
+                found.append((start, end + joins))
+        return Targets(found, self._disturb)
 
-    def _disturb(self, word: str, space: str, random: Random) -> tuple[str, str] | None:
+    def _disturb(self, stretch: str, random: Random) -> tuple[str, str] | None:
+        word = stretch.removesuffix(" ")
+        space = stretch[len(word) :]
         parts = graphemes(word)
-        choices = {
-            "upper": self.upper(word) + space,
-            "lower": word.lower() + space,
-            "join": word,
-            "split": word + space,
-        }
+        choices = {"upper": self.upper(word) + space, "lower": word.lower() + space, "join": word, "split": stretch}
         if len(parts) > 1:
             place = 1 + int(random.random() * (len(parts) - 1))
             choices["split"] = f"{''.join(parts[:place])} {''.join(parts[place:])}{space}"
         for operation in shuffled(sorted(choices), random):
-            if choices[operation] != word + space:
+            if choices[operation] != stretch:
                 return choices[operation], operation
         return None
 
@@ -59,31 +54,32 @@ class CasingSpacing:
 class WordOrder:
     """Neighbouring words swapped. A `Transformation`."""
 
-    def targets(self, text: str, words: Sequence[Span], random: Random) -> list[Target]:
+    def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:
         """Offer pairs of words with nothing but white space between them; see `Transformation.targets`."""
         found = []
+        swapped = {}
         first = int(random.random() * 2)  # which words form a pair is drawn for each query
         if first and len(words) == 2:
             first = 0
-        for left, right in zip(words[first::2], words[first + 1 :: 2], strict=False):
-            gap = text[left.end : right.start]
-            one, two = text[left.start : left.end], text[right.start : right.end]
+        for (start, end), (next_start, next_end) in zip(words[first::2], words[first + 1 :: 2], strict=False):
+            one, gap, two = text[start:end], text[end:next_start], text[next_start:next_end]
             if not gap.strip(_WORD_SPACES) and one != two:
-                found.append(Target(Span(left.start, right.end), always(f"{two}{gap}{one}", "swap")))
-        return found
+                found.append((start, next_end))
+                swapped[text[start:next_end]] = f"{two}{gap}{one}", "swap"
+        return Targets(found, lambda pair, _: swapped[pair])
 
 
 @dataclass(frozen=True)
 class Repetition:
     """A word said twice, or its last letter drawn out. A `Transformation`."""
 
-    def targets(self, text: str, words: Sequence[Span], random: Random) -> list[Target]:  # noqa: ARG002
+    def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:  # noqa: ARG002
         """Offer every word; see `Transformation.targets`."""
         spaced = " " in text
-        return [Target(span, partial(_repeat, text[span.start : span.end], " " if spaced else "")) for span in words]
+        return Targets(words, partial(_repeat, space=" " if spaced else ""))
 
 
-def _repeat(word: str, space: str, random: Random) -> tuple[str, str]:
+def _repeat(word: str, random: Random, space: str) -> tuple[str, str]:
     if random.random() < 0.5:
         return f"{word}{space}{word}", "twice"
     return word + graphemes(word)[-1] * (1 + int(random.random() * 3)), "drawn out"

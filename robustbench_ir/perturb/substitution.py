@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from random import Random
 
 from robustbench_ir.cards import Card, Tables, validate
 from robustbench_ir.errors import CardError
 from robustbench_ir.perturb.lexicons import Lexicon, bilingual, joined, pivoted, synonyms
-from robustbench_ir.perturb.randomness import pick
-from robustbench_ir.perturb.transformation import Target, Transformation
+from robustbench_ir.perturb.randomness import Random, pick
+from robustbench_ir.perturb.transformation import Targets, Transformation
 from robustbench_ir.text import Span
 
 _LONGEST_ENTRY_WORDS = 4
@@ -61,28 +59,25 @@ class Substitution:
     lexicon: Lexicon
     operation: str
 
-    def targets(self, text: str, words: Sequence[Span], random: Random) -> list[Target]:  # noqa: ARG002
+    def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:  # noqa: ARG002
         """Offer the words and phrases that the lexicon knows; see `Transformation.targets`."""
         found = []
         position = 0
         while position < len(words):
             for length in range(min(_LONGEST_ENTRY_WORDS, len(words) - position), 0, -1):
-                span = Span(words[position].start, words[position + length - 1].end)
-                substitutes = self.lexicon.get(text[span.start : span.end].lower())
-                if substitutes:
-                    original = text[span.start : span.end]
-                    found.append(Target(span, partial(_replace, original, substitutes, self.operation)))
+                span = words[position][0], words[position + length - 1][1]
+                if text[span[0] : span[1]].lower() in self.lexicon:
+                    found.append(span)
                     position += length - 1
                     break
             position += 1
-        return found
+        return Targets(found, self._replace)
 
-
-def _replace(original: str, substitutes: Sequence[str], operation: str, random: Random) -> tuple[str, str] | None:
-    new = pick(substitutes, random)
-    if original[0].isupper() and not original[0].isdigit():
-        new = new[0].upper() + new[1:]
-    return (new, operation) if new != original else None
+    def _replace(self, original: str, random: Random) -> tuple[str, str] | None:
+        new = pick(self.lexicon[original.lower()], random)
+        if original[0].isupper() and not original[0].isdigit():
+            new = new[0].upper() + new[1:]
+        return (new, self.operation) if new != original else None
 
 
 def make_substitution(

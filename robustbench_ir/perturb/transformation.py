@@ -3,48 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from random import Random
 from typing import NamedTuple, Protocol
 
 from robustbench_ir.cards import Tables
+from robustbench_ir.perturb.randomness import Random
 from robustbench_ir.text import Span
 
-Rewriter = Callable[[Random], tuple[str, str] | None]
-"""Draws one rewriting: the new text and the name of the operation, or None where nothing fits."""
+Rewriter = Callable[[str, Random], tuple[str, str] | None]
+"""Takes a stretch of text and draws one rewriting: the new text and the name of the operation; None if nothing fits."""
 
 
-def always(after: str, operation: str) -> Rewriter:
-    """Return the rewriter that has no choice."""
-    rewriting = (after, operation)
-    return lambda _: rewriting
+class Targets(NamedTuple):
+    """What a mechanism can rewrite in one query: stretches in order, without overlap, and how."""
 
-
-class Target(NamedTuple):
-    """A stretch of the query that the mechanism can rewrite."""
-
-    span: Span
+    spans: Sequence[Span]
     rewrite: Rewriter
 
 
 class Transformation(Protocol):
     """One mechanism, ready for one language."""
 
-    def targets(self, text: str, words: Sequence[Span], random: Random) -> list[Target]:
+    def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:
         """Find what can be rewritten.
 
         Parameters
         ----------
         text : str
             The query, NFC.
-        words : sequence of Span
+        words : sequence of (int, int)
             Its words that the recipe's constraints leave open, in order.
         random : random.Random
             For choices that hold for the whole query, such as a romanisation convention.
 
         Returns
         -------
-        list of Target
-            In order, without overlap.
+        Targets
+            The same text is rewritten in the same way wherever in the query it stands, but for the draws.
         """
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from random import Random
 from typing import TYPE_CHECKING
 
 from robustbench_ir.cards import SHIPPED, Card, Tables, read_card, validate
 from robustbench_ir.errors import CardError
-from robustbench_ir.perturb.randomness import pick
-from robustbench_ir.perturb.transformation import Target, Transformation, always
+from robustbench_ir.perturb.randomness import Random, pick
+from robustbench_ir.perturb.transformation import Targets, Transformation
 from robustbench_ir.text import Span, nfc
 
 if TYPE_CHECKING:
@@ -93,16 +92,11 @@ class Transliteration:
 
     conventions: tuple[Romaniser, ...]
 
-    def targets(self, text: str, words: Sequence[Span], random: Random) -> list[Target]:
+    def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:
         """Offer the words that the drawn convention writes differently; see `Transformation.targets`."""
         convention = pick(self.conventions, random)
-        found = []
-        for span in words:
-            word = text[span.start : span.end]
-            new = convention(word)
-            if new and new != word:
-                found.append(Target(span, always(new, convention.name)))
-        return found
+        words = [(start, end) for start, end in words if convention(text[start:end]) not in {"", text[start:end]}]
+        return Targets(words, lambda word, _: (convention(word), convention.name))
 
 
 def make_transliteration(

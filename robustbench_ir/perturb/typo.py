@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import unicodedata
+from bisect import bisect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from itertools import accumulate
-from random import Random
+from itertools import accumulate, pairwise
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from robustbench_ir.cards import Card, Tables, validate
 from robustbench_ir.perturb.keyboards import Neighbours, neighbours
-from robustbench_ir.perturb.randomness import pick
-from robustbench_ir.perturb.transformation import Target, Transformation
-from robustbench_ir.text import Span, graphemes, nfc
+from robustbench_ir.perturb.randomness import Random, pick
+from robustbench_ir.perturb.transformation import Targets, Transformation
+from robustbench_ir.text import Span, nfc, stay_apart, word_graphemes
 
 _GRAPHEMES_REMEMBERED = 1 << 14
 
 Weight = Annotated[float, Field(ge=0)]
 Alternatives = Callable[[str], Sequence[str]]
+Graphemes = tuple[str, ...]
+Operation = Callable[[Graphemes, "Typo", Random], Graphemes | None]
 
 
 class OperationWeights(Card):
@@ -63,92 +65,97 @@ class Typo:
         Grapheme to the graphemes that a finger may type instead.
     letters : callable
         Grapheme to the letters that a finger may type besides it.
+    shares : tuple of float
+        See `_shares`.
     rotations : tuple
         See `_rotations`.
     """
 
     slips: Alternatives
     letters: Alternatives
-    rotations: tuple[tuple[float, tuple[str, ...]], ...]
+    shares: tuple[float, ...]
+    rotations: tuple[tuple[tuple[str, Operation], ...], ...]
 
-    def targets(self, text: str, words: Sequence[Span], random: Random) -> list[Target]:  # noqa: ARG002
+    def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:  # noqa: ARG002
         """Offer every word; see `Transformation.targets`."""
-        return [Target(span, partial(self._misspell, text[span.start : span.end])) for span in words]
+        return Targets(words, self._misspell)
 
     def _misspell(self, word: str, random: Random) -> tuple[str, str] | None:
-        parts = graphemes(word)
-        draw = random.random()
-        rotation = next((names for end, names in self.rotations if draw < end), self.rotations[-1][1])
-        for operation in rotation:
-            changed = OPERATIONS[operation](parts, self, random)
+        parts = word_graphemes(word)
+        for operation, make in self.rotations[bisect(self.shares, random.random())]:
+            changed = make(parts, self, random)
             if changed is not None:
-                new = nfc("".join(changed))
-                if new != word and (new.isascii() or graphemes(new) == changed):
-                    return new, operation
+                new = "".join(changed)
+                if new != word and (new.isascii() or all(map(stay_apart, changed, changed[1:]))):
+                    return nfc(new), operation
         return None
 
 
-def _rotations(weights: OperationWeights) -> tuple[tuple[float, tuple[str, ...]], ...]:
-    """Return the upper end of each operation's share of [0, 1), and the order of trial where the draw falls below it.
-
-    The operations after the drawn one follow for words that it does not fit.
-    """
-    shares = {name: weight for name, weight in weights.model_dump().items() if weight > 0}
-    names = tuple(shares)
-    total = sum(shares.values())
-    ends = accumulate(weight / total for weight in shares.values())
-    return tuple((end, names[place:] + names[:place]) for place, end in enumerate(ends))
+def _shares(weights: OperationWeights) -> dict[str, float]:
+    """Return the upper end of each operation's share of [0, 1)."""
+    given = {name: weight for name, weight in weights.model_dump().items() if weight > 0}
+    return dict(zip(given, accumulate(weight / sum(given.values()) for weight in given.values()), strict=True))
 
 
-def _substitute(parts: list[str], typo: Typo, random: Random) -> list[str] | None:
-    places = [place for place, part in enumerate(parts) if typo.slips(part)]
-    if not places:
+def _rotations(names: Sequence[str]) -> tuple[tuple[tuple[str, Operation], ...], ...]:
+    """Return the order of trial for each drawn operation: those after it follow for words that it does not fit."""
+    trials = tuple((name, OPERATIONS[name]) for name in names)
+    # The sum of the shares may fall short of 1 by a rounding error: a draw above it is the last one's.
+    return tuple(trials[place:] + trials[:place] for place in [*range(len(names)), len(names) - 1])
+
+
+def _substitute(parts: Graphemes, typo: Typo, random: Random) -> Graphemes | None:
+    place = _place(parts, typo.slips, random)
+    if place < 0:
         return None
-    place = pick(places, random)
-    return _with(parts, place, [pick(typo.slips(parts[place]), random)])
+    return *parts[:place], pick(typo.slips(parts[place]), random), *parts[place + 1 :]
 
 
-def _delete(parts: list[str], typo: Typo, random: Random) -> list[str] | None:  # noqa: ARG001
-    return _with(parts, int(random.random() * len(parts)), []) if len(parts) > 1 else None
+def _delete(parts: Graphemes, typo: Typo, random: Random) -> Graphemes | None:  # noqa: ARG001
+    place = int(random.random() * len(parts))
+    return parts[:place] + parts[place + 1 :] if len(parts) > 1 else None
 
 
-def _insert(parts: list[str], typo: Typo, random: Random) -> list[str] | None:
-    places = [place for place, part in enumerate(parts) if typo.letters(part)]
-    if not places:
+def _insert(parts: Graphemes, typo: Typo, random: Random) -> Graphemes | None:
+    place = _place(parts, typo.letters, random)
+    if place < 0:
         return None
-    place = pick(places, random)
-    extra = pick(typo.letters(parts[place]), random)
-    return _with(parts, place, [parts[place], extra])
+    return *parts[: place + 1], pick(typo.letters(parts[place]), random), *parts[place + 1 :]
 
 
-def _transpose(parts: list[str], typo: Typo, random: Random) -> list[str] | None:  # noqa: ARG001
-    places = [place for place in range(len(parts) - 1) if parts[place] != parts[place + 1]]
+def _place(parts: Graphemes, alternatives: Alternatives, random: Random) -> int:
+    """Draw one of the places that have alternatives, each as likely as the other; -1 if there are none."""
+    place = int(random.random() * len(parts))
+    if alternatives(parts[place]):
+        return place
+    places = [place for place, part in enumerate(parts) if alternatives(part)]
+    return pick(places, random) if places else -1
+
+
+def _transpose(parts: Graphemes, typo: Typo, random: Random) -> Graphemes | None:  # noqa: ARG001
+    places = [place for place, pair in enumerate(pairwise(parts)) if pair[0] != pair[1]]
     if not places:
         return None
     place = pick(places, random)
     left, right = parts[place : place + 2]
     if left.isupper() and right.islower():  # "Which" becomes "Hwich": the shift key was pressed for the first letter
         left, right = left.lower(), right.upper()
-    return [*parts[:place], right, left, *parts[place + 2 :]]
+    return *parts[:place], right, left, *parts[place + 2 :]
 
 
-def _repeat(parts: list[str], typo: Typo, random: Random) -> list[str] | None:  # noqa: ARG001
+def _repeat(parts: Graphemes, typo: Typo, random: Random) -> Graphemes | None:  # noqa: ARG001
     place = int(random.random() * len(parts))
-    again = parts[place].lower() if place == 0 else parts[place]
-    return _with(parts, place, [parts[place], again])
+    again = parts[place] if place else parts[place].lower()
+    return *parts[: place + 1], again, *parts[place + 1 :]
 
 
-OPERATIONS: Mapping[str, Callable[[list[str], Typo, Random], list[str] | None]] = {
+OPERATIONS: Mapping[str, Operation] = {
     "substitute": _substitute,
     "delete": _delete,
     "insert": _insert,
     "transpose": _transpose,
     "repeat": _repeat,
 }
-
-
-def _with(parts: list[str], place: int, new: list[str]) -> list[str]:
-    return [*parts[:place], *new, *parts[place + 1 :]]
 
 
 def _letters(part: str, layout: Neighbours) -> list[str]:
@@ -196,4 +203,5 @@ def make_typo(
     layout = neighbours(row.layout, tables)
     remember = lru_cache(maxsize=_GRAPHEMES_REMEMBERED)
     slips, letters = remember(partial(_slips, layout=layout)), remember(partial(_letters, layout=layout))
-    return Typo(slips, letters, _rotations(row.operations or mix))
+    shares = _shares(row.operations or mix)
+    return Typo(slips, letters, tuple(shares.values()), _rotations(list(shares)))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from random import Random
 
 from robustbench_ir.cards import Card, Tables, validate
 from robustbench_ir.perturb.keyboards import key_places
-from robustbench_ir.perturb.transformation import Target, Transformation, always
+from robustbench_ir.perturb.randomness import Random
+from robustbench_ir.perturb.transformation import Targets, Transformation
 from robustbench_ir.text import Span, nfc
 
 
@@ -29,15 +29,16 @@ class WrongLayout:
 
     typed: Mapping[str, str]
 
-    def targets(self, text: str, words: Sequence[Span], random: Random) -> list[Target]:  # noqa: ARG002
+    def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:  # noqa: ARG002
         """Offer the words whose characters are all on the layout; see `Transformation.targets`."""
-        found = []
-        for span in words:
-            word = text[span.start : span.end]
-            new = nfc("".join(self.typed.get(character, "") or character for character in word))
-            if all(character in self.typed for character in word) and new != word:
-                found.append(Target(span, always(new, "wrong layout")))
-        return found
+        found = [(start, end) for start, end in words if self._wrong(text[start:end]) not in {"", text[start:end]}]
+        return Targets(found, lambda word, _: (self._wrong(word), "wrong layout"))
+
+    def _wrong(self, word: str) -> str:
+        """Return what the keys type; nothing where one of the characters has no key."""
+        if not all(character in self.typed for character in word):
+            return ""
+        return nfc("".join(self.typed[character] for character in word))
 
 
 def make_wrong_layout(

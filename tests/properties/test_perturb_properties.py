@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import accumulate, pairwise
+
+import icu
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -43,3 +46,19 @@ def test_graphemes_and_words_lose_nothing(text: str) -> None:
     for start, end in word_spans(text, "th"):
         assert last <= start < end <= len(text)
         last = end
+
+
+@settings(max_examples=300, deadline=None)
+@given(text=TEXTS, language=st.sampled_from(["en", "hi", "th", "zh", "ar", "fi"]))
+def test_words_between_spaces_are_the_words_of_the_whole_text(text: str, language: str) -> None:
+    breaker = icu.BreakIterator.createWordInstance(icu.Locale(language))
+    breaker.setText(text)
+    at = _code_points(text)
+    whole = [(0, False), *((at[end], breaker.getRuleStatus() >= 100) for end in breaker)]
+    assert word_spans(text, language) == [(start, end) for (start, _), (end, is_word) in pairwise(whole) if is_word]
+
+
+def _code_points(text: str) -> dict[int, int]:
+    """Return the code point that begins at each UTF-16 offset."""
+    offsets = accumulate((1 + (character > "\uffff") for character in text), initial=0)
+    return {offset: place for place, offset in enumerate(offsets)}
