@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from typing import Literal
 
@@ -16,6 +16,7 @@ from robustbench_ir.text import LONGEST_CHUNK, Span, chunk_spans, graphemes
 _DIGIT = regex.compile(r"\p{N}")
 _ADDRESS = regex.compile(r"(?:https?://|www\.)\S+|\S+@\S+\.\S+|\b[\w-]+(?:\.[\w-]+)+/\S*", regex.IGNORECASE)
 _CHUNKS_REMEMBERED = 1 << 15
+_TEXTS_REMEMBERED = 1 << 12  # the same queries come again with another severity and another seed
 
 
 class Constraints(Card):
@@ -49,7 +50,7 @@ def stop_words(language: str, tables: Tables = SHIPPED) -> frozenset[str]:
     return frozenset(row.split())
 
 
-WordFinder = Callable[[str], list[Span]]
+WordFinder = Callable[[str], Sequence[Span]]
 """Finds the words of a text that may be changed, in order."""
 
 
@@ -81,14 +82,15 @@ def word_finder(language: str, constraints: Constraints, tables: Tables = SHIPPE
     # All but the capitals is decided by what stands between two spaces, and few such chunks make up most of any text.
     remembered = lru_cache(maxsize=_CHUNKS_REMEMBERED)(find_in)
 
-    def find(text: str) -> list[Span]:
-        found = []
+    @lru_cache(maxsize=_TEXTS_REMEMBERED)
+    def find(text: str) -> tuple[Span, ...]:
+        found: list[Span] = []
         offset = 0
         for chunk in text.split(" "):
             for start, end in remembered(chunk) if len(chunk) <= LONGEST_CHUNK else find_in(chunk):
                 found.append((offset + start, offset + end))
             offset += len(chunk) + 1
-        return found
+        return tuple(found)
 
     return _without_capitalised(find) if "capitalised" in constraints.protect else find
 

@@ -49,8 +49,8 @@ def pick(items: Sequence[Item], random: Random) -> Item:
 
 def shuffled(items: Sequence[Item], random: Random) -> Iterator[Item]:
     """Yield the items in random order (Fisher-Yates), drawing only for those that are asked for."""
-    order = list(items)
-    for place in range(len(order)):
-        other = place + int(random.random() * (len(order) - place))
-        order[place], order[other] = order[other], order[place]
-        yield order[place]
+    left = list(items)
+    for place in range(len(left)):
+        drawn = place + int(random.random() * (len(left) - place))
+        item, left[drawn] = left[drawn], left[place]
+        yield item

@@ -253,10 +253,11 @@ def _left_alone(query: QueryLike) -> Perturbation:
 
 def _spaced(edits: list[Edit]) -> list[Edit]:
     """Put a space between Latin words that come to stand side by side in a script without spaces."""
-    for place in range(1, len(edits)):
-        left, right = edits[place - 1], edits[place]
-        if left.span[1] == right.span[0] and _is_latin(left.after[-1:], right.after[:1]):
-            edits[place] = right._replace(after=f" {right.after}")
+    reached = -1
+    for place, edit in enumerate(edits):
+        if edit.span[0] == reached and _is_latin(edits[place - 1].after[-1:], edit.after[:1]):
+            edits[place] = edit._replace(after=f" {edit.after}")
+        reached = edit.span[1]
     return edits
 
 
