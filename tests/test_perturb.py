@@ -218,7 +218,7 @@ def test_a_malformed_recipe_card_names_file_and_key(tmp_path: Path) -> None:
             good.replace('transformation = "typo"', 'transformation = "tpyo"'),
             r"no mechanism 'tpyo': did you mean 'typo'",
         ),
-        (good.replace("version = 1", "version = 0"), r"mine\.toml: key 'version'"),
+        (good.replace("version = 2", "version = 0"), r"mine\.toml: key 'version'"),
     ):
         card.write_text(broken, encoding="utf-8")
         with pytest.raises(CardError, match=message):
