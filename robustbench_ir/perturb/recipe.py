@@ -10,7 +10,7 @@ from typing import Annotated, NamedTuple, Protocol
 
 from pydantic import Field
 
-from robustbench_ir.cards import SHIPPED, Card, Tables
+from robustbench_ir.cards import SHIPPED, NamedCard, Tables
 from robustbench_ir.errors import CardError, DataError, OptionError
 from robustbench_ir.perturb.constraints import Constraints, eligible_words
 from robustbench_ir.perturb.randomness import generator, shuffled
@@ -39,7 +39,7 @@ class QueryLike(Protocol):
         """The query as typed."""
 
 
-class RecipeCard(Card):
+class RecipeCard(NamedCard):
     """One card under `attacks/`.
 
     Attributes
@@ -68,7 +68,6 @@ class RecipeCard(Card):
         Language to the reason why the recipe cannot touch it.
     """
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
     version: int = Field(ge=1)
     title: str
     description: str

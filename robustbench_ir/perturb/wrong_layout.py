@@ -34,9 +34,10 @@ class WrongLayout:
         found = []
         for span in words:
             word = text[span.start : span.end]
-            new = nfc("".join(self.typed.get(character, "") or character for character in word))
-            if all(character in self.typed for character in word) and new != word:
-                found.append(Target(span, always(new, "wrong layout")))
+            if all(character in self.typed for character in word):
+                new = nfc("".join(self.typed[character] for character in word))
+                if new != word:
+                    found.append(Target(span, always(new, "wrong layout")))
         return found
 
 
