@@ -50,6 +50,8 @@ class RecipeCard(NamedCard):
         Goes up whenever a perturbed query could change.
     title, description : str
         A few words; one sentence.
+    look_for : str
+        What a native speaker who reviews the recipe should look for.
     transformation : str
         Key of the mechanism.
     default : bool
@@ -71,6 +73,7 @@ class RecipeCard(NamedCard):
     version: int = Field(ge=1)
     title: str
     description: str
+    look_for: str = ""
     transformation: str
     default: bool = False
     ladder: list[Share] = Field(default=[0.1, 0.2, 0.35, 0.5, 1.0], min_length=5, max_length=5)
@@ -277,3 +280,8 @@ def digest(perturbations: Sequence[Perturbation]) -> str:
 def coverage(perturbations: Sequence[Perturbation]) -> float:
     """Return the share of queries that really changed, 0 to 1."""
     return sum(one.changed for one in perturbations) / max(len(perturbations), 1)
+
+
+def mean_edit_rate(perturbations: Sequence[Perturbation]) -> float:
+    """Return the mean share of a query's code points that were replaced, 0 to 1."""
+    return sum(one.edit_rate for one in perturbations) / max(len(perturbations), 1)
