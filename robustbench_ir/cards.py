@@ -10,7 +10,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from robustbench_ir.errors import CardError, UnknownNameError, nearest
 
@@ -24,6 +24,15 @@ class Card(BaseModel):
 
 
 AnyCard = TypeVar("AnyCard", bound=Card)
+
+
+class NamedCard(Card):
+    """A card that says its own name, which is that of its file."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
+
+
+AnyNamedCard = TypeVar("AnyNamedCard", bound=NamedCard)
 
 
 def packaged(kind: CardKind) -> Traversable:
@@ -151,6 +160,25 @@ def read_card(model: type[AnyCard], entry: Traversable) -> AnyCard:
         The first fault, with file, key and what would be right.
     """
     return validate(model, read_toml(entry), str(entry))
+
+
+def read_named(
+    model: type[AnyNamedCard], kind: CardKind, name: str, what: str, extra: Path | None = None
+) -> AnyNamedCard:
+    """Find and read the card called `name`.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such card; the nearest name is shown.
+    CardError
+        The first fault, with file, key and what would be right.
+    """
+    entry = find(kind, name, what, extra)
+    card = read_card(model, entry)
+    if card.name != name:
+        raise CardError(f"{entry}: key 'name' is {card.name!r}, the file says {name!r}")
+    return card
 
 
 def validate(model: type[AnyCard], table: object, where: str) -> AnyCard:

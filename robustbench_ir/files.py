@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
+from typing import BinaryIO
 
 from robustbench_ir.errors import ResultError
 
@@ -13,7 +16,14 @@ _CHECKSUM_BYTES = 65  # 64 hexadecimal digits and a line feed
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file at once: readers see the old one or the new one, never half of it.
+    """Write a file at once; see `opened_whole`."""
+    with opened_whole(path) as stream:
+        stream.write(content)
+
+
+@contextmanager
+def opened_whole(path: Path) -> Iterator[BinaryIO]:
+    """Open a file to write: readers see the old one or the new one, never half of it.
 
     Raises
     ------
@@ -26,7 +36,7 @@ def write_whole(path: Path, content: bytes) -> None:
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         temporary = Path(name)
         with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())
         temporary.chmod(0o644)

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cache
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
 
 from robustbench_ir.cards import SHIPPED, Card, validate
 from robustbench_ir.errors import UnknownNameError
+
+if TYPE_CHECKING:
+    import icu
 
 
 class Language(Card):
@@ -26,8 +32,24 @@ class Language(Card):
 
     code: str
     name: str
-    script: str
-    resource_class: int
+    script: str = Field(pattern=r"^[A-Z][a-z]{3}$")
+    resource_class: int = Field(ge=0, le=5)
+
+    @property
+    def direction(self) -> Literal["ltr", "rtl"]:
+        """Which way its script runs, after Unicode's script metadata in ICU; the values of HTML's `dir`."""
+        return "rtl" if self._script().isRightToLeft() else "ltr"
+
+    @property
+    def has_spaces(self) -> bool:
+        """Whether its words stand apart; where they do not, a dictionary finds them (ICU)."""
+        return not self._script().breaksBetweenLetters()
+
+    def _script(self) -> icu.Script:
+        import icu
+
+        (code,) = icu.Script.getCode(self.script)
+        return icu.Script(code)
 
 
 @cache

@@ -17,6 +17,14 @@ def split_commas(_: click.Context, __: click.Parameter, value: str | None) -> tu
     return parts
 
 
+languages_option = click.option(
+    "--languages",
+    "--language",
+    "languages",
+    callback=split_commas,
+    help="In these languages only, such as en,hi,sw. Default: all that there are.",
+)
+
 cards_option = click.option(
     "--cards",
     type=click.Path(path_type=Path),

@@ -8,25 +8,78 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from robustbench_ir.cli.options import cards_option
+from robustbench_ir.cli.options import cards_option, languages_option
 from robustbench_ir.errors import OptionError
+from robustbench_ir.files import check_writable, write_whole
 from robustbench_ir.languages import language_code
-from robustbench_ir.perturb import Perturbation, load_recipe
+from robustbench_ir.perturb import Perturbation, load_recipe, recipe_names
+from robustbench_ir.perturb.recipe import SEVERITIES
+from robustbench_ir.report.review import pieces, review_page, review_sections
 from robustbench_ir.tasks import Query
 from robustbench_ir.text import nfc
 
+_SEVERITY_OF_PAGE = 3
 
-@click.command("preview", short_help="See what a recipe does to a text.")
-@click.argument("recipe")
-@click.argument("text")
-@click.option("--language", required=True, help="Language of the text: hi, hin, hin_Deva.")
+
+@click.command("preview", short_help="See what a recipe does to a text, or to real queries on a page.")
+@click.argument("recipe", required=False)
+@click.argument("text", required=False)
+@languages_option
 @click.option("--severity", "severities", type=int, multiple=True, help="1 to 5; may be repeated. Default: all five.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Another seed, another perturbation.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write an HTML page of real queries.")
+@click.option(
+    "--examples", type=click.IntRange(min=1), default=3, show_default=True, help="Queries per recipe on the page."
+)
 @cards_option
-def command(recipe: str, text: str, language: str, severities: tuple[int, ...], seed: int, cards: Path | None) -> None:
-    """See what RECIPE does to TEXT before paying for an attack."""
+def command(
+    recipe: str | None,
+    text: str | None,
+    languages: tuple[str, ...] | None,
+    severities: tuple[int, ...],
+    seed: int,
+    out: Path | None,
+    examples: int,
+    cards: Path | None,
+) -> None:
+    r"""See what RECIPE does to TEXT before paying for an attack; or let native speakers review the recipes.
+
+    \b
+    irbench preview typo --language hi "..."
+    irbench preview --out review.html                      all recipes, all languages
+    irbench preview typo --languages am,sw --out typo.html
+    """
+    if out is None:
+        _print_preview(recipe, text, languages, severities, seed, cards)
+        return
+    if text is not None:
+        raise OptionError("a page shows real queries; leave out either the text or --out")
+    if len(severities) > 1 or not set(severities) <= set(SEVERITIES[1:]):
+        raise OptionError("a page shows one severity; give --severity once, from 1 to 5")
+    severity = severities[0] if severities else _SEVERITY_OF_PAGE
+    check_writable(out)
+    recipes = [load_recipe(name, cards) for name in ([recipe] if recipe else recipe_names(cards))]
+    wanted = None if languages == ("all",) else languages
+    sections = review_sections(recipes, wanted, examples, severity, seed, cards)
+    write_whole(out, review_page(sections, severity, seed).encode())
+    told = f"  {len(recipes)} recipes in {len(sections)} languages; open it in a browser"
+    Console().print(Text.assemble((str(out), "bold"), told), soft_wrap=True)
+
+
+def _print_preview(
+    recipe: str | None,
+    text: str | None,
+    languages: tuple[str, ...] | None,
+    severities: tuple[int, ...],
+    seed: int,
+    cards: Path | None,
+) -> None:
+    if recipe is None or text is None:
+        raise OptionError("give a recipe and a text between quotation marks, or --out FILE for a page of real queries")
     found = load_recipe(recipe, cards)
-    code = language_code(language)
+    if languages is None or len(languages) != 1:
+        raise OptionError("say which language the text is in, such as --language hi")
+    code = language_code(languages[0])
     if not text.strip():
         raise OptionError("the text is empty; give a query between quotation marks")
     console = Console()
@@ -39,18 +92,14 @@ def command(recipe: str, text: str, language: str, severities: tuple[int, ...], 
         perturbation = found.perturb([query], severity, seed)[0]
         console.print(Text.assemble((f"{severity}     ", "dim"), _coloured(perturbation)), soft_wrap=True)
         for edit in perturbation.edits:
-            line = f"      {edit.operation}: {edit.before} -> {edit.after}"
-            console.print(Text(line, style="dim"), soft_wrap=True)
+            line = Text.assemble(
+                f"      {edit.operation}: ", (edit.before, "red"), " -> ", (edit.after, "green"), style="dim"
+            )
+            console.print(line, soft_wrap=True)
         if not perturbation.changed:
             console.print("      nothing here that this recipe could change", style="yellow")
 
 
 def _coloured(perturbation: Perturbation) -> Text:
-    text = Text()
-    position = 0
-    for edit in perturbation.edits:
-        text.append(perturbation.clean[position : edit.span[0]])
-        text.append(edit.after, style="bold red")
-        position = edit.span[1]
-    text.append(perturbation.clean[position:])
-    return text
+    _, after = pieces(perturbation)
+    return Text.assemble(*((piece.text, "bold green" if piece.operation else "") for piece in after))

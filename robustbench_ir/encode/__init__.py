@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from robustbench_ir.encode.lexical import Bm25, CharacterNgrams
 from robustbench_ir.encode.sentence_transformer import EncoderOptions, load_sentence_transformer
 from robustbench_ir.encode.universal import load_universal
 from robustbench_ir.errors import UnknownNameError
+from robustbench_ir.plugins import plugins
 
 __all__ = [
     "BUILT_IN",
@@ -25,9 +25,6 @@ __all__ = [
     "encoder_names",
     "load_encoder",
 ]
-
-_ENTRY_POINTS = "robustbench_ir.encoders"
-
 
 BUILT_IN: Mapping[str, tuple[Callable[[], Encoder], str]] = {
     "bm25": (Bm25, "BM25 over words of the whole pool (bm25s); no download; cannot cross languages"),
@@ -46,7 +43,7 @@ def default_encoder() -> str:
 
 def encoder_names() -> list[str]:
     """List the encoders that have a name of their own; any sentence-transformers name or folder works too."""
-    return sorted({*BUILT_IN, *(point.name for point in entry_points(group=_ENTRY_POINTS))})
+    return sorted({*BUILT_IN, *plugins("encoders")})
 
 
 def load_encoder(name: str, options: EncoderOptions | None = None) -> Encoder:
@@ -68,10 +65,10 @@ def load_encoder(name: str, options: EncoderOptions | None = None) -> Encoder:
     """
     if name in BUILT_IN:
         return BUILT_IN[name][0]()
-    for point in entry_points(group=_ENTRY_POINTS):
-        if point.name == name:
-            encoder: Encoder = point.load()()
-            return encoder
+    plugin = plugins("encoders").get(name)
+    if plugin is not None:
+        encoder: Encoder = plugin.load()()
+        return encoder
     # Hub names without an owner exist only for old models; a bare word is far more likely a slip.
     if (
         "/" not in name

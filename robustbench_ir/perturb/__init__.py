@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.metadata import entry_points
 from pathlib import Path
 
-from robustbench_ir.cards import Tables, find, names, read_card
-from robustbench_ir.errors import CardError, nearest
+from robustbench_ir.cards import Tables, names, read_named
 from robustbench_ir.perturb.characters import make_homoglyph, make_invisible
 from robustbench_ir.perturb.mixture import make_mixture
 from robustbench_ir.perturb.recipe import (
@@ -24,6 +22,7 @@ from robustbench_ir.perturb.transformation import Transformation, Transformation
 from robustbench_ir.perturb.transliteration import make_transliteration
 from robustbench_ir.perturb.typo import make_typo
 from robustbench_ir.perturb.wrong_layout import make_wrong_layout
+from robustbench_ir.plugins import built_in_or_plugin
 
 __all__ = [
     "Edit",
@@ -56,7 +55,6 @@ _BUILT_IN: Mapping[str, TransformationFactory] = {
     "word-order": make_word_order,
     "wrong-layout": make_wrong_layout,
 }
-_ENTRY_POINTS = "robustbench_ir.transformations"
 
 
 def recipe_names(cards: Path | None = None) -> list[str]:
@@ -86,19 +84,7 @@ def load_recipe(name: str, cards: Path | None = None) -> Recipe:
     CardError
         The card is not as it must be; file and key are named.
     """
-    entry = find("attacks", name, "recipe", cards)
-    card = read_card(RecipeCard, entry)
-    if card.name != name:
-        raise CardError(f"{entry}: key 'name' is {card.name!r}, the file says {name!r}")
-    return Recipe(card, _factory(card.transformation, str(entry)), tables=Tables(cards))
-
-
-def _factory(key: str, where: str) -> TransformationFactory:
-    if key in _BUILT_IN:
-        return _BUILT_IN[key]
-    plugins = {point.name: point for point in entry_points(group=_ENTRY_POINTS)}
-    if key not in plugins:
-        known = [*_BUILT_IN, *plugins]
-        raise CardError(f"{where}: key 'transformation': no mechanism {key!r}: {nearest(key, known)}")
-    factory: TransformationFactory = plugins[key].load()
-    return factory
+    card = read_named(RecipeCard, "attacks", name, "recipe", cards)
+    where = f"attacks/{name}.toml: key 'transformation': no mechanism"
+    factory = built_in_or_plugin("transformations", card.transformation, _BUILT_IN, where)
+    return Recipe(card, factory, tables=Tables(cards))

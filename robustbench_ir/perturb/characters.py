@@ -10,9 +10,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from robustbench_ir.cards import Card, Tables, validate
+from robustbench_ir.cards import Card
 from robustbench_ir.perturb.randomness import Random, pick
-from robustbench_ir.perturb.transformation import Targets, Transformation
+from robustbench_ir.perturb.transformation import Targets, for_every_language
 from robustbench_ir.text import Span, graphemes, nfc, script
 
 _LAST_CODE_POINT = 0x3000  # living alphabets lie below; above are ideographs, syllables and look-alikes of symbols
@@ -29,10 +29,6 @@ class InvisibleParameters(Card):
     """The card's `[parameters]`: the characters that are put into words."""
 
     characters: Annotated[list[Annotated[str, Field(min_length=1, max_length=1)]], Field(min_length=1)]
-
-
-class NoOptions(Card):
-    """A language's row in the card: empty."""
 
 
 @cache
@@ -103,23 +99,5 @@ class Invisible:
         return "".join([*parts[:place], extra, *parts[place:]]), f"U+{ord(extra):04X}"
 
 
-def make_homoglyph(
-    language: str,
-    parameters: Mapping[str, object],
-    options: Mapping[str, object],
-    tables: Tables,  # noqa: ARG001
-) -> Transformation:
-    """Make the mechanism `homoglyph` ready for a language; see `TransformationFactory`."""
-    validate(NoOptions, dict(options), f"[languages.{language}]")
-    return Homoglyph(validate(HomoglyphParameters, dict(parameters), "[parameters]").share)
-
-
-def make_invisible(
-    language: str,
-    parameters: Mapping[str, object],
-    options: Mapping[str, object],
-    tables: Tables,  # noqa: ARG001
-) -> Transformation:
-    """Make the mechanism `invisible` ready for a language; see `TransformationFactory`."""
-    validate(NoOptions, dict(options), f"[languages.{language}]")
-    return Invisible(tuple(validate(InvisibleParameters, dict(parameters), "[parameters]").characters))
+make_homoglyph = for_every_language(lambda _, parameters: Homoglyph(parameters.share), HomoglyphParameters)
+make_invisible = for_every_language(lambda _, parameters: Invisible(tuple(parameters.characters)), InvisibleParameters)

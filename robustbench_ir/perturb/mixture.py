@@ -10,10 +10,9 @@ from pydantic import Field
 
 from robustbench_ir.cards import Card, Tables, validate
 from robustbench_ir.errors import CardError
-from robustbench_ir.perturb.characters import NoOptions
 from robustbench_ir.perturb.randomness import Random
 from robustbench_ir.perturb.recipe import Recipe
-from robustbench_ir.perturb.transformation import Rewriter, Targets, Transformation
+from robustbench_ir.perturb.transformation import NoOptions, Rewriter, Targets, Transformation
 from robustbench_ir.text import Span
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, NamedTuple, Protocol
 
 from pydantic import Field
 
-from robustbench_ir.cards import SHIPPED, Card, Tables
+from robustbench_ir.cards import SHIPPED, NamedCard, Tables
 from robustbench_ir.errors import CardError, DataError, OptionError
 from robustbench_ir.perturb.constraints import Constraints, WordFinder, word_finder
 from robustbench_ir.perturb.randomness import Random, generator, shuffled
@@ -39,7 +39,7 @@ class QueryLike(Protocol):
         """The query as typed."""
 
 
-class RecipeCard(Card):
+class RecipeCard(NamedCard):
     """One card under `attacks/`.
 
     Attributes
@@ -50,6 +50,8 @@ class RecipeCard(Card):
         Goes up whenever a perturbed query could change.
     title, description : str
         A few words; one sentence.
+    look_for : str
+        What a native speaker who reviews the recipe should look for.
     transformation : str
         Key of the mechanism.
     default : bool
@@ -68,10 +70,10 @@ class RecipeCard(Card):
         Language to the reason why the recipe cannot touch it.
     """
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
     version: int = Field(ge=1)
     title: str
     description: str
+    look_for: str = ""
     transformation: str
     default: bool = False
     ladder: list[Share] = Field(default=[0.1, 0.2, 0.35, 0.5, 1.0], min_length=5, max_length=5)
@@ -290,3 +292,8 @@ def digest(perturbations: Sequence[Perturbation]) -> str:
 def coverage(perturbations: Sequence[Perturbation]) -> float:
     """Return the share of queries that really changed, 0 to 1."""
     return sum(one.changed for one in perturbations) / max(len(perturbations), 1)
+
+
+def mean_edit_rate(perturbations: Sequence[Perturbation]) -> float:
+    """Return the mean share of a query's code points that were replaced, 0 to 1."""
+    return sum(one.edit_rate for one in perturbations) / max(len(perturbations), 1)

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from robustbench_ir.cards import Card, Tables, validate
-from robustbench_ir.perturb.characters import NoOptions
 from robustbench_ir.perturb.randomness import Random, shuffled
-from robustbench_ir.perturb.transformation import Targets, Transformation
+from robustbench_ir.perturb.transformation import NoParameters, Targets, Transformation, for_every_language
 from robustbench_ir.text import Span, graphemes
 
 _WORD_SPACES = " \t\u00a0\u1361"  # the last is the Ethiopic word space
-
-
-class NoParameters(Card):
-    """The card's `[parameters]`: none."""
 
 
 @dataclass(frozen=True)
@@ -85,42 +79,13 @@ def _repeat(word: str, random: Random, space: str) -> tuple[str, str]:
     return word + graphemes(word)[-1] * (1 + int(random.random() * 3)), "drawn out"
 
 
-def make_casing_spacing(
-    language: str,
-    parameters: Mapping[str, object],
-    options: Mapping[str, object],
-    tables: Tables,  # noqa: ARG001
-) -> Transformation:
-    """Make the mechanism `casing-spacing` ready for a language; see `TransformationFactory`."""
+def _casing_spacing(language: str, _: NoParameters) -> Transformation:
     import icu
 
-    _expect_nothing(language, parameters, options)
     locale = icu.Locale(language)
     return CasingSpacing(lambda word: str(icu.UnicodeString(word).toUpper(locale)))
 
 
-def make_word_order(
-    language: str,
-    parameters: Mapping[str, object],
-    options: Mapping[str, object],
-    tables: Tables,  # noqa: ARG001
-) -> Transformation:
-    """Make the mechanism `word-order` ready for a language; see `TransformationFactory`."""
-    _expect_nothing(language, parameters, options)
-    return WordOrder()
-
-
-def make_repetition(
-    language: str,
-    parameters: Mapping[str, object],
-    options: Mapping[str, object],
-    tables: Tables,  # noqa: ARG001
-) -> Transformation:
-    """Make the mechanism `repetition` ready for a language; see `TransformationFactory`."""
-    _expect_nothing(language, parameters, options)
-    return Repetition()
-
-
-def _expect_nothing(language: str, parameters: Mapping[str, object], options: Mapping[str, object]) -> None:
-    validate(NoParameters, dict(parameters), "[parameters]")
-    validate(NoOptions, dict(options), f"[languages.{language}]")
+make_casing_spacing = for_every_language(_casing_spacing, NoParameters)
+make_word_order = for_every_language(lambda *_: WordOrder(), NoParameters)
+make_repetition = for_every_language(lambda *_: Repetition(), NoParameters)

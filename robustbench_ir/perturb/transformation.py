@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
-from robustbench_ir.cards import Tables
+from robustbench_ir.cards import Card, Tables, validate
 from robustbench_ir.perturb.randomness import Random
 from robustbench_ir.text import Span
 
+Parameters = TypeVar("Parameters", bound=Card)
 Rewriter = Callable[[str, Random], tuple[str, str] | None]
 """Takes a stretch of text and draws one rewriting: the new text and the name of the operation; None if nothing fits."""
 
@@ -66,3 +67,36 @@ class TransformationFactory(Protocol):
         CardError
             A key or value of the card that the mechanism does not know.
         """
+
+
+class NoOptions(Card):
+    """A language's row in the card: empty."""
+
+
+class NoParameters(Card):
+    """The card's `[parameters]`: none."""
+
+
+def for_every_language(
+    make: Callable[[str, Parameters], Transformation], model: type[Parameters]
+) -> TransformationFactory:
+    """Return the factory of a mechanism whose card has nothing but `{}` in its language rows.
+
+    Parameters
+    ----------
+    make : callable
+        Makes the mechanism from the language's code and the checked `[parameters]`.
+    model : type of Card
+        What `[parameters]` must be.
+    """
+
+    def factory(
+        language: str,
+        parameters: Mapping[str, object],
+        options: Mapping[str, object],
+        tables: Tables,  # noqa: ARG001
+    ) -> Transformation:
+        validate(NoOptions, dict(options), f"[languages.{language}]")
+        return make(language, validate(model, dict(parameters), "[parameters]"))
+
+    return factory

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from importlib.metadata import entry_points
 from pathlib import Path
 
 from pydantic import Field
 
-from robustbench_ir.cards import Card, find, names, read_card
-from robustbench_ir.errors import CardError, nearest
+from robustbench_ir.cards import NamedCard, names, read_named
 from robustbench_ir.fetch import DownloadProgress
 from robustbench_ir.languages import select_languages
+from robustbench_ir.plugins import built_in_or_plugin
 from robustbench_ir.tasks.readers import READERS, Reader
 from robustbench_ir.tasks.task import Passage, Qrels, Query, Task, build_task
 
@@ -27,10 +26,8 @@ __all__ = [
     "task_names",
 ]
 
-_ENTRY_POINTS = "robustbench_ir.tasks"
 
-
-class TaskCard(Card):
+class TaskCard(NamedCard):
     """One card under `tasks/`.
 
     Attributes
@@ -55,7 +52,6 @@ class TaskCard(Card):
         The task's own lexicons; see `Task.lexicons`.
     """
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
     version: int = Field(ge=1)
     title: str
     description: str
@@ -84,11 +80,7 @@ def task_card(name: str, cards: Path | None = None) -> TaskCard:
     CardError
         The card is not as it must be; file and key are named.
     """
-    entry = find("tasks", name, "task", cards)
-    card = read_card(TaskCard, entry)
-    if card.name != name:
-        raise CardError(f"{entry}: key 'name' is {card.name!r}, the file says {name!r}")
-    return card
+    return read_named(TaskCard, "tasks", name, "task", cards)
 
 
 def load_task(
@@ -127,13 +119,4 @@ def load_task(
 
 
 def _reader(card: TaskCard) -> Reader:
-    if card.format in READERS:
-        return READERS[card.format]
-    plugins = {point.name: point for point in entry_points(group=_ENTRY_POINTS)}
-    if card.format not in plugins:
-        known = [*READERS, *plugins]
-        raise CardError(
-            f"tasks/{card.name}.toml: key 'format': no reader {card.format!r}: {nearest(card.format, known)}"
-        )
-    reader: Reader = plugins[card.format].load()
-    return reader
+    return built_in_or_plugin("tasks", card.format, READERS, f"tasks/{card.name}.toml: key 'format': no reader")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 
 from robustbench_ir.errors import DataError
 from robustbench_ir.languages import select_languages
+
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 IntArray = NDArray[np.int32]
 Item = TypeVar("Item", "Query", "Passage")
@@ -181,7 +184,8 @@ def build_task(
     Raises
     ------
     DataError
-        An empty text, a duplicated id, a judgement of an unknown passage or query, a query without relevant passages.
+        An empty text, one that is not Unicode, a duplicated id, a judgement of an unknown passage or query, a query
+        without relevant passages.
     """
     queries = _grouped(queries)
     passages = _grouped(passages)
@@ -217,6 +221,8 @@ def _check_texts(name: str, what: str, rows: Sequence[tuple[str, str]]) -> None:
     for one_id, text in rows:
         if not text.strip():
             raise DataError(f"{name}: {what} {one_id!r} is empty")
+        if _SURROGATE.search(text):
+            raise DataError(f"{name}: {what} {one_id!r} holds a lone surrogate, which is not Unicode text; repair it")
     one_id, count = Counter(one_id for one_id, _ in rows).most_common(1)[0]
     if count > 1:
         raise DataError(f"{name}: {what} id {one_id!r} occurs {count} times")

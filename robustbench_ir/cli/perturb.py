@@ -1,0 +1,78 @@
+"""`irbench perturb`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from robustbench_ir.cli.options import cards_option, languages_option
+from robustbench_ir.errors import OptionError
+from robustbench_ir.freeze import MANIFEST, claim, freeze
+from robustbench_ir.perturb import default_recipe_names, load_recipe
+from robustbench_ir.perturb.recipe import SEVERITIES
+from robustbench_ir.tasks import load_task, task_card
+
+
+@click.command("perturb", short_help="Write perturbed queries to files, to evaluate other systems on.")
+@click.option("--task", default="mini", show_default=True, help="A name of `irbench tasks`.")
+@click.option(
+    "--recipe",
+    "recipes",
+    multiple=True,
+    help="A name of `irbench recipes`; may be repeated. Default: the four first ones.",
+)
+@languages_option
+@click.option(
+    "--severity",
+    "severities",
+    type=int,
+    multiple=True,
+    default=(3,),
+    show_default=True,
+    help="1 to 5, 0 for the clean queries; may be repeated.",
+)
+@click.option("--seed", "seeds", type=int, multiple=True, default=(0,), show_default=True, help="May be repeated.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the files; new or empty.")
+@click.option("--force", is_flag=True, help="Write into a folder that is not empty.")
+@cards_option
+def command(
+    task: str,
+    recipes: tuple[str, ...],
+    languages: tuple[str, ...] | None,
+    severities: tuple[int, ...],
+    seeds: tuple[int, ...],
+    out: Path,
+    force: bool,
+    cards: Path | None,
+) -> None:
+    """Write the perturbed queries of a task to files, to evaluate other systems on.
+
+    DIR has queries.jsonl (as in BEIR), queries.tsv and manifest.json. Several recipes, severities or seeds get a folder
+    each inside DIR, such as typo-severity3-seed0. The same command writes the same bytes.
+    """
+    for severity in severities:
+        if severity not in SEVERITIES:
+            raise OptionError(f"severity {severity} is out of range; 1 to 5 (0 changes nothing)")
+    chosen = [load_recipe(name, cards) for name in dict.fromkeys(recipes or default_recipe_names(cards))]
+    card = task_card(task, cards)
+    terms = {"licence": card.licence, "citation": card.citation, "homepage": card.homepage}
+    cells = [
+        (recipe, severity, seed)
+        for recipe in chosen
+        for severity in dict.fromkeys(severities)
+        for seed in dict.fromkeys(seeds)
+    ]
+    claim(out, force=force)
+    whole = load_task(task, languages, cards)
+    console = Console()
+    for recipe, severity, seed in cells:
+        inside = f"{recipe.name}-severity{severity}-seed{seed}" if len(cells) > 1 else ""
+        claim(out / inside, force=True)
+        manifest = freeze(whole, recipe, severity, seed, out / inside, terms)
+        told = f"  {manifest.queries:,} queries, {manifest.coverage:.0%} changed, {manifest.edit_rate:.0%} of the text"
+        console.print(Text.assemble((str(out / inside / MANIFEST), "bold"), told), soft_wrap=True)
+        for language, reason in manifest.not_covered.items():
+            console.print(Text(f"  {language} as it was: {reason}", style="yellow"), soft_wrap=True)
