@@ -108,6 +108,18 @@ def test_contract_on_xquad_r(name: str, language: str, shared_data: Path) -> Non
         assert coverage(perturbed) > SMALL_COVERAGE.get((name, language), 0.4)
 
 
+@pytest.mark.parametrize("language", ["bem", "fon", "ha", "ig", "rw", "sw", "tw", "yo", "zu", "fr"])
+@pytest.mark.parametrize("name", recipe_names())
+def test_contract_on_afriqa(name: str, language: str, shared_data: Path) -> None:
+    recipe = load_recipe(name)
+    if not recipe.covers(language):
+        assert recipe.reason_not_covered(language)
+        return
+    perturbed = keeps_the_contract(recipe, load_task("afriqa", [language]).queries[::6])
+    if name == "typo":
+        assert coverage(perturbed) >= 0.99
+
+
 @pytest.mark.parametrize("language", MINI)
 def test_typos_never_split_a_grapheme(language: str) -> None:
     recipe = mini_recipe("typo")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from robustbench_ir.errors import CardError, DataError, DataUnavailableError, UnknownNameError
 from robustbench_ir.tasks import Passage, Query, build_task, load_task, task_card, task_names
+from robustbench_ir.tasks.readers import AfriqaContext, json_lines
 from robustbench_ir.text import nfc
 
 POOL_SIZES = {
@@ -64,6 +66,34 @@ def test_mini_is_what_its_card_says() -> None:
     card = task_card("mini")
     assert card.synthetic
     assert "never for publication" in card.notes[0]
+
+
+def test_afriqa_asks_in_african_languages_and_answers_in_english_and_french(shared_data: Path) -> None:
+    task = load_task("afriqa")
+    asked = Counter(query.language for query in task.queries)
+    expected = {"bem": 308, "fon": 386, "ha": 300, "ig": 409, "rw": 345, "sw": 295, "tw": 486, "yo": 253, "zu": 325}
+    assert asked == {**expected, "fr": expected["fon"], "en": sum(expected.values()) - expected["fon"]}
+    assert set(task.passage_languages) == {"en", "fr"}
+    texts = [passage.text for passage in task.passages]
+    assert len(texts) == len(set(texts)), "identical contexts are one passage"
+    answer = dict(zip(task.qrels.query.tolist(), task.qrels.passage.tolist(), strict=True))
+    of_query = {query.query_id: task.passages[answer[row]] for row, query in enumerate(task.queries)}
+    translated = next(query for query in task.queries if query.query_id == "en:ha:0")
+    assert (translated.text, translated.parallel_id) == ("What region is Anambra State in Nigeria?", "ha:0")
+    assert of_query["en:ha:0"] == of_query["ha:0"]
+    assert of_query["ha:0"].text.startswith("Anambra State")
+
+
+def test_a_language_without_passages_keeps_the_pool_that_answers_it(shared_data: Path) -> None:
+    task = load_task("afriqa", ["ha"])
+    assert (task.query_languages, task.passage_languages) == (("ha",), ("en",))
+    assert load_task("afriqa", ["fon", "en"]).select(["fon"]).passage_languages == ("fr",)
+
+
+def test_a_bad_line_of_json_is_named(tmp_path: Path) -> None:
+    (tmp_path / "lines.json").write_text('{"context": "x"}\n{"context": 3}\n', encoding="utf-8")
+    with pytest.raises(DataError, match=r"lines\.json:2: key 'context': Input should be a valid string"):
+        list(json_lines(tmp_path / "lines.json", AfriqaContext))
 
 
 @pytest.mark.parametrize("name", task_names())

@@ -113,7 +113,7 @@ def load_task(
     reader = _reader(card)
     # Only the files of the wanted languages are downloaded and read.
     wanted = select_languages(languages, card.languages)
-    raw = reader({language: card.languages[language] for language in wanted}, cards, progress)
+    raw = reader(card.languages, wanted, cards, progress)
     task = build_task(card.name, card.version, raw.queries, raw.passages, raw.relevant, card.lexicons)
     return task.select(wanted)
 

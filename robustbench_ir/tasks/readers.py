@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import ConfigDict, ValidationError
 
-from robustbench_ir.cards import Card, resource, validate
+from robustbench_ir.cards import AnyCard, Card, resource, validate
 from robustbench_ir.data import DataFile, locate
 from robustbench_ir.errors import DataError
 from robustbench_ir.fetch import DownloadProgress
@@ -28,8 +29,8 @@ class RawTask:
     relevant: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
-Reader = Callable[[Rows, Path | None, DownloadProgress | None], RawTask]
-"""Called with the rows, the user's folder of cards and who is told about downloads."""
+Reader = Callable[[Rows, Sequence[str], Path | None, DownloadProgress | None], RawTask]
+"""Called with the rows, the languages that are wanted, the user's folder of cards and who is told about downloads."""
 
 
 class _SquadAnswer(Card):
@@ -60,7 +61,12 @@ class _SquadFile(Card):
     version: str | float | int = ""
 
 
-def read_squad_sentences(rows: Rows, cards: Path | None, progress: DownloadProgress | None) -> RawTask:  # noqa: ARG001
+def read_squad_sentences(
+    rows: Rows,
+    wanted: Sequence[str],
+    cards: Path | None,  # noqa: ARG001
+    progress: DownloadProgress | None,
+) -> RawTask:
     """Read LAReQA's SQuAD files with sentence breaks (XQuAD-R, MLQA-R).
 
     Every sentence is a candidate; the relevant one is the first with start <= answer_start < end. A question's relevant
@@ -68,8 +74,8 @@ def read_squad_sentences(rows: Rows, cards: Path | None, progress: DownloadProgr
     """
     raw = RawTask()
     gold: dict[str, dict[str, int]] = {}
-    for language, row in rows.items():
-        path = locate(validate(DataFile, row, f"[languages.{language}]"), progress)
+    for language in wanted:
+        path = locate(validate(DataFile, rows[language], f"[languages.{language}]"), progress)
         for article_number, article in enumerate(_squad_file(path).data):
             for paragraph_number, paragraph in enumerate(article.paragraphs):
                 prefix = f"{language}:{article_number}:{paragraph_number}"
@@ -106,14 +112,19 @@ class _ParallelRow(Card):
     passages: str
 
 
-def read_parallel_tsv(rows: Rows, cards: Path | None, progress: DownloadProgress | None) -> RawTask:  # noqa: ARG001
+def read_parallel_tsv(
+    rows: Rows,
+    wanted: Sequence[str],
+    cards: Path | None,
+    progress: DownloadProgress | None,  # noqa: ARG001
+) -> RawTask:
     """Read tables `parallel_id<TAB>text` that ship with the cards, two a language: queries and passages.
 
     A query is answered by the passages, in all languages, that have its `parallel_id`.
     """
     raw = RawTask()
-    for language, row in rows.items():
-        names = validate(_ParallelRow, row, f"[languages.{language}]")
+    for language in wanted:
+        names = validate(_ParallelRow, rows[language], f"[languages.{language}]")
         for parallel_id, text in _two_columns(names.queries, cards):
             raw.queries.append(Query(f"{language}:{parallel_id}", language, text, parallel_id))
         for parallel_id, text in _two_columns(names.passages, cards):
@@ -136,7 +147,96 @@ def _two_columns(relative: str, cards: Path | None) -> list[tuple[str, str]]:
     return found
 
 
+class _AfriqaRow(Card):
+    pivot: str
+    queries: DataFile
+    distractors: list[DataFile] = []
+
+
+class _PivotRow(Card):
+    translations: bool
+
+
+class AfriqaContext(Card):
+    """What is read of a line that only adds to the pool."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    context: str | None
+
+
+class _AfriqaLine(AfriqaContext):
+    id: str
+    question_lang: str
+    question_translated: str
+
+
+def read_afriqa(
+    rows: Rows,
+    wanted: Sequence[str],
+    cards: Path | None,  # noqa: ARG001
+    progress: DownloadProgress | None,
+) -> RawTask:
+    """Read AfriQA's gold passages: a question in an African language is answered by a passage in a pivot language.
+
+    The pool is the distinct contexts of all files of a pivot language; the question's human translation into the pivot
+    language is its parallel query. A row says either `pivot`, `queries` and `distractors` (files whose contexts join
+    the pool), or, for a pivot language, `translations = true`.
+    """
+    raw = RawTask()
+    pool: dict[tuple[str, str], Passage] = {}
+    for language, row in rows.items():
+        if "translations" in row:
+            validate(_PivotRow, row, f"[languages.{language}]")
+            continue
+        facts = validate(_AfriqaRow, row, f"[languages.{language}]")
+        if language not in wanted and facts.pivot not in wanted:
+            continue
+        for line in json_lines(locate(facts.queries, progress), _AfriqaLine):
+            parallel_id = f"{language}:{line.id}"
+            passage_id = _pooled(pool, facts.pivot, line.context)
+            if passage_id is None:
+                continue
+            for one, text in ((language, line.question_lang), (facts.pivot, line.question_translated)):
+                if one in wanted:
+                    query_id = parallel_id if one == language else f"{one}:{parallel_id}"
+                    raw.queries.append(Query(query_id, one, nfc(text.strip()), parallel_id))
+                    raw.relevant[query_id] = {passage_id: 1}
+        for file in facts.distractors:
+            for other in json_lines(locate(file, progress), AfriqaContext):
+                _pooled(pool, facts.pivot, other.context)
+    raw.passages = list(pool.values())
+    return raw
+
+
+def _pooled(pool: dict[tuple[str, str], Passage], language: str, context: str | None) -> str | None:
+    """Put a context into the pool, once, and return its id; None where the file has no context for a question."""
+    text = nfc((context or "").strip())
+    if not text:
+        return None
+    name = blake2b(text.encode(), digest_size=8).hexdigest()
+    return pool.setdefault((language, text), Passage(f"{language}:{name}", language, text)).passage_id
+
+
+def json_lines(path: Path, model: type[AnyCard]) -> Iterator[AnyCard]:
+    """Read JSON Lines.
+
+    Raises
+    ------
+    DataError
+        A line that does not fit the model, or is not UTF-8; the message names file and line.
+    """
+    with path.open("rb") as stream:
+        for number, line in enumerate(stream, start=1):
+            try:
+                yield model.model_validate_json(line)
+            except ValidationError as error:
+                first = error.errors(include_url=False)[0]
+                key = ".".join(map(str, first["loc"]))
+                raise DataError(f"{path}:{number}: {f'key {key!r}: ' if key else ''}{first['msg']}") from error
+
+
 READERS: Mapping[str, Reader] = {
     "squad-sentences": read_squad_sentences,
     "parallel-tsv": read_parallel_tsv,
+    "afriqa": read_afriqa,
 }

@@ -127,6 +127,8 @@ class Task:
     def select(self, languages: Iterable[str] | None) -> Task:
         """Return the task with queries and pool in these languages only.
 
+        Where the pool has nothing in a language of the queries, the languages that answer them stay in it.
+
         Raises
         ------
         UnknownNameError
@@ -140,7 +142,8 @@ class Task:
         kept = set(select_languages(languages, available))
         if kept == set(available):
             return self
-        passage_rows = [row for row, passage in enumerate(self.passages) if passage.language in kept]
+        pool = self._pool_for(kept)
+        passage_rows = [row for row, passage in enumerate(self.passages) if passage.language in pool]
         judged = np.isin(self.qrels.passage, passage_rows)
         answered = set(self.qrels.query[judged].tolist())
         query_rows = [row for row, one in enumerate(self.queries) if one.language in kept and row in answered]
@@ -154,6 +157,14 @@ class Task:
         )
         queries = tuple(self.queries[row] for row in query_rows)
         return replace(self, queries=queries, passages=tuple(self.passages[row] for row in passage_rows), qrels=qrels)
+
+    def _pool_for(self, languages: set[str]) -> set[str]:
+        homeless = languages - set(self.passage_languages)
+        return languages | {
+            self.passages[passage].language
+            for query, passage in zip(self.qrels.query, self.qrels.passage, strict=True)
+            if self.queries[query].language in homeless
+        }
 
 
 def _renumbered(rows: IntArray, kept: Sequence[int]) -> IntArray:
