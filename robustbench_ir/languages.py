@@ -28,12 +28,15 @@ class Language(Card):
         ISO 15924 code of the script it is mostly written in.
     resource_class : int
         0 (left behind) to 5 (winners), after Joshi et al. 2020, https://aclanthology.org/2020.acl-main.560.
+    capitalised_nouns : bool
+        Whether all nouns begin with a capital, so that a capital does not mean a name.
     """
 
     code: str
     name: str
     script: str = Field(pattern=r"^[A-Z][a-z]{3}$")
     resource_class: int = Field(ge=0, le=5)
+    capitalised_nouns: bool = False
 
     @property
     def direction(self) -> Literal["ltr", "rtl"]:

@@ -29,11 +29,11 @@ def run(*arguments: str, cwd: Path | None = None, **environment: str) -> subproc
 def test_help_lists_the_commands() -> None:
     answer = CliRunner().invoke(irbench, ["--help"])
     assert answer.exit_code == 0
-    for command in ("attack", "encoders", "perturb", "preview", "recipes", "show", "tasks"):
+    for command in ("attack", "encoders", "lexicon", "perturb", "preview", "recipes", "show", "tasks"):
         assert re.search(rf"^  {command} ", answer.output, re.MULTILINE)
 
 
-@pytest.mark.parametrize("command", ["attack", "encoders", "perturb", "preview", "recipes", "show", "tasks"])
+@pytest.mark.parametrize("command", ["attack", "encoders", "lexicon", "perturb", "preview", "recipes", "show", "tasks"])
 def test_every_command_explains_itself(command: str) -> None:
     answer = CliRunner().invoke(irbench, [command, "--help"])
     assert answer.exit_code == 0

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from robustbench_ir.cards import SHIPPED, Card, Tables
 from robustbench_ir.errors import CardError
+from robustbench_ir.languages import languages
 from robustbench_ir.text import LONGEST_CHUNK, Span, chunk_spans, graphemes
 
 _DIGIT = regex.compile(r"\p{N}")
@@ -27,8 +28,8 @@ class Constraints(Card):
     minimum_graphemes : int
         Shorter words are left alone.
     protect : list of {"numbers", "addresses", "capitalised", "stop-words"}
-        Words with a digit; URLs and e-mail addresses; words with a capital that do not begin the query (names, in
-        scripts that have capitals and languages that do not capitalise nouns); words of `attacks/_stop_words.toml`.
+        Words with a digit; URLs and e-mail addresses; words with a capital that do not begin the query (names;
+        not in languages that write all nouns so); words of `attacks/_stop_words.toml`.
     """
 
     minimum_graphemes: int = Field(default=1, ge=1)
@@ -92,7 +93,9 @@ def word_finder(language: str, constraints: Constraints, tables: Tables = SHIPPE
             offset += len(chunk) + 1
         return tuple(found)
 
-    return _without_capitalised(find) if "capitalised" in constraints.protect else find
+    facts = languages().get(language)
+    names_only = "capitalised" in constraints.protect and not (facts and facts.capitalised_nouns)
+    return _without_capitalised(find) if names_only else find
 
 
 def _word_tests(language: str, constraints: Constraints, tables: Tables) -> list[Callable[[str], bool]]:

@@ -1,28 +1,28 @@
-"""Lexicons: what may stand in place of a word, read from other people's tables.
+"""Lexicons: what may stand in place of a word, put together from other people's tables.
 
 A lexicon maps an entry (lower case, NFC, one space between words) to its substitutes, the best first.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cache
+from collections.abc import Collection, Iterable, Mapping
+from functools import cache, lru_cache
+from hashlib import sha256
 from importlib.resources.abc import Traversable
-from typing import Literal
+from typing import Self
 
-from pydantic import Field
+from pydantic import model_validator
 
 from robustbench_ir.cards import SHIPPED, Card, Tables, validate
 from robustbench_ir.data import DataFile, locate
-from robustbench_ir.errors import CardError, DataError, UnknownNameError
-from robustbench_ir.text import nfc, script
-
-Lexicon = Mapping[str, tuple[str, ...]]
+from robustbench_ir.errors import UnknownNameError
+from robustbench_ir.perturb.inflection import Entries
+from robustbench_ir.perturb.lexicon_sources import Format, Pair, read_pairs
+from robustbench_ir.text import script
 
 _SUBSTITUTES_KEPT = 4
+_PHRASE_FOR_WORD = 0.2
 
 
 class LexiconSource(Card):
@@ -30,8 +30,8 @@ class LexiconSource(Card):
 
     Attributes
     ----------
-    format : {"tsv", "muse", "synsets", "naijasenti"}
-        How the table is read; see `FORMATS`.
+    format : str
+        How the table is read; see `read_pairs`.
     file : DataFile, optional
         A pinned file that is downloaded.
     table : str, optional
@@ -40,11 +40,25 @@ class LexiconSource(Card):
         Terms of the table and whom to thank.
     """
 
-    format: Literal["tsv", "muse", "synsets", "naijasenti"]
+    format: Format
     file: DataFile | None = None
-    table: str | None = Field(default=None)
+    table: str | None = None
     licence: str
     attribution: str
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if (self.file is None) == (self.table is None):
+            raise ValueError("name either 'file' or 'table'")
+        return self
+
+    def entry(self, tables: Tables) -> Traversable:
+        """Return the file; a pinned one is downloaded if it is not here."""
+        return locate(self.file) if self.file else tables.find(self.table or "")
+
+    def digest(self, tables: Tables) -> str:
+        """Return the SHA-256 of the file, without downloading it."""
+        return self.file.sha256 if self.file else sha256(self.entry(tables).read_bytes()).hexdigest()
 
 
 @cache
@@ -54,114 +68,52 @@ def lexicon_sources(tables: Tables = SHIPPED) -> dict[str, LexiconSource]:
     return {name: validate(LexiconSource, row, f"attacks/_lexicons.toml: [{name}]") for name, row in rows.items()}
 
 
-def tsv_pairs(text: str, where: str) -> Iterator[tuple[str, str]]:
-    """Read `entry<TAB>substitute` lines (GATITOS and this project's own tables).
+@lru_cache(maxsize=4)
+def _pairs(name: str, tables: Tables) -> tuple[Pair, ...]:
+    source = lexicon_source(name, tables)
+    return tuple(read_pairs(source.format, source.entry(tables)))
+
+
+def lexicon_source(name: str, tables: Tables = SHIPPED) -> LexiconSource:
+    """Return the lexicon that a card names.
 
     Raises
     ------
-    DataError
-        A line with another number of columns; the message names file and line.
+    UnknownNameError
+        There is none of this name; the nearest is shown.
     """
-    for number, line in _lines(text):
-        columns = line.split("\t")
-        if len(columns) != 2:
-            raise DataError(f"{where}:{number}: {len(columns)} columns, expected entry<TAB>substitute")
-        yield columns[0], columns[1]
+    known = lexicon_sources(tables)
+    if name not in known:
+        raise UnknownNameError("lexicon", name, known)
+    return known[name]
 
 
-def muse_pairs(text: str, where: str) -> Iterator[tuple[str, str]]:
-    """Read MUSE dictionaries: two words a line, with a space or a tab between them.
+def everyday_words(name: str, tables: Tables = SHIPPED) -> frozenset[str]:
+    """Return the words that a lexicon of everyday words has entries for."""
+    return frozenset(word for word, _ in _pairs(name, tables))
 
-    Raises
-    ------
-    DataError
-        A line with another number of words; the message names file and line.
+
+def bilingual(names: Iterable[str], tables: Tables = SHIPPED, everyday: Collection[str] = ()) -> Entries:
+    """Merge lexicons of (word, translation) pairs.
+
+    Parameters
+    ----------
+    names : iterable of str
+        The translations of the first named lexicon come first.
+    tables : Tables
+        Where they are found.
+    everyday : collection of str
+        Translations that come before all others.
     """
-    for number, line in _lines(text):
-        columns = line.split()
-        if len(columns) != 2:
-            raise DataError(f"{where}:{number}: {len(columns)} words, expected two")
-        yield columns[0], columns[1]
-
-
-def synset_pairs(text: str, where: str) -> Iterator[tuple[str, str]]:
-    """Read Open Multilingual Wordnet tables, `synset<TAB>lang:lemma<TAB>word`, as (word, synset).
-
-    Raises
-    ------
-    DataError
-        A line with another number of columns; the message names file and line.
-    """
-    for number, line in _lines(text):
-        columns = line.split("\t")
-        if len(columns) != 3:
-            raise DataError(f"{where}:{number}: {len(columns)} columns, expected synset<TAB>lang:lemma<TAB>word")
-        if columns[1].endswith("lemma"):
-            yield columns[2], columns[0]
-
-
-def naijasenti_pairs(text: str, where: str) -> Iterator[tuple[str, str]]:
-    """Read NaijaSenti's CSV as (human translation, English word).
-
-    Raises
-    ------
-    DataError
-        The columns `word` and `human` are not there.
-    """
-    rows = csv.DictReader(io.StringIO(text))
-    if not {"word", "human"} <= set(rows.fieldnames or ()):
-        raise DataError(f"{where}:1: no columns 'word' and 'human'")
-    for row in rows:
-        yield row["human"], row["word"]
-
-
-FORMATS: Mapping[str, Callable[[str, str], Iterator[tuple[str, str]]]] = {
-    "tsv": tsv_pairs,
-    "muse": muse_pairs,
-    "synsets": synset_pairs,
-    "naijasenti": naijasenti_pairs,
-}
-
-
-def _lines(text: str) -> Iterator[tuple[int, str]]:
-    for number, line in enumerate(text.split("\n"), start=1):
-        stripped = line.rstrip("\r")
-        if stripped.strip() and not stripped.startswith("#"):
-            yield number, stripped
-
-
-@cache
-def _pairs(name: str, tables: Tables) -> tuple[tuple[str, str], ...]:
-    """Read a lexicon named in the cards; entries are lower case and NFC, empty ones are left out."""
-    source = lexicon_sources(tables).get(name)
-    if source is None:
-        raise UnknownNameError("lexicon", name, lexicon_sources(tables))
-    if (source.file is None) == (source.table is None):
-        raise CardError(f"attacks/_lexicons.toml: [{name}]: name either 'file' or 'table'")
-    entry: Traversable = locate(source.file) if source.file else tables.find(source.table or "")
-    try:
-        text = entry.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{entry}: not UTF-8 at byte {error.start}") from error
-    cleaned = ((_clean(left).lower(), _clean(right)) for left, right in FORMATS[source.format](text, str(entry)))
-    return tuple((left, right) for left, right in cleaned if left and right)
-
-
-def _clean(text: str) -> str:
-    return nfc(" ".join(text.replace("_", " ").split()))
-
-
-def bilingual(names: Iterable[str], tables: Tables = SHIPPED) -> Lexicon:
-    """Merge lexicons of (word, translation) pairs; the translations of the first named lexicon come first."""
     found: dict[str, dict[str, None]] = defaultdict(dict)
     for name in names:
         for word, translation in _pairs(name, tables):
             if translation.lower() != word:
                 found[word][translation] = None
-    return _kept(found)
+    return _kept(found, everyday)
 
 
-def joined(matrix: str, embedded: str, tables: Tables = SHIPPED) -> Lexicon:
+def joined(matrix: str, embedded: str, tables: Tables = SHIPPED, everyday: Collection[str] = ()) -> Entries:
     """Translate by shared WordNet synsets.
 
     Parameters
@@ -170,10 +122,12 @@ def joined(matrix: str, embedded: str, tables: Tables = SHIPPED) -> Lexicon:
         Lexicons of format `synsets`: of the query's language, and of the language that is mixed in.
     tables : Tables
         Where they are found.
+    everyday : collection of str
+        Translations that come before all others.
 
     Returns
     -------
-    Lexicon
+    Entries
         Words with their translations, those that share most synsets, and most firmly, first.
     """
     words_of: dict[str, list[str]] = defaultdict(list)
@@ -183,17 +137,20 @@ def joined(matrix: str, embedded: str, tables: Tables = SHIPPED) -> Lexicon:
     for word, synset in _pairs(matrix, tables):
         for place, other in enumerate(words_of.get(synset, ())):
             if other != word:
-                # A synset lists its words by how often they mean it: the first counts most.
-                shared[word][other] += 1 / (1 + place)
-    return _kept({word: sorted(found, key=found.__getitem__, reverse=True) for word, found in shared.items()})
+                # A synset lists its words by how often they mean it: the first counts most. Where a word will do,
+                # people do not switch to a phrase: "pressure", not "force per unit area".
+                wordy = " " in other and " " not in word
+                shared[word][other] += (_PHRASE_FOR_WORD if wordy else 1) / (1 + place)
+    ranked = {word: sorted(found, key=found.__getitem__, reverse=True) for word, found in shared.items()}
+    return _kept(ranked, everyday)
 
 
-def synonyms(name: str, tables: Tables = SHIPPED) -> Lexicon:
+def synonyms(name: str, tables: Tables = SHIPPED) -> Entries:
     """Return words of the same synsets and script, those that share most synsets first."""
     return _same_script(joined(name, name, tables))
 
 
-def pivoted(names: Iterable[str], minimum_shared: int, tables: Tables = SHIPPED) -> Lexicon:
+def pivoted(names: Iterable[str], minimum_shared: int, tables: Tables = SHIPPED) -> Entries:
     """Return words that share at least `minimum_shared` translations, those that share most first."""
     words_of: dict[str, list[str]] = defaultdict(list)
     for name in names:
@@ -210,7 +167,7 @@ def pivoted(names: Iterable[str], minimum_shared: int, tables: Tables = SHIPPED)
     return _same_script(_kept(enough))
 
 
-def _same_script(lexicon: Lexicon) -> Lexicon:
+def _same_script(lexicon: Entries) -> Entries:
     """Leave out substitutes in another script than the word: Wiktionary lists Han words beside Vietnamese ones."""
     kept = (
         (word, tuple(other for other in others if script(other) == script(word))) for word, others in lexicon.items()
@@ -218,5 +175,7 @@ def _same_script(lexicon: Lexicon) -> Lexicon:
     return {word: others for word, others in kept if others}
 
 
-def _kept(found: Mapping[str, Iterable[str]]) -> Lexicon:
-    return {word: best for word, others in found.items() if (best := tuple(others)[:_SUBSTITUTES_KEPT])}
+def _kept(found: Mapping[str, Iterable[str]], everyday: Collection[str] = ()) -> Entries:
+    """Keep the best substitutes, the everyday ones first."""
+    ranked = {word: sorted(others, key=lambda other: other.lower() not in everyday) for word, others in found.items()}
+    return {word: tuple(others[:_SUBSTITUTES_KEPT]) for word, others in ranked.items() if others}

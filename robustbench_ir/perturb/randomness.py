@@ -47,6 +47,11 @@ def pick(items: Sequence[Item], random: Random) -> Item:
     return items[int(random.random() * len(items))]
 
 
+def pick_early(items: Sequence[Item], random: Random) -> Item:
+    """Draw one item of a list that begins with the best: of four, the first in 63 cases of 100."""
+    return items[int(random.random() ** 3 * len(items))]
+
+
 def shuffled(items: Sequence[Item], random: Random) -> Iterator[Item]:
     """Yield the items in random order (Fisher-Yates), drawing only for those that are asked for."""
     left = list(items)

@@ -1,0 +1,136 @@
+"""`irbench lexicon`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from robustbench_ir.cards import Tables
+from robustbench_ir.cli.catalogue import print_facts, print_lines, table_console
+from robustbench_ir.cli.options import cards_option, languages_option
+from robustbench_ir.errors import OptionError
+from robustbench_ir.languages import language_code
+from robustbench_ir.perturb import load_recipe
+from robustbench_ir.perturb.lexicon_cards import write_lexicon_cards
+from robustbench_ir.perturb.lexicon_coverage import lexicon_coverage
+from robustbench_ir.perturb.lexicon_sources import FORMATS, Format, guess_format, read_pairs, refuse
+from robustbench_ir.perturb.lexicons import lexicon_source, lexicon_sources
+from robustbench_ir.perturb.substitution import lexicon_rows, load_lexicon, sources_of
+from robustbench_ir.tasks import load_task
+
+_FAULTS_SHOWN = 3
+
+recipe_option = click.option(
+    "--recipe", default="code-switching", show_default=True, help="A recipe that replaces words."
+)
+
+
+@click.group("lexicon", short_help="Build, look into and measure the lexicons of the recipes.")
+def command() -> None:
+    """Build, look into and measure the lexicons of `code-switching` and `synonym`."""
+
+
+@command.command("build")
+@click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--language", required=True, help="Language of the words: sw, swa, swh_Latn.")
+@click.option("--embedded", required=True, help="Language of the translations.")
+@click.option("--format", "form", type=click.Choice(FORMATS), help="Default: what the file's name says.")
+@click.option(
+    "--on-bad-line", type=click.Choice(["refuse", "skip"]), default="refuse", show_default=True, help="What is done."
+)
+@click.option("--licence", default="unknown", show_default=True, help="Terms of the dictionary; shown with results.")
+@click.option("--attribution", default="", help="Whom to thank. Default: the files' names.")
+@click.option("--name", default="code-switching-own", show_default=True, help="Name of the recipe.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder of cards.")
+def build(
+    sources: tuple[Path, ...],
+    *,
+    language: str,
+    embedded: str,
+    form: Format | None,
+    on_bad_line: str,
+    licence: str,
+    attribution: str,
+    name: str,
+    out: Path,
+) -> None:
+    r"""Make a recipe from dictionaries: TSV, MUSE, FreeDict (dictd, TEI), wordnet tables.
+
+    \b
+    irbench lexicon build freedict-swh-eng.index --language sw --embedded en --out my-cards
+    irbench attack --cards my-cards --recipe code-switching-own --languages sw
+    """
+    code, other = language_code(language), language_code(embedded)
+    faults: list[str] = []
+    complain = refuse if on_bad_line == "refuse" else faults.append
+    pairs = [pair for path in sources for pair in read_pairs(form or guess_format(path), path, complain)]
+    if not pairs:
+        raise OptionError(f"{sources[0]}: no entry in it; is --format right?")
+    thanks = attribution or ", ".join(path.name for path in sources)
+    counts = write_lexicon_cards(out, name, {(code, other): pairs}, licence, thanks)
+    console = Console()
+    for fault in faults[:_FAULTS_SHOWN]:
+        console.print(Text(f"left out: {fault}", style="yellow"), soft_wrap=True)
+    if len(faults) > _FAULTS_SHOWN:
+        console.print(Text(f"left out: {len(faults) - _FAULTS_SHOWN} more lines", style="yellow"))
+    told = f"  {counts[code, other]} pairs, recipe {name}; use it with --cards {out} --recipe {name}"
+    console.print(Text.assemble((str(out), "bold"), told), soft_wrap=True)
+
+
+@command.command("show")
+@click.argument("language")
+@click.argument("words", nargs=-1)
+@recipe_option
+@cards_option
+def show(language: str, words: tuple[str, ...], recipe: str, cards: Path | None) -> None:
+    """Tell where the lexicon of LANGUAGE comes from, and what may stand in place of WORDS."""
+    code, tables = language_code(language), Tables(cards)
+    found = load_recipe(recipe, cards)
+    if not found.covers(code):
+        raise OptionError(f"{recipe} does not touch {code}: {found.reason_not_covered(code)}")
+    for row in lexicon_rows(code, found.card.languages[code]):
+        lexicon = load_lexicon(code, row, tables)
+        forms = lexicon.forms.count(b"\n")
+        facts = [("entries", f"{len(lexicon.entries):,}"), ("inflected forms", f"{forms:,}" if forms else "")]
+        for name in sources_of(row):
+            source = lexicon_source(name, tables)
+            facts.append(("from", f"{name}: {source.attribution} ({source.licence})"))
+        print_facts(f"{found.identity} {code}{f' into {row.embedded}' if row.embedded else ''}", facts)
+        if words:
+            print_lines((f"  {word}", ", ".join(lexicon.find(word.lower())) or "not known") for word in words)
+
+
+@command.command("coverage")
+@click.option("--task", default="mini", show_default=True, help="A name of `irbench tasks`.")
+@recipe_option
+@languages_option
+@cards_option
+def coverage(task: str, recipe: str, languages: tuple[str, ...] | None, cards: Path | None) -> None:
+    """Print which share of a task's words and queries a recipe's lexicons know."""
+    whole = load_task(task, languages, cards)
+    found = load_recipe(recipe, cards)
+    own = found.with_lexicons_of(whole.name, whole.lexicons.get(found.name))
+    table = Table("language", "into", box=None)
+    for heading in ("words", "as written", "queries", "as written"):
+        table.add_column(heading, justify="right")
+    for code in whole.query_languages:
+        if not own.covers(code):
+            table.add_row(code, own.reason_not_covered(code), style="dim")
+            continue
+        share = lexicon_coverage(own, [query for query in whole.queries if query.language == code])
+        into = {row.embedded or code for row in lexicon_rows(code, own.card.languages[code])}
+        shares = (share.words, share.exact_words, share.queries, share.exact_queries)
+        table.add_row(code, " ".join(sorted(into)), *(f"{one:.1%}" for one in shares))
+    table_console().print(table)
+
+
+@command.command("list")
+@cards_option
+def list_lexicons(cards: Path | None) -> None:
+    """List the lexicons that cards can name, with their terms."""
+    known = lexicon_sources(Tables(cards))
+    print_lines((name, source.licence, source.attribution) for name, source in sorted(known.items()))
