@@ -11,10 +11,20 @@ import pytest
 SHARED_DATA = Path(os.environ.get("ROBUSTBENCH_IR_DATA") or Path(__file__).parents[2] / "shared" / "data")
 
 
+@pytest.fixture(scope="session")
+def compiled_lexicons(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the one folder of compiled lexicons: they are named by what is in them, and some take seconds to make."""
+    return tmp_path_factory.mktemp("lexicons")
+
+
 @pytest.fixture(autouse=True)
-def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_cache(
+    tmp_path_factory: pytest.TempPathFactory, compiled_lexicons: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Give every test its own cache, and no data of the user's."""
-    monkeypatch.setenv("ROBUSTBENCH_IR_CACHE", str(tmp_path_factory.mktemp("cache")))
+    cache = tmp_path_factory.mktemp("cache")
+    (cache / "lexicons").symlink_to(compiled_lexicons)
+    monkeypatch.setenv("ROBUSTBENCH_IR_CACHE", str(cache))
     monkeypatch.delenv("ROBUSTBENCH_IR_DATA", raising=False)
 
 

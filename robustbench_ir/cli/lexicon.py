@@ -11,6 +11,7 @@ from rich.text import Text
 
 from robustbench_ir.cards import Tables
 from robustbench_ir.cli.catalogue import print_facts, print_lines, table_console
+from robustbench_ir.cli.lexicon_induce import command as induce
 from robustbench_ir.cli.options import cards_option, languages_option
 from robustbench_ir.errors import OptionError
 from robustbench_ir.languages import language_code
@@ -134,3 +135,6 @@ def list_lexicons(cards: Path | None) -> None:
     """List the lexicons that cards can name, with their terms."""
     known = lexicon_sources(Tables(cards))
     print_lines((name, source.licence, source.attribution) for name, source in sorted(known.items()))
+
+
+command.add_command(induce)

@@ -211,13 +211,6 @@ def guess_format(path: Path) -> Format:
     OptionError
         It says none.
     """
-    by_ending: dict[str, Format] = {
-        ".index": "dictd",
-        ".tei": "tei",
-        ".tsv": "tsv",
-        ".tab": "synsets",
-        ".csv": "naijasenti",
-    }
-    if path.suffix not in by_ending:
+    if path.suffix not in _BY_ENDING:
         raise OptionError(f"{path}: the name does not say what it is; add --format, one of {', '.join(FORMATS)}")
-    return by_ending[path.suffix]
+    return _BY_ENDING[path.suffix]

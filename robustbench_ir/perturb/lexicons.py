@@ -5,11 +5,13 @@ A lexicon maps an entry (lower case, NFC, one space between words) to its substi
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from functools import cache, lru_cache
 from hashlib import sha256
 from importlib.resources.abc import Traversable
+from itertools import filterfalse
 from typing import Self
 
 from pydantic import model_validator
@@ -23,6 +25,7 @@ from robustbench_ir.text import script
 
 _SUBSTITUTES_KEPT = 4
 _PHRASE_FOR_WORD = 0.2
+_DIGIT = re.compile(r"\d")
 
 
 class LexiconSource(Card):
@@ -176,6 +179,9 @@ def _same_script(lexicon: Entries) -> Entries:
 
 
 def _kept(found: Mapping[str, Iterable[str]], everyday: Collection[str] = ()) -> Entries:
-    """Keep the best substitutes, the everyday ones first."""
-    ranked = {word: sorted(others, key=lambda other: other.lower() not in everyday) for word, others in found.items()}
+    """Keep the best substitutes, the everyday ones first; none with a number, such as "Atomic number 87"."""
+    ranked = {
+        word: sorted(filterfalse(_DIGIT.search, others), key=lambda other: other.lower() not in everyday)
+        for word, others in found.items()
+    }
     return {word: tuple(others[:_SUBSTITUTES_KEPT]) for word, others in ranked.items() if others}
