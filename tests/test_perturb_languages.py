@@ -48,6 +48,7 @@ FEW = {
     "diacritics": 0,
     "synonym": 0.02,
     "code-switching": 0.05,
+    "code-switching-mixed": 0.05,
     "homoglyph": 0.3,
     "transliteration": 0.05,
     "wrong-layout": 0.8,

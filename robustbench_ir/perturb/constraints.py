@@ -12,11 +12,12 @@ from pydantic import Field
 from robustbench_ir.cards import SHIPPED, Card, Tables
 from robustbench_ir.errors import CardError
 from robustbench_ir.languages import languages
-from robustbench_ir.text import LONGEST_CHUNK, Span, chunk_spans, graphemes
+from robustbench_ir.text import LONGEST_CHUNK, Span, chunk_spans, word_graphemes
 
 _DIGIT = regex.compile(r"\p{N}")
 _ADDRESS = regex.compile(r"(?:https?://|www\.)\S+|\S+@\S+\.\S+|\b[\w-]+(?:\.[\w-]+)+/\S*", regex.IGNORECASE)
 _CHUNKS_REMEMBERED = 1 << 15
+_WORDS_REMEMBERED = 1 << 15
 _TEXTS_REMEMBERED = 1 << 12  # the same queries come again with another severity and another seed
 
 
@@ -67,7 +68,7 @@ def word_finder(language: str, constraints: Constraints, tables: Tables = SHIPPE
     tables : Tables
         Where the stop words are found.
     """
-    tests = _word_tests(language, constraints, tables)
+    open_word = _word_test(language, constraints, tables)
     spare_addresses = "addresses" in constraints.protect
 
     def find_in(chunk: str) -> tuple[Span, ...]:
@@ -76,8 +77,7 @@ def word_finder(language: str, constraints: Constraints, tables: Tables = SHIPPE
         return tuple(
             (start, end)
             for start, end in chunk_spans(chunk, language)
-            if all(test(chunk[start:end]) for test in tests)
-            and not any(left < end and start < right for left, right in taken)
+            if open_word(chunk[start:end]) and not any(left < end and start < right for left, right in taken)
         )
 
     # All but the capitals is decided by what stands between two spaces, and few such chunks make up most of any text.
@@ -98,17 +98,17 @@ def word_finder(language: str, constraints: Constraints, tables: Tables = SHIPPE
     return _without_capitalised(find) if names_only else find
 
 
-def _word_tests(language: str, constraints: Constraints, tables: Tables) -> list[Callable[[str], bool]]:
-    """Return what must hold of a word, whatever stands around it."""
+def _word_test(language: str, constraints: Constraints, tables: Tables) -> Callable[[str], bool]:
+    """Return what says of a word whether it may be changed, whatever stands around it."""
     tests: list[Callable[[str], bool]] = []
     if "numbers" in constraints.protect:
         tests.append(lambda word: not _DIGIT.search(word))
     if constraints.minimum_graphemes > 1:
-        tests.append(lambda word: len(graphemes(word)) >= constraints.minimum_graphemes)
+        tests.append(lambda word: len(word_graphemes(word)) >= constraints.minimum_graphemes)
     if "stop-words" in constraints.protect:
         stops = stop_words(language, tables)
         tests.append(lambda word: word.lower() not in stops)
-    return tests
+    return lru_cache(maxsize=_WORDS_REMEMBERED)(lambda word: all(test(word) for test in tests))
 
 
 def _without_capitalised(find: WordFinder) -> WordFinder:
