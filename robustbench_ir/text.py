@@ -27,7 +27,7 @@ _EACH_ITS_OWN = re.compile(
 )
 # Letters and marks of scripts that have spaces between words: UAX #29 has no boundary among them.
 _ONE_WORD = regex.compile(
-    r"(?V1)[[\p{L}\p{M}]&&[\p{Latin}\p{Greek}\p{Cyrillic}\p{Armenian}\p{Georgian}\p{Arabic}\p{Ethiopic}"
+    r"(?V1)(?=\p{L})[[\p{L}\p{M}]&&[\p{Latin}\p{Greek}\p{Cyrillic}\p{Armenian}\p{Georgian}\p{Arabic}\p{Ethiopic}"
     r"\p{Devanagari}\p{Bengali}\p{Telugu}\p{Tamil}\p{Sinhala}\p{Gujarati}\p{Gurmukhi}\p{Kannada}\p{Malayalam}]]+"
 )
 LONGEST_CHUNK = 256  # code points; what is longer is not worth remembering
@@ -113,6 +113,8 @@ def _spans(chunk: str, language: str) -> tuple[Span, ...]:
         if breaker.getRuleStatus() >= _FIRST_WORD_STATUS:
             spans.append((start, end))
         start = end
+    if spans and spans[0][0] == 0 and not stay_apart(" ", chunk[0]):
+        del spans[0]  # a mark without a letter belongs to the space before the chunk
     if spans and max(chunk) > _LAST_BASIC_CODE_POINT:
         return _from_utf16(chunk, spans)
     return tuple(spans)

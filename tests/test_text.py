@@ -51,3 +51,9 @@ def test_replacement_keeps_the_rest_and_returns_nfc() -> None:
 )
 def test_script_of_the_first_letter(text: str, code: str) -> None:
     assert script(text) == code
+
+
+def test_a_mark_without_a_letter_is_no_word() -> None:
+    """It belongs to the space before it: an edit there would take half of a grapheme."""
+    assert word_spans("A ำ b", "th") == [(0, 1), (4, 5)]
+    assert word_spans("a \u0301b c", "en") == [(0, 1), (3, 4), (5, 6)]

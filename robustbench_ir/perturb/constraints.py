@@ -16,13 +16,14 @@ from robustbench_ir.text import LONGEST_CHUNK, Span, chunk_spans, word_graphemes
 
 _DIGIT = regex.compile(r"\p{N}")
 _ADDRESS = regex.compile(r"(?:https?://|www\.)\S+|\S+@\S+\.\S+|\b[\w-]+(?:\.[\w-]+)+/\S*", regex.IGNORECASE)
+LONGEST_WORD = 256  # code points; what is longer was not typed, and a romanisation of megabytes never ends
 _CHUNKS_REMEMBERED = 1 << 15
 _WORDS_REMEMBERED = 1 << 15
 _TEXTS_REMEMBERED = 1 << 12  # the same queries come again with another severity and another seed
 
 
 class Constraints(Card):
-    """The card's `[constraints]`.
+    """The card's `[constraints]`. Words of more than 256 code points are left alone, too.
 
     Attributes
     ----------
@@ -77,7 +78,9 @@ def word_finder(language: str, constraints: Constraints, tables: Tables = SHIPPE
         return tuple(
             (start, end)
             for start, end in chunk_spans(chunk, language)
-            if open_word(chunk[start:end]) and not any(left < end and start < right for left, right in taken)
+            if end - start <= LONGEST_WORD
+            and open_word(chunk[start:end])
+            and not any(left < end and start < right for left, right in taken)
         )
 
     # All but the capitals is decided by what stands between two spaces, and few such chunks make up most of any text.
