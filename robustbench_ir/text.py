@@ -144,6 +144,14 @@ def replace_spans(text: str, replacements: list[tuple[Span, str]]) -> str:
     return nfc("".join([*pieces, text[position:]]))
 
 
+@lru_cache(maxsize=1 << 14)
+def scripts(text: str) -> frozenset[str]:
+    """Return the ISO 15924 codes of all scripts in a short text, without what all scripts share (Zyyy, Zinh)."""
+    import icu
+
+    return frozenset(str(icu.Script.getScript(one).getShortName()) for one in set(text)) - {"Zyyy", "Zinh"}
+
+
 def script(text: str) -> str:
     """Return the ISO 15924 code of the script of the first letter, ``Zyyy`` if there is none."""
     if text.isascii():

@@ -209,6 +209,32 @@ def test_constraints_leave_numbers_addresses_and_names_alone() -> None:
     assert left == ["write"]
 
 
+def with_constraints(name: str, **changed: object) -> Recipe:
+    recipe = mini_recipe(name)
+    constraints = recipe.card.constraints.model_copy(update=changed)
+    return Recipe(recipe.card.model_copy(update={"constraints": constraints}), recipe.factory, recipe.lexicons)
+
+
+@pytest.mark.parametrize("language", ["en", "hi", "zh"])
+def test_the_maximum_edit_rate_is_kept(language: str) -> None:
+    rates = [one.edit_rate for one in mini_recipe("typo").perturb(mini_queries(language), 5, 0)]
+    some = with_constraints("typo", maximum_edit_rate=0.3).perturb(mini_queries(language), 5, 0)
+    assert max(rates) > 0.5
+    assert max(one.edit_rate for one in some) <= 0.3
+    assert coverage(some) > 0.9, "small words still fit"
+    rows = [with_constraints("typo", maximum_edit_rate=0.3).perturb(mini_queries(language), n, 0) for n in (2, 4)]
+    assert all(set(low.edits) <= set(high.edits) for low, high in zip(*rows, strict=True)), "severities stay nested"
+
+
+def test_a_script_is_kept_where_the_card_says_so() -> None:
+    free = mini_recipe("transliteration").perturb(mini_queries("ru"), 5, 0)
+    assert coverage(free) == 1
+    kept = with_constraints("transliteration", keep_script=True).perturb(mini_queries("ru"), 5, 0)
+    assert coverage(kept) == 0
+    accents = with_constraints("transliteration", keep_script=True).perturb(mini_queries("yo"), 5, 0)
+    assert coverage(accents) > 0.9, "without its diacritics a word is Latin still"
+
+
 @pytest.mark.parametrize("severity", [-1, 6])
 def test_severity_out_of_range(severity: int) -> None:
     with pytest.raises(OptionError, match="out of range; 1 to 5"):

@@ -12,7 +12,7 @@ from pydantic import Field
 from robustbench_ir.cards import SHIPPED, Card, Tables
 from robustbench_ir.errors import CardError
 from robustbench_ir.languages import languages
-from robustbench_ir.text import LONGEST_CHUNK, Span, chunk_spans, word_graphemes
+from robustbench_ir.text import LONGEST_CHUNK, Span, chunk_spans, scripts, word_graphemes
 
 _DIGIT = regex.compile(r"\p{N}")
 _ADDRESS = regex.compile(r"(?:https?://|www\.)\S+|\S+@\S+\.\S+|\b[\w-]+(?:\.[\w-]+)+/\S*", regex.IGNORECASE)
@@ -32,10 +32,20 @@ class Constraints(Card):
     protect : list of {"numbers", "addresses", "capitalised", "stop-words"}
         Words with a digit; URLs and e-mail addresses; words with a capital that do not begin the query (names;
         not in languages that write all nouns so); words of `attacks/_stop_words.toml`.
+    maximum_edit_rate : float
+        Share of a query's code points that may be replaced at most, in (0, 1]; edits that go beyond are not made.
+    keep_script : bool
+        Whether edits that bring in a script which the word did not have are not made.
     """
 
     minimum_graphemes: int = Field(default=1, ge=1)
     protect: list[Literal["numbers", "addresses", "capitalised", "stop-words"]] = []
+    maximum_edit_rate: float = Field(default=1.0, gt=0, le=1)
+    keep_script: bool = False
+
+    def forbid(self, before: str, after: str) -> bool:
+        """Say whether an edit must not be made, however many others are."""
+        return self.keep_script and not scripts(after) <= scripts(before)
 
 
 @cache

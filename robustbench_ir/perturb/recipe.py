@@ -235,14 +235,18 @@ class Recipe:
         find_words, transformation = self._ready.get(query.language) or self._prepared(query.language)
         spans, rewrite = transformation.targets(text, find_words(text), random)
         wanted = number_to_change(len(spans), share)
+        constraints = self.card.constraints
+        replaceable = constraints.maximum_edit_rate * len(text)
         edits: list[Edit] = []
         for span in shuffled(spans, random):
             before = text[span[0] : span[1]]
-            rewriting = rewrite(before, random)
-            if rewriting is not None:
-                edits.append(Edit(span, before, *rewriting))
-                if len(edits) == wanted:
-                    break
+            rewriting = rewrite(before, random) if len(before) <= replaceable else None
+            if rewriting is None or constraints.forbid(before, rewriting[0]):
+                continue
+            replaceable -= len(before)
+            edits.append(Edit(span, before, *rewriting))
+            if len(edits) == wanted:
+                break
         edits = _spaced(sorted(edits))
         new = replace_spans(text, [(span, after) for span, _, after, _ in edits])
         return Perturbation(query.query_id, text, new, tuple(edits), len(spans))
