@@ -16,6 +16,7 @@ from robustbench_ir.cli import irbench
 from robustbench_ir.cli.attack import slug
 
 ROOT = Path(__file__).parents[1]
+COMMANDS = ("attack", "encoders", "languages", "lexicon", "perturb", "preview", "recipes", "show", "tasks")
 PROGRAM = [sys.executable, "-c", "from robustbench_ir.cli import main; main()"]
 
 
@@ -29,11 +30,11 @@ def run(*arguments: str, cwd: Path | None = None, **environment: str) -> subproc
 def test_help_lists_the_commands() -> None:
     answer = CliRunner().invoke(irbench, ["--help"])
     assert answer.exit_code == 0
-    for command in ("attack", "encoders", "lexicon", "perturb", "preview", "recipes", "show", "tasks"):
+    for command in COMMANDS:
         assert re.search(rf"^  {command} ", answer.output, re.MULTILINE)
 
 
-@pytest.mark.parametrize("command", ["attack", "encoders", "lexicon", "perturb", "preview", "recipes", "show", "tasks"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself(command: str) -> None:
     answer = CliRunner().invoke(irbench, [command, "--help"])
     assert answer.exit_code == 0
@@ -51,6 +52,10 @@ def test_every_command_explains_itself(command: str) -> None:
             r"share of the eligible words that change, 1: 10%, 2: 20%, 3: 35%, 4: 50%, 5: 100%",
         ),
         (["tasks", "show", "mini"], r"never for publication"),
+        (["languages"], r"^am +Amharic +Ethi 2 +\d+ of \d+ recipes$"),
+        (["languages", "show", "urd_Arab"], r"^  script +Arab, right to left"),
+        (["languages", "show", "th"], r"^  words +not set apart"),
+        (["languages", "show", "en"], r"^  not diacritics +English is written without"),
         (["encoders", "show", "char-ngram"], r"similarity +cosine"),
         (["preview", "typo", "--language", "hi", "जोश नॉर्मन ने कितने बॉल को इंटरसेप्ट किया?"], r"^5     "),
         (["preview", "transliteration", "--language", "en", "hello"], r"transliteration does not touch en"),

@@ -15,6 +15,7 @@ _WRONG_INPUT = 2
 _COMMANDS = {
     "attack": "Perturb a task's queries and measure how far an encoder falls.",
     "encoders": "List the encoders, or show one.",
+    "languages": "List the languages of the recipes, or show one.",
     "lexicon": "Build, look into and measure the lexicons of the recipes.",
     "perturb": "Write perturbed queries to files, to evaluate other systems on.",
     "preview": "See what a recipe does to a text.",
