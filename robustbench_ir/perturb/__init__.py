@@ -7,6 +7,7 @@ from pathlib import Path
 
 from robustbench_ir.cards import Tables, names, read_named
 from robustbench_ir.perturb.characters import make_homoglyph, make_invisible
+from robustbench_ir.perturb.masked_language_model import make_masked_language_model
 from robustbench_ir.perturb.mixture import make_mixture
 from robustbench_ir.perturb.recipe import (
     Edit,
@@ -47,6 +48,7 @@ _BUILT_IN: Mapping[str, TransformationFactory] = {
     "casing-spacing": make_casing_spacing,
     "homoglyph": make_homoglyph,
     "invisible": make_invisible,
+    "masked-language-model": make_masked_language_model,
     "mixture": _make_mixture,
     "repetition": make_repetition,
     "substitution": make_substitution,

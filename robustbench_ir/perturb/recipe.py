@@ -83,6 +83,17 @@ class RecipeCard(NamedCard):
     languages: dict[str, dict[str, object]]
     not_covered: dict[str, str] = {}
 
+    @property
+    def model_digest(self) -> str:
+        """Eight hexadecimal digits that stand for the files of the model that the mechanism runs; empty without one."""
+        files = self.parameters.get("files")
+        return sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()[:8] if files else ""
+
+    @property
+    def needs_model(self) -> bool:
+        """Whether the recipe works only where the files of a model can be had."""
+        return bool(self.model_digest)
+
 
 class Edit(NamedTuple):
     """One change: code points `span` of the clean query, what stood there, what stands there now, and how."""
@@ -154,9 +165,9 @@ class Recipe:
 
     @property
     def identity(self) -> str:
-        """Name and version, and whose lexicons: ``typo@1``, ``synonym@1+mini``."""
-        own = f"+{self.lexicons}" if self.lexicons else ""
-        return f"{self.card.name}@{self.card.version}{own}"
+        """Name and version, model, whose lexicons: ``typo@1``, ``synonym-masked@1+d585f47b``, ``synonym@1+mini``."""
+        parts = (f"{self.card.name}@{self.card.version}", self.card.model_digest, self.lexicons)
+        return "+".join(part for part in parts if part)
 
     def covers(self, language: str) -> bool:
         """Say whether the recipe can touch queries of this language."""
