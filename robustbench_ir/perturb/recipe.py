@@ -254,7 +254,7 @@ class Recipe:
                 edits.append(Edit(span, before, *rewriting))
                 if len(edits) == wanted:
                     break
-        edits = _spaced(sorted(edits))
+        edits = spaced(sorted(edits))
         new = replace_spans(text, [(span, after) for span, _, after, _ in edits])
         return Perturbation(query.query_id, text, new, tuple(edits), len(spans))
 
@@ -264,17 +264,18 @@ def _left_alone(query: QueryLike) -> Perturbation:
     return Perturbation(query.query_id, text, text, (), 0)
 
 
-def _spaced(edits: list[Edit]) -> list[Edit]:
+def spaced(edits: list[Edit]) -> list[Edit]:
     """Put a space between Latin words that come to stand side by side in a script without spaces."""
     reached = -1
     for place, edit in enumerate(edits):
-        if edit.span[0] == reached and _is_latin(edits[place - 1].after[-1:], edit.after[:1]):
+        if edit.span[0] == reached and are_latin(edits[place - 1].after[-1:], edit.after[:1]):
             edits[place] = edit._replace(after=f" {edit.after}")
         reached = edit.span[1]
     return edits
 
 
-def _is_latin(*characters: str) -> bool:
+def are_latin(*characters: str) -> bool:
+    """Say whether all of these are letters of the Latin script."""
     return all(character.isalpha() and character < "\u0250" for character in characters)
 
 
