@@ -39,6 +39,7 @@ from robustbench_ir.result_file import cell_from_record, cell_record
 from robustbench_ir.result_schema import CellRecord
 from robustbench_ir.retrieve import Ranks, rank_relevant
 from robustbench_ir.score.settings import Layout
+from robustbench_ir.semantic_floor import SemanticFloor, load_floor
 from robustbench_ir.tasks import Task, load_task
 
 
@@ -62,7 +63,7 @@ class Silence:
         """Do nothing."""
 
 
-def attack(
+def attack(  # noqa: PLR0913
     encoder: str | Encoder | None = None,
     task: str | Task = "mini",
     recipes: Sequence[str] | None = None,
@@ -74,6 +75,8 @@ def attack(
     cards: Path | None = None,
     resume: bool = True,
     progress: Progress | None = None,
+    semantic_floor: float | None = None,
+    semantic_encoder: str | Encoder | None = None,
 ) -> Result:
     """Measure how far retrieval falls when the queries are perturbed.
 
@@ -99,6 +102,10 @@ def attack(
         Use cells that an earlier run of the same encoder, task and version has finished.
     progress : Progress, optional
         Told how far it is.
+    semantic_floor : float, optional
+        Take edits back until the cosine of clean and perturbed query reaches this, in (0, 1]; see `SemanticFloor`.
+    semantic_encoder : str or Encoder, optional
+        Whose cosine; by default ``use-multilingual``.
 
     Returns
     -------
@@ -119,13 +126,14 @@ def attack(
     chosen = [load_recipe(name, cards) for name in names]
     clock = Clock(progress or Silence())
     with clock.stage("load"):
+        floor = load_floor(semantic_floor, semantic_encoder)
         whole = load_task(task, languages, cards, clock.download) if isinstance(task, str) else task.select(languages)
         ready = (
             load_encoder(encoder or default_encoder(), options)
             if encoder is None or isinstance(encoder, str)
             else encoder
         )
-    bench = Bench(ready, whole, clock, resume)
+    bench = Bench(ready, whole, clock, resume, floor)
     clean = bench.clean()
     attacked = [
         bench.attacked(clean, recipe.with_lexicons_of(whole.name, whole.lexicons.get(recipe.name)), severity, seed)
@@ -195,6 +203,7 @@ class Bench:
     task: Task
     clock: Clock
     resume: bool = True
+    floor: SemanticFloor | None = None
 
     @cached_property
     def layout(self) -> Layout:
@@ -224,6 +233,11 @@ class Bench:
         label = f"{recipe.name} severity {severity} seed {seed}"
         with self.clock.stage("perturb", label=label):
             perturbed = recipe.perturb(self.task.queries, severity, seed)
+        identity = recipe.identity
+        if self.floor:
+            with self.clock.stage("semantic floor", label=label):
+                perturbed = self.floor.applied(perturbed, self.clock.progress.advance)
+            identity = self.floor.identity(identity)
         missed = {one: recipe.reason_not_covered(one) for one in self.layout.query_languages if not recipe.covers(one)}
         rows = [row for row, one in enumerate(perturbed) if one.changed]
 
@@ -231,7 +245,7 @@ class Bench:
             judgements = np.flatnonzero(np.isin(self.layout.query, rows))
             return clean.ranks.updated(judgements, self._rank(perturbed, rows, label)) if rows else clean.ranks
 
-        return self._cell(recipe.identity, severity, seed, perturbed, missed, ranks)
+        return self._cell(identity, severity, seed, perturbed, missed, ranks)
 
     def _rank(self, perturbed: Sequence[Perturbation], rows: Sequence[int], label: str) -> Ranks:
         texts = [perturbed[row].text for row in rows]

@@ -17,7 +17,8 @@ from robustbench_ir.cards import Card
 from robustbench_ir.errors import ResultError
 from robustbench_ir.files import check_writable, opened_whole, write_whole
 from robustbench_ir.perturb import Perturbation, Recipe, coverage, digest
-from robustbench_ir.perturb.recipe import mean_edit_rate
+from robustbench_ir.perturb.perturbation import mean_edit_rate
+from robustbench_ir.semantic_floor import SemanticFloor
 from robustbench_ir.tasks import Query, Task
 
 MANIFEST = "manifest.json"
@@ -84,7 +85,13 @@ class Manifest(Changed):
 
 
 def freeze(
-    task: Task, recipe: Recipe, severity: int, seed: int, folder: Path, terms: Mapping[str, str] | None = None
+    task: Task,
+    recipe: Recipe,
+    severity: int,
+    seed: int,
+    folder: Path,
+    terms: Mapping[str, str] | None = None,
+    floor: SemanticFloor | None = None,
 ) -> Manifest:
     """Write the perturbed queries of a task; the same arguments write the same bytes.
 
@@ -100,6 +107,8 @@ def freeze(
         Where to; made if it is not there.
     terms : mapping, optional
         `licence`, `citation` and `homepage` of the task.
+    floor : SemanticFloor, optional
+        Edits are taken back until each query reaches it.
 
     Raises
     ------
@@ -112,6 +121,8 @@ def freeze(
     """
     ready = recipe.with_lexicons_of(task.name, task.lexicons.get(recipe.name))
     perturbed = ready.perturb(task.queries, severity, seed)
+    if floor:
+        perturbed = floor.applied(perturbed)
     pairs = list(zip(task.queries, perturbed, strict=True))
     languages = list(dict.fromkeys(query.language for query in task.queries))
     manifest = Manifest(
@@ -119,7 +130,7 @@ def freeze(
         task=task.identity,
         task_digest=task.digest,
         **{key: (terms or {}).get(key, "") for key in ("licence", "citation", "homepage")},
-        recipe=ready.identity,
+        recipe=floor.identity(ready.identity) if floor else ready.identity,
         severity=severity,
         seed=seed,
         digest=digest(perturbed),

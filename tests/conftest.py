@@ -48,8 +48,10 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{letter}" for letter in letters)]
     base = folder / "base"
     base.mkdir()
-    (base / "vocab.txt").write_text("\n".join(vocabulary), encoding="utf-8")
-    BertTokenizerFast(vocab_file=str(base / "vocab.txt")).save_pretrained(base)
+    numbered = {piece: number for number, piece in enumerate(vocabulary)}
+    tokenizer = BertTokenizerFast(vocab=numbered)
+    assert "[UNK]" not in tokenizer.tokenize("a real text"), "texts must not all be the same to it"
+    tokenizer.save_pretrained(base)
     config = BertConfig(
         vocab_size=len(vocabulary),
         hidden_size=16,

@@ -14,7 +14,7 @@ from robustbench_ir.perturb import coverage, load_recipe, recipe_names
 from robustbench_ir.perturb.keyboards import key_places, neighbours
 from robustbench_ir.tasks import Query
 from robustbench_ir.text import nfc, word_spans
-from tests.test_perturb import keeps_the_contract
+from tests.test_perturb import keeps_the_contract, skip_without_model
 
 UDHR = {
     "am": "amh", "ar": "arb", "bem": "bem", "bn": "ben", "de": "deu_1996", "el": "ell_monotonic", "en": "eng",
@@ -79,6 +79,7 @@ def test_contract(name: str, language: str, shared_data: Path) -> None:
     if not recipe.covers(language):
         assert recipe.reason_not_covered(language)
         return
+    skip_without_model(recipe)
     perturbed = keeps_the_contract(recipe, queries_of(shared_data, language))
     assert coverage(perturbed) >= FEW.get(name, 0.9)
     if name == "typo":

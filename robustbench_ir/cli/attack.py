@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.text import Text
 
 from robustbench_ir.cli.catalogue import table_console
-from robustbench_ir.cli.options import cards_option, split_commas
+from robustbench_ir.cli.options import cards_option, semantic_encoder_option, semantic_floor_option, split_commas
 from robustbench_ir.encode import EncoderOptions, default_encoder
 from robustbench_ir.evaluate import attack
 from robustbench_ir.files import check_writable
@@ -94,6 +94,8 @@ class ProgressBar(AbstractContextManager["ProgressBar"]):
 @click.option("--max-length", type=int, help="Tokens after which a text is cut.")
 @click.option("--revision", help="Commit, branch or tag on the hub.")
 @click.option("--trust-remote-code", is_flag=True, help="Run code that the model's author put into the model.")
+@semantic_floor_option
+@semantic_encoder_option
 @cards_option
 def command(  # noqa: PLR0913, PLR0917
     model: str | None,
@@ -114,6 +116,8 @@ def command(  # noqa: PLR0913, PLR0917
     max_length: int | None,
     revision: str | None,
     trust_remote_code: bool,
+    semantic_floor: float | None,
+    semantic_encoder: str | None,
     cards: Path | None,
 ) -> None:
     """Perturb a task's queries and measure how far an encoder falls.
@@ -140,6 +144,8 @@ def command(  # noqa: PLR0913, PLR0917
             cards=cards,
             resume=not fresh,
             progress=progress,
+            semantic_floor=semantic_floor,
+            semantic_encoder=semantic_encoder,
         )
     save_result(result, target)
     console = table_console()

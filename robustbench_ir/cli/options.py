@@ -30,3 +30,14 @@ cards_option = click.option(
     type=click.Path(path_type=Path),
     help="Folder with recipes and tasks of your own (attacks/*.toml, tasks/*.toml).",
 )
+
+semantic_floor_option = click.option(
+    "--semantic-floor",
+    type=float,
+    help="Take edits back until the cosine of clean and perturbed query reaches this, above 0 and at most 1.",
+)
+
+semantic_encoder_option = click.option(
+    "--semantic-encoder",
+    help="Encoder of the semantic floor; best not the one attacked. Default: use-multilingual.",
+)

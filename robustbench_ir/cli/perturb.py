@@ -8,11 +8,12 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from robustbench_ir.cli.options import cards_option, languages_option
+from robustbench_ir.cli.options import cards_option, languages_option, semantic_encoder_option, semantic_floor_option
 from robustbench_ir.errors import OptionError
 from robustbench_ir.freeze import MANIFEST, claim, freeze
 from robustbench_ir.perturb import default_recipe_names, load_recipe
 from robustbench_ir.perturb.recipe import SEVERITIES
+from robustbench_ir.semantic_floor import load_floor
 from robustbench_ir.tasks import load_task, task_card
 
 
@@ -37,8 +38,10 @@ from robustbench_ir.tasks import load_task, task_card
 @click.option("--seed", "seeds", type=int, multiple=True, default=(0,), show_default=True, help="May be repeated.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the files; new or empty.")
 @click.option("--force", is_flag=True, help="Write into a folder that is not empty.")
+@semantic_floor_option
+@semantic_encoder_option
 @cards_option
-def command(
+def command(  # noqa: PLR0917
     task: str,
     recipes: tuple[str, ...],
     languages: tuple[str, ...] | None,
@@ -46,6 +49,8 @@ def command(
     seeds: tuple[int, ...],
     out: Path,
     force: bool,
+    semantic_floor: float | None,
+    semantic_encoder: str | None,
     cards: Path | None,
 ) -> None:
     """Write the perturbed queries of a task to files, to evaluate other systems on.
@@ -65,13 +70,14 @@ def command(
         for severity in dict.fromkeys(severities)
         for seed in dict.fromkeys(seeds)
     ]
+    floor = load_floor(semantic_floor, semantic_encoder)
     claim(out, force=force)
     whole = load_task(task, languages, cards)
     console = Console()
     for recipe, severity, seed in cells:
         inside = f"{recipe.name}-severity{severity}-seed{seed}" if len(cells) > 1 else ""
         claim(out / inside, force=True)
-        manifest = freeze(whole, recipe, severity, seed, out / inside, terms)
+        manifest = freeze(whole, recipe, severity, seed, out / inside, terms, floor)
         told = f"  {manifest.queries:,} queries, {manifest.coverage:.0%} changed, {manifest.edit_rate:.0%} of the text"
         console.print(Text.assemble((str(out / inside / MANIFEST), "bold"), told), soft_wrap=True)
         for language, reason in manifest.not_covered.items():

@@ -46,7 +46,7 @@ def command(
 
     \b
     irbench preview typo --language hi "..."
-    irbench preview --out review.html                      all recipes, all languages
+    irbench preview --out review.html                      all recipes without a model, all languages
     irbench preview typo --languages am,sw --out typo.html
     """
     if out is None:
@@ -58,7 +58,9 @@ def command(
         raise OptionError("a page shows one severity; give --severity once, from 1 to 5")
     severity = severities[0] if severities else _SEVERITY_OF_PAGE
     check_writable(out)
-    recipes = [load_recipe(name, cards) for name in ([recipe] if recipe else recipe_names(cards))]
+    # A page of all recipes must not begin with a download of a gigabyte: those that need a model come when named.
+    every = (load_recipe(name, cards) for name in recipe_names(cards))
+    recipes = [load_recipe(recipe, cards)] if recipe else [one for one in every if not one.card.needs_model]
     wanted = None if languages == ("all",) else languages
     sections = review_sections(recipes, wanted, examples, severity, seed, cards)
     write_whole(out, review_page(sections, severity, seed).encode())

@@ -7,15 +7,10 @@ from pathlib import Path
 
 from robustbench_ir.cards import Tables, names, read_named
 from robustbench_ir.perturb.characters import make_homoglyph, make_invisible
+from robustbench_ir.perturb.masked_language_model import make_masked_language_model
 from robustbench_ir.perturb.mixture import make_mixture
-from robustbench_ir.perturb.recipe import (
-    Edit,
-    Perturbation,
-    Recipe,
-    RecipeCard,
-    coverage,
-    digest,
-)
+from robustbench_ir.perturb.perturbation import Edit, Perturbation, coverage, digest
+from robustbench_ir.perturb.recipe import Recipe, RecipeCard
 from robustbench_ir.perturb.spacing import make_casing_spacing, make_repetition, make_word_order
 from robustbench_ir.perturb.substitution import make_substitution
 from robustbench_ir.perturb.transformation import Transformation, TransformationFactory
@@ -47,6 +42,7 @@ _BUILT_IN: Mapping[str, TransformationFactory] = {
     "casing-spacing": make_casing_spacing,
     "homoglyph": make_homoglyph,
     "invisible": make_invisible,
+    "masked-language-model": make_masked_language_model,
     "mixture": _make_mixture,
     "repetition": make_repetition,
     "substitution": make_substitution,

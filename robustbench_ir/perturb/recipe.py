@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Annotated, NamedTuple, Protocol
+from typing import Annotated, Protocol
 
 from pydantic import Field
 
 from robustbench_ir.cards import SHIPPED, NamedCard, Tables
-from robustbench_ir.errors import CardError, DataError, OptionError
+from robustbench_ir.errors import CardError, OptionError
 from robustbench_ir.perturb.constraints import Constraints, WordFinder, word_finder
+from robustbench_ir.perturb.perturbation import Edit, Perturbation, spaced
 from robustbench_ir.perturb.randomness import Random, generator, shuffled
 from robustbench_ir.perturb.transformation import Transformation, TransformationFactory
-from robustbench_ir.text import Span, nfc, replace_spans
+from robustbench_ir.text import nfc, replace_spans
 
 SEVERITIES = range(6)
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -83,46 +84,16 @@ class RecipeCard(NamedCard):
     languages: dict[str, dict[str, object]]
     not_covered: dict[str, str] = {}
 
-
-class Edit(NamedTuple):
-    """One change: code points `span` of the clean query, what stood there, what stands there now, and how."""
-
-    span: Span
-    before: str
-    after: str
-    operation: str
-
-
-class Perturbation(NamedTuple):
-    """A query before and after.
-
-    Attributes
-    ----------
-    query_id : str
-        Which query.
-    clean, text : str
-        Before and after, NFC.
-    edits : tuple of Edit
-        What was changed, in order.
-    eligible : int
-        Number of places that the recipe could have changed.
-    """
-
-    query_id: str
-    clean: str
-    text: str
-    edits: tuple[Edit, ...]
-    eligible: int
+    @property
+    def model_digest(self) -> str:
+        """Eight hexadecimal digits that stand for the files of the model that the mechanism runs; empty without one."""
+        files = self.parameters.get("files")
+        return sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()[:8] if files else ""
 
     @property
-    def changed(self) -> bool:
-        """Whether the text differs from the clean one."""
-        return self.text != self.clean
-
-    @property
-    def edit_rate(self) -> float:
-        """Share of the clean query's code points that were replaced, 0 to 1."""
-        return sum(len(edit.before) for edit in self.edits) / max(len(self.clean), 1)
+    def needs_model(self) -> bool:
+        """Whether the recipe works only where the files of a model can be had."""
+        return bool(self.model_digest)
 
 
 @dataclass(frozen=True)
@@ -154,9 +125,9 @@ class Recipe:
 
     @property
     def identity(self) -> str:
-        """Name and version, and whose lexicons: ``typo@1``, ``synonym@1+mini``."""
-        own = f"+{self.lexicons}" if self.lexicons else ""
-        return f"{self.card.name}@{self.card.version}{own}"
+        """Name and version, model, whose lexicons: ``typo@1``, ``synonym-masked@1+d585f47b``, ``synonym@1+mini``."""
+        parts = (f"{self.card.name}@{self.card.version}", self.card.model_digest, self.lexicons)
+        return "+".join(part for part in parts if part)
 
     def covers(self, language: str) -> bool:
         """Say whether the recipe can touch queries of this language."""
@@ -247,7 +218,7 @@ class Recipe:
             edits.append(Edit(span, before, *rewriting))
             if len(edits) == wanted:
                 break
-        edits = _spaced(sorted(edits))
+        edits = spaced(sorted(edits))
         new = replace_spans(text, [(span, after) for span, _, after, _ in edits])
         return Perturbation(query.query_id, text, new, tuple(edits), len(spans))
 
@@ -257,47 +228,6 @@ def _left_alone(query: QueryLike) -> Perturbation:
     return Perturbation(query.query_id, text, text, (), 0)
 
 
-def _spaced(edits: list[Edit]) -> list[Edit]:
-    """Put a space between Latin words that come to stand side by side in a script without spaces."""
-    reached = -1
-    for place, edit in enumerate(edits):
-        if edit.span[0] == reached and _is_latin(edits[place - 1].after[-1:], edit.after[:1]):
-            edits[place] = edit._replace(after=f" {edit.after}")
-        reached = edit.span[1]
-    return edits
-
-
-def _is_latin(*characters: str) -> bool:
-    return all(character.isalpha() and character < "\u0250" for character in characters)
-
-
 def number_to_change(eligible: int, share: float) -> int:
     """Return how many of `eligible` places are changed: the share, rounded, and at least one where there is one."""
     return min(eligible, max(1, int(eligible * share + 0.5)))
-
-
-def digest(perturbations: Sequence[Perturbation]) -> str:
-    """Return the SHA-256 of a perturbed query set, whatever its order: 64 hexadecimal digits.
-
-    Computed over the UTF-8 lines ``["query id", "text"]`` (JSON, not escaped), sorted by query id.
-
-    Raises
-    ------
-    DataError
-        A text with a lone surrogate, which has no UTF-8 form.
-    """
-    lines = sorted(json.dumps([one.query_id, one.text], ensure_ascii=False) for one in perturbations)
-    try:
-        return sha256("\n".join(lines).encode()).hexdigest()
-    except UnicodeEncodeError as error:
-        raise DataError("a query holds a lone surrogate, which is not Unicode text; repair the query file") from error
-
-
-def coverage(perturbations: Sequence[Perturbation]) -> float:
-    """Return the share of queries that really changed, 0 to 1."""
-    return sum(one.changed for one in perturbations) / max(len(perturbations), 1)
-
-
-def mean_edit_rate(perturbations: Sequence[Perturbation]) -> float:
-    """Return the mean share of a query's code points that were replaced, 0 to 1."""
-    return sum(one.edit_rate for one in perturbations) / max(len(perturbations), 1)
