@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import unicodedata
@@ -162,7 +163,10 @@ def test_every_table_names_its_source_and_its_slips_are_never_what_was_meant(lay
         ("ko", "하", {"해", "허"}),
         ("am", "ለ", {"ሉ", "ላ", "ከ"}),
         ("zh-pinyin", "中", {"种", "重", "总"}),  # the same syllable; zh for z
-        ("zh-pinyin", "您", {"林", "宁"}),  # l for n, -ing for -in
+        ("zh-pinyin", "您", {"林"}),  # l for n
+        ("zh-pinyin", "音", {"应"}),  # -ing for -in
+        ("zh-pinyin", "行", {"形", "航"}),  # a character of two readings
+        ("ja-romaji", "個", {"古", "故"}),  # the wrong conversion of ko
     ],
 )
 def test_what_fingers_type_instead(layout: str, grapheme: str, slips: set[str]) -> None:
@@ -291,6 +295,16 @@ def test_a_letter_may_be_on_two_keys_where_the_table_says_so(tmp_path: Path) -> 
     table = GOOD.replace('[["a", "b"]]', '[["a", "b", "a"]]') + 'twice = "a"\n'
     (tmp_path / "attacks" / "keyboards" / "mine.toml").write_text(table, encoding="utf-8")
     assert neighbours("mine", Tables(tmp_path))["b"] == ("a",)
+
+
+def test_the_page_of_keyboards_is_the_tables() -> None:
+    root = Path(__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, "tools/keyboard_tables.py"],
+        cwd=root, env={**os.environ, "PYTHONPATH": str(root)}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    written = (root / "docs" / "keyboards.md").read_text(encoding="utf-8")
+    assert done.stdout == written, "PYTHONPATH=. python tools/keyboard_tables.py > docs/keyboards.md"
 
 
 def test_typing_errors_of_a_language_load_its_tables_only() -> None:

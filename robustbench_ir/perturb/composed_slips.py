@@ -6,7 +6,7 @@ A slip is made on the keys; what the input method then composes is the mistake.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 from robustbench_ir.perturb.key_slips import Typist, cased, missing
@@ -23,7 +23,7 @@ _LEADS = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
 _VOWELS = "ㅏㅐㅑㅒㅓㅔㅕㅖㅗㅘㅙㅚㅛㅜㅝㅞㅟㅠㅡㅢㅣ"
 _TAILS = ("", *"ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ")
 _SYLLABLE_COUNT = len(_LEADS) * len(_VOWELS) * len(_TAILS)
-_SHOWN = 9  # candidates on the first page of an input method
+_SHOWN = (9, 4, 2)  # candidates on the first page of an input method, and how many of them are taken more often
 _FIRST_CHOICES = 2  # of a syllable that was not meant, a typist takes one of the first
 _DOUBLED = 3  # weight of a key pressed twice
 
@@ -113,7 +113,10 @@ def on_spelling(card: Keyboard) -> Typist:
 def _with_candidates(card: Keyboard) -> Typist:
     """Pinyin, romaji: what is typed must spell something, and one of several candidates is chosen."""
     near = neighbours_on(card)
-    spelt = {character: keys for keys, characters in card.spelling.items() for character in characters}
+    spelt: dict[str, list[str]] = {}
+    for keys, characters in card.spelling.items():
+        for character in characters:
+            spelt.setdefault(character, []).append(keys)
 
     def alike(keys: str) -> Iterator[str]:
         for pair in card.confused:
@@ -124,19 +127,21 @@ def _with_candidates(card: Keyboard) -> Typist:
                     yield keys[: len(keys) - len(one) + 1] + other[1:]
 
     def instead(part: str) -> list[str]:
-        keys = spelt.get(part, "")
-        alphabet = unicodedata.name(part).split()[0] if keys else ""
-        slips = list(card.spelling.get(keys, "")[:_SHOWN])
-        for other in [*alike(keys), *set_in_order(_mistyped(keys, near))]:
-            slips += card.spelling.get(other, "")[:_FIRST_CHOICES]
-        return [slip for slip in slips if slip != part and unicodedata.name(slip).split()[0] == alphabet]
+        slips = []
+        for keys in spelt.get(part, ()):
+            for shown in _SHOWN:
+                slips += _candidates(card.spelling[keys], part)[:shown]
+            for other in [*alike(keys), *dict.fromkeys(_mistyped(keys, near))]:
+                slips += _candidates(card.spelling.get(other, ""), part)[:_FIRST_CHOICES]
+        return slips
 
-    return Typist(instead, lambda _: (), lambda character: spelt.get(character, ""))
+    return Typist(instead, lambda _: (), lambda _: "")
 
 
-def set_in_order(items: Iterator[str]) -> Sequence[str]:
-    """Leave out what came before."""
-    return list(dict.fromkeys(items))
+def _candidates(characters: str, part: str) -> list[str]:
+    """Return what can be chosen in place of a character: hiragana for hiragana, ideographs for ideographs."""
+    writing = unicodedata.name(part).split()[0]
+    return [one for one in characters if one != part and unicodedata.name(one).startswith(writing)]
 
 
 def _with_stray_keys(card: Keyboard) -> Typist:

@@ -107,7 +107,7 @@ def _mistaken_marks(part: str, card: Keyboard, near: Neighbours) -> list[str]:
         before, after = decomposed[:place], decomposed[place + 1 :]
         others = [nfc(before + other + after) for other in group if other != mark]
         slips += [other for other in others if len(other) <= len(part)]
-        if group or (mark not in part and _FIRST_ACCENT <= mark <= _LAST_ACCENT):
+        if group or (part[0] not in near and mark not in part and _FIRST_ACCENT <= mark <= _LAST_ACCENT):
             slips += [before + after] * _MARK_MISSED
     return slips
 
