@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 import regex
+from hypothesis import given
+from hypothesis import strategies as st
 
 from robustbench_ir.cards import Tables
 from robustbench_ir.errors import CardError
@@ -21,7 +23,7 @@ from robustbench_ir.perturb import load_recipe
 from robustbench_ir.perturb.keyboards import key_places, keyboard, neighbours
 from robustbench_ir.perturb.typists import typist
 from robustbench_ir.tasks import Query
-from robustbench_ir.text import nfc
+from robustbench_ir.text import graphemes, nfc
 from tests.test_perturb_languages import queries_of
 
 SHIPPED = Path(__file__).parents[1] / "attacks" / "keyboards"
@@ -295,6 +297,15 @@ def test_a_letter_may_be_on_two_keys_where_the_table_says_so(tmp_path: Path) -> 
     table = GOOD.replace('[["a", "b"]]', '[["a", "b", "a"]]') + 'twice = "a"\n'
     (tmp_path / "attacks" / "keyboards" / "mine.toml").write_text(table, encoding="utf-8")
     assert neighbours("mine", Tables(tmp_path))["b"] == ("a",)
+
+
+@given(text=st.text(min_size=1, max_size=6).map(nfc), layout=st.sampled_from(NAMES))
+def test_any_grapheme_on_any_keyboard(text: str, layout: str) -> None:
+    fingers = typist(layout)
+    for grapheme in graphemes(text):
+        assert all(slip and slip != grapheme and nfc(slip) == slip for slip in fingers.instead(grapheme))
+        assert all(fingers.besides(grapheme))
+        assert isinstance(fingers.keys(grapheme[0]), str)
 
 
 def test_the_page_of_keyboards_is_the_tables() -> None:
