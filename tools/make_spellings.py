@@ -114,7 +114,7 @@ def main() -> None:
     folder, sentences = Path(sys.argv[1]), Path(sys.argv[2]).read_text(encoding="utf-8")
     pinyin = {
         "title": "Pinyin input on QWERTY: the wrong homophone is chosen, or a neighbouring syllable is typed",
-        "source": "GB 2312-1980 level 1; Unihan 15.0 kHanyuPinlu; fuzzy syllables: the options PINYIN_FUZZY of ibus-pinyin",
+        "source": "GB 2312 level 1; Unihan 15.0 kHanyuPinlu; fuzzy syllables: options PINYIN_FUZZY of ibus-pinyin",
         "licence": "",
         "confused": CONFUSED,
     }
