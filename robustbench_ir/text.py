@@ -61,8 +61,8 @@ def word_graphemes(word: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=1 << 16)
 def stay_apart(left: str, right: str) -> bool:
-    """Say whether two grapheme clusters are still two where they stand side by side."""
-    return _GRAPHEME.findall(left + right) == [left, right]
+    """Say whether the grapheme clusters of two texts are the same where these stand side by side."""
+    return _GRAPHEME.findall(left + right) == _GRAPHEME.findall(left) + _GRAPHEME.findall(right)
 
 
 @lru_cache(maxsize=128)

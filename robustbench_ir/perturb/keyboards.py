@@ -1,31 +1,25 @@
-"""Keyboard tables: which characters a finger that slips types instead.
-
-Every kind of layout comes down to one mapping from a character to its likely mistakes.
-"""
+"""Keyboard tables: which keys there are, what they type, and which of them lie side by side."""
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Literal
+from importlib.resources.abc import Traversable
+from typing import Annotated, Literal
 
-from pydantic import Field
+import regex
+from pydantic import Field, field_validator
 
 from robustbench_ir.cards import SHIPPED, Card, Tables, read_card
 from robustbench_ir.errors import CardError
+from robustbench_ir.perturb.orthography import orthographic_class
 
 Neighbours = Mapping[str, tuple[str, ...]]
 
 _ROW_OFFSETS = (0.0, 1.5, 1.75, 2.25)  # in key widths: digits, Q row, A row, Z row of an ISO keyboard
 _TOUCHING = 1.15  # distance in key widths between the centres of keys that a slipping finger confuses
-_SYLLABLES_PER_CONSONANT = 8  # the Ethiopic block lists each consonant's vowel orders in rows of eight
-_VOWEL_ORDERS = 7
-_FIRST_SYLLABLE = 0xAC00
-_LEADS = tuple("ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ")
-_VOWELS = tuple("ㅏㅐㅑㅒㅓㅔㅕㅖㅗㅘㅙㅚㅛㅜㅝㅞㅟㅠㅡㅢㅣ")
-_TAILS = ("", *"ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ")
-_SYLLABLE_COUNT = len(_LEADS) * len(_VOWELS) * len(_TAILS)
+_LONGEST_ROW = 13  # keys of the digit row of an ISO keyboard, from the left edge to backspace
 
 
 class Keyboard(Card):
@@ -35,23 +29,75 @@ class Keyboard(Card):
     ----------
     title, source, licence : str
         What it is, where its facts are from, and under which terms.
-    kind : {"keys", "ethiopic", "hangul", "pinyin"}
-        `keys`: a key types a character. `ethiopic`: consonant keys, the vowel is typed after. `hangul`: keys type
-        jamo, which form syllables. `pinyin`: syllables are typed and the wrong homophone is chosen.
+    kind : {"keys", "ethiopic", "hangul", "spelt"}
+        `keys`: a key types a character. `ethiopic`: consonant keys, the vowel is chosen after. `hangul`: keys type
+        jamo, which form syllables. `spelt`: an input method turns several keys into a character.
+    script : str, optional
+        ISO 15924 code: only letters of this script are slips. Georgian keyboards have Latin letters, too.
+    on : str, optional
+        Name of the table whose rows it has, in place of `rows`.
     rows : list of list of str
-        Rows of keys from the digit row down; a key lists its characters by shift level.
+        Rows of keys from the digit row down; a key lists its characters by shift level, a dead key its mark.
+    twice : str
+        Letters that the keyboard really has on two keys.
+    missed : dict of str to list of str
+        Letters with a modifier key, dead key or long press of their own, and what is typed where it is missed.
+    marks : dict of str to str
+        Combining marks that are typed apart (dead key, tone key, long press) and are mistaken for each other, with the
+        letters that carry them.
+    spelling : dict of str to str
+        `spelt`: keys, and the characters that they form, the likeliest first; of keys that type a mark, the mark.
+        `hangul`: jamo of two keys.
+    confused : list of two str
+        `spelt`: spellings that speakers take for each other, such as zh and z.
+    stray : bool
+        `spelt`: keys that form nothing stay as they are, as in Telex.
     """
 
     title: str
     source: str
     licence: str
-    kind: Literal["keys", "ethiopic", "hangul", "pinyin"] = "keys"
-    rows: list[list[str]] = Field(default_factory=list, max_length=len(_ROW_OFFSETS))
+    kind: Literal["keys", "ethiopic", "hangul", "spelt"] = "keys"
+    script: str | None = None
+    on: str | None = None
+    rows: list[Annotated[list[str], Field(max_length=_LONGEST_ROW)]] = Field(
+        default_factory=list, max_length=len(_ROW_OFFSETS)
+    )
+    twice: str = ""
+    missed: dict[str, Annotated[list[str], Field(min_length=1)]] = Field(default_factory=dict)
+    marks: dict[str, str] = Field(default_factory=dict)
+    spelling: dict[str, str] = Field(default_factory=dict)
+    confused: list[tuple[str, str]] = Field(default_factory=list)
+    stray: bool = False
+
+    @field_validator("script")
+    @classmethod
+    def _known_script(cls, value: str | None) -> str | None:
+        if value is not None and not _is_script(value):
+            raise ValueError(f"no script {value!r}; use an ISO 15924 code such as 'Latn'")
+        return value
+
+    @field_validator("marks")
+    @classmethod
+    def _marks_combine(cls, groups: dict[str, str]) -> dict[str, str]:
+        known = "".join(groups)
+        for mark in known:
+            if unicodedata.category(mark) != "Mn" or known.count(mark) > 1:
+                raise ValueError(f"{mark!r} is no combining mark, or is there twice")
+        return groups
+
+
+def _is_script(code: str) -> bool:
+    try:
+        regex.compile(rf"\p{{Script={code}}}")
+    except regex.error:
+        return False
+    return len(code) == len("Latn")
 
 
 @cache
-def neighbours(layout: str, tables: Tables = SHIPPED) -> Neighbours:
-    """Load a layout.
+def keyboard(layout: str, tables: Tables = SHIPPED) -> Keyboard:
+    """Read and check a table, with the rows of the one that it stands on.
 
     Parameters
     ----------
@@ -60,24 +106,65 @@ def neighbours(layout: str, tables: Tables = SHIPPED) -> Neighbours:
     tables : Tables
         Where it is found.
 
-    Returns
-    -------
-    mapping of str to tuple of str
-        Likely mistakes for each character that the layout can type; letters for letters, marks for marks.
+    Raises
+    ------
+    CardError
+        No such table, or a fault in it; the message names file and key.
+    """
+    entry = tables.find(f"keyboards/{layout}.toml")
+    card = read_card(Keyboard, entry)
+    if (card.on is None) == (not card.rows):
+        raise CardError(f"{entry}: key 'rows': give rows, or the table that has them ('on'), not both")
+    if card.on is not None:
+        below = read_card(Keyboard, tables.find(f"keyboards/{card.on}.toml"))
+        if not below.rows:
+            raise CardError(f"{entry}: key 'on': {card.on!r} has no rows of its own")
+        card = card.model_copy(update={"rows": below.rows})
+    _check_one_key_each(card, entry)
+    _check_what_is_typed(card, entry)
+    return card
+
+
+def _check_one_key_each(card: Keyboard, entry: Traversable) -> None:
+    """Refuse a letter or mark on two keys, most often a slip of the table's author."""
+    typed: dict[str, str] = {}
+    for line, row in enumerate(card.rows):
+        for key in row:
+            for character in filter(orthographic_class, key):
+                if character in typed and character not in card.twice:
+                    raise CardError(
+                        f"{entry}: key 'rows.{line}': {character!r} is on the keys {typed[character]!r} and {key!r}; "
+                        "if the keyboard has it so, name it in 'twice'"
+                    )
+                typed[character] = key
+
+
+def _check_what_is_typed(card: Keyboard, entry: Traversable) -> None:
+    """Refuse what the keys cannot type."""
+    typed = {character for row in card.rows for key in row for character in key.lower() + key}
+    for letter, slips in card.missed.items():
+        for slip in slips:
+            if not slip or slip == letter or not set(slip.lower()) <= typed:
+                raise CardError(f"{entry}: key 'missed.{letter}': {slip!r} cannot be typed on the keys of 'rows'")
+    if bool(card.spelling) != (card.kind in {"spelt", "hangul"}):
+        raise CardError(f"{entry}: key 'spelling': a keyboard of kind {card.kind!r} has none, 'spelt' and 'hangul' do")
+    for keys in card.spelling if card.kind == "spelt" else card.spelling.values():
+        if not keys or not set(keys) <= typed:
+            raise CardError(f"{entry}: key 'spelling': {keys!r} cannot be typed on the keys of 'rows'")
+    if not neighbours_on(card):
+        raise CardError(f"{entry}: key 'rows': no two letters lie side by side")
+
+
+@cache
+def neighbours(layout: str, tables: Tables = SHIPPED) -> Neighbours:
+    """Return the characters on the keys beside that of each character: letters for letters, marks for marks.
 
     Raises
     ------
     CardError
         No such table, or a fault in it.
     """
-    entry = tables.find(f"keyboards/{layout}.toml")
-    keyboard = read_card(Keyboard, entry)
-    if keyboard.kind == "pinyin":
-        return _homophones()
-    slips = _adjacent(keyboard.rows)
-    if not slips:
-        raise CardError(f"{entry}: key 'rows': no two letters lie side by side")
-    return _COMPOSED[keyboard.kind](slips) if keyboard.kind in _COMPOSED else slips
+    return neighbours_on(keyboard(layout, tables))
 
 
 @cache
@@ -89,99 +176,39 @@ def key_places(layout: str, tables: Tables = SHIPPED) -> Mapping[str, tuple[int,
     CardError
         No such table, or a fault in it.
     """
-    rows = read_card(Keyboard, tables.find(f"keyboards/{layout}.toml")).rows
     places: dict[str, tuple[int, int, int]] = {}
-    for line, row in enumerate(reversed(rows)):
+    for line, row in enumerate(reversed(keyboard(layout, tables).rows)):
         for column, key in enumerate(row):
             for level, character in enumerate(key):
                 places.setdefault(character, (line, column, level))
     return places
 
 
-def _adjacent(rows: list[list[str]]) -> dict[str, tuple[str, ...]]:
-    placed = list(_placed(rows))
+def neighbours_on(card: Keyboard) -> Neighbours:
+    """Return the neighbours of a checked table; see `neighbours`."""
+    placed = list(_placed(card))
     found: dict[str, dict[str, None]] = {}
-    for x, y, level, character in placed:
-        for other_x, other_y, other_level, other in placed:
-            near = abs(y - other_y) <= 1 and ((x - other_x) ** 2 + 0.75 * (y - other_y) ** 2) <= _TOUCHING**2
+    for x, y, level, character, kind in placed:
+        for other_x, other_y, other_level, other, other_kind in placed:
+            if kind != other_kind or other == character or abs(y - other_y) > 1:
+                continue
+            near = ((x - other_x) ** 2 + 0.75 * (y - other_y) ** 2) <= _TOUCHING**2
             same_key = x == other_x and y == other_y
             # On the same key only the shift level differs: a slip between letters, but not between the cases of one.
-            fits = (same_key and character.lower() != other.lower()) or (not same_key and level == other_level)
-            if near and fits and other != character and _class(other) == _class(character):
+            cases = {unicodedata.category(character), unicodedata.category(other)} == {"Ll", "Lu"}
+            fits = not cases if same_key else level == other_level
+            if near and fits:
                 found.setdefault(character, {})[other] = None
     return {character: tuple(others) for character, others in found.items()}
 
 
-def _placed(rows: list[list[str]]) -> Iterator[tuple[float, int, int, str]]:
-    """Yield column, row, shift level and character of everything that the keys type."""
-    offsets = _ROW_OFFSETS[len(_ROW_OFFSETS) - len(rows) :]
-    for y, (row, offset) in enumerate(zip(rows, offsets, strict=True)):
+def _placed(card: Keyboard) -> Iterator[tuple[float, int, int, str, str]]:
+    """Yield column, row, shift level, character and class of the letters and marks that the keys type."""
+    of_script = regex.compile(rf"\p{{Script_Extensions={card.script}}}" if card.script else r"(?s:.)")
+    offsets = _ROW_OFFSETS[len(_ROW_OFFSETS) - len(card.rows) :]
+    for y, (row, offset) in enumerate(zip(card.rows, offsets, strict=True)):
         for column, key in enumerate(row):
             for level, character in enumerate(key):
-                if _class(character):
-                    yield column + offset, y, level, character
-
-
-def _class(character: str) -> str:
-    """Return "L" for a letter, "M" for a mark; nothing for what is neither, and for what NFC text never holds."""
-    kind = unicodedata.category(character)[0]
-    return kind if kind in "LM" and unicodedata.is_normalized("NFC", character) else ""
-
-
-def _ethiopic(slips: Neighbours) -> dict[str, tuple[str, ...]]:
-    """Spread the slips between consonant keys over their vowel orders, and add the slips of the vowel key."""
-    found = {}
-    for consonant, others in slips.items():
-        for order in range(_VOWEL_ORDERS):
-            syllable = _syllable(consonant, order)
-            wrong_vowel = [_syllable(consonant, other) for other in range(_VOWEL_ORDERS) if other != order]
-            wrong_consonant = [_syllable(other, order) for other in others]
-            found[syllable] = tuple(filter(_is_assigned, wrong_vowel + wrong_consonant))
-    return found
-
-
-def _syllable(consonant: str, order: int) -> str:
-    row = (ord(consonant) - 0x1200) // _SYLLABLES_PER_CONSONANT
-    return chr(0x1200 + row * _SYLLABLES_PER_CONSONANT + order)
-
-
-def _is_assigned(character: str) -> bool:
-    return unicodedata.category(character) == "Lo"
-
-
-def _hangul(slips: Neighbours) -> dict[str, tuple[str, ...]]:
-    """Spread the slips between jamo keys over the 11,172 syllables (Unicode Standard, section 3.12)."""
-    found = {}
-    for number in range(_SYLLABLE_COUNT):
-        lead, rest = divmod(number, len(_VOWELS) * len(_TAILS))
-        vowel, tail = divmod(rest, len(_TAILS))
-        others = [_hangul_syllable(other, _VOWELS[vowel], _TAILS[tail]) for other in slips.get(_LEADS[lead], ())]
-        others += [_hangul_syllable(_LEADS[lead], other, _TAILS[tail]) for other in slips.get(_VOWELS[vowel], ())]
-        others += [_hangul_syllable(_LEADS[lead], _VOWELS[vowel], other) for other in slips.get(_TAILS[tail], ())]
-        found[chr(_FIRST_SYLLABLE + number)] = tuple(filter(None, others))
-    return found
-
-
-def _hangul_syllable(lead: str, vowel: str, tail: str) -> str:
-    """Compose a syllable; nothing where a jamo cannot stand in its place."""
-    if lead not in _LEADS or vowel not in _VOWELS or tail not in _TAILS:
-        return ""
-    number = (_LEADS.index(lead) * len(_VOWELS) + _VOWELS.index(vowel)) * len(_TAILS) + _TAILS.index(tail)
-    return chr(_FIRST_SYLLABLE + number)
-
-
-_COMPOSED: Mapping[str, Callable[[Neighbours], Neighbours]] = {"ethiopic": _ethiopic, "hangul": _hangul}
-
-
-def _homophones() -> dict[str, tuple[str, ...]]:
-    """Group the 3,755 common characters of GB 2312 level 1 by their reading without tone (ICU Han-Latin)."""
-    import icu
-
-    common = [bytes((row, cell)) for row in range(0xB0, 0xD8) for cell in range(0xA1, 0xFF)]
-    characters = "".join(code.decode("gb2312", "ignore") for code in common)
-    romanise = icu.Transliterator.createInstance("Han-Latin; Latin-ASCII")
-    readings = romanise.transliterate("\n".join(characters)).split("\n")
-    groups: dict[str, list[str]] = {}
-    for character, reading in zip(characters, readings, strict=True):
-        groups.setdefault(reading.strip(), []).append(character)
-    return {one: tuple(o for o in group if o != one) for group in groups.values() for one in group if len(group) > 1}
+                kind = orthographic_class(character)
+                if kind and of_script.match(character):
+                    yield column + offset, y, level, character, kind

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import unicodedata
 from bisect import bisect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from itertools import accumulate, pairwise
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from robustbench_ir.cards import Card, Tables, validate
-from robustbench_ir.perturb.keyboards import Neighbours, neighbours
+from robustbench_ir.perturb.key_slips import Alternatives
 from robustbench_ir.perturb.randomness import Random, pick
 from robustbench_ir.perturb.transformation import Targets, Transformation
+from robustbench_ir.perturb.typists import either, typist
 from robustbench_ir.text import Span, nfc, stay_apart, word_graphemes
 
 _GRAPHEMES_REMEMBERED = 1 << 14
 
 Weight = Annotated[float, Field(ge=0)]
-Alternatives = Callable[[str], Sequence[str]]
 Graphemes = tuple[str, ...]
 Operation = Callable[[Graphemes, "Typo", Random], Graphemes | None]
 
@@ -43,9 +42,9 @@ class OperationWeights(Card):
 
 
 class TypoOptions(Card):
-    """A language's row in the card: its layout and, where typing is different, its own weights."""
+    """A language's row in the card: its layout, or those in use, and, where typing is different, its own weights."""
 
-    layout: str
+    layout: str | Annotated[list[str], Field(min_length=1)]
     operations: OperationWeights | None = None
 
 
@@ -158,50 +157,15 @@ OPERATIONS: Mapping[str, Operation] = {
 }
 
 
-def _letters(part: str, layout: Neighbours) -> list[str]:
-    """Return the letters that a finger may type besides the first letter of a grapheme."""
-    base = unicodedata.normalize("NFD", part)[0]
-    found = layout.get(part[0]) or layout.get(base) or _cased(base, layout)
-    return [letter for letter in found if unicodedata.category(letter)[0] == "L"]
-
-
-def _slips(part: str, layout: Neighbours) -> list[str]:
-    """Return graphemes that a finger may type instead of `part`."""
-    if len(part) == 1 and part in layout:
-        return list(layout[part])
-    slips = []
-    for place, character in enumerate(part):
-        for other in layout.get(character) or _cased(character, layout):
-            slips.append(part[:place] + other + part[place + 1 :])  # noqa: PERF401
-    return slips or _slips_of_base(part, layout)
-
-
-def _cased(character: str, layout: Neighbours) -> tuple[str, ...]:
-    """Return the mistakes for a capital by those for its small letter, where the table lists only the latter."""
-    if not character.isupper():
-        return ()
-    return tuple(other.upper() for other in layout.get(character.lower(), ()))
-
-
-def _slips_of_base(part: str, layout: Neighbours) -> list[str]:
-    """Slip on the base letter of an accented one; the accent stays where the new letter can carry it."""
-    decomposed = unicodedata.normalize("NFD", part)
-    base, marks = decomposed[0], decomposed[1:]
-    slips = []
-    for other in layout.get(base) or _cased(base, layout):
-        whole = nfc(other + marks)
-        slips.append(whole if len(whole) == 1 else other)
-    return slips
-
-
 def make_typo(
     language: str, parameters: Mapping[str, object], options: Mapping[str, object], tables: Tables
 ) -> Transformation:
     """Make the mechanism `typo` ready for a language; see `TransformationFactory`."""
     mix = validate(TypoParameters, dict(parameters), "[parameters]").operations
     row = validate(TypoOptions, dict(options), f"[languages.{language}]")
-    layout = neighbours(row.layout, tables)
+    names = [row.layout] if isinstance(row.layout, str) else row.layout
+    fingers = either([typist(name, tables) for name in names])
     remember = lru_cache(maxsize=_GRAPHEMES_REMEMBERED)
-    slips, letters = remember(partial(_slips, layout=layout)), remember(partial(_letters, layout=layout))
+    slips, letters = remember(fingers.instead), remember(fingers.besides)
     shares = _shares(row.operations or mix)
     return Typo(slips, letters, tuple(shares.values()), _rotations(list(shares)))

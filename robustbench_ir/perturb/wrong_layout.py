@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from robustbench_ir.cards import Card, Tables, validate
 from robustbench_ir.perturb.keyboards import key_places
 from robustbench_ir.perturb.randomness import Random
 from robustbench_ir.perturb.transformation import Targets, Transformation
+from robustbench_ir.perturb.typists import typist
 from robustbench_ir.text import Span, nfc
 
 
@@ -27,7 +29,7 @@ class WrongLayoutOptions(Card):
 class WrongLayout:
     """Characters replaced by what their keys type on another layout. A `Transformation`."""
 
-    typed: Mapping[str, str]
+    typed: Callable[[str], str]
 
     def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:  # noqa: ARG002
         """Offer the words whose characters are all on the layout; see `Transformation.targets`."""
@@ -36,9 +38,8 @@ class WrongLayout:
 
     def _wrong(self, word: str) -> str:
         """Return what the keys type; nothing where one of the characters has no key."""
-        if not all(character in self.typed for character in word):
-            return ""
-        return nfc("".join(self.typed[character] for character in word))
+        pieces = [self.typed(character) for character in word]
+        return nfc("".join(pieces)) if all(pieces) else ""
 
 
 def make_wrong_layout(
@@ -47,6 +48,19 @@ def make_wrong_layout(
     """Make the mechanism `wrong-layout` ready for a language; see `TransformationFactory`."""
     validate(WrongLayoutParameters, dict(parameters), "[parameters]")
     row = validate(WrongLayoutOptions, dict(options), f"[languages.{language}]")
+    there = _typed_there(row, tables)
+    keys = typist(row.layout, tables).keys
+
+    @cache
+    def typed(character: str) -> str:
+        pieces = [there.get(key, "") for key in keys(character)]
+        return "".join(pieces) if all(pieces) else ""
+
+    return WrongLayout(typed)
+
+
+def _typed_there(row: WrongLayoutOptions, tables: Tables) -> Mapping[str, str]:
+    """Return what the key of each character types on the active layout, with shift where the character needs it."""
     there = {place: character for character, place in reversed(list(key_places(row.active, tables).items()))}
     typed = {}
     for character, (line, column, level) in key_places(row.layout, tables).items():
@@ -55,4 +69,4 @@ def make_wrong_layout(
         new = plain if level == 0 else shifted
         if new:
             typed[character] = new
-    return WrongLayout(typed)
+    return typed

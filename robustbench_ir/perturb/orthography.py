@@ -1,0 +1,100 @@
+"""What a reader takes for a possible spelling: which characters stand in the same place, which marks go together."""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import lru_cache
+
+import regex
+
+# Indic_Syllabic_Category and Indic_Positional_Category (Unicode Standard, section 12.1 and UAX #44).
+_PLACE_IN_SYLLABLE = regex.compile(
+    "|".join(
+        rf"(?P<{name}>\p{{InSC={name}}})"
+        for name in (
+            "Consonant", "Vowel_Dependent", "Vowel_Independent", "Bindu", "Virama", "Nukta", "Pure_Killer", "Visarga",
+            "Invisible_Stacker", "Consonant_Medial", "Tone_Mark", "Register_Shifter", "Syllable_Modifier",
+        )
+    )
+)  # fmt: skip
+_SIDE = regex.compile(
+    "|".join(rf"(?P<{name}>\p{{InPC={name}}})" for name in ("Top", "Bottom", "Left", "Right", "Visual_Order_Left"))
+)
+_VOWEL_SIGN = regex.compile(r"\p{InSC=Vowel_Dependent}")
+_MEDIAL = regex.compile(r"\p{InSC=Consonant_Medial}")
+_TWO = 2
+_FIRST_OF_BRAHMI = "\u0900"
+_BURMESE_A = "\u1021"  # an independent vowel by its property, but it carries vowel signs as consonants do
+_TATWEEL = "\u0640"  # lengthens a line of writing, is no letter
+_ZWJ = "\u200d"
+
+
+@lru_cache(maxsize=1 << 12)
+def orthographic_class(character: str) -> str:
+    """Return the class within which a slip leaves a possible spelling: a vowel sign for a vowel sign, not for a virama.
+
+    Returns
+    -------
+    str
+        "L" for a letter, "M" for a mark, with the place in the syllable for scripts of Brahmi's family; nothing for
+        what is neither, and for what NFC text never holds.
+    """
+    kind = unicodedata.category(character)[0]
+    if kind not in "LM" or character == _TATWEEL or not unicodedata.is_normalized("NFC", character):
+        return ""
+    if character < _FIRST_OF_BRAHMI:
+        return kind
+    place = _PLACE_IN_SYLLABLE.match(character)
+    in_syllable = "Consonant" if character == _BURMESE_A else place.lastgroup or "" if place else ""
+    # Thai and Lao count the vowels before and after a consonant among the letters.
+    return kind + in_syllable + (_side(character) if kind == "L" and in_syllable == "Vowel_Dependent" else "")
+
+
+def _side(character: str) -> str:
+    found = _SIDE.match(character)
+    return found.lastgroup or "" if found else ""
+
+
+def is_letter(character: str) -> bool:
+    """Say whether a character can stand alone: a letter, but no vowel sign, which some scripts count among letters."""
+    return unicodedata.category(character)[0] == "L" and not _VOWEL_SIGN.match(character)
+
+
+def is_mark(character: str) -> bool:
+    """Say whether a character only goes with the letter before it."""
+    return unicodedata.category(character)[0] == "M"
+
+
+def is_possible(cluster: str, before: str) -> bool:
+    """Say whether a reader can make sense of a grapheme that a slip left.
+
+    Parameters
+    ----------
+    cluster, before : str
+        The grapheme, and what it was: two vowel signs stay on the sides on which they were.
+
+    Returns
+    -------
+    bool
+        No mark at the start, none twice, medial consonants in order, no two vowel signs that were not there.
+    """
+    if is_mark(cluster[0]):
+        return False
+    marks = [character for character in cluster if is_mark(character)]
+    medials = [mark for mark in marks if _MEDIAL.match(mark)]
+    sides = _vowel_sides(cluster)
+    return (
+        len(set(marks)) == len(marks)
+        and sorted(medials) == medials
+        and (len(sides) < _TWO or sides == _vowel_sides(before))
+    )
+
+
+def _vowel_sides(cluster: str) -> list[str]:
+    return [_side(mark) for mark in cluster if is_mark(mark) and _VOWEL_SIGN.match(mark)]
+
+
+def without(cluster: str, place: int) -> str:
+    """Leave out the mark at `place`; nothing if a joiner would be left without what it joins."""
+    rest = cluster[:place] + cluster[place + 1 :]
+    return "" if _ZWJ in cluster else rest
