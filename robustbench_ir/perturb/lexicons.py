@@ -32,13 +32,15 @@ from robustbench_ir.text import nfc, script
 _SUBSTITUTES_KEPT = 3
 _LONGEST_SUBSTITUTE_WORDS = 3
 _PHRASE_FOR_WORD = 0.2
-_OF_THE_BEST = 0.5
-_OF_ALL_SENSES = 0.2
+_OF_THE_BEST = 0.75
+_OF_ALL_SENSES = 0.25
 _LONG_WORD = 4
 _REMARK = re.compile(r"\s*\([^)]*\)\s*|\[[^\]]*\]")
 _GLOSS = re.compile(r"^(?:to (?:be )?|an? |the )|[.!?…]+$")
-_ODD = re.compile(r"[\d()\[\]{}=/,;:]|^.$", re.ASCII)  # "Atomic number 87", lists, single Latin letters
-_MARK = re.compile(r"[\u0300-\u036f]")
+_ODD = re.compile(r"[\d()\[\]{}=/,;:]|^.$|-$", re.ASCII)  # "Atomic number 87", lists, single Latin letters
+_ENDING = 2
+_MARK = re.compile(r"[\u0300-\u036f\s'’-]")
+_HOOKS = str.maketrans("ƙɗɓƴ", "kdby")
 
 
 class LexiconSource(Card):
@@ -59,6 +61,8 @@ class LexiconSource(Card):
         Codes of the two languages of parallel text.
     wrong : list of str
         Entries that are struck out, by whoever read them.
+    minimum_probability : float
+        What both translation models must give an induced pair (geometric mean), 0 to 1.
     shortest : int
         Code points that an entry has at least.
     licence, attribution : str
@@ -71,6 +75,7 @@ class LexiconSource(Card):
     parallel: list[DataFile] = []
     languages: tuple[str, str] = ("", "")
     wrong: list[str] = []
+    minimum_probability: float = Field(default=0.5, ge=0, le=1)
     shortest: int = Field(default=1, ge=1)
     licence: str
     attribution: str
@@ -97,9 +102,9 @@ class LexiconSource(Card):
     def _read(self, tables: Tables) -> Iterable[Pair]:
         places = [locate(file) for file in self.parallel]
         if self.format == "bitext":
-            return induced_pairs(self.languages, read_bitext(*places))
+            return induced_pairs(self.languages, read_bitext(*places), self.minimum_probability)
         if self.format == "afriqa":
-            return induced_pairs(self.languages, read_translated_questions(places))
+            return induced_pairs(self.languages, read_translated_questions(places), self.minimum_probability)
         return read_pairs(self.format, locate(self.file) if self.file else tables.find(self.table or ""))
 
     def digest(self, tables: Tables) -> str:
@@ -189,7 +194,7 @@ def joined(
     -------
     Entries
         Words with their translations, those that share most synsets, and most firmly, first; none that shares less than
-        half of what the first does.
+        three quarters of what the first does.
     """
     ranked = {}
     for word, shared in _shared(matrix, embedded, tables).items():
@@ -257,13 +262,14 @@ def pivoted(
 
 
 def _same_word(word: str, other: str) -> bool:
-    """Say whether two words differ in marks and the last letter only: spellings, or forms, of one word."""
-    left, right = (_MARK.sub("", unicodedata.normalize("NFD", one.lower())) for one in (word, other))
-    return (
-        left == right
-        or (min(len(left), len(right)) >= _LONG_WORD and left[:-1] in {right, right[:-1]})
-        or (len(left) >= _LONG_WORD and left == right[:-1])
-    )
+    """Say whether two words are spellings or forms of one: the same but for marks, spaces and the last letters."""
+    left, right = sorted((_bare(word), _bare(other)), key=len)
+    stem = left[:-1] if len(left) > _LONG_WORD else left
+    return right.startswith(stem) and len(right) - len(left) <= _ENDING
+
+
+def _bare(word: str) -> str:
+    return _MARK.sub("", unicodedata.normalize("NFD", word.lower().translate(_HOOKS)))
 
 
 def _same_script(lexicon: Entries) -> Entries:

@@ -1,7 +1,7 @@
 """Lexicons induced from parallel text: readers of bitext, and which of the aligned words are kept.
 
-Precision comes first: a wrong word in a query is worse than a word that stays. A pair is kept when it was seen twice, the
-word alignments agree on it, and both translation models give it most of their probability; the last leaves out rare
+Precision comes first: a wrong word in a query is worse than a word that stays. A pair is kept when it was seen twice,
+the word alignments agree on it, and both translation models give it much of their probability; the last leaves out rare
 words that always stand in the same sentences and cannot be told apart.
 """
 
@@ -23,7 +23,6 @@ PARALLEL_FORMATS = ("bitext", "afriqa")
 
 _MINIMUM_COUNT = 2
 _MINIMUM_SCORE = 0.4
-_MINIMUM_PROBABILITY = 0.5
 _WORD = regex.compile(r"[\p{L}\p{M}\p{Pd}\u200c]{2,}|\p{Han}|\p{Hangul}")  # no single letters, no "don't"
 _NAMED = ("question", "translated_question")
 
@@ -70,7 +69,7 @@ def _translated(entry: Traversable) -> Iterator[Pair]:
             yield str(question), str(translation)
 
 
-def induced_pairs(languages: tuple[str, str], texts: Sequence[Pair]) -> list[Pair]:
+def induced_pairs(languages: tuple[str, str], texts: Sequence[Pair], minimum_probability: float) -> list[Pair]:
     """Return the word pairs of parallel text that can be relied on.
 
     Parameters
@@ -79,6 +78,8 @@ def induced_pairs(languages: tuple[str, str], texts: Sequence[Pair]) -> list[Pai
         Of the words, and of their translations.
     texts : sequence of (str, str)
         Sentences and their translations.
+    minimum_probability : float
+        What both translation models must give a pair (geometric mean), 0 to 1.
 
     Returns
     -------
@@ -95,7 +96,7 @@ def induced_pairs(languages: tuple[str, str], texts: Sequence[Pair]) -> list[Pai
         (one.entry, one.substitute)
         for one in induce(pairs, minimum_score=_MINIMUM_SCORE)
         if one.count >= _MINIMUM_COUNT
-        and one.probability >= _MINIMUM_PROBABILITY
+        and one.probability >= minimum_probability
         and _WORD.fullmatch(one.entry)
         and _WORD.fullmatch(one.substitute)
         and one.substitute.lower() not in function_words
