@@ -36,7 +36,7 @@ _OF_THE_BEST = 0.75
 _OF_ALL_SENSES = 0.25
 _LONG_WORD = 4
 _REMARK = re.compile(r"\s*\([^)]*\)\s*|\[[^\]]*\]")
-_GLOSS = re.compile(r"^(?:to (?:be )?|an? |the )|[.!?…]+$")
+_GLOSS = re.compile(r"^to (?:be )?(?=\w)|[.!?…]+$")
 _ODD = re.compile(r"[\d()\[\]{}=/,;:]|^.$|-$", re.ASCII)  # "Atomic number 87", lists, single Latin letters
 _ENDING = 2
 _MARK = re.compile(r"[\u0300-\u036f\s'’-]")
