@@ -56,15 +56,15 @@ mostly pieces of other words, are not looked up, unless parallel text shows them
 Words are aligned by IBM model 1 in both directions (Brown et al. 1993), made symmetric by grow-diag (Koehn, Och &
 Marcu 2003); no model is downloaded. A pair is kept when it was seen at least twice, its relative frequency (geometric
 mean of both directions) is at least 0.4, and both translation models give it 0.5 (geometric mean; 0.25 where a row of
-`attacks/_lexicons.toml` says so). Names are left out. These bounds were chosen by looking at the pairs that come out.
-Texts: Tatoeba sentence pairs (CC BY 2.0) and the questions of AfriQA's *train and dev* splits with their human
-translations (CC BY 4.0); the task `afriqa` attacks the test split, which is never read. All pairs that came out were
-then read once, quickly, by the project's machine author, which speaks Bemba, Kinyarwanda, Twi, Wolof and others
-poorly, and those that looked wrong were struck out (`wrong` in `attacks/_lexicons.toml`). The last column is thus an
-upper bound of what was right before, and no measurement by native speakers. A dozen further words were struck out of
-other lexicons, and function words of Fon, Khmer, Twi and Wolof listed, after reading what the recipes make of
-questions of XQuAD-R and AfriQA's test split: the coverage below is on questions that were looked at. Corrections by
-speakers are welcome.
+`attacks/_lexicons.toml` says so). Names that both languages capitalise are left out. These bounds were chosen by
+looking at the pairs that come out. Texts: Tatoeba sentence pairs (CC BY 2.0) and the questions of AfriQA's *train and
+dev* splits with their human translations (CC BY 4.0); the task `afriqa` attacks the test split, which is never read.
+All pairs that came out were then read once, quickly, by the project's machine author, which speaks Bemba,
+Kinyarwanda, Twi, Wolof and others poorly, and those that looked wrong were struck out (`wrong` in
+`attacks/_lexicons.toml`). The last column is thus an upper bound of what was right before, and no measurement by
+native speakers. A dozen further words were struck out of other lexicons, and function words of Fon, Khmer, Twi and
+Wolof listed, after reading what the recipes make of questions of XQuAD-R and AfriQA's test split: the coverage below
+is on questions that were looked at. Corrections by speakers are welcome.
 
 """
 
