@@ -16,7 +16,8 @@ from robustbench_ir.cli.options import cards_option, languages_option
 from robustbench_ir.errors import OptionError
 from robustbench_ir.languages import language_code
 from robustbench_ir.perturb import load_recipe
-from robustbench_ir.perturb.lexicon_cards import write_lexicon_cards
+from robustbench_ir.perturb.installed_wordnets import read_installed_wordnet
+from robustbench_ir.perturb.lexicon_cards import write_lexicon_cards, write_synonym_cards
 from robustbench_ir.perturb.lexicon_coverage import lexicon_coverage
 from robustbench_ir.perturb.lexicon_sources import FORMATS, Format, guess_format, read_pairs, refuse
 from robustbench_ir.perturb.lexicons import lexicon_source, lexicon_sources
@@ -39,6 +40,7 @@ def command() -> None:
 @click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--language", required=True, help="Language of the words: sw, swa, swh_Latn.")
 @click.option("--embedded", required=True, help="Language of the translations.")
+@click.option("--reverse", is_flag=True, help="The dictionary goes the other way, from --embedded to --language.")
 @click.option("--format", "form", type=click.Choice(FORMATS), help="Default: what the file's name says.")
 @click.option(
     "--on-bad-line", type=click.Choice(["refuse", "skip"]), default="refuse", show_default=True, help="What is done."
@@ -52,6 +54,7 @@ def build(
     *,
     language: str,
     embedded: str,
+    reverse: bool,
     form: Format | None,
     on_bad_line: str,
     licence: str,
@@ -59,10 +62,11 @@ def build(
     name: str,
     out: Path,
 ) -> None:
-    r"""Make a recipe from dictionaries: TSV, MUSE, FreeDict (dictd, TEI), wordnet tables.
+    r"""Make a recipe from dictionaries: TSV, MUSE, FreeDict (dictd, TEI).
 
     \b
     irbench lexicon build freedict-swh-eng.index --language sw --embedded en --out my-cards
+    irbench lexicon build freedict-eng-hin.index --language hi --embedded en --reverse --out my-cards
     irbench attack --cards my-cards --recipe code-switching-own --languages sw
     """
     code, other = language_code(language), language_code(embedded)
@@ -71,6 +75,8 @@ def build(
     pairs = [pair for path in sources for pair in read_pairs(form or guess_format(path), path, complain)]
     if not pairs:
         raise OptionError(f"{sources[0]}: no entry in it; is --format right?")
+    if reverse:
+        pairs = [(translation.lower(), word) for word, translation in pairs]
     thanks = attribution or ", ".join(path.name for path in sources)
     counts = write_lexicon_cards(out, name, {(code, other): pairs}, licence, thanks)
     console = Console()
@@ -80,6 +86,26 @@ def build(
         console.print(Text(f"left out: {len(faults) - _FAULTS_SHOWN} more lines", style="yellow"))
     told = f"  {counts[code, other]} pairs, recipe {name}; use it with --cards {out} --recipe {name}"
     console.print(Text.assemble((str(out), "bold"), told), soft_wrap=True)
+
+
+@command.command("wordnet")
+@click.argument("specifier")
+@click.option("--language", required=True, help="Language of the wordnet: fi, fin.")
+@click.option("--name", default="synonym-own", show_default=True, help="Name of the recipe.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder of cards.")
+def wordnet(specifier: str, *, language: str, name: str, out: Path) -> None:
+    r"""Make a recipe of synonyms from a wordnet that the library wn has installed, with its licence.
+
+    \b
+    python -m wn download omw-fi:1.4
+    irbench lexicon wordnet omw-fi:1.4 --language fi --out my-cards
+    irbench preview synonym-own --cards my-cards --language fi "..."
+    """
+    found = read_installed_wordnet(specifier)
+    code = language_code(language)
+    count = write_synonym_cards(out, name, code, found.synsets, found.licence, found.attribution)
+    told = f"  {count} words in synsets, recipe {name}; use it with --cards {out} --recipe {name}"
+    Console().print(Text.assemble((str(out), "bold"), told), soft_wrap=True)
 
 
 @command.command("show")

@@ -20,7 +20,9 @@ from robustbench_ir.tasks import Task, load_task, task_card
 @click.command("induce", short_help="Make a recipe from the parallel queries of a task.")
 @click.option("--task", default="xquad-r", show_default=True, help="A task with parallel queries.")
 @click.option("--from", "matrix", callback=split_commas, help="Languages of the queries. Default: all of the task.")
-@click.option("--to", "embedded", callback=split_commas, help="Languages that are mixed in. Default: en.")
+@click.option(
+    "--to", "embedded", callback=split_commas, help="Languages that are mixed in, or all of the task. Default: en."
+)
 @click.option(
     "--phrases/--words", default=True, show_default=True, help="Switch phrases as the parallel query has them."
 )
@@ -49,7 +51,7 @@ def command(
     """
     whole = load_task(task, None, cards)
     sources = select_languages(matrix, whole.query_languages)
-    targets = select_languages(embedded or ("en",), whole.query_languages)
+    targets = select_languages(None if embedded == ("all",) else embedded or ("en",), whole.query_languages)
     wanted = [(source, target) for source, target in product(sources, targets) if source != target]
     if not wanted:
         raise OptionError("--from and --to name the same language; name two")

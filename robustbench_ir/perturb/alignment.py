@@ -7,7 +7,7 @@ Och & Marcu 2003, https://aclanthology.org/N03-1017), and so are phrase pairs ex
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -152,12 +152,15 @@ class Induced:
         Number of sentence pairs that show it.
     score : float
         Geometric mean of the two relative frequencies, 0 to 1.
+    probability : float
+        Geometric mean of what the two translation models say, 0 to 1; 0 for phrases, of which they know nothing.
     """
 
     entry: str
     substitute: str
     count: int
     score: float
+    probability: float = 0.0
 
 
 def induce(
@@ -190,15 +193,33 @@ def induce(
             single = inside[0] == inside[1] and outside[0] == outside[1]
             if (phrases or single) and not _INTERRUPTED.search(entry + surface):
                 together[entry, surface.lower()] += 1
-                written[surface.lower()][surface] += 1
+                written[surface.lower()].update(_as_written(surface, first=outside[0] == 0))
     return sorted(
         (
-            Induced(entry, _most_common(written[other]), count, score)
+            Induced(entry, _usual(written[other]), count, score, _both(entry, other, forth, back))
             for (entry, other), count, score in _scored(together)
             if score >= minimum_score and entry != other
         ),
         key=lambda one: (one.entry, -one.score, -one.count, one.substitute),
     )
+
+
+def _both(entry: str, other: str, forth: Probabilities, back: Probabilities) -> float:
+    return float(np.sqrt(forth.get((entry, other), 0.0) * back.get((other, entry), 0.0)))
+
+
+def _as_written(surface: str, *, first: bool) -> dict[str, int]:
+    """Return how a phrase is written, and what that is worth: the capital that begins a sentence says nothing."""
+    return {surface[0].lower() + surface[1:]: 0} if first else {surface: 1}
+
+
+def names_among(sentences: Iterable[Sentence]) -> frozenset[str]:
+    """Return the words, lower case, that more often than not have a capital within a sentence: Mandela, uMandela."""
+    capitals: Counter[str] = Counter()
+    for one in sentences:
+        for span, word in list(zip(one.spans, one.words, strict=True))[1:]:
+            capitals[word] += 1 if any(map(str.isupper, one.text[span[0] : span[1]])) else -1
+    return frozenset(word for word, surplus in capitals.items() if surplus > 0)
 
 
 def _scored(together: Counter[tuple[str, str]]) -> Iterator[tuple[tuple[str, str], int, float]]:
@@ -215,5 +236,6 @@ def _stretch(one: Sentence, places: Link) -> str:
     return one.text[one.spans[places[0]][0] : one.spans[places[1]][1]]
 
 
-def _most_common(written: Counter[str]) -> str:
-    return min(written, key=lambda text: (-written[text], text))
+def _usual(written: Counter[str]) -> str:
+    """Return how a phrase is written most often; without a capital if it ever is, for titles take words as names."""
+    return min(written, key=lambda text: (not written[text], text[0].isupper(), -written[text], text))

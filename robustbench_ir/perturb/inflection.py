@@ -18,6 +18,7 @@ from robustbench_ir.cards import SHIPPED, Card, Tables, validate
 Entries = Mapping[str, tuple[str, ...]]
 
 _OF_WORD = 0.6  # share of the word that its entry must account for
+_OF_FORM = 0.5  # a lemma that is shorter is one of another word: "kat" (floor) of Turkish "katıldı" (joined)
 
 
 class Inflection(Card):
@@ -29,6 +30,9 @@ class Inflection(Card):
         Whether simplemma's dictionary of the language is used.
     proclitics : list of str
         What is written together with the word that follows, the longest first: articles, conjunctions, prepositions.
+    enclitics : list of str
+        What is written together with the word before it: case particles. Lexicons of word forms are entered without
+        them, too.
     beginning : int
         Number of code points that an entry must have at least to be found as the beginning of a longer word; 0 where
         words do not take endings.
@@ -36,6 +40,7 @@ class Inflection(Card):
 
     lemmas: bool = False
     proclitics: list[str] = []
+    enclitics: list[str] = []
     beginning: int = Field(default=0, ge=0)
 
 
@@ -62,9 +67,27 @@ def lemma_forms(language: str, lemmas: Iterable[str]) -> dict[str, str]:
     forms = {}
     for form, lemma in DefaultDictionaryFactory().get_dictionary(language).items():
         small = lemma.lower()
-        if small in wanted and form.lower() != small:
+        if small in wanted and form.lower() != small and len(small) >= _OF_FORM * len(form):
             forms[form.lower()] = small
     return forms
+
+
+def with_base_forms(entries: Entries, language: str, embedded: str, rules: Inflection) -> dict[str, tuple[str, ...]]:
+    """Add the lemmas, and the words without enclitics, of a lexicon of word forms, such as text has them.
+
+    "asemalle" (to the station) also tells what "asema" is. A lemma is translated by the lemma of the translation.
+    """
+    from simplemma import lemmatize
+
+    found: dict[str, tuple[str, ...]] = {}
+    for entry, substitutes in entries.items():
+        for clitic in rules.enclitics:
+            if entry.endswith(clitic) and len(entry) >= len(clitic) + 2:
+                found.setdefault(entry.removesuffix(clitic), substitutes)
+        lemma = lemmatize(entry, lang=language).lower() if rules.lemmas else entry
+        if lemma != entry and " " not in entry:
+            found.setdefault(lemma, tuple(dict.fromkeys(lemmatize(one, lang=embedded) for one in substitutes)))
+    return {**found, **entries}
 
 
 def translated_forms(entries: Entries, forms: Mapping[str, str]) -> dict[str, tuple[str, ...]]:

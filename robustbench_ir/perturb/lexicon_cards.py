@@ -13,8 +13,8 @@ from robustbench_ir.perturb.lexicon_sources import Pair
 _CARD = """\
 name = {name}
 version = 1
-title = "Code-switching"
-description = "Words and phrases replaced by their translation, from lexicons of your own."
+title = {title}
+description = {description}
 transformation = "substitution"
 sources = {sources}
 
@@ -22,10 +22,20 @@ sources = {sources}
 protect = ["numbers", "addresses", "capitalised", "stop-words"]
 
 [parameters]
-operation = "switch"
+operation = {operation}
 
 [languages]
-"""
+{languages}"""
+_SWITCHING = {
+    "title": "Code-switching",
+    "description": "Words and phrases replaced by their translation, from lexicons of your own.",
+    "operation": "switch",
+}
+_SYNONYMS = {
+    "title": "Synonyms",
+    "description": "Words replaced by words of the same synset, from a wordnet of your own.",
+    "operation": "synonym",
+}
 
 
 def write_lexicon_cards(
@@ -64,29 +74,74 @@ def write_lexicon_cards(
     CardError
         It has an `attacks/_lexicons.toml` that is not TOML.
     """
-    attacks = folder / "attacks"
     counts = {}
-    rows: dict[str, dict[str, str]] = {}
+    sources: dict[str, dict[str, str]] = {}
     of_language: dict[str, list[dict[str, object]]] = {}
     for (language, embedded), pairs in lexicons.items():
         distinct = dict.fromkeys(pairs)
-        table = f"lexicons/{recipe}/{language}-{embedded}.tsv"
-        write_whole(attacks / table, "".join(f"{word}\t{other}\n" for word, other in distinct).encode())
         name = f"{recipe}/{language}-{embedded}"
-        rows[name] = {"format": "tsv", "table": table, "licence": licence, "attribution": attribution}
+        lines = "".join(f"{word}\t{other}\n" for word, other in distinct)
+        sources[name] = _source(folder, f"lexicons/{name}.tsv", "tsv", lines, licence, attribution)
         of_language.setdefault(language, []).append(
             {"embedded": embedded, "lexicons": [name], **({} if inflected else {"inflected": False})}
         )
         counts[language, embedded] = len(distinct)
-    card = _CARD.format(name=json.dumps(recipe), sources=_toml([attribution]))
-    for language, found in sorted(of_language.items()):
-        row = found[0] if len(found) == 1 else {"any_of": found}
-        card += f"{language} = {_toml(row)}\n"
-    write_whole(attacks / f"{recipe}.toml", card.encode())
-    known = attacks / "_lexicons.toml"
-    merged = {**(read_toml(known) if known.is_file() else {}), **rows}
-    write_whole(known, "".join(f"{json.dumps(name)} = {_toml(row)}\n" for name, row in merged.items()).encode())
+    rows = {language: found[0] if len(found) == 1 else {"any_of": found} for language, found in of_language.items()}
+    _write_card(folder, recipe, _SWITCHING, rows, sources)
     return counts
+
+
+def write_synonym_cards(
+    folder: Path, recipe: str, language: str, synsets: Iterable[Pair], licence: str, attribution: str
+) -> int:
+    """Write a wordnet and the recipe that replaces words by others of their synsets; see `write_lexicon_cards`.
+
+    Parameters
+    ----------
+    folder, recipe : pathlib.Path, str
+        Where to, and the recipe's name.
+    language : str
+        Code of the language.
+    synsets : iterable of (str, str)
+        Word and synset.
+    licence, attribution : str
+        Terms of the wordnet and whom to thank.
+
+    Returns
+    -------
+    int
+        Number of distinct pairs.
+    """
+    distinct = dict.fromkeys(synsets)
+    name = f"{recipe}/{language}"
+    lines = "".join(f"{synset}\t{language}:lemma\t{word}\n" for word, synset in distinct)
+    source = _source(folder, f"lexicons/{name}.tab", "synsets", lines, licence, attribution)
+    _write_card(folder, recipe, _SYNONYMS, {language: {"synsets": name}}, {name: source})
+    return len(distinct)
+
+
+def _source(folder: Path, table: str, form: str, lines: str, licence: str, attribution: str) -> dict[str, str]:
+    write_whole(folder / "attacks" / table, lines.encode())
+    return {"format": form, "table": table, "licence": licence, "attribution": attribution}
+
+
+def _write_card(
+    folder: Path,
+    recipe: str,
+    texts: Mapping[str, str],
+    rows: Mapping[str, object],
+    sources: Mapping[str, Mapping[str, str]],
+) -> None:
+    card = _CARD.format(
+        name=json.dumps(recipe),
+        sources=_toml(sorted({source["attribution"] for source in sources.values()})),
+        languages="".join(f"{language} = {_toml(row)}\n" for language, row in sorted(rows.items())),
+        **{key: json.dumps(text) for key, text in texts.items()},
+    )
+    write_whole(folder / "attacks" / f"{recipe}.toml", card.encode())
+    known = folder / "attacks" / "_lexicons.toml"
+    merged = {**(read_toml(known) if known.is_file() else {}), **sources}
+    write_whole(known, "".join(f"{json.dumps(name)} = {_toml(row)}\n" for name, row in merged.items()).encode())
 
 
 def _toml(value: object) -> str:

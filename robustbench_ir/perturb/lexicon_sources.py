@@ -72,7 +72,16 @@ def _clean(text: str) -> str:
     return nfc(" ".join(text.replace("_", " ").split()))
 
 
-def _text(entry: Traversable) -> str:
+def read_text(entry: Traversable) -> str:
+    """Read a file of UTF-8.
+
+    Raises
+    ------
+    DataError
+        It is not UTF-8.
+    DataUnavailableError
+        It cannot be read.
+    """
     try:
         return entry.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
@@ -85,7 +94,7 @@ def _by_line(parse: Callable[[str], Pair | str | None]) -> Callable[[Traversable
     """Return the reader that parses each line to a pair, to nothing, or to what is wrong with it."""
 
     def read(entry: Traversable, complain: Complain) -> Iterator[Pair]:
-        for number, line in enumerate(_text(entry).split("\n"), start=1):
+        for number, line in enumerate(read_text(entry).split("\n"), start=1):
             stripped = line.rstrip("\r")
             if not stripped.strip() or stripped.startswith("#"):
                 continue
@@ -116,7 +125,7 @@ def _synset(line: str) -> Pair | str | None:
 
 
 def _naijasenti(entry: Traversable, complain: Complain) -> Iterator[Pair]:  # noqa: ARG001
-    rows = csv.DictReader(io.StringIO(_text(entry)))
+    rows = csv.DictReader(io.StringIO(read_text(entry)))
     if not {"word", "human"} <= set(rows.fieldnames or ()):
         raise DataError(f"{entry}:1: no columns 'word' and 'human'")
     for row in rows:
@@ -126,7 +135,7 @@ def _naijasenti(entry: Traversable, complain: Complain) -> Iterator[Pair]:  # no
 def _dictd(entry: Traversable, complain: Complain) -> Iterator[Pair]:
     """Read a dictd database: `headword<TAB>offset<TAB>length` in base 64, and the bodies that it points into."""
     bodies = _bodies(Path(str(entry)))
-    for number, line in enumerate(_text(entry).split("\n"), start=1):
+    for number, line in enumerate(read_text(entry).split("\n"), start=1):
         columns = line.split("\t")
         if not line or columns[0].startswith("00database"):
             continue

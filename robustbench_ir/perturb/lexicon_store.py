@@ -19,7 +19,7 @@ from robustbench_ir.errors import ResultError
 from robustbench_ir.files import read_checked, write_checked
 from robustbench_ir.perturb.inflection import Entries, Inflection, longest_beginning, without_proclitic
 
-_FORMAT = 2  # goes up when the same sources would give other entries
+_FORMAT = 3  # goes up when the same sources would give other entries
 _FORMS_REMEMBERED = 1 << 16
 
 

@@ -10,6 +10,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from robustbench_ir.cards import Card, Tables, validate
+from robustbench_ir.perturb.constraints import stop_words
 from robustbench_ir.perturb.inflection import (
     Entries,
     Inflection,
@@ -17,6 +18,7 @@ from robustbench_ir.perturb.inflection import (
     inflection,
     lemma_forms,
     translated_forms,
+    with_base_forms,
 )
 from robustbench_ir.perturb.lexicon_store import Lexicon, compiled
 from robustbench_ir.perturb.lexicons import bilingual, everyday_words, joined, lexicon_source, pivoted, synonyms
@@ -55,7 +57,8 @@ class LexiconRow(Card):
     pivot : list of str
         Bilingual lexicons; words that share `minimum_shared` translations replace each other.
     everyday : str, optional
-        A lexicon whose entries are everyday words of the embedded language: they are preferred among translations.
+        A lexicon whose entries are everyday words of the embedded language: where a word has translations among them,
+        it has no others. Of synonyms, only everyday words are left.
     inflected : bool
         Whether inflected forms of the entries are found too.
     """
@@ -176,7 +179,7 @@ def load_lexicon(language: str, row: LexiconRow, tables: Tables) -> Lexicon:
     }
 
     def compile_entries() -> tuple[Entries, Entries]:
-        entries = _entries(row, tables)
+        entries = _entries(language, row, tables)
         if not rules.lemmas:
             return entries, {}
         if not row.synsets and not row.pivot:
@@ -187,18 +190,23 @@ def load_lexicon(language: str, row: LexiconRow, tables: Tables) -> Lexicon:
     return compiled(what, rules, compile_entries)
 
 
-def _entries(row: LexiconRow, tables: Tables) -> Entries:
+def _entries(language: str, row: LexiconRow, tables: Tables) -> Entries:
     everyday = everyday_words(row.everyday, tables) if row.everyday else frozenset()
+    function_words = stop_words(row.embedded or language, tables)
     parts: list[Entries] = []
     if row.lexicons:
-        parts.append(bilingual(row.lexicons, tables, everyday))
+        parts.append(bilingual(row.lexicons, tables, everyday, function_words))
     if row.join:
-        parts.append(joined(row.join[0], row.join[1], tables, everyday))
+        parts.append(joined(row.join[0], row.join[1], tables, everyday, function_words))
     if row.synsets:
-        parts.append(synonyms(row.synsets, tables))
+        parts.append(synonyms(row.synsets, tables, everyday, function_words))
     if row.pivot:
-        parts.append(pivoted(row.pivot, row.minimum_shared, tables))
+        parts.append(pivoted(row.pivot, row.minimum_shared, tables, function_words))
     merged: dict[str, tuple[str, ...]] = {}
     for part in reversed(parts):
         merged.update(part)
-    return merged
+    induced = [name for name in row.lexicons if lexicon_source(name, tables).parallel]
+    if not induced or not row.inflected:
+        return merged
+    found = bilingual(induced, tables, everyday, function_words)
+    return {**with_base_forms(found, language, row.embedded or language, inflection(language, tables)), **merged}
