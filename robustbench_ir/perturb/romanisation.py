@@ -38,12 +38,15 @@ class Convention(Card):
         A stretch of what the rules write (``^`` before it: only at the beginning of the word, ``$`` after it: only at
         the end) to the ways in which people spell it, with weights above 0. The longest stretch is taken, from left to
         right. Stretches that are not listed stay as the rules write them.
+    words : dict of str to dict
+        Lower-case words that are spelt otherwise than the rules would have it, to their spellings with weights.
     """
 
     title: str
     source: str
     rules: str
     spellings: dict[str, Weights] = {}
+    words: dict[str, Weights] = {}
 
 
 class Spellings(NamedTuple):
@@ -57,6 +60,15 @@ class Spellings(NamedTuple):
         if len(self.texts) == 1:
             return self.texts[0]
         return self.texts[min(bisect(self.sums, random.random()), len(self.texts) - 1)]
+
+
+def weighed(weights: Mapping[str, float]) -> Spellings:
+    """Order spellings by their weights, above 0, which need not sum to 1."""
+    found = sorted(weights.items(), key=lambda one: (-one[1], one[0]))
+    total = sum(weights.values())
+    return Spellings(
+        tuple(nfc(text).strip() for text, _ in found), tuple(accumulate(weight / total for _, weight in found))
+    )
 
 
 @dataclass(frozen=True)
@@ -83,11 +95,7 @@ class Respelling:
                 for tail, share in ways:
                     grown[head + tail] = grown.get(head + tail, 0.0) + likely * share
             found = sorted(grown.items(), key=lambda one: (-one[1], one[0]))[:_SPELLINGS_KEPT]
-        found = [one for one in found if one[0].strip()] or [("", 1.0)]
-        total = sum(likely for _, likely in found)
-        return Spellings(
-            tuple(nfc(text).strip() for text, _ in found), tuple(accumulate(likely / total for _, likely in found))
-        )
+        return weighed({text: likely for text, likely in found if text.strip()} or {"": 1.0})
 
     def _pieces(self, base: str) -> Iterator[tuple[tuple[str, float], ...]]:
         end = 0
@@ -122,6 +130,7 @@ class Romaniser:
     name: str
     transform: icu.Transliterator = field(repr=False)
     respell: Respelling = field(repr=False)
+    words: Mapping[str, Spellings] = field(repr=False)
     memory: dict[str, Spellings] = field(default_factory=dict, repr=False, compare=False)
 
     def __call__(self, word: str) -> Spellings:
@@ -130,7 +139,8 @@ class Romaniser:
         if known is None:
             if len(self.memory) >= _WORDS_REMEMBERED:
                 self.memory.clear()
-            known = self.respell(nfc(self.transform.transliterate(word.lower())).strip())
+            lower = word.lower()
+            known = self.words.get(lower) or self.respell(nfc(self.transform.transliterate(lower)).strip())
             known = known._replace(texts=tuple(_with_capitals_of(word, text) for text in known.texts))
             self.memory[word] = known
         return known
@@ -159,4 +169,5 @@ def romaniser(name: str, tables: Tables = SHIPPED) -> Romaniser:
         transform = icu.Transliterator.createFromRules(f"Irbench-{name}", convention.rules, icu.UTransDirection.FORWARD)
     except icu.ICUError as error:
         raise CardError(f"{entry}: key 'rules': ICU says {error}") from error
-    return Romaniser(name, transform, respelling(convention.spellings))
+    words = {nfc(word): weighed(ways) for word, ways in convention.words.items()}
+    return Romaniser(name, transform, respelling(convention.spellings), words)
