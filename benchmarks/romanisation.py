@@ -2,12 +2,12 @@
 
     python benchmarks/romanisation.py hi=hi.translit.sampled.dev.tsv ar=pairs.tsv [--conventions hi-iso,hi-chat]
 
-A file has a line per pair: native word, attested romanisation, and if known how often, between tabs; Dakshina's Hindi files,
-which have the Latin word first, are understood too. Columns, means over the distinct native words: the error rate of the most
-likely spelling, of the drawn one (mean by probability) and of the best of those offered, each against the nearest attested
-romanisation (Levenshtein distance / length of the attested one); the share of words whose most likely spelling is attested;
-the mean number of spellings offered. Without --conventions: all tables whose name begins with the language, and uroman where
-it is installed.
+A file has a line per pair: native word, attested romanisation, and if known how often, between tabs; Dakshina's Hindi
+files, which have the Latin word first, are understood too. Columns, means over the distinct native words: the error
+rate of the most likely spelling, of the drawn one (mean by probability) and of the best of those offered, each against
+the nearest attested romanisation (Levenshtein distance / length of the attested one); the share of words whose most
+likely spelling is attested; the mean number of spellings offered. Without --conventions: all tables whose name begins with the
+language, and uroman where it is installed.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pathlib import Path
 from statistics import fmean
 
 from robustbench_ir.cards import packaged
+from robustbench_ir.perturb import load_recipe
 from robustbench_ir.perturb.romanisation import Spellings, romaniser
 from robustbench_ir.text import nfc
 
@@ -51,11 +52,11 @@ def read_pairs(path: Path) -> dict[str, list[str]]:
 
 
 def conventions_of(language: str) -> list[str]:
-    """List the tables whose name begins with the language."""
+    """List the tables whose name begins with the language, but for those that lead into another script than Latin."""
+    swap = load_recipe("script-swap").card.languages.get(language, {"conventions": []})["conventions"]
     folder = packaged("attacks") / "romanisation"
-    return sorted(
-        entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.startswith(f"{language}-")
-    )
+    names = {entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.startswith(f"{language}-")}
+    return sorted(name for name in names if name not in str(swap))
 
 
 def uroman() -> Callable[[str], Spellings] | None:

@@ -141,9 +141,17 @@ class Romaniser:
                 self.memory.clear()
             lower = word.lower()
             known = self.words.get(lower) or self.respell(nfc(self.transform.transliterate(lower)).strip())
+            if _half_written(lower, known.texts[0]):
+                known = Spellings((word,), (1.0,))
             known = known._replace(texts=tuple(_with_capitals_of(word, text) for text in known.texts))
             self.memory[word] = known
         return known
+
+
+def _half_written(word: str, text: str) -> bool:
+    """Say whether letters of the word's own script stand beside Latin ones: nobody types half a word."""
+    kept = any(letter in word for letter in text if letter.isalpha() and not letter.isascii())
+    return kept and any(letter.isalpha() and letter.isascii() for letter in text)
 
 
 def _with_capitals_of(word: str, text: str) -> str:
