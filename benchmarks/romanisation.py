@@ -6,8 +6,8 @@ A file has a line per pair: native word, attested romanisation, and if known how
 files, which have the Latin word first, are understood too. Columns, means over the distinct native words: the error
 rate of the most likely spelling, of the drawn one (mean by probability) and of the best of those offered, each against
 the nearest attested romanisation (Levenshtein distance / length of the attested one); the share of words whose most
-likely spelling is attested; the mean number of spellings offered. Without --conventions: all tables whose name begins with the
-language, and uroman where it is installed.
+likely spelling is attested; the mean number of spellings offered. Without --conventions: all tables whose name begins
+with the language, and uroman where it is installed.
 """
 
 from __future__ import annotations
