@@ -115,12 +115,12 @@ def test_words_can_be_said(name: str, shared_data: Path) -> None:
 
 
 def test_uzbek_in_cyrillic_agrees_with_the_parallel_text(shared_data: Path) -> None:
-    """Nine words of ten of the declaration in Latin script become words of the one in Cyrillic."""
+    """Nearly all words of the declaration in Latin script become words of the one in Cyrillic."""
     convention = romaniser("uz-cyrillic")
     theirs = {word.lower() for word in words_of(shared_data, "uz", "uzn_cyrl")}
     ours = [convention(word).texts[0].lower() for word in words_of(shared_data, "uz", "uzn_latn")]
     agreed = sum(word in theirs for word in ours) / len(ours)
-    assert agreed > 0.9, sorted({word for word in ours if word not in theirs})[:20]
+    assert agreed > 0.99, sorted({word for word in ours if word not in theirs})[:20]
 
 
 @pytest.mark.parametrize(("word", "expected"), [("Москва", "Moskva"), ("США", "SSHA"), ("что", "chto")])

@@ -176,6 +176,7 @@ def romaniser(name: str, tables: Tables = SHIPPED) -> Romaniser:
     try:
         transform = icu.Transliterator.createFromRules(f"Irbench-{name}", convention.rules, icu.UTransDirection.FORWARD)
     except icu.ICUError as error:
-        raise CardError(f"{entry}: key 'rules': ICU says {error}") from error
+        # ICU pads the text around the fault with zeros.
+        raise CardError(f"{entry}: key 'rules': ICU says {str(error).replace(chr(92) + 'x00', '')}") from error
     words = {nfc(word): weighed(ways) for word, ways in convention.words.items()}
     return Romaniser(name, transform, respelling(convention.spellings), words)
