@@ -19,6 +19,8 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import fmean
 
+from langcodes import Language
+
 from robustbench_ir.cards import packaged
 from robustbench_ir.perturb import load_recipe
 from robustbench_ir.perturb.romanisation import Spellings, romaniser
@@ -59,13 +61,14 @@ def conventions_of(language: str) -> list[str]:
     return sorted(name for name in names if name not in str(swap))
 
 
-def uroman() -> Callable[[str], Spellings] | None:
+def uroman(language: str) -> dict[str, Callable[[str], Spellings]]:
     """Return uroman as one more convention, if it is installed."""
     try:
         romanise = importlib.import_module("uroman").Uroman().romanize_string
     except ImportError:
-        return None
-    return lambda word: Spellings((romanise(word),), (1.0,))
+        return {}
+    code = Language.get(language).to_alpha3()
+    return {"uroman": lambda word: Spellings((romanise(word, lcode=code),), (1.0,))}
 
 
 def measure(convention: Callable[[str], Spellings], pairs: Mapping[str, Sequence[str]]) -> tuple[float, ...]:
@@ -85,14 +88,13 @@ def main() -> None:
     parser.add_argument("files", nargs="+", metavar="LANGUAGE=FILE")
     parser.add_argument("--conventions", default="")
     arguments = parser.parse_args()
-    reference = uroman()
     for language, _, path in (one.partition("=") for one in arguments.files):
         pairs = read_pairs(Path(path))
         print(f"{language}: {sum(map(len, pairs.values()))} pairs of {len(pairs)} words in {path}")
         print(f"{'convention':16}{'likeliest':>10}{'drawn':>8}{'best':>8}{'attested':>10}{'spellings':>11}")
         names = arguments.conventions.split(",") if arguments.conventions else conventions_of(language)
         tried: dict[str, Callable[[str], Spellings]] = {name: romaniser(name) for name in names}
-        for name, convention in {**tried, **({"uroman": reference} if reference else {})}.items():
+        for name, convention in {**tried, **uroman(language)}.items():
             first, drawn, best, share, number = measure(convention, pairs)
             print(f"{name:16}{first:10.3f}{drawn:8.3f}{best:8.3f}{share:10.0%}{number:11.1f}", flush=True)
 

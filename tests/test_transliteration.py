@@ -123,9 +123,17 @@ def test_uzbek_in_cyrillic_agrees_with_the_parallel_text(shared_data: Path) -> N
     assert agreed > 0.99, sorted({word for word in ours if word not in theirs})[:20]
 
 
-@pytest.mark.parametrize(("word", "expected"), [("Москва", "Moskva"), ("США", "SSHA"), ("что", "chto")])
-def test_capitals_are_kept(word: str, expected: str) -> None:
-    assert romaniser("ru-chat")(word).texts[0] == expected
+@pytest.mark.parametrize(
+    ("name", "word", "expected"),
+    [
+        ("ru-chat", "Москва", "Moskva"),
+        ("ru-chat", "США", "SSHA"),
+        ("ascii", "ONU", "ONU"),
+        ("ascii", "d’État", "d’etat"),
+    ],
+)
+def test_capitals_and_apostrophes_are_kept(name: str, word: str, expected: str) -> None:
+    assert romaniser(name)(word).texts[0] == expected
 
 
 def test_spellings_come_most_likely_first_and_their_probabilities_sum_to_one() -> None:
