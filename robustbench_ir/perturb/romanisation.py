@@ -1,0 +1,182 @@
+"""Conventions under `attacks/romanisation/`: a word in another script, in the several spellings that people give it."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import accumulate
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+from pydantic import Field
+
+from robustbench_ir.cards import SHIPPED, Card, Tables, read_card
+from robustbench_ir.errors import CardError
+from robustbench_ir.perturb.randomness import Random
+from robustbench_ir.text import nfc
+
+if TYPE_CHECKING:
+    import icu
+
+_WORDS_REMEMBERED = 50_000
+_SPELLINGS_KEPT = 16
+Weights = Annotated[dict[str, Annotated[float, Field(gt=0)]], Field(min_length=1)]
+
+
+class Convention(Card):
+    """One table under `attacks/romanisation/`.
+
+    Attributes
+    ----------
+    title, source : str
+        What it is, and where it is published.
+    rules : str
+        ICU transform rules; ``::Name;`` calls a transform that ICU brings. The input is one lower-case word.
+    spellings : dict of str to dict
+        A stretch of what the rules write (``^`` before it: only at the beginning of the word, ``$`` after it: only at
+        the end) to the ways in which people spell it, with weights above 0. The longest stretch is taken, from left to
+        right. Stretches that are not listed stay as the rules write them.
+    words : dict of str to dict
+        Lower-case words that are spelt otherwise than the rules would have it, to their spellings with weights.
+    """
+
+    title: str
+    source: str
+    rules: str
+    spellings: dict[str, Weights] = {}
+    words: dict[str, Weights] = {}
+
+
+class Spellings(NamedTuple):
+    """The spellings of one word, most likely first, and the running sums of their probabilities (the last is 1)."""
+
+    texts: tuple[str, ...]
+    sums: tuple[float, ...]
+
+    def draw(self, random: Random) -> str:
+        """Draw one spelling by its probability."""
+        if len(self.texts) == 1:
+            return self.texts[0]
+        return self.texts[min(bisect(self.sums, random.random()), len(self.texts) - 1)]
+
+
+def weighed(weights: Mapping[str, float]) -> Spellings:
+    """Order spellings by their weights, above 0, which need not sum to 1."""
+    found = sorted(weights.items(), key=lambda one: (-one[1], one[0]))
+    total = sum(weights.values())
+    return Spellings(
+        tuple(nfc(text).strip() for text, _ in found), tuple(accumulate(weight / total for _, weight in found))
+    )
+
+
+@dataclass(frozen=True)
+class Respelling:
+    """The `spellings` of a convention, ready to be applied.
+
+    Attributes
+    ----------
+    pattern : re.Pattern
+        Finds the next stretch that has several spellings; the group that matched numbers it.
+    ways : tuple of (str, float) pairs
+        Per group, the spellings and their probabilities.
+    """
+
+    pattern: re.Pattern[str]
+    ways: tuple[tuple[tuple[str, float], ...], ...]
+
+    def __call__(self, base: str) -> Spellings:
+        """Enumerate the spellings of what the rules wrote, each stretch by itself; the most likely ones are kept."""
+        found: list[tuple[str, float]] = [("", 1.0)]
+        for ways in self._pieces(base):
+            grown: dict[str, float] = {}
+            for head, likely in found:
+                for tail, share in ways:
+                    grown[head + tail] = grown.get(head + tail, 0.0) + likely * share
+            found = sorted(grown.items(), key=lambda one: (-one[1], one[0]))[:_SPELLINGS_KEPT]
+        return weighed({text: likely for text, likely in found if text.strip()} or {"": 1.0})
+
+    def _pieces(self, base: str) -> Iterator[tuple[tuple[str, float], ...]]:
+        end = 0
+        for match in self.pattern.finditer(base):
+            if match.start() > end:
+                yield ((base[end : match.start()], 1.0),)
+            end = match.end()
+            yield self.ways[(match.lastindex or 1) - 1]
+        if end < len(base):
+            yield ((base[end:], 1.0),)
+
+
+def respelling(spellings: Mapping[str, Mapping[str, float]]) -> Respelling:
+    """Make a convention's `spellings` ready; without any, a word has the one spelling that the rules write."""
+    keys = sorted(spellings, key=lambda key: (-len(key), key))
+    # The class is empty: it matches nothing.
+    pattern = "|".join(f"({_stretch(key)})" for key in keys) or r"[^\w\W]"
+    shares = ({way: weight / sum(spellings[key].values()) for way, weight in spellings[key].items()} for key in keys)
+    return Respelling(re.compile(pattern), tuple(tuple(share.items()) for share in shares))
+
+
+def _stretch(key: str) -> str:
+    begin, end = key.startswith("^"), key.endswith("$")
+    stretch = re.escape(key[begin : len(key) - end])
+    return (r"\A" if begin else "") + stretch + (r"\Z" if end else "")
+
+
+@dataclass(frozen=True)
+class Romaniser:
+    """One convention, with a memory of the words that it has seen."""
+
+    name: str
+    transform: icu.Transliterator = field(repr=False)
+    respell: Respelling = field(repr=False)
+    words: Mapping[str, Spellings] = field(repr=False)
+    memory: dict[str, Spellings] = field(default_factory=dict, repr=False, compare=False)
+
+    def __call__(self, word: str) -> Spellings:
+        """Return the ways in which this convention writes the word; capitals are kept."""
+        known = self.memory.get(word)
+        if known is None:
+            if len(self.memory) >= _WORDS_REMEMBERED:
+                self.memory.clear()
+            lower = word.lower()
+            known = self.words.get(lower) or self.respell(nfc(self.transform.transliterate(lower)).strip())
+            if _half_written(lower, known.texts[0]):
+                known = Spellings((word,), (1.0,))
+            known = known._replace(texts=tuple(_with_capitals_of(word, text) for text in known.texts))
+            self.memory[word] = known
+        return known
+
+
+def _half_written(word: str, text: str) -> bool:
+    """Say whether letters of the word's own script stand beside Latin ones: nobody types half a word."""
+    kept = any(letter in word for letter in text if letter.isalpha() and not letter.isascii())
+    return kept and any(letter.isalpha() and letter.isascii() for letter in text)
+
+
+def _with_capitals_of(word: str, text: str) -> str:
+    if word.isupper() and len(word) > 1:
+        return text.upper()
+    return text[:1].upper() + text[1:] if word[:1].isupper() else text
+
+
+@cache
+def romaniser(name: str, tables: Tables = SHIPPED) -> Romaniser:
+    """Load a convention.
+
+    Raises
+    ------
+    CardError
+        No such table, or rules that ICU does not accept.
+    """
+    import icu
+
+    entry = tables.find(f"romanisation/{name}.toml")
+    convention = read_card(Convention, entry)
+    try:
+        transform = icu.Transliterator.createFromRules(f"Irbench-{name}", convention.rules, icu.UTransDirection.FORWARD)
+    except icu.ICUError as error:
+        # ICU pads the text around the fault with zeros.
+        raise CardError(f"{entry}: key 'rules': ICU says {str(error).replace(chr(92) + 'x00', '')}") from error
+    words = {nfc(word): weighed(ways) for word, ways in convention.words.items()}
+    return Romaniser(name, transform, respelling(convention.spellings), words)
