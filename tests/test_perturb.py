@@ -35,8 +35,12 @@ XQUAD = ("ar", "de", "el", "en", "es", "hi", "ru", "th", "tr", "vi", "zh")
 
 
 # Of the 1,190 Russian questions 13 have the letter yo; of the sample, none.
-SMALL_COVERAGE = {("diacritics", "ru"): -1, ("diacritics", "ar"): 0.2}
-"""Recipes that find little to change in real questions; the share is above this."""
+SMALL_COVERAGE = {("diacritics", "ru"): 0, ("diacritics", "ar"): 0.2, ("synonym", "vi"): 0.2}
+"""Recipes that find little to change in real questions, and the share that they change at least.
+
+Russian: 13 of 1,190 questions have a ё, none in this sample. Vietnamese: single syllables are left alone, for most are
+pieces of longer words.
+"""
 
 
 @cache
@@ -127,7 +131,7 @@ def test_contract_on_xquad_r(name: str, language: str, shared_data: Path) -> Non
             assert one.changed or not words(one.clean), f"left as it was: {query.text}"
         assert coverage(perturbed) >= 0.99
     else:
-        assert coverage(perturbed) > SMALL_COVERAGE.get((name, language), 0.4)
+        assert coverage(perturbed) >= SMALL_COVERAGE.get((name, language), 0.4)
 
 
 @pytest.mark.parametrize("language", ["bem", "fon", "ha", "ig", "rw", "sw", "tw", "yo", "zu", "fr"])
@@ -176,6 +180,11 @@ def test_code_switching_takes_the_longest_entry_and_keeps_function_words() -> No
         ("post office", "oficina de correos"),
         ("closed", "cerrado"),
     ]
+
+
+def test_german_nouns_lose_their_capital_in_english(shared_data: Path) -> None:
+    query = Query("q", "de", "Wo ist der Markt?", "q")
+    assert load_recipe("code-switching").perturb([query], 5, 0)[0].text == "Wo ist der market?"
 
 
 def test_words_that_come_to_touch_in_latin_script_are_kept_apart() -> None:

@@ -63,8 +63,8 @@ class LexiconSource(Card):
         Entries that are struck out, by whoever read them.
     minimum_probability : float
         What both translation models must give an induced pair (geometric mean), 0 to 1.
-    shortest : int
-        Code points that an entry has at least.
+    shortest, fewest_words : int
+        Code points, and words between spaces, that an entry has at least.
     licence, attribution : str
         Terms of the table and whom to thank.
     """
@@ -77,6 +77,7 @@ class LexiconSource(Card):
     wrong: list[str] = []
     minimum_probability: float = Field(default=0.5, ge=0, le=1)
     shortest: int = Field(default=1, ge=1)
+    fewest_words: int = Field(default=1, ge=1)
     licence: str
     attribution: str
 
@@ -96,7 +97,8 @@ class LexiconSource(Card):
         """Return the pairs of word and substitute; pinned files are downloaded if they are not here."""
         wrong = frozenset(map(nfc, self.wrong))
         for word, substitute in self._read(tables):
-            if len(word) >= self.shortest and word not in wrong:
+            long_enough = len(word) >= self.shortest and word.count(" ") + 1 >= self.fewest_words
+            if long_enough and word not in wrong:
                 yield word, substitute
 
     def _read(self, tables: Tables) -> Iterable[Pair]:

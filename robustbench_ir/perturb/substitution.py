@@ -10,6 +10,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from robustbench_ir.cards import Card, Tables, validate
+from robustbench_ir.languages import languages
 from robustbench_ir.perturb.constraints import stop_words
 from robustbench_ir.perturb.inflection import (
     Entries,
@@ -111,10 +112,13 @@ class Substitution:
         One of them is drawn for each query.
     operation : str
         What the edit is called.
+    copies_capital : bool
+        Whether what stands for a word with a capital gets one, too.
     """
 
     lexicons: tuple[Lexicon, ...]
     operation: str
+    copies_capital: bool = True
 
     def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:
         """Offer the words and phrases that the drawn lexicon knows; see `Transformation.targets`."""
@@ -133,7 +137,7 @@ class Substitution:
 
     def _replace(self, lexicon: Lexicon, original: str, random: Random) -> tuple[str, str] | None:
         new = pick_early(lexicon.find(original.lower()), random)
-        if original[0].isupper() and not original[0].isdigit():
+        if self.copies_capital and original[0].isupper():
             new = new[0].upper() + new[1:]
         return (new, self.operation) if new != original else None
 
@@ -144,7 +148,10 @@ def make_substitution(
     """Make the mechanism `substitution` ready for a language; see `TransformationFactory`."""
     operation = validate(SubstitutionParameters, dict(parameters), "[parameters]").operation
     rows = lexicon_rows(language, options)
-    return Substitution(tuple(load_lexicon(language, row, tables) for row in rows), operation)
+    facts = languages().get(language)
+    nouns_into_another = bool(facts and facts.capitalised_nouns) and any(row.embedded for row in rows)
+    lexicons = tuple(load_lexicon(language, row, tables) for row in rows)
+    return Substitution(lexicons, operation, copies_capital=not nouns_into_another)
 
 
 def sources_of(row: LexiconRow) -> tuple[str, ...]:
