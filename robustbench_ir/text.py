@@ -144,6 +144,20 @@ def replace_spans(text: str, replacements: list[tuple[Span, str]]) -> str:
     return nfc("".join([*pieces, text[position:]]))
 
 
+def upper(text: str, language: str) -> str:
+    """Return `text` in capitals, as the language writes them: Turkish "i" becomes "İ"."""
+    import icu
+
+    return str(icu.UnicodeString(text).toUpper(icu.Locale(language)))
+
+
+def lower(text: str, language: str) -> str:
+    """Return `text` in small letters, as the language writes them: Turkish "I" becomes "ı"."""
+    import icu
+
+    return str(icu.UnicodeString(text).toLower(icu.Locale(language)))
+
+
 @lru_cache(maxsize=1 << 14)
 def scripts(text: str) -> frozenset[str]:
     """Return the ISO 15924 codes of all scripts in a short text, without what all scripts share (Zyyy, Zinh)."""

@@ -172,6 +172,13 @@ def test_the_first_letter_keeps_the_capital_place() -> None:
     assert all(edit.after[0].isupper() == edit.before[0].isupper() for edit in swapped)
 
 
+def test_turkish_capitals_change_as_turkish_has_them() -> None:
+    text = "İstanbul Iğdır"
+    found = {load_recipe("typo").perturb([Query("q", "tr", text, "q")], 5, seed)[0].text for seed in range(200)}
+    assert {"Sitanbul", "Ğıdır"} <= {word for one in found for word in one.split()}
+    assert not any("\u0307" in one for one in found), "the dot of the capital is no mark of its own"
+
+
 def test_code_switching_takes_the_longest_entry_and_keeps_function_words() -> None:
     recipe = mini_recipe("code-switching")
     queries = [Query("q", "en", "When is the post office closed?", "q")]

@@ -23,7 +23,7 @@ from robustbench_ir.perturb.constraints import stop_words
 from robustbench_ir.perturb.masked_model import MaskedModel, ModelFiles, load_model
 from robustbench_ir.perturb.randomness import Random, pick_early
 from robustbench_ir.perturb.transformation import NoOptions, Targets, Transformation
-from robustbench_ir.text import Span, chunk_spans, graphemes, nfc, script
+from robustbench_ir.text import Span, chunk_spans, graphemes, nfc, script, upper
 
 _WORDS_AT_ONCE = 32
 _BLOCKS_REMEMBERED = 1 << 15  # the same queries come again with another severity and another seed
@@ -149,13 +149,7 @@ def _scripts(word: str) -> frozenset[str]:
 def _cased(proposal: str, original: str, opens: bool, language: str) -> str:
     """Write a proposal like the original; empty where its capital, or its lack of one, would make it another kind."""
     if len(original) > 1 and original.isupper():
-        return _upper(proposal, language)
+        return upper(proposal, language)
     if opens and original[0].isupper():
-        return _upper(proposal[0], language) + proposal[1:]
+        return upper(proposal[0], language) + proposal[1:]
     return proposal if proposal[0].isupper() == original[0].isupper() else ""
-
-
-def _upper(text: str, language: str) -> str:
-    import icu
-
-    return str(icu.UnicodeString(text).toUpper(icu.Locale(language)))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from robustbench_ir.perturb.randomness import Random, shuffled
-from robustbench_ir.perturb.transformation import NoParameters, Targets, Transformation, for_every_language
-from robustbench_ir.text import Span, graphemes
+from robustbench_ir.perturb.transformation import NoParameters, Targets, for_every_language
+from robustbench_ir.text import Span, graphemes, lower, upper
 
 _WORD_SPACES = " \t\u00a0\u1361"  # the last is the Ethiopic word space
 
@@ -17,7 +17,7 @@ _WORD_SPACES = " \t\u00a0\u1361"  # the last is the Ethiopic word space
 class CasingSpacing:
     """Words in the wrong case, joined to the next one, or split. A `Transformation`."""
 
-    upper: Callable[[str], str]
+    language: str
 
     def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:  # noqa: ARG002
         """Offer every word, with the space behind it where another word follows; see `Transformation.targets`."""
@@ -26,7 +26,7 @@ class CasingSpacing:
         for start, end in words:
             joins = text[end : end + 1] == " " and end + 1 in following
             word = text[start:end]
-            if joins or len(graphemes(word)) > 1 or self.upper(word) != word:
+            if joins or len(graphemes(word)) > 1 or upper(word, self.language) != word:
                 found.append((start, end + joins))
         return Targets(found, self._disturb)
 
@@ -34,7 +34,12 @@ class CasingSpacing:
         word = stretch.removesuffix(" ")
         space = stretch[len(word) :]
         parts = graphemes(word)
-        choices = {"upper": self.upper(word) + space, "lower": word.lower() + space, "join": word, "split": stretch}
+        choices = {
+            "upper": upper(word, self.language) + space,
+            "lower": lower(word, self.language) + space,
+            "join": word,
+            "split": stretch,
+        }
         if len(parts) > 1:
             place = 1 + int(random.random() * (len(parts) - 1))
             choices["split"] = f"{''.join(parts[:place])} {''.join(parts[place:])}{space}"
@@ -79,13 +84,6 @@ def _repeat(word: str, random: Random, space: str) -> tuple[str, str]:
     return word + graphemes(word)[-1] * (1 + int(random.random() * 3)), "drawn out"
 
 
-def _casing_spacing(language: str, _: NoParameters) -> Transformation:
-    import icu
-
-    locale = icu.Locale(language)
-    return CasingSpacing(lambda word: str(icu.UnicodeString(word).toUpper(locale)))
-
-
-make_casing_spacing = for_every_language(_casing_spacing, NoParameters)
+make_casing_spacing = for_every_language(lambda language, _: CasingSpacing(language), NoParameters)
 make_word_order = for_every_language(lambda *_: WordOrder(), NoParameters)
 make_repetition = for_every_language(lambda *_: Repetition(), NoParameters)

@@ -16,7 +16,7 @@ from robustbench_ir.perturb.key_slips import Alternatives
 from robustbench_ir.perturb.randomness import Random, pick
 from robustbench_ir.perturb.transformation import Targets, Transformation
 from robustbench_ir.perturb.typists import either, typist
-from robustbench_ir.text import Span, nfc, stay_apart, word_graphemes
+from robustbench_ir.text import Span, lower, nfc, stay_apart, upper, word_graphemes
 
 _GRAPHEMES_REMEMBERED = 1 << 14
 
@@ -68,12 +68,15 @@ class Typo:
         See `_shares`.
     rotations : tuple
         See `_rotations`.
+    language : str
+        Code of the language; it decides what the capital of a letter is.
     """
 
     slips: Alternatives
     letters: Alternatives
     shares: tuple[float, ...]
     rotations: tuple[tuple[tuple[str, Operation], ...], ...]
+    language: str
 
     def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:  # noqa: ARG002
         """Offer every word; see `Transformation.targets`."""
@@ -131,20 +134,20 @@ def _place(parts: Graphemes, alternatives: Alternatives, random: Random) -> int:
     return pick(places, random) if places else -1
 
 
-def _transpose(parts: Graphemes, typo: Typo, random: Random) -> Graphemes | None:  # noqa: ARG001
+def _transpose(parts: Graphemes, typo: Typo, random: Random) -> Graphemes | None:
     places = [place for place, pair in enumerate(pairwise(parts)) if pair[0] != pair[1]]
     if not places:
         return None
     place = pick(places, random)
     left, right = parts[place : place + 2]
     if left.isupper() and right.islower():  # "Which" becomes "Hwich": the shift key was pressed for the first letter
-        left, right = left.lower(), right.upper()
+        left, right = lower(left, typo.language), upper(right, typo.language)
     return *parts[:place], right, left, *parts[place + 2 :]
 
 
-def _repeat(parts: Graphemes, typo: Typo, random: Random) -> Graphemes | None:  # noqa: ARG001
+def _repeat(parts: Graphemes, typo: Typo, random: Random) -> Graphemes | None:
     place = int(random.random() * len(parts))
-    again = parts[place] if place else parts[place].lower()
+    again = parts[place] if place else lower(parts[place], typo.language)
     return *parts[: place + 1], again, *parts[place + 1 :]
 
 
@@ -168,4 +171,4 @@ def make_typo(
     remember = lru_cache(maxsize=_GRAPHEMES_REMEMBERED)
     slips, letters = remember(fingers.instead), remember(fingers.besides)
     shares = _shares(row.operations or mix)
-    return Typo(slips, letters, tuple(shares.values()), _rotations(list(shares)))
+    return Typo(slips, letters, tuple(shares.values()), _rotations(list(shares)), language)
