@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import unicodedata
@@ -306,16 +305,6 @@ def test_any_grapheme_on_any_keyboard(text: str, layout: str) -> None:
         assert all(slip and slip != grapheme and nfc(slip) == slip for slip in fingers.instead(grapheme))
         assert all(fingers.besides(grapheme))
         assert isinstance(fingers.keys(grapheme[0]), str)
-
-
-def test_the_page_of_keyboards_is_the_tables() -> None:
-    root = Path(__file__).parents[1]
-    done = subprocess.run(
-        [sys.executable, "tools/keyboard_tables.py"],
-        cwd=root, env={**os.environ, "PYTHONPATH": str(root)}, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    written = (root / "docs" / "keyboards.md").read_text(encoding="utf-8")
-    assert done.stdout == written, "PYTHONPATH=. python tools/keyboard_tables.py > docs/keyboards.md"
 
 
 def test_typing_errors_of_a_language_load_its_tables_only() -> None:

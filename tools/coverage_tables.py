@@ -2,9 +2,9 @@
 
     ROBUSTBENCH_IR_DATA=../shared/data python tools/coverage_tables.py > docs/coverage.md
 
-Texts: the questions of XQuAD-R; those of `mini`, with its own lexicons; and for the languages beyond XQuAD-R the
-paragraphs of the Universal Declaration of Human Rights, cut after twelve words. Severity 3, seed 0. Recipes that need a
-model are left out: the page must come out the same on a machine without one.
+Texts: the questions of XQuAD-R; those of AfriQA and their translations; those of `mini`, with its own lexicons; and for
+languages beyond XQuAD-R the paragraphs of the Universal Declaration of Human Rights, cut after twelve words. Severity 3,
+seed 0. Recipes that need a model are left out: the page must come out the same on a machine without one.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def of_language(task: Task, language: str) -> list[Query]:
 def main() -> None:
     """Print the page."""
     recipes = [recipe for recipe in map(load_recipe, recipe_names()) if not recipe.card.needs_model]
-    xquad, mini = load_task("xquad-r"), load_task("mini")
+    xquad, afriqa, mini = (load_task(name) for name in ("xquad-r", "afriqa", "mini"))
     own = [recipe.with_lexicons_of("mini", mini.lexicons.get(recipe.name)) for recipe in recipes]
     print("# Coverage of the recipes\n")
     print("<!-- Made by tools/coverage_tables.py; do not edit. -->\n")
@@ -71,6 +71,8 @@ def main() -> None:
     )
     print("## XQuAD-R: 1,190 questions a language\n")
     print(table([(one, of_language(xquad, one)) for one in xquad.query_languages], recipes))
+    print("\n## AfriQA: all questions of the test split, and their human translations\n")
+    print(table([(one, of_language(afriqa, one)) for one in afriqa.query_languages], recipes))
     print("\n## mini: 60 questions a language, with its own lexicons\n")
     print(table([(one, of_language(mini, one)) for one in mini.query_languages], own))
     print("\n## Other languages: paragraphs of the Universal Declaration of Human Rights, twelve words each\n")

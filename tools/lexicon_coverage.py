@@ -48,8 +48,8 @@ xquad-r --from hi --to all --out cards` aligns a task's parallel queries.
 Translations that are function words of the embedded language, notes in brackets, "to" before verbs, anything with a
 digit or a list in it, phrases of more than three words, and phrases where a word will do. Where a word has everyday
 translations (those of GATITOS), rare ones are left out. A synonym must be in a quarter of a word's senses, and must
-not be a spelling or a form of the same word. Single Chinese characters and short Vietnamese syllables, which are
-mostly pieces of other words, are not looked up, unless parallel text shows them as words.
+not be a spelling or a form of the same word. Single Chinese characters and Vietnamese syllables, which are mostly
+pieces of other words, are not looked up, unless parallel text shows them as words.
 
 ## Lexicons induced from parallel text
 
