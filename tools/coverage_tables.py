@@ -3,8 +3,8 @@
     ROBUSTBENCH_IR_DATA=../shared/data python tools/coverage_tables.py > docs/coverage.md
 
 Texts: the questions of XQuAD-R; those of AfriQA and their translations; those of `mini`, with its own lexicons; and for
-languages beyond XQuAD-R the paragraphs of the Universal Declaration of Human Rights, cut after twelve words. Severity 3,
-seed 0. Recipes that need a model are left out: the page must come out the same on a machine without one.
+languages beyond XQuAD-R the paragraphs of the Universal Declaration of Human Rights, cut after twelve words. Severity
+3, seed 0. Recipes that need a model are left out: the page must come out the same on a machine without one.
 """
 
 from __future__ import annotations
