@@ -172,7 +172,10 @@ def _stream(url: str, part: Path, progress: DownloadProgress | None) -> _Told:
     wanted_range = {"Range": f"bytes={have}-"} if have else {}
     # "identity": a range of a compressed answer would not be a range of the file.
     headers = {"Accept-Encoding": "identity", **wanted_range}
-    with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT_SECONDS) as answer:
+    with (
+        requests.Session() as session,
+        session.get(url, headers=headers, stream=True, timeout=_TIMEOUT_SECONDS) as answer,
+    ):
         span = answer.headers.get("Content-Range", "")
         if answer.status_code == _RANGE_NOT_SATISFIABLE and span == f"bytes */{have}":
             return _told(answer)

@@ -214,7 +214,7 @@ def test_every_folder_of_lexicons_has_its_licence() -> None:
 
 @pytest.mark.parametrize("name", recipe_names())
 def test_every_language_of_the_tasks_is_covered_or_explained(name: str) -> None:
-    assert task_names() == ["afriqa", "mini", "xquad-r"]
+    assert all(set(task_card(task).languages) <= set(languages()) for task in task_names())
     card = load_recipe(name).card
     assert set(card.languages) | set(card.not_covered) == set(languages())
     assert not set(card.languages) & set(card.not_covered)
