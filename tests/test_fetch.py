@@ -270,6 +270,19 @@ def test_the_hubs_hash_of_a_large_file_is_checked(server: Server, tmp_path: Path
     assert left_in(tmp_path) == {"file.bin", "file.bin.sha256"}
 
 
+def test_the_hub_says_it_where_it_leads_to_the_store(server: Server, tmp_path: Path) -> None:
+    """Large files lie elsewhere: the answer that leads there has the hash, the store's own has another ETag."""
+    server.headers = {"ETag": '"0123456789abcdef"'}
+    for hash_told, name in ((HASH, "file.bin"), ("0" * 64, "other.bin")):
+        server.answers = [302]
+        server.on_trouble = {"Location": server.url, "X-Linked-ETag": f'"{hash_told}"', "X-Repo-Commit": COMMIT}
+        if hash_told == HASH:
+            download(server.url, tmp_path / name, None, revision=COMMIT)
+        else:
+            with pytest.raises(DataError, match="expected 0000"):
+                download(server.url, tmp_path / name, None, revision=COMMIT)
+
+
 def test_gits_name_of_a_small_file_is_checked(server: Server, tmp_path: Path) -> None:
     server.headers = {"ETag": f'W/"{GIT_BLOB}"', "X-Repo-Commit": COMMIT}
     download(server.url, tmp_path / "file.bin", None, revision=COMMIT)

@@ -23,7 +23,7 @@ from robustbench_ir.perturb.inflection import (
 from robustbench_ir.perturb.lexicon_sources import Complain, Format, read_pairs, refuse
 from robustbench_ir.perturb.lexicon_store import Lexicon, as_lines, compiled
 from robustbench_ir.perturb.lexicons import bilingual, joined, lexicon_sources, pivoted, synonyms
-from robustbench_ir.tasks import Query, task_names
+from robustbench_ir.tasks import Query, task_card, task_names
 from robustbench_ir.text import nfc, script
 
 
