@@ -122,6 +122,7 @@ def test_without_network_or_data_the_file_and_the_way_out_are_named(monkeypatch:
         raise requests.ConnectionError("no route")
 
     monkeypatch.setattr("requests.Session.get", no_network)
+    monkeypatch.setattr("robustbench_ir.fetch._BACKOFF_SECONDS", 0)
     with pytest.raises(DataUnavailableError, match=r"xquad-r/en\.json is wanted.*ROBUSTBENCH_IR_DATA"):
         load_task("xquad-r", ["en"])
 

@@ -89,6 +89,8 @@ class LexiconSource(Card):
             raise ValueError(f"'parallel' is for the formats {' and '.join(PARALLEL_FORMATS)}, and they want it")
         if bool(self.parallel) != (self.languages != ("", "")):
             raise ValueError("'languages' are for parallel text, which wants them: of the words, of the translations")
+        if any(file.sha256 is None for file in (*self.parallel, *([self.file] if self.file else []))):
+            raise ValueError("a lexicon goes by its hash: 'sha256' of the file is missing")
         if self.format == "bitext" and len(self.parallel) != 2:
             raise ValueError("'parallel' of a bitext is two files: text and translation")
         return self

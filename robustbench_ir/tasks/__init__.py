@@ -13,6 +13,7 @@ from robustbench_ir.languages import select_languages
 from robustbench_ir.plugins import built_in_or_plugin
 from robustbench_ir.tasks.readers import READERS, Reader
 from robustbench_ir.tasks.task import Passage, Qrels, Query, Task, build_task
+from robustbench_ir.tasks.trec import read_trec_collection
 
 __all__ = [
     "Passage",
@@ -119,4 +120,5 @@ def load_task(
 
 
 def _reader(card: TaskCard) -> Reader:
-    return built_in_or_plugin("tasks", card.format, READERS, f"tasks/{card.name}.toml: key 'format': no reader")
+    built_in = {**READERS, "trec-collection": read_trec_collection}
+    return built_in_or_plugin("tasks", card.format, built_in, f"tasks/{card.name}.toml: key 'format': no reader")

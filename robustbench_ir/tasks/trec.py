@@ -1,0 +1,206 @@
+"""Collections as the TREC tools know them: questions as `id<TAB>text`, qrels, and a corpus as JSON Lines."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from robustbench_ir.cards import Card, validate
+from robustbench_ir.data import DataFile, HubFile, locate
+from robustbench_ir.errors import DataError
+from robustbench_ir.fetch import DownloadProgress
+from robustbench_ir.tasks.corpus import judged_and_sampled, numbered_lines, passages
+from robustbench_ir.tasks.readers import RawTask, Rows
+from robustbench_ir.tasks.task import Passage, Query
+from robustbench_ir.text import nfc
+
+Judgements = dict[str, dict[str, int]]
+"""Query id to passage id to grade, as in the file: 0 is judged and found irrelevant."""
+
+
+class HubShards(Card):
+    """The numbered files of one corpus on the Hugging Face hub.
+
+    Attributes
+    ----------
+    repository, revision : str
+        See `robustbench_ir.data.HubFile`.
+    file : str
+        Path in the repository, with ``{shard}`` for the number where there are several.
+    shards : int
+        How many, counted from 0.
+    sha256 : list of str
+        One for each, where known.
+    """
+
+    repository: str
+    revision: str
+    file: str
+    shards: int = Field(default=1, ge=1)
+    sha256: list[str] = []
+
+    @model_validator(mode="after")
+    def _has_a_hash_for_each(self) -> HubShards:
+        if self.sha256 and len(self.sha256) != self.shards:
+            raise ValueError(f"{len(self.sha256)} hashes for {self.shards} shards")
+        if self.shards > 1 and "{shard}" not in self.file:
+            raise ValueError("key 'file' needs '{shard}' where there are several")
+        return self
+
+    def pinned(self) -> Iterator[DataFile]:
+        """Return the files in order."""
+        for shard in range(self.shards):
+            yield HubFile(
+                repository=self.repository,
+                revision=self.revision,
+                file=self.file.replace("{shard}", str(shard)),
+                sha256=self.sha256[shard] if self.sha256 else None,
+            ).pinned()
+
+
+class _CollectionRow(Card):
+    queries: HubFile
+    judgements: HubFile
+    passages: HubShards
+    queries_in: str | None = None
+    translations: DataFile | None = None
+    sampled: int | None = Field(default=None, ge=1)
+
+
+class _QueriesOnlyRow(Card):
+    queries_only: Literal[True]
+
+
+def read_trec_collection(
+    rows: Rows,
+    wanted: Sequence[str],
+    cards: Path | None,  # noqa: ARG001
+    progress: DownloadProgress | None,
+) -> RawTask:
+    """Read a collection of questions, qrels and passages (MIRACL, Mr. TyDi, CIRAL).
+
+    A row says `queries`, `judgements` and `passages`; `sampled`, if only the judged passages and so many others are
+    ranked; `queries_in`, if the questions are in another language, whose row is then ``queries_only = true``; and
+    `translations`, the same questions in the language of the passages, which become parallel queries.
+    Questions without a relevant passage are left out: no measure is defined for them.
+    """
+    raw = RawTask()
+    collections: dict[str, _CollectionRow] = {}
+    for language, row in rows.items():
+        if "queries_only" in row:
+            validate(_QueriesOnlyRow, row, f"[languages.{language}]")
+        else:
+            collections[language] = validate(_CollectionRow, row, f"[languages.{language}]")
+    # Named alone, a language of questions means all that they ask; named with others, those others.
+    asked = [one for one in collections if one in wanted] or [
+        one for one, facts in collections.items() if facts.queries_in in wanted
+    ]
+    for language in asked:
+        _read_one(raw, language, collections[language], wanted, progress)
+    return raw
+
+
+def _read_one(
+    raw: RawTask, language: str, facts: _CollectionRow, wanted: Sequence[str], progress: DownloadProgress | None
+) -> None:
+    spoken = facts.queries_in or language
+    if spoken not in wanted and facts.translations is None:
+        raise DataError(f"the questions on {language} are in {spoken}: ask for both, --languages {spoken},{language}")
+    questions = read_questions(locate(facts.queries.pinned(), progress))
+    path = locate(facts.judgements.pinned(), progress)
+    judgements = read_qrels(path)
+    translations = read_questions(locate(facts.translations, progress)) if facts.translations else {}
+    answered = {query_id for query_id, grades in judgements.items() if any(grade > 0 for grade in grades.values())}
+    if not answered:
+        raise DataError(f"{path}: finds no passage relevant; leave its language out by --languages")
+    unknown = judgements.keys() - questions.keys()
+    if unknown:
+        raise DataError(f"{path}: judges question {min(unknown)!r}, which is not in {facts.queries.file}")
+    for one, texts in ((spoken, questions), (language, translations)):
+        for query_id, text in texts.items():
+            if one in wanted and query_id in answered:
+                parallel_id = f"{language}:{query_id}"
+                own_id = parallel_id if one == language else f"{one}:{parallel_id}"
+                raw.queries.append(Query(own_id, one, text, parallel_id))
+                grades = judgements[query_id].items()
+                raw.relevant[own_id] = {f"{language}:{docid}": grade for docid, grade in grades if grade > 0}
+    pool = list(_pool(language, facts, judgements, progress))
+    _check_all_there(path, language, judgements, pool)
+    raw.passages.extend(pool)
+
+
+def _pool(
+    language: str, facts: _CollectionRow, judgements: Judgements, progress: DownloadProgress | None
+) -> Iterator[Passage]:
+    # One file at a time: the first is read before the last is downloaded.
+    paths = (locate(file, progress) for file in facts.passages.pinned())
+    if facts.sampled is None:
+        return passages(paths, language)
+    judged = {docid for grades in judgements.values() for docid in grades}
+    return judged_and_sampled(paths, language, judged, facts.sampled)
+
+
+def _check_all_there(path: Path, language: str, judgements: Judgements, pool: Sequence[Passage]) -> None:
+    relevant = {f"{language}:{docid}" for grades in judgements.values() for docid, grade in grades.items() if grade > 0}
+    missing = relevant.difference(passage.passage_id for passage in pool)
+    if missing:
+        example = min(missing).removeprefix(f"{language}:")
+        raise DataError(
+            f"{path}: judges {len(missing)} passages that the corpus does not hold, {example!r} among them; "
+            f"the two are not of one version: correct their revisions in the card"
+        )
+
+
+def read_questions(path: Path) -> Mapping[str, str]:
+    """Read lines `id<TAB>text`.
+
+    Raises
+    ------
+    DataError
+        No line at all, a line without a tab, one that is not UTF-8, or an id that comes twice.
+    """
+    found: dict[str, str] = {}
+    for number, line in _text_lines(path):
+        query_id, tab, text = line.partition("\t")
+        if not tab or not query_id.strip() or not text.strip():
+            raise DataError(f"{path}:{number}: expected id<TAB>question")
+        if query_id in found:
+            raise DataError(f"{path}:{number}: question id {query_id!r} occurs twice; mend the file")
+        found[query_id] = nfc(text.strip())
+    if not found:
+        raise DataError(f"{path}: holds no question; leave its language out by --languages")
+    return found
+
+
+def read_qrels(path: Path) -> Judgements:
+    """Read TREC qrels: lines `query 0 passage grade`, with spaces or tabs.
+
+    Raises
+    ------
+    DataError
+        A line with other columns, a grade that is no whole number, or two grades for one passage.
+    """
+    found: Judgements = {}
+    for number, line in _text_lines(path):
+        columns = line.split()
+        if len(columns) != 4 or not re.fullmatch(r"-?\d+", columns[3]):
+            raise DataError(f"{path}:{number}: expected four columns: query id, Q0, passage id, grade")
+        query_id, _, docid, grade = columns
+        if found.setdefault(query_id, {}).setdefault(docid, int(grade)) != int(grade):
+            raise DataError(f"{path}:{number}: a second grade for query {query_id!r} and passage {docid!r}")
+    return found
+
+
+def _text_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Read the lines that hold something; U+2028 and its like do not end a line."""
+    for number, line in numbered_lines(path):
+        try:
+            text = line.decode("utf-8").rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            raise DataError(f"{path}:{number}: not UTF-8 ({error.reason}); save the file as UTF-8") from error
+        if text:
+            yield number, text
