@@ -28,7 +28,17 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def download(url: str, target: Path, sha256: str, progress: DownloadProgress | None = None) -> Path:
+def first_hash(target: Path) -> str | None:
+    """Return the hash that was written down when `target` was first downloaded without an expected one."""
+    record = _record(target)
+    return record.read_text(encoding="ascii").strip() if record.is_file() else None
+
+
+def _record(target: Path) -> Path:
+    return target.with_name(target.name + ".sha256")
+
+
+def download(url: str, target: Path, sha256: str | None, progress: DownloadProgress | None = None) -> Path:
     """Download `url` to `target`.
 
     Parameters
@@ -37,8 +47,9 @@ def download(url: str, target: Path, sha256: str, progress: DownloadProgress | N
         http or https address.
     target : pathlib.Path
         Where it goes; appears only when whole and right. What came before a break is kept beside it as ``.part``.
-    sha256 : str
-        Expected hash, 64 hexadecimal digits.
+    sha256 : str, optional
+        Expected hash, 64 hexadecimal digits. Without it the first download is trusted, and every later one must have
+        the same hash: it is kept beside the file as ``.sha256``.
     progress : callable, optional
         Told how far it is.
 
@@ -52,16 +63,20 @@ def download(url: str, target: Path, sha256: str, progress: DownloadProgress | N
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
     with FileLock(target.with_name(target.name + ".lock")):
-        if target.exists() and sha256_of(target) == sha256:
+        expected = sha256 or first_hash(target)
+        if target.exists() and sha256_of(target) == expected:
             return target
         try:
             _stream(url, part, progress)
         except requests.RequestException as error:
             raise DataUnavailableError(f"{url}: {_reason(error)}") from error
         found = sha256_of(part)
-        if found != sha256:
+        if expected is None:
+            _record(target).write_text(f"{found}\n", encoding="ascii")
+        elif found != expected:
             part.unlink()
-            raise DataError(f"{url}: SHA-256 is {found}, expected {sha256}; the download was thrown away")
+            why = "" if sha256 else f" as at the first download (delete {_record(target)} to trust the new one)"
+            raise DataError(f"{url}: SHA-256 is {found}, expected {expected}{why}; the download was thrown away")
         part.replace(target)
     return target
 

@@ -67,8 +67,8 @@ class Task:
     ----------
     name : str
         Name of the card.
-    version : int
-        Version of the card.
+    version : int or str
+        Version of the card; for a task without card, its revision or the beginning of its digest.
     queries : tuple of Query
         Grouped by language.
     passages : tuple of Passage
@@ -80,7 +80,7 @@ class Task:
     """
 
     name: str
-    version: int
+    version: int | str
     queries: tuple[Query, ...]
     passages: tuple[Passage, ...]
     qrels: Qrels
@@ -173,7 +173,7 @@ def _renumbered(rows: IntArray, kept: Sequence[int]) -> IntArray:
 
 def build_task(
     name: str,
-    version: int,
+    version: int | str,
     queries: Sequence[Query],
     passages: Sequence[Passage],
     relevant: Mapping[str, Mapping[str, int]],
@@ -183,8 +183,8 @@ def build_task(
 
     Parameters
     ----------
-    name, version : str, int
-        Of the card.
+    name, version : str, int or str
+        Of the card; see `Task`.
     queries, passages : sequence
         In any order.
     relevant : mapping
