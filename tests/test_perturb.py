@@ -48,7 +48,11 @@ def mini_recipe(name: str) -> Recipe:
 
 
 def is_whole_on_mini(name: str) -> bool:
-    """Say whether a recipe needs no lexicon besides those that `mini` brings."""
+    """Say whether a recipe covers languages by itself, and needs no lexicon besides those that `mini` brings."""
+    return bool(load_recipe(name).card.languages) and _needs_no_other_lexicon(name)
+
+
+def _needs_no_other_lexicon(name: str) -> bool:
     return load_recipe(name).card.transformation != "substitution" or name in load_task("mini").lexicons
 
 

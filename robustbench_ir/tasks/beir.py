@@ -125,7 +125,7 @@ def read_folder(folder: Path, settings: FolderSettings, report: Report) -> RawTa
         raw.queries.append(Query(item.text_id, item.language, item.text, item.parallel_id))
     judged = read_qrels(folder / "qrels", queries.line_of, corpus.line_of, report)
     raw.relevant = judged.relevant
-    left_out = judged.elsewhere - judged.relevant.keys()
+    left_out = (judged.elsewhere & queries.line_of.keys()) - judged.relevant.keys()
     if left_out:
         message = f"{len(left_out)} queries are judged in other splits only, and left out"
         report(Fault(queries.path, None, message, note=True))
@@ -134,6 +134,8 @@ def read_folder(folder: Path, settings: FolderSettings, report: Report) -> RawTa
         if query_id not in left_out and max(judged.relevant.get(query_id, {}).values(), default=0) < 1:
             message = f"query {query_id!r} has no relevant passage; judge it in qrels/ or take it out"
             report(Fault(queries.path, line, message))
+    if queries.line_of and judged.files and not judged.relevant:
+        report(Fault(folder / "qrels", None, "no query is judged"))
     _note_languages(raw, queries.path, report)
     return raw
 

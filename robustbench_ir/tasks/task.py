@@ -148,7 +148,11 @@ class Task:
         answered = set(self.qrels.query[judged].tolist())
         query_rows = [row for row, one in enumerate(self.queries) if one.language in kept and row in answered]
         if not query_rows:
-            raise DataError(f"{self.name}: no query in {', '.join(sorted(kept))} has a relevant passage in them")
+            asked = ", ".join(self.query_languages[:5]) + (", ..." if len(self.query_languages) > 5 else "")
+            answered_in = ", ".join(sorted(kept))
+            raise DataError(
+                f"{self.name}: no query in {answered_in} has a relevant passage in them; queries are in {asked}"
+            )
         judged &= np.isin(self.qrels.query, query_rows)
         qrels = Qrels(
             _renumbered(self.qrels.query[judged], query_rows),
