@@ -54,9 +54,9 @@ would not load. Lines above 16 MiB are refused.
 ## Tasks of mteb
 
 `--task mteb:NFCorpus`, with the extra: `pip install 'robustbench-ir[mteb]'`. The monolingual subsets of a text
-retrieval task are taken, one a language, at mteb's pinned revision. Refused with the reason: subsets whose
-queries and passages are in different languages, reranking of given lists, instructions and conversations, and tasks that leave a query's own
-passage out of its ranking.
+retrieval task are taken, one a language, at mteb's pinned revision. Refused with the reason: subsets whose queries and
+passages are in different languages, reranking of given lists, instructions and conversations, and tasks that leave a
+query's own passage out of its ranking.
 """
 
 

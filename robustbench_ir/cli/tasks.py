@@ -10,6 +10,7 @@ from rich.text import Text
 
 from robustbench_ir.cli.catalogue import count, print_facts, print_lines
 from robustbench_ir.cli.options import cards_option
+from robustbench_ir.errors import DataError
 from robustbench_ir.tasks import task_card, task_names
 from robustbench_ir.tasks.beir import check_folder, summary
 from robustbench_ir.tasks.faults import Fault
@@ -46,8 +47,7 @@ def show(cards: Path | None, name: str) -> None:
 
 @command.command("check")
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.pass_context
-def check(context: click.Context, folder: Path) -> None:
+def check(folder: Path) -> None:
     r"""Say everything that is wrong with a task of your own in FOLDER, by file and line.
 
     \b
@@ -69,8 +69,7 @@ def check(context: click.Context, folder: Path) -> None:
     faults = sum(not fault.note for fault in found)
     print_facts(f"{folder}  {faults} faults", summary(raw))
     if faults:
-        console.print("It would not load. Mend the faults above and check again.")
-        context.exit(2)
+        raise DataError(f"{folder}: it would not load; mend the {faults} faults above and check again")
     console.print(Text.assemble("It loads: ", (f"irbench attack --task {_path_of(folder)}", "bold")), soft_wrap=True)
 
 

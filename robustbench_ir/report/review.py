@@ -19,7 +19,8 @@ from robustbench_ir.perturb import Edit, Perturbation, Recipe
 from robustbench_ir.perturb.randomness import generator, shuffled
 from robustbench_ir.tasks import Query, Task, load_task, task_card, task_names
 
-_SMALL = ("afriqa", "xquad-r")  # downloads of a few megabytes, of real questions
+# Real questions first; between them they have every language with facts, in downloads of some megabytes.
+_SOURCES = ("afriqa", "xquad-r", "belebele", "mini")
 _TRIED = 60  # queries of a language that are tried until enough of them change
 
 
@@ -103,7 +104,8 @@ def review_sections(
 
 
 def _by_preference(cards: Path | None) -> list[str]:
-    return sorted(task_names(cards), key=lambda name: (task_card(name, cards).synthetic, name not in _SMALL, name))
+    """List the tasks of the user's folder, then those that ship and serve here."""
+    return [*(name for name in task_names(cards) if name not in task_names()), *_SOURCES]
 
 
 def _tasks(missing: set[str], cards: Path | None) -> Iterator[Task]:

@@ -87,7 +87,7 @@ def json_objects(path: Path, report: Report) -> Iterator[tuple[int, dict[str, ob
         try:
             found = json.loads(line)
         except json.JSONDecodeError as error:
-            report(Fault(path, number, f"not JSON: {error.msg} at column {error.colno}"))
+            report(Fault(path, number, f"not JSON: column {error.colno}: {error.msg}"))
         except (ValueError, RecursionError):
             report(Fault(path, number, "not JSON: a number without end, or brackets nested too deep"))
         else:
