@@ -1,25 +1,44 @@
-"""Download one file: resumed where it broke off, checked against its SHA-256, never half there."""
+"""Download one file: resumed where it broke off, checked against its pin, never half there."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import re
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import requests
 from filelock import FileLock
-from requests.adapters import HTTPAdapter
-from urllib3.util import Retry
 
 from robustbench_ir.errors import DataError, DataUnavailableError
 
-_CHUNK_BYTES = 1 << 20
+_CHUNK_BYTES = 1 << 16  # what is lost at most when a connection breaks
+_SHA256_DIGITS = 64
 _TIMEOUT_SECONDS = 30
+_BACKOFF_SECONDS = 0.5
+_LONGEST_WAIT_SECONDS = 120
+_TRIES = 4
+"""In a row without a new byte; a try that brought something starts the count again."""
+_BUSY = frozenset({429, 500, 502, 503, 504})
+_BROKEN = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
+_ACCOUNT = frozenset({401, 403})
 _PARTIAL_CONTENT = 206
 _RANGE_NOT_SATISFIABLE = 416
 
 DownloadProgress = Callable[[str, int, int | None], None]
 """Called with the file's name, bytes so far and bytes in all (None if the server does not say)."""
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What the Hugging Face hub says about a file; None where it, or another server, says nothing."""
+
+    sha256: str | None = None
+    git_blob: str | None = None
+    commit: str | None = None
 
 
 def sha256_of(path: Path) -> str:
@@ -28,17 +47,29 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def first_hash(target: Path) -> str | None:
-    """Return the hash that was written down when `target` was first downloaded without an expected one."""
-    record = _record(target)
-    return record.read_text(encoding="ascii").strip() if record.is_file() else None
-
-
-def _record(target: Path) -> Path:
+def record_of(target: Path) -> Path:
+    """Return the file beside a download that holds its SHA-256, in the format of `sha256sum`."""
     return target.with_name(target.name + ".sha256")
 
 
-def download(url: str, target: Path, sha256: str | None, progress: DownloadProgress | None = None) -> Path:
+def is_whole(target: Path, sha256: str | None) -> bool:
+    """Say whether a downloaded file is there and what it was: by its pin, or else by the record beside it."""
+    expected = sha256 or _recorded(target)
+    return expected is not None and target.is_file() and sha256_of(target) == expected
+
+
+def _recorded(target: Path) -> str | None:
+    record = record_of(target)
+    return record.read_text(encoding="utf-8")[:_SHA256_DIGITS] if record.is_file() else None
+
+
+def download(
+    url: str,
+    target: Path,
+    sha256: str | None,
+    progress: DownloadProgress | None = None,
+    revision: str | None = None,
+) -> Path:
     """Download `url` to `target`.
 
     Parameters
@@ -47,68 +78,165 @@ def download(url: str, target: Path, sha256: str | None, progress: DownloadProgr
         http or https address.
     target : pathlib.Path
         Where it goes; appears only when whole and right. What came before a break is kept beside it as ``.part``.
-    sha256 : str, optional
-        Expected hash, 64 hexadecimal digits. Without it the first download is trusted, and every later one must have
-        the same hash: it is kept beside the file as ``.sha256``.
+    sha256 : str or None
+        Expected hash, 64 hexadecimal digits. None: the address is pinned by its revision; the file is then checked
+        against what the hub says of it, and its hash is kept beside it as ``.sha256``: a later one must be the same.
     progress : callable, optional
         Told how far it is.
+    revision : str, optional
+        The commit that the address names, 40 hexadecimal digits.
 
     Raises
     ------
     DataUnavailableError
         No answer, or an error answer, from the server.
     DataError
-        The bytes that came have another hash; they are thrown away.
+        The bytes that came have another hash (they are thrown away), the disk is full (likewise), or the folder
+        cannot be written to.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
-    with FileLock(target.with_name(target.name + ".lock")):
-        expected = sha256 or first_hash(target)
-        if target.exists() and sha256_of(target) == expected:
-            return target
-        try:
-            _stream(url, part, progress)
-        except requests.RequestException as error:
-            raise DataUnavailableError(f"{url}: {_reason(error)}") from error
-        found = sha256_of(part)
-        if expected is None:
-            _record(target).write_text(f"{found}\n", encoding="ascii")
-        elif found != expected:
-            part.unlink()
-            why = "" if sha256 else f" as at the first download (delete {_record(target)} to trust the new one)"
-            raise DataError(f"{url}: SHA-256 is {found}, expected {expected}{why}; the download was thrown away")
-        part.replace(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(target.with_name(target.name + ".lock")):
+            if not is_whole(target, sha256):
+                told = _complete(url, part, progress)
+                _settle(url, part, target, sha256, revision, told)
+    except requests.RequestException as error:
+        raise DataUnavailableError(f"{url}: {_reason(error, _size(part))}") from error
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            part.unlink(missing_ok=True)
+        raise DataError(
+            f"{target}: cannot be written ({error.strerror or error}); "
+            f"free some space, or name another folder by ROBUSTBENCH_IR_CACHE"
+        ) from error
     return target
 
 
-def _stream(url: str, part: Path, progress: DownloadProgress | None) -> None:
-    with requests.Session() as session:
-        retry = Retry(total=4, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504))
-        session.mount("https://", HTTPAdapter(max_retries=retry))
-        session.mount("http://", HTTPAdapter(max_retries=retry))
-        have = part.stat().st_size if part.exists() else 0
-        wanted_range = {"Range": f"bytes={have}-"} if have else {}
-        # "identity": a range of a compressed answer would not be a range of the file.
-        headers = {"Accept-Encoding": "identity", **wanted_range}
-        with session.get(url, headers=headers, stream=True, timeout=_TIMEOUT_SECONDS) as answer:
-            if answer.status_code == _RANGE_NOT_SATISFIABLE:
-                return
-            answer.raise_for_status()
-            if answer.status_code != _PARTIAL_CONTENT:
-                have = 0
-            length = answer.headers.get("Content-Length")
-            total = have + int(length) if length else None
-            with part.open("ab" if have else "wb") as stream:
-                for chunk in answer.iter_content(_CHUNK_BYTES):
-                    stream.write(chunk)
-                    have += len(chunk)
-                    if progress:
-                        progress(part.name.removesuffix(".part"), have, total)
+def _settle(url: str, part: Path, target: Path, sha256: str | None, revision: str | None, told: _Told) -> None:
+    """Check what came and put it in its place."""
+    fault = None
+    found = sha256_of(part)
+    expected = sha256 or told.sha256 or _recorded(target)
+    if expected is not None and found != expected:
+        fault = f"SHA-256 is {found}, expected {expected}"
+    elif revision and told.commit and told.commit != revision:
+        fault = f"the server answered with revision {told.commit}, expected {revision}"
+    elif expected is None and told.git_blob and _git_blob(part) != told.git_blob:
+        fault = f"the git blob is not {told.git_blob}"
+    if fault:
+        part.unlink()
+        raise DataError(f"{url}: {fault}; the download was thrown away, run the same command to try again")
+    if sha256 is None:
+        record_of(target).write_text(f"{found}  {target.name}\n", encoding="utf-8")
+    part.replace(target)
 
 
-def _reason(error: requests.RequestException) -> str:
-    if error.response is not None:
-        return f"the server answered {error.response.status_code}"
-    if isinstance(error, requests.ConnectionError):
+def _complete(url: str, part: Path, progress: DownloadProgress | None) -> _Told:
+    """Ask until the whole file is there, going on where the last try broke off."""
+    tries = 0
+    while True:
+        have = _size(part)
+        try:
+            return _stream(url, part, progress)
+        except requests.RequestException as error:
+            tries = 1 if _size(part) > have else tries + 1
+            wait = _pause(error, tries)
+            if wait is None:
+                raise
+        time.sleep(wait)
+
+
+def _pause(error: requests.RequestException, tries: int) -> float | None:
+    """Return the seconds to wait before asking again; None if that has no sense."""
+    if tries > _TRIES:
+        return None
+    backoff = _BACKOFF_SECONDS * 2.0 ** (tries - 1)
+    if error.response is None:
+        return backoff if isinstance(error, _BROKEN) else None
+    if error.response.status_code not in _BUSY:
+        return None
+    wanted = _wait_asked_for(error.response)
+    if wanted is None:
+        return backoff
+    return wanted if wanted <= _LONGEST_WAIT_SECONDS else None
+
+
+def _wait_asked_for(answer: requests.Response) -> int | None:
+    seconds = answer.headers.get("Retry-After", "")
+    return int(seconds) if re.fullmatch(r"[0-9]{1,9}", seconds) else None
+
+
+def _stream(url: str, part: Path, progress: DownloadProgress | None) -> _Told:
+    have = _size(part)
+    wanted_range = {"Range": f"bytes={have}-"} if have else {}
+    # "identity": a range of a compressed answer would not be a range of the file.
+    headers = {"Accept-Encoding": "identity", **wanted_range}
+    with (
+        requests.Session() as session,
+        session.get(url, headers=headers, stream=True, timeout=_TIMEOUT_SECONDS) as answer,
+    ):
+        span = answer.headers.get("Content-Range", "")
+        if answer.status_code == _RANGE_NOT_SATISFIABLE and span == f"bytes */{have}":
+            return _told(answer)
+        answers_the_range = answer.status_code == _PARTIAL_CONTENT and span.startswith(f"bytes {have}-")
+        if have and answer.status_code in {_RANGE_NOT_SATISFIABLE, _PARTIAL_CONTENT} and not answers_the_range:
+            part.unlink()
+            return _stream(url, part, progress)
+        answer.raise_for_status()
+        if not answers_the_range:
+            have = 0
+        length = answer.headers.get("Content-Length", "")
+        total = have + int(length) if length.isdigit() else None
+        with part.open("ab" if have else "wb") as stream:
+            for chunk in answer.iter_content(_CHUNK_BYTES):
+                stream.write(chunk)
+                have += len(chunk)
+                if progress:
+                    progress(part.name.removesuffix(".part"), have, total)
+        if total is not None and have != total:
+            raise requests.ConnectionError(f"{have} bytes of {total}")
+        return _told(answer)
+
+
+def _told(answer: requests.Response) -> _Told:
+    """Gather what the hub says: on the file itself, or on the answer that leads to where it is stored."""
+    for one in (*answer.history, answer):
+        commit = one.headers.get("X-Repo-Commit")
+        tag = one.headers.get("X-Linked-ETag") or (one.headers.get("ETag", "") if commit else "")
+        digits = tag.removeprefix("W/").strip('"')
+        if commit or digits:
+            # For large files the tag is the SHA-256; for those that git itself holds, the name of the blob.
+            return _Told(
+                sha256=digits if re.fullmatch(r"[0-9a-f]{64}", digits) else None,
+                git_blob=digits if re.fullmatch(r"[0-9a-f]{40}", digits) else None,
+                commit=commit,
+            )
+    return _Told()
+
+
+def _git_blob(path: Path) -> str:
+    """Return the name that git gives to a file's content: SHA-1 over ``blob``, size, a zero byte, content."""
+    hasher = hashlib.sha1(f"blob {_size(path)}\0".encode(), usedforsecurity=False)
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK_BYTES):
+            hasher.update(chunk)
+    return hasher.hexdigest()
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _reason(error: requests.RequestException, have: int) -> str:
+    answer = error.response
+    if answer is not None:
+        wait = _wait_asked_for(answer) if answer.status_code in _BUSY else None
+        later = f" and asks to wait {wait} s" if wait else ""
+        account = " (it may want an account)" if answer.status_code in _ACCOUNT else ""
+        return f"the server answered {answer.status_code}{account}{later}"
+    if have:
+        return f"the connection broke off after {have:,} bytes; run the same command again, it goes on there"
+    if isinstance(error, _BROKEN):
         return "no connection to the server"
     return str(error).splitlines()[0]

@@ -1,7 +1,11 @@
-"""Downloads against a real local server: whole, resumed, retried, refused."""
+"""Downloads against a real local server: whole, resumed, retried, refused; and what a full or closed disk does."""
 
 from __future__ import annotations
 
+import hashlib
+import multiprocessing
+import os
+import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,12 +15,15 @@ from pathlib import Path
 
 import pytest
 
-from robustbench_ir.data import DataFile, locate
+from robustbench_ir.data import DataFile, HubFile, cache_folder, damaged, locate
 from robustbench_ir.errors import DataError, DataUnavailableError
 from robustbench_ir.fetch import download
 
 CONTENT = bytes(range(256)) * 8192  # 2 MiB
 HASH = sha256(CONTENT).hexdigest()
+GIT_BLOB = hashlib.sha1(b"blob %d\0" % len(CONTENT) + CONTENT, usedforsecurity=False).hexdigest()
+COMMIT = "5be20db9509754dadad47689368639fcec739c00"
+needs_mounts = pytest.mark.skipif(os.geteuid() != 0, reason="needs to mount a small file system")
 
 
 @dataclass
@@ -27,10 +34,15 @@ class Server:
     answers: list[int] = field(default_factory=list)
     ranges: list[str | None] = field(default_factory=list)
     honours_ranges: bool = True
+    headers: dict[str, str] = field(default_factory=dict)
+    on_trouble: dict[str, str] = field(default_factory=dict)
+    breaks_after: list[int] = field(default_factory=list)
+    """After so many bytes the connection is closed, once each."""
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    monkeypatch.setattr("robustbench_ir.fetch._BACKOFF_SECONDS", 0.01)
     state = Server()
 
     class Handler(BaseHTTPRequestHandler):
@@ -39,27 +51,50 @@ def server() -> Iterator[Server]:
             state.ranges.append(asked)
             status = state.answers.pop(0) if state.answers else 200
             if status != 200:
-                self.send_response(status)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
+                self.answer(status, {"Content-Length": "0", **state.on_trouble})
                 return
             start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked and state.honours_ranges else 0
-            self.send_response(206 if start else 200)
-            self.send_header("Content-Length", str(len(CONTENT) - start))
+            if start >= len(CONTENT):
+                self.answer(416, {"Content-Range": f"bytes */{len(CONTENT)}", "Content-Length": "0", **state.headers})
+                return
+            span = {"Content-Range": f"bytes {start}-{len(CONTENT) - 1}/{len(CONTENT)}"} if start else {}
+            self.answer(206 if start else 200, {"Content-Length": str(len(CONTENT) - start), **span, **state.headers})
+            stop = start + state.breaks_after.pop(0) if state.breaks_after else len(CONTENT)
+            self.wfile.write(CONTENT[start:stop])
+
+        def answer(self, status: int, headers: dict[str, str]) -> None:
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(CONTENT[start:])
 
         def log_message(self, *_: object) -> None:
             pass
 
     httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    state.url = f"http://127.0.0.1:{httpd.server_port}/file.bin"
-    thread = threading.Thread(target=httpd.serve_forever)
+    state.url = f"http://127.0.0.1:{httpd.server_port}/resolve/{COMMIT}/file.bin"
+    thread = threading.Thread(target=httpd.serve_forever, args=(0.01,))
     thread.start()
     yield state
     httpd.shutdown()
     thread.join()
     httpd.server_close()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Mount a real file system of 1 MiB: half of what is downloaded fits."""
+    small = tmp_path / "small"
+    small.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(small)], check=False).returncode:
+        pytest.skip("CANNOT MOUNT a file system here")
+    yield small
+    subprocess.run(["umount", str(small)], check=True)
+
+
+def left_in(folder: Path) -> set[str]:
+    """Return the names of all files below a folder but locks."""
+    return {path.name for path in folder.rglob("*") if path.is_file() and path.suffix != ".lock"}
 
 
 def test_a_file_comes_whole_and_once(server: Server, tmp_path: Path) -> None:
@@ -92,7 +127,7 @@ def test_a_server_in_trouble_is_asked_again(server: Server, tmp_path: Path, stat
 def test_another_hash_is_refused_and_thrown_away(server: Server, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"SHA-256 is .* expected 0000"):
         download(server.url, tmp_path / "file.bin", "0" * 64)
-    assert not list(tmp_path.glob("file.bin*[!k]"))
+    assert left_in(tmp_path) == set()
 
 
 def test_a_missing_file_is_said(server: Server, tmp_path: Path) -> None:
@@ -102,7 +137,7 @@ def test_a_missing_file_is_said(server: Server, tmp_path: Path) -> None:
 
 
 def test_no_server_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("robustbench_ir.fetch.Retry", lambda **_: 0)
+    monkeypatch.setattr("robustbench_ir.fetch._BACKOFF_SECONDS", 0.01)
     with pytest.raises(DataUnavailableError, match="no connection to the server"):
         download("http://127.0.0.1:9/file.bin", tmp_path / "file.bin", HASH)
 
@@ -120,6 +155,198 @@ def test_own_folder_comes_before_cache_and_network(
     mine.write_bytes(CONTENT)
     monkeypatch.setenv("ROBUSTBENCH_IR_DATA", str(tmp_path))
     assert locate(file) == mine
+
+
+def test_a_connection_that_breaks_is_taken_up_again(server: Server, tmp_path: Path) -> None:
+    server.breaks_after = [131_072, 655_360]
+    target = tmp_path / "file.bin"
+    download(server.url, target, HASH)
+    assert server.ranges == [None, "bytes=131072-", "bytes=786432-"]
+    assert target.read_bytes() == CONTENT
+    assert left_in(tmp_path) == {"file.bin"}
+
+
+def test_half_a_file_stays_for_the_next_time(server: Server, tmp_path: Path) -> None:
+    """A server that sends 64 KiB and then nothing more, however often it is asked."""
+    server.breaks_after = [65_536, 0, 0, 0, 0]
+    with pytest.raises(DataUnavailableError, match=r"broke off after 65,536 bytes; run the same command again"):
+        download(server.url, tmp_path / "file.bin", HASH)
+    assert left_in(tmp_path) == {"file.bin.part"}
+    download(server.url, tmp_path / "file.bin", HASH)
+    assert server.ranges[-1] == "bytes=65536-"
+    assert left_in(tmp_path) == {"file.bin"}
+
+
+def test_a_part_that_is_whole_already_is_taken(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "file.bin.part").write_bytes(CONTENT)
+    download(server.url, tmp_path / "file.bin", HASH)
+    assert server.ranges == [f"bytes={len(CONTENT)}-"]
+
+
+def test_a_part_longer_than_the_file_is_thrown_away(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "file.bin.part").write_bytes(CONTENT + b"more")
+    download(server.url, tmp_path / "file.bin", HASH)
+    assert server.ranges == [f"bytes={len(CONTENT) + 4}-", None]
+
+
+def test_a_server_says_how_long_to_wait(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr("robustbench_ir.fetch.time.sleep", waits.append)
+    server.answers, server.on_trouble = [429, 503], {"Retry-After": "7"}
+    download(server.url, tmp_path / "file.bin", HASH)
+    assert waits == [7, 7]
+
+
+def test_nobody_waits_an_hour(server: Server, tmp_path: Path) -> None:
+    server.answers, server.on_trouble = [429], {"Retry-After": "3600"}
+    with pytest.raises(DataUnavailableError, match=r"answered 429 and asks to wait 3600 s"):
+        download(server.url, tmp_path / "file.bin", HASH)
+
+
+def test_a_server_that_stays_in_trouble_is_left(server: Server, tmp_path: Path) -> None:
+    server.answers = [500] * 9
+    with pytest.raises(DataUnavailableError, match="the server answered 500"):
+        download(server.url, tmp_path / "file.bin", HASH)
+    assert len(server.ranges) == 5
+    assert left_in(tmp_path) == set()
+
+
+def test_two_processes_download_a_file_once(server: Server, tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    both = [context.Process(target=download, args=(server.url, tmp_path / "file.bin", HASH)) for _ in range(2)]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join(timeout=60)
+    assert [process.exitcode for process in both] == [0, 0]
+    assert len(server.ranges) == 1
+    assert left_in(tmp_path) == {"file.bin"}
+
+
+@needs_mounts
+def test_a_full_disk_is_said_and_cleared(server: Server, small_disk: Path) -> None:
+    with pytest.raises(DataError, match=r"cannot be written \(No space left on device\); free some space") as caught:
+        download(server.url, small_disk / "file.bin", HASH)
+    assert "\n" not in str(caught.value)
+    assert left_in(small_disk) == set()
+
+
+@needs_mounts
+def test_a_folder_that_cannot_be_written_to(server: Server, small_disk: Path) -> None:
+    (small_disk / "whole.bin").write_bytes(CONTENT[:1000])
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    with pytest.raises(DataError, match=r"cannot be written \(Read-only file system\).*ROBUSTBENCH_IR_CACHE"):
+        download(server.url, small_disk / "deep" / "file.bin", HASH)
+    with pytest.raises(DataError, match=r"cannot be written \(Read-only file system\).*ROBUSTBENCH_IR_CACHE"):
+        download(server.url, small_disk / "file.bin", HASH)
+    assert server.ranges == []
+
+
+@needs_mounts
+def test_a_read_only_cache_serves_what_it_has(
+    server: Server, small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = CONTENT[:1000]
+    monkeypatch.setenv("ROBUSTBENCH_IR_CACHE", str(small_disk))
+    file = DataFile(path="some/file.bin", url=server.url, sha256=sha256(content).hexdigest())
+    cached = small_disk / "data" / "some" / "file.bin"
+    cached.parent.mkdir(parents=True)
+    cached.write_bytes(content)
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    assert locate(file) == cached
+
+
+# A file whose hash nobody has told is pinned by its revision: the hub's word for it is checked, and then remembered.
+
+
+def test_the_hubs_hash_of_a_large_file_is_checked(server: Server, tmp_path: Path) -> None:
+    server.headers = {"X-Linked-ETag": f'"{HASH}"', "X-Repo-Commit": COMMIT}
+    target = tmp_path / "file.bin"
+    download(server.url, target, None, revision=COMMIT)
+    assert (tmp_path / "file.bin.sha256").read_text(encoding="utf-8") == f"{HASH}  file.bin\n"
+    server.headers = {"X-Linked-ETag": f'"{"0" * 64}"', "X-Repo-Commit": COMMIT}
+    with pytest.raises(DataError, match=r"SHA-256 is .* expected 0000.*run the same command"):
+        download(server.url, tmp_path / "other.bin", None, revision=COMMIT)
+    assert left_in(tmp_path) == {"file.bin", "file.bin.sha256"}
+
+
+def test_the_hub_says_it_where_it_leads_to_the_store(server: Server, tmp_path: Path) -> None:
+    """Large files lie elsewhere: the answer that leads there has the hash, the store's own has another ETag."""
+    server.headers = {"ETag": '"0123456789abcdef"'}
+    for hash_told, name in ((HASH, "file.bin"), ("0" * 64, "other.bin")):
+        server.answers = [302]
+        server.on_trouble = {"Location": server.url, "X-Linked-ETag": f'"{hash_told}"', "X-Repo-Commit": COMMIT}
+        if hash_told == HASH:
+            download(server.url, tmp_path / name, None, revision=COMMIT)
+        else:
+            with pytest.raises(DataError, match="expected 0000"):
+                download(server.url, tmp_path / name, None, revision=COMMIT)
+
+
+def test_gits_name_of_a_small_file_is_checked(server: Server, tmp_path: Path) -> None:
+    server.headers = {"ETag": f'W/"{GIT_BLOB}"', "X-Repo-Commit": COMMIT}
+    download(server.url, tmp_path / "file.bin", None, revision=COMMIT)
+    server.headers = {"ETag": f'"{"0" * 40}"', "X-Repo-Commit": COMMIT}
+    with pytest.raises(DataError, match="the git blob is not 0000"):
+        download(server.url, tmp_path / "other.bin", None, revision=COMMIT)
+
+
+def test_another_revision_is_refused(server: Server, tmp_path: Path) -> None:
+    server.headers = {"X-Repo-Commit": "0" * 40}
+    with pytest.raises(DataError, match="answered with revision 0000"):
+        download(server.url, tmp_path / "file.bin", None, revision=COMMIT)
+    assert left_in(tmp_path) == set()
+
+
+def test_an_etag_of_another_server_means_nothing(server: Server, tmp_path: Path) -> None:
+    server.headers = {"ETag": f'"{"0" * 64}"'}
+    download(server.url, tmp_path / "file.bin", None, revision=COMMIT)
+
+
+def test_the_first_download_is_remembered(server: Server, tmp_path: Path) -> None:
+    file = DataFile(path="some/file.bin", url=server.url)
+    cached = locate(file)
+    assert COMMIT in cached.parts
+    assert locate(file) == cached
+    assert len(server.ranges) == 1
+    cached.write_bytes(b"rotten")
+    assert locate(file).read_bytes() == CONTENT
+    record = cached.with_name("file.bin.sha256")
+    record.write_text("0" * 64, encoding="utf-8")
+    with pytest.raises(DataError, match=r"SHA-256 is .* expected 0000"):
+        locate(file)
+
+
+def test_a_damaged_download_is_thrown_away_but_not_a_file_of_the_users(tmp_path: Path) -> None:
+    mine, ours = tmp_path / "corpus.gz", cache_folder() / "data" / "some" / "corpus.gz"
+    ours.parent.mkdir(parents=True)
+    for path in (mine, ours):
+        path.write_bytes(b"half")
+    assert "it was thrown away, run the same command again" in str(damaged(ours, "is cut short"))
+    assert not ours.exists()
+    assert str(damaged(mine, "is cut short")) == f"{mine}: is cut short; put a whole copy there"
+    assert mine.exists()
+
+
+def test_a_card_must_pin_its_files() -> None:
+    with pytest.raises(ValueError, match="names no commit"):
+        DataFile(path="some/file.bin", url="https://huggingface.co/datasets/a/b/resolve/main/file.bin")
+    with pytest.raises(ValueError, match="not https"):
+        DataFile(path="some/file.bin", url=f"http://example.org/{COMMIT}/file.bin")
+    with pytest.raises(ValueError, match="revision"):
+        HubFile(repository="a/b", revision="main", file="file.bin")
+    with pytest.raises(ValueError, match="path"):
+        HubFile(repository="a/b", revision=COMMIT, file="../file.bin").pinned()
+
+
+def test_a_mirror_of_the_hub_can_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = HubFile(repository="miracl/miracl", revision=COMMIT, file="x/y.tsv")
+    assert file.pinned().url == f"https://huggingface.co/datasets/miracl/miracl/resolve/{COMMIT}/x/y.tsv"
+    monkeypatch.setenv("HF_ENDPOINT", "https://hf-mirror.com/")
+    assert file.pinned().url == f"https://hf-mirror.com/datasets/miracl/miracl/resolve/{COMMIT}/x/y.tsv"
+    monkeypatch.setenv("HF_ENDPOINT", "http://hf-mirror.com")
+    with pytest.raises(ValueError, match="not https"):
+        file.pinned()
 
 
 @pytest.mark.parametrize("path", ["../x/y", "/etc/passwd", "x", "a//b", "a/../b"])

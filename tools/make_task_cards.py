@@ -60,21 +60,19 @@ def belebele() -> dict[str, str]:
     rows = {}
     for variant in VARIANTS.split():
         code = "zh-Hant" if variant == "zho_Hant" else language_code(variant)
-        path, url = hub_file(variant)
-        row = f"path = {path}\nurl = {url}\n"
+        row = "\n".join(hub_file(variant)) + "\n"
         if variant in TWINS:
-            twin_path, twin_url = hub_file(f"{variant[:3]}_Latn")
-            row += f"twin = {{ path = {twin_path}, url = {twin_url} }}\n"
+            row += f"twin = {{ {', '.join(hub_file(f'{variant[:3]}_Latn'))} }}\n"
         if code in rows:
             raise SystemExit(f"two variants have the code {code}")
         rows[code] = row
     return rows
 
 
-def hub_file(variant: str) -> tuple[str, str]:
-    """Return place and address of a variant's file, between quotation marks."""
-    folder = f"https://huggingface.co/datasets/facebook/belebele/resolve/{BELEBELE_REVISION}/data"
-    return f'"belebele/{variant}.jsonl"', f'"{folder}/{variant}.jsonl"'
+def hub_file(variant: str) -> tuple[str, ...]:
+    """Return the lines that pin a variant's file on the hub."""
+    facts = {"repository": "facebook/belebele", "revision": BELEBELE_REVISION, "file": f"data/{variant}.jsonl"}
+    return tuple(f'{key} = "{value}"' for key, value in facts.items())
 
 
 def write(name: str, rows: dict[str, str]) -> None:

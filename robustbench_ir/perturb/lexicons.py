@@ -53,6 +53,8 @@ class LexiconSource(Card):
     def _one_place(self) -> Self:
         if (self.file is None) == (self.table is None):
             raise ValueError("name either 'file' or 'table'")
+        if self.file is not None and self.file.sha256 is None:
+            raise ValueError("a lexicon goes by its hash: 'file.sha256' is missing")
         return self
 
     def entry(self, tables: Tables) -> Traversable:
@@ -61,7 +63,8 @@ class LexiconSource(Card):
 
     def digest(self, tables: Tables) -> str:
         """Return the SHA-256 of the file, without downloading it."""
-        return self.file.sha256 if self.file else sha256(self.entry(tables).read_bytes()).hexdigest()
+        pinned = self.file.sha256 if self.file else None
+        return pinned or sha256(self.entry(tables).read_bytes()).hexdigest()
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 from pydantic import ConfigDict, ValidationError
 
 from robustbench_ir.cards import Card, validate
-from robustbench_ir.data import DataFile, locate
+from robustbench_ir.data import DataFile, damaged, locate
 from robustbench_ir.errors import DataError
 from robustbench_ir.fetch import DownloadProgress
 from robustbench_ir.tasks.readers import RawTask, Rows
@@ -89,8 +90,8 @@ def _squad_file(path: Path, member: str) -> _SquadFile:
             return _SquadFile.model_validate_json(archive.read(member))
     except KeyError as error:
         raise DataError(f"{path}: holds no {member}") from error
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, zipfile.error) as error:
-        raise DataError(f"{path}: not a whole ZIP archive ({error}); delete it, and it is downloaded again") from error
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        raise damaged(path, f"not a whole ZIP archive ({error})") from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"]))
