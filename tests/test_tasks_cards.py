@@ -76,7 +76,7 @@ def test_the_page_of_the_tasks_is_up_to_date() -> None:
     page = (ROOT / "docs" / "tasks.md").read_text(encoding="utf-8")
     for card in map(task_card, task_names()):
         for part in (f"## {card.title}: `{card.name}@{card.version}`", card.citation, *card.notes):
-            assert part in page, "run `python tools/task_pages.py` with ROBUSTBENCH_IR_DATA set"
+            assert part in page, "stale: `python tools/task_pages.py > docs/tasks.md`, with ROBUSTBENCH_IR_DATA set"
 
 
 def test_the_page_counts_what_is_at_hand_and_downloads_nothing() -> None:

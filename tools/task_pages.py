@@ -1,6 +1,6 @@
 """Write docs/tasks.md from the task cards; sizes are counted where the data is at hand.
 
-    ROBUSTBENCH_IR_DATA=../shared/data python tools/task_pages.py
+    ROBUSTBENCH_IR_DATA=../shared/data python tools/task_pages.py > docs/tasks.md
 
 The same data gives the same page. A task without its data at hand is not downloaded: its sizes stay empty.
 """
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from unittest.mock import patch
 
 import langcodes
@@ -19,7 +18,6 @@ from robustbench_ir.errors import DataUnavailableError
 from robustbench_ir.languages import languages
 from robustbench_ir.tasks import Task, TaskCard, load_task, task_card, task_names
 
-PAGE = Path(__file__).parents[1] / "docs" / "tasks.md"
 HEAD = """# Tasks
 
 <!-- Made by tools/task_pages.py; do not edit. -->
@@ -102,8 +100,8 @@ def _at_hand(name: str) -> Task | None:
 
 
 def main() -> None:
-    """Write the page."""
-    PAGE.write_text(page(), encoding="utf-8")
+    """Print the page."""
+    print(page(), end="")
 
 
 if __name__ == "__main__":
