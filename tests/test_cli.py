@@ -46,6 +46,7 @@ def test_every_command_explains_itself(command: str) -> None:
     [
         (["recipes"], r"^typo +Typing mistakes +\d+ languages: am ar bem bn .* zh zu$"),
         (["tasks"], r"^xquad-r +XQuAD-R +11 languages: ar de el en es hi ru th tr vi zh$"),
+        (["tasks"], r"^tatoeba +Tatoeba +113 languages: af am "),
         (["encoders"], r"^bm25 +BM25"),
         (
             ["recipes", "show", "typo"],
@@ -86,6 +87,8 @@ def test_catalogue_and_preview(arguments: list[str], line: str) -> None:
         (["attack", "--out", "/proc/nothing/x.json"], r"cannot be written"),
         (["recipes", "show", "typos"], r"did you mean 'typo'\?"),
         (["tasks", "show", "minni"], r"did you mean 'mini'\?"),
+        (["tasks", "check", "nowhere"], r"nowhere: no such folder"),
+        (["attack", "--task", "./nowhere"], r"nowhere: no such folder; a task of your own is"),
         (["preview", "typo", "--language", "hi", " "], r"the text is empty"),
         (["preview", "typo", "--language", "klingonese", "x"], r"unknown language 'klingonese'"),
         (["preview", "typo", "--language", "en", "--severity", "6", "x"], r"severity 6 is out of range"),

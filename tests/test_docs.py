@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[1]
         ("coverage_tables.py", "coverage.md"),
         ("keyboard_tables.py", "keyboards.md"),
         ("lexicon_coverage.py", "lexicons.md"),
+        ("task_pages.py", "tasks.md"),
     ],
 )
 def test_the_page_is_not_stale(tool: str, page: str, shared_data: Path) -> None:

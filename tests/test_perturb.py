@@ -54,9 +54,10 @@ def mini_recipe(name: str) -> Recipe:
 
 
 def is_whole_on_mini(name: str) -> bool:
-    """Say whether a recipe needs no model, and no lexicon besides those that `mini` brings."""
+    """Say whether a recipe covers languages by itself, and needs neither a model nor lexicons that `mini` lacks."""
     card = load_recipe(name).card
-    return not card.needs_model and (card.transformation != "substitution" or name in load_task("mini").lexicons)
+    own_lexicons = card.transformation != "substitution" or name in load_task("mini").lexicons
+    return bool(card.languages) and not card.needs_model and own_lexicons
 
 
 def skip_without_model(recipe: Recipe) -> None:

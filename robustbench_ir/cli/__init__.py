@@ -69,7 +69,7 @@ def main() -> None:
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
-        irbench.main(prog_name="irbench", standalone_mode=False)
+        status = irbench.main(prog_name="irbench", standalone_mode=False)
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.ClickException as error:
@@ -83,6 +83,8 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         _say("stopped; finished work is kept: run the same command again to go on where it was")
         sys.exit(130)
+    # Without its standalone mode click hands the status of `context.exit` back.
+    sys.exit(status if isinstance(status, int) else 0)
 
 
 def _say(message: str) -> None:

@@ -60,7 +60,7 @@ class ProgressBar(AbstractContextManager["ProgressBar"]):
 
 @click.command("attack", short_help="Perturb a task's queries and measure how far an encoder falls.")
 @click.option("--model", help="Encoder: a name of `irbench encoders`, a folder, or owner/model on the hub.")
-@click.option("--task", default="mini", show_default=True, help="A name of `irbench tasks`.")
+@click.option("--task", default="mini", show_default=True, help="A name of `irbench tasks`, ./folder, or mteb:NAME.")
 @click.option(
     "--recipe",
     "recipes",

@@ -18,7 +18,7 @@ from robustbench_ir.tasks import load_task, task_card
 
 
 @click.command("perturb", short_help="Write perturbed queries to files, to evaluate other systems on.")
-@click.option("--task", default="mini", show_default=True, help="A name of `irbench tasks`.")
+@click.option("--task", default="mini", show_default=True, help="A name of `irbench tasks`, ./folder, or mteb:NAME.")
 @click.option(
     "--recipe",
     "recipes",

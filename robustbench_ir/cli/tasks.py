@@ -5,10 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from rich.console import Console
+from rich.text import Text
 
 from robustbench_ir.cli.catalogue import count, print_facts, print_lines
 from robustbench_ir.cli.options import cards_option
+from robustbench_ir.errors import DataError
 from robustbench_ir.tasks import task_card, task_names
+from robustbench_ir.tasks.beir import check_folder, summary
+from robustbench_ir.tasks.faults import Fault
 
 
 @click.group("tasks", invoke_without_command=True, short_help="List the tasks and their languages, or show one.")
@@ -30,7 +35,7 @@ def show(cards: Path | None, name: str) -> None:
     card = task_card(name, cards)
     facts = [
         ("what it is", card.description),
-        ("languages", count(card.languages)),
+        ("languages", count(card.languages) if card.languages else ""),
         *(("note", note) for note in card.notes),
         ("licence", card.licence),
         ("cite", card.citation),
@@ -38,3 +43,36 @@ def show(cards: Path | None, name: str) -> None:
         ("run it", f"irbench attack --task {card.name}"),
     ]
     print_facts(f"{card.name}@{card.version}  {card.title}", facts)
+
+
+@command.command("check")
+@click.argument("folder", type=click.Path(path_type=Path))
+def check(folder: Path) -> None:
+    r"""Say everything that is wrong with a task of your own in FOLDER, by file and line.
+
+    \b
+    corpus.jsonl    {"_id": "d1", "title": "", "text": "...", "language": "sw"}
+    queries.jsonl   {"_id": "q1", "text": "...", "language": "sw", "parallel_id": "1"}
+    qrels/test.tsv  query-id<TAB>corpus-id<TAB>score, or TREC's four columns
+    task.toml       optional: query_language, passage_language, title, licence, citation, homepage, notes
+
+    Queries that are translations of each other share a parallel_id. Status 2 where the task would not load.
+    """
+    console = Console()
+    found: list[Fault] = []
+
+    def tell(fault: Fault) -> None:
+        found.append(fault)
+        console.print(Text(str(fault), style="yellow" if fault.note else "red"), soft_wrap=True)
+
+    raw = check_folder(folder, tell)
+    faults = sum(not fault.note for fault in found)
+    print_facts(f"{folder}  {faults} faults", summary(raw))
+    if faults:
+        raise DataError(f"{folder}: it would not load; mend the {faults} faults above and check again")
+    console.print(Text.assemble("It loads: ", (f"irbench attack --task {_path_of(folder)}", "bold")), soft_wrap=True)
+
+
+def _path_of(folder: Path) -> str:
+    """Return the folder as `--task` understands it: with a slash in it."""
+    return f"{folder}" if "/" in f"{folder}" else f"./{folder}"

@@ -15,6 +15,7 @@ from robustbench_ir.perturb.spacing import make_casing_spacing, make_repetition,
 from robustbench_ir.perturb.substitution import make_substitution
 from robustbench_ir.perturb.transformation import Transformation, TransformationFactory
 from robustbench_ir.perturb.transliteration import make_transliteration
+from robustbench_ir.perturb.twin import make_twin
 from robustbench_ir.perturb.typo import make_typo
 from robustbench_ir.perturb.wrong_layout import make_wrong_layout
 from robustbench_ir.plugins import built_in_or_plugin
@@ -47,6 +48,7 @@ _BUILT_IN: Mapping[str, TransformationFactory] = {
     "repetition": make_repetition,
     "substitution": make_substitution,
     "transliteration": make_transliteration,
+    "twin": make_twin,
     "typo": make_typo,
     "word-order": make_word_order,
     "wrong-layout": make_wrong_layout,

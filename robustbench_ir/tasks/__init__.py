@@ -7,13 +7,15 @@ from pathlib import Path
 
 from pydantic import Field
 
-from robustbench_ir.cards import NamedCard, names, read_named
+from robustbench_ir.cards import NamedCard, names, read_named, validate
 from robustbench_ir.fetch import DownloadProgress
 from robustbench_ir.languages import select_languages
 from robustbench_ir.plugins import built_in_or_plugin
-from robustbench_ir.tasks.readers import READERS, Reader
+from robustbench_ir.tasks.beir import folder_name, folder_settings, is_folder, load_folder
+from robustbench_ir.tasks.mteb import is_mteb, load_mteb, mteb_facts, mteb_task
+from robustbench_ir.tasks.readers import Reader
+from robustbench_ir.tasks.registry import READERS
 from robustbench_ir.tasks.task import Passage, Qrels, Query, Task, build_task
-from robustbench_ir.tasks.trec import read_trec_collection
 
 __all__ = [
     "Passage",
@@ -45,6 +47,8 @@ class TaskCard(NamedCard):
         Terms and origin of the data.
     synthetic : bool
         Whether the text was made up rather than found.
+    parallel : bool
+        Whether the questions are the same in all languages, as far as each has them.
     notes : list of str
         What a user of the scores must know.
     languages : dict
@@ -61,6 +65,7 @@ class TaskCard(NamedCard):
     citation: str
     homepage: str
     synthetic: bool = False
+    parallel: bool = False
     notes: list[str] = []
     languages: dict[str, dict[str, object]]
     lexicons: dict[str, dict[str, dict[str, object]]] = {}
@@ -74,13 +79,26 @@ def task_names(cards: Path | None = None) -> list[str]:
 def task_card(name: str, cards: Path | None = None) -> TaskCard:
     """Read the card of a task, without its data.
 
+    A folder of your own and a task of mteb get one that says what they say of themselves.
+
     Raises
     ------
+    DataError
+        There is no such folder.
     UnknownNameError
         There is no such task; the nearest name is shown.
     CardError
         The card is not as it must be; file and key are named.
     """
+    if is_folder(name):
+        settings = folder_settings(Path(name))
+        facts = settings.model_dump(exclude={"query_language", "passage_language"})
+        about = {"title": folder_name(Path(name)), "description": f"Your own folder {name}."}
+        own = {**facts, "title": settings.title or about["title"], "description": about["description"], "languages": {}}
+        return validate(TaskCard, {"name": about["title"], "version": 1, "format": "beir", **own}, name)
+    if is_mteb(name):
+        task = mteb_task(name)
+        return validate(TaskCard, {"name": "mteb", "version": 1, "format": "mteb", **mteb_facts(task)}, name)
     return read_named(TaskCard, "tasks", name, "task", cards)
 
 
@@ -95,7 +113,8 @@ def load_task(
     Parameters
     ----------
     name : str
-        Name of a card, such as ``"xquad-r"``.
+        Name of a card, such as ``"xquad-r"``; path of a folder of your own, with a slash in it, such as ``"./mine"``;
+        or a retrieval task of mteb, such as ``"mteb:NFCorpus"``.
     languages : iterable of str, optional
         Keep queries and pool in these languages only; all by default.
     cards : pathlib.Path, optional
@@ -110,15 +129,20 @@ def load_task(
     CardError, DataError
         A fault in the card or in the data.
     """
+    if is_folder(name):
+        return load_folder(Path(name)).select(languages)
+    if is_mteb(name):
+        return load_mteb(mteb_task(name), languages)
     card = task_card(name, cards)
     reader = _reader(card)
     # Only the files of the wanted languages are downloaded and read.
     wanted = select_languages(languages, card.languages)
     raw = reader(card.languages, wanted, cards, progress)
-    task = build_task(card.name, card.version, raw.queries, raw.passages, raw.relevant, card.lexicons)
+    task = build_task(
+        card.name, card.version, raw.queries, raw.passages, raw.relevant, {**card.lexicons, **raw.lexicons}
+    )
     return task.select(wanted)
 
 
 def _reader(card: TaskCard) -> Reader:
-    built_in = {**READERS, "trec-collection": read_trec_collection}
-    return built_in_or_plugin("tasks", card.format, built_in, f"tasks/{card.name}.toml: key 'format': no reader")
+    return built_in_or_plugin("tasks", card.format, READERS, f"tasks/{card.name}.toml: key 'format': no reader")

@@ -22,11 +22,12 @@ Rows = Mapping[str, Mapping[str, object]]
 
 @dataclass
 class RawTask:
-    """What a reader has read, unchecked: queries, passages, and query id to passage id to grade."""
+    """What a reader has read, unchecked: queries, passages, query id to passage id to grade, lexicons of its own."""
 
     queries: list[Query] = field(default_factory=list)
     passages: list[Passage] = field(default_factory=list)
     relevant: dict[str, dict[str, int]] = field(default_factory=dict)
+    lexicons: dict[str, dict[str, dict[str, object]]] = field(default_factory=dict)
 
 
 Reader = Callable[[Rows, Sequence[str], Path | None, DownloadProgress | None], RawTask]
@@ -233,10 +234,3 @@ def json_lines(path: Path, model: type[AnyCard]) -> Iterator[AnyCard]:
                 first = error.errors(include_url=False)[0]
                 key = ".".join(map(str, first["loc"]))
                 raise DataError(f"{path}:{number}: {f'key {key!r}: ' if key else ''}{first['msg']}") from error
-
-
-READERS: Mapping[str, Reader] = {
-    "squad-sentences": read_squad_sentences,
-    "parallel-tsv": read_parallel_tsv,
-    "afriqa": read_afriqa,
-}

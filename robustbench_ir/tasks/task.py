@@ -67,8 +67,8 @@ class Task:
     ----------
     name : str
         Name of the card.
-    version : int
-        Version of the card.
+    version : int or str
+        Version of the card; for a task without card, its revision or the beginning of its digest.
     queries : tuple of Query
         Grouped by language.
     passages : tuple of Passage
@@ -80,7 +80,7 @@ class Task:
     """
 
     name: str
-    version: int
+    version: int | str
     queries: tuple[Query, ...]
     passages: tuple[Passage, ...]
     qrels: Qrels
@@ -148,7 +148,11 @@ class Task:
         answered = set(self.qrels.query[judged].tolist())
         query_rows = [row for row, one in enumerate(self.queries) if one.language in kept and row in answered]
         if not query_rows:
-            raise DataError(f"{self.name}: no query in {', '.join(sorted(kept))} has a relevant passage in them")
+            asked = ", ".join(self.query_languages[:5]) + (", ..." if len(self.query_languages) > 5 else "")
+            answered_in = ", ".join(sorted(kept))
+            raise DataError(
+                f"{self.name}: no query in {answered_in} has a relevant passage in them; queries are in {asked}"
+            )
         judged &= np.isin(self.qrels.query, query_rows)
         qrels = Qrels(
             _renumbered(self.qrels.query[judged], query_rows),
@@ -173,7 +177,7 @@ def _renumbered(rows: IntArray, kept: Sequence[int]) -> IntArray:
 
 def build_task(
     name: str,
-    version: int,
+    version: int | str,
     queries: Sequence[Query],
     passages: Sequence[Passage],
     relevant: Mapping[str, Mapping[str, int]],
@@ -183,8 +187,8 @@ def build_task(
 
     Parameters
     ----------
-    name, version : str, int
-        Of the card.
+    name, version : str, int or str
+        Of the card; see `Task`.
     queries, passages : sequence
         In any order.
     relevant : mapping

@@ -1,0 +1,97 @@
+"""Faults in a user's files, by file and line; lines are read with bounded memory."""
+
+from __future__ import annotations
+
+import codecs
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from robustbench_ir.errors import DataError
+
+LONGEST_LINE = 16 << 20
+"""Bytes; a longer line is refused, and never held in memory."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong, or only worth knowing, at one place.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+        The file.
+    line : int, optional
+        1-based; None where it is the file as a whole.
+    message : str
+        What is wrong and what to do.
+    note : bool
+        Whether the task loads in spite of it.
+    """
+
+    path: Path
+    line: int | None
+    message: str
+    note: bool = False
+
+    def __str__(self) -> str:
+        place = f"{self.path}:{self.line}" if self.line else f"{self.path}"
+        return f"{place}: {'note: ' if self.note else ''}{self.message}"
+
+
+Report = Callable[[Fault], None]
+"""Told about each fault, in the order in which they are found."""
+
+
+def raise_first(fault: Fault) -> None:
+    """Stop at a fault; pass over what is only a note. A `Report`.
+
+    Raises
+    ------
+    DataError
+        The fault, with file and line.
+    """
+    if not fault.note:
+        raise DataError(str(fault))
+
+
+def lines(path: Path, report: Report) -> Iterator[tuple[int, str]]:
+    """Read the lines of a text file that are not blank, with their numbers, without line feeds."""
+    try:
+        with path.open("rb") as stream:
+            number = 0
+            while line := stream.readline(LONGEST_LINE + 1):
+                number += 1
+                if len(line) > LONGEST_LINE:
+                    report(Fault(path, number, f"the line is longer than {LONGEST_LINE >> 20} MiB; split its text"))
+                    while line and not line.endswith(b"\n"):
+                        line = stream.readline(LONGEST_LINE)
+                    continue
+                try:
+                    text = line.removeprefix(codecs.BOM_UTF8 if number == 1 else b"").decode()
+                except UnicodeDecodeError as error:
+                    report(Fault(path, number, f"byte {error.start + 1} is not UTF-8; save the file as UTF-8"))
+                    continue
+                if text.strip():
+                    yield number, text.rstrip("\r\n")
+    except FileNotFoundError:
+        report(Fault(path, None, "no such file"))
+    except OSError as error:
+        report(Fault(path, None, f"cannot be read: {error.strerror or error}"))
+
+
+def json_objects(path: Path, report: Report) -> Iterator[tuple[int, dict[str, object]]]:
+    """Read the objects of a JSON Lines file, with their line numbers."""
+    for number, line in lines(path, report):
+        try:
+            found = json.loads(line)
+        except json.JSONDecodeError as error:
+            report(Fault(path, number, f"not JSON: column {error.colno}: {error.msg}"))
+        except (ValueError, RecursionError):
+            report(Fault(path, number, "not JSON: a number without end, or brackets nested too deep"))
+        else:
+            if isinstance(found, dict):
+                yield number, found
+            else:
+                report(Fault(path, number, 'a line must be an object, such as {"_id": "1", "text": "..."}'))

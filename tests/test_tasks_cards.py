@@ -1,0 +1,86 @@
+"""The contract of the task cards: terms, languages, and whatever holds of every task whose data is at hand."""
+
+from __future__ import annotations
+
+import runpy
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+import requests
+
+from robustbench_ir.errors import DataUnavailableError
+from robustbench_ir.languages import language_code, languages
+from robustbench_ir.tasks import Task, load_task, task_card, task_names
+from robustbench_ir.text import nfc
+
+ROOT = Path(__file__).parents[1]
+PARALLEL = {"belebele", "mini", "mlqa-r", "xquad-r"}
+
+
+@pytest.mark.parametrize("name", task_names())
+def test_contract(name: str, shared_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    card = task_card(name)
+    assert card.title
+    assert card.description.endswith(".")
+    assert card.licence
+    assert "http" in card.citation or card.synthetic
+    assert card.homepage.startswith("https://")
+    assert card.notes, "what a user of the scores must know"
+    assert all(note.endswith(".") for note in card.notes)
+    assert not card.synthetic or "Synthetic" in card.notes[0]
+    assert card.parallel == (name in PARALLEL)
+    assert len(card.languages) > 1
+    for language in card.languages:
+        assert language in languages() or language_code(language), "a language tag, at least"
+
+    def no_network(*_: object, **__: object) -> None:
+        raise requests.ConnectionError("no route")
+
+    monkeypatch.setattr("requests.Session.get", no_network)
+    monkeypatch.setattr("robustbench_ir.fetch._BACKOFF_SECONDS", 0)
+    task = at_hand(name)
+    if task:
+        keeps_the_contract(task, set(card.languages), parallel=card.parallel)
+    else:
+        with pytest.raises(DataUnavailableError, match=r"^\S+ is wanted and not here .*ROBUSTBENCH_IR_DATA.*$"):
+            load_task(name)
+
+
+def at_hand(name: str) -> Task | None:
+    try:
+        return load_task(name)
+    except DataUnavailableError:
+        return None
+
+
+def keeps_the_contract(task: Task, languages_of_card: set[str], *, parallel: bool) -> None:
+    assert {*task.query_languages, *task.passage_languages} == languages_of_card
+    for ids in ([one.query_id for one in task.queries], [one.passage_id for one in task.passages]):
+        assert len(ids) == len(set(ids))
+    assert set(task.qrels.query.tolist()) == set(range(len(task.queries))), "every query is answered"
+    assert task.qrels.grade.min() >= 1
+    for one in (*task.queries, *task.passages):
+        assert one.text.strip()
+        assert nfc(one.text) == one.text
+    if parallel:
+        asked = defaultdict(set)
+        for query in task.queries:
+            asked[query.parallel_id].add(query.language)
+        assert all(len(found) > 1 for found in asked.values()), "every question in several languages"
+        per_language = [sum(query.language == one for query in task.queries) for one in task.query_languages]
+        assert sum(per_language) == sum(map(len, asked.values())), "and in each of them once"
+
+
+def test_the_page_of_the_tasks_is_up_to_date() -> None:
+    page = (ROOT / "docs" / "tasks.md").read_text(encoding="utf-8")
+    for card in map(task_card, task_names()):
+        for part in (f"## {card.title}: `{card.name}@{card.version}`", card.citation, *card.notes):
+            assert part in page, "stale: `python tools/task_pages.py > docs/tasks.md`, with ROBUSTBENCH_IR_DATA set"
+
+
+def test_the_page_counts_what_is_at_hand_and_downloads_nothing() -> None:
+    page = runpy.run_path(str(ROOT / "tools" / "task_pages.py"))["page"]()
+    assert "- Queries: 720\n- Passages: 1,800\n" in page
+    assert "| Swahili (sw) | 2 | 60 | 150 |" in page
+    assert "| Amharic (am) | 2 |  |  |" in page, "belebele is not here"

@@ -1,0 +1,108 @@
+"""Write docs/tasks.md from the task cards; sizes are counted where the data is at hand.
+
+    ROBUSTBENCH_IR_DATA=../shared/data python tools/task_pages.py > docs/tasks.md
+
+The same data gives the same page. A task without its data at hand is not downloaded: its sizes stay empty.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from unittest.mock import patch
+
+import langcodes
+import requests
+
+from robustbench_ir.errors import DataUnavailableError
+from robustbench_ir.languages import languages
+from robustbench_ir.tasks import Task, TaskCard, load_task, task_card, task_names
+
+HEAD = """# Tasks
+
+<!-- Made by tools/task_pages.py; do not edit. -->
+
+`irbench attack --task NAME` takes any of these by name, a folder of your own, or a retrieval task of `mteb`. Resource
+class: 0 (left behind) to 5 (winners) after [Joshi et al. 2020](https://aclanthology.org/2020.acl-main.560); empty where
+`attacks/_languages.toml` has no row for the language: the recipes then leave its queries as they are.
+
+## Your own folder
+
+`--task ./my-folder`: the name of a task with a slash in it is a folder in [BEIR](https://github.com/beir-cellar/beir)'s
+layout, with a language for each text.
+
+```
+my-folder/
+  corpus.jsonl    {"_id": "d1", "title": "", "text": "...", "language": "sw"}
+  queries.jsonl   {"_id": "q1", "text": "...", "language": "sw", "parallel_id": "1"}
+  qrels/test.tsv  query-id<TAB>corpus-id<TAB>score, with or without a header, or TREC's four columns
+  task.toml       optional: query_language, passage_language, title, licence, citation, homepage, notes
+```
+
+- Languages are BCP 47 or ISO 639-3 codes; `language` and `parallel_id` may stand inside `metadata`. Where no line of a
+  file names a language, `task.toml` does: `query_language = "sw"`.
+- Queries that are translations of each other share a `parallel_id`; its default is the query's own id.
+- Title and text of a passage are joined. Grades above 0 are relevant; every query needs one.
+- Where `qrels/` has several files, `test` is used alone, and queries that only others judge are left out.
+- Results name the task `my-folder@` and the beginning of the SHA-256 of its texts and judgements.
+
+`irbench tasks check ./my-folder` says every fault by file and line, then what is there; its status is 2 where the task
+would not load. Lines above 16 MiB are refused.
+
+## Tasks of mteb
+
+`--task mteb:NFCorpus`, with the extra: `pip install 'robustbench-ir[mteb]'`. The monolingual subsets of a text
+retrieval task are taken, one a language, at mteb's pinned revision. Refused with the reason: subsets whose queries and
+passages are in different languages, reranking of given lists, instructions and conversations, and tasks that leave a
+query's own passage out of its ranking.
+"""
+
+
+def page() -> str:
+    """Return the page, Markdown."""
+    return "\n".join([HEAD, *(line for name in task_names() for line in _section(task_card(name)))])
+
+
+def _section(card: TaskCard) -> Iterator[str]:
+    task = _at_hand(card.name)
+    yield f"## {card.title}: `{card.name}@{card.version}`\n"
+    yield f"{card.description}\n"
+    yield f"- Languages: {len(card.languages)}{', parallel' if card.parallel else ''}"
+    if task:
+        yield f"- Queries: {len(task.queries):,}"
+        yield f"- Passages: {len(task.passages):,}"
+    else:
+        yield "- Sizes: not counted, for its data was not at hand"
+    yield f"- Licence of the data: {card.licence}"
+    yield f"- Cite: {card.citation}"
+    yield f"- Home: <{card.homepage}>\n"
+    yield from (f"- {note}" for note in card.notes)
+    yield "\n| language | class | queries | passages |\n|---|---:|---:|---:|"
+    queries = Counter(query.language for query in task.queries) if task else Counter()
+    passages = Counter(passage.language for passage in task.passages) if task else Counter()
+    for code in sorted(card.languages):
+        facts = languages().get(code)
+        name = facts.name if facts else langcodes.get(code).display_name()
+        cells = [f"{name} ({code})", str(facts.resource_class) if facts else ""]
+        cells += [f"{counts[code]:,}" if task else "" for counts in (queries, passages)]
+        yield f"| {' | '.join(cells)} |"
+    yield ""
+
+
+def _at_hand(name: str) -> Task | None:
+    """Load a task without a network; None where its data is not here."""
+    no_network = patch("requests.Session.get", side_effect=requests.ConnectionError("no downloads for a page"))
+    with no_network, patch("robustbench_ir.fetch._BACKOFF_SECONDS", 0):
+        try:
+            return load_task(name)
+        except DataUnavailableError:
+            return None
+
+
+def main() -> None:
+    """Print the page."""
+    print(page(), end="")
+
+
+if __name__ == "__main__":
+    main()
