@@ -19,10 +19,12 @@ from robustbench_ir.tasks import Query, Task, load_task
 from robustbench_ir.text import nfc, word_spans
 
 UDHR = {
-    "bem": "bem", "fa": "pes_1", "fi": "fin", "fon": "fon", "fr": "fra", "hy": "hye", "id": "ind", "ig": "ibo",
-    "ja": "jpn", "ka": "kat", "kk": "kaz", "km": "khm", "ko": "kor", "lo": "lao", "my": "mya", "ne": "nep",
-    "rw": "kin", "si": "sin", "so": "som", "ta": "tam", "tw": "aka_asante", "ur": "urd", "uz": "uzn_latn",
-    "wo": "wol", "zu": "zul", "am": "amh", "bn": "ben", "ha": "hau_NG", "sw": "swh", "te": "tel", "yo": "yor",
+    "am": "amh", "bem": "bem", "bm": "bam", "bn": "ben", "ee": "ewe", "fa": "pes_1", "fi": "fin", "fon": "fon",
+    "fr": "fra", "ha": "hau_NG", "hy": "hye", "id": "ind", "ig": "ibo", "ja": "jpn", "ka": "kat", "kk": "kaz",
+    "km": "khm", "ko": "kor", "lg": "lug", "ln": "lin", "lo": "lao", "my": "mya", "ne": "nep", "nso": "nso",
+    "om": "gax", "rw": "kin", "si": "sin", "sn": "sna", "so": "som", "st": "sot", "sw": "swh", "ta": "tam",
+    "te": "tel", "ti": "tir", "tn": "tsn", "ts": "tso_ZW", "tw": "aka_asante", "ur": "urd", "uz": "uzn_latn",
+    "wo": "wol", "xh": "xho", "yo": "yor", "zu": "zul",
 }  # fmt: skip
 
 
