@@ -16,7 +16,7 @@ from robustbench_ir.perturb.randomness import generator
 from robustbench_ir.perturb.romanisation import Romaniser, respelling, romaniser, weighed
 from robustbench_ir.tasks import Query
 from robustbench_ir.text import nfc, word_spans
-from tests.test_perturb_languages import UDHR
+from tests.test_perturb_languages import texts_of
 
 ATTESTED = {
     "am-chat": {"ሰላም": "selam", "ነው": "new", "አዲስ": "adis", "አበባ": "abeba"},
@@ -88,8 +88,10 @@ def conventions(recipe: str) -> list[tuple[str, str]]:
 
 def words_of(folder: Path, language: str, document: str = "") -> list[str]:
     """Return the words of the Universal Declaration of Human Rights."""
-    file = folder / "udhr" / f"{document or UDHR[language]}.json"
-    texts = [nfc(one["text"]) for one in json.loads(file.read_text(encoding="utf-8"))["paragraphs"]]
+    texts = texts_of(folder, language)
+    if document:
+        file = folder / "udhr" / f"{document}.json"
+        texts = [nfc(one["text"]) for one in json.loads(file.read_text(encoding="utf-8"))["paragraphs"]]
     return [text[start:end] for text in texts for start, end in word_spans(text, language)]
 
 
