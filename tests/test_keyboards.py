@@ -37,7 +37,8 @@ INSTALLED = {
     "us": "us", "de": "de", "fr": "fr", "es": "es", "fi": "fi", "tr": "tr", "fa": "ir", "ja-romaji": "jp", "ru": "ru",
     "el": "gr", "th": "th", "uz": "uz:latin", "vi-tcvn": "vn", "wo": "sn", "ka": "ge", "kk": "kz", "my": "mm",
     "km": "kh", "ug": "cn:ug", "ps": "af:ps", "hi": "in:deva", "yo-ng": "ng:yoruba", "ig-ng": "ng:igbo",
-    "ha-ng": "ng:hausa",
+    "ha-ng": "ng:hausa", "gu": "in:guj", "kn": "in:kan", "ml": "in:mal_enhanced", "mr": "in:marathi", "or": "in:ori",
+    "pa": "in:guru", "sd": "pk:snd", "ckb": "iq:ku_ara",
 }  # fmt: skip
 """The layout of xkb-data, and its variant, for our tables."""
 KEYS = [

@@ -16,17 +16,21 @@ from robustbench_ir.perturb.randomness import generator
 from robustbench_ir.perturb.romanisation import Romaniser, respelling, romaniser, weighed
 from robustbench_ir.tasks import Query
 from robustbench_ir.text import nfc, word_spans
-from tests.test_perturb_languages import UDHR
+from tests.test_perturb_languages import texts_of
 
 ATTESTED = {
     "am-chat": {"ሰላም": "selam", "ነው": "new", "አዲስ": "adis", "አበባ": "abeba"},
     "ar-arabizi": {"حبيبي": "7bibi 7abibi", "صباح": "9ba7 saba7", "شكرا": "shkra shokra", "عربي": "3rbi 3arabi"},
     "ar-plain": {"سلام": "salam", "كتاب": "katab ketab", "القاهرة": "alqahira elqahira", "شارع": "share shari"},
+    "as-chat": {"অসম": "asom oxom", "আছে": "ase ache", "কেনেকৈ": "kenekoi", "গুৱাহাটী": "guwahati", "মানুহ": "manuh"},
+    "bho-chat": {"भोजपुरी": "bhojpuri", "कइसे": "kaise", "नइखे": "naikhe"},
     "bn-chat": {"কেমন": "kemon", "ভালো": "bhalo valo", "আমার": "amar", "তোমাকে": "tomake", "করতে": "korte"},
+    "ckb-chat": {"کوردستان": "kurdistan", "هەولێر": "hawler", "سوپاس": "supas", "چۆنی": "choni", "باشە": "basha"},
     "el-greeklish": {"καλημέρα": "kalimera", "ευχαριστώ": "efxaristo efharisto", "θέλω": "thelo", "ξέρω": "ksero xero"},
     "el-ungegn": {"καλημέρα": "kalimera", "ψυχή": "psychi"},
     "el-visual": {"καλημέρα": "kalhmera", "θέλω": "8elw thelw", "ξέρω": "3erw xerw", "ευχαριστώ": "euxaristw"},
     "fa-chat": {"سلام": "salam", "تهران": "tehran", "داره": "dare dareh", "دوست": "doost dust"},
+    "gu-chat": {"ગુજરાત": "gujarat gujrat", "શું": "shu", "મારું": "maru", "વ્યક્તિ": "vyakti", "અમદાવાદ": "amdavad"},
     "hi-chat": {
         "कितने": "kitne", "करना": "karna", "लड़का": "ladka larka", "नमस्ते": "namaste", "समझना": "samajhna",
         "बचपन": "bachpan", "सड़कें": "sadken sadkein", "मित्र": "mitra", "शहर": "shahar shehar", "मतलब": "matlab",
@@ -38,12 +42,20 @@ ATTESTED = {
     "ka-chat": {"გამარჯობა": "gamarjoba", "საქართველო": "sakartvelo saqartvelo", "წყალი": "wyali tskali"},
     "kk-chat": {"қазақ": "kazak qazaq", "шығыс": "shygys shigis", "әке": "ake eke"},
     "km-chat": {"កម្ពុជា": "kampuchea", "ស្រី": "srey srei", "បាន": "ban"},
+    "kn-chat": {"ಕನ್ನಡ": "kannada", "ಬೆಂಗಳೂರು": "bengaluru", "ಚೆನ್ನಾಗಿದೆ": "chennagide", "ನಮಸ್ಕಾರ": "namaskara"},
     "ko-chat": {"한국": "hanguk", "독립": "dongnip", "서울": "seoul", "신라": "silla", "학교에": "hakgyoe hakkyoe"},
     "lo-chat": {"ສະບາຍດີ": "sabaidee sabaidi", "ວຽງຈັນ": "viangchan", "ຂອບໃຈ": "khopchai khopjai"},
+    "mai-chat": {"मैथिली": "maithili", "अछि": "achi achhi", "हमर": "hamar"},
+    "ml-chat": {"മലയാളം": "malayalam", "ഞാൻ": "njan", "നിങ്ങൾ": "ningal", "കൊച്ചി": "kochi", "വീട്": "veedu"},
+    "mr-chat": {"मराठी": "marathi", "महाराष्ट्र": "maharashtra", "ज्ञान": "dnyan", "पाणी": "pani paani", "मुलगा": "mulga"},
     "my-chat": {"မင်္ဂလာပါ": "mingalapa mingalarpar", "ကျောင်း": "kyaung", "ဘာ": "ba bar", "ရန်ကုန်": "yangon"},
     "ne-chat": {"नेपाल": "nepal", "कसरी": "kasari kasri", "गर्छ": "garchha garcha", "तपाईं": "tapai tapain"},
+    "or-chat": {"ଓଡ଼ିଶା": "odisha", "ନମସ୍କାର": "namaskar", "ଭୁବନେଶ୍ୱର": "bhubaneswar", "ଭଲ": "bhala"},
+    "pa-chat": {"ਪੰਜਾਬ": "panjab", "ਵਿੱਚ": "vich", "ਪੱਕਾ": "pakka", "ਨੂੰ": "nu", "ਅੰਮ੍ਰਿਤਸਰ": "amritsar"},
+    "ps-chat": {"پښتو": "pashto pakhto", "زما": "zma", "ستا": "sta", "نوم": "num", "ژوند": "zhwand"},
     "ru-bgn": {"почему": "pochemu", "щука": "shchuka"},
     "ru-chat": {"почему": "pochemu po4emu", "ещё": "esche eshe", "хороший": "horoshiy horoshij", "что": "chto 4to"},
+    "sd-chat": {"سنڌي": "sindhi", "آهي": "ahe aahe", "ڪراچي": "karachi", "نالو": "nalo"},
     "si-chat": {"කොහොමද": "kohomada kohomadha", "ලංකාව": "lankava lankawa", "බලන්න": "balanna", "වගකීම": "vagakima"},
     "ta-chat": {"வணக்கம்": "vanakkam vanakam", "தமிழ்": "tamil thamizh", "நன்றி": "nandri", "எப்படி": "eppadi"},
     "te-chat": {"తెలుగు": "telugu thelugu", "నమస్కారం": "namaskaram", "ఎప్పుడు": "eppudu", "చాలా": "chala chaala"},
@@ -52,6 +64,8 @@ ATTESTED = {
         "ประเทศ": "prathet", "ถนน": "thanon", "เมือง": "mueang", "โรงเรียน": "rongrian", "คน": "khon", "แก้ว": "kaeo",
         "เดือน": "duean", "สามารถ": "samat", "ใหญ่": "yai", "กรรม": "kam", "ตำบล": "tambon", "จริง": "ching",
     },
+    "ti-chat": {"ሰላም": "selam", "ትግርኛ": "tigrigna tigrinya", "ኣስመራ": "asmera", "ከመይ": "kemey"},
+    "ug-chat": {"ئۇيغۇر": "uyghur", "ئادەم": "adem", "تىل": "til"},
     "ur-chat": {"کتاب": "kitab kitaab", "زندگی": "zandagi", "سبق": "sabaq", "سمجھے": "samjhe samjhay", "ہے": "hai"},
     "zh-pinyin": {"学校": "xuexiao", "女性": "nvxing nuxing"},
     "zh-syllables": {"学校": "xue xiao"},
@@ -63,6 +77,7 @@ SWAPS = {
     "hi-urdu": {"भारत": "بھارت", "लड़कियाँ": "لڑکیاں", "कितने": "کتنے", "अच्छा": "اچھا", "हुआ": "ہوا", "गए": "گئے"},
     "kk-latin": {"қазақстан": "qazaqstan", "шығыс": "şyğys", "әке": "äke", "ұлы": "ūly"},
     "sw-ajami": {"habari": "هَبَارِ", "haki": "هَاكِ"},
+    "ug-cyrillic": {"ئۇيغۇر": "уйғур", "دۆلەت": "дөләт", "يۇرت": "юрт"},
     "ur-hindi": {"بھارت": "भारत", "لڑکیاں": "लड़कियां", "کتنے": "कितने", "آدمی": "आदमी", "دوست": "दोस्त"},
     "uz-cyrillic": {"oʻzbekiston": "ўзбекистон", "yo‘q": "йўқ", "erkin": "эркин", "maʼno": "маъно", "g'arb": "ғарб"},
     "zh-traditional": {"汉语": "漢語"},
@@ -88,8 +103,10 @@ def conventions(recipe: str) -> list[tuple[str, str]]:
 
 def words_of(folder: Path, language: str, document: str = "") -> list[str]:
     """Return the words of the Universal Declaration of Human Rights."""
-    file = folder / "udhr" / f"{document or UDHR[language]}.json"
-    texts = [nfc(one["text"]) for one in json.loads(file.read_text(encoding="utf-8"))["paragraphs"]]
+    texts = texts_of(folder, language)
+    if document:
+        file = folder / "udhr" / f"{document}.json"
+        texts = [nfc(one["text"]) for one in json.loads(file.read_text(encoding="utf-8"))["paragraphs"]]
     return [text[start:end] for text in texts for start, end in word_spans(text, language)]
 
 

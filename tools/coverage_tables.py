@@ -19,10 +19,13 @@ from robustbench_ir.tasks import Query, Task, load_task
 from robustbench_ir.text import nfc, word_spans
 
 UDHR = {
-    "bem": "bem", "fa": "pes_1", "fi": "fin", "fon": "fon", "fr": "fra", "hy": "hye", "id": "ind", "ig": "ibo",
-    "ja": "jpn", "ka": "kat", "kk": "kaz", "km": "khm", "ko": "kor", "lo": "lao", "my": "mya", "ne": "nep",
-    "rw": "kin", "si": "sin", "so": "som", "ta": "tam", "tw": "aka_asante", "ur": "urd", "uz": "uzn_latn",
-    "wo": "wol", "zu": "zul", "am": "amh", "bn": "ben", "ha": "hau_NG", "sw": "swh", "te": "tel", "yo": "yor",
+    "am": "amh", "bem": "bem", "bho": "bho", "bm": "bam", "bn": "ben", "ee": "ewe", "fa": "pes_1", "fi": "fin",
+    "fil": "tgl", "fon": "fon", "fr": "fra", "gn": "gug", "gu": "guj", "ha": "hau_NG", "hy": "hye", "id": "ind",
+    "ig": "ibo", "ja": "jpn", "ka": "kat", "kk": "kaz", "km": "khm", "kn": "kan", "ko": "kor", "lg": "lug",
+    "ln": "lin", "lo": "lao", "mai": "mai", "ml": "mal_chillus", "mr": "mar", "my": "mya", "ne": "nep", "nso": "nso",
+    "om": "gax", "pa": "pan", "ps": "pbu", "rw": "kin", "si": "sin", "sn": "sna", "so": "som", "st": "sot",
+    "sw": "swh", "ta": "tam", "te": "tel", "ti": "tir", "tn": "tsn", "ts": "tso_ZW", "tw": "aka_asante",
+    "ug": "uig_arab", "ur": "urd", "uz": "uzn_latn", "wo": "wol", "xh": "xho", "yo": "yor", "zu": "zul",
 }  # fmt: skip
 
 
