@@ -28,8 +28,8 @@ from robustbench_ir.encode import (
     default_encoder,
     load_encoder,
 )
-from robustbench_ir.encode.batches import EncodeTexts, encode_texts
-from robustbench_ir.encode.store import remembering
+from robustbench_ir.encode.batches import encode_texts
+from robustbench_ir.encode.store import embedding_store
 from robustbench_ir.errors import OptionError, ResultError
 from robustbench_ir.files import read_checked, write_checked
 from robustbench_ir.perturb import Perturbation, Recipe, default_recipe_names, digest, load_recipe
@@ -238,7 +238,8 @@ class Bench:
         # The pool first: encoders that are fitted on it must see it before any query.
         pool = self._pool
         with self.clock.stage("encode queries", len(texts), label):
-            queries = encode_texts(self._fitted.encode_queries, texts, self.clock.progress.advance)
+            store = embedding_store(self.encoder, cache_folder() / "embeddings", "query")
+            queries = encode_texts(self._fitted.encode_queries, texts, self.clock.progress.advance, store)
         with self.clock.stage("rank", len(texts), label):
             return rank_relevant(self.task, pool, queries, rows, self.clock.progress.advance)
 
@@ -252,11 +253,8 @@ class Bench:
     def _pool(self) -> Embeddings:
         texts = [passage.text for passage in self.task.passages]
         with self.clock.stage("encode passages", len(texts)):
-            encode: EncodeTexts = self._fitted.encode_passages
-            if self.encoder.description.fingerprint:
-                folder = cache_folder() / "embeddings"
-                encode = remembering(encode, folder, f"{self.encoder.description.fingerprint}|passage")
-            return encode_texts(encode, texts, self.clock.progress.advance)
+            store = embedding_store(self.encoder, cache_folder() / "embeddings", "passage")
+            return encode_texts(self._fitted.encode_passages, texts, self.clock.progress.advance, store)
 
     def _cell(
         self,

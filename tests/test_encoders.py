@@ -22,7 +22,6 @@ from robustbench_ir.encode import (
 )
 from robustbench_ir.encode.batches import encode_texts
 from robustbench_ir.encode.prompts import family_prompts
-from robustbench_ir.encode.store import remembering
 from robustbench_ir.errors import EncoderError, OptionError, UnknownNameError
 
 TEXTS = ["When does the market open?", "The market opens at six.", "ሰላም", "谁", "a" * 300, "The market opens at six."]
@@ -178,25 +177,6 @@ def test_embeddings_that_are_not_finite_name_the_texts(bad: float) -> None:
 def test_a_wrong_number_of_rows_is_refused() -> None:
     with pytest.raises(EncoderError, match=r"shape \(1, 2\) for 2 texts"):
         encode_texts(lambda _: np.ones((1, 2), dtype=np.float32), ["a", "b"])
-
-
-def test_embeddings_are_remembered_and_damage_is_noticed(tmp_path: Path) -> None:
-    calls: list[Sequence[str]] = []
-
-    def encode(texts: Sequence[str]) -> Embeddings:
-        calls.append(texts)
-        return np.arange(len(texts) * 2, dtype=np.float32).reshape(-1, 2)
-
-    kept = remembering(encode, tmp_path, "key")
-    first = rows_of(kept(["a", "b"]))
-    np.testing.assert_array_equal(first, rows_of(kept(["a", "b"])))
-    assert len(calls) == 1
-    remembering(encode, tmp_path, "other key")(["a", "b"])
-    assert len(calls) == 2
-    for file in tmp_path.iterdir():
-        file.write_bytes(file.read_bytes()[:-1])
-    np.testing.assert_array_equal(first, rows_of(kept(["a", "b"])))
-    assert len(calls) == 3
 
 
 class Own:
