@@ -25,10 +25,9 @@ from robustbench_ir.encode import (
     Encoder,
     EncoderOptions,
     PoolEncoder,
-    default_encoder,
-    load_encoder,
+    as_encoder,
 )
-from robustbench_ir.encode.batches import encode_texts
+from robustbench_ir.encode.batches import EncodeTexts, encode_texts
 from robustbench_ir.encode.store import embedding_store
 from robustbench_ir.errors import OptionError, ResultError
 from robustbench_ir.files import read_checked, write_checked
@@ -63,7 +62,7 @@ class Silence:
 
 
 def attack(
-    encoder: str | Encoder | None = None,
+    encoder: str | Encoder | EncodeTexts | None = None,
     task: str | Task = "mini",
     recipes: Sequence[str] | None = None,
     *,
@@ -79,8 +78,9 @@ def attack(
 
     Parameters
     ----------
-    encoder : str or Encoder, optional
-        Name, folder, or an object of your own. By default ``use-multilingual`` where installed, else ``char-ngram``.
+    encoder : str, Encoder or callable, optional
+        Name, folder, an object of your own, or a function from texts to rows. By default
+        ``use-multilingual`` where installed, else ``char-ngram``.
     task : str or Task
         Name of a task, or one that you built.
     recipes : sequence of str, optional
@@ -120,11 +120,7 @@ def attack(
     clock = Clock(progress or Silence())
     with clock.stage("load"):
         whole = load_task(task, languages, cards, clock.download) if isinstance(task, str) else task.select(languages)
-        ready = (
-            load_encoder(encoder or default_encoder(), options)
-            if encoder is None or isinstance(encoder, str)
-            else encoder
-        )
+        ready = as_encoder(encoder, options)
     bench = Bench(ready, whole, clock, resume)
     clean = bench.clean()
     attacked = [

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import scipy.sparse as sp
 
-from robustbench_ir.encode.encoder import Dense, Embeddings
+from robustbench_ir.encode.encoder import Dense, Embeddings, TextsRefusedError
 from robustbench_ir.encode.store import EmbeddingStore
 from robustbench_ir.errors import EncoderError, RobustBenchError
 
@@ -167,9 +167,9 @@ def _once(
 def _checked(encode: EncodeTexts, texts: Sequence[str]) -> Embeddings:
     try:
         rows = encode(texts)
-    except RobustBenchError:
-        raise
     except Exception as error:  # an encoder is anybody's code
+        if isinstance(error, RobustBenchError) and not isinstance(error, TextsRefusedError):
+            raise
         raise EncoderError(_whose_fault(encode, texts, error)) from error
     _check(rows, texts)
     return rows

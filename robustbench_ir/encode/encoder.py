@@ -10,9 +10,15 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from robustbench_ir.errors import EncoderError
+
 Dense = NDArray[np.float32]
 Embeddings = Dense | sp.csr_array
 """Rows of float32, dense of shape (texts, dimensions) or sparse. The score of a pair is the dot product of its rows."""
+
+
+class TextsRefusedError(EncoderError):
+    """An encoder does not take one of the texts that it was given; which one is then found."""
 
 
 @dataclass(frozen=True)
