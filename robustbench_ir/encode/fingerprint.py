@@ -77,10 +77,17 @@ def _hash_files(model: SentenceTransformer | SparseEncoder, name: str, hasher: b
                     hasher.update(content)
 
 
-def _tokenizer(model: SentenceTransformer | SparseEncoder) -> str:
+def _tokenizer(model: SentenceTransformer | SparseEncoder) -> object:
     # A transformers tokeniser wraps one of the tokenizers library; a StaticEmbedding has the latter itself.
-    inner = getattr(model.tokenizer, "backend_tokenizer", model.tokenizer)
-    return str(inner.to_str()) if hasattr(inner, "to_str") else repr(model.tokenizer)
+    outer = model.tokenizer
+    inner = getattr(outer, "backend_tokenizer", outer)
+    if not hasattr(inner, "to_str"):
+        return repr(outer)
+    content = json.loads(inner.to_str())
+    # What the last call set, not what the model is; the maximum length is hashed by itself.
+    content.pop("truncation", None)
+    content.pop("padding", None)
+    return [content, getattr(outer, "truncation_side", None)]
 
 
 def _version(library: str) -> str:
