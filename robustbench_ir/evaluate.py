@@ -6,6 +6,7 @@ that is killed goes on where it was.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -278,7 +279,10 @@ class Bench:
             ranks=ranks(),
         )
         if path:
-            write_checked(path, cell_record(self.layout, cell).model_dump_json().encode())
+            try:
+                write_checked(path, cell_record(self.layout, cell).model_dump_json().encode())
+            except ResultError as error:  # a cache that is read only: the result file will still have it all
+                logging.getLogger("robustbench_ir").warning("%s", error)
         return cell
 
     def _cell_file(self, *identity: str | int) -> Path | None:

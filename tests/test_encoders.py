@@ -112,7 +112,7 @@ def test_code_in_a_model_is_not_run(tiny_model: Path, tmp_path: Path) -> None:
     (trap / "modules.json").write_text(json.dumps(modules), encoding="utf-8")
     marker = tmp_path / "ran"
     (trap / "evil.py").write_text(f"open({str(marker)!r}, 'w')\nclass Module: pass\n", encoding="utf-8")
-    with pytest.raises(EncoderError):
+    with pytest.raises(EncoderError, match="brings code of its own; if you trust its author, say --trust-remote-code"):
         load_encoder(str(trap))
     assert not marker.exists()
 

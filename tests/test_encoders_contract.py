@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator, Sequence
-from importlib.util import find_spec
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -261,21 +262,35 @@ def test_options_that_cannot_be(kind: str, options: EncoderOptions, message: str
         load(kind, options)
 
 
-@pytest.mark.parametrize("backend", ["onnx", "openvino"])
-def test_another_backend(backend: str, load: Loader) -> None:
-    """Export takes seconds; the installed transformers decides whether there is a backend at all."""
-    if find_spec({"onnx": "optimum.onnxruntime", "openvino": "optimum.intel"}[backend].split(".", maxsplit=1)[0]):
-        encoder = load("transformer", EncoderOptions(backend=backend))
-        plain = load("transformer", EncoderOptions())
-        np.testing.assert_allclose(encoder.encode_queries(TEXTS), plain.encode_queries(TEXTS), atol=1e-4)
-        assert encoder.description.fingerprint != plain.description.fingerprint
-        again = load("transformer", EncoderOptions(backend=backend))
-        assert again.description == encoder.description
-        return
-    with pytest.raises(
-        EncoderError, match=rf"backend {backend} is not installed; pip install 'robustbench-ir\[{backend}\]'"
-    ):
-        load("transformer", EncoderOptions(backend=backend))
+def installed(module: str) -> bool:
+    try:
+        import_module(module)
+    except ImportError:
+        return False
+    return True
+
+
+@pytest.mark.filterwarnings(
+    "ignore:Implicitly cleaning up:ResourceWarning"
+)  # optimum leaves its export to the collector
+@pytest.mark.parametrize(
+    ("backend", "module"), [("onnx", "optimum.onnxruntime"), ("openvino", "optimum.intel.openvino")]
+)
+def test_another_backend(backend: str, module: str, load: Loader) -> None:
+    if not installed(module):
+        with pytest.raises(
+            EncoderError, match=rf"{backend} is not installed; pip install 'robustbench-ir\[{backend}\]'"
+        ):
+            load("transformer", EncoderOptions(backend=backend))
+        pytest.skip(f"BACK END ABSENT: {backend}; only its error was tested")
+    encoder = load("transformer", EncoderOptions(backend=backend))
+    plain = load("transformer", EncoderOptions())
+    np.testing.assert_allclose(encoder.encode_queries(TEXTS), plain.encode_queries(TEXTS), atol=1e-4)
+    assert encoder.description.fingerprint != plain.description.fingerprint
+    again = load("transformer", EncoderOptions(backend=backend))
+    assert again.description == encoder.description
+    del encoder, again
+    gc.collect()
 
 
 def test_an_encoder_that_fails_on_one_text_names_it() -> None:

@@ -409,3 +409,16 @@ def test_a_second_recipe_encodes_only_its_queries_and_a_third_run_nothing() -> N
     again = attack(third, recipes=["typo", "repeat"], languages=["en"], resume=False)
     assert third.passages.encoded == third.queries.encoded == []
     np.testing.assert_array_equal(both.attacked[1].ranks.in_pool, again.attacked[1].ranks.in_pool)
+
+
+def test_an_attack_without_a_cache_ends_with_the_same_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from robustbench_ir import attack
+
+    with_cache = attack("char-ngram", recipes=["typo"], languages=["en"])
+    (tmp_path / "file").write_text("a file where the folder should be", encoding="utf-8")
+    monkeypatch.setenv("ROBUSTBENCH_IR_CACHE", str(tmp_path / "file" / "cache"))
+    without = attack("char-ngram", recipes=["typo"], languages=["en"])
+    np.testing.assert_array_equal(with_cache.attacked[0].ranks.in_pool, without.attacked[0].ranks.in_pool)
+    assert all("cannot be written (Not a directory)" in message for message in caplog.messages)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,8 @@ def load_model(name: str, options: EncoderOptions) -> SentenceTransformer | Spar
         raise EncoderError(f"{name}: not a sentence-transformers folder (it has no {wanted}); name one that is")
     if not folder.is_dir():
         _check_reachable(plain, options)
+    elif not options.trust_remote_code:
+        _refuse_code(name, folder)
     place = str(folder) if folder.is_dir() else plain
     model = _load(name, place, plain != name or _is_sparse(place, options), options)
     if options.max_length is not None:
@@ -72,6 +75,14 @@ def _check_reachable(name: str, options: EncoderOptions) -> None:
             f"{name}: neither a folder here nor a model that can be downloaded now ({type(error).__name__}); check the "
             f"name and the network, or give the path of a saved model; `irbench encoders` lists what needs no download"
         ) from error
+
+
+def _refuse_code(name: str, folder: Path) -> None:
+    """Sentence-transformers before 6 runs what lies in a local folder, without being told that it is trusted."""
+    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+        for module in json.loads((folder / "modules.json").read_bytes()):
+            if (folder / f"{module['type'].split('.')[0]}.py").exists():
+                raise EncoderError(_explain(name, ValueError("trust_remote_code"), "torch"))
 
 
 def _is_sparse(place: str, options: EncoderOptions) -> bool:
@@ -113,14 +124,16 @@ def _load(name: str, place: str, sparse: bool, options: EncoderOptions) -> Sente
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the libraries' own progress bars and load reports out of ours."""
+    """Keep the libraries' own progress bars, load reports and deprecations out of ours."""
     from transformers.utils import logging
 
     level = logging.get_verbosity()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         logging.set_verbosity(level)
         logging.enable_progress_bar()

@@ -104,15 +104,14 @@ def wrap_model(
 
     prompts = _prompts(name.removeprefix(SPARSE_PREFIX), model, options)
     similarity = "dot" if model.similarity_fn_name == "dot" else "cosine"
-    sparse = isinstance(model, SparseEncoder)
-    full = getattr(model[-1], "get_embedding_dimension", lambda: None)()
-    if options.truncate_dim is not None and options.truncate_dim > (full or options.truncate_dim):
-        raise OptionError(f"truncate_dim {options.truncate_dim}: {name} has {full} dimensions")
+    dimensions = _dimensions(model)
+    if options.truncate_dim is not None and dimensions < options.truncate_dim:
+        raise OptionError(f"truncate_dim {options.truncate_dim}: {name} has {dimensions} dimensions")
     description = EncoderDescription(
         name=name,
         fingerprint=fingerprint(model, prompts, similarity, options, name),
         similarity=similarity,
-        dimensions=_dimensions(model, sparse),
+        dimensions=dimensions,
         revision=_revision(model, options),
         query_prompt=prompts.query,
         passage_prompt=prompts.passage,
@@ -123,12 +122,9 @@ def wrap_model(
     )
 
 
-def _dimensions(model: SentenceTransformer | SparseEncoder, sparse: bool) -> int:
-    if sparse:  # one knows its columns only when it has encoded something
-        return int(model.encode(["a"]).shape[-1])
-    # The name before sentence-transformers 6 is the second one.
-    measure = getattr(model, "get_embedding_dimension", None) or model.get_sentence_embedding_dimension
-    return int(measure() or 0)
+def _dimensions(model: SentenceTransformer | SparseEncoder) -> int:
+    """Encode one letter: some kinds know their dimensions only then, and the name of the method differs by version."""
+    return int(model.encode(["a"], show_progress_bar=False).shape[-1])
 
 
 def _compressed(tensor: torch.Tensor, cosine: bool) -> sp.csr_array:
