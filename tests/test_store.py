@@ -19,7 +19,7 @@ from robustbench_ir.data import cache_folder
 from robustbench_ir.encode import Embeddings, EncoderDescription
 from robustbench_ir.encode.batches import encode_texts
 from robustbench_ir.encode.kept import kept_shards, parse_age, parse_size, prune, size_limit
-from robustbench_ir.encode.lexical import Bm25
+from robustbench_ir.encode.lexical import Bm25, CharacterNgrams
 from robustbench_ir.encode.store import EmbeddingStore, embedding_store, text_key
 from robustbench_ir.errors import EncoderError, OptionError
 
@@ -113,14 +113,43 @@ def test_what_depends_on_the_pool_or_has_no_fingerprint_has_no_store(tmp_path: P
     assert embedding_store(Nameless(), tmp_path, "passage") is None
 
 
-def test_sparse_rows_pass_through(tmp_path: Path) -> None:
-    def sparse(texts: Sequence[str]) -> Embeddings:
-        return sp.csr_array(rows_of(texts))
+def sparse_rows(texts: Sequence[str]) -> sp.csr_array:
+    """Rows with zeros where the numbers are small; one text in eight or so has no entry at all."""
+    rows = rows_of(texts)
+    rows[rows < 0.8] = 0
+    return sp.csr_array(rows)
 
-    rows = encode_texts(sparse, TEXTS[:700], store=EmbeddingStore(tmp_path, WHO, "query"))
-    assert sp.issparse(rows)
-    np.testing.assert_array_equal(rows.toarray(), rows_of(TEXTS[:700]))
-    assert kept_shards(tmp_path) == []
+
+def test_sparse_rows_are_kept_as_they_are(tmp_path: Path) -> None:
+    first = encode_texts(sparse_rows, TEXTS[:700], store=EmbeddingStore(tmp_path, WHO, "query"))
+    counting = Counting()
+
+    def counted(texts: Sequence[str]) -> Embeddings:
+        return sp.csr_array(counting(texts)) if len(texts) > 5 else sparse_rows(texts)
+
+    again = encode_texts(counted, [*TEXTS[695:705], *TEXTS[:700]], store=EmbeddingStore(tmp_path, WHO, "query"))
+    assert counting.encoded == []
+    for rows, texts in ((first, TEXTS[:700]), (again, [*TEXTS[695:705], *TEXTS[:700]])):
+        assert sp.issparse(rows)
+        assert rows.dtype == np.float32
+        np.testing.assert_array_equal(rows.toarray(), sparse_rows(texts).toarray())
+    assert sum(shard.texts for shard in kept_shards(tmp_path)) == 705
+    nothing = sp.csr_array((3, 8), dtype=np.float32)
+    empty = EmbeddingStore(tmp_path / "empty", WHO, "query")
+    empty.keep(["a", "b", "c"], nothing)
+    np.testing.assert_array_equal(empty.read(["b"])[1].toarray(), np.zeros((1, 8)))
+
+
+def test_damaged_sparse_rows_are_encoded_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    encode_texts(sparse_rows, TEXTS, store=EmbeddingStore(tmp_path, WHO, "query"))
+    flip(next(tmp_path.glob("*/*.rows")), 5000)
+    rows = encode_texts(sparse_rows, TEXTS, store=EmbeddingStore(tmp_path, WHO, "query"))
+    np.testing.assert_array_equal(rows.toarray(), sparse_rows(TEXTS).toarray())
+    assert len(caplog.messages) == 1
+
+
+def test_what_is_made_faster_than_read_has_no_store(tmp_path: Path) -> None:
+    assert embedding_store(CharacterNgrams(), tmp_path, "passage") is None
 
 
 def test_another_width_under_the_same_fingerprint_is_refused(tmp_path: Path) -> None:

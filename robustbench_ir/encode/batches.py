@@ -38,7 +38,7 @@ def encode_texts(
     advance : callable, optional
         Told the number of texts done since the last call.
     store : EmbeddingStore, optional
-        Where dense rows are looked up before, and kept after; sparse ones are not kept.
+        Where rows are looked up before, and kept after.
 
     Returns
     -------
@@ -159,8 +159,7 @@ def _once(
     missing = [text for text, there in zip(texts, found, strict=True) if not there]
     if missing:
         rows = _checked(encode, missing)
-        if isinstance(rows, np.ndarray):
-            store.keep(missing, rows)
+        store.keep(missing, rows)
         yield missing, rows
 
 

@@ -76,3 +76,11 @@ class PoolEncoder(Protocol):
 
     def fitted(self, passages: Sequence[str]) -> Encoder:
         """Return the encoder for this pool."""
+
+
+def stack(parts: Sequence[Embeddings]) -> Embeddings:
+    """Put rows below one another, sparse ones as sparse."""
+    if any(sp.issparse(part) for part in parts):
+        stacked: sp.csr_array = sp.vstack([sp.csr_array(part) for part in parts], format="csr")
+        return stacked
+    return np.concatenate([part for part in parts if isinstance(part, np.ndarray)])

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import regex
 
-from robustbench_ir.encode.shards import DamagedShardError, open_shard
+from robustbench_ir.encode.shards import KEY_BYTES, DamagedShardError, open_shard
 from robustbench_ir.errors import OptionError
 
 ABOUT = "about.json"
@@ -109,7 +109,13 @@ def prune(
 
 def make_room(folder: Path, largest: int | None, spare: Collection[str]) -> None:
     """Keep a store below its limit; see `prune`."""
-    if largest is not None:
+    if largest is None:
+        return
+    total = 0
+    for path in folder.glob("*/*.*"):
+        with suppress(FileNotFoundError):
+            total += path.stat().st_size
+    if total > largest:
         prune(folder, largest=largest, spare=spare)
 
 
@@ -157,7 +163,7 @@ def _kept(path: Path) -> KeptShard:
     texts = 0
     with suppress(OSError, DamagedShardError):
         shard = open_shard(index) if path.suffix == ".rows" else None
-        texts = status.st_size // (shard.columns * shard.type.itemsize) if shard else 0
+        texts = sum(len(keys) // KEY_BYTES for _, keys in shard.read_on()) if shard else 0
     return KeptShard(path, about["encoder"], about["side"], about["fingerprint"], texts, size, status.st_mtime)
 
 

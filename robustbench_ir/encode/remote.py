@@ -147,6 +147,10 @@ def _state(name: str, probe: Dense, revision: str | None) -> bytes:
         if not found[0]:
             store.keep([_PROBE], unit)
             break
-        if rows.shape == unit.shape and float((rows @ unit.T)[0, 0]) > _SAME_MODEL_COSINE:
+        if (
+            isinstance(rows, np.ndarray)
+            and rows.shape == unit.shape
+            and float((rows @ unit.T)[0, 0]) > _SAME_MODEL_COSINE
+        ):
             return rows.tobytes()
     return unit.tobytes()

@@ -21,9 +21,10 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from robustbench_ir.encode.encoder import Dense, Encoder, EncoderDescription, PoolEncoder
+from robustbench_ir.encode.encoder import Embeddings, Encoder, EncoderDescription, PoolEncoder, stack
 from robustbench_ir.encode.kept import ABOUT, make_room, size_limit
-from robustbench_ir.encode.shards import KEY_BYTES, DamagedShardError, Shard, append, narrowest, open_shard
+from robustbench_ir.encode.lexical import CharacterNgrams
+from robustbench_ir.encode.shards import KEY_BYTES, DamagedShardError, Shard, append, open_shard, packed
 from robustbench_ir.errors import EncoderError, ResultError
 from robustbench_ir.files import write_whole
 
@@ -38,11 +39,13 @@ _ROW_BITS = 40
 def embedding_store(encoder: Encoder, folder: Path, side: Side) -> EmbeddingStore | None:
     """Return the store of an encoder's queries or passages, or None where nothing may be kept.
 
-    That is where an encoder has no fingerprint, so that it cannot be told from another one, and where a row depends on
-    the pool and not on its text alone.
+    That is where an encoder has no fingerprint, so that it cannot be told from another one, where a row depends on the
+    pool and not on its text alone, and where rows are made faster than they are read.
     """
     who = encoder.description
-    return EmbeddingStore(folder, who, side) if who.fingerprint and not isinstance(encoder, PoolEncoder) else None
+    if not who.fingerprint or isinstance(encoder, PoolEncoder | CharacterNgrams):
+        return None
+    return EmbeddingStore(folder, who, side)
 
 
 class EmbeddingStore:
@@ -66,11 +69,11 @@ class EmbeddingStore:
         self._numbers: dict[str, int] = {}
         self._bad: set[str] = set()
         self._places: dict[bytes, int] = {}
-        self._writing: tuple[Path, int, np.dtype[np.floating]] | None = None
+        self._writing: tuple[Path, int, int] | None = None
         self._keeps = True
         self._used: set[str] = set()
 
-    def read(self, texts: Sequence[str]) -> tuple[NDArray[np.bool_], Dense]:
+    def read(self, texts: Sequence[str]) -> tuple[NDArray[np.bool_], Embeddings]:
         """Look texts up.
 
         Returns
@@ -89,7 +92,7 @@ class EmbeddingStore:
             if rows is not None:
                 return found, rows
 
-    def keep(self, texts: Sequence[str], rows: Dense) -> None:
+    def keep(self, texts: Sequence[str], rows: Embeddings) -> None:
         """Add the rows of texts; where the folder cannot be written to, say so once and keep nothing from then on.
 
         Raises
@@ -104,11 +107,11 @@ class EmbeddingStore:
                 f"{self._about['encoder']}: gave {rows.shape[1]} dimensions, and {self._shards[0].columns} in an "
                 f"earlier run; give it another fingerprint, or `irbench cache prune --encoder {self._about['encoder']}`"
             )
-        stored = narrowest(rows)
+        batch = packed(rows)
         try:
-            index = self._shard_to_write(stored.dtype)
-            size = append(index, b"".join(map(text_key, texts)), stored)
-            self._writing = (index, size, stored.dtype)
+            index = self._shard_to_write(batch.width)
+            size = append(index, b"".join(map(text_key, texts)), batch)
+            self._writing = (index, size, batch.width)
         except (OSError, ResultError) as error:
             self._keeps = False
             cause = error if isinstance(error, OSError) else error.__cause__
@@ -142,10 +145,10 @@ class EmbeddingStore:
             if lock is not None:
                 lock.release()
 
-    def _shard_to_write(self, stored: np.dtype[np.floating]) -> Path:
+    def _shard_to_write(self, width: int) -> Path:
         if self._writing is not None:
             index, size, written = self._writing
-            if size < _SHARD_BYTES and written == stored and index.exists():
+            if size < _SHARD_BYTES and written == width and index.exists():
                 return index
         self.folder.mkdir(parents=True, exist_ok=True)
         about = self.folder / ABOUT
@@ -181,24 +184,28 @@ class EmbeddingStore:
             for row, at in enumerate(range(0, len(keys), KEY_BYTES), base + first):
                 self._places.setdefault(keys[at : at + KEY_BYTES], row)
 
-    def _take(self, places: NDArray[np.int64]) -> Dense | None:
+    def _take(self, places: NDArray[np.int64]) -> Embeddings | None:
         """Return rows, or None if some of them turned out not to be what was written."""
         numbers = places >> _ROW_BITS
-        columns = self._shards[0].columns if self._shards else 0
-        rows = np.empty((len(places), columns), dtype=np.float32)
+        parts: list[Embeddings] = []
+        order: list[NDArray[np.intp]] = []
         for number in np.unique(numbers).tolist():
             shard = self._shards[number]
-            here = numbers == number
+            here = np.flatnonzero(numbers == number)
             try:
-                rows[here] = shard.take(places[here] & ((1 << _ROW_BITS) - 1))
+                parts.append(shard.take(places[here] & ((1 << _ROW_BITS) - 1)))
             except DamagedShardError:
                 self._set_aside(shard.index)
                 return None
             except FileNotFoundError:
                 self._forget(shard.index)
                 return None
+            order.append(here)
             self._note_use(shard)
-        return rows
+        if len(parts) < 2:
+            return parts[0] if parts else np.empty((0, 0), dtype=np.float32)
+        stacked: Embeddings = stack(parts)[np.argsort(np.concatenate(order))]
+        return stacked
 
     def _note_use(self, shard: Shard) -> None:
         """Note the time of last use, once a run, where `irbench cache` looks for it."""
