@@ -6,7 +6,6 @@ that is killed goes on where it was.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -29,7 +28,7 @@ from robustbench_ir.encode import (
     as_encoder,
 )
 from robustbench_ir.encode.batches import EncodeTexts, encode_texts
-from robustbench_ir.encode.store import embedding_store
+from robustbench_ir.encode.store import embedding_store, tell_not_kept
 from robustbench_ir.errors import OptionError, ResultError
 from robustbench_ir.files import read_checked, write_checked
 from robustbench_ir.perturb import Perturbation, Recipe, default_recipe_names, digest, load_recipe
@@ -282,7 +281,7 @@ class Bench:
             try:
                 write_checked(path, cell_record(self.layout, cell).model_dump_json().encode())
             except ResultError as error:  # a cache that is read only: the result file will still have it all
-                logging.getLogger("robustbench_ir").warning("%s", error)
+                tell_not_kept(cache_folder(), error)
         return cell
 
     def _cell_file(self, *identity: str | int) -> Path | None:

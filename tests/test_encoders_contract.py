@@ -11,8 +11,18 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from robustbench_ir.encode import BUILT_IN, Embeddings, Encoder, EncoderOptions, PoolEncoder, as_encoder, load_encoder
+from robustbench_ir.encode import (
+    BUILT_IN,
+    Embeddings,
+    Encoder,
+    EncoderDescription,
+    EncoderOptions,
+    PoolEncoder,
+    as_encoder,
+    load_encoder,
+)
 from robustbench_ir.encode.batches import encode_texts
+from robustbench_ir.encode.store import EmbeddingStore
 from robustbench_ir.errors import EncoderError, OptionError
 from tests.conftest import letters_tokenizer
 from tests.test_encoders_remote import EmbeddingServer, rows_of
@@ -315,6 +325,26 @@ def test_an_encoder_that_fails_on_many_texts_at_once_says_so() -> None:
 
     with pytest.raises(EncoderError, match=r"fails on 512 texts at once, not on half of them \(MemoryError: out of"):
         encode_texts(small, [str(number) for number in range(600)])
+
+
+@pytest.mark.parametrize("form", ["float64", "list", "tensor", "csr_matrix", "coo_array of float64"])
+def test_rows_of_any_form_are_taken(form: str, tmp_path: Path) -> None:
+    import torch
+
+    forms: dict[str, Callable[[np.ndarray], object]] = {
+        "float64": lambda rows: rows.astype(np.float64),
+        "list": lambda rows: rows.tolist(),
+        "tensor": torch.tensor,
+        "csr_matrix": sp.csr_matrix,
+        "coo_array of float64": lambda rows: sp.coo_array(rows.astype(np.float64)),
+    }
+    who = EncoderDescription("forms", form, "dot", 8)
+    for _ in range(2):  # encoded, and read
+        rows = encode_texts(
+            lambda texts: forms[form](rows_of(texts)), TEXTS, store=EmbeddingStore(tmp_path, who, "query")
+        )
+        assert rows.dtype == np.float32
+        np.testing.assert_array_equal(dense(rows), rows_of(TEXTS))
 
 
 def test_a_function_attacks() -> None:

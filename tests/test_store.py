@@ -289,7 +289,7 @@ def test_a_cache_that_cannot_be_written_is_told_once_and_done_without(
     np.testing.assert_array_equal(rows, rows_of(TEXTS))
     assert len(encoded) == len(TEXTS)
     assert len(caplog.messages) == 1
-    assert "embeddings cannot be kept (Not a directory); the run goes on without" in caplog.messages[0]
+    assert "what is done cannot be kept (Not a directory); the run goes on" in caplog.messages[0]
 
 
 def mount(folder: Path, *options: str) -> None:
@@ -381,6 +381,17 @@ def test_sizes_and_ages(monkeypatch: pytest.MonkeyPatch) -> None:
     assert size_limit() is None
 
 
+def test_pruning_under_a_running_program_is_no_damage(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store = EmbeddingStore(tmp_path, WHO, "passage")
+    encode_texts(rows_of, TEXTS, store=store)
+    assert store.read(TEXTS)[0].all()
+    assert prune(tmp_path, encoder="counting")
+    assert not store.read(TEXTS)[0].any()
+    np.testing.assert_array_equal(encode_texts(rows_of, TEXTS, store=store), rows_of(TEXTS))
+    assert store.read(TEXTS)[0].all()
+    assert caplog.messages == []
+
+
 def test_leftovers_of_writers_and_damage_go_with_any_pruning(tmp_path: Path) -> None:
     encode(tmp_path, TEXTS)
     folder = next(tmp_path.glob("*/*.rows")).parent
@@ -440,14 +451,24 @@ def test_a_second_recipe_encodes_only_its_queries_and_a_third_run_nothing() -> N
     np.testing.assert_array_equal(both.attacked[1].ranks.in_pool, again.attacked[1].ranks.in_pool)
 
 
+class Numbers:
+    description = EncoderDescription("numbers", "numbers@1", "dot", 8)
+
+    def encode_queries(self, texts: Sequence[str]) -> Embeddings:
+        return rows_of(texts)
+
+    encode_passages = encode_queries
+
+
 def test_an_attack_without_a_cache_ends_with_the_same_result(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     from robustbench_ir import attack
 
-    with_cache = attack("char-ngram", recipes=["typo"], languages=["en"])
+    with_cache = attack(Numbers(), recipes=["typo"], languages=["en"])
     (tmp_path / "file").write_text("a file where the folder should be", encoding="utf-8")
     monkeypatch.setenv("ROBUSTBENCH_IR_CACHE", str(tmp_path / "file" / "cache"))
-    without = attack("char-ngram", recipes=["typo"], languages=["en"])
+    without = attack(Numbers(), recipes=["typo"], languages=["en"])
     np.testing.assert_array_equal(with_cache.attacked[0].ranks.in_pool, without.attacked[0].ranks.in_pool)
-    assert all("cannot be written (Not a directory)" in message for message in caplog.messages)
+    assert len(caplog.messages) == 1, "once for queries, passages and cells"
+    assert "cache: what is done cannot be kept (Not a directory)" in caplog.messages[0]

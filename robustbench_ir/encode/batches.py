@@ -165,13 +165,21 @@ def _once(
 
 def _checked(encode: EncodeTexts, texts: Sequence[str]) -> Embeddings:
     try:
-        rows = encode(texts)
+        rows = _as_rows(encode(texts))
     except Exception as error:  # an encoder is anybody's code
         if isinstance(error, RobustBenchError) and not isinstance(error, TextsRefusedError):
             raise
         raise EncoderError(_whose_fault(encode, texts, error)) from error
     _check(rows, texts)
     return rows
+
+
+def _as_rows(given: Embeddings) -> Embeddings:
+    """Take what an encoder of somebody's own gives: lists, tensors, other numbers and other sparse forms."""
+    if sp.issparse(given):
+        rows: sp.csr_array = sp.csr_array(given).astype(np.float32, copy=False)
+        return rows
+    return np.asarray(given, dtype=np.float32)
 
 
 def _whose_fault(encode: EncodeTexts, texts: Sequence[str], error: Exception) -> str:

@@ -13,6 +13,7 @@ import secrets
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Literal
@@ -46,6 +47,22 @@ def embedding_store(encoder: Encoder, folder: Path, side: Side) -> EmbeddingStor
     if not who.fingerprint or isinstance(encoder, PoolEncoder | CharacterNgrams):
         return None
     return EmbeddingStore(folder, who, side)
+
+
+def tell_not_kept(folder: Path, error: OSError | ResultError) -> None:
+    """Say, once for each folder, that nothing can be kept there."""
+    cause = error if isinstance(error, OSError) else error.__cause__
+    _tell_not_kept(folder, getattr(cause, "strerror", None) or str(error))
+
+
+@lru_cache
+def _tell_not_kept(folder: Path, reason: str) -> None:
+    _LOG.warning(
+        "%s: what is done cannot be kept (%s); the run goes on, the next one does it again: "
+        "free some space or set ROBUSTBENCH_IR_CACHE to another folder",
+        folder,
+        reason,
+    )
 
 
 class EmbeddingStore:
@@ -114,13 +131,7 @@ class EmbeddingStore:
             self._writing = (index, size, batch.width)
         except (OSError, ResultError) as error:
             self._keeps = False
-            cause = error if isinstance(error, OSError) else error.__cause__
-            _LOG.warning(
-                "%s: embeddings cannot be kept (%s); the run goes on without, the next one encodes again: "
-                "free some space or set ROBUSTBENCH_IR_CACHE to another folder",
-                self.folder.parent,
-                getattr(cause, "strerror", None) or error,
-            )
+            tell_not_kept(self.folder.parent.parent, error)
 
     @contextmanager
     def claim(self, texts: Sequence[str], wait: bool) -> Iterator[bool]:
