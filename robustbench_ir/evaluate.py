@@ -25,11 +25,10 @@ from robustbench_ir.encode import (
     Encoder,
     EncoderOptions,
     PoolEncoder,
-    default_encoder,
-    load_encoder,
+    as_encoder,
 )
 from robustbench_ir.encode.batches import EncodeTexts, encode_texts
-from robustbench_ir.encode.store import remembering
+from robustbench_ir.encode.store import embedding_store, tell_not_kept
 from robustbench_ir.errors import OptionError, ResultError
 from robustbench_ir.files import read_checked, write_checked
 from robustbench_ir.perturb import Perturbation, Recipe, default_recipe_names, digest, load_recipe
@@ -64,7 +63,7 @@ class Silence:
 
 
 def attack(  # noqa: PLR0913
-    encoder: str | Encoder | None = None,
+    encoder: str | Encoder | EncodeTexts | None = None,
     task: str | Task = "mini",
     recipes: Sequence[str] | None = None,
     *,
@@ -82,8 +81,9 @@ def attack(  # noqa: PLR0913
 
     Parameters
     ----------
-    encoder : str or Encoder, optional
-        Name, folder, or an object of your own. By default ``use-multilingual`` where installed, else ``char-ngram``.
+    encoder : str, Encoder or callable, optional
+        Name, folder, an object of your own, or a function from texts to rows. By default
+        ``use-multilingual`` where installed, else ``char-ngram``.
     task : str or Task
         Name of a task, or one that you built.
     recipes : sequence of str, optional
@@ -128,11 +128,7 @@ def attack(  # noqa: PLR0913
     with clock.stage("load"):
         floor = load_floor(semantic_floor, semantic_encoder)
         whole = load_task(task, languages, cards, clock.download) if isinstance(task, str) else task.select(languages)
-        ready = (
-            load_encoder(encoder or default_encoder(), options)
-            if encoder is None or isinstance(encoder, str)
-            else encoder
-        )
+        ready = as_encoder(encoder, options)
     bench = Bench(ready, whole, clock, resume, floor)
     clean = bench.clean()
     attacked = [
@@ -252,7 +248,8 @@ class Bench:
         # The pool first: encoders that are fitted on it must see it before any query.
         pool = self._pool
         with self.clock.stage("encode queries", len(texts), label):
-            queries = encode_texts(self._fitted.encode_queries, texts, self.clock.progress.advance)
+            store = embedding_store(self.encoder, cache_folder() / "embeddings", "query")
+            queries = encode_texts(self._fitted.encode_queries, texts, self.clock.progress.advance, store)
         with self.clock.stage("rank", len(texts), label):
             return rank_relevant(self.task, pool, queries, rows, self.clock.progress.advance)
 
@@ -266,11 +263,8 @@ class Bench:
     def _pool(self) -> Embeddings:
         texts = [passage.text for passage in self.task.passages]
         with self.clock.stage("encode passages", len(texts)):
-            encode: EncodeTexts = self._fitted.encode_passages
-            if self.encoder.description.fingerprint:
-                folder = cache_folder() / "embeddings"
-                encode = remembering(encode, folder, f"{self.encoder.description.fingerprint}|passage")
-            return encode_texts(encode, texts, self.clock.progress.advance)
+            store = embedding_store(self.encoder, cache_folder() / "embeddings", "passage")
+            return encode_texts(self._fitted.encode_passages, texts, self.clock.progress.advance, store)
 
     def _cell(
         self,
@@ -298,7 +292,10 @@ class Bench:
             ranks=ranks(),
         )
         if path:
-            write_checked(path, cell_record(self.layout, cell).model_dump_json().encode())
+            try:
+                write_checked(path, cell_record(self.layout, cell).model_dump_json().encode())
+            except ResultError as error:  # a cache that is read only: the result file will still have it all
+                tell_not_kept(cache_folder(), error)
         return cell
 
     def _cell_file(self, *identity: str | int) -> Path | None:

@@ -198,7 +198,7 @@ def test_german_nouns_lose_their_capital_in_english(shared_data: Path) -> None:
 def test_words_that_come_to_touch_in_latin_script_are_kept_apart() -> None:
     recipe = load_recipe("transliteration")
     one = recipe.perturb([Query("q", "zh", "谁带领黑豹队？", "q")], 5, 0)[0]
-    assert one.text == "shei dailing hei bao dui？"
+    assert one.text == "shei dai ling hei bao dui？"
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,7 @@ def test_company_and_order_make_no_difference() -> None:
 
 def test_the_space_between_neighbours_goes_with_one_of_them() -> None:
     one = load_recipe("transliteration").perturb([Query("q", "zh", "谁带领黑豹队？", "q")], 5, 0)[0]
-    assert one.text == "shei dailing hei bao dui？"
+    assert one.text == "shei dai ling hei bao dui？"
     assert only(one, range(len(one.edits))) == one
     assert only(one, [0, 2, 3]).text == "shei带领hei bao队？"
     assert only(one, [1]).text == "谁dailing黑豹队？"
@@ -191,8 +191,10 @@ def test_an_attack_with_a_floor_has_its_own_signature_and_cells() -> None:
     bound = rb.attack("char-ngram", **arguments, semantic_floor=0.7, semantic_encoder="char-ngram")
     again = rb.attack("char-ngram", **arguments, semantic_floor=0.7, semantic_encoder="char-ngram")
     (cell,), (loose,) = bound.attacked, free.attacked
-    assert cell.recipe == "typo@2~char-ngram>=0.7"
-    assert "|recipe=typo@2~char-ngram>=0.7|severity=5|" in bound.signature("multilingual", cell.recipe, 5)
+    assert cell.recipe == f"{load_recipe('typo').identity}~char-ngram>=0.7"
+    assert f"|recipe={load_recipe('typo').identity}~char-ngram>=0.7|severity=5|" in bound.signature(
+        "multilingual", cell.recipe, 5
+    )
     recipe, floor = load_recipe("typo"), SemanticFloor(encoder("char-ngram"), 0.7)
     wanted = floor.applied(recipe.perturb(load_task("mini", ["en", "sw"]).queries, 5, 0))
     assert cell.digest == digest(wanted) != loose.digest
@@ -213,7 +215,7 @@ def test_frozen_sets_say_it_too(tmp_path: Path) -> None:
     answer = CliRunner().invoke(irbench, ["perturb", *bound, "--out", str(tmp_path / "cli")])
     assert answer.exit_code == 0, answer.exception
     manifest = json.loads((tmp_path / "cli" / "manifest.json").read_text(encoding="utf-8"))
-    assert manifest["recipe"] == "typo@2~char-ngram>=0.7"
+    assert manifest["recipe"] == f"{load_recipe('typo').identity}~char-ngram>=0.7"
     floor = SemanticFloor(encoder("char-ngram"), 0.7)
     same = freeze(load_task("mini", ["en"]), load_recipe("typo"), 5, 0, tmp_path / "library", floor=floor)
     assert same.digest == manifest["digest"]
@@ -228,8 +230,8 @@ def test_the_commands_take_it(tmp_path: Path) -> None:
     attack = ["attack", "--model", "char-ngram", "--languages", "en", "--recipe", "typo", "--out", str(out)]
     answer = CliRunner().invoke(irbench, [*attack, "--semantic-floor", "0.9", "--semantic-encoder", "char-ngram"])
     assert answer.exit_code == 0, answer.exception
-    assert "typo@2~char-ngram>=0.9" in answer.output.replace("\n", "")
-    assert rb.load_result(out).attacked[0].recipe == "typo@2~char-ngram>=0.9"
+    assert f"{load_recipe('typo').identity}~char-ngram>=0.9" in answer.output.replace("\n", "")
+    assert rb.load_result(out).attacked[0].recipe == f"{load_recipe('typo').identity}~char-ngram>=0.9"
     for command in (attack, ["perturb", "--out", str(tmp_path / "set")]):
         answer = CliRunner().invoke(irbench, [*command, "--semantic-floor", "1.5"])
         assert isinstance(answer.exception, OptionError)

@@ -59,7 +59,9 @@ class ProgressBar(AbstractContextManager["ProgressBar"]):
 
 
 @click.command("attack", short_help="Perturb a task's queries and measure how far an encoder falls.")
-@click.option("--model", help="Encoder: a name of `irbench encoders`, a folder, or owner/model on the hub.")
+@click.option(
+    "--model", help="Encoder: a name of `irbench encoders`, a folder, owner/model on the hub, or openai:MODEL@URL."
+)
 @click.option("--task", default="mini", show_default=True, help="A name of `irbench tasks`, ./folder, or mteb:NAME.")
 @click.option(
     "--recipe",
@@ -96,6 +98,11 @@ class ProgressBar(AbstractContextManager["ProgressBar"]):
 @click.option("--trust-remote-code", is_flag=True, help="Run code that the model's author put into the model.")
 @semantic_floor_option
 @semantic_encoder_option
+@click.option("--truncate-dim", type=int, help="Keep the first so many dimensions (Matryoshka models).")
+@click.option("--backend", default="torch", show_default=True, help="torch, onnx or openvino (extras).")
+@click.option("--devices", callback=split_commas, help="Several at once: cuda:0,cuda:1. One process each.")
+@click.option("--requests-per-minute", type=float, help="Limit for an endpoint. Default: none.")
+@click.option("--timeout", type=float, default=60, show_default=True, help="Seconds an endpoint has for an answer.")
 @cards_option
 def command(  # noqa: PLR0913, PLR0917
     model: str | None,
@@ -118,6 +125,11 @@ def command(  # noqa: PLR0913, PLR0917
     trust_remote_code: bool,
     semantic_floor: float | None,
     semantic_encoder: str | None,
+    truncate_dim: int | None,
+    backend: str,
+    devices: tuple[str, ...] | None,
+    requests_per_minute: float | None,
+    timeout: float,
     cards: Path | None,
 ) -> None:
     """Perturb a task's queries and measure how far an encoder falls.
@@ -126,7 +138,19 @@ def command(  # noqa: PLR0913, PLR0917
     stopped: it goes on where it was.
     """
     options = EncoderOptions(
-        query_prompt, passage_prompt, device, batch_size, dtype, max_length, revision, trust_remote_code
+        query_prompt,
+        passage_prompt,
+        device,
+        batch_size,
+        dtype,
+        max_length,
+        revision,
+        trust_remote_code,
+        truncate_dim,
+        backend,
+        devices or (),
+        requests_per_minute,
+        timeout,
     )
     look_up_measure(measure)
     name = model or default_encoder()

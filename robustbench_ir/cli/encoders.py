@@ -7,7 +7,10 @@ import click
 from robustbench_ir.cli.catalogue import print_facts, print_lines
 from robustbench_ir.encode import BUILT_IN, default_encoder, encoder_names, load_encoder
 
-_ANY_MODEL = ("MODEL", "any sentence-transformers model: a folder, or owner/model on the Hugging Face hub")
+_ANY_MODEL = (
+    ("MODEL", "any sentence-transformers model, dense or sparse: a folder, or owner/model on the Hugging Face hub"),
+    ("openai:MODEL@URL", "a model behind an OpenAI-compatible endpoint; the key from ROBUSTBENCH_IR_API_KEY"),
+)
 
 
 @click.group("encoders", invoke_without_command=True, short_help="List the encoders, or show one.")
@@ -16,7 +19,7 @@ def command(context: click.Context) -> None:
     """List the encoders that need no hub; any sentence-transformers model works too."""
     if context.invoked_subcommand is None:
         rows = [(name, BUILT_IN[name][1] if name in BUILT_IN else "plug-in") for name in encoder_names()]
-        print_lines([*((name, text + _default(name)) for name, text in rows), _ANY_MODEL])
+        print_lines([*((name, text + _default(name)) for name, text in rows), *_ANY_MODEL])
 
 
 @command.command("show")

@@ -10,9 +10,15 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from robustbench_ir.errors import EncoderError
+
 Dense = NDArray[np.float32]
 Embeddings = Dense | sp.csr_array
 """Rows of float32, dense of shape (texts, dimensions) or sparse. The score of a pair is the dot product of its rows."""
+
+
+class TextsRefusedError(EncoderError):
+    """An encoder does not take one of the texts that it was given; which one is then found."""
 
 
 @dataclass(frozen=True)
@@ -70,3 +76,11 @@ class PoolEncoder(Protocol):
 
     def fitted(self, passages: Sequence[str]) -> Encoder:
         """Return the encoder for this pool."""
+
+
+def stack(parts: Sequence[Embeddings]) -> Embeddings:
+    """Put rows below one another, sparse ones as sparse."""
+    if any(sp.issparse(part) for part in parts):
+        stacked: sp.csr_array = sp.vstack([sp.csr_array(part) for part in parts], format="csr")
+        return stacked
+    return np.concatenate([part for part in parts if isinstance(part, np.ndarray)])

@@ -37,6 +37,8 @@ class CharacterNgrams:
 
     def encode_passages(self, texts: Sequence[str]) -> Embeddings:
         """Return sparse rows of length 1, shape (texts, 2**20)."""
+        if not texts:
+            return sp.csr_array(np.empty((0, _HASHED_COLUMNS), dtype=np.float32))
         from sklearn.feature_extraction.text import HashingVectorizer
         from sklearn.preprocessing import normalize
 

@@ -1,0 +1,87 @@
+"""How an encoder is loaded and run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from robustbench_ir.errors import OptionError
+
+_DTYPES = ("float32", "float16", "bfloat16")
+_BACKENDS = ("torch", "onnx", "openvino")
+
+
+@dataclass(frozen=True)
+class EncoderOptions:
+    """How a model is loaded and run.
+
+    Attributes
+    ----------
+    query_prompt, passage_prompt : str, optional
+        Put before each text. By default the model's own prompts, else those documented for its family.
+    device : str, optional
+        Such as ``"cuda"``; by default sentence-transformers chooses.
+    batch_size : int
+        Texts per forward pass, or per request to an endpoint; at least 1.
+    dtype : {"float32", "float16", "bfloat16"}, optional
+        Type of the weights; by default the model's own.
+    max_length : int, optional
+        Tokens after which a text is cut; by default the model's own.
+    revision : str, optional
+        Commit, branch or tag on the hub. For an endpoint, any name for the state of the model behind it.
+    trust_remote_code : bool
+        Run code that the model's author put into the model. Off unless you say so.
+    truncate_dim : int, optional
+        Keep the first so many dimensions, for models trained so (Matryoshka); at least 1.
+    backend : {"torch", "onnx", "openvino"}
+        What computes; the latter two are extras.
+    devices : tuple of str
+        Several devices at once, one process each, such as ``("cuda:0", "cuda:1")``.
+    requests_per_minute : float, optional
+        Limit for an endpoint; by default none.
+    timeout : float
+        Seconds that an endpoint has for an answer.
+    """
+
+    query_prompt: str | None = None
+    passage_prompt: str | None = None
+    device: str | None = None
+    batch_size: int = 32
+    dtype: str | None = None
+    max_length: int | None = None
+    revision: str | None = None
+    trust_remote_code: bool = False
+    truncate_dim: int | None = None
+    backend: str = "torch"
+    devices: tuple[str, ...] = ()
+    requests_per_minute: float | None = None
+    timeout: float = 60.0
+
+
+def check_options(options: EncoderOptions) -> None:
+    """See to it that options are in their range and go together.
+
+    Raises
+    ------
+    OptionError
+        They are not, or do not.
+    """
+    if options.dtype is not None and options.dtype not in _DTYPES:
+        raise OptionError(f"dtype {options.dtype!r}: there are {', '.join(_DTYPES)}")
+    if options.backend not in _BACKENDS:
+        raise OptionError(f"backend {options.backend!r}: there are {', '.join(_BACKENDS)}")
+    if options.dtype is not None and options.backend != "torch":
+        raise OptionError(f"dtype goes with backend torch; {options.backend} computes in the type of its exported file")
+    if options.devices and options.device is not None:
+        raise OptionError("device and devices do not go together; name all of them as devices")
+    if options.devices and options.backend != "torch":
+        raise OptionError(f"several devices go with backend torch; {options.backend} uses all cores by itself")
+    for name, number in (
+        ("batch size", options.batch_size),
+        ("maximum length", options.max_length),
+        ("truncate_dim", options.truncate_dim),
+    ):
+        if number is not None and number < 1:
+            raise OptionError(f"{name} {number}: must be at least 1")
+    for name, amount in (("requests per minute", options.requests_per_minute), ("timeout", options.timeout)):
+        if amount is not None and not amount > 0:
+            raise OptionError(f"{name} {amount}: must be above 0")

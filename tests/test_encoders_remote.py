@@ -1,0 +1,244 @@
+"""Models behind an endpoint: a real HTTP server on this machine, and everything that one can do wrong."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pytest
+
+from robustbench_ir.encode import EncoderOptions, load_encoder
+from robustbench_ir.encode.batches import encode_texts
+from robustbench_ir.encode.store import text_key
+from robustbench_ir.errors import EncoderError, OptionError
+
+TEXTS = [f"text number {number}" for number in range(100)]
+
+
+def rows_of(texts: Sequence[str], seed: str = "") -> np.ndarray:
+    """Eight numbers in [-1, 1) of every text."""
+    numbers = np.frombuffer(b"".join(text_key(seed + text) * 2 for text in texts), dtype="<u4").reshape(-1, 8)
+    return (numbers / 2**31 - 1).astype(np.float32)
+
+
+class EmbeddingServer:
+    """An endpoint that answers as OpenAI's does, except for what is in `script`: one entry for each coming request."""
+
+    def __init__(self) -> None:
+        self.requests: list[dict[str, object]] = []
+        self.headers: list[dict[str, str]] = []
+        self.times: list[float] = []
+        self.script: list[tuple[int, dict[str, str], str]] = []
+        self.seed = ""
+        self.refused = ""
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                server.times.append(time.monotonic())
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                server.requests.append(body)
+                server.headers.append(dict(self.headers))
+                status, headers, content = server.answer(self.path, body)
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(content.encode())))
+                self.end_headers()
+                self.wfile.write(content.encode())
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._http.server_port}/v1"
+        threading.Thread(target=self._http.serve_forever, daemon=True).start()
+
+    def answer(self, path: str, body: dict[str, object]) -> tuple[int, dict[str, str], str]:
+        if self.script:
+            return self.script.pop(0)
+        if path != "/v1/embeddings" or body["model"] != "tiny":
+            return 404, {}, json.dumps({"error": {"message": "The model does not exist."}})
+        texts = body["input"]
+        assert isinstance(texts, list)
+        if self.refused and any(self.refused in text for text in texts):
+            return 400, {}, json.dumps({"error": {"message": "maximum context length is 8192 tokens"}})
+        data = [
+            {"object": "embedding", "index": index, "embedding": row.tolist()}
+            for index, row in enumerate(rows_of(texts, self.seed))
+        ]
+        return 200, {"Content-Type": "application/json"}, json.dumps({"data": data[::-1], "model": "tiny"})
+
+    def close(self) -> None:
+        self._http.shutdown()
+        self._http.server_close()
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddingServer]:
+    monkeypatch.setattr("robustbench_ir.encode.endpoint._FIRST_WAIT_SECONDS", 0.01)
+    for variable in ("ROBUSTBENCH_IR_API_KEY", "OPENAI_API_KEY"):
+        monkeypatch.delenv(variable, raising=False)
+    running = EmbeddingServer()
+    yield running
+    running.close()
+
+
+def unit(rows: np.ndarray) -> np.ndarray:
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def load(server: EmbeddingServer, **options: object) -> object:
+    return load_encoder(f"openai:tiny@{server.url}", EncoderOptions(**options))
+
+
+def test_rows_are_in_order_of_the_texts_in_batches_with_their_prompts(server: EmbeddingServer) -> None:
+    encoder = load_encoder(f"openai:tiny@{server.url}", EncoderOptions(batch_size=30, query_prompt="query: "))
+    server.requests.clear()
+    rows = encoder.encode_queries(TEXTS)
+    np.testing.assert_allclose(rows, unit(rows_of(["query: " + text for text in TEXTS])), atol=1e-6)
+    assert [len(request["input"]) for request in server.requests] == [30, 30, 30, 10]
+    assert encoder.description.dimensions == 8
+    assert encoder.description.similarity == "cosine"
+    np.testing.assert_allclose(encoder.encode_passages(["a"]), unit(rows_of(["a"])), atol=1e-6)
+
+
+def test_no_request_has_more_texts_than_the_interface_allows(server: EmbeddingServer) -> None:
+    encoder = load_encoder(f"openai:tiny@{server.url}", EncoderOptions(batch_size=5000))
+    server.requests.clear()
+    assert len(encoder.encode_queries([str(number) for number in range(2100)])) == 2100
+    assert [len(request["input"]) for request in server.requests] == [2048, 52]
+
+
+def test_the_key_goes_where_it_belongs_and_nowhere_else(
+    server: EmbeddingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-for-openai-only")
+    load(server)
+    assert "Authorization" not in server.headers[-1]
+    monkeypatch.setenv("ROBUSTBENCH_IR_API_KEY", "sk-mine")
+    load(server)
+    assert server.headers[-1]["Authorization"] == "Bearer sk-mine"
+    with pytest.raises(OptionError, match="no password in the URL") as caught:
+        load_encoder("openai:tiny@http://me:secret@localhost/v1")
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 408])
+def test_what_passes_is_tried_again(status: int, server: EmbeddingServer) -> None:
+    encoder = load_encoder(f"openai:tiny@{server.url}")
+    server.script = [(status, {}, "busy")] * 3
+    np.testing.assert_allclose(encoder.encode_queries(["a"]), unit(rows_of(["a"])), atol=1e-6)
+
+
+@pytest.mark.parametrize("form", ["seconds", "date"])
+def test_the_server_says_how_long_to_wait(form: str, server: EmbeddingServer) -> None:
+    encoder = load_encoder(f"openai:tiny@{server.url}")
+    # A date has whole seconds, so that two seconds from now are between one and two.
+    header = "1.2" if form == "seconds" else formatdate(time.time() + 2, usegmt=True)
+    server.script = [(429, {"Retry-After": header}, "slow down")]
+    server.times.clear()
+    encoder.encode_queries(["a"])
+    assert 0.9 < server.times[1] - server.times[0] < 4
+
+
+def test_a_rate_limit_is_kept(server: EmbeddingServer) -> None:
+    encoder = load_encoder(f"openai:tiny@{server.url}", EncoderOptions(batch_size=1, requests_per_minute=600))
+    encoder.encode_queries(TEXTS[:5])
+    gaps = np.diff(server.times)
+    assert gaps.min() > 0.05
+    assert server.times[-1] - server.times[0] > 0.45
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (
+            (401, {}, '{"error": {"message": "Bad key"}}'),
+            r"refuses the key \(401: Bad key\); put one .*ROBUSTBENCH_IR_API_KEY",
+        ),
+        ((404, {}, '{"detail": "Not Found"}'), r"no such address or model 'tiny' \(404: Not Found\); .* ends in /v1"),
+        ((308, {"Location": "http://elsewhere/v1"}, ""), "has moved to http://elsewhere/v1; give that URL"),
+        ((200, {}, "<html>Welcome</html>"), "does not answer as an OpenAI-compatible embeddings endpoint"),
+        ((200, {}, '{"data": []}'), r"does not answer .* \(0 rows for 1 texts\); check the URL"),
+        ((200, {}, '{"data": [{"index": 0, "embedding": ["x"]}]}'), "does not answer as an OpenAI-compatible"),
+        ((429, {"Retry-After": "7200"}, ""), "asks to come back in 120 minutes; run the same command again then"),
+    ],
+)
+def test_what_does_not_pass_says_the_next_step_at_once(
+    answer: tuple[int, dict[str, str], str], message: str, server: EmbeddingServer
+) -> None:
+    server.script = [answer]
+    with pytest.raises(EncoderError, match=message) as caught:
+        load(server)
+    assert "\n" not in str(caught.value)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [(503, r"fails, 8 times in a row \(503: busy\); run the same command again"), (429, "lower --requests-per-minute")],
+)
+def test_after_eight_tries_it_is_given_up(
+    status: int, message: str, server: EmbeddingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("robustbench_ir.encode.endpoint._LONGEST_WAIT_SECONDS", 0.02)
+    server.script = [(status, {}, "busy")] * 9
+    with pytest.raises(EncoderError, match=message):
+        load(server)
+    assert len(server.requests) == 8
+
+
+def test_nobody_is_there(server: EmbeddingServer) -> None:
+    server.close()
+    with pytest.raises(EncoderError, match=r"cannot be reached \(ConnectionError, 4 tries\); is the server up"):
+        load(server)
+
+
+def test_a_text_that_the_server_refuses_is_named(server: EmbeddingServer) -> None:
+    encoder = load_encoder(f"openai:tiny@{server.url}")
+    server.refused = "far too long"
+    with pytest.raises(
+        EncoderError, match=r"fails on the text 'far too long' \(.*400: maximum context length"
+    ) as caught:
+        encode_texts(encoder.encode_passages, [*TEXTS, "far too long"])
+    assert "\n" not in str(caught.value)
+
+
+def test_other_weights_behind_the_same_name_are_noticed(server: EmbeddingServer) -> None:
+    first = load_encoder(f"openai:tiny@{server.url}").description
+    assert load_encoder(f"openai:tiny@{server.url}").description == first
+    server.seed = "fine-tuned"
+    second = load_encoder(f"openai:tiny@{server.url}").description
+    assert second.fingerprint != first.fingerprint
+    server.seed = ""
+    assert load_encoder(f"openai:tiny@{server.url}").description == first
+
+
+@pytest.mark.parametrize("name", ["openai:", "openai:@http://localhost/v1", "openai:tiny@http://"])
+def test_names_that_are_none(name: str) -> None:
+    with pytest.raises(OptionError, match="write it like openai:MODEL@http://localhost:8000/v1"):
+        load_encoder(name)
+
+
+@pytest.mark.parametrize("option", [{"dtype": "float16"}, {"device": "cpu"}, {"max_length": 8}, {"backend": "onnx"}])
+def test_options_that_are_the_servers_affair(option: dict[str, object], server: EmbeddingServer) -> None:
+    with pytest.raises(OptionError, match="is chosen where the model runs, behind the endpoint"):
+        load(server, **option)
+    assert server.requests == []
+
+
+def test_an_attack_on_an_endpoint(server: EmbeddingServer) -> None:
+    from robustbench_ir import attack
+
+    name = f"openai:tiny@{server.url}"
+    first = attack(name, recipes=["typo"], languages=["en"])
+    asked = len(server.requests)
+    again = attack(name, recipes=["typo"], languages=["en"], resume=False)
+    assert len(server.requests) == asked + 1, "only the text that tells the weights"
+    np.testing.assert_array_equal(first.attacked[0].ranks.in_pool, again.attacked[0].ranks.in_pool)
