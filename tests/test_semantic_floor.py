@@ -107,7 +107,7 @@ def test_the_space_between_neighbours_goes_with_one_of_them() -> None:
     assert one.text == "shei dai ling hei bao dui？"
     assert only(one, range(len(one.edits))) == one
     assert only(one, [0, 2, 3]).text == "shei带领hei bao队？"
-    assert only(one, [1]).text == "谁dailing黑豹队？"
+    assert only(one, [1]).text == "谁dai ling黑豹队？"
     assert only(one, []).text == one.clean
 
 
