@@ -12,19 +12,20 @@ from numpy.typing import NDArray
 
 from robustbench_ir.encode import EncoderDescription
 from robustbench_ir.retrieve import Ranks
+from robustbench_ir.score.findings import Finding, OverSeeds, findings, over_seeds
+from robustbench_ir.score.language_bias import Bias, language_bias
 from robustbench_ir.score.measures import Floats
 from robustbench_ir.score.settings import (
     SETTINGS,
-    Bias,
     Layout,
     Setting,
     by_language,
     headline,
-    language_bias,
     per_query,
     rank_distances,
     values,
 )
+from robustbench_ir.score.statistics import RESAMPLES, SEED, Method
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -182,7 +183,7 @@ class Result:
         return language_bias(self.layout, cell.ranks)
 
     def drops(self, setting: Setting, measure: str = "AP", by: str | None = None) -> list[Drop]:
-        """Return the drop under each recipe and severity.
+        """Return the drop under each recipe and severity, without intervals, in no time; see `findings`.
 
         Parameters
         ----------
@@ -198,35 +199,60 @@ class Result:
         clean_distance = rank_distances(self.layout, self.clean.ranks)
         rows = []
         for (recipe, severity), cells in self.groups.items():
-            columns = [self._columns(cell, clean, clean_distance, measure, setting, by) for cell in cells]
-            for name, numbers in zip(names, np.mean(columns, axis=0).T, strict=True):
+            attacked = over_seeds(self.layout, clean, cells, setting, measure)
+            for name, numbers in zip(names, self._columns(clean, clean_distance, attacked, by).T, strict=True):
                 rows.append(Drop(recipe, severity, setting, measure, name, *map(float, numbers)))
         return rows
 
-    def _columns(
-        self,
-        cell: Cell,
-        clean: Floats,
-        clean_distance: Floats,
-        measure: str,
-        setting: Setting,
-        by: str | None,
-    ) -> NDArray[np.float64]:
-        """Return the numeric columns of `Drop` for one cell, shape (columns, rows)."""
-        found = values(self.layout, cell.ranks, measure, setting)
-        distance = rank_distances(self.layout, cell.ranks)
-        columns: list[tuple[Floats, NDArray[np.bool_] | None]] = [
-            (clean, None),
-            (found, None),
-            (clean - found, cell.changed),
-            (clean_distance, None),
-            (distance - clean_distance, None),
-            (cell.changed.astype(float), None),
-            (cell.edit_rate, None),
-        ]
+    def _columns(self, clean: Floats, clean_distance: Floats, attacked: OverSeeds, by: str | None) -> Floats:
+        """Return the numeric columns of `Drop`, shape (columns, rows)."""
+        columns = (
+            clean,
+            attacked.value,
+            attacked.changed_only,
+            clean_distance,
+            attacked.rank_distance - clean_distance,
+            attacked.coverage,
+            attacked.edit_rate,
+        )
         if by == "language":
-            return np.array([by_language(self.layout, column, only) for column, only in columns])
-        return np.array([[headline(self.layout, column, only)] for column, only in columns])
+            return np.array([by_language(self.layout, column) for column in columns])
+        return np.array([[headline(self.layout, column)] for column in columns])
+
+    def findings(
+        self,
+        setting: Setting,
+        measure: str = "AP",
+        by: str | None = None,
+        *,
+        resamples: int = RESAMPLES,
+        method: Method = "bca",
+        seed: int = SEED,
+    ) -> list[Finding]:
+        """Return the drops with 95% intervals, tests and effect sizes; the same arguments give the same numbers.
+
+        Parameters
+        ----------
+        setting, measure, by
+            As for `drops`; the rows are in the same order.
+        resamples : int
+            Of the bootstrap, and sign flips of the test.
+        method : {"bca", "percentile"}
+            Kind of interval.
+        seed : int
+            Of the resamples.
+        """
+        return findings(
+            self.layout,
+            self.clean.ranks,
+            self.groups,
+            setting,
+            measure,
+            by,
+            random=np.random.default_rng(seed),
+            resamples=resamples,
+            method=method,
+        )
 
     def to_frame(self, measures: Iterable[str] = ("AP",)) -> pd.DataFrame:
         """Return a tidy table: one row for each setting, query language (and ``all``), recipe, severity and measure.
