@@ -33,7 +33,8 @@ class ClusterMeans:
 
     def estimate(self) -> Floats:
         """Return the macro means of the data, shape (statistics,)."""
-        return np.asarray(Columns.of(self).means_of(np.ones((1, len(self.sums))))[0])
+        columns = Columns.of(self)
+        return np.asarray(columns.means_of(columns.stacked.sum(axis=0, keepdims=True))[0])
 
     def contributions(self) -> Floats:
         """Return what each cluster adds to the macro means, shape (clusters, statistics); the sum is the estimate."""
@@ -122,11 +123,12 @@ class Columns:
     def of(means: ClusterMeans) -> Columns:
         """Put strata together."""
         used = np.flatnonzero(means.counts.any(axis=0) & means.members.any(axis=1))
-        counts, group = np.unique(means.counts[:, used], axis=1, return_inverse=True)
+        numbers: dict[bytes, int] = {}
+        group = np.array([numbers.setdefault(means.counts[:, one].tobytes(), len(numbers)) for one in used], dtype=int)
         found = [
             (distinct, statistic, used[(group == distinct) & means.members[used, statistic]])
             for statistic in range(means.members.shape[1])
-            for distinct in range(counts.shape[1])
+            for distinct in range(len(numbers))
         ]
         columns = [one for one in found if len(one[2])]
         strata = np.zeros((len(columns), means.members.shape[1]))
@@ -134,19 +136,18 @@ class Columns:
             strata[column, statistic] = len(together)
         parts = [means.sums[:, together].sum(axis=1) for *_, together in columns]
         numerators = np.stack(parts, axis=1) if parts else np.zeros((len(means.sums), 0))
-        return Columns(numerators, counts, np.array([one[0] for one in columns], dtype=int), strata)
+        counts = [np.frombuffer(one) for one in numbers]
+        denominators = np.stack(counts, axis=1) if counts else np.zeros((len(means.sums), 0))
+        return Columns(numerators, denominators, np.array([one[0] for one in columns], dtype=int), strata)
 
-    def means_of(self, weights: Floats) -> Floats:
-        """Return the macro means of resamples, shape (resamples, statistics)."""
-        return self._quotients(weights @ self.numerators, weights @ self.denominators)
+    @property
+    def stacked(self) -> Floats:
+        """Numerators and denominators side by side, shape (clusters, columns + denominators)."""
+        return np.hstack([self.numerators, self.denominators])
 
-    def without_each_cluster(self) -> Floats:
-        """Return the macro means without each cluster, shape (clusters, statistics)."""
-        return self._quotients(
-            self.numerators.sum(axis=0) - self.numerators, self.denominators.sum(axis=0) - self.denominators
-        )
-
-    def _quotients(self, numerators: Floats, denominators: Floats) -> Floats:
+    def means_of(self, totals: Floats) -> Floats:
+        """Return the macro means of weighted sums of the rows of `stacked`, shape (resamples, statistics)."""
+        numerators, denominators = np.split(totals, [self.numerators.shape[1]], axis=1)
         by = denominators[:, self.denominator]
         there = by > 0.5
         quotient = np.divide(numerators, by, out=np.zeros_like(numerators), where=there)

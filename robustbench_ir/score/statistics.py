@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal
 
 import numpy as np
@@ -72,16 +73,17 @@ def draws(tables: Sequence[ClusterMeans], random: Generator, resamples: int = RE
         For each table: the estimate, those without each cluster, those of the resamples. NaN where no stratum is left.
     """
     clusters = len(tables[0].sums)
-    ready = [Columns.of(table) for table in tables]
+    columns = [Columns.of(table) for table in tables]
+    stacked = np.hstack([one.stacked for one in columns])
+    ends = np.cumsum([one.stacked.shape[1] for one in columns])[:-1]
+    total = stacked.sum(axis=0, keepdims=True)
+    resampled = (weights @ stacked for weights in _weights(clusters, random, resamples))
     found = [np.empty((table.members.shape[1], 1 + clusters + resamples)) for table in tables]
-    for columns, draw in zip(ready, found, strict=True):
-        draw[:, 0] = columns.means_of(np.ones((1, clusters)))[0]
-        draw[:, 1 : 1 + clusters] = columns.without_each_cluster().T
-    start = 1 + clusters
-    for weights in _weights(clusters, random, resamples):
-        for columns, draw in zip(ready, found, strict=True):
-            draw[:, start : start + len(weights)] = columns.means_of(weights).T
-        start += len(weights)
+    start = 0
+    for totals in chain((total, total - stacked), resampled):
+        for one, part, draw in zip(columns, np.split(totals, ends, axis=1), found, strict=True):
+            draw[:, start : start + len(totals)] = one.means_of(part).T
+        start += len(totals)
     return found
 
 
