@@ -203,6 +203,11 @@ def effect_size(means: ClusterMeans) -> Floats:
     return np.asarray(np.divide(means.estimate(), spread, out=np.full(len(spread), np.nan), where=spread > 0))
 
 
+def standard_error(means: ClusterMeans) -> Floats:
+    """Return the standard error of each macro mean, clustered and linearised, shape (statistics,)."""
+    return np.asarray(_spread(means) / np.sqrt(max(means.clusters, 1)))
+
+
 def minimum_detectable(means: ClusterMeans) -> Floats:
     """Return the smallest difference that a test at 5% would find in 80% of samples of this size, shape (statistics,).
 
@@ -212,7 +217,7 @@ def minimum_detectable(means: ClusterMeans) -> Floats:
     from scipy.special import ndtri
 
     factor = ndtri(1 - (1 - CONFIDENCE) / 2) + ndtri(POWER)
-    return np.asarray(factor * _spread(means) / np.sqrt(max(means.clusters, 1)))
+    return np.asarray(factor * standard_error(means))
 
 
 def _spread(means: ClusterMeans) -> Floats:
