@@ -1,4 +1,4 @@
-"""Are the intervals and tests of the score sheet what they say? And how long do they take?
+"""Whether the intervals and tests of the score sheet are what they say, and how long they take.
 
     python benchmarks/statistics.py                        coverage of intervals and uniformity of p, simulated
     python benchmarks/statistics.py results/e5.json        seconds for all intervals of a result
@@ -26,15 +26,15 @@ CLEAN = 0.6
 DROPS = np.array([0.0, 0.02, 0.05, 0.1, 0.13])
 
 
-def simulated(random: Generator, questions: int, drop: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return clean and attacked values, shape (questions, languages), NaN where a query is missing; and the question."""
+def simulated(random: Generator, questions: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return clean and attacked values, shape (questions, languages), NaN where a query is missing."""
     shared = random.exponential(size=(questions, 1)) - 1
     own = random.exponential(size=(questions, LANGUAGES)) - 1
     clean = CLEAN + 0.2 * random.standard_normal((questions, 1)) + 0.1 * random.standard_normal((questions, LANGUAGES))
-    attacked = clean - (drop + 0.1 * shared + 0.1 * own)
+    attacked = clean - (DROPS + 0.1 * shared + 0.1 * own)
     missing = random.random((questions, LANGUAGES)) < 0.2
     clean[missing] = attacked[missing] = np.nan
-    return clean, attacked, np.arange(questions)
+    return clean, attacked
 
 
 def table(value: np.ndarray) -> ClusterMeans:
@@ -46,7 +46,7 @@ def coverage(questions: int, simulations: int, resamples: int, random: Generator
     truth = {"clean": CLEAN, "drop": DROPS.mean(), "relative drop": DROPS.mean() / CLEAN}
     hits = {(name, method): 0 for name in truth for method in ("percentile", "bca")}
     for _ in range(simulations):
-        clean, attacked, _ = simulated(random, questions, DROPS)
+        clean, attacked = simulated(random, questions)
         before, after = draws([table(clean), table(attacked)], random, resamples)
         found = {"clean": before, "drop": before - after, "relative drop": (before - after) / before}
         for name, method in hits:
@@ -59,7 +59,7 @@ def null_p(questions: int, simulations: int, resamples: int, random: Generator) 
     """Return p values where clean and attacked could be exchanged, question by question."""
     found = []
     for _ in range(simulations):
-        clean, attacked, _ = simulated(random, questions, DROPS)
+        clean, attacked = simulated(random, questions)
         exchanged = np.where(random.random((questions, 1)) < 0.5, clean - attacked, attacked - clean)
         found.append(sign_flip_p([table(exchanged)], random, resamples)[0][0])
     return np.array(found)

@@ -108,12 +108,11 @@ def intervals(draw: Floats, clusters: int, method: Method = "bca") -> list[Estim
         Number of clusters, those that bring nothing included.
     method : {"bca", "percentile"}
         Bias-corrected and accelerated (Efron 1987, https://doi.org/10.1080/01621459.1987.10478410), with the jackknife
-        over clusters; or the plain quantiles of the resamples.
+        over clusters; or the plain quantiles of the resamples. Both at the level of `tail`.
     """
     value, left_out, resampled = draw[:, 0], draw[:, 1 : 1 + clusters], np.sort(draw[:, 1 + clusters :], axis=1)
     valid = np.count_nonzero(~np.isnan(resampled), axis=1)
-    tail = (1 - CONFIDENCE) / 2
-    levels = np.tile([tail, 1 - tail], (len(draw), 1))
+    levels = np.tile([tail(clusters), 1 - tail(clusters)], (len(draw), 1))
     if method == "bca":
         levels = _corrected(levels, value, left_out, resampled, valid)
     ends = _quantiles(resampled, valid, levels)
@@ -121,6 +120,20 @@ def intervals(draw: Floats, clusters: int, method: Method = "bca") -> list[Estim
     return [
         Estimate(float(one), float(low), float(high)) for one, (low, high) in zip(value, ends.tolist(), strict=True)
     ]
+
+
+def tail(clusters: int) -> float:
+    """Return the share of resamples beyond each end of the interval: 0.025, and a little less where clusters are few.
+
+    Resamples of n clusters vary less than samples do, by (n - 1) / n, and know nothing of Student's t. Hesterberg 2015
+    (https://doi.org/10.1080/00031305.2015.1089789) widens the interval accordingly: 0.0226 for 60 clusters.
+    """
+    from scipy.special import ndtr, stdtrit
+
+    if clusters < 2:
+        return (1 - CONFIDENCE) / 2
+    quantile = stdtrit(clusters - 1, (1 - CONFIDENCE) / 2)
+    return float(ndtr(np.sqrt(clusters / (clusters - 1)) * quantile))
 
 
 def _corrected(levels: Floats, value: Floats, left_out: Floats, resampled: Floats, valid: NDArray[np.intp]) -> Floats:
