@@ -102,7 +102,7 @@ def test_blocks_of_resamples_make_no_difference(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_parallel_queries_are_one_cluster() -> None:
-    """Eleven copies of a question say no more than one; taken as independent they would narrow the interval 3.3 times."""
+    """Eleven copies of a question say no more than one; as independent ones they would narrow it 3.3 times."""
     question = default_rng(9).random((80, 1))
     one, eleven = (
         intervals(draws([grid(value)], default_rng(1), 2000)[0], 80)[0] for value in (question, np.tile(question, 11))
