@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from robustbench_ir.encode import Dense, Embeddings
@@ -43,7 +44,7 @@ def product_with(block: Embeddings, device: str | None = None) -> Product:
     """
     if not isinstance(block, np.ndarray):
         columns = block.T.tocsr()
-        return lambda queries: np.asarray((queries @ columns).toarray(), dtype=np.float32)
+        return lambda queries: np.asarray(sp.csr_array(queries @ columns).toarray(), dtype=np.float32)
     passages = np.asarray(block, dtype=np.float32)
     chosen = device or _gpu()
     if chosen is None or chosen == "cpu":

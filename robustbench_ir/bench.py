@@ -1,0 +1,208 @@
+"""One encoder on one task: it makes the cells of a run, and keeps those that are finished."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+from pydantic import ValidationError
+
+from robustbench_ir import __version__
+from robustbench_ir.data import cache_folder
+from robustbench_ir.encode import Embeddings, Encoder, PoolEncoder, default_encoder, load_encoder
+from robustbench_ir.encode.batches import EncodeTexts, encode_texts
+from robustbench_ir.encode.store import remembering
+from robustbench_ir.errors import ResultError
+from robustbench_ir.files import read_checked, write_checked
+from robustbench_ir.perturb import Perturbation, Recipe, digest, load_recipe
+from robustbench_ir.progress import Clock
+from robustbench_ir.request import CellName, Request
+from robustbench_ir.result import CLEAN, Cell
+from robustbench_ir.result_file import cell_from_record, cell_record
+from robustbench_ir.result_schema import CellRecord
+from robustbench_ir.retrieve import Ranks, rank_relevant
+from robustbench_ir.score.settings import Layout
+from robustbench_ir.semantic_floor import SemanticFloor, load_floor
+from robustbench_ir.tasks import Task, load_task
+
+
+def open_bench(request: Request, clock: Clock) -> Bench:
+    """Load the encoder and the task of a run."""
+    with clock.stage("load"):
+        floor = load_floor(request.semantic_floor, request.semantic_encoder)
+        task, named = request.task, request.encoder
+        whole = (
+            load_task(task, request.languages, request.cards, clock.download)
+            if isinstance(task, str)
+            else task.select(request.languages)
+        )
+        encoder = (
+            load_encoder(named or default_encoder(), request.options)
+            if named is None or isinstance(named, str)
+            else named
+        )
+        return Bench(request, encoder, whole, clock, floor, request.resume)
+
+
+@dataclass
+class Bench:
+    """One encoder on one task: it makes cells, and keeps those that are finished.
+
+    An encoder without a fingerprint cannot be told from another one, so that nothing is kept for it.
+    """
+
+    request: Request
+    encoder: Encoder
+    task: Task
+    clock: Clock
+    floor: SemanticFloor | None
+    resume: bool
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Queries, languages and judgements, as results and scores know them."""
+        task = self.task
+        sizes = {language: part.stop - part.start for language, part in task.passage_slices.items()}
+        return Layout(
+            query_ids=tuple(query.query_id for query in task.queries),
+            parallel_ids=tuple(query.parallel_id for query in task.queries),
+            languages=tuple(query.language for query in task.queries),
+            pool=sizes,
+            query=task.qrels.query,
+            passage_language=np.repeat(np.arange(len(sizes)), list(sizes.values()))[task.qrels.passage].astype(
+                np.int32
+            ),
+            grade=task.qrels.grade,
+        )
+
+    @cached_property
+    def clean(self) -> Cell:
+        """The queries as they are, ranked."""
+        unchanged = [Perturbation(query.query_id, query.text, query.text, (), 0) for query in self.task.queries]
+        rows = list(range(len(unchanged)))
+        return self._cell(CLEAN, 0, 0, unchanged, {}, lambda: self._rank(unchanged, rows, CLEAN))
+
+    def attacked(self, name: CellName) -> Cell:
+        """Perturb the queries and rank those that changed; the others keep their clean ranks."""
+        recipe, clean = self.recipe(name), self.clean.ranks
+        perturbed = self.perturbed(name)
+        identity = self.floor.identity(recipe.identity) if self.floor else recipe.identity
+        missed = {one: recipe.reason_not_covered(one) for one in self.layout.query_languages if not recipe.covers(one)}
+        rows = [row for row, one in enumerate(perturbed) if one.changed]
+
+        def ranks() -> Ranks:
+            judgements = np.flatnonzero(np.isin(self.layout.query, rows))
+            return clean.updated(judgements, self._rank(perturbed, rows, str(name))) if rows else clean
+
+        return self._cell(identity, name.severity, name.seed, perturbed, missed, ranks)
+
+    def recipe(self, name: CellName) -> Recipe:
+        """Return a cell's recipe, with the task's own lexicons where it has some."""
+        recipe = load_recipe(name.recipe, self.request.cards)
+        return recipe.with_lexicons_of(self.task.name, self.task.lexicons.get(recipe.name))
+
+    def perturbed(self, name: CellName) -> Sequence[Perturbation]:
+        """Return the queries as the cell asks them."""
+        with self.clock.stage("perturb", label=str(name)):
+            perturbed = self.recipe(name).perturb(self.task.queries, name.severity, name.seed)
+        if not self.floor:
+            return perturbed
+        with self.clock.stage("semantic floor", label=str(name)):
+            return self.floor.applied(perturbed, self.clock.progress.advance)
+
+    def _rank(self, perturbed: Sequence[Perturbation], rows: Sequence[int], label: str) -> Ranks:
+        texts = [perturbed[row].text for row in rows]
+        # The pool first: encoders that are fitted on it must see it before any query.
+        pool = self._pool
+        with self.clock.stage("encode queries", len(texts), label):
+            # Perturbed queries are not shared between cells: a row's last bits depend on the batch that it was in.
+            queries = encode_texts(self._fitted.encode_queries, texts, self.clock.progress.advance)
+        with self.clock.stage("rank", len(texts), label):
+            options = self.request.options
+            return rank_relevant(
+                self.task,
+                pool,
+                queries,
+                rows,
+                self.clock.progress.advance,
+                memory=self.request.memory,
+                device=options.device if options else None,
+            )
+
+    @cached_property
+    def _fitted(self) -> Encoder:
+        if isinstance(self.encoder, PoolEncoder):
+            return self.encoder.fitted([passage.text for passage in self.task.passages])
+        return self.encoder
+
+    @cached_property
+    def _pool(self) -> Embeddings:
+        texts = [passage.text for passage in self.task.passages]
+        with self.clock.stage("encode passages", len(texts)):
+            encode: EncodeTexts = self._fitted.encode_passages
+            if self.encoder.description.fingerprint:
+                folder = cache_folder() / "embeddings"
+                encode = remembering(encode, folder, f"{self.encoder.description.fingerprint}|passage")
+            return encode_texts(encode, texts, self.clock.progress.advance)
+
+    def _cell(
+        self,
+        recipe: str,
+        severity: int,
+        seed: int,
+        perturbed: Sequence[Perturbation],
+        not_covered: dict[str, str],
+        ranks: Callable[[], Ranks],
+    ) -> Cell:
+        """Read the cell that an earlier run has finished, or make it and keep it."""
+        queries_digest = digest(perturbed)
+        path = self._cell_file(recipe, severity, seed, queries_digest)
+        known = self._kept(path) if path and self.resume else None
+        if known is not None:
+            return known
+        cell = Cell(
+            recipe=recipe,
+            severity=severity,
+            seed=seed,
+            digest=queries_digest,
+            changed=np.array([one.changed for one in perturbed]),
+            edit_rate=np.array([one.edit_rate for one in perturbed]),
+            not_covered=not_covered,
+            ranks=ranks(),
+        )
+        if path:
+            write_checked(path, self.content(cell))
+        return cell
+
+    def content(self, cell: Cell) -> bytes:
+        """Return a cell as it is kept."""
+        return cell_record(self.layout, cell).model_dump_json().encode()
+
+    def adopted(self, content: bytes) -> Cell:
+        """Return a cell that another process has made, and keep it here too if that was on another machine."""
+        cell = cell_from_record(self.layout, CellRecord.model_validate_json(content), "a cell")
+        path = self._cell_file(cell.recipe, cell.severity, cell.seed, cell.digest)
+        if path and not path.exists():
+            write_checked(path, content)
+        return cell
+
+    def _cell_file(self, *identity: str | int) -> Path | None:
+        """Name the file by all that decides the ranks; the digest among it stands for the recipe's every table."""
+        who = self.encoder.description
+        if not who.fingerprint:
+            return None
+        key = "|".join(map(str, (__version__, who.fingerprint, self.task.identity, self.task.digest, *identity)))
+        return cache_folder() / "cells" / f"{sha256(key.encode()).hexdigest()}.json"
+
+    def _kept(self, path: Path) -> Cell | None:
+        content = read_checked(path)
+        if content is None:
+            return None
+        try:
+            return cell_from_record(self.layout, CellRecord.model_validate_json(content), str(path))
+        except (ValidationError, ResultError):
+            return None
