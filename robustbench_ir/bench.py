@@ -82,15 +82,17 @@ class Bench:
     @cached_property
     def clean(self) -> Cell:
         """The queries as they are, ranked."""
-        unchanged = [Perturbation(query.query_id, query.text, query.text, (), 0) for query in self.task.queries]
-        rows = list(range(len(unchanged)))
-        return self._cell(CLEAN, 0, 0, unchanged, {}, lambda: self._rank(unchanged, rows, CLEAN))
+        rows = list(range(len(self._unchanged)))
+        return self._cell(CLEAN, 0, 0, self._unchanged, {}, lambda: self._rank(self._unchanged, rows, CLEAN))
+
+    @cached_property
+    def _unchanged(self) -> list[Perturbation]:
+        return [Perturbation(query.query_id, query.text, query.text, (), 0) for query in self.task.queries]
 
     def attacked(self, name: CellName) -> Cell:
         """Perturb the queries and rank those that changed; the others keep their clean ranks."""
         recipe, clean = self.recipe(name), self.clean.ranks
         perturbed = self.perturbed(name)
-        identity = self.floor.identity(recipe.identity) if self.floor else recipe.identity
         missed = {one: recipe.reason_not_covered(one) for one in self.layout.query_languages if not recipe.covers(one)}
         rows = [row for row, one in enumerate(perturbed) if one.changed]
 
@@ -98,7 +100,11 @@ class Bench:
             judgements = np.flatnonzero(np.isin(self.layout.query, rows))
             return clean.updated(judgements, self._rank(perturbed, rows, str(name))) if rows else clean
 
-        return self._cell(identity, name.severity, name.seed, perturbed, missed, ranks)
+        return self._cell(self._identity(name), name.severity, name.seed, perturbed, missed, ranks)
+
+    def _identity(self, name: CellName) -> str:
+        identity = self.recipe(name).identity
+        return self.floor.identity(identity) if self.floor else identity
 
     def recipe(self, name: CellName) -> Recipe:
         """Return a cell's recipe, with the task's own lexicons where it has some."""
@@ -141,13 +147,14 @@ class Bench:
 
     @cached_property
     def _pool(self) -> Embeddings:
-        texts = [passage.text for passage in self.task.passages]
-        with self.clock.stage("encode passages", len(texts)):
-            encode: EncodeTexts = self._fitted.encode_passages
-            if self.encoder.description.fingerprint:
-                folder = cache_folder() / "embeddings"
-                encode = remembering(encode, folder, f"{self.encoder.description.fingerprint}|passage")
-            return encode_texts(encode, texts, self.clock.progress.advance)
+        with self.clock.stage("encode passages", len(self.task.passages)):
+            return self._pool_by(self._fitted.encode_passages)
+
+    def _pool_by(self, encode: EncodeTexts) -> Embeddings:
+        if self.encoder.description.fingerprint:
+            folder = cache_folder() / "embeddings"
+            encode = remembering(encode, folder, f"{self.encoder.description.fingerprint}|passage")
+        return encode_texts(encode, [passage.text for passage in self.task.passages], self.clock.progress.advance)
 
     def _cell(
         self,
@@ -161,7 +168,7 @@ class Bench:
         """Read the cell that an earlier run has finished, or make it and keep it."""
         queries_digest = digest(perturbed)
         path = self._cell_file(recipe, severity, seed, queries_digest)
-        known = self._kept(path) if path and self.resume else None
+        known = self._kept(path)
         if known is not None:
             return known
         cell = Cell(
@@ -198,11 +205,35 @@ class Bench:
         key = "|".join(map(str, (__version__, who.fingerprint, self.task.identity, self.task.digest, *identity)))
         return cache_folder() / "cells" / f"{sha256(key.encode()).hexdigest()}.json"
 
-    def _kept(self, path: Path) -> Cell | None:
-        content = read_checked(path)
+    def kept_clean(self) -> Cell | None:
+        """Return the clean cell if an earlier run has finished it."""
+        return self._kept(self._cell_file(CLEAN, 0, 0, digest(self._unchanged)))
+
+    def kept_attacked(self, name: CellName, perturbed: Sequence[Perturbation]) -> Cell | None:
+        """Return a cell if an earlier run has finished it."""
+        return self._kept(self._cell_file(self._identity(name), name.severity, name.seed, digest(perturbed)))
+
+    def passages_left(self) -> int:
+        """Return how many distinct passages no earlier run has encoded; none or all of them."""
+        try:
+            self._pool_by(_refuse)
+        except _NotKeptError:
+            return len({passage.text for passage in self.task.passages})
+        return 0
+
+    def _kept(self, path: Path | None) -> Cell | None:
+        content = read_checked(path) if path and self.resume else None
         if content is None:
             return None
         try:
             return cell_from_record(self.layout, CellRecord.model_validate_json(content), str(path))
         except (ValidationError, ResultError):
             return None
+
+
+class _NotKeptError(Exception):
+    """Some text's embedding is not kept."""
+
+
+def _refuse(_: Sequence[str]) -> Embeddings:
+    raise _NotKeptError

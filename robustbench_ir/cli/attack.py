@@ -14,11 +14,21 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.text import Text
 
 from robustbench_ir.cli.catalogue import table_console
-from robustbench_ir.cli.options import cards_option, semantic_encoder_option, semantic_floor_option, split_commas
+from robustbench_ir.cli.options import (
+    cards_option,
+    read_bytes,
+    semantic_encoder_option,
+    semantic_floor_option,
+    split_commas,
+)
 from robustbench_ir.encode import EncoderOptions, default_encoder
+from robustbench_ir.engine import Engine
 from robustbench_ir.evaluate import attack
 from robustbench_ir.files import check_writable
+from robustbench_ir.plan import plan_run
+from robustbench_ir.report.plan import plan_table
 from robustbench_ir.report.table import score_table
+from robustbench_ir.request import Request
 from robustbench_ir.result_file import save_result
 from robustbench_ir.score.measures import measure as look_up_measure
 
@@ -97,6 +107,22 @@ class ProgressBar(AbstractContextManager["ProgressBar"]):
 @semantic_floor_option
 @semantic_encoder_option
 @cards_option
+@click.option("--plan", "only_plan", is_flag=True, help="Print cells, texts, time and memory; run nothing.")
+@click.option("--jobs", type=int, default=1, show_default=True, help="Processes that make cells; the same bits as one.")
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="Where they run: here, or on the Ray cluster at hand (extra ray).",
+)
+@click.option(
+    "--memory",
+    callback=read_bytes,
+    default="256MiB",
+    show_default=True,
+    help="What ranking may take in each process, beside the embeddings.",
+)
 def command(  # noqa: PLR0913, PLR0917
     model: str | None,
     task: str,
@@ -119,6 +145,10 @@ def command(  # noqa: PLR0913, PLR0917
     semantic_floor: float | None,
     semantic_encoder: str | None,
     cards: Path | None,
+    only_plan: bool,
+    jobs: int,
+    engine: Engine,
+    memory: int,
 ) -> None:
     """Perturb a task's queries and measure how far an encoder falls.
 
@@ -130,6 +160,25 @@ def command(  # noqa: PLR0913, PLR0917
     )
     look_up_measure(measure)
     name = model or default_encoder()
+    if only_plan:
+        request = Request(
+            name,
+            task,
+            recipes or None,
+            languages,
+            severities,
+            seeds,
+            options,
+            cards,
+            not fresh,
+            semantic_floor,
+            semantic_encoder,
+            memory,
+        )
+        with ProgressBar(Console(stderr=True)) as progress:
+            plan = plan_run(request, progress)
+        table_console().print(plan_table(plan), soft_wrap=True)
+        return
     target = out or Path("results") / f"{slug(name)}-{slug(task)}.json"
     check_writable(target)
     with ProgressBar(Console(stderr=True)) as progress:
@@ -146,6 +195,9 @@ def command(  # noqa: PLR0913, PLR0917
             progress=progress,
             semantic_floor=semantic_floor,
             semantic_encoder=semantic_encoder,
+            jobs=jobs,
+            engine=engine,
+            memory=memory,
         )
     save_result(result, target)
     console = table_console()
