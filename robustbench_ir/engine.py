@@ -12,7 +12,7 @@ import pickle
 import signal
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -38,7 +38,7 @@ def made_elsewhere(
     request: Request,
     names: Sequence[Name],
     jobs: int,
-) -> Iterator[tuple[Name, Made]]:
+) -> Generator[tuple[Name, Made], None, None]:
     """Make things in other processes, and yield each with its name as it is finished.
 
     Parameters
@@ -78,7 +78,7 @@ def processors() -> int:
 
 def _in_processes(
     open_worker: Callable[[Request], Callable[[Name], Made]], request: Request, names: Sequence[Name], jobs: int
-) -> Iterator[tuple[Name, Made]]:
+) -> Generator[tuple[Name, Made], None, None]:
     others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(
         min(jobs, len(names)) or 1,
@@ -155,7 +155,7 @@ def _make(name: object) -> Any:
 
 def _on_ray(
     open_worker: Callable[[Request], Callable[[Name], Made]], request: Request, names: Sequence[Name], jobs: int
-) -> Iterator[tuple[Name, Made]]:
+) -> Generator[tuple[Name, Made], None, None]:
     ray = _ray()
     ours = not ray.is_initialized()
     if ours:

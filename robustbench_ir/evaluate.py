@@ -8,6 +8,7 @@ nothing but the request, so cells are made in any order and in any process; `rob
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -155,8 +156,10 @@ def _attacked(bench: Bench, request: Request, jobs: int, engine: Engine) -> list
         )
     request = replace(request, encoder=request.encoder or default_encoder())
     cells: dict[CellName, Cell] = {}
-    with bench.clock.stage("cells", len(request.cells), f"{jobs} jobs"):
-        for name, made in made_elsewhere(engine, open_worker, request, request.cells, jobs):
+    made_by_others = made_elsewhere(engine, open_worker, request, request.cells, jobs)
+    # Closed at once when this process is interrupted: that is what ends the others.
+    with bench.clock.stage("cells", len(request.cells), f"{jobs} jobs"), closing(made_by_others):
+        for name, made in made_by_others:
             cells[name] = bench.adopted(made.content)
             for stage, seconds in made.seconds.items():
                 bench.clock.add(stage, seconds)
