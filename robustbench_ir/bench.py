@@ -48,6 +48,20 @@ def open_bench(request: Request, clock: Clock) -> Bench:
         return Bench(request, encoder, whole, clock, floor, request.resume)
 
 
+def layout_of(task: Task) -> Layout:
+    """Return queries, languages and judgements of a task, as results and scores know them."""
+    sizes = {language: part.stop - part.start for language, part in task.passage_slices.items()}
+    return Layout(
+        query_ids=tuple(query.query_id for query in task.queries),
+        parallel_ids=tuple(query.parallel_id for query in task.queries),
+        languages=tuple(query.language for query in task.queries),
+        pool=sizes,
+        query=task.qrels.query,
+        passage_language=np.repeat(np.arange(len(sizes)), list(sizes.values()))[task.qrels.passage].astype(np.int32),
+        grade=task.qrels.grade,
+    )
+
+
 @dataclass
 class Bench:
     """One encoder on one task: it makes cells, and keeps those that are finished.
@@ -65,19 +79,7 @@ class Bench:
     @cached_property
     def layout(self) -> Layout:
         """Queries, languages and judgements, as results and scores know them."""
-        task = self.task
-        sizes = {language: part.stop - part.start for language, part in task.passage_slices.items()}
-        return Layout(
-            query_ids=tuple(query.query_id for query in task.queries),
-            parallel_ids=tuple(query.parallel_id for query in task.queries),
-            languages=tuple(query.language for query in task.queries),
-            pool=sizes,
-            query=task.qrels.query,
-            passage_language=np.repeat(np.arange(len(sizes)), list(sizes.values()))[task.qrels.passage].astype(
-                np.int32
-            ),
-            grade=task.qrels.grade,
-        )
+        return layout_of(self.task)
 
     @cached_property
     def clean(self) -> Cell:

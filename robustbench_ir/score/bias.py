@@ -15,10 +15,12 @@ from robustbench_ir.score.measures import Floats, Integers, sums
 def rank_distance(rank: Integers, query: Integers, queries: int) -> Floats:
     """Return RD for each query: largest minus smallest rank of its relevant passages; NaN below two of them.
 
+    NaN too where a run does not have all of them: RD would be at least so much, and nobody knows how much.
+
     Parameters
     ----------
     rank : integer array of shape (relevant,)
-        1-based rank in the multilingual pool.
+        1-based rank in the multilingual pool; 0 where a run does not have the passage.
     query : integer array of shape (relevant,)
         Row of the query.
     queries : int
@@ -34,14 +36,14 @@ def rank_distance(rank: Integers, query: Integers, queries: int) -> Floats:
     np.maximum.at(largest, query, rank)
     np.minimum.at(smallest, query, rank)
     several = np.bincount(query, minlength=queries) > 1
-    return np.where(several, largest - smallest, np.nan)
+    return np.where(several & (smallest > 0), largest - smallest, np.nan)
 
 
 def own_language_first(rank: Integers, query: Integers, passage_language: Integers, query_language: Integers) -> Floats:
     """Say for each query whether its best-ranked relevant passage is in its own language: 1, 0, or NaN.
 
-    NaN where no relevant passage is in the query's language, or all are. Unbiased value of the mean: one divided by the
-    number of languages that have a relevant passage.
+    NaN where no relevant passage is in the query's language, or all are, or a run has none of them. Unbiased
+    value of the mean: one divided by the number of languages that have a relevant passage.
 
     Parameters
     ----------
@@ -52,10 +54,10 @@ def own_language_first(rank: Integers, query: Integers, passage_language: Intege
     """
     queries = len(query_language)
     own = passage_language == query_language[query]
-    order = np.lexsort((rank, query))
+    order = np.lexsort((rank, rank == 0, query))
     first = order[np.unique(query[order], return_index=True)[1]]
     value = np.full(queries, np.nan)
-    value[query[first]] = own[first]
+    value[query[first]] = np.where(rank[first] > 0, own[first], np.nan)
     share = np.bincount(query, own, queries) / np.maximum(np.bincount(query, minlength=queries), 1)
     return np.where((share > 0) & (share < 1), value, np.nan)
 
@@ -67,9 +69,14 @@ def mean_rank_by_language(
     query_language: Integers,
     shape: tuple[int, int],
 ) -> NDArray[np.float64]:
-    """Return the mean rank of relevant passages, shape (query languages, passage languages); NaN where none is."""
+    """Return the mean rank of relevant passages, shape (query languages, passage languages).
+
+    NaN where there is none, or where a run does not have them all.
+    """
     cell = query_language[query] * shape[1] + passage_language
     count = np.bincount(cell, minlength=shape[0] * shape[1])
+    missing = np.bincount(cell, rank == 0, minlength=len(count))
     mean = np.full(len(count), np.nan)
-    np.divide(sums(cell, rank.astype(np.float64), len(count)), count, out=mean, where=count > 0)
+    known = (count > 0) & (missing == 0)
+    np.divide(sums(cell, rank.astype(np.float64), len(count)), count, out=mean, where=known)
     return mean.reshape(shape)
