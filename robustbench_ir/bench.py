@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -17,6 +17,7 @@ from robustbench_ir.encode import Embeddings, Encoder, PoolEncoder, default_enco
 from robustbench_ir.encode.batches import EncodeTexts, encode_texts
 from robustbench_ir.encode.store import remembering
 from robustbench_ir.errors import ResultError
+from robustbench_ir.exported_runs import RunExport, with_changed
 from robustbench_ir.files import read_checked, write_checked
 from robustbench_ir.perturb import Perturbation, Recipe, digest, load_recipe
 from robustbench_ir.progress import Clock
@@ -28,6 +29,7 @@ from robustbench_ir.retrieve import Ranks, rank_relevant
 from robustbench_ir.score.settings import Layout
 from robustbench_ir.semantic_floor import SemanticFloor, load_floor
 from robustbench_ir.tasks import Task, load_task
+from robustbench_ir.topk import Best
 
 
 def open_bench(request: Request, clock: Clock) -> Bench:
@@ -75,6 +77,8 @@ class Bench:
     clock: Clock
     floor: SemanticFloor | None
     resume: bool
+    _clean_best: Best | None = field(default=None, repr=False)
+    _last: tuple[list[str], Embeddings] = field(default=([], np.zeros((0, 0), dtype=np.float32)), repr=False)
 
     @cached_property
     def layout(self) -> Layout:
@@ -85,7 +89,8 @@ class Bench:
     def clean(self) -> Cell:
         """The queries as they are, ranked."""
         rows = list(range(len(self._unchanged)))
-        return self._cell(CLEAN, 0, 0, self._unchanged, {}, lambda: self._rank(self._unchanged, rows, CLEAN))
+        cell = self._cell(CLEAN, 0, 0, self._unchanged, {}, lambda: self._rank(self._unchanged, rows, CLEAN))
+        return self._exported(cell, self._unchanged, rows, CLEAN)
 
     @cached_property
     def _unchanged(self) -> list[Perturbation]:
@@ -102,7 +107,8 @@ class Bench:
             judgements = np.flatnonzero(np.isin(self.layout.query, rows))
             return clean.updated(judgements, self._rank(perturbed, rows, str(name))) if rows else clean
 
-        return self._cell(self._identity(name), name.severity, name.seed, perturbed, missed, ranks)
+        cell = self._cell(self._identity(name), name.severity, name.seed, perturbed, missed, ranks)
+        return self._exported(cell, perturbed, rows, str(name))
 
     def _identity(self, name: CellName) -> str:
         identity = self.recipe(name).identity
@@ -122,18 +128,43 @@ class Bench:
         with self.clock.stage("semantic floor", label=str(name)):
             return self.floor.applied(perturbed, self.clock.progress.advance)
 
-    def _rank(self, perturbed: Sequence[Perturbation], rows: Sequence[int], label: str) -> Ranks:
+    def _exported(self, cell: Cell, perturbed: Sequence[Perturbation], rows: Sequence[int], label: str) -> Cell:
+        """Write the cell's run too, where that is asked for; queries that did not change find what they found."""
+        runs = self.request.runs
+        if runs:
+            changed = self._best(runs, perturbed, rows, label) if rows else None
+            if self._clean_best is None:
+                everything = range(len(self._unchanged))
+                self._clean_best = self._best(runs, self._unchanged, everything, CLEAN)
+            best = with_changed(self._clean_best, rows, changed)
+            runs.write(self.task, cell, best, self.encoder.description.name)
+        return cell
+
+    def _best(self, runs: RunExport, perturbed: Sequence[Perturbation], rows: Sequence[int], label: str) -> Best:
+        queries = self._encoded(perturbed, rows, label)
+        with self.clock.stage("search", len(rows), label):
+            return runs.best(self._pool, queries, self.request.memory)
+
+    def _encoded(self, perturbed: Sequence[Perturbation], rows: Sequence[int], label: str) -> Embeddings:
+        """Encode the queries of some rows; those of the last cell are still at hand."""
         texts = [perturbed[row].text for row in rows]
+        if self._last[0] == texts:
+            return self._last[1]
         # The pool first: encoders that are fitted on it must see it before any query.
-        pool = self._pool
+        _ = self._pool
         with self.clock.stage("encode queries", len(texts), label):
             # Perturbed queries are not shared between cells: a row's last bits depend on the batch that it was in.
             queries = encode_texts(self._fitted.encode_queries, texts, self.clock.progress.advance)
-        with self.clock.stage("rank", len(texts), label):
+        self._last = texts, queries
+        return queries
+
+    def _rank(self, perturbed: Sequence[Perturbation], rows: Sequence[int], label: str) -> Ranks:
+        queries = self._encoded(perturbed, rows, label)
+        with self.clock.stage("rank", len(rows), label):
             options = self.request.options
             return rank_relevant(
                 self.task,
-                pool,
+                self._pool,
                 queries,
                 rows,
                 self.clock.progress.advance,

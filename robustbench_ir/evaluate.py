@@ -18,6 +18,7 @@ from robustbench_ir.bench import Bench, open_bench
 from robustbench_ir.encode import Encoder, EncoderOptions, default_encoder
 from robustbench_ir.engine import Engine, made_elsewhere
 from robustbench_ir.errors import OptionError
+from robustbench_ir.exported_runs import RunExport
 from robustbench_ir.progress import Clock, Progress, Silence
 from robustbench_ir.request import CellName, Request
 from robustbench_ir.result import Cell, Result
@@ -42,6 +43,7 @@ def attack(  # noqa: PLR0913
     jobs: int = 1,
     engine: Engine = "local",
     memory: int = DEFAULT_MEMORY,
+    runs: RunExport | None = None,
 ) -> Result:
     """Measure how far retrieval falls when the queries are perturbed.
 
@@ -78,6 +80,8 @@ def attack(  # noqa: PLR0913
         Where they run: on this machine, or on the Ray cluster at hand (extra ``ray``).
     memory : int
         Bytes that ranking may take in each process, beside the embeddings.
+    runs : RunExport, optional
+        Write a TREC run for each cell too; the queries of finished cells are encoded again for it.
 
     Returns
     -------
@@ -106,6 +110,7 @@ def attack(  # noqa: PLR0913
         semantic_floor=semantic_floor,
         semantic_encoder=semantic_encoder,
         memory=memory,
+        runs=runs,
     )
     bench = open_bench(request, Clock(progress or Silence()))
     clean = bench.clean
@@ -134,9 +139,9 @@ def open_worker(request: Request) -> Callable[[CellName], MadeCell]:
     """Return the function that makes the cells of a run in a process of its own."""
     bench = open_bench(request, Clock(Silence()))
     # Even a run that does everything again has its clean ranks from the first process.
-    bench.resume = True
+    bench.request, bench.resume = replace(request, runs=None), True
     _ = bench.clean
-    bench.resume = request.resume
+    bench.request, bench.resume = request, request.resume
 
     def make(name: CellName) -> MadeCell:
         bench.clock.seconds.clear()

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from robustbench_ir.encode import Encoder, EncoderOptions
 from robustbench_ir.errors import OptionError
+from robustbench_ir.exported_runs import RunExport
 from robustbench_ir.perturb import default_recipe_names, load_recipe
 from robustbench_ir.perturb.recipe import SEVERITIES
 from robustbench_ir.retrieve import DEFAULT_MEMORY
@@ -51,6 +52,7 @@ class Request:
     semantic_floor: float | None = None
     semantic_encoder: str | Encoder | None = None
     memory: int = DEFAULT_MEMORY
+    runs: RunExport | None = None
 
     def __post_init__(self) -> None:
         for severity in self.severities:

@@ -1,7 +1,7 @@
 """Score TREC runs of other engines on a task, with the same measures and the same result as an attack on an encoder.
 
-A run is truncated: a relevant passage that is not in it has no rank (0). It adds nothing to AP, as in trec_eval, where a
-ranking of all would add a little; rank distance is known only for queries whose parallel passages are all in the run.
+A run is truncated: a relevant passage that is not in it has no rank (0). It adds nothing to AP, as in trec_eval, where
+a ranking of all would add a little; rank distance is known only for queries whose parallel passages are all in the run.
 So numbers of runs compare with those of other runs of the same depth.
 """
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from robustbench_ir.matrix_product import Doubles, Rows, pair_scores, product_wi
 from robustbench_ir.retrieve import DEFAULT_MEMORY
 
 Index = Literal["flat", "ivf-pq", "hnsw"]
+INDEXES: tuple[Index, ...] = get_args(Index)
 
 _SAMPLE = 200
 _RECALL_DEPTH = 100
@@ -31,7 +32,7 @@ class Best:
     Attributes
     ----------
     rows : int64 array of shape (queries, top)
-        Rows of the pool, by descending score, equal ones by row.
+        Rows of the pool, by descending score, equal ones by row; -1 where an approximate index finds fewer.
     scores : float64 array of shape (queries, top)
         Exact dot products.
     recall : float
@@ -123,19 +124,19 @@ def _approximate(passages: Dense, queries: Dense, depth: int, index: Index) -> t
     pool, columns = passages.shape
     if index == "hnsw":
         built = faiss.index_factory(columns, f"HNSW{_NEIGHBOURS},Flat", faiss.METRIC_INNER_PRODUCT)
-        built.hnsw.efSearch = max(2 * depth, 64)
+        setting = "efSearch", max(2 * depth, 64)
     else:
         lists = max(1, min(int(4 * pool**0.5), pool // 64))
         codes = next(count for count in (48, 32, 16, 8, 4, 2, 1) if columns % count == 0)
         bits = min(_BITS, max(1, int(np.log2(max(pool // 64, 2)))))
         built = faiss.index_factory(columns, f"IVF{lists},PQ{codes}x{bits}", faiss.METRIC_INNER_PRODUCT)
-        built.nprobe = _LISTS_PROBED
+        setting = "nprobe", _LISTS_PROBED
         built.train(np.ascontiguousarray(passages[:: max(1, pool // _TRAINING_PASSAGES)], dtype=np.float32))
+    faiss.ParameterSpace().set_index_parameter(built, *setting)
     for begin in range(0, pool, 1 << 16):
         built.add(np.ascontiguousarray(passages[begin : begin + (1 << 16)], dtype=np.float32))
     _, found = built.search(np.ascontiguousarray(queries, dtype=np.float32), depth)
-    rows = np.maximum(found, 0)  # -1 where it found fewer: the last places are then filled up with the first row
-    exact = pair_scores(queries, np.repeat(np.arange(len(queries)), depth), passages, rows.ravel())
-    scores = np.where(found < 0, -np.inf, exact.reshape(rows.shape))
-    pairs = [_sorted(row, score, depth) for row, score in zip(rows, scores, strict=True)]
+    exact = pair_scores(queries, np.repeat(np.arange(len(queries)), depth), passages, np.maximum(found, 0).ravel())
+    scores = np.where(found < 0, -np.inf, exact.reshape(found.shape))
+    pairs = [_sorted(row, score, depth) for row, score in zip(found, scores, strict=True)]
     return np.array([row for row, _ in pairs]), np.array([score for _, score in pairs])

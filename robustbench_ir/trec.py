@@ -163,7 +163,7 @@ def write_run(
     queries, passages : sequences
         Of the task.
     rows, scores : arrays of shape (queries, top)
-        Rows of the passages, the best first, and their scores.
+        Rows of the passages, the best first, and their scores; rows below 0 are left out.
     tag : str
         Name of the run.
 
@@ -182,7 +182,8 @@ def write_run(
         # No time and no name in the gzip header: the same run, the same bytes.
         packed = gzip.GzipFile("", "wb", fileobj=stream, mtime=0) if path.suffix == ".gz" else None
         for query, its_rows, its_scores in zip(queries, rows.tolist(), scores.tolist(), strict=True):
-            for rank, (row, score) in enumerate(zip(its_rows, its_scores, strict=True), start=1):
+            pairs = [(row, score) for row, score in zip(its_rows, its_scores, strict=True) if row >= 0]
+            for rank, (row, score) in enumerate(pairs, start=1):
                 line = f"{query.query_id} Q0 {passages[row].passage_id} {rank} {score:.9g} {name}\n"
                 (packed or stream).write(line.encode())
         if packed:

@@ -24,6 +24,7 @@ from robustbench_ir.cli.options import (
 from robustbench_ir.encode import EncoderOptions, default_encoder
 from robustbench_ir.engine import Engine
 from robustbench_ir.evaluate import attack
+from robustbench_ir.exported_runs import RunExport
 from robustbench_ir.files import check_writable
 from robustbench_ir.plan import plan_run
 from robustbench_ir.report.plan import plan_table
@@ -31,6 +32,7 @@ from robustbench_ir.report.table import score_table
 from robustbench_ir.request import Request
 from robustbench_ir.result_file import save_result
 from robustbench_ir.score.measures import measure as look_up_measure
+from robustbench_ir.topk import INDEXES, Index
 
 
 class ProgressBar(AbstractContextManager["ProgressBar"]):
@@ -123,6 +125,11 @@ class ProgressBar(AbstractContextManager["ProgressBar"]):
     show_default=True,
     help="What ranking may take in each process, beside the embeddings.",
 )
+@click.option(
+    "--run-out", type=click.Path(path_type=Path, file_okay=False), help="Write a TREC run for each cell there."
+)
+@click.option("--top", type=int, default=100, show_default=True, help="Passages of each query in these runs.")
+@click.option("--index", type=click.Choice(INDEXES), default="flat", show_default=True, help="How they are searched.")
 def command(  # noqa: PLR0913, PLR0917
     model: str | None,
     task: str,
@@ -149,6 +156,9 @@ def command(  # noqa: PLR0913, PLR0917
     jobs: int,
     engine: Engine,
     memory: int,
+    run_out: Path | None,
+    top: int,
+    index: Index,
 ) -> None:
     """Perturb a task's queries and measure how far an encoder falls.
 
@@ -160,6 +170,7 @@ def command(  # noqa: PLR0913, PLR0917
     )
     look_up_measure(measure)
     name = model or default_encoder()
+    runs = RunExport(run_out, top, index) if run_out else None
     if only_plan:
         request = Request(
             name,
@@ -198,10 +209,14 @@ def command(  # noqa: PLR0913, PLR0917
             jobs=jobs,
             engine=engine,
             memory=memory,
+            runs=runs,
         )
     save_result(result, target)
     console = table_console()
     console.print(score_table(result, by, measure))
+    for one, recall in runs.recalls().items() if runs else ():
+        found = f": the index {index} finds {recall:.1%} of the exact first {min(top, 100)}, on a sample of the queries"
+        console.print(Text.assemble((str(runs.folder / f"{one}.trec") if runs else "", "bold"), found), soft_wrap=True)
     told = Text.assemble((str(target), "bold"), f" has it all; `irbench show {target}` prints this again")
     console.print(told, soft_wrap=True)
 
