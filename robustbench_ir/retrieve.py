@@ -9,18 +9,19 @@ blocks of any size, on CPU or GPU.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from robustbench_ir.encode import Dense, Embeddings
-from robustbench_ir.matrix_product import Doubles, pair_scores, product_with, rounding_error
+from robustbench_ir.matrix_product import Doubles, Product, pair_scores, product_with, rounding_error
 from robustbench_ir.tasks import Task
 
 DEFAULT_MEMORY = 1 << 28
 _SCORES_AT_ONCE = 1 << 22  # 16 MiB of float32: a tile that stays near the processor
 _JUDGED_AT_ONCE = 64
+_UNSURE_AT_ONCE = 1 << 18
 
 IntArray = NDArray[np.int32]
 Rows = NDArray[np.intp]
@@ -94,21 +95,17 @@ def rank_relevant(
     blocks = range(0, passages.shape[0], width)
     done = 0
     for number, begin in enumerate(blocks):
-        block = passages[begin : begin + width]
-        product, error = product_with(block, device), rounding_error(queries, block)
-        last = np.searchsorted(starts, begin + block.shape[0])
-        here = np.arange(np.searchsorted(starts, begin, side="right") - 1, last)
-        cuts = np.maximum(starts[here] - begin, 0)
+        block = _Block.of(passages[begin : begin + width], begin, queries, judged, starts, device)
         for top in range(0, len(rows), height):
-            scores = product(queries[top : top + height])
-            for row, of_row in enumerate(scores, start=top):
+            unsure = _Unsure(judged, queries, block, in_pool, in_language)
+            for row, of_row in enumerate(block.product(queries[top : top + height]), start=top):
                 for part in judged.parts(row):
-                    before = _before(of_row, error[row], judged, part, queries, block, begin)
-                    above = np.add.reduceat(before.view(np.uint8), cuts, axis=1, dtype=np.int32)
+                    above = _count_above(of_row, part, block, unsure)
                     in_pool[part] += above.sum(axis=1, dtype=np.int32)
-                    own_language = judged.language[part, None] == here
+                    own_language = judged.language[part, None] == block.languages
                     in_language[part] += (above * own_language).sum(axis=1, dtype=np.int32)
-            told = (number * len(rows) + top + len(scores)) // len(blocks)
+            unsure.settle()
+            told = (number * len(rows) + min(top + height, len(rows))) // len(blocks)
             advance(told - done)
             done = told
     return Ranks(in_pool, in_language)
@@ -152,39 +149,107 @@ def _judged(task: Task, passages: Embeddings, queries: Embeddings, rows: Sequenc
     )
 
 
-def _before(
-    scores: Dense, error: float, judged: _Judged, part: slice, queries: Embeddings, block: Embeddings, begin: int
-) -> NDArray[np.bool_]:
-    """Say what comes before some judged passages of a query: a higher score, or the same score and an earlier row.
+@dataclass(frozen=True)
+class _Block:
+    """Some passages of the pool, beginning with row `begin`, and what the judgements' scores are compared with in them.
+
+    `high` and `low` are the scores from which on a passage is surely above a judged one, and may be above it; `inside`
+    says which judged passages are in the block; `cuts` is where each of `languages` begins.
+    """
+
+    passages: Embeddings
+    begin: int
+    product: Product
+    exact: bool
+    high: Dense
+    low: Dense
+    inside: NDArray[np.bool_]
+    languages: Rows
+    cuts: Rows
+
+    @classmethod
+    def of(
+        cls, passages: Embeddings, begin: int, queries: Embeddings, judged: _Judged, starts: Rows, device: str | None
+    ) -> _Block:
+        end = begin + passages.shape[0]
+        error = rounding_error(queries, passages)[judged.query]
+        languages = np.arange(np.searchsorted(starts, begin, side="right") - 1, np.searchsorted(starts, end))
+        return cls(
+            passages=passages,
+            begin=begin,
+            product=product_with(passages, device),
+            exact=not error.any(),
+            high=(judged.score + error).astype(np.float32)[:, None],
+            low=(judged.score - error).astype(np.float32)[:, None],
+            inside=(judged.passage >= begin) & (judged.passage < end),
+            languages=languages,
+            cuts=np.maximum(starts[languages] - begin, 0),
+        )
+
+
+def _count_above(scores: Dense, part: slice, block: _Block, unsure: _Unsure) -> IntArray:
+    """Count what is surely above some judged passages of a query, and remember what may be.
 
     Parameters
     ----------
     scores : float32 array of shape (passages,)
-        Of one query against a block of the pool.
-    error : float
-        By how much they may err.
-    judged, part : _Judged, slice
-        Whose passages.
-    queries, block : Embeddings
-        What `scores` were made from, and more queries.
-    begin : int
-        Row of the pool that the block begins with.
+        Of the query against the block.
+    part : slice
+        Which judgements.
+    block : _Block
+        Which passages are counted.
+    unsure : _Unsure
+        Told the others.
 
     Returns
     -------
-    bool array of shape (judged, passages)
+    int32 array of shape (judged, languages of the block)
     """
-    own = judged.score[part, None]
-    before = scores > (own + error).astype(np.float32)
-    unsure = scores >= (own - error).astype(np.float32)
-    unsure ^= before
-    relevant = judged.passage[part, None]
-    inside = (relevant >= begin) & (relevant < begin + len(scores))
-    # The judged passages themselves are always as near as can be, and do not come before themselves.
-    if np.count_nonzero(unsure) > np.count_nonzero(inside):
-        near = np.flatnonzero(unsure.any(axis=0))
-        query = np.full(len(near), judged.query[part.start])
-        exact = pair_scores(queries, query, block, near) if error else scores[near].astype(np.float64)
-        first = (exact > own) | ((exact == own) & (near + begin < relevant))
-        before[:, near] |= unsure[:, near] & first
-    return before
+    above = scores > block.high[part]
+    perhaps = scores >= block.low[part]
+    counts: IntArray = np.add.reduceat(above.view(np.uint8), block.cuts, axis=1, dtype=np.int32)
+    # The judged passages themselves are as near as can be, and do not come before themselves.
+    if np.count_nonzero(perhaps) > counts.sum() + np.count_nonzero(block.inside[part]):
+        perhaps ^= above
+        judgement, passage = np.divmod(np.flatnonzero(perhaps), len(scores))
+        unsure.add(judgement + part.start, passage)
+    return counts
+
+
+@dataclass
+class _Unsure:
+    """Pairs of a judgement and a passage whose order float32 cannot tell; settled many at a time.
+
+    A passage comes before a judged one if its score is higher, or the same and its row earlier.
+    """
+
+    judged: _Judged
+    queries: Embeddings
+    block: _Block
+    in_pool: IntArray
+    in_language: IntArray
+    _pairs: list[tuple[Rows, Rows]] = field(default_factory=list)
+    _count: int = 0
+
+    def add(self, judgement: Rows, passage: Rows) -> None:
+        """Remember pairs of a judgement and a row of the block."""
+        self._pairs.append((judgement, passage))
+        self._count += len(passage)
+        if self._count > _UNSURE_AT_ONCE:
+            self.settle()
+
+    def settle(self) -> None:
+        """Compare the exact scores and add to the ranks what comes before."""
+        if not self._pairs:
+            return
+        judgement, passage = (np.concatenate(column) for column in zip(*self._pairs, strict=True))
+        self._pairs, self._count = [], 0
+        own = self.judged.score[judgement]
+        query = self.judged.query[judgement]
+        exact = own if self.block.exact else pair_scores(self.queries, query, self.block.passages, passage)
+        earlier = passage + self.block.begin < self.judged.passage[judgement]
+        before = (exact > own) | ((exact == own) & earlier)
+        language = self.block.languages[np.searchsorted(self.block.cuts, passage, side="right") - 1]
+        same = before & (language == self.judged.language[judgement])
+        np.add.at(self.in_pool, judgement[before], 1)
+        np.add.at(self.in_language, judgement[same], 1)
