@@ -10,11 +10,16 @@ import time
 from importlib.util import find_spec
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
-from robustbench_ir import EncoderDescription, attack
+from robustbench_ir import EncoderDescription, attack, load_task
+from robustbench_ir.cli import irbench as command_line
+from robustbench_ir.cli.options import read_bytes
 from robustbench_ir.errors import OptionError
+from robustbench_ir.plan import plan_run
 from robustbench_ir.request import CellName, Request
 from tests.test_evaluate import ROOT, irbench, without_timings
 
@@ -240,3 +245,79 @@ def test_a_ray_cluster_that_loses_a_node_gives_the_same_bytes(tmp_path: Path) ->
     options = ("--model", "char-ngram", "--languages", "en,sw", "--recipe", "typo", "--recipe", "synonym")
     finished(irbench(tmp_path / "cache-2", tmp_path / "one.json", *options, "--seeds", "6"))
     assert without_timings(tmp_path / "ray.json") == without_timings(tmp_path / "one.json")
+
+
+@pytest.mark.skipif(not LINUX or os.geteuid() != 0, reason="needs to mount a small file system")
+def test_a_cache_that_is_full_or_read_only_loses_nothing(tmp_path: Path) -> None:
+    """A real file system of 100 KiB under two jobs: one line; with more room the same command goes on."""
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", str(cache)], check=False).returncode:
+        pytest.skip("CANNOT MOUNT a file system here")
+    options = ("--model", "char-ngram", "--recipe", "typo", "--recipe", "repeat", "--seeds", "4", "--jobs", "2")
+    try:
+        errors = finished(irbench(cache, tmp_path / "out.json", *options), 2)
+        assert "cannot be written (No space left on device)" in errors.strip().splitlines()[-1]
+        assert "Traceback" not in errors
+        assert list((cache / "cells").glob("*.json")), "what was finished is kept"
+        subprocess.run(["mount", "-o", "remount,size=64m", str(cache)], check=True)
+        finished(irbench(cache, tmp_path / "out.json", *options))
+        subprocess.run(["mount", "-o", "remount,ro", str(cache)], check=True)
+        finished(irbench(cache, tmp_path / "again.json", *options))
+        errors = finished(irbench(cache, tmp_path / "more.json", *options, "--severity", "5"), 2)
+        assert "cannot be written (Read-only file system)" in errors.strip().splitlines()[-1]
+    finally:
+        subprocess.run(["umount", "-l", str(cache)], check=True)
+    finished(irbench(tmp_path / "cache-2", tmp_path / "whole.json", *options[:-2]))
+    for name in ("out", "again"):
+        assert without_timings(tmp_path / f"{name}.json") == without_timings(tmp_path / "whole.json")
+
+
+def test_a_plan_says_what_a_run_will_do_and_does_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("ROBUSTBENCH_IR_CACHE", str(tmp_path))
+    request = Request("char-ngram", recipes=("typo", "transliteration"), languages=("en", "hi"), severities=(1, 3))
+    before = plan_run(request)
+    assert not (tmp_path / "cells").exists()
+    assert not (tmp_path / "embeddings").exists()
+    assert [(cell.name, cell.finished) for cell in before.cells] == [
+        ("clean", False),
+        *((str(name), False) for name in request.cells),
+    ]
+    assert before.cells[0].texts == len({query.text for query in load_task("mini", ["en", "hi"]).queries})
+    assert before.passages == len({one.text for one in load_task("mini", ["en", "hi"]).passages})
+    assert before.cells[3].texts == 60, "transliteration leaves English alone"
+    assert before.seconds is not None
+    result = attack("char-ngram", recipes=["typo"], languages=["en", "hi"], severities=[1])
+    assert before.cells[1].texts == result.attacked[0].changed.sum()
+    after = plan_run(request)
+    assert [cell.finished for cell in after.cells] == [True, True, False, False, False]
+    assert after.queries == before.queries - before.cells[0].texts - before.cells[1].texts
+
+
+def test_a_plan_downloads_no_model_and_runs_none_on_every_query() -> None:
+    plan = plan_run(Request("nobody/no-such-model", recipes=("typo", "synonym-masked"), languages=("en", "sw")))
+    assert (plan.seconds, plan.memory) == (None, None)
+    assert [cell.exact for cell in plan.cells] == [True, True, False]
+    floored = plan_run(
+        Request(
+            "char-ngram", recipes=("typo",), languages=("en", "sw"), semantic_floor=0.9, semantic_encoder="char-ngram"
+        )
+    )
+    assert [cell.exact for cell in floored.cells] == [True, False]
+
+
+def test_the_command_prints_the_plan() -> None:
+    done = CliRunner().invoke(command_line, ["attack", "--model", "char-ngram", "--languages", "en,sw", "--plan"])
+    assert done.exit_code == 0, done.output
+    assert "char-ngram on mini@1: 5 cells, 5 to be made" in done.output
+    assert "texts to encode: 300 passages and " in done.output
+
+
+@pytest.mark.parametrize(
+    ("written", "size"), [("2GiB", 2 << 30), ("512 MiB", 512 << 20), ("1.5G", 1_500_000_000), ("64m", 64_000_000)]
+)
+def test_memory_is_written_as_people_write_it(written: str, size: int) -> None:
+    context = click.Context(click.Command("x"))
+    assert read_bytes(context, click.Option(["--memory"]), written) == size
+    with pytest.raises(click.BadParameter, match="write such as 512MiB"):
+        read_bytes(context, click.Option(["--memory"]), "much")
