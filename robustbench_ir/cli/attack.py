@@ -214,7 +214,7 @@ def command(  # noqa: PLR0913, PLR0917
     save_result(result, target)
     console = table_console()
     console.print(score_table(result, by, measure))
-    for one, recall in runs.recalls().items() if runs else ():
+    for one, recall in runs.recalls().items() if runs and index != "flat" else ():
         found = f": the index {index} finds {recall:.1%} of the exact first {min(top, 100)}, on a sample of the queries"
         console.print(Text.assemble((str(runs.folder / f"{one}.trec") if runs else "", "bold"), found), soft_wrap=True)
     told = Text.assemble((str(target), "bold"), f" has it all; `irbench show {target}` prints this again")

@@ -33,7 +33,7 @@ from robustbench_ir.tasks import load_task
 @click.option("--by", type=click.Choice(["language"]), help="Open the table up by query language.")
 @click.option("--measure", default="AP", show_default=True, help="Measure of the table: AP, nDCG@k, RR@k or R@k.")
 @click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Result file. Default: results/NAME-TASK.json."
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Result file. Default: results/NAME-TASK-runs.json."
 )
 @cards_option
 def command(
@@ -58,7 +58,7 @@ def command(
     attacked = [(label, Path(path)) for label, _, path in (run.rpartition("=") for run in runs if run != clean[0])]
     whole = load_task(task, None, cards)
     result = score_runs(whole, Path(clean[0]), attacked, languages, cards, name)
-    target = out or Path("results") / f"{slug(result.encoder.name)}-{slug(task)}.json"
+    target = out or Path("results") / f"{slug(result.encoder.name)}-{slug(task)}-runs.json"
     check_writable(target)
     save_result(result, target)
     console = table_console()
