@@ -17,8 +17,9 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from robustbench_ir.encode import Encoder, EncoderDescription, EncoderOptions, encoder_names, load_encoder
     from robustbench_ir.errors import RobustBenchError
-    from robustbench_ir.evaluate import Progress, attack
+    from robustbench_ir.evaluate import attack
     from robustbench_ir.perturb import Edit, Perturbation, Recipe, load_recipe, recipe_names
+    from robustbench_ir.progress import Progress
     from robustbench_ir.result import Cell, Drop, Result
     from robustbench_ir.result_file import load_result, save_result
     from robustbench_ir.tasks import Passage, Query, Task, build_task, load_task, task_names
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
 _HOMES = {
     "encode": ("Encoder", "EncoderDescription", "EncoderOptions", "encoder_names", "load_encoder"),
     "errors": ("RobustBenchError",),
-    "evaluate": ("Progress", "attack"),
+    "evaluate": ("attack",),
     "perturb": ("Edit", "Perturbation", "Recipe", "load_recipe", "recipe_names"),
+    "progress": ("Progress",),
     "result": ("Cell", "Drop", "Result"),
     "result_file": ("load_result", "save_result"),
     "tasks": ("Passage", "Query", "Task", "build_task", "load_task", "task_names"),

@@ -9,6 +9,7 @@
     │   └── DataUnavailableError   a file that is neither here nor to be had
     ├── EncoderError         a model that cannot be loaded, or gives back something that is not an embedding
     ├── ResultError          a result file that cannot be read or written
+    ├── WorkerError          a process that ended before its work was done
     └── OptionError          an argument out of its range, or two that do not go together
 
 Every message is one line and says the next step. The command line prints it and exits with status 2.
@@ -32,6 +33,11 @@ class UnknownNameError(RobustBenchError):
         super().__init__(f"unknown {kind} {name!r}: {nearest(name, choices)}")
         self.kind = kind
         self.name = name
+        self._known = choices
+
+    def __reduce__(self) -> tuple[type[UnknownNameError], tuple[str, str, list[str]]]:
+        """Be told from one process to another."""
+        return type(self), (self.kind, self.name, self._known)
 
 
 class CardError(RobustBenchError):
@@ -52,6 +58,10 @@ class EncoderError(RobustBenchError):
 
 class ResultError(RobustBenchError):
     """A result file that cannot be read or written."""
+
+
+class WorkerError(RobustBenchError):
+    """A process that ended before its work was done."""
 
 
 class OptionError(RobustBenchError):

@@ -1,70 +1,35 @@
 """The pipeline: encode the pool, rank the clean queries, then perturb, encode and rank for each cell.
 
-Read this file first. A cell is one recipe at one severity with one seed; each finished cell is kept, so that a run
-that is killed goes on where it was.
+Read this file first. A run is a table of cells: one recipe at one severity with one seed each. A cell depends on
+nothing but the request, so cells are made in any order and in any process; `robustbench_ir.bench` says how one is made,
+`robustbench_ir.engine` where. Each finished cell is kept, so that a run that is killed goes on where it was.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import cached_property
-from hashlib import sha256
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
-
-import numpy as np
-from pydantic import ValidationError
+from typing import NamedTuple
 
 from robustbench_ir import __version__
-from robustbench_ir.data import cache_folder
-from robustbench_ir.encode import (
-    Embeddings,
-    Encoder,
-    EncoderOptions,
-    PoolEncoder,
-    as_encoder,
-)
-from robustbench_ir.encode.batches import EncodeTexts, encode_texts
-from robustbench_ir.encode.store import embedding_store, tell_not_kept
-from robustbench_ir.errors import OptionError, ResultError
-from robustbench_ir.files import read_checked, write_checked
-from robustbench_ir.perturb import Perturbation, Recipe, default_recipe_names, digest, load_recipe
-from robustbench_ir.perturb.recipe import SEVERITIES
-from robustbench_ir.result import CLEAN, Cell, Result
-from robustbench_ir.result_file import cell_from_record, cell_record
-from robustbench_ir.result_schema import CellRecord
-from robustbench_ir.retrieve import Ranks, rank_relevant
-from robustbench_ir.score.settings import Layout
-from robustbench_ir.semantic_floor import SemanticFloor, load_floor
-from robustbench_ir.tasks import Task, load_task
-
-
-class Progress(Protocol):
-    """Who is told how far a run is."""
-
-    def stage(self, name: str, total: int | None = None) -> None:
-        """Begin a stage of `total` steps, or of unknown length."""
-
-    def advance(self, steps: int) -> None:
-        """Count some more steps of the stage as done."""
-
-
-class Silence:
-    """Nobody is told. A `Progress`."""
-
-    def stage(self, name: str, total: int | None = None) -> None:
-        """Do nothing."""
-
-    def advance(self, steps: int) -> None:
-        """Do nothing."""
+from robustbench_ir.bench import Bench, open_bench
+from robustbench_ir.encode import Encoder, EncoderOptions, default_encoder
+from robustbench_ir.encode.batches import EncodeTexts
+from robustbench_ir.engine import Engine, made_elsewhere
+from robustbench_ir.errors import OptionError
+from robustbench_ir.exported_runs import RunExport
+from robustbench_ir.progress import Clock, Progress, Silence
+from robustbench_ir.request import CellName, Request
+from robustbench_ir.result import Cell, Result
+from robustbench_ir.retrieve import DEFAULT_MEMORY
+from robustbench_ir.tasks import Task
 
 
 def attack(  # noqa: PLR0913
     encoder: str | Encoder | EncodeTexts | None = None,
-    task: str | Task = "mini",
+    task: str | Path | Task = "mini",
     recipes: Sequence[str] | None = None,
     *,
     languages: Iterable[str] | None = None,
@@ -76,6 +41,10 @@ def attack(  # noqa: PLR0913
     progress: Progress | None = None,
     semantic_floor: float | None = None,
     semantic_encoder: str | Encoder | None = None,
+    jobs: int = 1,
+    engine: Engine = "local",
+    memory: int = DEFAULT_MEMORY,
+    runs: RunExport | None = None,
 ) -> Result:
     """Measure how far retrieval falls when the queries are perturbed.
 
@@ -84,8 +53,8 @@ def attack(  # noqa: PLR0913
     encoder : str, Encoder or callable, optional
         Name, folder, an object of your own, or a function from texts to rows. By default
         ``use-multilingual`` where installed, else ``char-ngram``.
-    task : str or Task
-        Name of a task, or one that you built.
+    task : str, Path or Task
+        Name of a task, a folder of your own (a string needs a slash in it), or a task that you built.
     recipes : sequence of str, optional
         Names of recipes; by default those whose card says so, the four of the first release.
     languages : iterable of str, optional
@@ -106,6 +75,15 @@ def attack(  # noqa: PLR0913
         Take edits back until the cosine of clean and perturbed query reaches this, in (0, 1]; see `SemanticFloor`.
     semantic_encoder : str or Encoder, optional
         Whose cosine; by default ``use-multilingual``.
+    jobs : int
+        Number of processes that make cells; they give the same bits as one. A script that asks for more than one
+        begins with ``if __name__ == "__main__":``.
+    engine : {"local", "ray"}
+        Where they run: on this machine, or on the Ray cluster at hand (extra ``ray``).
+    memory : int
+        Bytes that ranking may take in each process, beside the embeddings.
+    runs : RunExport, optional
+        Write a TREC run for each cell too; the queries of finished cells are encoded again for it.
 
     Returns
     -------
@@ -121,196 +99,76 @@ def attack(  # noqa: PLR0913
     --------
     >>> attack("char-ngram", task="mini", recipes=["typo"]).to_frame()  # doctest: +SKIP
     """
-    _check_options(severities, seeds)
-    names = default_recipe_names(cards) if recipes is None else dict.fromkeys(recipes)
-    chosen = [load_recipe(name, cards) for name in names]
-    clock = Clock(progress or Silence())
-    with clock.stage("load"):
-        floor = load_floor(semantic_floor, semantic_encoder)
-        whole = load_task(task, languages, cards, clock.download) if isinstance(task, str) else task.select(languages)
-        ready = as_encoder(encoder, options)
-    bench = Bench(ready, whole, clock, resume, floor)
-    clean = bench.clean()
-    attacked = [
-        bench.attacked(clean, recipe.with_lexicons_of(whole.name, whole.lexicons.get(recipe.name)), severity, seed)
-        for recipe in chosen
-        for severity in dict.fromkeys(severities)
-        for seed in range(seeds)
-    ]
+    request = Request(
+        encoder=encoder,
+        task=f"{task}/" if isinstance(task, Path) else task,
+        recipes=None if recipes is None else tuple(recipes),
+        languages=None if languages is None else tuple(languages),
+        severities=tuple(severities),
+        seeds=seeds,
+        options=options,
+        cards=cards,
+        resume=resume,
+        semantic_floor=semantic_floor,
+        semantic_encoder=semantic_encoder,
+        memory=memory,
+        runs=runs,
+    )
+    bench = open_bench(request, Clock(progress or Silence()))
+    clean = bench.clean
+    alone = jobs == 1 and engine == "local"
+    attacked = [bench.attacked(one) for one in request.cells] if alone else _attacked(bench, request, jobs, engine)
     return Result(
         version=__version__,
-        task=whole.identity,
-        task_digest=whole.digest,
-        encoder=ready.description,
+        task=bench.task.identity,
+        task_digest=bench.task.digest,
+        encoder=bench.encoder.description,
         layout=bench.layout,
         clean=clean,
         attacked=tuple(attacked),
-        timings=dict(clock.seconds),
+        timings=dict(bench.clock.seconds),
     )
 
 
-def _check_options(severities: Sequence[int], seeds: int) -> None:
-    for severity in severities:
-        if severity not in SEVERITIES[1:]:
-            raise OptionError(f"severity {severity} is out of range; 1 to 5")
-    if not severities:
-        raise OptionError("no severity at all; name one or more from 1 to 5")
-    if seeds < 1:
-        raise OptionError(f"{seeds} seeds; at least 1 is wanted")
+class MadeCell(NamedTuple):
+    """What another process gives back: the cell as it is kept, and the seconds of each stage."""
+
+    content: bytes
+    seconds: Mapping[str, float]
 
 
-@dataclass
-class Clock:
-    """Tells the progress, and adds up the seconds that each stage takes."""
+def open_worker(request: Request) -> Callable[[CellName], MadeCell]:
+    """Return the function that makes the cells of a run in a process of its own."""
+    bench = open_bench(request, Clock(Silence()))
+    # Even a run that does everything again has its clean ranks from the first process.
+    bench.request, bench.resume = replace(request, runs=None), True
+    _ = bench.clean
+    bench.request, bench.resume = request, request.resume
 
-    progress: Progress
-    seconds: dict[str, float] = field(default_factory=dict)
-    _downloading: str = ""
-    _downloaded: int = 0
+    def make(name: CellName) -> MadeCell:
+        bench.clock.seconds.clear()
+        content = bench.content(bench.attacked(name))
+        return MadeCell(content, dict(bench.clock.seconds))
 
-    def download(self, file: str, done: int, total: int | None) -> None:
-        """Tell how far a download is."""
-        name = f"download {file}"
-        if self._downloading != name:
-            self._downloading, self._downloaded = name, 0
-            self.progress.stage(name, total)
-        self.progress.advance(done - self._downloaded)
-        self._downloaded = done
-
-    @contextmanager
-    def stage(self, name: str, total: int | None = None, label: str = "") -> Iterator[None]:
-        """Time a stage; `label` says what of, for people."""
-        self.progress.stage(f"{label}: {name}" if label else name, total)
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+    return make
 
 
-@dataclass
-class Bench:
-    """One encoder on one task: it makes cells, and keeps those that are finished.
-
-    An encoder without a fingerprint cannot be told from another one, so that nothing is kept for it.
-    """
-
-    encoder: Encoder
-    task: Task
-    clock: Clock
-    resume: bool = True
-    floor: SemanticFloor | None = None
-
-    @cached_property
-    def layout(self) -> Layout:
-        """Queries, languages and judgements, as results and scores know them."""
-        task = self.task
-        sizes = {language: part.stop - part.start for language, part in task.passage_slices.items()}
-        return Layout(
-            query_ids=tuple(query.query_id for query in task.queries),
-            parallel_ids=tuple(query.parallel_id for query in task.queries),
-            languages=tuple(query.language for query in task.queries),
-            pool=sizes,
-            query=task.qrels.query,
-            passage_language=np.repeat(np.arange(len(sizes)), list(sizes.values()))[task.qrels.passage].astype(
-                np.int32
-            ),
-            grade=task.qrels.grade,
+def _attacked(bench: Bench, request: Request, jobs: int, engine: Engine) -> list[Cell]:
+    """Have the cells made by other processes."""
+    if jobs < 1:
+        raise OptionError(f"{jobs} jobs; at least 1 is wanted")
+    if not bench.encoder.description.fingerprint:
+        raise OptionError(
+            "an encoder without a fingerprint shares nothing between processes; give it one, or use 1 job"
         )
-
-    def clean(self) -> Cell:
-        """Rank the queries as they are."""
-        unchanged = [Perturbation(query.query_id, query.text, query.text, (), 0) for query in self.task.queries]
-        rows = list(range(len(unchanged)))
-        return self._cell(CLEAN, 0, 0, unchanged, {}, lambda: self._rank(unchanged, rows, CLEAN))
-
-    def attacked(self, clean: Cell, recipe: Recipe, severity: int, seed: int) -> Cell:
-        """Perturb the queries and rank those that changed; the others keep their clean ranks."""
-        label = f"{recipe.name} severity {severity} seed {seed}"
-        with self.clock.stage("perturb", label=label):
-            perturbed = recipe.perturb(self.task.queries, severity, seed)
-        identity = recipe.identity
-        if self.floor:
-            with self.clock.stage("semantic floor", label=label):
-                perturbed = self.floor.applied(perturbed, self.clock.progress.advance)
-            identity = self.floor.identity(identity)
-        missed = {one: recipe.reason_not_covered(one) for one in self.layout.query_languages if not recipe.covers(one)}
-        rows = [row for row, one in enumerate(perturbed) if one.changed]
-
-        def ranks() -> Ranks:
-            judgements = np.flatnonzero(np.isin(self.layout.query, rows))
-            return clean.ranks.updated(judgements, self._rank(perturbed, rows, label)) if rows else clean.ranks
-
-        return self._cell(identity, severity, seed, perturbed, missed, ranks)
-
-    def _rank(self, perturbed: Sequence[Perturbation], rows: Sequence[int], label: str) -> Ranks:
-        texts = [perturbed[row].text for row in rows]
-        # The pool first: encoders that are fitted on it must see it before any query.
-        pool = self._pool
-        with self.clock.stage("encode queries", len(texts), label):
-            store = embedding_store(self.encoder, cache_folder() / "embeddings", "query")
-            queries = encode_texts(self._fitted.encode_queries, texts, self.clock.progress.advance, store)
-        with self.clock.stage("rank", len(texts), label):
-            return rank_relevant(self.task, pool, queries, rows, self.clock.progress.advance)
-
-    @cached_property
-    def _fitted(self) -> Encoder:
-        if isinstance(self.encoder, PoolEncoder):
-            return self.encoder.fitted([passage.text for passage in self.task.passages])
-        return self.encoder
-
-    @cached_property
-    def _pool(self) -> Embeddings:
-        texts = [passage.text for passage in self.task.passages]
-        with self.clock.stage("encode passages", len(texts)):
-            store = embedding_store(self.encoder, cache_folder() / "embeddings", "passage")
-            return encode_texts(self._fitted.encode_passages, texts, self.clock.progress.advance, store)
-
-    def _cell(
-        self,
-        recipe: str,
-        severity: int,
-        seed: int,
-        perturbed: Sequence[Perturbation],
-        not_covered: dict[str, str],
-        ranks: Callable[[], Ranks],
-    ) -> Cell:
-        """Read the cell that an earlier run has finished, or make it and keep it."""
-        queries_digest = digest(perturbed)
-        path = self._cell_file(recipe, severity, seed, queries_digest)
-        known = self._kept(path) if path and self.resume else None
-        if known is not None:
-            return known
-        cell = Cell(
-            recipe=recipe,
-            severity=severity,
-            seed=seed,
-            digest=queries_digest,
-            changed=np.array([one.changed for one in perturbed]),
-            edit_rate=np.array([one.edit_rate for one in perturbed]),
-            not_covered=not_covered,
-            ranks=ranks(),
-        )
-        if path:
-            try:
-                write_checked(path, cell_record(self.layout, cell).model_dump_json().encode())
-            except ResultError as error:  # a cache that is read only: the result file will still have it all
-                tell_not_kept(cache_folder(), error)
-        return cell
-
-    def _cell_file(self, *identity: str | int) -> Path | None:
-        """Name the file by all that decides the ranks; the digest among it stands for the recipe's every table."""
-        who = self.encoder.description
-        if not who.fingerprint:
-            return None
-        key = "|".join(map(str, (__version__, who.fingerprint, self.task.identity, self.task.digest, *identity)))
-        return cache_folder() / "cells" / f"{sha256(key.encode()).hexdigest()}.json"
-
-    def _kept(self, path: Path) -> Cell | None:
-        content = read_checked(path)
-        if content is None:
-            return None
-        try:
-            return cell_from_record(self.layout, CellRecord.model_validate_json(content), str(path))
-        except (ValidationError, ResultError):
-            return None
+    request = replace(request, encoder=request.encoder or default_encoder())
+    cells: dict[CellName, Cell] = {}
+    made_by_others = made_elsewhere(engine, open_worker, request, request.cells, jobs)
+    # Closed at once when this process is interrupted: that is what ends the others.
+    with bench.clock.stage("cells", len(request.cells), f"{jobs} jobs"), closing(made_by_others):
+        for name, made in made_by_others:
+            cells[name] = bench.adopted(made.content)
+            for stage, seconds in made.seconds.items():
+                bench.clock.add(stage, seconds)
+            bench.clock.progress.advance(1)
+    return [cells[name] for name in request.cells]

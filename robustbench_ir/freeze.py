@@ -22,7 +22,8 @@ from robustbench_ir.semantic_floor import SemanticFloor
 from robustbench_ir.tasks import Query, Task
 
 MANIFEST = "manifest.json"
-_JSON_LINES, _TABLE = "queries.jsonl", "queries.tsv"
+JSON_LINES = "queries.jsonl"
+_TABLE = "queries.tsv"
 _BREAKS = re.compile(r"[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]+")  # tab, and all that `str.splitlines` splits at
 
 
@@ -140,7 +141,7 @@ def freeze(
         },
         not_covered={one: ready.reason_not_covered(one) for one in languages if not ready.covers(one)},
         files={
-            _JSON_LINES: _write_lines(folder / _JSON_LINES, pairs, _json_line),
+            JSON_LINES: _write_lines(folder / JSON_LINES, pairs, _json_line),
             _TABLE: _write_lines(folder / _TABLE, pairs, _table_line),
         },
     )

@@ -153,8 +153,13 @@ def cell_from_record(layout: Layout, record: CellRecord, where: str) -> Cell:
     if (len(ranks.in_pool), len(ranks.in_language)) != (judgements, judgements):
         raise ResultError(f"{where}: ranks must have one entry for each of the {judgements} judgements")
     sizes = np.array(list(layout.pool.values()))[layout.passage_language]
-    if not ((ranks.in_language >= 1) & (ranks.in_language <= sizes)).all():
+    missing = ranks.in_pool == 0
+    if not (missing | ((ranks.in_language >= 1) & (ranks.in_language <= sizes))).all():
         raise ResultError(f"{where}: a rank in 'rank_in_language' lies outside 1 to the size of that language's pool")
+    if ranks.in_language[missing].any():
+        raise ResultError(
+            f"{where}: 'rank_in_pool' says that a passage is not in the run, 'rank_in_language' that it is"
+        )
     if not ((ranks.in_pool >= ranks.in_language) & (ranks.in_pool <= layout.pool_size)).all():
         raise ResultError(f"{where}: a rank in 'rank_in_pool' is above that in its language or below the pool's end")
     derived = _average_precision(layout, ranks)

@@ -40,7 +40,10 @@ class JudgementsRecord(Card):
 
 
 class CellRecord(Card):
-    """See `Cell`. `average_precision` and `rank_distance` follow from the ranks and are there to be read."""
+    """See `Cell`. `average_precision` and `rank_distance` follow from the ranks and are there to be read.
+
+    A rank is 0, in the pool and in the language, where a truncated run does not have the passage.
+    """
 
     recipe: str
     severity: int = Field(ge=0, le=5)

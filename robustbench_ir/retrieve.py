@@ -1,25 +1,35 @@
-"""Ranks of the relevant passages, by counting what scores higher: no sorting, no runs, no loop over passages."""
+"""Exact ranks of the relevant passages, by counting what scores higher: no sorting, no runs, no loop over passages.
+
+The matrix product is in float32, whose last bits depend on the processor, the number of threads and the shape of the
+block. So it only decides what is clearly above or below a relevant passage; what is nearer than its rounding error is
+compared in float64, pair by pair. Equal embeddings then give equal ranks on any number of threads or processes, in
+blocks of any size, on CPU or GPU.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from robustbench_ir.encode import Embeddings
+from robustbench_ir.encode import Dense, Embeddings
+from robustbench_ir.matrix_product import Doubles, Product, pair_scores, product_with, rounding_error
 from robustbench_ir.tasks import Task
 
-_SCORES_AT_ONCE = 1 << 22  # 16 MiB of float32: a block that stays near the processor
+DEFAULT_MEMORY = 1 << 28
+_SCORES_AT_ONCE = 1 << 22  # 16 MiB of float32: a tile that stays near the processor
+_JUDGED_AT_ONCE = 64
+_UNSURE_AT_ONCE = 1 << 18
 
 IntArray = NDArray[np.int32]
+Rows = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
 class Ranks:
-    """Ranks of judged passages, 1-based, in the order of the task's judgements.
+    """Ranks of judged passages, 1-based, in the order of the task's judgements; 0 where a run does not have it.
 
     Attributes
     ----------
@@ -46,76 +56,200 @@ def rank_relevant(
     queries: Embeddings,
     rows: Sequence[int],
     advance: Callable[[int], None] = lambda _: None,
+    *,
+    memory: int = DEFAULT_MEMORY,
+    device: str | None = None,
 ) -> Ranks:
     """Rank the judged passages of some queries against the whole pool.
 
-    The order is by descending dot product; equal scores are ordered by row of the pool.
+    The order is by descending dot product of the float32 rows, computed in float64 wherever float32 could err; equal
+    scores are ordered by row of the pool.
 
     Parameters
     ----------
     task : Task
         Whose judgements.
-    passages : float32 array of shape (pool, dimensions)
-        Dense or sparse.
+    passages : float32 or float16 array of shape (pool, dimensions)
+        Dense or sparse; a dense one may be mapped from a file, and is read once, block by block.
     queries : float32 array of shape (len(rows), dimensions)
         Dense or sparse like `passages`.
     rows : sequence of int
         Ascending rows of `task.queries` that `queries` holds.
     advance : callable, optional
-        Told the number of queries done since the last call.
+        Told the number of queries done since the last call; over several blocks of the pool, a share of them.
+    memory : int
+        Bytes that a block of the pool and its scores may take beside the embeddings.
+    device : str, optional
+        Where dense scores are multiplied; by default the GPU where torch is loaded and has one.
 
     Returns
     -------
     Ranks
         One entry for each judgement of these queries, in the order of the task's judgements.
     """
-    slices = list(task.passage_slices.values())
-    starts = np.array([part.start for part in slices])
-    language_of = np.repeat(np.arange(len(slices)), [part.stop - part.start for part in slices])
-    first = np.searchsorted(task.qrels.query, rows, side="left")
-    last = np.searchsorted(task.qrels.query, rows, side="right")
-    in_pool: list[IntArray] = []
-    in_language: list[IntArray] = []
-    block = max(1, _SCORES_AT_ONCE // len(task.passages))
-    transposed = passages.T.tocsr() if sp.issparse(passages) else passages.T
-    for start in range(0, len(rows), block):
-        scores = _scores(queries[start : start + block], transposed)
-        for row, (begin, end) in enumerate(zip(first[start : start + block], last[start : start + block], strict=True)):
-            relevant = task.qrels.passage[begin:end]
-            above = _count_above(scores[row], relevant, starts)
-            in_pool.append(1 + above.sum(axis=1, dtype=np.int32))
-            in_language.append(1 + above[np.arange(len(relevant)), language_of[relevant]])
-        advance(len(scores))
-    nothing = np.zeros(0, dtype=np.int32)
-    return Ranks(np.concatenate([nothing, *in_pool]), np.concatenate([nothing, *in_language]))
+    judged = _judged(task, passages, queries, rows)
+    starts = np.array([part.start for part in task.passage_slices.values()])
+    in_pool, in_language = np.ones((2, len(judged.passage)), dtype=np.int32)
+    width = _passages_at_once(passages, memory)
+    height = max(1, min(_SCORES_AT_ONCE, memory // 8) // width)
+    blocks = range(0, passages.shape[0], width)
+    done = 0
+    for number, begin in enumerate(blocks):
+        block = _Block.of(passages[begin : begin + width], begin, queries, judged, starts, device)
+        for top in range(0, len(rows), height):
+            unsure = _Unsure(judged, queries, block, in_pool, in_language)
+            for row, of_row in enumerate(block.product(queries[top : top + height]), start=top):
+                for part in judged.parts(row):
+                    above = _count_above(of_row, part, block, unsure)
+                    in_pool[part] += above.sum(axis=1, dtype=np.int32)
+                    own_language = judged.language[part, None] == block.languages
+                    in_language[part] += (above * own_language).sum(axis=1, dtype=np.int32)
+            unsure.settle()
+            told = (number * len(rows) + min(top + height, len(rows))) // len(blocks)
+            advance(told - done)
+            done = told
+    return Ranks(in_pool, in_language)
 
 
-def _scores(queries: Embeddings, transposed: Embeddings) -> NDArray[np.float32]:
-    product = queries @ transposed
-    return product.toarray() if sp.issparse(product) else product
+def _passages_at_once(passages: Embeddings, memory: int) -> int:
+    """Return how many passages make a block: as many as fit, in float32 and with the scores of one query."""
+    pool, dimensions = passages.shape
+    bytes_each = 4 * (dimensions if isinstance(passages, np.ndarray) else 1) + 16
+    return max(1, min(int(pool), _SCORES_AT_ONCE // 64, memory // bytes_each))
 
 
-def _count_above(scores: NDArray[np.float32], relevant: IntArray, starts: NDArray[np.intp]) -> IntArray:
-    """Count what comes before each relevant passage, per language slice of the pool.
+@dataclass(frozen=True)
+class _Judged:
+    """The judgements of some queries: row among these queries, passage, number of its language, exact score."""
+
+    query: Rows
+    passage: IntArray
+    language: Rows
+    score: Doubles
+    first: Rows
+
+    def parts(self, row: int) -> Iterator[slice]:
+        """Yield the judgements of a query, some at a time."""
+        end = self.first[row + 1]
+        for start in range(self.first[row], end, _JUDGED_AT_ONCE):
+            yield slice(start, min(start + _JUDGED_AT_ONCE, end))
+
+
+def _judged(task: Task, passages: Embeddings, queries: Embeddings, rows: Sequence[int]) -> _Judged:
+    picked = np.flatnonzero(np.isin(task.qrels.query, rows))
+    query = np.searchsorted(rows, task.qrels.query[picked])
+    passage = task.qrels.passage[picked]
+    stops = np.array([part.stop for part in task.passage_slices.values()])
+    return _Judged(
+        query=query,
+        passage=passage,
+        language=np.searchsorted(stops, passage, side="right"),
+        score=pair_scores(queries, query, passages, passage),
+        first=np.searchsorted(query, np.arange(len(rows) + 1)),
+    )
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Some passages of the pool, beginning with row `begin`, and what the judgements' scores are compared with in them.
+
+    `high` and `low` are the scores from which on a passage is surely above a judged one, and may be above it; `inside`
+    says which judged passages are in the block; `cuts` is where each of `languages` begins.
+    """
+
+    passages: Embeddings
+    begin: int
+    product: Product
+    exact: bool
+    high: Dense
+    low: Dense
+    inside: NDArray[np.bool_]
+    languages: Rows
+    cuts: Rows
+
+    @classmethod
+    def of(
+        cls, passages: Embeddings, begin: int, queries: Embeddings, judged: _Judged, starts: Rows, device: str | None
+    ) -> _Block:
+        end = begin + passages.shape[0]
+        error = rounding_error(queries, passages)[judged.query]
+        languages = np.arange(np.searchsorted(starts, begin, side="right") - 1, np.searchsorted(starts, end))
+        return cls(
+            passages=passages,
+            begin=begin,
+            product=product_with(passages, device),
+            exact=not error.any(),
+            high=(judged.score + error).astype(np.float32)[:, None],
+            low=(judged.score - error).astype(np.float32)[:, None],
+            inside=(judged.passage >= begin) & (judged.passage < end),
+            languages=languages,
+            cuts=np.maximum(starts[languages] - begin, 0),
+        )
+
+
+def _count_above(scores: Dense, part: slice, block: _Block, unsure: _Unsure) -> IntArray:
+    """Count what is surely above some judged passages of a query, and remember what may be.
 
     Parameters
     ----------
-    scores : float32 array of shape (pool,)
-        Of one query.
-    relevant : int32 array of shape (relevant,)
-        Rows of its relevant passages.
-    starts : integer array of shape (languages,)
-        First row of each language.
+    scores : float32 array of shape (passages,)
+        Of the query against the block.
+    part : slice
+        Which judgements.
+    block : _Block
+        Which passages are counted.
+    unsure : _Unsure
+        Told the others.
 
     Returns
     -------
-    int32 array of shape (relevant, languages)
-        Passages with a higher score, or with the same score and an earlier row.
+    int32 array of shape (judged, languages of the block)
     """
-    own = scores[relevant][:, None]
-    before = scores > own
-    ties = scores == own
-    if np.count_nonzero(ties) > len(relevant):
-        before |= ties & (np.arange(len(scores)) < relevant[:, None])
-    counts: IntArray = np.add.reduceat(before.view(np.uint8), starts, axis=1, dtype=np.int32)
+    above = scores > block.high[part]
+    perhaps = scores >= block.low[part]
+    counts: IntArray = np.add.reduceat(above.view(np.uint8), block.cuts, axis=1, dtype=np.int32)
+    # The judged passages themselves are as near as can be, and do not come before themselves.
+    if np.count_nonzero(perhaps) > counts.sum() + np.count_nonzero(block.inside[part]):
+        perhaps ^= above
+        judgement, passage = np.divmod(np.flatnonzero(perhaps), len(scores))
+        unsure.add(judgement + part.start, passage)
     return counts
+
+
+@dataclass
+class _Unsure:
+    """Pairs of a judgement and a passage whose order float32 cannot tell; settled many at a time.
+
+    A passage comes before a judged one if its score is higher, or the same and its row earlier.
+    """
+
+    judged: _Judged
+    queries: Embeddings
+    block: _Block
+    in_pool: IntArray
+    in_language: IntArray
+    _pairs: list[tuple[Rows, Rows]] = field(default_factory=list)
+    _count: int = 0
+
+    def add(self, judgement: Rows, passage: Rows) -> None:
+        """Remember pairs of a judgement and a row of the block."""
+        self._pairs.append((judgement, passage))
+        self._count += len(passage)
+        if self._count > _UNSURE_AT_ONCE:
+            self.settle()
+
+    def settle(self) -> None:
+        """Compare the exact scores and add to the ranks what comes before."""
+        if not self._pairs:
+            return
+        judgement, passage = (np.concatenate(column) for column in zip(*self._pairs, strict=True))
+        self._pairs, self._count = [], 0
+        own = self.judged.score[judgement]
+        query = self.judged.query[judgement]
+        exact = own if self.block.exact else pair_scores(self.queries, query, self.block.passages, passage)
+        earlier = passage + self.block.begin < self.judged.passage[judgement]
+        before = (exact > own) | ((exact == own) & earlier)
+        language = self.block.languages[np.searchsorted(self.block.cuts, passage, side="right") - 1]
+        same = before & (language == self.judged.language[judgement])
+        np.add.at(self.in_pool, judgement[before], 1)
+        np.add.at(self.in_language, judgement[same], 1)

@@ -14,13 +14,25 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.text import Text
 
 from robustbench_ir.cli.catalogue import table_console
-from robustbench_ir.cli.options import cards_option, semantic_encoder_option, semantic_floor_option, split_commas
+from robustbench_ir.cli.options import (
+    cards_option,
+    read_bytes,
+    semantic_encoder_option,
+    semantic_floor_option,
+    split_commas,
+)
 from robustbench_ir.encode import EncoderOptions, default_encoder
+from robustbench_ir.engine import Engine
 from robustbench_ir.evaluate import attack
+from robustbench_ir.exported_runs import RunExport
 from robustbench_ir.files import check_writable
+from robustbench_ir.plan import plan_run
+from robustbench_ir.report.plan import plan_table
 from robustbench_ir.report.table import score_table
+from robustbench_ir.request import Request
 from robustbench_ir.result_file import save_result
 from robustbench_ir.score.measures import measure as look_up_measure
+from robustbench_ir.topk import INDEXES, Index
 
 
 class ProgressBar(AbstractContextManager["ProgressBar"]):
@@ -104,6 +116,27 @@ class ProgressBar(AbstractContextManager["ProgressBar"]):
 @click.option("--requests-per-minute", type=float, help="Limit for an endpoint. Default: none.")
 @click.option("--timeout", type=float, default=60, show_default=True, help="Seconds an endpoint has for an answer.")
 @cards_option
+@click.option("--plan", "only_plan", is_flag=True, help="Print cells, texts, time and memory; run nothing.")
+@click.option("--jobs", type=int, default=1, show_default=True, help="Processes that make cells; the same bits as one.")
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="Where they run: here, or on the Ray cluster at hand (extra ray).",
+)
+@click.option(
+    "--memory",
+    callback=read_bytes,
+    default="256MiB",
+    show_default=True,
+    help="What ranking may take in each process, beside the embeddings.",
+)
+@click.option(
+    "--run-out", type=click.Path(path_type=Path, file_okay=False), help="Write a TREC run for each cell there."
+)
+@click.option("--top", type=int, default=100, show_default=True, help="Passages of each query in these runs.")
+@click.option("--index", type=click.Choice(INDEXES), default="flat", show_default=True, help="How they are searched.")
 def command(  # noqa: PLR0913, PLR0917
     model: str | None,
     task: str,
@@ -131,6 +164,13 @@ def command(  # noqa: PLR0913, PLR0917
     requests_per_minute: float | None,
     timeout: float,
     cards: Path | None,
+    only_plan: bool,
+    jobs: int,
+    engine: Engine,
+    memory: int,
+    run_out: Path | None,
+    top: int,
+    index: Index,
 ) -> None:
     """Perturb a task's queries and measure how far an encoder falls.
 
@@ -154,6 +194,26 @@ def command(  # noqa: PLR0913, PLR0917
     )
     look_up_measure(measure)
     name = model or default_encoder()
+    runs = RunExport(run_out, top, index) if run_out else None
+    if only_plan:
+        request = Request(
+            name,
+            task,
+            recipes or None,
+            languages,
+            severities,
+            seeds,
+            options,
+            cards,
+            not fresh,
+            semantic_floor,
+            semantic_encoder,
+            memory,
+        )
+        with ProgressBar(Console(stderr=True)) as progress:
+            plan = plan_run(request, progress)
+        table_console().print(plan_table(plan), soft_wrap=True)
+        return
     target = out or Path("results") / f"{slug(name)}-{slug(task)}.json"
     check_writable(target)
     with ProgressBar(Console(stderr=True)) as progress:
@@ -170,10 +230,17 @@ def command(  # noqa: PLR0913, PLR0917
             progress=progress,
             semantic_floor=semantic_floor,
             semantic_encoder=semantic_encoder,
+            jobs=jobs,
+            engine=engine,
+            memory=memory,
+            runs=runs,
         )
     save_result(result, target)
     console = table_console()
     console.print(score_table(result, by, measure))
+    for one, recall in runs.recalls().items() if runs and index != "flat" else ():
+        found = f": the index {index} finds {recall:.1%} of the exact first {min(top, 100)}, on a sample of the queries"
+        console.print(Text.assemble((str(runs.folder / f"{one}.trec") if runs else "", "bold"), found), soft_wrap=True)
     told = Text.assemble((str(target), "bold"), f" has it all; `irbench show {target}` prints this again")
     console.print(told, soft_wrap=True)
 

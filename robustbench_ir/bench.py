@@ -1,0 +1,265 @@
+"""One encoder on one task: it makes the cells of a run, and keeps those that are finished."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+from pydantic import ValidationError
+
+from robustbench_ir import __version__
+from robustbench_ir.data import cache_folder
+from robustbench_ir.encode import Embeddings, Encoder, PoolEncoder, as_encoder
+from robustbench_ir.encode.batches import encode_texts
+from robustbench_ir.encode.store import EmbeddingStore, embedding_store, tell_not_kept
+from robustbench_ir.errors import ResultError
+from robustbench_ir.exported_runs import RunExport, with_changed
+from robustbench_ir.files import read_checked, write_checked
+from robustbench_ir.perturb import Perturbation, Recipe, digest, load_recipe
+from robustbench_ir.progress import Clock
+from robustbench_ir.request import CellName, Request
+from robustbench_ir.result import CLEAN, Cell
+from robustbench_ir.result_file import cell_from_record, cell_record
+from robustbench_ir.result_schema import CellRecord
+from robustbench_ir.retrieve import Ranks, rank_relevant
+from robustbench_ir.score.settings import Layout
+from robustbench_ir.semantic_floor import SemanticFloor, load_floor
+from robustbench_ir.tasks import Task, load_task
+from robustbench_ir.topk import Best
+
+_TEXTS_LOOKED_UP = 4096
+
+
+def open_bench(request: Request, clock: Clock) -> Bench:
+    """Load the encoder and the task of a run."""
+    with clock.stage("load"):
+        floor = load_floor(request.semantic_floor, request.semantic_encoder)
+        task = request.task
+        whole = (
+            load_task(task, request.languages, request.cards, clock.download)
+            if isinstance(task, str)
+            else task.select(request.languages)
+        )
+        encoder = as_encoder(request.encoder, request.options)
+        return Bench(request, encoder, whole, clock, floor, request.resume)
+
+
+def layout_of(task: Task) -> Layout:
+    """Return queries, languages and judgements of a task, as results and scores know them."""
+    sizes = {language: part.stop - part.start for language, part in task.passage_slices.items()}
+    return Layout(
+        query_ids=tuple(query.query_id for query in task.queries),
+        parallel_ids=tuple(query.parallel_id for query in task.queries),
+        languages=tuple(query.language for query in task.queries),
+        pool=sizes,
+        query=task.qrels.query,
+        passage_language=np.repeat(np.arange(len(sizes)), list(sizes.values()))[task.qrels.passage].astype(np.int32),
+        grade=task.qrels.grade,
+    )
+
+
+@dataclass
+class Bench:
+    """One encoder on one task: it makes cells, and keeps those that are finished.
+
+    An encoder without a fingerprint cannot be told from another one, so that nothing is kept for it.
+    """
+
+    request: Request
+    encoder: Encoder
+    task: Task
+    clock: Clock
+    floor: SemanticFloor | None
+    resume: bool
+    _clean_best: Best | None = field(default=None, repr=False)
+    _last: tuple[list[str], Embeddings] = field(default=([], np.zeros((0, 0), dtype=np.float32)), repr=False)
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Queries, languages and judgements, as results and scores know them."""
+        return layout_of(self.task)
+
+    @cached_property
+    def clean(self) -> Cell:
+        """The queries as they are, ranked."""
+        rows = list(range(len(self._unchanged)))
+        cell = self._cell(CLEAN, 0, 0, self._unchanged, {}, lambda: self._rank(self._unchanged, rows, CLEAN))
+        return self._exported(cell, self._unchanged, rows, CLEAN)
+
+    @cached_property
+    def _unchanged(self) -> list[Perturbation]:
+        return [Perturbation(query.query_id, query.text, query.text, (), 0) for query in self.task.queries]
+
+    def attacked(self, name: CellName) -> Cell:
+        """Perturb the queries and rank those that changed; the others keep their clean ranks."""
+        recipe, clean = self.recipe(name), self.clean.ranks
+        perturbed = self.perturbed(name)
+        missed = {one: recipe.reason_not_covered(one) for one in self.layout.query_languages if not recipe.covers(one)}
+        rows = [row for row, one in enumerate(perturbed) if one.changed]
+
+        def ranks() -> Ranks:
+            judgements = np.flatnonzero(np.isin(self.layout.query, rows))
+            return clean.updated(judgements, self._rank(perturbed, rows, str(name))) if rows else clean
+
+        cell = self._cell(self._identity(name), name.severity, name.seed, perturbed, missed, ranks)
+        return self._exported(cell, perturbed, rows, str(name))
+
+    def _identity(self, name: CellName) -> str:
+        identity = self.recipe(name).identity
+        return self.floor.identity(identity) if self.floor else identity
+
+    def recipe(self, name: CellName) -> Recipe:
+        """Return a cell's recipe, with the task's own lexicons where it has some."""
+        recipe = load_recipe(name.recipe, self.request.cards)
+        return recipe.with_lexicons_of(self.task.name, self.task.lexicons.get(recipe.name))
+
+    def perturbed(self, name: CellName) -> Sequence[Perturbation]:
+        """Return the queries as the cell asks them."""
+        with self.clock.stage("perturb", label=str(name)):
+            perturbed = self.recipe(name).perturb(self.task.queries, name.severity, name.seed)
+        if not self.floor:
+            return perturbed
+        with self.clock.stage("semantic floor", label=str(name)):
+            return self.floor.applied(perturbed, self.clock.progress.advance)
+
+    def _exported(self, cell: Cell, perturbed: Sequence[Perturbation], rows: Sequence[int], label: str) -> Cell:
+        """Write the cell's run too, where that is asked for; queries that did not change find what they found."""
+        runs = self.request.runs
+        if runs:
+            changed = self._best(runs, perturbed, rows, label) if rows else None
+            if self._clean_best is None:
+                everything = range(len(self._unchanged))
+                self._clean_best = self._best(runs, self._unchanged, everything, CLEAN)
+            best = with_changed(self._clean_best, rows, changed)
+            runs.write(self.task, cell, best, self.encoder.description.name)
+        return cell
+
+    def _best(self, runs: RunExport, perturbed: Sequence[Perturbation], rows: Sequence[int], label: str) -> Best:
+        queries = self._encoded(perturbed, rows, label)
+        with self.clock.stage("search", len(rows), label):
+            return runs.best(self._pool, queries, self.request.memory)
+
+    def _encoded(self, perturbed: Sequence[Perturbation], rows: Sequence[int], label: str) -> Embeddings:
+        """Encode the queries of some rows; those of the last cell are still at hand."""
+        texts = [perturbed[row].text for row in rows]
+        if self._last[0] == texts:
+            return self._last[1]
+        # The pool first: encoders that are fitted on it must see it before any query.
+        _ = self._pool
+        with self.clock.stage("encode queries", len(texts), label):
+            # Perturbed queries are not shared between cells: a row's last bits depend on the batch that it was in.
+            queries = encode_texts(self._fitted.encode_queries, texts, self.clock.progress.advance)
+        self._last = texts, queries
+        return queries
+
+    def _rank(self, perturbed: Sequence[Perturbation], rows: Sequence[int], label: str) -> Ranks:
+        queries = self._encoded(perturbed, rows, label)
+        with self.clock.stage("rank", len(rows), label):
+            options = self.request.options
+            return rank_relevant(
+                self.task,
+                self._pool,
+                queries,
+                rows,
+                self.clock.progress.advance,
+                memory=self.request.memory,
+                device=options.device if options else None,
+            )
+
+    @cached_property
+    def _fitted(self) -> Encoder:
+        if isinstance(self.encoder, PoolEncoder):
+            return self.encoder.fitted([passage.text for passage in self.task.passages])
+        return self.encoder
+
+    @cached_property
+    def _pool(self) -> Embeddings:
+        texts = [passage.text for passage in self.task.passages]
+        with self.clock.stage("encode passages", len(texts)):
+            return encode_texts(self._fitted.encode_passages, texts, self.clock.progress.advance, self._store)
+
+    @property
+    def _store(self) -> EmbeddingStore | None:
+        return embedding_store(self.encoder, cache_folder() / "embeddings", "passage")
+
+    def _cell(
+        self,
+        recipe: str,
+        severity: int,
+        seed: int,
+        perturbed: Sequence[Perturbation],
+        not_covered: dict[str, str],
+        ranks: Callable[[], Ranks],
+    ) -> Cell:
+        """Read the cell that an earlier run has finished, or make it and keep it."""
+        queries_digest = digest(perturbed)
+        path = self._cell_file(recipe, severity, seed, queries_digest)
+        known = self._kept(path)
+        if known is not None:
+            return known
+        cell = Cell(
+            recipe=recipe,
+            severity=severity,
+            seed=seed,
+            digest=queries_digest,
+            changed=np.array([one.changed for one in perturbed]),
+            edit_rate=np.array([one.edit_rate for one in perturbed]),
+            not_covered=not_covered,
+            ranks=ranks(),
+        )
+        if path:
+            try:
+                write_checked(path, self.content(cell))
+            except ResultError as error:  # a cache that is read only: the result file will still have it all
+                tell_not_kept(cache_folder(), error)
+        return cell
+
+    def content(self, cell: Cell) -> bytes:
+        """Return a cell as it is kept."""
+        return cell_record(self.layout, cell).model_dump_json().encode()
+
+    def adopted(self, content: bytes) -> Cell:
+        """Return a cell that another process has made, and keep it here too if that was on another machine."""
+        cell = cell_from_record(self.layout, CellRecord.model_validate_json(content), "a cell")
+        path = self._cell_file(cell.recipe, cell.severity, cell.seed, cell.digest)
+        if path and not path.exists():
+            write_checked(path, content)
+        return cell
+
+    def _cell_file(self, *identity: str | int) -> Path | None:
+        """Name the file by all that decides the ranks; the digest among it stands for the recipe's every table."""
+        who = self.encoder.description
+        if not who.fingerprint:
+            return None
+        key = "|".join(map(str, (__version__, who.fingerprint, self.task.identity, self.task.digest, *identity)))
+        return cache_folder() / "cells" / f"{sha256(key.encode()).hexdigest()}.json"
+
+    def kept_clean(self) -> Cell | None:
+        """Return the clean cell if an earlier run has finished it."""
+        return self._kept(self._cell_file(CLEAN, 0, 0, digest(self._unchanged)))
+
+    def kept_attacked(self, name: CellName, perturbed: Sequence[Perturbation]) -> Cell | None:
+        """Return a cell if an earlier run has finished it."""
+        return self._kept(self._cell_file(self._identity(name), name.severity, name.seed, digest(perturbed)))
+
+    def passages_left(self) -> int:
+        """Return how many distinct passages no earlier run has encoded."""
+        texts = list(dict.fromkeys(passage.text for passage in self.task.passages))
+        store = self._store
+        if store is None:
+            return len(texts)
+        blocks = (texts[start : start + _TEXTS_LOOKED_UP] for start in range(0, len(texts), _TEXTS_LOOKED_UP))
+        return len(texts) - sum(int(store.read(block)[0].sum()) for block in blocks)
+
+    def _kept(self, path: Path | None) -> Cell | None:
+        content = read_checked(path) if path and self.resume else None
+        if content is None:
+            return None
+        try:
+            return cell_from_record(self.layout, CellRecord.model_validate_json(content), str(path))
+        except (ValidationError, ResultError):
+            return None

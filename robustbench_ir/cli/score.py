@@ -1,0 +1,72 @@
+"""`irbench score`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.text import Text
+
+from robustbench_ir.cli.attack import slug
+from robustbench_ir.cli.catalogue import table_console
+from robustbench_ir.cli.options import cards_option, languages_option
+from robustbench_ir.errors import OptionError
+from robustbench_ir.files import check_writable
+from robustbench_ir.report.table import score_table
+from robustbench_ir.result_file import save_result
+from robustbench_ir.score.measures import measure as look_up_measure
+from robustbench_ir.scored_runs import not_retrieved, score_runs
+from robustbench_ir.tasks import load_task
+
+
+@click.command("score", short_help="Score TREC runs of any engine, clean and perturbed.")
+@click.option("--task", required=True, help="A name of `irbench tasks`.")
+@click.option(
+    "--run",
+    "runs",
+    multiple=True,
+    required=True,
+    help="A run of the clean queries; or QUERIES=FILE, such as typo@3=typo.trec. May be repeated.",
+)
+@languages_option
+@click.option("--name", help="Name of the engine. Default: the tag in the run of the clean queries.")
+@click.option("--by", type=click.Choice(["language"]), help="Open the table up by query language.")
+@click.option("--measure", default="AP", show_default=True, help="Measure of the table: AP, nDCG@k, RR@k or R@k.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Result file. Default: results/NAME-TASK-runs.json."
+)
+@cards_option
+def command(
+    task: str,
+    runs: tuple[str, ...],
+    languages: tuple[str, ...] | None,
+    name: str | None,
+    by: str | None,
+    measure: str,
+    out: Path | None,
+    cards: Path | None,
+) -> None:
+    """Score TREC runs of any engine on a task: six columns, gzipped or not.
+
+    One --run is that of the clean queries. The others say what was asked: RECIPE@SEVERITY, RECIPE@SEVERITY:SEED, or a
+    folder that `irbench perturb` has written. Relevant passages that a run does not have count as not retrieved.
+    """
+    look_up_measure(measure)
+    clean = [run for run in runs if "=" not in run or Path(run).is_file()]
+    if len(clean) != 1:
+        raise OptionError(f"{len(clean)} runs of the clean queries; name exactly one, as --run clean.trec")
+    attacked = [(label, Path(path)) for label, _, path in (run.rpartition("=") for run in runs if run != clean[0])]
+    whole = load_task(task, None, cards)
+    result = score_runs(whole, Path(clean[0]), attacked, languages, cards, name)
+    target = out or Path("results") / f"{slug(result.encoder.name)}-{slug(task)}-runs.json"
+    check_writable(target)
+    save_result(result, target)
+    console = table_console()
+    console.print(score_table(result, by, measure))
+    for label, share in not_retrieved(result).items():
+        if share:
+            told = (
+                f"{label}: {share:.1%} of the relevant passages are not in the run; they add nothing to the measures, "
+            )
+            console.print(Text(f"{told}and rank distance leaves their queries out", style="yellow"), soft_wrap=True)
+    console.print(Text.assemble((str(target), "bold"), " has it all"), soft_wrap=True)
