@@ -20,6 +20,7 @@ _COMMANDS = {
     "perturb": "Write perturbed queries to files, to evaluate other systems on.",
     "preview": "See what a recipe does to a text.",
     "recipes": "List the recipes and their languages, or show one.",
+    "report": "Write a page, tables or pictures of one or more result files.",
     "show": "Print the table of a result file again.",
     "tasks": "List the tasks and their languages, or show one.",
 }
