@@ -14,24 +14,16 @@ import numpy as np
 
 from robustbench_ir.errors import OptionError
 from robustbench_ir.languages import languages
-from robustbench_ir.report.estimates import Wanted, drop_estimates, rank_distance_estimates
+from robustbench_ir.report.estimates import Wanted, drop_estimates
 from robustbench_ir.report.table import language_name, recipe_name
-from robustbench_ir.result import Drop, Result
+from robustbench_ir.result import Result
+from robustbench_ir.score.findings import Finding
 from robustbench_ir.score.measures import Floats
 from robustbench_ir.score.settings import Setting, nanmean
 from robustbench_ir.score.statistics import RESAMPLES, Estimate
 
 _USUAL_SEVERITY = 3
 NO_INTERVAL = Estimate(math.nan, math.nan, math.nan)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """A drop and the change of rank distance, with their intervals."""
-
-    drop: Drop
-    interval: Estimate
-    rank_distance: Estimate
 
 
 @dataclass(frozen=True)
@@ -108,28 +100,18 @@ class Sheet:
         }
 
     @cached_property
-    def outcomes(self) -> dict[Setting, list[Outcome]]:
-        """The macro drops of each setting, by recipe and severity."""
-        wanted = [Wanted((group,)) for group in self.result.groups]
-        distances = rank_distance_estimates(self.result, wanted, self.resamples)
+    def findings(self) -> dict[Setting, list[Finding]]:
+        """The macro drops of each setting, by recipe and severity, with intervals and tests."""
         return {
-            setting: [
-                Outcome(*row)
-                for row in zip(
-                    self.result.drops(setting, self.measure),
-                    drop_estimates(self.result, setting, self.measure, wanted, self.resamples),
-                    distances,
-                    strict=True,
-                )
-            ]
+            setting: self.result.findings(setting, self.measure, resamples=self.resamples) if self.recipes else []
             for setting in self.result.settings
         }
 
     @cached_property
-    def at_severity(self) -> list[Outcome]:
+    def at_severity(self) -> list[Finding]:
         """The macro drops in the one setting at the one severity, largest first."""
-        found = [one for one in self.outcomes[self.setting] if one.drop.severity == self.severity]
-        return sorted(found, key=lambda one: -one.drop.absolute)
+        found = [one for one in self.findings[self.setting] if one.severity == self.severity]
+        return sorted(found, key=lambda one: -one.drop.value)
 
     @cached_property
     def _reasons(self) -> dict[str, dict[str, str]]:

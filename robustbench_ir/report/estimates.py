@@ -1,4 +1,8 @@
-"""Intervals of the numbers in a report: all of one result's drops from the same resamples of its questions."""
+"""Drops by query language, and their means over recipes, with intervals.
+
+`Result.findings` has the former for every severity and the latter not at all. The resamples of the questions are the
+same as there, so that the same number has the same interval.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ import numpy as np
 from robustbench_ir.result import Cell, Result
 from robustbench_ir.score.clusters import cluster_means
 from robustbench_ir.score.measures import Floats
-from robustbench_ir.score.settings import Layout, Setting, rank_distances, values
+from robustbench_ir.score.settings import Layout, Setting, values
 from robustbench_ir.score.statistics import RESAMPLES, SEED, Estimate, draws, intervals
 
 Group = tuple[str, int]
@@ -38,16 +42,6 @@ def drop_estimates(
         return np.asarray(clean - values(result.layout, cell.ranks, measure, setting))
 
     changes = {group: _mean([drop(cell) for cell in cells]) for group, cells in result.groups.items()}
-    return _estimates(result.layout, changes, wanted, resamples)
-
-
-def rank_distance_estimates(result: Result, wanted: Sequence[Wanted], resamples: int = RESAMPLES) -> list[Estimate]:
-    """Return attacked minus clean rank distance with its interval, for each of `wanted`."""
-    clean = rank_distances(result.layout, result.clean.ranks)
-    changes = {
-        group: _mean([rank_distances(result.layout, cell.ranks) - clean for cell in cells])
-        for group, cells in result.groups.items()
-    }
     return _estimates(result.layout, changes, wanted, resamples)
 
 

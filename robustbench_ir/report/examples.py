@@ -94,7 +94,6 @@ def _examples(
 def _absent(sheet: Sheet, error: RobustBenchError) -> str:
     name = sheet.result.task.partition("@")[0]
     return (
-        f"The texts are not shown: {error}. A result file holds ranks, not texts. Run irbench attack --task {name} "
-        f"here once, which downloads them, or set ROBUSTBENCH_IR_DATA to a folder that holds them; --task names a "
-        f"folder of your own. Then write the report again."
+        f"A result holds ranks, no texts, and these are not here: {error}. `irbench attack --task {name}` downloads them "
+        f"once; `irbench report --task` names a folder of your own."
     )

@@ -39,9 +39,11 @@ _LATEX = {
     "±": r"$\pm$",
 }
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~])")
-_CSV_COLUMNS = ("encoder", "task", "recipe", "severity", "seeds", "setting", "measure", "language", "clean", "attacked",
-                "drop", "drop_low", "drop_high", "relative_drop", "rank_distance_change", "rank_distance_change_low",
-                "rank_distance_change_high", "coverage", "signature")  # fmt: skip
+_CSV_COLUMNS = (
+    *("encoder", "task", "recipe", "severity", "seeds", "setting", "measure", "language"),
+    *("clean", "attacked", "drop", "drop_low", "drop_high", "p_holm", "relative_drop"),
+    *("rank_distance_change", "rank_distance_change_low", "rank_distance_change_high", "coverage", "signature"),
+)
 
 
 def to_markdown(sheets: Sequence[Sheet]) -> str:
@@ -141,14 +143,14 @@ def to_csv(sheets: Sequence[Sheet]) -> str:
 def _records(sheet: Sheet) -> Iterator[dict[str, object]]:
     result = sheet.result
     by_language = {(recipe, one.language): one.estimate for recipe, drops in sheet.by_language.items() for one in drops}
-    for setting, outcomes in sheet.outcomes.items():
-        macro = {(one.drop.recipe, one.drop.severity): one for one in outcomes}
-        for drop in (*(one.drop for one in outcomes), *result.drops(setting, sheet.measure, "language")):
+    for setting, findings in sheet.findings.items():
+        macro = {(one.recipe, one.severity): one for one in findings}
+        for drop in (*result.drops(setting, sheet.measure), *result.drops(setting, sheet.measure, "language")):
             group = drop.recipe, drop.severity
             shown = (setting, drop.severity) == (sheet.setting, sheet.severity)
             interval, distance = NO_INTERVAL, NO_INTERVAL
             if drop.language == "all":
-                interval, distance = macro[group].interval, macro[group].rank_distance
+                interval, distance = macro[group].drop, macro[group].rank_distance_change
             elif shown:
                 interval = by_language.get((drop.recipe, drop.language), NO_INTERVAL)
             yield {
@@ -165,6 +167,7 @@ def _records(sheet: Sheet) -> Iterator[dict[str, object]]:
                 "drop": _number(drop.absolute),
                 "drop_low": _number(interval.low),
                 "drop_high": _number(interval.high),
+                "p_holm": _number(macro[group].p_holm) if drop.language == "all" else None,
                 "relative_drop": _number(drop.relative),
                 "rank_distance_change": _number(drop.rank_distance_change),
                 "rank_distance_change_low": _number(distance.low),

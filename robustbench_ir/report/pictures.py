@@ -46,15 +46,12 @@ def curves(sheet: Sheet, setting: Setting) -> tuple[Line, ...]:
 
 
 def _points(sheet: Sheet, setting: Setting, recipe: str) -> tuple[Point, ...]:
-    found = [one for one in sheet.outcomes[setting] if one.drop.recipe == recipe]
-    found.sort(key=lambda one: one.drop.severity)
-    clean = found[0].drop.clean
+    found = [one for one in sheet.findings[setting] if one.recipe == recipe]
+    found.sort(key=lambda one: one.severity)
+    clean = found[0].clean.value
     return (
         Point(0, clean, clean, clean),
-        *(
-            Point(one.drop.severity, one.drop.attacked, clean - one.interval.high, clean - one.interval.low)
-            for one in found
-        ),
+        *(Point(one.severity, one.attacked.value, clean - one.drop.high, clean - one.drop.low) for one in found),
     )
 
 

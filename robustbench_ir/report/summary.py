@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from robustbench_ir.report.content import LanguageDrop, Outcome, Sheet
+from robustbench_ir.report.content import LanguageDrop, Sheet
+from robustbench_ir.score.findings import Finding
 from robustbench_ir.score.settings import Setting
 from robustbench_ir.score.statistics import Estimate
 
@@ -22,19 +23,19 @@ def summary(sheet: Sheet) -> list[str]:
     return [_recipes(sheet, sheet.at_severity), *_languages(sheet)]
 
 
-def _recipes(sheet: Sheet, outcomes: list[Outcome]) -> str:
-    worst, *others = outcomes
-    drop, name = worst.drop, sheet.recipe_names[worst.drop.recipe]
+def _recipes(sheet: Sheet, found: list[Finding]) -> str:
+    worst, *others = found
+    drop, name = worst.drop, sheet.recipe_names[worst.recipe]
     when = f"At severity {sheet.severity}, {POOLS[sheet.setting]},"
-    if drop.absolute <= 0:
-        return f"{when} no recipe lowers the {sheet.measure_name} of {sheet.name}, which is {drop.clean:.3f}."
+    if drop.value <= 0:
+        return f"{when} no recipe lowers the {sheet.measure_name} of {sheet.name}, which is {worst.clean.value:.3f}."
     most = " most" if others else ""
-    share = "" if math.isnan(drop.relative) else f" or {drop.relative:.0%}"
+    share = "" if math.isnan(worst.relative_drop.value) else f" or {worst.relative_drop.value:.0%}"
     sentence = (
-        f"{when} {name} costs {sheet.name}{most}: {sheet.measure_name} falls from {drop.clean:.3f} to "
-        f"{drop.attacked:.3f}, by {_shown(worst.interval, drop.absolute)}{share}"
+        f"{when} {name} costs {sheet.name}{most}: {sheet.measure_name} falls from {worst.clean.value:.3f} to "
+        f"{worst.attacked.value:.3f}, by {_shown(drop)}{share}"
     )
-    near = [sheet.recipe_names[one.drop.recipe] for one in others if one.drop.absolute >= worst.interval.low]
+    near = [sheet.recipe_names[one.recipe] for one in others if one.drop.value >= drop.low]
     if near:
         return f"{sentence}; {_listed(near)} cost{'s' if len(near) == 1 else ''} about as much."
     return f"{sentence}."
@@ -52,14 +53,14 @@ def _languages(sheet: Sheet) -> list[str]:
 
 
 def _named(one: LanguageDrop) -> str:
-    return f"{one.name} ({_shown(one.estimate, one.estimate.value, '95%: ')})"
+    return f"{one.name} ({_shown(one.estimate, brief=True)})"
 
 
-def _shown(estimate: Estimate, value: float, label: str = "95% interval ") -> str:
+def _shown(estimate: Estimate, brief: bool = False) -> str:
     if math.isnan(estimate.low):
-        return f"{value:.3f}"
+        return f"{estimate.value:.3f}"
     ends = f"{estimate.low:.3f} to {estimate.high:.3f}"
-    return f"{value:.3f}, {label}{ends}" if label == "95%: " else f"{value:.3f} ({label}{ends})"
+    return f"{estimate.value:.3f}, {ends}" if brief else f"{estimate.value:.3f} (95% interval {ends})"
 
 
 def _listed(names: list[str]) -> str:

@@ -6,8 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from robustbench_ir.report.content import LanguageDrop, Outcome, Sheet
+from robustbench_ir.report.content import LanguageDrop, Sheet
 from robustbench_ir.report.table import language_name
+from robustbench_ir.score.findings import Finding
 from robustbench_ir.score.statistics import Estimate
 
 NOTHING = "–"
@@ -49,27 +50,27 @@ def interval(estimate: Estimate, form: str) -> Entry:
 def score_table(sheet: Sheet) -> Table:
     """Return the drops in every setting under every recipe and severity."""
     name = sheet.measure_name
-    columns = ("recipe", "severity", "setting", f"clean {name}", f"attacked {name}", "drop", "drop, 95% interval",
-               "drop %", "RD change", "RD change, 95% interval", "coverage")  # fmt: skip
+    columns = ("recipe", "severity", "setting", f"clean {name}", f"attacked {name}", "drop", "95% interval of the drop",
+               "drop %", "p, Holm", "RD change", "95% interval of RD change", "coverage")  # fmt: skip
     rows = [
-        (Entry(sheet.recipe_names[one.drop.recipe]), number(one.drop.severity, "d"), Entry(setting), *_numbers(one))
-        for setting, outcomes in sheet.outcomes.items()
-        for one in outcomes
+        (Entry(sheet.recipe_names[one.recipe]), number(one.severity, "d"), Entry(setting), *_numbers(one))
+        for setting, found in sheet.findings.items()
+        for one in found
     ]
     return Table(f"{sheet.name}: scores", columns, tuple(rows))
 
 
-def _numbers(one: Outcome) -> tuple[Entry, ...]:
-    drop = one.drop
+def _numbers(one: Finding) -> tuple[Entry, ...]:
     return (
-        number(drop.clean, ".3f"),
-        number(drop.attacked, ".3f"),
-        number(drop.absolute, "+.3f"),
-        interval(one.interval, "+.3f"),
-        number(drop.relative, "+.1%"),
-        number(drop.rank_distance_change, "+,.1f"),
-        interval(one.rank_distance, "+,.1f"),
-        number(drop.coverage, ".0%"),
+        number(one.clean.value, ".3f"),
+        number(one.attacked.value, ".3f"),
+        number(one.drop.value, "+.3f"),
+        interval(one.drop, "+.3f"),
+        number(one.relative_drop.value, "+.1%"),
+        number(one.p_holm, ".2g"),
+        number(one.rank_distance_change.value, "+,.1f"),
+        interval(one.rank_distance_change, "+,.1f"),
+        number(one.coverage, ".0%"),
     )
 
 
@@ -126,8 +127,8 @@ def comparison_table(sheets: Sequence[Sheet]) -> Table:
     recipes = dict.fromkeys(recipe for sheet in sheets for recipe in sheet.recipe_names.values())
     rows = []
     for sheet in sheets:
-        found = {sheet.recipe_names[one.drop.recipe]: one for one in sheet.at_severity}
-        clean = next((one.drop.clean for one in found.values()), math.nan)
+        found = {sheet.recipe_names[one.recipe]: one for one in sheet.at_severity}
+        clean = sheet.result.score(sheet.result.clean, sheet.setting, sheet.measure)
         drops = [_with_margin(found[name]) if name in found else number(math.nan, "") for name in recipes]
         rows.append((Entry(sheet.name), number(clean, ".3f"), *drops))
     first = sheets[0]
@@ -136,9 +137,9 @@ def comparison_table(sheets: Sequence[Sheet]) -> Table:
     return Table(caption, ("encoder", f"clean {first.measure_name}", *names), tuple(rows))
 
 
-def _with_margin(one: Outcome) -> Entry:
-    margin = one.interval.half_width
-    return Entry(f"{one.drop.absolute:+.3f}" + ("" if math.isnan(margin) else f" ± {margin:.3f}"), one.drop.absolute)
+def _with_margin(one: Finding) -> Entry:
+    margin = one.drop.half_width
+    return Entry(f"{one.drop.value:+.3f}" + ("" if math.isnan(margin) else f" ± {margin:.3f}"), one.drop.value)
 
 
 def language_comparison_table(sheets: Sequence[Sheet]) -> Table:
