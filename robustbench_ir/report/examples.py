@@ -94,6 +94,6 @@ def _examples(
 def _absent(sheet: Sheet, error: RobustBenchError) -> str:
     name = sheet.result.task.partition("@")[0]
     return (
-        f"A result holds ranks, no texts, and these are not here: {error}. `irbench attack --task {name}` downloads them "
-        f"once; `irbench report --task` names a folder of your own."
+        f"A result holds ranks, no texts, and these are not here: {error}. `irbench attack --task {name}` downloads "
+        f"them once; `irbench report --task` names a folder of your own."
     )

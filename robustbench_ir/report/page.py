@@ -114,8 +114,8 @@ def report_page(sheets: Sequence[Sheet], examples: Sequence[Examples]) -> str:
 def direction(language: str, text: str) -> str:
     """Return the value of HTML's `dir` for a text.
 
-    A query of a right-to-left language in which one word is left in its script is laid out from the right, whatever comes
-    first in it; wholly romanised, it is laid out as its letters are.
+    A query of a right-to-left language in which one word is left in its script is laid out from the right, whatever
+    comes first in it; wholly romanised, it is laid out as its letters are.
     """
     written_from_the_right = any(unicodedata.bidirectional(one) in {"R", "AL"} for one in text)
     if language not in languages() or (languages()[language].direction == "rtl" and not written_from_the_right):
