@@ -128,6 +128,18 @@ def test_intervals_by_language_are_those_of_the_findings(small: Result, sheet: S
     assert checked == 2 * len(LANGUAGES) - sum(len(cell.not_covered) for cell in small.attacked if cell.severity == 3)
 
 
+def test_intervals_of_the_macro_averages_are_those_of_the_findings(small: Result, sheet: Sheet) -> None:
+    for setting in small.settings:
+        for found, known in zip(sheet.scores[setting], small.findings(setting, resamples=FEW), strict=True):
+            pairs = ((found.drop, known.drop), (found.rank_distance_change, known.rank_distance_change))
+            for mine, theirs in pairs:
+                # Resamples that give the estimate itself are ties but for rounding, and BCa counts them.
+                assert mine.value == pytest.approx(theirs.value)
+                assert (mine.low, mine.high) == pytest.approx((theirs.low, theirs.high), rel=0.05)
+            assert (found.clean, found.attacked) == pytest.approx((known.clean.value, known.attacked.value))
+            assert (found.relative, found.coverage) == pytest.approx((known.relative_drop.value, known.coverage))
+
+
 def test_the_mean_over_recipes_leaves_out_those_that_do_not_cover_the_language(small: Result, sheet: Sheet) -> None:
     drops = {
         (one.recipe, one.language): one.absolute
@@ -313,7 +325,7 @@ def test_latex() -> None:
     assert text.startswith("% \\usepackage{booktabs}\n% irbench attack ")
     caption = r"\caption{a\_b\&c\%\$\{\}\textasciitilde{}\textasciicircum{}\#: scores}"
     body = text[text.index(r"\begin{table}") :].splitlines()
-    assert body[:5] == [r"\begin{table}", r"\centering", caption, r"\begin{tabular}{lrlrrrrrrrrr}", r"\toprule"]
+    assert body[:5] == [r"\begin{table}", r"\centering", caption, r"\begin{tabular}{lrlrrrrrrrr}", r"\toprule"]
     assert body[5].startswith(
         r"recipe & severity & setting & clean mAP & attacked mAP & drop & 95\% interval of the drop"
     )
@@ -321,7 +333,7 @@ def test_latex() -> None:
         r"ty\textbackslash{}po & 3 & monolingual & 1.000 & 0.875 & +0.125 & +0.000 to +0.250 & +12.5\% & "
     )
     assert body[-3:] == [r"\bottomrule", r"\end{tabular}", r"\end{table}"]
-    assert {line.count(" & ") for line in body if line.endswith(r" \\")} == {11}
+    assert {line.count(" & ") for line in body if line.endswith(r" \\")} == {10}
 
 
 def test_csv_has_each_language_and_the_macro_average() -> None:

@@ -20,7 +20,6 @@ from robustbench_ir.report.plots import Form, write_plots
 from robustbench_ir.result_file import load_result
 from robustbench_ir.score.measures import measure as look_up_measure
 from robustbench_ir.score.settings import SETTINGS, Setting
-from robustbench_ir.score.statistics import RESAMPLES
 
 _PLOTS: tuple[Form, ...] = get_args(Form)
 
@@ -36,7 +35,7 @@ _PLOTS: tuple[Form, ...] = get_args(Form)
 @click.option("--task", help="Where the texts come from, as `irbench attack --task` took it. Default: the result's.")
 @click.option("--with-passages", is_flag=True, help="Run the encoder again on them: what overtook the right passage?")
 @click.option("--model", "models", multiple=True, help="The encoder to run again, where it has another name here.")
-@click.option("--resamples", type=click.IntRange(min=100), default=RESAMPLES, show_default=True, help="Of intervals.")
+@click.option("--resamples", type=click.IntRange(min=100), help="Of intervals. Default: 10000; of many results, 2000.")
 @cards_option
 def command(  # noqa: PLR0913, PLR0917
     results: tuple[Path, ...],
@@ -49,7 +48,7 @@ def command(  # noqa: PLR0913, PLR0917
     task: str | None,
     with_passages: bool,
     models: tuple[str, ...],
-    resamples: int,
+    resamples: int | None,
     cards: Path | None,
 ) -> None:
     r"""Write a page, tables or pictures of one or more RESULTS of `irbench attack`.

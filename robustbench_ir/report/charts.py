@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import LiteralString
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 COLOURS = 10  # classes s0 to s9 of the style sheet
 _LINE_HEIGHT = 13.0
@@ -268,9 +268,10 @@ def _text(x: float, y: float, text: str, style: str, whole: str = "") -> Markup:
     return _tag('<text class="{}" x="{:.1f}" y="{:.1f}">{}{}</text>', style, x, y, text, title)
 
 
-def _tag(form: LiteralString, *values: object) -> Markup:
-    """Fill a form of ours in; Markup escapes the values."""
-    return Markup(form).format(*values)  # noqa: S704
+def _tag(form: LiteralString, *values: str | float) -> Markup:
+    """Fill a form of ours in; texts are escaped. (`Markup.format` does it too, ten times as slowly.)"""
+    filled = form.format(*(escape(value) if isinstance(value, str) else value for value in values))
+    return Markup(filled)  # noqa: S704
 
 
 def _picture(title: str, width: float, height: float, parts: Sequence[Markup], fixed: bool = False) -> Markup:

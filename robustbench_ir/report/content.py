@@ -14,15 +14,17 @@ import numpy as np
 
 from robustbench_ir.errors import OptionError
 from robustbench_ir.languages import languages
-from robustbench_ir.report.estimates import Wanted, drop_estimates
+from robustbench_ir.report.estimates import Score, Wanted, drop_estimates, scores
 from robustbench_ir.report.table import language_name, recipe_name
-from robustbench_ir.result import Result
-from robustbench_ir.score.findings import Finding
+from robustbench_ir.result import Cell, Result
+from robustbench_ir.score.bias import mean_rank_by_language
 from robustbench_ir.score.measures import Floats
-from robustbench_ir.score.settings import Setting, nanmean
+from robustbench_ir.score.settings import Setting, by_language
 from robustbench_ir.score.statistics import RESAMPLES, Estimate
 
 _USUAL_SEVERITY = 3
+_FEW_RESULTS = 3
+_RESAMPLES_OF_MANY = 2_000  # the ends of an interval are then uncertain by some 3% of its width
 NO_INTERVAL = Estimate(math.nan, math.nan, math.nan)
 
 
@@ -100,17 +102,14 @@ class Sheet:
         }
 
     @cached_property
-    def findings(self) -> dict[Setting, list[Finding]]:
-        """The macro drops of each setting, by recipe and severity, with intervals and tests."""
-        return {
-            setting: self.result.findings(setting, self.measure, resamples=self.resamples) if self.recipes else []
-            for setting in self.result.settings
-        }
+    def scores(self) -> dict[Setting, list[Score]]:
+        """The macro drops of each setting, by recipe and severity."""
+        return scores(self.result, self.measure, self.resamples)
 
     @cached_property
-    def at_severity(self) -> list[Finding]:
+    def at_severity(self) -> list[Score]:
         """The macro drops in the one setting at the one severity, largest first."""
-        found = [one for one in self.findings[self.setting] if one.severity == self.severity]
+        found = [one for one in self.scores[self.setting] if one.severity == self.severity]
         return sorted(found, key=lambda one: -one.drop.value)
 
     @cached_property
@@ -128,7 +127,7 @@ class Sheet:
         means = [name for name in names if covered[name]]
         wanted = [Wanted(((recipe, self.severity),), (name,)) for recipe, name in cells]
         wanted += [Wanted(tuple((recipe, self.severity) for recipe in covered[name]), (name,)) for name in means]
-        found = drop_estimates(self.result, self.setting, self.measure, wanted, self.resamples)
+        found = drop_estimates(self.result, self.measure, self.setting, wanted, self.resamples)
         known = dict(zip([*cells, *(("", name) for name in means)], found, strict=True))
         return {
             recipe: sorted(
@@ -150,20 +149,30 @@ class Sheet:
     @cached_property
     def rank_changes(self) -> dict[str, Floats]:
         """By recipe, the change of the mean rank, shape (query languages, passage languages), mean over seeds."""
-        clean = self.result.bias(self.result.clean).mean_rank
+        clean = self._mean_ranks(self.result.clean)
         return {
-            recipe: nanmean(np.array([self.result.bias(cell).mean_rank - clean for cell in cells]), axis=0)
+            recipe: np.mean([self._mean_ranks(cell) for cell in cells], axis=0) - clean
             for (recipe, severity), cells in self.result.groups.items()
             if severity == self.severity
         }
 
+    def _mean_ranks(self, cell: Cell) -> Floats:
+        layout = self.result.layout
+        shape = len(layout.query_languages), len(layout.pool)
+        return mean_rank_by_language(
+            cell.ranks.in_pool, layout.query, layout.passage_language, layout.query_language, shape
+        )
+
     @cached_property
     def coverage(self) -> dict[str, dict[str, float]]:
         """By language and recipe, the share of queries that really changed at the one severity."""
-        rows: dict[str, dict[str, float]] = {name: {} for name in self.result.layout.query_languages}
-        for drop in self.result.drops(self.setting, self.measure, "language"):
-            if drop.severity == self.severity:
-                rows[drop.language][drop.recipe] = drop.coverage
+        layout = self.result.layout
+        rows: dict[str, dict[str, float]] = {name: {} for name in layout.query_languages}
+        for (recipe, severity), cells in self.result.groups.items():
+            if severity == self.severity:
+                changed = np.mean([cell.changed for cell in cells], axis=0, dtype=float)
+                for name, share in zip(layout.query_languages, by_language(layout, changed).tolist(), strict=True):
+                    rows[name][recipe] = share
         return rows
 
     @property
@@ -191,7 +200,7 @@ def sheets(
     measure: str = "AP",
     setting: Setting | None = None,
     severity: int | None = None,
-    resamples: int = RESAMPLES,
+    resamples: int | None = None,
 ) -> list[Sheet]:
     """Prepare results for a report.
 
@@ -203,14 +212,15 @@ def sheets(
         Such as ``"AP"``.
     setting, severity : optional
         What is shown where there is room for one; by default the widest setting, and severity 3 or the middle one.
-    resamples : int
-        Of the bootstrap.
+    resamples : int, optional
+        Of the bootstrap; by default 10,000, and 2,000 for more than three results.
 
     Raises
     ------
     OptionError
         A setting or severity that a result does not have.
     """
+    drawn = resamples or (RESAMPLES if len(results) <= _FEW_RESULTS else _RESAMPLES_OF_MANY)
     found = []
     for (file, result), name in zip(results, _names(results), strict=True):
         if setting is not None and setting not in result.settings:
@@ -226,7 +236,7 @@ def sheets(
                 measure,
                 setting or result.settings[-1],
                 severity if severity is not None else _usual(severities),
-                resamples,
+                drawn,
             )
         )
     return found

@@ -41,7 +41,7 @@ _LATEX = {
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~])")
 _CSV_COLUMNS = (
     *("encoder", "task", "recipe", "severity", "seeds", "setting", "measure", "language"),
-    *("clean", "attacked", "drop", "drop_low", "drop_high", "p_holm", "relative_drop"),
+    *("clean", "attacked", "drop", "drop_low", "drop_high", "relative_drop"),
     *("rank_distance_change", "rank_distance_change_low", "rank_distance_change_high", "coverage", "signature"),
 )
 
@@ -143,8 +143,8 @@ def to_csv(sheets: Sequence[Sheet]) -> str:
 def _records(sheet: Sheet) -> Iterator[dict[str, object]]:
     result = sheet.result
     by_language = {(recipe, one.language): one.estimate for recipe, drops in sheet.by_language.items() for one in drops}
-    for setting, findings in sheet.findings.items():
-        macro = {(one.recipe, one.severity): one for one in findings}
+    for setting, scores in sheet.scores.items():
+        macro = {(one.recipe, one.severity): one for one in scores}
         for drop in (*result.drops(setting, sheet.measure), *result.drops(setting, sheet.measure, "language")):
             group = drop.recipe, drop.severity
             shown = (setting, drop.severity) == (sheet.setting, sheet.severity)
@@ -167,7 +167,6 @@ def _records(sheet: Sheet) -> Iterator[dict[str, object]]:
                 "drop": _number(drop.absolute),
                 "drop_low": _number(interval.low),
                 "drop_high": _number(interval.high),
-                "p_holm": _number(macro[group].p_holm) if drop.language == "all" else None,
                 "relative_drop": _number(drop.relative),
                 "rank_distance_change": _number(drop.rank_distance_change),
                 "rank_distance_change_low": _number(distance.low),

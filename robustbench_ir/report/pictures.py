@@ -46,12 +46,12 @@ def curves(sheet: Sheet, setting: Setting) -> tuple[Line, ...]:
 
 
 def _points(sheet: Sheet, setting: Setting, recipe: str) -> tuple[Point, ...]:
-    found = [one for one in sheet.findings[setting] if one.recipe == recipe]
+    found = [one for one in sheet.scores[setting] if one.recipe == recipe]
     found.sort(key=lambda one: one.severity)
-    clean = found[0].clean.value
+    clean = found[0].clean
     return (
         Point(0, clean, clean, clean),
-        *(Point(one.severity, one.attacked.value, clean - one.drop.high, clean - one.drop.low) for one in found),
+        *(Point(one.severity, one.attacked, clean - one.drop.high, clean - one.drop.low) for one in found),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from robustbench_ir.report.content import LanguageDrop, Sheet
-from robustbench_ir.score.findings import Finding
+from robustbench_ir.report.estimates import Score
 from robustbench_ir.score.settings import Setting
 from robustbench_ir.score.statistics import Estimate
 
@@ -23,17 +23,17 @@ def summary(sheet: Sheet) -> list[str]:
     return [_recipes(sheet, sheet.at_severity), *_languages(sheet)]
 
 
-def _recipes(sheet: Sheet, found: list[Finding]) -> str:
+def _recipes(sheet: Sheet, found: list[Score]) -> str:
     worst, *others = found
     drop, name = worst.drop, sheet.recipe_names[worst.recipe]
     when = f"At severity {sheet.severity}, {POOLS[sheet.setting]},"
     if drop.value <= 0:
-        return f"{when} no recipe lowers the {sheet.measure_name} of {sheet.name}, which is {worst.clean.value:.3f}."
+        return f"{when} no recipe lowers the {sheet.measure_name} of {sheet.name}, which is {worst.clean:.3f}."
     most = " most" if others else ""
-    share = "" if math.isnan(worst.relative_drop.value) else f" or {worst.relative_drop.value:.0%}"
+    share = "" if math.isnan(worst.relative) else f" or {worst.relative:.0%}"
     sentence = (
-        f"{when} {name} costs {sheet.name}{most}: {sheet.measure_name} falls from {worst.clean.value:.3f} to "
-        f"{worst.attacked.value:.3f}, by {_shown(drop)}{share}"
+        f"{when} {name} costs {sheet.name}{most}: {sheet.measure_name} falls from {worst.clean:.3f} to "
+        f"{worst.attacked:.3f}, by {_shown(drop)}{share}"
     )
     near = [sheet.recipe_names[one.recipe] for one in others if one.drop.value >= drop.low]
     if near:

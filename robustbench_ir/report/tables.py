@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from robustbench_ir.report.content import LanguageDrop, Sheet
+from robustbench_ir.report.estimates import Score
 from robustbench_ir.report.table import language_name
-from robustbench_ir.score.findings import Finding
 from robustbench_ir.score.statistics import Estimate
 
 NOTHING = "–"
@@ -51,23 +51,22 @@ def score_table(sheet: Sheet) -> Table:
     """Return the drops in every setting under every recipe and severity."""
     name = sheet.measure_name
     columns = ("recipe", "severity", "setting", f"clean {name}", f"attacked {name}", "drop", "95% interval of the drop",
-               "drop %", "p, Holm", "RD change", "95% interval of RD change", "coverage")  # fmt: skip
+               "drop %",  "RD change", "95% interval of RD change", "coverage")  # fmt: skip
     rows = [
         (Entry(sheet.recipe_names[one.recipe]), number(one.severity, "d"), Entry(setting), *_numbers(one))
-        for setting, found in sheet.findings.items()
+        for setting, found in sheet.scores.items()
         for one in found
     ]
     return Table(f"{sheet.name}: scores", columns, tuple(rows))
 
 
-def _numbers(one: Finding) -> tuple[Entry, ...]:
+def _numbers(one: Score) -> tuple[Entry, ...]:
     return (
-        number(one.clean.value, ".3f"),
-        number(one.attacked.value, ".3f"),
+        number(one.clean, ".3f"),
+        number(one.attacked, ".3f"),
         number(one.drop.value, "+.3f"),
         interval(one.drop, "+.3f"),
-        number(one.relative_drop.value, "+.1%"),
-        number(one.p_holm, ".2g"),
+        number(one.relative, "+.1%"),
         number(one.rank_distance_change.value, "+,.1f"),
         interval(one.rank_distance_change, "+,.1f"),
         number(one.coverage, ".0%"),
@@ -137,7 +136,7 @@ def comparison_table(sheets: Sequence[Sheet]) -> Table:
     return Table(caption, ("encoder", f"clean {first.measure_name}", *names), tuple(rows))
 
 
-def _with_margin(one: Finding) -> Entry:
+def _with_margin(one: Score) -> Entry:
     margin = one.drop.half_width
     return Entry(f"{one.drop.value:+.3f}" + ("" if math.isnan(margin) else f" ± {margin:.3f}"), one.drop.value)
 
