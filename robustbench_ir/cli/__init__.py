@@ -14,6 +14,7 @@ from robustbench_ir.errors import RobustBenchError
 _WRONG_INPUT = 2
 _COMMANDS = {
     "attack": "Perturb a task's queries and measure how far an encoder falls.",
+    "compare": "Test whether encoders differ on the same perturbed queries.",
     "encoders": "List the encoders, or show one.",
     "languages": "List the languages of the recipes, or show one.",
     "lexicon": "Build, look into and measure the lexicons of the recipes.",

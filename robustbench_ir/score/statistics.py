@@ -108,12 +108,11 @@ def intervals(draw: Floats, clusters: int, method: Method = "bca") -> list[Estim
         Number of clusters, those that bring nothing included.
     method : {"bca", "percentile"}
         Bias-corrected and accelerated (Efron 1987, https://doi.org/10.1080/01621459.1987.10478410), with the jackknife
-        over clusters; or the plain quantiles of the resamples.
+        over clusters; or the plain quantiles of the resamples. Both at the level of `tail`.
     """
     value, left_out, resampled = draw[:, 0], draw[:, 1 : 1 + clusters], np.sort(draw[:, 1 + clusters :], axis=1)
     valid = np.count_nonzero(~np.isnan(resampled), axis=1)
-    tail = (1 - CONFIDENCE) / 2
-    levels = np.tile([tail, 1 - tail], (len(draw), 1))
+    levels = np.tile([tail(clusters), 1 - tail(clusters)], (len(draw), 1))
     if method == "bca":
         levels = _corrected(levels, value, left_out, resampled, valid)
     ends = _quantiles(resampled, valid, levels)
@@ -121,6 +120,20 @@ def intervals(draw: Floats, clusters: int, method: Method = "bca") -> list[Estim
     return [
         Estimate(float(one), float(low), float(high)) for one, (low, high) in zip(value, ends.tolist(), strict=True)
     ]
+
+
+def tail(clusters: int) -> float:
+    """Return the share of resamples beyond each end of the interval: 0.025, and a little less where clusters are few.
+
+    Resamples of n clusters vary less than samples do, by (n - 1) / n, and know nothing of Student's t. Hesterberg 2015
+    (https://doi.org/10.1080/00031305.2015.1089789) widens the interval accordingly: 0.0218 for 60 clusters.
+    """
+    from scipy.special import ndtr, stdtrit
+
+    if clusters < 2:
+        return (1 - CONFIDENCE) / 2
+    quantile = stdtrit(clusters - 1, (1 - CONFIDENCE) / 2)
+    return float(ndtr(np.sqrt(clusters / (clusters - 1)) * quantile))
 
 
 def _corrected(levels: Floats, value: Floats, left_out: Floats, resampled: Floats, valid: NDArray[np.intp]) -> Floats:
@@ -203,6 +216,11 @@ def effect_size(means: ClusterMeans) -> Floats:
     return np.asarray(np.divide(means.estimate(), spread, out=np.full(len(spread), np.nan), where=spread > 0))
 
 
+def standard_error(means: ClusterMeans) -> Floats:
+    """Return the standard error of each macro mean, clustered and linearised, shape (statistics,)."""
+    return np.asarray(_spread(means) / np.sqrt(max(means.clusters, 1)))
+
+
 def minimum_detectable(means: ClusterMeans) -> Floats:
     """Return the smallest difference that a test at 5% would find in 80% of samples of this size, shape (statistics,).
 
@@ -212,7 +230,7 @@ def minimum_detectable(means: ClusterMeans) -> Floats:
     from scipy.special import ndtri
 
     factor = ndtri(1 - (1 - CONFIDENCE) / 2) + ndtri(POWER)
-    return np.asarray(factor * _spread(means) / np.sqrt(max(means.clusters, 1)))
+    return np.asarray(factor * standard_error(means))
 
 
 def _spread(means: ClusterMeans) -> Floats:
