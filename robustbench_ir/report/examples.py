@@ -12,15 +12,16 @@ from robustbench_ir.perturb import Perturbation
 from robustbench_ir.report.content import Sheet
 from robustbench_ir.report.overtaking import with_overtaking
 from robustbench_ir.report.worst import WorstQuery, task_of, with_texts, worst_queries
-from robustbench_ir.tasks import Task
+from robustbench_ir.tasks import Task, task_card
 
 
 @dataclass(frozen=True)
 class Examples:
-    """The worst queries of a result, and what a reader must know of them."""
+    """The worst queries of a result, what a reader must know of them, and whose texts they are, under which terms."""
 
     worst: Sequence[WorstQuery] = ()
     notes: Sequence[str] = ()
+    source: str = ""
 
 
 def examples_of(
@@ -84,11 +85,24 @@ def _examples(
         return Examples(worst, [_absent(sheet, task)])
     worst, faults = with_texts(worst, task, known, cards)
     notes = [f"No texts of some queries: {fault}." for fault in faults]
+    source = _source(name or sheet.result.task.partition("@")[0], cards)
     encoder = next((one for one in encoders if one.description.fingerprint == sheet.result.encoder.fingerprint), None)
     if encoder:
-        return Examples(with_overtaking(worst, task, encoder, sheet.setting), notes)
-    return Examples(worst, [*notes, "Which passage overtook the right one is known only where the encoder runs again: "
-                            "add --with-passages to the command of this report."])  # fmt: skip
+        return Examples(with_overtaking(worst, task, encoder, sheet.setting), notes, source)
+    advice = (
+        "Which passage overtook the right one is known only where the encoder runs again: add --with-passages to the "
+        "command of this report."
+    )
+    return Examples(worst, [*notes, advice], source)
+
+
+def _source(name: str, cards: Path | None) -> str:
+    """Say whose the texts are and under which terms, as the card of the task does; empty where it has none."""
+    try:
+        card = task_card(name, cards)
+    except RobustBenchError:
+        return ""
+    return f"Texts: {card.title}, {card.licence}. {card.citation}"
 
 
 def _absent(sheet: Sheet, error: RobustBenchError) -> str:

@@ -61,6 +61,7 @@ class _Section:
     legend: list[tuple[str, str]]
     worst: Sequence[WorstQuery]
     notes: Sequence[str]
+    source: str
     coverage: Table
 
 
@@ -167,6 +168,7 @@ def _section(key: str, sheet: Sheet, examples: Examples) -> _Section:
         bias_legend(sheet) if bias else [],
         examples.worst,
         examples.notes,
+        examples.source,
         coverage_table(sheet),
     )
 
