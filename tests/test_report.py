@@ -51,24 +51,26 @@ def sheet(small: Result) -> Sheet:
 
 
 def by_hand(name: str = "a_b&c", recipe: str = "typo@3") -> Result:
-    """Two questions in English and Thai, one relevant passage in each language; AP can be had in the head.
+    """Four questions in English and Thai, one relevant passage in each language; AP can be had in the head.
 
-    In one's own language all ranks are 1; the attack makes the second English passage the second: AP 1/2.
+    In one's own language all ranks are 1; the attack makes the second English passage the second: AP 1/2. With so few
+    questions an interval reaches from none to all of the draws being that question.
     """
+    questions = ("1", "2", "3", "4")
     layout = Layout(
-        query_ids=("en:1", "en:2", "th:1", "th:2"),
-        parallel_ids=("1", "2", "1", "2"),
-        languages=("en", "en", "th", "th"),
+        query_ids=tuple(f"{language}:{one}" for language in ("en", "th") for one in questions),
+        parallel_ids=questions * 2,
+        languages=("en",) * 4 + ("th",) * 4,
         pool={"en": 5, "th": 5},
-        query=np.array([0, 0, 1, 1, 2, 2, 3, 3], dtype=np.int32),
-        passage_language=np.array([0, 1] * 4, dtype=np.int32),
-        grade=np.ones(8, dtype=np.int32),
+        query=np.repeat(np.arange(8, dtype=np.int32), 2),
+        passage_language=np.array([0, 1] * 8, dtype=np.int32),
+        grade=np.ones(16, dtype=np.int32),
     )
-    in_pool = np.array([1, 2] * 4, dtype=np.int32)
-    clean = Cell("clean", 0, 0, "0" * 64, np.zeros(4, bool), np.zeros(4), {}, Ranks(in_pool, np.ones(8, np.int32)))
-    fallen_pool, fallen = in_pool.copy(), np.ones(8, np.int32)
+    in_pool, ones = np.array([1, 2] * 8, dtype=np.int32), np.ones(16, dtype=np.int32)
+    clean = Cell("clean", 0, 0, "0" * 64, np.zeros(8, bool), np.zeros(8), {}, Ranks(in_pool, ones))
+    fallen_pool, fallen = in_pool.copy(), ones.copy()
     fallen_pool[2:4], fallen[2] = (4, 2), 2
-    changed = np.array([True, True, False, False])
+    changed = np.array([True] * 4 + [False] * 4)
     attacked = replace(
         clean,
         recipe=recipe,
@@ -163,8 +165,8 @@ def test_languages_are_sorted_by_drop_and_those_not_covered_stand_last_with_the_
 
 def test_rank_changes_are_attacked_minus_clean_mean_ranks() -> None:
     (one,) = sheets([("x.json", by_hand())], resamples=FEW)
-    # English: question 2 falls from ranks 1 and 2 to 4 and 2, question 1 does not; Thai is untouched.
-    assert one.rank_changes["typo@3"].tolist() == [[1.5, 0.0], [0.0, 0.0]]
+    # English: question 2 of 4 falls from ranks 1 and 2 to 4 and 2, the others do not; Thai is untouched.
+    assert one.rank_changes["typo@3"].tolist() == [[0.75, 0.0], [0.0, 0.0]]
 
 
 # Texts made again
@@ -308,7 +310,7 @@ def test_markdown() -> None:
         "## a\\_b\\|\\<i\\> on hand@1\n\nAt severity 3, with the passages of all languages in one pool, "
     )
     assert "| recipe | severity | setting | clean mAP | attacked mAP | drop | 95% interval of the drop |" in text
-    assert "| typo | 3 | monolingual | 1.000 | 0.875 | +0.125 | +0.000 to +0.250 | +12.5% |" in text
+    assert "| typo | 3 | monolingual | 1.000 | 0.938 | +0.062 | +0.000 to +0.250 | +6.2% |" in text
     assert "| English | 5 | " in text
     widths = {line.count(" | ") for line in text.splitlines() if line.startswith(("| recipe", "| typo"))}
     assert len(widths) == 1
@@ -330,7 +332,7 @@ def test_latex() -> None:
         r"recipe & severity & setting & clean mAP & attacked mAP & drop & 95\% interval of the drop"
     )
     assert body[7].startswith(
-        r"ty\textbackslash{}po & 3 & monolingual & 1.000 & 0.875 & +0.125 & +0.000 to +0.250 & +12.5\% & "
+        r"ty\textbackslash{}po & 3 & monolingual & 1.000 & 0.938 & +0.062 & +0.000 to +0.250 & +6.2\% & "
     )
     assert body[-3:] == [r"\bottomrule", r"\end{tabular}", r"\end{table}"]
     assert {line.count(" & ") for line in body if line.endswith(r" \\")} == {10}
@@ -345,15 +347,15 @@ def test_csv_has_each_language_and_the_macro_average() -> None:
     assert rows[0]["encoder"] == 'a,"b"'
     assert (rows[0]["clean"], rows[0]["attacked"], rows[0]["drop"], rows[0]["drop_high"]) == (
         "1.0",
-        "0.875",
-        "0.125",
+        "0.9375",
+        "0.0625",
         "0.25",
     )
-    assert rows[1]["drop"] == "0.25"
+    assert rows[1]["drop"] == "0.125"
     assert rows[1]["drop_low"] == "", "by language, intervals are those of the page: multilingual"
     multilingual = {row["language"]: row for row in rows if row["setting"] == "multilingual"}
-    # Ranks 1 and 2: AP 1; ranks 2 and 4: (1/2 + 2/4)/2.
-    assert (multilingual["en"]["clean"], multilingual["en"]["attacked"]) == ("1.0", "0.75")
+    # Ranks 1 and 2: AP 1; ranks 2 and 4: (1/2 + 2/4)/2 = 1/2, for one question of four.
+    assert (multilingual["en"]["clean"], multilingual["en"]["attacked"]) == ("1.0", "0.875")
     assert multilingual["en"]["drop_high"] == "0.5"
 
 
