@@ -54,7 +54,8 @@ def made_up(layout: Layout, severity: int, random: np.random.Generator) -> Ranks
     """Draw ranks that sink with the severity."""
     sizes = np.array(list(layout.pool.values()))[layout.passage_language]
     own = np.minimum(random.geometric(1 / (1.5 + severity), len(sizes)), sizes)
-    return Ranks(np.minimum(own * 3, layout.pool_size).astype(np.int32), own.astype(np.int32))
+    in_pool = (own - 1) * len(layout.pool) + 1 + layout.passage_language
+    return Ranks(in_pool.astype(np.int32), own.astype(np.int32))
 
 
 def main() -> None:
