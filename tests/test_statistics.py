@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -194,6 +195,21 @@ def test_a_language_that_is_not_covered_has_a_drop_of_exactly_zero(small: Result
     (row,) = [one for one in rows if (one.recipe, one.severity, one.language) == ("transliteration@3", 5, "en")]
     assert row.drop == Estimate(0, 0, 0)
     assert np.isnan(row.changed_only.value)
+
+
+def test_a_result_without_attacks_has_no_findings(small: Result) -> None:
+    clean = replace(small, attacked=())
+    assert clean.findings("monolingual") == clean.bias_findings() == clean.summaries("monolingual") == []
+    assert clean.to_frame().empty
+
+
+def test_a_language_without_any_case_has_no_number(small: Result) -> None:
+    """Swahili queries whose passages are in no language of their own: monolingual is not defined for them."""
+    pool = {"qq" if language == "sw" else language: size for language, size in small.layout.pool.items()}
+    result = replace(small, layout=replace(small.layout, pool=pool))
+    rows = {row.language: row for row in result.findings("monolingual", by="language", resamples=50)}
+    assert np.isnan([rows["sw"].drop.value, rows["sw"].drop.low, rows["sw"].p]).all()
+    assert rows["hi"].drop.low <= rows["hi"].drop.value
 
 
 def test_holm_counts_the_rows_of_a_table(small: Result) -> None:

@@ -24,7 +24,8 @@ def comparison_table(rows: Sequence[Comparison]) -> RenderableType:
     parts: list[RenderableType] = []
     for (setting, first, second), group in groupby(rows, lambda row: (row.setting, row.first, row.second)):
         found = list(group)
-        table = empty_table(f"{setting}: {first} (first) and {second} (second), {_shown(found[0].measure)}")
+        parts.append(Text(f"\n{setting}: {first} (first) and {second} (second), {_shown(found[0].measure)}", "bold"))
+        table = empty_table()
         several = len({row.severity for row in found if row.recipe != CLEAN}) > 1
         for header in ("recipe", *(["severity"] if several else []), ""):
             table.add_column(header, no_wrap=True)

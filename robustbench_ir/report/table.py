@@ -68,10 +68,10 @@ def score_table(result: Result, by: str | None = None, measure: str = "AP") -> R
     return Group(*parts)
 
 
-def empty_table(title: str) -> Table:
+def empty_table(title: str = "") -> Table:
     """Return a table without columns, in the style of all tables here."""
     return Table(
-        title=f"\n{title}",
+        title=f"\n{title}" if title else None,
         title_justify="left",
         title_style="bold",
         box=SIMPLE_HEAD,

@@ -39,7 +39,7 @@ class BiasFinding:
     name : str
         One of `BIAS_NAMES`; see `Bias`.
     clean, attacked, change : Estimate
-        Before, after, and attacked - clean; macro averages over query languages, means over seeds.
+        Before, after, and attacked - clean, paired; macro averages over query languages, means over seeds.
     unbiased : float
         What a ranking blind to language would have; NaN where that is not known.
     p, p_holm : float
@@ -70,34 +70,34 @@ def bias_findings(
     method: Method = "bca",
 ) -> list[BiasFinding]:
     """Return a finding for each recipe, severity and name; see `Result.bias_findings`."""
+    if not attacked:
+        return []
     before = bias_values(layout, clean)
     unbiased = {name: headline(layout, found) for name, found in unbiased_values(layout).items()}
     refusals = {name: bias_refusal(layout, name) for name in BIAS_NAMES}
     after = {key: _over_seeds(layout, cells) for key, cells in attacked.items()}
     places = [(key, name) for key in after for name in BIAS_NAMES]
-    draw = draws(
-        [macro(layout, before[name]) for name in BIAS_NAMES]
-        + [macro(layout, after[key][name]) for key, name in places],
-        random,
-        resamples,
-    )
-    clean_draw = dict(zip(BIAS_NAMES, draw, strict=False))
     changes = [macro(layout, after[key][name] - before[name]) for key, name in places]
-    p_values = sign_flip_p(changes, random, resamples) if changes else []
+    before_tables = [macro(layout, before[name]) for name in BIAS_NAMES]
+    after_tables = [macro(layout, after[key][name]) for key, name in places]
+    draw = draws([*before_tables, *after_tables, *changes], random, resamples)
+    clean_draw = dict(zip(BIAS_NAMES, draw, strict=False))
+    attacked_draw, change_draw = draw[len(BIAS_NAMES) : -len(places)], draw[-len(places) :]
+    p_values = sign_flip_p(changes, random, resamples)
 
     def estimate(of: Floats) -> Estimate:
         return intervals(of, layout.questions, method)[0]
 
     rows = []
-    for (key, name), found, p in zip(places, draw[len(BIAS_NAMES) :], p_values, strict=True):
-        known = not np.isnan(found[0, 0])
+    for (key, name), found, change, p in zip(places, attacked_draw, change_draw, p_values, strict=True):
+        known = not np.isnan(change[0, 0])
         rows.append(
             BiasFinding(
                 *key,
                 name,
                 estimate(clean_draw[name]),
                 estimate(found),
-                estimate(found - clean_draw[name]),
+                estimate(change),
                 unbiased.get(name, float("nan")),
                 float(p[0]) if known else float("nan"),
                 float("nan"),

@@ -196,11 +196,15 @@ def findings(
     method : {"bca", "percentile"}
         Kind of interval.
     """
+    if not attacked:
+        return []
     before, distance = values(layout, clean, measure, setting), rank_distances(layout, clean)
     after = [over_seeds(layout, before, cells, setting, measure) for cells in attacked.values()]
     tables = [macro(layout, found, by) for found in (before, distance)]
     for one in after:
-        tables += [macro(layout, found, by) for found in (one.value, one.changed_only, one.rank_distance)]
+        # Changes of rank distance are paired: a run that lacks a passage has a rank distance clean, and none attacked.
+        change = one.rank_distance - distance
+        tables += [macro(layout, found, by) for found in (one.value, one.changed_only, change)]
     clean_draw, distance_draw, *draw = draws(tables, random, resamples)
 
     def estimates(of: Floats) -> list[Estimate]:
@@ -218,7 +222,7 @@ def findings(
     tests = _tests(layout, before, distance, after, by, random, resamples)
     rows: list[Finding] = []
     for number, ((recipe, severity), one) in enumerate(zip(attacked, after, strict=True)):
-        after_draw, changed_draw, after_distance = draw[3 * number : 3 * number + 3]
+        after_draw, changed_draw, distance_change = draw[3 * number : 3 * number + 3]
         columns |= {
             "recipe": [recipe] * len(names),
             "severity": [severity] * len(names),
@@ -226,7 +230,7 @@ def findings(
             "drop": estimates(clean_draw - after_draw),
             "relative_drop": estimates(_ratio(clean_draw - after_draw, clean_draw)),
             "changed_only": estimates(changed_draw),
-            "rank_distance_change": estimates(after_distance - distance_draw),
+            "rank_distance_change": estimates(distance_change),
             "coverage": _means(layout, one.coverage, by),
             "edit_rate": _means(layout, one.edit_rate, by),
             **tests[number],

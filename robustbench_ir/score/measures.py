@@ -45,6 +45,8 @@ class Ranked:
 
 Measure = Callable[[Ranked], Floats]
 
+_LARGEST = np.iinfo(np.int32).max
+
 
 def average_precision(ranked: Ranked, depth: int | None = None) -> Floats:
     """AP over the full pool: mean of (position among relevant) / rank; with a depth, those below it add 0.
@@ -102,7 +104,8 @@ def _missing_last(rank: Integers) -> Integers:
 
 def _positions(ranked: Ranked, key: Integers) -> tuple[NDArray[np.intp], Integers, Integers]:
     """Return an order by group and key, the 1-based position within the group in that order, and the group sizes."""
-    order = np.lexsort((key, ranked.group))
+    # One 64-bit key sorts several times as fast as lexsort. Ranks and grades have fewer than 32 bits.
+    order = np.argsort((ranked.group.astype(np.int64) << 32) + np.minimum(key, _LARGEST))
     size = np.bincount(ranked.group, minlength=ranked.groups)
     start = np.concatenate(([0], np.cumsum(size)[:-1]))
     return order, np.arange(len(order)) - start[ranked.group[order]] + 1, size

@@ -186,8 +186,9 @@ def sign_flip_p(tables: Sequence[ClusterMeans], random: Generator, resamples: in
     at_least = np.ones(part.shape[1])
     block = max(1, _WEIGHTS_AT_ONCE // len(part))
     for start in range(0, resamples, block):
-        size = (min(block, resamples - start), len(part))
-        heads = random.integers(0, 2, size=size, dtype=np.uint8).astype(np.float64)
+        flips = min(block, resamples - start)
+        drawn = np.frombuffer(random.bytes(flips * -(-len(part) // 8)), dtype=np.uint8).reshape(flips, -1)
+        heads = np.unpackbits(drawn, axis=1, count=len(part)).astype(np.float64)
         at_least += (np.abs(2 * (heads @ part) - total) >= np.abs(total) - slack).sum(axis=0)
     ends = np.cumsum([table.members.shape[1] for table in tables])
     return np.split(at_least / (1 + resamples), ends[:-1])

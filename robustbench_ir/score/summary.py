@@ -86,6 +86,8 @@ def summaries(
     method: Method = "bca",
 ) -> list[Summary]:
     """Return a summary for each recipe; see `Result.summaries`."""
+    if not attacked:
+        return []
     before = values(layout, clean, measure, setting)
     recipes: dict[str, list[int]] = {}
     for recipe, severity in attacked:
