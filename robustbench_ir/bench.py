@@ -13,9 +13,10 @@ from pydantic import ValidationError
 
 from robustbench_ir import __version__
 from robustbench_ir.data import cache_folder
-from robustbench_ir.encode import Embeddings, Encoder, PoolEncoder, as_encoder
+from robustbench_ir.encode import Embeddings, Encoder, as_encoder
 from robustbench_ir.encode.batches import encode_texts
-from robustbench_ir.encode.store import EmbeddingStore, embedding_store, tell_not_kept
+from robustbench_ir.encode.pool import encode_pool, fitted_on, passage_store
+from robustbench_ir.encode.store import tell_not_kept
 from robustbench_ir.errors import ResultError
 from robustbench_ir.exported_runs import RunExport, with_changed
 from robustbench_ir.files import read_checked, write_checked
@@ -172,19 +173,13 @@ class Bench:
 
     @cached_property
     def _fitted(self) -> Encoder:
-        if isinstance(self.encoder, PoolEncoder):
-            return self.encoder.fitted([passage.text for passage in self.task.passages])
-        return self.encoder
+        return fitted_on(self.encoder, [passage.text for passage in self.task.passages])
 
     @cached_property
     def _pool(self) -> Embeddings:
         texts = [passage.text for passage in self.task.passages]
         with self.clock.stage("encode passages", len(texts)):
-            return encode_texts(self._fitted.encode_passages, texts, self.clock.progress.advance, self._store)
-
-    @property
-    def _store(self) -> EmbeddingStore | None:
-        return embedding_store(self.encoder, cache_folder() / "embeddings", "passage")
+            return encode_pool(self.encoder, self._fitted, texts, self.clock.progress.advance)
 
     def _cell(
         self,
@@ -249,7 +244,7 @@ class Bench:
     def passages_left(self) -> int:
         """Return how many distinct passages no earlier run has encoded."""
         texts = list(dict.fromkeys(passage.text for passage in self.task.passages))
-        store = self._store
+        store = passage_store(self.encoder)
         if store is None:
             return len(texts)
         blocks = (texts[start : start + _TEXTS_LOOKED_UP] for start in range(0, len(texts), _TEXTS_LOOKED_UP))

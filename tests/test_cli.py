@@ -16,7 +16,21 @@ from robustbench_ir.cli import irbench
 from robustbench_ir.cli.attack import slug
 
 ROOT = Path(__file__).parents[1]
-COMMANDS = ("attack", "encoders", "languages", "lexicon", "perturb", "preview", "recipes", "score", "show", "tasks")
+COMMANDS = (
+    "attack",
+    "cache",
+    "compare",
+    "encoders",
+    "languages",
+    "lexicon",
+    "perturb",
+    "preview",
+    "recipes",
+    "report",
+    "score",
+    "show",
+    "tasks",
+)
 PROGRAM = [sys.executable, "-c", "from robustbench_ir.cli import main; main()"]
 
 
@@ -157,7 +171,7 @@ def test_the_commands_of_the_readme_work(command: str, tmp_path: Path) -> None:
     shim.chmod(0o755)
     path = f"{tmp_path}:{Path(sys.executable).parent}:{os.environ['PATH']}"
     variables = {**os.environ, "PYTHONPATH": str(ROOT), "PATH": path}
-    if command.startswith("irbench show"):
+    if command.startswith(("irbench show", "irbench report")):
         subprocess.run(
             ["irbench", "attack", "--model", "char-ngram", "--out", command.split()[2]],
             env=variables,

@@ -22,6 +22,7 @@ _COMMANDS = {
     "perturb": "Write perturbed queries to files, to evaluate other systems on.",
     "preview": "See what a recipe does to a text.",
     "recipes": "List the recipes and their languages, or show one.",
+    "report": "Write a page, tables or pictures of one or more result files.",
     "score": "Score TREC runs of any engine, clean and perturbed.",
     "show": "Print the table of a result file again.",
     "tasks": "List the tasks and their languages, or show one.",

@@ -1,0 +1,106 @@
+"""`irbench report`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import get_args
+
+import click
+
+from robustbench_ir.cli.options import cards_option
+from robustbench_ir.encode import Encoder, EncoderOptions, load_encoder
+from robustbench_ir.errors import OptionError
+from robustbench_ir.files import check_writable, write_whole
+from robustbench_ir.report.content import Sheet, sheets
+from robustbench_ir.report.examples import examples_of
+from robustbench_ir.report.exports import EXPORTS
+from robustbench_ir.report.page import report_page
+from robustbench_ir.report.plots import Form, write_plots
+from robustbench_ir.result_file import load_result
+from robustbench_ir.score.measures import measure as look_up_measure
+from robustbench_ir.score.settings import SETTINGS, Setting
+
+_PLOTS: tuple[Form, ...] = get_args(Form)
+
+
+@click.command("report", short_help="Write a page, tables or pictures of one or more result files.")
+@click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="File, or folder for pictures. Default: report.html.")
+@click.option("--format", "form", type=click.Choice(["html", *EXPORTS, *_PLOTS]), default="html", show_default=True)
+@click.option("--measure", default="AP", show_default=True, help="AP, nDCG@k, RR@k or R@k.")
+@click.option("--setting", type=click.Choice(SETTINGS), help="Of pictures of one setting. Default: the widest.")
+@click.option("--severity", type=int, help="Of pictures of one severity. Default: 3, or the middle one.")
+@click.option("--worst", type=click.IntRange(min=0), default=20, show_default=True, help="Queries that lost most.")
+@click.option("--task", help="Where the texts come from, as `irbench attack --task` took it. Default: the result's.")
+@click.option("--with-passages", is_flag=True, help="Run the encoder again on them: what overtook the right passage?")
+@click.option("--model", "models", multiple=True, help="The encoder to run again, where it has another name here.")
+@click.option("--resamples", type=click.IntRange(min=100), help="Of intervals. Default: 10000; of many results, 2000.")
+@cards_option
+def command(  # noqa: PLR0913, PLR0917
+    results: tuple[Path, ...],
+    out: Path | None,
+    form: str,
+    measure: str,
+    setting: Setting | None,
+    severity: int | None,
+    worst: int,
+    task: str | None,
+    with_passages: bool,
+    models: tuple[str, ...],
+    resamples: int | None,
+    cards: Path | None,
+) -> None:
+    r"""Write a page, tables or pictures of one or more RESULTS of `irbench attack`.
+
+    \b
+    irbench report result.json                                   report.html, one file, open it anywhere
+    irbench report result.json --with-passages                   and which passages overtook the right ones
+    irbench report a.json b.json --format latex                  print tables for a paper
+    irbench report result.json --format png --out figures
+    """
+    look_up_measure(measure)
+    if (with_passages or models) and form != "html":
+        raise OptionError(f"passages are shown on the page only; leave out --with-passages and --model for {form}")
+    found = [(str(path), load_result(path)) for path in results]
+    prepared = sheets(found, measure, setting, severity, resamples)
+    for plot in _PLOTS:
+        if form == plot:
+            _write_plots(prepared, out or Path("figures"), plot)
+            return
+    if form in EXPORTS:
+        _write_export(EXPORTS[form](prepared), out)
+        return
+    target = out or Path("report.html")
+    check_writable(target)
+    encoders = _encoders(prepared, models) if with_passages or models else []
+    page = report_page(prepared, examples_of(prepared, worst, task, cards, encoders))
+    write_whole(target, page.encode())
+    click.echo(f"{target}  {len(found)} result{'' if len(found) == 1 else 's'}; open it in a browser")
+
+
+def _encoders(prepared: Sequence[Sheet], models: Sequence[str]) -> list[Encoder]:
+    """Load the encoders of the results as they were then, or by the names that they have here."""
+    described = {sheet.result.encoder.fingerprint: sheet.result.encoder for sheet in prepared}.values()
+    if models and len(models) != len(described):
+        raise OptionError(f"{len(models)} models for results of {len(described)} encoders; name one for each, in order")
+    return [
+        load_encoder(
+            name or one.name,
+            EncoderOptions(one.query_prompt, one.passage_prompt, revision=one.revision or None),
+        )
+        for name, one in zip(models or [""] * len(described), described, strict=True)
+    ]
+
+
+def _write_export(text: str, out: Path | None) -> None:
+    if out is None:
+        click.echo(text, nl=False)
+        return
+    write_whole(out, text.encode())
+    click.echo(str(out))
+
+
+def _write_plots(prepared: Sequence[Sheet], folder: Path, form: Form) -> None:
+    for path in write_plots(prepared, folder, form):
+        click.echo(str(path))

@@ -1,0 +1,184 @@
+"""The report as one HTML file: nothing is loaded from anywhere, nothing runs but the script that sorts tables."""
+
+from __future__ import annotations
+
+import unicodedata
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.resources import files
+
+from markupsafe import Markup
+
+from robustbench_ir import __version__
+from robustbench_ir.languages import languages
+from robustbench_ir.report.content import Sheet
+from robustbench_ir.report.examples import Examples
+from robustbench_ir.report.pictures import (
+    Picture,
+    bias_legend,
+    bias_pictures,
+    comparison_pictures,
+    curve_pictures,
+    language_pictures,
+)
+from robustbench_ir.report.review import visible
+from robustbench_ir.report.summary import summary
+from robustbench_ir.report.table import language_name
+from robustbench_ir.report.tables import (
+    Table,
+    comparison_table,
+    coverage_table,
+    language_comparison_table,
+    score_table,
+)
+from robustbench_ir.report.worst import WorstQuery
+
+_PARTS = (
+    ("scores", "Scores"),
+    ("severity", "Severity"),
+    ("languages", "Languages"),
+    ("bias", "Language bias"),
+    ("worst", "Worst queries"),
+    ("coverage", "Coverage"),
+    ("again", "Do it again"),
+)
+
+
+@dataclass(frozen=True)
+class _Section:
+    """One result on the page."""
+
+    key: str
+    sheet: Sheet
+    heading: str
+    summary: list[str]
+    scores: Table
+    curves: list[Picture]
+    languages: list[Picture]
+    bias: list[Picture]
+    legend: list[tuple[str, str]]
+    worst: Sequence[WorstQuery]
+    notes: Sequence[str]
+    source: str
+    coverage: Table
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """Several results side by side."""
+
+    scores: Table
+    curves: list[Picture]
+    languages: Table
+
+
+def report_page(sheets: Sequence[Sheet], examples: Sequence[Examples]) -> str:
+    """Return the page; every text is escaped.
+
+    Parameters
+    ----------
+    sheets : sequence of Sheet
+        One for each result.
+    examples : sequence of Examples
+        As many.
+    """
+    from jinja2 import Environment, StrictUndefined
+
+    here = files("robustbench_ir.report")
+    template, style, script = (
+        (here / name).read_text(encoding="utf-8") for name in ("report.html.jinja", "report.css", "report.js")
+    )
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"visible": visible, "language_name": language_name, "direction": direction}
+    return environment.from_string(
+        template
+    ).render(
+        title=_title(sheets),
+        version=__version__,
+        resamples=sheets[0].resamples,
+        # The browser runs and applies nothing but these two texts.
+        style=Markup(style),  # noqa: S704
+        style_hash=_hash(style),
+        script=Markup(script),  # noqa: S704
+        script_hash=_hash(script),
+        parts=_PARTS if sheets[0].result.groups else _PARTS[-1:],
+        warnings=_warnings(sheets),
+        comparison=_comparison(sheets) if len(sheets) > 1 else None,
+        sections=[
+            _section(f"r{number}", *one) for number, one in enumerate(zip(sheets, examples, strict=True), start=1)
+        ],
+    )
+
+
+def direction(language: str, text: str) -> str:
+    """Return the value of HTML's `dir` for a text.
+
+    A query of a right-to-left language in which one word is left in its script is laid out from the right, whatever
+    comes first in it; wholly romanised, it is laid out as its letters are.
+    """
+    written_from_the_right = any(unicodedata.bidirectional(one) in {"R", "AL"} for one in text)
+    if language not in languages() or (languages()[language].direction == "rtl" and not written_from_the_right):
+        return "auto"
+    return languages()[language].direction
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + b64encode(sha256(text.encode()).digest()).decode()
+
+
+def _title(sheets: Sequence[Sheet]) -> str:
+    tasks = ", ".join(dict.fromkeys(sheet.result.task for sheet in sheets))
+    return f"{sheets[0].name} on {tasks}" if len(sheets) == 1 else f"{len(sheets)} results on {tasks}"
+
+
+def _warnings(sheets: Sequence[Sheet]) -> list[str]:
+    found = []
+    if len({sheet.result.task_digest for sheet in sheets}) > 1:
+        found.append("These results are not of the same texts and judgements: their numbers cannot be compared.")
+    if len({(sheet.setting, sheet.severity) for sheet in sheets}) > 1:
+        shown = "; ".join(f"{sheet.name}: {sheet.setting}, severity {sheet.severity}" for sheet in sheets)
+        found.append(f"These results are not shown in the same setting and at the same severity: {shown}.")
+    if len(sheets) > 1 and len({tuple(sheet.recipes) for sheet in sheets}) > 1:
+        found.append("These results are not of the same recipes or versions of recipes: compare those that all have.")
+    return found
+
+
+def _comparison(sheets: Sequence[Sheet]) -> _Comparison:
+    attacked = [sheet for sheet in sheets if sheet.result.groups]
+    return _Comparison(
+        comparison_table(sheets),
+        list(comparison_pictures(sheets)),
+        language_comparison_table(attacked) if attacked else Table("", (), ()),
+    )
+
+
+def _section(key: str, sheet: Sheet, examples: Examples) -> _Section:
+    bias = list(bias_pictures(sheet)) if sheet.setting == "multilingual" else []
+    return _Section(
+        key,
+        sheet,
+        _heading(sheet),
+        summary(sheet),
+        score_table(sheet),
+        list(curve_pictures(sheet)),
+        list(language_pictures(sheet)),
+        bias,
+        bias_legend(sheet) if bias else [],
+        examples.worst,
+        examples.notes,
+        examples.source,
+        coverage_table(sheet),
+    )
+
+
+def _heading(sheet: Sheet) -> str:
+    layout = sheet.result.layout
+    seeds = len({cell.seed for cell in sheet.result.attacked})
+    severities = ", ".join(map(str, sheet.severities)) or "none"
+    return (
+        f"{sheet.result.task}: {len(layout.query_ids):,} queries in {len(layout.query_languages)} languages, "
+        f"{layout.pool_size:,} passages in {len(layout.pool)}; severity {severities}; "
+        f"{seeds} seed{'' if seeds == 1 else 's'}; made by robustbench-ir {sheet.result.version}"
+    )

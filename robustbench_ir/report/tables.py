@@ -1,0 +1,157 @@
+"""The tables of a report: the same on the page, in Markdown and in LaTeX."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from robustbench_ir.report.content import LanguageDrop, Sheet
+from robustbench_ir.report.estimates import Score
+from robustbench_ir.report.table import language_name
+from robustbench_ir.score.statistics import Estimate
+
+NOTHING = "–"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What stands in a cell of a table, and the number to sort by; None in columns of words."""
+
+    text: str
+    value: float | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table; each column is of words or of numbers throughout."""
+
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Entry, ...], ...]
+
+    def is_numeric(self, column: int) -> bool:
+        """Say whether a column holds numbers."""
+        return bool(self.rows) and self.rows[0][column].value is not None
+
+
+def number(value: float, form: str) -> Entry:
+    """Return a number as it is shown; a dash where there is none."""
+    return Entry(NOTHING if math.isnan(value) else f"{value:{form}}", value)
+
+
+def interval(estimate: Estimate, form: str) -> Entry:
+    """Return an interval as it is shown, ``+0.096 to +0.108``; sorted by its lower end."""
+    if math.isnan(estimate.low):
+        return Entry(NOTHING, math.nan)
+    return Entry(f"{estimate.low:{form}} to {estimate.high:{form}}", estimate.low)
+
+
+def score_table(sheet: Sheet) -> Table:
+    """Return the drops in every setting under every recipe and severity."""
+    name = sheet.measure_name
+    columns = ("recipe", "severity", "setting", f"clean {name}", f"attacked {name}", "drop", "95% interval of the drop",
+               "drop %",  "RD change", "95% interval of RD change", "coverage")  # fmt: skip
+    rows = [
+        (Entry(sheet.recipe_names[one.recipe]), number(one.severity, "d"), Entry(setting), *_numbers(one))
+        for setting, found in sheet.scores.items()
+        for one in found
+    ]
+    return Table(f"{sheet.name}: scores", columns, tuple(rows))
+
+
+def _numbers(one: Score) -> tuple[Entry, ...]:
+    return (
+        number(one.clean, ".3f"),
+        number(one.attacked, ".3f"),
+        number(one.drop.value, "+.3f"),
+        interval(one.drop, "+.3f"),
+        number(one.relative, "+.1%"),
+        number(one.rank_distance_change.value, "+,.1f"),
+        interval(one.rank_distance_change, "+,.1f"),
+        number(one.coverage, ".0%"),
+    )
+
+
+def language_table(sheet: Sheet, recipe: str) -> Table:
+    """Return the drop by query language: under one recipe, or the mean over recipes for an empty name."""
+    drops = sheet.by_language[recipe]
+    columns = ("language", "resource class", f"drop in {sheet.measure_name}", "95% interval", "remark")
+    rows = [
+        (
+            Entry(one.name),
+            _resource_class(one),
+            number(one.estimate.value, "+.3f"),
+            interval(one.estimate, "+.3f"),
+            Entry(one.reason),
+        )
+        for one in drops
+    ]
+    what = sheet.recipe_names.get(recipe, "mean over recipes")
+    return Table(f"{sheet.name}: drop by query language, {what}", columns, tuple(rows))
+
+
+def _resource_class(one: LanguageDrop) -> Entry:
+    known = one.resource_class
+    return Entry(NOTHING, math.nan) if known is None else Entry(str(known), float(known))
+
+
+def rank_change_table(sheet: Sheet, recipe: str) -> Table:
+    """Return the change of the mean rank by query language and passage language."""
+    layout = sheet.result.layout
+    rows = [
+        (Entry(language_name(language)), *(number(value, "+,.1f") for value in line))
+        for language, line in zip(layout.query_languages, sheet.rank_changes[recipe].tolist(), strict=True)
+    ]
+    return Table(
+        f"{sheet.name}: change of the mean rank, {sheet.recipe_names[recipe]}",
+        ("query language", *(language_name(language) for language in layout.pool)),
+        tuple(rows),
+    )
+
+
+def coverage_table(sheet: Sheet) -> Table:
+    """Return the share of queries that each recipe really changed, by language."""
+    recipes = list(sheet.rank_changes)
+    rows = [
+        (Entry(language_name(language)), *(number(shares.get(recipe, math.nan), ".0%") for recipe in recipes))
+        for language, shares in sheet.coverage.items()
+    ]
+    names = tuple(sheet.recipe_names[recipe] for recipe in recipes)
+    return Table(f"{sheet.name}: coverage", ("language", *names), tuple(rows))
+
+
+def comparison_table(sheets: Sequence[Sheet]) -> Table:
+    """Return the drops of several results side by side, in each one's setting at its severity."""
+    recipes = dict.fromkeys(recipe for sheet in sheets for recipe in sheet.recipe_names.values())
+    rows = []
+    for sheet in sheets:
+        found = {sheet.recipe_names[one.recipe]: one for one in sheet.at_severity}
+        clean = sheet.result.score(sheet.result.clean, sheet.setting, sheet.measure)
+        drops = [_with_margin(found[name]) if name in found else number(math.nan, "") for name in recipes]
+        rows.append((Entry(sheet.name), number(clean, ".3f"), *drops))
+    first = sheets[0]
+    names = tuple(f"drop, {name}" for name in recipes)
+    caption = f"{first.measure_name} and its drop at severity {first.severity}, {first.setting}"
+    return Table(caption, ("encoder", f"clean {first.measure_name}", *names), tuple(rows))
+
+
+def _with_margin(one: Score) -> Entry:
+    margin = one.drop.half_width
+    return Entry(f"{one.drop.value:+.3f}" + ("" if math.isnan(margin) else f" ± {margin:.3f}"), one.drop.value)
+
+
+def language_comparison_table(sheets: Sequence[Sheet]) -> Table:
+    """Return the drop by query language of several results side by side, mean over recipes."""
+    found = [{one.language: one for one in next(iter(sheet.by_language.values()))} for sheet in sheets]
+    names = dict.fromkeys(language for drops in found for language in drops)
+    rows = [
+        (
+            Entry(language_name(name)),
+            _resource_class(next(drops[name] for drops in found if name in drops)),
+            *(number(drops[name].estimate.value if name in drops else math.nan, "+.3f") for drops in found),
+        )
+        for name in names
+    ]
+    columns = ("language", "resource class", *(sheet.name for sheet in sheets))
+    return Table(f"Drop in {sheets[0].measure_name} by query language, mean over recipes", columns, tuple(rows))

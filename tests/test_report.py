@@ -1,0 +1,446 @@
+"""The report: right numbers in every form, texts made again and checked, nothing of the data taken for markup."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from robustbench_ir import Result, attack, save_result
+from robustbench_ir.cli import irbench
+from robustbench_ir.encode import EncoderDescription, load_encoder
+from robustbench_ir.errors import OptionError
+from robustbench_ir.perturb import load_recipe
+from robustbench_ir.report import plots
+from robustbench_ir.report.charts import Bar, apart, bar_chart, compact, heat_map, shortened, step, ticks
+from robustbench_ir.report.content import Sheet, sheets
+from robustbench_ir.report.examples import Examples, examples_of
+from robustbench_ir.report.exports import EXPORTS
+from robustbench_ir.report.page import direction, report_page
+from robustbench_ir.report.summary import summary
+from robustbench_ir.result import Cell
+from robustbench_ir.retrieve import Ranks
+from robustbench_ir.score.settings import Layout
+from robustbench_ir.tasks import load_task
+
+EVIL = "<script>alert(1)</script>"
+LANGUAGES = ["bn", "en", "hi"]
+FEW = 200  # resamples: the numbers in the tests are exact, the intervals only have to be the same everywhere
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Result:
+    """A real run, on the task that ships."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ROBUSTBENCH_IR_CACHE", str(tmp_path_factory.mktemp("cache")))
+        return attack("char-ngram", recipes=["typo", "transliteration"], languages=LANGUAGES, severities=[1, 3])
+
+
+@pytest.fixture(scope="module")
+def sheet(small: Result) -> Sheet:
+    (one,) = sheets([("small.json", small)], resamples=FEW)
+    return one
+
+
+def by_hand(name: str = "a_b&c", recipe: str = "typo@3") -> Result:
+    """Four questions in English and Thai, one relevant passage in each language; AP can be had in the head.
+
+    In one's own language all ranks are 1; the attack makes the second English passage the second: AP 1/2. With so few
+    questions an interval reaches from none to all of the draws being that question.
+    """
+    questions = ("1", "2", "3", "4")
+    layout = Layout(
+        query_ids=tuple(f"{language}:{one}" for language in ("en", "th") for one in questions),
+        parallel_ids=questions * 2,
+        languages=("en",) * 4 + ("th",) * 4,
+        pool={"en": 5, "th": 5},
+        query=np.repeat(np.arange(8, dtype=np.int32), 2),
+        passage_language=np.array([0, 1] * 8, dtype=np.int32),
+        grade=np.ones(16, dtype=np.int32),
+    )
+    in_pool, ones = np.array([1, 2] * 8, dtype=np.int32), np.ones(16, dtype=np.int32)
+    clean = Cell("clean", 0, 0, "0" * 64, np.zeros(8, bool), np.zeros(8), {}, Ranks(in_pool, ones))
+    fallen_pool, fallen = in_pool.copy(), ones.copy()
+    fallen_pool[2:4], fallen[2] = (4, 2), 2
+    changed = np.array([True] * 4 + [False] * 4)
+    attacked = replace(
+        clean,
+        recipe=recipe,
+        severity=3,
+        digest="1" * 64,
+        changed=changed,
+        edit_rate=changed / 4,
+        not_covered={"th": "50% | no_keys"},
+        ranks=Ranks(fallen_pool, fallen),
+    )
+    encoder = EncoderDescription(name, "f" * 8, "cosine", 3)
+    return Result("0.1.0", "hand@1", "2" * 64, encoder, layout, clean, (attacked,))
+
+
+def page_of(*results: Result, worst: int = 3) -> str:
+    prepared = sheets([(f"{place}.json", one) for place, one in enumerate(results)], resamples=FEW)
+    return report_page(prepared, examples_of(prepared, worst))
+
+
+# Numbers
+
+
+def test_the_summary_names_the_recipe_and_the_languages_that_lose_most(small: Result, sheet: Sheet) -> None:
+    drops = {one.recipe: one for one in small.drops("multilingual") if one.severity == 3}
+    worst = max(drops.values(), key=lambda one: one.absolute)
+    first, second = summary(sheet)
+    assert f"{worst.recipe.split('@')[0]} costs char-ngram most: mAP falls" in first
+    assert f"from {worst.clean:.3f} to {worst.attacked:.3f}, by {worst.absolute:.3f} (95% interval " in first
+    assert re.search(r"queries in \w+ \(\d\.\d{3}, -?\d\.\d{3} to \d\.\d{3}\) lose most", second)
+
+
+def test_a_recipe_that_helps_is_not_said_to_cost() -> None:
+    result = by_hand()
+    (cell,) = result.attacked
+    better = replace(
+        result, clean=replace(result.clean, ranks=cell.ranks), attacked=(replace(cell, ranks=result.clean.ranks),)
+    )
+    (one,) = sheets([("x.json", better)], resamples=FEW)
+    assert "no recipe lowers the mAP of a_b&c" in summary(one)[0]
+
+
+def test_intervals_by_language_are_those_of_the_findings(small: Result, sheet: Sheet) -> None:
+    known = {
+        (one.recipe, one.language): one.drop
+        for one in small.findings("multilingual", by="language", resamples=FEW)
+        if one.severity == 3
+    }
+    checked = 0
+    for recipe in sheet.recipes:
+        for one in sheet.by_language[recipe]:
+            if not one.reason:
+                found, expected = one.estimate, known[recipe, one.language]
+                assert (found.value, found.low, found.high) == pytest.approx(
+                    (expected.value, expected.low, expected.high), abs=1e-9
+                )
+                checked += 1
+    assert checked == 2 * len(LANGUAGES) - sum(len(cell.not_covered) for cell in small.attacked if cell.severity == 3)
+
+
+def test_intervals_of_the_macro_averages_are_those_of_the_findings(small: Result, sheet: Sheet) -> None:
+    for setting in small.settings:
+        for found, known in zip(sheet.scores[setting], small.findings(setting, resamples=FEW), strict=True):
+            pairs = ((found.drop, known.drop), (found.rank_distance_change, known.rank_distance_change))
+            for mine, theirs in pairs:
+                # Resamples that give the estimate itself are ties but for rounding, and BCa counts them.
+                assert mine.value == pytest.approx(theirs.value)
+                assert (mine.low, mine.high) == pytest.approx((theirs.low, theirs.high), rel=0.05)
+            assert (found.clean, found.attacked) == pytest.approx((known.clean.value, known.attacked.value))
+            assert (found.relative, found.coverage) == pytest.approx((known.relative_drop.value, known.coverage))
+
+
+def test_the_mean_over_recipes_leaves_out_those_that_do_not_cover_the_language(small: Result, sheet: Sheet) -> None:
+    drops = {
+        (one.recipe, one.language): one.absolute
+        for one in small.drops("multilingual", by="language")
+        if one.severity == 3
+    }
+    missed = {(cell.recipe, language) for cell in small.attacked for language in cell.not_covered}
+    assert missed, "English has no romanisation, so the mean is over typo alone"
+    for one in sheet.by_language[""]:
+        mine = [drop for key, drop in drops.items() if key[1] == one.language and key not in missed]
+        assert one.estimate.value == pytest.approx(np.mean(mine), abs=1e-12)
+
+
+def test_languages_are_sorted_by_drop_and_those_not_covered_stand_last_with_the_reason(sheet: Sheet) -> None:
+    recipe = next(one for one in sheet.recipes if one.startswith("transliteration"))
+    *covered, english = sheet.by_language[recipe]
+    assert english.language == "en"
+    assert "Latin" in english.reason
+    assert [one.estimate.value for one in covered] == sorted((one.estimate.value for one in covered), reverse=True)
+
+
+def test_rank_changes_are_attacked_minus_clean_mean_ranks() -> None:
+    (one,) = sheets([("x.json", by_hand())], resamples=FEW)
+    # English: question 2 of 4 falls from ranks 1 and 2 to 4 and 2, the others do not; Thai is untouched.
+    assert one.rank_changes["typo@3"].tolist() == [[0.75, 0.0], [0.0, 0.0]]
+
+
+# Texts made again
+
+
+def test_the_worst_queries_are_the_worst_and_are_shown_as_they_were_ranked(small: Result, sheet: Sheet) -> None:
+    (found,) = examples_of([sheet], 6)
+    task = load_task("mini", LANGUAGES)
+    by_id = small.per_query()
+    clean = by_id[by_id.recipe == "clean"].set_index("query_id").multilingual
+    assert len({small.layout.parallel_ids[one.row] for one in found.worst}) == 6
+    assert {one.cell.recipe for one in found.worst} == set(sheet.recipes)
+    for one in found.worst:
+        assert one.cell.severity == 3
+        mine = by_id[(by_id.recipe == one.cell.recipe) & (by_id.severity == 3)].set_index("query_id").multilingual
+        assert one.clean - one.attacked == pytest.approx(clean[one.query_id] - mine[one.query_id])
+        query = task.queries[one.row]
+        (made,) = load_recipe(one.cell.recipe.split("@")[0]).perturb([query], 3, 0)
+        assert one.texts is not None
+        assert ("".join(p.text for p in one.texts.before), one.texts.perturbed) == (query.text, made.text)
+        assert "".join(p.text for p in one.texts.after) == made.text
+        assert one.texts.right.passage_id.split(":")[1] == query.parallel_id
+    first = found.worst[0]
+    fall = (
+        clean - by_id[(by_id.recipe == first.cell.recipe) & (by_id.severity == 3)].set_index("query_id").multilingual
+    ).max()
+    assert first.clean - first.attacked == pytest.approx(fall)
+    assert any("--with-passages" in note for note in found.notes)
+
+
+def test_the_passage_that_overtook_is_the_best_that_is_not_relevant(sheet: Sheet) -> None:
+    encoder = load_encoder("char-ngram")
+    (found,) = examples_of([sheet], 4, encoders=[encoder])
+    task = load_task("mini", LANGUAGES)
+    rows = encoder.encode_passages([passage.text for passage in task.passages])
+    for one in found.worst:
+        assert one.texts is not None
+        scores = (encoder.encode_queries([one.texts.perturbed]) @ rows.T).toarray()[0]
+        ordered = [task.passages[row] for row in np.argsort(-scores, kind="stable")]
+        parallel = task.queries[one.row].parallel_id
+        assert one.texts.overtook == next(p for p in ordered if p.passage_id.split(":")[1] != parallel)
+    assert found.notes == []
+
+
+def test_another_encoder_is_refused(sheet: Sheet) -> None:
+    with pytest.raises(OptionError, match=r"bm25 made none of these results .* name the encoder of one, char-ngram"):
+        examples_of([sheet], 4, encoders=[load_encoder("bm25")])
+
+
+def test_texts_that_are_not_here_are_said_to_be_missing_and_nothing_is_made_up(
+    small: Result, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROBUSTBENCH_IR_DATA", "/nowhere")
+    cases = {
+        "unknown task 'gone'": replace(small, task="gone@1"),
+        "holds other texts": replace(small, task_digest="0" * 64),
+        "makes other queries": replace(small, attacked=tuple(replace(one, digest="0" * 64) for one in small.attacked)),
+        r"typo@2 ran, this irbench has typo@3": replace(
+            small, attacked=tuple(replace(one, recipe="typo@2") for one in small.attacked[:1])
+        ),
+    }
+    for message, result in cases.items():
+        (found,) = examples_of(sheets([("x.json", result)], resamples=FEW), 3)
+        assert any(message in note for note in found.notes), (message, found.notes)
+        assert found.worst, "ranks are known without texts"
+        assert all(one.texts is None for one in found.worst)
+
+
+def test_mixed_text_of_a_right_to_left_language_runs_from_the_right() -> None:
+    assert direction("ar", "mata بدأت") == "rtl"
+    assert direction("ar", "mata bada2at") == "auto"
+    assert direction("th", "กข") == "ltr"
+    assert direction("xx", "abc") == "auto"
+
+
+# The page
+
+
+def test_nothing_of_the_data_becomes_markup() -> None:
+    page = page_of(by_hand(name=EVIL, recipe=f"{EVIL}@1"))
+    assert EVIL not in page
+    assert "&lt;script&gt;alert(1)" in page
+    assert page.count("<script>") == 1
+
+
+def test_the_page_loads_nothing_and_allows_nothing_but_its_own_script(sheet: Sheet) -> None:
+    page = report_page([sheet], [Examples()])
+    assert "default-src 'none'; style-src 'sha256-" in page
+    assert not re.search(r"\b(src|srcset|action|formaction|style|on\w+)=|url\(|@import|https?://|unsafe-inline", page)
+    assert set(re.findall(r'href="([^"])', page)) == {"#"}
+    targets, identifiers = set(re.findall(r'href="#([^"]+)"', page)), re.findall(r'\bid="([^"]+)"', page)
+    assert targets <= set(identifiers)
+    assert len(identifiers) == len(set(identifiers))
+
+
+def test_every_picture_has_a_name_and_the_table_behind_it(sheet: Sheet) -> None:
+    page = report_page([sheet], [Examples()])
+    pictures = re.findall(r"<figure>.*?</figure>", page, flags=re.DOTALL)
+    assert len(pictures) == 3 + 3 + 2  # settings; mean and recipes; recipes
+    for picture in pictures:
+        assert re.search(r'<svg role="img" aria-label="[^"]{10,}"', picture)
+        assert re.search(r"<details>.*<table.*<td", picture, flags=re.DOTALL)
+
+
+def test_several_results_stand_side_by_side_under_names_of_their_own(small: Result) -> None:
+    other = replace(small, encoder=replace(small.encoder, name="/models/owner/char-ngram/"))
+    page = page_of(small, other, by_hand())
+    assert 'href="#comparison"' in page
+    assert "char-ngram (0)" in page
+    assert "char-ngram (1)" in page
+    assert "not of the same texts and judgements" in page
+    assert "not of the same recipes" in page
+    assert "not of the same texts" not in page_of(small, other)
+
+
+def test_a_result_without_attack_has_a_page_and_all_exports() -> None:
+    clean = replace(by_hand(), attacked=())
+    assert "was not attacked" in page_of(clean)
+    assert "was not attacked" in page_of(clean, by_hand())
+    prepared = sheets([("x.json", clean)], resamples=FEW)
+    assert all(write(prepared) for write in EXPORTS.values())
+
+
+def test_the_command_makes_the_run_again(small: Result, sheet: Sheet) -> None:
+    assert sheet.command == (
+        "irbench attack --model char-ngram --task mini --languages bn,en,hi --recipe typo --recipe transliteration "
+        "--severity 1 --severity 3 --seeds 1"
+    )
+    floored = replace(small, attacked=(replace(small.attacked[0], recipe="typo@3~use-multilingual>=0.8"),))
+    (one,) = sheets([("x.json", floored)])
+    assert one.command.endswith("--seeds 1 --semantic-floor 0.8 --semantic-encoder use-multilingual")
+
+
+# Exports
+
+
+def test_markdown() -> None:
+    (one,) = sheets([("x.json", by_hand("a_b|<i>"))], resamples=FEW)
+    text = EXPORTS["markdown"]([one])
+    assert text.startswith(
+        "## a\\_b\\|\\<i\\> on hand@1\n\nAt severity 3, with the passages of all languages in one pool, "
+    )
+    assert "| recipe | severity | setting | clean mAP | attacked mAP | drop | 95% interval of the drop |" in text
+    assert "| typo | 3 | monolingual | 1.000 | 0.938 | +0.062 | +0.000 to +0.250 | +6.2% |" in text
+    assert "| English | 5 | " in text
+    widths = {line.count(" | ") for line in text.splitlines() if line.startswith(("| recipe", "| typo"))}
+    assert len(widths) == 1
+    assert "signature" not in text
+    assert (
+        "task=hand@1|languages=en,th|recipe=typo@3|severity=3|seeds=0|pool=multilingual|measure=AP|irbench=0.1.0"
+        in text
+    )
+
+
+def test_latex() -> None:
+    (one,) = sheets([("x.json", by_hand("a_b&c%${}~^#", "ty\\po@3"))], resamples=FEW)
+    text = EXPORTS["latex"]([one])
+    assert text.startswith("% \\usepackage{booktabs}\n% irbench attack ")
+    caption = r"\caption{a\_b\&c\%\$\{\}\textasciitilde{}\textasciicircum{}\#: scores}"
+    body = text[text.index(r"\begin{table}") :].splitlines()
+    assert body[:5] == [r"\begin{table}", r"\centering", caption, r"\begin{tabular}{lrlrrrrrrrr}", r"\toprule"]
+    assert body[5].startswith(
+        r"recipe & severity & setting & clean mAP & attacked mAP & drop & 95\% interval of the drop"
+    )
+    assert body[7].startswith(
+        r"ty\textbackslash{}po & 3 & monolingual & 1.000 & 0.938 & +0.062 & +0.000 to +0.250 & +6.2\% & "
+    )
+    assert body[-3:] == [r"\bottomrule", r"\end{tabular}", r"\end{table}"]
+    assert {line.count(" & ") for line in body if line.endswith(r" \\")} == {10}
+
+
+def test_csv_has_each_language_and_the_macro_average() -> None:
+    (one,) = sheets([("x.json", by_hand('a,"b"'))], resamples=FEW)
+    rows = list(csv.DictReader(io.StringIO(EXPORTS["csv"]([one]))))
+    assert [(row["setting"], row["language"]) for row in rows[:3]] == [
+        ("monolingual", "all"), ("monolingual", "en"), ("monolingual", "th"),
+    ]  # fmt: skip
+    assert rows[0]["encoder"] == 'a,"b"'
+    assert (rows[0]["clean"], rows[0]["attacked"], rows[0]["drop"], rows[0]["drop_high"]) == (
+        "1.0",
+        "0.9375",
+        "0.0625",
+        "0.25",
+    )
+    assert rows[1]["drop"] == "0.125"
+    assert rows[1]["drop_low"] == "", "by language, intervals are those of the page: multilingual"
+    multilingual = {row["language"]: row for row in rows if row["setting"] == "multilingual"}
+    # Ranks 1 and 2: AP 1; ranks 2 and 4: (1/2 + 2/4)/2 = 1/2, for one question of four.
+    assert (multilingual["en"]["clean"], multilingual["en"]["attacked"]) == ("1.0", "0.875")
+    assert multilingual["en"]["drop_high"] == "0.5"
+
+
+def test_json_says_what_the_page_says(sheet: Sheet) -> None:
+    (content,) = json.loads(EXPORTS["json"]([sheet]))
+    assert content["summary"] == summary(sheet)
+    assert content["mean_rank_change"]["by_recipe"].keys() == set(sheet.recipes)
+    assert [one["language"] for one in content["drop_by_language"]["mean over recipes"]] == [
+        one.language for one in sheet.by_language[""]
+    ]
+
+
+def test_plots_show_every_script_and_need_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("matplotlib")
+    from matplotlib import font_manager
+
+    if not {"Noto Sans Devanagari", "Noto Sans CJK JP"} <= {font.name for font in font_manager.fontManager.ttflist}:
+        pytest.skip("NOTO FONTS ABSENT: without them pictures have boxes in place of letters; apt install fonts-noto")
+    # A glyph that no font has is a warning, and warnings are errors here.
+    prepared = sheets([("x.json", by_hand("दिल्ली กรุงเทพ 北京 القاهرة"))], resamples=FEW)
+    written = plots.write_plots(prepared, tmp_path, "png")
+    assert [path.name for path in written] == ["severity.png", "languages.png", "bias.png"]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in written)
+    drawn = [path.read_bytes() for path in plots.write_plots(prepared, tmp_path, "svg")]
+    assert drawn == [path.read_bytes() for path in plots.write_plots(prepared, tmp_path, "svg")]
+    assert "दिल्ली".encode() in drawn[0]
+    monkeypatch.setattr(plots, "find_spec", lambda _: None)
+    with pytest.raises(OptionError, match=r"pip install 'robustbench-ir\[plots\]'"):
+        plots.write_plots(prepared, tmp_path, "png")
+
+
+# Drawing
+
+
+def test_ticks_are_round_and_span_the_values() -> None:
+    assert ticks(0.206, 0.646) == [0.2, 0.4, 0.6, 0.8]
+    assert ticks(0.0, 0.0)[0] <= 0.0
+    assert ticks(-0.013, 0.02) == [-0.02, -0.01, 0.0, 0.01, 0.02]
+    assert ticks(0.5, 0.5)[0] <= 0.5 <= ticks(0.5, 0.5)[-1]
+
+
+def test_labels_stay_apart_in_order_and_inside() -> None:
+    found = apart([50.0, 51.0, 52.0, 99.0], 10, 0, 100)
+    assert all(after - before >= 10 for before, after in pairwise(found))
+    assert 0 <= min(found) <= max(found) <= 100
+
+
+def test_numbers_and_names_are_cut_to_what_fits() -> None:
+    assert [compact(value) for value in (0.2, -3.4, 999.0, 1234.0, -23456.0)] == ["0", "-3", "+999", "+1.2k", "-23k"]
+    assert len(shortened("paraphrase-multilingual-MiniLM-L12-v2")) <= 18
+    assert shortened("typo") == "typo"
+    assert [step(value, [1, 2, 3, 4]) for value in (0.5, 1, -4, 2.5)] == ["z", "p1", "n4", "p2"]
+
+
+def test_text_in_pictures_is_escaped() -> None:
+    bars = bar_chart(EVIL, [Bar(EVIL, 0.1, 0.0, 0.2, "low"), Bar("b", float("nan"), 0, 0, "low", note="<b>")])
+    grid = heat_map(EVIL, [EVIL], [EVIL], [[1.0]], [1, 2, 3, 4])
+    for picture in (bars, grid):
+        assert "<script" not in picture
+        assert "<b>" not in picture
+
+
+# The command
+
+
+def test_the_command_writes_a_page_an_export_and_says_what_is_wrong(small: Result, tmp_path: Path) -> None:
+    path = save_result(small, tmp_path / "small.json")
+    target = tmp_path / "out.html"
+    done = CliRunner().invoke(
+        irbench, ["report", str(path), "--out", str(target), "--with-passages", "--resamples", "100"]
+    )
+    assert done.exit_code == 0, done.output
+    page = target.read_text(encoding="utf-8")
+    assert "Overtaken by" in page
+    assert "--with-passages" not in page
+    done = CliRunner().invoke(irbench, ["report", str(path), "--format", "csv", "--resamples", "100"])
+    assert done.output.startswith("encoder,task,recipe,severity,seeds,setting,measure,language,clean,attacked,drop,")
+    wrong = (
+        (["--severity", "2"], "severity 2 was not run; there are: 1, 3"),
+        (["--format", "csv", "--model", "bm25"], "leave out --with-passages and --model for csv"),
+        (["--model", "bm25", "--model", "char-ngram"], "2 models for results of 1 encoders"),
+        (["--model", "bm25"], "bm25 made none of these results"),
+    )
+    for arguments, message in wrong:
+        done = CliRunner().invoke(
+            irbench, ["report", str(path), "--out", str(target), "--resamples", "100", *arguments]
+        )
+        assert message in str(done.exception), (arguments, done.exception)

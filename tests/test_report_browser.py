@@ -1,0 +1,156 @@
+"""The page in a real browser: quiet console, working tables, no request, and no text of the data that runs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from robustbench_ir import attack, load_task
+from robustbench_ir.report import examples as examples_module
+from robustbench_ir.report.content import sheets
+from robustbench_ir.report.examples import examples_of
+from robustbench_ir.report.page import report_page
+
+if TYPE_CHECKING:
+    from selenium.webdriver import Chrome
+
+EVIL = "<script>document.title = 'taken'</script><img src=x onerror=\"document.title = 'taken'\">"
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    webdriver = pytest.importorskip("selenium.webdriver", reason="SELENIUM ABSENT: pip install -e '.[dev]'")
+    binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not binary or not driver:
+        pytest.skip("BROWSER ABSENT: apt install chromium chromium-driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = binary
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    chrome = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    yield chrome
+    chrome.quit()
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Write a report of a task whose texts, names and numbers want to be markup; return its address."""
+    mini = load_task("mini", ["en", "ar", "hi", "zh"])
+    queries = [replace(one, query_id=EVIL + one.query_id, text=f"{one.text} {EVIL}") for one in mini.queries]
+    passages = [replace(one, text=f"{EVIL} {one.text} {'x' * 300}") for one in mini.passages]
+    task = replace(mini, name="hostile", queries=tuple(queries), passages=tuple(passages), lexicons={})
+    folder = tmp_path_factory.mktemp("report")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ROBUSTBENCH_IR_CACHE", str(folder))
+        patch.setattr(examples_module, "task_of", lambda *_: task)
+        result = attack("char-ngram", task, ["typo", "word-order"], severities=[1, 3, 5])
+        prepared = sheets([("a.json", result), ("b.json", result)], resamples=200)
+        text = report_page(prepared, examples_of(prepared, 5))
+    assert EVIL not in text
+    assert "The right passage" in text, "there must be queries to show"
+    path = folder / "report.html"
+    path.write_text(text, encoding="utf-8")
+    return path.as_uri()
+
+
+def column(browser: Chrome, place: int) -> list[str]:
+    script = "return [...document.querySelectorAll('#r1-scores ~ .scroll')][0].querySelectorAll('tbody tr')"
+    rows: list[Any] = browser.execute_script(script)
+    return [browser.execute_script("return arguments[0].cells[arguments[1]].textContent", row, place) for row in rows]
+
+
+def test_nothing_is_requested_nothing_runs_and_the_console_is_silent(browser: Chrome, page: str) -> None:
+    browser.get_log("performance")
+    browser.get(page)
+    browser.execute_script("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    asked = [one["params"]["request"]["url"] for one in events if one["method"] == "Network.requestWillBeSent"]
+    assert [address for address in asked if address.startswith(("http", "file", "data"))] == [page]
+    assert browser.title == "2 results on hostile@1"
+    assert browser.find_elements("css selector", "img, iframe, object, link") == []
+    assert browser.get_log("browser") == []
+
+
+def test_tables_sort_by_number_and_back_by_mouse_and_keyboard(browser: Chrome, page: str) -> None:
+    from selenium.webdriver.common.keys import Keys
+
+    browser.get(page)
+    place = 5
+    before = column(browser, place)
+    head = browser.find_element("css selector", f"#r1-scores ~ .scroll th:nth-child({place + 1})")
+    button = head.find_element("css selector", "button")
+    assert button.text.startswith("drop")
+    button.click()
+    falling = column(browser, place)
+    assert head.get_attribute("aria-sort") == "descending"
+    assert [float(one) for one in falling] == sorted(map(float, before), reverse=True)
+    button.send_keys(Keys.ENTER)
+    assert head.get_attribute("aria-sort") == "ascending"
+    assert [float(one) for one in column(browser, place)] == sorted(map(float, before))
+
+
+@pytest.mark.parametrize("width", [390, 1200])
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_nothing_runs_over_the_edge_and_everything_can_be_read(
+    browser: Chrome, page: str, width: int, colours: str
+) -> None:
+    browser.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": colours}]}
+    )
+    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    browser.get(page)
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    # WCAG 2 contrast of texts and marks on what lies behind them.
+    pairs = browser.execute_script(
+        """
+        const back = (one) => { for (let at = one; at; at = at.parentElement) {
+          const colour = getComputedStyle(at).backgroundColor;
+          if (colour !== "rgba(0, 0, 0, 0)") return colour; } };
+        const texts = [...document.querySelectorAll("p, td, th, a, summary, mark, dt, button")];
+        const found = texts.map((one) => [getComputedStyle(one).color, back(one), one.textContent]);
+        for (const rect of document.querySelectorAll("svg rect + text.small")) {
+          found.push([getComputedStyle(rect).fill, getComputedStyle(rect.previousElementSibling).fill, "heat map"]); }
+        for (const text of document.querySelectorAll("svg text:not(.small)")) {
+          found.push([getComputedStyle(text).fill, back(text), text.textContent]); }
+        return [...new Set(found.map((one) => one.slice(0, 2).join("|")))];
+        """
+    )
+    assert len(pairs) > 5
+    for pair in pairs:
+        ink, paper = (_luminance(colour) for colour in pair.split("|"))
+        assert (max(ink, paper) + 0.05) / (min(ink, paper) + 0.05) >= 4.5, pair
+
+
+def _luminance(colour: str) -> float:
+    channels = [int(one) / 255 for one in colour[colour.index("(") + 1 : -1].split(",")[:3]]
+    linear = [one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_without_the_script_the_tables_stand(browser: Chrome, page: str, tmp_path: Path) -> None:
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        browser.get(page)
+        assert browser.find_elements("css selector", "thead button") == []
+        assert len(browser.find_elements("css selector", "#r1-scores ~ .scroll tbody tr")) > 10
+        assert browser.find_element("css selector", "details > summary").is_displayed()
+    finally:
+        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
