@@ -15,6 +15,7 @@ from rich.text import Text
 
 from robustbench_ir.cli.catalogue import table_console
 from robustbench_ir.cli.options import cards_option, semantic_encoder_option, semantic_floor_option, split_commas
+from robustbench_ir.cli.search import Adversary, search_options
 from robustbench_ir.encode import EncoderOptions, default_encoder
 from robustbench_ir.evaluate import attack
 from robustbench_ir.files import check_writable
@@ -96,6 +97,7 @@ class ProgressBar(AbstractContextManager["ProgressBar"]):
 @click.option("--trust-remote-code", is_flag=True, help="Run code that the model's author put into the model.")
 @semantic_floor_option
 @semantic_encoder_option
+@search_options
 @cards_option
 def command(  # noqa: PLR0913, PLR0917
     model: str | None,
@@ -119,6 +121,7 @@ def command(  # noqa: PLR0913, PLR0917
     semantic_floor: float | None,
     semantic_encoder: str | None,
     cards: Path | None,
+    adversary: Adversary | None,
 ) -> None:
     """Perturb a task's queries and measure how far an encoder falls.
 
@@ -133,7 +136,7 @@ def command(  # noqa: PLR0913, PLR0917
     target = out or Path("results") / f"{slug(name)}-{slug(task)}.json"
     check_writable(target)
     with ProgressBar(Console(stderr=True)) as progress:
-        result = attack(
+        result = (adversary.attack if adversary else attack)(
             name,
             task,
             list(recipes) or None,
@@ -150,6 +153,8 @@ def command(  # noqa: PLR0913, PLR0917
     save_result(result, target)
     console = table_console()
     console.print(score_table(result, by, measure))
+    if adversary:
+        adversary.tell(console, target)
     told = Text.assemble((str(target), "bold"), f" has it all; `irbench show {target}` prints this again")
     console.print(told, soft_wrap=True)
 
