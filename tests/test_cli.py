@@ -16,7 +16,7 @@ from robustbench_ir.cli import irbench
 from robustbench_ir.cli.attack import slug
 
 ROOT = Path(__file__).parents[1]
-COMMANDS = ("attack", "encoders", "languages", "lexicon", "perturb", "preview", "recipes", "show", "tasks")
+COMMANDS = ("attack", "encoders", "languages", "lexicon", "perturb", "preview", "recipes", "show", "tasks", "transfer")
 PROGRAM = [sys.executable, "-c", "from robustbench_ir.cli import main; main()"]
 
 

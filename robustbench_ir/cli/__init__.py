@@ -22,6 +22,7 @@ _COMMANDS = {
     "recipes": "List the recipes and their languages, or show one.",
     "show": "Print the table of a result file again.",
     "tasks": "List the tasks and their languages, or show one.",
+    "transfer": "Craft queries against one encoder and ask them of others.",
 }
 
 
