@@ -31,7 +31,9 @@ from robustbench_ir.tasks import Task, load_task
 from robustbench_ir.text import nfc
 
 QUERIES_AT_ONCE = 512
-"""Queries that advance in lock step. What is found for them is kept: a run that was stopped goes on there."""
+"""Queries that advance in lock step, at most. What is found for them is kept: a run that was stopped goes on there."""
+
+_TEXTS_AT_ONCE = 1 << 16  # that they may ask about together: no more work than that is ever lost
 
 DEFAULT_BUDGET = Budget()
 DEFAULT_ALTERNATIVES = 8
@@ -206,8 +208,9 @@ class Hunt:
         found: list[Outcome] = []
         places: list[int] = []
         with clock.stage("search", len(task.queries), label):
-            for start in range(0, len(task.queries), QUERIES_AT_ONCE):
-                rows = range(start, min(start + QUERIES_AT_ONCE, len(task.queries)))
+            together = max(1, min(QUERIES_AT_ONCE, _TEXTS_AT_ONCE // self.budget.queries))
+            for start in range(0, len(task.queries), together):
+                rows = range(start, min(start + together, len(task.queries)))
                 block = spaces([task.queries[row] for row in rows], self.recipes, self.budget, draws)
                 places += [len(space.places) for space in block]
                 found += self._block(rows, block, method, draws)
