@@ -14,8 +14,6 @@ from robustbench_ir.languages import languages
 from robustbench_ir.report.table import recipe_name
 from robustbench_ir.tasks import load_task
 
-METHODS = ("random", "best-of-20", "greedy", "beam-4")
-
 
 def main() -> None:
     """Print Markdown: AP by language, then what each search cost."""
@@ -24,6 +22,7 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=100)
     parser.add_argument("--languages", default="en,hi,th,tr,ar")
     parser.add_argument("--recipe", default="typo")
+    parser.add_argument("--methods", default="random,best-of-20,greedy,beam-4")
     parser.add_argument("--goal", default="map:monolingual")
     parser.add_argument("--words", type=int, default=2)
     parser.add_argument("--queries", type=int, default=500)
@@ -34,7 +33,7 @@ def main() -> None:
         arguments.model,
         task,
         [arguments.recipe],
-        methods=METHODS,
+        methods=arguments.methods.split(","),
         goal=arguments.goal,
         budget=Budget(arguments.words, arguments.queries),
         options=EncoderOptions(batch_size=64),
