@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from robustbench_ir.adversary import Budget, Searched, search
+    from robustbench_ir.adversary.transfer import Transfer, transfer
     from robustbench_ir.encode import Encoder, EncoderDescription, EncoderOptions, encoder_names, load_encoder
     from robustbench_ir.errors import RobustBenchError
     from robustbench_ir.evaluate import attack
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from robustbench_ir.tasks import Passage, Query, Task, build_task, load_task, task_names
 
 _HOMES = {
+    "adversary": ("Budget", "Searched", "search"),
+    "adversary.transfer": ("Transfer", "transfer"),
     "encode": ("Encoder", "EncoderDescription", "EncoderOptions", "encoder_names", "load_encoder"),
     "errors": ("RobustBenchError",),
     "evaluate": ("attack",),
@@ -37,6 +41,7 @@ _HOMES = {
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "Budget",
     "Cell",
     "Drop",
     "Edit",
@@ -50,7 +55,9 @@ __all__ = [
     "Recipe",
     "Result",
     "RobustBenchError",
+    "Searched",
     "Task",
+    "Transfer",
     "__version__",
     "attack",
     "build_task",
@@ -61,7 +68,9 @@ __all__ = [
     "load_task",
     "recipe_names",
     "save_result",
+    "search",
     "task_names",
+    "transfer",
 ]
 
 

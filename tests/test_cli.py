@@ -30,6 +30,7 @@ COMMANDS = (
     "score",
     "show",
     "tasks",
+    "transfer",
 )
 PROGRAM = [sys.executable, "-c", "from robustbench_ir.cli import main; main()"]
 

@@ -57,6 +57,7 @@ def test_perturbing_loads_no_encoder() -> None:
 
 
 PUBLIC = {
+    "Budget", "Searched", "Transfer", "search", "transfer",
     "Cell", "Drop", "Edit", "Encoder", "EncoderDescription", "EncoderOptions", "Passage", "Perturbation", "Progress",
     "Query", "Recipe", "Result", "RobustBenchError", "Task", "__version__", "attack", "build_task", "encoder_names",
     "load_encoder", "load_recipe", "load_result", "load_task", "recipe_names", "save_result", "task_names",

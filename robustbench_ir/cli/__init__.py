@@ -26,6 +26,7 @@ _COMMANDS = {
     "score": "Score TREC runs of any engine, clean and perturbed.",
     "show": "Print the table of a result file again.",
     "tasks": "List the tasks and their languages, or show one.",
+    "transfer": "Craft queries against one encoder and ask them of others.",
 }
 
 

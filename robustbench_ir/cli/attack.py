@@ -21,8 +21,10 @@ from robustbench_ir.cli.options import (
     semantic_floor_option,
     split_commas,
 )
+from robustbench_ir.cli.search import Adversary, search_options
 from robustbench_ir.encode import EncoderOptions, default_encoder
 from robustbench_ir.engine import Engine
+from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluate import attack
 from robustbench_ir.exported_runs import RunExport
 from robustbench_ir.files import check_writable
@@ -115,6 +117,7 @@ class ProgressBar(AbstractContextManager["ProgressBar"]):
 @click.option("--devices", callback=split_commas, help="Several at once: cuda:0,cuda:1. One process each.")
 @click.option("--requests-per-minute", type=float, help="Limit for an endpoint. Default: none.")
 @click.option("--timeout", type=float, default=60, show_default=True, help="Seconds an endpoint has for an answer.")
+@search_options
 @cards_option
 @click.option("--plan", "only_plan", is_flag=True, help="Print cells, texts, time and memory; run nothing.")
 @click.option("--jobs", type=int, default=1, show_default=True, help="Processes that make cells; the same bits as one.")
@@ -171,6 +174,7 @@ def command(  # noqa: PLR0913, PLR0917
     run_out: Path | None,
     top: int,
     index: Index,
+    adversary: Adversary | None,
 ) -> None:
     """Perturb a task's queries and measure how far an encoder falls.
 
@@ -195,6 +199,8 @@ def command(  # noqa: PLR0913, PLR0917
     look_up_measure(measure)
     name = model or default_encoder()
     runs = RunExport(run_out, top, index) if run_out else None
+    if only_plan and adversary:
+        raise OptionError("--plan knows no searches: what they ask depends on the answers; leave out --search")
     if only_plan:
         request = Request(
             name,
@@ -217,7 +223,7 @@ def command(  # noqa: PLR0913, PLR0917
     target = out or Path("results") / f"{slug(name)}-{slug(task)}.json"
     check_writable(target)
     with ProgressBar(Console(stderr=True)) as progress:
-        result = attack(
+        result = (adversary.attack if adversary else attack)(
             name,
             task,
             list(recipes) or None,
@@ -241,6 +247,8 @@ def command(  # noqa: PLR0913, PLR0917
     for one, recall in runs.recalls().items() if runs and index != "flat" else ():
         found = f": the index {index} finds {recall:.1%} of the exact first {min(top, 100)}, on a sample of the queries"
         console.print(Text.assemble((str(runs.folder / f"{one}.trec") if runs else "", "bold"), found), soft_wrap=True)
+    if adversary:
+        adversary.tell(console, target)
     told = Text.assemble((str(target), "bold"), f" has it all; `irbench show {target}` prints this again")
     console.print(told, soft_wrap=True)
 

@@ -91,8 +91,8 @@ def _heading(result: Result) -> Text:
 
 
 def recipe_name(identity: str) -> str:
-    """Return the name in a recipe's identity: ``typo@1`` is the recipe ``typo``."""
-    return identity.partition("@")[0]
+    """Return the name in an identity: ``typo`` of ``typo@1``, ``greedy(typo)`` of ``greedy(typo@1)|goal=map``."""
+    return re.sub(r"@[^,()]*", "", identity.partition("|")[0])
 
 
 def language_name(code: str) -> str:
@@ -141,5 +141,6 @@ def _not_covered(result: Result) -> list[Text]:
 def _signature(result: Result, measure: str) -> Text:
     recipes = ",".join(dict.fromkeys(recipe for recipe, _ in result.groups))
     severity = next((severity for _, severity in result.groups), 0)
-    signature = result.signature("multilingual", next(iter(result.groups), (None, 0))[0], severity, measure)
-    return Text(re.sub(r"recipe=[^|]*", f"recipe={recipes or 'none'}", signature), style="dim", overflow="fold")
+    first = next(iter(result.groups), (None, 0))[0]
+    signature = result.signature("multilingual", first, severity, measure)
+    return Text(signature.replace(f"recipe={first}", f"recipe={recipes}"), style="dim", overflow="fold")

@@ -1,0 +1,174 @@
+"""What may be done to a query: for each of its places a bounded list of rewritings, as the recipes make them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import NamedTuple
+
+from robustbench_ir.adversary.budget import Budget
+from robustbench_ir.perturb import Edit, Perturbation, Recipe
+from robustbench_ir.perturb.constraints import WordFinder, word_finder
+from robustbench_ir.perturb.perturbation import spaced
+from robustbench_ir.perturb.randomness import generator, shuffled
+from robustbench_ir.perturb.recipe import QueryLike
+from robustbench_ir.text import Span, nfc, replace_spans
+
+_DRAWS_FOR_EACH = 3  # a slip is often drawn again; after so many draws for each wanted one, the rest is left
+
+Edits = tuple[Edit, ...]
+
+
+class Trial(NamedTuple):
+    """A text to try, and the edits that make it; a probe is asked about but is no perturbation, so never the result."""
+
+    text: str
+    edits: Edits
+    probe: bool = False
+
+
+@dataclass(frozen=True)
+class Space:
+    """All that may be done to one query.
+
+    Attributes
+    ----------
+    query_id, clean : str
+        Which query, and its text, NFC.
+    places : tuple of tuple of Edit
+        For each place, in order of the text, its distinct rewritings. Those of several recipes may overlap.
+    starts : tuple of Trial
+        Random perturbations within the budget; a search tries them first.
+    words : int
+        Number of places that may be changed together.
+    replaceable : float
+        Number of code points that may be replaced together.
+    """
+
+    query_id: str
+    clean: str
+    places: tuple[Edits, ...]
+    starts: tuple[Trial, ...]
+    words: int
+    replaceable: float
+
+    def allows(self, edits: Sequence[Edit]) -> bool:
+        """Say whether these edits, in order of the text, may be made together."""
+        apart = all(left.span[1] <= right.span[0] for left, right in pairwise(edits))
+        return apart and len(edits) <= self.words and sum(len(edit.before) for edit in edits) <= self.replaceable
+
+    def trial(self, edits: Sequence[Edit]) -> Trial:
+        """Return the text that edits make, in whatever order they are given."""
+        made = tuple(spaced(sorted(edits)))
+        return Trial(replace_spans(self.clean, [(edit.span, edit.after) for edit in made]), made)
+
+    def extended(self, edits: Edits, place: int) -> list[Trial]:
+        """Return what one more place makes of edits: one trial for each of its rewritings that may be made."""
+        more = (tuple(sorted((*edits, edit))) for edit in self.places[place])
+        return [self.trial(both) for both in more if self.allows(both)]
+
+    def without(self, place: int) -> Trial:
+        """Return the query without the words of a place, to find out how much they matter."""
+        start, end = self.places[place][0].span
+        left = f"{self.clean[:start].rstrip()} {self.clean[end:].lstrip()}".strip()
+        return Trial(left or self.clean, (), probe=True)
+
+
+@dataclass(frozen=True)
+class Draws:
+    """How rewritings and random perturbations are drawn.
+
+    Attributes
+    ----------
+    severity : int
+        Of the random perturbations, 1 to 5.
+    seed : int
+        Another seed, other draws.
+    starts : int
+        Number of random perturbations of a query, of the recipes in turn.
+    alternatives : int
+        Distinct rewritings of a place by one recipe, at most.
+    """
+
+    severity: int
+    seed: int
+    starts: int
+    alternatives: int
+
+
+def spaces(queries: Sequence[QueryLike], recipes: Sequence[Recipe], budget: Budget, draws: Draws) -> list[Space]:
+    """Find what may be done to queries, each by itself: it depends on nothing but query, recipes, budget and draws.
+
+    Parameters
+    ----------
+    queries : sequence of QueryLike
+        With `query_id`, `language` and `text`.
+    recipes : sequence of Recipe
+        Their rewritings are offered together; those that do not cover a query's language offer none.
+    budget : Budget
+        Random perturbations that go beyond it lose edits.
+    draws : Draws
+        How many rewritings and random perturbations, and which.
+    """
+    finders: dict[tuple[str, str], WordFinder] = {}
+
+    def find_words(recipe: Recipe, language: str) -> WordFinder:
+        key = recipe.identity, language
+        if key not in finders:
+            finders[key] = word_finder(language, recipe.card.constraints, recipe.tables)
+        return finders[key]
+
+    def space(query: QueryLike) -> Space:
+        clean = nfc(query.text)
+        covering = [recipe for recipe in recipes if recipe.covers(query.language)]
+        rate = min([budget.edit_rate, *(recipe.card.constraints.maximum_edit_rate for recipe in covering)])
+        bare = Space(query.query_id, clean, (), (), budget.words, rate * len(clean))
+        found: dict[Span, dict[str, Edit]] = {}
+        for recipe in covering:
+            words = find_words(recipe, query.language)(clean)
+            for edit in _rewritings(query, clean, words, recipe, draws):
+                if bare.allows([edit]):
+                    found.setdefault(edit.span, {}).setdefault(edit.after, edit)
+        places = tuple(tuple(found[span].values()) for span in sorted(found))
+        return replace(bare, places=places, starts=tuple(_starts(query, bare, covering, draws)))
+
+    return [space(query) for query in queries]
+
+
+def _starts(query: QueryLike, space: Space, recipes: Sequence[Recipe], draws: Draws) -> Iterator[Trial]:
+    """Draw random perturbations; a search with seed 0 begins with the recipe's seeds 0, 1, 2, ..."""
+    for number in range(draws.starts if recipes else 0):
+        seed = draws.seed * draws.starts + number
+        (one,) = recipes[number % len(recipes)].perturb([query], draws.severity, seed)
+        yield _within(space, one)
+
+
+def _rewritings(query: QueryLike, clean: str, words: Sequence[Span], recipe: Recipe, draws: Draws) -> Iterator[Edit]:
+    """Draw distinct rewritings of each place, each draw by its own generator."""
+    transformation, constraints = recipe.transformation(query.language), recipe.card.constraints
+    key = f"{recipe.identity}\x1f{draws.seed}\x1fcandidates"
+    found: dict[Span, set[str]] = {}
+    for number in range(draws.alternatives * _DRAWS_FOR_EACH):
+        # Drawn anew, because some choices hold for a whole query: a convention, or which mechanism of a mixture.
+        spans, rewrite = transformation.targets(clean, words, generator(key, query.query_id, number))
+        for span in spans:
+            seen = found.setdefault(span, {clean[span[0] : span[1]]})
+            if len(seen) > draws.alternatives:
+                continue
+            before = clean[span[0] : span[1]]
+            rewriting = rewrite(before, generator(key, query.query_id, *span, number))
+            if rewriting and rewriting[0] not in seen and not constraints.forbid(before, rewriting[0]):
+                seen.add(rewriting[0])
+                yield Edit(span, before, *rewriting)
+        if all(len(seen) > draws.alternatives for seen in found.values()):
+            return
+
+
+def _within(space: Space, one: Perturbation) -> Trial:
+    """Return a random perturbation with as many of its edits, drawn at random, as the budget allows."""
+    kept: list[Edit] = []
+    for edit in shuffled(one.edits, generator("within budget", one.query_id, one.text)):
+        if space.allows(sorted([*kept, edit])):
+            kept.append(edit)
+    return space.trial(kept)

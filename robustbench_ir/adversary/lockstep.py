@@ -1,0 +1,222 @@
+"""All queries advance together: a round asks the encoder about the new texts of every query that is still searched.
+
+A search method is written for one query, as a generator that yields trials and is sent their values. What it does
+depends on nothing but its own query, so a query alone gives the same as among others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from robustbench_ir.adversary.candidates import Edits, Space, Trial
+from robustbench_ir.adversary.goals import Goal, Standings
+from robustbench_ir.adversary.victim import Victim
+
+Search = Generator[Sequence[Trial], Sequence[float], None]
+"""Yields trials, is sent the value of each, smaller is better; ends when it has nothing more to try."""
+
+
+class Measured(NamedTuple):
+    """What a text does: the value of each aim, whether all are reached, and the ranks of the relevant passages."""
+
+    values: tuple[float, ...]
+    reached: bool
+    in_pool: tuple[int, ...]
+    in_language: tuple[int, ...]
+
+    @property
+    def value(self) -> float:
+        """What a search makes smaller: the mean over the aims."""
+        return sum(self.values) / len(self.values)
+
+
+class Outcome(NamedTuple):
+    """What a search found for one query.
+
+    Attributes
+    ----------
+    edits : tuple of Edit
+        Of the best text that was tried; empty if none was better than the clean query.
+    text : str
+        That text.
+    clean, best : Measured
+        What the clean query does, and what the best text does.
+    encodings : int
+        Distinct texts that the encoder was asked about, besides the clean one.
+    """
+
+    edits: Edits
+    text: str
+    clean: Measured
+    best: Measured
+    encodings: int
+
+    @property
+    def attackable(self) -> bool:
+        """Whether there was something to attack: the goal applies to the query, and the clean one does not reach it."""
+        return not self.clean.reached and not np.isnan(self.clean.value)
+
+
+class Pursuit(NamedTuple):
+    """One query to be searched: its row, what may be done to it, the method at its start, what the clean text does."""
+
+    row: int
+    space: Space
+    search: Search
+    clean: Measured
+
+
+class _Attempt:
+    """One query under attack: what is known of it, and what is wanted next."""
+
+    def __init__(self, pursuit: Pursuit, budget: int, *, stops: bool, any_will_do: bool) -> None:
+        self.row, self.space, self.search, self.clean = pursuit
+        self.stops = stops
+        self.known = {self.space.clean: self.clean.value}
+        self.best, self.best_trial = self.clean, Trial(self.space.clean, ())
+        self.bound = np.inf if any_will_do else self.clean.value
+        self.budget = self.left = budget
+        self.request: Sequence[Trial] = ()
+        self.new: list[str] = []
+
+    def begin(self) -> bool:
+        """Ask for the first trials; False if there is nothing to attack."""
+        if np.isnan(self.clean.value) or (self.clean.reached and self.stops):
+            return False
+        return self._asks_for(next(self.search, None))
+
+    def _asks_for(self, request: Sequence[Trial] | None) -> bool:
+        """Note what must be encoded for a request, and answer at once one of which everything is known."""
+        while request is not None:
+            self.request = request
+            unknown = dict.fromkeys(trial.text for trial in request if trial.text not in self.known)
+            if unknown:
+                self.new = list(unknown)[: self.left]
+                return bool(self.new)
+            request = self._next()
+        return False
+
+    def _next(self) -> Sequence[Trial] | None:
+        try:
+            return self.search.send([self.known[trial.text] for trial in self.request])
+        except StopIteration:
+            return None
+
+    def answered(self, found: Sequence[Measured]) -> bool:
+        """Take what the new texts do; False if the search of this query is over."""
+        of_text = dict(zip(self.new, found, strict=True))
+        self.left -= len(found)
+        self.known |= {text: one.value for text, one in of_text.items()}
+        for trial in self.request:
+            one = of_text.get(trial.text)
+            if one is not None and not trial.probe and one.value < self.bound:
+                self.best, self.best_trial, self.bound = one, trial, one.value
+        if self.best.reached and self.stops:
+            return False
+        complete = all(trial.text in self.known for trial in self.request)
+        return complete and self._asks_for(self._next())
+
+    def outcome(self) -> Outcome:
+        text, edits, _ = self.best_trial
+        return Outcome(edits, text, self.clean, self.best, self.budget - self.left)
+
+
+def advance_together(
+    victim: Victim,
+    goal: Goal,
+    pursuits: Sequence[Pursuit],
+    budget: int,
+    told: Callable[[int], None] = lambda _: None,
+    *,
+    any_will_do: bool = False,
+) -> list[Outcome]:
+    """Search queries to the end, in lock step: each round encodes the new texts of all of them together.
+
+    Parameters
+    ----------
+    victim : Victim
+        Who is asked.
+    goal : Goal
+        What is wanted.
+    pursuits : sequence of Pursuit
+        The queries.
+    budget : int
+        Distinct texts for each query.
+    told : callable, optional
+        Told the number of queries done since the last call.
+    any_will_do : bool
+        Whether the first perturbation counts even if the clean query is worse: no adversary, the average case.
+
+    Returns
+    -------
+    list of Outcome
+        In the order of `pursuits`, the same as one by one.
+    """
+    attempts = [_Attempt(one, budget, stops=goal.stops, any_will_do=any_will_do) for one in pursuits]
+    clean = {one.row: one.clean for one in pursuits}
+    active = [one for one in attempts if one.begin()]
+    told(len(attempts) - len(active))
+    while active:
+        asked = [(one.row, text) for one in active for text in one.new]
+        found = iter(measured(victim, goal, [row for row, _ in asked], [text for _, text in asked], clean))
+        left = [one for one in active if one.answered([next(found) for _ in one.new])]
+        told(len(active) - len(left))
+        active = left
+    return [one.outcome() for one in attempts]
+
+
+def measured(
+    victim: Victim,
+    goal: Goal,
+    rows: Sequence[int],
+    texts: Sequence[str],
+    clean: Mapping[int, Measured] | None = None,
+) -> list[Measured]:
+    """Measure what texts do.
+
+    Parameters
+    ----------
+    victim : Victim
+        Who is asked.
+    goal : Goal
+        What is wanted.
+    rows : sequence of int
+        Row of the query that each text stands for.
+    texts : sequence of str
+        As many.
+    clean : mapping, optional
+        What the clean queries do, by row; none if the texts are the clean queries.
+    """
+    found: dict[int, Measured] = {}
+    for places, standings in victim.standings(rows, texts):
+        before = [clean[rows[place]] for place in places] if clean else None
+        found |= zip(places, judged(goal, standings, before), strict=True)
+    return [found[place] for place in range(len(texts))]
+
+
+def judged(goal: Goal, found: Standings, clean: Sequence[Measured] | None = None) -> list[Measured]:
+    """Say what standings are worth to an adversary.
+
+    Parameters
+    ----------
+    goal : Goal
+        What is wanted.
+    found : Standings
+        Of some texts.
+    clean : sequence of Measured, optional
+        What the clean query of each text does; none if the texts are the clean queries.
+    """
+    values = goal.values(found)
+    before = np.array([one.values for one in clean]).reshape(values.shape) if clean else values
+    reached = goal.reached(found, values, before)
+    picked = found.relevant
+    cuts = np.searchsorted(found.text[picked], np.arange(1, found.texts))
+    in_pool = np.split(found.rank[picked], cuts)
+    in_language = np.split(found.rank_in_language[picked], cuts)
+    return [
+        Measured(tuple(value), flag, tuple(pool.tolist()), tuple(language.tolist()))
+        for value, flag, pool, language in zip(values.tolist(), reached.tolist(), in_pool, in_language, strict=True)
+    ]

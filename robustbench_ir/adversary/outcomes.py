@@ -1,0 +1,138 @@
+"""What searches found, over all queries of a cell; and the queries as they were asked, for others to score."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from robustbench_ir.adversary.lockstep import Measured, Outcome
+from robustbench_ir.files import opened_whole
+from robustbench_ir.perturb import Edit, Perturbation
+from robustbench_ir.result import Cell
+from robustbench_ir.tasks import Task
+
+
+@dataclass(frozen=True)
+class Attacked:
+    """A cell made by an adversary.
+
+    Attributes
+    ----------
+    cell : Cell
+        As in the result.
+    goal : str
+        What was wanted.
+    outcomes : tuple of Outcome
+        One for each query of the task, in order.
+    """
+
+    cell: Cell
+    goal: str
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def attackable(self) -> int:
+        """Number of queries to which the goal applies and that do not reach it when clean."""
+        return sum(one.attackable for one in self.outcomes)
+
+    @property
+    def successes(self) -> int:
+        """Number of them that reach it now."""
+        return sum(one.attackable and one.best.reached for one in self.outcomes)
+
+    @property
+    def success_rate(self) -> float:
+        """Share of the attackable queries that reach the goal, 0 to 1; NaN where none is attackable."""
+        return self.successes / self.attackable if self.attackable else float("nan")
+
+    @property
+    def encodings(self) -> int:
+        """Texts that the encoder was asked about in all, besides the clean queries."""
+        return sum(one.encodings for one in self.outcomes)
+
+    @property
+    def encodings_per_query(self) -> float:
+        """Mean number of texts for a query of the task."""
+        return self.encodings / len(self.outcomes)
+
+    @property
+    def encodings_per_success(self) -> float:
+        """All texts that were asked about, divided by the successes; infinite where there is none."""
+        return self.encodings / self.successes if self.successes else float("inf")
+
+    @property
+    def clean_value(self) -> float:
+        """Mean of the goal's value over the clean queries, 0 to 1; AP for the goal `map`."""
+        return float(np.nanmean([one.clean.value for one in self.outcomes]))
+
+    @property
+    def value(self) -> float:
+        """The same over the attacked queries."""
+        return float(np.nanmean([one.best.value for one in self.outcomes]))
+
+    @property
+    def words(self) -> float:
+        """Mean number of places that were changed."""
+        return sum(len(one.edits) for one in self.outcomes) / len(self.outcomes)
+
+
+def perturbation(query_id: str, clean: str, places: int, outcome: Outcome) -> Perturbation:
+    """Return an outcome as a recipe would give it."""
+    return Perturbation(query_id, clean, outcome.text, outcome.edits, places)
+
+
+def write_queries(path: Path, task: Task, attacked: Attacked) -> None:
+    """Write the attacked queries, one JSON line each, as `irbench perturb` does: ``_id``, ``text``, ``metadata``.
+
+    Raises
+    ------
+    ResultError
+        The file cannot be written.
+    """
+    with opened_whole(path) as stream:
+        for query, one in zip(task.queries, attacked.outcomes, strict=True):
+            metadata = {
+                "language": query.language,
+                "parallel_id": query.parallel_id,
+                "clean": query.text,
+                "edits": [edit_record(edit) for edit in one.edits],
+                "goal": attacked.goal,
+                "goal_clean": None if np.isnan(one.clean.value) else one.clean.value,
+                "goal_attacked": None if np.isnan(one.best.value) else one.best.value,
+                "reached": one.best.reached,
+                "encodings": one.encodings,
+            }
+            line = {"_id": query.query_id, "text": one.text, "metadata": metadata}
+            stream.write(f"{json.dumps(line, ensure_ascii=False)}\n".encode())
+
+
+def edit_record(edit: Edit) -> dict[str, object]:
+    """Return an edit as JSON."""
+    return {"span": list(edit.span), "before": edit.before, "after": edit.after, "operation": edit.operation}
+
+
+def outcomes_to_json(outcomes: Sequence[Outcome]) -> bytes:
+    """Return outcomes as they are kept between runs."""
+    return json.dumps(outcomes, ensure_ascii=False).encode()
+
+
+def outcomes_from_json(content: bytes) -> list[Outcome]:
+    """Read what `outcomes_to_json` gives."""
+    return [
+        Outcome(
+            tuple(Edit((span[0], span[1]), *rest) for span, *rest in edits),
+            text,
+            _measured(*clean),
+            _measured(*best),
+            encodings,
+        )
+        for edits, text, clean, best, encodings in json.loads(content)
+    ]
+
+
+def _measured(values: list[float], reached: bool, in_pool: list[int], in_language: list[int]) -> Measured:
+    return Measured(tuple(values), reached, tuple(in_pool), tuple(in_language))

@@ -1,0 +1,196 @@
+"""What carries over: queries crafted against one encoder are asked of others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from robustbench_ir.adversary.attack import DEFAULT_BUDGET, Searched, search
+from robustbench_ir.adversary.budget import Budget
+from robustbench_ir.adversary.goals import make_goal
+from robustbench_ir.encode import Encoder, EncoderOptions, load_encoder
+from robustbench_ir.errors import OptionError
+from robustbench_ir.evaluate import attack
+from robustbench_ir.progress import Progress
+from robustbench_ir.result import Drop, Result
+from robustbench_ir.score.settings import Setting
+from robustbench_ir.tasks import Task, load_task
+
+
+@dataclass(frozen=True)
+class Substitution:
+    """A change that hurts several queries.
+
+    Attributes
+    ----------
+    language : str
+        Of the queries.
+    before, after : str
+        Lower case.
+    queries : int
+        Number of queries that were worse off with it, on the encoder that it was found on.
+    gain : float
+        Mean of what the goal won in them there, 0 to 1; other changes of the same query have their part in it.
+    """
+
+    language: str
+    before: str
+    after: str
+    queries: int
+    gain: float
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """Queries crafted against each source, asked of each target.
+
+    Attributes
+    ----------
+    sources, targets : tuple of str
+        Names of the encoders; every source is a target, too.
+    results : mapping of (str, str) to Result
+        Source and target to the result: clean and attacked ranks of the target.
+    substitutions : mapping of str to tuple of Substitution
+        Source to the changes that did most harm.
+    """
+
+    sources: tuple[str, ...]
+    targets: tuple[str, ...]
+    results: Mapping[tuple[str, str], Result]
+    substitutions: Mapping[str, tuple[Substitution, ...]]
+
+    def drop(self, source: str, target: str, setting: Setting, measure: str = "AP") -> Drop:
+        """Return how far a target falls under the queries crafted against a source."""
+        (found,) = self.results[source, target].drops(setting, measure)
+        return found
+
+
+def transfer(  # noqa: PLR0913
+    sources: Sequence[str | Encoder],
+    targets: Sequence[str | Encoder] = (),
+    task: str | Task = "mini",
+    recipe: str = "typo",
+    *,
+    method: str = "greedy",
+    goal: str = "map",
+    budget: Budget = DEFAULT_BUDGET,
+    languages: Iterable[str] | None = None,
+    severity: int = 3,
+    seeds: int = 1,
+    options: EncoderOptions | None = None,
+    cards: Path | None = None,
+    resume: bool = True,
+    progress: Progress | None = None,
+) -> Transfer:
+    """Craft queries against each source and ask them of each target; the sources are targets, too.
+
+    Parameters
+    ----------
+    sources, targets : sequence of str or Encoder
+        Names, folders, or objects of your own.
+    recipe, method
+        One of each; see `robustbench_ir.adversary.search`. The method ``"random"`` gives the drop without an adversary.
+    task, goal, budget, languages, severity, seeds, options, cards, resume, progress
+        As of `robustbench_ir.adversary.search`.
+
+    Raises
+    ------
+    OptionError
+        No source, or two encoders of one name.
+    RobustBenchError
+        See `robustbench_ir.errors`; nothing that was finished is lost.
+    """
+    if not sources:
+        raise OptionError("no source to craft the queries on; name one")
+    whole = load_task(task, languages, cards) if isinstance(task, str) else task.select(languages)
+    make_goal(goal, whole)
+    loaded = _loaded([*sources, *targets], options)
+    names = list(loaded)
+    crafted = {
+        name: search(
+            loaded[name],
+            whole,
+            [recipe],
+            methods=[method],
+            goal=goal,
+            budget=budget,
+            severities=[severity],
+            seeds=seeds,
+            cards=cards,
+            resume=resume,
+            progress=progress,
+        )
+        for name in names[: len(dict.fromkeys(_name(one) for one in sources))]
+    }
+    results = {
+        (source, target): found.result if source == target else _asked(loaded[target], found, source, resume, progress)
+        for source, found in crafted.items()
+        for target in names
+    }
+    substitutions = {name: universal_substitutions(found) for name, found in crafted.items()}
+    return Transfer(tuple(crafted), tuple(names), results, substitutions)
+
+
+def _name(encoder: str | Encoder) -> str:
+    return encoder if isinstance(encoder, str) else encoder.description.name
+
+
+def _loaded(encoders: Sequence[str | Encoder], options: EncoderOptions | None) -> dict[str, Encoder]:
+    found: dict[str, Encoder] = {}
+    for one in encoders:
+        name = _name(one)
+        if name not in found:
+            found[name] = load_encoder(one, options) if isinstance(one, str) else one
+        elif not isinstance(one, str) and found[name] is not one:
+            raise OptionError(f"two encoders have the name {name}; give each its own")
+    return found
+
+
+def _asked(encoder: Encoder, crafted: Searched, source: str, resume: bool, progress: Progress | None) -> Result:
+    """Rank the queries that were crafted against another encoder: a task of their own, without any attack."""
+    task = crafted.task
+    clean = attack(encoder, task, [], resume=resume, progress=progress)
+    cells = []
+    for one in crafted.attacked:
+        pairs = zip(task.queries, one.outcomes, strict=True)
+        asked = replace(task, queries=tuple(replace(query, text=outcome.text) for query, outcome in pairs))
+        found = attack(encoder, asked, [], resume=resume, progress=progress).clean.ranks
+        # What did not change keeps its clean ranks, so that its drop is exactly zero.
+        changed = np.isin(task.qrels.query, np.flatnonzero(one.cell.changed))
+        new = replace(found, in_pool=found.in_pool[changed], in_language=found.in_language[changed])
+        ranks = clean.clean.ranks.updated(np.flatnonzero(changed), new)
+        cells.append(replace(one.cell, recipe=f"{one.cell.recipe}|crafted-on={_plain(source)}", ranks=ranks))
+    return replace(clean, attacked=tuple(cells))
+
+
+def _plain(name: str) -> str:
+    """Return an encoder's name as a part of an identity; of a folder the last part, wherever it lies."""
+    return (Path(name).resolve().name if Path(name).is_dir() else name).replace("|", "-")
+
+
+def universal_substitutions(found: Searched, most: int = 20) -> tuple[Substitution, ...]:
+    """Return the changes that did most harm, summed over the queries that they hurt.
+
+    Parameters
+    ----------
+    found : Searched
+        What was crafted.
+    most : int
+        Number of changes, at most.
+    """
+    gains: dict[tuple[str, str, str], dict[str, float]] = {}
+    for one in found.attacked:
+        for query, outcome in zip(found.task.queries, one.outcomes, strict=True):
+            gain = outcome.clean.value - outcome.best.value
+            for edit in outcome.edits if gain > 0 else ():
+                key = query.language, edit.before.lower(), edit.after.strip().lower()
+                gains.setdefault(key, {})[query.query_id] = gain
+    rows = [Substitution(*key, len(each), sum(each.values()) / len(each)) for key, each in gains.items()]
+    return tuple(sorted(rows, key=_most_harm)[:most])
+
+
+def _most_harm(row: Substitution) -> tuple[float, str, str, str]:
+    return -row.queries * row.gain, row.language, row.before, row.after

@@ -1,0 +1,182 @@
+"""The encoder under attack, with its pool: texts to the standings of the passages that matter, in full batches."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from robustbench_ir.adversary.goals import Goal, Standings
+from robustbench_ir.encode import Embeddings, Encoder
+from robustbench_ir.encode.batches import EncodeTexts, encode_texts
+from robustbench_ir.encode.pool import encode_pool, fitted_on
+from robustbench_ir.errors import OptionError
+from robustbench_ir.progress import Clock
+from robustbench_ir.retrieve import IntArray, rank_relevant
+from robustbench_ir.tasks import Qrels, Task
+
+_TEXTS_AT_ONCE = 4096  # their embeddings fill some 10 MB
+
+Access = Literal["score", "rank", "text"]
+_ACCESS: tuple[Access, ...] = ("text", "rank", "score")
+
+
+def check_access(encoder: Encoder, needed: Access, what: str) -> None:
+    """See to it that an encoder gives what somebody needs.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        It may declare `access`: ``"score"`` (the default: it gives vectors), ``"rank"``, or ``"text"``, which is an
+        engine of which only the final answers can be seen.
+    needed : {"score", "rank", "text"}
+        What is needed, from most to least.
+    what : str
+        Who needs it, for the message.
+
+    Raises
+    ------
+    OptionError
+        It gives less.
+    """
+    given = getattr(encoder, "access", "score")
+    if given not in _ACCESS:
+        raise OptionError(f"{encoder.description.name}: access {given!r}; there are {', '.join(_ACCESS)}")
+    if _ACCESS.index(given) < _ACCESS.index(needed):
+        raise OptionError(
+            f"{what} needs {needed} access and {encoder.description.name} gives {given} access only; "
+            f"craft on another encoder and see what carries over: irbench transfer"
+        )
+
+
+@dataclass(frozen=True)
+class Watch:
+    """The passages that matter for each query: the relevant ones, and those that the goal watches.
+
+    Attributes
+    ----------
+    query, passage, grade : int32 array of shape (entries,)
+        Sorted by query and passage; grade 0 for one that is not relevant.
+    first : integer array of shape (queries + 1,)
+        Where each query's entries begin.
+    """
+
+    query: IntArray
+    passage: IntArray
+    grade: IntArray
+    first: IntArray
+
+
+def watch(task: Task, goal: Goal) -> Watch:
+    """Return what must be ranked for a goal."""
+    qrels, queries = task.qrels, len(task.queries)
+    grades = dict(
+        zip(zip(qrels.query.tolist(), qrels.passage.tolist(), strict=True), qrels.grade.tolist(), strict=True)
+    )
+    for row in goal.watched:
+        grades |= {(query, row): grades.get((query, row), 0) for query in range(queries)}
+    query, passage, grade = np.array(
+        [(*pair, grade) for pair, grade in sorted(grades.items())], dtype=np.int32
+    ).T.copy()
+    return Watch(query, passage, grade, np.searchsorted(query, np.arange(queries + 1)).astype(np.int32))
+
+
+@dataclass(frozen=True)
+class Victim:
+    """An encoder with its pool.
+
+    Attributes
+    ----------
+    task : Task
+        Whose pool and judgements.
+    encode : callable
+        Query texts to embeddings.
+    pool : float32 array of shape (passages, dimensions)
+        Dense or sparse.
+    watch : Watch
+        What is ranked for each query.
+    clock : Clock
+        Counts the seconds of the stages.
+    """
+
+    task: Task
+    encode: EncodeTexts
+    pool: Embeddings
+    watch: Watch
+    clock: Clock
+
+    def standings(self, rows: Sequence[int], texts: Sequence[str]) -> Iterator[tuple[Sequence[int], Standings]]:
+        """Rank what matters, for texts that stand for queries.
+
+        Parameters
+        ----------
+        rows : sequence of int
+            Row of the query that each text stands for.
+        texts : sequence of str
+            Distinct for each query.
+
+        Yields
+        ------
+        sequence of int, Standings
+            Which of the texts, and their standings; the longest first, so that batches hold texts of like length.
+        """
+        order = sorted(range(len(texts)), key=lambda place: (-len(texts[place]), texts[place], rows[place]))
+        for start in range(0, len(order), _TEXTS_AT_ONCE):
+            part = order[start : start + _TEXTS_AT_ONCE]
+            with self._timed("encode queries"):
+                embeddings = encode_texts(self.encode, [texts[place] for place in part])
+            with self._timed("rank"):
+                found = self._ranked(np.array([rows[place] for place in part]), embeddings)
+            yield part, found
+
+    @contextmanager
+    def _timed(self, stage: str) -> Iterator[None]:
+        """Add up seconds without telling anybody: a search has many small stages."""
+        start = time.perf_counter()
+        yield
+        self.clock.seconds[stage] = self.clock.seconds.get(stage, 0.0) + time.perf_counter() - start
+
+    def _ranked(self, rows: IntArray, embeddings: Embeddings) -> Standings:
+        first, last = self.watch.first[rows], self.watch.first[rows + 1]
+        text = np.repeat(np.arange(len(rows), dtype=np.int32), last - first)
+        # Entry numbers of each text, one after the other: its query's first one, and how far it is from there.
+        entry = np.arange(len(text)) + np.repeat(last - np.cumsum(last - first), last - first)
+        passage, grade = self.watch.passage[entry], self.watch.grade[entry]
+        ranks = rank_relevant(
+            replace(self.task, qrels=Qrels(text, passage, grade)), self.pool, embeddings, range(len(rows))
+        )
+        return Standings(
+            ranks.in_pool,
+            ranks.in_language,
+            text,
+            passage,
+            self._language(passage),
+            grade,
+            self._own(rows),
+            self._sizes,
+        )
+
+    @property
+    def _sizes(self) -> tuple[int, ...]:
+        return tuple(part.stop - part.start for part in self.task.passage_slices.values())
+
+    def _language(self, passage: IntArray) -> IntArray:
+        stops = np.array([part.stop for part in self.task.passage_slices.values()])
+        return np.searchsorted(stops, passage, side="right").astype(np.int32)
+
+    def _own(self, rows: IntArray) -> IntArray:
+        numbers = {language: number for number, language in enumerate(self.task.passage_languages)}
+        return np.array([numbers.get(self.task.queries[row].language, -1) for row in rows], dtype=np.int32)
+
+
+def open_victim(encoder: Encoder, task: Task, goal: Goal, clock: Clock) -> Victim:
+    """Encode the pool, or read it back where an earlier run has kept it."""
+    texts = [passage.text for passage in task.passages]
+    fitted = fitted_on(encoder, texts)
+    with clock.stage("encode passages", len(texts)):
+        pool = encode_pool(encoder, fitted, texts, clock.progress.advance)
+    return Victim(task, fitted.encode_queries, pool, watch(task, goal), clock)

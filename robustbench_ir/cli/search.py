@@ -1,0 +1,127 @@
+"""Options of `irbench attack` that ask for an adversary, and what is printed of it."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar, cast
+
+import click
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from robustbench_ir.errors import OptionError
+from robustbench_ir.report.table import recipe_name
+from robustbench_ir.result import Result
+
+if TYPE_CHECKING:
+    from robustbench_ir.adversary import Attacked, Searched
+
+Command = TypeVar("Command", bound=Callable[..., object])
+
+_NOTES = (
+    "success = share of the queries that reach the goal (map: AP falls to half) among those that do not when clean; "
+    "texts = what the encoder was asked about besides the clean queries; words = places changed, mean."
+)
+
+
+class Adversary:
+    """Stands in for `robustbench_ir.attack`, and keeps what it found to say it."""
+
+    def __init__(self, methods: tuple[str, ...], goal: str, words: int, queries: int) -> None:
+        from robustbench_ir.adversary import Budget
+
+        self.methods, self.goal, self.budget = methods, goal, Budget(words, queries)
+        self.searched: Searched | None = None
+
+    def attack(
+        self,
+        *arguments: object,
+        semantic_floor: float | None = None,
+        semantic_encoder: str | None = None,
+        jobs: int = 1,
+        engine: str = "local",
+        memory: int = 0,  # noqa: ARG002 (a search ranks a few texts at a time)
+        runs: object = None,
+        **named: object,
+    ) -> Result:
+        """Search; the arguments are those of `robustbench_ir.attack`."""
+        from robustbench_ir.adversary import search
+
+        if jobs != 1 or engine != "local" or runs is not None:
+            raise OptionError(
+                "--search runs in one process and writes no TREC runs; leave out --jobs, --engine, --run-out"
+            )
+        if semantic_floor is not None or semantic_encoder is not None:
+            raise OptionError("--search and --semantic-floor do not go together; leave one of them out")
+        run = cast("Callable[..., Searched]", search)
+        self.searched = run(*arguments, methods=self.methods, goal=self.goal, budget=self.budget, **named)
+        return self.searched.result
+
+    def tell(self, console: Console, result_file: Path) -> None:
+        """Print what the searches cost and won, and write the attacked queries beside the result."""
+        from robustbench_ir.adversary.outcomes import write_queries
+
+        if self.searched is None:
+            return
+        console.print(search_table(self.searched.attacked, self.goal))
+        console.print(Text(_NOTES, style="dim"))
+        folder = result_file.with_name(f"{result_file.stem}-queries")
+        for one in self.searched.attacked:
+            cell = one.cell
+            name = recipe_name(cell.recipe).replace("(", "-").replace(")", "").replace(",", "+")
+            write_queries(folder / f"{name}-severity{cell.severity}-seed{cell.seed}.jsonl", self.searched.task, one)
+        console.print(Text.assemble((str(folder), "bold"), " has the attacked queries"), soft_wrap=True)
+
+
+def search_table(attacked: tuple[Attacked, ...], goal: str) -> Table:
+    """Return a row for each cell: the goal before and after, successes, and what they cost."""
+    table = Table(title=f"\ngoal {goal}", title_justify="left", title_style="bold", box=SIMPLE_HEAD, show_edge=False)
+    table.add_column("search")
+    for header in ("clean", "attacked", "success", "texts a\nquery", "texts a\nsuccess", "words"):
+        table.add_column(header, justify="right", vertical="bottom")
+    for one in attacked:
+        success = "-" if math.isnan(one.success_rate) else f"{one.success_rate:.1%}"
+        cost = "-" if math.isinf(one.encodings_per_success) else f"{one.encodings_per_success:,.1f}"
+        numbers = (f"{one.clean_value:.3f}", f"{one.value:.3f}", success, f"{one.encodings_per_query:.1f}", cost)
+        table.add_row(recipe_name(one.cell.recipe), *numbers, f"{one.words:.2f}")
+    return table
+
+
+def search_options(function: Command) -> Command:
+    """Add the options of an adversary; the command gets one argument, `adversary`, None where none is wanted."""
+    options = (
+        click.option(
+            "--search",
+            "methods",
+            multiple=True,
+            help="Worst case: greedy, beam-4, annealing-200, best-of-20, exhaustive, or random; may be repeated.",
+        ),
+        click.option(
+            "--goal", help="map, beyond@10, rank-distance, language=en, passage=ID, joined by +. Default: map."
+        ),
+        click.option("--budget-words", type=int, help="Words that a search may change. Default: 2."),
+        click.option("--budget-queries", type=int, help="Texts that a search may ask the encoder about. Default: 500."),
+    )
+
+    @functools.wraps(function)
+    def command(
+        methods: tuple[str, ...],
+        goal: str | None,
+        budget_words: int | None,
+        budget_queries: int | None,
+        **named: object,
+    ) -> object:
+        if not methods and (goal, budget_words, budget_queries) != (None, None, None):
+            raise OptionError("--goal and --budget are those of an adversary; say --search greedy, too")
+        words, queries = 2 if budget_words is None else budget_words, 500 if budget_queries is None else budget_queries
+        return function(adversary=Adversary(methods, goal or "map", words, queries) if methods else None, **named)
+
+    with_options: Callable[..., object] = command
+    for option in reversed(options):
+        with_options = option(with_options)
+    return cast("Command", with_options)

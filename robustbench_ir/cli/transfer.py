@@ -1,0 +1,126 @@
+"""`irbench transfer`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from robustbench_ir.cli.attack import ProgressBar, slug
+from robustbench_ir.cli.catalogue import table_console
+from robustbench_ir.cli.options import cards_option, languages_option, split_commas
+from robustbench_ir.encode import EncoderOptions
+from robustbench_ir.files import check_writable
+from robustbench_ir.result_file import save_result
+from robustbench_ir.score.measures import measure as look_up_measure
+
+_NOTES = (
+    "drop = clean - attacked; each row's queries were crafted on its encoder and asked of those in the columns; "
+    "* = the encoder that they were crafted on."
+)
+
+
+@click.command("transfer", short_help="Craft queries against one encoder and ask them of others.")
+@click.option("--source", "sources", callback=split_commas, required=True, help="Encoders to craft on: A or A,B.")
+@click.option("--targets", callback=split_commas, help="Encoders to ask, besides the sources: B,C.")
+@click.option("--task", default="mini", show_default=True, help="A name of `irbench tasks`, ./folder, or mteb:NAME.")
+@click.option(
+    "--recipe", default="typo", show_default=True, help="A name of `irbench recipes`, or a mix: typo+synonym."
+)
+@languages_option
+@click.option("--severity", type=int, default=3, show_default=True, help="Of the random perturbations, 1 to 5.")
+@click.option("--seeds", type=int, default=1, show_default=True, help="Number of searches for each query.")
+@click.option(
+    "--search", "method", default="greedy", show_default=True, help="As of `irbench attack`; random for none."
+)
+@click.option("--goal", default="map", show_default=True, help="As of `irbench attack`.")
+@click.option("--budget-words", type=int, default=2, show_default=True, help="Words that a search may change.")
+@click.option("--budget-queries", type=int, default=500, show_default=True, help="Texts that a search may ask about.")
+@click.option("--measure", default="AP", show_default=True, help="Measure of the table: AP, nDCG@k, RR@k or R@k.")
+@click.option("--batch-size", type=int, default=32, show_default=True, help="Texts per forward pass.")
+@click.option("--device", help="Such as cpu, cuda, mps. Default: the best there is.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for a result file of each pair.")
+@click.option("--fresh", is_flag=True, help="Do again what an earlier run has finished.")
+@cards_option
+def command(  # noqa: PLR0913, PLR0917
+    sources: tuple[str, ...],
+    targets: tuple[str, ...] | None,
+    task: str,
+    recipe: str,
+    languages: tuple[str, ...] | None,
+    severity: int,
+    seeds: int,
+    method: str,
+    goal: str,
+    budget_words: int,
+    budget_queries: int,
+    measure: str,
+    batch_size: int,
+    device: str | None,
+    out: Path | None,
+    fresh: bool,
+    cards: Path | None,
+) -> None:
+    """Craft queries against one encoder and ask them of others.
+
+    Prints how far each encoder falls in each setting, and the changes that did most harm.
+    """
+    from robustbench_ir.adversary import Budget
+    from robustbench_ir.adversary.transfer import transfer
+
+    look_up_measure(measure)
+    budget = Budget(budget_words, budget_queries)
+    if out:
+        check_writable(out / "result.json")
+    with ProgressBar(Console(stderr=True)) as progress:
+        found = transfer(
+            sources,
+            targets or (),
+            task,
+            recipe,
+            method=method,
+            goal=goal,
+            budget=budget,
+            languages=languages,
+            severity=severity,
+            seeds=seeds,
+            options=EncoderOptions(batch_size=batch_size, device=device),
+            cards=cards,
+            resume=not fresh,
+            progress=progress,
+        )
+    console = table_console()
+    for setting in found.results[found.sources[0], found.sources[0]].settings:
+        table = _table(f"{setting}: drop of {'mAP' if measure == 'AP' else measure}", "crafted on", found.targets)
+        for source in found.sources:
+            drops = [(found.drop(source, target, setting, measure), target == source) for target in found.targets]
+            table.add_row(
+                source, *(f"{one.absolute:+.3f} {one.relative:+.0%}{'*' if own else ' '}" for one, own in drops)
+            )
+        console.print(table)
+    console.print(Text(_NOTES, style="dim"))
+    for source, rows in found.substitutions.items():
+        table = _table(
+            f"changes that did most harm to {source}, over all queries",
+            "language",
+            ("before", "after", "queries", "gain"),
+        )
+        for row in rows:
+            table.add_row(row.language, row.before, row.after, str(row.queries), f"{row.gain:.3f}")
+        console.print(table)
+    for (source, target), result in found.results.items() if out else ():
+        path = (out or Path()) / f"{slug(source)}-to-{slug(target)}.json"
+        save_result(result, path)
+        console.print(Text(str(path), style="bold"), soft_wrap=True)
+
+
+def _table(title: str, first: str, columns: tuple[str, ...]) -> Table:
+    table = Table(title=f"\n{title}", title_justify="left", title_style="bold", box=SIMPLE_HEAD, show_edge=False)
+    table.add_column(first)
+    for column in columns:
+        table.add_column(slug(column), justify="right")
+    return table

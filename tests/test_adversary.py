@@ -1,0 +1,381 @@
+"""Adversaries: goals worth what they say, searches held against the optimum, the same alone and together."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from robustbench_ir.adversary import Budget, Searched, make_goal, make_method, search
+from robustbench_ir.adversary import attack as attack_module
+from robustbench_ir.adversary.candidates import Draws, spaces
+from robustbench_ir.adversary.goals import Standings
+from robustbench_ir.adversary.lockstep import advance_together
+from robustbench_ir.adversary.outcomes import outcomes_from_json, outcomes_to_json, write_queries
+from robustbench_ir.adversary.subset import first_questions
+from robustbench_ir.encode import Embeddings, EncoderDescription, load_encoder
+from robustbench_ir.errors import OptionError, RobustBenchError, UnknownNameError
+from robustbench_ir.evaluate import attack
+from robustbench_ir.perturb import load_recipe
+from robustbench_ir.result_file import result_from_json, result_to_json
+from robustbench_ir.tasks import Passage, Qrels, Query, Task, build_task, load_task
+
+SMALL = ["en", "hi", "sw"]
+
+
+def standings(*ranks: Sequence[int], languages: Sequence[int] = (0, 1, 2), own: int = 0) -> Standings:
+    """Return the standings of some texts with three relevant passages, one in each language of ten passages."""
+    texts = len(ranks)
+    ones = np.ones(3 * texts, dtype=np.int64)
+    rank = np.array(ranks, dtype=np.int64).ravel()
+    return Standings(
+        rank,
+        np.minimum(rank, 10),
+        np.repeat(np.arange(texts), 3),
+        np.tile([0, 10, 20], texts),
+        np.tile(languages, texts),
+        ones,
+        np.full(texts, own),
+        (10, 10, 10),
+    )
+
+
+@pytest.fixture(scope="module")
+def mini() -> Task:
+    return load_task("mini", SMALL)
+
+
+COUNTING = EncoderDescription("counting", "counting@1", "cosine", 0)
+
+
+@dataclass
+class Counting:
+    """The character n-grams, and every query text that they were asked about."""
+
+    asked: list[str] = field(default_factory=list)
+    description: EncoderDescription = COUNTING
+
+    def encode_queries(self, texts: Sequence[str]) -> Embeddings:
+        self.asked += texts
+        return self.encode_passages(texts)
+
+    def encode_passages(self, texts: Sequence[str]) -> Embeddings:
+        return load_encoder("char-ngram").encode_passages(texts)
+
+
+@pytest.mark.parametrize(
+    ("goal", "value"),
+    [
+        ("map", (1 / 2 + 2 / 5 + 3 / 7) / 3),
+        ("map:multilingual", (1 / 2 + 2 / 5 + 3 / 7) / 3),
+        ("map:monolingual", 1 / 2),
+        ("map:cross-lingual", (1 / 5 + 1 / 7) / 2),
+        ("beyond@4", (4 + 1 - 2) / 4),
+        ("beyond@1", 0),
+        ("rank-distance", 1 - 5 / 29),
+        ("language=hi", (1 + (math.log(5) - (math.log(2) + math.log(7)) / 2) / math.log(30)) / 2),
+        ("passage=p", math.log(5) / math.log(30)),
+    ],
+)
+def test_a_goal_is_worth_what_it_says(goal: str, value: float, mini: Task) -> None:
+    """The worked example of the design: relevant passages at ranks 2, 5 and 7, one a language."""
+    passages = [
+        Passage("p" if language == "hi" and number == 0 else f"{language}{number}", language, "text")
+        for language in SMALL
+        for number in range(10)
+    ]
+    relevant = {"q": {"en0": 1, "p": 1, "sw0": 1}}
+    task = build_task("three", 1, [Query("q", "en", "text", "q")], passages, relevant)
+    aim = make_goal(goal, task)
+    assert aim.values(standings([2, 5, 7]))[0, 0] == pytest.approx(value)
+
+
+def test_several_goals_are_averaged_and_all_must_be_reached(mini: Task) -> None:
+    goal = make_goal("map + language=hi", mini)
+    clean, after = standings([1, 2, 3], [1, 2, 3]), standings([9, 8, 10], [1, 2, 3])
+    before = goal.values(clean)
+    assert goal.name == "map+language=hi"
+    assert goal.values(after).shape == (2, 2)
+    assert goal.reached(after, goal.values(after), before).tolist() == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("goal", "message"),
+    [
+        ("mop", r"unknown goal 'mop': did you mean 'map'\?"),
+        ("beyond", r"unknown goal 'beyond': did you mean 'beyond@10'\?"),
+        ("map@10", r"unknown goal"),
+        ("map:bilingual", r"unknown setting 'bilingual'"),
+        ("language=xx", r"unknown language 'xx': there are: en, hi, sw"),
+        ("passage=nothing", r"unknown passage 'nothing'"),
+        ("beyond@450", r"only 450 passages"),
+        ("language=en+language=hi", r"contradict each other"),
+        ("beyond@10+beyond@20", r"of one kind"),
+        ("map+passage=en:market-1", r"contradict each other: the passage is relevant"),
+        ("map+", r"unknown goal ''"),
+    ],
+)
+def test_a_goal_that_cannot_be_is_refused_in_one_line(goal: str, message: str, mini: Task) -> None:
+    with pytest.raises(RobustBenchError, match=message) as refused:
+        make_goal(goal, mini)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("goal", ["rank-distance", "language=en", "map+rank-distance"])
+def test_goals_of_fairness_need_parallel_passages(goal: str, mini: Task) -> None:
+    with pytest.raises(OptionError, match="needs parallel passages"):
+        make_goal(goal, mini.select(["en"]))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"words": 0}, "a budget of 0 words changes nothing"),
+        ({"queries": 0}, "a budget of 0 encoder queries tries nothing"),
+        ({"edit_rate": 0.0}, "edit rate 0 is out of range"),
+    ],
+)
+def test_a_budget_of_nothing_is_refused(changes: dict[str, int], message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        Budget(**changes)
+
+
+@pytest.mark.parametrize("name", ["gredy", "greedy-4", "beam-x", "best-of", ""])
+def test_methods_that_are_not_there(name: str) -> None:
+    if name == "best-of":
+        assert make_method(name).name == "best-of-20"
+        return
+    with pytest.raises(UnknownNameError, match="unknown search method"):
+        make_method(name)
+
+
+def test_sizes_and_starts_of_methods() -> None:
+    assert [make_method(name).starts for name in ("random", "best-of-7", "greedy", "beam", "exhaustive")] == [
+        1, 7, 20, 20, 0,
+    ]  # fmt: skip
+    assert make_method("beam").name == "beam-4"
+    assert make_method("greedy", starts=0).starts == 0
+    for wrong in (("beam-0", None), ("best-of-5", 3), ("greedy", -1)):
+        with pytest.raises(OptionError):
+            make_method(*wrong)
+
+
+def test_candidates_are_distinct_within_the_budget_and_the_same_alone(mini: Task) -> None:
+    recipes, budget, draws = (
+        [load_recipe("typo"), load_recipe("homoglyph")],
+        Budget(words=2, edit_rate=0.4),
+        Draws(3, 0, 5, 4),
+    )
+    queries = [*mini.queries[::7]]
+    together = spaces(queries, recipes, budget, draws)
+    assert together == [spaces([query], recipes, budget, draws)[0] for query in queries]
+    several = [space for space in together if len(space.places) > 1]
+    assert len(several) > 20
+    for space in together:
+        for place in space.places:
+            assert len({edit.after for edit in place}) == len(place) <= 4 * len(recipes)
+            assert all(space.clean[slice(*edit.span)] == edit.before != edit.after for edit in place)
+        assert len(space.starts) == 5
+        for start in space.starts:
+            assert len(start.edits) <= 2
+            assert sum(len(edit.before) for edit in start.edits) <= 0.4 * len(space.clean)
+
+
+def test_constraints_of_the_recipe_hold_for_candidates(mini: Task) -> None:
+    """Numbers and addresses are protected by the card of `typo`."""
+    query = Query("q", "en", "Who called 911 from www.example.org yesterday?", "q")
+    (space,) = spaces([query], [load_recipe("typo")], Budget(), Draws(5, 0, 3, 8))
+    touched = {edit.before for place in space.places for edit in place}
+    assert touched == {"Who", "called", "from", "yesterday"}
+
+
+def run(mini: Task, *methods: str, encoder: object = "char-ngram", **more: object) -> Searched:
+    return search(encoder, mini, ["typo"], methods=methods, **more)  # type: ignore[arg-type]
+
+
+def values(searched: Searched) -> list[list[float]]:
+    return [[one.best.value for one in cell.outcomes] for cell in searched.attacked]
+
+
+def test_no_search_beats_the_optimum_and_a_wide_beam_finds_it(mini: Task) -> None:
+    """Four questions, all pairs of edits tried: `exhaustive` is the truth that the others are held against."""
+    few = first_questions(mini.select(["sw"]), 4)
+    budget = Budget(words=2, queries=10**6)
+    best, *others = values(
+        run(few, "exhaustive", "beam-100000", "beam", "greedy", "annealing-20", budget=budget, starts=0, alternatives=3)
+    )
+    wide, narrow, greedily, annealed = others
+    assert wide == best
+    for found in (narrow, greedily, annealed):
+        assert all(one >= truth for one, truth in zip(found, best, strict=True))
+    assert np.mean(narrow) <= np.mean(greedily) + 1e-12
+    assert np.mean(narrow) < np.mean(best) + 0.05
+
+
+def test_a_search_is_never_worse_than_the_best_of_its_random_starts(mini: Task) -> None:
+    starts, *searches = values(
+        run(first_questions(mini, 15), "best-of-20", "greedy", "beam-2", "annealing-10", budget=Budget(2, 100))
+    )
+    for found in searches:
+        assert all(one <= start for one, start in zip(found, starts, strict=True))
+        assert np.mean(found) < np.mean(starts)
+
+
+@pytest.mark.parametrize("method", ["random", "best-of-5", "greedy", "beam-2", "annealing-8"])
+@pytest.mark.parametrize("goal", ["map", "beyond@3"])
+def test_lock_step_gives_what_one_query_at_a_time_gives(method: str, goal: str, mini: Task) -> None:
+    few = first_questions(mini.select(["en", "hi"]), 3)
+    together = run(few, method, goal=goal, budget=Budget(2, 60), resume=False).attacked[0].outcomes
+    for row, query in enumerate(few.queries):
+        judged = few.qrels.query == row
+        qrels = Qrels(np.zeros(judged.sum(), np.int32), few.qrels.passage[judged], few.qrels.grade[judged])
+        alone = run(replace(few, queries=(query,), qrels=qrels), method, goal=goal, budget=Budget(2, 60), resume=False)
+        assert alone.attacked[0].outcomes == (together[row],)
+
+
+def test_nothing_is_encoded_twice_and_the_budget_of_queries_is_kept(mini: Task) -> None:
+    encoder, few = Counting(), first_questions(mini, 6)
+    found = run(few, "beam", encoder=encoder, budget=Budget(2, 47)).attacked[0]
+    asked = encoder.asked[len(few.queries) :]
+    assert len(asked) == len(set(asked)) == found.encodings
+    assert max(one.encodings for one in found.outcomes) == 47
+    assert not set(asked) & {query.text for query in few.queries}
+
+
+@pytest.mark.parametrize("budget", [Budget(1, 30), Budget(3, 1), Budget(5, 80, 0.3)])
+def test_budgets_are_kept(budget: Budget, mini: Task) -> None:
+    for cell in run(first_questions(mini, 4), "greedy", "beam-2", "annealing-10", budget=budget).attacked:
+        for one in cell.outcomes:
+            assert len(one.edits) <= budget.words
+            assert one.encodings <= budget.queries
+        assert cell.cell.edit_rate.max() <= budget.edit_rate
+
+
+def test_a_search_that_reaches_its_goal_stops(mini: Task) -> None:
+    """`map` can always fall further, a passage beyond rank 1 is beyond rank 1."""
+    encoder = Counting()
+    found = run(first_questions(mini, 20), "greedy", goal="beyond@1", encoder=encoder, starts=0).attacked[0]
+    for one in found.outcomes:
+        if one.clean.reached:
+            assert one.encodings == 0
+            assert one.edits == ()
+    reached = [one.encodings for one in found.outcomes if one.attackable and one.best.reached]
+    missed = [one.encodings for one in found.outcomes if not one.best.reached]
+    assert reached
+    assert np.mean(reached) < np.mean(missed)
+
+
+def test_seeds_differ_and_runs_do_not(mini: Task) -> None:
+    few = first_questions(mini, 6)
+    first, second = (run(few, "greedy", seeds=2, budget=Budget(2, 60), resume=False) for _ in range(2))
+    assert first.attacked[0].outcomes == second.attacked[0].outcomes
+    assert result_to_json(replace(first.result, timings={})) == result_to_json(replace(second.result, timings={}))
+    assert first.attacked[0].cell.digest != first.attacked[1].cell.digest
+
+
+def test_the_result_is_a_result_like_any_other(mini: Task, tmp_path: Path) -> None:
+    """The ranks are those of the attacked queries, asked anew; the file can be written, read and shown."""
+    found = run(mini, "greedy", budget=Budget(2, 60))
+    (cell,) = found.result.attacked
+    assert cell.recipe == "greedy(typo@3)|goal=map|words=2|queries=60"
+    path = tmp_path / "queries.jsonl"
+    write_queries(path, mini, found.attacked[0])
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    asked = replace(
+        mini, queries=tuple(replace(query, text=line["text"]) for query, line in zip(mini.queries, lines, strict=True))
+    )
+    again = attack("char-ngram", asked, []).clean
+    assert again.digest == cell.digest
+    assert again.ranks.in_pool.tolist() == cell.ranks.in_pool.tolist()
+    assert again.ranks.in_language.tolist() == cell.ranks.in_language.tolist()
+    assert found.attacked[0].value == pytest.approx(found.result.score(cell, "multilingual"))
+    read = result_from_json(result_to_json(found.result))
+    assert read.drops("multilingual") == found.result.drops("multilingual")
+
+
+def test_an_interrupted_search_goes_on_with_the_next_block(mini: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attack_module, "QUERIES_AT_ONCE", 8)
+    few = first_questions(mini, 10)
+    whole = run(few, "greedy", budget=Budget(2, 60), resume=False).attacked[0].outcomes
+    rounds: list[int] = []
+
+    def stopped(*arguments: object, **named: object) -> object:
+        rounds.append(1)
+        if len(rounds) == 3:
+            raise KeyboardInterrupt
+        return advance_together(*arguments, **named)  # type: ignore[arg-type]
+
+    # Another budget names other files: nothing of the undisturbed run is of use.
+    monkeypatch.setattr(attack_module, "advance_together", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        run(few, "greedy", budget=Budget(2, 61))
+    encoder_calls = len(rounds)
+    done = run(few, "greedy", budget=Budget(2, 61)).attacked[0].outcomes
+    assert len(rounds) == encoder_calls + 2, "two of four blocks were kept"
+    monkeypatch.setattr(attack_module, "advance_together", advance_together)
+    assert done == run(few, "greedy", budget=Budget(2, 61), resume=False).attacked[0].outcomes
+    assert len(done) == len(whole)
+
+
+def test_kept_outcomes_survive_the_file(mini: Task) -> None:
+    found = run(first_questions(mini, 5), "greedy", goal="map:cross-lingual+language=hi").attacked[0].outcomes
+    assert tuple(outcomes_from_json(outcomes_to_json(found))) == found
+
+
+def test_a_query_to_which_the_goal_does_not_apply_is_left_alone() -> None:
+    """Questions in Swahili, whose answers are in English only: they have no monolingual AP."""
+    passages = [Passage(f"{code}{number}", code, f"passage {number}") for code in ("en", "sw") for number in range(3)]
+    queries = [Query("a", "en", "Which passage is it?", "a"), Query("b", "sw", "Ni kifungu gani hicho?", "b")]
+    task = build_task("two", 1, queries, passages, {"a": {"en0": 1}, "b": {"en1": 1}})
+    _, other = run(task, "greedy", goal="map:monolingual").attacked[0].outcomes
+    assert np.isnan(other.clean.value)
+    assert other.encodings == 0
+    assert not other.attackable
+
+
+def test_languages_that_no_recipe_covers_are_said_and_stay(mini: Task) -> None:
+    found = search("char-ngram", mini, ["transliteration"], methods=["greedy"])
+    assert set(found.result.attacked[0].not_covered) == {"en", "sw"}
+    rows = [row for row, query in enumerate(mini.queries) if query.language != "hi"]
+    assert not any(found.attacked[0].outcomes[row].encodings for row in rows)
+    with pytest.raises(OptionError, match="transliteration has no candidates for the queries of mini: English is"):
+        search("char-ngram", "mini", ["transliteration"], languages=["en"])
+
+
+def test_a_mix_offers_the_rewritings_of_all_its_recipes(mini: Task) -> None:
+    single, mixed = (
+        search("char-ngram", first_questions(mini, 8), [name], methods=["beam"], starts=0).attacked[0]
+        for name in ("typo", "typo+synonym")
+    )
+    operations = {edit.operation for one in mixed.outcomes for edit in one.edits}
+    assert operations & {"synonym"}
+    assert operations & {"transpose", "delete", "substitute", "insert"}
+    assert mixed.cell.recipe.startswith("beam-4(typo@3,synonym@3+mini)|")
+    assert mixed.value != single.value
+
+
+def test_a_target_passage_rises(mini: Task) -> None:
+    target = mini.passages[100].passage_id
+    found = run(first_questions(mini, 10), "greedy", goal=f"passage={target}").attacked[0]
+    assert found.value < found.clean_value
+    for one in found.outcomes:
+        assert len(one.best.in_pool) == 3, "ranks of the relevant passages, without that of the target"
+
+
+def test_bm25_is_attacked_on_its_pool(mini: Task) -> None:
+    found = run(first_questions(mini, 10), "greedy", encoder="bm25").attacked[0]
+    assert found.value < found.clean_value
+
+
+def test_an_encoder_that_shows_no_ranks_is_refused(mini: Task) -> None:
+    @dataclass
+    class Answers(Counting):
+        access: str = "text"
+
+    with pytest.raises(OptionError, match="search greedy needs rank access and counting gives text access only"):
+        run(mini, "greedy", encoder=Answers())

@@ -1,0 +1,124 @@
+"""What is crafted on one encoder and asked of others; and the command line of adversaries."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from robustbench_ir.adversary import Budget, search
+from robustbench_ir.adversary.subset import first_questions
+from robustbench_ir.adversary.transfer import transfer, universal_substitutions
+from robustbench_ir.cli import irbench
+from robustbench_ir.errors import OptionError, RobustBenchError
+from robustbench_ir.evaluate import attack
+from robustbench_ir.result_file import load_result, result_to_json
+from robustbench_ir.tasks import Task, load_task
+
+
+@pytest.fixture(scope="module")
+def few() -> Task:
+    return first_questions(load_task("mini", ["en", "hi"]), 10)
+
+
+def test_each_target_is_asked_what_was_crafted_on_the_source(few: Task) -> None:
+    found = transfer(["char-ngram"], ["bm25"], few, budget=Budget(2, 60))
+    assert found.targets == ("char-ngram", "bm25")
+    own, other = (found.results["char-ngram", target] for target in found.targets)
+    searched = search("char-ngram", few, ["typo"], budget=Budget(2, 60)).result
+    assert result_to_json(replace(own, timings={})) == result_to_json(replace(searched, timings={}))
+    (crafted,), (asked,) = own.attacked, other.attacked
+    assert asked.digest == crafted.digest
+    assert asked.recipe == f"{crafted.recipe}|crafted-on=char-ngram"
+    assert np.array_equal(other.clean.ranks.in_pool, attack("bm25", few, []).clean.ranks.in_pool)
+    unchanged = np.isin(few.qrels.query, np.flatnonzero(~asked.changed))
+    assert np.array_equal(asked.ranks.in_pool[unchanged], other.clean.ranks.in_pool[unchanged])
+    drop = found.drop("char-ngram", "char-ngram", "multilingual").absolute
+    assert drop > found.drop("char-ngram", "bm25", "multilingual").absolute - 0.2
+    assert drop > 0
+
+
+def test_substitutions_are_those_of_the_attacked_queries(few: Task) -> None:
+    found = search("char-ngram", few, ["typo"], budget=Budget(2, 60))
+    rows = universal_substitutions(found, most=5)
+    assert len(rows) == 5
+    assert [row.queries * row.gain for row in rows] == sorted((row.queries * row.gain for row in rows), reverse=True)
+    for row in rows:
+        hurt = [
+            one
+            for query, one in zip(few.queries, found.attacked[0].outcomes, strict=True)
+            if query.language == row.language
+            and (row.before, row.after) in {(edit.before.lower(), edit.after.lower()) for edit in one.edits}
+        ]
+        assert len(hurt) == row.queries
+        assert row.gain == pytest.approx(np.mean([one.clean.value - one.best.value for one in hurt]))
+
+
+def test_transfer_without_a_source_or_with_a_goal_that_cannot_be(few: Task) -> None:
+    with pytest.raises(OptionError, match="no source"):
+        transfer([], ["bm25"], few)
+    with pytest.raises(RobustBenchError, match="needs parallel passages"):
+        transfer(["char-ngram"], [], few.select(["en"]), goal="rank-distance")
+
+
+def irb(*arguments: str) -> Result:
+    return CliRunner().invoke(irbench, arguments, env={"COLUMNS": "100"})
+
+
+def test_attack_with_a_search_writes_result_and_queries(tmp_path: Path) -> None:
+    out = tmp_path / "result.json"
+    budget = ("--budget-words", "1", "--budget-queries", "30")
+    answer = irb(
+        "attack", "--model", "char-ngram", "--languages", "sw", "--recipe", "typo",
+        "--search", "greedy", "--search", "random", *budget, "--out", str(out),
+    )  # fmt: skip
+    assert answer.exit_code == 0, answer.output
+    assert re.search(r"^greedy\(typo\) +0\.\d+", answer.output, re.MULTILINE)
+    assert re.search(r"^ random\(typo\) .* 1\.0 ", answer.output, re.MULTILINE)
+    assert [cell.recipe for cell in load_result(out).attacked] == [
+        f"{name}(typo@3)|goal=map|words=1|queries=30" for name in ("greedy", "random")
+    ]
+    lines = (tmp_path / "result-queries" / "greedy-typo-severity3-seed0.jsonl").read_text(encoding="utf-8").splitlines()
+    first = json.loads(lines[0])
+    assert set(first) == {"_id", "text", "metadata"}
+    assert len(lines) == 60
+
+
+def test_transfer_prints_a_matrix_and_substitutions(tmp_path: Path) -> None:
+    answer = irb(
+        "transfer", "--source", "char-ngram,bm25", "--languages", "sw", "--budget-queries", "20", "--budget-words", "1",
+        "--out", str(tmp_path),
+    )  # fmt: skip
+    assert answer.exit_code == 0, answer.output
+    assert re.search(
+        r"^ char-ngram +[+-]\d\.\d{3} +[+-]\d+%\* +[+-]\d\.\d{3} +[+-]\d+% *$", answer.output, re.MULTILINE
+    )
+    assert "changes that did most harm to bm25" in answer.output
+    assert len(list(tmp_path.glob("*-to-*.json"))) == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--search", "gredy"], "unknown search method 'gredy': did you mean 'greedy'"),
+        (["--search", "greedy", "--goal", "mop"], "unknown goal 'mop'"),
+        (["--search", "greedy", "--budget-words", "0"], "a budget of 0 words"),
+        (["--search", "greedy", "--budget-queries", "0"], "a budget of 0 encoder queries"),
+        (["--goal", "map"], "say --search greedy, too"),
+        (["--search", "greedy", "--semantic-floor", "0.8"], "do not go together"),
+        (["--search", "greedy", "--severity", "9"], "severity 9 is out of range"),
+        (["--search", "greedy", "--recipe", "typo+tipo"], "unknown recipe 'tipo'"),
+        (["--search", "greedy", "--recipe", "transliteration", "--languages", "en"], "has no candidates"),
+    ],
+)
+def test_what_the_user_got_wrong_is_one_line(arguments: list[str], message: str, tmp_path: Path) -> None:
+    answer = irb("attack", "--model", "char-ngram", "--out", str(tmp_path / "x.json"), *arguments)
+    assert isinstance(answer.exception, RobustBenchError)
+    assert message in str(answer.exception)
+    assert "\n" not in str(answer.exception)
+    assert not list(tmp_path.iterdir())
