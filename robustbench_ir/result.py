@@ -12,19 +12,21 @@ from numpy.typing import NDArray
 
 from robustbench_ir.encode import EncoderDescription
 from robustbench_ir.retrieve import Ranks
+from robustbench_ir.score.bias_findings import BiasFinding, MeanRanks, bias_findings, mean_ranks
+from robustbench_ir.score.findings import Finding, OverSeeds, findings, over_seeds
+from robustbench_ir.score.language_bias import Bias, language_bias
 from robustbench_ir.score.measures import Floats
 from robustbench_ir.score.settings import (
     SETTINGS,
-    Bias,
     Layout,
     Setting,
     by_language,
     headline,
-    language_bias,
-    per_query,
     rank_distances,
     values,
 )
+from robustbench_ir.score.statistics import RESAMPLES, SEED, Method
+from robustbench_ir.score.summary import Summary, summaries
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -182,7 +184,7 @@ class Result:
         return language_bias(self.layout, cell.ranks)
 
     def drops(self, setting: Setting, measure: str = "AP", by: str | None = None) -> list[Drop]:
-        """Return the drop under each recipe and severity.
+        """Return the drop under each recipe and severity, without intervals, in no time; see `findings`.
 
         Parameters
         ----------
@@ -198,54 +200,114 @@ class Result:
         clean_distance = rank_distances(self.layout, self.clean.ranks)
         rows = []
         for (recipe, severity), cells in self.groups.items():
-            columns = [self._columns(cell, clean, clean_distance, measure, setting, by) for cell in cells]
-            for name, numbers in zip(names, np.mean(columns, axis=0).T, strict=True):
+            attacked = over_seeds(self.layout, clean, cells, setting, measure)
+            for name, numbers in zip(names, self._columns(clean, clean_distance, attacked, by).T, strict=True):
                 rows.append(Drop(recipe, severity, setting, measure, name, *map(float, numbers)))
         return rows
 
-    def _columns(
-        self,
-        cell: Cell,
-        clean: Floats,
-        clean_distance: Floats,
-        measure: str,
-        setting: Setting,
-        by: str | None,
-    ) -> NDArray[np.float64]:
-        """Return the numeric columns of `Drop` for one cell, shape (columns, rows)."""
-        found = values(self.layout, cell.ranks, measure, setting)
-        distance = rank_distances(self.layout, cell.ranks)
-        columns: list[tuple[Floats, NDArray[np.bool_] | None]] = [
-            (clean, None),
-            (found, None),
-            (clean - found, cell.changed),
-            (clean_distance, None),
-            (distance - clean_distance, None),
-            (cell.changed.astype(float), None),
-            (cell.edit_rate, None),
-        ]
+    def _columns(self, clean: Floats, clean_distance: Floats, attacked: OverSeeds, by: str | None) -> Floats:
+        """Return the numeric columns of `Drop`, shape (columns, rows)."""
+        columns = (
+            clean,
+            attacked.value,
+            attacked.changed_only,
+            clean_distance,
+            attacked.rank_distance - clean_distance,
+            attacked.coverage,
+            attacked.edit_rate,
+        )
         if by == "language":
-            return np.array([by_language(self.layout, column, only) for column, only in columns])
-        return np.array([[headline(self.layout, column, only)] for column, only in columns])
+            return np.array([by_language(self.layout, column) for column in columns])
+        return np.array([[headline(self.layout, column)] for column in columns])
 
-    def to_frame(self, measures: Iterable[str] = ("AP",)) -> pd.DataFrame:
+    def findings(
+        self,
+        setting: Setting,
+        measure: str = "AP",
+        by: str | None = None,
+        *,
+        resamples: int = RESAMPLES,
+        method: Method = "bca",
+        seed: int = SEED,
+    ) -> list[Finding]:
+        """Return the drops with 95% intervals, tests and effect sizes; the same arguments give the same numbers.
+
+        Parameters
+        ----------
+        setting, measure, by
+            As for `drops`; the rows are in the same order.
+        resamples : int
+            Of the bootstrap, and sign flips of the test.
+        method : {"bca", "percentile"}
+            Kind of interval.
+        seed : int
+            Of the resamples.
+        """
+        return findings(
+            self.layout,
+            self.clean.ranks,
+            self.groups,
+            setting,
+            measure,
+            by,
+            random=np.random.default_rng(seed),
+            resamples=resamples,
+            method=method,
+        )
+
+    def bias_findings(
+        self, *, resamples: int = RESAMPLES, method: Method = "bca", seed: int = SEED
+    ) -> list[BiasFinding]:
+        """Return the change of each number of language bias under each recipe and severity, with 95% intervals."""
+        random = np.random.default_rng(seed)
+        ranks = self.clean.ranks
+        return bias_findings(self.layout, ranks, self.groups, random=random, resamples=resamples, method=method)
+
+    def mean_ranks(self, recipe: str, severity: int) -> MeanRanks:
+        """Return the mean rank by query language and passage language, clean and attacked; KeyError if not attacked."""
+        return mean_ranks(self.layout, self.clean.ranks, self.groups[recipe, severity])
+
+    def summaries(
+        self,
+        setting: Setting,
+        measure: str = "AP",
+        *,
+        resamples: int = RESAMPLES,
+        method: Method = "bca",
+        seed: int = SEED,
+    ) -> list[Summary]:
+        """Return for each recipe its severity curve, the area under it, the worst language and the resource gap."""
+        return summaries(
+            self.layout,
+            self.clean.ranks,
+            self.groups,
+            setting,
+            measure,
+            random=np.random.default_rng(seed),
+            resamples=resamples,
+            method=method,
+        )
+
+    def to_frame(self, measures: Iterable[str] = ("AP",), *, resamples: int = RESAMPLES) -> pd.DataFrame:
         """Return a tidy table: one row for each setting, query language (and ``all``), recipe, severity and measure.
+
+        Parameters
+        ----------
+        measures : iterable of str
+            Such as ``["AP", "nDCG@10"]``.
+        resamples : int
+            Of the intervals and tests; fewer are quicker.
 
         Returns
         -------
         pandas.DataFrame
-            Columns are the fields of `Drop`, and `drop` and `relative_drop`.
+            Columns are the fields of `Finding`. `clean`, `attacked`, `drop`, `relative_drop`, `changed_only`,
+            `clean_rank_distance` and `rank_distance_change` are followed by the ends of their 95% intervals, such as
+            `drop_low` and `drop_high`. Plain numbers and strings only, so that it survives CSV and Parquet.
         """
-        import pandas as pd
+        from robustbench_ir.frames import findings_frame
 
-        rows = [
-            {**vars(row), "drop": row.absolute, "relative_drop": row.relative}
-            for measure in measures
-            for setting in self.settings
-            for by in (None, "language")
-            for row in self.drops(setting, measure, by)
-        ]
-        return pd.DataFrame(rows)
+        return findings_frame(self, measures, resamples)
 
     def per_query(self, measure: str = "AP") -> pd.DataFrame:
         """Return one row for each query, clean and under each cell.
@@ -256,24 +318,6 @@ class Result:
             Columns `query_id`, `parallel_id`, `language`, `recipe`, `severity`, `seed`, `changed`, `edit_rate`, the
             measure in each setting, and `rank_distance`.
         """
-        import pandas as pd
+        from robustbench_ir.frames import queries_frame
 
-        frames = []
-        for cell in (self.clean, *self.attacked):
-            settings: dict[str, object] = {
-                setting: per_query(values(self.layout, cell.ranks, measure, setting)) for setting in self.settings
-            }
-            columns: dict[str, object] = {
-                "query_id": self.layout.query_ids,
-                "parallel_id": self.layout.parallel_ids,
-                "language": self.layout.languages,
-                "recipe": cell.recipe,
-                "severity": cell.severity,
-                "seed": cell.seed,
-                "changed": cell.changed,
-                "edit_rate": cell.edit_rate,
-                **settings,
-                "rank_distance": rank_distances(self.layout, cell.ranks),
-            }
-            frames.append(pd.DataFrame(columns))
-        return pd.concat(frames, ignore_index=True)
+        return queries_frame(self, measure)

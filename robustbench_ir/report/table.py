@@ -12,8 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from robustbench_ir.languages import languages
-from robustbench_ir.result import Drop, Result
+from robustbench_ir.result import Result
+from robustbench_ir.score.findings import Finding
 from robustbench_ir.score.settings import Setting
+from robustbench_ir.score.statistics import Estimate
 
 _POOLS: dict[Setting, str] = {
     "monolingual": "pool: the query's language",
@@ -21,9 +23,11 @@ _POOLS: dict[Setting, str] = {
     "multilingual": "pool: all languages together",
 }
 _NOTES = (
-    "drop = clean - attacked; RD = rank distance of parallel passages in the multilingual pool, the same in all "
-    "settings, lower is fairer, and falls too when everything sinks; coverage = share of queries that really changed."
+    "drop = clean - attacked, ± half of its 95% interval (questions drawn anew); * is p < 0.05 after Holm for all rows "
+    "of a table; RD = rank distance of parallel passages, lower is fairer, and falls too when everything sinks; "
+    "coverage = share of queries that really changed."
 )
+_SIGNIFICANT = 0.05
 
 
 def score_table(result: Result, by: str | None = None, measure: str = "AP") -> RenderableType:
@@ -48,15 +52,15 @@ def score_table(result: Result, by: str | None = None, measure: str = "AP") -> R
             table.add_column("severity", no_wrap=True)
         if by == "language":
             table.add_column("language", no_wrap=True)
-        headers = (f"clean\n{name}", f"attacked\n{name}", "drop", "drop\n%", "clean\nRD", "RD\nchange", "coverage")
-        for header in headers:
+        bias = ("clean\nRD", "RD\nchange") if setting == "multilingual" else ()
+        for header in (f"clean\n{name}", f"attacked\n{name}", "drop", "drop\n%", *bias, "coverage"):
             table.add_column(header, justify="right", no_wrap=True, vertical="bottom")
-        groups = groupby(result.drops(setting, measure, by), lambda drop: (drop.recipe, drop.severity))
-        for (recipe, severity), drops in groups:
-            for drop in drops:
+        rows = groupby(result.findings(setting, measure, by), lambda row: (row.recipe, row.severity))
+        for (recipe, severity), found in rows:
+            for row in found:
                 labels = [recipe_name(recipe), *([str(severity)] if several else [])]
-                labels += [language_name(drop.language)] if by == "language" else []
-                table.add_row(*labels, *_numbers(drop))
+                labels += [language_name(row.language)] if by == "language" else []
+                table.add_row(*labels, *_numbers(row))
             if by == "language":
                 table.add_section()
         parts.append(table)
@@ -95,16 +99,28 @@ def language_name(code: str) -> str:
     return languages()[code].name if code in languages() else code
 
 
-def _numbers(drop: Drop) -> list[str]:
+def _numbers(row: Finding) -> list[str]:
+    bias = (
+        _number(row.clean_rank_distance.value, ",.0f"),
+        _with_interval(row.rank_distance_change, ",.0f", row.p_rank_distance_holm),
+    )
     return [
-        _number(drop.clean, ".3f"),
-        _number(drop.attacked, ".3f"),
-        _number(drop.absolute, "+.3f"),
-        _number(drop.relative, "+.1%"),
-        _number(drop.clean_rank_distance, ",.1f"),
-        _number(drop.rank_distance_change, "+,.1f"),
-        _number(drop.coverage, ".0%"),
+        _number(row.clean.value, ".3f"),
+        _number(row.attacked.value, ".3f"),
+        _with_interval(row.drop, ".3f", row.p_holm),
+        _number(row.relative_drop.value, "+.1%"),
+        *(bias if row.setting == "multilingual" else ()),
+        _number(row.coverage, ".0%"),
     ]
+
+
+def _with_interval(estimate: Estimate, form: str, p: float) -> str:
+    """Return such as ``+0.055* ±0.004``; the star's place is kept, so that numbers stand in line."""
+    if math.isnan(estimate.value):
+        return "-"
+    star = "*" if p < _SIGNIFICANT else " "
+    width = "" if math.isnan(estimate.half_width) else f" ±{estimate.half_width:{form}}"
+    return f"{estimate.value:+{form}}{star}{width}"
 
 
 def _number(value: float, form: str) -> str:

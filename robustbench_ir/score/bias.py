@@ -37,6 +37,37 @@ def rank_distance(rank: Integers, query: Integers, queries: int) -> Floats:
     return np.where(several, largest - smallest, np.nan)
 
 
+def first_among(rank: Integers, query: Integers, wanted: NDArray[np.bool_], queries: int) -> Floats:
+    """Say for each query whether its best-ranked relevant passage is among the wanted ones: 1, 0, or NaN.
+
+    NaN where none of its relevant passages is wanted, or all are. Unbiased value: `share_among`.
+
+    Parameters
+    ----------
+    rank, query : integer arrays of shape (relevant,)
+        Rank in the multilingual pool, row of the query.
+    wanted : bool array of shape (relevant,)
+        Such as those in the query's own language.
+    queries : int
+        Number of queries.
+    """
+    order = np.lexsort((rank, query))
+    first = order[np.unique(query[order], return_index=True)[1]]
+    value = np.full(queries, np.nan)
+    value[query[first]] = wanted[first]
+    return np.where(np.isnan(share_among(query, wanted, queries)), np.nan, value)
+
+
+def share_among(query: Integers, wanted: NDArray[np.bool_], queries: int) -> Floats:
+    """Return the share of each query's relevant passages that are wanted; NaN where it is 0 or 1.
+
+    It is the chance that a ranking blind to language puts a wanted one first: 1/L with one passage in each of L
+    languages.
+    """
+    share = sums(query, wanted.astype(np.float64), queries) / np.maximum(np.bincount(query, minlength=queries), 1)
+    return np.where((share > 0) & (share < 1), share, np.nan)
+
+
 def own_language_first(rank: Integers, query: Integers, passage_language: Integers, query_language: Integers) -> Floats:
     """Say for each query whether its best-ranked relevant passage is in its own language: 1, 0, or NaN.
 
@@ -50,14 +81,99 @@ def own_language_first(rank: Integers, query: Integers, passage_language: Intege
     query_language : integer array of shape (queries,)
         Number of the query's language, -1 if no passage is in it.
     """
-    queries = len(query_language)
-    own = passage_language == query_language[query]
-    order = np.lexsort((rank, query))
-    first = order[np.unique(query[order], return_index=True)[1]]
-    value = np.full(queries, np.nan)
-    value[query[first]] = own[first]
-    share = np.bincount(query, own, queries) / np.maximum(np.bincount(query, minlength=queries), 1)
-    return np.where((share > 0) & (share < 1), value, np.nan)
+    return first_among(rank, query, passage_language == query_language[query], len(query_language))
+
+
+def rank_correlation(rank: Integers, query: Integers, passage_language: Integers, question: Integers) -> Floats:
+    """Return for each query the mean Spearman correlation of its ranking with those of its parallel queries.
+
+    What arXiv 2509.06195 calls RC_i(a); its mean over queries and languages is MRC, 1 where the language of a question
+    makes no difference to the ranking. There the whole ranking is correlated; here only the relevant passages, one for
+    each passage language, because their ranks are what a result holds. Languages in which a query has several relevant
+    passages are left out: which is which is not known. NaN without a parallel query, or with fewer than two languages
+    in common.
+
+    Parameters
+    ----------
+    rank, query, passage_language : integer arrays of shape (relevant,)
+        Rank in the multilingual pool, row of the query, number of the passage's language.
+    question : integer array of shape (queries,)
+        Which queries are translations of each other.
+    """
+    table = _rank_table(rank, query, passage_language, len(question))
+    found = np.full(len(question), np.nan)
+    order = np.argsort(question, kind="stable")
+    for rows in np.split(order, np.flatnonzero(np.diff(question[order])) + 1):
+        if len(rows) > 1:
+            found[rows] = _correlations(table[rows])
+    return found
+
+
+def _rank_table(rank: Integers, query: Integers, passage_language: Integers, queries: int) -> Floats:
+    """Return ranks, shape (queries, languages); NaN where a language has no relevant passage, or several."""
+    languages = int(passage_language.max()) + 1
+    cell = query * languages + passage_language
+    table = np.full(queries * languages, np.nan)
+    table[cell] = rank
+    table[np.bincount(cell, minlength=len(table)) != 1] = np.nan
+    return table.reshape(queries, languages)
+
+
+def _correlations(table: Floats) -> Floats:
+    """Return the mean correlation of each row of ranks with the others."""
+    there = ~np.isnan(table)
+    if (there == there[0]).all():
+        scores = _standardised(table[:, there[0]])
+        return np.asarray((scores @ scores.sum(axis=0) - 1) / (len(table) - 1))
+    pairs = np.full((len(table), len(table)), np.nan)
+    for one in range(len(table)):
+        for other in range(one):
+            scores = _standardised(table[[one, other]][:, there[one] & there[other]])
+            pairs[one, other] = pairs[other, one] = scores[0] @ scores[1]
+    known = ~np.isnan(pairs)
+    count = known.sum(axis=1)
+    total = np.where(known, pairs, 0.0).sum(axis=1)
+    return np.asarray(np.divide(total, count, out=np.full(len(table), np.nan), where=count > 0))
+
+
+def _standardised(table: Floats) -> Floats:
+    """Return each row as ordinal ranks of mean 0 and length 1; NaN with fewer than two columns."""
+    size = table.shape[1]
+    if size < 2:
+        return np.full((len(table), 1), np.nan)
+    place = np.argsort(np.argsort(table, axis=1), axis=1) - (size - 1) / 2
+    return np.asarray(place / np.sqrt((size**3 - size) / 12))
+
+
+def peer(rank: Integers, query: Integers, passage_language: Integers, queries: int) -> Floats:
+    """Return PEER for each query: the p of a Kruskal-Wallis test that all languages' relevant passages rank alike.
+
+    After Yang et al. 2024 (https://doi.org/10.1145/3626772.3657943) over the whole pool, all grades alike: H = (N - 1)
+    x sum of squares between languages / total sum of squares, of the ranks in the pool, chi squared with one degree
+    less than there are languages. 1 is fair. NaN where no language has two relevant passages, or only one language has
+    any: with one passage for each of L languages H is L - 1 whatever the ranking.
+
+    Parameters
+    ----------
+    rank, query, passage_language : integer arrays of shape (relevant,)
+        Rank in the multilingual pool, row of the query, number of the passage's language.
+    queries : int
+        Number of queries.
+    """
+    from scipy.special import chdtrc
+
+    languages = int(passage_language.max()) + 1
+    size = np.bincount(query, minlength=queries)
+    mean = sums(query, rank.astype(np.float64), queries) / np.maximum(size, 1)
+    centred = rank - mean[query]
+    cell = query * languages + passage_language
+    count = np.bincount(cell, minlength=queries * languages)
+    between = (sums(cell, centred, len(count)) ** 2 / np.maximum(count, 1)).reshape(queries, languages).sum(axis=1)
+    count = count.reshape(queries, languages)
+    groups = (count > 0).sum(axis=1)
+    defined = (groups > 1) & (count > 1).any(axis=1)
+    h = (size - 1) * between / np.where(defined, sums(query, centred**2, queries), 1)
+    return np.where(defined, chdtrc(np.maximum(groups - 1, 1), h), np.nan)
 
 
 def mean_rank_by_language(

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robustbench_ir.retrieve import IntArray, Ranks
-from robustbench_ir.score.bias import mean_rank_by_language, own_language_first, rank_distance
+from robustbench_ir.score.bias import rank_distance
 from robustbench_ir.score.measures import Floats, Ranked, measure
 
 Setting = Literal["monolingual", "cross-lingual", "multilingual"]
@@ -68,6 +68,17 @@ class Layout:
         """Per query, the number of its language in `pool`, -1 if no passage is in it."""
         numbers = {language: number for number, language in enumerate(self.pool)}
         return np.array([numbers.get(language, -1) for language in self.languages], dtype=np.int32)
+
+    @cached_property
+    def question(self) -> IntArray:
+        """Per query, the number of its question: parallel queries have the same one."""
+        numbers = {name: number for number, name in enumerate(dict.fromkeys(self.parallel_ids))}
+        return np.array([numbers[name] for name in self.parallel_ids], dtype=np.int32)
+
+    @property
+    def questions(self) -> int:
+        """Number of questions."""
+        return int(self.question.max()) + 1
 
     @property
     def pool_size(self) -> int:
@@ -141,52 +152,6 @@ def nanmean(found: Floats, axis: int) -> Floats:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         return np.asarray(np.nanmean(found, axis=axis))
-
-
-@dataclass(frozen=True)
-class Bias:
-    """Language bias of one set of ranks, means over queries and then macro over query languages.
-
-    Attributes
-    ----------
-    rank_distance : float
-        Mean of largest minus smallest rank of the parallel relevant passages; lower is fairer.
-    rank_distance_share : float
-        The same divided by (pool - 1), 0 to 1.
-    rank_distance_median : float
-        Median over all queries.
-    own_language_first : float
-        Share of queries whose best-ranked relevant passage is in their language.
-    mean_rank : float64 array of shape (query languages, passage languages)
-        Mean rank of relevant passages in the multilingual pool.
-    """
-
-    rank_distance: float
-    rank_distance_share: float
-    rank_distance_median: float
-    own_language_first: float
-    mean_rank: Floats
-
-
-def language_bias(layout: Layout, ranks: Ranks) -> Bias:
-    """Measure language bias in the multilingual pool; NaN where queries have fewer than two relevant passages."""
-    distance = rank_distances(layout, ranks)
-    own = own_language_first(ranks.in_pool, layout.query, layout.passage_language, layout.own_pool)
-    mean = headline(layout, distance)
-    known = distance[~np.isnan(distance)]
-    return Bias(
-        rank_distance=mean,
-        rank_distance_share=mean / max(layout.pool_size - 1, 1),
-        rank_distance_median=float(np.median(known)) if len(known) else float("nan"),
-        own_language_first=headline(layout, own),
-        mean_rank=mean_rank_by_language(
-            ranks.in_pool,
-            layout.query,
-            layout.passage_language,
-            layout.query_language,
-            (len(layout.query_languages), len(layout.pool)),
-        ),
-    )
 
 
 def rank_distances(layout: Layout, ranks: Ranks) -> Floats:

@@ -1,0 +1,150 @@
+"""Intervals and tests equal scipy's on plain samples, and are right where scipy has nothing: clusters, macro means."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.random import default_rng
+from scipy import stats
+
+from robustbench_ir.score.clusters import ClusterMeans, cluster_means
+from robustbench_ir.score.statistics import (
+    Estimate,
+    draws,
+    effect_size,
+    holm,
+    intervals,
+    minimum_detectable,
+    sign_flip_p,
+    standard_error,
+    tail,
+)
+
+
+def plain(sample: np.ndarray) -> ClusterMeans:
+    """Return a sample of which each number is a cluster of its own, in one stratum."""
+    one = np.ones((1, 1), dtype=bool)
+    return cluster_means(sample, np.arange(len(sample)), np.zeros(len(sample), dtype=int), one, len(sample))
+
+
+def grid(value: np.ndarray) -> ClusterMeans:
+    """Return the macro mean of values of shape (clusters, strata), NaN for no case."""
+    cluster, stratum = np.indices(value.shape)
+    return cluster_means(value, cluster, stratum, np.ones((value.shape[1], 1), dtype=bool), len(value))
+
+
+def macro_mean(value: np.ndarray) -> float:
+    return float(np.nanmean(np.nanmean(value, axis=0)))
+
+
+@pytest.mark.parametrize("method", ["percentile", "bca"])
+def test_intervals_are_those_of_scipy_with_the_same_resamples(method: str) -> None:
+    sample = default_rng(1).exponential(size=60)
+    (draw,) = draws([plain(sample)], default_rng(5), 9999)
+    theirs = stats.bootstrap(
+        (sample,),
+        np.mean,
+        n_resamples=9999,
+        confidence_level=1 - 2 * tail(60),
+        method="BCa" if method == "bca" else method,
+        rng=default_rng(5),
+    ).confidence_interval
+    ours = intervals(draw, len(sample), method)[0]
+    assert (ours.low, ours.high) == pytest.approx(tuple(theirs), abs=1e-12)
+    assert ours.value == pytest.approx(sample.mean())
+
+
+def test_the_level_makes_up_for_few_clusters() -> None:
+    """Resamples spread by the standard error x root((n - 1) / n): the interval reaches as far as Student's."""
+    for clusters in (5, 60, 1190):
+        reach = -stats.norm.ppf(tail(clusters)) * np.sqrt((clusters - 1) / clusters)
+        assert reach == pytest.approx(stats.t.ppf(0.975, clusters - 1))
+
+
+def test_p_is_near_that_of_scipy_and_of_all_flips() -> None:
+    sample = default_rng(2).normal(0.35, 1, size=12)
+    exact = stats.permutation_test((sample,), np.mean, permutation_type="samples", n_resamples=np.inf).pvalue
+    assert sign_flip_p([plain(sample)], default_rng(3))[0][0] == pytest.approx(exact, abs=0.01)
+
+
+def test_p_can_never_be_zero_and_is_one_without_differences() -> None:
+    assert sign_flip_p([plain(np.full(50, 0.2))], default_rng(0), 999)[0][0] == 1 / 1000
+    assert sign_flip_p([plain(np.zeros(50))], default_rng(0), 999)[0][0] == 1
+
+
+def test_macro_means_are_drawn_as_such() -> None:
+    """A loop that draws questions and averages anew gives the same draws, with queries missing here and there."""
+    value = default_rng(4).random((30, 3))
+    value[default_rng(5).random((30, 3)) < 0.4] = np.nan
+    table = grid(value)
+    (draw,) = draws([table], default_rng(6), 200)
+    chosen = default_rng(6).integers(0, 30, size=(200, 30))
+    np.testing.assert_allclose(draw[0, 31:], [macro_mean(value[rows]) for rows in chosen], atol=1e-12)
+    np.testing.assert_allclose(draw[0, 1:31], [macro_mean(np.delete(value, one, axis=0)) for one in range(30)])
+    assert draw[0, 0] == pytest.approx(macro_mean(value))
+    assert table.estimate()[0] == pytest.approx(macro_mean(value))
+    assert table.contributions().sum() == pytest.approx(macro_mean(value))
+
+
+def test_a_language_that_is_not_in_a_resample_is_left_out_of_its_macro_mean() -> None:
+    value = np.array([[1.0, np.nan], [0.5, np.nan], [0.0, 0.2]])
+    (draw,) = draws([grid(value)], default_rng(0), 50)
+    assert draw[0, 3] == pytest.approx(0.75), "without the third question there is one language"
+    assert not np.isnan(draw).any()
+
+
+def test_blocks_of_resamples_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    value = default_rng(7).random((20, 2))
+    (whole,) = draws([grid(value)], default_rng(8), 100)
+    monkeypatch.setattr("robustbench_ir.score.statistics._WEIGHTS_AT_ONCE", 60)
+    (small,) = draws([grid(value)], default_rng(8), 100)
+    np.testing.assert_allclose(small, whole, rtol=0, atol=1e-12)
+
+
+def test_parallel_queries_are_one_cluster() -> None:
+    """Eleven copies of a question say no more than one; taken as independent they would narrow the interval 3.3 times."""
+    question = default_rng(9).random((80, 1))
+    one, eleven = (
+        intervals(draws([grid(value)], default_rng(1), 2000)[0], 80)[0] for value in (question, np.tile(question, 11))
+    )
+    assert eleven.half_width == pytest.approx(one.half_width, rel=1e-9)
+
+
+def test_one_question_has_no_interval_and_equal_ones_an_empty_one() -> None:
+    alone = intervals(draws([plain(np.array([0.3]))], default_rng(0), 10)[0], 1)[0]
+    assert alone.value == 0.3
+    assert np.isnan([alone.low, alone.high]).all()
+    same = intervals(draws([plain(np.full(9, 0.25))], default_rng(0), 10)[0], 9)[0]
+    assert same == Estimate(0.25, 0.25, 0.25)
+
+
+def test_nothing_at_all_is_nan() -> None:
+    empty = intervals(draws([plain(np.full(5, np.nan))], default_rng(0), 10)[0], 5)[0]
+    assert np.isnan([empty.value, empty.low, empty.high]).all()
+
+
+def test_effect_size_standard_error_and_power_of_a_plain_sample() -> None:
+    sample = default_rng(10).normal(0.5, 2, size=40)
+    spread = sample.std(ddof=1)
+    assert effect_size(plain(sample))[0] == pytest.approx(sample.mean() / spread)
+    assert standard_error(plain(sample))[0] == pytest.approx(stats.sem(sample))
+    assert minimum_detectable(plain(sample))[0] == pytest.approx((1.959964 + 0.841621) * spread / np.sqrt(40), rel=1e-6)
+    shifted = sample - sample.mean() + minimum_detectable(plain(sample))[0]
+    found = [
+        sign_flip_p([plain(shifted[rows])], default_rng(1), 500)[0][0] <= 0.05
+        for rows in default_rng(2).integers(0, 40, size=(400, 40))
+    ]
+    assert np.mean(found) == pytest.approx(0.8, abs=0.06)
+
+
+def test_the_standard_error_of_a_macro_mean_is_near_the_spread_of_its_resamples() -> None:
+    value = default_rng(11).random((200, 4))
+    value[default_rng(12).random((200, 4)) < 0.3] = np.nan
+    (draw,) = draws([grid(value)], default_rng(13), 4000)
+    assert standard_error(grid(value))[0] == pytest.approx(draw[0, 201:].std(), rel=0.05)
+
+
+def test_holm_by_hand() -> None:
+    """0.005 x 4, 0.01 x 3, 0.03 x 2; 0.04 x 1 would be below the one before it. A test not made does not count."""
+    found = holm(np.array([0.01, 0.04, np.nan, 0.03, 0.005]))
+    np.testing.assert_allclose(found, [0.03, 0.06, np.nan, 0.06, 0.02])
