@@ -17,11 +17,13 @@ _COMMANDS = {
     "cache": "See what embeddings are kept, and remove some.",
     "encoders": "List the encoders, or show one.",
     "languages": "List the languages of the recipes, or show one.",
+    "leaderboard": "Check, verify, build and look at the leaderboard.",
     "lexicon": "Build, look into and measure the lexicons of the recipes.",
     "perturb": "Write perturbed queries to files, to evaluate other systems on.",
     "preview": "See what a recipe does to a text.",
     "recipes": "List the recipes and their languages, or show one.",
     "show": "Print the table of a result file again.",
+    "submit": "Make a leaderboard entry of a result file.",
     "tasks": "List the tasks and their languages, or show one.",
 }
 
