@@ -11,33 +11,41 @@ from robustbench_ir.errors import UnknownNameError
 from robustbench_ir.score.bias import mean_rank_by_language, own_language_first, rank_distance
 from robustbench_ir.score.measures import Ranked, average_precision, measure
 
-TREC_NAMES = {"AP": "map", "nDCG@10": "ndcg_cut_10", "R@1": "recall_1", "R@10": "recall_10", "R@100": "recall_100"}
+TREC_NAMES = {
+    "AP": "map",
+    "AP@10": "map_cut_10",
+    "AP@1000": "map_cut_1000",
+    "nDCG@10": "ndcg_cut_10",
+    "nDCG@1000": "ndcg_cut_1000",
+    "P@5": "P_5",
+    "R@1": "recall_1",
+    "R@10": "recall_10",
+    "R@100": "recall_100",
+}
 
 
-def random_case(random: Generator) -> tuple[dict[str, int], list[str]]:
-    """Return graded judgements and a ranking of all documents."""
-    documents = [f"d{number}" for number in range(int(random.integers(1, 200)))]
+def random_case(random: Generator) -> tuple[dict[str, int], dict[str, float]]:
+    """Return graded judgements, and scores with many ties of nine in ten documents."""
+    documents = [f"d{number:03}" for number in range(int(random.integers(1, 200)))]
     relevant = random.choice(documents, size=int(random.integers(1, min(len(documents), 15) + 1)), replace=False)
     grades = {str(document): int(random.integers(1, 4)) for document in relevant}
-    return grades, [str(document) for document in random.permutation(documents)]
+    return grades, {document: float(random.integers(0, 40)) for document in documents if random.random() < 0.9}
 
 
-def test_measures_equal_trec_eval_on_random_rankings() -> None:
+def test_measures_equal_trec_eval_on_a_thousand_random_rankings() -> None:
+    """Graded judgements, documents that were not retrieved, ties: trec_eval orders them by name, descending."""
     random = default_rng(7)
-    cases = [random_case(random) for _ in range(300)]
+    cases = [random_case(random) for _ in range(1000)]
     qrels = {str(number): grades for number, (grades, _) in enumerate(cases)}
-    run = {
-        str(number): {document: float(-place) for place, document in enumerate(ranking)}
-        for number, (_, ranking) in enumerate(cases)
-    }
-    names = {"map", "ndcg_cut.10", "recall.1,10,100", "recip_rank"}
+    run = {str(number): scores for number, (_, scores) in enumerate(cases)}
+    names = {"map", "map_cut.10,1000", "ndcg_cut.10,1000", "P.5", "recall.1,10,100", "recip_rank"}
     expected = pytrec_eval.RelevanceEvaluator(qrels, names).evaluate(run)
 
-    rows = [
-        (number, ranking.index(document) + 1, grade)
-        for number, (grades, ranking) in enumerate(cases)
-        for document, grade in grades.items()
-    ]
+    rows = []
+    for number, (grades, scores) in enumerate(cases):
+        ranking = sorted(scores, key=lambda document: (scores[document], document), reverse=True)
+        place = {document: rank for rank, document in enumerate(ranking, start=1)}
+        rows += [(number, place.get(document, 0), grade) for document, grade in grades.items()]
     group, rank, grade = np.array(rows)[random.permutation(len(rows))].T
     ranked = Ranked(rank, group, grade, len(cases))
     for ours, theirs in TREC_NAMES.items():
@@ -75,7 +83,7 @@ def test_own_language_first_and_mean_rank() -> None:
     np.testing.assert_array_equal(mean, [[1, 9], [2, 4]])
 
 
-@pytest.mark.parametrize("name", ["MAP", "nDCG", "nDCG@0", "R@-1", "R@1.5", "P@10", ""])
+@pytest.mark.parametrize("name", ["MAP", "nDCG", "nDCG@0", "R@-1", "R@1.5", "MRR@10", ""])
 def test_unknown_measures_are_refused(name: str) -> None:
     with pytest.raises(UnknownNameError, match="unknown measure"):
         measure(name)

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from io import StringIO
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.random import default_rng
+from rich.console import Console
 from scipy import stats
 
+from robustbench_ir import attack
+from robustbench_ir.report.table import score_table
+from robustbench_ir.result import Result
 from robustbench_ir.score.clusters import ClusterMeans, cluster_means
 from robustbench_ir.score.statistics import (
     Estimate,
@@ -102,7 +110,7 @@ def test_blocks_of_resamples_make_no_difference(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_parallel_queries_are_one_cluster() -> None:
-    """Eleven copies of a question say no more than one; taken as independent they would narrow the interval 3.3 times."""
+    """Eleven copies of a question say no more than one; as independent ones they would narrow it 3.3 times."""
     question = default_rng(9).random((80, 1))
     one, eleven = (
         intervals(draws([grid(value)], default_rng(1), 2000)[0], 80)[0] for value in (question, np.tile(question, 11))
@@ -148,3 +156,72 @@ def test_holm_by_hand() -> None:
     """0.005 x 4, 0.01 x 3, 0.03 x 2; 0.04 x 1 would be below the one before it. A test not made does not count."""
     found = holm(np.array([0.01, 0.04, np.nan, 0.03, 0.005]))
     np.testing.assert_allclose(found, [0.03, 0.06, np.nan, 0.06, 0.02])
+
+
+@pytest.fixture(scope="module")
+def small() -> Result:
+    return attack("char-ngram", recipes=["typo", "transliteration"], languages=["en", "hi", "sw"], severities=[1, 5])
+
+
+def test_findings_are_the_drops_with_intervals(small: Result) -> None:
+    for setting in small.settings:
+        for by in (None, "language"):
+            rows = small.findings(setting, by=by, resamples=200)
+            for row, drop in zip(rows, small.drops(setting, by=by), strict=True):
+                assert (row.recipe, row.severity, row.language) == (drop.recipe, drop.severity, drop.language)
+                for ours, theirs in (
+                    (row.clean, drop.clean),
+                    (row.attacked, drop.attacked),
+                    (row.drop, drop.absolute),
+                    (row.relative_drop, drop.relative),
+                    (row.changed_only, drop.changed_only),
+                    (row.rank_distance_change, drop.rank_distance_change),
+                ):
+                    assert ours.value == pytest.approx(theirs, nan_ok=True, abs=1e-12)
+                assert row.drop.low <= row.drop.value <= row.drop.high
+                assert row.robustness.value == pytest.approx(1 - row.relative_drop.value)
+                assert np.isnan(row.p) == (drop.coverage == 0), "where nothing changed there is nothing to test"
+
+
+def test_findings_are_the_same_every_time_and_the_sixty_questions_are_the_clusters(small: Result) -> None:
+    one, again = (small.findings("cross-lingual", resamples=100) for _ in range(2))
+    assert one == again
+    assert {row.questions for row in one} == {60}
+
+
+def test_a_language_that_is_not_covered_has_a_drop_of_exactly_zero(small: Result) -> None:
+    rows = small.findings("monolingual", by="language", resamples=100)
+    (row,) = [one for one in rows if (one.recipe, one.severity, one.language) == ("transliteration@3", 5, "en")]
+    assert row.drop == Estimate(0, 0, 0)
+    assert np.isnan(row.changed_only.value)
+
+
+def test_holm_counts_the_rows_of_a_table(small: Result) -> None:
+    rows = small.findings("multilingual", resamples=500)
+    np.testing.assert_allclose([row.p_holm for row in rows], holm(np.array([row.p for row in rows])))
+
+
+def test_the_frame_has_the_ends_of_each_interval(small: Result) -> None:
+    frame = small.to_frame(resamples=100)
+    rows = frame.query("setting == 'multilingual' and language == 'all'")
+    for name in ("clean", "attacked", "drop", "relative_drop", "changed_only", "rank_distance_change"):
+        assert (rows[f"{name}_low"] <= rows[name]).all()
+        assert (rows[name] <= rows[f"{name}_high"]).all()
+    assert not frame.duplicated(["setting", "language", "recipe", "severity", "measure"]).any()
+
+
+def test_frames_survive_parquet(small: Result, tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason="PYARROW ABSENT: pip install pyarrow to try the round trip through Parquet")
+    import pandas as pd
+
+    for frame in (small.to_frame(resamples=50), small.per_query()):
+        frame.to_parquet(tmp_path / "frame.parquet")
+        pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "frame.parquet"), frame, check_dtype=False)
+
+
+def test_the_printed_table_has_intervals_and_fits(small: Result) -> None:
+    stream = StringIO()
+    Console(width=100, file=stream).print(score_table(small, "language"))
+    text = stream.getvalue()
+    assert re.search(r"transliteration +5 +Hindi .*\+0\.\d{3}\* ±0\.\d{3}", text)
+    assert "…" not in text, "a column was cut off"

@@ -15,6 +15,7 @@ _WRONG_INPUT = 2
 _COMMANDS = {
     "attack": "Perturb a task's queries and measure how far an encoder falls.",
     "cache": "See what embeddings are kept, and remove some.",
+    "compare": "Test whether encoders differ on the same perturbed queries.",
     "encoders": "List the encoders, or show one.",
     "languages": "List the languages of the recipes, or show one.",
     "leaderboard": "Check, verify, build and look at the leaderboard.",

@@ -33,7 +33,12 @@ class Filed:
 
 def submission_files(folder: Path) -> list[Path]:
     """List the files of all submissions, in order; links to folders are not followed."""
-    return sorted(_files(folder / SUBMISSIONS))
+    return sorted(_files(folder / SUBMISSIONS), key=_age)
+
+
+def _age(path: Path) -> tuple[str, str, int, str]:
+    """Order the files of a model as they were added: the tenth is no older than the second."""
+    return path.parent.name, _stem(path), len(path.name), path.name
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -33,10 +33,11 @@ def _bytes(path: Path) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     except OSError as error:
         raise ResultError(f"{path}: cannot be read ({error.strerror}); name a plain file, not a link") from error
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
+        os.close(descriptor)
+        raise ResultError(f"{path}: is not a plain file")
     with os.fdopen(descriptor, "rb") as stream:
-        found = os.fstat(stream.fileno())
-        if not stat.S_ISREG(found.st_mode):
-            raise ResultError(f"{path}: is not a plain file")
         if found.st_size > MAX_BYTES:
             raise ResultError(f"{path}: {found.st_size >> 20} MiB; a submission has at most {MAX_BYTES >> 20} MiB")
         content = stream.read(MAX_BYTES + 1)

@@ -46,7 +46,7 @@ def score_table(result: Result, by: str | None = None, measure: str = "AP") -> R
     several = len({severity for _, severity in result.groups}) > 1
     parts: list[RenderableType] = [_heading(result)]
     for setting in result.settings:
-        table = _empty_table(f"{setting} ({_POOLS[setting]})")
+        table = empty_table(f"{setting} ({_POOLS[setting]})")
         table.add_column("recipe", no_wrap=True)
         if several:
             table.add_column("severity", no_wrap=True)
@@ -68,9 +68,10 @@ def score_table(result: Result, by: str | None = None, measure: str = "AP") -> R
     return Group(*parts)
 
 
-def _empty_table(title: str) -> Table:
+def empty_table(title: str = "") -> Table:
+    """Return a table without columns, in the style of all tables here."""
     return Table(
-        title=f"\n{title}",
+        title=f"\n{title}" if title else None,
         title_justify="left",
         title_style="bold",
         box=SIMPLE_HEAD,
@@ -101,20 +102,20 @@ def language_name(code: str) -> str:
 
 def _numbers(row: Finding) -> list[str]:
     bias = (
-        _number(row.clean_rank_distance.value, ",.0f"),
-        _with_interval(row.rank_distance_change, ",.0f", row.p_rank_distance_holm),
+        number(row.clean_rank_distance.value, ",.0f"),
+        with_interval(row.rank_distance_change, ",.0f", row.p_rank_distance_holm),
     )
     return [
-        _number(row.clean.value, ".3f"),
-        _number(row.attacked.value, ".3f"),
-        _with_interval(row.drop, ".3f", row.p_holm),
-        _number(row.relative_drop.value, "+.1%"),
+        number(row.clean.value, ".3f"),
+        number(row.attacked.value, ".3f"),
+        with_interval(row.drop, ".3f", row.p_holm),
+        number(row.relative_drop.value, "+.1%"),
         *(bias if row.setting == "multilingual" else ()),
-        _number(row.coverage, ".0%"),
+        number(row.coverage, ".0%"),
     ]
 
 
-def _with_interval(estimate: Estimate, form: str, p: float) -> str:
+def with_interval(estimate: Estimate, form: str, p: float) -> str:
     """Return such as ``+0.055* ±0.004``; the star's place is kept, so that numbers stand in line."""
     if math.isnan(estimate.value):
         return "-"
@@ -123,7 +124,8 @@ def _with_interval(estimate: Estimate, form: str, p: float) -> str:
     return f"{estimate.value:+{form}}{star}{width}"
 
 
-def _number(value: float, form: str) -> str:
+def number(value: float, form: str) -> str:
+    """Return a number in a format, a dash where there is none."""
     return "-" if math.isnan(value) else f"{value:{form}}"
 
 

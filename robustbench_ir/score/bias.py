@@ -15,10 +15,12 @@ from robustbench_ir.score.measures import Floats, Integers, sums
 def rank_distance(rank: Integers, query: Integers, queries: int) -> Floats:
     """Return RD for each query: largest minus smallest rank of its relevant passages; NaN below two of them.
 
+    NaN too where a run does not have all of them: RD would be at least so much, and nobody knows how much.
+
     Parameters
     ----------
     rank : integer array of shape (relevant,)
-        1-based rank in the multilingual pool.
+        1-based rank in the multilingual pool; 0 where a run does not have the passage.
     query : integer array of shape (relevant,)
         Row of the query.
     queries : int
@@ -34,13 +36,14 @@ def rank_distance(rank: Integers, query: Integers, queries: int) -> Floats:
     np.maximum.at(largest, query, rank)
     np.minimum.at(smallest, query, rank)
     several = np.bincount(query, minlength=queries) > 1
-    return np.where(several, largest - smallest, np.nan)
+    return np.where(several & (smallest > 0), largest - smallest, np.nan)
 
 
 def first_among(rank: Integers, query: Integers, wanted: NDArray[np.bool_], queries: int) -> Floats:
     """Say for each query whether its best-ranked relevant passage is among the wanted ones: 1, 0, or NaN.
 
-    NaN where none of its relevant passages is wanted, or all are. Unbiased value: `share_among`.
+    NaN where none of its relevant passages is wanted, or all are, or a run has none of them. Unbiased value:
+    `share_among`.
 
     Parameters
     ----------
@@ -51,10 +54,10 @@ def first_among(rank: Integers, query: Integers, wanted: NDArray[np.bool_], quer
     queries : int
         Number of queries.
     """
-    order = np.lexsort((rank, query))
+    order = np.lexsort((rank, rank == 0, query))
     first = order[np.unique(query[order], return_index=True)[1]]
     value = np.full(queries, np.nan)
-    value[query[first]] = wanted[first]
+    value[query[first]] = np.where(rank[first] > 0, wanted[first], np.nan)
     return np.where(np.isnan(share_among(query, wanted, queries)), np.nan, value)
 
 
@@ -71,8 +74,8 @@ def share_among(query: Integers, wanted: NDArray[np.bool_], queries: int) -> Flo
 def own_language_first(rank: Integers, query: Integers, passage_language: Integers, query_language: Integers) -> Floats:
     """Say for each query whether its best-ranked relevant passage is in its own language: 1, 0, or NaN.
 
-    NaN where no relevant passage is in the query's language, or all are. Unbiased value of the mean: one divided by the
-    number of languages that have a relevant passage.
+    NaN where no relevant passage is in the query's language, or all are, or a run has none of them. Unbiased
+    value of the mean: one divided by the number of languages that have a relevant passage.
 
     Parameters
     ----------
@@ -114,7 +117,7 @@ def _rank_table(rank: Integers, query: Integers, passage_language: Integers, que
     languages = int(passage_language.max()) + 1
     cell = query * languages + passage_language
     table = np.full(queries * languages, np.nan)
-    table[cell] = rank
+    table[cell] = np.where(rank > 0, rank, np.nan)
     table[np.bincount(cell, minlength=len(table)) != 1] = np.nan
     return table.reshape(queries, languages)
 
@@ -151,7 +154,7 @@ def peer(rank: Integers, query: Integers, passage_language: Integers, queries: i
     After Yang et al. 2024 (https://doi.org/10.1145/3626772.3657943) over the whole pool, all grades alike: H = (N - 1)
     x sum of squares between languages / total sum of squares, of the ranks in the pool, chi squared with one degree
     less than there are languages. 1 is fair. NaN where no language has two relevant passages, or only one language has
-    any: with one passage for each of L languages H is L - 1 whatever the ranking.
+    any, or a run does not have them all: with one passage for each of L languages H is L - 1 whatever the ranking.
 
     Parameters
     ----------
@@ -171,7 +174,7 @@ def peer(rank: Integers, query: Integers, passage_language: Integers, queries: i
     between = (sums(cell, centred, len(count)) ** 2 / np.maximum(count, 1)).reshape(queries, languages).sum(axis=1)
     count = count.reshape(queries, languages)
     groups = (count > 0).sum(axis=1)
-    defined = (groups > 1) & (count > 1).any(axis=1)
+    defined = (groups > 1) & (count > 1).any(axis=1) & (np.bincount(query, rank == 0, queries) == 0)
     h = (size - 1) * between / np.where(defined, sums(query, centred**2, queries), 1)
     return np.where(defined, chdtrc(np.maximum(groups - 1, 1), h), np.nan)
 
@@ -183,9 +186,14 @@ def mean_rank_by_language(
     query_language: Integers,
     shape: tuple[int, int],
 ) -> NDArray[np.float64]:
-    """Return the mean rank of relevant passages, shape (query languages, passage languages); NaN where none is."""
+    """Return the mean rank of relevant passages, shape (query languages, passage languages).
+
+    NaN where there is none, or where a run does not have them all.
+    """
     cell = query_language[query] * shape[1] + passage_language
     count = np.bincount(cell, minlength=shape[0] * shape[1])
+    missing = np.bincount(cell, rank == 0, minlength=len(count))
     mean = np.full(len(count), np.nan)
-    np.divide(sums(cell, rank.astype(np.float64), len(count)), count, out=mean, where=count > 0)
+    known = (count > 0) & (missing == 0)
+    np.divide(sums(cell, rank.astype(np.float64), len(count)), count, out=mean, where=known)
     return mean.reshape(shape)

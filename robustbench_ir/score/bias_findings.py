@@ -142,8 +142,8 @@ class MeanRanks:
 def mean_ranks(layout: Layout, clean: Ranks, cells: Sequence[RankedQueries]) -> MeanRanks:
     """Return the matrices under one recipe and severity; `cells` has one cell a seed."""
     shape = len(layout.query_languages), len(layout.pool)
-    before = clean.in_pool.astype(np.float64)
-    after = np.mean([cell.ranks.in_pool for cell in cells], axis=0)
+    before, *attacked = (np.where(one.in_pool > 0, one.in_pool, np.nan) for one in (clean, *(c.ranks for c in cells)))
+    after = np.mean(attacked, axis=0)
     tables = [_by_pair(layout, rank, shape) for rank in (before, after, after - before)]
     clean_mean, attacked_mean, change = (table.estimate().reshape(shape) for table in tables)
     return MeanRanks(

@@ -1,0 +1,38 @@
+"""`irbench compare`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+from rich.text import Text
+
+from robustbench_ir.cli.catalogue import table_console
+from robustbench_ir.compare import compare
+from robustbench_ir.files import write_whole
+from robustbench_ir.report.comparison import comparison_table
+from robustbench_ir.result_file import load_result
+from robustbench_ir.score.measures import measure as look_up_measure
+
+
+@click.command("compare", short_help="Test whether encoders differ on the same perturbed queries.")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--measure", default="AP", show_default=True, help="AP, nDCG@k, RR@k or R@k.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write all numbers as JSON too.")
+def command(files: tuple[Path, ...], measure: str, out: Path | None) -> None:
+    r"""Test whether the encoders of two or more result FILES differ: each further one against the first.
+
+    The files must be of the same task and the same perturbed queries; what is not paired is refused.
+
+    \b
+    irbench compare results/e5.json results/labse.json
+    irbench compare results/e5.json results/labse.json --measure nDCG@10 --out comparison.json
+    """
+    look_up_measure(measure)
+    rows = compare([load_result(file) for file in files], measure)
+    console = table_console()
+    console.print(comparison_table(rows))
+    if out:
+        write_whole(out, (json.dumps([row.record() for row in rows], ensure_ascii=False, indent=1) + "\n").encode())
+        console.print(Text.assemble((str(out), "bold"), " has all numbers"), soft_wrap=True)

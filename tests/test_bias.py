@@ -1,0 +1,204 @@
+"""Numbers of language bias: by hand, by scipy, and by the published implementation of PEER."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.random import default_rng
+from scipy import stats
+
+from robustbench_ir.result import Cell, Result
+from robustbench_ir.retrieve import Ranks
+from robustbench_ir.score.bias import first_among, peer, rank_correlation, share_among
+from robustbench_ir.score.bias_findings import bias_findings, mean_ranks
+from robustbench_ir.score.language_bias import BIAS_NAMES, bias_refusal, language_bias
+from robustbench_ir.score.settings import Layout
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def parallel(questions: int = 12, languages: tuple[str, ...] = ("en", "hi", "sw"), relevant: int = 1) -> Layout:
+    """Return a task of parallel questions with so many relevant passages in each language, pools of 20."""
+    number = len(languages)
+    each = number * relevant
+    return Layout(
+        query_ids=tuple(f"{one}:{question}" for question in range(questions) for one in languages),
+        parallel_ids=tuple(f"{question}" for question in range(questions) for _ in languages),
+        languages=languages * questions,
+        pool=dict.fromkeys(languages, 20),
+        query=np.repeat(np.arange(questions * number, dtype=np.int32), each),
+        passage_language=np.tile(np.repeat(np.arange(number, dtype=np.int32), relevant), questions * number),
+        grade=np.ones(questions * number * each, dtype=np.int32),
+    )
+
+
+def ranked(layout: Layout, rows: list[list[int]] | np.ndarray) -> Ranks:
+    """Return ranks in the pool, a row a query; ranks in the language are of no matter here."""
+    in_pool = np.asarray(rows, dtype=np.int32).ravel()
+    return Ranks(in_pool, np.ones_like(in_pool))
+
+
+def random_ranks(layout: Layout, seed: int) -> Ranks:
+    random = default_rng(seed)
+    size = len(layout.query) // len(layout.query_ids)
+    return ranked(layout, np.array([random.permutation(layout.pool_size)[:size] + 1 for _ in layout.query_ids]))
+
+
+def cell(layout: Layout, ranks: Ranks) -> Cell:
+    changed = np.ones(len(layout.query_ids), dtype=bool)
+    return Cell("typo@1", 3, 0, "0" * 64, changed, changed.astype(float), {}, ranks)
+
+
+def test_bias_by_hand() -> None:
+    """One question in English and Hindi, a passage in each: en finds en first, hi finds en first."""
+    layout = parallel(1, ("en", "hi"))
+    bias = language_bias(layout, ranked(layout, [[1, 9], [2, 4]]))
+    assert bias.rank_distance == (8 + 2) / 2
+    assert bias.rank_distance_share == 5 / 39
+    assert bias.rank_distance_median == 5
+    assert bias.own_language_first == 0.5
+    assert bias.own_language_unbiased == 0.5
+    assert bias.english_first == 1, "only the Hindi query counts"
+    assert bias.rank_correlation == pytest.approx(1), "both rank English before Hindi"
+    np.testing.assert_array_equal(bias.mean_rank, [[1, 9], [2, 4]])
+
+
+def test_the_worked_example_of_the_design() -> None:
+    layout = parallel(1, ("en", "hi", "sw"))
+    layout = Layout(**{**vars_of(layout), "pool": {"en": 7, "hi": 7, "sw": 6}})
+    bias = language_bias(layout, ranked(layout, [[2, 5, 7]] * 3))
+    assert bias.rank_distance == 5
+    assert bias.rank_distance_share == pytest.approx(0.263158, abs=1e-6)
+
+
+def vars_of(layout: Layout) -> dict[str, object]:
+    return {name: getattr(layout, name) for name in Layout.__dataclass_fields__}
+
+
+def test_a_ranking_blind_to_language_has_the_unbiased_values() -> None:
+    layout = parallel(4000)
+    bias = language_bias(layout, random_ranks(layout, 1))
+    assert bias.own_language_unbiased == pytest.approx(1 / 3)
+    assert bias.own_language_first == pytest.approx(1 / 3, abs=0.02)
+    assert bias.english_first == pytest.approx(bias.english_unbiased, abs=0.02)
+    assert bias.rank_correlation == pytest.approx(0, abs=0.02)
+
+
+def test_first_among_knows_no_case_where_none_or_all_are_wanted() -> None:
+    rank, query = np.array([3, 1, 2, 5, 4]), np.array([0, 0, 1, 2, 2])
+    wanted = np.array([True, False, True, False, False])
+    np.testing.assert_array_equal(first_among(rank, query, wanted, 3), [0, np.nan, np.nan])
+    np.testing.assert_array_equal(share_among(query, wanted, 3), [0.5, np.nan, np.nan])
+
+
+def test_rank_correlation_is_scipys_spearman_between_parallel_queries() -> None:
+    """Three queries of one question, five languages; the first lacks one, so that its pairs have four in common."""
+    random = default_rng(2)
+    table = np.array([random.permutation(50)[:5] + 1 for _ in range(3)])
+    there = np.ones((3, 5), dtype=bool)
+    there[0, 3] = False
+    query, language = np.nonzero(there)
+    found = rank_correlation(table[there], query, language, np.zeros(3, dtype=int))
+    for one in range(3):
+        others = [other for other in range(3) if other != one]
+        both = [there[one] & there[other] for other in others]
+        wanted = [
+            stats.spearmanr(table[one][mask], table[other][mask])[0] for other, mask in zip(others, both, strict=True)
+        ]
+        assert found[one] == pytest.approx(np.mean(wanted))
+
+
+def test_rank_correlation_needs_a_parallel_query_and_one_passage_a_language() -> None:
+    rank, language = np.array([1, 2, 3, 4]), np.array([0, 1, 0, 1])
+    assert np.isnan(rank_correlation(rank, np.array([0, 0, 1, 1]), language, np.array([0, 1]))).all()
+    twice = np.array([0, 0, 0, 0])
+    assert np.isnan(rank_correlation(rank, np.array([0, 0, 1, 1]), twice, np.array([0, 0]))).all()
+
+
+def test_peer_equals_the_published_implementation() -> None:
+    cases = json.loads((GOLDEN / "peer.json").read_text(encoding="utf-8"))["cases"]
+    assert len(cases) > 30
+    query = np.repeat(np.arange(len(cases)), [len(case["rank"]) for case in cases])
+    rank, language = (np.concatenate([case[name] for case in cases]) for name in ("rank", "language"))
+    found = peer(rank, query, language, len(cases))
+    np.testing.assert_allclose(found, [case["peer"] for case in cases], rtol=0, atol=1e-9)
+
+
+def test_peer_is_scipys_kruskal_where_the_relevant_passages_come_first() -> None:
+    rank = default_rng(3).permutation(8) + 1
+    language = np.array([0, 0, 0, 1, 1, 2, 2, 2])
+    wanted = stats.kruskal(rank[:3], rank[3:5], rank[5:]).pvalue
+    assert peer(rank, np.zeros(8, dtype=int), language, 1)[0] == pytest.approx(wanted)
+
+
+def test_peer_is_refused_where_it_is_constant() -> None:
+    layout = parallel()
+    assert np.isnan(language_bias(layout, random_ranks(layout, 1)).peer)
+    assert "same whatever the ranking" in bias_refusal(layout, "peer")
+    several = parallel(relevant=2)
+    assert 0 < language_bias(several, random_ranks(several, 1)).peer < 1
+    assert bias_refusal(several, "peer") == ""
+
+
+def test_every_number_that_is_missing_has_a_reason() -> None:
+    """And every one that is there has none."""
+    layouts = [parallel(), parallel(relevant=2), parallel(languages=("en",)), parallel(languages=("hi", "sw"))]
+    for layout in layouts:
+        bias = language_bias(layout, random_ranks(layout, 4))
+        for name in BIAS_NAMES:
+            if name == "rank_correlation" and layout is layouts[1]:
+                continue
+            assert bool(bias_refusal(layout, name)) == bool(np.isnan(getattr(bias, name))), name
+
+
+def test_the_change_of_bias_has_an_interval_and_a_test() -> None:
+    layout = parallel(80)
+    clean, attacked = random_ranks(layout, 1), random_ranks(layout, 2)
+    own = attacked.in_pool.copy()
+    own[layout.passage_language == layout.query_language[layout.query]] = 1
+    biased = Ranks(own, own)
+    rows = bias_findings(layout, clean, {("typo@1", 3): [cell(layout, biased)]}, random=default_rng(0), resamples=2000)
+    found = {row.name: row for row in rows}
+    change = found["own_language_first"].change
+    assert change.value == pytest.approx(
+        language_bias(layout, biased).own_language_first - language_bias(layout, clean).own_language_first
+    )
+    assert 0 < change.low < change.value < change.high
+    assert found["own_language_first"].p_holm < 0.01
+    assert found["own_language_first"].unbiased == pytest.approx(1 / 3)
+    assert np.isnan(found["peer"].change.value)
+    assert found["peer"].refusal
+
+
+def test_mean_ranks_say_which_languages_sink() -> None:
+    layout = parallel(50)
+    clean = random_ranks(layout, 1)
+    sunk = clean.in_pool + np.where(layout.passage_language == 2, 10, 0).astype(np.int32)
+    found = mean_ranks(layout, clean, [cell(layout, Ranks(sunk, sunk))])
+    np.testing.assert_allclose(found.change[:, 2], 10)
+    np.testing.assert_allclose(found.change[:, :2], 0)
+    np.testing.assert_allclose(found.half_width, 0, atol=1e-9)
+    np.testing.assert_allclose(found.clean, language_bias(layout, clean).mean_rank)
+
+
+def test_a_result_has_them(tmp_path: Path) -> None:
+    from robustbench_ir import attack
+
+    result: Result = attack("char-ngram", recipes=["typo"], languages=["en", "sw"], severities=[1, 5])
+    rows = result.bias_findings(resamples=200)
+    assert [(row.severity, row.name) for row in rows] == [(one, name) for one in (1, 5) for name in BIAS_NAMES]
+    assert result.mean_ranks("typo@3", 5).change.shape == (2, 2)
+    (summary,) = result.summaries("monolingual", resamples=200)
+    clean = result.score(result.clean, "monolingual")
+    curve = [1, *(row.attacked / clean for row in result.drops("monolingual"))]
+    assert [one.value for one in summary.robustness] == pytest.approx(curve[1:])
+    assert summary.area.value == pytest.approx(((curve[0] + curve[1]) / 2 + 4 * (curve[1] + curve[2]) / 2) / 5)
+    by_language = {row.language: row for row in result.drops("monolingual", by="language") if row.severity == 5}
+    assert summary.worst_drop.value == pytest.approx(max(row.absolute for row in by_language.values()))
+    assert summary.gap is not None
+    assert (summary.gap.low, summary.gap.high) == (("sw",), ("en",))
+    assert summary.gap.clean.value == pytest.approx(by_language["en"].clean - by_language["sw"].clean)
+    assert summary.gap.change.value == pytest.approx(by_language["sw"].absolute - by_language["en"].absolute)
