@@ -9,7 +9,7 @@ let state = { ...START };
 const at = (id) => document.getElementById(id);
 const mean = (list) => (list.length ? list.reduce((sum, one) => sum + one, 0) / list.length : null);
 const some = (value) => value !== null && value !== undefined;
-const shown = (value, digits = 3) => (some(value) ? value.toFixed(digits).replace("-", "\u2212") : "\u2013");
+const shown = (value, digits = 3) => (some(value) ? value.toFixed(digits).replace(/^-(?!0\.?0*$)/, "\u2212").replace(/^-/, "") : "\u2013");
 
 function make(tag, facts = {}, ...inside) {
   const vector = ["svg", "circle", "path", "text", "line", "title", "g"].includes(tag);
@@ -198,8 +198,8 @@ function plot(rows) {
     make("text", { x: width / 2, y: height - 8, "text-anchor": "middle" }, "clean mAP"),
     make("text", { x: 14, y: height / 2, transform: `rotate(-90 14 ${height / 2})`, "text-anchor": "middle" }, "attacked mAP"));
   for (const step of [0, 0.25, 0.5, 0.75, 1]) {
-    svg.append(make("text", { x: x(step * most), y: height - edge + 18, "text-anchor": "middle" }, (step * most).toFixed(2)));
-    svg.append(make("text", { x: edge - 6, y: y(step * most) + 4, "text-anchor": "end" }, (step * most).toFixed(2)));
+    svg.append(make("text", { x: x(step * most), y: height - edge + 18, "text-anchor": "middle" }, (step * most).toFixed(most < 0.2 ? 3 : 2)));
+    svg.append(make("text", { x: edge - 6, y: y(step * most) + 4, "text-anchor": "end" }, (step * most).toFixed(most < 0.2 ? 3 : 2)));
   }
   svg.append(make("path", { class: "front", d: best.map((one, place) => `${place ? "L" : "M"}${x(one.clean)} ${y(one.robust)}`).join("") }));
   for (const one of drawn) svg.append(make("circle", { class: on.has(one) ? "dot on" : "dot", cx: x(one.clean), cy: y(one.robust), r: 5 }, make("title", {}, `${one.name}: ${shown(one.clean)}, ${shown(one.robust)}`)));
@@ -232,7 +232,7 @@ function curves(row) {
     floor = Math.max(end, floor + 15);
     svg.append(make("path", { class: "curve", stroke: colour, d: line.map((point, step) => `${step ? "L" : "M"}${x(point[0])} ${y(point[1])}`).join("") }));
     for (const point of line) svg.append(make("circle", { cx: x(point[0]), cy: y(point[1]), r: 3, fill: colour }));
-    svg.append(make("text", { x: x(5) + 6, y: floor + 4 }, recipes[place]));
+    svg.append(make("circle", { cx: x(5) + 8, cy: floor, r: 4, fill: colour }), make("text", { x: x(5) + 16, y: floor + 4 }, recipes[place]));
   }
   return svg;
 }
