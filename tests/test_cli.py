@@ -16,7 +16,19 @@ from robustbench_ir.cli import irbench
 from robustbench_ir.cli.attack import slug
 
 ROOT = Path(__file__).parents[1]
-COMMANDS = ("attack", "encoders", "languages", "lexicon", "perturb", "preview", "recipes", "show", "tasks")
+COMMANDS = (
+    "attack",
+    "encoders",
+    "languages",
+    "leaderboard",
+    "lexicon",
+    "perturb",
+    "preview",
+    "recipes",
+    "show",
+    "submit",
+    "tasks",
+)
 PROGRAM = [sys.executable, "-c", "from robustbench_ir.cli import main; main()"]
 
 

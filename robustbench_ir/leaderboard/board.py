@@ -15,7 +15,7 @@ from robustbench_ir.languages import languages
 from robustbench_ir.leaderboard.canonical import Digests, Standing, standing
 from robustbench_ir.leaderboard.folder import Filed
 from robustbench_ir.leaderboard.ranking import RESAMPLES, Contributions, contributions, ranked
-from robustbench_ir.leaderboard.sheet import CellKey, Sheet, sheet_of
+from robustbench_ir.leaderboard.sheet import CellKey, Sheet
 from robustbench_ir.perturb import default_recipe_names
 from robustbench_ir.score.measures import Floats
 
@@ -61,7 +61,7 @@ def board(filed: Iterable[Filed], known: Digests, resamples: int = RESAMPLES) ->
     """
     grounds: dict[str, list[Line]] = {}
     for one in sorted(filed, key=lambda one: one.path.as_posix()):
-        line = Line(one, sheet_of(one.entry), *standing(one.entry, known))
+        line = Line(one, one.sheet, *standing(one.entry, known))
         grounds.setdefault(f"{one.entry.task.identity} {','.join(one.entry.task.queries)}", []).append(line)
     return {
         "irbench": __version__,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from filelock import FileLock
@@ -19,6 +20,7 @@ from robustbench_ir.leaderboard.faults import faults
 from robustbench_ir.leaderboard.names import skeleton, slug
 from robustbench_ir.leaderboard.reading import read_entry
 from robustbench_ir.leaderboard.schema import Entry
+from robustbench_ir.leaderboard.sheet import Sheet, sheet_of
 
 SUBMISSIONS = "submissions"
 
@@ -29,6 +31,11 @@ class Filed:
 
     path: Path
     entry: Entry
+
+    @cached_property
+    def sheet(self) -> Sheet:
+        """Its values as arrays."""
+        return sheet_of(self.entry)
 
 
 def submission_files(folder: Path) -> list[Path]:

@@ -117,11 +117,20 @@ def ranked(rows: Sequence[Contributions], resamples: int = RESAMPLES, seed: int 
     draw = resampled(rows, default_rng(seed), resamples)
     score, drawn = draw[:, 0], draw[:, 1:]
     low, high = np.percentile(drawn, [_TAIL, 100 - _TAIL], axis=1)
-    places = (np.argsort(np.argsort(-drawn, axis=0, kind="stable"), axis=0) + 1).astype(np.float32)
+    places = _places(drawn)
     best, worst = np.percentile(places, [_TAIL, 100 - _TAIL], axis=1, method="nearest").astype(int)
     rank = shared_ranks(score, drawn)
     columns = (score, low, high, rank, best, worst)
     return [Standing(*one) for one in zip(*(np.asarray(column).tolist() for column in columns), strict=True)]
+
+
+def _places(drawn: Floats) -> Weights:
+    """Return the rank of each row in each resample, 1 for the largest, shape (rows, resamples)."""
+    rows, resamples = drawn.shape
+    order = np.argsort(np.ascontiguousarray(-drawn.T, dtype=np.float32), axis=1, kind="stable")
+    places = np.empty((resamples, rows), dtype=np.float32)
+    np.put_along_axis(places, order, np.arange(1, rows + 1, dtype=np.float32)[None, :], axis=1)
+    return np.ascontiguousarray(places.T)
 
 
 def shared_ranks(score: Floats, drawn: Floats) -> list[int]:
@@ -137,8 +146,10 @@ def shared_ranks(score: Floats, drawn: Floats) -> list[int]:
     order = np.argsort(-score, kind="stable")
     ranks = [0] * len(score)
     leader, rank = int(order[0]), 1
+    most = drawn.shape[1] * _TAIL / 100
     for place, row in enumerate(order.tolist(), start=1):
-        if place > 1 and np.percentile(drawn[leader] - drawn[row], _TAIL) > 0:
+        # The lower end of the difference's interval is above 0.
+        if place > 1 and np.count_nonzero(drawn[leader] <= drawn[row]) <= most:
             leader, rank = row, place
         ranks[row] = rank
     return ranks

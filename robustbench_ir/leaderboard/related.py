@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import cache
 
 from robustbench_ir.cards import packaged
 
@@ -23,5 +24,13 @@ def related_data(task: str, datasets: Sequence[str]) -> list[str]:
     >>> related_data("xquad-r", ["MS MARCO", "SQuAD 1.1"])
     ['SQuAD 1.1']
     """
-    table = json.loads((packaged("leaderboard") / "related-data.json").read_text(encoding="utf-8"))
-    return [one for one in datasets if any(source in one.lower() for source in table.get(task, ()))]
+    sources = _sources().get(task, ())
+    return [one for one in datasets if any(source in one.lower() for source in sources)]
+
+
+@cache
+def _sources() -> dict[str, list[str]]:
+    table: dict[str, list[str]] = json.loads(
+        (packaged("leaderboard") / "related-data.json").read_text(encoding="utf-8")
+    )
+    return table
