@@ -323,6 +323,27 @@ def test_the_commands(result: Result, tmp_path: Path) -> None:
     assert "REFUSED" in output
 
 
+def test_recipes_of_every_kind_have_an_identity_that_fits(entry: Entry) -> None:
+    for recipe in (
+        "typo@3~use-multilingual>=0.8",
+        "synonym@3+mini~intfloat/e5>=0.75",
+        "synonym-masked@1+d585f47b+mini~x>=1",
+    ):
+        changed(entry, lambda table, recipe=recipe: table["cells"][1].update(recipe=recipe))
+
+
+def test_serve_listens_on_this_machine_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from http.server import ThreadingHTTPServer
+
+    bound = []
+    monkeypatch.setattr(ThreadingHTTPServer, "serve_forever", lambda server: bound.append(server.server_address))
+    answer = CliRunner().invoke(irbench, ["leaderboard", "serve", "--folder", str(tmp_path), "--port", "0"])
+    assert answer.exit_code == 0
+    assert bound[0][0] == "127.0.0.1"
+    assert f"http://127.0.0.1:{bound[0][1]}/" in answer.output
+    assert "Nothing has been submitted yet." in (tmp_path / "site" / "index.html").read_text(encoding="utf-8")
+
+
 def test_the_schema_in_docs_is_current() -> None:
     """`python tools/leaderboard_schema.py > docs/leaderboard-schema.json` writes it anew."""
     written = json.loads((ROOT / "docs" / "leaderboard-schema.json").read_text(encoding="utf-8"))

@@ -33,7 +33,7 @@ Tag = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,8}([_-][A-Za-z0-9]{1,8}){0,4
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Day = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$"), AfterValidator(_calendar)]
 Identity = Annotated[
-    str, Field(pattern=r"^[A-Za-z0-9:._-]{1,80}@[A-Za-z0-9.]{1,40}([+~][A-Za-z0-9.:>=_-]{1,80}){0,2}$")
+    str, Field(pattern=r"^[A-Za-z0-9:._-]{1,80}@[A-Za-z0-9.]{1,40}([+~][A-Za-z0-9.:>=/_-]{1,80}){0,3}$")
 ]
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0, le=MAX_QUERIES * 1_000)]

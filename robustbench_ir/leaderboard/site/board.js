@@ -278,7 +278,7 @@ function compared() {
     const difference = both && column.key !== "size" ? shown(x - y, digits) : "\u2013";
     return make("tr", {}, make("th", { scope: "row" }, column.label), make("td", {}, column.text(a)), make("td", {}, column.text(b)), make("td", {}, difference));
   });
-  const head = make("tr", {}, ...["", a.name, b.name, "Difference"].map((name) => make("th", { scope: "col" }, name)));
+  const head = make("tr", {}, ...["Score", a.name, b.name, "Difference"].map((name) => make("th", { scope: "col" }, name)));
   const close = make("button", { type: "button", onclick: () => change({ pair: "" }) }, "Close");
   at("compared").replaceChildren(make("h2", {}, `${a.name} and ${b.name}`), close, make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Two models" }, make("table", {}, make("thead", {}, head), make("tbody", {}, ...lines))));
 }
