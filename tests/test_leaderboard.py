@@ -162,6 +162,15 @@ def test_a_recipe_that_is_not_here_leaves_digests_unverified(entry: Entry, tmp_p
     assert verdict.remark.startswith("unverified digests: word-order@9")
 
 
+def test_queries_without_a_pool_of_their_own_are_canonical_too(shared_data: Path, tmp_path: Path) -> None:
+    """AfriQA asks in Fon and answers in French: a pool of languages that nobody named."""
+    cross = entry_of(attack("char-ngram", "afriqa", ["typo"], languages=["fon"]), SAID, DAY)
+    assert list(cross.task.pool) == ["fr"]
+    assert cross.scores[0].rank_distance is None
+    path = submit(cross, tmp_path)
+    assert check([path], tmp_path, today=DAY)[0].remark == "canonical"
+
+
 def test_a_newer_version_supersedes_and_both_stay(entry: Entry, tmp_path: Path) -> None:
     def newer(table: dict) -> None:  # type: ignore[type-arg]
         for row in (*table["cells"], *table["scores"]):

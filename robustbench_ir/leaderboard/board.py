@@ -12,7 +12,7 @@ import numpy as np
 
 from robustbench_ir import __version__
 from robustbench_ir.languages import languages
-from robustbench_ir.leaderboard.canonical import Digests, Standing, standing
+from robustbench_ir.leaderboard.canonical import Digests, Standing, ground, standing
 from robustbench_ir.leaderboard.folder import Filed
 from robustbench_ir.leaderboard.ranking import RESAMPLES, Contributions, contributions, ranked
 from robustbench_ir.leaderboard.sheet import CellKey, Sheet
@@ -62,7 +62,7 @@ def board(filed: Iterable[Filed], known: Digests, resamples: int = RESAMPLES) ->
     grounds: dict[str, list[Line]] = {}
     for one in sorted(filed, key=lambda one: one.path.as_posix()):
         line = Line(one, one.sheet, *standing(one.entry, known))
-        grounds.setdefault(f"{one.entry.task.identity} {','.join(one.entry.task.queries)}", []).append(line)
+        grounds.setdefault(ground(one.entry), []).append(line)
     return {
         "irbench": __version__,
         "resamples": resamples,

@@ -42,18 +42,20 @@ def write_canonical(folder: Path, digests: Digests) -> None:
     write_whole(folder / FILE, (json.dumps(merged, indent=1, sort_keys=True) + "\n").encode())
 
 
-def _ground(entry: Entry) -> str:
-    return f"{entry.task.identity} {','.join(entry.task.queries)}"
+def ground(entry: Entry) -> str:
+    """Say on what an entry was ranked: task, languages of the queries, and of the pool where they are others."""
+    asked, answered = ",".join(entry.task.queries), ",".join(entry.task.pool)
+    return f"{entry.task.identity} {asked}" if asked == answered else f"{entry.task.identity} {asked} in {answered}"
 
 
 def _place(entry: Entry, cell: EntryCell) -> str:
-    return f"{_ground(entry)} {cell.recipe} {cell.severity} {cell.seed}"
+    return f"{ground(entry)} {cell.recipe} {cell.severity} {cell.seed}"
 
 
 def standing(entry: Entry, known: Digests) -> tuple[Standing, str]:
     """Say whether an entry was ranked on the canonical queries and passages, and what is wrong or not known."""
     unknown = ""
-    said = {_ground(entry): entry.task.sha256} | {_place(entry, cell): cell.queries_sha256 for cell in entry.cells}
+    said = {ground(entry): entry.task.sha256} | {_place(entry, cell): cell.queries_sha256 for cell in entry.cells}
     for place, said_digest in said.items():
         if place not in known:
             unknown = unknown or place
@@ -74,12 +76,12 @@ def recomputed(entry: Entry) -> tuple[dict[str, str], str]:
     if name not in task_names():
         return {}, f"task {entry.task.identity} does not ship with irbench"
     try:
-        task = load_task(name, list(dict.fromkeys((*entry.task.queries, *entry.task.pool))))
+        task = task_of(entry)
     except RobustBenchError as error:
         return {}, str(error)
     if task.identity != entry.task.identity:
         return {}, f"this irbench has {task.identity}"
-    found = {_ground(entry): task.digest}
+    found = {ground(entry): task.digest}
     missing = ""
     for cell in entry.cells:
         try:
@@ -91,6 +93,21 @@ def recomputed(entry: Entry) -> tuple[dict[str, str], str]:
         else:
             missing = missing or f"{cell.recipe} is not the recipe of this irbench"
     return found, missing
+
+
+def task_of(entry: Entry) -> Task:
+    """Load the task of an entry: with the languages of its queries, or of its pool, too, if that is its size.
+
+    A task reads the passages of the languages asked for, so that both can be different pools.
+    """
+    name = entry.task.identity.rsplit("@", maxsplit=1)[0]
+    both = dict.fromkeys((*entry.task.queries, *entry.task.pool))
+    task = load_task(name, list(entry.task.queries))
+    if task.digest == entry.task.sha256 or len(both) == len(entry.task.queries):
+        return task
+    wider = load_task(name, list(both))
+    sizes = {language: part.stop - part.start for language, part in wider.passage_slices.items()}
+    return wider if sizes == entry.task.pool else task
 
 
 def perturbed_queries(task: Task, cell: EntryCell) -> list[Perturbation] | None:

@@ -13,13 +13,13 @@ from robustbench_ir.encode.batches import encode_texts
 from robustbench_ir.encode.encoder import Encoder
 from robustbench_ir.errors import ResultError
 from robustbench_ir.evaluate import Bench, Clock, Silence
-from robustbench_ir.leaderboard.canonical import perturbed_queries
+from robustbench_ir.leaderboard.canonical import perturbed_queries, task_of
 from robustbench_ir.leaderboard.schema import Entry, EntryCell
 from robustbench_ir.perturb import digest
 from robustbench_ir.retrieve import Ranks, rank_relevant
 from robustbench_ir.score.measures import Floats
 from robustbench_ir.score.settings import Layout, per_query, values
-from robustbench_ir.tasks import Task, load_task
+from robustbench_ir.tasks import Task
 
 CLOSE = 0.02
 SHARE = 0.95
@@ -74,9 +74,7 @@ def verify(entry: Entry, sample: int, seed: int, model: str | None = None, revis
     ResultError
         The task or a recipe is not the entry's, or a query set has another digest.
     """
-    task = load_task(
-        entry.task.identity.rsplit("@", maxsplit=1)[0], list(dict.fromkeys((*entry.task.queries, *entry.task.pool)))
-    )
+    task = task_of(entry)
     if (task.identity, task.digest) != (entry.task.identity, entry.task.sha256):
         raise ResultError(f"{entry.task.identity}: the texts here are not those of the entry; it cannot be verified")
     encoder = _encoder(entry, model, revision)
