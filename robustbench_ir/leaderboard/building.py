@@ -119,10 +119,10 @@ def build(folder: Path, target: Path | None = None) -> tuple[Path, list[Verdict]
     """
     with _collector_at_rest():
         filed, refused = read_all(submission_files(folder))
-    clashing = clashes(filed)
-    refused += [Verdict(path, (reason,)) for path, reason in clashing.items()]
-    taken = [one for one in filed if one.path not in clashing]
-    text = board_to_json(board(taken, read_canonical(folder)))
+        clashing = clashes(filed)
+        refused += [Verdict(path, (reason,)) for path, reason in clashing.items()]
+        taken = [one for one in filed if one.path not in clashing]
+        text = board_to_json(board(taken, read_canonical(folder)))
     site = target or folder / "site"
     written = page(text)
     write_whole(folder / BOARD, text.encode())
