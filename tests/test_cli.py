@@ -22,6 +22,7 @@ COMMANDS = (
     "compare",
     "encoders",
     "languages",
+    "leaderboard",
     "lexicon",
     "perturb",
     "preview",
@@ -29,6 +30,7 @@ COMMANDS = (
     "report",
     "score",
     "show",
+    "submit",
     "tasks",
     "transfer",
 )

@@ -18,6 +18,7 @@ _COMMANDS = {
     "compare": "Test whether encoders differ on the same perturbed queries.",
     "encoders": "List the encoders, or show one.",
     "languages": "List the languages of the recipes, or show one.",
+    "leaderboard": "Check, verify, build and look at the leaderboard.",
     "lexicon": "Build, look into and measure the lexicons of the recipes.",
     "perturb": "Write perturbed queries to files, to evaluate other systems on.",
     "preview": "See what a recipe does to a text.",
@@ -25,6 +26,7 @@ _COMMANDS = {
     "report": "Write a page, tables or pictures of one or more result files.",
     "score": "Score TREC runs of any engine, clean and perturbed.",
     "show": "Print the table of a result file again.",
+    "submit": "Make a leaderboard entry of a result file.",
     "tasks": "List the tasks and their languages, or show one.",
     "transfer": "Craft queries against one encoder and ask them of others.",
 }

@@ -1,0 +1,117 @@
+"""`irbench leaderboard`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+_WRONG = 2
+
+folder_option = click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("leaderboard"),
+    show_default=True,
+    help="Of the leaderboard.",
+)
+
+
+@click.group("leaderboard", short_help="Check, verify, build and look at the leaderboard.")
+def command() -> None:
+    """Check, verify, build and look at the leaderboard. `irbench submit` adds to it."""
+
+
+@command.command("check")
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@folder_option
+@click.option("--new", is_flag=True, help="For submissions of others: they may not say that they are verified.")
+@click.option("--record", is_flag=True, help="Keep the digests that were made anew as the canonical ones.")
+@click.pass_context
+def check_command(context: click.Context, files: tuple[Path, ...], folder: Path, new: bool, record: bool) -> None:
+    """Check FILES, or all submissions: schema, aggregates, digests, names, duplicates. Status 2 if one is refused."""
+    from robustbench_ir.leaderboard.building import check
+    from robustbench_ir.leaderboard.canonical import write_canonical
+
+    verdicts = check(files, folder, own_word=not new)
+    for one in verdicts:
+        for fault in one.faults:
+            click.echo(f"{one.path}: REFUSED: {fault}")
+        if not one.faults:
+            click.echo(f"{one.path}: {one.remark}")
+        if record and one.digests:
+            write_canonical(folder, one.digests)
+    if not verdicts:
+        click.echo(f"{folder}: no submission there")
+    context.exit(_WRONG if any(one.faults for one in verdicts) else 0)
+
+
+@command.command("verify")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--sample", type=click.IntRange(min=1), default=50, show_default=True, help="Number of queries.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Which queries.")
+@click.option("--model", help="Where the encoder is, if not where the entry says.")
+@click.option("--by", default="", help="Who you are; then the entry gets its mark if the numbers hold.")
+@click.pass_context
+def verify_command(context: click.Context, file: Path, sample: int, seed: int, model: str | None, by: str) -> None:
+    """Run a random sample of the queries of an entry again, and say whether its numbers hold. Status 2 if not."""
+    from robustbench_ir.files import write_whole
+    from robustbench_ir.leaderboard.building import entry_at
+    from robustbench_ir.leaderboard.entry import entry_to_json
+    from robustbench_ir.leaderboard.schema import Entry
+    from robustbench_ir.leaderboard.verifying import verify
+
+    entry = entry_at(file)
+    found = verify(entry, sample, seed, model)
+    click.echo(
+        f"{file}: {'holds' if found.holds else 'DOES NOT HOLD'}: {found.equal} of {found.compared} values of "
+        f"{found.sample} queries agree; largest difference {found.largest:.4f}, mean {found.mean:+.4f}"
+    )
+    if found.holds and by:
+        mark = {"by": by, "date": datetime.now(UTC).date().isoformat(), "sample": found.sample}
+        write_whole(file, entry_to_json(Entry.model_validate({**entry.model_dump(), "verified": mark})).encode())
+    context.exit(0 if found.holds else _WRONG)
+
+
+@command.command("build")
+@folder_option
+@click.option("--site", type=click.Path(path_type=Path), help="Folder of the page. Default: site in the folder.")
+@click.pass_context
+def build_command(context: click.Context, folder: Path, site: Path | None) -> None:
+    """Write leaderboard.json and the page of all submissions. Status 2 if some had to be left out."""
+    from robustbench_ir.leaderboard.building import build
+
+    page, refused, entries = build(folder, site)
+    for one in refused:
+        click.echo(f"{one.path}: LEFT OUT: {one.faults[0]}", err=True)
+    click.echo(f"{page} shows {entries} {'entry' if entries == 1 else 'entries'}")
+    context.exit(_WRONG if refused else 0)
+
+
+@command.command("serve")
+@folder_option
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
+def serve_command(folder: Path, port: int) -> None:
+    """Show the page on this machine alone."""
+    from functools import partial
+    from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+    from robustbench_ir.leaderboard.building import build
+
+    page, _, _ = build(folder)
+    handler = partial(SimpleHTTPRequestHandler, directory=str(page.parent))
+    with ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
+        click.echo(f"http://127.0.0.1:{server.server_address[1]}/ until you press Ctrl-C")
+        server.serve_forever()
+
+
+@command.command("export")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--as", "form", type=click.Choice(["model-index", "mteb"]), required=True)
+def export_command(file: Path, form: str) -> None:
+    """Print an entry as the model-index block of a model card, or as a result file of mteb."""
+    from robustbench_ir.leaderboard.building import entry_at
+    from robustbench_ir.leaderboard.export import model_index, mteb_result
+
+    click.echo(model_index(entry_at(file)) if form == "model-index" else mteb_result(entry_at(file)))

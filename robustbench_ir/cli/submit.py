@@ -1,0 +1,65 @@
+"""`irbench submit`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from robustbench_ir.cli.options import split_commas
+from robustbench_ir.leaderboard.entry import Declaration, entry_of
+from robustbench_ir.leaderboard.folder import submit
+from robustbench_ir.result_file import load_result
+
+
+@click.command("submit", short_help="Make a leaderboard entry of a result file.")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--name", required=True, help="Name on the board, such as intfloat/multilingual-e5-small.")
+@click.option("--link", required=True, help="Address of the model, https://...")
+@click.option("--paper", default="", help="Address of its paper.")
+@click.option("--code", default="", help="Address of its code.")
+@click.option("--contact", default="", help="Who answers questions; it will be public.")
+@click.option("--licence", default="", help="Of the model, an SPDX name such as MIT.")
+@click.option("--parameters", type=click.IntRange(min=0), help="Number of weights.")
+@click.option("--model-languages", callback=split_commas, help="That the model was made for: en,hi,sw.")
+@click.option(
+    "--saw-task",
+    type=click.Choice(["yes", "no", "unknown"]),
+    default="unknown",
+    show_default=True,
+    help="Whether training saw the task's data; with SQuAD among --trained-on it is yes for xquad-r.",
+)
+@click.option("--trained-on", callback=split_commas, help="Training data: 'MS MARCO,SQuAD'.")
+@click.option("--date", default=lambda: datetime.now(UTC).date().isoformat(), help="Of the run. Default: today.")
+@click.option("--folder", type=click.Path(path_type=Path), default=Path("leaderboard"), show_default=True)
+def command(  # noqa: PLR0913, PLR0917
+    file: Path,
+    name: str,
+    link: str,
+    paper: str,
+    code: str,
+    contact: str,
+    licence: str,
+    parameters: int | None,
+    model_languages: tuple[str, ...] | None,
+    saw_task: str,
+    trained_on: tuple[str, ...] | None,
+    date: str,
+    folder: Path,
+) -> None:
+    """Make a leaderboard entry of a result FILE that `irbench attack` wrote; docs/submit.md says what comes next."""
+    declared = Declaration(
+        name,
+        link,
+        paper,
+        code,
+        contact,
+        licence,
+        parameters,
+        model_languages or (),
+        saw_task,
+        trained_on or (),
+    )
+    path = submit(entry_of(load_result(file), declared, date), folder)
+    click.echo(f"{path} is your entry; `irbench leaderboard check {path}` says whether it holds")

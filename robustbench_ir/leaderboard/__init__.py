@@ -1,0 +1,1 @@
+"""The leaderboard: submissions, their checks, the board made of them, and its page."""

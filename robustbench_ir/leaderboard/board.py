@@ -1,0 +1,257 @@
+"""The board: from the entries to `leaderboard.json`, the same bytes from the same entries."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import isnan
+
+import numpy as np
+
+from robustbench_ir import __version__
+from robustbench_ir.languages import languages
+from robustbench_ir.leaderboard.canonical import Digests, Standing, ground, standing
+from robustbench_ir.leaderboard.folder import Filed
+from robustbench_ir.leaderboard.ranking import RESAMPLES, Contributions, contributions, ranked
+from robustbench_ir.leaderboard.sheet import CellKey, Sheet
+from robustbench_ir.perturb import default_recipe_names
+from robustbench_ir.score.measures import Floats
+
+HEADLINE_SEVERITY = 3
+_DIGITS = 5
+
+JsonTable = dict[str, object]
+
+
+@dataclass(frozen=True)
+class Line:
+    """An entry on the board.
+
+    Attributes
+    ----------
+    filed : Filed
+        The entry and its file.
+    sheet : Sheet
+        Its values.
+    standing : str
+        Whether its digests are the canonical ones.
+    why : str
+        What is wrong or not known about them.
+    """
+
+    filed: Filed
+    sheet: Sheet
+    standing: Standing
+    why: str
+
+
+def board(filed: Iterable[Filed], known: Digests, resamples: int = RESAMPLES) -> JsonTable:
+    """Return the board as JSON: one table for each task and set of languages.
+
+    Parameters
+    ----------
+    filed : iterable of Filed
+        Entries without faults.
+    known : mapping
+        Canonical digests.
+    resamples : int
+        For ranks and their intervals.
+    """
+    grounds: dict[str, list[Line]] = {}
+    for one in sorted(filed, key=lambda one: one.path.as_posix()):
+        line = Line(one, one.sheet, *standing(one.entry, known))
+        grounds.setdefault(ground(one.entry), []).append(line)
+    return {
+        "irbench": __version__,
+        "resamples": resamples,
+        "languages": _language_facts(grounds.values()),
+        "boards": [_board(_on_common_ground(lines), resamples) for _, lines in sorted(grounds.items())],
+    }
+
+
+def board_to_json(table: Mapping[str, object]) -> str:
+    """Return the text of `leaderboard.json`: a line for each row."""
+    head = {key: value for key, value in table.items() if key != "boards"}
+    parts = [_compact(head)[:-1] + ',"boards":[']
+    boards = table["boards"]
+    if not isinstance(boards, list):
+        raise TypeError("a board has a list of boards")
+    for number, one in enumerate(boards):
+        rows = one["rows"]
+        facts = _compact({key: value for key, value in one.items() if key != "rows"})[:-1]
+        parts.append(f'{"," if number else ""}{facts},"rows":[')
+        parts.append(",\n".join(map(_compact, rows)))
+        parts.append("]}")
+    return "\n".join([*parts, "]}"]) + "\n"
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True)
+
+
+def _language_facts(grounds: Iterable[Sequence[Line]]) -> JsonTable:
+    used = {code for lines in grounds for code in lines[0].filed.entry.task.queries}
+    known = languages()
+    return {
+        code: {"name": known[code].name, "class": known[code].resource_class} if code in known else {"name": code}
+        for code in sorted(used)
+    }
+
+
+def _board(lines: Sequence[Line], resamples: int) -> JsonTable:
+    task = lines[0].filed.entry.task
+    keys = sorted({key for line in lines for key in line.sheet.groups}, key=_cell_order)
+    settings = list(dict.fromkeys(setting for line in lines for setting in line.sheet.average_precision))
+    superseded = _superseded(lines)
+    headline = _headline([line for line in lines if line.standing != "non-comparable"])
+    rankable = [
+        number
+        for number, line in enumerate(lines)
+        if line.standing != "non-comparable" and number not in superseded and headline <= line.sheet.groups.keys()
+    ]
+    ranks = {
+        setting: _ranks([lines[number] for number in rankable], headline, setting, resamples) for setting in settings
+    }
+    places: dict[int, dict[str, list[float | int]]] = {}
+    for setting, table in ranks.items():
+        for number, place in zip(rankable, table, strict=True):
+            if place:
+                places.setdefault(number, {})[setting] = place
+    rows = [
+        {**_row(line, keys, superseded.get(number, "")), "ranks": places.get(number, {})}
+        for number, line in enumerate(lines)
+    ]
+    return {
+        "task": task.identity,
+        "languages": list(task.queries),
+        "pool": sum(task.pool.values()),
+        "queries": len(task.question),
+        "settings": settings,
+        "cells": [list(key) for key in keys],
+        "headline": [list(key) for key in sorted(headline, key=_cell_order)],
+        "rows": rows,
+    }
+
+
+def _on_common_ground(lines: Sequence[Line]) -> list[Line]:
+    """Mark the lines whose texts are not those of the others, so that all that are compared have the same queries.
+
+    Where the canonical texts are known, lines with others are marked already; else the most frequent ones count.
+    """
+    grounds = [
+        (
+            line.filed.entry.task.sha256,
+            hash(tuple(line.filed.entry.task.question)),
+            *line.filed.entry.task.queries.items(),
+        )
+        for line in lines
+    ]
+    fair = Counter(ground for ground, line in zip(grounds, lines, strict=True) if line.standing != "non-comparable")
+    if not fair:
+        return list(lines)
+    common = min(fair, key=lambda ground: (-fair[ground], str(ground)))
+    return [
+        line
+        if ground == common or line.standing == "non-comparable"
+        else replace(line, standing="non-comparable", why="other texts or questions than most entries")
+        for ground, line in zip(grounds, lines, strict=True)
+    ]
+
+
+def _cell_order(key: CellKey) -> tuple[bool, str, int]:
+    return key[0] != "clean", key[0], key[1]
+
+
+def _version(recipe: str) -> int:
+    number = recipe.partition("@")[2].partition("+")[0].partition("~")[0]
+    return int(number) if number.isdigit() and len(number) < 10 else 0
+
+
+def _headline(lines: Sequence[Line]) -> set[CellKey]:
+    """Return the cells that the ranking is over: the default recipes at severity 3, in the newest version there is."""
+    default = default_recipe_names()
+    newest: dict[str, CellKey] = {}
+    for key in sorted({key for line in lines for key in line.sheet.groups}):
+        name = key[0].partition("@")[0]
+        plain = key[1] == HEADLINE_SEVERITY and name in default and "~" not in key[0]
+        if plain and (name not in newest or _version(newest[name][0]) < _version(key[0])):
+            newest[name] = key
+    return set(newest.values())
+
+
+def _superseded(lines: Sequence[Line]) -> dict[int, str]:
+    """Say which lines have a later one of the same model with all their recipes, in the same or newer versions."""
+    by_model: dict[tuple[str, str], list[int]] = {}
+    for number, line in enumerate(lines):
+        model = line.filed.entry.model
+        by_model.setdefault((model.name, model.revision), []).append(number)
+    found = {}
+    for numbers in by_model.values():
+        for old in numbers:
+            for new in numbers:
+                if new != old and lines[new].standing != "non-comparable" and _replaces(lines[new], lines[old]):
+                    found[old] = lines[new].filed.path.name
+    return found
+
+
+def _replaces(new: Line, old: Line) -> bool:
+    before, after = _versions(old.sheet), _versions(new.sheet)
+    if any(key not in after or after[key] < version for key, version in before.items()):
+        return False
+    dates = old.filed.entry.date, new.filed.entry.date
+    return (
+        any(after[key] > version for key, version in before.items()) or len(after) > len(before) or dates[0] < dates[1]
+    )
+
+
+def _versions(sheet: Sheet) -> dict[CellKey, int]:
+    return {(recipe.partition("@")[0], severity): _version(recipe) for recipe, severity in sheet.groups}
+
+
+def _ranks(
+    lines: Sequence[Line], headline: set[CellKey], setting: str, resamples: int
+) -> list[list[float | int] | None]:
+    """Return score, low, high, rank, best and worst rank of each line that has the setting; None for the others."""
+    having = [number for number, line in enumerate(lines) if headline and setting in line.sheet.average_precision]
+    places: list[list[float | int] | None] = [None] * len(lines)
+    found = ranked([_robust(lines[number], headline, setting) for number in having], resamples)
+    for number, one in zip(having, found, strict=True):
+        score, low, high = (round(value, _DIGITS) for value in (one.score, one.low, one.high))
+        places[number] = [score, low, high, one.rank, one.best, one.worst]
+    return places
+
+
+def _robust(line: Line, headline: set[CellKey], setting: str) -> Contributions:
+    sheet, task = line.sheet, line.filed.entry.task
+    found = {str(name): values for name, values in sheet.average_precision.items()}[setting]
+    value = np.mean([found[sheet.groups[key]].mean(axis=0) for key in sorted(headline)], axis=0)
+    language = np.repeat(np.arange(len(task.queries)), list(task.queries.values()))
+    return contributions(value, np.array(task.question), language)
+
+
+def _row(line: Line, keys: Sequence[CellKey], superseded: str) -> JsonTable:
+    entry, sheet = line.filed.entry, line.sheet
+    place = {key: number for number, key in enumerate(sheet.groups)}
+    order = [place.get(key, -1) for key in keys]
+    return {
+        "file": f"{line.filed.path.parent.name}/{line.filed.path.name}",
+        "date": entry.date,
+        "irbench": entry.irbench,
+        "model": entry.model.model_dump(mode="json", exclude={"query_prompt", "passage_prompt"}),
+        "training": entry.training.model_dump(mode="json"),
+        "verified": entry.verified.model_dump(mode="json") if entry.verified else None,
+        "digests": line.standing,
+        "why": line.why,
+        "superseded": superseded,
+        "ap": {setting: _picked(found, order) for setting, found in sheet.by_language.items()},
+        "rd": _picked(sheet.distance_by_language, order),
+        "coverage": _picked(sheet.coverage[:, None], order),
+    }
+
+
+def _picked(found: Floats, order: Sequence[int]) -> list[list[float | None] | None]:
+    """Return the rows in the board's order of cells, null where the entry has no such cell or a language no case."""
+    table = [[None if isnan(value) else round(value, _DIGITS) for value in row] for row in found.tolist()]
+    return [table[number] if number >= 0 else None for number in order]

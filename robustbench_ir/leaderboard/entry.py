@@ -1,0 +1,148 @@
+"""From a result to an entry of the leaderboard."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from pydantic import ValidationError
+
+from robustbench_ir.errors import OptionError
+from robustbench_ir.leaderboard.related import related_data
+from robustbench_ir.leaderboard.schema import SCHEMA_VERSION, Entry, EntryCell
+from robustbench_ir.leaderboard.sheet import scores_of, sheet_of
+from robustbench_ir.result import Cell, Result
+from robustbench_ir.result_file import readable_json
+from robustbench_ir.score.measures import Floats
+from robustbench_ir.score.settings import per_query, rank_distances, values
+
+_DIGITS = 6
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What a result does not know of a model; empty where it is not known.
+
+    Attributes
+    ----------
+    name, link : str
+        Shown on the board; `link` is an https address.
+    paper, code, contact, licence : str
+        More of that.
+    parameters : int or None
+        Number of weights.
+    languages : sequence of str
+        That the model was made for.
+    saw_task : {"yes", "no", "unknown"}
+        Whether training saw the task's data.
+    datasets : sequence of str
+        What it was trained on.
+    """
+
+    name: str
+    link: str
+    paper: str = ""
+    code: str = ""
+    contact: str = ""
+    licence: str = ""
+    parameters: int | None = None
+    languages: Sequence[str] = ()
+    saw_task: str = "unknown"
+    datasets: Sequence[str] = ()
+
+
+def entry_of(result: Result, declared: Declaration, date: str) -> Entry:
+    """Make an entry of a result.
+
+    Parameters
+    ----------
+    result : Result
+        Its per-query values are rounded to 6 significant digits, and aggregates are those of the rounded ones.
+    declared : Declaration
+        What the submitter says.
+    date : str
+        Of the submission, ``2026-11-26``.
+
+    Raises
+    ------
+    OptionError
+        Something declared is not as the schema wants it.
+    """
+    cells = [_cell(result, cell) for cell in (result.clean, *result.attacked)]
+    task = result.task.split("@", maxsplit=1)[0]
+    related = related_data(task, declared.datasets)
+    table = {
+        "schema_version": SCHEMA_VERSION,
+        "irbench": result.version,
+        "date": date,
+        "model": _model(result, declared),
+        "training": {"saw_task": "yes" if related else declared.saw_task, "datasets": list(declared.datasets)},
+        "task": _task(result),
+        "environment": dict(result.encoder.versions),
+        "cells": cells,
+    }
+    try:
+        draft = Entry.model_validate({**table, "scores": [_NO_SCORE]})
+        return draft.model_copy(update={"scores": scores_of(sheet_of(draft))})
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        key = ".".join(map(str, first["loc"]))
+        raise OptionError(f"{key}: {first['msg']}; `irbench submit --help` says what is wanted") from error
+
+
+_NO_SCORE = {
+    "recipe": "clean",
+    "severity": 0,
+    "average_precision": {"multilingual": 0.0},
+    "rank_distance": None,
+    "coverage": 0.0,
+}
+
+
+def entry_to_json(entry: Entry) -> str:
+    """Return the JSON text of an entry, long lists on one line."""
+    return readable_json(entry)
+
+
+def _model(result: Result, declared: Declaration) -> dict[str, object]:
+    who = result.encoder
+    described = {
+        key: getattr(who, key)
+        for key in ("revision", "fingerprint", "similarity", "dimensions", "query_prompt", "passage_prompt")
+    }
+    said = {
+        key: getattr(declared, key) for key in ("name", "link", "paper", "code", "contact", "licence", "parameters")
+    }
+    return {"encoder": who.name, **described, **said, "languages": list(declared.languages)}
+
+
+def _task(result: Result) -> dict[str, object]:
+    layout = result.layout
+    numbers: dict[str, int] = {}
+    return {
+        "identity": result.task,
+        "sha256": result.task_digest,
+        "pool": dict(layout.pool),
+        "queries": {language: layout.languages.count(language) for language in layout.query_languages},
+        "question": [numbers.setdefault(one, len(numbers)) for one in layout.parallel_ids],
+    }
+
+
+def _cell(result: Result, cell: Cell) -> EntryCell:
+    return EntryCell(
+        recipe=cell.recipe,
+        severity=cell.severity,
+        seed=cell.seed,
+        queries_sha256=cell.digest,
+        changed="".join("1" if one else "0" for one in cell.changed.tolist()),
+        average_precision={
+            setting: _rounded(per_query(values(result.layout, cell.ranks, "AP", setting)))
+            for setting in result.settings
+        },
+        rank_distance=[int(one) for one in np.nan_to_num(rank_distances(result.layout, cell.ranks)).tolist()],
+    )
+
+
+def _rounded(found: Floats) -> list[float]:
+    return [float(f"{one:.{_DIGITS}g}") for one in np.nan_to_num(found).tolist()]

@@ -1,0 +1,93 @@
+"""What is wrong with an entry: each fault is one line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import chain
+
+from robustbench_ir.leaderboard.related import related_data
+from robustbench_ir.leaderboard.schema import Entry, EntryCell, ScoreRecord
+from robustbench_ir.leaderboard.sheet import Sheet, scores_of, sheet_of
+
+TOLERANCE = 1e-6
+
+
+def faults(entry: Entry, sheet_for: Callable[[], Sheet] | None = None) -> list[str]:
+    """Say what is wrong with an entry: shape first, then what no run could give, then aggregates that do not follow.
+
+    `sheet_for` gives the arrays of the entry where somebody keeps them; it is called when their lengths are right.
+    """
+    misshapen = [*_misshapen(entry)]
+    if misshapen:
+        return misshapen
+    sheet = sheet_for() if sheet_for else sheet_of(entry)
+    return [*_undeclared(entry), *_impossible(entry, sheet), *_not_derived(entry, sheet)]
+
+
+def _misshapen(entry: Entry) -> Iterator[str]:
+    queries = sum(entry.task.queries.values())
+    if len(entry.task.question) != queries:
+        yield f"task.question: {len(entry.task.question)} numbers, but {queries} queries"
+    elif set(entry.task.question) != set(range(max(entry.task.question) + 1)):
+        yield "task.question: numbers must be 0 to the number of questions, without a gap"
+    for number, cell in enumerate(entry.cells):
+        rows = chain([cell.changed, cell.rank_distance], cell.average_precision.values())
+        if any(len(row) != queries for row in rows):
+            yield f"cells.{number}: every list must have one value for each of the {queries} queries"
+        if cell.average_precision.keys() != entry.cells[0].average_precision.keys():
+            yield f"cells.{number}: its settings are not those of the first cell"
+        if (cell.recipe == "clean") != (number == 0) or (cell.severity == 0) != (number == 0):
+            yield f"cells.{number}: the first cell is clean with severity 0, and no other is"
+    if len({_key(cell) for cell in entry.cells}) < len(entry.cells):
+        yield "cells: the same recipe, severity and seed are there twice"
+
+
+def _key(cell: EntryCell) -> tuple[str, int, int]:
+    return cell.recipe, cell.severity, cell.seed
+
+
+def _undeclared(entry: Entry) -> Iterator[str]:
+    related = related_data(entry.task.identity.split("@", maxsplit=1)[0], entry.training.datasets)
+    if related and entry.training.saw_task != "yes":
+        yield f"training.saw_task: must be 'yes', the task is made of {related[0]}"
+
+
+def _impossible(entry: Entry, sheet: Sheet) -> Iterator[str]:
+    pool = sum(entry.task.pool.values())
+    for setting, found in sheet.average_precision.items():
+        if ((found > 0) & (found < 0.9999 / pool)).any():
+            yield f"{setting}: an average precision below that of a passage at the last of {pool} ranks"
+        if ((found > 0) != (found[:1] > 0)).any():
+            yield f"{setting}: a query has a case under one recipe and none under another"
+        if ((found != found[:1]) & ~sheet.changed).any():
+            yield f"{setting}: average precision differs where the query did not change"
+        if not (found[0] > 0).any():
+            yield f"{setting}: no query has a case; leave the setting out"
+    distance = sheet.rank_distance
+    if distance.max() > pool - 1:
+        yield f"rank_distance: {distance.max():.0f} in a pool of {pool}"
+    if ((distance > 0) != (distance[:1] > 0)).any() or ((distance != distance[:1]) & ~sheet.changed).any():
+        yield "rank_distance: differs where the query did not change, or has a case under one recipe only"
+    if sheet.changed[0].any():
+        yield "cells.0: no query changes without an attack"
+
+
+def _not_derived(entry: Entry, sheet: Sheet) -> Iterator[str]:
+    derived = {(one.recipe, one.severity): one for one in scores_of(sheet)}
+    written = {(one.recipe, one.severity): one for one in entry.scores}
+    if derived.keys() != written.keys() or len(written) != len(entry.scores):
+        yield "scores: must have one row for each recipe and severity of the cells"
+        return
+    for key, score in written.items():
+        for name, (said, found) in _pairs(score, derived[key]).items():
+            if (said is None) != (found is None) or abs((said or 0) - (found or 0)) > TOLERANCE:
+                yield f"scores of {key[0]} severity {key[1]}: {name} is {said}, the queries give {found}"
+
+
+def _pairs(said: ScoreRecord, found: ScoreRecord) -> dict[str, tuple[float | None, float | None]]:
+    settings = dict.fromkeys((*said.average_precision, *found.average_precision))
+    return {
+        **{one: (said.average_precision.get(one), found.average_precision.get(one)) for one in settings},
+        "rank_distance": (said.rank_distance, found.rank_distance),
+        "coverage": (said.coverage, found.coverage),
+    }

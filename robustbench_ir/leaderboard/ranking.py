@@ -1,0 +1,155 @@
+"""Ranks that say no more than the questions do: rows that cannot be told apart share one.
+
+All rows of a task were asked the same questions, so that they are compared on the same resamples of them: a paired
+bootstrap over clusters, as in `robustbench_ir.score.statistics`. A macro mean of a resample is the mean over query
+languages of the sum of the drawn values divided by the number of drawn cases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator, default_rng
+from numpy.typing import NDArray
+
+from robustbench_ir.score.measures import Floats, Integers, sums
+
+RESAMPLES = 1_000
+SEED = 0
+_TAIL = 2.5
+
+Weights = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A row's place.
+
+    Attributes
+    ----------
+    score, low, high : float
+        Macro mean, and its 95% percentile interval.
+    rank : int
+        1 for the best; rows whose difference to the best of their group has an interval that holds 0 share it.
+    best, worst : int
+        95% interval of the rank over resamples, in which nothing is shared.
+    """
+
+    score: float
+    low: float
+    high: float
+    rank: int
+    best: int
+    worst: int
+
+
+@dataclass(frozen=True)
+class Contributions:
+    """What one row's questions bring to each query language.
+
+    Attributes
+    ----------
+    sums, counts : float64 arrays of shape (questions, languages)
+        Sum and number of its values.
+    """
+
+    sums: Floats
+    counts: Floats
+
+
+def contributions(value: Floats, question: Integers, language: Integers) -> Contributions:
+    """Sum per-query values up by question and language; a value of 0 is no case.
+
+    Parameters
+    ----------
+    value : float64 array of shape (queries,)
+        Such as the mean over recipes of the attacked AP.
+    question, language : integer arrays of shape (queries,)
+        To which each query belongs.
+    """
+    shape = (int(question.max()) + 1, int(language.max()) + 1)
+    cell, size = question * shape[1] + language, shape[0] * shape[1]
+    return Contributions(
+        sums(cell, value, size).reshape(shape), sums(cell, (value > 0).astype(float), size).reshape(shape)
+    )
+
+
+def resampled(rows: Sequence[Contributions], random: Generator, resamples: int = RESAMPLES) -> Floats:
+    """Return the macro means of each row, shape (rows, 1 + resamples): the data's own first."""
+    questions = len(rows[0].sums)
+    drawn = random.integers(0, questions, size=(resamples, questions)) + questions * np.arange(resamples)[:, None]
+    counts = np.bincount(drawn.ravel(), minlength=resamples * questions).reshape(resamples, questions)
+    weights: Weights = np.vstack([np.ones(questions), counts]).astype(np.float32)
+    groups: dict[bytes, list[int]] = {}
+    for number, row in enumerate(rows):
+        groups.setdefault(row.counts.astype(np.float32).tobytes(), []).append(number)
+    found = np.empty((len(rows), 1 + resamples))
+    for members in groups.values():
+        found[members] = _macro_means([rows[number] for number in members], weights)
+    return found
+
+
+def _macro_means(rows: Sequence[Contributions], weights: Weights) -> Floats:
+    """Return the macro means of rows that have the same cases, shape (rows, resamples).
+
+    Languages with the same counts share a denominator, so that parallel questions cost one product, not one a language.
+    """
+    counts = rows[0].counts
+    columns: dict[bytes, list[int]] = {}
+    for language in np.flatnonzero(counts.any(axis=0)):
+        columns.setdefault(counts[:, language].tobytes(), []).append(int(language))
+    total = np.zeros((len(rows), len(weights)))
+    strata = np.zeros(len(weights))
+    for languages in columns.values():
+        count = weights @ counts[:, languages[0]]
+        numerator = np.stack([row.sums[:, languages].sum(axis=1) for row in rows], axis=1).astype(np.float32)
+        total += np.divide((weights @ numerator).T, count, out=np.zeros_like(total), where=count > 0)
+        strata += (count > 0) * len(languages)
+    return np.asarray(total / np.maximum(strata, 1))
+
+
+def ranked(rows: Sequence[Contributions], resamples: int = RESAMPLES, seed: int = SEED) -> list[Standing]:
+    """Rank rows by their macro mean, the larger the better; in the order given."""
+    if not rows:
+        return []
+    draw = resampled(rows, default_rng(seed), resamples)
+    score, drawn = draw[:, 0], draw[:, 1:]
+    low, high = np.percentile(drawn, [_TAIL, 100 - _TAIL], axis=1)
+    places = _places(drawn)
+    best, worst = np.percentile(places, [_TAIL, 100 - _TAIL], axis=1, method="nearest").astype(int)
+    rank = shared_ranks(score, drawn)
+    columns = (score, low, high, rank, best, worst)
+    return [Standing(*one) for one in zip(*(np.asarray(column).tolist() for column in columns), strict=True)]
+
+
+def _places(drawn: Floats) -> Weights:
+    """Return the rank of each row in each resample, 1 for the largest, shape (rows, resamples)."""
+    rows, resamples = drawn.shape
+    order = np.argsort(np.ascontiguousarray(-drawn.T, dtype=np.float32), axis=1, kind="stable")
+    places = np.empty((resamples, rows), dtype=np.float32)
+    np.put_along_axis(places, order, np.arange(1, rows + 1, dtype=np.float32)[None, :], axis=1)
+    return np.ascontiguousarray(places.T)
+
+
+def shared_ranks(score: Floats, drawn: Floats) -> list[int]:
+    """Return ranks from 1: the best row, then all below it that cannot be told from it, then the next.
+
+    Parameters
+    ----------
+    score : float64 array of shape (rows,)
+        Of the data.
+    drawn : float64 array of shape (rows, resamples)
+        Of the same resamples for all rows.
+    """
+    order = np.argsort(-score, kind="stable")
+    ranks = [0] * len(score)
+    leader, rank = int(order[0]), 1
+    most = drawn.shape[1] * _TAIL / 100
+    for place, row in enumerate(order.tolist(), start=1):
+        # The lower end of the difference's interval is above 0.
+        if place > 1 and np.count_nonzero(drawn[leader] <= drawn[row]) <= most:
+            leader, rank = row, place
+        ranks[row] = rank
+    return ranks

@@ -1,0 +1,83 @@
+"""Reads a file that a stranger wrote: small enough, a plain file, JSON in which nothing is said twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from robustbench_ir.errors import ResultError
+from robustbench_ir.leaderboard.schema import Entry
+
+MAX_BYTES = 64 << 20
+_SHOWN = 80
+
+
+def read_entry(path: Path) -> Entry:
+    """Read a submission.
+
+    Raises
+    ------
+    ResultError
+        Not a plain file, larger than 64 MiB, not JSON, a key twice, NaN or Infinity, or against the schema; one line.
+    """
+    return entry_from_json(_bytes(path), str(path))
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        # Neither a link, which could lead out of the folder, nor a pipe, which would never end.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    except OSError as error:
+        raise ResultError(f"{path}: cannot be read ({error.strerror}); name a plain file, not a link") from error
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
+        os.close(descriptor)
+        raise ResultError(f"{path}: is not a plain file")
+    with os.fdopen(descriptor, "rb") as stream:
+        if found.st_size > MAX_BYTES:
+            raise ResultError(f"{path}: {found.st_size >> 20} MiB; a submission has at most {MAX_BYTES >> 20} MiB")
+        content = stream.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise ResultError(f"{path}: grew beyond {MAX_BYTES >> 20} MiB while it was read")
+    return content
+
+
+def entry_from_json(content: bytes, where: str) -> Entry:
+    """Read a submission from its bytes; see `read_entry`."""
+    try:
+        table = json.loads(content.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant)
+        return Entry.model_validate(table)
+    except ValidationError as error:
+        raise ResultError(f"{where}: {_explained(error)}") from error
+    except RecursionError as error:
+        raise ResultError(f"{where}: nested too deep to be a submission") from error
+    except ValueError as error:
+        raise ResultError(f"{where}: not a submission: {_shown(str(error))}") from error
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    table = dict(pairs)
+    if len(table) != len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise ValueError(f"key {twice!r} is there twice")
+    return table
+
+
+def _no_constant(name: str) -> object:
+    raise ValueError(f"{name} is not a number of JSON")
+
+
+def _explained(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    key = ".".join(map(str, first["loc"]))
+    return f"{_shown(key) or 'file'}: {_shown(first['msg'])}"
+
+
+def _shown(text: str) -> str:
+    """Return a stranger's text as it may stand in one line of a terminal."""
+    return ascii(text)[1:-1][: 2 * _SHOWN]

@@ -1,0 +1,131 @@
+"""The schema of a leaderboard entry: what is written, field by field, and how much of it at most.
+
+Queries are grouped by language. A value of 0 says that a query has no such case: neither AP over a whole pool nor the
+rank distance of several passages can be 0.
+"""
+
+from __future__ import annotations
+
+from datetime import date as calendar_date
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, ConfigDict, Field
+
+from robustbench_ir.cards import Card
+from robustbench_ir.leaderboard.names import LINK, NAME, named, plain
+from robustbench_ir.score.settings import Setting
+
+SCHEMA_VERSION = 1
+MAX_QUERIES = 2_000_000
+MAX_CELLS = 1_000
+
+
+def _calendar(value: str) -> str:
+    if calendar_date.fromisoformat(value).year < 2020:
+        raise ValueError("there was no leaderboard before 2020")
+    return value
+
+
+Text = Annotated[str, Field(max_length=500), AfterValidator(plain)]
+Short = Annotated[str, Field(max_length=100), AfterValidator(plain)]
+Link = Annotated[str, Field(pattern=LINK)]
+Tag = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,8}([_-][A-Za-z0-9]{1,8}){0,4}$")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Day = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$"), AfterValidator(_calendar)]
+Identity = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9:._-]{1,80}@[A-Za-z0-9.]{1,40}([+~][A-Za-z0-9.:>=/_-]{1,80}){0,3}$")
+]
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0, le=MAX_QUERIES * 1_000)]
+Shares = Annotated[list[Share], Field(min_length=1, max_length=MAX_QUERIES)]
+Counts = Annotated[list[Count], Field(min_length=1, max_length=MAX_QUERIES)]
+Versions = Annotated[dict[Short, Short], Field(max_length=50)]
+ByTag = Annotated[dict[Tag, Annotated[int, Field(ge=1, le=10**9)]], Field(min_length=1, max_length=500)]
+
+
+class Strict(Card):
+    """Immutable, no unknown key, no conversion, no infinity."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class ModelRecord(Strict):
+    """Who was attacked. `encoder` is what `irbench attack --model` was given; prompts are put before each text."""
+
+    name: Annotated[str, Field(pattern=NAME), AfterValidator(named)]
+    encoder: Text
+    revision: Short
+    fingerprint: Short
+    similarity: Short
+    dimensions: int = Field(ge=0, le=10**7)
+    query_prompt: Text
+    passage_prompt: Text
+    parameters: int | None = Field(ge=0, le=10**14)
+    licence: Short
+    languages: list[Tag] = Field(max_length=1_000)
+    link: Link = Field(min_length=1)
+    paper: Link
+    code: Link
+    contact: Short
+
+
+class TrainingRecord(Strict):
+    """Whether training saw the data of the task, and what it was trained on; as declared by the submitter."""
+
+    saw_task: Literal["yes", "no", "unknown"]
+    datasets: list[Short] = Field(max_length=200)
+
+
+class TaskRecord(Strict):
+    """What was ranked: passages and queries of each language, and of each query the number of its question."""
+
+    identity: Identity
+    sha256: Sha256
+    pool: ByTag
+    queries: ByTag
+    question: Counts
+
+
+class EntryCell(Strict):
+    """Values for each query under one recipe, severity and seed; `changed` is a digit 0 or 1 for each query."""
+
+    recipe: Literal["clean"] | Identity
+    severity: int = Field(ge=0, le=5)
+    seed: int = Field(ge=0, le=10**9)
+    queries_sha256: Sha256
+    changed: str = Field(pattern=r"^[01]+$", max_length=MAX_QUERIES)
+    average_precision: Annotated[dict[Setting, Shares], Field(min_length=1)]
+    rank_distance: Counts
+
+
+class ScoreRecord(Strict):
+    """Macro averages over query languages, means over seeds; recomputed by everybody who reads them."""
+
+    recipe: Literal["clean"] | Identity
+    severity: int = Field(ge=0, le=5)
+    average_precision: Annotated[dict[Setting, Share], Field(min_length=1)]
+    rank_distance: float | None = Field(ge=0, le=10**10)
+    coverage: Share
+
+
+class VerifiedRecord(Strict):
+    """Who ran a sample of the queries again, when, and how many."""
+
+    by: Short = Field(min_length=1)
+    date: Day
+    sample: int = Field(ge=1, le=MAX_QUERIES)
+
+
+class Entry(Strict):
+    """The file."""
+
+    schema_version: Literal[1]
+    irbench: Short
+    date: Day
+    model: ModelRecord
+    training: TrainingRecord
+    task: TaskRecord
+    environment: Versions
+    scores: list[ScoreRecord] = Field(min_length=1, max_length=MAX_CELLS)
+    cells: list[EntryCell] = Field(min_length=1, max_length=MAX_CELLS)
+    verified: VerifiedRecord | None = None

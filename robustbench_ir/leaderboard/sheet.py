@@ -1,0 +1,114 @@
+"""An entry's values as arrays, and the macro averages that follow from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robustbench_ir.leaderboard.schema import Entry, ScoreRecord
+from robustbench_ir.score.measures import Floats
+from robustbench_ir.score.settings import Setting, nanmean
+
+CellKey = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """The values of one entry.
+
+    Attributes
+    ----------
+    starts : integer array of shape (languages,)
+        First row of each query language; queries are grouped by it.
+    keys : tuple of (str, int)
+        Recipe and severity, for each cell; seeds of the same are several cells. The first is clean.
+    average_precision : mapping of setting to float64 array of shape (cells, queries)
+        0 where there is no case.
+    rank_distance : float64 array of shape (cells, queries)
+        0 where there is no case.
+    changed : bool array of shape (cells, queries)
+        Whether the query's text changed.
+    """
+
+    starts: NDArray[np.intp]
+    keys: tuple[CellKey, ...]
+    average_precision: Mapping[Setting, Floats]
+    rank_distance: Floats
+    changed: NDArray[np.bool_]
+
+    @cached_property
+    def groups(self) -> dict[CellKey, list[int]]:
+        """Rows of the cells of each recipe and severity."""
+        found: dict[CellKey, list[int]] = {}
+        for row, key in enumerate(self.keys):
+            found.setdefault(key, []).append(row)
+        return found
+
+    @cached_property
+    def by_language(self) -> dict[Setting, Floats]:
+        """Mean AP, shape (groups, languages); NaN where a language has no case."""
+        return {setting: self._means(found) for setting, found in self.average_precision.items()}
+
+    @cached_property
+    def distance_by_language(self) -> Floats:
+        """Mean rank distance, shape (groups, languages)."""
+        return self._means(self.rank_distance)
+
+    @cached_property
+    def coverage(self) -> Floats:
+        """Share of queries that changed, macro average over languages, shape (groups,)."""
+        size = np.diff(np.append(self.starts, self.changed.shape[1]))
+        share = np.add.reduceat(self.changed.astype(float), self.starts, axis=1) / size
+        return np.asarray(self._over_seeds(share).mean(axis=1))
+
+    def _means(self, found: Floats) -> Floats:
+        count = np.add.reduceat((found[0] > 0).astype(float), self.starts)
+        total = self._over_seeds(np.add.reduceat(found, self.starts, axis=1))
+        return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
+
+    def _over_seeds(self, found: Floats) -> Floats:
+        if len(self.groups) == len(self.keys):
+            return found
+        return np.stack([found[rows].mean(axis=0) for rows in self.groups.values()])
+
+
+def sheet_of(entry: Entry) -> Sheet:
+    """Return the arrays of an entry whose lists have the right lengths (see `robustbench_ir.leaderboard.faults`)."""
+    sizes = list(entry.task.queries.values())
+    digits = np.frombuffer("".join(cell.changed for cell in entry.cells).encode(), dtype=np.uint8)
+    return Sheet(
+        starts=np.cumsum([0, *sizes[:-1]]),
+        keys=tuple((cell.recipe, cell.severity) for cell in entry.cells),
+        average_precision={
+            setting: np.array([cell.average_precision[setting] for cell in entry.cells])
+            for setting in entry.cells[0].average_precision
+        },
+        rank_distance=np.array([cell.rank_distance for cell in entry.cells], dtype=float),
+        changed=digits.reshape(len(entry.cells), -1) == ord("1"),
+    )
+
+
+def _macro(found: Floats) -> Floats:
+    """Return the mean over languages; `nanmean` only where it is needed, which is slow for thousands of entries."""
+    plain = np.asarray(found.mean(axis=1))
+    return nanmean(found, axis=1) if np.isnan(plain).any() else plain
+
+
+def scores_of(sheet: Sheet) -> list[ScoreRecord]:
+    """Return the macro averages, clean first."""
+    macro = {setting: _macro(found) for setting, found in sheet.by_language.items()}
+    distance = _macro(sheet.distance_by_language)
+    return [
+        ScoreRecord(
+            recipe=recipe,
+            severity=severity,
+            average_precision={setting: round(float(found[row]), 9) for setting, found in macro.items()},
+            rank_distance=None if np.isnan(distance[row]) else round(float(distance[row]), 9),
+            coverage=round(float(sheet.coverage[row]), 9),
+        )
+        for row, (recipe, severity) in enumerate(sheet.groups)
+    ]

@@ -1,0 +1,121 @@
+"""Runs a sample of an entry's queries again, and says whether the numbers hold."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from robustbench_ir.bench import layout_of
+from robustbench_ir.encode import BUILT_IN, Embeddings, EncoderOptions, load_encoder
+from robustbench_ir.encode.batches import encode_texts
+from robustbench_ir.encode.encoder import Encoder
+from robustbench_ir.encode.pool import fitted_on
+from robustbench_ir.errors import ResultError
+from robustbench_ir.leaderboard.canonical import perturbed_queries, task_of
+from robustbench_ir.leaderboard.schema import Entry, EntryCell
+from robustbench_ir.perturb import digest
+from robustbench_ir.retrieve import Ranks, rank_relevant
+from robustbench_ir.score.measures import Floats
+from robustbench_ir.score.settings import Layout, per_query, values
+from robustbench_ir.tasks import Task
+
+CLOSE = 0.02
+SHARE = 0.95
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What a sample showed.
+
+    Attributes
+    ----------
+    sample : int
+        Number of queries.
+    compared, equal : int
+        Values compared, and those within 0.02 of what the entry says.
+    largest : float
+        The largest difference of an AP.
+    mean : float
+        Mean difference, entry minus rerun; near 0 unless the entry flatters.
+    """
+
+    sample: int
+    compared: int
+    equal: int
+    largest: float
+    mean: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether at least 95% of the values agree and the mean differs by less than 0.005; other hardware may."""
+        return self.equal >= SHARE * self.compared and abs(self.mean) < CLOSE / 4
+
+
+def verify(entry: Entry, sample: int, seed: int, model: str | None = None, revision: str | None = None) -> Verification:
+    """Rank a random sample of an entry's queries, clean and attacked, with the encoder that it names.
+
+    Parameters
+    ----------
+    entry : Entry
+        Without faults.
+    sample : int
+        Number of queries.
+    seed : int
+        Which ones; best drawn after the entry was submitted.
+    model : str, optional
+        Where the encoder is, if not where the entry says.
+    revision : str, optional
+        Its commit, if not the entry's.
+
+    Raises
+    ------
+    ResultError
+        The task or a recipe is not the entry's, or a query set has another digest.
+    """
+    task = task_of(entry)
+    if (task.identity, task.digest) != (entry.task.identity, entry.task.sha256):
+        raise ResultError(f"{entry.task.identity}: the texts here are not those of the entry; it cannot be verified")
+    encoder = _encoder(entry, model, revision)
+    passages = [one.text for one in task.passages]
+    encoder = fitted_on(encoder, passages)
+    pool = encode_texts(encoder.encode_passages, passages)  # not what is kept: the entry's word is what is in doubt
+    drawn = np.random.default_rng(seed).choice(len(task.queries), min(sample, len(task.queries)), replace=False)
+    rows = sorted(int(row) for row in drawn)
+    layout = layout_of(task)
+    found = np.concatenate([_differences(cell, task, layout, encoder, pool, rows) for cell in entry.cells])
+    close = int((np.abs(found) <= CLOSE).sum())
+    return Verification(len(rows), len(found), close, float(np.abs(found).max()), float(found.mean()))
+
+
+def _encoder(entry: Entry, model: str | None, revision: str | None) -> Encoder:
+    """Load the encoder; an entry may name one that ships or one on the hub, and no path or address."""
+    who = entry.model
+    if model is None and who.encoder not in BUILT_IN and not re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", who.encoder):
+        raise ResultError(f"{who.name}: the entry names no encoder of the hub; say where it is with --model")
+    options = EncoderOptions(
+        query_prompt=who.query_prompt or None,
+        passage_prompt=who.passage_prompt or None,
+        revision=revision or who.revision or None,
+    )
+    return load_encoder(model or who.encoder, options)
+
+
+def _differences(
+    cell: EntryCell, task: Task, layout: Layout, encoder: Encoder, pool: Embeddings, rows: Sequence[int]
+) -> Floats:
+    """Return the entry's AP minus that of the rerun, for each setting and query of the sample that has a case."""
+    perturbed = perturbed_queries(task, cell)
+    if perturbed is None or digest(perturbed) != cell.queries_sha256:
+        raise ResultError(f"{cell.recipe}: the queries here are not those of the entry; it cannot be verified")
+    queries = encode_texts(encoder.encode_queries, [perturbed[row].text for row in rows])
+    nowhere = np.ones(len(layout.query), dtype=np.int32)
+    judgements = np.flatnonzero(np.isin(layout.query, rows))
+    ranks = Ranks(nowhere, nowhere).updated(judgements, rank_relevant(task, pool, queries, rows))
+    found = []
+    for setting, said in cell.average_precision.items():
+        rerun = per_query(values(layout, ranks, "AP", setting))[rows]
+        found.append((np.array(said)[rows] - rerun)[~np.isnan(rerun)])
+    return np.concatenate(found)

@@ -1,0 +1,375 @@
+"""The leaderboard: from a result to an entry, its checks, its board."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from numpy.random import default_rng
+
+from robustbench_ir import Result, attack, save_result
+from robustbench_ir.cli import irbench
+from robustbench_ir.errors import OptionError, ResultError
+from robustbench_ir.leaderboard.board import board, board_to_json
+from robustbench_ir.leaderboard.building import build, check
+from robustbench_ir.leaderboard.canonical import read_canonical, write_canonical
+from robustbench_ir.leaderboard.entry import Declaration, entry_of, entry_to_json
+from robustbench_ir.leaderboard.export import model_index, mteb_result
+from robustbench_ir.leaderboard.faults import faults
+from robustbench_ir.leaderboard.folder import Filed, submit
+from robustbench_ir.leaderboard.ranking import contributions, ranked, shared_ranks
+from robustbench_ir.leaderboard.reading import entry_from_json, read_entry
+from robustbench_ir.leaderboard.related import related_data
+from robustbench_ir.leaderboard.schema import Entry
+from robustbench_ir.leaderboard.verifying import verify
+
+ROOT = Path(__file__).parents[1]
+DAY = "2026-11-26"
+SAID = Declaration("char-ngram", "https://example.org/model", saw_task="no")
+
+
+@pytest.fixture(scope="session")
+def result(tmp_path_factory: pytest.TempPathFactory) -> Result:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ROBUSTBENCH_IR_CACHE", str(tmp_path_factory.mktemp("cache")))
+        return attack("char-ngram", "mini", ["typo", "word-order"], languages=["en", "sw", "am"], seeds=2)
+
+
+@pytest.fixture(scope="session")
+def entry(result: Result) -> Entry:
+    return entry_of(result, SAID, DAY)
+
+
+def changed(entry: Entry, change: Callable[[dict], None]) -> Entry:  # type: ignore[type-arg]
+    table = json.loads(entry_to_json(entry))
+    change(table)
+    return entry_from_json(json.dumps(table).encode(), "changed")
+
+
+def renamed(entry: Entry, name: str) -> Entry:
+    """A different model: its fingerprint is another one."""
+    return changed(entry, lambda table: table["model"].update(name=name, fingerprint=name))
+
+
+def test_an_entry_has_the_scores_of_its_result(result: Result, entry: Entry) -> None:
+    """On a parallel task the mean over query languages is the mean over ordered pairs, too."""
+    assert faults(entry) == []
+    for setting in result.settings:
+        assert entry.scores[0].average_precision[setting] == pytest.approx(
+            result.score(result.clean, setting), abs=1e-6
+        )
+        for score, drop in zip(entry.scores[1:], result.drops(setting), strict=True):
+            assert (score.recipe, score.severity) == (drop.recipe, drop.severity)
+            assert score.average_precision[setting] == pytest.approx(drop.attacked, abs=1e-6)
+            assert score.coverage == pytest.approx(drop.coverage)
+            assert score.rank_distance == pytest.approx(drop.clean_rank_distance + drop.rank_distance_change)
+
+
+def test_what_is_written_is_what_is_read(entry: Entry) -> None:
+    assert entry_from_json(entry_to_json(entry).encode(), "entry") == entry
+
+
+def test_a_model_trained_on_squad_has_seen_xquad_r(result: Result) -> None:
+    assert related_data("xquad-r", ["MS MARCO", "SQuAD 2.0"]) == ["SQuAD 2.0"]
+    assert related_data("mini", ["SQuAD 2.0"]) == []
+    on_xquad = replace(result, task="xquad-r@1")
+    seen = entry_of(on_xquad, replace(SAID, datasets=["SQuAD"]), DAY)
+    assert seen.training.saw_task == "yes"
+    denied = changed(seen, lambda table: table["training"].update(saw_task="no"))
+    assert faults(denied) == ["training.saw_task: must be 'yes', the task is made of SQuAD"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda t: t["scores"][1]["average_precision"].update(multilingual=0.9), "multilingual is 0.9, the queries"),
+        (lambda t: t["scores"].pop(), "scores: must have one row"),
+        (lambda t: t["scores"][0].update(rank_distance=None), "rank_distance is None"),
+        (lambda t: t["cells"][1]["average_precision"]["multilingual"].pop(), "cells.1: every list must have"),
+        (lambda t: t["cells"][1]["average_precision"].pop("multilingual"), "its settings are not those of the first"),
+        (lambda t: t["cells"].append(t["cells"][1]), "the same recipe, severity and seed"),
+        (lambda t: t["cells"][0].update(severity=1), "the first cell is clean"),
+        (lambda t: t["cells"][0].update(changed="1" * 180), "no query changes without an attack"),
+        (lambda t: t["cells"][1].update(changed="0" * 180), "differs where the query did not change"),
+        (lambda t: t["cells"][1]["rank_distance"].__setitem__(0, 450), "rank_distance: 450 in a pool of 450"),
+        (lambda t: t["cells"][1]["average_precision"]["monolingual"].__setitem__(0, 1e-5), "below that of a passage"),
+        (lambda t: t["task"]["question"].__setitem__(0, 1000), "task.question: numbers must be"),
+        (lambda t: t["task"]["question"].pop(), "task.question: 179 numbers, but 180 queries"),
+    ],
+)
+def test_what_no_run_gives_is_refused(entry: Entry, change: Callable[[dict], None], said: str) -> None:  # type: ignore[type-arg]
+    assert said in faults(changed(entry, change))[0]
+
+
+def test_a_difference_of_a_millionth_is_rounding_and_more_is_not(entry: Entry) -> None:
+    def by(amount: float) -> list[str]:
+        def change(table: dict) -> None:  # type: ignore[type-arg]
+            table["scores"][0]["average_precision"]["multilingual"] += amount
+
+        return faults(changed(entry, change))
+
+    assert by(5e-7) == []
+    assert by(2e-6) != []
+
+
+def test_nothing_is_overwritten_and_nothing_is_there_twice(entry: Entry, tmp_path: Path) -> None:
+    first = submit(entry, tmp_path)
+    assert first == tmp_path / "submissions" / "mini" / "char-ngram.json"
+    with pytest.raises(ResultError, match="has this run already"):
+        submit(entry, tmp_path)
+    later = changed(entry, lambda table: table["model"].update(fingerprint="other weights"))
+    assert submit(later, tmp_path).name == "char-ngram+2.json"
+    assert read_entry(first) == entry
+
+
+def test_an_entry_with_a_fault_is_not_taken(entry: Entry, tmp_path: Path) -> None:
+    flattered = changed(entry, lambda table: table["scores"][0]["average_precision"].update(multilingual=1.0))
+    with pytest.raises(ResultError, match="the queries give"):
+        submit(flattered, tmp_path)
+    assert not (tmp_path / "submissions").exists()
+
+
+def test_canonical_digests_rank_and_others_do_not(entry: Entry, tmp_path: Path) -> None:
+    wrong = changed(renamed(entry, "cheat"), lambda table: table["cells"][1].update(queries_sha256="0" * 64))
+    submit(entry, tmp_path)
+    submit(wrong, tmp_path)
+    honest, cheat = check([], tmp_path, today=DAY)
+    assert (honest.path.name, honest.remark) == ("char-ngram.json", "canonical")
+    assert cheat.remark.startswith("non-comparable: mini@1 am,en,sw typo@")
+    write_canonical(tmp_path, honest.digests or {})
+    build(tmp_path)
+    rows = json.loads((tmp_path / "leaderboard.json").read_text(encoding="utf-8"))["boards"][0]["rows"]
+    assert [(row["model"]["name"], row["digests"], bool(row["ranks"])) for row in rows] == [
+        ("char-ngram", "canonical", True),
+        ("cheat", "non-comparable", False),
+    ]
+
+
+def test_a_recipe_that_is_not_here_leaves_digests_unverified(entry: Entry, tmp_path: Path) -> None:
+    def change(table: dict) -> None:  # type: ignore[type-arg]
+        for row in (*table["cells"], *table["scores"]):
+            row["recipe"] = row["recipe"].replace("word-order@", "word-order@9")
+
+    path = submit(changed(entry, change), tmp_path)
+    (verdict,) = check([path], tmp_path, today=DAY)
+    assert verdict.faults == ()
+    assert verdict.remark.startswith("unverified digests: word-order@9")
+
+
+def test_queries_without_a_pool_of_their_own_are_canonical_too(shared_data: Path, tmp_path: Path) -> None:
+    """AfriQA asks in Fon and answers in French: a pool of languages that nobody named."""
+    cross = entry_of(attack("char-ngram", "afriqa", ["typo"], languages=["fon"]), SAID, DAY)
+    assert list(cross.task.pool) == ["fr"]
+    assert cross.scores[0].rank_distance is None
+    path = submit(cross, tmp_path)
+    assert check([path], tmp_path, today=DAY)[0].remark == "canonical"
+
+
+def test_a_newer_version_supersedes_and_both_stay(entry: Entry, tmp_path: Path) -> None:
+    def newer(table: dict) -> None:  # type: ignore[type-arg]
+        for row in (*table["cells"], *table["scores"]):
+            row["recipe"] = row["recipe"].replace("typo@", "typo@9")
+        table["cells"][1]["queries_sha256"] = "1" * 64
+
+    submit(entry, tmp_path)
+    submit(changed(entry, newer), tmp_path)
+    build(tmp_path)
+    rows = json.loads((tmp_path / "leaderboard.json").read_text(encoding="utf-8"))["boards"][0]["rows"]
+    by_file = {row["file"]: row["superseded"] for row in rows}
+    assert by_file == {"mini/char-ngram.json": "char-ngram+2.json", "mini/char-ngram+2.json": ""}
+
+
+def test_a_new_entry_may_not_call_itself_verified_nor_come_from_tomorrow(entry: Entry, tmp_path: Path) -> None:
+    mark = {"by": "me", "date": DAY, "sample": 50}
+    path = submit(changed(entry, lambda table: table.update(verified=mark, date="2026-11-27")), tmp_path)
+    (verdict,) = check([path], tmp_path, own_word=False, today=DAY)
+    assert len(verdict.faults) == 2
+    assert check([path], tmp_path, today="2026-11-27")[0].faults == ()
+
+
+def test_the_board_has_the_same_bytes_from_the_same_entries(entry: Entry) -> None:
+    filed = [Filed(Path("mini") / f"{name}.json", renamed(entry, name)) for name in ("a", "b", "c")]
+    assert board_to_json(board(filed, {})) == board_to_json(board(filed[::-1], {}))
+
+
+def test_equal_models_share_a_rank_and_a_worse_one_does_not() -> None:
+    """Sixty questions in two languages; the third model loses a tenth everywhere, the second nothing."""
+    random = default_rng(0)
+    good = random.uniform(0.3, 0.9, 120)
+    noise = random.normal(0, 0.05, 120)
+    rows = [good, good + noise - noise.mean(), good - 0.1]
+    question, language = np.tile(np.arange(60), 2), np.repeat([0, 1], 60)
+    first, second, third = ranked([contributions(row, question, language) for row in rows])
+    assert (first.rank, second.rank, third.rank) == (1, 1, 3)
+    assert third.best == third.worst == 3
+    assert first.score == pytest.approx(good.mean())
+    assert first.low < first.score < first.high
+
+
+def test_intervals_are_those_of_the_statistics() -> None:
+    """The same percentile interval as `robustbench_ir.score.statistics`, up to the noise of resampling."""
+    from robustbench_ir.score.clusters import cluster_means
+    from robustbench_ir.score.statistics import draws
+
+    random = default_rng(1)
+    value = random.uniform(0.1, 1, 150)
+    question, language = np.tile(np.arange(50), 3), np.repeat([0, 1, 2], 50)
+    (mine,) = ranked([contributions(value, question, language)], resamples=20_000)
+    means = cluster_means(value, question, language, np.ones((3, 1), dtype=bool), 50)
+    (draw,) = draws([means], default_rng(2), 20_000)
+    low, high = np.percentile(draw[0, 51:], [2.5, 97.5])
+    assert mine.score == pytest.approx(draw[0, 0], abs=1e-6)
+    assert (mine.low, mine.high) == pytest.approx((low, high), abs=2e-3)
+
+
+def test_a_rank_is_shared_with_the_best_of_the_group_only() -> None:
+    """A tie with the row above is no tie with the leader: ranks cannot creep along a chain."""
+    score = np.array([0.50, 0.49, 0.48])
+    noise = np.linspace(-0.012, 0.012, 101)
+    drawn = np.stack([score[0] + noise, np.full(101, score[1]), score[2] + noise])
+    assert shared_ranks(score, drawn) == [1, 1, 3]
+
+
+def test_a_sample_holds_and_a_flattered_one_does_not(entry: Entry) -> None:
+    found = verify(entry, 20, seed=0)
+    assert found.holds
+    assert found.sample == 20
+
+    def flatter(table: dict) -> None:  # type: ignore[type-arg]
+        for cell in table["cells"]:
+            for values in cell["average_precision"].values():
+                values[:] = [min(1.0, one * 1.1) for one in values]
+
+    assert not verify(changed(entry, flatter), 20, seed=0).holds
+
+
+def test_verify_loads_no_path_that_an_entry_names(entry: Entry) -> None:
+    for place in ("/etc", "../models", "openai:m@http://10.0.0.1/v1", "~/x"):
+        with pytest.raises(ResultError, match="--model"):
+            verify(changed(entry, lambda table, place=place: table["model"].update(encoder=place)), 5, seed=0)
+
+
+def test_exports_have_every_score(entry: Entry) -> None:
+    (card,) = json.loads(model_index(entry))["model-index"]
+    assert card["name"] == "char-ngram"
+    assert len(card["results"]) == len(entry.scores) * 3
+    scores = json.loads(mteb_result(entry))["scores"]
+    clean = [row["map"] for row in scores["clean"] if row["hf_subset"].endswith("multilingual")]
+    assert np.mean(clean) == pytest.approx(entry.scores[0].average_precision["multilingual"], abs=1e-6)
+
+
+def test_declarations_are_checked_with_one_line(result: Result) -> None:
+    for wrong in (
+        replace(SAID, link="javascript:alert(1)"),
+        replace(SAID, name="a/../b"),
+        replace(SAID, contact="x" * 200),
+    ):
+        with pytest.raises(OptionError, match=r"^model\."):
+            entry_of(result, wrong, DAY)
+
+
+def _submit_one(place: tuple[str, Path, int]) -> None:
+    text, folder, number = place
+    entry = entry_from_json(text.encode(), "entry")
+    model = entry.model.model_copy(update={"name": "same", "fingerprint": str(number)})
+    submit(entry.model_copy(update={"model": model}), folder)
+
+
+def test_twenty_processes_that_submit_at_once_lose_nothing(entry: Entry, tmp_path: Path) -> None:
+    """All of them want the same file name."""
+    work = [(entry_to_json(entry), tmp_path, number) for number in range(20)]
+    with multiprocessing.get_context("fork").Pool(20) as pool:
+        pool.map(_submit_one, work, chunksize=1)
+    found = [read_entry(path).model.fingerprint for path in (tmp_path / "submissions" / "mini").glob("*.json")]
+    assert sorted(map(int, found)) == list(range(20))
+
+
+def test_a_build_that_is_killed_leaves_the_old_board(
+    entry: Entry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit(entry, tmp_path)
+    build(tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.suffix in {".html", ".json"}}
+    submit(renamed(entry, "another"), tmp_path)
+
+    def killed(self: Path, target: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        build(tmp_path)
+    monkeypatch.undo()
+    assert all(path.read_bytes() == content for path, content in before.items())
+    assert not list(tmp_path.glob(".leaderboard.json*"))
+
+
+def test_the_commands(result: Result, tmp_path: Path) -> None:
+    file = save_result(result, tmp_path / "result.json")
+    folder = str(tmp_path / "board")
+
+    def run(*arguments: str) -> tuple[int, str]:
+        answer = CliRunner().invoke(irbench, arguments, standalone_mode=False)
+        return answer.return_value or 0, answer.output
+
+    said = ("--name", "char-ngram", "--link", "https://example.org/", "--trained-on", "nothing at all")
+    _, output = run("submit", str(file), *said, "--folder", folder)
+    path = output.split(" is your entry")[0]
+    assert run("leaderboard", "check", path, "--folder", folder, "--record") == (0, f"{path}: canonical\n")
+    assert len(read_canonical(Path(folder))) == 6
+    assert run("leaderboard", "verify", path, "--sample", "5", "--by", "tester")[0] == 0
+    assert read_entry(Path(path)).verified is not None
+    assert "shows 1 entry" in run("leaderboard", "build", "--folder", folder)[1]
+    assert run("leaderboard", "export", path, "--as", "model-index")[1].startswith("{")
+    Path(path).write_text("{}", encoding="utf-8")
+    status, output = run("leaderboard", "check", "--folder", folder)
+    assert status == 2
+    assert "REFUSED" in output
+
+
+def test_recipes_of_every_kind_have_an_identity_that_fits(entry: Entry) -> None:
+    for recipe in (
+        "typo@3~use-multilingual>=0.8",
+        "synonym@3+mini~intfloat/e5>=0.75",
+        "synonym-masked@1+d585f47b+mini~x>=1",
+    ):
+        changed(entry, lambda table, recipe=recipe: table["cells"][1].update(recipe=recipe))
+
+
+def test_serve_listens_on_this_machine_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from http.server import ThreadingHTTPServer
+
+    bound = []
+    monkeypatch.setattr(ThreadingHTTPServer, "serve_forever", lambda server: bound.append(server.server_address))
+    answer = CliRunner().invoke(irbench, ["leaderboard", "serve", "--folder", str(tmp_path), "--port", "0"])
+    assert answer.exit_code == 0
+    assert bound[0][0] == "127.0.0.1"
+    assert f"http://127.0.0.1:{bound[0][1]}/" in answer.output
+    assert "Nothing has been submitted yet." in (tmp_path / "site" / "index.html").read_text(encoding="utf-8")
+
+
+def test_the_schema_in_docs_is_current() -> None:
+    """`python tools/leaderboard_schema.py > docs/leaderboard-schema.json` writes it anew."""
+    written = json.loads((ROOT / "docs" / "leaderboard-schema.json").read_text(encoding="utf-8"))
+    assert written == Entry.model_json_schema()
+
+
+def test_the_entries_of_this_repository_hold(tmp_path: Path) -> None:
+    """And `leaderboard.json` is what `irbench leaderboard build` makes of them."""
+    folder = ROOT / "leaderboard"
+    _, refused, entries = build_elsewhere(folder, tmp_path)
+    assert refused == []
+    assert entries > 0
+    assert (tmp_path / "leaderboard.json").read_bytes() == (folder / "leaderboard.json").read_bytes()
+
+
+def build_elsewhere(folder: Path, target: Path) -> tuple[Path, list[object], int]:
+    (target / "submissions").symlink_to(folder / "submissions")
+    (target / "canonical.json").write_bytes((folder / "canonical.json").read_bytes())
+    page, refused, entries = build(target)
+    return page, list(refused), entries

@@ -1,0 +1,270 @@
+"""The page in a real browser: sort, filter, compare, address, hostile texts, a silent console, no request."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from robustbench_ir.leaderboard.board import board, board_to_json
+from robustbench_ir.leaderboard.folder import Filed
+from robustbench_ir.leaderboard.page import page
+from robustbench_ir.leaderboard.reading import entry_from_json
+from robustbench_ir.leaderboard.schema import Entry
+from robustbench_ir.leaderboard.sheet import scores_of, sheet_of
+
+if TYPE_CHECKING:
+    from selenium.webdriver import Chrome
+
+EVIL = "<img src=x onerror=\"document.title='taken'\"></script><script>document.title='taken'</script>{{data}}"
+QUESTIONS = 40
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def entry(number: int) -> Entry:
+    """Make an entry in English and Swahili; the higher the number, the better, and evil in every free text."""
+    level = 0.2 + 0.5 * number / 250
+    values = [round(level + 0.2 * (row % 7) / 7, 4) for row in range(2 * QUESTIONS)]
+    cells = []
+    for recipe, severity, factor in (("clean", 0, 1.0), ("typo@3", 1, 0.9), ("typo@3", 3, 0.7), ("synonym@3", 3, 0.8)):
+        attacked = [round(one * factor, 4) for one in values]
+        digest = f"{severity}{recipe[0]}".replace("t", "7").replace("s", "5").replace("c", "c").ljust(64, "0")
+        cells.append(
+            {
+                "recipe": recipe,
+                "severity": severity,
+                "seed": 0,
+                "queries_sha256": digest,
+                "changed": str(int(severity > 0)) * 2 * QUESTIONS,
+                "average_precision": {"monolingual": attacked, "multilingual": attacked[::-1]},
+                "rank_distance": [10 + severity + number % 5] * (2 * QUESTIONS),
+            }
+        )
+    table = {
+        "schema_version": 1,
+        "irbench": EVIL[:90],
+        "date": "2026-11-26",
+        "model": {
+            "name": f"owner/model-{number}",
+            "encoder": EVIL,
+            "revision": EVIL[:90],
+            "fingerprint": f"{number}{EVIL[:80]}",
+            "similarity": "cosine",
+            "dimensions": 8,
+            "query_prompt": EVIL,
+            "passage_prompt": EVIL,
+            "parameters": None if number % 3 == 0 else number * 10_000_000,
+            "licence": EVIL[:90],
+            "languages": ["en", "sw"],
+            "link": "https://example.org/",
+            "paper": "",
+            "code": "",
+            "contact": "=HYPERLINK(1)" + EVIL[:80],
+        },
+        "training": {"saw_task": ("yes", "no", "unknown")[number % 3], "datasets": [EVIL[:90]]},
+        "task": {
+            "identity": "small@1",
+            "sha256": "b" * 64,
+            "pool": {"en": 500, "sw": 500},
+            "queries": {"en": QUESTIONS, "sw": QUESTIONS},
+            "question": [*range(QUESTIONS), *range(QUESTIONS)],
+        },
+        "environment": {EVIL[:90]: EVIL[:90]},
+        "scores": [{**SCORE, "recipe": "clean", "severity": 0}],
+        "cells": cells,
+        "verified": {"by": EVIL[:90], "date": "2026-11-26", "sample": 50} if number % 10 == 0 else None,
+    }
+    draft = entry_from_json(json.dumps(table).encode(), "made")
+    return draft.model_copy(update={"scores": scores_of(sheet_of(draft))})
+
+
+SCORE = {"average_precision": {"multilingual": 0.0}, "rank_distance": None, "coverage": 0.0}
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    webdriver = pytest.importorskip("selenium.webdriver", reason="SELENIUM ABSENT: pip install selenium")
+    binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not binary or not driver:
+        pytest.skip("BROWSER ABSENT: apt install chromium chromium-driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = binary
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    chrome = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    yield chrome
+    chrome.quit()
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> str:
+    filed = [Filed(Path("small") / f"model-{number}.json", entry(number)) for number in range(250)]
+    path = tmp_path_factory.mktemp("site") / "index.html"
+    path.write_text(page(board_to_json(board(filed, {}, resamples=200))), encoding="utf-8")
+    return path.as_uri()
+
+
+def opened(browser: Chrome, address: str, state: str = "") -> Chrome:
+    browser.get("about:blank")
+    browser.get(address + state)
+    return browser
+
+
+def cells(browser: Chrome, column: str) -> list[str]:
+    script = """
+    const heads = [...document.querySelectorAll('#table thead button')];
+    const place = heads.findIndex((one) => one.dataset.sort === arguments[0]);
+    return [...document.querySelectorAll('#table tbody tr')].map((row) => row.cells[place].textContent);
+    """
+    found: list[str] = browser.execute_script(script, column)
+    return found
+
+
+def press(browser: Chrome, selector: str) -> None:
+    browser.execute_script("document.querySelector(arguments[0]).click()", selector)
+
+
+def choose(browser: Chrome, name: str, value: str) -> None:
+    script = """
+    const one = document.getElementById(arguments[0]);
+    one.value = arguments[1];
+    one.dispatchEvent(new Event(arguments[2]));
+    """
+    browser.execute_script(script, name, value, "input" if name == "name" else "change")
+
+
+def status(browser: Chrome) -> str:
+    return str(browser.execute_script("return document.getElementById('said').textContent"))
+
+
+def test_no_request_no_word_in_the_console_and_nothing_runs(browser: Chrome, address: str) -> None:
+    browser.get_log("performance")
+    browser.get_log("browser")
+    opened(browser, address)
+    for selector in ("[data-open]", "#table tbody input", "[data-sort=clean]", "[data-turn=Next]", "#csv"):
+        press(browser, selector)
+    events = [json.loads(one["message"])["message"] for one in browser.get_log("performance")]
+    asked = {
+        one["params"]["request"]["url"].split("#")[0] for one in events if one["method"] == "Network.requestWillBeSent"
+    }
+    assert {one for one in asked if not one.startswith(("data:", "blob:", "about:"))} == {address}
+    assert browser.get_log("browser") == []
+    assert browser.title == "robustbench-ir leaderboard"
+    assert browser.execute_script("return document.images.length + document.scripts.length") == 2
+
+
+def test_columns_sort_both_ways_by_key_too(browser: Chrome, address: str) -> None:
+    from selenium.webdriver.common.keys import Keys
+
+    opened(browser, address)
+    robust = [float(one.split()[0]) for one in cells(browser, "robust")]
+    assert robust == sorted(robust, reverse=True)
+    assert len(robust) == 100
+    button = browser.find_element("css selector", "[data-sort=clean]")
+    button.send_keys(Keys.ENTER)
+    browser.switch_to.active_element.send_keys(Keys.ENTER)
+    clean = [float(one) for one in cells(browser, "clean")]
+    assert clean == sorted(clean)
+    sorts = "return [...document.querySelectorAll('#table th[aria-sort=ascending]')].map((one) => one.textContent)"
+    assert browser.execute_script(sorts) == ["Clean mAP ▲"]
+    sizes = opened(browser, address, "#sort=size") and cells(browser, "size")
+    assert sizes[0] == "2.5 B"
+
+
+def test_filters(browser: Chrome, address: str) -> None:
+    opened(browser, address)
+    choose(browser, "name", "MODEL-24")
+    assert status(browser).startswith("11 of 250")
+    choose(browser, "name", "")
+    for tick, number in (("verified", 25), ("zero", 83)):
+        press(browser, f"#{tick}")
+        assert status(browser).startswith(f"{number} of 250")
+        press(browser, f"#{tick}")
+    choose(browser, "size", "100")
+    assert status(browser).startswith("7 of 250")
+    choose(browser, "size", "")
+    before = cells(browser, "clean")
+    choose(browser, "language", "sw")
+    assert cells(browser, "clean") != before
+    assert set(cells(browser, "rank")) == {"–"}
+    assert "all languages" in browser.execute_script("return document.getElementById('legend').textContent")
+
+
+def test_numbers_are_those_of_the_entries(browser: Chrome, address: str) -> None:
+    opened(browser, address, "#setting=monolingual&name=model-249")
+    best = {(score.recipe, score.severity): score.average_precision["monolingual"] for score in entry(249).scores}
+    assert float(cells(browser, "clean")[0]) == pytest.approx(best["clean", 0], abs=6e-4)
+    assert float(cells(browser, "at typo@3")[0]) == pytest.approx(best["typo@3", 3], abs=6e-4)
+    assert float(cells(browser, "worst")[0]) == pytest.approx(best["typo@3", 3], abs=6e-4)
+    robust = (best["typo@3", 3] + best["synonym@3", 3]) / 2
+    assert float(cells(browser, "robust")[0].split()[0]) == pytest.approx(robust, abs=6e-4)
+
+
+def test_two_models_are_compared_and_the_address_says_it(browser: Chrome, address: str) -> None:
+    opened(browser, address)
+    press(browser, "#table tbody tr:nth-child(1) input")
+    press(browser, "#table tbody tr:nth-child(2) input")
+    press(browser, "#table tbody tr:nth-child(1) [data-open]")
+    choose(browser, "setting", "monolingual")
+    text = "return ['compared', 'model'].map((id) => document.getElementById(id).textContent)"
+    before: list[Any] = browser.execute_script(text)
+    assert "Difference" in before[0]
+    assert "onerror=" in before[1], "the evil is shown, as text"
+    here = browser.current_url
+    opened(browser, here)
+    assert browser.execute_script(text) == before
+    assert browser.execute_script("return document.querySelectorAll('.heat tbody tr').length") == 2
+    assert browser.execute_script("return document.querySelectorAll('path.curve').length") == 2
+
+
+def test_any_address_gives_a_page(browser: Chrome, address: str) -> None:
+    browser.get_log("browser")
+    for state in (
+        "#task=9&page=-4&sort=nothing&setting=x",
+        "#model=<img>&pair=a|b|c&language=zz",
+        "#%E0%A4%A",
+        "#page=1e9",
+    ):
+        opened(browser, address, state)
+        assert "of 250" in status(browser)
+    assert browser.get_log("browser") == []
+
+
+def test_csv_has_every_row_and_no_formula(browser: Chrome, address: str) -> None:
+    opened(browser, address)
+    lines = browser.execute_script("return csv()").strip().split("\r\n")
+    assert len(lines) == 251
+    assert lines[1].startswith('"owner/model-')
+
+
+def test_a_phone_scrolls_the_table_and_not_the_page(browser: Chrome, address: str) -> None:
+    metrics = {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    opened(browser, address)
+    try:
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_everything_to_press_has_a_name(browser: Chrome, address: str) -> None:
+    opened(browser, address, "#model=small/model-249.json&pair=small/model-1.json|small/model-2.json")
+    script = """
+    return [...document.querySelectorAll('button, input, select, a, svg[role=img], [role=region]')]
+        .filter((one) => !(one.textContent.trim() || one.ariaLabel || one.labels?.length)).map((one) => one.outerHTML);
+    """
+    assert browser.execute_script(script) == []

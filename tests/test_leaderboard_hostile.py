@@ -1,0 +1,306 @@
+"""Submissions that mean harm: refused, or harmless, in one line each."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
+
+from robustbench_ir.errors import ResultError
+from robustbench_ir.leaderboard import reading
+from robustbench_ir.leaderboard.board import board, board_to_json
+from robustbench_ir.leaderboard.building import build, check
+from robustbench_ir.leaderboard.entry import entry_to_json
+from robustbench_ir.leaderboard.folder import Filed, submit
+from robustbench_ir.leaderboard.names import skeleton, slug
+from robustbench_ir.leaderboard.page import page
+from robustbench_ir.leaderboard.reading import entry_from_json, read_entry
+from robustbench_ir.leaderboard.schema import Entry
+
+MARKUP = "<script>alert(1)</script>"
+DAY = "2026-11-26"
+
+
+def small_table() -> dict[str, Any]:
+    """Return the smallest honest entry: two questions in one language, one recipe."""
+    clean = {"multilingual": [1.0, 0.5]}
+    cell = {"recipe": "clean", "severity": 0, "seed": 0, "queries_sha256": "a" * 64, "changed": "00"}
+    cells = [
+        {**cell, "average_precision": clean, "rank_distance": [0, 0]},
+        {
+            **cell,
+            "recipe": "typo@3",
+            "severity": 3,
+            "changed": "01",
+            "average_precision": {"multilingual": [1.0, 0.25]},
+            "rank_distance": [0, 0],
+        },
+    ]
+    score = {"recipe": "clean", "severity": 0, "rank_distance": None, "coverage": 0.0}
+    scores = [
+        {**score, "average_precision": {"multilingual": 0.75}},
+        {**score, "recipe": "typo@3", "severity": 3, "average_precision": {"multilingual": 0.625}, "coverage": 0.5},
+    ]
+    empty = ("revision", "fingerprint", "similarity", "query_prompt", "passage_prompt", "licence", "paper", "code")
+    model = {
+        **dict.fromkeys((*empty, "contact"), ""),
+        "name": "honest/model",
+        "encoder": "honest/model",
+        "dimensions": 8,
+        "parameters": None,
+        "languages": ["en"],
+        "link": "https://example.org/",
+    }
+    task = {"identity": "small@1", "sha256": "b" * 64, "pool": {"en": 10}, "queries": {"en": 2}, "question": [0, 1]}
+    return {
+        "schema_version": 1,
+        "irbench": "0.1.0",
+        "date": DAY,
+        "model": model,
+        "training": {"saw_task": "no", "datasets": []},
+        "task": task,
+        "environment": {},
+        "scores": scores,
+        "cells": cells,
+        "verified": None,
+    }
+
+
+def entry(**model: object) -> Entry:
+    table = small_table()
+    table["model"].update(model)
+    return entry_from_json(json.dumps(table).encode(), "x.json")
+
+
+def refused(content: bytes | str) -> str:
+    with pytest.raises(ResultError) as caught:
+        entry_from_json(content.encode() if isinstance(content, str) else content, "x.json")
+    said = str(caught.value)
+    assert said.startswith("x.json: ")
+    assert said.isascii()
+    assert "\n" not in said
+    assert len(said) < 400
+    return said
+
+
+def test_the_smallest_entry_is_taken(tmp_path: Path) -> None:
+    assert submit(entry(), tmp_path).name == "honest--model.json"
+
+
+def string_places(value: object, place: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    if isinstance(value, dict):
+        return [one for key, inner in value.items() for one in string_places(inner, (*place, key))]
+    if isinstance(value, list):
+        return [one for key, inner in enumerate(value) for one in string_places(inner, (*place, key))]
+    return [place] if isinstance(value, str) else []
+
+
+FULL = small_table()
+FULL["environment"] = {"torch": "2"}
+FULL["training"]["datasets"] = ["MS MARCO"]
+FULL["verified"] = {"by": "x", "date": DAY, "sample": 1}
+
+
+@pytest.mark.parametrize("place", string_places(FULL), ids=lambda place: ".".join(map(str, place)))
+def test_markup_in_any_string_is_refused_or_inert(place: tuple[Any, ...]) -> None:
+    table = json.loads(json.dumps(FULL))
+    inner = table
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = MARKUP
+    try:
+        taken = entry_from_json(json.dumps(table).encode(), "x.json")
+    except ResultError:
+        return
+    made = page(board_to_json(board([Filed(Path("small") / "x.json", taken)], {}, resamples=10)))
+    assert MARKUP not in made
+    assert made.count("<script") == 2
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../../etc/passwd",
+        "/etc/passwd",
+        "a/../../b",
+        "..",
+        ".",
+        "",
+        "a//b",
+        "a\\b",
+        "C:\\x",
+        "a/",
+        "a\x00b",
+        "a\nb",
+        "~x",
+    ],
+)
+def test_a_name_that_is_a_path_is_refused(name: str) -> None:
+    table = small_table()
+    table["model"]["name"] = name
+    assert "model.name" in refused(json.dumps(table))
+
+
+@given(some.text(max_size=120))
+def test_a_slug_is_one_plain_file_name(name: str) -> None:
+    made = slug(name)
+    assert made
+    assert not made.startswith((".", "-"))
+    assert set(made) <= set("abcdefghijklmnopqrstuvwxyz0123456789._-")
+    assert ".." not in made.split("--")
+    assert slug("CON") == "_con"
+
+
+@pytest.mark.parametrize(
+    "link", ["javascript:alert(1)", "http://example.org", "https://a b", "data:text/html,x", "//x.org"]
+)
+def test_a_link_is_an_https_address(link: str) -> None:
+    table = small_table()
+    table["model"]["paper"] = link
+    assert "model.paper" in refused(json.dumps(table))
+
+
+@pytest.mark.parametrize(
+    "name", ["hоnest/model", "honest／model", "honest/mοdel", "ｈonest/model", "honest/model\u200b"]
+)
+def test_letters_of_other_scripts_are_no_names(name: str) -> None:
+    table = small_table()
+    table["model"]["name"] = name
+    assert "model.name" in refused(json.dumps(table))
+
+
+@pytest.mark.parametrize("name", ["honest/rnodel", "Honest/Model", "h0nest/model", "honest_model", "honest--model"])
+def test_a_name_that_looks_like_another_is_refused(name: str, tmp_path: Path) -> None:
+    submit(entry(), tmp_path)
+    with pytest.raises(ResultError, match="looks like"):
+        submit(entry(name=name, fingerprint="other"), tmp_path)
+    assert skeleton(name) == skeleton("honest/model")
+
+
+@pytest.mark.parametrize("mark", ["\u202e", "\u2066", "\u200b", "\ufeff", "\x1b", "\x07", "\u2028", "e\u0301"])
+def test_marks_of_direction_and_unseen_characters_are_refused(mark: str) -> None:
+    table = small_table()
+    table["model"]["contact"] = f"a{mark}b"
+    assert "model.contact" in refused(json.dumps(table))
+
+
+@pytest.mark.parametrize(
+    "number", ["NaN", "Infinity", "-Infinity", "1e999", "1e308", "-0.5", "1.5", '"0.5"', "true", "null"]
+)
+def test_numbers_are_numbers_in_their_range(number: str) -> None:
+    refused(json.dumps(small_table()).replace("0.25", number))
+
+
+def test_a_number_of_a_million_digits_is_refused() -> None:
+    refused(json.dumps(small_table()).replace('"dimensions": 8', f'"dimensions": {"9" * 1_000_000}'))
+
+
+@pytest.mark.parametrize("content", ["[" * 1_000_000, '{"a":' * 1_000_000, "[" * 900 + "]" * 900])
+def test_deep_nesting_is_refused(content: str) -> None:
+    refused(content)
+
+
+def test_a_key_that_is_there_twice_is_refused() -> None:
+    assert "'date' is there twice" in refused(
+        json.dumps(small_table()).replace('"date"', '"date": "2026-01-01", "date"')
+    )
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff\xfe", b"\x00" * 100, b"null", b"[]", b"{}", b'"x"', b'{"\\ud800": 1}', b"\xef\xbb\xbf{}"]
+)
+def test_what_is_no_entry_is_refused(content: bytes) -> None:
+    refused(content)
+
+
+def test_a_lone_surrogate_is_refused() -> None:
+    refused(json.dumps(small_table()).replace('"contact": ""', '"contact": "\\ud800"'))
+
+
+def test_an_unknown_key_is_refused_without_its_bytes_in_the_terminal() -> None:
+    table = small_table() | {"\x1b[31m" + "x" * 10_000: 1}
+    refused(json.dumps(table))
+
+
+def test_a_gigabyte_is_refused_before_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "large.json"
+    with path.open("wb") as stream:
+        stream.truncate(1 << 30)
+    monkeypatch.setattr(reading, "entry_from_json", lambda *_: pytest.fail("it was parsed"))
+    with pytest.raises(ResultError, match="1024 MiB; a submission has at most 64 MiB"):
+        read_entry(path)
+
+
+def test_links_pipes_and_folders_are_not_read(tmp_path: Path) -> None:
+    (tmp_path / "secret.json").write_text(entry_to_json(entry()), encoding="utf-8")
+    (tmp_path / "link.json").symlink_to(tmp_path / "secret.json")
+    os.mkfifo(tmp_path / "pipe.json")
+    (tmp_path / "folder.json").mkdir()
+    for name in ("link", "pipe", "folder", "absent"):
+        with pytest.raises(ResultError, match="plain file"):
+            read_entry(tmp_path / f"{name}.json")
+
+
+def test_a_folder_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
+    outside, board_folder = tmp_path / "outside", tmp_path / "board"
+    submit(entry(), outside)
+    (board_folder / "submissions").mkdir(parents=True)
+    (board_folder / "submissions" / "small").symlink_to(outside / "submissions" / "small")
+    assert check([], board_folder) == []
+
+
+def test_a_file_in_anothers_place_and_a_copy_are_left_out(tmp_path: Path) -> None:
+    path = submit(entry(), tmp_path)
+    (path.parent / "other.json").write_bytes(path.read_bytes())
+    (path.parent / "honest--model+2.json").write_bytes(path.read_bytes())
+    said = {one.path.name: one.faults for one in check([], tmp_path, today=DAY)}
+    assert said["honest--model.json"] == ()
+    assert said["honest--model+2.json"] == (f"the same run as {path}",)
+    assert said["other.json"] == ("belongs into submissions/small/honest--model.json",)
+    _, refused_files, entries = build(tmp_path)
+    assert (len(refused_files), entries) == (2, 1)
+
+
+def test_an_entry_on_other_texts_never_ranks_among_others(tmp_path: Path) -> None:
+    for number, name in enumerate(("a", "b", "c")):
+        table = small_table()
+        table["model"].update(name=name)
+        table["task"]["sha256"] = ("b" if number < 2 else "c") * 64
+        submit(entry_from_json(json.dumps(table).encode(), name), tmp_path)
+    build(tmp_path)
+    rows = json.loads((tmp_path / "leaderboard.json").read_text(encoding="utf-8"))["boards"][0]["rows"]
+    assert [row["digests"] for row in rows] == ["unverified digests", "unverified digests", "non-comparable"]
+
+
+JSON = some.recursive(
+    some.none() | some.booleans() | some.integers() | some.floats() | some.text(),
+    lambda inner: some.lists(inner, max_size=4) | some.dictionaries(some.text(), inner, max_size=4),
+    max_leaves=10,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(some.sampled_from([*string_places(FULL), ("cells",), ("scores",), ("task", "pool"), ("model",)]), JSON)
+def test_any_value_in_any_place_is_taken_or_refused_in_one_line(place: tuple[Any, ...], value: object) -> None:
+    table = json.loads(json.dumps(FULL))
+    inner = table
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = value
+    try:
+        taken = entry_from_json(json.dumps(table).encode(), "x.json")
+    except ResultError as error:
+        assert "\n" not in str(error)  # noqa: PT017  it may as well be taken
+        return
+    assert entry_from_json(entry_to_json(taken).encode(), "x.json") == taken
+
+
+@settings(max_examples=150, deadline=None)
+@given(some.binary(max_size=300))
+def test_any_bytes_are_refused_in_one_line(content: bytes) -> None:
+    refused(content)
