@@ -2,7 +2,7 @@
 
     ROBUSTBENCH_IR_DATA=... python benchmarks/engine.py MODEL_FOLDER [--languages hi,th] [--questions 150]
 
-Takes the first questions of XQuAD-R and the whole pool of the languages. Prints seconds of the bare encoding, of an
+Takes the first questions of XQuAD-R and the pool of the languages. Prints seconds of the bare encoding, of an
 attack with an empty cache, and of a second attack with another recipe; the model is loaded before. Each is done
 --repeats times, in turn, and medians are shown. With --mteb, also mteb's clean evaluation of the same data, where it is
 installed.
@@ -26,16 +26,24 @@ from robustbench_ir.encode.sentence_transformer import SentenceTransformerEncode
 from robustbench_ir.tasks import Qrels, Task
 
 
-def few_questions(task: Task, count: int) -> Task:
-    """Return the task with the first questions of each language."""
-    rows: list[int] = []
+def few_questions(task: Task, questions: int, passages: int) -> Task:
+    """Return the task with the first questions of each language, their passages, and the first of the others."""
+    query_rows: list[int] = []
     for language in task.query_languages:
-        rows += [row for row, query in enumerate(task.queries) if query.language == language][:count]
-    kept = np.isin(task.qrels.query, rows)
+        query_rows += [row for row, query in enumerate(task.queries) if query.language == language][:questions]
+    kept = np.isin(task.qrels.query, query_rows)
+    wanted = set(task.qrels.passage[kept].tolist())
+    passage_rows: list[int] = []
+    for part in task.passage_slices.values():
+        others = [row for row in range(part.start, part.stop) if row not in wanted][:passages]
+        passage_rows += sorted({*others, *(wanted & set(range(part.start, part.stop)))})
     qrels = Qrels(
-        np.searchsorted(rows, task.qrels.query[kept]).astype(np.int32), task.qrels.passage[kept], task.qrels.grade[kept]
+        np.searchsorted(query_rows, task.qrels.query[kept]).astype(np.int32),
+        np.searchsorted(passage_rows, task.qrels.passage[kept]).astype(np.int32),
+        task.qrels.grade[kept],
     )
-    return replace(task, queries=tuple(task.queries[row] for row in rows), qrels=qrels)
+    queries = tuple(task.queries[row] for row in query_rows)
+    return replace(task, queries=queries, passages=tuple(task.passages[row] for row in passage_rows), qrels=qrels)
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -90,6 +98,7 @@ def main() -> None:
     parser.add_argument("model")
     parser.add_argument("--languages", default="hi,th")
     parser.add_argument("--questions", type=int, default=150)
+    parser.add_argument("--passages", type=int, default=10_000, help="Others than those of the questions, a language.")
     parser.add_argument("--recipe", default="typo")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--mteb", action="store_true")
@@ -97,7 +106,7 @@ def main() -> None:
     encoder = load_encoder(arguments.model)
     if not isinstance(encoder, SentenceTransformerEncoder):
         parser.error("name a sentence-transformers model")
-    task = few_questions(load_task("xquad-r", arguments.languages.split(",")), arguments.questions)
+    task = few_questions(load_task("xquad-r", arguments.languages.split(",")), arguments.questions, arguments.passages)
     perturbed = load_recipe(arguments.recipe).perturb(task.queries, 3, 0)
     passages = list(dict.fromkeys(one.text for one in task.passages))
     changed = [one.text for one in perturbed if one.changed]
