@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,6 +19,7 @@ from robustbench_ir.cli.options import cards_option, semantic_encoder_option, se
 from robustbench_ir.encode import EncoderOptions, default_encoder
 from robustbench_ir.evaluate import attack
 from robustbench_ir.files import check_writable
+from robustbench_ir.report.defence import with_and_without
 from robustbench_ir.report.table import score_table
 from robustbench_ir.result_file import save_result
 from robustbench_ir.score.measures import measure as look_up_measure
@@ -98,6 +100,10 @@ class ProgressBar(AbstractContextManager["ProgressBar"]):
 @click.option("--trust-remote-code", is_flag=True, help="Run code that the model's author put into the model.")
 @semantic_floor_option
 @semantic_encoder_option
+@click.option(
+    "--normalise",
+    help="Repair queries before encoding, and tell what that wins: nfkc+invisible+confusables+spelling+deromanise-hi.",
+)
 @click.option("--truncate-dim", type=int, help="Keep the first so many dimensions (Matryoshka models).")
 @click.option("--backend", default="torch", show_default=True, help="torch, onnx or openvino (extras).")
 @click.option("--devices", callback=split_commas, help="Several at once: cuda:0,cuda:1. One process each.")
@@ -130,6 +136,7 @@ def command(  # noqa: PLR0913, PLR0917
     devices: tuple[str, ...] | None,
     requests_per_minute: float | None,
     timeout: float,
+    normalise: str | None,
     cards: Path | None,
 ) -> None:
     """Perturb a task's queries and measure how far an encoder falls.
@@ -157,10 +164,10 @@ def command(  # noqa: PLR0913, PLR0917
     target = out or Path("results") / f"{slug(name)}-{slug(task)}.json"
     check_writable(target)
     with ProgressBar(Console(stderr=True)) as progress:
-        result = attack(
-            name,
-            task,
-            list(recipes) or None,
+        run = partial(
+            attack,
+            task=task,
+            recipes=list(recipes) or None,
             languages=languages,
             severities=severities,
             seeds=seeds,
@@ -171,9 +178,14 @@ def command(  # noqa: PLR0913, PLR0917
             semantic_floor=semantic_floor,
             semantic_encoder=semantic_encoder,
         )
+        result = run(f"normalised:{normalise}:{name}" if normalise else name)
+        without = run(name) if normalise else None
     save_result(result, target)
     console = table_console()
     console.print(score_table(result, by, measure))
+    if without:
+        save_result(without, target.with_name(f"{target.stem}-without.json"))
+        console.print(with_and_without(without, result, measure))
     told = Text.assemble((str(target), "bold"), f" has it all; `irbench show {target}` prints this again")
     console.print(told, soft_wrap=True)
 
