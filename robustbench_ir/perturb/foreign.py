@@ -6,7 +6,6 @@ alone in Hindi or Thai is left alone here, and coverage tells.
 
 from __future__ import annotations
 
-import logging
 import random as python_random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -78,10 +77,13 @@ class WordByWord:
         return Targets([spans[number] for number in sorted(opened)], rewrite)
 
     def _texts(self, clean: AttackedText, number: int, random: Random) -> Sequence[AttackedText]:
-        with seeded(random):
-            found = self.foreign.transformation(clean, self.foreign.open_words, indices_to_modify=[number])
-            for constraint in self.foreign.constraints:
-                found = constraint.call_many(found, clean) if found else found
+        try:
+            with seeded(random):
+                found = self.foreign.transformation(clean, self.foreign.open_words, indices_to_modify=[number])
+                for constraint in self.foreign.constraints:
+                    found = constraint.call_many(found, clean) if found else found
+        except (OSError, LookupError) as error:  # models and word lists that are loaded on first use
+            raise _no_data(type(self.foreign.transformation).__name__, error) from error
         return list(found)
 
 
@@ -189,17 +191,21 @@ def _made(name: str) -> Foreign:
             f"{name}: needs arguments; make it yourself and attack by robustbench_ir.textattack"
         ) from error
     except Exception as error:  # a download that fails shows as any error of half a dozen libraries
-        reason = " ".join(str(error).split())[:120]
-        raise DataUnavailableError(
-            f"{name}: TextAttack cannot have its data ({type(error).__name__}: {reason}); it looks into TA_CACHE_DIR, "
-            f"NLTK_DATA and the model hub's cache first"
-        ) from error
+        raise _no_data(name, error) from error
     parts = vars(made)  # an augmenter has constraints beside its transformation
     foreign = Foreign(
         parts.get("transformation", made), parts.get("pre_transformation_constraints", ()), parts.get("constraints", ())
     )
     _check_word_by_word(name, foreign.transformation)
     return foreign
+
+
+def _no_data(name: str, error: Exception) -> DataUnavailableError:
+    reason = " ".join(str(error).replace("*", "").split())[:120]
+    return DataUnavailableError(
+        f"{name}: TextAttack cannot have its data ({type(error).__name__}: {reason}); it looks into TA_CACHE_DIR, "
+        f"NLTK_DATA and the model hub's cache first"
+    )
 
 
 def _check_word_by_word(name: str, transformation: object) -> None:
@@ -237,7 +243,6 @@ def prepare() -> None:
         folder = cache_folder() / "nltk"
         _write_stop_words(folder / "corpora" / "stopwords" / "english")
         nltk.data.path.append(str(folder))
-    logging.getLogger("textattack").setLevel(logging.ERROR)
 
 
 def _write_stop_words(path: Path) -> None:

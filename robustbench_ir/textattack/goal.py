@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -96,7 +97,12 @@ class RetrievalGoal(GoalFunction):
     def __init__(self, model_wrapper: EncoderWrapper, share: float = 0.5, **options: object) -> None:
         if not 0 <= share <= 1:
             raise OptionError(f"share {share:g} is out of range; 0 to 1")
+        # TextAttack warns of every model and goal function that it has not made itself.
+        log = logging.getLogger("textattack")
+        level = log.level
+        log.setLevel(logging.ERROR)
         super().__init__(model_wrapper, **options)
+        log.setLevel(level)
         self.share = share
         self.clean = np.nan
 

@@ -43,10 +43,8 @@ WORD_BY_WORD = [
     "WordSwapRandomCharacterDeletion",
     "WordSwapRandomCharacterInsertion",
     "WordSwapRandomCharacterSubstitution",
-    "WordSwapHomoglyphSwap",
     "WordSwapContract",
     "WordSwapExtend",
-    "WordSwapInflections",
     "WordDeletion",
     "CharSwapAugmenter",
     "DeletionAugmenter",
@@ -87,6 +85,17 @@ def test_what_a_recipe_makes_is_what_textattack_makes(task: rb.Task) -> None:
         assert edit.operation == "WordSwapNeighboringCharacterSwap"
 
 
+def test_word_lists_that_are_wanted_late_are_missed_in_one_line(task: rb.Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*_: object) -> None:
+        raise LookupError("****\n  Resource 'wordnet' not found.\n")
+
+    recipe = rb.load_recipe("textattack:WordSwapContract")
+    monkeypatch.setattr("textattack.transformations.WordSwapContract._get_transformations", missing)
+    with pytest.raises(DataUnavailableError, match=r"Resource 'wordnet' not found.*NLTK_DATA") as raised:
+        recipe.perturb(task.queries[:1], 5, 0)
+    assert "\n" not in str(raised.value)
+
+
 def test_a_whole_run_in_irbench() -> None:
     result = rb.attack("char-ngram", "mini", ["textattack:WordSwapQWERTY"], languages=["en", "hi"], severities=[5])
     assert "recipe=textattack:WordSwapQWERTY@0.3.11|" in result.signature("monolingual", result.attacked[0].recipe, 5)
@@ -103,6 +112,8 @@ def test_a_whole_run_in_irbench() -> None:
         ("textattack:WordInnerSwapRandom", OptionError, "more than one word at a time"),
         ("textattack:WordSwapGradientBased", OptionError, "needs arguments"),
         ("textattack:WordSwapEmbedding", DataUnavailableError, "TA_CACHE_DIR"),
+        ("textattack:WordSwapWordNet", DataUnavailableError, r"Resource .wordnet. not found"),
+        ("textattack:WordSwapHomoglyphSwap", DataUnavailableError, "intentional_homoglyphs"),  # not in their wheel
     ],
 )
 def test_what_cannot_be_had_is_said_in_one_line(name: str, error: type[Exception], message: str) -> None:
@@ -159,7 +170,7 @@ def test_a_recipe_runs_where_textattack_sees_one_word() -> None:
     transformation = RecipeTransformation(rb.load_recipe("typo"), "th")
     assert transformation(AttackedText(thai))
     with pytest.raises(OptionError, match="does not touch"):
-        RecipeTransformation(rb.load_recipe("code-switching"), "en")
+        RecipeTransformation(rb.load_recipe("wrong-layout"), "en")
 
 
 def test_the_share_has_a_range(task: rb.Task) -> None:
