@@ -42,7 +42,7 @@ class RecipeTransformation(WordSwap):
         super().__init__()
         if not recipe.covers(language):
             raise OptionError(f"{recipe.name} does not touch {language}: {recipe.reason_not_covered(language)}")
-        self.recipe, self.alternatives, self.seed = recipe, alternatives, seed
+        self.name, self.recipe, self.alternatives, self.seed = recipe.identity, recipe, alternatives, seed
         self._find_words = word_finder(language, recipe.card.constraints, recipe.tables)
         self._transformation = recipe.transformation(language)
 
@@ -76,4 +76,4 @@ class RecipeTransformation(WordSwap):
 
     def extra_repr_keys(self) -> list[str]:
         """Name what `repr` shows."""
-        return ["recipe", "alternatives", "seed"]
+        return ["name", "alternatives", "seed"]
