@@ -171,6 +171,7 @@ class Result:
             *(attack if recipe else ("recipe=none",)),
             f"pool={setting}",
             f"measure={measure}",
+            *([f"defence={self.encoder.preprocessing}"] if self.encoder.preprocessing else []),
             f"irbench={self.version}",
         )
         return "|".join(parts)

@@ -21,6 +21,7 @@ class EncoderRecord(Card):
     query_prompt: str
     passage_prompt: str
     versions: dict[str, str]
+    preprocessing: str = ""
 
 
 class QueriesRecord(Card):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -29,6 +30,7 @@ from robustbench_ir.evaluate import attack
 from robustbench_ir.exported_runs import RunExport
 from robustbench_ir.files import check_writable
 from robustbench_ir.plan import plan_run
+from robustbench_ir.report.defence import with_and_without
 from robustbench_ir.report.plan import plan_table
 from robustbench_ir.report.table import score_table
 from robustbench_ir.request import Request
@@ -112,6 +114,10 @@ class ProgressBar(AbstractContextManager["ProgressBar"]):
 @click.option("--trust-remote-code", is_flag=True, help="Run code that the model's author put into the model.")
 @semantic_floor_option
 @semantic_encoder_option
+@click.option(
+    "--normalise",
+    help="Repair queries before encoding, and tell what that wins: nfkc+invisible+confusables+spelling+deromanise-hi.",
+)
 @click.option("--truncate-dim", type=int, help="Keep the first so many dimensions (Matryoshka models).")
 @click.option("--backend", default="torch", show_default=True, help="torch, onnx or openvino (extras).")
 @click.option("--devices", callback=split_commas, help="Several at once: cuda:0,cuda:1. One process each.")
@@ -166,6 +172,7 @@ def command(  # noqa: PLR0913, PLR0917
     devices: tuple[str, ...] | None,
     requests_per_minute: float | None,
     timeout: float,
+    normalise: str | None,
     cards: Path | None,
     only_plan: bool,
     jobs: int,
@@ -223,10 +230,10 @@ def command(  # noqa: PLR0913, PLR0917
     target = out or Path("results") / f"{slug(name)}-{slug(task)}.json"
     check_writable(target)
     with ProgressBar(Console(stderr=True)) as progress:
-        result = (adversary.attack if adversary else attack)(
-            name,
-            task,
-            list(recipes) or None,
+        run = partial(
+            adversary.attack if adversary else attack,
+            task=task,
+            recipes=list(recipes) or None,
             languages=languages,
             severities=severities,
             seeds=seeds,
@@ -241,6 +248,8 @@ def command(  # noqa: PLR0913, PLR0917
             memory=memory,
             runs=runs,
         )
+        without = run(name, runs=None) if normalise else None
+        result = run(f"normalised:{normalise}:{name}" if normalise else name)
     save_result(result, target)
     console = table_console()
     console.print(score_table(result, by, measure))
@@ -249,6 +258,9 @@ def command(  # noqa: PLR0913, PLR0917
         console.print(Text.assemble((str(runs.folder / f"{one}.trec") if runs else "", "bold"), found), soft_wrap=True)
     if adversary:
         adversary.tell(console, target)
+    if without:
+        save_result(without, target.with_name(f"{target.stem}-without.json"))
+        console.print(with_and_without(without, result, measure))
     told = Text.assemble((str(target), "bold"), f" has it all; `irbench show {target}` prints this again")
     console.print(told, soft_wrap=True)
 

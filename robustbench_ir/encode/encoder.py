@@ -41,6 +41,8 @@ class EncoderDescription:
         What is put before each text.
     versions : tuple of (str, str)
         Libraries that compute the embeddings, and their versions.
+    preprocessing : str
+        Defence that stands before the encoder, such as ``normalised:nfkc``; empty without one.
     """
 
     name: str
@@ -51,6 +53,7 @@ class EncoderDescription:
     query_prompt: str = ""
     passage_prompt: str = ""
     versions: tuple[tuple[str, str], ...] = ()
+    preprocessing: str = ""
 
 
 class Encoder(Protocol):

@@ -43,6 +43,9 @@ def embedding_store(encoder: Encoder, folder: Path, side: Side) -> EmbeddingStor
     That is where an encoder has no fingerprint, so that it cannot be told from another one, where a row depends on the
     pool and not on its text alone, and where rows are made faster than they are read.
     """
+    if side == "passage":  # a defence leaves the passages alone: their rows are those of the encoder behind it
+        while hasattr(encoder, "passage_encoder"):
+            encoder = encoder.passage_encoder
     who = encoder.description
     if not who.fingerprint or isinstance(encoder, PoolEncoder | CharacterNgrams):
         return None

@@ -55,6 +55,9 @@ _BUILT_IN: Mapping[str, TransformationFactory] = {
 }
 
 
+_FOREIGN = "textattack:"
+
+
 def recipe_names(cards: Path | None = None) -> list[str]:
     """List all recipes, sorted; `cards` is a user's folder of further cards."""
     return names("attacks", cards)
@@ -71,7 +74,7 @@ def load_recipe(name: str, cards: Path | None = None) -> Recipe:
     Parameters
     ----------
     name : str
-        Name of a card, such as ``"typo"``.
+        Name of a card, such as ``"typo"``, or ``textattack:`` and a transformation or augmenter of TextAttack.
     cards : pathlib.Path, optional
         A user's folder with `attacks/*.toml`, and keyboards, lexicons and romanisation tables of its own.
 
@@ -82,6 +85,11 @@ def load_recipe(name: str, cards: Path | None = None) -> Recipe:
     CardError
         The card is not as it must be; file and key are named.
     """
+    if name.startswith(_FOREIGN):
+        # Only where it is wanted: it takes a while to load.
+        from robustbench_ir.perturb.foreign import load_foreign
+
+        return load_foreign(name)
     card = read_named(RecipeCard, "attacks", name, "recipe", cards)
     where = f"attacks/{name}.toml: key 'transformation': no mechanism"
     factory = built_in_or_plugin("transformations", card.transformation, _BUILT_IN, where)

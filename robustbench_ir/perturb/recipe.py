@@ -110,12 +110,15 @@ class Recipe:
         Name of the task whose own lexicons are used; part of the identity.
     tables : Tables
         Where the tables that the card names are found.
+    release : str
+        Release of the library that the mechanism is from; it stands for the card's version in the identity.
     """
 
     card: RecipeCard
     factory: TransformationFactory = field(repr=False)
     lexicons: str | None = None
     tables: Tables = SHIPPED
+    release: str = ""
     _ready: dict[str, tuple[WordFinder, Transformation]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -126,7 +129,7 @@ class Recipe:
     @property
     def identity(self) -> str:
         """Name and version, model, whose lexicons: ``typo@1``, ``synonym-masked@1+d585f47b``, ``synonym@1+mini``."""
-        parts = (f"{self.card.name}@{self.card.version}", self.card.model_digest, self.lexicons)
+        parts = (f"{self.card.name}@{self.release or self.card.version}", self.card.model_digest, self.lexicons)
         return "+".join(part for part in parts if part)
 
     def covers(self, language: str) -> bool:
@@ -146,7 +149,7 @@ class Recipe:
         others = sorted(self.card.languages.keys() - rows.keys())
         reasons = dict.fromkeys(others, f"task {owner} brings no lexicon for it")
         card = self.card.model_copy(update={"languages": rows, "not_covered": {**self.card.not_covered, **reasons}})
-        return Recipe(card, self.factory, owner, self.tables)
+        return Recipe(card, self.factory, owner, self.tables, self.release)
 
     def transformation(self, language: str) -> Transformation:
         """Return the mechanism ready for a covered language; its tables are loaded on first use."""
