@@ -16,6 +16,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from importlib import import_module
 from types import ModuleType
 from typing import Any, Literal, TypeVar
 
@@ -180,10 +181,9 @@ def _on_ray(
 
 def _ray() -> ModuleType:
     try:
-        import ray
+        return import_module("ray")
     except ImportError as error:
         raise OptionError("--engine ray needs Ray: pip install 'robustbench-ir[ray]'") from error
-    return ray
 
 
 def _processors_of_a_task(nodes: Sequence[Mapping[str, Any]], jobs: int) -> int:
