@@ -33,7 +33,8 @@ irbench show e5.json --by language
 """
 MEANING = """
 The run is of commit 619f056. After it, two dozen entries were struck out of lexicons (Arabic, German, Hindi, Russian,
-Spanish, Thai, Turkish), so that `code-switching` makes other queries in a few places now; its digest below is of the run.
+Spanish, Thai, Turkish), so that `code-switching` makes other queries in a few places now; its digest below is of the
+run.
 
 What the columns are, and how they can mislead, is in [score-sheet.md](score-sheet.md). Intervals are over questions,
 with one seed: another seed is another perturbation of the same strength.
