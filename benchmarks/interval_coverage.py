@@ -1,7 +1,7 @@
 """Whether the intervals and tests of the score sheet are what they say, and how long they take.
 
-    python benchmarks/statistics.py                        coverage of intervals and uniformity of p, simulated
-    python benchmarks/statistics.py results/e5.json        seconds for all intervals of a result
+    python benchmarks/interval_coverage.py                        coverage of intervals and uniformity of p, simulated
+    python benchmarks/interval_coverage.py results/e5.json        seconds for all intervals of a result
 
 Simulated are skewed, clustered drops: a part that all languages of a question share, a part of each query, some queries
 missing. The 95% interval must hold the truth in 93% to 97% of the simulations, p must be uniform where the drop is 0.
