@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from robustbench_ir.encode import EncoderDescription, load_encoder
-from robustbench_ir.evaluate import Bench, Clock, Silence
+from robustbench_ir.bench import layout_of
+from robustbench_ir.encode import EncoderDescription
 from robustbench_ir.perturb import digest, load_recipe
 from robustbench_ir.result import Cell, Result
 from robustbench_ir.result_file import save_result
@@ -60,7 +60,7 @@ def made_up(layout: Layout, severity: int, random: np.random.Generator) -> Ranks
 
 def main() -> None:
     task = load_task("mini")
-    layout = Bench(load_encoder("char-ngram"), task, Clock(Silence())).layout
+    layout = layout_of(task)
     clean = Cell("clean", 0, 0, "0" * 64, np.zeros(len(layout.query_ids), bool), np.zeros(len(layout.query_ids)), {},
                  made_up(layout, 0, np.random.default_rng(0)))  # fmt: skip
     cells = cells_without_ranks(layout)
