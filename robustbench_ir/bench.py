@@ -16,7 +16,7 @@ from robustbench_ir.data import cache_folder
 from robustbench_ir.encode import Embeddings, Encoder, as_encoder
 from robustbench_ir.encode.batches import encode_texts
 from robustbench_ir.encode.pool import encode_pool, fitted_on, passage_store
-from robustbench_ir.encode.store import tell_not_kept
+from robustbench_ir.encode.store import embedding_store, tell_not_kept
 from robustbench_ir.errors import ResultError
 from robustbench_ir.exported_runs import RunExport, with_changed
 from robustbench_ir.files import read_checked, write_checked
@@ -152,8 +152,8 @@ class Bench:
         # The pool first: encoders that are fitted on it must see it before any query.
         _ = self._pool
         with self.clock.stage("encode queries", len(texts), label):
-            # Perturbed queries are not shared between cells: a row's last bits depend on the batch that it was in.
-            queries = encode_texts(self._fitted.encode_queries, texts, self.clock.progress.advance)
+            store = embedding_store(self.encoder, cache_folder() / "embeddings", "query", digest(perturbed))
+            queries = encode_texts(self._fitted.encode_queries, texts, self.clock.progress.advance, store)
         self._last = texts, queries
         return queries
 

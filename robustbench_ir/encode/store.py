@@ -13,6 +13,7 @@ import secrets
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
@@ -37,8 +38,11 @@ _CLAIMS = 64
 _ROW_BITS = 40
 
 
-def embedding_store(encoder: Encoder, folder: Path, side: Side) -> EmbeddingStore | None:
+def embedding_store(encoder: Encoder, folder: Path, side: Side, batch: str = "") -> EmbeddingStore | None:
     """Return the store of an encoder's queries or passages, or None where nothing may be kept.
+
+    Texts of one `batch`, such as the queries of one cell, have a store of their own: the last bits of a row depend on
+    the texts that it was encoded with, and must not depend on what other cells happened to encode before.
 
     That is where an encoder has no fingerprint, so that it cannot be told from another one, where a row depends on the
     pool and not on its text alone, and where rows are made faster than they are read.
@@ -49,6 +53,8 @@ def embedding_store(encoder: Encoder, folder: Path, side: Side) -> EmbeddingStor
     who = encoder.description
     if not who.fingerprint or isinstance(encoder, PoolEncoder | CharacterNgrams):
         return None
+    if batch:
+        who = replace(who, fingerprint=f"{who.fingerprint}|{batch}")
     return EmbeddingStore(folder, who, side)
 
 
