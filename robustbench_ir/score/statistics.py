@@ -133,7 +133,8 @@ def tail(clusters: int) -> float:
     if clusters < 2:
         return (1 - CONFIDENCE) / 2
     quantile = stdtrit(clusters - 1, (1 - CONFIDENCE) / 2)
-    return float(ndtr(np.sqrt(clusters / (clusters - 1)) * quantile))
+    # Two clusters would take it below what 1 can be told from; nothing that small is among ten thousand resamples.
+    return max(float(ndtr(np.sqrt(clusters / (clusters - 1)) * quantile)), 1e-12)
 
 
 def _corrected(levels: Floats, value: Floats, left_out: Floats, resampled: Floats, valid: NDArray[np.intp]) -> Floats:
