@@ -17,7 +17,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from importlib import import_module
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any, Literal, TypeVar
 
 from robustbench_ir.errors import OptionError, WorkerError
@@ -26,6 +26,7 @@ Engine = Literal["local", "ray"]
 Request = TypeVar("Request")
 Name = TypeVar("Name")
 Made = TypeVar("Made")
+Handler = Callable[[int, FrameType | None], Any] | int | signal.Handlers | None
 
 _ATTEMPTS_AFTER_A_LOST_NODE = 5
 _PASSED_ON = ("ROBUSTBENCH_IR_CACHE", "ROBUSTBENCH_IR_DATA", "PYTHONPATH")
@@ -88,6 +89,7 @@ def _in_processes(
         (open_worker, request, max(1, processors() // jobs)),
     )
     done = 0
+    before = _on_broken_pipe(signal.SIG_IGN)
     try:
         with _interrupts_ignored():
             futures = {pool.submit(_make, name): name for name in names}
@@ -102,6 +104,8 @@ def _in_processes(
         if done < len(names):
             for process in set(multiprocessing.active_children()) - others:
                 process.terminate()
+        else:
+            _on_broken_pipe(before)
 
 
 def _lost(what: str, done: int, names: int) -> str:
@@ -109,6 +113,16 @@ def _lost(what: str, done: int, names: int) -> str:
         f"{what} was killed or ran out of memory; {done} of {names} cells are finished and kept: "
         f"run the same command again to go on, with fewer --jobs if memory is short"
     )
+
+
+def _on_broken_pipe(handler: Handler) -> Handler:
+    """Choose what happens when a process is written to that has ended, and return what was chosen before.
+
+    The command line has such a signal end it, for `irbench tasks | head`; but a worker's end is no reason to end.
+    """
+    if not hasattr(signal, "SIGPIPE") or threading.current_thread() is not threading.main_thread():
+        return handler
+    return signal.signal(signal.SIGPIPE, handler)
 
 
 @contextmanager
