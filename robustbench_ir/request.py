@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -27,6 +28,23 @@ class CellName(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.recipe} severity {self.severity} seed {self.seed}"
+
+
+def check_cells(severities: Sequence[int], seeds: int) -> None:
+    """See to it that the severities and the number of seeds make cells.
+
+    Raises
+    ------
+    OptionError
+        One of them is out of range.
+    """
+    for severity in severities:
+        if severity not in SEVERITIES[1:]:
+            raise OptionError(f"severity {severity} is out of range; 1 to 5")
+    if not severities:
+        raise OptionError("no severity at all; name one or more from 1 to 5")
+    if seeds < 1:
+        raise OptionError(f"{seeds} seeds; at least 1 is wanted")
 
 
 @dataclass(frozen=True)
@@ -56,13 +74,7 @@ class Request:
     runs: RunExport | None = None
 
     def __post_init__(self) -> None:
-        for severity in self.severities:
-            if severity not in SEVERITIES[1:]:
-                raise OptionError(f"severity {severity} is out of range; 1 to 5")
-        if not self.severities:
-            raise OptionError("no severity at all; name one or more from 1 to 5")
-        if self.seeds < 1:
-            raise OptionError(f"{self.seeds} seeds; at least 1 is wanted")
+        check_cells(self.severities, self.seeds)
         if self.memory < SMALLEST_MEMORY:
             raise OptionError(f"memory of {self.memory} bytes; at least {SMALLEST_MEMORY >> 20} MiB is wanted")
         for name in self.recipe_names:

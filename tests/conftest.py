@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from selenium.webdriver import Chrome
     from transformers import PreTrainedTokenizerFast
 
 SHARED_DATA = Path(os.environ.get("ROBUSTBENCH_IR_DATA") or Path(__file__).parents[2] / "shared" / "data")
@@ -92,3 +95,32 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model.save(str(target))
     assert json.loads((target / "modules.json").read_text(encoding="utf-8"))
     return target
+
+
+BROWSER_FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    """Start a headless browser that is told to ask the network nothing, and that keeps what it was told and asked."""
+    webdriver = pytest.importorskip("selenium.webdriver", reason="SELENIUM ABSENT: pip install -e '.[dev]'")
+    binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not binary or not driver:
+        pytest.skip("BROWSER ABSENT: apt install chromium chromium-driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = binary
+    for flag in (*BROWSER_FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    chrome = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    yield chrome
+    chrome.quit()

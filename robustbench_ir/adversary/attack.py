@@ -24,8 +24,8 @@ from robustbench_ir.evaluate import attack
 from robustbench_ir.files import read_checked, write_checked
 from robustbench_ir.perturb import Recipe, default_recipe_names, digest, load_recipe
 from robustbench_ir.perturb.randomness import generator
-from robustbench_ir.perturb.recipe import SEVERITIES
 from robustbench_ir.progress import Clock, Progress, Silence
+from robustbench_ir.request import check_cells
 from robustbench_ir.result import Cell, Result
 from robustbench_ir.retrieve import Ranks
 from robustbench_ir.tasks import Task, load_task
@@ -107,7 +107,7 @@ def search(  # noqa: PLR0913
     """
     if alternatives < 1:
         raise OptionError(f"{alternatives} alternatives of a place; at least 1 is wanted")
-    _check_cells(severities, seeds)
+    check_cells(severities, seeds)
     chosen = [make_method(name, starts) for name in dict.fromkeys(methods)]
     names = default_recipe_names(cards) if recipes is None else dict.fromkeys(recipes)
     mixes = [[load_recipe(one.strip(), cards) for one in name.split("+")] for name in names]
@@ -137,16 +137,6 @@ def search(  # noqa: PLR0913
         stage: base.timings.get(stage, 0) + clock.seconds.get(stage, 0) for stage in {**base.timings, **clock.seconds}
     }
     return Searched(replace(base, attacked=tuple(one.cell for one in attacked), timings=timings), attacked, whole)
-
-
-def _check_cells(severities: Sequence[int], seeds: int) -> None:
-    for severity in severities:
-        if severity not in SEVERITIES[1:]:
-            raise OptionError(f"severity {severity} is out of range; 1 to 5")
-    if not severities:
-        raise OptionError("no severity at all; name one or more from 1 to 5")
-    if seeds < 1:
-        raise OptionError(f"{seeds} seeds; at least 1 is wanted")
 
 
 def _check_coverage(recipes: Sequence[Recipe], task: Task) -> None:

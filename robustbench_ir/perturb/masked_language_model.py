@@ -23,12 +23,11 @@ from robustbench_ir.perturb.constraints import stop_words
 from robustbench_ir.perturb.masked_model import MaskedModel, ModelFiles, load_model
 from robustbench_ir.perturb.randomness import Random, pick_early
 from robustbench_ir.perturb.transformation import NoOptions, Targets, Transformation
-from robustbench_ir.text import Span, chunk_spans, graphemes, nfc, script, upper
+from robustbench_ir.text import Span, chunk_spans, graphemes, nfc, scripts, upper
 
 _WORDS_AT_ONCE = 32
 _BLOCKS_REMEMBERED = 1 << 15  # the same queries come again with another severity and another seed
 _LETTERS = regex.compile(r"[\p{L}\p{M}]+(?:['’\-\u200c\u200d·][\p{L}\p{M}]+)*")
-_WITHOUT_SCRIPT = frozenset({"Zyyy", "Zinh"})
 
 Candidates = Mapping[str, tuple[str, ...]]
 """A word as it stands in the query to what may replace it, the most probable first."""
@@ -137,13 +136,9 @@ def _fits(proposal: str, original: str, language: str) -> bool:
     return (
         _LETTERS.fullmatch(proposal) is not None
         and chunk_spans(proposal, language) == ((0, len(proposal)),)
-        and _scripts(proposal) <= _scripts(original)
+        and scripts(proposal) <= scripts(original)
         and len(graphemes(proposal)) >= min(2, len(graphemes(original)))
     )
-
-
-def _scripts(word: str) -> frozenset[str]:
-    return frozenset(map(script, word)) - _WITHOUT_SCRIPT
 
 
 def _cased(proposal: str, original: str, opens: bool, language: str) -> str:
