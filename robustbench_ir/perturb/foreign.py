@@ -201,7 +201,9 @@ def _made(name: str) -> Foreign:
 
 
 def _no_data(name: str, error: Exception) -> DataUnavailableError:
-    reason = " ".join(str(error).replace("*", "").split())[:120]
+    reason = " ".join(str(error).replace("*", "").split())
+    if len(reason) > 160:  # NLTK names what is missing at the start, an OSError at the end of a path of any length
+        reason = f"{reason[:80]} ... {reason[-80:]}"
     return DataUnavailableError(
         f"{name}: TextAttack cannot have its data ({type(error).__name__}: {reason}); it looks into TA_CACHE_DIR, "
         f"NLTK_DATA and the model hub's cache first"
