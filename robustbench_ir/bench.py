@@ -63,6 +63,30 @@ def layout_of(task: Task) -> Layout:
     )
 
 
+@dataclass(frozen=True)
+class Asked:
+    """The queries of one cell, as they are asked.
+
+    Attributes
+    ----------
+    perturbed : sequence of Perturbation
+        All queries of the task.
+    rows : sequence of int
+        Those that are to be ranked.
+    label : str
+        Name of the cell, for people.
+    """
+
+    perturbed: Sequence[Perturbation]
+    rows: Sequence[int]
+    label: str
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the query set, 64 hexadecimal digits."""
+        return digest(self.perturbed)
+
+
 @dataclass
 class Bench:
     """One encoder on one task: it makes cells, and keeps those that are finished.
@@ -87,85 +111,84 @@ class Bench:
     @cached_property
     def clean(self) -> Cell:
         """The queries as they are, ranked."""
-        rows = list(range(len(self._unchanged)))
-        cell = self._cell(CLEAN, 0, 0, self._unchanged, {}, lambda: self._rank(self._unchanged, rows, CLEAN))
-        return self._exported(cell, self._unchanged, rows, CLEAN)
+        asked = self._unchanged
+        return self._exported(self._cell(CLEAN, 0, 0, asked, {}, lambda: self._rank(asked)), asked)
 
     @cached_property
-    def _unchanged(self) -> list[Perturbation]:
-        return [Perturbation(query.query_id, query.text, query.text, (), 0) for query in self.task.queries]
+    def _unchanged(self) -> Asked:
+        same = [Perturbation(query.query_id, query.text, query.text, (), 0) for query in self.task.queries]
+        return Asked(same, range(len(same)), CLEAN)
 
     def attacked(self, name: CellName) -> Cell:
         """Perturb the queries and rank those that changed; the others keep their clean ranks."""
-        recipe, clean = self.recipe(name), self.clean.ranks
+        recipe, clean = self.recipe(name.recipe), self.clean.ranks
         perturbed = self.perturbed(name)
         missed = {one: recipe.reason_not_covered(one) for one in self.layout.query_languages if not recipe.covers(one)}
-        rows = [row for row, one in enumerate(perturbed) if one.changed]
+        asked = Asked(perturbed, [row for row, one in enumerate(perturbed) if one.changed], str(name))
 
         def ranks() -> Ranks:
-            judgements = np.flatnonzero(np.isin(self.layout.query, rows))
-            return clean.updated(judgements, self._rank(perturbed, rows, str(name))) if rows else clean
+            judgements = np.flatnonzero(np.isin(self.layout.query, asked.rows))
+            return clean.updated(judgements, self._rank(asked)) if asked.rows else clean
 
-        cell = self._cell(self._identity(name), name.severity, name.seed, perturbed, missed, ranks)
-        return self._exported(cell, perturbed, rows, str(name))
+        cell = self._cell(self._identity(name), name.severity, name.seed, asked, missed, ranks)
+        return self._exported(cell, asked)
 
     def _identity(self, name: CellName) -> str:
-        identity = self.recipe(name).identity
+        identity = self.recipe(name.recipe).identity
         return self.floor.identity(identity) if self.floor else identity
 
-    def recipe(self, name: CellName) -> Recipe:
-        """Return a cell's recipe, with the task's own lexicons where it has some."""
-        recipe = load_recipe(name.recipe, self.request.cards)
+    def recipe(self, name: str) -> Recipe:
+        """Return a recipe, with the task's own lexicons where it has some."""
+        recipe = load_recipe(name, self.request.cards)
         return recipe.with_lexicons_of(self.task.name, self.task.lexicons.get(recipe.name))
 
     def perturbed(self, name: CellName) -> Sequence[Perturbation]:
         """Return the queries as the cell asks them."""
         with self.clock.stage("perturb", label=str(name)):
-            perturbed = self.recipe(name).perturb(self.task.queries, name.severity, name.seed)
+            perturbed = self.recipe(name.recipe).perturb(self.task.queries, name.severity, name.seed)
         if not self.floor:
             return perturbed
         with self.clock.stage("semantic floor", label=str(name)):
             return self.floor.applied(perturbed, self.clock.progress.advance)
 
-    def _exported(self, cell: Cell, perturbed: Sequence[Perturbation], rows: Sequence[int], label: str) -> Cell:
+    def _exported(self, cell: Cell, asked: Asked) -> Cell:
         """Write the cell's run too, where that is asked for; queries that did not change find what they found."""
         runs = self.request.runs
         if runs:
-            changed = self._best(runs, perturbed, rows, label) if rows else None
+            changed = self._best(runs, asked) if asked.rows else None
             if self._clean_best is None:
-                everything = range(len(self._unchanged))
-                self._clean_best = self._best(runs, self._unchanged, everything, CLEAN)
-            best = with_changed(self._clean_best, rows, changed)
+                self._clean_best = self._best(runs, self._unchanged)
+            best = with_changed(self._clean_best, asked.rows, changed)
             runs.write(self.task, cell, best, self.encoder.description.name)
         return cell
 
-    def _best(self, runs: RunExport, perturbed: Sequence[Perturbation], rows: Sequence[int], label: str) -> Best:
-        queries = self._encoded(perturbed, rows, label)
-        with self.clock.stage("search", len(rows), label):
+    def _best(self, runs: RunExport, asked: Asked) -> Best:
+        queries = self._encoded(asked)
+        with self.clock.stage("search", len(asked.rows), asked.label):
             return runs.best(self._pool, queries, self.request.memory)
 
-    def _encoded(self, perturbed: Sequence[Perturbation], rows: Sequence[int], label: str) -> Embeddings:
-        """Encode the queries of some rows; those of the last cell are still at hand."""
-        texts = [perturbed[row].text for row in rows]
+    def _encoded(self, asked: Asked) -> Embeddings:
+        """Encode the queries of a cell; those of the last cell are still at hand."""
+        texts = [asked.perturbed[row].text for row in asked.rows]
         if self._last[0] == texts:
             return self._last[1]
         # The pool first: encoders that are fitted on it must see it before any query.
         _ = self._pool
-        with self.clock.stage("encode queries", len(texts), label):
-            store = embedding_store(self.encoder, cache_folder() / "embeddings", "query", digest(perturbed))
+        with self.clock.stage("encode queries", len(texts), asked.label):
+            store = embedding_store(self.encoder, cache_folder() / "embeddings", "query", asked.digest)
             queries = encode_texts(self._fitted.encode_queries, texts, self.clock.progress.advance, store)
         self._last = texts, queries
         return queries
 
-    def _rank(self, perturbed: Sequence[Perturbation], rows: Sequence[int], label: str) -> Ranks:
-        queries = self._encoded(perturbed, rows, label)
-        with self.clock.stage("rank", len(rows), label):
+    def _rank(self, asked: Asked) -> Ranks:
+        queries = self._encoded(asked)
+        with self.clock.stage("rank", len(asked.rows), asked.label):
             options = self.request.options
             return rank_relevant(
                 self.task,
                 self._pool,
                 queries,
-                rows,
+                asked.rows,
                 self.clock.progress.advance,
                 memory=self.request.memory,
                 device=options.device if options else None,
@@ -186,13 +209,12 @@ class Bench:
         recipe: str,
         severity: int,
         seed: int,
-        perturbed: Sequence[Perturbation],
+        asked: Asked,
         not_covered: dict[str, str],
         ranks: Callable[[], Ranks],
     ) -> Cell:
         """Read the cell that an earlier run has finished, or make it and keep it."""
-        queries_digest = digest(perturbed)
-        path = self._cell_file(recipe, severity, seed, queries_digest)
+        path = self._cell_file(recipe, severity, seed, asked.digest)
         known = self._kept(path)
         if known is not None:
             return known
@@ -200,17 +222,14 @@ class Bench:
             recipe=recipe,
             severity=severity,
             seed=seed,
-            digest=queries_digest,
-            changed=np.array([one.changed for one in perturbed]),
-            edit_rate=np.array([one.edit_rate for one in perturbed]),
+            digest=asked.digest,
+            changed=np.array([one.changed for one in asked.perturbed]),
+            edit_rate=np.array([one.edit_rate for one in asked.perturbed]),
             not_covered=not_covered,
             ranks=ranks(),
         )
         if path:
-            try:
-                write_checked(path, self.content(cell))
-            except ResultError as error:  # a cache that is read only: the result file will still have it all
-                tell_not_kept(cache_folder(), error)
+            _keep(path, self.content(cell))
         return cell
 
     def content(self, cell: Cell) -> bytes:
@@ -222,7 +241,7 @@ class Bench:
         cell = cell_from_record(self.layout, CellRecord.model_validate_json(content), "a cell")
         path = self._cell_file(cell.recipe, cell.severity, cell.seed, cell.digest)
         if path and not path.exists():
-            write_checked(path, content)
+            _keep(path, content)
         return cell
 
     def _cell_file(self, *identity: str | int) -> Path | None:
@@ -235,7 +254,7 @@ class Bench:
 
     def kept_clean(self) -> Cell | None:
         """Return the clean cell if an earlier run has finished it."""
-        return self._kept(self._cell_file(CLEAN, 0, 0, digest(self._unchanged)))
+        return self._kept(self._cell_file(CLEAN, 0, 0, self._unchanged.digest))
 
     def kept_attacked(self, name: CellName, perturbed: Sequence[Perturbation]) -> Cell | None:
         """Return a cell if an earlier run has finished it."""
@@ -258,3 +277,11 @@ class Bench:
             return cell_from_record(self.layout, CellRecord.model_validate_json(content), str(path))
         except (ValidationError, ResultError):
             return None
+
+
+def _keep(path: Path, content: bytes) -> None:
+    """Keep a cell; where the cache is full or read only the run goes on, and the result file will have it all."""
+    try:
+        write_checked(path, content)
+    except ResultError as error:
+        tell_not_kept(cache_folder(), error)

@@ -6,32 +6,25 @@ makes depends on the request and the name alone, so that order, place and number
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import pickle
-import signal
-import threading
 import uuid
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Mapping, Sequence
 from importlib import import_module
-from types import FrameType, ModuleType
+from types import ModuleType
 from typing import Any, Literal, TypeVar
 
 from robustbench_ir.errors import OptionError, WorkerError
+from robustbench_ir.processes import lost, made_in_processes
 
 Engine = Literal["local", "ray"]
 Request = TypeVar("Request")
 Name = TypeVar("Name")
 Made = TypeVar("Made")
-Handler = Callable[[int, FrameType | None], Any] | int | signal.Handlers | None
 
 _ATTEMPTS_AFTER_A_LOST_NODE = 5
 _PASSED_ON = ("ROBUSTBENCH_IR_CACHE", "ROBUSTBENCH_IR_DATA", "PYTHONPATH")
 _open: dict[str, Callable[[Any], Any]] = {}
-_begun: list[Callable[[], Callable[[Any], Any]]] = []
 
 
 def made_elsewhere(
@@ -70,102 +63,7 @@ def made_elsewhere(
             f"this encoder or task cannot be sent to another process ({type(error).__name__}: {str(error)[:80]}); "
             f"name one, define its class in a module, or use a single job"
         ) from error
-    return (_in_processes if engine == "local" else _on_ray)(open_worker, request, names, jobs)
-
-
-def processors() -> int:
-    """Return how many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _in_processes(
-    open_worker: Callable[[Request], Callable[[Name], Made]], request: Request, names: Sequence[Name], jobs: int
-) -> Generator[tuple[Name, Made], None, None]:
-    others = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(
-        min(jobs, len(names)) or 1,
-        multiprocessing.get_context("spawn"),
-        _begin,
-        (open_worker, request, max(1, processors() // jobs)),
-    )
-    done = 0
-    before = _on_broken_pipe(signal.SIG_IGN)
-    try:
-        with _interrupts_ignored():
-            futures = {pool.submit(_make, name): name for name in names}
-        for future in as_completed(futures):
-            made = future.result()
-            done += 1
-            yield futures[future], made
-    except BrokenProcessPool as error:
-        raise WorkerError(_lost("a process", done, len(names))) from error
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-        if done < len(names):
-            for process in set(multiprocessing.active_children()) - others:
-                process.terminate()
-        else:
-            _on_broken_pipe(before)
-
-
-def _lost(what: str, done: int, names: int) -> str:
-    return (
-        f"{what} was killed or ran out of memory; {done} of {names} cells are finished and kept: "
-        f"run the same command again to go on, with fewer --jobs if memory is short"
-    )
-
-
-def _on_broken_pipe(handler: Handler) -> Handler:
-    """Choose what happens when a process is written to that has ended, and return what was chosen before.
-
-    The command line has such a signal end it, for `irbench tasks | head`; but a worker's end is no reason to end.
-    """
-    if not hasattr(signal, "SIGPIPE") or threading.current_thread() is not threading.main_thread():
-        return handler
-    return signal.signal(signal.SIGPIPE, handler)
-
-
-@contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    """Start processes that never see Ctrl-C: the terminal sends it to all, and the first process ends the others."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _begin(open_worker: Callable[[Request], Callable[[Name], Made]], request: Request, threads: int) -> None:
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    _divide_processors(threads)
-    # Opened at the first cell: an error there is an answer, an error here would break the pool.
-    _begun[:] = [lambda: open_worker(request)]
-
-
-def _end_with_parent() -> None:
-    """End when the first process is gone, however it ended: nobody would ever take the work."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-def _divide_processors(threads: int) -> None:
-    from threadpoolctl import threadpool_limits
-
-    # The first is for libraries that are yet to be loaded, such as torch; the second for those that are.
-    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[variable] = str(threads)
-    threadpool_limits(threads)
-
-
-def _make(name: object) -> Any:
-    if "" not in _open:
-        _open[""] = _begun[0]()
-    return _open[""](name)
+    return (made_in_processes if engine == "local" else _on_ray)(open_worker, request, names, jobs)
 
 
 def _on_ray(
@@ -211,7 +109,7 @@ def _answer(ray: ModuleType, finished: object, done: int, names: int) -> Any:
     except ray.exceptions.RayTaskError as error:
         raise error.cause from error
     except ray.exceptions.RayError as error:
-        raise WorkerError(_lost(f"a task on Ray ({type(error).__name__})", done, names)) from error
+        raise WorkerError(lost(f"a task on Ray ({type(error).__name__})", done, names)) from error
 
 
 def _make_on_ray(run: str, open_worker: Callable[[Any], Callable[[Any], Any]], request: object, name: object) -> object:

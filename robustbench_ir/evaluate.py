@@ -7,6 +7,7 @@ nothing but the request, so cells are made in any order and in any process; `rob
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -17,6 +18,7 @@ from robustbench_ir import __version__
 from robustbench_ir.bench import Bench, open_bench
 from robustbench_ir.encode import Encoder, EncoderOptions, default_encoder
 from robustbench_ir.encode.batches import EncodeTexts
+from robustbench_ir.encode.store import NOT_KEPT
 from robustbench_ir.engine import Engine, made_elsewhere
 from robustbench_ir.errors import OptionError
 from robustbench_ir.exported_runs import RunExport
@@ -139,6 +141,8 @@ class MadeCell(NamedTuple):
 
 def open_worker(request: Request) -> Callable[[CellName], MadeCell]:
     """Return the function that makes the cells of a run in a process of its own."""
+    # The first process cannot keep the cells either, and tells it once.
+    NOT_KEPT.setLevel(logging.ERROR)
     bench = open_bench(request, Clock(Silence()))
     # Even a run that does everything again has its clean ranks from the first process.
     bench.request, bench.resume = replace(request, runs=None), True

@@ -248,34 +248,35 @@ def test_a_ray_cluster_that_loses_a_node_gives_the_same_bytes(tmp_path: Path) ->
 
 
 @pytest.mark.skipif(not LINUX or os.geteuid() != 0, reason="needs to mount a small file system")
-def the_line(errors: str) -> str:
-    """Return the one line that says what went wrong; Python may have more to say of the workers that were ended."""
-    (line,) = (line for line in errors.splitlines() if line.startswith("irbench: "))
-    return line
-
-
-def test_a_cache_that_is_full_or_read_only_loses_nothing(tmp_path: Path) -> None:
-    """A real file system of 100 KiB under two jobs: one line; with more room the same command goes on."""
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_cache_that_is_full_or_read_only_is_told_in_one_line_and_the_run_goes_on(jobs: str, tmp_path: Path) -> None:
+    """A real file system of 100 KiB, then a read-only one: the results of a cache that keeps everything."""
     cache = tmp_path / "cache"
     cache.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", str(cache)], check=False).returncode:
         pytest.skip("CANNOT MOUNT a file system here")
-    options = ("--model", "char-ngram", "--recipe", "typo", "--recipe", "repeat", "--seeds", "4", "--jobs", "2")
-    try:
-        errors = finished(irbench(cache, tmp_path / "out.json", *options), 2)
-        assert "cannot be written (No space left on device)" in the_line(errors)
+    options = ("--model", "char-ngram", "--recipe", "typo", "--recipe", "repeat", "--seeds", "4", "--jobs", jobs)
+
+    def told(name: str) -> list[str]:
+        errors = finished(irbench(cache, tmp_path / name, *options))
         assert "Traceback" not in errors
-        assert list((cache / "cells").glob("*.json")), "what was finished is kept"
-        subprocess.run(["mount", "-o", "remount,size=64m", str(cache)], check=True)
-        finished(irbench(cache, tmp_path / "out.json", *options))
-        subprocess.run(["mount", "-o", "remount,ro", str(cache)], check=True)
-        finished(irbench(cache, tmp_path / "again.json", *options))
-        errors = finished(irbench(cache, tmp_path / "more.json", *options, "--severity", "5"), 2)
-        assert "cannot be written (Read-only file system)" in the_line(errors)
+        return [line for line in errors.splitlines() if "cannot be kept" in line]
+
+    try:
+        (full,) = told("full.json")
+        assert "what is done cannot be kept (No space left on device); the run goes on" in full
+        kept = len(list((cache / "cells").glob("*.json")))
+        assert kept, "what had room is kept"
+        subprocess.run(["mount", "-o", "remount,ro,size=64m", str(cache)], check=True)
+        (read_only,) = told("read-only.json")
+        assert "what is done cannot be kept (Read-only file system); the run goes on" in read_only
+        subprocess.run(["mount", "-o", "remount,rw", str(cache)], check=True)
+        assert told("roomy.json") == []
+        assert len(list((cache / "cells").glob("*.json"))) == 9 > kept
     finally:
         subprocess.run(["umount", "-l", str(cache)], check=True)
     finished(irbench(tmp_path / "cache-2", tmp_path / "whole.json", *options[:-2]))
-    for name in ("out", "again"):
+    for name in ("full", "read-only", "roomy"):
         assert without_timings(tmp_path / f"{name}.json") == without_timings(tmp_path / "whole.json")
 
 

@@ -33,6 +33,9 @@ from robustbench_ir.files import write_whole
 Side = Literal["query", "passage"]
 
 _LOG = logging.getLogger("robustbench_ir")
+NOT_KEPT = logging.getLogger("robustbench_ir.not_kept")
+"""Tells that nothing can be kept: a matter of the machine, so one process tells it for all."""
+
 _SHARD_BYTES = 1 << 26  # a damaged or evicted shard costs the encoding of this much
 _CLAIMS = 64
 _ROW_BITS = 40
@@ -66,7 +69,7 @@ def tell_not_kept(folder: Path, error: OSError | ResultError) -> None:
 
 @lru_cache
 def _tell_not_kept(folder: Path, reason: str) -> None:
-    _LOG.warning(
+    NOT_KEPT.warning(
         "%s: what is done cannot be kept (%s); the run goes on, the next one does it again: "
         "free some space or set ROBUSTBENCH_IR_CACHE to another folder",
         folder,
