@@ -16,10 +16,10 @@ from robustbench_ir.data import cache_folder
 from robustbench_ir.encode import Embeddings, Encoder, as_encoder
 from robustbench_ir.encode.batches import encode_texts
 from robustbench_ir.encode.pool import encode_pool, fitted_on, passage_store
-from robustbench_ir.encode.store import embedding_store, tell_not_kept
+from robustbench_ir.encode.store import embedding_store, keep_finished
 from robustbench_ir.errors import ResultError
 from robustbench_ir.exported_runs import RunExport, with_changed
-from robustbench_ir.files import read_checked, write_checked
+from robustbench_ir.files import read_checked
 from robustbench_ir.perturb import Perturbation, Recipe, digest, load_recipe
 from robustbench_ir.progress import Clock
 from robustbench_ir.request import CellName, Request
@@ -229,7 +229,7 @@ class Bench:
             ranks=ranks(),
         )
         if path:
-            _keep(path, self.content(cell))
+            keep_finished(path, self.content(cell))
         return cell
 
     def content(self, cell: Cell) -> bytes:
@@ -241,7 +241,7 @@ class Bench:
         cell = cell_from_record(self.layout, CellRecord.model_validate_json(content), "a cell")
         path = self._cell_file(cell.recipe, cell.severity, cell.seed, cell.digest)
         if path and not path.exists():
-            _keep(path, content)
+            keep_finished(path, content)
         return cell
 
     def _cell_file(self, *identity: str | int) -> Path | None:
@@ -277,11 +277,3 @@ class Bench:
             return cell_from_record(self.layout, CellRecord.model_validate_json(content), str(path))
         except (ValidationError, ResultError):
             return None
-
-
-def _keep(path: Path, content: bytes) -> None:
-    """Keep a cell; where the cache is full or read only the run goes on, and the result file will have it all."""
-    try:
-        write_checked(path, content)
-    except ResultError as error:
-        tell_not_kept(cache_folder(), error)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
 from robustbench_ir.errors import ResultError
 
+_TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}")  # as `opened_whole` has them named
+_WRITING_SECONDS = 3600
 _CHECKSUM_BYTES = 65  # 64 hexadecimal digits and a line feed
 
 
@@ -52,6 +56,17 @@ def opened_whole(path: Path) -> Iterator[BinaryIO]:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
         raise
+
+
+def abandoned(folder: Path) -> Iterator[Path]:
+    """Find what processes that were killed had begun to write: files that no process has touched for an hour.
+
+    A process that lives writes on: it renames what it has finished within moments.
+    """
+    for path in folder.rglob(".*"):
+        with suppress(FileNotFoundError):  # finished just now
+            if _TEMPORARY.fullmatch(path.name) and time.time() - path.stat().st_mtime > _WRITING_SECONDS:
+                yield path
 
 
 def check_writable(path: Path) -> None:

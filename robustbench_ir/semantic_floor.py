@@ -19,8 +19,9 @@ from robustbench_ir import __version__
 from robustbench_ir.data import cache_folder
 from robustbench_ir.encode import Embeddings, Encoder, PoolEncoder, load_encoder
 from robustbench_ir.encode.batches import encode_texts
+from robustbench_ir.encode.store import keep_finished
 from robustbench_ir.errors import OptionError
-from robustbench_ir.files import read_checked, write_checked
+from robustbench_ir.files import read_checked
 from robustbench_ir.perturb import Perturbation
 from robustbench_ir.perturb.perturbation import only
 
@@ -86,7 +87,7 @@ class SemanticFloor:
         else:
             kept = self._places_left(perturbed, advance)
             if path:
-                write_checked(path, json.dumps(kept).encode())
+                keep_finished(path, json.dumps(kept).encode())
         return [only(one, kept[row]) if row in kept else one for row, one in enumerate(perturbed)]
 
     def _file(self, perturbed: Sequence[Perturbation]) -> Path | None:

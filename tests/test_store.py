@@ -22,6 +22,7 @@ from robustbench_ir.encode.kept import kept_shards, parse_age, parse_size, prune
 from robustbench_ir.encode.lexical import Bm25, CharacterNgrams
 from robustbench_ir.encode.store import EmbeddingStore, embedding_store, text_key
 from robustbench_ir.errors import EncoderError, OptionError
+from robustbench_ir.files import write_checked
 
 WHO = EncoderDescription("counting", "counting@1", "dot", 8)
 TEXTS = [f"text number {number}" for number in range(1500)]
@@ -423,9 +424,32 @@ def test_irbench_cache(capsys: pytest.CaptureFixture[str]) -> None:
     assert "72.1 kB would be removed" in irbench(capsys, "cache", "prune", "--older-than", "30d", "--dry-run")
     assert "72.1 kB removed" in irbench(capsys, "cache", "prune", "--older-than", "30d", "--max-size", "5GB")
     assert irbench(capsys, "cache", "prune", "--older-than", "30d") == "0 B removed\n"
+    assert irbench(capsys, "cache", "prune") == "0 B removed\n"
     assert "counting" not in irbench(capsys, "cache", "ls")
-    with pytest.raises(OptionError, match="say what with --older-than"):
-        irbench(capsys, "cache", "prune")
+    assert "other" in irbench(capsys, "cache", "ls"), "pruning without an option takes only what is of no use"
+
+
+def test_what_killed_runs_had_begun_to_write_goes_and_what_is_being_written_stays(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    cells = cache_folder() / "cells"
+    write_checked(cells / "finished.json", b"cell")
+    left = []
+    for name in ("killed", "writing"):
+        program = (
+            "import os, sys, pathlib; from robustbench_ir.files import opened_whole\n"
+            "with opened_whole(pathlib.Path(sys.argv[1])) as stream:\n"
+            "    stream.write(b'half'); stream.flush(); os.kill(os.getpid(), 9)"
+        )
+        subprocess.run([sys.executable, "-c", program, str(cells / f"{name}.json")], check=False)
+        left.append(next(cells.glob(f".{name}.json.*")))
+    an_hour_ago = time.time() - 3601
+    for path in (left[0], cells / "finished.json"):
+        os.utime(path, (an_hour_ago, an_hour_ago))
+    assert irbench(capsys, "cache", "prune", "--dry-run") == "1 unfinished files of killed runs\n4 B would be removed\n"
+    assert left[0].exists()
+    assert irbench(capsys, "cache", "prune") == "1 unfinished files of killed runs\n4 B removed\n"
+    assert sorted(cells.iterdir()) == sorted([left[1], cells / "finished.json"])
 
 
 def test_a_second_recipe_encodes_only_its_queries_and_a_third_run_nothing() -> None:

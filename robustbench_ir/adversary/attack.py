@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -17,18 +18,20 @@ from robustbench_ir.adversary.lockstep import Measured, Outcome, Pursuit, advanc
 from robustbench_ir.adversary.methods import Method, make_method
 from robustbench_ir.adversary.outcomes import Attacked, outcomes_from_json, outcomes_to_json, perturbation
 from robustbench_ir.adversary.victim import Victim, check_access, open_victim
+from robustbench_ir.bench import open_bench
 from robustbench_ir.data import cache_folder
-from robustbench_ir.encode import Encoder, EncoderOptions, as_encoder
+from robustbench_ir.encode import Encoder, EncoderOptions
+from robustbench_ir.encode.store import keep_finished
 from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluate import attack
-from robustbench_ir.files import read_checked, write_checked
-from robustbench_ir.perturb import Recipe, default_recipe_names, digest, load_recipe
+from robustbench_ir.files import read_checked
+from robustbench_ir.perturb import Recipe, default_recipe_names, digest
 from robustbench_ir.perturb.randomness import generator
 from robustbench_ir.progress import Clock, Progress, Silence
-from robustbench_ir.request import check_cells
+from robustbench_ir.request import Request
 from robustbench_ir.result import Cell, Result
 from robustbench_ir.retrieve import Ranks
-from robustbench_ir.tasks import Task, load_task
+from robustbench_ir.tasks import Task
 from robustbench_ir.text import nfc
 
 QUERIES_AT_ONCE = 512
@@ -107,24 +110,30 @@ def search(  # noqa: PLR0913
     """
     if alternatives < 1:
         raise OptionError(f"{alternatives} alternatives of a place; at least 1 is wanted")
-    check_cells(severities, seeds)
     chosen = [make_method(name, starts) for name in dict.fromkeys(methods)]
     names = default_recipe_names(cards) if recipes is None else dict.fromkeys(recipes)
-    mixes = [[load_recipe(one.strip(), cards) for one in name.split("+")] for name in names]
+    mixes = [[one.strip() for one in name.split("+")] for name in names]
+    request = Request(
+        encoder,
+        task,
+        tuple(chain.from_iterable(mixes)),
+        None if languages is None else tuple(languages),
+        tuple(severities),
+        seeds,
+        options,
+        cards,
+        resume,
+    )
     clock = Clock(progress or Silence())
-    with clock.stage("load"):
-        whole = load_task(task, languages, cards, clock.download) if isinstance(task, str) else task.select(languages)
-        aim = make_goal(goal, whole)
-        ready = [
-            [recipe.with_lexicons_of(whole.name, whole.lexicons.get(recipe.name)) for recipe in mix] for mix in mixes
-        ]
-        for mix in ready:
-            _check_coverage(mix, whole)
-        victim_encoder = as_encoder(encoder, options)
-        for method in chosen:
-            check_access(victim_encoder, method.needs, f"search {method.name}")
-    base = attack(victim_encoder, whole, [], resume=resume, progress=clock.progress)
-    victim = open_victim(victim_encoder, whole, aim, clock)
+    bench = open_bench(request, clock)
+    whole, aim = bench.task, make_goal(goal, bench.task)
+    ready = [[bench.recipe(one) for one in mix] for mix in mixes]
+    for mix in ready:
+        _check_coverage(mix, whole)
+    for method in chosen:
+        check_access(bench.encoder, method.needs, f"search {method.name}")
+    base = attack(bench.encoder, whole, [], resume=resume, progress=clock.progress)
+    victim = open_victim(bench.encoder, whole, aim, clock)
     hunt = Hunt(victim, base, aim, measured_clean(victim, base, aim), budget, resume, ())
     attacked = tuple(
         replace(hunt, recipes=mix).attacked(method, Draws(severity, seed, method.starts, alternatives))
@@ -221,7 +230,7 @@ class Hunt:
         budget, any_will_do = self.budget.queries, method.any_will_do
         found = advance_together(self.victim, self.goal, pursuits, budget, advance, any_will_do=any_will_do)
         if path:
-            write_checked(path, outcomes_to_json(found))
+            keep_finished(path, outcomes_to_json(found))
         return found
 
     def _file(self, rows: range, block: Sequence[Space], method: Method, draws: Draws) -> Path | None:

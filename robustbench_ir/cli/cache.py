@@ -11,7 +11,7 @@ import click
 from robustbench_ir.cli.catalogue import print_lines
 from robustbench_ir.data import cache_folder
 from robustbench_ir.encode.kept import KeptShard, kept_shards, parse_age, parse_size, prune
-from robustbench_ir.errors import OptionError
+from robustbench_ir.files import abandoned
 
 
 @click.group("cache", short_help="See what embeddings are kept, and remove some.")
@@ -40,9 +40,11 @@ def ls() -> None:
 @click.option("--encoder", help="Only of the encoder of this name or fingerprint; alone, everything of it.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
 def prune_command(older_than: str | None, max_size: str | None, encoder: str | None, dry_run: bool) -> None:
-    """Remove embeddings; they are made again when they are needed."""
-    if older_than is None and max_size is None and encoder is None:
-        raise OptionError("prune: say what with --older-than 30d, --max-size 5GB or --encoder NAME")
+    """Remove embeddings; they are made again when they are needed.
+
+    What is of no use goes with any pruning, and alone without an option: damaged embeddings, and the unfinished files
+    that killed runs left behind more than an hour ago.
+    """
     removed = prune(
         cache_folder() / "embeddings",
         unused_seconds=None if older_than is None else parse_age(older_than),
@@ -50,10 +52,16 @@ def prune_command(older_than: str | None, max_size: str | None, encoder: str | N
         encoder=encoder,
         remove=not dry_run,
     )
+    leftovers = list(abandoned(cache_folder()))
+    size = sum(shard.size for shard in removed) + sum(path.stat().st_size for path in leftovers)
     if removed:
         print_lines(_lines(removed))
-    size = readable(sum(shard.size for shard in removed))
-    click.echo(f"{size} would be removed" if dry_run else f"{size} removed")
+    if leftovers:
+        click.echo(f"{len(leftovers)} unfinished files of killed runs")
+    if not dry_run:
+        for path in leftovers:
+            path.unlink(missing_ok=True)
+    click.echo(f"{readable(size)} {'would be removed' if dry_run else 'removed'}")
 
 
 def readable(size: int) -> str:

@@ -23,12 +23,13 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
+from robustbench_ir.data import cache_folder
 from robustbench_ir.encode.encoder import Embeddings, Encoder, EncoderDescription, PoolEncoder, stack
 from robustbench_ir.encode.kept import ABOUT, make_room, size_limit
 from robustbench_ir.encode.lexical import CharacterNgrams
 from robustbench_ir.encode.shards import KEY_BYTES, DamagedShardError, Shard, append, open_shard, packed
 from robustbench_ir.errors import EncoderError, ResultError
-from robustbench_ir.files import write_whole
+from robustbench_ir.files import write_checked, write_whole
 
 Side = Literal["query", "passage"]
 
@@ -59,6 +60,17 @@ def embedding_store(encoder: Encoder, folder: Path, side: Side, batch: str = "")
     if batch:
         who = replace(who, fingerprint=f"{who.fingerprint}|{batch}")
     return EmbeddingStore(folder, who, side)
+
+
+def keep_finished(path: Path, content: bytes) -> None:
+    """Write finished work into the cache; where that is full or read only, say so once and go on without.
+
+    The result file will have it all.
+    """
+    try:
+        write_checked(path, content)
+    except ResultError as error:
+        tell_not_kept(cache_folder(), error)
 
 
 def tell_not_kept(folder: Path, error: OSError | ResultError) -> None:

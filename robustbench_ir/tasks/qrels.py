@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from robustbench_ir.tasks.faults import Fault, Report, lines
 
 _SUFFIXES = {".tsv", ".txt", ".qrels"}
 _PREFERRED_SPLIT = "test"
 _DIGITS = 9  # so that every grade is a 32-bit number
+
+
+class Judgement(NamedTuple):
+    """One line: what a passage is to a query, 0 or less where it is not relevant; None where it says no number."""
+
+    line: int
+    query_id: str
+    passage_id: str
+    grade: int | None
 
 
 @dataclass
@@ -60,6 +70,30 @@ def read_qrels(folder: Path, queries: Mapping[str, int], passages: Mapping[str, 
 def _read_file(
     path: Path, queries: Mapping[str, int], passages: Mapping[str, int], found: Judgements, report: Report
 ) -> None:
+    for one in judgements(path, queries, report):
+        known = True
+        if queries and one.query_id not in queries:
+            report(Fault(path, one.line, f"query {one.query_id!r} is not in queries.jsonl"))
+            known = False
+        if passages and one.passage_id not in passages:
+            report(Fault(path, one.line, f"passage {one.passage_id!r} is not in corpus.jsonl"))
+            known = False
+        if known:
+            judge(path, one, found.relevant, report)
+
+
+def judgements(path: Path, queries: Container[str], report: Report) -> Iterator[Judgement]:
+    """Read the lines of one file: `query passage grade` or TREC's `query 0 passage grade`, with tabs or spaces.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    queries : container of str
+        The ids that exist: a first line that names none of them, nor a grade, is a header.
+    report : callable
+        Told about each line of another form.
+    """
     for number, line in lines(path, report):
         row = _columns(line)
         if row is None:
@@ -67,33 +101,29 @@ def _read_file(
             report(Fault(path, number, message))
             continue
         query_id, passage_id, grade = row
-        if number == 1 and query_id not in queries and not _is_integer(grade):
-            continue  # a header
-        known = True
-        if queries and query_id not in queries:
-            report(Fault(path, number, f"query {query_id!r} is not in queries.jsonl"))
-            known = False
-        if passages and passage_id not in passages:
-            report(Fault(path, number, f"passage {passage_id!r} is not in corpus.jsonl"))
-            known = False
-        if not _is_integer(grade):
+        if _is_integer(grade):
+            yield Judgement(number, query_id, passage_id, int(grade))
+        elif number > 1 or query_id in queries:
             report(Fault(path, number, f"grade {grade!r} is not an integer of at most {_DIGITS} digits"))
-        elif known:
-            _judge(path, number, found.relevant.setdefault(query_id, {}), (passage_id, int(grade)), report)
+            yield Judgement(number, query_id, passage_id, None)
 
 
-def _judge(path: Path, number: int, grades: dict[str, int], row: tuple[str, int], report: Report) -> None:
-    passage_id, grade = row
-    before = grades.setdefault(passage_id, grade)
-    if before != grade:
-        report(Fault(path, number, f"passage {passage_id!r} was judged {before} before and is judged {grade} here"))
+def judge(path: Path, one: Judgement, relevant: dict[str, dict[str, int]], report: Report) -> None:
+    """Enter a judgement; a second, other one of the same query and passage is a fault."""
+    if one.grade is None:
+        return
+    before = relevant.setdefault(one.query_id, {}).setdefault(one.passage_id, one.grade)
+    if before != one.grade:
+        message = f"passage {one.passage_id!r} was judged {before} before and is judged {one.grade} here"
+        report(Fault(path, one.line, message))
 
 
 def _columns(line: str) -> tuple[str, str, str] | None:
     """Return query id, passage id and grade; None for a line of another form."""
-    match line.split("\t") if "\t" in line else line.split():
-        case [query_id, passage_id, grade] | [query_id, _, passage_id, grade]:
-            return query_id.strip(), passage_id.strip(), grade.strip()
+    for columns in (line.split("\t"), line.split()):  # an id may have a space in it where tabs part the columns
+        match columns:
+            case [query_id, passage_id, grade] | [query_id, _, passage_id, grade]:
+                return query_id.strip(), passage_id.strip(), grade.strip()
     return None
 
 

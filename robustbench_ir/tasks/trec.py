@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -13,7 +12,9 @@ from robustbench_ir.cards import Card, validate
 from robustbench_ir.data import DataFile, HubFile, locate
 from robustbench_ir.errors import DataError
 from robustbench_ir.fetch import DownloadProgress
-from robustbench_ir.tasks.corpus import judged_and_sampled, numbered_lines, passages
+from robustbench_ir.tasks.corpus import judged_and_sampled, passages
+from robustbench_ir.tasks.faults import lines, raise_first
+from robustbench_ir.tasks.qrels import judge, judgements
 from robustbench_ir.tasks.readers import RawTask, Rows
 from robustbench_ir.tasks.task import Passage, Query
 from robustbench_ir.text import nfc
@@ -112,40 +113,37 @@ def _read_one(
         raise DataError(f"the questions on {language} are in {spoken}: ask for both, --languages {spoken},{language}")
     questions = read_questions(locate(facts.queries.pinned(), progress))
     path = locate(facts.judgements.pinned(), progress)
-    judgements = read_qrels(path)
+    judged = read_qrels(path, questions)
     translations = read_questions(locate(facts.translations, progress)) if facts.translations else {}
-    answered = {query_id for query_id, grades in judgements.items() if any(grade > 0 for grade in grades.values())}
+    answered = {query_id for query_id, grades in judged.items() if any(grade > 0 for grade in grades.values())}
     if not answered:
         raise DataError(f"{path}: finds no passage relevant; leave its language out by --languages")
-    unknown = judgements.keys() - questions.keys()
-    if unknown:
-        raise DataError(f"{path}: judges question {min(unknown)!r}, which is not in {facts.queries.file}")
     for one, texts in ((spoken, questions), (language, translations)):
         for query_id, text in texts.items():
             if one in wanted and query_id in answered:
                 parallel_id = f"{language}:{query_id}"
                 own_id = parallel_id if one == language else f"{one}:{parallel_id}"
                 raw.queries.append(Query(own_id, one, text, parallel_id))
-                grades = judgements[query_id].items()
+                grades = judged[query_id].items()
                 raw.relevant[own_id] = {f"{language}:{docid}": grade for docid, grade in grades if grade > 0}
-    pool = list(_pool(language, facts, judgements, progress))
-    _check_all_there(path, language, judgements, pool)
+    pool = list(_pool(language, facts, judged, progress))
+    _check_all_there(path, language, judged, pool)
     raw.passages.extend(pool)
 
 
 def _pool(
-    language: str, facts: _CollectionRow, judgements: Judgements, progress: DownloadProgress | None
+    language: str, facts: _CollectionRow, judged: Judgements, progress: DownloadProgress | None
 ) -> Iterator[Passage]:
     # One file at a time: the first is read before the last is downloaded.
     paths = (locate(file, progress) for file in facts.passages.pinned())
     if facts.sampled is None:
         return passages(paths, language)
-    judged = {docid for grades in judgements.values() for docid in grades}
-    return judged_and_sampled(paths, language, judged, facts.sampled)
+    ids = {docid for grades in judged.values() for docid in grades}
+    return judged_and_sampled(paths, language, ids, facts.sampled)
 
 
-def _check_all_there(path: Path, language: str, judgements: Judgements, pool: Sequence[Passage]) -> None:
-    relevant = {f"{language}:{docid}" for grades in judgements.values() for docid, grade in grades.items() if grade > 0}
+def _check_all_there(path: Path, language: str, judged: Judgements, pool: Sequence[Passage]) -> None:
+    relevant = {f"{language}:{docid}" for grades in judged.values() for docid, grade in grades.items() if grade > 0}
     missing = relevant.difference(passage.passage_id for passage in pool)
     if missing:
         example = min(missing).removeprefix(f"{language}:")
@@ -164,7 +162,7 @@ def read_questions(path: Path) -> Mapping[str, str]:
         No line at all, a line without a tab, one that is not UTF-8, or an id that comes twice.
     """
     found: dict[str, str] = {}
-    for number, line in _text_lines(path):
+    for number, line in lines(path, raise_first):
         query_id, tab, text = line.partition("\t")
         if not tab or not query_id.strip() or not text.strip():
             raise DataError(f"{path}:{number}: expected id<TAB>question")
@@ -176,31 +174,17 @@ def read_questions(path: Path) -> Mapping[str, str]:
     return found
 
 
-def read_qrels(path: Path) -> Judgements:
-    """Read TREC qrels: lines `query 0 passage grade`, with spaces or tabs.
+def read_qrels(path: Path, questions: Container[str]) -> Judgements:
+    """Read the judgements of some questions; see `robustbench_ir.tasks.qrels`.
 
     Raises
     ------
     DataError
-        A line with other columns, a grade that is no whole number, or two grades for one passage.
+        A line with other columns, a grade that is no whole number, an unknown question, or two grades for one passage.
     """
     found: Judgements = {}
-    for number, line in _text_lines(path):
-        columns = line.split()
-        if len(columns) != 4 or not re.fullmatch(r"-?\d+", columns[3]):
-            raise DataError(f"{path}:{number}: expected four columns: query id, Q0, passage id, grade")
-        query_id, _, docid, grade = columns
-        if found.setdefault(query_id, {}).setdefault(docid, int(grade)) != int(grade):
-            raise DataError(f"{path}:{number}: a second grade for query {query_id!r} and passage {docid!r}")
+    for one in judgements(path, questions, raise_first):
+        if one.query_id not in questions:
+            raise DataError(f"{path}:{one.line}: judges question {one.query_id!r}, which does not exist")
+        judge(path, one, found, raise_first)
     return found
-
-
-def _text_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Read the lines that hold something; U+2028 and its like do not end a line."""
-    for number, line in numbered_lines(path):
-        try:
-            text = line.decode("utf-8").rstrip("\r\n")
-        except UnicodeDecodeError as error:
-            raise DataError(f"{path}:{number}: not UTF-8 ({error.reason}); save the file as UTF-8") from error
-        if text:
-            yield number, text
