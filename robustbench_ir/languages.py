@@ -99,7 +99,7 @@ def language_code(name: str) -> str:
 
 
 def select_languages(wanted: Iterable[str] | None, available: Iterable[str]) -> list[str]:
-    """Choose languages of a task, in the task's own order.
+    """Choose languages of a task, in the task's own order; none named, or ``all``, are all.
 
     Raises
     ------
@@ -107,10 +107,11 @@ def select_languages(wanted: Iterable[str] | None, available: Iterable[str]) -> 
         One of them is not in the task; the nearest is shown.
     """
     offered = list(available)
-    if wanted is None:
+    named = None if wanted is None else list(wanted)
+    if named is None or named == ["all"]:
         return offered
     codes = set()
-    for name in wanted:
+    for name in named:
         try:
             code = name if name in offered else language_code(name)
         except UnknownNameError:

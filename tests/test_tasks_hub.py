@@ -14,11 +14,13 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 import robustbench_ir as rb
 from robustbench_ir.cards import validate
+from robustbench_ir.cli import irbench
 from robustbench_ir.data import cache_folder
-from robustbench_ir.errors import CardError, DataError, DataUnavailableError
+from robustbench_ir.errors import CardError, DataError, DataUnavailableError, OptionError
 from robustbench_ir.tasks import Task, load_task, task_card
 from robustbench_ir.tasks.corpus import judged_and_sampled, numbered_lines
 from robustbench_ir.tasks.trec import HubShards, read_qrels, read_questions
@@ -213,6 +215,27 @@ def test_every_file_of_the_cards_is_pinned(name: str) -> None:
     if name.startswith("miracl"):
         assert len(rows) == 18
         assert sum(validate(HubShards, row["passages"], "").shards for row in rows.values()) == 222
+
+
+@pytest.mark.parametrize("name", ["miracl", "miracl-hard-negatives", "mr-tydi", "ciral"])
+def test_nobody_downloads_gigabytes_by_leaving_out_the_languages(hub: Hub, name: str) -> None:
+    with pytest.raises(OptionError, match=f"{name}: all languages are .* passages, a download of about ") as caught:
+        load_task(name)
+    assert "\n" not in str(caught.value)
+    smallest = "yo" if name != "mr-tydi" else "sw"
+    assert f"name some, such as --languages {smallest} " in str(caught.value)
+    # "all" asks for them: the first file is wanted of the hub, which has nothing.
+    with pytest.raises(DataUnavailableError, match=r"is wanted and not here .*answered 404"):
+        load_task(name, ["all"])
+
+
+def test_the_size_of_miracl_is_told_before_it_is_downloaded() -> None:
+    done = CliRunner().invoke(irbench, ["attack", "--task", "miracl", "--model", "char-ngram", "--plan"])
+    assert isinstance(done.exception, OptionError)
+    assert "all languages are 106,332,152 passages, a download of about 16 GB" in str(done.exception)
+    shown = CliRunner().invoke(irbench, ["tasks", "show", "miracl"]).output
+    assert "sw 131,924" in " ".join(shown.split())
+    assert "irbench attack --task miracl --languages yo" in shown
 
 
 # What goes wrong: one line that says where and what to do.

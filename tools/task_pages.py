@@ -17,6 +17,7 @@ import requests
 from robustbench_ir.errors import DataUnavailableError
 from robustbench_ir.languages import languages
 from robustbench_ir.tasks import Task, TaskCard, load_task, task_card, task_names
+from robustbench_ir.tasks.trec import corpora
 
 HEAD = """# Tasks
 
@@ -65,6 +66,7 @@ def page() -> str:
 
 def _section(card: TaskCard) -> Iterator[str]:
     task = _at_hand(card.name)
+    published = Counter({code: corpus.count or 0 for code, corpus in corpora(card.languages).items()})
     yield f"## {card.title}: `{card.name}@{card.version}`\n"
     yield f"{card.description}\n"
     yield f"- Languages: {len(card.languages)}{', parallel' if card.parallel else ''}"
@@ -72,19 +74,19 @@ def _section(card: TaskCard) -> Iterator[str]:
         yield f"- Queries: {len(task.queries):,}"
         yield f"- Passages: {len(task.passages):,}"
     else:
-        yield "- Sizes: not counted, for its data was not at hand"
+        yield f"- Sizes: {'as published' if published else 'not counted'}, for its data was not at hand"
     yield f"- Licence of the data: {card.licence}"
     yield f"- Cite: {card.citation}"
     yield f"- Home: <{card.homepage}>\n"
     yield from (f"- {note}" for note in card.notes)
     yield "\n| language | class | queries | passages |\n|---|---:|---:|---:|"
     queries = Counter(query.language for query in task.queries) if task else Counter()
-    passages = Counter(passage.language for passage in task.passages) if task else Counter()
+    passages = Counter(passage.language for passage in task.passages) if task else published
     for code in sorted(card.languages):
         facts = languages().get(code)
         name = facts.name if facts else langcodes.get(code).display_name()
         cells = [f"{name} ({code})", str(facts.resource_class) if facts else ""]
-        cells += [f"{counts[code]:,}" if task else "" for counts in (queries, passages)]
+        cells += [f"{counts[code]:,}" if task or counts[code] else "" for counts in (queries, passages)]
         yield f"| {' | '.join(cells)} |"
     yield ""
 
@@ -94,7 +96,7 @@ def _at_hand(name: str) -> Task | None:
     no_network = patch("requests.Session.get", side_effect=requests.ConnectionError("no downloads for a page"))
     with no_network, patch("robustbench_ir.fetch._BACKOFF_SECONDS", 0):
         try:
-            return load_task(name)
+            return load_task(name, ["all"])
         except DataUnavailableError:
             return None
 

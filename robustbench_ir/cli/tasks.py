@@ -14,6 +14,7 @@ from robustbench_ir.errors import DataError
 from robustbench_ir.tasks import task_card, task_names
 from robustbench_ir.tasks.beir import check_folder, summary
 from robustbench_ir.tasks.faults import Fault
+from robustbench_ir.tasks.trec import corpora
 
 
 @click.group("tasks", invoke_without_command=True, short_help="List the tasks and their languages, or show one.")
@@ -33,14 +34,17 @@ def command(context: click.Context, cards: Path | None) -> None:
 def show(cards: Path | None, name: str) -> None:
     """Tell all about the task NAME."""
     card = task_card(name, cards)
+    sizes = {code: corpus.count for code, corpus in corpora(card.languages).items() if corpus.count}
+    smallest = f" --languages {min(sizes, key=sizes.__getitem__)}" if sizes else ""
     facts = [
         ("what it is", card.description),
         ("languages", count(card.languages) if card.languages else ""),
+        ("passages", ", ".join(f"{code} {size:,}" for code, size in sizes.items())),
         *(("note", note) for note in card.notes),
         ("licence", card.licence),
         ("cite", card.citation),
         ("home", card.homepage),
-        ("run it", f"irbench attack --task {card.name}"),
+        ("run it", f"irbench attack --task {card.name}{smallest}"),
     ]
     print_facts(f"{card.name}@{card.version}  {card.title}", facts)
 

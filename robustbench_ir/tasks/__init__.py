@@ -16,6 +16,7 @@ from robustbench_ir.tasks.mteb import is_mteb, load_mteb, mteb_facts, mteb_task
 from robustbench_ir.tasks.readers import Reader
 from robustbench_ir.tasks.registry import READERS
 from robustbench_ir.tasks.task import Passage, Qrels, Query, Task, build_task
+from robustbench_ir.tasks.trec import check_asked_for
 
 __all__ = [
     "Passage",
@@ -116,7 +117,8 @@ def load_task(
         Name of a card, such as ``"xquad-r"``; path of a folder of your own, with a slash in it, such as ``"./mine"``;
         or a retrieval task of mteb, such as ``"mteb:NFCorpus"``.
     languages : iterable of str, optional
-        Keep queries and pool in these languages only; all by default.
+        Keep queries and pool in these languages only; all by default, but for collections of many gigabytes, where
+        ``["all"]`` asks for them.
     cards : pathlib.Path, optional
         A user's folder with `tasks/*.toml`.
     progress : callable, optional
@@ -128,6 +130,8 @@ def load_task(
         No such task, or a language that it does not have.
     CardError, DataError
         A fault in the card or in the data.
+    OptionError
+        No language named, where all are more than a gigabyte to download.
     """
     if is_folder(name):
         return load_folder(Path(name)).select(languages)
@@ -135,6 +139,8 @@ def load_task(
         return load_mteb(mteb_task(name), languages)
     card = task_card(name, cards)
     reader = _reader(card)
+    if languages is None:
+        check_asked_for(card.name, card.languages)
     # Only the files of the wanted languages are downloaded and read.
     wanted = select_languages(languages, card.languages)
     raw = reader(card.languages, wanted, cards, progress)

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from robustbench_ir.cards import Card, validate
 from robustbench_ir.data import DataFile, HubFile, locate
-from robustbench_ir.errors import DataError
+from robustbench_ir.errors import DataError, OptionError
 from robustbench_ir.fetch import DownloadProgress
 from robustbench_ir.tasks.corpus import judged_and_sampled, passages
 from robustbench_ir.tasks.faults import lines, raise_first
@@ -18,6 +18,8 @@ from robustbench_ir.tasks.qrels import judge, judgements
 from robustbench_ir.tasks.readers import RawTask, Rows
 from robustbench_ir.tasks.task import Passage, Query
 from robustbench_ir.text import nfc
+
+_ASKED_FOR_ABOVE_MEGABYTES = 1000
 
 Judgements = dict[str, dict[str, int]]
 """Query id to passage id to grade, as in the file: 0 is judged and found irrelevant."""
@@ -34,6 +36,8 @@ class HubShards(Card):
         Path in the repository, with ``{shard}`` for the number where there are several.
     shards : int
         How many, counted from 0.
+    count : int, optional
+        Passages in all of them, as published.
     sha256 : list of str
         One for each, where known.
     """
@@ -42,6 +46,7 @@ class HubShards(Card):
     revision: str
     file: str
     shards: int = Field(default=1, ge=1)
+    count: int | None = Field(default=None, ge=1)
     sha256: list[str] = []
 
     @model_validator(mode="after")
@@ -62,6 +67,11 @@ class HubShards(Card):
                 sha256=self.sha256[shard] if self.sha256 else None,
             ).pinned()
 
+    @property
+    def megabytes(self) -> float | None:
+        """The download, about: measured on the corpora whose size is told, 0.15 kB a passage packed and 1 kB plain."""
+        return self.count and self.count * (0.15 if self.file.endswith(".gz") else 1) / 1000
+
 
 class _CollectionRow(Card):
     queries: HubFile
@@ -74,6 +84,32 @@ class _CollectionRow(Card):
 
 class _QueriesOnlyRow(Card):
     queries_only: Literal[True]
+
+
+def corpora(rows: Rows) -> dict[str, HubShards]:
+    """Return the corpus of each language that has one, from the rows of a card."""
+    found = {code: row["passages"] for code, row in rows.items() if isinstance(row.get("passages"), dict)}
+    return {code: validate(HubShards, corpus, f"[languages.{code}]") for code, corpus in found.items()}
+
+
+def check_asked_for(name: str, rows: Rows) -> None:
+    """See to it that nobody downloads all languages of a large collection by leaving out which.
+
+    Raises
+    ------
+    OptionError
+        They are more than a gigabyte; it says what they are and how to ask for some, or for all.
+    """
+    found = {code: corpus for code, corpus in corpora(rows).items() if corpus.count and corpus.megabytes}
+    passages, megabytes = (sum(getattr(one, what) for one in found.values()) for what in ("count", "megabytes"))
+    if megabytes > _ASKED_FOR_ABOVE_MEGABYTES:
+        few = sorted(found, key=lambda code: found[code].count or 0)[:3]
+        smallest = ", ".join(f"{code} {found[code].count:,}" for code in few)
+        raise OptionError(
+            f"{name}: all languages are {passages:,} passages, a download of about {megabytes / 1000:.0f} GB; "
+            f"name some, such as --languages {few[0]} (passages: {smallest}; `irbench tasks show {name}` has all), "
+            f"or --languages all"
+        )
 
 
 def read_trec_collection(
