@@ -2,14 +2,16 @@
 
     python benchmarks/large_pool.py [--passages 1000000] [--queries 1000] [--dimensions 384] [--dtype float32]
 
-Writes the pool to a temporary folder (--folder), ranks in a process of its own, and prints the peak of that process's
-own memory (Linux's RssAnon, which leaves out the pages of the mapped file) above what it had before ranking.
+Writes the pool to a temporary folder (--folder), ranks --repeats times in a process of its own, and prints the median
+time and the peak of that process's own memory (Linux's RssAnon, which leaves out the pages of the mapped file) above
+what it had before ranking.
 """
 
 from __future__ import annotations
 
 import argparse
 import re
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -42,7 +44,7 @@ def large_task(passages: int, queries: int) -> Task:
     return Task("large", 1, asked, pool, Qrels(rows, gold.ravel().astype(np.int32), np.ones(len(rows), np.int32)))
 
 
-def measure(file: Path, queries: int, memory: int) -> None:
+def measure(file: Path, queries: int, memory: int, repeats: int) -> None:
     """Rank, and print the peak of the memory meanwhile."""
     pool = np.load(file, mmap_mode="r")
     task = large_task(len(pool), queries)
@@ -59,13 +61,17 @@ def measure(file: Path, queries: int, memory: int) -> None:
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    start = time.perf_counter()
-    rank_relevant(task, pool, asked, range(queries), memory=memory)
-    seconds = time.perf_counter() - start
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        rank_relevant(task, pool, asked, range(queries), memory=memory)
+        times.append(time.perf_counter() - start)
+    seconds = statistics.median(times)
     running = False
     watcher.join()
     size = f"{queries:,} queries x {len(pool):,} passages x {pool.shape[1]} dimensions, {pool.dtype}"
-    print(f"{size}: {seconds:.1f} s, {(peak - before) / MEBIBYTE:,.0f} MiB above the mapped pool")
+    above = f"{(peak - before) / MEBIBYTE:,.0f} MiB above the mapped pool at most"
+    print(f"{size}: {seconds:.1f} s, median of {repeats}; {above}")
 
 
 def main() -> None:
@@ -76,11 +82,12 @@ def main() -> None:
     parser.add_argument("--dimensions", type=int, default=384)
     parser.add_argument("--dtype", choices=["float32", "float16"], default="float32")
     parser.add_argument("--memory", type=int, default=DEFAULT_MEMORY)
+    parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.file:
-        measure(arguments.file, arguments.queries, arguments.memory)
+        measure(arguments.file, arguments.queries, arguments.memory, arguments.repeats)
         return
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
         file, random = Path(folder) / "pool.npy", np.random.default_rng(2)
