@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from robustbench_ir.cards import SHIPPED, Card, validate
-from robustbench_ir.errors import UnknownNameError
+from robustbench_ir.errors import OptionError, UnknownNameError
 
 if TYPE_CHECKING:
     import icu
@@ -105,11 +105,15 @@ def select_languages(wanted: Iterable[str] | None, available: Iterable[str]) -> 
     ------
     UnknownNameError
         One of them is not in the task; the nearest is shown.
+    OptionError
+        An empty list.
     """
     offered = list(available)
     named = None if wanted is None else list(wanted)
     if named is None or named == ["all"]:
         return offered
+    if not named:
+        raise OptionError(f"no language at all; name one or more of {', '.join(offered)}")
     codes = set()
     for name in named:
         try:

@@ -101,55 +101,18 @@ def test_when_the_first_process_ends_all_end(how: signal.Signals, status: int, t
         time.sleep(0.05)
 
 
-KILLED_AGAIN_AND_AGAIN = """
-import os, random, signal, sys, time
-from pathlib import Path
-import sklearn.feature_extraction.text  # loaded once, so that each child starts at once
-from robustbench_ir import attack, save_result
-
-def run(out):
-    result = attack("char-ngram", languages=["en", "sw"], recipes=["typo", "synonym"], seeds=16)
-    save_result(result, Path(out))
-
-chance = random.Random(20)
-cells = Path(os.environ["ROBUSTBENCH_IR_CACHE"]) / "cells"
-killed = 0
-for _ in range(400):
-    child = os.fork()
-    if not child:
-        run(sys.argv[1])
-        os._exit(0)
-    time.sleep(chance.uniform(0, 0.4))
-    os.kill(child, signal.SIGKILL)
-    killed += os.WIFSIGNALED(os.waitpid(child, 0)[1])
-    if killed == 50:
-        break
-    done = sorted(cells.glob("*.json"))
-    if Path(sys.argv[1]).exists():  # it was quicker: begin again with some of its cells
-        Path(sys.argv[1]).unlink()
-        for path in chance.sample(done, len(done) * 4 // 5):
-            path.unlink()
-        path = chance.choice(done)
-        if path.exists():
-            path.write_bytes(path.read_bytes()[:chance.randrange(2000)])
-assert killed == 50, killed
-run(sys.argv[1])
-"""
-
-
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork to begin fifty times in seconds")
-def test_fifty_kills_at_random_moments_end_in_the_same_result(tmp_path: Path) -> None:
-    cache = tmp_path / "cache"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "ROBUSTBENCH_IR_CACHE": str(cache)}
-    subprocess.run(
-        [sys.executable, "-c", KILLED_AGAIN_AND_AGAIN, str(tmp_path / "killed.json")],
-        env=environment,
-        check=True,
+def test_fifty_kills_at_random_moments_end_in_the_same_result() -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "benchmarks" / "kills.py")],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
         timeout=200,
     )
-    whole = irbench(tmp_path / "cache-2", tmp_path / "whole.json", *MANY_CELLS, "--languages", "en,sw")
-    finished(whole)
-    assert without_timings(tmp_path / "killed.json") == without_timings(tmp_path / "whole.json")
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert "50 of " in done.stdout
 
 
 def test_two_runs_may_share_a_cache_at_once(tmp_path: Path, tiny_model: Path) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from robustbench_ir.errors import CardError, DataError, DataUnavailableError, UnknownNameError
+from robustbench_ir import attack
+from robustbench_ir.errors import CardError, DataError, DataUnavailableError, OptionError, UnknownNameError
 from robustbench_ir.tasks import Passage, Query, build_task, load_task, task_card, task_names
 from robustbench_ir.tasks.readers import AfriqaContext, json_lines
 from robustbench_ir.text import nfc
@@ -90,9 +91,18 @@ def test_a_language_without_passages_keeps_the_pool_that_answers_it(shared_data:
     assert load_task("afriqa", ["fon", "en"]).select(["fon"]).passage_languages == ("fr",)
 
 
-def test_a_bad_line_of_json_is_named(tmp_path: Path) -> None:
-    (tmp_path / "lines.json").write_text('{"context": "x"}\n{"context": 3}\n', encoding="utf-8")
-    with pytest.raises(DataError, match=r"lines\.json:2: key 'context': Input should be a valid string"):
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (b'{"context": 3}', "key 'context': Input should be a valid string"),
+        (b'{"context": "caf\xe9"}', "Invalid JSON: invalid unicode"),
+        (b" " * ((1 << 24) + 1), "a line of over 16 MiB"),
+    ],
+    ids=["no text", "not UTF-8", "long"],
+)
+def test_a_bad_line_of_json_is_named(line: bytes, message: str, tmp_path: Path) -> None:
+    (tmp_path / "lines.json").write_bytes(b'{"context": "x"}\n' + line + b"\n")
+    with pytest.raises(DataError, match=rf"lines\.json:2: {message}"):
         list(json_lines(tmp_path / "lines.json", AfriqaContext))
 
 
@@ -109,6 +119,9 @@ def test_unknown_names_show_the_nearest() -> None:
         load_task("xquad")
     with pytest.raises(UnknownNameError, match="unknown language 'eng-US-x'"):
         load_task("mini", ["eng-US-x"])
+    for task in ("mini", load_task("mini")):
+        with pytest.raises(OptionError, match="no language at all; name one or more of am, "):
+            attack("char-ngram", task, languages=[])
 
 
 def test_language_tags_of_other_standards_are_understood() -> None:

@@ -13,6 +13,7 @@ from robustbench_ir.cards import AnyCard, Card, resource, validate
 from robustbench_ir.data import DataFile, locate
 from robustbench_ir.errors import DataError
 from robustbench_ir.fetch import DownloadProgress
+from robustbench_ir.tasks.corpus import numbered_lines
 from robustbench_ir.tasks.task import Passage, Query
 from robustbench_ir.text import nfc
 
@@ -224,13 +225,12 @@ def json_lines(path: Path, model: type[AnyCard]) -> Iterator[AnyCard]:
     Raises
     ------
     DataError
-        A line that does not fit the model, or is not UTF-8; the message names file and line.
+        A line that does not fit the model, is not UTF-8 or is over 16 MiB; the message names file and line.
     """
-    with path.open("rb") as stream:
-        for number, line in enumerate(stream, start=1):
-            try:
-                yield model.model_validate_json(line)
-            except ValidationError as error:
-                first = error.errors(include_url=False)[0]
-                key = ".".join(map(str, first["loc"]))
-                raise DataError(f"{path}:{number}: {f'key {key!r}: ' if key else ''}{first['msg']}") from error
+    for number, line in numbered_lines(path):
+        try:
+            yield model.model_validate_json(line)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            key = ".".join(map(str, first["loc"]))
+            raise DataError(f"{path}:{number}: {f'key {key!r}: ' if key else ''}{first['msg']}") from error
