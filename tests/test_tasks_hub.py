@@ -229,6 +229,17 @@ def test_nobody_downloads_gigabytes_by_leaving_out_the_languages(hub: Hub, name:
         load_task(name, ["all"])
 
 
+def test_runs_on_one_language_of_a_large_collection_are_scored(hub: Hub, tmp_path: Path) -> None:
+    hub.put_miracl(MIRACL_YO["topics"], MIRACL_YO["qrels"], shard(YORUBA_PASSAGES))
+    run = tmp_path / "clean.trec"
+    run.write_text("yo:0#0 Q0 yo:30#0 1 2.0 engine\nyo:7#0 Q0 yo:12#1 1 1.0 engine\n", encoding="utf-8")
+    asked = ["score", "--task", "miracl", "--run", f"{run}", "--out", f"{tmp_path / 'out.json'}"]
+    done = CliRunner().invoke(irbench, [*asked, "--languages", "yo"])
+    assert done.exit_code == 0, done.output
+    assert rb.load_result(tmp_path / "out.json").layout.pool == {"yo": 5}
+    assert isinstance(CliRunner().invoke(irbench, asked).exception, OptionError)
+
+
 def test_the_size_of_miracl_is_told_before_it_is_downloaded() -> None:
     done = CliRunner().invoke(irbench, ["attack", "--task", "miracl", "--model", "char-ngram", "--plan"])
     assert isinstance(done.exception, OptionError)

@@ -56,7 +56,13 @@ def command(
     if len(clean) != 1:
         raise OptionError(f"{len(clean)} runs of the clean queries; name exactly one, as --run clean.trec")
     attacked = [(label, Path(path)) for label, _, path in (run.rpartition("=") for run in runs if run != clean[0])]
-    whole = load_task(task, None, cards)
+    try:
+        whole = load_task(task, None, cards)
+    except OptionError:
+        if languages is None:
+            raise
+        # A collection of many gigabytes: the runs must then be of these languages alone.
+        whole = load_task(task, languages, cards)
     result = score_runs(whole, Path(clean[0]), attacked, languages, cards, name)
     target = out or Path("results") / f"{slug(result.encoder.name)}-{slug(task)}-runs.json"
     check_writable(target)
