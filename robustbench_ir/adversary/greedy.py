@@ -10,7 +10,8 @@ from robustbench_ir.perturb.randomness import Random
 def greedy(space: Space, random: Random, size: int) -> Search:  # noqa: ARG001
     """Change the places in the order of their importance, each to what serves best, where anything does.
 
-    The importance of a place is what the goal wins when its words are deleted.
+    The importance of a place is what the goal wins when its words are deleted. Of places that are equally important the
+    first comes first; of rewritings that are equally good the first in the alphabet is taken, as in TextAttack.
     """
     places = range(len(space.places))
     (value,) = yield [Trial(space.clean, ())]
@@ -21,6 +22,6 @@ def greedy(space: Space, random: Random, size: int) -> Search:  # noqa: ARG001
             return
         trials = space.extended(edits, place)
         found = yield trials
-        best = min(range(len(trials)), key=lambda number: found[number], default=None)
-        if best is not None and found[best] < value:
-            value, edits = found[best], trials[best].edits
+        best, trial = min(zip(found, trials, strict=True), default=(value, None))
+        if trial and best < value:
+            value, edits = best, trial.edits
