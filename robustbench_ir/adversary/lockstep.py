@@ -110,7 +110,7 @@ class _Attempt:
         of_text = dict(zip(self.new, found, strict=True))
         self.left -= len(found)
         self.known |= {text: one.value for text, one in of_text.items()}
-        for trial in self.request:
+        for trial in sorted(self.request):  # of equals the first in the alphabet
             one = of_text.get(trial.text)
             if one is not None and not trial.probe and one.value < self.bound:
                 self.best, self.best_trial, self.bound = one, trial, one.value
