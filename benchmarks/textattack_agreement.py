@@ -4,9 +4,9 @@ Runs in the environment of TextAttack (docs/textattack.md):
 
     python benchmarks/textattack_agreement.py --queries 200 --encoder char-ngram
 
-Both get the English XQuAD-R questions, the same rewritings of each word, two words, and no other limit. TextAttack takes
-words of equal importance in whatever order numpy's argsort leaves them; --in-order makes it take the first one first, as
-ours does, so that what is left are other differences.
+Both get the English XQuAD-R questions, the same rewritings of each word, two words, and no other limit. TextAttack
+takes words of equal importance in whatever order numpy's argsort leaves them; --in-order makes it take the first one
+first, as ours does, so that what is left are other differences.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--queries", type=int, default=200)
     parser.add_argument("--encoder", default="char-ngram")
-    parser.add_argument("--in-order", action="store_true", help="TextAttack: of equally important words the first first")
+    parser.add_argument(
+        "--in-order", action="store_true", help="TextAttack: of equally important words the first first"
+    )
     parser.add_argument("--show", type=int, default=5, help="differences to print")
     given = parser.parse_args()
     task = first_questions(load_task("xquad-r", ["en"]), given.queries)

@@ -94,8 +94,8 @@ def textattack_finds(
     to_the_end : bool
         Whether to go on when AP is half of the clean AP.
     in_order : bool
-        Whether words of equal importance are taken in the order of the text. Else numpy's argsort decides, whose order of
-        equal numbers depends on the processor.
+        Whether words of equal importance are taken in the order of the text. Else numpy's argsort decides, whose
+        order of equal numbers depends on the processor.
     """
     transformation = GivenRewritings()
     wrapper = EncoderWrapper(encoder, task)

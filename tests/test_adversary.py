@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from robustbench_ir.adversary import Budget, Searched, make_goal, make_method, search
-from robustbench_ir.adversary import attack as attack_module
+from robustbench_ir.adversary import hunt as hunt_module
 from robustbench_ir.adversary.candidates import Draws, spaces
 from robustbench_ir.adversary.goals import Standings
 from robustbench_ir.adversary.lockstep import advance_together
@@ -299,7 +299,7 @@ def test_the_result_is_a_result_like_any_other(mini: Task, tmp_path: Path) -> No
 
 
 def test_an_interrupted_search_goes_on_with_the_next_block(mini: Task, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attack_module, "QUERIES_AT_ONCE", 8)
+    monkeypatch.setattr(hunt_module, "QUERIES_AT_ONCE", 8)
     few = first_questions(mini, 10)
     whole = run(few, "greedy", budget=Budget(2, 60), resume=False).attacked[0].outcomes
     rounds: list[int] = []
@@ -311,13 +311,13 @@ def test_an_interrupted_search_goes_on_with_the_next_block(mini: Task, monkeypat
         return advance_together(*arguments, **named)  # type: ignore[arg-type]
 
     # Another budget names other files: nothing of the undisturbed run is of use.
-    monkeypatch.setattr(attack_module, "advance_together", stopped)
+    monkeypatch.setattr(hunt_module, "advance_together", stopped)
     with pytest.raises(KeyboardInterrupt):
         run(few, "greedy", budget=Budget(2, 61))
     encoder_calls = len(rounds)
     done = run(few, "greedy", budget=Budget(2, 61)).attacked[0].outcomes
     assert len(rounds) == encoder_calls + 2, "two of four blocks were kept"
-    monkeypatch.setattr(attack_module, "advance_together", advance_together)
+    monkeypatch.setattr(hunt_module, "advance_together", advance_together)
     assert done == run(few, "greedy", budget=Budget(2, 61), resume=False).attacked[0].outcomes
     assert len(done) == len(whole)
 

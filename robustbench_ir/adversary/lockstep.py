@@ -69,16 +69,44 @@ class Pursuit(NamedTuple):
     clean: Measured
 
 
+Allowed = Callable[[Sequence[tuple[str, str]]], list[bool]]
+"""Takes clean and perturbed texts and says of each pair whether the perturbed one may be tried."""
+
+Known = dict[tuple[int, str], Measured]
+"""What texts do, by row of the query: all that searches of the same queries have learnt."""
+
+
+class Terms(NamedTuple):
+    """What holds for the search of every query.
+
+    Attributes
+    ----------
+    budget : int
+        Distinct texts.
+    stops : bool
+        Whether a query is left once the goal is reached.
+    any_will_do : bool
+        Whether the first perturbation counts even if the clean query is worse: no adversary, the average case.
+    allowed : Allowed, optional
+        What may be tried; deletions, which are never a result, are not asked about.
+    """
+
+    budget: int
+    stops: bool = False
+    any_will_do: bool = False
+    allowed: Allowed | None = None
+
+
 class _Attempt:
     """One query under attack: what is known of it, and what is wanted next."""
 
-    def __init__(self, pursuit: Pursuit, budget: int, *, stops: bool, any_will_do: bool) -> None:
+    def __init__(self, pursuit: Pursuit, terms: Terms) -> None:
         self.row, self.space, self.search, self.clean = pursuit
-        self.stops = stops
+        self.stops = terms.stops
         self.known = {self.space.clean: self.clean.value}
         self.best, self.best_trial = self.clean, Trial(self.space.clean, ())
-        self.bound = np.inf if any_will_do else self.clean.value
-        self.budget = self.left = budget
+        self.bound = np.inf if terms.any_will_do else self.clean.value
+        self.budget = self.left = terms.budget
         self.request: Sequence[Trial] = ()
         self.new: list[str] = []
 
@@ -92,10 +120,9 @@ class _Attempt:
         """Note what must be encoded for a request, and answer at once one of which everything is known."""
         while request is not None:
             self.request = request
-            unknown = dict.fromkeys(trial.text for trial in request if trial.text not in self.known)
-            if unknown:
-                self.new = list(unknown)[: self.left]
-                return bool(self.new)
+            self.new = list(dict.fromkeys(trial.text for trial in request if trial.text not in self.known))
+            if self.new:
+                return True
             request = self._next()
         return False
 
@@ -104,6 +131,23 @@ class _Attempt:
             return self.search.send([self.known[trial.text] for trial in self.request])
         except StopIteration:
             return None
+
+    @property
+    def perturbed(self) -> list[str]:
+        """The new texts that are no deletions."""
+        probes = {trial.text for trial in self.request if trial.probe}
+        return [text for text in self.new if text not in probes]
+
+    def forbidden(self, texts: Sequence[str]) -> bool:
+        """Take that some new texts must not be tried: nothing is worse; False if the search is over."""
+        self.known |= dict.fromkeys(texts, np.inf)
+        self.new = [text for text in self.new if text not in self.known]
+        return bool(self.new) or self._asks_for(self._next())
+
+    def within_budget(self) -> bool:
+        """Leave out the new texts for which the budget does not reach; False if it reaches for none."""
+        self.new = self.new[: self.left]
+        return bool(self.new)
 
     def answered(self, found: Sequence[Measured]) -> bool:
         """Take what the new texts do; False if the search of this query is over."""
@@ -128,10 +172,9 @@ def advance_together(
     victim: Victim,
     goal: Goal,
     pursuits: Sequence[Pursuit],
-    budget: int,
+    terms: Terms,
+    known: Known,
     told: Callable[[int], None] = lambda _: None,
-    *,
-    any_will_do: bool = False,
 ) -> list[Outcome]:
     """Search queries to the end, in lock step: each round encodes the new texts of all of them together.
 
@@ -143,29 +186,52 @@ def advance_together(
         What is wanted.
     pursuits : sequence of Pursuit
         The queries.
-    budget : int
-        Distinct texts for each query.
+    terms : Terms
+        What holds for each of them.
+    known : Known
+        What other searches have learnt, which is not encoded again and yet counted; what this one learns is added.
     told : callable, optional
         Told the number of queries done since the last call.
-    any_will_do : bool
-        Whether the first perturbation counts even if the clean query is worse: no adversary, the average case.
 
     Returns
     -------
     list of Outcome
-        In the order of `pursuits`, the same as one by one.
+        In the order of `pursuits`, the same as one by one, and whatever is known.
     """
-    attempts = [_Attempt(one, budget, stops=goal.stops, any_will_do=any_will_do) for one in pursuits]
+    attempts = [_Attempt(one, terms) for one in pursuits]
     clean = {one.row: one.clean for one in pursuits}
     active = [one for one in attempts if one.begin()]
     told(len(attempts) - len(active))
     while active:
-        asked = [(one.row, text) for one in active for text in one.new]
-        found = iter(measured(victim, goal, [row for row, _ in asked], [text for _, text in asked], clean))
-        left = [one for one in active if one.answered([next(found) for _ in one.new])]
+        asking = [one for one in _permitted(active, terms.allowed) if one.within_budget()]
+        asked = [(one.row, text) for one in asking for text in one.new]
+        new = [pair for pair in asked if pair not in known]
+        found = measured(victim, goal, [row for row, _ in new], [text for _, text in new], clean)
+        known.update(zip(new, found, strict=True))
+        left = [one for one in asking if one.answered([known[one.row, text] for text in one.new])]
         told(len(active) - len(left))
         active = left
     return [one.outcome() for one in attempts]
+
+
+def _permitted(active: Sequence[_Attempt], allowed: Allowed | None) -> list[_Attempt]:
+    """Return the attempts that still want something when what must not be tried is taken out."""
+    if allowed is None:
+        return list(active)
+    ready: set[int] = set()
+    waiting = list(active)
+    while waiting:
+        pairs = [(one.space.clean, text) for one in waiting for text in one.perturbed]
+        verdict = dict(zip(pairs, allowed(pairs), strict=True))
+        again = []
+        for one in waiting:
+            below = [text for text in one.perturbed if not verdict[one.space.clean, text]]
+            rest = len(one.new) > len(below)
+            if one.forbidden(below):
+                # Where something of the request is left it is judged; else the next request has come.
+                (ready.add(id(one)) if rest else again.append(one))
+        waiting = again
+    return [one for one in active if id(one) in ready]
 
 
 def measured(
