@@ -2,9 +2,9 @@
 
     python benchmarks/search.py [--model char-ngram] [--questions 200] [--alone 20] [--peer 20] [--alternatives 1]
 
-Same encoder, rewritings, words, and end: a query is left when its AP is half of the clean AP. TextAttack attacks the first
-questions only (--peer), where it is installed (docs/textattack.md); ours attacks them too, and more of them, because what is
-won by lock step grows with them. The encoder's share is that of the encoder's time in the time of our search.
+Same encoder, rewritings, words, and end: a query is left when its AP is half of the clean AP. TextAttack attacks the
+first questions only (--peer), where it is installed (docs/textattack.md); ours attacks them too, and more of them, because
+what lock step wins grows with them. Of the encoder's seconds those of the search count, not those of pool and clean queries.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ def say(label: str, questions: int, seconds: float, encodings: int, successes: i
     """Print a line."""
     a_success = encodings / successes if successes else float("inf")
     print(
-        f"{label}: {questions} questions, {questions / seconds:.2f} questions/s, {encodings / questions:.1f} encodings a "
-        f"question, {a_success:.1f} a success ({successes / questions:.1%} of all questions){rest}",
+        f"{label}: {questions} questions, {questions / seconds:.2f} questions/s, {encodings / questions:.1f} encodings "
+        f"a question, {a_success:.1f} a success ({successes / questions:.1%} of all questions){rest}",
         flush=True,
     )
 

@@ -46,6 +46,8 @@ class Space:
         Number of places that may be changed together.
     replaceable : float
         Number of code points that may be replaced together.
+    frequency : tuple of int
+        For each place, the number of passages that have its rarest word; empty where nobody has counted.
     """
 
     query_id: str
@@ -54,6 +56,7 @@ class Space:
     starts: tuple[Trial, ...]
     words: int
     replaceable: float
+    frequency: tuple[int, ...] = ()
 
     def allows(self, edits: Sequence[Edit]) -> bool:
         """Say whether these edits, in order of the text, may be made together."""

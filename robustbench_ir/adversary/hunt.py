@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from robustbench_ir.adversary.lockstep import (
 )
 from robustbench_ir.adversary.methods import Method, make_method
 from robustbench_ir.adversary.outcomes import Attacked, outcomes_from_json, outcomes_to_json, perturbation
+from robustbench_ir.adversary.rarity import passage_frequency, place_frequencies
 from robustbench_ir.adversary.victim import Victim
 from robustbench_ir.data import cache_folder
 from robustbench_ir.files import read_checked, write_checked
@@ -105,6 +107,11 @@ class Hunt:
                     found[number] += self._block(rows, block, one, known)
         return [self._as_cell(*each) for each in zip(searches, found, places, strict=True)]
 
+    @cached_property
+    def counts(self) -> Mapping[str, int]:
+        """Word to the number of passages that have it."""
+        return passage_frequency(self.victim.task)
+
     @staticmethod
     def _name(one: CellSearch) -> str:
         return f"{one.method.name} on {'+'.join(recipe.name for recipe in one.recipes)}"
@@ -125,7 +132,13 @@ class Hunt:
 
     def _spaces(self, rows: range, one: CellSearch) -> list[Space]:
         """Find what may be done to some queries; random perturbations lose edits until they reach the floor."""
-        block = spaces([self.victim.task.queries[row] for row in rows], one.recipes, self.budget, one.draws)
+        queries = [self.victim.task.queries[row] for row in rows]
+        block = spaces(queries, one.recipes, self.budget, one.draws)
+        if one.method.by_rarity:
+            block = [
+                replace(space, frequency=place_frequencies(space, query.language, self.counts))
+                for space, query in zip(block, queries, strict=True)
+            ]
         if self.floor is None:
             return block
         drawn = [

@@ -179,4 +179,12 @@ def open_victim(encoder: Encoder, task: Task, goal: Goal, clock: Clock) -> Victi
     fitted = fitted_on(encoder, texts)
     with clock.stage("encode passages", len(texts)):
         pool = encode_pool(encoder, fitted, texts, clock.progress.advance)
-    return Victim(task, fitted.encode_queries, pool, watch(task, goal), clock)
+    return Victim(task, *_compact(fitted.encode_queries, pool), watch(task, goal), clock)
+
+
+def _compact(encode: EncodeTexts, pool: Embeddings) -> tuple[EncodeTexts, Embeddings]:
+    """Leave out the columns in which no passage has anything: each product of sparse rows costs by its columns."""
+    if isinstance(pool, np.ndarray):
+        return encode, pool
+    used = np.unique(pool.indices)
+    return lambda texts: encode(texts)[:, used], pool[:, used]

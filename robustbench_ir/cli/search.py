@@ -56,8 +56,7 @@ class Adversary:
                 "TREC runs; leave out --jobs, --engine, --run-out"
             )
         run = cast("Callable[..., Searched]", search)
-        means = {"methods": self.methods, "goal": self.goal, "budget": self.budget, "until_reached": self.until_reached}
-        self.searched = run(*arguments, **means, **named)
+        self.searched = run(
             *arguments,
             methods=self.methods,
             goal=self.goal,
