@@ -3,8 +3,8 @@
     python benchmarks/search.py [--model char-ngram] [--questions 200] [--alone 20] [--peer 20] [--alternatives 1]
 
 Same encoder, rewritings, words, and end: a query is left when its AP is half of the clean AP. TextAttack attacks the
-first questions only (--peer), where it is installed (docs/textattack.md); ours attacks them too, and more of them, because
-what lock step wins grows with them. Of the encoder's seconds those of the search count, not those of pool and clean queries.
+first questions only (--peer), where it is installed (docs/textattack.md); ours attacks them too, and more of them,
+because lock step wins more with more. Pool and clean queries are encoded before, and count neither here nor there.
 """
 
 from __future__ import annotations
