@@ -263,16 +263,14 @@ def test_searches_of_one_run_share_what_they_learn(mini: Task) -> None:
 @pytest.mark.parametrize(
     ("text", "left"),
     [
-        ("Who won the match?", ["won the match?", "Who the match?", "Who won the?"]),
+        ("Who won the match?", ["won the match?", "Who the match?", "Who won match?", "Who won the?"]),
         ("\u00bfWho won?", ["\u00bfwon?", "\u00bfWho?"]),
     ],
 )
 def test_a_deleted_word_takes_a_space_along_as_in_textattack(text: str, left: list[str]) -> None:
     """What `AttackedText.delete_word_at_index` of TextAttack 0.3.11 gives."""
     (space,) = spaces([Query("q", "en", text, "q")], [load_recipe("typo")], Budget(), Draws(3, 0, 0, 2))
-    found = {space.without(place).text for place in range(len(space.places))}
-    assert found <= set(left)
-    assert len(found) >= 2
+    assert [space.without(place).text for place in range(len(space.places))] == left
 
 
 @dataclass
@@ -286,11 +284,13 @@ class Fooled(Counting):
 
 
 def test_of_rewritings_that_are_equally_good_the_first_in_the_alphabet_is_taken(mini: Task) -> None:
-    few = first_questions(mini.select(["en"]), 3)
+    few = first_questions(mini.select(["en"]), 6)
     encoder = Fooled(clean=frozenset(query.text for query in few.queries))
     found = run(few, "greedy", encoder=encoder, starts=0).attacked[0].outcomes
     offered = spaces(few.queries, [load_recipe("typo")], Budget(), Draws(3, 0, 0, 8))
-    for space, one in zip(offered, found, strict=True):
+    hurt = [(space, one) for space, one in zip(offered, found, strict=True) if one.edits]
+    assert len(hurt) > 2
+    for space, one in hurt:
         assert one.text == min(trial.text for trial in space.extended((), 0))
 
 
