@@ -191,6 +191,7 @@ def test_our_greedy_search_finds_what_theirs_finds(monkeypatch: pytest.MonkeyPat
     encoder = rb.load_encoder("char-ngram")
     theirs = textattack_finds(encoder, task, offered, 2, to_the_end=True, in_order=True)
     ours = found.attacked[0].outcomes
-    assert np.mean([abs(one.best.value - value) < 1e-6 for one, value in zip(ours, theirs.values, strict=True)]) > 0.95
-    assert np.mean([one.text == text for one, text in zip(ours, theirs.texts, strict=True)]) > 0.95
-    assert np.mean(theirs.reached) > 0.1
+    assert [one.text for one in ours] == theirs.texts
+    assert [one.best.value for one in ours] == pytest.approx(theirs.values, abs=1e-6)
+    assert found.attacked[0].value < found.attacked[0].clean_value
+    assert any(theirs.reached)
