@@ -10,11 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from robustbench_ir.adversary import Budget, Searched, make_goal, make_method, search
 from robustbench_ir.adversary import hunt as hunt_module
 from robustbench_ir.adversary.candidates import Draws, spaces
 from robustbench_ir.adversary.goals import Standings
+from robustbench_ir.adversary.lead import leads
 from robustbench_ir.adversary.lockstep import advance_together
 from robustbench_ir.adversary.outcomes import outcomes_from_json, outcomes_to_json, write_queries
 from robustbench_ir.adversary.rarity import passage_frequency, place_frequencies
@@ -228,7 +230,7 @@ def test_a_search_is_never_worse_than_the_best_of_its_random_starts(mini: Task) 
         assert np.mean(found) < np.mean(starts)
 
 
-@pytest.mark.parametrize("method", ["random", "best-of-5", "greedy", "beam-2", "annealing-8"])
+@pytest.mark.parametrize("method", ["random", "best-of-5", "greedy", "greedy-score", "beam-2", "annealing-8"])
 @pytest.mark.parametrize("goal", ["map", "beyond@3"])
 def test_lock_step_gives_what_one_query_at_a_time_gives(method: str, goal: str, mini: Task) -> None:
     few = first_questions(mini.select(["en", "hi"]), 3)
@@ -252,9 +254,9 @@ def test_nothing_is_encoded_twice_and_the_budget_of_queries_is_kept(mini: Task) 
 def test_searches_of_one_run_share_what_they_learn(mini: Task) -> None:
     """The random starts of all of them, the deletions and the first rewritings are encoded once, and count for each."""
     encoder, few = Counting(), first_questions(mini, 4)
-    methods = ("random", "best-of-20", "greedy", "greedy-rare", "beam-2", "annealing-10")
+    methods = ("random", "best-of-20", "greedy", "greedy-rare", "greedy-score", "beam-2", "annealing-10")
     found = run(few, *methods, encoder=encoder, budget=Budget(2, 60)).attacked
-    asked = encoder.asked[len(few.queries) :]
+    asked = encoder.asked[2 * len(few.queries) :]  # the clean queries twice: their scores are wanted, too
     assert len(asked) == len(set(asked)) < sum(one.encodings for one in found)
     for method, one in zip(methods, found, strict=True):
         assert one.outcomes == run(few, method, encoder=Counting(), budget=Budget(2, 60)).attacked[0].outcomes
@@ -486,3 +488,37 @@ def test_an_encoder_that_shows_no_ranks_is_refused(mini: Task) -> None:
 
     with pytest.raises(OptionError, match="search greedy needs rank access and counting gives text access only"):
         run(mini, "greedy", encoder=Answers())
+
+
+def test_scores_that_cannot_be_seen_are_not_gone_by(mini: Task) -> None:
+    @dataclass
+    class Ranking(Counting):
+        access: str = "rank"
+
+    with pytest.raises(OptionError, match="search greedy-score needs score access and counting gives rank access only"):
+        run(mini, "greedy-score", encoder=Ranking())
+    assert run(first_questions(mini, 2), "greedy-rare", encoder=Ranking()).attacked
+
+
+def test_the_lead_is_that_of_the_best_relevant_passage() -> None:
+    """Two texts, four passages; of the second text the first passage is judged and not relevant."""
+    pool = np.array([[1, 0], [0.6, 0.8], [0, 1], [-1, 0]], dtype=np.float32)
+    queries = np.array([[1, 0], [0, 1]], dtype=np.float32)
+    text, passage, grade = np.array([[0, 0, 1, 1], [1, 3, 0, 2], [1, 1, 0, 2]], dtype=np.int32)
+    for as_given in (np.asarray, sp.csr_array):
+        found = leads(as_given(queries), as_given(pool), text, passage, grade)
+        assert found == pytest.approx([0.6 - 1, 1 - 0.8], abs=1e-6)
+
+
+def test_where_ranks_do_not_move_the_score_gives_a_direction(mini: Task) -> None:
+    """Of questions whose passage stays first, one word changed or not, the lead falls; and AP is never worse for it."""
+    few = first_questions(mini.select(["en"]), 20)
+    blind, seeing = run(few, "greedy-rare", "greedy-score", starts=0, budget=Budget(1, 500)).attacked
+    flat = [
+        (without, with_scores)
+        for without, with_scores in zip(blind.outcomes, seeing.outcomes, strict=True)
+        if not without.edits
+    ]
+    assert flat
+    assert all(with_scores.edits for _, with_scores in flat)
+    assert all(one.best.value <= one.clean.value for one in seeing.outcomes)

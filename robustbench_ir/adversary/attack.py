@@ -120,7 +120,8 @@ def search(  # noqa: PLR0913
             check_access(victim_encoder, method.needs, f"search {method.name}")
         floor = load_floor(semantic_floor, semantic_encoder)
     base = attack(victim_encoder, whole, [], resume=resume, progress=clock.progress)
-    victim = open_victim(victim_encoder, whole, aim, clock)
+    shows_scores = any(method.needs == "score" for method in chosen)
+    victim = open_victim(victim_encoder, whole, aim, clock, shows_scores=shows_scores)
     clean = measured_clean(victim, base, aim)
     hunt = Hunt(victim, base, aim, clean, budget, until_reached, floor, resume)
     searches = [

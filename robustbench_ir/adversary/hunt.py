@@ -172,7 +172,11 @@ class Hunt:
             for row, space in zip(rows, block, strict=True)
         ]
         terms = Terms(
-            self.budget.queries, self.until_reached or self.goal.stops, one.method.any_will_do, self._allowed(block)
+            self.budget.queries,
+            self.until_reached or self.goal.stops,
+            one.method.any_will_do,
+            self._allowed(block),
+            one.method.needs == "score",
         )
         found = advance_together(self.victim, self.goal, pursuits, terms, known, advance)
         if path:
@@ -226,9 +230,9 @@ class Hunt:
 
 
 def measured_clean(victim: Victim, base: Result, goal: Goal) -> list[Measured]:
-    """Return what the clean queries do; they are encoded only for passages that are watched and not relevant."""
+    """Return what the clean queries do; they are encoded only where their ranks do not say all."""
     layout, ranks, task = base.layout, base.clean.ranks, victim.task
-    if goal.watched:
+    if goal.watched or victim.shows_scores:
         return measured(victim, goal, range(len(task.queries)), [query.text for query in task.queries])
     standings = Standings(
         ranks.in_pool,

@@ -15,22 +15,32 @@ from robustbench_ir.adversary.candidates import Edits, Space, Trial
 from robustbench_ir.adversary.goals import Goal, Standings
 from robustbench_ir.adversary.victim import Victim
 
+_TIE = 1e-10  # below any difference of two values: of APs in a pool of 13,014 the least is 6e-9
+
 Search = Generator[Sequence[Trial], Sequence[float], None]
 """Yields trials, is sent the value of each, smaller is better; ends when it has nothing more to try."""
 
 
 class Measured(NamedTuple):
-    """What a text does: the value of each aim, whether all are reached, and the ranks of the relevant passages."""
+    """What a text does: the value of each aim, whether all are reached, and the ranks of the relevant passages.
+
+    `lead` is by how much the best relevant passage scores above the best other one, 0 where nobody looks at scores.
+    """
 
     values: tuple[float, ...]
     reached: bool
     in_pool: tuple[int, ...]
     in_language: tuple[int, ...]
+    lead: float = 0.0
 
     @property
     def value(self) -> float:
-        """What a search makes smaller: the mean over the aims."""
+        """What an adversary wants smaller: the mean over the aims."""
         return sum(self.values) / len(self.values)
+
+    def worth(self, by_score: bool) -> float:
+        """Return what a search makes smaller: the value and, where scores are seen and values equal, the lead."""
+        return self.value + by_score * _TIE * self.lead / (1 + abs(self.lead))
 
 
 class Outcome(NamedTuple):
@@ -89,12 +99,15 @@ class Terms(NamedTuple):
         Whether the first perturbation counts even if the clean query is worse: no adversary, the average case.
     allowed : Allowed, optional
         What may be tried; deletions, which are never a result, are not asked about.
+    by_score : bool
+        Whether scores may be looked at where ranks say nothing.
     """
 
     budget: int
     stops: bool = False
     any_will_do: bool = False
     allowed: Allowed | None = None
+    by_score: bool = False
 
 
 class _Attempt:
@@ -102,10 +115,10 @@ class _Attempt:
 
     def __init__(self, pursuit: Pursuit, terms: Terms) -> None:
         self.row, self.space, self.search, self.clean = pursuit
-        self.stops = terms.stops
-        self.known = {self.space.clean: self.clean.value}
+        self.stops, self.by_score = terms.stops, terms.by_score
+        self.known = {self.space.clean: self.clean.worth(self.by_score)}
         self.best, self.best_trial = self.clean, Trial(self.space.clean, ())
-        self.bound = np.inf if terms.any_will_do else self.clean.value
+        self.bound = np.inf if terms.any_will_do else self.clean.worth(self.by_score)
         self.budget = self.left = terms.budget
         self.request: Sequence[Trial] = ()
         self.new: list[str] = []
@@ -153,11 +166,11 @@ class _Attempt:
         """Take what the new texts do; False if the search of this query is over."""
         of_text = dict(zip(self.new, found, strict=True))
         self.left -= len(found)
-        self.known |= {text: one.value for text, one in of_text.items()}
+        self.known |= {text: one.worth(self.by_score) for text, one in of_text.items()}
         for trial in sorted(self.request):  # of equals the first in the alphabet
             one = of_text.get(trial.text)
-            if one is not None and not trial.probe and one.value < self.bound:
-                self.best, self.best_trial, self.bound = one, trial, one.value
+            if one is not None and not trial.probe and self.known[trial.text] < self.bound:
+                self.best, self.best_trial, self.bound = one, trial, self.known[trial.text]
         if self.best.reached and self.stops:
             return False
         complete = all(trial.text in self.known for trial in self.request)
@@ -165,7 +178,8 @@ class _Attempt:
 
     def outcome(self) -> Outcome:
         text, edits, _ = self.best_trial
-        return Outcome(edits, text, self.clean, self.best, self.budget - self.left)
+        clean, best = (one._replace(lead=0.0) for one in (self.clean, self.best))
+        return Outcome(edits, text, clean, best, self.budget - self.left)
 
 
 def advance_together(
@@ -282,7 +296,9 @@ def judged(goal: Goal, found: Standings, clean: Sequence[Measured] | None = None
     cuts = np.searchsorted(found.text[picked], np.arange(1, found.texts))
     in_pool = np.split(found.rank[picked], cuts)
     in_language = np.split(found.rank_in_language[picked], cuts)
+    leads = [0.0] * found.texts if found.lead is None else found.lead.tolist()
+    each = zip(values.tolist(), reached.tolist(), in_pool, in_language, leads, strict=True)
     return [
-        Measured(tuple(value), flag, tuple(pool.tolist()), tuple(language.tolist()))
-        for value, flag, pool, language in zip(values.tolist(), reached.tolist(), in_pool, in_language, strict=True)
+        Measured(tuple(value), flag, tuple(pool.tolist()), tuple(language.tolist()), lead)
+        for value, flag, pool, language, lead in each
     ]

@@ -26,6 +26,7 @@ class _Kind(NamedTuple):
     search: Callable[[Space, Random, int], Search]
     size: int | None
     starts: int
+    needs: Access = "rank"
 
 
 _STARTS = 20
@@ -34,11 +35,12 @@ _KINDS: Mapping[str, _Kind] = {
     "best-of": _Kind(best_of_starts, 20, 0),
     "greedy": _Kind(greedy, None, _STARTS),
     "greedy-rare": _Kind(greedy_by_rarity, None, _STARTS),
+    "greedy-score": _Kind(greedy_by_rarity, None, _STARTS, "score"),
     "beam": _Kind(beam, 4, _STARTS),
     "annealing": _Kind(annealing, 200, _STARTS),
     "exhaustive": _Kind(exhaustive, None, 0),
 }
-NAMES = ("random", "best-of-20", "greedy", "greedy-rare", "beam-4", "annealing-200", "exhaustive")
+NAMES = ("random", "best-of-20", "greedy", "greedy-rare", "greedy-score", "beam-4", "annealing-200", "exhaustive")
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class Method:
     @property
     def by_rarity(self) -> bool:
         """Whether it must be told how rare the words of a query are."""
-        return self.name == "greedy-rare"
+        return self.name in {"greedy-rare", "greedy-score"}
 
     @property
     def any_will_do(self) -> bool:
@@ -108,7 +110,7 @@ def make_method(name: str, starts: int | None = None) -> Method:
         raise OptionError(f"search {name} cannot begin with {starts} random perturbations; leave `starts` out")
     begun = (size or kind.starts) if fixed else kind.starts if starts is None else starts
     full = match[1] if kind.size is None else f"{match[1]}-{size}"
-    return Method(full, partial(_sized, kind.search, size), begun)
+    return Method(full, partial(_sized, kind.search, size), begun, kind.needs)
 
 
 def _sized(search: Callable[[Space, Random, int], Search], size: int, space: Space, random: Random) -> Search:

@@ -103,7 +103,7 @@ def search_options(function: Command) -> Command:
             "--search",
             "methods",
             multiple=True,
-            help="Worst case: greedy, beam-4, annealing-200, best-of-20, exhaustive, or random; may be repeated.",
+            help="Worst: greedy, greedy-rare, greedy-score, beam-4, annealing-200, best-of-20, exhaustive; random.",
         ),
         click.option(
             "--goal", help="map, beyond@10, rank-distance, language=en, passage=ID, joined by +. Default: map."
