@@ -96,6 +96,9 @@ class Hunt:
         found: list[list[Outcome]] = [[] for _ in searches]
         places: list[list[int]] = [[] for _ in searches]
         label = ", ".join(dict.fromkeys(self._name(one) for one in searches))
+        if any(one.method.by_rarity for one in searches):
+            with clock.stage("count words", len(task.passages)):
+                _ = self.counts
         with clock.stage("search", len(task.queries) * len(searches), label):
             for start in range(0, len(task.queries), together):
                 rows, known = range(start, min(start + together, len(task.queries))), Known({})

@@ -20,14 +20,14 @@ def passage_frequency(task: Task) -> Mapping[str, int]:
 
 def place_frequencies(space: Space, language: str, counts: Mapping[str, int]) -> tuple[int, ...]:
     """Return, for each place of a query, the number of passages that have its rarest word; 0 for one without words."""
-    found = []
-    for place in space.places:
-        start, end = place[0].span
-        words = [
-            space.clean[left:right] for left, right in word_spans(space.clean, language) if left < end and start < right
-        ]
-        found.append(min((counts.get(word.casefold(), 0) for word in words), default=0))
-    return tuple(found)
+    words = [
+        (start, end, counts.get(space.clean[start:end].casefold(), 0))
+        for start, end in word_spans(space.clean, language)
+    ]
+    spans = [place[0].span for place in space.places]
+    return tuple(
+        min((count for left, right, count in words if left < end and start < right), default=0) for start, end in spans
+    )
 
 
 def _words(text: str, language: str) -> list[str]:
