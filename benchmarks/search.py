@@ -1,9 +1,10 @@
-"""Time adversarial search on English XQuAD-R: questions/s, encodings a question, share of the time inside the encoder.
+"""Time adversarial search on English XQuAD-R, ours beside TextAttack's GreedyWordSwapWIR, in one run.
 
-    python benchmarks/search.py [--model char-ngram] [--questions 200] [--method greedy] [--starts 0] [--alternatives 1]
+    python benchmarks/search.py [--model char-ngram] [--questions 200] [--alone 20] [--peer 20] [--alternatives 1]
 
-The default is what TextAttack's GreedyWordSwapWIR does with one rewriting a word: no random starts. The same search is
-also run with one question at a time, as TextAttack works, in the same process.
+Same encoder, rewritings, words, and end: a query is left when its AP is half of the clean AP. TextAttack attacks the
+first questions only (--peer), where it is installed (docs/textattack.md); ours attacks them too, and more of them,
+because lock step wins more with more. Pool and clean queries are encoded before, and count neither here nor there.
 """
 
 from __future__ import annotations
@@ -11,12 +12,15 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from importlib.util import find_spec
 
 from robustbench_ir.adversary import Budget, Searched, search
-from robustbench_ir.adversary import attack as attack_module
+from robustbench_ir.adversary import hunt as hunt_module
+from robustbench_ir.adversary.candidates import Draws, spaces
 from robustbench_ir.adversary.subset import first_questions
 from robustbench_ir.encode import Embeddings, Encoder, EncoderDescription, load_encoder
+from robustbench_ir.perturb import load_recipe
 from robustbench_ir.tasks import Task, load_task
 
 
@@ -25,8 +29,9 @@ class Timed:
     """An encoder that counts the seconds of its attacked queries; nothing is kept for it between runs."""
 
     encoder: Encoder
-    clean: frozenset[str]
+    clean: frozenset[str] = frozenset()
     seconds: float = 0.0
+    passages: dict[tuple[str, ...], Embeddings] = field(default_factory=dict)
 
     @property
     def description(self) -> EncoderDescription:
@@ -42,56 +47,92 @@ class Timed:
         return rows
 
     def encode_passages(self, texts: Sequence[str]) -> Embeddings:
-        """Do not count."""
-        return self.encoder.encode_passages(texts)
+        """Do not count, and do it once for all the runs of this process."""
+        if tuple(texts) not in self.passages:
+            self.passages[tuple(texts)] = self.encoder.encode_passages(texts)
+        return self.passages[tuple(texts)]
+
+
+def ours(timed: Timed, task: Task, given: argparse.Namespace, method: str) -> Searched:
+    """Search, with an encoder that has not been asked anything yet."""
+    timed.seconds, timed.clean = 0.0, frozenset(query.text for query in task.queries)
+    return search(
+        timed,
+        task,
+        [given.recipe],
+        methods=[method],
+        goal="map",
+        budget=Budget(given.words, given.queries),
+        starts=given.starts,
+        alternatives=given.alternatives,
+        until_reached=True,
+    )
+
+
+def say(label: str, questions: int, seconds: float, encodings: int, successes: int, rest: str = "") -> None:
+    """Print a line."""
+    a_success = encodings / successes if successes else float("inf")
+    print(
+        f"{label}: {questions} questions, {questions / seconds:.2f} questions/s, {encodings / questions:.1f} encodings "
+        f"a question, {a_success:.1f} a success ({successes / questions:.1%} of all questions){rest}",
+        flush=True,
+    )
+
+
+def say_ours(label: str, timed: Timed, task: Task, given: argparse.Namespace, method: str) -> float:
+    """Search, print a line, and return the questions a second."""
+    found = ours(timed, task, given, method)
+    seconds, (one,) = found.result.timings["search"], found.attacked
+    share = f", {timed.seconds / seconds:.1%} of {seconds:.1f} s inside the encoder"
+    say(f"ours, {label}", len(task.queries), seconds, one.encodings, one.successes, share)
+    return len(task.queries) / seconds
+
+
+def say_peer(timed: Timed, task: Task, given: argparse.Namespace) -> float:
+    """Let TextAttack attack, print a line, and return the questions a second."""
+    from textattack_peer import textattack_finds
+
+    draws = Draws(3, 0, 0, given.alternatives)
+    offered = spaces(task.queries, [load_recipe(given.recipe)], Budget(given.words, given.queries), draws)
+    timed.seconds, timed.clean = 0.0, frozenset()
+    found = textattack_finds(timed, task, offered, given.words, to_the_end=False)
+    share = f", {timed.seconds / found.seconds:.1%} of {found.seconds:.1f} s inside the encoder"
+    say("TextAttack", len(task.queries), found.seconds, found.encodings, sum(found.reached), share)
+    return len(task.queries) / found.seconds
 
 
 def main() -> None:
-    """Print a line for lock step and one for one question at a time."""
+    """Print a line for each way to search, and how many times as fast as TextAttack ours is."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="char-ngram")
     parser.add_argument("--questions", type=int, default=200)
-    parser.add_argument("--method", default="greedy")
+    parser.add_argument("--methods", default="greedy", help="the first is compared with TextAttack")
     parser.add_argument("--recipe", default="typo")
     parser.add_argument("--starts", type=int, default=0)
     parser.add_argument("--alternatives", type=int, default=1)
     parser.add_argument("--words", type=int, default=2)
     parser.add_argument("--queries", type=int, default=500)
     parser.add_argument("--alone", type=int, default=20, help="questions of the run with one at a time; 0 for none")
-    arguments = parser.parse_args()
-    encoder = load_encoder(arguments.model)
+    parser.add_argument("--peer", type=int, default=20, help="questions that TextAttack attacks; 0 for none")
+    given = parser.parse_args()
+    timed = Timed(load_encoder(given.model))
     english = load_task("xquad-r", ["en"])
-
-    def run(task: Task) -> Searched:
-        return search(
-            timed,
-            task,
-            [arguments.recipe],
-            methods=[arguments.method],
-            goal="map:monolingual",
-            budget=Budget(arguments.words, arguments.queries),
-            starts=arguments.starts,
-            alternatives=arguments.alternatives,
-        )
-
-    for label, questions, together in (
-        ("lock step", arguments.questions, attack_module.QUERIES_AT_ONCE),
-        ("one at a time", arguments.alone, 1),
-    ):
-        if not questions:
-            continue
-        task = first_questions(english, questions)
-        timed = Timed(encoder, frozenset(query.text for query in task.queries))
-        attack_module.QUERIES_AT_ONCE = together
-        found = run(task)
-        searching = found.result.timings["search"]
-        (one,) = found.attacked
-        print(
-            f"{arguments.model}, {label}: {questions} questions, {questions / searching:.2f} questions/s, "
-            f"{one.encodings_per_query:.1f} encodings a question, {one.encodings_per_success:.1f} a success "
-            f"({one.success_rate:.1%}), mAP {one.clean_value:.3f} -> {one.value:.3f}, "
-            f"{timed.seconds / searching:.1%} of {searching:.1f} s inside the encoder"
-        )
+    print(f"{given.model}, {given.recipe}, {given.alternatives} rewritings a word, {given.words} words")
+    ours(timed, first_questions(english, 5), given, "greedy")  # encodes the pool, and loads what is loaded late
+    speeds = []
+    for method in given.methods.split(","):
+        speeds.append(say_ours(f"{method}, lock step", timed, first_questions(english, given.questions), given, method))
+        if given.peer:
+            say_ours(f"{method}, lock step", timed, first_questions(english, given.peer), given, method)
+    if given.alone:
+        together, hunt_module.QUERIES_AT_ONCE = hunt_module.QUERIES_AT_ONCE, 1
+        say_ours("greedy, one at a time", timed, first_questions(english, given.alone), given, "greedy")
+        hunt_module.QUERIES_AT_ONCE = together
+    if given.peer and find_spec("textattack"):
+        peer = say_peer(timed, first_questions(english, given.peer), given)
+        print(f"ours is {speeds[0] / peer:.1f} x as fast as TextAttack")
+    elif given.peer:
+        print("TEXTATTACK IS NOT INSTALLED HERE: nothing to compare with (docs/textattack.md)")
 
 
 if __name__ == "__main__":

@@ -128,7 +128,10 @@ def pair_scores(queries: Embeddings, query: Rows, passages: Embeddings, passage:
             # Products of float32 are exact in float64.
             scores[part] = (queries[query[part]].astype(np.float64) * passages[passage[part]]).sum(axis=1)
         return scores
-    for row in np.unique(query):
-        part = slice(*np.searchsorted(query, [row, row + 1]))
-        scores[part] = product_with(passages[passage[part]])(queries[[row]])[0]
+    for start in range(0, len(query), _PAIRS_AT_ONCE):
+        part = slice(start, start + _PAIRS_AT_ONCE)
+        # One product for many pairs: a block of sparse rows is transposed for each product, which costs by its columns.
+        rows, row = np.unique(query[part], return_inverse=True)
+        columns, column = np.unique(passage[part], return_inverse=True)
+        scores[part] = product_with(passages[columns])(queries[rows])[row, column]
     return scores

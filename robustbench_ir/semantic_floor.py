@@ -105,10 +105,11 @@ class SemanticFloor:
         left: dict[int, list[int]] = {}
         for start in range(0, len(rows), _QUERIES_AT_ONCE):
             block = {row: perturbed[row] for row in rows[start : start + _QUERIES_AT_ONCE]}
-            left |= _reduced(block, self.minimum, self._judge([one.clean for one in block.values()], advance))
+            left |= _reduced(block, self.minimum, self.judge([one.clean for one in block.values()], advance))
         return left
 
-    def _judge(self, clean: Sequence[str], advance: Callable[[int], None]) -> Judge:
+    def judge(self, clean: Sequence[str], advance: Callable[[int], None] = lambda _: None) -> Judge:
+        """Encode clean queries, and return what compares perturbations of theirs with them."""
         before = encode_texts(self.encoder.encode_queries, clean, advance)
         place_of = {text: place for place, text in enumerate(clean)}
 

@@ -10,19 +10,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from robustbench_ir.adversary import Budget, Searched, make_goal, make_method, search
-from robustbench_ir.adversary import attack as attack_module
+from robustbench_ir.adversary import hunt as hunt_module
 from robustbench_ir.adversary.candidates import Draws, spaces
 from robustbench_ir.adversary.goals import Standings
+from robustbench_ir.adversary.lead import leads
 from robustbench_ir.adversary.lockstep import advance_together
 from robustbench_ir.adversary.outcomes import outcomes_from_json, outcomes_to_json, write_queries
+from robustbench_ir.adversary.rarity import passage_frequency, place_frequencies
 from robustbench_ir.adversary.subset import first_questions
 from robustbench_ir.encode import Embeddings, EncoderDescription, load_encoder
 from robustbench_ir.errors import OptionError, RobustBenchError, UnknownNameError
 from robustbench_ir.evaluate import attack
-from robustbench_ir.perturb import load_recipe
+from robustbench_ir.perturb import Perturbation, load_recipe
 from robustbench_ir.result_file import result_from_json, result_to_json
+from robustbench_ir.semantic_floor import load_floor
 from robustbench_ir.tasks import Passage, Qrels, Query, Task, build_task, load_task
 
 SMALL = ["en", "hi", "sw"]
@@ -226,7 +230,7 @@ def test_a_search_is_never_worse_than_the_best_of_its_random_starts(mini: Task) 
         assert np.mean(found) < np.mean(starts)
 
 
-@pytest.mark.parametrize("method", ["random", "best-of-5", "greedy", "beam-2", "annealing-8"])
+@pytest.mark.parametrize("method", ["random", "best-of-5", "greedy", "greedy-score", "beam-2", "annealing-8"])
 @pytest.mark.parametrize("goal", ["map", "beyond@3"])
 def test_lock_step_gives_what_one_query_at_a_time_gives(method: str, goal: str, mini: Task) -> None:
     few = first_questions(mini.select(["en", "hi"]), 3)
@@ -245,6 +249,111 @@ def test_nothing_is_encoded_twice_and_the_budget_of_queries_is_kept(mini: Task) 
     assert len(asked) == len(set(asked)) == found.encodings
     assert max(one.encodings for one in found.outcomes) == 47
     assert not set(asked) & {query.text for query in few.queries}
+
+
+def test_searches_of_one_run_share_what_they_learn(mini: Task) -> None:
+    """The random starts of all of them, the deletions and the first rewritings are encoded once, and count for each."""
+    encoder, few = Counting(), first_questions(mini, 4)
+    methods = ("random", "best-of-20", "greedy", "greedy-rare", "greedy-score", "beam-2", "annealing-10")
+    found = run(few, *methods, encoder=encoder, budget=Budget(2, 60)).attacked
+    asked = encoder.asked[2 * len(few.queries) :]  # the clean queries twice: their scores are wanted, too
+    assert len(asked) == len(set(asked)) < sum(one.encodings for one in found)
+    for method, one in zip(methods, found, strict=True):
+        assert one.outcomes == run(few, method, encoder=Counting(), budget=Budget(2, 60)).attacked[0].outcomes
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("Who won the match?", ["won the match?", "Who the match?", "Who won match?", "Who won the?"]),
+        ("\u00bfWho won?", ["\u00bfwon?", "\u00bfWho?"]),
+    ],
+)
+def test_a_deleted_word_takes_a_space_along_as_in_textattack(text: str, left: list[str]) -> None:
+    """What `AttackedText.delete_word_at_index` of TextAttack 0.3.11 gives."""
+    (space,) = spaces([Query("q", "en", text, "q")], [load_recipe("typo")], Budget(), Draws(3, 0, 0, 2))
+    assert [space.without(place).text for place in range(len(space.places))] == left
+
+
+@dataclass
+class Fooled(Counting):
+    """Every text but the clean queries is lost, one as badly as the other."""
+
+    clean: frozenset[str] = frozenset()
+
+    def encode_queries(self, texts: Sequence[str]) -> Embeddings:
+        return self.encode_passages([text if text in self.clean else "?" for text in texts])
+
+
+def test_of_rewritings_that_are_equally_good_the_first_in_the_alphabet_is_taken(mini: Task) -> None:
+    few = first_questions(mini.select(["en"]), 6)
+    encoder = Fooled(clean=frozenset(query.text for query in few.queries))
+    found = run(few, "greedy", encoder=encoder, starts=0).attacked[0].outcomes
+    offered = spaces(few.queries, [load_recipe("typo")], Budget(), Draws(3, 0, 0, 8))
+    hurt = [(space, one) for space, one in zip(offered, found, strict=True) if one.edits]
+    assert len(hurt) > 2
+    for space, one in hurt:
+        assert one.text == min(trial.text for trial in space.extended((), 0))
+
+
+def test_rare_words_come_first_and_no_deletion_is_asked_about(mini: Task) -> None:
+    encoder, few = Counting(), first_questions(mini.select(["en"]), 8)
+    found = run(few, "greedy-rare", encoder=encoder, starts=0, budget=Budget(1, 500)).attacked[0]
+    counts = passage_frequency(few)
+    assert counts["the"] > 20 > counts["market"] > 0
+    offered = spaces(few.queries, [load_recipe("typo")], Budget(1), Draws(3, 0, 0, 8))
+    asked = set(encoder.asked[len(few.queries) :])
+    for space, one in zip(offered, found.outcomes, strict=True):
+        places = range(len(space.places))
+        frequency = place_frequencies(space, "en", counts)
+        order = sorted(places, key=lambda place: (frequency[place], place))
+        tried = [place for place in order if {trial.text for trial in space.extended((), place)} <= asked]
+        assert tried == order[: len(tried)] != []
+        assert one.encodings == sum(len(space.places[place]) for place in tried)
+
+
+def test_a_query_may_be_left_at_its_first_success(mini: Task) -> None:
+    few = first_questions(mini, 10)
+    worst, first = (
+        run(few, "greedy", until_reached=until_reached, starts=0, resume=False).attacked[0]
+        for until_reached in (False, True)
+    )
+    assert first.successes == worst.successes > 0
+    assert first.encodings < worst.encodings
+    assert first.cell.recipe == "greedy(typo@3)|goal=map|words=2|queries=500|until-reached|starts=0"
+
+
+@pytest.mark.parametrize("method", ["random", "greedy", "beam-2", "annealing-10"])
+def test_a_search_keeps_the_semantic_floor(method: str, mini: Task) -> None:
+    few, judge = first_questions(mini, 4), load_encoder("char-ngram")
+    above, free = (
+        run(few, method, encoder=Counting(), semantic_floor=floor, semantic_encoder=judge, budget=Budget(2, 60))
+        if floor
+        else run(few, method, encoder=Counting(), budget=Budget(2, 60))
+        for floor in (0.85, None)
+    )
+    name = "typo@3~char-ngram>=0.85"
+    assert above.attacked[0].cell.recipe.startswith(f"{method}({name})|goal=map")
+    floor = load_floor(0.85, judge)
+    assert floor is not None
+    for found, holds in ((above, True), (free, False)):
+        pairs = [(query.text, one.text) for query, one in zip(few.queries, found.attacked[0].outcomes, strict=True)]
+        near = floor.judge([clean for clean, _ in pairs])([Perturbation("", *pair, (), 0) for pair in pairs])
+        assert (min(near) >= 0.85) == holds
+    assert any(one.edits for one in above.attacked[0].outcomes)
+    assert above.attacked[0].value >= free.attacked[0].value or method != "beam-2"
+
+
+def test_what_is_below_the_floor_costs_no_budget_and_leaves_nothing_where_all_is_below(mini: Task) -> None:
+    encoder, few = Counting(), first_questions(mini, 3)
+    found = run(
+        few, "greedy", "beam-2", "best-of-5", encoder=encoder, semantic_floor=1.0, semantic_encoder="char-ngram"
+    )
+    deletions = {one.encodings for one in found.attacked[0].outcomes}
+    assert max(deletions) < 20, "deletions only, which are never a result"
+    for cell in found.attacked:
+        assert all(one.text == query.text for one, query in zip(cell.outcomes, few.queries, strict=True))
+    assert not any(one.encodings for cell in found.attacked[1:] for one in cell.outcomes)
 
 
 @pytest.mark.parametrize("budget", [Budget(1, 30), Budget(3, 1), Budget(5, 80, 0.3)])
@@ -299,7 +408,7 @@ def test_the_result_is_a_result_like_any_other(mini: Task, tmp_path: Path) -> No
 
 
 def test_an_interrupted_search_goes_on_with_the_next_block(mini: Task, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attack_module, "QUERIES_AT_ONCE", 8)
+    monkeypatch.setattr(hunt_module, "QUERIES_AT_ONCE", 8)
     few = first_questions(mini, 10)
     whole = run(few, "greedy", budget=Budget(2, 60), resume=False).attacked[0].outcomes
     rounds: list[int] = []
@@ -311,13 +420,13 @@ def test_an_interrupted_search_goes_on_with_the_next_block(mini: Task, monkeypat
         return advance_together(*arguments, **named)  # type: ignore[arg-type]
 
     # Another budget names other files: nothing of the undisturbed run is of use.
-    monkeypatch.setattr(attack_module, "advance_together", stopped)
+    monkeypatch.setattr(hunt_module, "advance_together", stopped)
     with pytest.raises(KeyboardInterrupt):
         run(few, "greedy", budget=Budget(2, 61))
     encoder_calls = len(rounds)
     done = run(few, "greedy", budget=Budget(2, 61)).attacked[0].outcomes
     assert len(rounds) == encoder_calls + 2, "two of four blocks were kept"
-    monkeypatch.setattr(attack_module, "advance_together", advance_together)
+    monkeypatch.setattr(hunt_module, "advance_together", advance_together)
     assert done == run(few, "greedy", budget=Budget(2, 61), resume=False).attacked[0].outcomes
     assert len(done) == len(whole)
 
@@ -379,3 +488,37 @@ def test_an_encoder_that_shows_no_ranks_is_refused(mini: Task) -> None:
 
     with pytest.raises(OptionError, match="search greedy needs rank access and counting gives text access only"):
         run(mini, "greedy", encoder=Answers())
+
+
+def test_scores_that_cannot_be_seen_are_not_gone_by(mini: Task) -> None:
+    @dataclass
+    class Ranking(Counting):
+        access: str = "rank"
+
+    with pytest.raises(OptionError, match="search greedy-score needs score access and counting gives rank access only"):
+        run(mini, "greedy-score", encoder=Ranking())
+    assert run(first_questions(mini, 2), "greedy-rare", encoder=Ranking()).attacked
+
+
+def test_the_lead_is_that_of_the_best_relevant_passage() -> None:
+    """Two texts, four passages; of the second text the first passage is judged and not relevant."""
+    pool = np.array([[1, 0], [0.6, 0.8], [0, 1], [-1, 0]], dtype=np.float32)
+    queries = np.array([[1, 0], [0, 1]], dtype=np.float32)
+    text, passage, grade = np.array([[0, 0, 1, 1], [1, 3, 0, 2], [1, 1, 0, 2]], dtype=np.int32)
+    for as_given in (np.asarray, sp.csr_array):
+        found = leads(as_given(queries), as_given(pool), text, passage, grade)
+        assert found == pytest.approx([0.6 - 1, 1 - 0.8], abs=1e-6)
+
+
+def test_where_ranks_do_not_move_the_score_gives_a_direction(mini: Task) -> None:
+    """Of questions whose passage stays first, one word changed or not, the lead falls; and AP is never worse for it."""
+    few = first_questions(mini.select(["en"]), 20)
+    blind, seeing = run(few, "greedy-rare", "greedy-score", starts=0, budget=Budget(1, 500)).attacked
+    flat = [
+        (without, with_scores)
+        for without, with_scores in zip(blind.outcomes, seeing.outcomes, strict=True)
+        if not without.edits
+    ]
+    assert flat
+    assert all(with_scores.edits for _, with_scores in flat)
+    assert all(one.best.value <= one.clean.value for one in seeing.outcomes)

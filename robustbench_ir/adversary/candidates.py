@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
 
+import regex
+
 from robustbench_ir.adversary.budget import Budget
 from robustbench_ir.perturb import Edit, Perturbation, Recipe
 from robustbench_ir.perturb.constraints import WordFinder, word_finder
@@ -44,6 +46,8 @@ class Space:
         Number of places that may be changed together.
     replaceable : float
         Number of code points that may be replaced together.
+    frequency : tuple of int
+        For each place, the number of passages that have its rarest word; empty where nobody has counted.
     """
 
     query_id: str
@@ -52,6 +56,7 @@ class Space:
     starts: tuple[Trial, ...]
     words: int
     replaceable: float
+    frequency: tuple[int, ...] = ()
 
     def allows(self, edits: Sequence[Edit]) -> bool:
         """Say whether these edits, in order of the text, may be made together."""
@@ -69,10 +74,14 @@ class Space:
         return [self.trial(both) for both in more if self.allows(both)]
 
     def without(self, place: int) -> Trial:
-        """Return the query without the words of a place, to find out how much they matter."""
+        """Return the query without a place, and without the space before it, or after it for the first word."""
         start, end = self.places[place][0].span
-        left = f"{self.clean[:start].rstrip()} {self.clean[end:].lstrip()}".strip()
-        return Trial(left or self.clean, (), probe=True)
+        if regex.search(r"\w", self.clean[:start]):
+            start -= self.clean[:start].endswith(" ")
+        else:
+            end += self.clean[end:].startswith(" ")
+        left = self.clean[:start] + self.clean[end:]
+        return Trial(left if left.strip() else self.clean, (), probe=True)
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,8 @@ class Standings:
         Number of the query's language in the pool, -1 if no passage is in it.
     pool : tuple of int
         Passages in each language.
+    lead : float array of shape (texts,), optional
+        By how much the best relevant passage scores above the best other one, for those who see scores.
     """
 
     rank: Integers
@@ -51,6 +53,7 @@ class Standings:
     grade: Integers
     own_language: Integers
     pool: tuple[int, ...]
+    lead: Floats | None = None
 
     @property
     def texts(self) -> int:

@@ -15,22 +15,32 @@ from robustbench_ir.adversary.candidates import Edits, Space, Trial
 from robustbench_ir.adversary.goals import Goal, Standings
 from robustbench_ir.adversary.victim import Victim
 
+_TIE = 1e-10  # below any difference of two values: of APs in a pool of 13,014 the least is 6e-9
+
 Search = Generator[Sequence[Trial], Sequence[float], None]
 """Yields trials, is sent the value of each, smaller is better; ends when it has nothing more to try."""
 
 
 class Measured(NamedTuple):
-    """What a text does: the value of each aim, whether all are reached, and the ranks of the relevant passages."""
+    """What a text does: the value of each aim, whether all are reached, and the ranks of the relevant passages.
+
+    `lead` is by how much the best relevant passage scores above the best other one, 0 where nobody looks at scores.
+    """
 
     values: tuple[float, ...]
     reached: bool
     in_pool: tuple[int, ...]
     in_language: tuple[int, ...]
+    lead: float = 0.0
 
     @property
     def value(self) -> float:
-        """What a search makes smaller: the mean over the aims."""
+        """What an adversary wants smaller: the mean over the aims."""
         return sum(self.values) / len(self.values)
+
+    def worth(self, by_score: bool) -> float:
+        """Return what a search makes smaller: the value and, where scores are seen and values equal, the lead."""
+        return self.value + by_score * _TIE * self.lead / (1 + abs(self.lead))
 
 
 class Outcome(NamedTuple):
@@ -69,16 +79,47 @@ class Pursuit(NamedTuple):
     clean: Measured
 
 
+Allowed = Callable[[Sequence[tuple[str, str]]], list[bool]]
+"""Takes clean and perturbed texts and says of each pair whether the perturbed one may be tried."""
+
+Known = dict[tuple[int, str], Measured]
+"""What texts do, by row of the query: all that searches of the same queries have learnt."""
+
+
+class Terms(NamedTuple):
+    """What holds for the search of every query.
+
+    Attributes
+    ----------
+    budget : int
+        Distinct texts.
+    stops : bool
+        Whether a query is left once the goal is reached.
+    any_will_do : bool
+        Whether the first perturbation counts even if the clean query is worse: no adversary, the average case.
+    allowed : Allowed, optional
+        What may be tried; deletions, which are never a result, are not asked about.
+    by_score : bool
+        Whether scores may be looked at where ranks say nothing.
+    """
+
+    budget: int
+    stops: bool = False
+    any_will_do: bool = False
+    allowed: Allowed | None = None
+    by_score: bool = False
+
+
 class _Attempt:
     """One query under attack: what is known of it, and what is wanted next."""
 
-    def __init__(self, pursuit: Pursuit, budget: int, *, stops: bool, any_will_do: bool) -> None:
+    def __init__(self, pursuit: Pursuit, terms: Terms) -> None:
         self.row, self.space, self.search, self.clean = pursuit
-        self.stops = stops
-        self.known = {self.space.clean: self.clean.value}
+        self.stops, self.by_score = terms.stops, terms.by_score
+        self.known = {self.space.clean: self.clean.worth(self.by_score)}
         self.best, self.best_trial = self.clean, Trial(self.space.clean, ())
-        self.bound = np.inf if any_will_do else self.clean.value
-        self.budget = self.left = budget
+        self.bound = np.inf if terms.any_will_do else self.clean.worth(self.by_score)
+        self.budget = self.left = terms.budget
         self.request: Sequence[Trial] = ()
         self.new: list[str] = []
 
@@ -92,10 +133,9 @@ class _Attempt:
         """Note what must be encoded for a request, and answer at once one of which everything is known."""
         while request is not None:
             self.request = request
-            unknown = dict.fromkeys(trial.text for trial in request if trial.text not in self.known)
-            if unknown:
-                self.new = list(unknown)[: self.left]
-                return bool(self.new)
+            self.new = list(dict.fromkeys(trial.text for trial in request if trial.text not in self.known))
+            if self.new:
+                return True
             request = self._next()
         return False
 
@@ -105,15 +145,32 @@ class _Attempt:
         except StopIteration:
             return None
 
+    @property
+    def perturbed(self) -> list[str]:
+        """The new texts that are no deletions."""
+        probes = {trial.text for trial in self.request if trial.probe}
+        return [text for text in self.new if text not in probes]
+
+    def forbidden(self, texts: Sequence[str]) -> bool:
+        """Take that some new texts must not be tried: nothing is worse; False if the search is over."""
+        self.known |= dict.fromkeys(texts, np.inf)
+        self.new = [text for text in self.new if text not in self.known]
+        return bool(self.new) or self._asks_for(self._next())
+
+    def within_budget(self) -> bool:
+        """Leave out the new texts for which the budget does not reach; False if it reaches for none."""
+        self.new = self.new[: self.left]
+        return bool(self.new)
+
     def answered(self, found: Sequence[Measured]) -> bool:
         """Take what the new texts do; False if the search of this query is over."""
         of_text = dict(zip(self.new, found, strict=True))
         self.left -= len(found)
-        self.known |= {text: one.value for text, one in of_text.items()}
-        for trial in self.request:
+        self.known |= {text: one.worth(self.by_score) for text, one in of_text.items()}
+        for trial in sorted(self.request):  # of equals the first in the alphabet
             one = of_text.get(trial.text)
-            if one is not None and not trial.probe and one.value < self.bound:
-                self.best, self.best_trial, self.bound = one, trial, one.value
+            if one is not None and not trial.probe and self.known[trial.text] < self.bound:
+                self.best, self.best_trial, self.bound = one, trial, self.known[trial.text]
         if self.best.reached and self.stops:
             return False
         complete = all(trial.text in self.known for trial in self.request)
@@ -121,17 +178,17 @@ class _Attempt:
 
     def outcome(self) -> Outcome:
         text, edits, _ = self.best_trial
-        return Outcome(edits, text, self.clean, self.best, self.budget - self.left)
+        clean, best = (one._replace(lead=0.0) for one in (self.clean, self.best))
+        return Outcome(edits, text, clean, best, self.budget - self.left)
 
 
 def advance_together(
     victim: Victim,
     goal: Goal,
     pursuits: Sequence[Pursuit],
-    budget: int,
+    terms: Terms,
+    known: Known,
     told: Callable[[int], None] = lambda _: None,
-    *,
-    any_will_do: bool = False,
 ) -> list[Outcome]:
     """Search queries to the end, in lock step: each round encodes the new texts of all of them together.
 
@@ -143,29 +200,52 @@ def advance_together(
         What is wanted.
     pursuits : sequence of Pursuit
         The queries.
-    budget : int
-        Distinct texts for each query.
+    terms : Terms
+        What holds for each of them.
+    known : Known
+        What other searches have learnt, which is not encoded again and yet counted; what this one learns is added.
     told : callable, optional
         Told the number of queries done since the last call.
-    any_will_do : bool
-        Whether the first perturbation counts even if the clean query is worse: no adversary, the average case.
 
     Returns
     -------
     list of Outcome
-        In the order of `pursuits`, the same as one by one.
+        In the order of `pursuits`, the same as one by one, and whatever is known.
     """
-    attempts = [_Attempt(one, budget, stops=goal.stops, any_will_do=any_will_do) for one in pursuits]
+    attempts = [_Attempt(one, terms) for one in pursuits]
     clean = {one.row: one.clean for one in pursuits}
     active = [one for one in attempts if one.begin()]
     told(len(attempts) - len(active))
     while active:
-        asked = [(one.row, text) for one in active for text in one.new]
-        found = iter(measured(victim, goal, [row for row, _ in asked], [text for _, text in asked], clean))
-        left = [one for one in active if one.answered([next(found) for _ in one.new])]
+        asking = [one for one in _permitted(active, terms.allowed) if one.within_budget()]
+        asked = [(one.row, text) for one in asking for text in one.new]
+        new = [pair for pair in asked if pair not in known]
+        found = measured(victim, goal, [row for row, _ in new], [text for _, text in new], clean)
+        known.update(zip(new, found, strict=True))
+        left = [one for one in asking if one.answered([known[one.row, text] for text in one.new])]
         told(len(active) - len(left))
         active = left
     return [one.outcome() for one in attempts]
+
+
+def _permitted(active: Sequence[_Attempt], allowed: Allowed | None) -> list[_Attempt]:
+    """Return the attempts that still want something when what must not be tried is taken out."""
+    if allowed is None:
+        return list(active)
+    ready: set[int] = set()
+    waiting = list(active)
+    while waiting:
+        pairs = [(one.space.clean, text) for one in waiting for text in one.perturbed]
+        verdict = dict(zip(pairs, allowed(pairs), strict=True))
+        again = []
+        for one in waiting:
+            below = [text for text in one.perturbed if not verdict[one.space.clean, text]]
+            rest = len(one.new) > len(below)
+            if one.forbidden(below):
+                # Where something of the request is left it is judged; else the next request has come.
+                (ready.add(id(one)) if rest else again.append(one))
+        waiting = again
+    return [one for one in active if id(one) in ready]
 
 
 def measured(
@@ -216,7 +296,9 @@ def judged(goal: Goal, found: Standings, clean: Sequence[Measured] | None = None
     cuts = np.searchsorted(found.text[picked], np.arange(1, found.texts))
     in_pool = np.split(found.rank[picked], cuts)
     in_language = np.split(found.rank_in_language[picked], cuts)
+    leads = [0.0] * found.texts if found.lead is None else found.lead.tolist()
+    each = zip(values.tolist(), reached.tolist(), in_pool, in_language, leads, strict=True)
     return [
-        Measured(tuple(value), flag, tuple(pool.tolist()), tuple(language.tolist()))
-        for value, flag, pool, language in zip(values.tolist(), reached.tolist(), in_pool, in_language, strict=True)
+        Measured(tuple(value), flag, tuple(pool.tolist()), tuple(language.tolist()), lead)
+        for value, flag, pool, language, lead in each
     ]

@@ -1,4 +1,4 @@
-"""Search methods by name: ``random``, ``best-of-20``, ``greedy``, ``beam-4``, ``annealing-200``, ``exhaustive``."""
+"""Search methods by name: ``random``, ``best-of-20``, ``greedy``, ``beam-4`` and those in `NAMES`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from robustbench_ir.adversary.annealing import annealing
 from robustbench_ir.adversary.beam import beam
 from robustbench_ir.adversary.best_of import best_of_starts, exhaustive
 from robustbench_ir.adversary.candidates import Space
-from robustbench_ir.adversary.greedy import greedy
+from robustbench_ir.adversary.greedy import greedy, greedy_by_rarity
 from robustbench_ir.adversary.lockstep import Search
 from robustbench_ir.adversary.victim import Access
 from robustbench_ir.errors import OptionError, UnknownNameError
@@ -26,6 +26,7 @@ class _Kind(NamedTuple):
     search: Callable[[Space, Random, int], Search]
     size: int | None
     starts: int
+    needs: Access = "rank"
 
 
 _STARTS = 20
@@ -33,11 +34,13 @@ _KINDS: Mapping[str, _Kind] = {
     "random": _Kind(best_of_starts, None, 1),
     "best-of": _Kind(best_of_starts, 20, 0),
     "greedy": _Kind(greedy, None, _STARTS),
+    "greedy-rare": _Kind(greedy_by_rarity, None, _STARTS),
+    "greedy-score": _Kind(greedy_by_rarity, None, _STARTS, "score"),
     "beam": _Kind(beam, 4, _STARTS),
     "annealing": _Kind(annealing, 200, _STARTS),
     "exhaustive": _Kind(exhaustive, None, 0),
 }
-NAMES = ("random", "best-of-20", "greedy", "beam-4", "annealing-200", "exhaustive")
+NAMES = ("random", "best-of-20", "greedy", "greedy-rare", "greedy-score", "beam-4", "annealing-200", "exhaustive")
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,11 @@ class Method:
     search: Callable[[Space, Random], Search]
     starts: int
     needs: Access = "rank"
+
+    @property
+    def by_rarity(self) -> bool:
+        """Whether it must be told how rare the words of a query are."""
+        return self.name in {"greedy-rare", "greedy-score"}
 
     @property
     def any_will_do(self) -> bool:
@@ -102,7 +110,7 @@ def make_method(name: str, starts: int | None = None) -> Method:
         raise OptionError(f"search {name} cannot begin with {starts} random perturbations; leave `starts` out")
     begun = (size or kind.starts) if fixed else kind.starts if starts is None else starts
     full = match[1] if kind.size is None else f"{match[1]}-{size}"
-    return Method(full, partial(_sized, kind.search, size), begun)
+    return Method(full, partial(_sized, kind.search, size), begun, kind.needs)
 
 
 def _sized(search: Callable[[Space, Random, int], Search], size: int, space: Space, random: Random) -> Search:

@@ -134,5 +134,5 @@ def outcomes_from_json(content: bytes) -> list[Outcome]:
     ]
 
 
-def _measured(values: list[float], reached: bool, in_pool: list[int], in_language: list[int]) -> Measured:
-    return Measured(tuple(values), reached, tuple(in_pool), tuple(in_language))
+def _measured(values: list[float], reached: bool, in_pool: list[int], in_language: list[int], lead: float) -> Measured:
+    return Measured(tuple(values), reached, tuple(in_pool), tuple(in_language), lead)

@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 
 from robustbench_ir.adversary.goals import Goal, Standings
+from robustbench_ir.adversary.lead import leads
 from robustbench_ir.encode import Embeddings, Encoder
 from robustbench_ir.encode.batches import EncodeTexts, encode_texts
 from robustbench_ir.encode.pool import encode_pool, fitted_on
@@ -101,6 +102,8 @@ class Victim:
         What is ranked for each query.
     clock : Clock
         Counts the seconds of the stages.
+    shows_scores : bool
+        Whether the lead of the relevant passages is told beside the ranks.
     """
 
     task: Task
@@ -108,6 +111,7 @@ class Victim:
     pool: Embeddings
     watch: Watch
     clock: Clock
+    shows_scores: bool = False
 
     def standings(self, rows: Sequence[int], texts: Sequence[str]) -> Iterator[tuple[Sequence[int], Standings]]:
         """Rank what matters, for texts that stand for queries.
@@ -158,6 +162,7 @@ class Victim:
             grade,
             self._own(rows),
             self._sizes,
+            leads(embeddings, self.pool, text, passage, grade) if self.shows_scores else None,
         )
 
     @property
@@ -173,10 +178,18 @@ class Victim:
         return np.array([numbers.get(self.task.queries[row].language, -1) for row in rows], dtype=np.int32)
 
 
-def open_victim(encoder: Encoder, task: Task, goal: Goal, clock: Clock) -> Victim:
+def open_victim(encoder: Encoder, task: Task, goal: Goal, clock: Clock, *, shows_scores: bool = False) -> Victim:
     """Encode the pool, or read it back where an earlier run has kept it."""
     texts = [passage.text for passage in task.passages]
     fitted = fitted_on(encoder, texts)
     with clock.stage("encode passages", len(texts)):
         pool = encode_pool(encoder, fitted, texts, clock.progress.advance)
-    return Victim(task, fitted.encode_queries, pool, watch(task, goal), clock)
+    return Victim(task, *_compact(fitted.encode_queries, pool), watch(task, goal), clock, shows_scores)
+
+
+def _compact(encode: EncodeTexts, pool: Embeddings) -> tuple[EncodeTexts, Embeddings]:
+    """Leave out the columns in which no passage has anything: each product of sparse rows costs by its columns."""
+    if isinstance(pool, np.ndarray):
+        return encode, pool
+    used = np.unique(pool.indices)
+    return lambda texts: encode(texts)[:, used], pool[:, used]

@@ -32,17 +32,15 @@ _NOTES = (
 class Adversary:
     """Stands in for `robustbench_ir.attack`, and keeps what it found to say it."""
 
-    def __init__(self, methods: tuple[str, ...], goal: str, words: int, queries: int) -> None:
+    def __init__(self, methods: tuple[str, ...], goal: str, words: int, queries: int, until_reached: bool) -> None:
         from robustbench_ir.adversary import Budget
 
-        self.methods, self.goal, self.budget = methods, goal, Budget(words, queries)
+        self.methods, self.goal, self.budget, self.until_reached = methods, goal, Budget(words, queries), until_reached
         self.searched: Searched | None = None
 
     def attack(
         self,
         *arguments: object,
-        semantic_floor: float | None = None,
-        semantic_encoder: str | None = None,
         jobs: int = 1,
         engine: str = "local",
         memory: int = 0,  # noqa: ARG002 (a search ranks a few texts at a time)
@@ -54,12 +52,18 @@ class Adversary:
 
         if jobs != 1 or engine != "local" or runs is not None:
             raise OptionError(
-                "--search runs in one process and writes no TREC runs; leave out --jobs, --engine, --run-out"
+                "--search runs in one process, whose searches share what they learn of the encoder, and writes no "
+                "TREC runs; leave out --jobs, --engine, --run-out"
             )
-        if semantic_floor is not None or semantic_encoder is not None:
-            raise OptionError("--search and --semantic-floor do not go together; leave one of them out")
         run = cast("Callable[..., Searched]", search)
-        self.searched = run(*arguments, methods=self.methods, goal=self.goal, budget=self.budget, **named)
+        self.searched = run(
+            *arguments,
+            methods=self.methods,
+            goal=self.goal,
+            budget=self.budget,
+            until_reached=self.until_reached,
+            **named,
+        )
         return self.searched.result
 
     def tell(self, console: Console, result_file: Path) -> None:
@@ -99,13 +103,16 @@ def search_options(function: Command) -> Command:
             "--search",
             "methods",
             multiple=True,
-            help="Worst case: greedy, beam-4, annealing-200, best-of-20, exhaustive, or random; may be repeated.",
+            help="Worst: greedy, greedy-rare, greedy-score, beam-4, annealing-200, best-of-20, exhaustive; random.",
         ),
         click.option(
             "--goal", help="map, beyond@10, rank-distance, language=en, passage=ID, joined by +. Default: map."
         ),
         click.option("--budget-words", type=int, help="Words that a search may change. Default: 2."),
         click.option("--budget-queries", type=int, help="Texts that a search may ask the encoder about. Default: 500."),
+        click.option(
+            "--until-reached", is_flag=True, help="Leave a query at its first success; do not look for the worst."
+        ),
     )
 
     @functools.wraps(function)
@@ -114,12 +121,17 @@ def search_options(function: Command) -> Command:
         goal: str | None,
         budget_words: int | None,
         budget_queries: int | None,
+        until_reached: bool,
         **named: object,
     ) -> object:
-        if not methods and (goal, budget_words, budget_queries) != (None, None, None):
-            raise OptionError("--goal and --budget are those of an adversary; say --search greedy, too")
+        if not methods and ((goal, budget_words, budget_queries) != (None, None, None) or until_reached):
+            raise OptionError(
+                "--goal, --budget and --until-reached are those of an adversary; say --search greedy, too"
+            )
         words, queries = 2 if budget_words is None else budget_words, 500 if budget_queries is None else budget_queries
-        return function(adversary=Adversary(methods, goal or "map", words, queries) if methods else None, **named)
+        return function(
+            adversary=Adversary(methods, goal or "map", words, queries, until_reached) if methods else None, **named
+        )
 
     with_options: Callable[..., object] = command
     for option in reversed(options):

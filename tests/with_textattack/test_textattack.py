@@ -176,3 +176,22 @@ def test_a_recipe_runs_where_textattack_sees_one_word() -> None:
 def test_the_share_has_a_range(task: rb.Task) -> None:
     with pytest.raises(OptionError, match="0 to 1"):
         RetrievalGoal(EncoderWrapper(rb.load_encoder("char-ngram"), task), share=2)
+
+
+def test_our_greedy_search_finds_what_theirs_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As benchmarks/textattack_agreement.py does on XQuAD-R: the same rewritings, two words, goal AP."""
+    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
+    from textattack_peer import textattack_finds
+
+    from robustbench_ir.adversary.candidates import Draws, spaces
+
+    task, budget = rb.load_task("mini", ["en"]), rb.Budget(words=2, queries=10**6)
+    found = rb.search("char-ngram", task, ["typo"], methods=["greedy"], budget=budget, starts=0, alternatives=4)
+    offered = spaces(task.queries, [rb.load_recipe("typo")], budget, Draws(3, 0, 0, 4))
+    encoder = rb.load_encoder("char-ngram")
+    theirs = textattack_finds(encoder, task, offered, 2, to_the_end=True, in_order=True)
+    ours = found.attacked[0].outcomes
+    assert [one.text for one in ours] == theirs.texts
+    assert [one.best.value for one in ours] == pytest.approx(theirs.values, abs=1e-6)
+    assert found.attacked[0].value < found.attacked[0].clean_value
+    assert any(theirs.reached)
