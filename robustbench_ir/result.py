@@ -264,9 +264,12 @@ class Result:
         ranks = self.clean.ranks
         return bias_findings(self.layout, ranks, self.groups, random=random, resamples=resamples, method=method)
 
-    def mean_ranks(self, recipe: str, severity: int) -> MeanRanks:
+    def mean_ranks(
+        self, recipe: str, severity: int, *, resamples: int = RESAMPLES, method: Method = "bca", seed: int = SEED
+    ) -> MeanRanks:
         """Return the mean rank by query language and passage language, clean and attacked; KeyError if not attacked."""
-        return mean_ranks(self.layout, self.clean.ranks, self.groups[recipe, severity])
+        cells = self.groups[recipe, severity]
+        return mean_ranks(self.layout, self.clean.ranks, cells, seed=seed, resamples=resamples, method=method)
 
     def summaries(
         self,
