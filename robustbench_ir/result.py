@@ -27,6 +27,7 @@ from robustbench_ir.score.settings import (
 )
 from robustbench_ir.score.statistics import RESAMPLES, SEED, Method
 from robustbench_ir.score.summary import Summary, summaries
+from robustbench_ir.score.worst_case import WorstCase, worst_cases
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -281,16 +282,23 @@ class Result:
         seed: int = SEED,
     ) -> list[Summary]:
         """Return for each recipe its severity curve, the area under it, the worst language and the resource gap."""
-        return summaries(
-            self.layout,
-            self.clean.ranks,
-            self.groups,
-            setting,
-            measure,
-            random=np.random.default_rng(seed),
-            resamples=resamples,
-            method=method,
-        )
+        random = np.random.default_rng(seed)
+        attacked = self.layout, self.clean.ranks, self.groups
+        return summaries(*attacked, setting, measure, random=random, resamples=resamples, method=method)
+
+    def worst_cases(
+        self,
+        setting: Setting,
+        measure: str = "AP",
+        *,
+        resamples: int = RESAMPLES,
+        method: Method = "bca",
+        seed: int = SEED,
+    ) -> list[WorstCase]:
+        """Return for each search of an adversary how much worse it is than random perturbations in this result."""
+        random = np.random.default_rng(seed)
+        attacked = self.layout, self.clean.ranks, self.groups
+        return worst_cases(*attacked, setting, measure, random=random, resamples=resamples, method=method)
 
     def to_frame(self, measures: Iterable[str] = ("AP",), *, resamples: int = RESAMPLES) -> pd.DataFrame:
         """Return a tidy table: one row for each setting, query language (and ``all``), recipe, severity and measure.

@@ -24,7 +24,8 @@ from robustbench_ir.report.charts import Bar, apart, bar_chart, compact, heat_ma
 from robustbench_ir.report.content import Sheet, sheets
 from robustbench_ir.report.examples import Examples, examples_of
 from robustbench_ir.report.exports import EXPORTS
-from robustbench_ir.report.page import direction, report_page
+from robustbench_ir.report.page import report_page
+from robustbench_ir.report.review import direction
 from robustbench_ir.report.summary import summary
 from robustbench_ir.result import Cell
 from robustbench_ir.retrieve import Ranks
@@ -238,6 +239,10 @@ def test_mixed_text_of_a_right_to_left_language_runs_from_the_right() -> None:
     assert direction("ar", "mata bada2at") == "auto"
     assert direction("th", "กข") == "ltr"
     assert direction("xx", "abc") == "auto"
+    assert direction("ha", "ya kake") == "ltr"
+    assert direction("ha", "يا كاكى") == "auto", (
+        "a Latin-script language in the Arabic script that it is written in, too"
+    )
 
 
 # The page

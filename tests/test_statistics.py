@@ -312,7 +312,6 @@ def test_the_frame_has_the_ends_of_each_interval(small: Result) -> None:
 
 
 def test_frames_survive_parquet(small: Result, tmp_path: Path) -> None:
-    pytest.importorskip("pyarrow", reason="PYARROW ABSENT: pip install pyarrow to try the round trip through Parquet")
     import pandas as pd
 
     for frame in (small.to_frame(resamples=50), small.per_query()):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +11,6 @@ from importlib.resources import files
 from markupsafe import Markup
 
 from robustbench_ir import __version__
-from robustbench_ir.languages import languages
 from robustbench_ir.report.content import Sheet
 from robustbench_ir.report.examples import Examples
 from robustbench_ir.report.pictures import (
@@ -23,7 +21,7 @@ from robustbench_ir.report.pictures import (
     curve_pictures,
     language_pictures,
 )
-from robustbench_ir.report.review import visible
+from robustbench_ir.report.review import direction, visible
 from robustbench_ir.report.summary import summary
 from robustbench_ir.report.table import language_name
 from robustbench_ir.report.tables import (
@@ -110,18 +108,6 @@ def report_page(sheets: Sequence[Sheet], examples: Sequence[Examples]) -> str:
             _section(f"r{number}", *one) for number, one in enumerate(zip(sheets, examples, strict=True), start=1)
         ],
     )
-
-
-def direction(language: str, text: str) -> str:
-    """Return the value of HTML's `dir` for a text.
-
-    A query of a right-to-left language in which one word is left in its script is laid out from the right, whatever
-    comes first in it; wholly romanised, it is laid out as its letters are.
-    """
-    written_from_the_right = any(unicodedata.bidirectional(one) in {"R", "AL"} for one in text)
-    if language not in languages() or (languages()[language].direction == "rtl" and not written_from_the_right):
-        return "auto"
-    return languages()[language].direction
 
 
 def _hash(text: str) -> str:
