@@ -8,8 +8,10 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 
 from robustbench_ir.report.content import NO_INTERVAL, LanguageDrop, Sheet
+from robustbench_ir.report.robustness import more_tables
 from robustbench_ir.report.summary import summary
 from robustbench_ir.report.tables import (
     Table,
@@ -63,6 +65,7 @@ def _tables(sheet: Sheet) -> Iterator[Table]:
     if not sheet.result.groups:
         return
     yield score_table(sheet)
+    yield from more_tables(sheet)
     yield language_table(sheet, next(iter(sheet.by_language)))
     yield coverage_table(sheet)
 
@@ -207,12 +210,30 @@ def _content(sheet: Sheet) -> dict[str, object]:
                 for recipe, changes in sheet.rank_changes.items()
             },
         },
+        **(_details(sheet) if sheet.detailed else {}),
         "coverage": {
             language: {recipe: _number(share) for recipe, share in shares.items()}
             for language, shares in sheet.coverage.items()
         },
         "command": sheet.command,
     }
+
+
+def _details(sheet: Sheet) -> dict[str, object]:
+    return {
+        "robustness": [_plain(asdict(one)) for one in sheet.summaries],
+        "worst_case": [_plain(asdict(one)) for one in sheet.worst_cases],
+        "language_bias": [_plain(asdict(one)) for one in sheet.bias],
+    }
+
+
+def _plain(value: object) -> object:
+    """Return what JSON can say: rounded numbers, None for none."""
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return _number(value) if isinstance(value, float) else value
 
 
 def _language(one: LanguageDrop) -> dict[str, object]:

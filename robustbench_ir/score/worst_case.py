@@ -15,7 +15,7 @@ from robustbench_ir.score.settings import Layout, Setting, values
 from robustbench_ir.score.statistics import RESAMPLES, Estimate, Method, draws_by_group, intervals
 
 # As `robustbench_ir.adversary` writes it: greedy(typo@3)|goal=map|words=2|queries=500
-_SEARCHED = re.compile(r"(?P<method>[^(|]+)\((?P<recipes>[^)]*)\)(?P<means>\|.*)")
+SEARCHED = re.compile(r"(?P<method>[^(|]+)\((?P<recipes>[^)]*)\)(?P<means>\|.*)")
 
 
 @dataclass(frozen=True)
@@ -52,11 +52,11 @@ def average_case_of(worst: str, recipes: Collection[str]) -> str | None:
     >>> average_case_of("greedy(typo@3)|goal=map|words=2|queries=500", ["typo@3", "synonym@3"])
     'typo@3'
     """
-    wanted = _SEARCHED.fullmatch(worst)
+    wanted = SEARCHED.fullmatch(worst)
     if not wanted or wanted["method"] == "random":
         return None
     for one in recipes:
-        found = _SEARCHED.fullmatch(one)
+        found = SEARCHED.fullmatch(one)
         if found and found["method"] == "random" and _what(found) == _what(wanted):
             return one
     return wanted["recipes"] if wanted["recipes"] in recipes else None
