@@ -180,7 +180,7 @@ def test_robustness_and_bias_are_those_of_the_result(small: Result, sheet: Sheet
         assert row[6].text == {"bn": "Bengali", "hi": "Hindi", "en": "English"}[one.worst.language]
     findings = small.bias_findings(3, resamples=FEW)
     assert [row[4].value for row in bias_table(sheet).rows] == pytest.approx(
-        [one.change.value for one in findings], nan_ok=True
+        [one.change.value for one in findings if not one.refusal]
     )
     assert {one.severity for one in findings} == {3}
     recipe = sheet.recipes[0]

@@ -52,11 +52,11 @@ def to_markdown(sheets: Sequence[Sheet]) -> str:
     """Return summary, scores, drops by language and coverage as GitHub-flavoured Markdown."""
     parts = []
     if len(sheets) > 1:
-        parts += ["## Side by side", *map(_markdown, (comparison_table(sheets), *_languages_side_by_side(sheets)))]
+        parts += ["## Side by side", *map(markdown_table, (comparison_table(sheets), *_languages_side_by_side(sheets)))]
     for sheet in sheets:
         parts.append(f"## {_escaped(sheet.name)} on {_escaped(sheet.result.task)}")
         parts += [_escaped(sentence) for sentence in summary(sheet)]
-        parts += map(_markdown, _tables(sheet))
+        parts += map(markdown_table, _tables(sheet))
         parts.append(_fenced("\n".join((sheet.command, *sheet.signatures))))
     return "\n\n".join(parts) + "\n"
 
@@ -75,7 +75,8 @@ def _languages_side_by_side(sheets: Sequence[Sheet]) -> list[Table]:
     return [language_comparison_table(attacked)] if attacked else []
 
 
-def _markdown(table: Table) -> str:
+def markdown_table(table: Table) -> str:
+    """Return a table as GitHub-flavoured Markdown, its caption above it."""
     rule = ["---:" if table.is_numeric(place) else "---" for place in range(len(table.columns))]
     rows = [[_escaped(entry.text) for entry in row] for row in table.rows]
     lines = [f"| {' | '.join(row)} |" for row in ([_escaped(name) for name in table.columns], rule, *rows)]

@@ -69,11 +69,12 @@ def _gap(gap: ResourceGap | None) -> tuple[Entry, ...]:
 
 
 def bias_table(sheet: Sheet) -> Table:
-    """Return each number of language bias under each recipe, at the one severity."""
+    """Return each number of language bias under each recipe, at the one severity; the caption says what is missing."""
     columns = ("recipe", "number", "clean", "attacked", "change", "95% interval of the change", "p (Holm)",
-               "blind to language", "remark")  # fmt: skip
-    rows = tuple((Entry(sheet.recipe_names[one.recipe]), *_bias(one)) for one in sheet.bias)
-    return Table(f"{sheet.name}: language bias, severity {sheet.severity}", columns, rows)
+               "blind to language")  # fmt: skip
+    rows = tuple((Entry(sheet.recipe_names[one.recipe]), *_bias(one)) for one in sheet.bias if not one.refusal)
+    missing = dict.fromkeys(f"; no {_BIAS[one.name][0]}: {one.refusal}" for one in sheet.bias if one.refusal)
+    return Table(f"{sheet.name}: language bias, severity {sheet.severity}{''.join(missing)}", columns, rows)
 
 
 def _bias(one: BiasFinding) -> Iterator[Entry]:
@@ -85,7 +86,6 @@ def _bias(one: BiasFinding) -> Iterator[Entry]:
     yield interval(one.change, f"+{form}")
     yield number(one.p_holm, ".4f")
     yield number(one.unbiased, form)
-    yield Entry(one.refusal)
 
 
 def worst_case_table(sheet: Sheet) -> Table:
