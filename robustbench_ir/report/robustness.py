@@ -34,15 +34,17 @@ def more_tables(sheet: Sheet) -> Iterator[Table]:
 
 def robustness_table(sheet: Sheet) -> Table:
     """Return area, worst language and resource gap of each recipe, over all queries and over the changed ones."""
+    gap = any(one.all_queries.gap for one in sheet.summaries)
+    of_gap = ("resource gap, clean", "change of the gap", "95% interval") if gap else ()
     columns = ("recipe", "queries", "area", "95% interval", f"attacked / clean, severity {sheet.severities[-1]}",
-               "95% interval", "worst language", "its drop", "95% interval, all languages at once", "worst in",
-               "resource gap, clean", "change of the gap", "95% interval")  # fmt: skip
+               "95% interval", "worst language", "its drop", "95% interval, all languages at once",
+               "worst in")  # fmt: skip
     rows = tuple(
-        (Entry(sheet.recipe_names[one.recipe]), Entry(which), *_robustness(of))
+        (Entry(sheet.recipe_names[one.recipe]), Entry(which), *_robustness(of), *(_gap(of.gap) if gap else ()))
         for one in sheet.summaries
         for which, of in (("all", one.all_queries), ("changed", one.changed_only))
     )
-    return Table(f"{sheet.name}: robustness, {sheet.setting}", columns, rows)
+    return Table(f"{sheet.name}: robustness, {sheet.setting}", (*columns, *of_gap), rows)
 
 
 def _robustness(of: Robustness) -> Iterator[Entry]:
@@ -51,7 +53,6 @@ def _robustness(of: Robustness) -> Iterator[Entry]:
     yield number(of.curve[-1].value, ".3f")
     yield interval(of.curve[-1], ".3f")
     yield from _worst(of.worst)
-    yield from _gap(of.gap)
 
 
 def _worst(worst: WorstLanguage | None) -> tuple[Entry, ...]:
