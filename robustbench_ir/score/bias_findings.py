@@ -145,11 +145,20 @@ def _medians(
         (np.where(both, clean, np.nan), np.where(both, one, np.nan)) for both, one in zip(known, attacked, strict=True)
     ]
     cluster, clusters = layout.question, layout.questions
-    whole, *rest = median_draws([clean, *attacked, *chain.from_iterable(pairs)], cluster, clusters, random, resamples)
-    alone, paired = rest[: len(pairs)], rest[len(pairs) :]
+    # Where a result has all ranks, as an encoder's has, the pairs are the samples themselves.
+    distinct = {one.tobytes(): one for one in [clean, *attacked, *chain.from_iterable(pairs)]}
+    found = median_draws(list(distinct.values()), cluster, clusters, random, resamples)
+    draw_of = dict(zip(distinct, found, strict=True))
     p_values = exchange_p(pairs, cluster, clusters, random, resamples)
-    columns = zip(after, alone, paired[::2], paired[1::2], p_values, strict=True)
-    return {key: _Drawn(whole, one, late - early, p) for key, one, early, late, p in columns}
+    return {
+        key: _Drawn(
+            draw_of[clean.tobytes()],
+            draw_of[one.tobytes()],
+            draw_of[late.tobytes()] - draw_of[early.tobytes()],
+            p,
+        )
+        for key, one, (early, late), p in zip(after, attacked, pairs, p_values, strict=True)
+    }
 
 
 def _over_seeds(layout: Layout, cells: Sequence[RankedQueries]) -> dict[str, Floats]:
