@@ -5,6 +5,7 @@
 
 Simulated are skewed, clustered drops: a part that all languages of a question share, a part of each query, some queries
 missing. The 95% interval must hold the truth in 93% to 97% of the simulations, p must be uniform where the drop is 0.
+The worst language is tried where it is hardest: all languages lose the same, and chance alone says which is the worst.
 """
 
 from __future__ import annotations
@@ -19,19 +20,20 @@ from scipy.stats import kstest
 
 from robustbench_ir.result_file import load_result
 from robustbench_ir.score.clusters import ClusterMeans, cluster_means
-from robustbench_ir.score.statistics import draws, intervals, sign_flip_p
+from robustbench_ir.score.medians import median_draws
+from robustbench_ir.score.statistics import Method, draws, intervals, sign_flip_p, simultaneous
 
 LANGUAGES = 5
 CLEAN = 0.6
 DROPS = np.array([0.0, 0.02, 0.05, 0.1, 0.13])
 
 
-def simulated(random: Generator, questions: int) -> tuple[np.ndarray, np.ndarray]:
+def simulated(random: Generator, questions: int, drops: np.ndarray = DROPS) -> tuple[np.ndarray, np.ndarray]:
     """Return clean and attacked values, shape (questions, languages), NaN where a query is missing."""
     shared = random.exponential(size=(questions, 1)) - 1
     own = random.exponential(size=(questions, LANGUAGES)) - 1
     clean = CLEAN + 0.2 * random.standard_normal((questions, 1)) + 0.1 * random.standard_normal((questions, LANGUAGES))
-    attacked = clean - (DROPS + 0.1 * shared + 0.1 * own)
+    attacked = clean - (drops + 0.1 * shared + 0.1 * own)
     missing = random.random((questions, LANGUAGES)) < 0.2
     clean[missing] = attacked[missing] = np.nan
     return clean, attacked
@@ -53,6 +55,36 @@ def coverage(questions: int, simulations: int, resamples: int, random: Generator
             one = intervals(found[name], questions, method)[0]
             hits[name, method] += one.low <= truth[name] <= one.high
     return {f"{name}, {method}": hit / simulations for (name, method), hit in hits.items()}
+
+
+def median_coverage(questions: int, simulations: int, resamples: int, random: Generator) -> dict[Method, float]:
+    """Return how often the interval of the median over all queries holds the truth, which is that of a normal."""
+    hits: dict[Method, int] = {"percentile": 0, "bca": 0}
+    for _ in range(simulations):
+        clean, _ = simulated(random, questions)
+        (draw,) = median_draws(
+            [clean.ravel()], np.repeat(np.arange(questions), LANGUAGES), questions, random, resamples
+        )
+        for method in hits:
+            one = intervals(draw, questions, method)[0]
+            hits[method] += one.low <= CLEAN <= one.high
+    return {method: hit / simulations for method, hit in hits.items()}
+
+
+def worst_coverage(questions: int, simulations: int, resamples: int, random: Generator) -> tuple[float, float, float]:
+    """Return how often the usual and the simultaneous interval hold the worst language's drop, and its mean excess."""
+    truth, usual, together, excess = 0.06, 0, 0, 0.0
+    for _ in range(simulations):
+        clean, attacked = simulated(random, questions, np.full(LANGUAGES, truth))
+        cluster, stratum = np.indices(clean.shape)
+        means = cluster_means(clean - attacked, cluster, stratum, np.eye(LANGUAGES, dtype=bool), questions)
+        (draw,) = draws([means], random, resamples)
+        worst = int(draw[:, 0].argmax())
+        excess += draw[worst, 0] - truth
+        one, other = intervals(draw[[worst]], questions)[0], simultaneous(draw, questions)[worst]
+        usual += one.low <= truth <= one.high
+        together += other.low <= truth <= other.high
+    return usual / simulations, together / simulations, excess / simulations
 
 
 def null_p(questions: int, simulations: int, resamples: int, random: Generator) -> np.ndarray:
@@ -92,6 +124,14 @@ def main() -> None:
             print(
                 f"  95% interval of {name}: holds the truth in {share:.1%}  {'ok' if 0.93 <= share <= 0.97 else 'OFF'}"
             )
+        for method, share in median_coverage(questions, arguments.simulations, arguments.resamples, random).items():
+            verdict = "ok" if 0.93 <= share <= 0.97 else "OFF"
+            print(f"  95% interval of a median, {method}: holds the truth in {share:.1%}  {verdict}")
+        usual, share, excess = worst_coverage(questions, arguments.simulations, arguments.resamples, random)
+        print(
+            f"  worst language: its drop is too large by {excess:.4f} on average; its usual interval holds the truth in"
+        )
+        print(f"  {usual:.1%}, the one of all languages at once in {share:.1%}  {'ok' if share >= 0.93 else 'OFF'}")
         p = null_p(questions, arguments.simulations, arguments.resamples, random)
         test = kstest(p, "uniform")
         print(f"  p under the null: {np.mean(p <= 0.05):.1%} at or below 0.05; uniform? KS p = {test.pvalue:.2f}")

@@ -10,7 +10,13 @@ import argparse
 from robustbench_ir.adversary import Budget
 from robustbench_ir.adversary.subset import first_questions
 from robustbench_ir.adversary.transfer import transfer
+from robustbench_ir.score.findings import Finding
 from robustbench_ir.tasks import load_task
+
+
+def shown(one: Finding) -> str:
+    """Return such as ``+0.295 ±0.041 (+55%)``."""
+    return f"{one.drop.value:+.3f} ±{one.drop.half_width:.3f} ({one.relative_drop.value:+.0%})"
 
 
 def main() -> None:
@@ -27,11 +33,12 @@ def main() -> None:
     average = transfer(names[:1], names[1:], task, method="random", goal=goal, budget=budget)
     worst = transfer(names, (), task, method=arguments.method, goal=goal, budget=budget)
     print(f"| crafted on | {' | '.join(names)} |\n|---|{'---:|' * len(names)}")
-    clean = [average.drop(names[0], name, "monolingual").clean for name in names]
+    chance, crafted = (found.matrix("monolingual") for found in (average, worst))
+    clean = [chance[names[0], name].clean.value for name in names]
     print(f"| (clean mAP) | {' | '.join(f'{one:.3f}' for one in clean)} |")
-    for label, found, source in [("nothing: random", average, names[0]), *((name, worst, name) for name in names)]:
-        drops = [found.drop(source, name, "monolingual") for name in names]
-        print(f"| {label} | {' | '.join(f'{one.absolute:+.3f} ({one.relative:+.0%})' for one in drops)} |")
+    for label, found, source in [("nothing: random", chance, names[0]), *((name, crafted, name) for name in names)]:
+        drops = [found[source, name] for name in names]
+        print(f"| {label} | {' | '.join(map(shown, drops))} |")
     print(f"\nmost harm to {names[0]}:")
     for row in worst.substitutions[names[0]][:8]:
         print(f"- {row.language}: {row.before} → {row.after}, {row.queries} queries, {row.gain:.3f} AP each")

@@ -9,7 +9,6 @@ import numpy as np
 
 from robustbench_ir.errors import OptionError
 from robustbench_ir.result import CLEAN, Result
-from robustbench_ir.score.clusters import ClusterMeans
 from robustbench_ir.score.findings import macro, over_seeds
 from robustbench_ir.score.measures import Floats
 from robustbench_ir.score.settings import Setting, values
@@ -145,14 +144,15 @@ def _pair(
     columns = [_numbers(one, _common(first, other), setting, measure) for one in (first, other)]
     for recipe, severity in _common(first, other):
         keys += [(recipe, severity, "score"), (recipe, severity, "drop")]
-    tables = [macro(layout, found) for found in columns[0] + columns[1]]
-    draw = draws(tables, random, resamples)
-    differences: list[ClusterMeans] = [macro(layout, b - a) for a, b in zip(*columns, strict=True)]
+    # Differences have tables of their own: that of two equal columns is exactly 0, whatever order BLAS adds them in.
+    differences = [macro(layout, b - a) for a, b in zip(*columns, strict=True)]
+    draw = draws([*(macro(layout, found) for found in columns[0] + columns[1]), *differences], random, resamples)
     p_values = sign_flip_p(differences, random, resamples)
     rows = []
     for number, key in enumerate(keys):
-        a, b = draw[number], draw[number + len(keys)]
-        of_first, of_second, difference = (intervals(one, layout.questions, method)[0] for one in (a, b, b - a))
+        of_first, of_second, difference = (
+            intervals(one, layout.questions, method)[0] for one in draw[number :: len(keys)]
+        )
         recipe, severity, quantity = key
         rows.append(
             Comparison(

@@ -27,6 +27,7 @@ from robustbench_ir.score.settings import (
 )
 from robustbench_ir.score.statistics import RESAMPLES, SEED, Method
 from robustbench_ir.score.summary import Summary, summaries
+from robustbench_ir.score.worst_case import WorstCase, worst_cases
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -257,16 +258,22 @@ class Result:
         )
 
     def bias_findings(
-        self, *, resamples: int = RESAMPLES, method: Method = "bca", seed: int = SEED
+        self, severity: int | None = None, *, resamples: int = RESAMPLES, method: Method = "bca", seed: int = SEED
     ) -> list[BiasFinding]:
-        """Return the change of each number of language bias under each recipe and severity, with 95% intervals."""
-        random = np.random.default_rng(seed)
-        ranks = self.clean.ranks
-        return bias_findings(self.layout, ranks, self.groups, random=random, resamples=resamples, method=method)
+        """Return the change of each number of language bias under each recipe and severity, with 95% intervals.
 
-    def mean_ranks(self, recipe: str, severity: int) -> MeanRanks:
+        Where a severity is named, under that alone; Holm then counts no other.
+        """
+        random = np.random.default_rng(seed)
+        groups = {key: cells for key, cells in self.groups.items() if severity in (None, key[1])}
+        return bias_findings(self.layout, self.clean.ranks, groups, random=random, resamples=resamples, method=method)
+
+    def mean_ranks(
+        self, recipe: str, severity: int, *, resamples: int = RESAMPLES, method: Method = "bca", seed: int = SEED
+    ) -> MeanRanks:
         """Return the mean rank by query language and passage language, clean and attacked; KeyError if not attacked."""
-        return mean_ranks(self.layout, self.clean.ranks, self.groups[recipe, severity])
+        cells = self.groups[recipe, severity]
+        return mean_ranks(self.layout, self.clean.ranks, cells, seed=seed, resamples=resamples, method=method)
 
     def summaries(
         self,
@@ -278,16 +285,23 @@ class Result:
         seed: int = SEED,
     ) -> list[Summary]:
         """Return for each recipe its severity curve, the area under it, the worst language and the resource gap."""
-        return summaries(
-            self.layout,
-            self.clean.ranks,
-            self.groups,
-            setting,
-            measure,
-            random=np.random.default_rng(seed),
-            resamples=resamples,
-            method=method,
-        )
+        random = np.random.default_rng(seed)
+        attacked = self.layout, self.clean.ranks, self.groups
+        return summaries(*attacked, setting, measure, random=random, resamples=resamples, method=method)
+
+    def worst_cases(
+        self,
+        setting: Setting,
+        measure: str = "AP",
+        *,
+        resamples: int = RESAMPLES,
+        method: Method = "bca",
+        seed: int = SEED,
+    ) -> list[WorstCase]:
+        """Return for each search of an adversary how much worse it is than random perturbations in this result."""
+        random = np.random.default_rng(seed)
+        attacked = self.layout, self.clean.ranks, self.groups
+        return worst_cases(*attacked, setting, measure, random=random, resamples=resamples, method=method)
 
     def to_frame(self, measures: Iterable[str] = ("AP",), *, resamples: int = RESAMPLES) -> pd.DataFrame:
         """Return a tidy table: one row for each setting, query language (and ``all``), recipe, severity and measure.

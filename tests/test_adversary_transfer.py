@@ -18,6 +18,8 @@ from robustbench_ir.cli import irbench
 from robustbench_ir.errors import OptionError, RobustBenchError
 from robustbench_ir.evaluate import attack
 from robustbench_ir.result_file import load_result, result_to_json
+from robustbench_ir.score.statistics import holm
+from robustbench_ir.score.worst_case import average_case_of
 from robustbench_ir.tasks import Task, load_task
 
 
@@ -41,6 +43,48 @@ def test_each_target_is_asked_what_was_crafted_on_the_source(few: Task) -> None:
     drop = found.drop("char-ngram", "char-ngram", "multilingual").absolute
     assert drop > found.drop("char-ngram", "bm25", "multilingual").absolute - 0.2
     assert drop > 0
+
+
+def test_every_drop_of_the_matrix_has_a_paired_interval(few: Task) -> None:
+    found = transfer(["char-ngram", "bm25"], [], few, budget=Budget(2, 40))
+    matrix = found.matrix("monolingual", resamples=500)
+    assert matrix.keys() == found.results.keys()
+    for (source, target), one in matrix.items():
+        assert one.drop.value == pytest.approx(found.drop(source, target, "monolingual").absolute)
+        assert one.drop.low <= one.drop.value <= one.drop.high
+        alone = found.results[source, target].findings("monolingual", resamples=500)[0]
+        assert (one.drop, one.p) == (alone.drop, alone.p)
+    np.testing.assert_allclose(
+        [one.p_holm for one in matrix.values()], holm(np.array([one.p for one in matrix.values()]))
+    )
+    own = matrix["char-ngram", "char-ngram"]
+    assert own.drop.low > 0, "the search never makes a query better for the goal it has"
+
+
+def test_worst_and_average_case_of_one_result(few: Task) -> None:
+    """The gap is that of the drops; without random perturbations the recipe alone is the average case."""
+    found = search("char-ngram", few, ["typo"], methods=["greedy", "random"], budget=Budget(2, 40)).result
+    greedy, chance = (cell.recipe for cell in found.attacked)
+    (row,) = found.worst_cases("multilingual", resamples=500)
+    assert (row.average, row.worst) == (chance, greedy)
+    worst, average = (one.absolute for one in found.drops("multilingual"))
+    assert row.gap.value == pytest.approx(worst - average)
+    assert 0 < row.gap.low < row.gap.value < row.gap.high
+    assert (row.worst_drop.value, row.average_drop.value) == pytest.approx((worst, average))
+    plain = attack("char-ngram", few, ["typo"]).attacked
+    both = replace(found, attacked=(found.attacked[0], *plain))
+    assert both.worst_cases("monolingual", resamples=100)[0].average == "typo@3"
+    assert replace(found, attacked=found.attacked[:1]).worst_cases("monolingual") == []
+
+
+def test_what_the_average_case_of_a_search_is() -> None:
+    rest = "|goal=map|words=2|queries=500"
+    recipes = [f"random(typo@3,synonym@3){rest}|starts=5", "random(typo@3)|goal=map|words=1|queries=500", "typo@3"]
+    assert average_case_of(f"greedy(typo@3,synonym@3){rest}|starts=0", recipes) == recipes[0]
+    assert average_case_of(f"beam-4(typo@3){rest}", recipes) == "typo@3", "not another budget"
+    assert average_case_of(f"greedy(synonym@3){rest}", recipes) is None
+    assert average_case_of(f"random(typo@3){rest}", recipes) is None
+    assert average_case_of("typo@3", recipes) is None
 
 
 def test_substitutions_are_those_of_the_attacked_queries(few: Task) -> None:
@@ -80,6 +124,7 @@ def test_attack_with_a_search_writes_result_and_queries(tmp_path: Path) -> None:
     assert answer.exit_code == 0, answer.output
     assert re.search(r"^greedy\(typo\) +0\.\d+", answer.output, re.MULTILINE)
     assert re.search(r"^ random\(typo\) .* 1\.0 ", answer.output, re.MULTILINE)
+    assert re.search(r"^greedy\(typo\) +3 +multilingual +\+0\.\d{3} +±", answer.output, re.MULTILINE)
     assert [cell.recipe for cell in load_result(out).attacked] == [
         f"{name}(typo@3)|goal=map|words=1|queries=30" for name in ("greedy", "random")
     ]
@@ -96,7 +141,9 @@ def test_transfer_prints_a_matrix_and_substitutions(tmp_path: Path) -> None:
     )  # fmt: skip
     assert answer.exit_code == 0, answer.output
     assert re.search(
-        r"^ char-ngram +[+-]\d\.\d{3} +[+-]\d+%\* +[+-]\d\.\d{3} +[+-]\d+% *$", answer.output, re.MULTILINE
+        r"^ char-ngram +[+-]\d\.\d{3}[* ] ±\d\.\d{3} [+-]\d+% ◆ +[+-]\d\.\d{3}[* ] ±\d\.\d{3} [+-]\d+% *$",
+        answer.output,
+        re.MULTILINE,
     )
     assert "changes that did most harm to bm25" in answer.output
     assert len(list(tmp_path.glob("*-to-*.json"))) == 4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,13 @@ from scipy import stats
 from robustbench_ir.result import Cell, Result
 from robustbench_ir.retrieve import Ranks
 from robustbench_ir.score.bias import first_among, peer, rank_correlation, share_among
-from robustbench_ir.score.bias_findings import bias_findings, mean_ranks
+from robustbench_ir.score.bias_findings import FINDING_NAMES, bias_findings, mean_ranks
 from robustbench_ir.score.language_bias import BIAS_NAMES, bias_refusal, language_bias
-from robustbench_ir.score.settings import Layout
+from robustbench_ir.score.settings import Layout, by_language, values
+from robustbench_ir.score.statistics import Estimate, tail
 
 GOLDEN = Path(__file__).parent / "golden"
+RANKS = ("in_pool", "in_language")
 
 
 def parallel(questions: int = 12, languages: tuple[str, ...] = ("en", "hi", "sw"), relevant: int = 1) -> Layout:
@@ -180,7 +183,7 @@ def test_mean_ranks_say_which_languages_sink() -> None:
     found = mean_ranks(layout, clean, [cell(layout, Ranks(sunk, sunk))])
     np.testing.assert_allclose(found.change[:, 2], 10)
     np.testing.assert_allclose(found.change[:, :2], 0)
-    np.testing.assert_allclose(found.half_width, 0, atol=1e-9)
+    np.testing.assert_allclose(found.high - found.low, 0, atol=1e-9)
     np.testing.assert_allclose(found.clean, language_bias(layout, clean).mean_rank)
 
 
@@ -189,16 +192,95 @@ def test_a_result_has_them(tmp_path: Path) -> None:
 
     result: Result = attack("char-ngram", recipes=["typo"], languages=["en", "sw"], severities=[1, 5])
     rows = result.bias_findings(resamples=200)
-    assert [(row.severity, row.name) for row in rows] == [(one, name) for one in (1, 5) for name in BIAS_NAMES]
+    assert [(row.severity, row.name) for row in rows] == [(one, name) for one in (1, 5) for name in FINDING_NAMES]
     assert result.mean_ranks("typo@3", 5).change.shape == (2, 2)
     (summary,) = result.summaries("monolingual", resamples=200)
     clean = result.score(result.clean, "monolingual")
     curve = [1, *(row.attacked / clean for row in result.drops("monolingual"))]
-    assert [one.value for one in summary.robustness] == pytest.approx(curve[1:])
-    assert summary.area.value == pytest.approx(((curve[0] + curve[1]) / 2 + 4 * (curve[1] + curve[2]) / 2) / 5)
+    found = summary.all_queries
+    assert [one.value for one in found.curve] == pytest.approx(curve[1:])
+    assert found.area.value == pytest.approx(((curve[0] + curve[1]) / 2 + 4 * (curve[1] + curve[2]) / 2) / 5)
     by_language = {row.language: row for row in result.drops("monolingual", by="language") if row.severity == 5}
-    assert summary.worst_drop.value == pytest.approx(max(row.absolute for row in by_language.values()))
-    assert summary.gap is not None
-    assert (summary.gap.low, summary.gap.high) == (("sw",), ("en",))
-    assert summary.gap.clean.value == pytest.approx(by_language["en"].clean - by_language["sw"].clean)
-    assert summary.gap.change.value == pytest.approx(by_language["sw"].absolute - by_language["en"].absolute)
+    assert found.worst is not None
+    assert found.worst.drop.value == pytest.approx(max(row.absolute for row in by_language.values()))
+    assert found.worst.drop.value == by_language[found.worst.language].absolute
+    assert found.gap is not None
+    assert (found.gap.low, found.gap.high) == (("sw",), ("en",))
+    assert found.gap.clean.value == pytest.approx(by_language["en"].clean - by_language["sw"].clean)
+    assert found.gap.change.value == pytest.approx(by_language["sw"].absolute - by_language["en"].absolute)
+
+
+def test_the_summary_of_changed_queries_is_that_of_a_result_that_has_no_others() -> None:
+    """Half of the questions are changed in Swahili, a third in English: over these alone the numbers are the same."""
+    from robustbench_ir import attack
+
+    result: Result = attack("char-ngram", recipes=["typo"], languages=["en", "sw"], severities=[1, 5])
+    layout = result.layout
+    touched = (layout.question % np.where(layout.query_language == 0, 3, 2)) == 0
+    clean, cells = result.clean.ranks, []
+    for one in result.attacked:
+        mask = touched[layout.query]
+        ranks = Ranks(*(np.where(mask, getattr(one.ranks, name), getattr(clean, name)) for name in RANKS))
+        cells.append(replace(one, changed=touched, ranks=ranks))
+    (summary,) = replace(result, attacked=tuple(cells)).summaries("multilingual", resamples=300)
+    found = summary.changed_only
+    before, (after,) = (
+        values(layout, clean, "AP", "multilingual"),
+        [values(layout, one.ranks, "AP", "multilingual") for one in cells if one.severity == 5],
+    )
+    old, new = (by_language(layout, one, touched) for one in (before, after))
+    assert found.curve[-1].value == pytest.approx(new.mean() / old.mean())
+    assert found.worst is not None
+    assert found.worst.drop.value == pytest.approx((old - new).max())
+    assert found.gap is not None
+    assert found.gap.clean.value == pytest.approx(old[0] - old[1])
+    assert found.gap.attacked.value == pytest.approx(new[0] - new[1])
+    assert found.area.value < summary.all_queries.area.value, "queries that did not change have lost nothing"
+
+
+def test_nothing_that_changed_has_no_worst_language() -> None:
+    from robustbench_ir import attack
+
+    result: Result = attack("char-ngram", recipes=["transliteration"], languages=["en"], severities=[1])
+    (summary,) = result.summaries("monolingual", resamples=100)
+    assert summary.changed_only.worst is None
+    assert np.isnan([summary.changed_only.area.value, summary.changed_only.curve[0].low]).all()
+    assert summary.all_queries.worst is not None
+    assert summary.all_queries.worst.drop == Estimate(0, 0, 0)
+
+
+def test_the_median_rank_distance_has_an_interval_and_a_test() -> None:
+    layout = parallel(80)
+    clean, attacked = random_ranks(layout, 1), random_ranks(layout, 2)
+    attacked = Ranks(np.where(layout.passage_language == 2, attacked.in_pool + 30, attacked.in_pool), attacked.in_pool)
+    cells = {("typo@1", 3): [cell(layout, attacked)], ("none@1", 3): [cell(layout, clean)]}
+    rows = bias_findings(layout, clean, cells, random=default_rng(0), resamples=2000)
+    found, none = [row for row in rows if row.name == "rank_distance_median"]
+    before, after = (language_bias(layout, one).rank_distance_median for one in (clean, attacked))
+    assert (found.clean.value, found.attacked.value, found.change.value) == (before, after, after - before)
+    assert 0 < found.change.low < found.change.value < found.change.high
+    assert found.p_holm < 0.01
+    assert none.change == Estimate(0, 0, 0)
+    assert none.p == 1
+
+
+def test_mean_ranks_have_the_intervals_of_a_cluster_bootstrap(monkeypatch: pytest.MonkeyPatch) -> None:
+    layout = parallel(40)
+    clean, attacked = random_ranks(layout, 1), random_ranks(layout, 2)
+    found = mean_ranks(layout, clean, [cell(layout, attacked)], resamples=4000)
+    for row in range(3):
+        for column in range(3):
+            here = (layout.query_language[layout.query] == row) & (layout.passage_language == column)
+            change = (attacked.in_pool - clean.in_pool)[here].astype(float)
+            theirs = stats.bootstrap(
+                (change,),
+                np.mean,
+                n_resamples=4000,
+                confidence_level=1 - 2 * tail(40),
+                method="BCa",
+                rng=default_rng(0),
+            ).confidence_interval
+            assert (found.low[row, column], found.high[row, column]) == pytest.approx(tuple(theirs), abs=1e-9)
+    monkeypatch.setattr("robustbench_ir.score.bias_findings._MEANS_AT_ONCE", 1)
+    again = mean_ranks(layout, clean, [cell(layout, attacked)], resamples=4000)
+    np.testing.assert_allclose([again.low, again.high], [found.low, found.high], atol=1e-9)

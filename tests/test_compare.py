@@ -15,6 +15,7 @@ from robustbench_ir import attack, save_result
 from robustbench_ir.cli.compare import command
 from robustbench_ir.compare import compare
 from robustbench_ir.errors import OptionError
+from robustbench_ir.report.plots import write_comparison
 from robustbench_ir.result import Result
 
 
@@ -84,3 +85,13 @@ def test_the_command_prints_and_writes(pair: tuple[Result, Result], tmp_path: Pa
     rows = json.loads(out.read_text(encoding="utf-8"))
     assert len(rows) == 3 * 3
     assert {"first", "second", "difference", "p_holm"} <= set(rows[0])
+
+
+def test_the_differences_can_be_drawn(pair: tuple[Result, Result], tmp_path: Path) -> None:
+    rows = compare(pair, resamples=50)
+    write_comparison(rows, tmp_path / "differences.svg")
+    text = (tmp_path / "differences.svg").read_text(encoding="utf-8")
+    for part in (">monolingual<", ">multilingual<", ">clean, score<", ">typo 3, drop<", ">bm25<", "from char-ngram"):
+        assert part in text, part
+    with pytest.raises(OptionError, match=r"end in .png or .svg"):
+        write_comparison(rows, tmp_path / "differences.gif")

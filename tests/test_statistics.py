@@ -17,6 +17,7 @@ from robustbench_ir import attack
 from robustbench_ir.report.table import score_table
 from robustbench_ir.result import Result
 from robustbench_ir.score.clusters import ClusterMeans, cluster_means
+from robustbench_ir.score.medians import exchange_p, median_draws
 from robustbench_ir.score.statistics import (
     Estimate,
     draws,
@@ -25,6 +26,7 @@ from robustbench_ir.score.statistics import (
     intervals,
     minimum_detectable,
     sign_flip_p,
+    simultaneous,
     standard_error,
     tail,
 )
@@ -61,6 +63,89 @@ def test_intervals_are_those_of_scipy_with_the_same_resamples(method: str) -> No
     ours = intervals(draw, len(sample), method)[0]
     assert (ours.low, ours.high) == pytest.approx(tuple(theirs), abs=1e-12)
     assert ours.value == pytest.approx(sample.mean())
+
+
+def test_ties_are_half_below_in_bca_as_scipy_counts_them() -> None:
+    """Of a share of 20 questions every fifth resample is the estimate itself."""
+    sample = (default_rng(1).random(20) < 0.3).astype(float)
+    (draw,) = draws([plain(sample)], default_rng(5), 9999)
+    assert np.mean(draw[0, 21:] == draw[0, 0]) > 0.1
+    theirs = stats.bootstrap(
+        (sample,), np.mean, n_resamples=9999, confidence_level=1 - 2 * tail(20), method="BCa", rng=default_rng(5)
+    ).confidence_interval
+    ours = intervals(draw, 20)[0]
+    assert (ours.low, ours.high) == pytest.approx(tuple(theirs), abs=1e-12)
+
+
+def test_ties_are_ties_up_to_rounding() -> None:
+    """The drop as a difference of two means, and as the mean of differences: equal but for the last bits."""
+    random = default_rng(2)
+    clean = 1 / random.integers(1, 4, size=25)
+    attacked = np.where(random.random(25) < 0.3, clean / 3, clean)
+    before, after, drop = draws([plain(clean), plain(attacked), plain(clean - attacked)], default_rng(3), 4000)
+    assert (before - after != drop).any()
+    one, other = intervals(before - after, 25)[0], intervals(drop, 25)[0]
+    assert (one.low, one.high) == pytest.approx((other.low, other.high), abs=1e-12)
+
+
+def languages_of(value: np.ndarray) -> ClusterMeans:
+    """Return the mean of each column of values of shape (clusters, strata)."""
+    cluster, stratum = np.indices(value.shape)
+    return cluster_means(value, cluster, stratum, np.eye(value.shape[1], dtype=bool), len(value))
+
+
+def test_simultaneous_intervals_reach_as_far_as_sidaks_for_independent_means() -> None:
+    value = default_rng(1).normal(size=(500, 6))
+    value[:, 5] = 0.25
+    (draw,) = draws([languages_of(value)], default_rng(2), 20_000)
+    *found, constant = simultaneous(draw, 500)
+    reach = stats.norm.ppf((1 + 0.95 ** (1 / 5)) / 2)
+    for one, column in zip(found, value.T, strict=False):
+        assert one.value == pytest.approx(column.mean())
+        assert one.half_width == pytest.approx(reach * stats.sem(column), rel=0.03)
+    assert constant == Estimate(0.25, 0.25, 0.25), "a language that is not covered widens nothing"
+
+
+def test_of_one_mean_a_simultaneous_interval_is_the_usual_one() -> None:
+    value = default_rng(1).normal(size=(300, 1))
+    (draw,) = draws([languages_of(value)], default_rng(2), 20_000)
+    one, usual = simultaneous(draw, 300)[0], intervals(draw, 300, "percentile")[0]
+    assert one.half_width == pytest.approx(usual.half_width, rel=0.02)
+
+
+def test_simultaneous_intervals_of_nothing_and_of_one_question_are_none() -> None:
+    (draw,) = draws([languages_of(np.full((5, 2), np.nan))], default_rng(0), 10)
+    assert np.isnan([[one.value, one.low, one.high] for one in simultaneous(draw, 5)]).all()
+    (draw,) = draws([languages_of(np.array([[0.1, 0.2]]))], default_rng(0), 10)
+    assert np.isnan([one.low for one in simultaneous(draw, 1)]).all()
+
+
+def test_medians_are_drawn_as_numpys() -> None:
+    """Some queries missing, ties, an even and an odd number of values, more values than stretches."""
+    random = default_rng(4)
+    for queries in (7, 400):
+        value = random.integers(0, 60, size=queries).astype(float)
+        value[random.random(queries) < 0.2] = np.nan
+        cluster = random.integers(0, 30, size=queries)
+        (draw,) = median_draws([value], cluster, 30, default_rng(6), 200)
+        chosen = default_rng(6).integers(0, 30, size=(200, 30))
+        wanted = [np.concatenate([value[cluster == one] for one in rows]) for rows in chosen]
+        wanted = [np.nan if np.isnan(one).all() else np.nanmedian(one) for one in wanted]
+        np.testing.assert_array_equal(draw[0, 31:], wanted)
+        np.testing.assert_array_equal(draw[0, 1:31], [np.nanmedian(value[cluster != one]) for one in range(30)])
+        assert draw[0, 0] == np.nanmedian(value)
+
+
+def test_the_exchange_of_medians_is_near_that_of_scipy() -> None:
+    random = default_rng(5)
+    before = random.normal(size=15)
+    after = before + random.normal(0.5, 0.6, size=15)
+    theirs = stats.permutation_test(
+        (before, after), lambda a, b, axis: np.median(b, axis) - np.median(a, axis), permutation_type="samples",
+        n_resamples=np.inf, vectorized=True,
+    ).pvalue  # fmt: skip
+    (ours,) = exchange_p([(before, after)], np.arange(15), 15, default_rng(1))
+    assert ours == pytest.approx(theirs, abs=0.015)
 
 
 def test_the_level_makes_up_for_few_clusters() -> None:
@@ -227,7 +312,6 @@ def test_the_frame_has_the_ends_of_each_interval(small: Result) -> None:
 
 
 def test_frames_survive_parquet(small: Result, tmp_path: Path) -> None:
-    pytest.importorskip("pyarrow", reason="PYARROW ABSENT: pip install pyarrow to try the round trip through Parquet")
     import pandas as pd
 
     for frame in (small.to_frame(resamples=50), small.per_query()):

@@ -11,6 +11,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from robustbench_ir.report.content import sheets
+from robustbench_ir.report.exports import markdown_table
+from robustbench_ir.report.robustness import bias_table, robustness_table
 from robustbench_ir.report.table import score_table
 from robustbench_ir.result import Result
 from robustbench_ir.result_file import load_result
@@ -32,12 +35,14 @@ irbench show e5.json --by language
 ```
 """
 MEANING = """
-The run is of commit 619f056. After it, two dozen entries were struck out of lexicons (Arabic, German, Hindi, Russian,
-Spanish, Thai, Turkish), so that `code-switching` makes other queries in a few places now; its digest below is of the
-run.
-
-What the columns are, and how they can mislead, is in [score-sheet.md](score-sheet.md). Intervals are over questions,
-with one seed: another seed is another perturbation of the same strength.
+What the columns are, and how they can mislead, is in [score-sheet.md](score-sheet.md); the report of this result,
+with pictures and the queries that lost most, is [xquad-r-report.html](xquad-r-report.html) ([what it is](report.md)).
+Intervals are over questions, with one seed: another seed is another perturbation of the same strength.
+"""
+BIAS = """\
+In the pool of all languages. Change is attacked minus clean. Rank distance lower is fairer, and falls too when
+everything sinks; rank correlation higher is fairer; "blind to language" is what a ranking that does not see the
+language would have.
 """
 CHECK = """
 ## An independent computation
@@ -82,6 +87,9 @@ def main() -> None:
     print(HEAD)
     print(f"```\n{table(result)}\n```")
     print(MEANING)
+    (sheet,) = sheets([(sys.argv[1], result)])
+    print(f"## Language bias\n\n{BIAS}\n{markdown_table(bias_table(sheet))}\n")
+    print(f"## Robustness in a few numbers\n\n{markdown_table(robustness_table(sheet))}\n")
     print(f"## By query language\n\n```\n{table(result, 'language')}\n```")
     print(CHECK)
     print("## The perturbed queries\n\nSHA-256 of each perturbed query set; the same on every machine.\n")

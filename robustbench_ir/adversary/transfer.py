@@ -16,7 +16,9 @@ from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluate import attack
 from robustbench_ir.progress import Progress
 from robustbench_ir.result import Drop, Result
+from robustbench_ir.score.findings import Finding
 from robustbench_ir.score.settings import Setting
+from robustbench_ir.score.statistics import RESAMPLES, Method, holm
 from robustbench_ir.tasks import Task, load_task
 
 
@@ -63,9 +65,31 @@ class Transfer:
     substitutions: Mapping[str, tuple[Substitution, ...]]
 
     def drop(self, source: str, target: str, setting: Setting, measure: str = "AP") -> Drop:
-        """Return how far a target falls under the queries crafted against a source."""
+        """Return how far a target falls under the queries crafted against a source, without an interval, in no time."""
         (found,) = self.results[source, target].drops(setting, measure)
         return found
+
+    def matrix(
+        self, setting: Setting, measure: str = "AP", *, resamples: int = RESAMPLES, method: Method = "bca"
+    ) -> dict[tuple[str, str], Finding]:
+        """Return the drop of each target under the queries of each source, with 95% intervals and tests.
+
+        Parameters
+        ----------
+        setting, measure, resamples, method
+            As for `Result.findings`; the resamples of the questions are the same in all cells of the matrix.
+
+        Returns
+        -------
+        dict of (str, str) to Finding
+            By source and target; `p_holm` is adjusted for all cells of the matrix.
+        """
+        found = {
+            pair: result.findings(setting, measure, resamples=resamples, method=method)[0]
+            for pair, result in self.results.items()
+        }
+        adjusted = holm(np.array([one.p for one in found.values()]))
+        return {pair: replace(one, p_holm=float(p)) for (pair, one), p in zip(found.items(), adjusted, strict=True)}
 
 
 def transfer(  # noqa: PLR0913

@@ -20,7 +20,8 @@ from robustbench_ir.score.measures import measure as look_up_measure
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--measure", default="AP", show_default=True, help="AP, nDCG@k, RR@k or R@k.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write all numbers as JSON too.")
-def command(files: tuple[Path, ...], measure: str, out: Path | None) -> None:
+@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw the differences: FILE.png or .svg.")
+def command(files: tuple[Path, ...], measure: str, out: Path | None, plot: Path | None) -> None:
     r"""Test whether the encoders of two or more result FILES differ: each further one against the first.
 
     The files must be of the same task and the same perturbed queries; what is not paired is refused.
@@ -33,6 +34,11 @@ def command(files: tuple[Path, ...], measure: str, out: Path | None) -> None:
     rows = compare([load_result(file) for file in files], measure)
     console = table_console()
     console.print(comparison_table(rows))
+    if plot:
+        from robustbench_ir.report.plots import write_comparison
+
+        write_comparison(rows, plot)
+        console.print(Text.assemble((str(plot), "bold"), " shows the differences"), soft_wrap=True)
     if out:
         write_whole(out, (json.dumps([row.record() for row in rows], ensure_ascii=False, indent=1) + "\n").encode())
         console.print(Text.assemble((str(out), "bold"), " has all numbers"), soft_wrap=True)

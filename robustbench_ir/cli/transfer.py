@@ -15,12 +15,15 @@ from robustbench_ir.cli.catalogue import table_console
 from robustbench_ir.cli.options import cards_option, languages_option, split_commas
 from robustbench_ir.encode import EncoderOptions
 from robustbench_ir.files import check_writable
+from robustbench_ir.report.table import number, with_interval
 from robustbench_ir.result_file import save_result
+from robustbench_ir.score.findings import Finding
 from robustbench_ir.score.measures import measure as look_up_measure
 
 _NOTES = (
-    "drop = clean - attacked; each row's queries were crafted on its encoder and asked of those in the columns; "
-    "* = the encoder that they were crafted on."
+    "drop = clean - attacked, ± half of its 95% interval (questions drawn anew), and its share of clean; * is p < 0.05 "
+    "after Holm for all cells of a table; each row's queries were crafted on its encoder and asked of those in the "
+    "columns, ◆ of the one that they were crafted on."
 )
 
 
@@ -96,11 +99,9 @@ def command(  # noqa: PLR0913, PLR0917
     console = table_console()
     for setting in found.results[found.sources[0], found.sources[0]].settings:
         table = _table(f"{setting}: drop of {'mAP' if measure == 'AP' else measure}", "crafted on", found.targets)
+        matrix = found.matrix(setting, measure)
         for source in found.sources:
-            drops = [(found.drop(source, target, setting, measure), target == source) for target in found.targets]
-            table.add_row(
-                source, *(f"{one.absolute:+.3f} {one.relative:+.0%}{'*' if own else ' '}" for one, own in drops)
-            )
+            table.add_row(source, *(_cell(matrix[source, target], target == source) for target in found.targets))
         console.print(table)
     console.print(Text(_NOTES, style="dim"))
     for source, rows in found.substitutions.items():
@@ -116,6 +117,11 @@ def command(  # noqa: PLR0913, PLR0917
         path = (out or Path()) / f"{slug(source)}-to-{slug(target)}.json"
         save_result(result, path)
         console.print(Text(str(path), style="bold"), soft_wrap=True)
+
+
+def _cell(one: Finding, own: bool) -> str:
+    share = number(one.relative_drop.value, "+.0%")
+    return f"{with_interval(one.drop, '.3f', one.p_holm)} {share} {'◆' if own else ' '}"
 
 
 def _table(title: str, first: str, columns: tuple[str, ...]) -> Table:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,17 +13,22 @@ import numpy as np
 
 from robustbench_ir.errors import OptionError
 from robustbench_ir.languages import languages
+from robustbench_ir.report.command import command_of
 from robustbench_ir.report.estimates import Score, Wanted, drop_estimates, scores
 from robustbench_ir.report.table import language_name, recipe_name
 from robustbench_ir.result import Cell, Result
 from robustbench_ir.score.bias import mean_rank_by_language
+from robustbench_ir.score.bias_findings import BiasFinding
 from robustbench_ir.score.measures import Floats
 from robustbench_ir.score.settings import Setting, by_language
 from robustbench_ir.score.statistics import RESAMPLES, Estimate
+from robustbench_ir.score.summary import Summary
+from robustbench_ir.score.worst_case import WorstCase
 
 _USUAL_SEVERITY = 3
 _FEW_RESULTS = 3
 _RESAMPLES_OF_MANY = 2_000  # the ends of an interval are then uncertain by some 3% of its width
+_MOST_MARGINS = 1024  # cells of a matrix
 NO_INTERVAL = Estimate(math.nan, math.nan, math.nan)
 
 
@@ -69,6 +73,8 @@ class Sheet:
         Of what is shown for one severity only: 3 where it was run, else the middle one.
     resamples : int
         Of the bootstrap.
+    detailed : bool
+        Whether robustness, language bias and intervals of rank changes are shown, too: not among many results.
     """
 
     result: Result
@@ -77,6 +83,7 @@ class Sheet:
     setting: Setting
     severity: int
     resamples: int = RESAMPLES
+    detailed: bool = True
 
     @property
     def measure_name(self) -> str:
@@ -156,6 +163,34 @@ class Sheet:
             if severity == self.severity
         }
 
+    @cached_property
+    def rank_margins(self) -> dict[str, Floats]:
+        """By recipe, half of the 95% interval of each rank change; none where there are many."""
+        layout = self.result.layout
+        if not self.detailed or len(layout.query_languages) * len(layout.pool) > _MOST_MARGINS:
+            return {}
+        found = {
+            recipe: self.result.mean_ranks(recipe, self.severity, resamples=self.resamples)
+            for recipe in self.rank_changes
+        }
+        return {recipe: (one.high - one.low) / 2 for recipe, one in found.items()}
+
+    @cached_property
+    def summaries(self) -> list[Summary]:
+        """Robustness against each recipe in the one setting."""
+        return self.result.summaries(self.setting, self.measure, resamples=self.resamples)
+
+    @cached_property
+    def worst_cases(self) -> list[WorstCase]:
+        """Each search against its average case in the one setting."""
+        return self.result.worst_cases(self.setting, self.measure, resamples=self.resamples)
+
+    @cached_property
+    def bias(self) -> list[BiasFinding]:
+        """Language bias at the one severity; none where queries have one relevant passage."""
+        found = self.result.bias_findings(severity=self.severity, resamples=self.resamples)
+        return found if any(not one.refusal for one in found) else []
+
     def _mean_ranks(self, cell: Cell) -> Floats:
         layout = self.result.layout
         shape = len(layout.query_languages), len(layout.pool)
@@ -192,7 +227,7 @@ class Sheet:
     @property
     def command(self) -> str:
         """The command that makes the result again."""
-        return _command(self.result)
+        return command_of(self.result)
 
 
 def sheets(
@@ -237,6 +272,7 @@ def sheets(
                 setting or result.settings[-1],
                 severity if severity is not None else _usual(severities),
                 drawn,
+                len(results) <= _FEW_RESULTS,
             )
         )
     return found
@@ -259,24 +295,3 @@ def _names(results: Sequence[tuple[str, Result]]) -> list[str]:
         name if files.count(name) == 1 else f"{name} {files[: number + 1].count(name)}"
         for number, name in enumerate(files)
     ]
-
-
-def _command(result: Result) -> str:
-    floors = {cell.recipe.partition("~")[2] for cell in result.attacked} - {""}
-    names = list(dict.fromkeys(recipe_name(cell.recipe) for cell in result.attacked))
-    described = result.encoder
-    parts = ["irbench", "attack", "--model", described.name, "--task", result.task.partition("@")[0]]
-    parts += ["--languages", ",".join(dict.fromkeys((*result.layout.query_languages, *result.layout.pool)))]
-    parts += [word for name in names for word in ("--recipe", name)]
-    parts += [word for one in sorted({one for _, one in result.groups}) for word in ("--severity", str(one))]
-    parts += ["--seeds", str(max((len(cells) for cells in result.groups.values()), default=1))]
-    for floor in sorted(floors):
-        judge, _, minimum = floor.rpartition(">=")
-        parts += ["--semantic-floor", minimum, "--semantic-encoder", judge]
-    for option, value in (
-        ("--revision", described.revision),
-        ("--query-prompt", described.query_prompt),
-        ("--passage-prompt", described.passage_prompt),
-    ):
-        parts += [option, value] if value else []
-    return shlex.join(parts)

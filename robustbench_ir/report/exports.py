@@ -8,8 +8,10 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 
 from robustbench_ir.report.content import NO_INTERVAL, LanguageDrop, Sheet
+from robustbench_ir.report.robustness import more_tables
 from robustbench_ir.report.summary import summary
 from robustbench_ir.report.tables import (
     Table,
@@ -50,11 +52,11 @@ def to_markdown(sheets: Sequence[Sheet]) -> str:
     """Return summary, scores, drops by language and coverage as GitHub-flavoured Markdown."""
     parts = []
     if len(sheets) > 1:
-        parts += ["## Side by side", *map(_markdown, (comparison_table(sheets), *_languages_side_by_side(sheets)))]
+        parts += ["## Side by side", *map(markdown_table, (comparison_table(sheets), *_languages_side_by_side(sheets)))]
     for sheet in sheets:
         parts.append(f"## {_escaped(sheet.name)} on {_escaped(sheet.result.task)}")
         parts += [_escaped(sentence) for sentence in summary(sheet)]
-        parts += map(_markdown, _tables(sheet))
+        parts += map(markdown_table, _tables(sheet))
         parts.append(_fenced("\n".join((sheet.command, *sheet.signatures))))
     return "\n\n".join(parts) + "\n"
 
@@ -63,6 +65,7 @@ def _tables(sheet: Sheet) -> Iterator[Table]:
     if not sheet.result.groups:
         return
     yield score_table(sheet)
+    yield from more_tables(sheet)
     yield language_table(sheet, next(iter(sheet.by_language)))
     yield coverage_table(sheet)
 
@@ -72,7 +75,8 @@ def _languages_side_by_side(sheets: Sequence[Sheet]) -> list[Table]:
     return [language_comparison_table(attacked)] if attacked else []
 
 
-def _markdown(table: Table) -> str:
+def markdown_table(table: Table) -> str:
+    """Return a table as GitHub-flavoured Markdown, its caption above it."""
     rule = ["---:" if table.is_numeric(place) else "---" for place in range(len(table.columns))]
     rows = [[_escaped(entry.text) for entry in row] for row in table.rows]
     lines = [f"| {' | '.join(row)} |" for row in ([_escaped(name) for name in table.columns], rule, *rows)]
@@ -207,12 +211,30 @@ def _content(sheet: Sheet) -> dict[str, object]:
                 for recipe, changes in sheet.rank_changes.items()
             },
         },
+        **(_details(sheet) if sheet.detailed else {}),
         "coverage": {
             language: {recipe: _number(share) for recipe, share in shares.items()}
             for language, shares in sheet.coverage.items()
         },
         "command": sheet.command,
     }
+
+
+def _details(sheet: Sheet) -> dict[str, object]:
+    return {
+        "robustness": [_plain(asdict(one)) for one in sheet.summaries],
+        "worst_case": [_plain(asdict(one)) for one in sheet.worst_cases],
+        "language_bias": [_plain(asdict(one)) for one in sheet.bias],
+    }
+
+
+def _plain(value: object) -> object:
+    """Return what JSON can say: rounded numbers, None for none."""
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return _number(value) if isinstance(value, float) else value
 
 
 def _language(one: LanguageDrop) -> dict[str, object]:

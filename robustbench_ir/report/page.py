@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +11,6 @@ from importlib.resources import files
 from markupsafe import Markup
 
 from robustbench_ir import __version__
-from robustbench_ir.languages import languages
 from robustbench_ir.report.content import Sheet
 from robustbench_ir.report.examples import Examples
 from robustbench_ir.report.pictures import (
@@ -23,7 +21,8 @@ from robustbench_ir.report.pictures import (
     curve_pictures,
     language_pictures,
 )
-from robustbench_ir.report.review import visible
+from robustbench_ir.report.review import direction, visible
+from robustbench_ir.report.robustness import bias_table, robustness_table, worst_case_table
 from robustbench_ir.report.summary import summary
 from robustbench_ir.report.table import language_name
 from robustbench_ir.report.tables import (
@@ -38,6 +37,7 @@ from robustbench_ir.report.worst import WorstQuery
 _PARTS = (
     ("scores", "Scores"),
     ("severity", "Severity"),
+    ("robustness", "Robustness"),
     ("languages", "Languages"),
     ("bias", "Language bias"),
     ("worst", "Worst queries"),
@@ -56,8 +56,11 @@ class _Section:
     summary: list[str]
     scores: Table
     curves: list[Picture]
+    robustness: Table | None
+    worst_case: Table | None
     languages: list[Picture]
     bias: list[Picture]
+    bias_numbers: Table | None
     legend: list[tuple[str, str]]
     worst: Sequence[WorstQuery]
     notes: Sequence[str]
@@ -92,9 +95,7 @@ def report_page(sheets: Sequence[Sheet], examples: Sequence[Examples]) -> str:
     )
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"visible": visible, "language_name": language_name, "direction": direction}
-    return environment.from_string(
-        template
-    ).render(
+    return environment.from_string(template).render(
         title=_title(sheets),
         version=__version__,
         resamples=sheets[0].resamples,
@@ -103,7 +104,7 @@ def report_page(sheets: Sequence[Sheet], examples: Sequence[Examples]) -> str:
         style_hash=_hash(style),
         script=Markup(script),  # noqa: S704
         script_hash=_hash(script),
-        parts=_PARTS if sheets[0].result.groups else _PARTS[-1:],
+        parts=_parts(sheets[0]),
         warnings=_warnings(sheets),
         comparison=_comparison(sheets) if len(sheets) > 1 else None,
         sections=[
@@ -112,16 +113,11 @@ def report_page(sheets: Sequence[Sheet], examples: Sequence[Examples]) -> str:
     )
 
 
-def direction(language: str, text: str) -> str:
-    """Return the value of HTML's `dir` for a text.
-
-    A query of a right-to-left language in which one word is left in its script is laid out from the right, whatever
-    comes first in it; wholly romanised, it is laid out as its letters are.
-    """
-    written_from_the_right = any(unicodedata.bidirectional(one) in {"R", "AL"} for one in text)
-    if language not in languages() or (languages()[language].direction == "rtl" and not written_from_the_right):
-        return "auto"
-    return languages()[language].direction
+def _parts(sheet: Sheet) -> list[tuple[str, str]]:
+    """Return what the page of one result has."""
+    absent = {"robustness"} if not sheet.detailed else set()
+    absent |= {"bias"} if sheet.setting != "multilingual" else set()
+    return [part for part in _PARTS if part[0] not in absent] if sheet.result.groups else list(_PARTS[-1:])
 
 
 def _hash(text: str) -> str:
@@ -156,6 +152,7 @@ def _comparison(sheets: Sequence[Sheet]) -> _Comparison:
 
 def _section(key: str, sheet: Sheet, examples: Examples) -> _Section:
     bias = list(bias_pictures(sheet)) if sheet.setting == "multilingual" else []
+    detailed = sheet.detailed and bool(sheet.result.groups)
     return _Section(
         key,
         sheet,
@@ -163,8 +160,11 @@ def _section(key: str, sheet: Sheet, examples: Examples) -> _Section:
         summary(sheet),
         score_table(sheet),
         list(curve_pictures(sheet)),
+        robustness_table(sheet) if detailed else None,
+        worst_case_table(sheet) if detailed and sheet.worst_cases else None,
         list(language_pictures(sheet)),
         bias,
+        bias_table(sheet) if detailed and bias and sheet.bias else None,
         bias_legend(sheet) if bias else [],
         examples.worst,
         examples.notes,

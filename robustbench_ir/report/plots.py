@@ -8,15 +8,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
+from robustbench_ir.compare import Comparison
 from robustbench_ir.errors import OptionError
 from robustbench_ir.files import write_whole
 from robustbench_ir.report.content import Sheet
 from robustbench_ir.report.pictures import curves
-from robustbench_ir.report.table import language_name
+from robustbench_ir.report.table import language_name, recipe_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -77,23 +78,42 @@ def write_plots(sheets: Sequence[Sheet], folder: Path, form: Form) -> list[Path]
     OptionError
         Matplotlib is not installed.
     """
-    if not find_spec("matplotlib"):
-        raise OptionError(f"{form} pictures need matplotlib; pip install 'robustbench-ir[plots]'")
     written = []
-    with _style():
+    with _style(form):
         for number, sheet in enumerate(sheets, start=1):
             prefix = f"{number:02}-" if len(sheets) > 1 else ""
             for name, figure in _figures(sheet):
                 written.append(folder / f"{prefix}{name}.{form}")
-                stream = io.BytesIO()
-                # Without a date and with fixed identifiers, equal results give equal files.
-                figure.savefig(stream, format=form, metadata={"Date": None} if form == "svg" else {})
-                write_whole(written[-1], stream.getvalue())
+                _write(figure, written[-1], form)
     return written
 
 
+def write_comparison(rows: Sequence[Comparison], path: Path) -> None:
+    """Write the differences of encoders with their intervals, a panel for each setting, as the path's ending says.
+
+    Raises
+    ------
+    OptionError
+        The path ends neither in .png nor in .svg, or matplotlib is not installed.
+    """
+    form = next((one for one in get_args(Form) if path.suffix == f".{one}"), None)
+    if form is None:
+        raise OptionError(f"{path}: no picture of that kind; let it end in .png or .svg")
+    with _style(form):
+        _write(_differences(rows), path, form)
+
+
+def _write(figure: Figure, path: Path, form: Form) -> None:
+    stream = io.BytesIO()
+    # Without a date and with fixed identifiers, equal results give equal files.
+    figure.savefig(stream, format=form, metadata={"Date": None} if form == "svg" else {})
+    write_whole(path, stream.getvalue())
+
+
 @contextmanager
-def _style() -> Iterator[None]:
+def _style(form: Form) -> Iterator[None]:
+    if not find_spec("matplotlib"):
+        raise OptionError(f"{form} pictures need matplotlib; pip install 'robustbench-ir[plots]'")
     import matplotlib as mpl
     from matplotlib import font_manager
 
@@ -189,3 +209,42 @@ def _bias(sheet: Sheet) -> Figure:
     figure.colorbar(image, ax=figure.axes, label="change of the mean rank", shrink=0.8)
     figure.suptitle(f"{sheet.name}: severity {sheet.severity}")
     return figure
+
+
+def _differences(rows: Sequence[Comparison]) -> Figure:
+    from matplotlib.figure import Figure
+
+    settings = list(dict.fromkeys(row.setting for row in rows))
+    encoders = list(dict.fromkeys(row.second for row in rows))
+    labels = list(dict.fromkeys(map(_label, rows)))
+    step = 0.6 / len(encoders)
+    figure = Figure(figsize=(1.6 + 3 * len(settings), 1.4 + 0.3 * len(labels) * len(encoders)), layout="constrained")
+    for place, setting in enumerate(settings, start=1):
+        axes = figure.add_subplot(1, len(settings), place)
+        for number, name in enumerate(encoders):
+            found = [row for row in rows if (row.setting, row.second) == (setting, name)]
+            value = np.array([row.difference.value for row in found])
+            ends = np.array([(row.difference.low, row.difference.high) for row in found]).T
+            axes.errorbar(
+                value,
+                [labels.index(_label(row)) + number * step for row in found],
+                xerr=np.abs(ends - value),
+                fmt="o",
+                markersize=3.5,
+                capsize=2,
+                color=_COLOURS[number % len(_COLOURS)],
+                label=name,
+            )
+        axes.axvline(0, color="0.4", linewidth=0.8)
+        axes.set_yticks(range(len(labels)), labels if place == 1 else [""] * len(labels))
+        axes.invert_yaxis()
+        axes.set_title(setting)
+    axes.legend(frameon=False)
+    measure = "mAP" if rows[0].measure == "AP" else rows[0].measure
+    figure.supxlabel(f"difference in {measure} from {rows[0].first}, with 95% intervals")
+    return figure
+
+
+def _label(row: Comparison) -> str:
+    what = f"{recipe_name(row.recipe)} {row.severity}" if row.severity else row.recipe
+    return f"{what}, {row.quantity}"

@@ -167,6 +167,19 @@ def visible(text: str) -> str:
     return "".join(f"⟨U+{ord(one):04X}⟩" if unicodedata.category(one) in hidden else one for one in text)
 
 
+def direction(language: str, text: str) -> str:
+    """Return the value of HTML's `dir` for a text.
+
+    A query of a right-to-left language in which one word is left in its script is laid out from the right, whatever
+    comes first in it; wholly in the other kind of script, it is laid out as its letters are.
+    """
+    if language not in languages():
+        return "auto"
+    usual = languages()[language].direction
+    strong = {"R", "AL"} if usual == "rtl" else {"L"}
+    return usual if any(unicodedata.bidirectional(one) in strong for one in text) else "auto"
+
+
 def review_page(sections: Sequence[Section], severity: int, seed: int) -> str:
     """Return the page, self-contained HTML; every text is escaped.
 
@@ -181,6 +194,6 @@ def review_page(sections: Sequence[Section], severity: int, seed: int) -> str:
 
     template = (files("robustbench_ir.report") / "review.html.jinja").read_text(encoding="utf-8")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["visible"] = visible
+    environment.filters |= {"visible": visible, "direction": direction}
     page = environment.from_string(template)
     return page.render(sections=sections, severity=severity, seed=seed, version=__version__)

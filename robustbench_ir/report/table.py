@@ -64,8 +64,25 @@ def score_table(result: Result, by: str | None = None, measure: str = "AP") -> R
             if by == "language":
                 table.add_section()
         parts.append(table)
-    parts += [Text(), Text(_NOTES, style="dim"), *_not_covered(result), _signature(result, measure)]
+    parts += [*_worst_cases(result, measure), Text(), Text(_NOTES, style="dim")]
+    parts += [*_not_covered(result), _signature(result, measure)]
     return Group(*parts)
+
+
+def _worst_cases(result: Result, measure: str) -> list[RenderableType]:
+    """Return the table of worst against average case, where the result has both."""
+    rows = [row for setting in result.settings for row in result.worst_cases(setting, measure)]
+    if not rows:
+        return []
+    table = empty_table("worst case against average case (gap: what the search adds to chance)")
+    for header in ("search", "severity", "setting"):
+        table.add_column(header, no_wrap=True)
+    for header in ("average\ndrop", "worst\ndrop", "gap"):
+        table.add_column(header, justify="right", no_wrap=True, vertical="bottom")
+    for row in rows:
+        drops = (with_interval(one, ".3f", float("nan")) for one in (row.average_drop, row.worst_drop, row.gap))
+        table.add_row(recipe_name(row.worst), str(row.severity), row.setting, *drops)
+    return [table]
 
 
 def empty_table(title: str = "") -> Table:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from robustbench_ir.report.content import LanguageDrop, Sheet
 from robustbench_ir.report.estimates import Score
 from robustbench_ir.report.table import language_name
@@ -98,16 +100,22 @@ def _resource_class(one: LanguageDrop) -> Entry:
 
 def rank_change_table(sheet: Sheet, recipe: str) -> Table:
     """Return the change of the mean rank by query language and passage language."""
-    layout = sheet.result.layout
+    layout, changes = sheet.result.layout, sheet.rank_changes[recipe]
+    margins = sheet.rank_margins.get(recipe, np.full(changes.shape, np.nan))
     rows = [
-        (Entry(language_name(language)), *(number(value, "+,.1f") for value in line))
-        for language, line in zip(layout.query_languages, sheet.rank_changes[recipe].tolist(), strict=True)
+        (Entry(language_name(language)), *map(_rank_change, *lines))
+        for language, *lines in zip(layout.query_languages, changes.tolist(), margins.tolist(), strict=True)
     ]
     return Table(
         f"{sheet.name}: change of the mean rank, {sheet.recipe_names[recipe]}",
         ("query language", *(language_name(language) for language in layout.pool)),
         tuple(rows),
     )
+
+
+def _rank_change(change: float, margin: float) -> Entry:
+    found = number(change, "+,.1f")
+    return found if math.isnan(margin) else Entry(f"{found.text} ±{margin:,.1f}", change)
 
 
 def coverage_table(sheet: Sheet) -> Table:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 from numpy.random import Generator
@@ -13,19 +15,23 @@ from robustbench_ir.score.clusters import ClusterMeans, cluster_means
 from robustbench_ir.score.findings import Attacked, RankedQueries, macro
 from robustbench_ir.score.language_bias import BIAS_NAMES, bias_refusal, bias_values, unbiased_values
 from robustbench_ir.score.measures import Floats
+from robustbench_ir.score.medians import exchange_p, median_draws
 from robustbench_ir.score.settings import Layout, headline, nanmean
 from robustbench_ir.score.statistics import (
     RESAMPLES,
+    SEED,
     Estimate,
     Method,
     draws,
+    draws_by_group,
     holm,
     intervals,
     sign_flip_p,
-    standard_error,
 )
 
-_QUANTILE = 1.959963984540054  # of the normal distribution at 0.975
+MEDIAN = "rank_distance_median"
+FINDING_NAMES = (*BIAS_NAMES[:2], MEDIAN, *BIAS_NAMES[2:])
+_MEANS_AT_ONCE = 1024  # 90 MB of draws
 
 
 @dataclass(frozen=True)
@@ -37,13 +43,15 @@ class BiasFinding:
     recipe, severity
         Of what.
     name : str
-        One of `BIAS_NAMES`; see `Bias`.
+        One of `FINDING_NAMES`; see `Bias`.
     clean, attacked, change : Estimate
-        Before, after, and attacked - clean, paired; macro averages over query languages, means over seeds.
+        Before, after, and attacked - clean, paired; macro averages over query languages, means over seeds. The median
+        rank distance is over all queries, of the mean over seeds.
     unbiased : float
         What a ranking blind to language would have; NaN where that is not known.
     p, p_holm : float
-        That the change is 0, by cluster sign flips; adjusted for the recipes and severities with the same name.
+        That the change is 0, by exchanging clean and attacked of whole questions; adjusted for the recipes and
+        severities with the same name.
     refusal : str
         Why the number does not exist for this task; empty where it does.
     """
@@ -73,38 +81,84 @@ def bias_findings(
     if not attacked:
         return []
     before = bias_values(layout, clean)
-    unbiased = {name: headline(layout, found) for name, found in unbiased_values(layout).items()}
-    refusals = {name: bias_refusal(layout, name) for name in BIAS_NAMES}
     after = {key: _over_seeds(layout, cells) for key, cells in attacked.items()}
-    places = [(key, name) for key in after for name in BIAS_NAMES]
-    changes = [macro(layout, after[key][name] - before[name]) for key, name in places]
-    before_tables = [macro(layout, before[name]) for name in BIAS_NAMES]
-    after_tables = [macro(layout, after[key][name]) for key, name in places]
-    draw = draws([*before_tables, *after_tables, *changes], random, resamples)
-    clean_draw = dict(zip(BIAS_NAMES, draw, strict=False))
-    attacked_draw, change_draw = draw[len(BIAS_NAMES) : -len(places)], draw[-len(places) :]
-    p_values = sign_flip_p(changes, random, resamples)
-
-    def estimate(of: Floats) -> Estimate:
-        return intervals(of, layout.questions, method)[0]
-
+    medians = _medians(layout, before, after, random, resamples)
+    changes = {key: [macro(layout, found[name] - before[name]) for name in BIAS_NAMES] for key, found in after.items()}
+    clean_draw, drawn = draws_by_group(
+        [macro(layout, before[name]) for name in BIAS_NAMES],
+        {key: [*(macro(layout, found[name]) for name in BIAS_NAMES), *changes[key]] for key, found in after.items()},
+        random,
+        resamples,
+    )
+    every = [one for found in changes.values() for one in found]
+    p_values = iter(sign_flip_p(every, random, resamples))
+    blind = {name: headline(layout, found) for name, found in unbiased_values(layout).items()}
+    refusals = {name: bias_refusal(layout, name) for name in BIAS_NAMES}
+    refusals[MEDIAN] = refusals["rank_distance"]
     rows = []
-    for (key, name), found, change, p in zip(places, attacked_draw, change_draw, p_values, strict=True):
-        known = not np.isnan(change[0, 0])
-        rows.append(
+    for key, of_key in drawn.items():
+        three = zip(clean_draw, of_key[: len(BIAS_NAMES)], of_key[len(BIAS_NAMES) :], strict=True)
+        each = {name: _Drawn(*one, float(next(p_values)[0])) for name, one in zip(BIAS_NAMES, three, strict=True)}
+        each[MEDIAN] = medians[key]
+        rows += [
             BiasFinding(
                 *key,
                 name,
-                estimate(clean_draw[name]),
-                estimate(found),
-                estimate(change),
-                unbiased.get(name, float("nan")),
-                float(p[0]) if known else float("nan"),
+                *each[name].estimates(layout.questions, method),
+                blind.get(name, float("nan")),
+                float("nan") if np.isnan(each[name].change[0, 0]) else each[name].p,
                 float("nan"),
                 refusals[name],
             )
-        )
+            for name in FINDING_NAMES
+        ]
     return _adjusted(rows)
+
+
+class _Drawn(NamedTuple):
+    """Draws of one number, and the p of its change."""
+
+    clean: Floats
+    attacked: Floats
+    change: Floats
+    p: float
+
+    def estimates(self, questions: int, method: Method) -> tuple[Estimate, Estimate, Estimate]:
+        clean, attacked, change = (
+            intervals(of, questions, method)[0] for of in (self.clean, self.attacked, self.change)
+        )
+        return clean, attacked, change
+
+
+def _medians(
+    layout: Layout,
+    before: Mapping[str, Floats],
+    after: Mapping[tuple[str, int], Mapping[str, Floats]],
+    random: Generator,
+    resamples: int,
+) -> dict[tuple[str, int], _Drawn]:
+    """Return the median rank distance; its change is that of the queries that have one clean and attacked."""
+    clean = before["rank_distance"]
+    attacked = [found["rank_distance"] for found in after.values()]
+    known = [~np.isnan(clean + one) for one in attacked]
+    pairs = [
+        (np.where(both, clean, np.nan), np.where(both, one, np.nan)) for both, one in zip(known, attacked, strict=True)
+    ]
+    cluster, clusters = layout.question, layout.questions
+    # Where a result has all ranks, as an encoder's has, the pairs are the samples themselves.
+    distinct = {one.tobytes(): one for one in [clean, *attacked, *chain.from_iterable(pairs)]}
+    found = median_draws(list(distinct.values()), cluster, clusters, random, resamples)
+    draw_of = dict(zip(distinct, found, strict=True))
+    p_values = exchange_p(pairs, cluster, clusters, random, resamples)
+    return {
+        key: _Drawn(
+            draw_of[clean.tobytes()],
+            draw_of[one.tobytes()],
+            draw_of[late.tobytes()] - draw_of[early.tobytes()],
+            p,
+        )
+        for key, one, (early, late), p in zip(after, attacked, pairs, p_values, strict=True)
+    }
 
 
 def _over_seeds(layout: Layout, cells: Sequence[RankedQueries]) -> dict[str, Floats]:
@@ -113,7 +167,9 @@ def _over_seeds(layout: Layout, cells: Sequence[RankedQueries]) -> dict[str, Flo
 
 
 def _adjusted(rows: list[BiasFinding]) -> list[BiasFinding]:
-    adjusted = {name: iter(holm(np.array([row.p for row in rows if row.name == name])).tolist()) for name in BIAS_NAMES}
+    adjusted = {
+        name: iter(holm(np.array([row.p for row in rows if row.name == name])).tolist()) for name in FINDING_NAMES
+    }
     return [replace(row, p_holm=next(adjusted[row.name])) for row in rows]
 
 
@@ -127,8 +183,8 @@ class MeanRanks:
         Rows and columns.
     clean, attacked, change : float64 arrays of shape (query languages, passage languages)
         Before, after (mean over seeds), attacked - clean: above 0 the passages sank. NaN where there are none.
-    half_width : float64 array of that shape
-        Half of the 95% interval of the change, 1.96 standard errors clustered by question.
+    low, high : float64 arrays of that shape
+        Ends of the 95% interval of the change.
     """
 
     query_languages: tuple[str, ...]
@@ -136,27 +192,49 @@ class MeanRanks:
     clean: Floats
     attacked: Floats
     change: Floats
-    half_width: Floats
+    low: Floats
+    high: Floats
 
 
-def mean_ranks(layout: Layout, clean: Ranks, cells: Sequence[RankedQueries]) -> MeanRanks:
+def mean_ranks(
+    layout: Layout,
+    clean: Ranks,
+    cells: Sequence[RankedQueries],
+    *,
+    seed: int = SEED,
+    resamples: int = RESAMPLES,
+    method: Method = "bca",
+) -> MeanRanks:
     """Return the matrices under one recipe and severity; `cells` has one cell a seed."""
     shape = len(layout.query_languages), len(layout.pool)
     before, *attacked = (np.where(one.in_pool > 0, one.in_pool, np.nan) for one in (clean, *(c.ranks for c in cells)))
     after = np.mean(attacked, axis=0)
-    tables = [_by_pair(layout, rank, shape) for rank in (before, after, after - before)]
-    clean_mean, attacked_mean, change = (table.estimate().reshape(shape) for table in tables)
+    # A matrix of a hundred languages is drawn some rows at a time, all with the same resamples.
+    together = max(1, _MEANS_AT_ONCE // shape[1])
+    found = [
+        one
+        for start in range(0, shape[0], together)
+        for draw in draws(
+            [_by_pair(layout, after - before, range(start, min(start + together, shape[0])))],
+            np.random.default_rng(seed),
+            resamples,
+        )
+        for one in intervals(draw, layout.questions, method)
+    ]
+    every = range(shape[0])
     return MeanRanks(
-        query_languages=layout.query_languages,
-        passage_languages=tuple(layout.pool),
-        clean=clean_mean,
-        attacked=attacked_mean,
-        change=change,
-        half_width=np.where(np.isnan(change), np.nan, _QUANTILE * standard_error(tables[2]).reshape(shape)),
+        layout.query_languages,
+        tuple(layout.pool),
+        *(_by_pair(layout, rank, every).estimate().reshape(shape) for rank in (before, after)),
+        *(np.array([getattr(one, name) for one in found]).reshape(shape) for name in ("value", "low", "high")),
     )
 
 
-def _by_pair(layout: Layout, value: Floats, shape: tuple[int, int]) -> ClusterMeans:
-    cell = layout.query_language[layout.query] * shape[1] + layout.passage_language
-    each = np.eye(shape[0] * shape[1], dtype=bool)
-    return cluster_means(value, layout.question[layout.query], cell, each, layout.questions)
+def _by_pair(layout: Layout, value: Floats, rows: range) -> ClusterMeans:
+    """Return a mean for each query language of `rows` and each passage language."""
+    columns = len(layout.pool)
+    row = layout.query_language[layout.query] - rows.start
+    here = (row >= 0) & (row < len(rows))
+    cell = row[here] * columns + layout.passage_language[here]
+    each = np.eye(len(rows) * columns, dtype=bool)
+    return cluster_means(value[here], layout.question[layout.query][here], cell, each, layout.questions)

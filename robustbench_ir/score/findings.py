@@ -18,7 +18,7 @@ from robustbench_ir.score.statistics import (
     RESAMPLES,
     Estimate,
     Method,
-    draws,
+    draws_by_group,
     effect_size,
     holm,
     intervals,
@@ -200,12 +200,16 @@ def findings(
         return []
     before, distance = values(layout, clean, measure, setting), rank_distances(layout, clean)
     after = [over_seeds(layout, before, cells, setting, measure) for cells in attacked.values()]
-    tables = [macro(layout, found, by) for found in (before, distance)]
-    for one in after:
-        # Changes of rank distance are paired: a run that lacks a passage has a rank distance clean, and none attacked.
-        change = one.rank_distance - distance
-        tables += [macro(layout, found, by) for found in (one.value, one.changed_only, change)]
-    clean_draw, distance_draw, *draw = draws(tables, random, resamples)
+    # Changes of rank distance are paired: a run that lacks a passage has a rank distance clean, and none attacked.
+    (clean_draw, distance_draw), draw = draws_by_group(
+        [macro(layout, found, by) for found in (before, distance)],
+        {
+            group: [macro(layout, found, by) for found in (one.value, one.changed_only, one.rank_distance - distance)]
+            for group, one in zip(attacked, after, strict=True)
+        },
+        random,
+        resamples,
+    )
 
     def estimates(of: Floats) -> list[Estimate]:
         return intervals(of, layout.questions, method)
@@ -221,25 +225,26 @@ def findings(
     }
     tests = _tests(layout, before, distance, after, by, random, resamples)
     rows: list[Finding] = []
-    for number, ((recipe, severity), one) in enumerate(zip(attacked, after, strict=True)):
-        after_draw, changed_draw, distance_change = draw[3 * number : 3 * number + 3]
+    for (recipe, severity), one, tested in zip(attacked, after, tests, strict=True):
+        after_draw, changed_draw, distance_change = draw[recipe, severity]
         columns |= {
             "recipe": [recipe] * len(names),
             "severity": [severity] * len(names),
             "attacked": estimates(after_draw),
             "drop": estimates(clean_draw - after_draw),
-            "relative_drop": estimates(_ratio(clean_draw - after_draw, clean_draw)),
+            "relative_drop": estimates(ratio(clean_draw - after_draw, clean_draw)),
             "changed_only": estimates(changed_draw),
             "rank_distance_change": estimates(distance_change),
             "coverage": _means(layout, one.coverage, by),
             "edit_rate": _means(layout, one.edit_rate, by),
-            **tests[number],
+            **tested,
         }
         rows += [Finding(**dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)]
     return _adjusted(rows)
 
 
-def _ratio(above: Floats, below: Floats) -> Floats:
+def ratio(above: Floats, below: Floats) -> Floats:
+    """Divide; NaN where the divisor is 0."""
     return np.divide(above, below, out=np.full_like(above, np.nan), where=below != 0)
 
 

@@ -12,10 +12,10 @@ then the resamples. Whatever is made of several means, such as a ratio, is made 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.random import Generator
@@ -25,12 +25,14 @@ from robustbench_ir.score.clusters import ClusterMeans, Columns
 from robustbench_ir.score.measures import Floats
 
 Method = Literal["percentile", "bca"]
+Group = TypeVar("Group", bound=Hashable)
 
 CONFIDENCE = 0.95
 RESAMPLES = 10_000
 SEED = 0
 POWER = 0.8
 _WEIGHTS_AT_ONCE = 1 << 20  # 8 MiB of float64
+_ROUNDING = 1e-9  # as a share of the spread of the draws: what differs by less is equal
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def draws(tables: Sequence[ClusterMeans], random: Generator, resamples: int = RE
     stacked = np.hstack([one.stacked for one in columns])
     ends = np.cumsum([one.stacked.shape[1] for one in columns])[:-1]
     total = stacked.sum(axis=0, keepdims=True)
-    resampled = (weights @ stacked for weights in _weights(clusters, random, resamples))
+    resampled = (weights @ stacked for weights in resample_weights(clusters, random, resamples))
     found = [np.empty((table.members.shape[1], 1 + clusters + resamples)) for table in tables]
     start = 0
     for totals in chain((total, total - stacked), resampled):
@@ -87,7 +89,19 @@ def draws(tables: Sequence[ClusterMeans], random: Generator, resamples: int = RE
     return found
 
 
-def _weights(clusters: int, random: Generator, resamples: int) -> Iterator[Floats]:
+def draws_by_group(
+    before: Sequence[ClusterMeans],
+    after: Mapping[Group, Sequence[ClusterMeans]],
+    random: Generator,
+    resamples: int = RESAMPLES,
+) -> tuple[list[Floats], dict[Group, list[Floats]]]:
+    """Draw once for all: what is clean, and what each group of attacked cells has; see `draws`."""
+    found = iter(draws([*before, *chain.from_iterable(after.values())], random, resamples))
+    clean = [next(found) for _ in before]
+    return clean, {group: [next(found) for _ in tables] for group, tables in after.items()}
+
+
+def resample_weights(clusters: int, random: Generator, resamples: int) -> Iterator[Floats]:
     """Yield blocks of shape (resamples, clusters): how often each cluster was drawn."""
     block = max(1, _WEIGHTS_AT_ONCE // clusters)
     for start in range(0, resamples, block):
@@ -122,6 +136,36 @@ def intervals(draw: Floats, clusters: int, method: Method = "bca") -> list[Estim
     ]
 
 
+def simultaneous(draw: Floats, clusters: int) -> list[Estimate]:
+    """Return estimates with intervals that in 95% of samples hold the truth in all rows at once.
+
+    So the interval of a row holds in as many samples however the row was chosen, such as for being the largest (Berk
+    et al. 2013, https://doi.org/10.1214/12-AOS1077). Estimate plus and minus a number of bootstrap standard errors, the
+    same number for all rows: the quantile of the largest deviation of any row in a resample, in standard errors (Mandel
+    and Betensky 2008, https://doi.org/10.1016/j.csda.2007.07.005), at the level of `tail`.
+
+    Parameters
+    ----------
+    draw : float64 array of shape (statistics, 1 + clusters + resamples)
+        From `draws`, or computed from such.
+    clusters : int
+        Number of clusters, those that bring nothing included.
+    """
+    value, resampled = draw[:, 0], draw[:, 1 + clusters :]
+    there = ~np.isnan(resampled)
+    deviation = np.where(there, resampled - value[:, None], 0.0)
+    count = np.maximum(there.sum(axis=1), 1)
+    error = np.sqrt((deviation**2).sum(axis=1) / count - (deviation.sum(axis=1) / count) ** 2)
+    # A language that is not covered has a drop of exactly 0 in every resample; what is left elsewhere is rounding.
+    varies = error > _ROUNDING * error.max()
+    reach = np.nan
+    if clusters > 1 and varies.any():
+        farthest = (np.abs(deviation[varies]) / error[varies, None]).max(axis=0)
+        reach = float(np.quantile(farthest, 1 - 2 * tail(clusters)))
+    width = np.where(varies, reach * error, 0.0 if clusters > 1 else np.nan)
+    return [Estimate(float(one), float(one - half), float(one + half)) for one, half in zip(value, width, strict=True)]
+
+
 def tail(clusters: int) -> float:
     """Return the share of resamples beyond each end of the interval: 0.025, and a little less where clusters are few.
 
@@ -142,7 +186,11 @@ def _corrected(levels: Floats, value: Floats, left_out: Floats, resampled: Float
     from scipy.special import ndtr, ndtri
 
     size = np.maximum(valid, 1)
-    below = (resampled < value[:, None]).sum(axis=1) + 0.5 * (resampled == value[:, None]).sum(axis=1)
+    # Half of those that equal the estimate lie below it. Sums in another order equal it up to rounding only, and where
+    # few values are possible (AP of easy queries, shares) many resamples do.
+    slack = _ROUNDING * (np.take_along_axis(resampled, size[:, None] - 1, axis=1) - resampled[:, :1])
+    apart = resampled - value[:, None]
+    below = (apart < -slack).sum(axis=1) + 0.5 * (np.abs(apart) <= slack).sum(axis=1)
     bias = ndtri(np.clip(below / size, 0.5 / size, 1 - 0.5 / size))[:, None]
     there = ~np.isnan(left_out)
     mean = np.where(there, left_out, 0).sum(axis=1) / np.maximum(there.sum(axis=1), 1)
@@ -185,14 +233,19 @@ def sign_flip_p(tables: Sequence[ClusterMeans], random: Generator, resamples: in
     part = np.hstack([table.contributions() for table in tables])
     total, slack = part.sum(axis=0), 1e-12 * np.abs(part).sum(axis=0)
     at_least = np.ones(part.shape[1])
-    block = max(1, _WEIGHTS_AT_ONCE // len(part))
-    for start in range(0, resamples, block):
-        flips = min(block, resamples - start)
-        drawn = np.frombuffer(random.bytes(flips * -(-len(part) // 8)), dtype=np.uint8).reshape(flips, -1)
-        heads = np.unpackbits(drawn, axis=1, count=len(part)).astype(np.float64)
+    for heads in coin_flips(len(part), random, resamples):
         at_least += (np.abs(2 * (heads @ part) - total) >= np.abs(total) - slack).sum(axis=0)
     ends = np.cumsum([table.members.shape[1] for table in tables])
     return np.split(at_least / (1 + resamples), ends[:-1])
+
+
+def coin_flips(clusters: int, random: Generator, resamples: int) -> Iterator[Floats]:
+    """Yield blocks of shape (flips, clusters) of zeros and ones, as likely."""
+    block = max(1, _WEIGHTS_AT_ONCE // clusters)
+    for start in range(0, resamples, block):
+        flips = min(block, resamples - start)
+        drawn = np.frombuffer(random.bytes(flips * -(-clusters // 8)), dtype=np.uint8).reshape(flips, -1)
+        yield np.unpackbits(drawn, axis=1, count=clusters).astype(np.float64)
 
 
 def holm(p: Floats) -> Floats:

@@ -1,25 +1,46 @@
-"""Robustness of one recipe in a few numbers: curve over severities, area, worst language, gap between languages."""
+"""Robustness against one recipe in a few numbers: curve over severities, its area, worst language, resource gap."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.random import Generator
 
 from robustbench_ir.languages import languages
 from robustbench_ir.retrieve import Ranks
-from robustbench_ir.score.findings import Attacked, macro, over_seeds
+from robustbench_ir.score.clusters import ClusterMeans
+from robustbench_ir.score.findings import Attacked, macro, over_seeds, ratio
 from robustbench_ir.score.measures import Floats
 from robustbench_ir.score.settings import Layout, Setting, nanmean, values
-from robustbench_ir.score.statistics import RESAMPLES, Estimate, Method, draws, intervals
+from robustbench_ir.score.statistics import RESAMPLES, Estimate, Method, draws_by_group, intervals, simultaneous
 
 LOW_RESOURCE, HIGH_RESOURCE = 2, 4
 
 
-class ResourceGap(NamedTuple):
+@dataclass(frozen=True)
+class WorstLanguage:
+    """The query language that loses most.
+
+    Attributes
+    ----------
+    language : str
+        With the largest absolute drop at the highest severity.
+    drop : Estimate
+        That drop. It was chosen for being the largest, so it is on average too large; its interval knows that, because
+        it holds for all query languages at once (`simultaneous`).
+    share : float
+        Share of the resamples in which this language is the worst; near 1 where there is no doubt about it.
+    """
+
+    language: str
+    drop: Estimate
+    share: float
+
+
+@dataclass(frozen=True)
+class ResourceGap:
     """How much better high-resource query languages do than low-resource ones, and what the attack does to that.
 
     Attributes
@@ -38,6 +59,29 @@ class ResourceGap(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Robustness:
+    """Robustness over the same queries, clean and attacked.
+
+    Attributes
+    ----------
+    curve : tuple of Estimate
+        Relative robustness, attacked / clean, at each severity; the severity curve begins with 1 at severity 0.
+    area : Estimate
+        Area under that curve by trapezoids from severity 0 to the highest, divided by the highest; 1 where nothing is
+        lost.
+    worst : WorstLanguage or None
+        At the highest severity; None where no language has a query.
+    gap : ResourceGap or None
+        At the highest severity; None where the task lacks languages of either kind.
+    """
+
+    curve: tuple[Estimate, ...]
+    area: Estimate
+    worst: WorstLanguage | None
+    gap: ResourceGap | None
+
+
+@dataclass(frozen=True)
 class Summary:
     """Robustness against one recipe in one setting, with 95% intervals.
 
@@ -47,31 +91,19 @@ class Summary:
         Of what.
     severities : tuple of int
         Ascending.
-    robustness : tuple of Estimate
-        Relative robustness attacked / clean at each severity: the severity curve, which begins with 1 at severity 0.
-    robustness_changed_only : tuple of Estimate
-        The same over the queries that really changed, attacked and clean.
-    area : Estimate
-        Area under that curve by trapezoids from severity 0 to the highest, divided by the highest; 1 where nothing is
-        lost.
-    worst_language : str
-        Query language with the largest absolute drop at the highest severity.
-    worst_drop : Estimate
-        That drop. The largest of several noisy numbers is on average too large.
-    gap : ResourceGap or None
-        At the highest severity; None where the task lacks languages of either kind.
+    all_queries : Robustness
+        Over all queries.
+    changed_only : Robustness
+        Over those that a severity really changed, clean and attacked: other queries at each severity, and each over the
+        seeds that changed it.
     """
 
     recipe: str
     setting: Setting
     measure: str
     severities: tuple[int, ...]
-    robustness: tuple[Estimate, ...]
-    robustness_changed_only: tuple[Estimate, ...]
-    area: Estimate
-    worst_language: str
-    worst_drop: Estimate
-    gap: ResourceGap | None
+    all_queries: Robustness
+    changed_only: Robustness
 
 
 def summaries(
@@ -89,69 +121,67 @@ def summaries(
     if not attacked:
         return []
     before = values(layout, clean, measure, setting)
-    recipes: dict[str, list[int]] = {}
+    severities: dict[str, list[int]] = {}
     for recipe, severity in attacked:
-        recipes.setdefault(recipe, []).append(severity)
-    tables = [macro(layout, before), macro(layout, before, "language")]
-    for recipe, severities in recipes.items():
-        for severity in sorted(severities):
-            one = over_seeds(layout, before, attacked[recipe, severity], setting, measure)
-            same = np.where(np.isnan(one.changed_only), np.nan, before)
-            found = (one.value, None), (one.value, "language"), (same, None), (one.changed_only, None)
-            tables += [macro(layout, value, by) for value, by in found]
-    whole, each, *rest = draws(tables, random, resamples)
-    summarised = []
-    for recipe, severities in recipes.items():
-        own, rest = rest[: 4 * len(severities)], rest[4 * len(severities) :]
-        of = _Recipe(layout, whole, each, own, tuple(sorted(severities)), method)
-        summarised.append(Summary(recipe, setting, measure, *of.numbers()))
-    return summarised
+        severities.setdefault(recipe, []).append(severity)
+    highest = {(recipe, max(some)) for recipe, some in severities.items()}
+
+    def tables(group: tuple[str, int]) -> list[ClusterMeans]:
+        one = over_seeds(layout, before, attacked[group], setting, measure)
+        same = np.where(np.isnan(one.changed_only), np.nan, before)
+        found = one.value, same, one.changed_only
+        return [macro(layout, value, by) for by in (None, "language")[: 1 + (group in highest)] for value in found]
+
+    (whole, each), drawn = draws_by_group(
+        [macro(layout, before), macro(layout, before, "language")],
+        {group: tables(group) for group in attacked},
+        random,
+        resamples,
+    )
+    rows = []
+    for recipe, some in severities.items():
+        ordered = tuple(sorted(some))
+        curves = [drawn[recipe, severity][:3] for severity in ordered]
+        value, same, lost = drawn[recipe, ordered[-1]][3:]
+        pairs = (
+            _Draws(layout, ordered, [(whole, after) for after, *_ in curves], (each, value), method),
+            _Draws(layout, ordered, [(old, old - fall) for _, old, fall in curves], (same, same - lost), method),
+        )
+        rows.append(Summary(recipe, setting, measure, ordered, *(one.robustness() for one in pairs)))
+    return rows
 
 
-class _Recipe(NamedTuple):
-    """Draws of one recipe; attacked has four a severity: whole, by language, clean and drop of the changed only."""
+@dataclass(frozen=True)
+class _Draws:
+    """Clean and attacked draws of one recipe: of the macro average at each severity, by language at the highest."""
 
     layout: Layout
-    clean: Floats
-    clean_by_language: Floats
-    attacked: list[Floats]
     severities: tuple[int, ...]
+    pairs: Sequence[tuple[Floats, Floats]]
+    by_language: tuple[Floats, Floats]
     method: Method
 
-    def numbers(
-        self,
-    ) -> tuple[
-        tuple[int, ...],
-        tuple[Estimate, ...],
-        tuple[Estimate, ...],
-        Estimate,
-        str,
-        Estimate,
-        ResourceGap | None,
-    ]:
-        """Return the fields of `Summary` from `severities` on."""
-        curve = np.concatenate([_ratio(one, self.clean) for one in self.attacked[::4]])
-        changed = [
-            _ratio(same - lost, same) for same, lost in zip(self.attacked[2::4], self.attacked[3::4], strict=True)
-        ]
-        lost = self.clean_by_language - self.attacked[-3]
-        worst = int(np.nanargmax(lost[:, 0]))
-        return (
-            self.severities,
-            tuple(self.estimates(curve)),
-            tuple(self.estimates(np.concatenate(changed))),
-            self.estimates(_area(curve, self.severities))[0],
-            self.layout.query_languages[worst],
-            self.estimates(lost[[worst]])[0],
-            self.gap(),
-        )
+    def robustness(self) -> Robustness:
+        curve = np.concatenate([ratio(after, before) for before, after in self.pairs])
+        area = self.estimates(_area(curve, self.severities))[0]
+        return Robustness(tuple(self.estimates(curve)), area, self.worst(), self.gap())
 
     def estimates(self, of: Floats) -> list[Estimate]:
-        """Return estimates with intervals for rows of draws."""
         return intervals(of, self.layout.questions, self.method)
 
+    def worst(self) -> WorstLanguage | None:
+        clean, attacked = self.by_language
+        lost = clean - attacked
+        if np.isnan(lost[:, 0]).all():
+            return None
+        # A language of which no question was drawn cannot be the worst.
+        first = np.argmax(np.where(np.isnan(lost), -np.inf, lost), axis=0)
+        worst = int(first[0])
+        share = float(np.mean(first[1 + self.layout.questions :] == worst))
+        drop = simultaneous(lost, self.layout.questions)[worst]
+        return WorstLanguage(self.layout.query_languages[worst], drop, share)
+
     def gap(self) -> ResourceGap | None:
-        """Return the gap between high- and low-resource languages at the highest severity."""
         low, high = resource_groups(self.layout.query_languages)
         if not low or not high:
             return None
@@ -161,7 +191,7 @@ class _Recipe(NamedTuple):
             better, worse = (nanmean(by_language[[rows[one] for one in group]], axis=0) for group in (high, low))
             return (better - worse)[None]
 
-        before, after = difference(self.clean_by_language), difference(self.attacked[-3])
+        before, after = (difference(one) for one in self.by_language)
         return ResourceGap(low, high, *self.estimates(np.concatenate([before, after, after - before])))
 
 
@@ -174,10 +204,6 @@ def resource_groups(codes: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, .
     known = {code: languages()[code].resource_class for code in codes if code in languages()}
     low = tuple(code for code, of in known.items() if of <= LOW_RESOURCE)
     return low, tuple(code for code, of in known.items() if of >= HIGH_RESOURCE)
-
-
-def _ratio(above: Floats, below: Floats) -> Floats:
-    return np.divide(above, below, out=np.full_like(above, np.nan), where=below != 0)
 
 
 def _area(curve: Floats, severities: Sequence[int]) -> Floats:
