@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ import numpy as np
 
 from robustbench_ir import __version__
 from robustbench_ir.languages import languages
-from robustbench_ir.leaderboard.canonical import Digests, Standing, ground, standing
+from robustbench_ir.leaderboard.canonical import Digests, Standing, ground, standing, threat
 from robustbench_ir.leaderboard.folder import Filed
 from robustbench_ir.leaderboard.ranking import RESAMPLES, Contributions, contributions, ranked
 from robustbench_ir.leaderboard.sheet import CellKey, Sheet
@@ -105,7 +106,9 @@ def _board(lines: Sequence[Line], resamples: int) -> JsonTable:
     keys = sorted({key for line in lines for key in line.sheet.groups}, key=_cell_order)
     settings = list(dict.fromkeys(setting for line in lines for setting in line.sheet.average_precision))
     superseded = _superseded(lines)
-    headline = _headline([line for line in lines if line.standing != "non-comparable"])
+    fair = [line for line in lines if line.standing != "non-comparable"]
+    # A recipe that nobody else can make must not take the ranking away from the others.
+    headline = _headline([line for line in fair if line.standing == "canonical"] or fair)
     rankable = [
         number
         for number, line in enumerate(lines)
@@ -130,6 +133,7 @@ def _board(lines: Sequence[Line], resamples: int) -> JsonTable:
         "queries": len(task.question),
         "settings": settings,
         "cells": [list(key) for key in keys],
+        "threats": [threat(recipe) for recipe, _ in keys],
         "headline": [list(key) for key in sorted(headline, key=_cell_order)],
         "rows": rows,
     }
@@ -164,9 +168,8 @@ def _cell_order(key: CellKey) -> tuple[bool, str, int]:
     return key[0] != "clean", key[0], key[1]
 
 
-def _version(recipe: str) -> int:
-    number = recipe.partition("@")[2].partition("+")[0].partition("~")[0]
-    return int(number) if number.isdigit() and len(number) < 10 else 0
+def _version(recipe: str) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"@(\d{1,9})(?=[+~,)|]|$)", recipe)))
 
 
 def _headline(lines: Sequence[Line]) -> set[CellKey]:
@@ -191,9 +194,15 @@ def _superseded(lines: Sequence[Line]) -> dict[int, str]:
     for numbers in by_model.values():
         for old in numbers:
             for new in numbers:
-                if new != old and lines[new].standing != "non-comparable" and _replaces(lines[new], lines[old]):
+                if new != old and _as_good(lines[new], lines[old]) and _replaces(lines[new], lines[old]):
                     found[old] = lines[new].filed.path.name
     return found
+
+
+def _as_good(new: Line, old: Line) -> bool:
+    """Say whether digests are no reason against a replacement: a canonical entry makes room for a canonical one only."""
+    order = ("canonical", "unverified digests", "non-comparable")
+    return new.standing != "non-comparable" and order.index(new.standing) <= order.index(old.standing)
 
 
 def _replaces(new: Line, old: Line) -> bool:
@@ -206,8 +215,8 @@ def _replaces(new: Line, old: Line) -> bool:
     )
 
 
-def _versions(sheet: Sheet) -> dict[CellKey, int]:
-    return {(recipe.partition("@")[0], severity): _version(recipe) for recipe, severity in sheet.groups}
+def _versions(sheet: Sheet) -> dict[CellKey, tuple[int, ...]]:
+    return {(re.sub(r"@[^+~,)|]*", "", recipe), severity): _version(recipe) for recipe, severity in sheet.groups}
 
 
 def _ranks(
