@@ -370,6 +370,7 @@ def test_the_entries_of_this_repository_hold(tmp_path: Path) -> None:
 
 def build_elsewhere(folder: Path, target: Path) -> tuple[Path, list[object], int]:
     (target / "submissions").symlink_to(folder / "submissions")
-    (target / "canonical.json").write_bytes((folder / "canonical.json").read_bytes())
+    for name in ("canonical.json", "reported.json"):
+        (target / name).write_bytes((folder / name).read_bytes())
     page, refused, entries = build(target)
     return page, list(refused), entries

@@ -16,6 +16,7 @@ from robustbench_ir.languages import languages
 from robustbench_ir.leaderboard.canonical import Digests, Standing, ground, standing, threat
 from robustbench_ir.leaderboard.folder import Filed
 from robustbench_ir.leaderboard.ranking import RESAMPLES, Contributions, contributions, ranked
+from robustbench_ir.leaderboard.reported import ReportedRow
 from robustbench_ir.leaderboard.sheet import CellKey, Sheet
 from robustbench_ir.perturb import default_recipe_names
 from robustbench_ir.score.measures import Floats
@@ -48,7 +49,9 @@ class Line:
     why: str
 
 
-def board(filed: Iterable[Filed], known: Digests, resamples: int = RESAMPLES) -> JsonTable:
+def board(
+    filed: Iterable[Filed], known: Digests, resamples: int = RESAMPLES, reported: Sequence[ReportedRow] = ()
+) -> JsonTable:
     """Return the board as JSON: one table for each task and set of languages.
 
     Parameters
@@ -59,6 +62,8 @@ def board(filed: Iterable[Filed], known: Digests, resamples: int = RESAMPLES) ->
         Canonical digests.
     resamples : int
         For ranks and their intervals.
+    reported : sequence of ReportedRow
+        Numbers of papers; they stand apart, beside the boards.
     """
     grounds: dict[str, list[Line]] = {}
     for one in sorted(filed, key=lambda one: one.path.as_posix()):
@@ -68,6 +73,7 @@ def board(filed: Iterable[Filed], known: Digests, resamples: int = RESAMPLES) ->
         "irbench": __version__,
         "resamples": resamples,
         "languages": _language_facts(grounds.values()),
+        "reported": [row.model_dump(mode="json") for row in reported],
         "boards": [_board(_on_common_ground(lines), resamples) for _, lines in sorted(grounds.items())],
     }
 
