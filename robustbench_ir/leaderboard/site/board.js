@@ -236,7 +236,7 @@ function curves(row) {
   for (const { line, place, y: end } of ends) {
     if (line.length < 2) continue;
     const colour = `hsl(${(place * 360) / recipes.length} 65% 50%)`;
-    floor = Math.max(end, floor + 15);
+    floor = Math.max(end, floor + 18);
     svg.append(make("path", { class: "curve", stroke: colour, d: line.map((point, step) => `${step ? "L" : "M"}${x(point[0])} ${y(point[1])}`).join("") }));
     for (const point of line) svg.append(make("circle", { cx: x(point[0]), cy: y(point[1]), r: 3, fill: colour }));
     svg.append(make("circle", { cx: x(5) + 8, cy: floor, r: 4, fill: colour }), make("text", { x: x(5) + 16, y: floor + 4 }, called(recipes[place]).slice(0, 26)));
@@ -298,7 +298,7 @@ function reported() {
   const lines = rows.map((row) => make("tr", {}, make("th", { scope: "row" }, row.model), ...board().settings.map((name) => make("td", {}, shown(row.average_precision[name]))), make("td", {}, shown(row.rank_distance, 1)),
     make("td", { class: "source" }, link(row.source), make("span", { class: "marks" }, [row.table, row.note].filter(Boolean).join(" \u00b7 ")))));
   const shownAs = at("reported").querySelector("table");
-  shownAs.tHead.replaceChildren(make("tr", {}, ...names.map((name) => make("th", { scope: "col" }, name))));
+  shownAs.tHead.replaceChildren(make("tr", {}, ...names.map((name) => make("th", { scope: "col", class: name === "Source" ? "source" : false }, name))));
   shownAs.tBodies[0].replaceChildren(...lines);
 }
 
