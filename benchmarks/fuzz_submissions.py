@@ -1,7 +1,7 @@
 """Fuzz the reader of submissions, guided by coverage: `python benchmarks/fuzz_submissions.py -max_total_time=300`.
 
-Needs `pip install atheris`. Bytes are changed by libFuzzer, or, where they are JSON, one value in them is. Whatever comes
-out must be refused in one line of ASCII, or be written as it was read and make a page in which no markup of it is.
+Needs `pip install atheris`. Bytes are changed by libFuzzer, or, where they are JSON, one value in them is. Whatever
+comes out must be refused in one line of ASCII, or be written as it was read and make a page without markup of its own.
 Options are those of libFuzzer; what breaks it is left as a file `crash-...` that can be given as an argument.
 """
 
@@ -36,8 +36,20 @@ VALUES: list[Any] = [
 def seed() -> bytes:
     """Return the smallest honest entry: two questions in one language, one recipe."""
     cell = {"seed": 0, "queries_sha256": "a" * 64, "rank_distance": [0, 0]}
-    clean = {**cell, "recipe": "clean", "severity": 0, "changed": "00", "average_precision": {"multilingual": [1.0, 0.5]}}
-    typo = {**cell, "recipe": "typo@3", "severity": 3, "changed": "01", "average_precision": {"multilingual": [1.0, 0.25]}}
+    clean = {
+        **cell,
+        "recipe": "clean",
+        "severity": 0,
+        "changed": "00",
+        "average_precision": {"multilingual": [1.0, 0.5]},
+    }
+    typo = {
+        **cell,
+        "recipe": "typo@3",
+        "severity": 3,
+        "changed": "01",
+        "average_precision": {"multilingual": [1.0, 0.25]},
+    }
     score = {"recipe": "clean", "severity": 0, "rank_distance": None, "coverage": 0.0}
     attacked = {**score, "recipe": "typo@3", "severity": 3, "coverage": 0.5}
     empty = ("revision", "fingerprint", "similarity", "query_prompt", "passage_prompt", "licence", "paper", "code")
@@ -48,7 +60,13 @@ def seed() -> bytes:
         "date": "2026-11-26",
         "model": {**dict.fromkeys((*empty, "contact"), ""), **named, "link": "https://example.org/"},
         "training": {"saw_task": "no", "datasets": ["MS MARCO"]},
-        "task": {"identity": "small@1", "sha256": "b" * 64, "pool": {"en": 10}, "queries": {"en": 2}, "question": [0, 1]},
+        "task": {
+            "identity": "small@1",
+            "sha256": "b" * 64,
+            "pool": {"en": 10},
+            "queries": {"en": 2},
+            "question": [0, 1],
+        },
         "environment": {"torch": "2"},
         "scores": [
             {**score, "average_precision": {"multilingual": 0.75}},
@@ -83,7 +101,7 @@ def fuzz(content: bytes) -> None:
 
 def mutated(content: bytes, most: int, number: int) -> bytes:
     """Change one value of a JSON text, or, half the time and where it is none, its bytes."""
-    drawn = random.Random(number)  # noqa: S311
+    drawn = random.Random(number)
     try:
         table = json.loads(content)
     except (ValueError, RecursionError):

@@ -27,7 +27,6 @@ from robustbench_ir.result import CLEAN, Cell, Result
 from robustbench_ir.tasks import Task
 from robustbench_ir.trec import Run, ranks_of_run, read_run
 
-
 _FINGERPRINT = "run:"
 
 

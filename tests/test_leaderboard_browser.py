@@ -105,7 +105,9 @@ CRAFTED = SEARCHED + "|crafted-on=bm25"
 def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     filed = [Filed(Path("small") / f"model-{number}.json", entry(number)) for number in range(250)]
     path = tmp_path_factory.mktemp("site") / "index.html"
-    path.write_text(page(board_to_json(board(filed, {}, resamples=200, reported=[REPORTED, ELSEWHERE]))), encoding="utf-8")
+    path.write_text(
+        page(board_to_json(board(filed, {}, resamples=200, reported=[REPORTED, ELSEWHERE]))), encoding="utf-8"
+    )
     return path.as_uri()
 
 

@@ -135,7 +135,9 @@ def test_searches_are_taken_and_their_queries_are_the_models_own(searched: Resul
     assert found.searched == 2
 
 
-def test_offline_says_what_was_not_made_anew(shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_offline_says_what_was_not_made_anew(
+    shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What has no data here is told from what has; with kept digests it is canonical all the same."""
     path = submit(entry_of(attack("char-ngram", "afriqa", ["typo"], languages=["fon"]), SAID, DAY), tmp_path)
     made = check([path], tmp_path, today=DAY)[0].digests

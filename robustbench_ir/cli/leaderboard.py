@@ -67,7 +67,7 @@ def check_command(
     "--run", "runs", multiple=True, help="For an entry of TREC runs: its run files, as `irbench score` takes them."
 )
 @click.pass_context
-def verify_command(  # noqa: PLR0913, PLR0917
+def verify_command(
     context: click.Context, file: Path, sample: int, seed: int, model: str | None, by: str, runs: tuple[str, ...]
 ) -> None:
     """Run a random sample of the queries of an entry again, and say whether its numbers hold. Status 2 if not.

@@ -206,7 +206,7 @@ def _superseded(lines: Sequence[Line]) -> dict[int, str]:
 
 
 def _as_good(new: Line, old: Line) -> bool:
-    """Say whether digests are no reason against a replacement: a canonical entry makes room for a canonical one only."""
+    """Say whether digests allow a replacement: a canonical entry makes room for a canonical one only."""
     order = ("canonical", "unverified digests", "non-comparable")
     return new.standing != "non-comparable" and order.index(new.standing) <= order.index(old.standing)
 

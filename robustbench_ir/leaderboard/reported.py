@@ -1,4 +1,4 @@
-"""Numbers that papers report: for comparison only. They were not run here, nobody recomputed them, they have no rank."""
+"""Numbers that papers report, for comparison only: not run here, recomputed by nobody, without a rank."""
 
 from __future__ import annotations
 

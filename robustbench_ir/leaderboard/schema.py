@@ -1,8 +1,8 @@
 """The schema of a leaderboard entry: what is written, field by field, and how much of it at most.
 
 Queries are grouped by language. A value of 0 says that a query has no such case: neither AP over a whole pool nor the
-rank distance of several passages can be 0. A TREC run can lack every relevant passage of a query: its AP is then written
-as `NOT_RETRIEVED`, which no mean shows, and its rank distance, which nobody knows, as 0.
+rank distance of several passages can be 0. A TREC run can lack every relevant passage of a query: its AP is then
+written as `NOT_RETRIEVED`, which no mean shows, and its rank distance, which nobody knows, as 0.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ class Strict(Card):
 class ModelRecord(Strict):
     """Who was attacked. `encoder` is what `irbench attack --model` was given; prompts are put before each text.
 
-    `kind` is ``run`` for any other system: its TREC runs were scored (`irbench score`), `encoder` is their tag, and nobody
-    can run it again.
+    `kind` is ``run`` for any other system: its TREC runs were scored (`irbench score`), `encoder` is their tag, and
+    nobody can run it again.
     """
 
     kind: Literal["encoder", "run"] = "encoder"
