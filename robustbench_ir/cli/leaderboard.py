@@ -86,7 +86,7 @@ def verify_command(
     found = rescore(entry, *split_runs(runs)) if runs else verify(entry, sample, seed, model)
     click.echo(
         f"{file}: {'holds' if found.holds else 'DOES NOT HOLD'}: {found.equal} of {found.compared} values of "
-        f"{found.sample} queries agree; largest difference {found.largest:.4f}, mean {found.mean:+.4f}"
+        f"{found.sample} queries agree; largest difference {found.largest:.4f}, mean {round(found.mean, 4) + 0.0:+.4f}"
     )
     if found.searched:
         click.echo(f"{found.searched} query sets of searches were not run: only the model's owner has their queries")
