@@ -1,9 +1,11 @@
-"""Where downloaded data lies: `ROBUSTBENCH_IR_DATA` first, then the cache, then the network."""
+"""Where downloaded data lies: `ROBUSTBENCH_IR_DATA` first, then the cache, then the network unless it is forbidden."""
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import platformdirs
@@ -16,6 +18,8 @@ from robustbench_ir.fetch import DownloadProgress, download, is_whole, record_of
 DATA_VARIABLE = "ROBUSTBENCH_IR_DATA"
 CACHE_VARIABLE = "ROBUSTBENCH_IR_CACHE"
 HUB_VARIABLE = "HF_ENDPOINT"
+OFFLINE_VARIABLE = "ROBUSTBENCH_IR_OFFLINE"
+"""Not empty: nothing is downloaded."""
 
 _SHA256 = r"^[0-9a-f]{64}$"
 _REVISION = r"^[0-9a-f]{40}$"
@@ -114,6 +118,8 @@ def locate(file: DataFile, progress: DownloadProgress | None = None) -> Path:
     cached = _downloads() / ("" if file.sha256 else file.revision or "") / file.path
     if is_whole(cached, file.sha256):
         return cached
+    if os.environ.get(OFFLINE_VARIABLE):
+        raise DataUnavailableError(f"{file.path} is wanted and not here, and the network is not to be asked")
     try:
         return download(file.url, cached, file.sha256, progress, file.revision)
     except DataUnavailableError as error:
@@ -121,6 +127,21 @@ def locate(file: DataFile, progress: DownloadProgress | None = None) -> Path:
             f"{file.path} is wanted and not here ({error}); connect to the network, "
             f"or set {DATA_VARIABLE} to a folder that holds {file.path}"
         ) from error
+
+
+@contextmanager
+def without_network() -> Iterator[None]:
+    """Ask the network for nothing while this lasts, in this process: neither for our data nor for models of the hub."""
+    before = {name: os.environ.get(name) for name in (OFFLINE_VARIABLE, "HF_HUB_OFFLINE")}
+    os.environ.update(dict.fromkeys(before, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def damaged(path: Path, fault: str) -> DataError:

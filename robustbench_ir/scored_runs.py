@@ -27,6 +27,8 @@ from robustbench_ir.result import CLEAN, Cell, Result
 from robustbench_ir.tasks import Task
 from robustbench_ir.trec import Run, ranks_of_run, read_run
 
+_FINGERPRINT = "run:"
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -100,8 +102,33 @@ def score_runs(
 
 def _engine(name: str, run: Run) -> EncoderDescription:
     listed = json.dumps([[query, *passages] for query, passages in sorted(run.ranked.items())])
-    fingerprint = f"run:{blake2b(listed.encode(), digest_size=16).hexdigest()}"
+    fingerprint = f"{_FINGERPRINT}{blake2b(listed.encode(), digest_size=16).hexdigest()}"
     return EncoderDescription(name, fingerprint, f"run of depth {run.depth}", 0)
+
+
+def is_run(who: EncoderDescription) -> bool:
+    """Say whether a result is of TREC runs: there is then no encoder that could be run again."""
+    return who.fingerprint.startswith(_FINGERPRINT)
+
+
+def split_runs(runs: Sequence[str]) -> tuple[Path, list[tuple[str, Path]]]:
+    """Split what ``--run`` was given into the clean run, and what was asked with each other one.
+
+    Parameters
+    ----------
+    runs : sequence of str
+        One path, and any number of ``QUERIES=PATH``; see `asked`.
+
+    Raises
+    ------
+    OptionError
+        Not exactly one clean run.
+    """
+    clean = [run for run in runs if "=" not in run or Path(run).is_file()]
+    if len(clean) != 1:
+        raise OptionError(f"{len(clean)} runs of the clean queries; name exactly one, as --run clean.trec")
+    others = (run.rpartition("=") for run in runs if run != clean[0])
+    return Path(clean[0]), [(label, Path(path)) for label, _, path in others]
 
 
 def _cell(one: Asked, run: Run, task: Task) -> Cell:

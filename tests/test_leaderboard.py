@@ -290,23 +290,33 @@ def test_twenty_processes_that_submit_at_once_lose_nothing(entry: Entry, tmp_pat
     assert sorted(map(int, found)) == list(range(20))
 
 
-def test_a_build_that_is_killed_leaves_the_old_board(
-    entry: Entry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("written", [0, 1, 2])
+def test_a_build_that_is_killed_leaves_old_or_new_files_and_no_half_ones(
+    entry: Entry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: int
 ) -> None:
+    """Killed before anything is put in its place, all is old; later, each file is wholly the one or the other."""
     submit(entry, tmp_path)
     build(tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.suffix in {".html", ".json"}}
     submit(renamed(entry, "another"), tmp_path)
 
+    replace_file, done = Path.replace, []
+
     def killed(self: Path, target: Path) -> None:
-        raise KeyboardInterrupt
+        if len(done) == written:
+            raise KeyboardInterrupt
+        done.append(target)
+        replace_file(self, target)
 
     monkeypatch.setattr(Path, "replace", killed)
     with pytest.raises(KeyboardInterrupt):
         build(tmp_path)
     monkeypatch.undo()
-    assert all(path.read_bytes() == content for path, content in before.items())
-    assert not list(tmp_path.glob(".leaderboard.json*"))
+    assert len(done) == written
+    left = {path: path.read_bytes() for path in before}
+    build(tmp_path)
+    assert all(content == (path.read_bytes() if path in done else before[path]) for path, content in left.items())
+    assert not [path for path in tmp_path.rglob(".*") if "index" in path.name or "leaderboard" in path.name]
 
 
 def test_the_commands(result: Result, tmp_path: Path) -> None:
@@ -370,6 +380,7 @@ def test_the_entries_of_this_repository_hold(tmp_path: Path) -> None:
 
 def build_elsewhere(folder: Path, target: Path) -> tuple[Path, list[object], int]:
     (target / "submissions").symlink_to(folder / "submissions")
-    (target / "canonical.json").write_bytes((folder / "canonical.json").read_bytes())
+    for name in ("canonical.json", "reported.json"):
+        (target / name).write_bytes((folder / name).read_bytes())
     page, refused, entries = build(target)
     return page, list(refused), entries

@@ -12,6 +12,7 @@ from robustbench_ir.leaderboard.board import board, board_to_json
 from robustbench_ir.leaderboard.folder import Filed
 from robustbench_ir.leaderboard.page import page
 from robustbench_ir.leaderboard.reading import entry_from_json
+from robustbench_ir.leaderboard.reported import ReportedRow
 from robustbench_ir.leaderboard.schema import Entry
 from robustbench_ir.leaderboard.sheet import scores_of, sheet_of
 
@@ -27,9 +28,12 @@ def entry(number: int) -> Entry:
     level = 0.2 + 0.5 * number / 250
     values = [round(level + 0.2 * (row % 7) / 7, 4) for row in range(2 * QUESTIONS)]
     cells = []
-    for recipe, severity, factor in (("clean", 0, 1.0), ("typo@3", 1, 0.9), ("typo@3", 3, 0.7), ("synonym@3", 3, 0.8)):
+    attacks = [("clean", 0, 1.0), ("typo@3", 1, 0.9), ("typo@3", 3, 0.7), ("synonym@3", 3, 0.8)]
+    if number % 50 == 49:
+        attacks += [(SEARCHED, 3, 0.4), (CRAFTED, 3, 0.6)]
+    for place, (recipe, severity, factor) in enumerate(attacks):
         attacked = [round(one * factor, 4) for one in values]
-        digest = f"{severity}{recipe[0]}".replace("t", "7").replace("s", "5").replace("c", "c").ljust(64, "0")
+        digest = f"{severity}{place}".ljust(64, "0")
         cells.append(
             {
                 "recipe": recipe,
@@ -82,11 +86,28 @@ def entry(number: int) -> Entry:
 SCORE = {"average_precision": {"multilingual": 0.0}, "rank_distance": None, "coverage": 0.0}
 
 
+REPORTED = ReportedRow(
+    task="small",
+    languages=["en", "sw"],
+    model=EVIL[:90],
+    average_precision={"multilingual": 0.987},
+    rank_distance=12.5,
+    source="https://example.org/paper",
+    table=EVIL,
+    note=EVIL,
+)
+ELSEWHERE = REPORTED.model_copy(update={"languages": ["en"]})
+SEARCHED = "greedy(typo@3)|goal=map|words=2|queries=200"
+CRAFTED = SEARCHED + "|crafted-on=bm25"
+
+
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     filed = [Filed(Path("small") / f"model-{number}.json", entry(number)) for number in range(250)]
     path = tmp_path_factory.mktemp("site") / "index.html"
-    path.write_text(page(board_to_json(board(filed, {}, resamples=200))), encoding="utf-8")
+    path.write_text(
+        page(board_to_json(board(filed, {}, resamples=200, reported=[REPORTED, ELSEWHERE]))), encoding="utf-8"
+    )
     return path.as_uri()
 
 
@@ -176,12 +197,57 @@ def test_filters(browser: Chrome, address: str) -> None:
     assert "all languages" in browser.execute_script("return document.getElementById('legend').textContent")
 
 
+def test_each_threat_model_shows_its_own_attacks_and_models(browser: Chrome, address: str) -> None:
+    heads = "return [...document.querySelectorAll('#table thead button')].map((one) => one.dataset.sort)"
+    average = {"at typo@3", "at synonym@3"}
+    for threat, count, attacks in (
+        ("", 250, average | {f"at {SEARCHED}", f"at {CRAFTED}"}),
+        ("average case", 250, average),
+        ("worst case", 5, {f"at {SEARCHED}"}),
+        ("transfer", 5, {f"at {CRAFTED}"}),
+    ):
+        opened(browser, address)
+        choose(browser, "threat", threat)
+        assert status(browser).startswith(f"{count} of 250")
+        assert {one for one in browser.execute_script(heads) if one.startswith("at ")} == attacks
+    shown = browser.execute_script("return document.querySelector('[data-sort^=\"at greedy\"]').textContent")
+    assert shown == "greedy(typo@3) crafted on bm25"
+    assert set(cells(browser, "rank")) == {"\N{EN DASH}"}, "ranks are of the average case"
+
+
+def test_classes_of_languages_and_the_gap_between_them(browser: Chrome, address: str) -> None:
+    """English is of class 5, Swahili of class 2."""
+    opened(browser, address, "#name=model-249&setting=monolingual")
+    both = float(cells(browser, "robust")[0].split()[0])
+    gap = float(cells(browser, "gap")[0].replace("\N{MINUS SIGN}", "-"))
+    seen = {}
+    for group in ("low", "high", "class 2", "class 5"):
+        choose(browser, "language", group)
+        seen[group] = float(cells(browser, "robust")[0])
+    assert (seen["low"], seen["high"]) == (seen["class 2"], seen["class 5"])
+    assert gap == pytest.approx(seen["high"] - seen["low"], abs=2e-3)
+    assert both == pytest.approx((seen["high"] + seen["low"]) / 2, abs=2e-3)
+    assert gap != 0
+
+
+def test_what_papers_report_stands_apart_and_is_inert(browser: Chrome, address: str) -> None:
+    opened(browser, address)
+    rows = "return [...document.querySelectorAll('#reported tbody tr')].map((row) => row.textContent)"
+    (row,) = browser.execute_script(rows)
+    assert "0.987" in row
+    assert row.count("onerror=") == 3, "the evil is shown, as text"
+    assert "0.987" not in browser.execute_script("return document.getElementById('table').textContent + csv()")
+    links = browser.find_elements("css selector", "#reported a")
+    assert [one.get_attribute("href") for one in links] == ["https://example.org/paper"]
+    assert browser.title == "robustbench-ir leaderboard"
+
+
 def test_numbers_are_those_of_the_entries(browser: Chrome, address: str) -> None:
     opened(browser, address, "#setting=monolingual&name=model-249")
     best = {(score.recipe, score.severity): score.average_precision["monolingual"] for score in entry(249).scores}
     assert float(cells(browser, "clean")[0]) == pytest.approx(best["clean", 0], abs=6e-4)
     assert float(cells(browser, "at typo@3")[0]) == pytest.approx(best["typo@3", 3], abs=6e-4)
-    assert float(cells(browser, "worst")[0]) == pytest.approx(best["typo@3", 3], abs=6e-4)
+    assert float(cells(browser, "worst")[0]) == pytest.approx(best[SEARCHED, 3], abs=6e-4)
     robust = (best["typo@3", 3] + best["synonym@3", 3]) / 2
     assert float(cells(browser, "robust")[0].split()[0]) == pytest.approx(robust, abs=6e-4)
 
@@ -200,7 +266,7 @@ def test_two_models_are_compared_and_the_address_says_it(browser: Chrome, addres
     opened(browser, here)
     assert browser.execute_script(text) == before
     assert browser.execute_script("return document.querySelectorAll('.heat tbody tr').length") == 2
-    assert browser.execute_script("return document.querySelectorAll('path.curve').length") == 2
+    assert browser.execute_script("return document.querySelectorAll('path.curve').length") == 4
 
 
 def test_any_address_gives_a_page(browser: Chrome, address: str) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +17,14 @@ from robustbench_ir.errors import ResultError
 from robustbench_ir.leaderboard import reading
 from robustbench_ir.leaderboard.board import board, board_to_json
 from robustbench_ir.leaderboard.building import build, check
+from robustbench_ir.leaderboard.canonical import write_canonical
 from robustbench_ir.leaderboard.entry import entry_to_json
+from robustbench_ir.leaderboard.faults import faults
 from robustbench_ir.leaderboard.folder import Filed, submit
 from robustbench_ir.leaderboard.names import skeleton, slug
 from robustbench_ir.leaderboard.page import page
 from robustbench_ir.leaderboard.reading import entry_from_json, read_entry
+from robustbench_ir.leaderboard.reported import read_reported
 from robustbench_ir.leaderboard.schema import Entry
 
 MARKUP = "<script>alert(1)</script>"
@@ -304,3 +309,68 @@ def test_any_value_in_any_place_is_taken_or_refused_in_one_line(place: tuple[Any
 @given(some.binary(max_size=300))
 def test_any_bytes_are_refused_in_one_line(content: bytes) -> None:
     refused(content)
+
+
+def test_a_question_far_away_asks_for_no_memory() -> None:
+    table = small_table()
+    table["task"]["question"] = [0, 2_000_000_000]
+    assert faults(entry_from_json(json.dumps(table).encode(), "x.json"))[0].startswith("task.question: numbers must")
+
+
+def test_a_mean_that_is_no_share_is_a_fault_and_no_error() -> None:
+    """Found by benchmarks/fuzz_submissions.py: a case that is there only under attack made a mean above 1."""
+    table = small_table()
+    table["cells"][0]["average_precision"]["multilingual"] = [1.0, 0.0]
+    table["cells"][1]["average_precision"]["multilingual"] = [1.0, 1.0]
+    assert faults(entry_from_json(json.dumps(table).encode(), "x.json")) == [
+        "multilingual: a query has a case under one recipe and none under another"
+    ]
+
+
+def test_a_recipe_that_nobody_can_make_takes_no_ranks_away(tmp_path: Path) -> None:
+    """Its version is the newest there is, so that without the canonical ones the ranking would be over it alone."""
+    write_canonical(tmp_path, {f"small@1 en{rest}": digest for rest, digest in CANONICAL.items()})
+    honest = submit(entry(), tmp_path)
+    table = json.loads(json.dumps(small_table()).replace("typo@3", "typo@999"))
+    table["model"].update(name="other/one", fingerprint="other")
+    submit(entry_from_json(json.dumps(table).encode(), "x.json"), tmp_path)
+    table["model"].update(name="honest/model", fingerprint="more")
+    submit(entry_from_json(json.dumps(table).encode(), "x.json"), tmp_path)
+    build(tmp_path)
+    (made,) = json.loads((tmp_path / "leaderboard.json").read_text(encoding="utf-8"))["boards"]
+    assert made["headline"] == [["typo@3", 3]]
+    ranked = {row["file"]: (bool(row["ranks"]), row["superseded"]) for row in made["rows"]}
+    assert ranked.pop(f"small/{honest.name}") == (True, "")
+    assert set(ranked.values()) == {(False, "")}
+
+
+CANONICAL = {"": "b" * 64, " clean 0 0": "a" * 64, " typo@3 3 0": "a" * 64}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"source": "javascript:alert(1)"}, "source"),
+        ({"model": "a\u202eb"}, "model"),
+        ({"rank": 1}, "rank"),
+        ({"average_precision": {"multilingual": 1.2}}, "average_precision"),
+        ({"table": ""}, "table"),
+    ],
+)
+def test_a_reported_row_has_a_source_and_nothing_else(change: dict[str, Any], said: str, tmp_path: Path) -> None:
+    row = {"task": "small", "languages": ["en"], "model": "x", "average_precision": {"multilingual": 0.5}}
+    row |= {"rank_distance": None, "source": "https://example.org/", "table": "Table 1", "note": ""}
+    (tmp_path / "reported.json").write_text(json.dumps([row]), encoding="utf-8")
+    assert len(read_reported(tmp_path)) == 1
+    (tmp_path / "reported.json").write_text(json.dumps([row | change]), encoding="utf-8")
+    with pytest.raises(ResultError, match=f"0.*{said}"):
+        read_reported(tmp_path)
+
+
+def test_the_fuzzer_finds_nothing_in_a_few_seconds(tmp_path: Path) -> None:
+    """`python benchmarks/fuzz_submissions.py -max_total_time=300` looks longer."""
+    pytest.importorskip("atheris", reason="ATHERIS ABSENT: pip install atheris")
+    fuzzer = Path(__file__).parents[1] / "benchmarks" / "fuzz_submissions.py"
+    command = [sys.executable, str(fuzzer), "-runs=1000", "-max_len=20000", "-rss_limit_mb=3000"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr[-2000:]

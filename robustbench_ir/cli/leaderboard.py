@@ -28,13 +28,23 @@ def command() -> None:
 @folder_option
 @click.option("--new", is_flag=True, help="For submissions of others: they may not say that they are verified.")
 @click.option("--record", is_flag=True, help="Keep the digests that were made anew as the canonical ones.")
+@click.option("--offline", is_flag=True, help="Ask the network for nothing, and say which digests were not made anew.")
 @click.pass_context
-def check_command(context: click.Context, files: tuple[Path, ...], folder: Path, new: bool, record: bool) -> None:
-    """Check FILES, or all submissions: schema, aggregates, digests, names, duplicates. Status 2 if one is refused."""
+def check_command(
+    context: click.Context, files: tuple[Path, ...], folder: Path, new: bool, record: bool, offline: bool
+) -> None:
+    """Check FILES, or all submissions: schema, aggregates, digests, names, duplicates. Status 2 if one is refused.
+
+    The network is asked only for data of a task that is not here yet, to make its queries anew.
+    """
+    from contextlib import nullcontext
+
+    from robustbench_ir.data import without_network
     from robustbench_ir.leaderboard.building import check
     from robustbench_ir.leaderboard.canonical import write_canonical
 
-    verdicts = check(files, folder, own_word=not new)
+    with without_network() if offline else nullcontext():
+        verdicts = check(files, folder, own_word=not new)
     for one in verdicts:
         for fault in one.faults:
             click.echo(f"{one.path}: REFUSED: {fault}")
@@ -53,21 +63,33 @@ def check_command(context: click.Context, files: tuple[Path, ...], folder: Path,
 @click.option("--seed", type=int, default=0, show_default=True, help="Which queries.")
 @click.option("--model", help="Where the encoder is, if not where the entry says.")
 @click.option("--by", default="", help="Who you are; then the entry gets its mark if the numbers hold.")
+@click.option(
+    "--run", "runs", multiple=True, help="For an entry of TREC runs: its run files, as `irbench score` takes them."
+)
 @click.pass_context
-def verify_command(context: click.Context, file: Path, sample: int, seed: int, model: str | None, by: str) -> None:
-    """Run a random sample of the queries of an entry again, and say whether its numbers hold. Status 2 if not."""
+def verify_command(
+    context: click.Context, file: Path, sample: int, seed: int, model: str | None, by: str, runs: tuple[str, ...]
+) -> None:
+    """Run a random sample of the queries of an entry again, and say whether its numbers hold. Status 2 if not.
+
+    An entry of TREC runs cannot be run again; with --run its run files are scored again, all queries.
+    """
     from robustbench_ir.files import write_whole
     from robustbench_ir.leaderboard.building import entry_at
     from robustbench_ir.leaderboard.entry import entry_to_json
+    from robustbench_ir.leaderboard.rescoring import rescore
     from robustbench_ir.leaderboard.schema import Entry
     from robustbench_ir.leaderboard.verifying import verify
+    from robustbench_ir.scored_runs import split_runs
 
     entry = entry_at(file)
-    found = verify(entry, sample, seed, model)
+    found = rescore(entry, *split_runs(runs)) if runs else verify(entry, sample, seed, model)
     click.echo(
         f"{file}: {'holds' if found.holds else 'DOES NOT HOLD'}: {found.equal} of {found.compared} values of "
-        f"{found.sample} queries agree; largest difference {found.largest:.4f}, mean {found.mean:+.4f}"
+        f"{found.sample} queries agree; largest difference {found.largest:.4f}, mean {round(found.mean, 4) + 0.0:+.4f}"
     )
+    if found.searched:
+        click.echo(f"{found.searched} query sets of searches were not run: only the model's owner has their queries")
     if found.holds and by:
         mark = {"by": by, "date": datetime.now(UTC).date().isoformat(), "sample": found.sample}
         write_whole(file, entry_to_json(Entry.model_validate({**entry.model_dump(), "verified": mark})).encode())

@@ -10,12 +10,11 @@ from rich.text import Text
 from robustbench_ir.cli.attack import slug
 from robustbench_ir.cli.catalogue import table_console
 from robustbench_ir.cli.options import cards_option, languages_option
-from robustbench_ir.errors import OptionError
 from robustbench_ir.files import check_writable
 from robustbench_ir.report.table import score_table
 from robustbench_ir.result_file import save_result
 from robustbench_ir.score.measures import measure as look_up_measure
-from robustbench_ir.scored_runs import not_retrieved, score_runs
+from robustbench_ir.scored_runs import not_retrieved, score_runs, split_runs
 from robustbench_ir.tasks import load_task
 
 
@@ -52,10 +51,7 @@ def command(
     folder that `irbench perturb` has written. Relevant passages that a run does not have count as not retrieved.
     """
     look_up_measure(measure)
-    clean = [run for run in runs if "=" not in run or Path(run).is_file()]
-    if len(clean) != 1:
-        raise OptionError(f"{len(clean)} runs of the clean queries; name exactly one, as --run clean.trec")
-    attacked = [(label, Path(path)) for label, _, path in (run.rpartition("=") for run in runs if run != clean[0])]
+    clean, attacked = split_runs(runs)
     try:
         whole = load_task(task, None, cards)
     except OptionError:
@@ -64,6 +60,7 @@ def command(
         # A collection of many gigabytes: the runs must then be of these languages alone.
         whole = load_task(task, languages, cards)
     result = score_runs(whole, Path(clean[0]), attacked, languages, cards, name)
+    result = score_runs(whole, clean, attacked, languages, cards, name)
     target = out or Path("results") / f"{slug(result.encoder.name)}-{slug(task)}-runs.json"
     check_writable(target)
     save_result(result, target)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,9 +13,10 @@ import numpy as np
 
 from robustbench_ir import __version__
 from robustbench_ir.languages import languages
-from robustbench_ir.leaderboard.canonical import Digests, Standing, ground, standing
+from robustbench_ir.leaderboard.canonical import Digests, Standing, ground, standing, threat
 from robustbench_ir.leaderboard.folder import Filed
 from robustbench_ir.leaderboard.ranking import RESAMPLES, Contributions, contributions, ranked
+from robustbench_ir.leaderboard.reported import ReportedRow
 from robustbench_ir.leaderboard.sheet import CellKey, Sheet
 from robustbench_ir.perturb import default_recipe_names
 from robustbench_ir.score.measures import Floats
@@ -47,7 +49,9 @@ class Line:
     why: str
 
 
-def board(filed: Iterable[Filed], known: Digests, resamples: int = RESAMPLES) -> JsonTable:
+def board(
+    filed: Iterable[Filed], known: Digests, resamples: int = RESAMPLES, reported: Sequence[ReportedRow] = ()
+) -> JsonTable:
     """Return the board as JSON: one table for each task and set of languages.
 
     Parameters
@@ -58,6 +62,8 @@ def board(filed: Iterable[Filed], known: Digests, resamples: int = RESAMPLES) ->
         Canonical digests.
     resamples : int
         For ranks and their intervals.
+    reported : sequence of ReportedRow
+        Numbers of papers; they stand apart, beside the boards.
     """
     grounds: dict[str, list[Line]] = {}
     for one in sorted(filed, key=lambda one: one.path.as_posix()):
@@ -67,6 +73,7 @@ def board(filed: Iterable[Filed], known: Digests, resamples: int = RESAMPLES) ->
         "irbench": __version__,
         "resamples": resamples,
         "languages": _language_facts(grounds.values()),
+        "reported": [row.model_dump(mode="json") for row in reported],
         "boards": [_board(_on_common_ground(lines), resamples) for _, lines in sorted(grounds.items())],
     }
 
@@ -105,7 +112,9 @@ def _board(lines: Sequence[Line], resamples: int) -> JsonTable:
     keys = sorted({key for line in lines for key in line.sheet.groups}, key=_cell_order)
     settings = list(dict.fromkeys(setting for line in lines for setting in line.sheet.average_precision))
     superseded = _superseded(lines)
-    headline = _headline([line for line in lines if line.standing != "non-comparable"])
+    fair = [line for line in lines if line.standing != "non-comparable"]
+    # A recipe that nobody else can make must not take the ranking away from the others.
+    headline = _headline([line for line in fair if line.standing == "canonical"] or fair)
     rankable = [
         number
         for number, line in enumerate(lines)
@@ -130,6 +139,7 @@ def _board(lines: Sequence[Line], resamples: int) -> JsonTable:
         "queries": len(task.question),
         "settings": settings,
         "cells": [list(key) for key in keys],
+        "threats": [threat(recipe) for recipe, _ in keys],
         "headline": [list(key) for key in sorted(headline, key=_cell_order)],
         "rows": rows,
     }
@@ -164,9 +174,8 @@ def _cell_order(key: CellKey) -> tuple[bool, str, int]:
     return key[0] != "clean", key[0], key[1]
 
 
-def _version(recipe: str) -> int:
-    number = recipe.partition("@")[2].partition("+")[0].partition("~")[0]
-    return int(number) if number.isdigit() and len(number) < 10 else 0
+def _version(recipe: str) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"@(\d{1,9})(?=[+~,)|]|$)", recipe)))
 
 
 def _headline(lines: Sequence[Line]) -> set[CellKey]:
@@ -191,9 +200,15 @@ def _superseded(lines: Sequence[Line]) -> dict[int, str]:
     for numbers in by_model.values():
         for old in numbers:
             for new in numbers:
-                if new != old and lines[new].standing != "non-comparable" and _replaces(lines[new], lines[old]):
+                if new != old and _as_good(lines[new], lines[old]) and _replaces(lines[new], lines[old]):
                     found[old] = lines[new].filed.path.name
     return found
+
+
+def _as_good(new: Line, old: Line) -> bool:
+    """Say whether digests allow a replacement: a canonical entry makes room for a canonical one only."""
+    order = ("canonical", "unverified digests", "non-comparable")
+    return new.standing != "non-comparable" and order.index(new.standing) <= order.index(old.standing)
 
 
 def _replaces(new: Line, old: Line) -> bool:
@@ -206,8 +221,8 @@ def _replaces(new: Line, old: Line) -> bool:
     )
 
 
-def _versions(sheet: Sheet) -> dict[CellKey, int]:
-    return {(recipe.partition("@")[0], severity): _version(recipe) for recipe, severity in sheet.groups}
+def _versions(sheet: Sheet) -> dict[CellKey, tuple[int, ...]]:
+    return {(re.sub(r"@[^+~,)|]*", "", recipe), severity): _version(recipe) for recipe, severity in sheet.groups}
 
 
 def _ranks(

@@ -13,11 +13,13 @@ from pathlib import Path
 from robustbench_ir.errors import ResultError
 from robustbench_ir.files import write_whole
 from robustbench_ir.leaderboard.board import board, board_to_json
+from robustbench_ir.leaderboard.canonical import FILE as CANONICAL
 from robustbench_ir.leaderboard.canonical import read_canonical, recomputed, standing
 from robustbench_ir.leaderboard.faults import faults
 from robustbench_ir.leaderboard.folder import Filed, clashes, misplaced, submission_files
 from robustbench_ir.leaderboard.page import page
 from robustbench_ir.leaderboard.reading import read_entry
+from robustbench_ir.leaderboard.reported import read_reported
 from robustbench_ir.leaderboard.schema import Entry
 
 BOARD = "leaderboard.json"
@@ -98,8 +100,10 @@ def _verdict(one: Filed, wrong: Sequence[str], folder: Path) -> Verdict:
         return Verdict(one.path, tuple(wrong))
     made, why = recomputed(one.entry)
     name, reason = standing(one.entry, {**read_canonical(folder), **made})
+    if name == "canonical" and why:
+        return Verdict(one.path, (), f"canonical by {CANONICAL}; not made anew: {why}", made)
     said = reason if name == "non-comparable" else why or reason
-    return Verdict(one.path, (), f"{name}: {said}" if said and name != "canonical" else name, made)
+    return Verdict(one.path, (), f"{name}: {said}" if said else name, made)
 
 
 def build(folder: Path, target: Path | None = None) -> tuple[Path, list[Verdict], int]:
@@ -122,7 +126,7 @@ def build(folder: Path, target: Path | None = None) -> tuple[Path, list[Verdict]
         clashing = clashes(filed)
         refused += [Verdict(path, (reason,)) for path, reason in clashing.items()]
         taken = [one for one in filed if one.path not in clashing]
-        text = board_to_json(board(taken, read_canonical(folder)))
+        text = board_to_json(board(taken, read_canonical(folder), reported=read_reported(folder)))
     site = target or folder / "site"
     written = page(text)
     write_whole(folder / BOARD, text.encode())

@@ -18,6 +18,7 @@ from robustbench_ir.perturb import Perturbation, digest, load_recipe, recipe_nam
 from robustbench_ir.tasks import Task, load_task, task_names
 
 Standing = Literal["canonical", "unverified digests", "non-comparable"]
+Threat = Literal["average case", "worst case", "transfer"]
 Digests = Mapping[str, str]
 """``xquad-r@1 en,hi typo@3 3 0`` (task, languages, recipe, severity, seed), or task and languages alone, to SHA-256."""
 
@@ -48,14 +49,29 @@ def ground(entry: Entry) -> str:
     return f"{entry.task.identity} {asked}" if asked == answered else f"{entry.task.identity} {asked} in {answered}"
 
 
+def threat(recipe: str) -> Threat:
+    """Return the threat model of a recipe's identity.
+
+    >>> [threat(one) for one in ("typo@3", "greedy(typo@3)|goal=map", "greedy(typo@3)|goal=map|crafted-on=bm25")]
+    ['average case', 'worst case', 'transfer']
+    """
+    if "(" not in recipe:
+        return "average case"
+    return "transfer" if "|crafted-on=" in recipe else "worst case"
+
+
 def _place(entry: Entry, cell: EntryCell) -> str:
     return f"{ground(entry)} {cell.recipe} {cell.severity} {cell.seed}"
 
 
 def standing(entry: Entry, known: Digests) -> tuple[Standing, str]:
-    """Say whether an entry was ranked on the canonical queries and passages, and what is wrong or not known."""
+    """Say whether an entry was ranked on the canonical queries and passages, and what is wrong or not known.
+
+    Queries that a search made against one model are its own: there are no canonical ones.
+    """
     unknown = ""
-    said = {ground(entry): entry.task.sha256} | {_place(entry, cell): cell.queries_sha256 for cell in entry.cells}
+    drawn = [cell for cell in entry.cells if threat(cell.recipe) == "average case"]
+    said = {ground(entry): entry.task.sha256} | {_place(entry, cell): cell.queries_sha256 for cell in drawn}
     for place, said_digest in said.items():
         if place not in known:
             unknown = unknown or place
@@ -84,6 +100,8 @@ def recomputed(entry: Entry) -> tuple[dict[str, str], str]:
     found = {ground(entry): task.digest}
     missing = ""
     for cell in entry.cells:
+        if threat(cell.recipe) != "average case":
+            continue
         try:
             made = perturbed_queries(task, cell)
         except RobustBenchError as error:

@@ -10,12 +10,13 @@ from pydantic import ValidationError
 
 from robustbench_ir.errors import OptionError
 from robustbench_ir.leaderboard.related import related_data
-from robustbench_ir.leaderboard.schema import SCHEMA_VERSION, Entry, EntryCell
+from robustbench_ir.leaderboard.schema import NOT_RETRIEVED, SCHEMA_VERSION, Entry, EntryCell
 from robustbench_ir.leaderboard.sheet import scores_of, sheet_of
 from robustbench_ir.result import Cell, Result
 from robustbench_ir.result_file import readable_json
 from robustbench_ir.score.measures import Floats
 from robustbench_ir.score.settings import per_query, rank_distances, values
+from robustbench_ir.scored_runs import is_run
 
 _DIGITS = 6
 
@@ -114,7 +115,8 @@ def _model(result: Result, declared: Declaration) -> dict[str, object]:
     said = {
         key: getattr(declared, key) for key in ("name", "link", "paper", "code", "contact", "licence", "parameters")
     }
-    return {"encoder": who.name, **described, **said, "languages": list(declared.languages)}
+    kind = "run" if is_run(who) else "encoder"
+    return {"kind": kind, "encoder": who.name, **described, **said, "languages": list(declared.languages)}
 
 
 def _task(result: Result) -> dict[str, object]:
@@ -145,4 +147,5 @@ def _cell(result: Result, cell: Cell) -> EntryCell:
 
 
 def _rounded(found: Floats) -> list[float]:
-    return [float(f"{one:.{_DIGITS}g}") for one in np.nan_to_num(found).tolist()]
+    cases = np.where(np.isnan(found), 0, np.maximum(found, NOT_RETRIEVED))
+    return [float(f"{one:.{_DIGITS}g}") for one in cases.tolist()]

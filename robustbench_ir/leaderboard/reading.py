@@ -49,14 +49,18 @@ def _bytes(path: Path) -> bytes:
 def entry_from_json(content: bytes, where: str) -> Entry:
     """Read a submission from its bytes; see `read_entry`."""
     try:
-        table = json.loads(content.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant)
-        return Entry.model_validate(table)
+        return Entry.model_validate(json_of(content))
     except ValidationError as error:
         raise ResultError(f"{where}: {_explained(error)}") from error
     except RecursionError as error:
         raise ResultError(f"{where}: nested too deep to be a submission") from error
     except ValueError as error:
         raise ResultError(f"{where}: not a submission: {_shown(str(error))}") from error
+
+
+def json_of(content: bytes) -> object:
+    """Read JSON in which no key is there twice and every number is one; `ValueError` if it is not that."""
+    return json.loads(content.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant)
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -1,7 +1,8 @@
 """The schema of a leaderboard entry: what is written, field by field, and how much of it at most.
 
 Queries are grouped by language. A value of 0 says that a query has no such case: neither AP over a whole pool nor the
-rank distance of several passages can be 0.
+rank distance of several passages can be 0. A TREC run can lack every relevant passage of a query: its AP is then
+written as `NOT_RETRIEVED`, which no mean shows, and its rank distance, which nobody knows, as 0.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from robustbench_ir.score.settings import Setting
 SCHEMA_VERSION = 1
 MAX_QUERIES = 2_000_000
 MAX_CELLS = 1_000
+NOT_RETRIEVED = 1e-9
 
 
 def _calendar(value: str) -> str:
@@ -32,9 +34,10 @@ Link = Annotated[str, Field(pattern=LINK)]
 Tag = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,8}([_-][A-Za-z0-9]{1,8}){0,4}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Day = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$"), AfterValidator(_calendar)]
-Identity = Annotated[
-    str, Field(pattern=r"^[A-Za-z0-9:._-]{1,80}@[A-Za-z0-9.]{1,40}([+~][A-Za-z0-9.:>=/_-]{1,80}){0,3}$")
-]
+_RECIPE = r"[A-Za-z0-9:._-]{1,80}@[A-Za-z0-9.]{1,40}([+~][A-Za-z0-9.:>=/_-]{1,80}){0,3}"
+_SEARCH = rf"[a-z0-9-]{{1,40}}\({_RECIPE}(,{_RECIPE}){{0,9}}\)(\|[a-z-]{{1,20}}=[A-Za-z0-9.:,>=/@_+-]{{1,100}}){{1,8}}"
+Identity = Annotated[str, Field(pattern=rf"^({_RECIPE}|{_SEARCH})$")]
+"""Of a recipe, ``typo@3``, or of a search over recipes, ``greedy(typo@3)|goal=map|words=2|queries=500``."""
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0, le=MAX_QUERIES * 1_000)]
 Shares = Annotated[list[Share], Field(min_length=1, max_length=MAX_QUERIES)]
@@ -50,8 +53,13 @@ class Strict(Card):
 
 
 class ModelRecord(Strict):
-    """Who was attacked. `encoder` is what `irbench attack --model` was given; prompts are put before each text."""
+    """Who was attacked. `encoder` is what `irbench attack --model` was given; prompts are put before each text.
 
+    `kind` is ``run`` for any other system: its TREC runs were scored (`irbench score`), `encoder` is their tag, and
+    nobody can run it again.
+    """
+
+    kind: Literal["encoder", "run"] = "encoder"
     name: Annotated[str, Field(pattern=NAME), AfterValidator(named)]
     encoder: Text
     revision: Short

@@ -29,7 +29,7 @@ class Sheet:
     average_precision : mapping of setting to float64 array of shape (cells, queries)
         0 where there is no case.
     rank_distance : float64 array of shape (cells, queries)
-        0 where there is no case.
+        0 where there is no case, or a run does not know it.
     changed : bool array of shape (cells, queries)
         Whether the query's text changed.
     """
@@ -56,7 +56,14 @@ class Sheet:
     @cached_property
     def distance_by_language(self) -> Floats:
         """Mean rank distance, shape (groups, languages)."""
-        return self._means(self.rank_distance)
+        having = self.rank_distance > 0
+        if (having == having[0]).all():
+            return self._means(self.rank_distance)
+        # Runs know it for other queries under each recipe.
+        count = np.add.reduceat(having.astype(float), self.starts, axis=1)
+        total = np.add.reduceat(self.rank_distance, self.starts, axis=1)
+        mean = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
+        return np.stack([nanmean(mean[rows], axis=0) for rows in self.groups.values()])
 
     @cached_property
     def coverage(self) -> Floats:

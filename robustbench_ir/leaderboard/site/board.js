@@ -4,7 +4,7 @@
 const data = JSON.parse(document.getElementById("data").textContent);
 const boards = data.boards.filter((one) => one.rows.length);
 const PAGE = 100, DOTS = 1500, LOW = 2, HIGH = 4;
-const START = { task: "0", setting: "", severity: "", language: "", name: "", size: "", verified: "", zero: "", old: "", sort: "robust", up: "", page: "1", model: "", pair: "" };
+const START = { task: "0", setting: "", threat: "", severity: "", language: "", name: "", size: "", verified: "", zero: "", old: "", sort: "robust", up: "", page: "1", model: "", pair: "" };
 let state = { ...START };
 const at = (id) => document.getElementById(id);
 const mean = (list) => (list.length ? list.reduce((sum, one) => sum + one, 0) / list.length : null);
@@ -38,7 +38,12 @@ function languagesChosen() {
 
 const places = (codes) => codes.map((code) => board().languages.indexOf(code));
 const over = (list, where) => (list ? mean(where.map((place) => list[place]).filter(some)) : null);
-const cellsShown = () => board().cells.map((cell, place) => ({ recipe: cell[0], severity: cell[1], place })).filter((cell) => String(cell.severity) === state.severity);
+const cellsOf = (threat) => board().cells.map((cell, place) => ({ recipe: cell[0], severity: cell[1], place })).filter((cell) => cell.place && (!threat || board().threats[cell.place] === threat));
+const cellsShown = () => cellsOf(state.threat).filter((cell) => String(cell.severity) === state.severity);
+
+// A search is called by its method and recipes: `greedy(typo@3)` of `greedy(typo@3)|goal=map|words=2`.
+const short = (recipe) => recipe.split("|")[0] + (recipe.includes("|crafted-on=") ? " crafted on " + recipe.split("|crafted-on=")[1] : "");
+const called = (recipe) => (board().cells.some((cell) => cell[0] !== recipe && short(cell[0]) === short(recipe)) ? recipe : short(recipe));
 
 function headlineCells() {
   const names = new Set(board().headline.map((cell) => cell[0]));
@@ -89,6 +94,7 @@ function kept(row) {
     && (!state.size || (some(size) && size <= Number(state.size) * 1e6))
     && (!state.verified || row.verified)
     && (!state.zero || row.training.saw_task === "no")
+    && (!state.threat || cellsOf(state.threat).some((cell) => row.ap[state.setting]?.[cell.place]))
     && Boolean(row.ap[state.setting]);
 }
 
@@ -113,7 +119,7 @@ function columns() {
     { ...number("rank", "Rank", "By the robust score; models that cannot be told apart share a rank; in brackets the 95% interval", 0), cell: rankCell },
     { ...number("robust", "Robust", "mAP under attack, mean over the recipes of the ranking"), cell: robustCell },
     number("clean", "Clean mAP", "mAP of the queries as they are"),
-    ...cellsShown().map((cell) => ({ key: "at " + cell.recipe, label: cell.recipe, title: "mAP under " + cell.recipe, value: (one) => one.attacked[cell.recipe], text: (one) => shown(one.attacked[cell.recipe]) })),
+    ...cellsShown().map((cell) => ({ key: "at " + cell.recipe, label: called(cell.recipe), title: "mAP under " + cell.recipe, value: (one) => one.attacked[cell.recipe], text: (one) => shown(one.attacked[cell.recipe]) })),
     number("drop", "Drop", "Clean minus robust"),
     number("worst", "Worst", "The lowest mAP under any recipe"),
     number("rd", "RD", "Rank distance of parallel passages, clean; lower is fairer", 1),
@@ -140,6 +146,7 @@ function robustCell(one) {
 function marks(row) {
   const said = [];
   if (row.verified) said.push(`verified ${row.verified.date}`);
+  if (row.model.kind === "run") said.push(`TREC ${row.model.similarity}`);
   if (row.training.saw_task === "yes") said.push("trained on the task's data");
   if (row.training.saw_task === "unknown") said.push("training unknown");
   if (row.digests !== "canonical") said.push(row.digests);
@@ -229,16 +236,16 @@ function curves(row) {
   for (const { line, place, y: end } of ends) {
     if (line.length < 2) continue;
     const colour = `hsl(${(place * 360) / recipes.length} 65% 50%)`;
-    floor = Math.max(end, floor + 15);
+    floor = Math.max(end, floor + 18);
     svg.append(make("path", { class: "curve", stroke: colour, d: line.map((point, step) => `${step ? "L" : "M"}${x(point[0])} ${y(point[1])}`).join("") }));
     for (const point of line) svg.append(make("circle", { cx: x(point[0]), cy: y(point[1]), r: 3, fill: colour }));
-    svg.append(make("circle", { cx: x(5) + 8, cy: floor, r: 4, fill: colour }), make("text", { x: x(5) + 16, y: floor + 4 }, recipes[place]));
+    svg.append(make("circle", { cx: x(5) + 8, cy: floor, r: 4, fill: colour }), make("text", { x: x(5) + 16, y: floor + 4 }, called(recipes[place]).slice(0, 26)));
   }
   return svg;
 }
 
 function heat(row) {
-  const cells = board().cells.map((cell, place) => ({ label: place ? `${cell[0]}, ${cell[1]}` : "clean", place })).filter((cell) => row.ap[state.setting]?.[cell.place]);
+  const cells = board().cells.map((cell, place) => ({ label: place ? `${called(cell[0])}, ${cell[1]}` : "clean", place })).filter((cell) => row.ap[state.setting]?.[cell.place]);
   const ap = row.ap[state.setting] || [];
   const lines = board().languages.map((code, place) => {
     const fields = cells.map((cell) => {
@@ -261,7 +268,7 @@ function model() {
   const row = board().rows.find((one) => one.file === state.model);
   at("model").hidden = !row;
   if (!row) return at("model").replaceChildren();
-  const facts = [["Link", link(row.model.link)], ["Paper", link(row.model.paper)], ["Code", link(row.model.code)], ["Contact", row.model.contact], ["Licence", row.model.licence], ["Revision", row.model.revision], ["Fingerprint", row.model.fingerprint], ["Weights", some(row.model.parameters) ? sizeText(row.model.parameters) : ""], ["Dimensions", row.model.dimensions || ""], ["Made for", row.model.languages.join(", ")], ["Saw the task's data", row.training.saw_task], ["Trained on", row.training.datasets.join(", ")], ["Verified", row.verified ? `by ${row.verified.by}, ${row.verified.date}, ${row.verified.sample} queries` : "no"], ["Queries", row.digests + (row.why ? ": " + row.why : "")], ["Superseded by", row.superseded], ["Entry", row.file], ["Date", row.date]];
+  const facts = [["Link", link(row.model.link)], ["Paper", link(row.model.paper)], ["Code", link(row.model.code)], ["Contact", row.model.contact], ["Licence", row.model.licence], ["Revision", row.model.revision], ["Kind", row.model.kind === "run" ? `a system's TREC runs (${row.model.similarity}); cannot be run again` : "encoder"], ["Fingerprint", row.model.fingerprint], ["Weights", some(row.model.parameters) ? sizeText(row.model.parameters) : ""], ["Dimensions", row.model.dimensions || ""], ["Made for", row.model.languages.join(", ")], ["Saw the task's data", row.training.saw_task], ["Trained on", row.training.datasets.join(", ")], ["Verified", row.verified ? `by ${row.verified.by}, ${row.verified.date}, ${row.verified.sample} queries${row.model.kind === "run" ? ", from the run files" : ""}` : "no"], ["Queries", row.digests + (row.why ? ": " + row.why : "")], ["Superseded by", row.superseded], ["Entry", row.file], ["Date", row.date]];
   const list = facts.filter(([, value]) => some(value) && value !== "").flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value instanceof Node ? value : String(value))]);
   const close = make("button", { type: "button", onclick: () => change({ model: "" }) }, "Close");
   at("model").replaceChildren(make("h2", { tabindex: "-1" }, row.model.name), close, make("dl", {}, ...list), make("h3", {}, `mAP by severity, ${state.setting}`), curves(row), make("h3", {}, `mAP by language, ${state.setting}`), heat(row));
@@ -283,6 +290,18 @@ function compared() {
   at("compared").replaceChildren(make("h2", {}, `${a.name} and ${b.name}`), close, make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Two models" }, make("table", {}, make("thead", {}, head), make("tbody", {}, ...lines))));
 }
 
+function reported() {
+  const task = board().task.split("@")[0], here = [...board().languages].sort().join();
+  const rows = (data.reported || []).filter((row) => row.task === task && [...row.languages].sort().join() === here);
+  at("reported").hidden = !rows.length;
+  const names = ["Model", ...board().settings.map((name) => "mAP " + name), "RD", "Source"];
+  const lines = rows.map((row) => make("tr", {}, make("th", { scope: "row" }, row.model), ...board().settings.map((name) => make("td", {}, shown(row.average_precision[name]))), make("td", {}, shown(row.rank_distance, 1)),
+    make("td", { class: "source" }, link(row.source), make("span", { class: "marks" }, [row.table, row.note].filter(Boolean).join(" \u00b7 ")))));
+  const shownAs = at("reported").querySelector("table");
+  shownAs.tHead.replaceChildren(make("tr", {}, ...names.map((name) => make("th", { scope: "col", class: name === "Source" ? "source" : false }, name))));
+  shownAs.tBodies[0].replaceChildren(...lines);
+}
+
 // --- state
 
 function fill(id, options) {
@@ -292,7 +311,10 @@ function fill(id, options) {
 function lists() {
   const one = board();
   if (!one.settings.includes(state.setting)) state.setting = one.settings[one.settings.length - 1];
-  const severities = [...new Set(one.cells.slice(1).map((cell) => String(cell[1])))].sort();
+  const threats = ["average case", "worst case", "transfer"].filter((name) => one.threats.slice(1).includes(name));
+  if (!threats.includes(state.threat)) state.threat = "";
+  fill("threat", [["", "any"], ...threats.map((name) => [name, name])]);
+  const severities = [...new Set(cellsOf(state.threat).map((cell) => String(cell.severity)))].sort();
   if (!severities.includes(state.severity)) state.severity = severities.includes("3") ? "3" : severities[0] || "";
   const classes = [...new Set(one.languages.map((code) => data.languages[code]?.class).filter(some))].sort();
   fill("setting", one.settings.map((name) => [name, name]));
@@ -302,13 +324,13 @@ function lists() {
 
 function show() {
   lists();
-  for (const id of ["task", "setting", "severity", "language", "size"]) at(id).value = state[id];
+  for (const id of ["task", "setting", "threat", "severity", "language", "size"]) at(id).value = state[id];
   if (at("name").value !== state.name) at("name").value = state.name;
   for (const id of ["verified", "zero", "old"]) at(id).checked = Boolean(state[id]);
   const rows = rowsShown();
   state.page = String(Math.min(Math.max(1, Number(state.page) || 1), Math.max(1, Math.ceil(rows.length / PAGE))));
   const focus = document.activeElement?.dataset || {};
-  table(rows); pages(rows); plot(rows); model(); compared();
+  table(rows); pages(rows); plot(rows); model(); compared(); reported();
   for (const [key, value] of Object.entries(focus)) document.querySelector(`[data-${key}="${CSS.escape(value)}"]`)?.focus();
   at("said").textContent = `${rows.length} of ${board().rows.length} entries on ${board().task}: ${board().queries.toLocaleString("en")} queries in ${board().languages.length} languages, pool of ${board().pool.toLocaleString("en")} passages`;
   at("legend").textContent = fairRanks() ? `Ranks: ${data.resamples.toLocaleString("en")} paired resamples of the questions; a model shares a rank with the best one that it cannot be told from (95%). Robust: mean over ${headlineCells().map((cell) => cell.recipe).join(", ")}.` : "Ranks are for all languages at the ranking's severity.";
@@ -347,7 +369,7 @@ function download() {
 
 if (boards.length) {
   fill("task", boards.map((one, place) => [String(place), `${one.task}, ${one.languages.length > 4 ? one.languages.length + " languages" : one.languages.join(", ")}`]));
-  for (const id of ["task", "setting", "severity", "language", "size"]) at(id).addEventListener("change", () => change({ [id]: at(id).value, page: "1", ...(id === "task" ? { model: "", pair: "" } : {}) }));
+  for (const id of ["task", "setting", "threat", "severity", "language", "size"]) at(id).addEventListener("change", () => change({ [id]: at(id).value, page: "1", ...(id === "task" ? { model: "", pair: "" } : {}) }));
   for (const id of ["verified", "zero", "old"]) at(id).addEventListener("change", () => change({ [id]: at(id).checked ? "1" : "", page: "1" }));
   at("name").addEventListener("input", () => change({ name: at("name").value, page: "1" }));
   at("csv").addEventListener("click", download);

@@ -1,0 +1,154 @@
+"""Entries of systems that are no encoders, of searches, and checks without a network."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from robustbench_ir import Result, attack, load_recipe, load_result, load_task
+from robustbench_ir.adversary.budget import Budget
+from robustbench_ir.adversary.transfer import transfer
+from robustbench_ir.cli import irbench
+from robustbench_ir.errors import ResultError
+from robustbench_ir.leaderboard.building import check
+from robustbench_ir.leaderboard.canonical import threat, write_canonical
+from robustbench_ir.leaderboard.entry import Declaration, entry_of, entry_to_json
+from robustbench_ir.leaderboard.faults import faults
+from robustbench_ir.leaderboard.folder import submit
+from robustbench_ir.leaderboard.reading import read_entry
+from robustbench_ir.leaderboard.rescoring import rescore
+from robustbench_ir.leaderboard.schema import NOT_RETRIEVED
+from robustbench_ir.leaderboard.verifying import verify
+from tests.test_trec import full_run, written
+
+DAY = "2026-11-26"
+SAID = Declaration("an-engine", "https://example.org/engine")
+DEPTH = 60
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The first passages that an engine gives for each query: some have none that is relevant among them."""
+    task, folder = load_task("mini", ["en", "sw"]), tmp_path_factory.mktemp("runs")
+    typo = load_recipe("typo").perturb(task.queries, 3, 0)
+    paths = []
+    for name, texts in (("clean", [one.text for one in task.queries]), ("typo", [one.text for one in typo])):
+        whole = full_run(task, texts)
+        first = {query: dict(sorted(found.items(), key=lambda one: -one[1])[:DEPTH]) for query, found in whole.items()}
+        paths.append(written(folder / f"{name}.trec", first))
+    return paths[0], paths[1]
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    answer = CliRunner().invoke(irbench, arguments)
+    said = f"{answer.output}{answer.exception or ''}"
+    return answer.exit_code, said
+
+
+def test_the_scores_of_runs_become_an_entry_and_can_be_scored_again(runs: tuple[Path, Path], tmp_path: Path) -> None:
+    clean, typo = map(str, runs)
+    again = ("--run", clean, "--run", f"typo@3={typo}")
+    result_file, folder = tmp_path / "engine.json", str(tmp_path / "board")
+    scored = run("score", "--task", "mini", *again, "--languages", "en,sw", "--out", str(result_file))
+    assert scored[0] == 0, scored[1]
+    status, said = run("submit", str(result_file), "--name", "an-engine", "--link", SAID.link, "--folder", folder)
+    assert status == 0, said
+    path = said.split(" is your entry")[0]
+    assert run("leaderboard", "check", path, "--folder", folder, "--record") == (0, f"{path}: canonical\n")
+    entry, result = read_entry(Path(path)), load_result(result_file)
+    assert (entry.model.kind, entry.model.encoder, entry.model.similarity) == ("run", "engine", f"run of depth {DEPTH}")
+    for setting in result.settings:
+        for score, cell in zip(entry.scores, (result.clean, *result.attacked), strict=True):
+            assert score.average_precision[setting] == pytest.approx(result.score(cell, setting), abs=1e-6)
+    assert NOT_RETRIEVED in entry.cells[1].average_precision["cross-lingual"], "there must be such a query"
+    assert 0 in entry.cells[0].rank_distance, "and one whose rank distance nobody knows"
+    status, said = run("leaderboard", "verify", path)
+    assert status != 0
+    assert "cannot be run again" in said
+    assert "holds" in run("leaderboard", "verify", path, *again, "--by", "tester")[1]
+    assert read_entry(Path(path)).verified is not None
+    assert "shows 1 entry" in run("leaderboard", "build", "--folder", folder)[1]
+    (board,) = json.loads((tmp_path / "board" / "leaderboard.json").read_text(encoding="utf-8"))["boards"]
+    assert board["rows"][0]["model"]["kind"] == "run"
+
+
+def test_rescoring_finds_a_changed_value_and_other_files(runs: tuple[Path, Path], tmp_path: Path) -> None:
+    from robustbench_ir.scored_runs import score_runs
+
+    clean, typo = runs
+    result = score_runs(load_task("mini"), clean, [("typo@3", typo)], ["en", "sw"])
+    entry = entry_of(result, SAID, DAY)
+    assert rescore(entry, clean, [("typo@3", typo)]).holds
+    table = json.loads(entry_to_json(entry))
+    values = table["cells"][1]["average_precision"]["multilingual"]
+    values[0] = 0.9 if values[0] != 0.9 else 0.8
+    assert not rescore(type(entry).model_validate(table), clean, [("typo@3", typo)]).holds, "one of 360 is enough"
+    with pytest.raises(ResultError, match="no run of the entry's queries of typo@3"):
+        rescore(entry, clean, [])
+    with pytest.raises(ResultError, match="is not the run"):
+        rescore(entry, typo, [("typo@3", clean)])
+    with pytest.raises(ResultError, match="is an encoder"):
+        rescore(entry_of(attack("char-ngram", languages=["en"], recipes=["typo"]), SAID, DAY), clean, [])
+
+
+def test_rank_distance_is_a_mean_over_the_queries_that_know_it(runs: tuple[Path, Path]) -> None:
+    from robustbench_ir.score.settings import rank_distances
+    from robustbench_ir.scored_runs import score_runs
+
+    clean, typo = runs
+    result = score_runs(load_task("mini"), clean, [("typo@3", typo)], ["en", "sw"])
+    entry = entry_of(result, SAID, DAY)
+    language = np.array(result.layout.languages)
+    for score, cell in zip(entry.scores, (result.clean, *result.attacked), strict=True):
+        found = rank_distances(result.layout, cell.ranks)
+        each = [np.nanmean(found[language == code]) for code in result.layout.query_languages]
+        assert score.rank_distance == pytest.approx(np.mean(each))
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Result:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ROBUSTBENCH_IR_CACHE", str(tmp_path_factory.mktemp("cache")))
+        found = transfer(
+            ["char-ngram"], ["bm25"], "mini", "typo", budget=Budget(words=1, queries=6), languages=["en", "sw"]
+        )
+        average = attack("bm25", "mini", ["typo"], languages=["en", "sw"])
+        theirs = found.results["char-ngram", "bm25"].attacked
+        own = tuple(replace(one, recipe=one.recipe.split("|crafted-on")[0]) for one in theirs)
+        return replace(average, attacked=(*average.attacked, *own, *theirs))
+
+
+def test_searches_are_taken_and_their_queries_are_the_models_own(searched: Result, tmp_path: Path) -> None:
+    entry = entry_of(searched, SAID, DAY)
+    assert faults(entry) == []
+    assert [threat(cell.recipe) for cell in entry.cells[1:]] == ["average case", "worst case", "transfer"]
+    path = submit(entry, tmp_path)
+    assert check([path], tmp_path, today=DAY)[0].remark == "canonical"
+    found = verify(entry, 10, seed=0)
+    assert found.holds
+    assert found.searched == 2
+
+
+def test_offline_says_what_was_not_made_anew(
+    shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What has no data here is told from what has; with kept digests it is canonical all the same."""
+    path = submit(entry_of(attack("char-ngram", "afriqa", ["typo"], languages=["fon"]), SAID, DAY), tmp_path)
+    made = check([path], tmp_path, today=DAY)[0].digests
+    monkeypatch.setenv("ROBUSTBENCH_IR_DATA", str(tmp_path / "nothing"))
+    monkeypatch.setenv("ROBUSTBENCH_IR_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("robustbench_ir.data.download", lambda *_: pytest.fail("the network was asked"))
+    ask = ("leaderboard", "check", str(path), "--folder", str(tmp_path), "--offline")
+    status, said = run(*ask)
+    assert status == 0
+    assert "unverified digests: " in said
+    assert "the network is not to be asked" in said
+    write_canonical(tmp_path, made or {})
+    assert "canonical by canonical.json; not made anew: " in run(*ask)[1]
+    assert "ROBUSTBENCH_IR_OFFLINE" not in os.environ
