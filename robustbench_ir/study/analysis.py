@@ -151,6 +151,8 @@ def judge(claims: Sequence[Claim], task: str, evidence: Mapping[str, Sequence[Co
             for recipe, rows in groupby(ordered, key=lambda one: one.recipe):
                 rows = tuple(rows)
                 verdict = together(one.verdict for one in rows)
+                if claim.every_base and len(evidence) == 1 and verdict == "supported":
+                    verdict = "inconclusive"  # one base is not every base
                 judged.append(Judged(claim.id, claim.sentence, recipe, base, task, verdict, rows))
     return judged
 

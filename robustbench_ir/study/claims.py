@@ -75,8 +75,8 @@ class Comparison:
 
     Attributes
     ----------
-    claim : str
-        For which claim.
+    claim, measure : str
+        For which claim, and in which of its measures.
     setting, recipe, against : str
         Of what; the recipe of clean numbers is empty.
     hybrid, other : float
@@ -90,6 +90,7 @@ class Comparison:
     """
 
     claim: str
+    measure: str
     setting: str
     recipe: str
     against: str
@@ -177,6 +178,7 @@ def comparisons(
     return [
         Comparison(
             claim=claim.id,
+            measure=claim.measure,
             setting=setting,
             recipe=recipe,
             against=against,

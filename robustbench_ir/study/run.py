@@ -1,0 +1,235 @@
+"""A study from its card to its numbers: train, attack, analyse. What is finished is never done again.
+
+Every checkpoint and every result has a file whose name says what it was made with, so that a study that was stopped, or
+whose card has grown, goes on where it was.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from robustbench_ir import __version__
+from robustbench_ir.encode import EncoderOptions
+from robustbench_ir.errors import OptionError
+from robustbench_ir.evaluate import attack
+from robustbench_ir.files import check_writable, write_whole
+from robustbench_ir.progress import Progress, Silence
+from robustbench_ir.result import Result
+from robustbench_ir.result_file import load_result, save_result
+from robustbench_ir.study.analysis import analyse, attacks, judge
+from robustbench_ir.study.checkpoints import Arm, Checkpoint, arms, checkpoints
+from robustbench_ir.study.claims import load_claims
+from robustbench_ir.study.config import StudyCard, StudyTask
+from robustbench_ir.study.machine import machine_class
+from robustbench_ir.study.record import Judged, Overlap, Row, Study, Trained, save_study
+from robustbench_ir.study.training import TrainingData, overlap_with, prepare, train_checkpoint, write_model_card
+from robustbench_ir.tasks import Task, load_task
+
+RECORD = "study.json"
+
+
+@dataclass(frozen=True)
+class Done:
+    """What is kept beside a finished checkpoint.
+
+    Attributes
+    ----------
+    seconds : float
+        The training took, from its last start.
+    facts : mapping of str to float
+        What the training says of itself.
+    """
+
+    seconds: float
+    facts: Mapping[str, float]
+
+
+def all_checkpoints(card: StudyCard, data: TrainingData) -> dict[Arm, list[Checkpoint]]:
+    """Return the checkpoints of a study, arm by arm."""
+    return {arm: checkpoints(card, arm, data.name) for base in card.bases for arm in arms(card, base)}
+
+
+def finished(checkpoint: Checkpoint, out: Path) -> Done | None:
+    """Return what is kept of a finished training; None if it is not finished."""
+    if not checkpoint.training:
+        return Done(float("nan"), {})
+    try:
+        return Done(**json.loads(_done_file(checkpoint, out).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _done_file(checkpoint: Checkpoint, out: Path) -> Path:
+    return out / "models" / f"{checkpoint.name}.json"
+
+
+def run_study(  # noqa: PLR0913
+    card: StudyCard,
+    out: Path,
+    *,
+    command: str = "",
+    allow_overlap: bool = False,
+    progress: Progress | None = None,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Study:
+    """Train, attack and analyse whatever is not finished, and write `study.json`.
+
+    Parameters
+    ----------
+    card : StudyCard
+        What to do.
+    out : pathlib.Path
+        Folder of the models, results and numbers.
+    command : str
+        That does it again, for the report.
+    allow_overlap : bool
+        Go on where training data has texts of a task; the numbers say so.
+    progress : Progress, optional
+        Told how far the present step is.
+    tell : callable
+        Given a line for each finished step.
+
+    Raises
+    ------
+    OptionError
+        Training data and a task have texts in common, and that is not allowed.
+    RobustBenchError
+        See `robustbench_ir.errors`; nothing that was finished is lost.
+    """
+    started = time.perf_counter()
+    progress = progress or Silence()
+    check_writable(out / RECORD)
+    data = prepare(card, out)
+    tasks = {task: load_task(task.name, task.languages or None) for task in card.tasks}
+    overlaps = _overlaps(data, tasks, allow_overlap)
+    planned = all_checkpoints(card, data)
+    for arm, ones in planned.items():
+        for checkpoint in ones:
+            _train(checkpoint, out, progress, tell)
+            for task in card.tasks:
+                _attack(card, checkpoint, out, task, tasks[task], progress, tell)
+        del arm
+    study = _study(card, out, command, data, overlaps, planned, started)
+    save_study(study, out / RECORD)
+    for ones in planned.values():
+        for checkpoint in ones:
+            if checkpoint.training:
+                write_model_card(out / "models" / checkpoint.name, checkpoint, study)
+    return study
+
+
+def _overlaps(data: TrainingData, tasks: Mapping[StudyTask, Task], allowed: bool) -> tuple[Overlap, ...]:
+    found = tuple(overlap_with(data, label.label, task) for label, task in tasks.items())
+    for one in found:
+        if one.texts and not allowed:
+            raise OptionError(
+                f"{one.texts} texts of {one.task} are in the training data ({data.name}), such as {one.examples[0]!r}; "
+                f"leave the task or the data out, or give --allow-overlap, and every report will say so"
+            )
+    return found
+
+
+def _train(checkpoint: Checkpoint, out: Path, progress: Progress, tell: Callable[[str], None]) -> None:
+    if finished(checkpoint, out):
+        return
+    start = time.perf_counter()
+    progress.stage(f"train {checkpoint.arm.label}, seed {checkpoint.seed}")
+    facts = train_checkpoint(checkpoint.training, out / "models" / checkpoint.name)
+    seconds = time.perf_counter() - start
+    write_whole(_done_file(checkpoint, out), json.dumps(asdict(Done(seconds, facts))).encode())
+    tell(f"trained {checkpoint.name} in {seconds:.0f} s")
+
+
+def _attack(  # noqa: PLR0913, PLR0917
+    card: StudyCard,
+    checkpoint: Checkpoint,
+    out: Path,
+    label: StudyTask,
+    task: Task,
+    progress: Progress,
+    tell: Callable[[str], None],
+) -> None:
+    path = checkpoint.result(out, label, card.attack_digest)
+    if path.exists():
+        return
+    start = time.perf_counter()
+    result = attack(
+        checkpoint.encoder(out),
+        task,
+        card.recipes,
+        severities=(card.severity,),
+        seeds=card.perturbation_seeds,
+        options=EncoderOptions(batch_size=card.encode_batch),
+        progress=progress,
+    )
+    save_result(result, path)
+    tell(f"attacked {checkpoint.name} on {label.label} in {time.perf_counter() - start:.0f} s")
+
+
+def _study(  # noqa: PLR0913, PLR0917
+    card: StudyCard,
+    out: Path,
+    command: str,
+    data: TrainingData,
+    overlaps: tuple[Overlap, ...],
+    planned: Mapping[Arm, Sequence[Checkpoint]],
+    started: float,
+) -> Study:
+    rows: list[Row] = []
+    judged: list[Judged] = []
+    perturbed = []
+    attacking = 0.0
+    claims = load_claims()
+    for task in card.tasks:
+        evidence = {}
+        for base in card.bases:
+            results = [
+                (arm, [_result(card, one, out, task) for one in ones])
+                for arm, ones in planned.items()
+                if arm.base == base
+            ]
+            attacking += sum(sum(one.timings.values()) for _, seeds in results for one in seeds)
+            found = analyse(base, task.label, results, claims, data.languages, card.resamples)
+            rows += found.rows
+            evidence[base] = found.comparisons
+        perturbed += attacks(task.label, results[0][1][0])
+        judged += judge(claims, task.label, evidence)
+    trained = tuple(_trained(one, out) for ones in planned.values() for one in ones)
+    return Study(
+        name=card.name,
+        title=card.title,
+        description=card.description,
+        irbench=__version__,
+        machine=machine_class(),
+        date=datetime.now(UTC).date().isoformat(),
+        command=command,
+        config=card.model_dump(mode="json"),
+        trained_languages=data.languages,
+        training_rows=data.rows,
+        overlaps=overlaps,
+        checkpoints=trained,
+        attacks=tuple(perturbed),
+        rows=tuple(rows),
+        claims=tuple(judged),
+        seconds={
+            "training": sum(one.seconds for one in trained if one.seconds > 0),
+            "attacking": attacking,
+            "this run": time.perf_counter() - started,
+        },
+    )
+
+
+def _result(card: StudyCard, checkpoint: Checkpoint, out: Path, task: StudyTask) -> Result:
+    return load_result(checkpoint.result(out, task, card.attack_digest))
+
+
+def _trained(checkpoint: Checkpoint, out: Path) -> Trained:
+    done = finished(checkpoint, out) or Done(float("nan"), {})
+    return Trained(
+        checkpoint.name, checkpoint.arm.base, checkpoint.arm.label, checkpoint.seed, done.seconds, done.facts
+    )
