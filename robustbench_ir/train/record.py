@@ -90,7 +90,7 @@ class Training(_Frozen):
     evaluate_every: int = Field(default=100, ge=1)
     patience: int = Field(default=5, ge=1)
     tasks: tuple[str, ...] = ()
-    vocabulary: int = Field(default=32000, gt=256)
+    vocabulary: int = Field(default=16000, gt=256)
     dimensions: int = Field(default=256, ge=1)
 
     @property
