@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+import json
 import math
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from scipy import stats
 
-from robustbench_ir.cards import packaged, read_card
+from robustbench_ir.cards import packaged
+from robustbench_ir.cli import irbench
 from robustbench_ir.errors import CardError, OptionError, UnknownNameError
+from robustbench_ir.evaluate import attack
+from robustbench_ir.result import Result
+from robustbench_ir.result_file import load_result
 from robustbench_ir.score.clusters import cluster_means
 from robustbench_ir.score.statistics import draws
 from robustbench_ir.study.analysis import judge
 from robustbench_ir.study.checkpoints import arms, checkpoints
 from robustbench_ir.study.claims import Comparison, load_claims, resource_groups, together, verdict_of
 from robustbench_ir.study.config import StudyCard, load_study
+from robustbench_ir.study.page import study_page
+from robustbench_ir.study.plan import plan_study
+from robustbench_ir.study.record import Study, load_study_record
+from robustbench_ir.study.run import run_study
+from robustbench_ir.study.training import prepare
 from robustbench_ir.study.uncertainty import NO_INTERVAL, Drawn, Interval, intervals, mean_of
+from robustbench_ir.tasks import load_task
 
 NAN = float("nan")
 SHIPPED = ("hybrid-batch", "hybrid-batch-transformer", "hybrid-batch-augmented")
@@ -86,7 +97,7 @@ def test_another_training_has_another_name_and_a_further_seed_keeps_the_names() 
     card = load_study("hybrid-batch")
 
     def names(one: StudyCard) -> list[str]:
-        return [each.name for arm in arms(one, "b") for each in checkpoints(one, arm, "tatoeba")]
+        return [each.name for arm in arms(one, "b") for each in checkpoints(one, arm, {"data": ("tatoeba",)})]
 
     before = names(card)
     assert len(set(before)) == len(card.samplers) * len(card.seeds)
@@ -158,7 +169,9 @@ def test_one_seed_gives_the_interval_over_questions() -> None:
 def test_seeds_alone_give_students_interval() -> None:
     """Where all questions agree, the interval is the t interval of the seeds' own numbers."""
     by_seed = np.array([0.1, 0.2, 0.6])
-    (found,) = intervals([drawn(np.repeat(by_seed[:, None], 40, axis=1), np.random.default_rng(8))], np.random.default_rng(8), 100)
+    (found,) = intervals(
+        [drawn(np.repeat(by_seed[:, None], 40, axis=1), np.random.default_rng(8))], np.random.default_rng(8), 100
+    )
     low, high = stats.t.interval(0.95, 2, by_seed.mean(), by_seed.std(ddof=1) / math.sqrt(3))
     assert (found.low, found.high) == pytest.approx((low, high))
     assert found.p == pytest.approx(stats.ttest_1samp(by_seed, 0).pvalue)
@@ -233,3 +246,151 @@ def test_the_claims_are_those_of_the_paper_and_of_its_question() -> None:
         "gap-smaller-than-cross",
     ]
     assert resource_groups(["en", "el", "sw", "xx"]) == (("el", "sw"), ("en",))
+
+
+# From end to end
+
+WORDS = {
+    "en": "river stone window morning bread garden winter letter silver bridge".split(),
+    "es": "rio piedra ventana manana pan jardin invierno carta plata puente".split(),
+    "sw": "mto jiwe dirisha asubuhi mkate bustani baridi barua fedha daraja".split(),
+}
+CARD = """
+name = "tiny"
+title = "Tiny"
+description = "Three samplers."
+bases = ["static-multilingual"]
+data = [{data}]
+samplers = ["hybrid", "mono", "cross"]
+seeds = [0, 1]
+recipes = ["typo"]
+resamples = 200
+training = {{ steps = 4, batch_size = 8, evaluate_every = 2, vocabulary = 300, dimensions = 8 }}
+pace = {{ step = 0.1, start = 1, attack = {{ mini = 1 }} }}
+tasks = [{{ name = "mini", languages = ["en", "es", "ha", "sw"] }}]
+"""
+
+
+def training_table(folder: Path) -> Path:
+    """Write parallel sentences of a few words."""
+    random, lines = np.random.default_rng(3), []
+    for number in range(120):
+        chosen = random.integers(0, 10, size=6)
+        for language, words in WORDS.items():
+            texts = [" ".join(words[one] for one in some) for some in (chosen[:3], chosen)]
+            row = {"parallel_id": str(number), "language": language, "query": texts[0], "passage": texts[1]}
+            lines.append(json.dumps(row))
+    path = folder / "table.jsonl"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def own_card(folder: Path, data: Path) -> Path:
+    path = folder / "tiny.toml"
+    path.write_text(CARD.format(data=json.dumps(str(data))), encoding="utf-8")
+    return path
+
+
+def test_a_study_is_planned_stopped_resumed_and_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config, out = own_card(tmp_path, training_table(tmp_path)), tmp_path / "out"
+    runner = CliRunner()
+    plan = runner.invoke(irbench, ["study", "--config", str(config), "--out", str(out), "--plan"])
+    assert plan.exit_code == 0, plan.output
+    assert "12 of 12 steps are left" in plan.output
+    assert not out.exists()
+
+    attacked: list[str] = []
+
+    def attack_twice(encoder: str, *arguments: object, **options: object) -> Result:
+        if len(attacked) == 2:
+            raise KeyboardInterrupt
+        attacked.append(encoder)
+        return attack(encoder, *arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("robustbench_ir.study.run.attack", attack_twice)
+    with pytest.raises(KeyboardInterrupt):
+        run_study(load_study("", config), out)
+    trained = {path: path.stat().st_mtime_ns for path in out.glob("models/*/training.json")}
+    assert len(trained) == 3
+    assert len(list(out.glob("results/*.json"))) == 2
+    card = load_study("", config)
+    assert sum(not one.done for one in plan_study(card, prepare(card), out)) == 3 + 4
+
+    monkeypatch.setattr("robustbench_ir.study.run.attack", attack)
+    run = runner.invoke(irbench, ["study", "--config", str(config), "--out", str(out)])
+    assert run.exit_code == 0, run.output
+    assert run.output.count("trained") >= 3
+    assert {path: path.stat().st_mtime_ns for path in trained} == trained
+
+    study = load_study_record(out / "study.json")
+    again = run_study(card, out)
+    assert [one.number.value for one in again.rows] == pytest.approx([one.number.value for one in study.rows])
+    assert [one.verdict for one in again.claims] == [one.verdict for one in study.claims]
+    check_numbers(study, out)
+
+
+def check_numbers(study: Study, out: Path) -> None:
+    """Compare what the record says with the result files."""
+    assert {(one.arm, one.seed) for one in study.checkpoints} == {
+        (arm, seed) for arm in ("hybrid", "mono", "cross") for seed in (0, 1)
+    }
+    scores = {
+        arm: [load_result(path) for path in sorted(out.glob(f"results/*-{arm}-seed*.json"))]
+        for arm in ("hybrid", "mono", "cross")
+    }
+    rows = {(one.arm, one.against, one.quantity, one.recipe, one.languages): one.number for one in study.rows}
+    means = {}
+    for arm, results in scores.items():
+        clean = [one.score(one.clean, "multilingual") for one in results]
+        lost = [one.drops("multilingual")[0].relative for one in results]
+        means[arm] = np.mean(clean), np.mean(lost)
+        found = rows[arm, "", "mAP multilingual", "", "all"]
+        assert found.by_seed == pytest.approx(clean)
+        assert found.low < found.value < found.high
+        assert rows[arm, "", "relative drop multilingual", "typo", "all"].by_seed == pytest.approx(lost)
+        own = [one.drops("multilingual", by="language") for one in results]
+        sw = [next(row for row in drops if row.language == "sw").clean for drops in own]
+        assert rows[arm, "", "mAP multilingual", "", "sw"].by_seed == pytest.approx(sw)
+    for other in ("mono", "cross"):
+        assert rows["hybrid", other, "mAP multilingual", "", "all"].value == pytest.approx(
+            means["hybrid"][0] - means[other][0]
+        )
+    by_claim = {(one.id, one.recipe): one for one in study.claims}
+    assert len(by_claim) == 4 + 5
+    (against,) = by_claim["more-robust-than-cross", "typo"].comparisons
+    assert against.difference.value == pytest.approx(means["hybrid"][1] - means["cross"][1])
+    assert by_claim["zero-shot", ""].comparisons[0].hybrid == pytest.approx(
+        rows["hybrid", "", "mAP multilingual", "", "ha"].value
+    )
+    report = (out / "report.md").read_text(encoding="utf-8")
+    for one in study.claims:
+        assert one.sentence in report
+    assert "irbench study --config" in report
+    assert "nan" not in report
+
+
+def test_data_that_has_texts_of_a_task_is_refused_and_where_allowed_marked(tmp_path: Path) -> None:
+    task = load_task("mini", ["en", "es"])
+    lines = [
+        json.dumps(
+            {"parallel_id": one.parallel_id, "language": one.language, "query": one.text, "passage": "x " + one.text}
+        )
+        for one in task.queries
+    ]
+    data = tmp_path / "own.jsonl"
+    data.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    config = own_card(tmp_path, data)
+    config.write_text(
+        config.read_text(encoding="utf-8").replace('"hybrid", ', "").replace(", 1]", "]"), encoding="utf-8"
+    )
+    card, out = load_study("", config), tmp_path / "out"
+    with pytest.raises(
+        OptionError, match=r"has 120 of 240 queries and 0 of .* of mini \(en, es, ha, sw\); .*--allow-overlap"
+    ):
+        run_study(card, out)
+    assert not list(out.glob("models/*"))
+    study = run_study(card, out, allow_overlap=True)
+    assert "The training data holds texts of the evaluation: 120 of 240 queries" in study_page(study)
+    assert study.claims and all(one.verdict == "no case" for one in study.claims)
+    (card_of_model, _) = sorted(out.glob("models/*/README.md"))
+    assert "overlap" in card_of_model.read_text(encoding="utf-8").lower()

@@ -29,11 +29,15 @@ REPORT = "report.md"
 )
 @click.option("--base", "bases", multiple=True, help="Train from this instead: a name or folder; may be repeated.")
 @click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder of models, results and report. Default: NAME."
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of models, results and report. Default: NAME.",
 )
 @click.option("--plan", "only_plan", is_flag=True, help="Print what would be done, and how long it takes; do nothing.")
-@click.option("--allow-overlap", is_flag=True, help="Go on where training data has texts of a task; every report says so.")
-def command(  # noqa: PLR0913, PLR0917
+@click.option(
+    "--allow-overlap", is_flag=True, help="Go on where training data has texts of a task; every report says so."
+)
+def command(
     name: str, config: Path | None, bases: tuple[str, ...], out: Path | None, only_plan: bool, allow_overlap: bool
 ) -> None:
     r"""Train encoders in several ways, attack each of them, and judge the claims with statistics.
@@ -50,7 +54,7 @@ def command(  # noqa: PLR0913, PLR0917
     folder = out or Path(card.name)
     console = table_console()
     if only_plan:
-        console.print(_plan_table(plan_study(card, prepare(card, folder), folder)))
+        console.print(_plan_table(plan_study(card, prepare(card), folder)))
         return
     asked = [
         *("irbench", "study"),

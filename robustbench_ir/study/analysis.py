@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,7 +23,15 @@ from robustbench_ir.study.uncertainty import Drawn, intervals
 MULTILINGUAL: Setting = "multilingual"
 NOT_TRAINED = "not trained"
 LOWER, HIGHER = "class 3 or below", "class 4 or above"
-_Number = Callable[[Measured], Drawn]
+
+
+class _Quantity(NamedTuple):
+    """What a row is about, and the function that takes it from an arm."""
+
+    name: str
+    recipe: str
+    group: str
+    of: Callable[[Measured], Drawn]
 
 
 @dataclass(frozen=True)
@@ -67,14 +77,16 @@ def analyse(
     arms = [arm for arm, _ in results]
     any_arm = found[arms[0].label]
     wanted = [
-        (arm.label, against, *key, _difference(found, arm.label, against, number))
+        (arm.label, against, what)
         for arm in arms
         for against in ("", *_references(arm, arms))
-        for key, number in _numbers(any_arm, trained)
+        for what in _quantities(any_arm, trained)
     ]
-    numbers = intervals([one[-1] for one in wanted], np.random.default_rng(SEED), resamples)
+    numbers = intervals([_number(found, *one) for one in wanted], np.random.default_rng(SEED), resamples)
     rows = tuple(
-        Row(base, task, *names, number) for (*names, _), number in zip(wanted, numbers, strict=True) if number.by_seed
+        Row(base, task, arm, against, what.name, what.recipe, what.group, number)
+        for (arm, against, what), number in zip(wanted, numbers, strict=True)
+        if number.by_seed
     )
     return Analysed(rows, tuple(comparisons(claims, found, trained, resamples)))
 
@@ -94,32 +106,43 @@ def _references(arm: Arm, arms: Sequence[Arm]) -> list[str]:
     return [one for one in wanted if one in by_sampler]
 
 
-def _difference(found: Mapping[str, Measured], arm: str, against: str, number: _Number) -> Drawn:
-    return number(found[arm]) - number(found[against]) if against else number(found[arm])
+def _number(found: Mapping[str, Measured], arm: str, against: str, what: _Quantity) -> Drawn:
+    return what.of(found[arm]) - what.of(found[against]) if against else what.of(found[arm])
 
 
-def _numbers(arm: Measured, trained: Sequence[str]) -> Iterator[tuple[tuple[str, str, str], _Number]]:
-    """Yield quantity, recipe and languages, and the function that takes the number from an arm."""
+def _quantities(arm: Measured, trained: Sequence[str]) -> Iterator[_Quantity]:
+    """Yield what rows are made for: macro averages of everything, and the multilingual ones by language and group."""
     for setting in SETTINGS:
-        yield (f"mAP {setting}", "", ALL), lambda one, s=setting: one.number(s)
-    yield (RANK_DISTANCE, "", ALL), lambda one: one.number(RANK_DISTANCE)
+        yield _Quantity(f"mAP {setting}", "", ALL, partial(_clean, setting, None))
+    yield _Quantity(RANK_DISTANCE, "", ALL, partial(_clean, RANK_DISTANCE, None))
     for recipe in arm.recipes:
         for setting in SETTINGS:
-            yield (f"drop {setting}", recipe, ALL), lambda one, s=setting, r=recipe: one.drop(s, r)
-            yield (f"relative drop {setting}", recipe, ALL), lambda one, s=setting, r=recipe: one.relative_drop(s, r)
-        yield (
-            (f"{RANK_DISTANCE} change", recipe, ALL),
-            lambda one, r=recipe: one.number(RANK_DISTANCE, r) - one.number(RANK_DISTANCE),
-        )
+            yield _Quantity(f"drop {setting}", recipe, ALL, partial(_drop, setting, recipe))
+            yield _Quantity(f"relative drop {setting}", recipe, ALL, partial(_relative_drop, setting, recipe, None))
+        yield _Quantity(f"{RANK_DISTANCE} change", recipe, ALL, partial(_change, RANK_DISTANCE, recipe))
     for name, languages in _groups(arm.languages, trained).items():
-        yield (f"mAP {MULTILINGUAL}", "", name), lambda one, group=languages: one.number(MULTILINGUAL, languages=group)
+        yield _Quantity(f"mAP {MULTILINGUAL}", "", name, partial(_clean, MULTILINGUAL, languages))
         for recipe in arm.recipes:
             covered = [one for one in languages if one not in arm.not_covered[recipe]]
             if covered:
-                yield (
-                    (f"relative drop {MULTILINGUAL}", recipe, name),
-                    lambda one, r=recipe, group=covered: one.relative_drop(MULTILINGUAL, r, group),
-                )
+                lost = partial(_relative_drop, MULTILINGUAL, recipe, covered)
+                yield _Quantity(f"relative drop {MULTILINGUAL}", recipe, name, lost)
+
+
+def _clean(quantity: str, languages: Sequence[str] | None, arm: Measured) -> Drawn:
+    return arm.number(quantity, languages=languages)
+
+
+def _drop(quantity: str, recipe: str, arm: Measured) -> Drawn:
+    return arm.drop(quantity, recipe)
+
+
+def _change(quantity: str, recipe: str, arm: Measured) -> Drawn:
+    return arm.number(quantity, recipe) - arm.number(quantity)
+
+
+def _relative_drop(quantity: str, recipe: str, languages: Sequence[str] | None, arm: Measured) -> Drawn:
+    return arm.relative_drop(quantity, recipe, languages)
 
 
 def _groups(languages: Sequence[str], trained: Sequence[str]) -> dict[str, Sequence[str]]:
@@ -148,8 +171,8 @@ def judge(claims: Sequence[Claim], task: str, evidence: Mapping[str, Sequence[Co
         together_with = {", ".join(own): [one for found in own.values() for one in found]} if claim.every_base else own
         for base, found in together_with.items():
             ordered = sorted(found, key=lambda one: one.recipe) if claim.each_recipe else found
-            for recipe, rows in groupby(ordered, key=lambda one: one.recipe):
-                rows = tuple(rows)
+            for recipe, group in groupby(ordered, key=lambda one: one.recipe):
+                rows = tuple(group)
                 verdict = together(one.verdict for one in rows)
                 if claim.every_base and len(evidence) == 1 and verdict == "supported":
                     verdict = "inconclusive"  # one base is not every base

@@ -46,7 +46,7 @@ class Checkpoint:
     seed : int
         Of the training.
     training : mapping
-        The arguments of `robustbench_ir.train.training.Training`; empty for an untrained base.
+        The arguments of `robustbench_ir.train.record.Training`; empty for an untrained base.
     """
 
     arm: Arm
@@ -84,21 +84,21 @@ def arms(card: StudyCard, base: str) -> list[Arm]:
     return found
 
 
-def _arm(base: str, sampler: str, alpha: float, variant: Variant, main: Variant, suffix: str = "") -> Arm:  # noqa: PLR0913, PLR0917
+def _arm(base: str, sampler: str, alpha: float, variant: Variant, main: Variant, suffix: str = "") -> Arm:
     added = "" if variant == main else f"+{variant.name}"
     return Arm(base, sampler, alpha if sampler == "hybrid" else float("nan"), variant, f"{sampler}{suffix}{added}")
 
 
-def checkpoints(card: StudyCard, arm: Arm, data: str) -> list[Checkpoint]:
-    """Return the checkpoints of an arm, one a seed; `data` is what is trained on."""
+def checkpoints(card: StudyCard, arm: Arm, data: Mapping[str, object]) -> list[Checkpoint]:
+    """Return the checkpoints of an arm, one a seed; `data` holds the arguments of `Training` for what is trained on."""
     if arm.sampler == UNTRAINED:
         return [Checkpoint(arm, 0, {})]
     settings: dict[str, object] = {
         **card.training,
+        **data,
         "base": arm.base,
-        "data": data,
         "sampler": arm.sampler,
-        "augment": arm.variant.augment,
+        "augment": tuple(arm.variant.augment.items()),
         "consistency": arm.variant.consistency,
     }
     if arm.sampler == "hybrid":

@@ -84,8 +84,8 @@ class StudyCard(NamedCard):
         What training starts from: ``static-multilingual``, a name on the hub, or a folder. Empty: `--base` must say.
     untrained : bool
         Whether the bases themselves are attacked too, before any training.
-    data : str
-        Training data: a name or file that `irbench train --data` takes.
+    data : tuple of str
+        Training data: names or files that `irbench train --data` takes.
     left_out : tuple of str
         Languages whose rows are taken out of the training data, so that zero-shot languages exist.
     samplers : tuple of str
@@ -97,7 +97,7 @@ class StudyCard(NamedCard):
     variants : tuple of Variant
         The first is the one that the claims are about.
     training : mapping
-        Further keys of `robustbench_ir.train.training.Training`, such as `steps` and `batch_size`.
+        Further keys of `robustbench_ir.train.record.Training`, such as `steps` and `batch_size`.
     tasks : tuple of StudyTask
         The first is the one whose verdicts stand in the claim table.
     recipes : tuple of str
@@ -116,7 +116,7 @@ class StudyCard(NamedCard):
     description: str
     bases: tuple[str, ...] = ()
     untrained: bool = False
-    data: str
+    data: tuple[str, ...] = Field(min_length=1)
     left_out: tuple[str, ...] = ()
     samplers: tuple[Sampler, ...] = Field(min_length=1)
     alphas: tuple[float, ...] = Field(default=(0.5,), min_length=1)

@@ -78,9 +78,7 @@ def measured(results: Sequence[Result], resamples: int, measure: str = "AP") -> 
         for key in by_seed[0]
     }
     recipes = {identity.split("@")[0]: identity for identity, _ in results[0].groups}
-    missed = {
-        identity.split("@")[0]: tuple(cells[0].not_covered) for (identity, _), cells in results[0].groups.items()
-    }
+    missed = {identity.split("@")[0]: tuple(cells[0].not_covered) for (identity, _), cells in results[0].groups.items()}
     return Measured(results[0].layout.query_languages, recipes, missed, numbers)
 
 

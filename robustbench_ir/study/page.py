@@ -79,15 +79,14 @@ def probability(p: float) -> str:
     """Return a p value with two digits that count."""
     if math.isnan(p):
         return _NOTHING
-    return "<0.0001" if p < 0.0001 else f"{p:.2g}" if p < 0.1 else f"{p:.2f}"  # noqa: PLR2004
+    return "<0.0001" if p < 0.0001 else f"{p:.2g}" if p < 0.1 else f"{p:.2f}"
 
 
 def _overlap_warning(study: Study) -> list[str]:
-    found = [one for one in study.overlaps if one.texts]
+    found = [str(one) for one in study.overlaps if one]
     if not found:
         return []
-    named = "; ".join(f"{one.texts} texts of {one.task} ({one.share:.2%})" for one in found)
-    return [f"**The training data holds texts of the evaluation: {named}. Every number below is marred by it.**"]
+    return [f"**The training data holds texts of the evaluation: {'; '.join(found)}. Every number is marred by it.**"]
 
 
 def _claim_table(study: Study, task: str) -> str:
@@ -95,7 +94,9 @@ def _claim_table(study: Study, task: str) -> str:
     for one in study.claims:
         if one.task == task:
             named = one.sentence + (f" ({one.base})" if len(_bases(study)) > 1 else "")
-            rows.append((named, one.recipe or "none", f"**{one.verdict}**", "<br>".join(map(_evidence, one.comparisons))))
+            rows.append(
+                (named, one.recipe or "none", f"**{one.verdict}**", "<br>".join(map(_evidence, one.comparisons)))
+            )
     return table(("claim", "attack", "verdict", "evidence"), rows, left=4)
 
 
@@ -112,7 +113,7 @@ def _evidence(one: Comparison) -> str:
 def _claims_elsewhere(study: Study) -> list[str]:
     """Return the verdicts of every task side by side, where there are several."""
     tasks = _tasks(study)
-    if len(tasks) < 2:  # noqa: PLR2004
+    if len(tasks) < 2:
         return []
     keys = dict.fromkeys((one.id, one.sentence, one.recipe, one.base) for one in study.claims)
     verdicts = {(one.id, one.recipe, one.base, one.task): one.verdict for one in study.claims}
@@ -160,7 +161,11 @@ def _numbers(study: Study, base: str, task: str) -> list[str]:
             "Paired differences of the relative drop, by setting; below zero the first of the two loses less:",
             table(
                 ("attack", "difference", *relative),
-                [(recipe, name, *cells(arm, other, recipe, relative)) for recipe in recipes for name, arm, other in names],
+                [
+                    (recipe, name, *cells(arm, other, recipe, relative))
+                    for recipe in recipes
+                    for name, arm, other in names
+                ],
                 left=2,
             ),
         ]
@@ -192,7 +197,10 @@ def _by_language(study: Study, rows: Sequence[Row], recipes: Sequence[str]) -> l
                 f"Relative drop, hybrid - {other}, by query language and group:",
                 table(
                     ("queries in", *recipes),
-                    [(name, *(cell("hybrid", other, lost, recipe, group) for recipe in recipes)) for name, group in named],
+                    [
+                        (name, *(cell("hybrid", other, lost, recipe, group) for recipe in recipes))
+                        for name, group in named
+                    ],
                 ),
             ]
     return parts
@@ -207,22 +215,23 @@ def _named(study: Study, group: str) -> str:
 
 
 def _making(study: Study) -> list[str]:
-    trained = [
-        (one.arm, str(one.seed), number_of_seconds(one.seconds), _facts(one.facts)) for one in study.checkpoints
-    ]
+    trained = [(one.arm, str(one.seed), number_of_seconds(one.seconds), _facts(one.facts)) for one in study.checkpoints]
     spent = ", ".join(f"{name} {seconds / 60:.0f} min" for name, seconds in study.seconds.items())
     attacked = [
         (one.task, one.recipe, f"{one.coverage:.0%}", f"{one.edit_rate:.1%}", ", ".join(one.not_covered) or _NOTHING)
         for one in study.attacks
     ]
-    overlap = [(one.task, str(one.texts), f"{one.share:.2%}") for one in study.overlaps]
+    overlap = [
+        (one.task, f"{one.shared_queries} of {one.queries:,}", f"{one.shared_passages} of {one.passages:,}")
+        for one in study.overlaps
+    ]
     signatures = [one.signature for one in study.attacks]
     return [
         f"```\n{study.command}\n```",
         f"irbench {study.irbench}, {study.date}, {study.machine}; {spent}.",
         table(("batches", "seed", "seconds", "the training says"), trained, left=4),
         "Texts of the evaluation that the training data has (after case and spaces are put aside):",
-        table(("task", "texts", "share"), overlap),
+        table(("task", "queries", "passages"), overlap),
         "What the attacks changed:",
         table(("task", "attack", "queries changed", "characters replaced", "not touched"), attacked, left=2),
         "Signatures of the numbers in the pool of all languages:",

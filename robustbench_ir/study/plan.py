@@ -10,7 +10,7 @@ from statistics import mean
 from robustbench_ir.result_file import load_result
 from robustbench_ir.study.checkpoints import Checkpoint
 from robustbench_ir.study.config import StudyCard
-from robustbench_ir.study.run import all_checkpoints, finished
+from robustbench_ir.study.run import all_checkpoints, facts_of
 from robustbench_ir.study.training import TrainingData
 
 
@@ -51,14 +51,14 @@ def plan_study(card: StudyCard, data: TrainingData, out: Path) -> list[Step]:
     out : pathlib.Path
         Where earlier runs left their work.
     """
-    ones = [one for each in all_checkpoints(card, data).values() for one in each]
+    ones = [one for _, each in all_checkpoints(card, data) for one in each]
     training = _training_seconds(card, ones, out)
     attacking = {task.label: _attack_seconds(card, ones, out, number) for number, task in enumerate(card.tasks)}
     steps = []
     for one in ones:
         if one.training:
             what = f"{one.training.get('steps', 'default')} steps of {one.training.get('batch_size', 'default')}"
-            steps.append(Step("train", one.name, what, finished(one, out) is not None, training))
+            steps.append(Step("train", one.name, what, facts_of(one, out) is not None, training))
         for task in card.tasks:
             done = one.result(out, task, card.attack_digest).exists()
             what = f"{task.label}: clean, {', '.join(card.recipes)}"
@@ -72,7 +72,8 @@ def seconds_left(steps: Sequence[Step]) -> float:
 
 
 def _training_seconds(card: StudyCard, ones: Sequence[Checkpoint], out: Path) -> float:
-    seen = [done.seconds for one in ones if one.training and (done := finished(one, out))]
+    found = (facts_of(one, out) for one in ones if one.training)
+    seen = [facts["seconds"] for facts in found if facts]
     steps = card.training.get("steps", 0)
     return mean(seen) if seen else card.pace.start + card.pace.step * float(steps)
 

@@ -136,18 +136,26 @@ class Overlap:
     ----------
     task : str
         Which.
-    texts : int
-        Queries and passages of the task that are in the training data.
-    share : float
-        Of all its distinct texts.
-    examples : tuple of str
-        A few.
+    queries, passages : int
+        The task's distinct texts.
+    shared_queries, shared_passages : int
+        Those that the training data has too.
     """
 
     task: str
-    texts: int
-    share: float
-    examples: tuple[str, ...]
+    queries: int
+    shared_queries: int
+    passages: int
+    shared_passages: int
+
+    def __bool__(self) -> bool:
+        return bool(self.shared_queries or self.shared_passages)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.shared_queries} of {self.queries:,} queries and "
+            f"{self.shared_passages} of {self.passages:,} passages of {self.task}"
+        )
 
 
 @dataclass(frozen=True)

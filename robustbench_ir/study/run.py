@@ -6,10 +6,8 @@ whose card has grown, goes on where it was.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,7 +15,7 @@ from robustbench_ir import __version__
 from robustbench_ir.encode import EncoderOptions
 from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluate import attack
-from robustbench_ir.files import check_writable, write_whole
+from robustbench_ir.files import check_writable
 from robustbench_ir.progress import Progress, Silence
 from robustbench_ir.result import Result
 from robustbench_ir.result_file import load_result, save_result
@@ -27,48 +25,30 @@ from robustbench_ir.study.claims import load_claims
 from robustbench_ir.study.config import StudyCard, StudyTask
 from robustbench_ir.study.machine import machine_class
 from robustbench_ir.study.record import Judged, Overlap, Row, Study, Trained, save_study
-from robustbench_ir.study.training import TrainingData, overlap_with, prepare, train_checkpoint, write_model_card
+from robustbench_ir.study.training import (
+    TrainingData,
+    overlap_with,
+    prepare,
+    train_checkpoint,
+    training_facts,
+    write_card,
+)
 from robustbench_ir.tasks import Task, load_task
 
 RECORD = "study.json"
 
 
-@dataclass(frozen=True)
-class Done:
-    """What is kept beside a finished checkpoint.
-
-    Attributes
-    ----------
-    seconds : float
-        The training took, from its last start.
-    facts : mapping of str to float
-        What the training says of itself.
-    """
-
-    seconds: float
-    facts: Mapping[str, float]
-
-
-def all_checkpoints(card: StudyCard, data: TrainingData) -> dict[Arm, list[Checkpoint]]:
+def all_checkpoints(card: StudyCard, data: TrainingData) -> list[tuple[Arm, list[Checkpoint]]]:
     """Return the checkpoints of a study, arm by arm."""
-    return {arm: checkpoints(card, arm, data.name) for base in card.bases for arm in arms(card, base)}
+    return [(arm, checkpoints(card, arm, data.settings)) for base in card.bases for arm in arms(card, base)]
 
 
-def finished(checkpoint: Checkpoint, out: Path) -> Done | None:
-    """Return what is kept of a finished training; None if it is not finished."""
-    if not checkpoint.training:
-        return Done(float("nan"), {})
-    try:
-        return Done(**json.loads(_done_file(checkpoint, out).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return None
+def facts_of(checkpoint: Checkpoint, out: Path) -> dict[str, float] | None:
+    """Return what a finished training says of itself; None if it is not finished."""
+    return training_facts(out / "models" / checkpoint.name) if checkpoint.training else {}
 
 
-def _done_file(checkpoint: Checkpoint, out: Path) -> Path:
-    return out / "models" / f"{checkpoint.name}.json"
-
-
-def run_study(  # noqa: PLR0913
+def run_study(
     card: StudyCard,
     out: Path,
     *,
@@ -104,48 +84,50 @@ def run_study(  # noqa: PLR0913
     started = time.perf_counter()
     progress = progress or Silence()
     check_writable(out / RECORD)
-    data = prepare(card, out)
+    progress.stage("read the training data and the tasks")
+    data = prepare(card)
     tasks = {task: load_task(task.name, task.languages or None) for task in card.tasks}
     overlaps = _overlaps(data, tasks, allow_overlap)
     planned = all_checkpoints(card, data)
-    for arm, ones in planned.items():
-        for checkpoint in ones:
-            _train(checkpoint, out, progress, tell)
-            for task in card.tasks:
-                _attack(card, checkpoint, out, task, tasks[task], progress, tell)
-        del arm
+    for checkpoint in (one for _, ones in planned for one in ones):
+        _train(checkpoint, out, data, overlaps, progress, tell)
+        made = [_attack(card, checkpoint, out, task, tasks[task], progress, tell) for task in card.tasks]
+        if checkpoint.training and any(made):
+            write_card(out / "models" / checkpoint.name, [_result(card, checkpoint, out, task) for task in card.tasks])
+    progress.stage("analyse")
     study = _study(card, out, command, data, overlaps, planned, started)
     save_study(study, out / RECORD)
-    for ones in planned.values():
-        for checkpoint in ones:
-            if checkpoint.training:
-                write_model_card(out / "models" / checkpoint.name, checkpoint, study)
     return study
 
 
 def _overlaps(data: TrainingData, tasks: Mapping[StudyTask, Task], allowed: bool) -> tuple[Overlap, ...]:
     found = tuple(overlap_with(data, label.label, task) for label, task in tasks.items())
-    for one in found:
-        if one.texts and not allowed:
-            raise OptionError(
-                f"{one.texts} texts of {one.task} are in the training data ({data.name}), such as {one.examples[0]!r}; "
-                f"leave the task or the data out, or give --allow-overlap, and every report will say so"
-            )
+    if any(found) and not allowed:
+        shared = "; ".join(str(one) for one in found if one)
+        raise OptionError(
+            f"the training data ({data.name}) has {shared}; "
+            f"leave the task or the data out, or give --allow-overlap, and every report will say so"
+        )
     return found
 
 
-def _train(checkpoint: Checkpoint, out: Path, progress: Progress, tell: Callable[[str], None]) -> None:
-    if finished(checkpoint, out):
+def _train(
+    checkpoint: Checkpoint,
+    out: Path,
+    data: TrainingData,
+    overlaps: Sequence[Overlap],
+    progress: Progress,
+    tell: Callable[[str], None],
+) -> None:
+    if facts_of(checkpoint, out) is not None:
         return
     start = time.perf_counter()
-    progress.stage(f"train {checkpoint.arm.label}, seed {checkpoint.seed}")
-    facts = train_checkpoint(checkpoint.training, out / "models" / checkpoint.name)
-    seconds = time.perf_counter() - start
-    write_whole(_done_file(checkpoint, out), json.dumps(asdict(Done(seconds, facts))).encode())
-    tell(f"trained {checkpoint.name} in {seconds:.0f} s")
+    overlapping = sorted({one.task.split(" (")[0] for one in overlaps if one})
+    train_checkpoint(checkpoint.training, out / "models" / checkpoint.name, data, overlapping, progress)
+    tell(f"trained {checkpoint.name} in {time.perf_counter() - start:.0f} s")
 
 
-def _attack(  # noqa: PLR0913, PLR0917
+def _attack(
     card: StudyCard,
     checkpoint: Checkpoint,
     out: Path,
@@ -153,10 +135,11 @@ def _attack(  # noqa: PLR0913, PLR0917
     task: Task,
     progress: Progress,
     tell: Callable[[str], None],
-) -> None:
+) -> bool:
+    """Attack one checkpoint on one task, and say whether that was still to be done."""
     path = checkpoint.result(out, label, card.attack_digest)
     if path.exists():
-        return
+        return False
     start = time.perf_counter()
     result = attack(
         checkpoint.encoder(out),
@@ -169,15 +152,16 @@ def _attack(  # noqa: PLR0913, PLR0917
     )
     save_result(result, path)
     tell(f"attacked {checkpoint.name} on {label.label} in {time.perf_counter() - start:.0f} s")
+    return True
 
 
-def _study(  # noqa: PLR0913, PLR0917
+def _study(
     card: StudyCard,
     out: Path,
     command: str,
     data: TrainingData,
     overlaps: tuple[Overlap, ...],
-    planned: Mapping[Arm, Sequence[Checkpoint]],
+    planned: Sequence[tuple[Arm, Sequence[Checkpoint]]],
     started: float,
 ) -> Study:
     rows: list[Row] = []
@@ -189,9 +173,7 @@ def _study(  # noqa: PLR0913, PLR0917
         evidence = {}
         for base in card.bases:
             results = [
-                (arm, [_result(card, one, out, task) for one in ones])
-                for arm, ones in planned.items()
-                if arm.base == base
+                (arm, [_result(card, one, out, task) for one in ones]) for arm, ones in planned if arm.base == base
             ]
             attacking += sum(sum(one.timings.values()) for _, seeds in results for one in seeds)
             found = analyse(base, task.label, results, claims, data.languages, card.resamples)
@@ -199,7 +181,7 @@ def _study(  # noqa: PLR0913, PLR0917
             evidence[base] = found.comparisons
         perturbed += attacks(task.label, results[0][1][0])
         judged += judge(claims, task.label, evidence)
-    trained = tuple(_trained(one, out) for ones in planned.values() for one in ones)
+    trained = tuple(_trained(one, out) for _, ones in planned for one in ones)
     return Study(
         name=card.name,
         title=card.title,
@@ -210,7 +192,7 @@ def _study(  # noqa: PLR0913, PLR0917
         command=command,
         config=card.model_dump(mode="json"),
         trained_languages=data.languages,
-        training_rows=data.rows,
+        training_rows=len(data.table.rows),
         overlaps=overlaps,
         checkpoints=trained,
         attacks=tuple(perturbed),
@@ -229,7 +211,6 @@ def _result(card: StudyCard, checkpoint: Checkpoint, out: Path, task: StudyTask)
 
 
 def _trained(checkpoint: Checkpoint, out: Path) -> Trained:
-    done = finished(checkpoint, out) or Done(float("nan"), {})
-    return Trained(
-        checkpoint.name, checkpoint.arm.base, checkpoint.arm.label, checkpoint.seed, done.seconds, done.facts
-    )
+    facts = dict(facts_of(checkpoint, out) or {})
+    seconds = facts.pop("seconds", float("nan"))
+    return Trained(checkpoint.name, checkpoint.arm.base, checkpoint.arm.label, checkpoint.seed, seconds, facts)

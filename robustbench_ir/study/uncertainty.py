@@ -1,11 +1,12 @@
 """Uncertainty over questions and training seeds: what is drawn anew, and what a few seeds can show.
 
-A number of an arm (a way to train) varies for two reasons: other questions could have been asked, and another seed would
-have trained another model. Questions are resampled (cluster bootstrap, all arms and seeds with the same questions: the
-arms are paired). Seeds are too few for that: a bootstrap of three values never leaves their range, and covers the truth
-in three cases of four at best. Their part is Student's: the variance between the seeds' own numbers, divided by their
-number. Both are added, with the degrees of freedom of Satterthwaite 1946 (https://doi.org/10.2307/3002019). What question
-and seed do together is in both parts, so that the interval is a little too wide rather than too narrow.
+A number of an arm (a way to train) varies for two reasons: other questions could have been asked, and another seed
+would have trained another model. Questions are resampled (cluster bootstrap, all arms and seeds with the same
+questions: the arms are paired). Seeds are too few for that: a bootstrap of three values never leaves their range, and
+covers the truth in three cases of four at best. Their part is Student's: the variance between the seeds' own numbers,
+divided by their number. Both are added, with the degrees of freedom of Satterthwaite 1946
+(https://doi.org/10.2307/3002019). What question and seed do together is in both parts, so that the interval is a little
+too wide rather than too narrow.
 """
 
 from __future__ import annotations
@@ -97,7 +98,8 @@ class Interval:
     freedom: float
 
 
-NO_INTERVAL = Interval(*[float("nan")] * 5, (), float("nan"), float("nan"))
+_NAN = float("nan")
+NO_INTERVAL = Interval(_NAN, _NAN, _NAN, _NAN, _NAN, (), _NAN, _NAN)
 
 
 def intervals(numbers: Sequence[Drawn | None], random: Generator, flips: int = 10_000) -> list[Interval]:
@@ -127,7 +129,7 @@ def _interval(number: Drawn, p_questions: float) -> Interval:
     seeds, questions = number.part.shape
     whole = number.draw.mean(axis=0)
     value, resampled = float(whole[0]), whole[1:][~np.isnan(whole[1:])]
-    if questions < 2 or len(resampled) < 2:  # noqa: PLR2004 - a spread needs two
+    if questions < 2 or len(resampled) < 2:
         return replace(NO_INTERVAL, value=value, by_seed=number.by_seed)
     # A resample of n clusters varies less than a sample does, by (n - 1) / n.
     of_questions = float(np.var(resampled)) * questions / (questions - 1)

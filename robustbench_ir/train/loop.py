@@ -176,9 +176,11 @@ def _learning_rate(training: Training) -> float:
 
 def _loss_name(training: Training) -> str:
     name = "InfoNCE over cosine, in-batch negatives"
-    return f"{name}, plus {training.consistency:g} x (1 - cosine of clean and perturbed query)" if (
-        training.consistency
-    ) else name
+    return (
+        f"{name}, plus {training.consistency:g} x (1 - cosine of clean and perturbed query)"
+        if (training.consistency)
+        else name
+    )
 
 
 def _remove_unfinished(out: Path) -> None:
