@@ -28,6 +28,7 @@ _COMMANDS = {
     "show": "Print the table of a result file again.",
     "submit": "Make a leaderboard entry of a result file.",
     "tasks": "List the tasks and their languages, or show one.",
+    "train": "Train an encoder on monolingual, cross-lingual or hybrid batches.",
     "transfer": "Craft queries against one encoder and ask them of others.",
 }
 

@@ -78,7 +78,9 @@ def _loaded(base: str, options: EncoderOptions) -> SentenceTransformer:
     folder = Path(base).expanduser()
     if folder.is_dir() and not any(folder.rglob("tokenizer*")) and not any(folder.rglob("*vocab*")):
         # Transformers 5 makes an empty tokeniser of nothing, silently, and every text is the same then.
-        raise EncoderError(f"{base}: has no tokeniser; save the model's tokeniser into the folder, or name another base")
+        raise EncoderError(
+            f"{base}: has no tokeniser; save the model's tokeniser into the folder, or name another base"
+        )
     if folder.is_dir() and (folder / "config.json").is_file() and not (folder / "modules.json").is_file():
         raise EncoderError(
             f"{base}: a transformer without pooling; save it by SentenceTransformer(...).save first, "

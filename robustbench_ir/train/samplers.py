@@ -243,14 +243,18 @@ class HybridBatchSampler(BatchSampler):
 class MonolingualBatchSampler(HybridBatchSampler):
     """Batches of one language each, the language drawn uniformly: `HybridBatchSampler` with an alpha of 1."""
 
-    def __init__(self, dataset: Dataset, batch_size: int, drop_last: bool = False, *, seed: int = 0, **_: object) -> None:
+    def __init__(
+        self, dataset: Dataset, batch_size: int, drop_last: bool = False, *, seed: int = 0, **_: object
+    ) -> None:
         super().__init__(dataset, batch_size, drop_last, seed=seed, alpha=1.0)
 
 
 class CrossLingualBatchSampler(HybridBatchSampler):
     """Batches whose pairs join two languages each: `HybridBatchSampler` with an alpha of 0."""
 
-    def __init__(self, dataset: Dataset, batch_size: int, drop_last: bool = False, *, seed: int = 0, **_: object) -> None:
+    def __init__(
+        self, dataset: Dataset, batch_size: int, drop_last: bool = False, *, seed: int = 0, **_: object
+    ) -> None:
         super().__init__(dataset, batch_size, drop_last, seed=seed, alpha=0.0)
 
 

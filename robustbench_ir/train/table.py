@@ -199,5 +199,3 @@ def _refuse_split(table: ParallelTable, validation: float) -> ParallelTable:
         f"{table.name}: a share of {validation} of {ids} parallel ids leaves nothing on one side; "
         f"choose another --validation"
     )
-
-
