@@ -29,6 +29,7 @@ _COMMANDS = {
     "study": "Train encoders in several ways, attack each, and judge the claims.",
     "submit": "Make a leaderboard entry of a result file.",
     "tasks": "List the tasks and their languages, or show one.",
+    "train": "Train an encoder on monolingual, cross-lingual or hybrid batches.",
     "transfer": "Craft queries against one encoder and ask them of others.",
 }
 

@@ -68,7 +68,7 @@ class Augmentation:
         texts = [row["query"] for row in queries]
         low = 0.0
         for recipe, probability in self.recipes:
-            chosen = np.flatnonzero((low <= draws) & (draws < low + probability))
+            chosen = np.flatnonzero((low <= draws) & (draws < low + probability)).tolist()
             asked = [Query(names[place], queries[place]["language"], texts[place], "") for place in chosen]
             for place, found in zip(chosen, recipe.perturb(asked, self.severity, self.seed ^ batch), strict=True):
                 texts[place] = found.text

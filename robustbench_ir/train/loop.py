@@ -123,7 +123,7 @@ def _trainer(
         train_dataset=held_in.dataset(),
         eval_dataset=held_out.dataset("validation"),
         loss=RetrievalLoss(model, training.scale, training.consistency, training.mini_batch),
-        data_collator=PairCollator(
+        data_collator=PairCollator(  # type: ignore[arg-type]
             getattr(model, "preprocess", model.tokenize), augmentation, keep_clean=training.consistency > 0
         ),
         callbacks=[
@@ -143,7 +143,8 @@ def _arguments(training: Training, out: Path, device: torch.device) -> SentenceT
         max_steps=training.steps,
         per_device_train_batch_size=training.batch_size,
         per_device_eval_batch_size=training.batch_size,
-        batch_sampler=_sampler(training),
+        # Its annotation wants a subclass of its own; all it needs is what torch's has.
+        batch_sampler=_sampler(training),  # type: ignore[arg-type]
         learning_rate=_learning_rate(training),
         weight_decay=training.weight_decay,
         warmup_steps=int(training.warmup * training.steps),
