@@ -251,9 +251,9 @@ def test_the_claims_are_those_of_the_paper_and_of_its_question() -> None:
 # From end to end
 
 WORDS = {
-    "en": "river stone window morning bread garden winter letter silver bridge".split(),
-    "es": "rio piedra ventana manana pan jardin invierno carta plata puente".split(),
-    "sw": "mto jiwe dirisha asubuhi mkate bustani baridi barua fedha daraja".split(),
+    "en": ["river", "stone", "window", "morning", "bread", "garden", "winter", "letter", "silver", "bridge"],
+    "es": ["rio", "piedra", "ventana", "manana", "pan", "jardin", "invierno", "carta", "plata", "puente"],
+    "sw": ["mto", "jiwe", "dirisha", "asubuhi", "mkate", "bustani", "baridi", "barua", "fedha", "daraja"],
 }
 CARD = """
 name = "tiny"
@@ -391,6 +391,6 @@ def test_data_that_has_texts_of_a_task_is_refused_and_where_allowed_marked(tmp_p
     assert not list(out.glob("models/*"))
     study = run_study(card, out, allow_overlap=True)
     assert "The training data holds texts of the evaluation: 120 of 240 queries" in study_page(study)
-    assert study.claims and all(one.verdict == "no case" for one in study.claims)
+    assert study.claims == ()  # there is no hybrid arm to judge
     (card_of_model, _) = sorted(out.glob("models/*/README.md"))
     assert "overlap" in card_of_model.read_text(encoding="utf-8").lower()
