@@ -16,7 +16,9 @@ from robustbench_ir.encode import EncoderOptions
 from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluate import attack
 from robustbench_ir.files import check_writable
+from robustbench_ir.perturb import Perturbation
 from robustbench_ir.progress import Progress, Silence
+from robustbench_ir.request import CellName
 from robustbench_ir.result import Result
 from robustbench_ir.result_file import load_result, save_result
 from robustbench_ir.study.analysis import analyse, attacks, judge
@@ -89,9 +91,12 @@ def run_study(
     tasks = {task: load_task(task.name, task.languages or None) for task in card.tasks}
     overlaps = _overlaps(data, tasks, allow_overlap)
     planned = all_checkpoints(card, data)
+    perturbed: dict[StudyTask, dict[CellName, Sequence[Perturbation]]] = {task: {} for task in card.tasks}
     for checkpoint in (one for _, ones in planned for one in ones):
         _train(checkpoint, out, data, overlaps, progress, tell)
-        made = [_attack(card, checkpoint, out, task, tasks[task], progress, tell) for task in card.tasks]
+        made = [
+            _attack(card, checkpoint, out, task, tasks[task], perturbed[task], progress, tell) for task in card.tasks
+        ]
         if checkpoint.training and any(made):
             write_card(out / "models" / checkpoint.name, [_result(card, checkpoint, out, task) for task in card.tasks])
     progress.stage("analyse")
@@ -133,6 +138,7 @@ def _attack(
     out: Path,
     label: StudyTask,
     task: Task,
+    perturbed: dict[CellName, Sequence[Perturbation]],
     progress: Progress,
     tell: Callable[[str], None],
 ) -> bool:
@@ -149,6 +155,7 @@ def _attack(
         seeds=card.perturbation_seeds,
         options=EncoderOptions(batch_size=card.encode_batch),
         progress=progress,
+        perturbed=perturbed,
     )
     save_result(result, path)
     tell(f"attacked {checkpoint.name} on {label.label} in {time.perf_counter() - start:.0f} s")
