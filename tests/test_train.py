@@ -33,7 +33,24 @@ from robustbench_ir.train.sources import half_of
 from robustbench_ir.train.training import checkpoints, last_checkpoint
 
 LANGUAGES = ("de", "en", "fr", "sw")
-WORDS = "amber brick cloud dagger ember flint grape hazel ivory jolly kettle lemon maple north olive pearl".split()
+WORDS = [
+    "amber",
+    "brick",
+    "cloud",
+    "dagger",
+    "ember",
+    "flint",
+    "grape",
+    "hazel",
+    "ivory",
+    "jolly",
+    "kettle",
+    "lemon",
+    "maple",
+    "north",
+    "olive",
+    "pearl",
+]
 
 
 def make_table(ids: int = 80, languages: tuple[str, ...] = LANGUAGES) -> ParallelTable:
@@ -251,7 +268,7 @@ def test_afriqa_trains_on_its_train_questions(shared_data: Path) -> None:
 def test_augmentation_changes_its_share_of_the_queries_and_nothing_else() -> None:
     rows = list(TABLE.dataset().select(range(200)))
     augmentation = make_augmentation({"typo": 0.3, "casing-spacing": 0.2}, 3, 0)
-    collator = PairCollator(lambda texts: {}, augmentation, keep_clean=True)
+    collator = PairCollator(lambda _: {}, augmentation, keep_clean=True)
     parts = collator.texts(rows)
     assert parts == collator.texts(rows)
     assert parts["clean"] == [f"Query: {row['query']}" for row in rows[0::2]]
@@ -264,7 +281,7 @@ def test_augmentation_changes_its_share_of_the_queries_and_nothing_else() -> Non
 
 def test_queries_to_validate_on_stay_clean() -> None:
     rows = list(TABLE.dataset("validation").select(range(20)))
-    parts = PairCollator(lambda texts: {}, make_augmentation({"typo": 1.0}, 5, 0), keep_clean=True).texts(rows)
+    parts = PairCollator(lambda _: {}, make_augmentation({"typo": 1.0}, 5, 0), keep_clean=True).texts(rows)
     assert set(parts) == {"query", "passage"}
     assert parts["query"] == [f"Query: {row['query']}" for row in rows[0::2]]
 
@@ -277,7 +294,7 @@ def test_probabilities_out_of_range(shares: dict[str, float]) -> None:
 
 def test_negatives_come_with_their_passage() -> None:
     rows = [{"split": "train", "query": f"q{n}", "passage": f"p{n}", "negative": f"n{n}"} for n in range(4)]
-    assert PairCollator(lambda texts: {}).texts(rows) == {
+    assert PairCollator(lambda _: {}).texts(rows) == {
         "query": ["Query: q0", "Query: q2"],
         "passage": ["Passage: p1", "Passage: p3"],
         "negative": ["Passage: n1", "Passage: n3"],
