@@ -33,24 +33,7 @@ from robustbench_ir.train.sources import half_of
 from robustbench_ir.train.training import checkpoints, last_checkpoint
 
 LANGUAGES = ("de", "en", "fr", "sw")
-WORDS = [
-    "amber",
-    "brick",
-    "cloud",
-    "dagger",
-    "ember",
-    "flint",
-    "grape",
-    "hazel",
-    "ivory",
-    "jolly",
-    "kettle",
-    "lemon",
-    "maple",
-    "north",
-    "olive",
-    "pearl",
-]
+WORDS = [f"{first}{second}" for first in "bdfglmnprst" for second in ("amber", "olive")]
 
 
 def make_table(ids: int = 80, languages: tuple[str, ...] = LANGUAGES) -> ParallelTable:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 pytest.importorskip("datasets", reason="DATASETS ABSENT: pip install -e '.[train]'")
@@ -32,9 +32,8 @@ def test_batches_keep_their_promises(rows: list[Row], size: int, alpha: float, s
     dataset = ParallelTable("t", tuple(rows)).dataset()
     try:
         sampler = HybridBatchSampler(dataset, size, drop_last, seed=seed, alpha=alpha)
-    except DataError as error:
-        assert "\n" not in str(error)
-        return
+    except DataError:
+        assume(False)
     batches = list(sampler)
     assert len(batches) == len(sampler)
     for batch in batches:
