@@ -103,7 +103,7 @@ def _static(
     try:
         from sentence_transformers.sentence_transformer.modules import StaticEmbedding
     except ImportError:  # before 6
-        from sentence_transformers.models import StaticEmbedding
+        from sentence_transformers.models import StaticEmbedding  # type: ignore[no-redef]
 
     tokenizer = train_tokenizer(table, vocabulary)
     random = torch.Generator().manual_seed(seed)

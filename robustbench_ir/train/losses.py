@@ -43,7 +43,7 @@ class RetrievalLoss(nn.Module):
         try:
             from sentence_transformers.sentence_transformer import losses
         except ImportError:  # before 6
-            from sentence_transformers import losses
+            from sentence_transformers import losses  # type: ignore[attr-defined,no-redef]
 
         super().__init__()
         self.model = model
