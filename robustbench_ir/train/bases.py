@@ -99,7 +99,11 @@ def _static(
 ) -> SentenceTransformer:
     import torch
     from sentence_transformers import SentenceTransformer
-    from sentence_transformers.models import StaticEmbedding
+
+    try:
+        from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+    except ImportError:  # before 6
+        from sentence_transformers.models import StaticEmbedding  # type: ignore[no-redef]
 
     tokenizer = train_tokenizer(table, vocabulary)
     random = torch.Generator().manual_seed(seed)

@@ -40,15 +40,18 @@ class RetrievalLoss(nn.Module):
     def __init__(
         self, model: SentenceTransformer, scale: float = 20.0, consistency: float = 0.0, mini_batch: int | None = None
     ) -> None:
-        from sentence_transformers.losses import CachedMultipleNegativesRankingLoss, MultipleNegativesRankingLoss
+        try:
+            from sentence_transformers.sentence_transformer import losses
+        except ImportError:  # before 6
+            from sentence_transformers import losses  # type: ignore[attr-defined,no-redef]
 
         super().__init__()
         self.model = model
         self.consistency = consistency
         self.contrast: nn.Module = (
-            MultipleNegativesRankingLoss(model, scale=scale)
+            losses.MultipleNegativesRankingLoss(model, scale=scale)
             if mini_batch is None
-            else CachedMultipleNegativesRankingLoss(model, scale=scale, mini_batch_size=mini_batch)
+            else losses.CachedMultipleNegativesRankingLoss(model, scale=scale, mini_batch_size=mini_batch)
         )
 
     def forward(self, features: Iterable[Features], labels: torch.Tensor) -> torch.Tensor:

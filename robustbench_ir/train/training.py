@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 
 from robustbench_ir.errors import DataError, OptionError, TrainingError
@@ -71,6 +73,7 @@ def train(
     watcher = progress or Silence()
     if training.consistency and not training.augment:
         raise OptionError("consistency compares a query with its perturbed self; say --augment, too")
+    _check_installed()
     augmentation = make_augmentation(dict(training.augment), training.severity, training.seed)
     watcher.stage("read the training data")
     rows = load_table(training.data, training.languages) if table is None else table.select(training.languages)
@@ -162,9 +165,13 @@ def _difference(before: Training, after: Training) -> str:
     return ", ".join(f"{key} {old[key]!r}, not {new[key]!r}" for key in old if old[key] != new[key])
 
 
-def _is_json(path: Path) -> bool:
-    import json
+def _check_installed() -> None:
+    missing = [name for name in ("accelerate", "datasets") if find_spec(name) is None]
+    if missing:
+        raise OptionError(f"{' and '.join(missing)} wanted to train; pip install 'robustbench-ir[train]'")
 
+
+def _is_json(path: Path) -> bool:
     try:
         json.loads(path.read_bytes())
     except ValueError:
