@@ -86,8 +86,8 @@ class StudyCard(NamedCard):
         Whether the bases themselves are attacked too, before any training.
     data : tuple of str
         Training data: names or files that `irbench train --data` takes.
-    left_out : tuple of str
-        Languages whose rows are taken out of the training data, so that zero-shot languages exist.
+    languages : tuple of str
+        Training rows in these languages only; empty for all. The others of a task are its zero-shot languages.
     samplers : tuple of str
         Ways to fill a batch.
     alphas : tuple of float
@@ -117,7 +117,7 @@ class StudyCard(NamedCard):
     bases: tuple[str, ...] = ()
     untrained: bool = False
     data: tuple[str, ...] = Field(min_length=1)
-    left_out: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
     samplers: tuple[Sampler, ...] = Field(min_length=1)
     alphas: tuple[float, ...] = Field(default=(0.5,), min_length=1)
     seeds: tuple[int, ...] = Field(min_length=1)

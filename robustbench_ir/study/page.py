@@ -60,11 +60,12 @@ def number(value: float, quantity: str = "", *, signed: bool = False) -> str:
     if math.isnan(value):
         return _NOTHING
     sign = "+" if signed else ""
+    # Adding 0 makes a positive zero of what rounds to a negative one.
     if quantity.startswith(RANK_DISTANCE):
-        return f"{value:{sign},.0f}"
+        return f"{round(value) + 0:{sign},}"
     if "relative drop" in quantity:
-        return f"{100 * value:{sign}.1f}%"
-    return f"{value:{sign}.3f}"
+        return f"{round(100 * value, 1) + 0.0:{sign}.1f}%"
+    return f"{round(value, 3) + 0.0:{sign}.3f}"
 
 
 def with_interval(found: Interval, quantity: str, *, signed: bool = False) -> str:

@@ -48,20 +48,20 @@ class TrainingData:
 
 
 def prepare(card: StudyCard) -> TrainingData:
-    """Load the training data of a study, without the languages that are left out.
+    """Load the training data of a study.
 
     Raises
     ------
-    RobustBenchError
-        See `robustbench_ir.train.sources.load_table`.
     OptionError
         A key of the card's `training` that there is not, or a value out of its range.
+    RobustBenchError
+        See `robustbench_ir.train.sources.load_table`.
     """
     table = load_table(card.data)
     settings: dict[str, object] = {"data": card.data}
-    if card.left_out:
-        settings["languages"] = tuple(one for one in table.languages if one not in card.left_out)
-        table = table.select(settings["languages"])  # type: ignore[arg-type]
+    if card.languages:
+        settings["languages"] = card.languages
+        table = table.select(card.languages)
     make_training(base=card.bases[0], **settings, **card.training)
     return TrainingData(table, settings)
 

@@ -22,6 +22,7 @@ HOW_TO_READ = """\
 - A claim is supported where the interval of each difference excludes 0 on the claimed side and p is below 0.05; refuted
   where one does on the other side; else inconclusive. "no case": the task lacks what the claim is about."""
 
+MANY = 30
 CHANGES = "Each column is judged by itself, with its own adjustment for many comparisons."
 
 
@@ -32,16 +33,14 @@ def size_of(study: Study) -> str:
     steps = training.get("steps", "the default number of") if isinstance(training, dict) else "?"
     seeds = len({one.seed for one in study.checkpoints if one.seconds > 0}) or 1
     bases = ", ".join(dict.fromkeys(one.base for one in study.checkpoints))
-    left_out, names = card.get("left_out") or (), card["data"]
+    names = card["data"]
     data = ", ".join(map(str, names)) if isinstance(names, list | tuple) else str(names)
     sentences = [
         f"Base: {bases}. Trained on {data}: {study.training_rows:,} rows in {len(study.trained_languages)} "
         f"languages, {steps} steps each, {seeds} seed{'s' if seeds > 1 else ''} for each way to fill a batch.",
     ]
-    if isinstance(left_out, list | tuple) and left_out:
-        sentences.append(
-            f"Left out of the training data, to have languages that are new: {', '.join(map(str, left_out))}."
-        )
+    if len(study.trained_languages) < MANY:
+        sentences.append(f"Trained languages: {', '.join(study.trained_languages)}; all others are new to the models.")
     if "tatoeba" in data:
         sentences.append(
             "The training data are short everyday sentences and their translations, not questions and passages: a "
