@@ -393,4 +393,4 @@ def test_data_that_has_texts_of_a_task_is_refused_and_where_allowed_marked(tmp_p
     assert "The training data holds texts of the evaluation: 120 of 240 queries" in study_page(study)
     assert study.claims == ()  # there is no hybrid arm to judge
     (card_of_model, _) = sorted(out.glob("models/*/README.md"))
-    assert "overlap" in card_of_model.read_text(encoding="utf-8").lower()
+    assert "texts seen in training" in card_of_model.read_text(encoding="utf-8")

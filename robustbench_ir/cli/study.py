@@ -40,7 +40,7 @@ REPORT = "report.md"
 def command(
     name: str, config: Path | None, bases: tuple[str, ...], out: Path | None, only_plan: bool, allow_overlap: bool
 ) -> None:
-    r"""Train encoders in several ways, attack each of them, and judge the claims with statistics.
+    """Train encoders in several ways, attack each of them, and judge the claims with statistics.
 
     Studies that ship: hybrid-batch (minutes on two cores, no download), hybrid-batch-transformer (give --base FOLDER).
     Run the same command again after it was stopped: it goes on where it was.
@@ -49,7 +49,7 @@ def command(
     irbench study hybrid-batch --plan
     irbench study hybrid-batch --out study
     irbench study hybrid-batch-transformer --base me5-small --out study-transformer
-    """
+    """  # noqa: D301 - click wants the character itself
     card = load_study(name, config, bases)
     folder = out or Path(card.name)
     console = table_console()
