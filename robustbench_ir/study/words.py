@@ -22,7 +22,7 @@ HOW_TO_READ = """\
 - A claim is supported where the interval of each difference excludes 0 on the claimed side and p is below 0.05; refuted
   where one does on the other side; else inconclusive. "no case": the task lacks what the claim is about."""
 
-MANY = 30
+MANY, WEAK = 30, 0.1
 CHANGES = "Each column is judged by itself, with its own adjustment for many comparisons."
 
 
@@ -76,5 +76,16 @@ def cannot_say(study: Study, task: str) -> str:
         sentences.append(
             "There is one seed: the intervals are over questions only, and the verdicts are about these very models, "
             "not about what another training of the same kind would give."
+        )
+    crossing = [
+        one.number.value
+        for one in study.rows
+        if one.task == task and one.quantity == "mAP cross-lingual" and one.number.value > 0 and not one.against
+    ]
+    if crossing and max(crossing) < WEAK:
+        sentences.append(
+            f"No model here finds passages of another language: cross-lingual mAP is at most {max(crossing):.3f}. What is "
+            f"said of the cross-lingual and multilingual settings compares models that fail there, and a drop from almost "
+            f"nothing says little."
         )
     return " ".join(sentences)
