@@ -56,7 +56,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> 
 
 
 def number(value: float, quantity: str = "", *, signed: bool = False) -> str:
-    """Return a number as it is printed: mAP with three places, relative drops in per cent, rank distance in ranks."""
+    """Return a number as it is printed: mAP with three places (differences four), relative drops in per cent, rank distance in ranks."""
     if math.isnan(value):
         return _NOTHING
     sign = "+" if signed else ""
@@ -65,7 +65,8 @@ def number(value: float, quantity: str = "", *, signed: bool = False) -> str:
         return f"{round(value) + 0:{sign},}"
     if "relative drop" in quantity:
         return f"{round(100 * value, 1) + 0.0:{sign}.1f}%"
-    return f"{round(value, 3) + 0.0:{sign}.3f}"
+    places = 4 if signed else 3
+    return f"{round(value, places) + 0.0:{sign}.{places}f}"
 
 
 def with_interval(found: Interval, quantity: str, *, signed: bool = False) -> str:

@@ -88,10 +88,10 @@ def training_facts(folder: Path) -> dict[str, float] | None:
     losses = dict(trained.validation_losses)
     return {
         "seconds": trained.seconds,
-        "steps": trained.steps,
-        "best step": trained.outcome.best_step,
         "first validation loss": trained.validation_losses[0][1],
-        "best validation loss": min(losses.values()),
+        "steps": trained.steps,
+        "kept step": trained.outcome.best_step,
+        "its validation loss": losses[trained.outcome.best_step],
     }
 
 
