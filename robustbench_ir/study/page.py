@@ -56,7 +56,10 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> 
 
 
 def number(value: float, quantity: str = "", *, signed: bool = False) -> str:
-    """Return a number as it is printed: mAP with three places (differences four), relative drops in per cent, rank distance in ranks."""
+    """Return a number as it is printed: relative drops in per cent, rank distance in ranks, mAP with three places.
+
+    Differences of mAP have four.
+    """
     if math.isnan(value):
         return _NOTHING
     sign = "+" if signed else ""

@@ -91,7 +91,7 @@ def training_facts(folder: Path) -> dict[str, float] | None:
         "first validation loss": trained.validation_losses[0][1],
         "steps": trained.steps,
         "kept step": trained.outcome.best_step,
-        "its validation loss": losses[trained.outcome.best_step],
+        "its validation loss": losses.get(trained.outcome.best_step, float("nan")),
     }
 
 

@@ -84,8 +84,8 @@ def cannot_say(study: Study, task: str) -> str:
     ]
     if crossing and max(crossing) < WEAK:
         sentences.append(
-            f"No model here finds passages of another language: cross-lingual mAP is at most {max(crossing):.3f}. What is "
-            f"said of the cross-lingual and multilingual settings compares models that fail there, and a drop from almost "
-            f"nothing says little."
+            f"No model here finds passages of another language: cross-lingual mAP is at most {max(crossing):.3f}. What "
+            "is said of the cross-lingual and multilingual settings compares models that fail there, and a drop from "
+            "almost nothing says little."
         )
     return " ".join(sentences)
