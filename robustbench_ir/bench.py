@@ -144,8 +144,13 @@ class Bench:
 
     def perturbed(self, name: CellName) -> Sequence[Perturbation]:
         """Return the queries as the cell asks them."""
+        kept = self.request.perturbed
         with self.clock.stage("perturb", label=str(name)):
-            perturbed = self.recipe(name.recipe).perturb(self.task.queries, name.severity, name.seed)
+            perturbed = kept.get(name) if kept is not None else None
+            if perturbed is None:
+                perturbed = self.recipe(name.recipe).perturb(self.task.queries, name.severity, name.seed)
+            if kept is not None:
+                kept[name] = perturbed
         if not self.floor:
             return perturbed
         with self.clock.stage("semantic floor", label=str(name)):

@@ -1,4 +1,4 @@
-"""Cards: the TOML tables under attacks/ and tasks/ that say what there is; Python says how it is done."""
+"""Cards: the TOML tables under attacks/, tasks/ and studies/ that say what there is; Python says how it is done."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from robustbench_ir.errors import CardError, UnknownNameError, nearest
 
-CardKind = Literal["attacks", "tasks", "leaderboard"]
+CardKind = Literal["attacks", "tasks", "studies", "leaderboard"]
 
 
 class Card(BaseModel):
@@ -46,7 +46,7 @@ def folders(kind: CardKind, extra: Path | None = None) -> list[Traversable]:
 
     Parameters
     ----------
-    kind : {"attacks", "tasks", "leaderboard"}
+    kind : {"attacks", "tasks", "studies", "leaderboard"}
         Which cards.
     extra : pathlib.Path, optional
         A user's folder (``--cards DIR``) with `attacks/` or `tasks/` inside.

@@ -9,6 +9,7 @@
     │   └── DataUnavailableError   a file that is neither here nor to be had
     ├── EncoderError         a model that cannot be loaded, or gives back something that is not an embedding
     ├── ResultError          a result file that cannot be read or written
+    ├── TrainingError        a training that cannot go on
     ├── WorkerError          a process that ended before its work was done
     └── OptionError          an argument out of its range, or two that do not go together
 
@@ -58,6 +59,10 @@ class EncoderError(RobustBenchError):
 
 class ResultError(RobustBenchError):
     """A result file that cannot be read or written."""
+
+
+class TrainingError(RobustBenchError):
+    """A training that cannot go on."""
 
 
 class WorkerError(RobustBenchError):

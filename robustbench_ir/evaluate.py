@@ -22,6 +22,7 @@ from robustbench_ir.encode.store import NOT_KEPT
 from robustbench_ir.engine import Engine, made_elsewhere
 from robustbench_ir.errors import OptionError
 from robustbench_ir.exported_runs import RunExport
+from robustbench_ir.perturb import Perturbation
 from robustbench_ir.progress import Clock, Progress, Silence
 from robustbench_ir.request import CellName, Request
 from robustbench_ir.result import Cell, Result
@@ -47,6 +48,7 @@ def attack(  # noqa: PLR0913
     engine: Engine = "local",
     memory: int = DEFAULT_MEMORY,
     runs: RunExport | None = None,
+    perturbed: dict[CellName, Sequence[Perturbation]] | None = None,
 ) -> Result:
     """Measure how far retrieval falls when the queries are perturbed.
 
@@ -86,6 +88,9 @@ def attack(  # noqa: PLR0913
         Bytes that ranking may take in each process, beside the embeddings.
     runs : RunExport, optional
         Write a TREC run for each cell too; the queries of finished cells are encoded again for it.
+    perturbed : dict, optional
+        Perturbed queries that an earlier attack on the same task made; what is missing is added. Give every attack of
+        several encoders on one task the same dict, and its queries are perturbed once.
 
     Returns
     -------
@@ -115,6 +120,7 @@ def attack(  # noqa: PLR0913
         semantic_encoder=semantic_encoder,
         memory=memory,
         runs=runs,
+        perturbed=perturbed,
     )
     bench = open_bench(request, Clock(progress or Silence()))
     clean = bench.clean
@@ -165,7 +171,7 @@ def _attacked(bench: Bench, request: Request, jobs: int, engine: Engine) -> list
         raise OptionError(
             "an encoder without a fingerprint shares nothing between processes; give it one, or use 1 job"
         )
-    request = replace(request, encoder=request.encoder or default_encoder())
+    request = replace(request, encoder=request.encoder or default_encoder(), perturbed=None)
     cells: dict[CellName, Cell] = {}
     made_by_others = made_elsewhere(engine, open_worker, request, request.cells, jobs)
     # Closed at once when this process is interrupted: that is what ends the others.

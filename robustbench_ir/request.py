@@ -11,7 +11,7 @@ from robustbench_ir.encode import Encoder, EncoderOptions
 from robustbench_ir.encode.batches import EncodeTexts
 from robustbench_ir.errors import OptionError
 from robustbench_ir.exported_runs import RunExport
-from robustbench_ir.perturb import default_recipe_names, load_recipe
+from robustbench_ir.perturb import Perturbation, default_recipe_names, load_recipe
 from robustbench_ir.perturb.recipe import SEVERITIES
 from robustbench_ir.retrieve import DEFAULT_MEMORY
 from robustbench_ir.tasks import Task
@@ -72,6 +72,7 @@ class Request:
     semantic_encoder: str | Encoder | None = None
     memory: int = DEFAULT_MEMORY
     runs: RunExport | None = None
+    perturbed: dict[CellName, Sequence[Perturbation]] | None = None
 
     def __post_init__(self) -> None:
         check_cells(self.severities, self.seeds)

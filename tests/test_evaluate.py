@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,8 @@ import pytest
 from robustbench_ir import attack, load_result, save_result
 from robustbench_ir.encode import load_encoder
 from robustbench_ir.errors import OptionError, ResultError, UnknownNameError
-from robustbench_ir.perturb import digest, load_recipe
+from robustbench_ir.perturb import Perturbation, digest, load_recipe
+from robustbench_ir.request import CellName
 from robustbench_ir.result import Result
 from robustbench_ir.result_file import result_from_json, result_to_json
 from robustbench_ir.tasks import load_task
@@ -264,3 +266,15 @@ def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
         assert list((tmp_path / "cache" / "cells").glob("*.json"))
     finally:
         subprocess.run(["umount", str(small)], check=True)
+
+
+def test_attacks_that_share_their_perturbed_queries_give_the_same_result() -> None:
+    perturbed: dict[CellName, Sequence[Perturbation]] = {}
+    alone = [attack(name, "mini", ["typo"], languages=["en", "sw"]) for name in ("char-ngram", "bm25")]
+    shared = [
+        attack(name, "mini", ["typo"], languages=["en", "sw"], resume=False, perturbed=perturbed)
+        for name in ("char-ngram", "bm25")
+    ]
+    assert list(perturbed) == [CellName("typo", 3, 0)]
+    for one, other in zip(alone, shared, strict=True):
+        assert result_to_json(one).split('"timings')[0] == result_to_json(other).split('"timings')[0]

@@ -26,8 +26,10 @@ _COMMANDS = {
     "report": "Write a page, tables or pictures of one or more result files.",
     "score": "Score TREC runs of any engine, clean and perturbed.",
     "show": "Print the table of a result file again.",
+    "study": "Train encoders in several ways, attack each, and judge the claims.",
     "submit": "Make a leaderboard entry of a result file.",
     "tasks": "List the tasks and their languages, or show one.",
+    "train": "Train an encoder on monolingual, cross-lingual or hybrid batches.",
     "transfer": "Craft queries against one encoder and ask them of others.",
 }
 

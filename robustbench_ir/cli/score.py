@@ -10,6 +10,7 @@ from rich.text import Text
 from robustbench_ir.cli.attack import slug
 from robustbench_ir.cli.catalogue import table_console
 from robustbench_ir.cli.options import cards_option, languages_option
+from robustbench_ir.errors import OptionError
 from robustbench_ir.files import check_writable
 from robustbench_ir.report.table import score_table
 from robustbench_ir.result_file import save_result
@@ -59,7 +60,6 @@ def command(
             raise
         # A collection of many gigabytes: the runs must then be of these languages alone.
         whole = load_task(task, languages, cards)
-    result = score_runs(whole, Path(clean[0]), attacked, languages, cards, name)
     result = score_runs(whole, clean, attacked, languages, cards, name)
     target = out or Path("results") / f"{slug(result.encoder.name)}-{slug(task)}-runs.json"
     check_writable(target)

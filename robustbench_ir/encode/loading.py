@@ -105,7 +105,7 @@ def _load(name: str, place: str, sparse: bool, options: EncoderOptions) -> Sente
         )
     more: dict[str, int] = {} if options.truncate_dim is None else {"truncate_dim": options.truncate_dim}
     make: Callable[..., SentenceTransformer | SparseEncoder] = SparseEncoder if sparse else SentenceTransformer
-    with _quiet():
+    with quiet():
         try:
             model = make(
                 place,
@@ -123,7 +123,7 @@ def _load(name: str, place: str, sparse: bool, options: EncoderOptions) -> Sente
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep the libraries' own progress bars, load reports and deprecations out of ours."""
     from transformers.utils import logging
 

@@ -1,0 +1,93 @@
+"""`irbench study`."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from robustbench_ir.cli.attack import ProgressBar
+from robustbench_ir.cli.catalogue import table_console
+from robustbench_ir.files import write_whole
+from robustbench_ir.study.config import load_study
+from robustbench_ir.study.page import study_page
+from robustbench_ir.study.plan import Step, plan_study, seconds_left
+from robustbench_ir.study.run import RECORD, run_study
+from robustbench_ir.study.training import prepare
+
+REPORT = "report.md"
+
+
+@click.command("study", short_help="Train encoders in several ways, attack each, and judge the claims.")
+@click.argument("name", default="hybrid-batch")
+@click.option(
+    "--config", type=click.Path(path_type=Path, dir_okay=False), help="A card of your own instead of a shipped NAME."
+)
+@click.option("--base", "bases", multiple=True, help="Train from this instead: a name or folder; may be repeated.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of models, results and report. Default: NAME.",
+)
+@click.option("--plan", "only_plan", is_flag=True, help="Print what would be done, and how long it takes; do nothing.")
+@click.option(
+    "--allow-overlap", is_flag=True, help="Go on where training data has texts of a task; every report says so."
+)
+def command(
+    name: str, config: Path | None, bases: tuple[str, ...], out: Path | None, only_plan: bool, allow_overlap: bool
+) -> None:
+    """Train encoders in several ways, attack each of them, and judge the claims with statistics.
+
+    Studies that ship: hybrid-batch (minutes on two cores, no download), hybrid-batch-transformer (give --base FOLDER).
+    Run the same command again after it was stopped: it goes on where it was.
+
+    \b
+    irbench study hybrid-batch --plan
+    irbench study hybrid-batch --out study
+    irbench study hybrid-batch-transformer --base me5-small --out study-transformer
+    """  # noqa: D301 - click wants the character itself
+    card = load_study(name, config, bases)
+    folder = out or Path(card.name)
+    console = table_console()
+    if only_plan:
+        console.print(_plan_table(plan_study(card, prepare(card), folder)))
+        return
+    asked = [
+        *("irbench", "study"),
+        *(["--config", str(config)] if config else [card.name]),
+        *(part for base in bases for part in ("--base", base)),
+        *(["--allow-overlap"] if allow_overlap else []),
+    ]
+    with ProgressBar(Console(stderr=True)) as progress:
+        study = run_study(
+            card,
+            folder,
+            command=shlex.join(asked),
+            allow_overlap=allow_overlap,
+            progress=progress,
+            tell=lambda line: console.print(line, soft_wrap=True, markup=False, highlight=False),
+        )
+    write_whole(folder / REPORT, study_page(study).encode())
+    for one in study.claims:
+        if one.task == study.attacks[0].task:
+            attack = f" ({one.recipe})" if one.recipe else ""
+            console.print(Text.assemble((f"{one.verdict:12}", "bold"), f" {one.sentence}{attack}"), soft_wrap=True)
+    told = Text.assemble((str(folder / REPORT), "bold"), f" has the evidence, {folder / RECORD} every number")
+    console.print(told, soft_wrap=True)
+
+
+def _plan_table(steps: list[Step]) -> Table:
+    """Return the steps as a table, with the time that is left below."""
+    table = Table(box=None, title_justify="left", caption_justify="left", header_style="bold", pad_edge=False)
+    for column in ("step", "model", "what"):
+        table.add_column(column, overflow="fold")
+    table.add_column("time", justify="right")
+    for one in steps:
+        table.add_row(one.kind, one.checkpoint, one.what, "finished" if one.done else f"{one.seconds:.0f} s")
+    left = sum(not one.done for one in steps)
+    table.caption = f"{left} of {len(steps)} steps are left, about {seconds_left(steps) / 60:.0f} min"
+    return table

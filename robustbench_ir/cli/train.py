@@ -1,0 +1,150 @@
+"""`irbench train`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from robustbench_ir.cli.attack import ProgressBar
+from robustbench_ir.cli.options import languages_option, split_commas
+from robustbench_ir.train.record import Trained, Training
+
+
+def read_shares(_: click.Context, __: click.Parameter, value: str | None) -> tuple[tuple[str, float], ...]:
+    """Read ``typo:0.3,code-switching:0.2``; an option's callback."""
+    shares = []
+    for part in value.split(",") if value else ():
+        name, _colon, share = part.strip().rpartition(":")
+        try:
+            shares.append((name, float(share)))
+        except ValueError:
+            raise click.BadParameter(f"{part!r} is no recipe:probability, such as typo:0.3") from None
+        if not name:
+            raise click.BadParameter(f"{part!r} names no recipe; write such as typo:0.3")
+    return tuple(shares)
+
+
+def _default(field: str) -> object:
+    return Training.model_fields[field].default
+
+
+@click.command("train", short_help="Train an encoder on monolingual, cross-lingual or hybrid batches.")
+@click.option("--base", required=True, help="static-multilingual, the folder of a model, or owner/model on the hub.")
+@click.option(
+    "--data",
+    required=True,
+    callback=split_commas,
+    help="tatoeba, afriqa-train, FILE.jsonl, FILE.tsv or hub:owner/dataset; several: A,B.",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, help="Folder for the model; new, or to go on in."
+)
+@click.option(
+    "--sampler", type=click.Choice(["hybrid", "mono", "cross"]), default=_default("sampler"), show_default=True
+)
+@click.option(
+    "--alpha", type=float, default=_default("alpha"), show_default=True, help="Hybrid: share of monolingual batches."
+)
+@click.option("--seed", type=int, default=_default("seed"), show_default=True)
+@languages_option
+@click.option("--batch-size", type=int, default=_default("batch_size"), show_default=True, help="Pairs in a batch.")
+@click.option("--steps", type=int, default=_default("steps"), show_default=True, help="At most so many.")
+@click.option("--learning-rate", type=float, help="Default: 3e-5; static-multilingual: 0.01.")
+@click.option("--weight-decay", type=float, default=_default("weight_decay"), show_default=True)
+@click.option(
+    "--warmup",
+    type=float,
+    default=_default("warmup"),
+    show_default=True,
+    help="Share of steps in which the rate rises.",
+)
+@click.option("--scale", type=float, default=_default("scale"), show_default=True, help="Inverse of the temperature.")
+@click.option("--max-length", type=int, help="Tokens after which a text is cut. Default: the base's own.")
+@click.option("--mini-batch", type=int, help="Texts in a forward pass, to save memory. Default: all of the batch.")
+@click.option(
+    "--augment", callback=read_shares, help="Perturb queries: recipe:probability, such as typo:0.3,synonym:0.2."
+)
+@click.option(
+    "--severity", type=int, default=_default("severity"), show_default=True, help="Of the perturbations, 1 to 5."
+)
+@click.option(
+    "--consistency",
+    type=float,
+    default=_default("consistency"),
+    show_default=True,
+    help="Weight of 1 - cosine(clean query, perturbed query) in the loss.",
+)
+@click.option(
+    "--validation",
+    type=float,
+    default=_default("validation"),
+    show_default=True,
+    help="Share of the parallel ids to validate on.",
+)
+@click.option(
+    "--evaluate-every",
+    type=int,
+    default=_default("evaluate_every"),
+    show_default=True,
+    help="Steps; each a checkpoint.",
+)
+@click.option(
+    "--patience",
+    type=int,
+    default=_default("patience"),
+    show_default=True,
+    help="Validations without a better loss after which the training ends.",
+)
+@click.option(
+    "--task",
+    "tasks",
+    multiple=True,
+    default=("mini",),
+    show_default=True,
+    help="What the model will be evaluated on, and the data must not have; may be repeated.",
+)
+@click.option("--allow-overlap", is_flag=True, help="Train on texts of these tasks all the same; the card will say so.")
+@click.option(
+    "--vocabulary", type=int, default=_default("vocabulary"), show_default=True, help="static-multilingual: tokens."
+)
+@click.option(
+    "--dimensions", type=int, default=_default("dimensions"), show_default=True, help="static-multilingual: size."
+)
+@click.option("--device", help="Such as cpu, cuda, mps. Default: the best there is.")
+def command(out: Path, allow_overlap: bool, device: str | None, **values: object) -> None:
+    r"""Train an encoder on monolingual, cross-lingual or hybrid batches.
+
+    The folder has the model, README.md and training.json. The same command goes on where a stopped one was.
+
+    \b
+    irbench train --base static-multilingual --data tatoeba --out model
+    irbench train --base sentence-transformers/LaBSE --data pairs.jsonl --sampler cross --out model
+    """
+    from robustbench_ir.train import make_training, train
+
+    training = make_training(**values)
+    with ProgressBar(Console(stderr=True)) as progress:
+        trained = train(training, out, allow_overlap=allow_overlap, device=device, progress=progress)
+    _print(trained)
+
+
+def _print(trained: Trained) -> None:
+    console, data, outcome = Console(), trained.record.data, trained.outcome
+    best = dict(outcome.validation_losses)[outcome.best_step]
+    first = outcome.validation_losses[0][1]
+    lines = [
+        f"{data.rows} rows in {len(data.languages)} languages, {outcome.steps} steps, {outcome.seconds:.0f} s",
+        f"validation loss {first:.4f} before, {best:.4f} at step {outcome.best_step}, whose weights were kept",
+        *data.notes,
+        *(f"{rows} rows left out of {kind} batches" for kind, rows in outcome.left_out.items() if rows),
+    ]
+    for line in lines:
+        console.print(Text(line), soft_wrap=True)
+    for one in trained.record.overlap:
+        if one.shared_queries or one.shared_passages:
+            warning = f"trained on {one.shared_queries} queries and {one.shared_passages} passages of {one.task}"
+            console.print(Text(warning, style="bold red"), soft_wrap=True)
+    console.print(Text(str(trained.folder), style="bold"), soft_wrap=True)

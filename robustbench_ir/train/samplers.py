@@ -1,0 +1,285 @@
+"""How a batch is filled: monolingual, cross-lingual, or now one and now the other (arXiv 2408.10536).
+
+A batch of B pairs is 2B row numbers: query row, passage row, query row, passage row. So a pair may be made of two rows
+without there being a table of all pairs, and a batch that is cut between two pairs is still one.
+
+Batch n of epoch e depends on the seed, e and n alone: a training that is resumed goes on with the same batches, and
+processes that take every other batch take different ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from torch.utils.data import BatchSampler
+
+from robustbench_ir.errors import DataError, OptionError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import torch
+    from datasets import Dataset
+
+Numbers = npt.NDArray[np.int64]
+_FEWEST = 2  # a pair alone in its batch has no negative
+
+
+@dataclass(frozen=True)
+class _Pool:
+    """Rows of one batch's choice, those of a parallel id side by side.
+
+    Attributes
+    ----------
+    rows : int64 array
+        Row numbers, by parallel id.
+    starts, counts : int64 array, (parallel ids,)
+        Where in `rows` those of a parallel id begin, and how many they are.
+    languages, passage_languages : int64 array, (rows,)
+        Code of each row's languages.
+    """
+
+    rows: Numbers
+    starts: Numbers
+    counts: Numbers
+    languages: Numbers
+    passage_languages: Numbers
+
+    def monolingual(self, size: int, random: np.random.Generator) -> Numbers:
+        """Draw different parallel ids, and a row of each; shape (pairs, 2)."""
+        chosen = self._different(size, random)
+        rows = self.rows[self.starts[chosen] + random.integers(self.counts[chosen])]
+        return np.stack([rows, rows], axis=1)
+
+    def cross_lingual(self, size: int, random: np.random.Generator) -> Numbers:
+        """Draw different parallel ids, and a query and a passage of each in different languages; shape (pairs, 2).
+
+        Each such choice of two rows is equally likely: two are drawn and put back until their languages differ.
+        """
+        chosen = self._different(size, random)
+        places = np.empty((len(chosen), 2), dtype=np.int64)
+        open_ = np.arange(len(chosen))
+        while len(open_):
+            ids = chosen[open_]
+            places[open_] = self.starts[ids][:, None] + random.integers(self.counts[ids][:, None], size=(len(ids), 2))
+            same = self.languages[places[open_, 0]] == self.passage_languages[places[open_, 1]]
+            open_ = open_[same]
+        return self.rows[places]
+
+    def _different(self, size: int, random: np.random.Generator) -> Numbers:
+        number = len(self.starts)
+        return random.choice(number, min(size, number), replace=False, shuffle=False)
+
+
+@dataclass(frozen=True)
+class _Mode:
+    """The pools of one way to fill a batch.
+
+    Attributes
+    ----------
+    pools : list of lists of _Pool
+        Of each data set.
+    shares : float array, (data sets,)
+        How probable each is: by its rows.
+    rows : int
+        All rows in the pools.
+    left_out : int
+        Rows that this way cannot use.
+    """
+
+    pools: list[list[_Pool]]
+    shares: npt.NDArray[np.float64]
+    rows: int
+    left_out: int
+
+    def draw(self, random: np.random.Generator) -> _Pool:
+        pools = self.pools[random.choice(len(self.pools), p=self.shares)] if len(self.pools) > 1 else self.pools[0]
+        return pools[random.integers(len(pools))]
+
+
+@dataclass(frozen=True)
+class _Codes:
+    """The columns of a data set as numbers."""
+
+    parallel: Numbers
+    language: Numbers
+    passage_language: Numbers
+    source: Numbers
+    everything: Numbers = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "everything", np.arange(len(self.parallel)))
+
+    def pool(self, rows: Numbers) -> _Pool:
+        ordered = rows[np.argsort(self.parallel[rows], kind="stable")]
+        _, starts, counts = np.unique(self.parallel[ordered], return_index=True, return_counts=True)
+        return _Pool(ordered, starts, counts, self.language[ordered], self.passage_language[ordered])
+
+    def monolingual(self) -> _Mode:
+        """One pool for each language of each data set, of the rows whose passage is in that language too."""
+        same = self.everything[self.language == self.passage_language]
+        return self._mode(
+            [self.pool(same[(self.source[same] == source) & (self.language[same] == language)]) for language in known]
+            for source, known in self._languages_by_source(same)
+        )
+
+    def cross_lingual(self) -> _Mode:
+        """One pool for each data set, of the parallel ids that have a query and a passage in different languages."""
+        first_language = np.full(self.parallel.max(initial=-1) + 1, -1)
+        first_language[self.parallel[::-1]] = self.language[::-1]
+        # A pair in different languages exists unless all queries and all passages are in one language.
+        differs = (self.language != first_language[self.parallel]) | (
+            self.passage_language != first_language[self.parallel]
+        )
+        joined = np.zeros(len(first_language), dtype=bool)
+        joined[self.parallel[differs]] = True
+        able = self.everything[joined[self.parallel]]
+        return self._mode([self.pool(able[self.source[able] == source])] for source in np.unique(self.source[able]))
+
+    def _languages_by_source(self, rows: Numbers) -> Iterator[tuple[int, Numbers]]:
+        for source in np.unique(self.source[rows]):
+            yield int(source), np.unique(self.language[rows[self.source[rows] == source]])
+
+    def _mode(self, found: Iterator[list[_Pool]]) -> _Mode:
+        usable = [[pool for pool in pools if len(pool.starts) >= _FEWEST] for pools in found]
+        pools = [some for some in usable if some]
+        sizes = np.array([sum(len(pool.rows) for pool in some) for some in pools], dtype=np.float64)
+        rows = int(sizes.sum())
+        return _Mode(pools, sizes / rows if rows else sizes, rows, len(self.everything) - rows)
+
+
+class HybridBatchSampler(BatchSampler):
+    """Batches that are monolingual with probability `alpha`, else cross-lingual.
+
+    Monolingual: one language, drawn uniformly, for all queries and passages of the batch. Cross-lingual: the query and
+    the passage of each pair are in different languages, many languages in a batch. Where the rows are of several data
+    sets, a batch is of one of them, drawn by size. No parallel id is twice in a batch.
+
+    An epoch has as many pairs as there are rows that can be used; because languages are drawn uniformly, it is no walk
+    through all of them. A language with fewer parallel ids than a batch has pairs makes smaller batches.
+
+    Parameters
+    ----------
+    dataset : datasets.Dataset
+        Columns `parallel_id` and `language`; `passage_language` and `source` where there are such.
+    batch_size : int
+        Pairs in a batch, at least 2; a batch has twice as many row numbers.
+    drop_last : bool
+        Leave the last batch of an epoch out if it would be smaller.
+    valid_label_columns, generator
+        Given by the trainer, and not needed.
+    seed : int
+        Of all draws, at least 0.
+    alpha : float
+        In [0, 1].
+
+    Raises
+    ------
+    OptionError
+        An argument out of range.
+    DataError
+        No batch of one of the two kinds can be made of the rows.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        batch_size: int,
+        drop_last: bool = False,
+        valid_label_columns: Sequence[str] | None = None,  # noqa: ARG002
+        generator: torch.Generator | None = None,  # noqa: ARG002
+        seed: int = 0,
+        alpha: float = 0.5,
+    ) -> None:
+        if batch_size < _FEWEST:
+            raise OptionError(f"batch size {batch_size}: at least 2, a pair alone has no negatives")
+        if not 0 <= alpha <= 1:
+            raise OptionError(f"alpha {alpha}: the share of monolingual batches is from 0 to 1")
+        codes = _read_codes(dataset)
+        self.pairs = batch_size
+        self.alpha = alpha
+        self.seed = seed
+        self.epoch = 0
+        self.drop_last = drop_last
+        # None is accelerate's word for batches of different sizes; a number would make it throw smaller ones away.
+        self.batch_size = None  # type: ignore[assignment]
+        self._mono = _wanted(codes.monolingual(), alpha > 0, "no language has two parallel ids with a passage in it")
+        self._cross = _wanted(codes.cross_lingual(), alpha < 1, "no two parallel ids are in two languages")
+
+    @property
+    def left_out(self) -> dict[str, int]:
+        """Rows that cannot be used, by kind of batch; kinds that alpha excludes are not named."""
+        modes = {"monolingual": self._mono, "cross-lingual": self._cross}
+        return {name: mode.left_out for name, mode in modes.items() if mode is not None}
+
+    def set_epoch(self, epoch: int) -> None:
+        """Say which epoch the next walk is; another epoch, other batches."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        rows = max(mode.rows for mode in (self._mono, self._cross) if mode is not None)
+        return rows // self.pairs if self.drop_last else -(-rows // self.pairs)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        rows = max(mode.rows for mode in (self._mono, self._cross) if mode is not None)
+        for number in range(len(self)):
+            yield self.batch(number, min(self.pairs, rows - number * self.pairs))
+
+    def batch(self, number: int, size: int | None = None) -> list[int]:
+        """Return batch `number` of this epoch: query row, passage row, query row, passage row."""
+        random = np.random.default_rng((self.seed, self.epoch, number))
+        wanted = self.pairs if size is None else size
+        if self._cross is None or (self._mono is not None and random.random() < self.alpha):
+            found = self._mono.draw(random).monolingual(wanted, random) if self._mono else np.empty((0, 2), np.int64)
+        else:
+            found = self._cross.draw(random).cross_lingual(wanted, random)
+        flat: list[int] = found.ravel().tolist()
+        return flat
+
+
+class MonolingualBatchSampler(HybridBatchSampler):
+    """Batches of one language each, the language drawn uniformly: `HybridBatchSampler` with an alpha of 1."""
+
+    def __init__(
+        self, dataset: Dataset, batch_size: int, drop_last: bool = False, *, seed: int = 0, **_: object
+    ) -> None:
+        super().__init__(dataset, batch_size, drop_last, seed=seed, alpha=1.0)
+
+
+class CrossLingualBatchSampler(HybridBatchSampler):
+    """Batches whose pairs join two languages each: `HybridBatchSampler` with an alpha of 0."""
+
+    def __init__(
+        self, dataset: Dataset, batch_size: int, drop_last: bool = False, *, seed: int = 0, **_: object
+    ) -> None:
+        super().__init__(dataset, batch_size, drop_last, seed=seed, alpha=0.0)
+
+
+def _wanted(mode: _Mode, wanted: bool, fault: str) -> _Mode | None:
+    if wanted and not mode.pools:
+        raise DataError(f"the training data has nothing for this sampler: {fault}; choose another sampler or more data")
+    return mode if wanted else None
+
+
+def _read_codes(dataset: Dataset) -> _Codes:
+    import pyarrow as pa
+
+    columns = set(dataset.column_names)
+    for name in ("parallel_id", "language"):
+        if name not in columns:
+            raise DataError(f"the training data has no column {name}; there are: {', '.join(sorted(columns))}")
+    table = dataset.with_format("arrow")[:]
+    language = table["language"]
+    passage_language = table["passage_language"] if "passage_language" in columns else language
+    both = _numbered(pa.chunked_array([*language.chunks, *passage_language.chunks]))
+    source = _numbered(table["source"]) if "source" in columns else np.zeros(len(language), dtype=np.int64)
+    return _Codes(_numbered(table["parallel_id"]), both[: len(language)], both[len(language) :], source)
+
+
+def _numbered(column: pa.ChunkedArray) -> Numbers:
+    """Return a number for each distinct value."""
+    codes: Numbers = column.combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
+    return codes

@@ -1,0 +1,396 @@
+"""Studies: the card, uncertainty over questions and seeds, verdicts, and a tiny real one from end to end."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from scipy import stats
+
+from robustbench_ir.cards import packaged
+from robustbench_ir.cli import irbench
+from robustbench_ir.errors import CardError, OptionError, UnknownNameError
+from robustbench_ir.evaluate import attack
+from robustbench_ir.result import Result
+from robustbench_ir.result_file import load_result
+from robustbench_ir.score.clusters import cluster_means
+from robustbench_ir.score.statistics import draws
+from robustbench_ir.study.analysis import judge
+from robustbench_ir.study.checkpoints import arms, checkpoints
+from robustbench_ir.study.claims import Comparison, load_claims, resource_groups, together, verdict_of
+from robustbench_ir.study.config import StudyCard, load_study
+from robustbench_ir.study.page import study_page
+from robustbench_ir.study.plan import plan_study
+from robustbench_ir.study.record import Study, load_study_record
+from robustbench_ir.study.run import run_study
+from robustbench_ir.study.training import prepare
+from robustbench_ir.study.uncertainty import NO_INTERVAL, Drawn, Interval, intervals, mean_of
+from robustbench_ir.tasks import load_task
+
+NAN = float("nan")
+SHIPPED = ("hybrid-batch", "hybrid-batch-transformer", "hybrid-batch-augmented")
+
+
+def number(value: float, low: float, high: float) -> Interval:
+    return Interval(value, low, high, 0.001, 0.001, (value,), NAN, 10)
+
+
+# The card
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_shipped_cards_are_whole(name: str) -> None:
+    card = load_study(name, bases=("somewhere",))
+    assert card.name == name
+    assert set(card.pace.attack) == {task.name for task in card.tasks}
+    assert len({arm.label for arm in arms(card, "somewhere")}) == len(arms(card, "somewhere"))
+
+
+def test_the_default_study_is_three_samplers_and_three_seeds_on_three_tasks() -> None:
+    card = load_study("hybrid-batch")
+    assert card.bases == ("static-multilingual",)
+    assert card.samplers == ("hybrid", "mono", "cross")
+    assert len(card.seeds) >= 3
+    assert [task.name for task in card.tasks] == ["xquad-r", "mini", "afriqa"]
+    assert set(card.recipes) == {"typo", "code-switching", "synonym", "transliteration"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("seeds =", "sedes =", "key 'sedes' is unknown: did you mean 'seeds'"),
+        ("seeds = [0, 1, 2]", "seeds = []", "'seeds'"),
+        ("seeds = [0, 1, 2]", "seeds = [0, 0]", "'seeds' names something twice"),
+        ("alphas = [0.5]", "alphas = [1.5]", "'alphas' must lie between 0 and 1"),
+        ('"mono", "cross"]', '"mono", "crss"]', "'samplers.2'"),
+        ("severity = 3", "severity = 6", "'severity'"),
+        ('[[tasks]]\nname = "xquad-r"', '[[tasks]]\ntitle = "xquad-r"', "tasks.0"),
+    ],
+)
+def test_a_card_is_strict(tmp_path: Path, old: str, new: str, told: str) -> None:
+    text = (packaged("studies") / "hybrid-batch.toml").read_text(encoding="utf-8")
+    assert old in text
+    path = tmp_path / "hybrid-batch.toml"
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(CardError, match=told.replace("[", r"\[")):
+        load_study("", config=path)
+
+
+def test_an_unknown_study_or_recipe_or_no_base_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UnknownNameError, match="did you mean 'hybrid-batch'"):
+        load_study("hybrid-bach")
+    with pytest.raises(OptionError, match="--base FOLDER"):
+        load_study("hybrid-batch-transformer")
+    text = (packaged("studies") / "hybrid-batch.toml").read_text(encoding="utf-8")
+    path = tmp_path / "own.toml"
+    path.write_text(text.replace('"typo", ', '"tpyo", '), encoding="utf-8")
+    with pytest.raises(UnknownNameError, match="did you mean 'typo'"):
+        load_study("", config=path)
+
+
+def test_another_training_has_another_name_and_a_further_seed_keeps_the_names() -> None:
+    card = load_study("hybrid-batch")
+
+    def names(one: StudyCard) -> list[str]:
+        return [each.name for arm in arms(one, "b") for each in checkpoints(one, arm, {"data": ("tatoeba",)})]
+
+    before = names(card)
+    assert len(set(before)) == len(card.samplers) * len(card.seeds)
+    assert set(before) < set(names(card.model_copy(update={"seeds": (*card.seeds, 99)})))
+    longer = card.model_copy(update={"training": {**card.training, "steps": 7}})
+    assert not set(before) & set(names(longer))
+
+
+def test_alphas_and_variants_are_further_arms() -> None:
+    card = load_study("hybrid-batch-augmented").model_copy(update={"alphas": (0.5, 0.3)})
+    labels = [arm.label for arm in arms(card, "b")]
+    assert labels[:4] == ["hybrid", "mono", "cross", "hybrid alpha=0.3"]
+    assert "hybrid+augmented" in labels
+
+
+# Uncertainty
+
+
+def drawn(seeds: np.ndarray, random: np.random.Generator, resamples: int = 400) -> Drawn:
+    """Draw questions anew for values of shape (seeds, questions)."""
+    found = []
+    resample = int(random.integers(1 << 30))
+    for row in seeds:
+        table = cluster_means(row, np.arange(len(row)), np.zeros(len(row), int), np.ones((1, 1), bool), len(row))
+        (draw,) = draws([table], np.random.default_rng(resample), resamples)
+        found.append((draw[0, np.r_[0, 1 + len(row) : draw.shape[1]]], table.contributions()[:, 0]))
+    return Drawn(np.stack([one for one, _ in found]), np.stack([part for _, part in found]))
+
+
+@pytest.mark.parametrize(("seeds", "of_seeds", "of_both"), [(3, 0.05, 0.2), (3, 0.0, 0.5), (5, 0.1, 0.0)])
+def test_intervals_over_questions_and_seeds_cover(seeds: int, of_seeds: float, of_both: float) -> None:
+    """Simulate differences with spread of questions, of seeds and of both together; the truth is 0."""
+    random, covered, trials = np.random.default_rng(5), 0, 300
+    for _ in range(trials):
+        values = (
+            0.3 * random.normal(size=(1, 60))
+            + of_seeds * random.normal(size=(seeds, 1))
+            + of_both * random.normal(size=(seeds, 60))
+        )
+        (found,) = intervals([drawn(values, random, 150)], random, 100)
+        covered += found.low <= 0 <= found.high
+        assert (found.p < 0.05) == (not found.low <= 0 <= found.high)
+    # 95% or a little more: what question and seed do together counts twice. Binomial bounds of 300 trials.
+    assert 0.92 <= covered / trials <= 1
+
+
+def test_a_bootstrap_of_three_seeds_would_not_cover() -> None:
+    """The reason for Student's t: no resample of three values leaves their range."""
+    random = np.random.default_rng(6)
+    values = random.normal(size=(2000, 3))
+    resampled = values[:, random.integers(0, 3, size=(500, 3))].mean(axis=2)
+    low, high = np.quantile(resampled, [0.025, 0.975], axis=1)
+    assert np.mean((low <= 0) & (high >= 0)) < 0.85
+
+
+def test_one_seed_gives_the_interval_over_questions() -> None:
+    random = np.random.default_rng(7)
+    values = random.normal(0.2, 1, size=(1, 200))
+    (found,) = intervals([drawn(values, random, 4000)], random, 4000)
+    error = values.std(ddof=1) / math.sqrt(200)
+    reach = stats.t.ppf(0.975, 199) * error
+    assert found.low == pytest.approx(values.mean() - reach, abs=0.05 * reach)
+    assert found.high == pytest.approx(values.mean() + reach, abs=0.05 * reach)
+    assert found.p == pytest.approx(stats.ttest_1samp(values[0], 0).pvalue, abs=0.02)
+    assert found.p_questions == pytest.approx(found.p, abs=0.03)
+    assert math.isnan(found.spread_of_seeds)
+
+
+def test_seeds_alone_give_students_interval() -> None:
+    """Where all questions agree, the interval is the t interval of the seeds' own numbers."""
+    by_seed = np.array([0.1, 0.2, 0.6])
+    (found,) = intervals(
+        [drawn(np.repeat(by_seed[:, None], 40, axis=1), np.random.default_rng(8))], np.random.default_rng(8), 100
+    )
+    low, high = stats.t.interval(0.95, 2, by_seed.mean(), by_seed.std(ddof=1) / math.sqrt(3))
+    assert (found.low, found.high) == pytest.approx((low, high))
+    assert found.p == pytest.approx(stats.ttest_1samp(by_seed, 0).pvalue)
+    assert found.by_seed == pytest.approx(tuple(by_seed))
+
+
+def test_no_difference_has_no_width_and_what_is_missing_has_no_interval() -> None:
+    random = np.random.default_rng(9)
+    one = drawn(random.normal(size=(2, 30)), random)
+    nothing, missing, none = intervals([one - one, one / (one - one), None], random, 100)
+    assert (nothing.value, nothing.low, nothing.high, nothing.p, nothing.p_questions) == (0, 0, 0, 1, 1)
+    assert missing == none == NO_INTERVAL or (math.isnan(missing.value) and math.isnan(none.value))
+    assert mean_of([one, one]).by_seed == one.by_seed
+
+
+# Verdicts
+
+
+@pytest.mark.parametrize(
+    ("difference", "p_holm", "direction", "verdict"),
+    [
+        (number(0.1, 0.05, 0.15), 0.01, "higher", "supported"),
+        (number(0.1, 0.05, 0.15), 0.01, "lower", "refuted"),
+        (number(-0.1, -0.15, -0.05), 0.01, "lower", "supported"),
+        (number(-0.1, -0.15, -0.05), 0.01, "higher", "refuted"),
+        (number(0.1, -0.01, 0.21), 0.01, "higher", "inconclusive"),
+        (number(0.1, 0.05, 0.15), 0.06, "higher", "inconclusive"),
+        (number(0.0, 0.0, 0.0), 1.0, "higher", "inconclusive"),
+        (NO_INTERVAL, NAN, "higher", "no case"),
+    ],
+)
+def test_the_verdict_rule(difference: Interval, p_holm: float, direction: str, verdict: str) -> None:
+    assert verdict_of(difference, p_holm, direction) == verdict  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "verdict"),
+    [
+        (["supported", "supported"], "supported"),
+        (["supported", "inconclusive"], "inconclusive"),
+        (["supported", "refuted"], "refuted"),
+        (["inconclusive", "refuted"], "refuted"),
+        (["supported", "no case"], "supported"),
+        (["no case"], "no case"),
+        ([], "no case"),
+    ],
+)
+def test_a_claim_needs_all_its_comparisons(verdicts: list[str], verdict: str) -> None:
+    assert together(verdicts) == verdict  # type: ignore[arg-type]
+
+
+def test_every_base_needs_more_than_one_to_be_confirmed() -> None:
+    (claim,) = (one for one in load_claims() if one.every_base)
+    row = Comparison(claim.id, "mAP", "multilingual", "", "mono", 0.6, 0.5, number(0.1, 0.05, 0.15), 0.01, "higher")
+    worse = replace(row, difference=number(-0.1, -0.15, -0.05))
+    assert [one.verdict for one in judge([claim], "t", {"a": [row]})] == ["inconclusive"]
+    assert [one.verdict for one in judge([claim], "t", {"a": [worse]})] == ["refuted"]
+    (both,) = judge([claim], "t", {"a": [row], "b": [row]})
+    assert (both.base, both.verdict) == ("a, b", "supported")
+    assert [one.verdict for one in judge([claim], "t", {"a": [row], "b": [worse]})] == ["refuted"]
+
+
+def test_the_claims_are_those_of_the_paper_and_of_its_question() -> None:
+    claims = {one.id: one for one in load_claims()}
+    assert {"best-multilingual", "better-everywhere", "less-bias", "zero-shot"} <= set(claims)
+    assert claims["less-bias"].direction == "lower"
+    assert [one.id for one in claims.values() if one.each_recipe] == [
+        "more-robust-than-mono",
+        "more-robust-than-cross",
+        "low-resource-hurt-more",
+        "gap-smaller-than-mono",
+        "gap-smaller-than-cross",
+    ]
+    assert resource_groups(["en", "el", "sw", "xx"]) == (("el", "sw"), ("en",))
+
+
+# From end to end
+
+WORDS = {
+    "en": ["river", "stone", "window", "morning", "bread", "garden", "winter", "letter", "silver", "bridge"],
+    "es": ["rio", "piedra", "ventana", "manana", "pan", "jardin", "invierno", "carta", "plata", "puente"],
+    "sw": ["mto", "jiwe", "dirisha", "asubuhi", "mkate", "bustani", "baridi", "barua", "fedha", "daraja"],
+}
+CARD = """
+name = "tiny"
+title = "Tiny"
+description = "Three samplers."
+bases = ["static-multilingual"]
+data = [{data}]
+samplers = ["hybrid", "mono", "cross"]
+seeds = [0, 1]
+recipes = ["typo"]
+resamples = 200
+training = {{ steps = 4, batch_size = 8, evaluate_every = 2, vocabulary = 300, dimensions = 8 }}
+pace = {{ step = 0.1, start = 1, attack = {{ mini = 1 }} }}
+tasks = [{{ name = "mini", languages = ["en", "es", "ha", "sw"] }}]
+"""
+
+
+def training_table(folder: Path) -> Path:
+    """Write parallel sentences of a few words."""
+    random, lines = np.random.default_rng(3), []
+    for number in range(120):
+        chosen = random.integers(0, 10, size=6)
+        for language, words in WORDS.items():
+            texts = [" ".join(words[one] for one in some) for some in (chosen[:3], chosen)]
+            row = {"parallel_id": str(number), "language": language, "query": texts[0], "passage": texts[1]}
+            lines.append(json.dumps(row))
+    path = folder / "table.jsonl"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def own_card(folder: Path, data: Path) -> Path:
+    path = folder / "tiny.toml"
+    path.write_text(CARD.format(data=json.dumps(str(data))), encoding="utf-8")
+    return path
+
+
+def test_a_study_is_planned_stopped_resumed_and_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config, out = own_card(tmp_path, training_table(tmp_path)), tmp_path / "out"
+    runner = CliRunner()
+    plan = runner.invoke(irbench, ["study", "--config", str(config), "--out", str(out), "--plan"])
+    assert plan.exit_code == 0, plan.output
+    assert "12 of 12 steps are left" in plan.output
+    assert not out.exists()
+
+    attacked: list[str] = []
+
+    def attack_twice(encoder: str, *arguments: object, **options: object) -> Result:
+        if len(attacked) == 2:
+            raise KeyboardInterrupt
+        attacked.append(encoder)
+        return attack(encoder, *arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("robustbench_ir.study.run.attack", attack_twice)
+    with pytest.raises(KeyboardInterrupt):
+        run_study(load_study("", config), out)
+    trained = {path: path.stat().st_mtime_ns for path in out.glob("models/*/training.json")}
+    assert len(trained) == 3
+    assert len(list(out.glob("results/*.json"))) == 2
+    card = load_study("", config)
+    assert sum(not one.done for one in plan_study(card, prepare(card), out)) == 3 + 4
+
+    monkeypatch.setattr("robustbench_ir.study.run.attack", attack)
+    run = runner.invoke(irbench, ["study", "--config", str(config), "--out", str(out)])
+    assert run.exit_code == 0, run.output
+    assert run.output.count("trained") >= 3
+    assert {path: path.stat().st_mtime_ns for path in trained} == trained
+
+    study = load_study_record(out / "study.json")
+    again = run_study(card, out)
+    assert [one.number.value for one in again.rows] == pytest.approx([one.number.value for one in study.rows])
+    assert [one.verdict for one in again.claims] == [one.verdict for one in study.claims]
+    check_numbers(study, out)
+
+
+def check_numbers(study: Study, out: Path) -> None:
+    """Compare what the record says with the result files."""
+    assert {(one.arm, one.seed) for one in study.checkpoints} == {
+        (arm, seed) for arm in ("hybrid", "mono", "cross") for seed in (0, 1)
+    }
+    scores = {
+        arm: [load_result(path) for path in sorted(out.glob(f"results/*-{arm}-seed*.json"))]
+        for arm in ("hybrid", "mono", "cross")
+    }
+    rows = {(one.arm, one.against, one.quantity, one.recipe, one.languages): one.number for one in study.rows}
+    means = {}
+    for arm, results in scores.items():
+        clean = [one.score(one.clean, "multilingual") for one in results]
+        lost = [one.drops("multilingual")[0].relative for one in results]
+        means[arm] = np.mean(clean), np.mean(lost)
+        found = rows[arm, "", "mAP multilingual", "", "all"]
+        assert found.by_seed == pytest.approx(clean)
+        assert found.low < found.value < found.high
+        assert rows[arm, "", "relative drop multilingual", "typo", "all"].by_seed == pytest.approx(lost)
+        own = [one.drops("multilingual", by="language") for one in results]
+        sw = [next(row for row in drops if row.language == "sw").clean for drops in own]
+        assert rows[arm, "", "mAP multilingual", "", "sw"].by_seed == pytest.approx(sw)
+    for other in ("mono", "cross"):
+        assert rows["hybrid", other, "mAP multilingual", "", "all"].value == pytest.approx(
+            means["hybrid"][0] - means[other][0]
+        )
+    by_claim = {(one.id, one.recipe): one for one in study.claims}
+    assert len(by_claim) == 4 + 5
+    (against,) = by_claim["more-robust-than-cross", "typo"].comparisons
+    assert against.difference.value == pytest.approx(means["hybrid"][1] - means["cross"][1])
+    assert by_claim["zero-shot", ""].comparisons[0].hybrid == pytest.approx(
+        rows["hybrid", "", "mAP multilingual", "", "ha"].value
+    )
+    report = (out / "report.md").read_text(encoding="utf-8")
+    for one in study.claims:
+        assert one.sentence in report
+    assert "irbench study --config" in report
+    assert "nan" not in report
+
+
+def test_data_that_has_texts_of_a_task_is_refused_and_where_allowed_marked(tmp_path: Path) -> None:
+    task = load_task("mini", ["en", "es"])
+    lines = [
+        json.dumps(
+            {"parallel_id": one.parallel_id, "language": one.language, "query": one.text, "passage": "x " + one.text}
+        )
+        for one in task.queries
+    ]
+    data = tmp_path / "own.jsonl"
+    data.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    config = own_card(tmp_path, data)
+    config.write_text(
+        config.read_text(encoding="utf-8").replace('"hybrid", ', "").replace(", 1]", "]"), encoding="utf-8"
+    )
+    card, out = load_study("", config), tmp_path / "out"
+    with pytest.raises(
+        OptionError, match=r"has 120 of 240 queries and 0 of .* of mini \(en, es, ha, sw\); .*--allow-overlap"
+    ):
+        run_study(card, out)
+    assert not list(out.glob("models/*"))
+    study = run_study(card, out, allow_overlap=True)
+    assert "The training data holds texts of the evaluation: 120 of 240 queries" in study_page(study)
+    assert study.claims == ()  # there is no hybrid arm to judge
+    (card_of_model, _) = sorted(out.glob("models/*/README.md"))
+    assert "texts seen in training" in card_of_model.read_text(encoding="utf-8")

@@ -1,0 +1,53 @@
+"""Print docs/hybrid-batch.md from the records of real studies.
+
+python tools/study_page.py static/study.json transformer/study.json augmented/study.json > docs/hybrid-batch.md
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+from robustbench_ir.study.page import study_page
+from robustbench_ir.study.record import load_study_record
+
+HEAD = """\
+# Does hybrid batch training buy robustness?
+
+<!-- Made by tools/study_page.py from study.json files; do not edit. -->
+
+arXiv 2408.10536 trains dual encoders with monolingual batches, with cross-lingual batches, and with a mix of both, and
+finds the mix best. It does not ask what happens when queries are misspelt, mixed, rephrased or written in another
+script. The studies below train all three ways, attack every model with four recipes, and judge the paper's claims and
+those about robustness by one rule. They are small, and what they cannot say is said first.
+
+To do it again from a clean clone, with the data of `../shared/data`:
+
+```
+export ROBUSTBENCH_IR_DATA=../shared/data
+{commands}
+python tools/study_page.py {records} > docs/hybrid-batch.md
+```
+
+A study that is stopped goes on where it was when the same command is run again; `--plan` says what would be done.
+"""
+
+
+def deeper(page: str) -> str:
+    """Return a page with each heading one level down, outside of code."""
+    parts = re.split(r"(^```.*?^```$)", page, flags=re.MULTILINE | re.DOTALL)
+    return "".join(part if part.startswith("```") else re.sub(r"^#", "##", part, flags=re.MULTILINE) for part in parts)
+
+
+def main() -> None:
+    """Print the page."""
+    studies = [load_study_record(Path(name)) for name in sys.argv[1:]]
+    commands = "\n".join(f"{study.command} --out {study.name}" for study in studies)
+    records = " ".join(f"{study.name}/study.json" for study in studies)
+    print(HEAD.format(commands=commands, records=records))
+    print("\n".join(deeper(study_page(study)) for study in studies), end="")
+
+
+if __name__ == "__main__":
+    main()
