@@ -132,6 +132,9 @@ def _trainer(
         ],
     )
     trainer.remove_callback(PrinterCallback)
+    for callback in list(trainer.callback_handler.callbacks):
+        if "ModelCardCallback" in type(callback).__name__:  # it embeds examples for a card that is not written
+            trainer.remove_callback(callback)
     return trainer
 
 
