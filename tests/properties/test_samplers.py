@@ -18,6 +18,7 @@ _rows = st.lists(
         language=st.sampled_from("abc"),
         query=st.just("q"),
         passage=st.just("p"),
+        negative=st.just(""),
         passage_language=st.sampled_from(["", "", "a", "b"]),
         source=st.sampled_from(["one", "one", "two"]),
     ),
