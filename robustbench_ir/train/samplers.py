@@ -276,7 +276,10 @@ def _read_codes(dataset: Dataset) -> _Codes:
     passage_language = table["passage_language"] if "passage_language" in columns else language
     both = _numbered(pa.chunked_array([*language.chunks, *passage_language.chunks]))
     source = _numbered(table["source"]) if "source" in columns else np.zeros(len(language), dtype=np.int64)
-    return _Codes(_numbered(table["parallel_id"]), both[: len(language)], both[len(language) :], source)
+    # A batch is of one data set: there, rows of the same id in another data set are no translations of these.
+    places = np.stack([source, _numbered(table["parallel_id"])])
+    parallel: Numbers = np.unique(places, axis=1, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    return _Codes(parallel, both[: len(language)], both[len(language) :], source)
 
 
 def _numbered(column: pa.ChunkedArray) -> Numbers:
