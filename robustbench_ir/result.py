@@ -245,17 +245,9 @@ class Result:
         seed : int
             Of the resamples.
         """
-        return findings(
-            self.layout,
-            self.clean.ranks,
-            self.groups,
-            setting,
-            measure,
-            by,
-            random=np.random.default_rng(seed),
-            resamples=resamples,
-            method=method,
-        )
+        random = np.random.default_rng(seed)
+        attacked = self.layout, self.clean.ranks, self.groups
+        return findings(*attacked, setting, measure, by, random=random, resamples=resamples, method=method)
 
     def bias_findings(
         self, severity: int | None = None, *, resamples: int = RESAMPLES, method: Method = "bca", seed: int = SEED
