@@ -51,7 +51,7 @@ def test_the_shipped_cards_are_whole(name: str) -> None:
     assert len({arm.label for arm in arms(card, "somewhere")}) == len(arms(card, "somewhere"))
 
 
-def test_the_default_study_is_three_samplers_and_three_seeds_on_three_tasks() -> None:
+def test_the_default_study_is_three_samplers_and_three_seeds() -> None:
     card = load_study("hybrid-batch")
     assert card.bases == ("static-multilingual",)
     assert card.samplers == ("hybrid", "mono", "cross")
