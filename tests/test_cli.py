@@ -56,6 +56,7 @@ def test_every_command_explains_itself(command: str) -> None:
     answer = CliRunner().invoke(irbench, [command, "--help"])
     assert answer.exit_code == 0
     assert answer.output.startswith("Usage: ")
+    assert "\\b" not in answer.output  # click's mark for lines to be left as they are, in a raw docstring
 
 
 @pytest.mark.parametrize(

@@ -63,13 +63,13 @@ class _LazyGroup(click.Group):
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="irbench")
 def irbench() -> None:
-    r"""Measure how far multilingual retrieval falls when the queries are not clean.
+    """Measure how far multilingual retrieval falls when the queries are not clean.
 
     \b
     irbench attack                          a first table, without any download
     irbench attack --model MODEL --task xquad-r --languages en,hi,th,tr
     irbench preview typo --language hi "..."
-    """
+    """  # noqa: D301
 
 
 def main() -> None:

@@ -22,14 +22,14 @@ from robustbench_ir.score.measures import measure as look_up_measure
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write all numbers as JSON too.")
 @click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw the differences: FILE.png or .svg.")
 def command(files: tuple[Path, ...], measure: str, out: Path | None, plot: Path | None) -> None:
-    r"""Test whether the encoders of two or more result FILES differ: each further one against the first.
+    """Test whether the encoders of two or more result FILES differ: each further one against the first.
 
     The files must be of the same task and the same perturbed queries; what is not paired is refused.
 
     \b
     irbench compare results/e5.json results/labse.json
     irbench compare results/e5.json results/labse.json --measure nDCG@10 --out comparison.json
-    """
+    """  # noqa: D301
     look_up_measure(measure)
     rows = compare([load_result(file) for file in files], measure)
     console = table_console()

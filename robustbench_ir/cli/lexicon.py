@@ -62,13 +62,13 @@ def build(
     name: str,
     out: Path,
 ) -> None:
-    r"""Make a recipe from dictionaries: TSV, MUSE, FreeDict (dictd, TEI).
+    """Make a recipe from dictionaries: TSV, MUSE, FreeDict (dictd, TEI).
 
     \b
     irbench lexicon build freedict-swh-eng.index --language sw --embedded en --out my-cards
     irbench lexicon build freedict-eng-hin.index --language hi --embedded en --reverse --out my-cards
     irbench attack --cards my-cards --recipe code-switching-own --languages sw
-    """
+    """  # noqa: D301
     code, other = language_code(language), language_code(embedded)
     faults: list[str] = []
     complain = refuse if on_bad_line == "refuse" else faults.append
@@ -94,13 +94,13 @@ def build(
 @click.option("--name", default="synonym-own", show_default=True, help="Name of the recipe.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder of cards.")
 def wordnet(specifier: str, *, language: str, name: str, out: Path) -> None:
-    r"""Make a recipe of synonyms from a wordnet that the library wn has installed, with its licence.
+    """Make a recipe of synonyms from a wordnet that the library wn has installed, with its licence.
 
     \b
     python -m wn download omw-fi:1.4
     irbench lexicon wordnet omw-fi:1.4 --language fi --out my-cards
     irbench preview synonym-own --cards my-cards --language fi "..."
-    """
+    """  # noqa: D301
     found = read_installed_wordnet(specifier)
     code = language_code(language)
     count = write_synonym_cards(out, name, code, found.synsets, found.licence, found.attribution)

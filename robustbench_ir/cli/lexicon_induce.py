@@ -43,12 +43,12 @@ def command(
     out: Path,
     cards: Path | None,
 ) -> None:
-    r"""Align the parallel queries of a task, and make a recipe of the lexicons that come out.
+    """Align the parallel queries of a task, and make a recipe of the lexicons that come out.
 
     \b
     irbench lexicon induce --task xquad-r --from hi,th --to en --out my-cards
     irbench attack --task xquad-r --cards my-cards --recipe code-switching-induced --languages hi,th
-    """
+    """  # noqa: D301
     whole = load_task(task, None, cards)
     sources = select_languages(matrix, whole.query_languages)
     targets = select_languages(None if embedded == ("all",) else embedded or ("en",), whole.query_languages)

@@ -42,13 +42,13 @@ def command(
     examples: int,
     cards: Path | None,
 ) -> None:
-    r"""See what RECIPE does to TEXT before paying for an attack; or let native speakers review the recipes.
+    """See what RECIPE does to TEXT before paying for an attack; or let native speakers review the recipes.
 
     \b
     irbench preview typo --language hi "..."
     irbench preview --out review.html                      all recipes without a model, all languages
     irbench preview typo --languages am,sw --out typo.html
-    """
+    """  # noqa: D301
     if out is None:
         _print_preview(recipe, text, languages, severities, seed, cards)
         return

@@ -51,14 +51,14 @@ def command(  # noqa: PLR0913, PLR0917
     resamples: int | None,
     cards: Path | None,
 ) -> None:
-    r"""Write a page, tables or pictures of one or more RESULTS of `irbench attack`.
+    """Write a page, tables or pictures of one or more RESULTS of `irbench attack`.
 
     \b
     irbench report result.json                                   report.html, one file, open it anywhere
     irbench report result.json --with-passages                   and which passages overtook the right ones
     irbench report a.json b.json --format latex                  print tables for a paper
     irbench report result.json --format png --out figures
-    """
+    """  # noqa: D301
     look_up_measure(measure)
     if (with_passages or models) and form != "html":
         raise OptionError(f"passages are shown on the page only; leave out --with-passages and --model for {form}")

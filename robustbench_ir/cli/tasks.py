@@ -52,7 +52,7 @@ def show(cards: Path | None, name: str) -> None:
 @command.command("check")
 @click.argument("folder", type=click.Path(path_type=Path))
 def check(folder: Path) -> None:
-    r"""Say everything that is wrong with a task of your own in FOLDER, by file and line.
+    """Say everything that is wrong with a task of your own in FOLDER, by file and line.
 
     \b
     corpus.jsonl    {"_id": "d1", "title": "", "text": "...", "language": "sw"}
@@ -61,7 +61,7 @@ def check(folder: Path) -> None:
     task.toml       optional: query_language, passage_language, title, licence, citation, homepage, notes
 
     Queries that are translations of each other share a parallel_id. Status 2 where the task would not load.
-    """
+    """  # noqa: D301
     console = Console()
     found: list[Fault] = []
 

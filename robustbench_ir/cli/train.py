@@ -115,14 +115,14 @@ def _default(field: str) -> object:
 )
 @click.option("--device", help="Such as cpu, cuda, mps. Default: the best there is.")
 def command(out: Path, allow_overlap: bool, device: str | None, **values: object) -> None:
-    r"""Train an encoder on monolingual, cross-lingual or hybrid batches.
+    """Train an encoder on monolingual, cross-lingual or hybrid batches.
 
     The folder has the model, README.md and training.json. The same command goes on where a stopped one was.
 
     \b
     irbench train --base static-multilingual --data tatoeba --out model
     irbench train --base sentence-transformers/LaBSE --data pairs.jsonl --sampler cross --out model
-    """
+    """  # noqa: D301
     from robustbench_ir.train import make_training, train
 
     training = make_training(**values)
