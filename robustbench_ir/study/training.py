@@ -92,6 +92,7 @@ def training_facts(folder: Path) -> dict[str, float] | None:
         "steps": trained.steps,
         "kept step": trained.outcome.best_step,
         "its validation loss": losses.get(trained.outcome.best_step, float("nan")),
+        **{f"rows that no {kind} batch could use": rows for kind, rows in trained.outcome.left_out.items() if rows},
     }
 
 
