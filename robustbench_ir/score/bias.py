@@ -31,12 +31,17 @@ def rank_distance(rank: Integers, query: Integers, queries: int) -> Floats:
     >>> rank_distance(np.array([2, 5, 7]), np.zeros(3, dtype=int), 1)
     array([5.])
     """
-    largest = np.zeros(queries)
-    smallest = np.full(queries, np.inf)
-    np.maximum.at(largest, query, rank)
-    np.minimum.at(smallest, query, rank)
-    several = np.bincount(query, minlength=queries) > 1
-    return np.where(several & (smallest > 0), largest - smallest, np.nan)
+    found = np.full(queries, np.nan)
+    if not len(query):
+        return found
+    if (query[1:] < query[:-1]).any():
+        order = np.argsort(query, kind="stable")
+        rank, query = rank[order], query[order]
+    starts = np.flatnonzero(np.concatenate([[True], query[1:] != query[:-1]]))
+    largest, smallest = np.maximum.reduceat(rank, starts), np.minimum.reduceat(rank, starts)
+    known = (np.diff(starts, append=len(query)) > 1) & (smallest > 0)
+    found[query[starts[known]]] = largest[known] - smallest[known]
+    return found
 
 
 def first_among(rank: Integers, query: Integers, wanted: NDArray[np.bool_], queries: int) -> Floats:

@@ -251,4 +251,8 @@ def number_of_seconds(seconds: float) -> str:
 
 def _facts(facts: object) -> str:
     items = facts.items() if isinstance(facts, dict) else ()
-    return ", ".join(f"{name} {value:.4g}" for name, value in items) or _NOTHING
+    return ", ".join(f"{name} {_fact(float(value))}" for name, value in items) or _NOTHING
+
+
+def _fact(value: float) -> str:
+    return f"{value:,.0f}" if value.is_integer() else f"{value:.4g}"
