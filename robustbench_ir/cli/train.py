@@ -144,7 +144,7 @@ def _print(trained: Trained) -> None:
     for line in lines:
         console.print(Text(line), soft_wrap=True)
     for one in trained.record.overlap:
-        if one.shared_queries or one.shared_passages:
+        if one:
             warning = f"trained on {one.shared_queries} queries and {one.shared_passages} passages of {one.task}"
             console.print(Text(warning, style="bold red"), soft_wrap=True)
     console.print(Text(str(trained.folder), style="bold"), soft_wrap=True)

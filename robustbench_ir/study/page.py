@@ -12,7 +12,7 @@ from robustbench_ir.study.config import UNTRAINED
 from robustbench_ir.study.measured import RANK_DISTANCE
 from robustbench_ir.study.record import ALL, Row, Study
 from robustbench_ir.study.uncertainty import Interval
-from robustbench_ir.study.words import CHANGES, HOW_TO_READ, cannot_say, size_of
+from robustbench_ir.study.words import CHANGES, HOW_TO_READ, cannot_say, shared_texts, size_of
 
 _NOTHING = "–"
 _CLEAN = ("mAP monolingual", "mAP cross-lingual", "mAP multilingual", RANK_DISTANCE)
@@ -88,7 +88,7 @@ def probability(p: float) -> str:
 
 
 def _overlap_warning(study: Study) -> list[str]:
-    found = [str(one) for one in study.overlaps if one]
+    found = [shared_texts(one) for one in study.overlaps if one]
     if not found:
         return []
     return [f"**The training data holds texts of the evaluation: {'; '.join(found)}. Every number is marred by it.**"]

@@ -12,6 +12,7 @@ from robustbench_ir.errors import ResultError
 from robustbench_ir.files import write_whole
 from robustbench_ir.study.claims import Comparison, Verdict
 from robustbench_ir.study.uncertainty import Interval
+from robustbench_ir.train.record import Overlap
 
 ALL = "all"
 
@@ -126,36 +127,6 @@ class Attacked:
     not_covered: tuple[str, ...]
     digests: tuple[str, ...]
     signature: str
-
-
-@dataclass(frozen=True)
-class Overlap:
-    """What training data and a task have in common.
-
-    Attributes
-    ----------
-    task : str
-        Which.
-    queries, passages : int
-        The task's distinct texts.
-    shared_queries, shared_passages : int
-        Those that the training data has too.
-    """
-
-    task: str
-    queries: int
-    shared_queries: int
-    passages: int
-    shared_passages: int
-
-    def __bool__(self) -> bool:
-        return bool(self.shared_queries or self.shared_passages)
-
-    def __str__(self) -> str:
-        return (
-            f"{self.shared_queries} of {self.queries:,} queries and "
-            f"{self.shared_passages} of {self.passages:,} passages of {self.task}"
-        )
 
 
 @dataclass(frozen=True)

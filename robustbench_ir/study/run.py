@@ -26,7 +26,7 @@ from robustbench_ir.study.checkpoints import Arm, Checkpoint, arms, checkpoints
 from robustbench_ir.study.claims import load_claims
 from robustbench_ir.study.config import StudyCard, StudyTask
 from robustbench_ir.study.machine import machine_class
-from robustbench_ir.study.record import Judged, Overlap, Row, Study, Trained, save_study
+from robustbench_ir.study.record import Judged, Row, Study, Trained, save_study
 from robustbench_ir.study.training import (
     TrainingData,
     overlap_with,
@@ -35,7 +35,9 @@ from robustbench_ir.study.training import (
     training_facts,
     write_card,
 )
+from robustbench_ir.study.words import shared_texts
 from robustbench_ir.tasks import Task, load_task
+from robustbench_ir.train.record import Overlap
 
 RECORD = "study.json"
 
@@ -108,7 +110,7 @@ def run_study(
 def _overlaps(data: TrainingData, tasks: Mapping[StudyTask, Task], allowed: bool) -> tuple[Overlap, ...]:
     found = tuple(overlap_with(data, label.label, task) for label, task in tasks.items())
     if any(found) and not allowed:
-        shared = "; ".join(str(one) for one in found if one)
+        shared = "; ".join(shared_texts(one) for one in found if one)
         raise OptionError(
             f"the training data ({data.name}) has {shared}; "
             f"leave the task or the data out, or give --allow-overlap, and every report will say so"

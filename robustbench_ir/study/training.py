@@ -9,11 +9,10 @@ from pathlib import Path
 from robustbench_ir.progress import Progress
 from robustbench_ir.result import Result
 from robustbench_ir.study.config import StudyCard
-from robustbench_ir.study.record import Overlap
 from robustbench_ir.tasks import Task
 from robustbench_ir.train.model_card import write_model_card
 from robustbench_ir.train.overlap import overlap
-from robustbench_ir.train.record import make_training, read_trained
+from robustbench_ir.train.record import Overlap, make_training, read_trained
 from robustbench_ir.train.sources import load_table
 from robustbench_ir.train.table import ParallelTable
 from robustbench_ir.train.training import train
@@ -68,8 +67,7 @@ def prepare(card: StudyCard) -> TrainingData:
 
 def overlap_with(data: TrainingData, label: str, task: Task) -> Overlap:
     """Compare the training data with a task."""
-    found = overlap(data.table, task)
-    return Overlap(label, found.queries, found.shared_queries, found.passages, found.shared_passages)
+    return overlap(data.table, task).model_copy(update={"task": label})
 
 
 def train_checkpoint(

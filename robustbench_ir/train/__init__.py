@@ -3,8 +3,8 @@
 Read `training.train` first; `samplers` has the question itself.
 """
 
-from robustbench_ir.train.overlap import Overlap, overlap
-from robustbench_ir.train.record import Outcome, Record, Trained, Training, make_training, read_trained
+from robustbench_ir.train.overlap import overlap
+from robustbench_ir.train.record import Outcome, Overlap, Record, Trained, Training, make_training, read_trained
 from robustbench_ir.train.sources import load_table
 from robustbench_ir.train.table import ParallelTable, Row
 from robustbench_ir.train.training import train

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from robustbench_ir.files import write_whole
 from robustbench_ir.result import Result
-from robustbench_ir.train.record import OverlapRecord, Record, SamplerName, Trained
+from robustbench_ir.train.record import Overlap, Record, SamplerName, Trained
 
 _SAMPLERS: dict[SamplerName, str] = {
     "mono": "monolingual batches, the language drawn uniformly",
@@ -107,9 +107,9 @@ def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def _overlaps(record: Record) -> list[OverlapRecord]:
-    return [one for one in record.overlap if one.shared_queries or one.shared_passages]
+def _overlaps(record: Record) -> list[Overlap]:
+    return [one for one in record.overlap if one]
 
 
-def _shared(one: OverlapRecord) -> str:
+def _shared(one: Overlap) -> str:
     return f"{one.shared_queries} of {one.queries} queries and {one.shared_passages} of {one.passages} passages shared"

@@ -110,14 +110,43 @@ class DataRecord(_Frozen):
     notes: tuple[str, ...]
 
 
-class OverlapRecord(_Frozen):
-    """What the table shares with a task, and was allowed to; see `overlap.Overlap`."""
+class Overlap(_Frozen):
+    """What a training table and a task share.
+
+    Attributes
+    ----------
+    task : str
+        Identity of the task, or what else it is called.
+    queries, passages : int
+        The task's distinct texts.
+    shared_queries, shared_passages : int
+        Those that occur, as query, passage or negative, in the table.
+    """
 
     task: str
     queries: int
     shared_queries: int
     passages: int
     shared_passages: int
+
+    @property
+    def query_share(self) -> float:
+        """Share of the task's queries, from 0 to 1."""
+        return self.shared_queries / self.queries if self.queries else 0.0
+
+    @property
+    def passage_share(self) -> float:
+        """Share of the task's passages, from 0 to 1."""
+        return self.shared_passages / self.passages if self.passages else 0.0
+
+    def __bool__(self) -> bool:
+        return bool(self.shared_queries or self.shared_passages)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.shared_queries} of {self.queries} queries ({self.query_share:.1%}) and {self.shared_passages} of "
+            f"{self.passages} passages ({self.passage_share:.1%}) of {self.task}"
+        )
 
 
 class Outcome(_Frozen):
@@ -161,7 +190,7 @@ class Record(_Frozen):
 
     training: Training
     data: DataRecord
-    overlap: tuple[OverlapRecord, ...] = ()
+    overlap: tuple[Overlap, ...] = ()
     first_loss: float | None = None
     outcome: Outcome | None = None
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,10 +12,10 @@ from robustbench_ir.errors import DataError, OptionError, TrainingError
 from robustbench_ir.progress import Progress, Silence
 from robustbench_ir.tasks import load_task
 from robustbench_ir.train.batches import make_augmentation
-from robustbench_ir.train.overlap import Overlap, overlap
+from robustbench_ir.train.overlap import overlap
 from robustbench_ir.train.record import (
     DataRecord,
-    OverlapRecord,
+    Overlap,
     Record,
     Trained,
     Training,
@@ -147,15 +146,13 @@ def _claimed(out: Path, training: Training, table: ParallelTable, allow_overlap:
             raise OptionError(f"{out}: holds another training ({_difference(before.training, training)}); name another")
         if before.data.digest != data.digest:
             raise OptionError(f"{out}: holds a training on other rows of {data.name}; name another folder")
-        if any(one.shared_queries or one.shared_passages for one in before.overlap):
+        if any(before.overlap):
             check_overlap(table, training.tasks, allow_overlap)
         return before
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise OptionError(f"{out}: is not an empty folder; name another")
     found = check_overlap(table, training.tasks, allow_overlap)
-    record = Record(
-        training=training, data=data, overlap=tuple(OverlapRecord.model_validate(asdict(one)) for one in found)
-    )
+    record = Record(training=training, data=data, overlap=found)
     write_record(out, record)
     return record
 
