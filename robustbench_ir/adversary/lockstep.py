@@ -243,7 +243,10 @@ def _permitted(active: Sequence[_Attempt], allowed: Allowed | None) -> list[_Att
             rest = len(one.new) > len(below)
             if one.forbidden(below):
                 # Where something of the request is left it is judged; else the next request has come.
-                (ready.add(id(one)) if rest else again.append(one))
+                if rest:
+                    ready.add(id(one))
+                else:
+                    again.append(one)
         waiting = again
     return [one for one in active if id(one) in ready]
 

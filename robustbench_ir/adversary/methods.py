@@ -27,6 +27,7 @@ class _Kind(NamedTuple):
     size: int | None
     starts: int
     needs: Access = "rank"
+    by_rarity: bool = False
 
 
 _STARTS = 20
@@ -34,8 +35,8 @@ _KINDS: Mapping[str, _Kind] = {
     "random": _Kind(best_of_starts, None, 1),
     "best-of": _Kind(best_of_starts, 20, 0),
     "greedy": _Kind(greedy, None, _STARTS),
-    "greedy-rare": _Kind(greedy_by_rarity, None, _STARTS),
-    "greedy-score": _Kind(greedy_by_rarity, None, _STARTS, "score"),
+    "greedy-rare": _Kind(greedy_by_rarity, None, _STARTS, by_rarity=True),
+    "greedy-score": _Kind(greedy_by_rarity, None, _STARTS, "score", by_rarity=True),
     "beam": _Kind(beam, 4, _STARTS),
     "annealing": _Kind(annealing, 200, _STARTS),
     "exhaustive": _Kind(exhaustive, None, 0),
@@ -57,17 +58,15 @@ class Method:
         Random perturbations that are tried before anything else. So a search is never worse than the best of them.
     needs : {"score", "rank", "text"}
         What it must learn from the encoder.
+    by_rarity : bool
+        Whether it must be told how rare the words of a query are.
     """
 
     name: str
     search: Callable[[Space, Random], Search]
     starts: int
     needs: Access = "rank"
-
-    @property
-    def by_rarity(self) -> bool:
-        """Whether it must be told how rare the words of a query are."""
-        return self.name in {"greedy-rare", "greedy-score"}
+    by_rarity: bool = False
 
     @property
     def any_will_do(self) -> bool:
@@ -110,7 +109,7 @@ def make_method(name: str, starts: int | None = None) -> Method:
         raise OptionError(f"search {name} cannot begin with {starts} random perturbations; leave `starts` out")
     begun = (size or kind.starts) if fixed else kind.starts if starts is None else starts
     full = match[1] if kind.size is None else f"{match[1]}-{size}"
-    return Method(full, partial(_sized, kind.search, size), begun, kind.needs)
+    return Method(full, partial(_sized, kind.search, size), begun, kind.needs, kind.by_rarity)
 
 
 def _sized(search: Callable[[Space, Random, int], Search], size: int, space: Space, random: Random) -> Search:
