@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar, get_args
 
 import click
 from rich.console import Console
@@ -10,7 +12,9 @@ from rich.text import Text
 
 from robustbench_ir.cli.attack import ProgressBar
 from robustbench_ir.cli.options import languages_option, split_commas
-from robustbench_ir.train.record import Trained, Training
+from robustbench_ir.train.record import SamplerName, Trained, Training
+
+Command = TypeVar("Command", bound=Callable[..., object])
 
 
 def read_shares(_: click.Context, __: click.Parameter, value: str | None) -> tuple[tuple[str, float], ...]:
@@ -27,8 +31,10 @@ def read_shares(_: click.Context, __: click.Parameter, value: str | None) -> tup
     return tuple(shares)
 
 
-def _default(field: str) -> object:
-    return Training.model_fields[field].default
+def _field(flag: str, kind: type[float] | click.Choice[str], text: str | None = None) -> Callable[[Command], Command]:
+    """Return the option for a field of `Training`, with the field's default."""
+    default = Training.model_fields[flag.removeprefix("--").replace("-", "_")].default
+    return click.option(flag, type=kind, default=default, show_default=True, help=text)
 
 
 @click.command("train", short_help="Train an encoder on monolingual, cross-lingual or hybrid batches.")
@@ -42,62 +48,26 @@ def _default(field: str) -> object:
 @click.option(
     "--out", type=click.Path(path_type=Path), required=True, help="Folder for the model; new, or to go on in."
 )
-@click.option(
-    "--sampler", type=click.Choice(["hybrid", "mono", "cross"]), default=_default("sampler"), show_default=True
-)
-@click.option(
-    "--alpha", type=float, default=_default("alpha"), show_default=True, help="Hybrid: share of monolingual batches."
-)
-@click.option("--seed", type=int, default=_default("seed"), show_default=True)
+@_field("--sampler", click.Choice(get_args(SamplerName)))
+@_field("--alpha", float, "Hybrid: share of monolingual batches.")
+@_field("--seed", int)
 @languages_option
-@click.option("--batch-size", type=int, default=_default("batch_size"), show_default=True, help="Pairs in a batch.")
-@click.option("--steps", type=int, default=_default("steps"), show_default=True, help="At most so many.")
-@click.option("--learning-rate", type=float, help="Default: 3e-5; static-multilingual: 0.01.")
-@click.option("--weight-decay", type=float, default=_default("weight_decay"), show_default=True)
-@click.option(
-    "--warmup",
-    type=float,
-    default=_default("warmup"),
-    show_default=True,
-    help="Share of steps in which the rate rises.",
-)
-@click.option("--scale", type=float, default=_default("scale"), show_default=True, help="Inverse of the temperature.")
-@click.option("--max-length", type=int, help="Tokens after which a text is cut. Default: the base's own.")
-@click.option("--mini-batch", type=int, help="Texts in a forward pass, to save memory. Default: all of the batch.")
+@_field("--batch-size", int, "Pairs in a batch.")
+@_field("--steps", int, "At most so many.")
+@_field("--learning-rate", float, "Default: 3e-5; static-multilingual: 0.01.")
+@_field("--weight-decay", float)
+@_field("--warmup", float, "Share of steps in which the rate rises.")
+@_field("--scale", float, "Inverse of the temperature.")
+@_field("--max-length", int, "Tokens after which a text is cut. Default: the base's own.")
+@_field("--mini-batch", int, "Texts in a forward pass, to save memory. Default: all of the batch.")
 @click.option(
     "--augment", callback=read_shares, help="Perturb queries: recipe:probability, such as typo:0.3,synonym:0.2."
 )
-@click.option(
-    "--severity", type=int, default=_default("severity"), show_default=True, help="Of the perturbations, 1 to 5."
-)
-@click.option(
-    "--consistency",
-    type=float,
-    default=_default("consistency"),
-    show_default=True,
-    help="Weight of 1 - cosine(clean query, perturbed query) in the loss.",
-)
-@click.option(
-    "--validation",
-    type=float,
-    default=_default("validation"),
-    show_default=True,
-    help="Share of the parallel ids to validate on.",
-)
-@click.option(
-    "--evaluate-every",
-    type=int,
-    default=_default("evaluate_every"),
-    show_default=True,
-    help="Steps; each a checkpoint.",
-)
-@click.option(
-    "--patience",
-    type=int,
-    default=_default("patience"),
-    show_default=True,
-    help="Validations without a better loss after which the training ends.",
-)
+@_field("--severity", int, "Of the perturbations, 1 to 5.")
+@_field("--consistency", float, "Weight of 1 - cosine(clean query, perturbed query) in the loss.")
+@_field("--validation", float, "Share of the parallel ids to validate on.")
+@_field("--evaluate-every", int, "Steps; each a checkpoint.")
+@_field("--patience", int, "Validations without a better loss after which the training ends.")
 @click.option(
     "--task",
     "tasks",
@@ -107,12 +77,8 @@ def _default(field: str) -> object:
     help="What the model will be evaluated on, and the data must not have; may be repeated.",
 )
 @click.option("--allow-overlap", is_flag=True, help="Train on texts of these tasks all the same; the card will say so.")
-@click.option(
-    "--vocabulary", type=int, default=_default("vocabulary"), show_default=True, help="static-multilingual: tokens."
-)
-@click.option(
-    "--dimensions", type=int, default=_default("dimensions"), show_default=True, help="static-multilingual: size."
-)
+@_field("--vocabulary", int, "static-multilingual: tokens.")
+@_field("--dimensions", int, "static-multilingual: size.")
 @click.option("--device", help="Such as cpu, cuda, mps. Default: the best there is.")
 def command(out: Path, allow_overlap: bool, device: str | None, **values: object) -> None:
     """Train an encoder on monolingual, cross-lingual or hybrid batches.

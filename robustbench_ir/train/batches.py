@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
@@ -13,6 +12,7 @@ from robustbench_ir.errors import OptionError
 from robustbench_ir.perturb import load_recipe
 from robustbench_ir.perturb.recipe import SEVERITIES, Recipe
 from robustbench_ir.tasks import Query
+from robustbench_ir.train.table import number_of
 
 if TYPE_CHECKING:
     import torch
@@ -62,8 +62,7 @@ class Augmentation:
         query that comes again in another batch is perturbed anew.
         """
         names = [f"{row['source']}\x1f{row['parallel_id']}\x1f{row['language']}" for row in queries]
-        key = blake2b("\x1e".join(names).encode(), digest_size=8).digest()
-        batch = int.from_bytes(key)
+        batch = number_of("\x1e".join(names))
         draws = np.random.default_rng((self.seed, batch)).random(len(queries))
         texts = [row["query"] for row in queries]
         low = 0.0

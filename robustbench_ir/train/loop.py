@@ -23,6 +23,7 @@ from robustbench_ir.train.table import ParallelTable
 from robustbench_ir.train.training import checkpoints, last_checkpoint
 
 if TYPE_CHECKING:
+    from datasets import Dataset
     from sentence_transformers import SentenceTransformer
     from transformers import TrainerControl, TrainerState, TrainingArguments
 
@@ -83,7 +84,8 @@ def run_training(
             max_length=training.max_length,
             device=device,
         )
-        trainer = _trainer(training, model, held_in, held_out, augmentation, out, progress)
+        rows = held_in.dataset()
+        trainer = _trainer(training, model, rows, held_out.dataset("validation"), augmentation, out, progress)
         resumed = last_checkpoint(out)
         _remove_unfinished(out)
         first = record.first_loss
@@ -94,7 +96,7 @@ def run_training(
         model.save_pretrained(str(out), create_model_card=False)
     state = trainer.state
     losses = [(int(entry["step"]), float(entry["eval_loss"])) for entry in state.log_history if "eval_loss" in entry]
-    sampler = _sampler(training)(held_in.dataset(), training.batch_size, seed=training.seed)
+    sampler = _sampler(training)(rows, training.batch_size, seed=training.seed)
     return Outcome(
         validation_losses=((0, first), *losses),
         steps=int(state.global_step),
@@ -111,8 +113,8 @@ def run_training(
 def _trainer(
     training: Training,
     model: SentenceTransformer,
-    held_in: ParallelTable,
-    held_out: ParallelTable,
+    rows: Dataset,
+    held_out: Dataset,
     augmentation: Augmentation | None,
     out: Path,
     progress: Progress,
@@ -120,8 +122,8 @@ def _trainer(
     trainer = SentenceTransformerTrainer(
         model=model,
         args=_arguments(training, out, model.device),
-        train_dataset=held_in.dataset(),
-        eval_dataset=held_out.dataset("validation"),
+        train_dataset=rows,
+        eval_dataset=held_out,
         loss=RetrievalLoss(model, training.scale, training.consistency, training.mini_batch),
         data_collator=PairCollator(  # type: ignore[arg-type]
             getattr(model, "preprocess", model.tokenize), augmentation, keep_clean=training.consistency > 0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from hashlib import blake2b
 from pathlib import Path
 
 from pydantic import ConfigDict
@@ -18,7 +17,7 @@ from robustbench_ir.languages import select_languages
 from robustbench_ir.tasks import TaskCard, load_task, task_card
 from robustbench_ir.tasks.readers import json_lines
 from robustbench_ir.text import nfc, word_spans
-from robustbench_ir.train.table import ParallelTable, Row, checked_row, join
+from robustbench_ir.train.table import ParallelTable, Row, checked_row, join, number_of
 
 HUB_PREFIX = "hub:"
 _HUB_NAME = re.compile(r"[\w\-]+/[\w\-.]+")
@@ -140,8 +139,7 @@ def half_of(sentence: str, language: str, parallel_id: str) -> str:
     length = (len(spans) + 1) // 2
     if length == len(spans):
         return sentence
-    digest = blake2b(f"{language}\x1f{parallel_id}".encode(), digest_size=8).digest()
-    first = int.from_bytes(digest) % (len(spans) - length + 1)
+    first = number_of(f"{language}\x1f{parallel_id}") % (len(spans) - length + 1)
     return sentence[spans[first][0] : spans[first + length - 1][1]]
 
 

@@ -126,7 +126,7 @@ class ParallelTable:
             One of the two parts would be empty.
         """
         bound = int(validation * 2**64)
-        chosen = [_number(row.parallel_id) < bound for row in self.rows]
+        chosen = [number_of(row.parallel_id) < bound for row in self.rows]
         parts = (False, f"{self.name} (to train)"), (True, f"{self.name} (to validate)")
         train, held_out = (
             replace(self, name=name, rows=tuple(row for row, one in zip(self.rows, chosen, strict=True) if one is side))
@@ -189,7 +189,8 @@ def checked_row(where: str, row: Row) -> Row:
     return clean
 
 
-def _number(text: str) -> int:
+def number_of(text: str) -> int:
+    """Return 64 bits that depend on a text alone, the same on every machine (BLAKE2b)."""
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest())
 
 
