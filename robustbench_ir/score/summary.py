@@ -195,14 +195,14 @@ class _Draws:
         return ResourceGap(low, high, *self.estimates(np.concatenate([before, after, after - before])))
 
 
-def resource_groups(codes: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return those of low resource class (2 or below) and those of high (4 or above); others are in neither.
+def resource_groups(codes: Sequence[str], low_resource: int = LOW_RESOURCE) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return those of low resource class (2 or below, unless another is said) and those of high (4 or above).
 
     >>> resource_groups(["en", "el", "sw"])
     (('sw',), ('en',))
     """
     known = {code: languages()[code].resource_class for code in codes if code in languages()}
-    low = tuple(code for code, of in known.items() if of <= LOW_RESOURCE)
+    low = tuple(code for code, of in known.items() if of <= low_resource)
     return low, tuple(code for code, of in known.items() if of >= HIGH_RESOURCE)
 
 

@@ -13,15 +13,15 @@ from typing import Literal
 import numpy as np
 
 from robustbench_ir.cards import Card, folders, read_card
-from robustbench_ir.languages import languages
+from robustbench_ir.score import summary
 from robustbench_ir.score.settings import Setting
 from robustbench_ir.score.statistics import CONFIDENCE, SEED, holm
-from robustbench_ir.study.config import Sampler
 from robustbench_ir.study.measured import RANK_DISTANCE, Measured, Quantity
 from robustbench_ir.study.uncertainty import Drawn, Interval, intervals, mean_of
+from robustbench_ir.train.record import SamplerName
 
 Verdict = Literal["supported", "refuted", "inconclusive", "no case"]
-LOWER_RESOURCE, HIGHER_RESOURCE = 3, 4
+LOWER_RESOURCE = 3
 _ZERO = "zero"
 
 
@@ -52,7 +52,7 @@ class Claim(Card):
     sentence: str
     measure: Literal["mAP", "rank distance", "relative drop", "gap of relative drop"]
     settings: tuple[Setting, ...]
-    against: tuple[Sampler | Literal["zero"], ...]
+    against: tuple[SamplerName | Literal["zero"], ...]
     direction: Literal["higher", "lower"]
     languages: Literal["all", "not trained"] = "all"
     each_recipe: bool = False
@@ -219,6 +219,4 @@ def resource_groups(codes: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, .
     >>> resource_groups(["en", "el", "sw"])
     (('el', 'sw'), ('en',))
     """
-    known = {code: languages()[code].resource_class for code in codes if code in languages()}
-    low = tuple(code for code, of in known.items() if of <= LOWER_RESOURCE)
-    return low, tuple(code for code, of in known.items() if of >= HIGHER_RESOURCE)
+    return summary.resource_groups(codes, LOWER_RESOURCE)

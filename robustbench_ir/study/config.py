@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal, Self, get_args
+from typing import Self
 
 from pydantic import Field, model_validator
 
 from robustbench_ir.cards import Card, NamedCard, read_card, read_named
 from robustbench_ir.errors import OptionError
+from robustbench_ir.train.record import SamplerName
 
-Sampler = Literal["hybrid", "mono", "cross"]
-SAMPLERS: tuple[Sampler, ...] = get_args(Sampler)
 UNTRAINED = "untrained"
 
 
@@ -118,7 +117,7 @@ class StudyCard(NamedCard):
     untrained: bool = False
     data: tuple[str, ...] = Field(min_length=1)
     languages: tuple[str, ...] = ()
-    samplers: tuple[Sampler, ...] = Field(min_length=1)
+    samplers: tuple[SamplerName, ...] = Field(min_length=1)
     alphas: tuple[float, ...] = Field(default=(0.5,), min_length=1)
     seeds: tuple[int, ...] = Field(min_length=1)
     variants: tuple[Variant, ...] = Field(default=(Variant(name="plain"),), min_length=1)
@@ -186,9 +185,9 @@ def load_study(name: str, config: Path | None = None, bases: tuple[str, ...] = (
         Neither the card nor the arguments name a base.
     """
     card = read_card(StudyCard, config) if config else read_named(StudyCard, "studies", name, "study")
-    for recipe in card.recipes:
-        from robustbench_ir.perturb import load_recipe
+    from robustbench_ir.perturb import load_recipe
 
+    for recipe in card.recipes:
         load_recipe(recipe)
     if not (bases or card.bases):
         raise OptionError(f"the study {card.name} names no base; give --base FOLDER, or a name on the hub")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import platform
 
+from robustbench_ir.processes import processors
+
 
 def machine_class() -> str:
     """Return cores, memory, processor architecture and accelerator.
@@ -12,7 +14,7 @@ def machine_class() -> str:
     >>> machine_class()  # doctest: +SKIP
     '2 cores x86_64, 8 GiB, no GPU'
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = processors()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30 if hasattr(os, "sysconf") else 0
     import torch
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.random import Generator
 
 from robustbench_ir.score.clusters import ClusterMeans
+from robustbench_ir.score.findings import ratio
 from robustbench_ir.score.measures import Floats
 from robustbench_ir.score.settings import nanmean
 from robustbench_ir.score.statistics import CONFIDENCE, sign_flip_p
@@ -44,10 +45,7 @@ class Drawn:
 
     def __truediv__(self, other: Drawn) -> Drawn:
         """Return the ratio; NaN where the other is 0. Its parts are those at the other's value."""
-        whole = np.divide(self.draw, other.draw, out=np.full_like(self.draw, np.nan), where=other.draw != 0)
-        value = other.draw[:, :1]
-        part = np.divide(self.part, value, out=np.full_like(self.part, np.nan), where=value != 0)
-        return Drawn(whole, part)
+        return Drawn(ratio(self.draw, other.draw), ratio(self.part, other.draw[:, :1]))
 
     @property
     def exists(self) -> bool:
