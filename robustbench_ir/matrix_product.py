@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _UNIT = 2.0**-24  # largest relative error of one float32 operation
 _PAIRS_AT_ONCE = 1 << 9  # products that stay near the processor
 _SAFETY = 2  # a sum in sequence of products of like sign errs by 0.3 sqrt(n) units (standard deviation), others by less
+_SETTING = threading.Lock()  # torch has one for all threads
 
 Product = Callable[[Embeddings], Dense]
 Doubles = NDArray[np.float64]
@@ -76,12 +78,13 @@ def _full_precision() -> Iterator[None]:
     """Keep GPUs from rounding the factors to ten bits (TF32), which `rounding_error` does not allow for."""
     import torch
 
-    before = torch.backends.cuda.matmul.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = False
-    try:
-        yield
-    finally:
-        torch.backends.cuda.matmul.allow_tf32 = before
+    with _SETTING:
+        before = torch.backends.cuda.matmul.allow_tf32
+        torch.backends.cuda.matmul.allow_tf32 = False
+        try:
+            yield
+        finally:
+            torch.backends.cuda.matmul.allow_tf32 = before
 
 
 def rounding_error(queries: Embeddings, block: Embeddings) -> Dense:

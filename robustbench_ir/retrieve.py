@@ -8,19 +8,23 @@ blocks of any size, on CPU or GPU.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from robustbench_ir.bits import counts_by_stretch, ones, packed
 from robustbench_ir.encode import Dense, Embeddings
 from robustbench_ir.matrix_product import Doubles, Product, pair_scores, product_with, rounding_error
 from robustbench_ir.tasks import Task
+from robustbench_ir.threads import in_threads, threads
 
 DEFAULT_MEMORY = 1 << 28
 _SCORES_AT_ONCE = 1 << 22  # 16 MiB of float32: a tile that stays near the processor
-_JUDGED_AT_ONCE = 64
+_SCORES_A_THREAD = 1 << 18
+_COMPARED_AT_ONCE = 1 << 22
 _UNSURE_AT_ONCE = 1 << 18
 
 IntArray = NDArray[np.int32]
@@ -91,24 +95,24 @@ def rank_relevant(
     starts = np.array([part.start for part in task.passage_slices.values()])
     in_pool, in_language = np.ones((2, len(judged.passage)), dtype=np.int32)
     width = _passages_at_once(passages, memory)
-    height = max(1, min(_SCORES_AT_ONCE, memory // 8) // width)
+    tiles = _tiles(len(rows), width, memory)
     blocks = range(0, passages.shape[0], width)
     done = 0
     for number, begin in enumerate(blocks):
         block = _Block.of(passages[begin : begin + width], begin, queries, judged, starts, device)
-        for top in range(0, len(rows), height):
-            unsure = _Unsure(judged, queries, block, in_pool, in_language)
-            for row, of_row in enumerate(block.product(queries[top : top + height]), start=top):
-                for part in judged.parts(row):
-                    above = _count_above(of_row, part, block, unsure)
-                    in_pool[part] += above.sum(axis=1, dtype=np.int32)
-                    own_language = judged.language[part, None] == block.languages
-                    in_language[part] += (above * own_language).sum(axis=1, dtype=np.int32)
-            unsure.settle()
-            told = (number * len(rows) + min(top + height, len(rows))) // len(blocks)
+        fresh = partial(_Unsure, judged, queries, block, in_pool, in_language)
+        for ranked in in_threads(partial(_rank_tile, fresh), tiles):
+            told = (number * len(rows) + ranked) // len(blocks)
             advance(told - done)
             done = told
     return Ranks(in_pool, in_language)
+
+
+def _tiles(queries: int, width: int, memory: int) -> list[slice]:
+    """Divide the queries into tiles, at least one for each thread unless they are so few that one thread is faster."""
+    fitting = min(_SCORES_AT_ONCE, memory // 8 // threads()) // width
+    rows = max(1, min(fitting, max(-(-queries // threads()), _SCORES_A_THREAD // width)))
+    return [slice(start, min(start + rows, queries)) for start in range(0, queries, rows)]
 
 
 def _passages_at_once(passages: Embeddings, memory: int) -> int:
@@ -127,12 +131,6 @@ class _Judged:
     language: Rows
     score: Doubles
     first: Rows
-
-    def parts(self, row: int) -> Iterator[slice]:
-        """Yield the judgements of a query, some at a time."""
-        end = self.first[row + 1]
-        for start in range(self.first[row], end, _JUDGED_AT_ONCE):
-            yield slice(start, min(start + _JUDGED_AT_ONCE, end))
 
 
 def _judged(task: Task, passages: Embeddings, queries: Embeddings, rows: Sequence[int]) -> _Judged:
@@ -153,8 +151,8 @@ def _judged(task: Task, passages: Embeddings, queries: Embeddings, rows: Sequenc
 class _Block:
     """Some passages of the pool, beginning with row `begin`, and what the judgements' scores are compared with in them.
 
-    `high` and `low` are the scores from which on a passage is surely above a judged one, and may be above it; `inside`
-    says which judged passages are in the block; `cuts` is where each of `languages` begins.
+    `high` and `low` are the scores from which on a passage is surely above a judged one, and may be above it; `cuts` is
+    where each of `languages` begins.
     """
 
     passages: Embeddings
@@ -163,7 +161,6 @@ class _Block:
     exact: bool
     high: Dense
     low: Dense
-    inside: NDArray[np.bool_]
     languages: Rows
     cuts: Rows
 
@@ -181,39 +178,56 @@ class _Block:
             exact=not error.any(),
             high=(judged.score + error).astype(np.float32)[:, None],
             low=(judged.score - error).astype(np.float32)[:, None],
-            inside=(judged.passage >= begin) & (judged.passage < end),
             languages=languages,
             cuts=np.maximum(starts[languages] - begin, 0),
         )
 
 
-def _count_above(scores: Dense, part: slice, block: _Block, unsure: _Unsure) -> IntArray:
-    """Count what is surely above some judged passages of a query, and remember what may be.
+def _rank_tile(fresh: Callable[[], _Unsure], tile: slice) -> int:
+    """Add to the ranks of the judged passages of some queries, and return the last row: other threads have others."""
+    unsure = fresh()
+    judged = unsure.judged
+    scores = unsure.block.product(unsure.queries[tile])
+    first, last = judged.first[[tile.start, tile.stop]]
+    at_once = max(1, _COMPARED_AT_ONCE // scores.shape[1])
+    for start in range(first, last, at_once):
+        part = slice(start, min(start + at_once, last))
+        above = _count_above(scores, tile.start, part, unsure)
+        unsure.in_pool[part] += above.sum(axis=1, dtype=np.int32)
+        own_language = judged.language[part, None] == unsure.block.languages
+        unsure.in_language[part] += (above * own_language).sum(axis=1, dtype=np.int32)
+    unsure.settle()
+    return int(tile.stop)
+
+
+def _count_above(scores: Dense, top: int, part: slice, unsure: _Unsure) -> IntArray:
+    """Count what is surely above some judged passages, and remember what may be.
 
     Parameters
     ----------
-    scores : float32 array of shape (passages,)
-        Of the query against the block.
+    scores : float32 array of shape (queries, passages)
+        Of a tile against the block.
+    top : int
+        Row of its first query.
     part : slice
         Which judgements.
-    block : _Block
-        Which passages are counted.
     unsure : _Unsure
-        Told the others.
+        Knows the block, and is told what float32 cannot tell.
 
     Returns
     -------
     int32 array of shape (judged, languages of the block)
     """
-    above = scores > block.high[part]
-    perhaps = scores >= block.low[part]
-    counts: IntArray = np.add.reduceat(above.view(np.uint8), block.cuts, axis=1, dtype=np.int32)
-    # The judged passages themselves are as near as can be, and do not come before themselves.
-    if np.count_nonzero(perhaps) > counts.sum() + np.count_nonzero(block.inside[part]):
-        perhaps ^= above
-        judgement, passage = np.divmod(np.flatnonzero(perhaps), len(scores))
-        unsure.add(judgement + part.start, passage)
-    return counts
+    judged, block = unsure.judged, unsure.block
+    above, perhaps = np.empty((2, part.stop - part.start, -(-scores.shape[1] // 8)), dtype=np.uint8)
+    for row in range(judged.query[part.start], judged.query[part.stop - 1] + 1):
+        own = slice(max(judged.first[row], part.start), min(judged.first[row + 1], part.stop))
+        there = slice(own.start - part.start, own.stop - part.start)
+        above[there] = packed(scores[row - top] > block.high[own])
+        perhaps[there] = packed(scores[row - top] >= block.low[own])
+    judgement, passage = ones(above ^ perhaps)
+    unsure.add(judgement + part.start, passage)
+    return counts_by_stretch(above, block.cuts)
 
 
 @dataclass
@@ -233,7 +247,9 @@ class _Unsure:
 
     def add(self, judgement: Rows, passage: Rows) -> None:
         """Remember pairs of a judgement and a row of the block."""
-        self._pairs.append((judgement, passage))
+        # The judged passages themselves are as near as can be, and do not come before themselves.
+        others = passage + self.block.begin != self.judged.passage[judgement]
+        self._pairs.append((judgement[others], passage[others]))
         self._count += len(passage)
         if self._count > _UNSURE_AT_ONCE:
             self.settle()

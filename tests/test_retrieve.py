@@ -98,7 +98,9 @@ def test_copies_of_a_passage_are_ordered_by_row_on_any_number_of_threads_and_in_
     task = random_task(7, queries=20, passages=67)
     passages, queries = real_looking(task, 8)
     expected = ranks_in_double_precision(task, passages, queries)
+    monkeypatch.setattr("robustbench_ir.retrieve._SCORES_A_THREAD", 1)
     for threads in (1, 2, 3):
+        monkeypatch.setenv("OMP_NUM_THREADS", str(threads))
         for width in (1, 7, 64, 201):
             monkeypatch.setattr("robustbench_ir.retrieve._passages_at_once", lambda _, __, width=width: width)
             with threadpool_limits(threads):

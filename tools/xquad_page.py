@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from robustbench_ir.report.content import sheets
-from robustbench_ir.report.exports import markdown_table
+from robustbench_ir.report.exports import captioned
 from robustbench_ir.report.robustness import bias_table, robustness_table
 from robustbench_ir.report.table import score_table
 from robustbench_ir.result import Result
@@ -88,8 +88,8 @@ def main() -> None:
     print(f"```\n{table(result)}\n```")
     print(MEANING)
     (sheet,) = sheets([(sys.argv[1], result)])
-    print(f"## Language bias\n\n{BIAS}\n{markdown_table(bias_table(sheet))}\n")
-    print(f"## Robustness in a few numbers\n\n{markdown_table(robustness_table(sheet))}\n")
+    print(f"## Language bias\n\n{BIAS}\n{captioned(bias_table(sheet))}\n")
+    print(f"## Robustness in a few numbers\n\n{captioned(robustness_table(sheet))}\n")
     print(f"## By query language\n\n```\n{table(result, 'language')}\n```")
     print(CHECK)
     print("## The perturbed queries\n\nSHA-256 of each perturbed query set; the same on every machine.\n")

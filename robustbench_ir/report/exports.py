@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 
+from robustbench_ir.markdown import escaped, markdown_table
 from robustbench_ir.report.content import NO_INTERVAL, LanguageDrop, Sheet
 from robustbench_ir.report.robustness import more_tables
 from robustbench_ir.report.summary import summary
@@ -40,7 +41,6 @@ _LATEX = {
     "–": "--",
     "±": r"$\pm$",
 }
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~])")
 _CSV_COLUMNS = (
     *("encoder", "task", "recipe", "severity", "seeds", "setting", "measure", "language"),
     *("clean", "attacked", "drop", "drop_low", "drop_high", "relative_drop"),
@@ -52,11 +52,11 @@ def to_markdown(sheets: Sequence[Sheet]) -> str:
     """Return summary, scores, drops by language and coverage as GitHub-flavoured Markdown."""
     parts = []
     if len(sheets) > 1:
-        parts += ["## Side by side", *map(markdown_table, (comparison_table(sheets), *_languages_side_by_side(sheets)))]
+        parts += ["## Side by side", *map(captioned, (comparison_table(sheets), *_languages_side_by_side(sheets)))]
     for sheet in sheets:
-        parts.append(f"## {_escaped(sheet.name)} on {_escaped(sheet.result.task)}")
-        parts += [_escaped(sentence) for sentence in summary(sheet)]
-        parts += map(markdown_table, _tables(sheet))
+        parts.append(f"## {escaped(sheet.name)} on {escaped(sheet.result.task)}")
+        parts += [escaped(sentence) for sentence in summary(sheet)]
+        parts += map(captioned, _tables(sheet))
         parts.append(_fenced("\n".join((sheet.command, *sheet.signatures))))
     return "\n\n".join(parts) + "\n"
 
@@ -75,16 +75,11 @@ def _languages_side_by_side(sheets: Sequence[Sheet]) -> list[Table]:
     return [language_comparison_table(attacked)] if attacked else []
 
 
-def markdown_table(table: Table) -> str:
+def captioned(table: Table) -> str:
     """Return a table as GitHub-flavoured Markdown, its caption above it."""
-    rule = ["---:" if table.is_numeric(place) else "---" for place in range(len(table.columns))]
-    rows = [[_escaped(entry.text) for entry in row] for row in table.rows]
-    lines = [f"| {' | '.join(row)} |" for row in ([_escaped(name) for name in table.columns], rule, *rows)]
-    return "\n".join((f"**{_escaped(table.caption)}**", "", *lines))
-
-
-def _escaped(text: str) -> str:
-    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+    right = {place for place in range(len(table.columns)) if table.is_numeric(place)}
+    rows = [[escaped(entry.text) for entry in row] for row in table.rows]
+    return f"**{escaped(table.caption)}**\n\n" + markdown_table([escaped(name) for name in table.columns], rows, right)
 
 
 def _fenced(text: str) -> str:

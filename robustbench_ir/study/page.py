@@ -6,13 +6,14 @@ import math
 from collections.abc import Iterable, Sequence
 
 from robustbench_ir.languages import languages
+from robustbench_ir.markdown import markdown_table
 from robustbench_ir.study.analysis import HIGHER, LOWER, MULTILINGUAL, NOT_TRAINED
 from robustbench_ir.study.claims import Comparison
 from robustbench_ir.study.config import UNTRAINED
 from robustbench_ir.study.measured import RANK_DISTANCE
 from robustbench_ir.study.record import ALL, Row, Study
 from robustbench_ir.study.uncertainty import Interval
-from robustbench_ir.study.words import CHANGES, HOW_TO_READ, cannot_say, shared_texts, size_of
+from robustbench_ir.study.words import CHANGES, HOW_TO_READ, cannot_say, size_of
 
 _NOTHING = "–"
 _CLEAN = ("mAP monolingual", "mAP cross-lingual", "mAP multilingual", RANK_DISTANCE)
@@ -50,9 +51,7 @@ def _bases(study: Study) -> list[str]:
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
     """Return a Markdown table; all but the first `left` columns are set to the right."""
-    bars = ["---"] * left + ["---:"] * (len(head) - left)
-    cells = [head, bars, *([one.replace("|", "\\|") for one in row] for row in rows)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in cells)
+    return markdown_table(head, rows, range(left, len(head)))
 
 
 def number(value: float, quantity: str = "", *, signed: bool = False) -> str:
@@ -88,7 +87,7 @@ def probability(p: float) -> str:
 
 
 def _overlap_warning(study: Study) -> list[str]:
-    found = [shared_texts(one) for one in study.overlaps if one]
+    found = [str(one) for one in study.overlaps if one]
     if not found:
         return []
     return [f"**The training data holds texts of the evaluation: {'; '.join(found)}. Every number is marred by it.**"]

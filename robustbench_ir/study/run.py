@@ -7,13 +7,12 @@ whose card has grown, goes on where it was.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from robustbench_ir import __version__
 from robustbench_ir.encode import EncoderOptions
-from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluate import attack
 from robustbench_ir.files import check_writable
 from robustbench_ir.perturb import Perturbation
@@ -35,8 +34,8 @@ from robustbench_ir.study.training import (
     training_facts,
     write_card,
 )
-from robustbench_ir.study.words import shared_texts
 from robustbench_ir.tasks import Task, load_task
+from robustbench_ir.train.overlap import check_overlap
 from robustbench_ir.train.record import Overlap
 
 RECORD = "study.json"
@@ -80,7 +79,7 @@ def run_study(
 
     Raises
     ------
-    OptionError
+    DataError
         Training data and a task have texts in common, and that is not allowed.
     RobustBenchError
         See `robustbench_ir.errors`; nothing that was finished is lost.
@@ -91,7 +90,8 @@ def run_study(
     progress.stage("read the training data and the tasks")
     data = prepare(card)
     tasks = {task: load_task(task.name, task.languages or None) for task in card.tasks}
-    overlaps = _overlaps(data, tasks, allow_overlap)
+    overlaps = tuple(overlap_with(data, label.label, task) for label, task in tasks.items())
+    check_overlap(f"the training data ({data.name})", overlaps, allow=allow_overlap)
     planned = all_checkpoints(card, data)
     perturbed: dict[StudyTask, dict[CellName, Sequence[Perturbation]]] = {task: {} for task in card.tasks}
     for checkpoint in (one for _, ones in planned for one in ones):
@@ -105,17 +105,6 @@ def run_study(
     study = _study(card, out, command, data, overlaps, planned, started)
     save_study(study, out / RECORD)
     return study
-
-
-def _overlaps(data: TrainingData, tasks: Mapping[StudyTask, Task], allowed: bool) -> tuple[Overlap, ...]:
-    found = tuple(overlap_with(data, label.label, task) for label, task in tasks.items())
-    if any(found) and not allowed:
-        shared = "; ".join(shared_texts(one) for one in found if one)
-        raise OptionError(
-            f"the training data ({data.name}) has {shared}; "
-            f"leave the task or the data out, or give --allow-overlap, and every report will say so"
-        )
-    return found
 
 
 def _train(

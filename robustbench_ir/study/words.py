@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from robustbench_ir.study.record import Study
-from robustbench_ir.train.record import Overlap
 
 HOW_TO_READ = """\
 - hybrid, mono, cross: how batches were filled. A monolingual batch has one language; in a cross-lingual one, query and
@@ -90,11 +89,3 @@ def cannot_say(study: Study, task: str) -> str:
             "almost nothing says little."
         )
     return " ".join(sentences)
-
-
-def shared_texts(one: Overlap) -> str:
-    """Say what training data and a task have in common."""
-    return (
-        f"{one.shared_queries} of {one.queries:,} queries and {one.shared_passages} of {one.passages:,} passages of "
-        f"{one.task}"
-    )

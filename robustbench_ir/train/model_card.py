@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from robustbench_ir.files import write_whole
+from robustbench_ir.markdown import markdown_table
 from robustbench_ir.result import Result
-from robustbench_ir.train.record import Overlap, Record, SamplerName, Trained
+from robustbench_ir.train.record import SamplerName, Trained
 
 _SAMPLERS: dict[SamplerName, str] = {
     "mono": "monolingual batches, the language drawn uniformly",
@@ -46,7 +47,7 @@ def model_card(trained: Trained, results: Sequence[Result] = ()) -> str:
         _HEADER.format(languages=languages),
         f"# {training.base}, trained on {record.data.name} ({training.sampler}, seed {training.seed})\n",
         "A dual encoder for retrieval in many languages. Trained by `irbench train`; `training.json` has all of it.\n",
-        *(f"> Scores on {one.task} are of texts seen in training: {_shared(one)}.\n" for one in _overlaps(record)),
+        *(f"> Some scores are of texts seen in training: {one}.\n" for one in record.overlap if one),
         _table(("", ""), _facts(trained)),
         "\n## Use\n",
         _USE,
@@ -60,7 +61,7 @@ def model_card(trained: Trained, results: Sequence[Result] = ()) -> str:
         f"{record.data.name}: {record.data.rows} rows in {len(record.data.languages)} languages, "
         f"digest {record.data.digest}. Licence of the texts: {record.data.licence or 'unknown, ask their owner'}.\n",
         *(f"- {note}\n" for note in record.data.notes),
-        *(f"- {one.task}: {_shared(one)}\n" for one in record.overlap),
+        *(f"- It has {one}.\n" for one in record.overlap),
     ]
     return "\n".join(part.rstrip("\n") for part in parts if part) + "\n"
 
@@ -103,13 +104,4 @@ def _scores(result: Result) -> str:
 
 
 def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [names, ["---"] * len(names), *rows]
-    return "\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)
-
-
-def _overlaps(record: Record) -> list[Overlap]:
-    return [one for one in record.overlap if one]
-
-
-def _shared(one: Overlap) -> str:
-    return f"{one.shared_queries} of {one.queries} queries and {one.shared_passages} of {one.passages} passages shared"
+    return f"\n{markdown_table(names, rows)}\n"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from robustbench_ir.errors import DataError
 from robustbench_ir.tasks import Task
 from robustbench_ir.text import nfc
 from robustbench_ir.train.record import Overlap
@@ -22,6 +23,21 @@ def overlap(table: ParallelTable, task: Task) -> Overlap:
         passages=len(passages),
         shared_passages=len(passages & seen),
     )
+
+
+def check_overlap(name: str, found: Sequence[Overlap], *, allow: bool) -> None:
+    """Refuse training data that shares texts with what a model is evaluated on.
+
+    Raises
+    ------
+    DataError
+        The data of this name shares texts, and that is not allowed.
+    """
+    if any(found) and not allow:
+        raise DataError(
+            f"{name} has {'; '.join(str(one) for one in found if one)}: a score would be of what was learnt by heart; "
+            f"leave out that task or that data, or say --allow-overlap and have every report say so"
+        )
 
 
 def _folded(texts: Iterable[str]) -> set[str]:

@@ -8,14 +8,13 @@ import time
 from importlib.util import find_spec
 from pathlib import Path
 
-from robustbench_ir.errors import DataError, OptionError, TrainingError
+from robustbench_ir.errors import OptionError, TrainingError
 from robustbench_ir.progress import Progress, Silence
 from robustbench_ir.tasks import load_task
 from robustbench_ir.train.batches import make_augmentation
-from robustbench_ir.train.overlap import overlap
+from robustbench_ir.train.overlap import check_overlap, overlap
 from robustbench_ir.train.record import (
     DataRecord,
-    Overlap,
     Record,
     Trained,
     Training,
@@ -112,24 +111,6 @@ def last_checkpoint(out: Path) -> Path | None:
     return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
 
 
-def check_overlap(table: ParallelTable, tasks: tuple[str, ...], allow: bool) -> tuple[Overlap, ...]:
-    """Compare a table with the tasks that a model is evaluated on.
-
-    Raises
-    ------
-    DataError
-        They share texts, and that is not allowed.
-    """
-    found = tuple(overlap(table, load_task(name)) for name in tasks)
-    if any(found) and not allow:
-        shared = "; ".join(str(one) for one in found if one)
-        raise DataError(
-            f"{table.name} has {shared}: a score would be of what was learnt by heart; choose other data, or say "
-            f"--allow-overlap and have every report say so"
-        )
-    return found
-
-
 def _claimed(out: Path, training: Training, table: ParallelTable, allow_overlap: bool) -> Record:
     """Return the record of a training in its folder, new or as it was left."""
     data = DataRecord(
@@ -146,12 +127,12 @@ def _claimed(out: Path, training: Training, table: ParallelTable, allow_overlap:
             raise OptionError(f"{out}: holds another training ({_difference(before.training, training)}); name another")
         if before.data.digest != data.digest:
             raise OptionError(f"{out}: holds a training on other rows of {data.name}; name another folder")
-        if any(before.overlap):
-            check_overlap(table, training.tasks, allow_overlap)
+        check_overlap(table.name, before.overlap, allow=allow_overlap)
         return before
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise OptionError(f"{out}: is not an empty folder; name another")
-    found = check_overlap(table, training.tasks, allow_overlap)
+    found = tuple(overlap(table, load_task(name)) for name in training.tasks)
+    check_overlap(table.name, found, allow=allow_overlap)
     record = Record(training=training, data=data, overlap=found)
     write_record(out, record)
     return record

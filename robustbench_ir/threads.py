@@ -1,0 +1,40 @@
+"""Threads for numpy, which lets others run while it works.
+
+A product of matrices that divides itself among all processors leaves threads behind that wait for the next by spinning,
+and counting beside them gains nothing. So each thread multiplies for itself, with one thread of BLAS.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import TypeVar
+
+from threadpoolctl import ThreadpoolController
+
+from robustbench_ir.processes import processors
+
+Part = TypeVar("Part")
+Done = TypeVar("Done")
+
+
+def threads() -> int:
+    """Return how many threads this process may use: OMP_NUM_THREADS, as libraries do, else one for each processor."""
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    return int(wanted) if wanted.isdigit() and int(wanted) else processors()
+
+
+def in_threads(work: Callable[[Part], Done], parts: Sequence[Part]) -> Iterator[Done]:
+    """Do the work on each part, several at a time, and yield what it returns, in their order."""
+    if min(len(parts), threads()) < 2:
+        yield from map(work, parts)
+        return
+    with _blas().limit(limits=1, user_api="blas"), ThreadPoolExecutor(threads()) as pool:
+        yield from pool.map(work, parts)
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController()  # looks through all loaded libraries; numpy's is among them for good
