@@ -28,11 +28,12 @@ def threads() -> int:
 
 def in_threads(work: Callable[[Part], Done], parts: Sequence[Part]) -> Iterator[Done]:
     """Do the work on each part, several at a time, and yield what it returns, in their order."""
-    if min(len(parts), threads()) < 2:
-        yield from map(work, parts)
-        return
-    with _blas().limit(limits=1, user_api="blas"), ThreadPoolExecutor(threads()) as pool:
-        yield from pool.map(work, parts)
+    with _blas().limit(limits=1, user_api="blas"):
+        if min(len(parts), threads()) < 2:
+            yield from map(work, parts)
+            return
+        with ThreadPoolExecutor(threads()) as pool:
+            yield from pool.map(work, parts)
 
 
 @cache
