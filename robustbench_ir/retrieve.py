@@ -19,7 +19,7 @@ from robustbench_ir.bits import counts_by_stretch, ones, packed
 from robustbench_ir.encode import Dense, Embeddings
 from robustbench_ir.matrix_product import Doubles, Product, pair_scores, product_with, rounding_error
 from robustbench_ir.tasks import Task
-from robustbench_ir.threads import in_threads, threads
+from robustbench_ir.threads import divided, in_threads, threads
 
 DEFAULT_MEMORY = 1 << 28
 _SCORES_AT_ONCE = 1 << 22  # 16 MiB of float32: a tile that stays near the processor
@@ -95,7 +95,8 @@ def rank_relevant(
     starts = np.array([part.start for part in task.passage_slices.values()])
     in_pool, in_language = np.ones((2, len(judged.passage)), dtype=np.int32)
     width = _passages_at_once(passages, memory)
-    tiles = _tiles(len(rows), width, memory)
+    fitting = min(_SCORES_AT_ONCE, memory // 8 // threads()) // width
+    tiles = divided(len(rows), least=_SCORES_A_THREAD // width, most=fitting)
     blocks = range(0, passages.shape[0], width)
     done = 0
     for number, begin in enumerate(blocks):
@@ -106,13 +107,6 @@ def rank_relevant(
             advance(told - done)
             done = told
     return Ranks(in_pool, in_language)
-
-
-def _tiles(queries: int, width: int, memory: int) -> list[slice]:
-    """Divide the queries into tiles, at least one for each thread unless they are so few that one thread is faster."""
-    fitting = min(_SCORES_AT_ONCE, memory // 8 // threads()) // width
-    rows = max(1, min(fitting, max(-(-queries // threads()), _SCORES_A_THREAD // width)))
-    return [slice(start, min(start + rows, queries)) for start in range(0, queries, rows)]
 
 
 def _passages_at_once(passages: Embeddings, memory: int) -> int:

@@ -26,6 +26,13 @@ def threads() -> int:
     return int(wanted) if wanted.isdigit() and int(wanted) else processors()
 
 
+def divided(rows: int, *, least: int = 1, most: int | None = None) -> list[slice]:
+    """Divide rows into one part for each thread, or as few or as many as parts of `least` to `most` rows need."""
+    size = max(least, -(-rows // threads()))
+    size = max(1, size if most is None else min(size, most))
+    return [slice(start, min(start + size, rows)) for start in range(0, rows, size)]
+
+
 def in_threads(work: Callable[[Part], Done], parts: Sequence[Part]) -> Iterator[Done]:
     """Do the work on each part, several at a time, and yield what it returns, in their order."""
     with _blas().limit(limits=1, user_api="blas"):

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
 
 from robustbench_ir.score.measures import Floats, Integers, sums
+from robustbench_ir.threads import divided, in_threads
 
 RESAMPLES = 1_000
 SEED = 0
@@ -116,21 +118,34 @@ def ranked(rows: Sequence[Contributions], resamples: int = RESAMPLES, seed: int 
         return []
     draw = resampled(rows, default_rng(seed), resamples)
     score, drawn = draw[:, 0], draw[:, 1:]
-    low, high = np.percentile(drawn, [_TAIL, 100 - _TAIL], axis=1)
-    places = _places(drawn)
-    best, worst = np.percentile(places, [_TAIL, 100 - _TAIL], axis=1, method="nearest").astype(int)
+    low, high = _ends(drawn)
+    best, worst = _ends(_places(drawn), method="nearest").astype(int)
     rank = shared_ranks(score, drawn)
     columns = (score, low, high, rank, best, worst)
     return [Standing(*one) for one in zip(*(np.asarray(column).tolist() for column in columns), strict=True)]
 
 
+def _ends(drawn: Floats | Weights, method: Literal["linear", "nearest"] = "linear") -> Floats:
+    """Return the ends of each row's 95% percentile interval, shape (2, rows)."""
+
+    def of_rows(part: slice) -> Floats:
+        return np.asarray(np.percentile(drawn[part], [_TAIL, 100 - _TAIL], axis=1, method=method))
+
+    return np.concatenate(list(in_threads(of_rows, divided(len(drawn)))), axis=1)
+
+
 def _places(drawn: Floats) -> Weights:
     """Return the rank of each row in each resample, 1 for the largest, shape (rows, resamples)."""
     rows, resamples = drawn.shape
-    order = np.argsort(np.ascontiguousarray(-drawn.T, dtype=np.float32), axis=1, kind="stable")
-    places = np.empty((resamples, rows), dtype=np.float32)
-    np.put_along_axis(places, order, np.arange(1, rows + 1, dtype=np.float32)[None, :], axis=1)
-    return np.ascontiguousarray(places.T)
+    in_order = np.arange(1, rows + 1, dtype=np.float32)[None, :]
+
+    def of_resamples(part: slice) -> Weights:
+        order = np.argsort(np.ascontiguousarray(-drawn[:, part].T, dtype=np.float32), axis=1, kind="stable")
+        places = np.empty(order.shape, dtype=np.float32)
+        np.put_along_axis(places, order, in_order, axis=1)
+        return np.ascontiguousarray(places.T)
+
+    return np.concatenate(list(in_threads(of_resamples, divided(resamples))), axis=1)
 
 
 def shared_ranks(score: Floats, drawn: Floats) -> list[int]:
