@@ -104,9 +104,11 @@ def _missing_last(rank: Integers) -> Integers:
 
 def _positions(ranked: Ranked, key: Integers) -> tuple[NDArray[np.intp], Integers, Integers]:
     """Return an order by group and key, the 1-based position within the group in that order, and the group sizes."""
+    size = np.bincount(ranked.group, minlength=ranked.groups)
+    if size.max(initial=0) <= 1:  # as in a single language of a parallel task: any order is one by group and key
+        return np.arange(len(key)), np.ones_like(ranked.group), size
     # One 64-bit key sorts several times as fast as lexsort. Ranks and grades have fewer than 32 bits.
     order = np.argsort((ranked.group.astype(np.int64) << 32) + np.minimum(key, _LARGEST))
-    size = np.bincount(ranked.group, minlength=ranked.groups)
     start = np.concatenate(([0], np.cumsum(size)[:-1]))
     return order, np.arange(len(order)) - start[ranked.group[order]] + 1, size
 
