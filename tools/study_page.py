@@ -25,6 +25,7 @@ those about robustness by one rule. They are small, and what they cannot say is 
 To do it again from a clean clone, with the data of `../shared/data`:
 
 ```
+pip install '.[train]'
 export ROBUSTBENCH_IR_DATA=../shared/data
 {commands}
 python tools/study_page.py {records} > docs/hybrid-batch.md
