@@ -15,7 +15,7 @@ from robustbench_ir import __version__
 from robustbench_ir.languages import languages
 from robustbench_ir.leaderboard.canonical import Digests, Standing, ground, standing, threat
 from robustbench_ir.leaderboard.folder import Filed
-from robustbench_ir.leaderboard.ranking import RESAMPLES, Contributions, contributions, ranked
+from robustbench_ir.leaderboard.ranking import RESAMPLES, contributions, ranked
 from robustbench_ir.leaderboard.reported import ReportedRow
 from robustbench_ir.leaderboard.sheet import CellKey, Sheet
 from robustbench_ir.perturb import default_recipe_names
@@ -231,19 +231,25 @@ def _ranks(
     """Return score, low, high, rank, best and worst rank of each line that has the setting; None for the others."""
     having = [number for number, line in enumerate(lines) if headline and setting in line.sheet.average_precision]
     places: list[list[float | int] | None] = [None] * len(lines)
-    found = ranked([_robust(lines[number], headline, setting) for number in having], resamples)
+    if not having:
+        return places
+    # Lines that are ranked have the same queries: see `_on_common_ground`.
+    task = lines[0].filed.entry.task
+    question, language = np.array(task.question), np.repeat(np.arange(len(task.queries)), list(task.queries.values()))
+    values = (_robust(lines[number].sheet, headline, setting) for number in having)
+    found = ranked([contributions(value, question, language) for value in values], resamples)
     for number, one in zip(having, found, strict=True):
         score, low, high = (round(value, _DIGITS) for value in (one.score, one.low, one.high))
         places[number] = [score, low, high, one.rank, one.best, one.worst]
     return places
 
 
-def _robust(line: Line, headline: set[CellKey], setting: str) -> Contributions:
-    sheet, task = line.sheet, line.filed.entry.task
+def _robust(sheet: Sheet, headline: set[CellKey], setting: str) -> Floats:
+    """Return the mean AP of each query over the cells that the ranking is over."""
     found = {str(name): values for name, values in sheet.average_precision.items()}[setting]
-    value = np.mean([found[sheet.groups[key]].mean(axis=0) for key in sorted(headline)], axis=0)
-    language = np.repeat(np.arange(len(task.queries)), list(task.queries.values()))
-    return contributions(value, np.array(task.question), language)
+    cells = (found[sheet.groups[key]] for key in sorted(headline))
+    over_seeds = [seeds[0] if len(seeds) == 1 else seeds.mean(axis=0) for seeds in cells]
+    return np.asarray(np.add.reduce(over_seeds) / len(over_seeds))
 
 
 def _row(line: Line, keys: Sequence[CellKey], superseded: str) -> JsonTable:

