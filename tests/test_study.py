@@ -14,7 +14,7 @@ from scipy import stats
 
 from robustbench_ir.cards import packaged
 from robustbench_ir.cli import irbench
-from robustbench_ir.errors import CardError, OptionError, UnknownNameError
+from robustbench_ir.errors import CardError, DataError, OptionError, UnknownNameError
 from robustbench_ir.evaluate import attack
 from robustbench_ir.result import Result
 from robustbench_ir.result_file import load_result
@@ -385,7 +385,7 @@ def test_data_that_has_texts_of_a_task_is_refused_and_where_allowed_marked(tmp_p
     )
     card, out = load_study("", config), tmp_path / "out"
     with pytest.raises(
-        OptionError, match=r"has 120 of 240 queries and 0 of .* of mini \(en, es, ha, sw\); .*--allow-overlap"
+        DataError, match=r"has 120 of 240 queries .*and 0 of .* of mini \(en, es, ha, sw\): .*--allow-overlap"
     ):
         run_study(card, out)
     assert not list(out.glob("models/*"))
