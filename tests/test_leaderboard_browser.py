@@ -154,8 +154,7 @@ def test_no_request_no_word_in_the_console_and_nothing_runs(browser: Chrome, add
     asked = {
         one["params"]["request"]["url"].split("#")[0] for one in events if one["method"] == "Network.requestWillBeSent"
     }
-    # chrome: is what the browser's own first tab still asks itself; no page can ask for it.
-    assert {one for one in asked if not one.startswith(("data:", "blob:", "about:", "chrome:"))} == {address}
+    assert {one for one in asked if not one.startswith(("data:", "blob:", "about:"))} == {address}
     assert browser.get_log("browser") == []
     assert browser.title == "robustbench-ir leaderboard"
     assert browser.execute_script("return document.images.length + document.scripts.length") == 2

@@ -385,7 +385,8 @@ def test_data_that_has_texts_of_a_task_is_refused_and_where_allowed_marked(tmp_p
     )
     card, out = load_study("", config), tmp_path / "out"
     with pytest.raises(
-        DataError, match=r"has 120 of 240 queries .*and 0 of .* of mini \(en, es, ha, sw\): .*--allow-overlap"
+        DataError,
+        match=r"has 120 of 240 queries \(50\.0%\) and 0 of .* of mini \(en, es, ha, sw\): .*--allow-overlap",
     ):
         run_study(card, out)
     assert not list(out.glob("models/*"))
