@@ -9,8 +9,8 @@ from __future__ import annotations
 import argparse
 
 import robustbench_ir as rb
-from robustbench_ir.defence import repair
-from robustbench_ir.text import nfc
+from robustbench_ir._base.text import nfc
+from robustbench_ir.defences import repair
 
 DEFENCES = (
     "",

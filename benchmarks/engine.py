@@ -22,7 +22,7 @@ from dataclasses import replace
 import numpy as np
 
 from robustbench_ir import attack, load_encoder, load_recipe, load_task
-from robustbench_ir.encode.sentence_transformer import SentenceTransformerEncoder
+from robustbench_ir.encoders.sentence_transformer import SentenceTransformerEncoder
 from robustbench_ir.tasks import Qrels, Task
 
 

@@ -18,11 +18,10 @@ import atheris
 
 with atheris.instrument_imports(include=["robustbench_ir.leaderboard", "json"]):
     from robustbench_ir.errors import ResultError
-    from robustbench_ir.leaderboard.board import board, board_to_json
+    from robustbench_ir.leaderboard.board import board, board_to_json, page
     from robustbench_ir.leaderboard.entry import entry_to_json
     from robustbench_ir.leaderboard.faults import faults
     from robustbench_ir.leaderboard.folder import Filed
-    from robustbench_ir.leaderboard.page import page
     from robustbench_ir.leaderboard.reading import entry_from_json
 
 MARKUP = "</script><script>alert(1)</script>"

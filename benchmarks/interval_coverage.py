@@ -18,10 +18,9 @@ import numpy as np
 from numpy.random import Generator
 from scipy.stats import kstest
 
-from robustbench_ir.result_file import load_result
-from robustbench_ir.score.clusters import ClusterMeans, cluster_means
-from robustbench_ir.score.medians import median_draws
-from robustbench_ir.score.statistics import Method, draws, intervals, sign_flip_p, simultaneous
+from robustbench_ir.metrics.clusters import ClusterMeans, cluster_means
+from robustbench_ir.metrics.statistics import Method, draws, intervals, median_draws, sign_flip_p, simultaneous
+from robustbench_ir.results.file import load_result
 
 LANGUAGES = 5
 CLEAN = 0.6

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from robustbench_ir.retrieve import DEFAULT_MEMORY, rank_relevant
+from robustbench_ir.retrieval.ranking import DEFAULT_MEMORY, rank_relevant
 from robustbench_ir.tasks import Passage, Qrels, Query, Task
 
 LANGUAGES = ("aa", "bb", "cc", "dd")

@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from robustbench_ir.tasks.corpus import corpus_lines, judged_and_sampled, numbered_lines, passages
+from robustbench_ir.tasks.formats.corpus import corpus_lines, judged_and_sampled, numbered_lines, passages
 
 LETTERS = {"sw": "abcdefghijklmnopqrstuvwxyz", "ar": "ابتثجحخدذرزسشصضطظعغفقكلمنهوي"}
 WORDS_A_PASSAGE = 60

@@ -17,13 +17,12 @@ from pathlib import Path
 
 import numpy as np
 
-from robustbench_ir.bench import layout_of
-from robustbench_ir.encode import EncoderDescription
+from robustbench_ir.encoders import EncoderDescription
+from robustbench_ir.metrics.settings import Layout, layout_of
 from robustbench_ir.perturb import digest, load_recipe
-from robustbench_ir.result import Cell, Result
-from robustbench_ir.result_file import save_result
-from robustbench_ir.retrieve import Ranks
-from robustbench_ir.score.settings import Layout
+from robustbench_ir.results.file import save_result
+from robustbench_ir.results.result import Cell, Result
+from robustbench_ir.retrieval.ranking import Ranks
 from robustbench_ir.tasks import load_task
 
 RESULTS = 10

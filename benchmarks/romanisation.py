@@ -21,10 +21,10 @@ from statistics import fmean
 
 from langcodes import Language
 
-from robustbench_ir.cards import packaged
+from robustbench_ir._base.text import nfc
 from robustbench_ir.perturb import load_recipe
 from robustbench_ir.perturb.romanisation import Spellings, romaniser
-from robustbench_ir.text import nfc
+from robustbench_ir.resources.cards import packaged
 
 
 def distance(one: str, two: str) -> int:

@@ -11,11 +11,11 @@ from statistics import median
 
 import torch
 
-from robustbench_ir.train import load_table
-from robustbench_ir.train.bases import STATIC, load_base
-from robustbench_ir.train.batches import PairCollator
-from robustbench_ir.train.losses import RetrievalLoss
-from robustbench_ir.train.samplers import HybridBatchSampler
+from robustbench_ir.training.bases import STATIC, load_base
+from robustbench_ir.training.batches import PairCollator
+from robustbench_ir.training.losses import RetrievalLoss
+from robustbench_ir.training.samplers import HybridBatchSampler
+from robustbench_ir.training.sources import load_table
 
 LANGUAGES = ("en", "ar", "de", "el", "es", "hi", "ru", "sw", "th", "tr", "vi", "zh")
 PAIRS = 100

@@ -14,9 +14,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from robustbench_ir.retrieve import rank_relevant
-from robustbench_ir.score.language_bias import language_bias
-from robustbench_ir.score.settings import Layout, values
+from robustbench_ir.metrics.bias_findings import language_bias
+from robustbench_ir.metrics.settings import Layout, values
+from robustbench_ir.retrieval.ranking import rank_relevant
 from robustbench_ir.tasks import Passage, Qrels, Query, Task
 
 LANGUAGES = [f"l{number}" for number in range(11)]

@@ -15,13 +15,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 
-from robustbench_ir.adversary import Budget, Searched, search
-from robustbench_ir.adversary import hunt as hunt_module
-from robustbench_ir.adversary.candidates import Draws, spaces
-from robustbench_ir.adversary.subset import first_questions
-from robustbench_ir.encode import Embeddings, Encoder, EncoderDescription, load_encoder
+from robustbench_ir.adversary import run as hunt_module
+from robustbench_ir.adversary.candidates import Budget, Draws, spaces
+from robustbench_ir.adversary.search import Searched, search
+from robustbench_ir.encoders import Embeddings, Encoder, EncoderDescription, load_encoder
 from robustbench_ir.perturb import load_recipe
 from robustbench_ir.tasks import Task, load_task
+from robustbench_ir.tasks.task import first_questions
 
 
 @dataclass

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from robustbench_ir.encode import Dense, EncoderDescription, load_encoder
-from robustbench_ir.encode.batches import encode_texts
-from robustbench_ir.encode.store import EmbeddingStore
+from robustbench_ir.encoders import Dense, EncoderDescription, load_encoder
+from robustbench_ir.encoders.batches import encode_texts
+from robustbench_ir.encoders.store.store import EmbeddingStore
 
 PASSAGES, DIMENSIONS, RUNS, SAMPLE = 13_014, 384, 5, 256
 WHO = EncoderDescription("benchmark", "benchmark@1", "cosine", DIMENSIONS)

@@ -15,11 +15,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from robustbench_ir.files import write_whole
-from robustbench_ir.study.config import load_study
-from robustbench_ir.study.machine import machine_class
-from robustbench_ir.study.page import study_page
-from robustbench_ir.study.run import run_study
+from robustbench_ir._base.files import write_whole
+from robustbench_ir.studies.config import load_study
+from robustbench_ir.studies.page import study_page
+from robustbench_ir.studies.run import machine_class, run_study
 
 TARGET_MINUTES = 60
 

@@ -20,9 +20,9 @@ from textattack_peer import textattack_finds
 
 # isort: split
 from robustbench_ir import adversary, load_encoder, load_recipe, load_task
+from robustbench_ir._base.text import nfc
 from robustbench_ir.adversary.candidates import Draws, spaces
-from robustbench_ir.adversary.subset import first_questions
-from robustbench_ir.text import nfc
+from robustbench_ir.tasks.task import first_questions
 
 WORDS = 2
 ALTERNATIVES = 8

@@ -9,11 +9,11 @@ import time
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
+from robustbench_ir._base.text import replace_spans
 from robustbench_ir.adversary.candidates import Space
-from robustbench_ir.encode import Encoder
+from robustbench_ir.encoders import Encoder
+from robustbench_ir.integrations.textattack import EncoderWrapper, RetrievalGoal, TaskDataset
 from robustbench_ir.tasks import Task
-from robustbench_ir.text import replace_spans
-from robustbench_ir.textattack import EncoderWrapper, RetrievalGoal, TaskDataset  # before TextAttack: it lets it load
 
 # isort: split
 from textattack import Attack

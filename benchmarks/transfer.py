@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import argparse
 
-from robustbench_ir.adversary import Budget
-from robustbench_ir.adversary.subset import first_questions
+from robustbench_ir.adversary.candidates import Budget
 from robustbench_ir.adversary.transfer import transfer
-from robustbench_ir.score.findings import Finding
+from robustbench_ir.metrics.findings import Finding
 from robustbench_ir.tasks import load_task
+from robustbench_ir.tasks.task import first_questions
 
 
 def shown(one: Finding) -> str:

@@ -13,13 +13,14 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from robustbench_ir.adversary import Budget, Searched, search
-from robustbench_ir.adversary.subset import first_questions
-from robustbench_ir.encode import EncoderOptions
-from robustbench_ir.languages import languages
-from robustbench_ir.report.table import recipe_name
-from robustbench_ir.score.settings import Setting
+from robustbench_ir.adversary.candidates import Budget
+from robustbench_ir.adversary.search import Searched, search
+from robustbench_ir.encoders import EncoderOptions
+from robustbench_ir.metrics.settings import Setting
+from robustbench_ir.reports.terminal import recipe_name
+from robustbench_ir.resources.languages import languages
 from robustbench_ir.tasks import load_task
+from robustbench_ir.tasks.task import first_questions
 
 _MARKED = re.compile(r"(<!-- worst_case.py -->\n).*(<!-- end -->)", re.DOTALL)
 

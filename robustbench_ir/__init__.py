@@ -15,28 +15,62 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from robustbench_ir.adversary import Budget, Searched, search
+    from robustbench_ir._base.progress import Progress
+    from robustbench_ir.adversary.candidates import Budget
+    from robustbench_ir.adversary.search import Searched, search
     from robustbench_ir.adversary.transfer import Transfer, transfer
-    from robustbench_ir.encode import Encoder, EncoderDescription, EncoderOptions, encoder_names, load_encoder
+    from robustbench_ir.encoders import Encoder, EncoderDescription, EncoderOptions, encoder_names, load_encoder
     from robustbench_ir.errors import RobustBenchError
-    from robustbench_ir.evaluate import attack
+    from robustbench_ir.evaluation.attack import attack
     from robustbench_ir.perturb import Edit, Perturbation, Recipe, load_recipe, recipe_names
-    from robustbench_ir.progress import Progress
-    from robustbench_ir.result import Cell, Drop, Result
-    from robustbench_ir.result_file import load_result, save_result
+    from robustbench_ir.results.file import load_result, save_result
+    from robustbench_ir.results.result import Cell, Drop, Result
     from robustbench_ir.tasks import Passage, Query, Task, build_task, load_task, task_names
 
 _HOMES = {
-    "adversary": ("Budget", "Searched", "search"),
-    "adversary.transfer": ("Transfer", "transfer"),
-    "encode": ("Encoder", "EncoderDescription", "EncoderOptions", "encoder_names", "load_encoder"),
+    "_base.progress": ("Progress",),
+    "adversary.candidates": ("Budget",),
+    "adversary.search": (
+        "Searched",
+        "search",
+    ),
+    "adversary.transfer": (
+        "Transfer",
+        "transfer",
+    ),
+    "encoders": (
+        "Encoder",
+        "EncoderDescription",
+        "EncoderOptions",
+        "encoder_names",
+        "load_encoder",
+    ),
     "errors": ("RobustBenchError",),
-    "evaluate": ("attack",),
-    "perturb": ("Edit", "Perturbation", "Recipe", "load_recipe", "recipe_names"),
-    "progress": ("Progress",),
-    "result": ("Cell", "Drop", "Result"),
-    "result_file": ("load_result", "save_result"),
-    "tasks": ("Passage", "Query", "Task", "build_task", "load_task", "task_names"),
+    "evaluation.attack": ("attack",),
+    "perturb": (
+        "Edit",
+        "Perturbation",
+        "Recipe",
+        "load_recipe",
+        "recipe_names",
+    ),
+    "results.file": (
+        "load_result",
+        "save_result",
+    ),
+    "results.result": (
+        "Cell",
+        "Drop",
+        "Result",
+    ),
+    "tasks": (
+        "Passage",
+        "Query",
+        "Task",
+        "build_task",
+        "load_task",
+        "task_names",
+    ),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

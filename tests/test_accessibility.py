@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from robustbench_ir.leaderboard.board import board, board_to_json
+from robustbench_ir.leaderboard.board import board, board_to_json, page
 from robustbench_ir.leaderboard.folder import Filed
-from robustbench_ir.leaderboard.page import page
 from tests.test_leaderboard_browser import REPORTED, entry
 from tests.test_report_browser import page as report_address  # noqa: F401  a fixture
 

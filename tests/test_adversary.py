@@ -12,22 +12,22 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from robustbench_ir.adversary import Budget, Searched, make_goal, make_method, search
-from robustbench_ir.adversary import hunt as hunt_module
-from robustbench_ir.adversary.candidates import Draws, spaces
-from robustbench_ir.adversary.goals import Standings
-from robustbench_ir.adversary.lead import leads
-from robustbench_ir.adversary.lockstep import advance_together
+from robustbench_ir.adversary import run as hunt_module
+from robustbench_ir.adversary.candidates import Budget, Draws, passage_frequency, place_frequencies, spaces
+from robustbench_ir.adversary.driver import advance_together
+from robustbench_ir.adversary.goals import Standings, make_goal
+from robustbench_ir.adversary.methods import make_method
 from robustbench_ir.adversary.outcomes import outcomes_from_json, outcomes_to_json, write_queries
-from robustbench_ir.adversary.rarity import passage_frequency, place_frequencies
-from robustbench_ir.adversary.subset import first_questions
-from robustbench_ir.encode import Embeddings, EncoderDescription, load_encoder
+from robustbench_ir.adversary.search import Searched, search
+from robustbench_ir.adversary.victim import leads
+from robustbench_ir.encoders import Embeddings, EncoderDescription, load_encoder
 from robustbench_ir.errors import OptionError, RobustBenchError, UnknownNameError
-from robustbench_ir.evaluate import attack
+from robustbench_ir.evaluation.attack import attack
+from robustbench_ir.evaluation.semantic_floor import load_floor
 from robustbench_ir.perturb import Perturbation, load_recipe
-from robustbench_ir.result_file import result_from_json, result_to_json
-from robustbench_ir.semantic_floor import load_floor
+from robustbench_ir.results.file import result_from_json, result_to_json
 from robustbench_ir.tasks import Passage, Qrels, Query, Task, build_task, load_task
+from robustbench_ir.tasks.task import first_questions
 
 SMALL = ["en", "hi", "sw"]
 

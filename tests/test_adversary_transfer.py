@@ -11,16 +11,17 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from robustbench_ir.adversary import Budget, search
-from robustbench_ir.adversary.subset import first_questions
+from robustbench_ir.adversary.candidates import Budget
+from robustbench_ir.adversary.search import search
 from robustbench_ir.adversary.transfer import transfer, universal_substitutions
 from robustbench_ir.cli import irbench
 from robustbench_ir.errors import OptionError, RobustBenchError
-from robustbench_ir.evaluate import attack
-from robustbench_ir.result_file import load_result, result_to_json
-from robustbench_ir.score.statistics import holm
-from robustbench_ir.score.worst_case import average_case_of
+from robustbench_ir.evaluation.attack import attack
+from robustbench_ir.metrics.statistics import holm
+from robustbench_ir.metrics.worst_case import average_case_of
+from robustbench_ir.results.file import load_result, result_to_json
 from robustbench_ir.tasks import Task, load_task
+from robustbench_ir.tasks.task import first_questions
 
 
 @pytest.fixture(scope="module")

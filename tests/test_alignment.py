@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from robustbench_ir.errors import DataError
-from robustbench_ir.perturb.alignment import (
+from robustbench_ir.perturb.lexicons.alignment import (
     NULL,
     Sentence,
     align,
@@ -20,7 +20,7 @@ from robustbench_ir.perturb.alignment import (
     phrase_pairs,
     sentence,
 )
-from robustbench_ir.perturb.parallel_text import induced_pairs, read_bitext, read_translated_questions
+from robustbench_ir.perturb.lexicons.parallel_text import induced_pairs, read_bitext, read_translated_questions
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "ibm_model_1.json").read_text(encoding="utf-8"))
 CORPUS: list[tuple[str, str]] = [(source, target) for source, target in GOLDEN["corpus"]]

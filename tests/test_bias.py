@@ -11,13 +11,19 @@ import pytest
 from numpy.random import default_rng
 from scipy import stats
 
-from robustbench_ir.result import Cell, Result
-from robustbench_ir.retrieve import Ranks
-from robustbench_ir.score.bias import first_among, peer, rank_correlation, share_among
-from robustbench_ir.score.bias_findings import FINDING_NAMES, bias_findings, mean_ranks
-from robustbench_ir.score.language_bias import BIAS_NAMES, bias_refusal, language_bias
-from robustbench_ir.score.settings import Layout, by_language, values
-from robustbench_ir.score.statistics import Estimate, tail
+from robustbench_ir.metrics.bias_findings import (
+    BIAS_NAMES,
+    FINDING_NAMES,
+    bias_findings,
+    bias_refusal,
+    language_bias,
+    mean_ranks,
+)
+from robustbench_ir.metrics.bias_measures import first_among, peer, rank_correlation, share_among
+from robustbench_ir.metrics.settings import Layout, by_language, values
+from robustbench_ir.metrics.statistics import Estimate, tail
+from robustbench_ir.results.result import Cell, Result
+from robustbench_ir.retrieval.ranking import Ranks
 
 GOLDEN = Path(__file__).parent / "golden"
 RANKS = ("in_pool", "in_language")
@@ -281,6 +287,6 @@ def test_mean_ranks_have_the_intervals_of_a_cluster_bootstrap(monkeypatch: pytes
                 rng=default_rng(0),
             ).confidence_interval
             assert (found.low[row, column], found.high[row, column]) == pytest.approx(tuple(theirs), abs=1e-9)
-    monkeypatch.setattr("robustbench_ir.score.bias_findings._MEANS_AT_ONCE", 1)
+    monkeypatch.setattr("robustbench_ir.metrics.bias_findings._MEANS_AT_ONCE", 1)
     again = mean_ranks(layout, clean, [cell(layout, attacked)], resamples=4000)
     np.testing.assert_allclose([again.low, again.high], [found.low, found.high], atol=1e-9)

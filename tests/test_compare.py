@@ -13,10 +13,10 @@ from scipy import stats
 
 from robustbench_ir import attack, save_result
 from robustbench_ir.cli.compare import command
-from robustbench_ir.compare import compare
 from robustbench_ir.errors import OptionError
-from robustbench_ir.report.plots import write_comparison
-from robustbench_ir.result import Result
+from robustbench_ir.reports.plots import write_comparison
+from robustbench_ir.results.compare import compare
+from robustbench_ir.results.result import Result
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ from click.testing import CliRunner
 
 import robustbench_ir as rb
 from robustbench_ir.cli import irbench
-from robustbench_ir.defence import normalised, repair, smoothed
-from robustbench_ir.defence.smoothed import copies_of
-from robustbench_ir.encode.encoder import PoolEncoder
+from robustbench_ir.defences import normalised, repair, smoothed
+from robustbench_ir.defences.smoothed import copies_of
+from robustbench_ir.encoders.encoder import PoolEncoder
 from robustbench_ir.errors import OptionError, UnknownNameError
 
 POOL = [

@@ -11,15 +11,9 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from robustbench_ir.encode import (
-    Embeddings,
-    Encoder,
-    EncoderDescription,
-    EncoderOptions,
-    load_encoder,
-)
-from robustbench_ir.encode.batches import encode_texts
-from robustbench_ir.encode.prompts import family_prompts
+from robustbench_ir.encoders import Embeddings, Encoder, EncoderDescription, EncoderOptions, load_encoder
+from robustbench_ir.encoders.batches import encode_texts
+from robustbench_ir.encoders.prompts import family_prompts
 from robustbench_ir.errors import EncoderError, OptionError, UnknownNameError
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from robustbench_ir.encode import (
+from robustbench_ir.encoders import (
     BUILT_IN,
     Embeddings,
     Encoder,
@@ -21,8 +21,8 @@ from robustbench_ir.encode import (
     as_encoder,
     load_encoder,
 )
-from robustbench_ir.encode.batches import encode_texts
-from robustbench_ir.encode.store import EmbeddingStore
+from robustbench_ir.encoders.batches import encode_texts
+from robustbench_ir.encoders.store.store import EmbeddingStore
 from robustbench_ir.errors import EncoderError, OptionError
 from tests.conftest import letters_tokenizer
 from tests.test_encoders_remote import EmbeddingServer, rows_of

@@ -12,9 +12,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 
-from robustbench_ir.encode import EncoderOptions, load_encoder
-from robustbench_ir.encode.batches import encode_texts
-from robustbench_ir.encode.store import text_key
+from robustbench_ir.encoders import EncoderOptions, load_encoder
+from robustbench_ir.encoders.batches import encode_texts
+from robustbench_ir.encoders.store.store import text_key
 from robustbench_ir.errors import EncoderError, OptionError
 
 TEXTS = [f"text number {number}" for number in range(100)]
@@ -81,7 +81,7 @@ class EmbeddingServer:
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddingServer]:
-    monkeypatch.setattr("robustbench_ir.encode.endpoint._FIRST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr("robustbench_ir.encoders.remote._FIRST_WAIT_SECONDS", 0.01)
     for variable in ("ROBUSTBENCH_IR_API_KEY", "OPENAI_API_KEY"):
         monkeypatch.delenv(variable, raising=False)
     running = EmbeddingServer()
@@ -187,7 +187,7 @@ def test_what_does_not_pass_says_the_next_step_at_once(
 def test_after_eight_tries_it_is_given_up(
     status: int, message: str, server: EmbeddingServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("robustbench_ir.encode.endpoint._LONGEST_WAIT_SECONDS", 0.02)
+    monkeypatch.setattr("robustbench_ir.encoders.remote._LONGEST_WAIT_SECONDS", 0.02)
     server.script = [(status, {}, "busy")] * 9
     with pytest.raises(EncoderError, match=message):
         load(server)

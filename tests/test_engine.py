@@ -19,8 +19,8 @@ from robustbench_ir import EncoderDescription, attack, load_task
 from robustbench_ir.cli import irbench as command_line
 from robustbench_ir.cli.options import read_bytes
 from robustbench_ir.errors import OptionError
-from robustbench_ir.plan import plan_run
-from robustbench_ir.request import CellName, Request
+from robustbench_ir.evaluation.plan import plan_run
+from robustbench_ir.evaluation.request import CellName, Request
 from tests.test_evaluate import ROOT, irbench, without_timings
 
 LINUX = Path("/proc/self/task").exists()
@@ -163,7 +163,7 @@ from pathlib import Path
 import ray
 from ray.cluster_utils import Cluster
 from robustbench_ir import attack, save_result
-from robustbench_ir.progress import Silence
+from robustbench_ir._base.progress import Silence
 
 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
 lost = cluster.add_node(num_cpus=1)

@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 
 from robustbench_ir import attack, load_result, save_result
-from robustbench_ir.encode import load_encoder
+from robustbench_ir.encoders import load_encoder
 from robustbench_ir.errors import OptionError, ResultError, UnknownNameError
+from robustbench_ir.evaluation.request import CellName
 from robustbench_ir.perturb import Perturbation, digest, load_recipe
-from robustbench_ir.request import CellName
-from robustbench_ir.result import Result
-from robustbench_ir.result_file import result_from_json, result_to_json
+from robustbench_ir.results.file import result_from_json, result_to_json
+from robustbench_ir.results.result import Result
 from robustbench_ir.tasks import load_task
 
 ROOT = Path(__file__).parents[1]

@@ -15,9 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from robustbench_ir.data import DataFile, HubFile, cache_folder, damaged, locate
 from robustbench_ir.errors import DataError, DataUnavailableError
-from robustbench_ir.fetch import download
+from robustbench_ir.resources.downloads import DataFile, HubFile, cache_folder, damaged, download, locate
 
 CONTENT = bytes(range(256)) * 8192  # 2 MiB
 HASH = sha256(CONTENT).hexdigest()
@@ -42,7 +41,7 @@ class Server:
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setattr("robustbench_ir.fetch._BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr("robustbench_ir.resources.downloads._BACKOFF_SECONDS", 0.01)
     state = Server()
 
     class Handler(BaseHTTPRequestHandler):
@@ -137,7 +136,7 @@ def test_a_missing_file_is_said(server: Server, tmp_path: Path) -> None:
 
 
 def test_no_server_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("robustbench_ir.fetch._BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr("robustbench_ir.resources.downloads._BACKOFF_SECONDS", 0.01)
     with pytest.raises(DataUnavailableError, match="no connection to the server"):
         download("http://127.0.0.1:9/file.bin", tmp_path / "file.bin", HASH)
 
@@ -191,7 +190,7 @@ def test_a_part_longer_than_the_file_is_thrown_away(server: Server, tmp_path: Pa
 
 def test_a_server_says_how_long_to_wait(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
-    monkeypatch.setattr("robustbench_ir.fetch.time.sleep", waits.append)
+    monkeypatch.setattr("robustbench_ir.resources.downloads.time.sleep", waits.append)
     server.answers, server.on_trouble = [429, 503], {"Retry-After": "7"}
     download(server.url, tmp_path / "file.bin", HASH)
     assert waits == [7, 7]

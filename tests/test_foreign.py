@@ -25,4 +25,4 @@ def test_a_recipe_of_textattack_says_what_to_install() -> None:
 
 def test_so_does_the_other_direction() -> None:
     with pytest.raises(DataUnavailableError, match=r"docs/textattack\.md"):
-        import_module("robustbench_ir.textattack")
+        import_module("robustbench_ir.integrations.textattack")

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from robustbench_ir._base.text import replace_spans
 from robustbench_ir.cli import irbench
 from robustbench_ir.errors import DataError, ResultError
-from robustbench_ir.freeze import Manifest, claim, freeze
+from robustbench_ir.evaluation.query_sets import Manifest, claim, freeze
 from robustbench_ir.perturb import coverage, digest, load_recipe
 from robustbench_ir.tasks import Passage, Query, Task, build_task, load_task
-from robustbench_ir.text import replace_spans
 
 
 def contents(folder: Path) -> dict[str, bytes]:

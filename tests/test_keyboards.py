@@ -16,13 +16,13 @@ import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robustbench_ir.cards import Tables
+from robustbench_ir._base.text import graphemes, nfc
 from robustbench_ir.errors import CardError
 from robustbench_ir.perturb import load_recipe
-from robustbench_ir.perturb.keyboards import key_places, keyboard, neighbours
-from robustbench_ir.perturb.typists import typist
+from robustbench_ir.perturb.keyboards.layouts import key_places, keyboard, neighbours
+from robustbench_ir.perturb.keyboards.typist import typist
+from robustbench_ir.resources.cards import Tables
 from robustbench_ir.tasks import Query
-from robustbench_ir.text import graphemes, nfc
 from tests.test_perturb_languages import queries_of
 
 SHIPPED = Path(__file__).parents[1] / "attacks" / "keyboards"
@@ -312,8 +312,8 @@ def test_typing_errors_of_a_language_load_its_tables_only() -> None:
     """Neither Pinyin (404 syllables) nor Hangul (11,172) needs a table computed, nor ICU, nor another keyboard."""
     program = """
 import sys
-from robustbench_ir.perturb.keyboards import keyboard
-from robustbench_ir.perturb.typists import typist
+from robustbench_ir.perturb.keyboards.layouts import keyboard
+from robustbench_ir.perturb.keyboards.typist import typist
 typist("zh-pinyin").instead("中"), typist("ko").instead("한")
 assert "icu" not in sys.modules
 print(keyboard.cache_info().currsize)

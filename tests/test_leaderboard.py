@@ -25,8 +25,7 @@ from robustbench_ir.leaderboard.faults import faults
 from robustbench_ir.leaderboard.folder import Filed, submit
 from robustbench_ir.leaderboard.ranking import contributions, ranked, shared_ranks
 from robustbench_ir.leaderboard.reading import entry_from_json, read_entry
-from robustbench_ir.leaderboard.related import related_data
-from robustbench_ir.leaderboard.schema import Entry
+from robustbench_ir.leaderboard.schema import Entry, related_data
 from robustbench_ir.leaderboard.verifying import verify
 
 ROOT = Path(__file__).parents[1]
@@ -213,9 +212,9 @@ def test_equal_models_share_a_rank_and_a_worse_one_does_not() -> None:
 
 
 def test_intervals_are_those_of_the_statistics() -> None:
-    """The same percentile interval as `robustbench_ir.score.statistics`, up to the noise of resampling."""
-    from robustbench_ir.score.clusters import cluster_means
-    from robustbench_ir.score.statistics import draws
+    """The same percentile interval as `robustbench_ir.metrics.statistics`, up to the noise of resampling."""
+    from robustbench_ir.metrics.clusters import cluster_means
+    from robustbench_ir.metrics.statistics import draws
 
     random = default_rng(1)
     value = random.uniform(0.1, 1, 150)

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from robustbench_ir.leaderboard.board import board, board_to_json
+from robustbench_ir.leaderboard.board import board, board_to_json, page
 from robustbench_ir.leaderboard.folder import Filed
-from robustbench_ir.leaderboard.page import page
+from robustbench_ir.leaderboard.published import ReportedRow
 from robustbench_ir.leaderboard.reading import entry_from_json
-from robustbench_ir.leaderboard.reported import ReportedRow
 from robustbench_ir.leaderboard.schema import Entry
 from robustbench_ir.leaderboard.sheet import scores_of, sheet_of
 

@@ -15,16 +15,15 @@ from hypothesis import strategies as some
 
 from robustbench_ir.errors import ResultError
 from robustbench_ir.leaderboard import reading
-from robustbench_ir.leaderboard.board import board, board_to_json
+from robustbench_ir.leaderboard.board import board, board_to_json, page
 from robustbench_ir.leaderboard.building import build, check
 from robustbench_ir.leaderboard.canonical import write_canonical
 from robustbench_ir.leaderboard.entry import entry_to_json
 from robustbench_ir.leaderboard.faults import faults
 from robustbench_ir.leaderboard.folder import Filed, submit
 from robustbench_ir.leaderboard.names import skeleton, slug
-from robustbench_ir.leaderboard.page import page
+from robustbench_ir.leaderboard.published import read_reported
 from robustbench_ir.leaderboard.reading import entry_from_json, read_entry
-from robustbench_ir.leaderboard.reported import read_reported
 from robustbench_ir.leaderboard.schema import Entry
 
 MARKUP = "<script>alert(1)</script>"

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from robustbench_ir import Result, attack, load_recipe, load_result, load_task
-from robustbench_ir.adversary.budget import Budget
+from robustbench_ir.adversary.candidates import Budget
 from robustbench_ir.adversary.transfer import transfer
 from robustbench_ir.cli import irbench
 from robustbench_ir.errors import ResultError
@@ -79,7 +79,7 @@ def test_the_scores_of_runs_become_an_entry_and_can_be_scored_again(runs: tuple[
 
 
 def test_rescoring_finds_a_changed_value_and_other_files(runs: tuple[Path, Path], tmp_path: Path) -> None:
-    from robustbench_ir.scored_runs import score_runs
+    from robustbench_ir.evaluation.score_runs import score_runs
 
     clean, typo = runs
     result = score_runs(load_task("mini"), clean, [("typo@3", typo)], ["en", "sw"])
@@ -98,8 +98,8 @@ def test_rescoring_finds_a_changed_value_and_other_files(runs: tuple[Path, Path]
 
 
 def test_rank_distance_is_a_mean_over_the_queries_that_know_it(runs: tuple[Path, Path]) -> None:
-    from robustbench_ir.score.settings import rank_distances
-    from robustbench_ir.scored_runs import score_runs
+    from robustbench_ir.evaluation.score_runs import score_runs
+    from robustbench_ir.metrics.settings import rank_distances
 
     clean, typo = runs
     result = score_runs(load_task("mini"), clean, [("typo@3", typo)], ["en", "sw"])
@@ -143,7 +143,7 @@ def test_offline_says_what_was_not_made_anew(
     made = check([path], tmp_path, today=DAY)[0].digests
     monkeypatch.setenv("ROBUSTBENCH_IR_DATA", str(tmp_path / "nothing"))
     monkeypatch.setenv("ROBUSTBENCH_IR_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("robustbench_ir.data.download", lambda *_: pytest.fail("the network was asked"))
+    monkeypatch.setattr("robustbench_ir.resources.downloads.download", lambda *_: pytest.fail("the network was asked"))
     ask = ("leaderboard", "check", str(path), "--folder", str(tmp_path), "--offline")
     status, said = run(*ask)
     assert status == 0

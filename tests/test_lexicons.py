@@ -9,22 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robustbench_ir.cards import packaged
+from robustbench_ir._base.text import nfc, script
 from robustbench_ir.errors import DataError, RobustBenchError, UnknownNameError
-from robustbench_ir.languages import languages
 from robustbench_ir.perturb import load_recipe, recipe_names
-from robustbench_ir.perturb.inflection import (
+from robustbench_ir.perturb.lexicons.build import bilingual, joined, lexicon_sources, pivoted, synonyms
+from robustbench_ir.perturb.lexicons.inflection import (
     Entries,
     Inflection,
     inflected_synonyms,
     lemma_forms,
     translated_forms,
 )
-from robustbench_ir.perturb.lexicon_sources import Complain, Format, read_pairs, refuse
-from robustbench_ir.perturb.lexicon_store import Lexicon, as_lines, compiled
-from robustbench_ir.perturb.lexicons import bilingual, joined, lexicon_sources, pivoted, synonyms
+from robustbench_ir.perturb.lexicons.sources import Complain, Format, read_pairs, refuse
+from robustbench_ir.perturb.lexicons.store import Lexicon, as_lines, compiled
+from robustbench_ir.resources.cards import packaged
+from robustbench_ir.resources.languages import languages
 from robustbench_ir.tasks import Query, task_card
-from robustbench_ir.text import nfc, script
 
 
 def pairs_of(tmp_path: Path, form: Format, text: str, complain: Complain = refuse) -> list[tuple[str, str]]:
@@ -173,7 +173,7 @@ def test_nothing_is_loaded_for_other_languages(shared_data: Path, monkeypatch: p
         read.append(language)
         return Lexicon({"wasser": ("water",)})
 
-    monkeypatch.setattr("robustbench_ir.perturb.substitution.load_lexicon", spy)
+    monkeypatch.setattr("robustbench_ir.perturb.mechanisms.substitution.load_lexicon", spy)
     load_recipe("code-switching").perturb([Query("q", "de", "Wasser", "q")], 5, 0)
     assert read == ["de"]
 

@@ -11,13 +11,17 @@ from random import Random
 import pytest
 from click.testing import CliRunner
 
-from robustbench_ir.cards import Tables, validate
 from robustbench_ir.cli import irbench
 from robustbench_ir.errors import CardError, DataError, DataUnavailableError
-from robustbench_ir.fetch import sha256_of
 from robustbench_ir.perturb import Perturbation, Recipe, load_recipe
-from robustbench_ir.perturb.masked_language_model import make_masked_language_model
-from robustbench_ir.perturb.masked_model import MaskedModel, ModelFiles, load_model
+from robustbench_ir.perturb.mechanisms.masked_language_model import (
+    MaskedModel,
+    ModelFiles,
+    load_model,
+    make_masked_language_model,
+)
+from robustbench_ir.resources.cards import Tables, validate
+from robustbench_ir.resources.downloads import sha256_of
 from robustbench_ir.tasks import Query, load_task
 from tests.test_perturb import keeps_the_contract
 

@@ -8,8 +8,8 @@ import pytrec_eval
 from numpy.random import Generator, default_rng
 
 from robustbench_ir.errors import UnknownNameError
-from robustbench_ir.score.bias import mean_rank_by_language, own_language_first, rank_distance
-from robustbench_ir.score.measures import Ranked, average_precision, measure
+from robustbench_ir.metrics.bias_measures import mean_rank_by_language, own_language_first, rank_distance
+from robustbench_ir.metrics.measures import Ranked, average_precision, measure
 
 TREC_NAMES = {
     "AP": "map",

@@ -46,14 +46,14 @@ def test_import_and_help_load_no_back_end(statement: str) -> None:
     loaded = modules_after(statement)
     assert not loaded & set(HEAVY)
     assert not any(
-        name.startswith(("robustbench_ir.evaluate", "robustbench_ir.perturb", "pydantic")) for name in loaded
+        name.startswith(("robustbench_ir.evaluation.attack", "robustbench_ir.perturb", "pydantic")) for name in loaded
     )
 
 
 def test_perturbing_loads_no_encoder() -> None:
     loaded = modules_after("from robustbench_ir import load_recipe; load_recipe('typo')")
     assert not loaded & {"torch", "sentence_transformers", "sklearn", "pandas"}
-    assert not any(name.startswith(("robustbench_ir.encode", "robustbench_ir.tasks")) for name in loaded)
+    assert not any(name.startswith(("robustbench_ir.encoders", "robustbench_ir.tasks")) for name in loaded)
 
 
 PUBLIC = {

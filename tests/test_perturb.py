@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import regex
 
+from robustbench_ir._base.text import graphemes, nfc, script
 from robustbench_ir.errors import CardError, OptionError, UnknownNameError
 from robustbench_ir.perturb import (
     Perturbation,
@@ -23,12 +24,11 @@ from robustbench_ir.perturb import (
     load_recipe,
     recipe_names,
 )
-from robustbench_ir.perturb.characters import confusables
 from robustbench_ir.perturb.constraints import Constraints, word_finder
-from robustbench_ir.perturb.masked_model import ModelFiles
+from robustbench_ir.perturb.mechanisms.characters import confusables
+from robustbench_ir.perturb.mechanisms.masked_language_model import ModelFiles
 from robustbench_ir.perturb.recipe import number_to_change
 from robustbench_ir.tasks import Query, load_task
-from robustbench_ir.text import graphemes, nfc, script
 
 MINI = ("am", "ar", "bn", "en", "es", "ha", "hi", "ru", "sw", "te", "yo", "zh")
 XQUAD = ("ar", "de", "el", "en", "es", "hi", "ru", "th", "tr", "vi", "zh")

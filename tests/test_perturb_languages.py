@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from robustbench_ir.languages import languages
+from robustbench_ir._base.text import nfc, word_spans
 from robustbench_ir.perturb import coverage, load_recipe, recipe_names
+from robustbench_ir.resources.languages import languages
 from robustbench_ir.tasks import Query
-from robustbench_ir.text import nfc, word_spans
 from tests.test_perturb import keeps_the_contract, skip_without_model
 
 UDHR = {

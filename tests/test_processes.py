@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from robustbench_ir.engine import made_elsewhere
+from robustbench_ir._base.parallel import made_elsewhere
 from robustbench_ir.errors import UnknownNameError, WorkerError
 
 

@@ -16,22 +16,20 @@ from click.testing import CliRunner
 
 from robustbench_ir import Result, attack, save_result
 from robustbench_ir.cli import irbench
-from robustbench_ir.encode import EncoderDescription, load_encoder
+from robustbench_ir.encoders import EncoderDescription, load_encoder
 from robustbench_ir.errors import OptionError
+from robustbench_ir.metrics.settings import Layout
 from robustbench_ir.perturb import load_recipe
-from robustbench_ir.report import plots
-from robustbench_ir.report.charts import Bar, apart, bar_chart, compact, heat_map, shortened, step, ticks
-from robustbench_ir.report.content import Sheet, sheets
-from robustbench_ir.report.examples import Examples, examples_of
-from robustbench_ir.report.exports import EXPORTS
-from robustbench_ir.report.page import report_page
-from robustbench_ir.report.review import direction
-from robustbench_ir.report.robustness import bias_table, robustness_table, worst_case_table
-from robustbench_ir.report.summary import summary
-from robustbench_ir.report.tables import rank_change_table
-from robustbench_ir.result import Cell
-from robustbench_ir.retrieve import Ranks
-from robustbench_ir.score.settings import Layout
+from robustbench_ir.reports import plots
+from robustbench_ir.reports.charts import Bar, apart, bar_chart, compact, heat_map, shortened, step, ticks
+from robustbench_ir.reports.content import Sheet, sheets, summary
+from robustbench_ir.reports.exports import EXPORTS
+from robustbench_ir.reports.page import report_page
+from robustbench_ir.reports.review import direction
+from robustbench_ir.reports.tables import bias_table, rank_change_table, robustness_table, worst_case_table
+from robustbench_ir.reports.worst import Examples, examples_of
+from robustbench_ir.results.result import Cell
+from robustbench_ir.retrieval.ranking import Ranks
 from robustbench_ir.tasks import load_task
 
 EVIL = "<script>alert(1)</script>"

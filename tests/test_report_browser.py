@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from robustbench_ir import attack, load_task
-from robustbench_ir.report import examples as examples_module
-from robustbench_ir.report.content import sheets
-from robustbench_ir.report.examples import examples_of
-from robustbench_ir.report.page import report_page
+from robustbench_ir.reports import worst as examples_module
+from robustbench_ir.reports.content import sheets
+from robustbench_ir.reports.page import report_page
+from robustbench_ir.reports.worst import examples_of
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome

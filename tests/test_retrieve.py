@@ -12,7 +12,7 @@ import scipy.sparse as sp
 from numpy.random import default_rng
 from threadpoolctl import threadpool_limits
 
-from robustbench_ir.retrieve import rank_relevant
+from robustbench_ir.retrieval.ranking import rank_relevant
 from robustbench_ir.tasks import Passage, Query, Task, build_task
 
 LANGUAGES = ("aa", "bb", "cc")
@@ -67,8 +67,8 @@ def test_some_rows_only_and_small_blocks(monkeypatch: pytest.MonkeyPatch) -> Non
     whole = rank_relevant(task, passages, queries, range(len(queries)))
     rows = [1, 5, 6, 30]
     done: list[int] = []
-    monkeypatch.setattr("robustbench_ir.retrieve._SCORES_AT_ONCE", len(passages) * 3)
-    monkeypatch.setattr("robustbench_ir.retrieve._passages_at_once", lambda pool, _: len(pool))
+    monkeypatch.setattr("robustbench_ir.retrieval.ranking._SCORES_AT_ONCE", len(passages) * 3)
+    monkeypatch.setattr("robustbench_ir.retrieval.ranking._passages_at_once", lambda pool, _: len(pool))
     part = rank_relevant(task, passages, queries[rows], rows, done.append)
     picked = np.isin(task.qrels.query, rows)
     assert part.in_pool.tolist() == whole.in_pool[picked].tolist()
@@ -98,11 +98,11 @@ def test_copies_of_a_passage_are_ordered_by_row_on_any_number_of_threads_and_in_
     task = random_task(7, queries=20, passages=67)
     passages, queries = real_looking(task, 8)
     expected = ranks_in_double_precision(task, passages, queries)
-    monkeypatch.setattr("robustbench_ir.retrieve._SCORES_A_THREAD", 1)
+    monkeypatch.setattr("robustbench_ir.retrieval.ranking._SCORES_A_THREAD", 1)
     for threads in (1, 2, 3):
         monkeypatch.setenv("OMP_NUM_THREADS", str(threads))
         for width in (1, 7, 64, 201):
-            monkeypatch.setattr("robustbench_ir.retrieve._passages_at_once", lambda _, __, width=width: width)
+            monkeypatch.setattr("robustbench_ir.retrieval.ranking._passages_at_once", lambda _, __, width=width: width)
             with threadpool_limits(threads):
                 found = rank_relevant(task, passages, queries, range(len(queries)))
             assert found.in_pool.tolist() == expected, (threads, width)

@@ -13,16 +13,16 @@ import pytest
 from click.testing import CliRunner
 
 import robustbench_ir as rb
+from robustbench_ir._base.text import replace_spans
 from robustbench_ir.cli import irbench
-from robustbench_ir.data import cache_folder
-from robustbench_ir.encode import Encoder, load_encoder
+from robustbench_ir.encoders import Encoder, load_encoder
 from robustbench_ir.errors import EncoderError, OptionError, UnknownNameError
-from robustbench_ir.freeze import freeze
+from robustbench_ir.evaluation.query_sets import freeze
+from robustbench_ir.evaluation.semantic_floor import SemanticFloor, load_floor
 from robustbench_ir.perturb import Perturbation, digest, load_recipe
 from robustbench_ir.perturb.perturbation import only
-from robustbench_ir.semantic_floor import SemanticFloor, load_floor
+from robustbench_ir.resources.downloads import cache_folder
 from robustbench_ir.tasks import Query, load_task
-from robustbench_ir.text import replace_spans
 
 JUDGES = [
     "char-ngram",

@@ -14,22 +14,23 @@ from rich.console import Console
 from scipy import stats
 
 from robustbench_ir import attack
-from robustbench_ir.report.table import score_table
-from robustbench_ir.result import Result
-from robustbench_ir.score.clusters import ClusterMeans, cluster_means
-from robustbench_ir.score.medians import exchange_p, median_draws
-from robustbench_ir.score.statistics import (
+from robustbench_ir.metrics.clusters import ClusterMeans, cluster_means
+from robustbench_ir.metrics.statistics import (
     Estimate,
     draws,
     effect_size,
+    exchange_p,
     holm,
     intervals,
+    median_draws,
     minimum_detectable,
     sign_flip_p,
     simultaneous,
     standard_error,
     tail,
 )
+from robustbench_ir.reports.terminal import score_table
+from robustbench_ir.results.result import Result
 
 
 def plain(sample: np.ndarray) -> ClusterMeans:
@@ -190,7 +191,7 @@ def test_a_language_that_is_not_in_a_resample_is_left_out_of_its_macro_mean() ->
 def test_blocks_of_resamples_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     value = default_rng(7).random((20, 2))
     (whole,) = draws([grid(value)], default_rng(8), 100)
-    monkeypatch.setattr("robustbench_ir.score.statistics._WEIGHTS_AT_ONCE", 60)
+    monkeypatch.setattr("robustbench_ir.metrics.statistics._WEIGHTS_AT_ONCE", 60)
     (small,) = draws([grid(value)], default_rng(8), 100)
     np.testing.assert_allclose(small, whole, rtol=0, atol=1e-12)
 

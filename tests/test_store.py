@@ -15,14 +15,14 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from robustbench_ir.data import cache_folder
-from robustbench_ir.encode import Embeddings, EncoderDescription
-from robustbench_ir.encode.batches import encode_texts
-from robustbench_ir.encode.kept import kept_shards, parse_age, parse_size, prune, size_limit
-from robustbench_ir.encode.lexical import Bm25, CharacterNgrams
-from robustbench_ir.encode.store import EmbeddingStore, embedding_store, text_key
+from robustbench_ir._base.files import write_checked
+from robustbench_ir.encoders import Embeddings, EncoderDescription
+from robustbench_ir.encoders.batches import encode_texts
+from robustbench_ir.encoders.lexical import Bm25, CharacterNgrams
+from robustbench_ir.encoders.store.limits import kept_shards, parse_age, parse_size, prune, size_limit
+from robustbench_ir.encoders.store.store import EmbeddingStore, embedding_store, text_key
 from robustbench_ir.errors import EncoderError, OptionError
-from robustbench_ir.files import write_checked
+from robustbench_ir.resources.downloads import cache_folder
 
 WHO = EncoderDescription("counting", "counting@1", "dot", 8)
 TEXTS = [f"text number {number}" for number in range(1500)]
@@ -164,7 +164,7 @@ def test_another_width_under_the_same_fingerprint_is_refused(tmp_path: Path) -> 
 
 
 def test_large_embeddings_lie_in_a_file_without_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("robustbench_ir.encode.batches._MAPPED_BYTES", 1000)
+    monkeypatch.setattr("robustbench_ir.encoders.batches._MAPPED_BYTES", 1000)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     rows = encode_texts(rows_of, TEXTS)
     np.testing.assert_array_equal(rows, rows_of(TEXTS))
@@ -228,8 +228,8 @@ import sys, time
 from pathlib import Path
 sys.path.insert(0, {root!r})
 from tests.test_store import TEXTS, WHO, rows_of
-from robustbench_ir.encode.batches import encode_texts
-from robustbench_ir.encode.store import EmbeddingStore
+from robustbench_ir.encoders.batches import encode_texts
+from robustbench_ir.encoders.store.store import EmbeddingStore
 encoded = 0
 def slow(texts):
     global encoded
@@ -437,7 +437,7 @@ def test_what_killed_runs_had_begun_to_write_goes_and_what_is_being_written_stay
     left = []
     for name in ("killed", "writing"):
         program = (
-            "import os, sys, pathlib; from robustbench_ir.files import opened_whole\n"
+            "import os, sys, pathlib; from robustbench_ir._base.files import opened_whole\n"
             "with opened_whole(pathlib.Path(sys.argv[1])) as stream:\n"
             "    stream.write(b'half'); stream.flush(); os.kill(os.getpid(), 9)"
         )

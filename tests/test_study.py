@@ -12,24 +12,24 @@ import pytest
 from click.testing import CliRunner
 from scipy import stats
 
-from robustbench_ir.cards import packaged
 from robustbench_ir.cli import irbench
 from robustbench_ir.errors import CardError, DataError, OptionError, UnknownNameError
-from robustbench_ir.evaluate import attack
-from robustbench_ir.result import Result
-from robustbench_ir.result_file import load_result
-from robustbench_ir.score.clusters import cluster_means
-from robustbench_ir.score.statistics import draws
-from robustbench_ir.study.analysis import judge
-from robustbench_ir.study.checkpoints import arms, checkpoints
-from robustbench_ir.study.claims import Comparison, load_claims, resource_groups, together, verdict_of
-from robustbench_ir.study.config import StudyCard, load_study
-from robustbench_ir.study.page import study_page
-from robustbench_ir.study.plan import plan_study
-from robustbench_ir.study.record import Study, load_study_record
-from robustbench_ir.study.run import run_study
-from robustbench_ir.study.training import prepare
-from robustbench_ir.study.uncertainty import NO_INTERVAL, Drawn, Interval, intervals, mean_of
+from robustbench_ir.evaluation.attack import attack
+from robustbench_ir.metrics.clusters import cluster_means
+from robustbench_ir.metrics.statistics import draws
+from robustbench_ir.resources.cards import packaged
+from robustbench_ir.results.file import load_result
+from robustbench_ir.results.result import Result
+from robustbench_ir.studies.analysis import judge
+from robustbench_ir.studies.checkpoint_training import prepare
+from robustbench_ir.studies.checkpoints import arms, checkpoints
+from robustbench_ir.studies.claims import Comparison, load_claims, resource_groups, together, verdict_of
+from robustbench_ir.studies.config import StudyCard, load_study
+from robustbench_ir.studies.measured import NO_INTERVAL, Drawn, Interval, intervals, mean_of
+from robustbench_ir.studies.page import study_page
+from robustbench_ir.studies.plan import plan_study
+from robustbench_ir.studies.record import Study, load_study_record
+from robustbench_ir.studies.run import run_study
 from robustbench_ir.tasks import load_task
 
 NAN = float("nan")
@@ -307,7 +307,7 @@ def test_a_study_is_planned_stopped_resumed_and_judged(tmp_path: Path, monkeypat
         attacked.append(encoder)
         return attack(encoder, *arguments, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("robustbench_ir.study.run.attack", attack_twice)
+    monkeypatch.setattr("robustbench_ir.studies.run.attack", attack_twice)
     with pytest.raises(KeyboardInterrupt):
         run_study(load_study("", config), out)
     trained = {path: path.stat().st_mtime_ns for path in out.glob("models/*/training.json")}
@@ -316,7 +316,7 @@ def test_a_study_is_planned_stopped_resumed_and_judged(tmp_path: Path, monkeypat
     card = load_study("", config)
     assert sum(not one.done for one in plan_study(card, prepare(card), out)) == 3 + 4
 
-    monkeypatch.setattr("robustbench_ir.study.run.attack", attack)
+    monkeypatch.setattr("robustbench_ir.studies.run.attack", attack)
     run = runner.invoke(irbench, ["study", "--config", str(config), "--out", str(out)])
     assert run.exit_code == 0, run.output
     assert run.output.count("trained") >= 3

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from robustbench_ir import attack
+from robustbench_ir._base.text import nfc
 from robustbench_ir.errors import CardError, DataError, DataUnavailableError, OptionError, UnknownNameError
 from robustbench_ir.tasks import Passage, Query, build_task, load_task, task_card, task_names
-from robustbench_ir.tasks.readers import AfriqaContext, json_lines
-from robustbench_ir.text import nfc
+from robustbench_ir.tasks.formats.readers import AfriqaContext, json_lines
 
 POOL_SIZES = {
     "ar": 1222, "de": 1276, "el": 1234, "en": 1180, "es": 1215, "hi": 1244,
@@ -135,7 +135,7 @@ def test_without_network_or_data_the_file_and_the_way_out_are_named(monkeypatch:
         raise requests.ConnectionError("no route")
 
     monkeypatch.setattr("requests.Session.get", no_network)
-    monkeypatch.setattr("robustbench_ir.fetch._BACKOFF_SECONDS", 0)
+    monkeypatch.setattr("robustbench_ir.resources.downloads._BACKOFF_SECONDS", 0)
     with pytest.raises(DataUnavailableError, match=r"xquad-r/en\.json is wanted.*ROBUSTBENCH_IR_DATA"):
         load_task("xquad-r", ["en"])
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import requests
 
+from robustbench_ir._base.text import nfc
 from robustbench_ir.errors import DataUnavailableError
-from robustbench_ir.languages import language_code, languages
+from robustbench_ir.resources.languages import language_code, languages
 from robustbench_ir.tasks import Task, load_task, task_card, task_names
-from robustbench_ir.text import nfc
 
 ROOT = Path(__file__).parents[1]
 PARALLEL = {"belebele", "mini", "mlqa-r", "xquad-r"}
@@ -38,7 +38,7 @@ def test_contract(name: str, shared_data: Path, monkeypatch: pytest.MonkeyPatch)
         raise requests.ConnectionError("no route")
 
     monkeypatch.setattr("requests.Session.get", no_network)
-    monkeypatch.setattr("robustbench_ir.fetch._BACKOFF_SECONDS", 0)
+    monkeypatch.setattr("robustbench_ir.resources.downloads._BACKOFF_SECONDS", 0)
     task = at_hand(name)
     if task:
         keeps_the_contract(task, set(card.languages), parallel=card.parallel)

@@ -17,8 +17,8 @@ import robustbench_ir as rb
 from robustbench_ir.cli import irbench
 from robustbench_ir.errors import CardError, DataError, RobustBenchError
 from robustbench_ir.tasks import load_task, task_card
-from robustbench_ir.tasks.beir import check_folder
 from robustbench_ir.tasks.faults import LONGEST_LINE, Fault
+from robustbench_ir.tasks.formats.beir import check_folder
 
 ROOT = Path(__file__).parents[1]
 CORPUS = (

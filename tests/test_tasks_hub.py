@@ -17,13 +17,13 @@ import pytest
 from click.testing import CliRunner
 
 import robustbench_ir as rb
-from robustbench_ir.cards import validate
 from robustbench_ir.cli import irbench
-from robustbench_ir.data import cache_folder
 from robustbench_ir.errors import CardError, DataError, DataUnavailableError, OptionError
+from robustbench_ir.resources.cards import validate
+from robustbench_ir.resources.downloads import cache_folder
 from robustbench_ir.tasks import Task, load_task, task_card
-from robustbench_ir.tasks.corpus import judged_and_sampled, numbered_lines
-from robustbench_ir.tasks.trec import HubShards, read_qrels, read_questions
+from robustbench_ir.tasks.formats.corpus import judged_and_sampled, numbered_lines
+from robustbench_ir.tasks.formats.trec import HubShards, read_qrels, read_questions
 
 MIRACL = "5be20db9509754dadad47689368639fcec739c00"
 MIRACL_CORPUS = "d921ec7e349ce0d28daf30b2da9da5ee698bef0d"
@@ -317,7 +317,7 @@ def test_a_line_without_end_is_not_held_in_memory(tmp_path: Path) -> None:
     block = gzip.compress(b" " * (1 << 26))
     path.write_bytes(block * 16)
     program = (
-        "import resource, sys; from pathlib import Path; from robustbench_ir.tasks.corpus import numbered_lines\n"
+        "import resource, sys; from pathlib import Path; from robustbench_ir.tasks.formats.corpus import numbered_lines\n"
         "size = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
         "resource.setrlimit(resource.RLIMIT_AS, (size + (256 << 20),) * 2)\n"
         "list(numbered_lines(Path(sys.argv[1])))\n"

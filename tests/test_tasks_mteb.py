@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from robustbench_ir.errors import DataError, DataUnavailableError, OptionError, UnknownNameError
+from robustbench_ir.integrations.mteb import load_mteb, mteb_facts
 from robustbench_ir.tasks import load_task
-from robustbench_ir.tasks.mteb import load_mteb, mteb_facts
 
 PRESENT = True
 try:

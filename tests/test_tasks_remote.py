@@ -15,12 +15,12 @@ from pathlib import Path
 import pytest
 
 import robustbench_ir as rb
-from robustbench_ir.cards import packaged
-from robustbench_ir.data import cache_folder
 from robustbench_ir.errors import CardError, DataError, DataUnavailableError
 from robustbench_ir.perturb import load_recipe
+from robustbench_ir.resources.cards import packaged
+from robustbench_ir.resources.downloads import cache_folder
 from robustbench_ir.tasks import Task, load_task
-from robustbench_ir.tasks.mlqa import sentence_spans
+from robustbench_ir.tasks.formats.mlqa import sentence_spans
 
 
 @dataclass
@@ -33,7 +33,7 @@ class Server:
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     state = Server()
-    monkeypatch.setattr("robustbench_ir.fetch._BACKOFF_SECONDS", 0)
+    monkeypatch.setattr("robustbench_ir.resources.downloads._BACKOFF_SECONDS", 0)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

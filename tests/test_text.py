@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from robustbench_ir.text import graphemes, nfc, replace_spans, script, word_spans
+from robustbench_ir._base.text import graphemes, nfc, replace_spans, script, word_spans
 
 
 @pytest.mark.parametrize(

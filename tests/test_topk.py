@@ -12,10 +12,10 @@ from numpy.random import default_rng
 
 from robustbench_ir import attack
 from robustbench_ir.errors import DataError, OptionError
-from robustbench_ir.exported_runs import RunExport
+from robustbench_ir.evaluation.run_export import RunExport
+from robustbench_ir.retrieval.top_k import best_passages
+from robustbench_ir.retrieval.trec_runs import read_run, write_run
 from robustbench_ir.tasks import Passage, Query, load_task
-from robustbench_ir.topk import best_passages
-from robustbench_ir.trec import read_run, write_run
 
 
 def unit(rows: np.ndarray) -> np.ndarray:

@@ -23,14 +23,15 @@ import torch
 from robustbench_ir.cli import irbench
 from robustbench_ir.errors import DataError, EncoderError, OptionError, TrainingError, UnknownNameError
 from robustbench_ir.tasks import load_task
-from robustbench_ir.train import ParallelTable, Row, Training, load_table, make_training, overlap, read_trained, train
-from robustbench_ir.train.bases import train_tokenizer
-from robustbench_ir.train.batches import PairCollator, make_augmentation
-from robustbench_ir.train.losses import RetrievalLoss, disagreement
-from robustbench_ir.train.model_card import model_card
-from robustbench_ir.train.samplers import CrossLingualBatchSampler, HybridBatchSampler, MonolingualBatchSampler
-from robustbench_ir.train.sources import half_of
-from robustbench_ir.train.training import checkpoints, last_checkpoint
+from robustbench_ir.training.bases import train_tokenizer
+from robustbench_ir.training.batches import PairCollator, make_augmentation
+from robustbench_ir.training.losses import RetrievalLoss, disagreement
+from robustbench_ir.training.model_card import model_card
+from robustbench_ir.training.record import Training, checkpoints, last_checkpoint, make_training, read_trained
+from robustbench_ir.training.samplers import CrossLingualBatchSampler, HybridBatchSampler, MonolingualBatchSampler
+from robustbench_ir.training.sources import half_of, load_table
+from robustbench_ir.training.table import ParallelTable, Row, overlap
+from robustbench_ir.training.train import train
 
 LANGUAGES = ("de", "en", "fr", "sw")
 WORDS = [f"{first}{second}" for first in "bdfglmnprst" for second in ("amber", "olive")]
@@ -368,8 +369,8 @@ def test_another_training_may_not_go_on_in_the_folder(small: Path, tmp_path: Pat
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from robustbench_ir.train import make_training, train
-from robustbench_ir.train.record import Training
+from robustbench_ir.training import make_training, train
+from robustbench_ir.training.record import Training
 from tests.test_train import TABLE
 
 class Killer:
@@ -413,7 +414,7 @@ def test_a_killed_training_resumes_to_the_same_weights(tiny_model: Path, tmp_pat
 def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from robustbench_ir.train import losses
+    from robustbench_ir.training import losses
 
     asked = iter(range(10**6))
     contrast = losses.RetrievalLoss.forward

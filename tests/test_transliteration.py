@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 import regex
 
-from robustbench_ir.cards import Tables
+from robustbench_ir._base.text import nfc, word_spans
 from robustbench_ir.errors import CardError
 from robustbench_ir.perturb import load_recipe
 from robustbench_ir.perturb.randomness import generator
 from robustbench_ir.perturb.romanisation import Romaniser, respelling, romaniser, weighed
+from robustbench_ir.resources.cards import Tables
 from robustbench_ir.tasks import Query
-from robustbench_ir.text import nfc, word_spans
 from tests.test_perturb_languages import texts_of
 
 ATTESTED = {

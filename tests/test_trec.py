@@ -13,13 +13,13 @@ from click.testing import CliRunner
 from robustbench_ir import attack, load_result
 from robustbench_ir.cli import irbench
 from robustbench_ir.errors import DataError, OptionError, UnknownNameError
-from robustbench_ir.freeze import freeze
+from robustbench_ir.evaluation.query_sets import freeze
+from robustbench_ir.evaluation.score_runs import score_runs
+from robustbench_ir.metrics.settings import per_query, values
 from robustbench_ir.perturb import load_recipe
-from robustbench_ir.result_file import result_from_json, result_to_json
-from robustbench_ir.score.settings import per_query, values
-from robustbench_ir.scored_runs import score_runs
+from robustbench_ir.results.file import result_from_json, result_to_json
+from robustbench_ir.retrieval.trec_runs import read_run
 from robustbench_ir.tasks import Task, load_task
-from robustbench_ir.trec import read_run
 from tests.test_retrieve import random_task
 
 TREC_NAMES = {"AP": "map", "nDCG@10": "ndcg_cut_10", "R@10": "recall_10"}

@@ -13,10 +13,10 @@ import json
 import os
 from pathlib import Path
 
-from robustbench_ir.languages import languages
+from robustbench_ir._base.text import nfc, word_spans
 from robustbench_ir.perturb import Recipe, coverage, load_recipe, recipe_names
+from robustbench_ir.resources.languages import languages
 from robustbench_ir.tasks import Query, Task, load_task
-from robustbench_ir.text import nfc, word_spans
 
 UDHR = {
     "am": "amh", "bem": "bem", "bho": "bho", "bm": "bam", "bn": "ben", "ee": "ewe", "fa": "pes_1", "fi": "fin",

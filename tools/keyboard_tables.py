@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from robustbench_ir.languages import languages
 from robustbench_ir.perturb import load_recipe
-from robustbench_ir.perturb.keyboards import Keyboard, keyboard
-from robustbench_ir.perturb.typists import typist
+from robustbench_ir.perturb.keyboards.layouts import Keyboard, keyboard
+from robustbench_ir.perturb.keyboards.typist import typist
+from robustbench_ir.resources.languages import languages
 from tests.test_keyboards import DUMPED, INSTALLED, NAMES, OURS
 
 HEAD = """\

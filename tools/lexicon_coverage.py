@@ -12,13 +12,13 @@ from tempfile import TemporaryDirectory
 
 from click.testing import CliRunner
 
-from robustbench_ir.cards import SHIPPED
 from robustbench_ir.cli import irbench
-from robustbench_ir.languages import languages
 from robustbench_ir.perturb import Recipe, load_recipe
-from robustbench_ir.perturb.lexicon_coverage import lexicon_coverage
-from robustbench_ir.perturb.lexicons import lexicon_sources
-from robustbench_ir.perturb.substitution import lexicon_rows
+from robustbench_ir.perturb.lexicons.build import lexicon_sources
+from robustbench_ir.perturb.lexicons.coverage import lexicon_coverage
+from robustbench_ir.perturb.mechanisms.substitution import lexicon_rows
+from robustbench_ir.resources.cards import SHIPPED
+from robustbench_ir.resources.languages import languages
 from robustbench_ir.tasks import Task, load_task
 
 RECIPES = ("code-switching", "code-switching-mixed", "synonym")

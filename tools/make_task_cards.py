@@ -12,7 +12,7 @@ import json
 import sys
 from pathlib import Path
 
-from robustbench_ir.languages import language_code
+from robustbench_ir.resources.languages import language_code
 
 TASKS = Path(__file__).parents[1] / "tasks"
 MARK = "# From here on made by tools/make_task_cards.py; do not edit.\n"

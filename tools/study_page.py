@@ -9,8 +9,8 @@ import re
 import sys
 from pathlib import Path
 
-from robustbench_ir.study.page import study_page
-from robustbench_ir.study.record import load_study_record
+from robustbench_ir.studies.page import study_page
+from robustbench_ir.studies.record import load_study_record
 
 HEAD = """\
 # Does hybrid batch training buy robustness?

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from robustbench_ir.report.content import sheets
-from robustbench_ir.report.exports import captioned
-from robustbench_ir.report.robustness import bias_table, robustness_table
-from robustbench_ir.report.table import score_table
-from robustbench_ir.result import Result
-from robustbench_ir.result_file import load_result
+from robustbench_ir.reports.content import sheets
+from robustbench_ir.reports.exports import captioned
+from robustbench_ir.reports.tables import bias_table, robustness_table
+from robustbench_ir.reports.terminal import score_table
+from robustbench_ir.results.file import load_result
+from robustbench_ir.results.result import Result
 
 WIDTH = 100
 HEAD = """\

@@ -2,20 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
 
 import regex
 
-from robustbench_ir.adversary.budget import Budget
+from robustbench_ir._base.text import Span, nfc, replace_spans, word_spans
+from robustbench_ir.errors import OptionError
 from robustbench_ir.perturb import Edit, Perturbation, Recipe
 from robustbench_ir.perturb.constraints import WordFinder, word_finder
 from robustbench_ir.perturb.perturbation import spaced
 from robustbench_ir.perturb.randomness import generator, shuffled
 from robustbench_ir.perturb.recipe import QueryLike
-from robustbench_ir.text import Span, nfc, replace_spans
+from robustbench_ir.tasks import Task
+
+# What an adversary may spend on one query.
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What an adversary may spend on one query.
+
+    Attributes
+    ----------
+    words : int
+        Places that may be changed at most, 1 or more.
+    queries : int
+        Distinct texts that the encoder may be asked about at most, besides the clean query, 1 or more.
+    edit_rate : float
+        Share of the clean query's code points that may be replaced at most, in (0, 1].
+
+    Raises
+    ------
+    OptionError
+        One of them is out of range.
+    """
+
+    words: int = 2
+    queries: int = 500
+    edit_rate: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.words < 1:
+            raise OptionError(f"a budget of {self.words} words changes nothing; at least 1 is wanted")
+        if self.queries < 1:
+            raise OptionError(f"a budget of {self.queries} encoder queries tries nothing; at least 1 is wanted")
+        if not 0 < self.edit_rate <= 1:
+            raise OptionError(f"edit rate {self.edit_rate:g} is out of range; above 0, at most 1")
+
+    @property
+    def identity(self) -> str:
+        """As it stands in a recipe's identity: ``words=2|queries=500``."""
+        rate = f"|edit-rate={self.edit_rate:g}" if self.edit_rate < 1 else ""
+        return f"words={self.words}|queries={self.queries}{rate}"
+
 
 _DRAWS_FOR_EACH = 3  # a slip is often drawn again; after so many draws for each wanted one, the rest is left
 
@@ -181,3 +224,30 @@ def _within(space: Space, one: Perturbation) -> Trial:
         if space.allows(sorted([*kept, edit])):
             kept.append(edit)
     return space.trial(kept)
+
+
+# How rare the words of a query are among the passages: importance that no encoder is asked about.
+
+
+def passage_frequency(task: Task) -> Mapping[str, int]:
+    """Count the passages that have each word, case folded, whatever its language."""
+    counts: Counter[str] = Counter()
+    for passage in task.passages:
+        counts.update(set(_words(nfc(passage.text), passage.language)))
+    return counts
+
+
+def place_frequencies(space: Space, language: str, counts: Mapping[str, int]) -> tuple[int, ...]:
+    """Return, for each place of a query, the number of passages that have its rarest word; 0 for one without words."""
+    words = [
+        (start, end, counts.get(space.clean[start:end].casefold(), 0))
+        for start, end in word_spans(space.clean, language)
+    ]
+    spans = [place[0].span for place in space.places]
+    return tuple(
+        min((count for left, right, count in words if left < end and start < right), default=0) for start, end in spans
+    )
+
+
+def _words(text: str, language: str) -> list[str]:
+    return [text[start:end].casefold() for start, end in word_spans(text, language)]

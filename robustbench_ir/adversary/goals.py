@@ -14,9 +14,9 @@ import regex
 from numpy.typing import NDArray
 
 from robustbench_ir.errors import OptionError, UnknownNameError
-from robustbench_ir.score.bias import rank_distance
-from robustbench_ir.score.measures import Floats, Integers, Ranked, average_precision
-from robustbench_ir.score.settings import SETTINGS, nanmean
+from robustbench_ir.metrics.bias_measures import rank_distance
+from robustbench_ir.metrics.measures import Floats, Integers, Ranked, average_precision
+from robustbench_ir.metrics.settings import SETTINGS, nanmean
 from robustbench_ir.tasks import Task
 
 NAMES = ("map", "map:monolingual", "map:cross-lingual", "beyond@10", "rank-distance", "language=CODE", "passage=ID")

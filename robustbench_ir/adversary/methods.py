@@ -2,22 +2,129 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import combinations, product
+from math import exp
 from typing import NamedTuple
 
 import regex
 
-from robustbench_ir.adversary.annealing import annealing
-from robustbench_ir.adversary.beam import beam
-from robustbench_ir.adversary.best_of import best_of_starts, exhaustive
-from robustbench_ir.adversary.candidates import Space
-from robustbench_ir.adversary.greedy import greedy, greedy_by_rarity
-from robustbench_ir.adversary.lockstep import Search
+from robustbench_ir.adversary.candidates import Edits, Space, Trial
+from robustbench_ir.adversary.driver import Search
 from robustbench_ir.adversary.victim import Access
 from robustbench_ir.errors import OptionError, UnknownNameError
-from robustbench_ir.perturb.randomness import Random
+from robustbench_ir.perturb.randomness import Random, pick
+
+# Simulated annealing (Kirkpatrick, Gelatt and Vecchi 1983): one edit changes at a time, for the worse ever less.
+
+_FIRST_TEMPERATURE = 0.05  # a loss of 0.05 of a goal's range is then accepted in 37 cases of 100
+
+
+def annealing(space: Space, random: Random, size: int) -> Search:
+    """Try `size` times to set, replace or move one edit; a loss is taken with probability exp(-loss/temperature)."""
+    (value,) = yield [Trial(space.clean, ())]
+    edits: Edits = ()
+    for step in range(size if space.places else 0):
+        trial = _neighbour(space, edits, random)
+        if trial is None:
+            continue
+        (found,) = yield [trial]
+        temperature = _FIRST_TEMPERATURE * (1 - step / size)
+        if found <= value or random.random() < exp((value - found) / temperature):
+            value, edits = found, trial.edits
+
+
+def _neighbour(space: Space, edits: Edits, random: Random) -> Trial | None:
+    """Draw an edit, and put it in the place of those that it overlaps or, where the budget is full, of any one."""
+    edit = pick(pick(space.places, random), random)
+    start, end = edit.span
+    kept = [one for one in edits if one.span[1] <= start or end <= one.span[0]]
+    while kept and not space.allows(sorted([*kept, edit])):
+        kept.remove(pick(kept, random))
+    both = sorted([*kept, edit])
+    return space.trial(both) if space.allows(both) else None
+
+
+# Beam search: the best sets of edits are all extended by one more, again and again.
+
+
+def beam(space: Space, random: Random, size: int) -> Search:  # noqa: ARG001
+    """Keep the `size` best sets of edits of each round, whether or not they are better than those of the one before.
+
+    Where the budget of queries does not reach for a whole round, every place has had as many of its rewritings tried as
+    the others.
+    """
+    front: list[Edits] = [()]
+    for _ in range(space.words):
+        trials = _in_turn([space.extended(edits, place) for edits in front for place in range(len(space.places))])
+        if not trials:
+            return
+        values = yield trials
+        best = sorted(range(len(trials)), key=lambda number: (values[number], number))[:size]
+        front = [trials[number].edits for number in best]
+
+
+def _in_turn(groups: list[list[Trial]]) -> list[Trial]:
+    """Return the first of each group, then the second of each, and so on, each text once."""
+    longest = max(map(len, groups), default=0)
+    found = [group[number] for number in range(longest) for group in groups if number < len(group)]
+    return list({trial.text: trial for trial in reversed(found)}.values())[::-1]
+
+
+# Nothing but the random perturbations, of which the best is kept. As reference: the optimum, by trying everything.
+
+
+def best_of_starts(space: Space, random: Random, size: int) -> Search:  # noqa: ARG001
+    """Try nothing more: the driver has tried the random perturbations."""
+    yield from ()
+
+
+def exhaustive(space: Space, random: Random, size: int) -> Search:  # noqa: ARG001
+    """Try every set of edits within the budget of words, the smallest first."""
+    for number in range(1, min(space.words, len(space.places)) + 1):
+        sets = (edits for places in combinations(space.places, number) for edits in product(*places))
+        trials = [space.trial(edits) for edits in sets if space.allows(edits)]
+        values: Sequence[float] = yield trials
+        del values
+
+
+# Greedy search: the places that matter most are changed first, each to what serves best.
+#
+# With importance by deletion as in TextFooler (arXiv 1907.11932) and DeepWordBug (1801.04354), or by how rare words
+# are.
+
+
+def greedy(space: Space, random: Random, size: int) -> Search:  # noqa: ARG001
+    """Change the places in the order of their importance, each to what serves best, where anything does.
+
+    The importance of a place is what the goal wins when its words are deleted. Of places that are equally important the
+    first comes first; of rewritings that are equally good the first in the alphabet is taken, as in TextAttack.
+    """
+    places = range(len(space.places))
+    (value,) = yield [Trial(space.clean, ())]
+    importance = yield [space.without(place) for place in places]
+    yield from _in_order(space, sorted(places, key=lambda place: (importance[place], place)), value)
+
+
+def greedy_by_rarity(space: Space, random: Random, size: int) -> Search:  # noqa: ARG001
+    """Do the same, but the rarer a word is among the passages, the more it matters: no deletion is asked about."""
+    (value,) = yield [Trial(space.clean, ())]
+    places = range(len(space.places))
+    yield from _in_order(space, sorted(places, key=lambda place: (space.frequency[place], place)), value)
+
+
+def _in_order(space: Space, places: Iterable[int], value: float) -> Generator[Sequence[Trial], Sequence[float], None]:
+    edits: Edits = ()
+    for place in places:
+        if len(edits) == space.words:
+            return
+        trials = space.extended(edits, place)
+        found = yield trials
+        best, trial = min(zip(found, trials, strict=True), default=(value, None))
+        if trial and best < value:
+            value, edits = best, trial.edits
 
 
 class _Kind(NamedTuple):

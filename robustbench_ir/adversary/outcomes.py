@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from robustbench_ir.adversary.lockstep import Measured, Outcome
-from robustbench_ir.files import opened_whole
+from robustbench_ir._base.files import opened_whole
+from robustbench_ir.adversary.driver import Measured, Outcome
 from robustbench_ir.perturb import Edit, Perturbation
-from robustbench_ir.result import Cell
+from robustbench_ir.results.result import Cell
 from robustbench_ir.tasks import Task
 
 

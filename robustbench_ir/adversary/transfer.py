@@ -8,17 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
-from robustbench_ir.adversary.attack import DEFAULT_BUDGET, Searched, search
-from robustbench_ir.adversary.budget import Budget
+from robustbench_ir._base.progress import Progress
+from robustbench_ir.adversary.candidates import Budget
 from robustbench_ir.adversary.goals import make_goal
-from robustbench_ir.encode import Encoder, EncoderOptions, load_encoder
+from robustbench_ir.adversary.search import DEFAULT_BUDGET, Searched, search
+from robustbench_ir.encoders import Encoder, EncoderOptions, load_encoder
 from robustbench_ir.errors import OptionError
-from robustbench_ir.evaluate import attack
-from robustbench_ir.progress import Progress
-from robustbench_ir.result import Drop, Result
-from robustbench_ir.score.findings import Finding
-from robustbench_ir.score.settings import Setting
-from robustbench_ir.score.statistics import RESAMPLES, Method, holm
+from robustbench_ir.evaluation.attack import attack
+from robustbench_ir.metrics.findings import Finding
+from robustbench_ir.metrics.settings import Setting
+from robustbench_ir.metrics.statistics import RESAMPLES, Method, holm
+from robustbench_ir.results.result import Drop, Result
 from robustbench_ir.tasks import Task, load_task
 
 

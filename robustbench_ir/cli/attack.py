@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from robustbench_ir._base.files import check_writable
+from robustbench_ir._base.parallel import Engine
 from robustbench_ir.cli.catalogue import table_console
 from robustbench_ir.cli.options import (
     cards_option,
@@ -23,20 +25,16 @@ from robustbench_ir.cli.options import (
     split_commas,
 )
 from robustbench_ir.cli.search import Adversary, search_options
-from robustbench_ir.encode import EncoderOptions, default_encoder
-from robustbench_ir.engine import Engine
+from robustbench_ir.encoders import EncoderOptions, default_encoder
 from robustbench_ir.errors import OptionError
-from robustbench_ir.evaluate import attack
-from robustbench_ir.exported_runs import RunExport
-from robustbench_ir.files import check_writable
-from robustbench_ir.plan import plan_run
-from robustbench_ir.report.defence import with_and_without
-from robustbench_ir.report.plan import plan_table
-from robustbench_ir.report.table import score_table
-from robustbench_ir.request import Request
-from robustbench_ir.result_file import save_result
-from robustbench_ir.score.measures import measure as look_up_measure
-from robustbench_ir.topk import INDEXES, Index
+from robustbench_ir.evaluation.attack import attack
+from robustbench_ir.evaluation.plan import plan_run
+from robustbench_ir.evaluation.request import Request
+from robustbench_ir.evaluation.run_export import RunExport
+from robustbench_ir.metrics.measures import measure as look_up_measure
+from robustbench_ir.reports.terminal import plan_table, score_table, with_and_without
+from robustbench_ir.results.file import save_result
+from robustbench_ir.retrieval.top_k import INDEXES, Index
 
 
 class ProgressBar(AbstractContextManager["ProgressBar"]):

@@ -8,10 +8,10 @@ from itertools import groupby
 
 import click
 
+from robustbench_ir._base.files import abandoned
 from robustbench_ir.cli.catalogue import print_lines
-from robustbench_ir.data import cache_folder
-from robustbench_ir.encode.kept import KeptShard, kept_shards, parse_age, parse_size, prune
-from robustbench_ir.files import abandoned
+from robustbench_ir.encoders.store.limits import KeptShard, kept_shards, parse_age, parse_size, prune
+from robustbench_ir.resources.downloads import cache_folder
 
 
 @click.group("cache", short_help="See what embeddings are kept, and remove some.")

@@ -8,12 +8,12 @@ from pathlib import Path
 import click
 from rich.text import Text
 
+from robustbench_ir._base.files import write_whole
 from robustbench_ir.cli.catalogue import table_console
-from robustbench_ir.compare import compare
-from robustbench_ir.files import write_whole
-from robustbench_ir.report.comparison import comparison_table
-from robustbench_ir.result_file import load_result
-from robustbench_ir.score.measures import measure as look_up_measure
+from robustbench_ir.metrics.measures import measure as look_up_measure
+from robustbench_ir.reports.terminal import comparison_table
+from robustbench_ir.results.compare import compare
+from robustbench_ir.results.file import load_result
 
 
 @click.command("compare", short_help="Test whether encoders differ on the same perturbed queries.")
@@ -35,7 +35,7 @@ def command(files: tuple[Path, ...], measure: str, out: Path | None, plot: Path 
     console = table_console()
     console.print(comparison_table(rows))
     if plot:
-        from robustbench_ir.report.plots import write_comparison
+        from robustbench_ir.reports.plots import write_comparison
 
         write_comparison(rows, plot)
         console.print(Text.assemble((str(plot), "bold"), " shows the differences"), soft_wrap=True)

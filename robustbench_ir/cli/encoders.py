@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from robustbench_ir.cli.catalogue import print_facts, print_lines
-from robustbench_ir.encode import BUILT_IN, default_encoder, encoder_names, load_encoder
+from robustbench_ir.encoders import BUILT_IN, default_encoder, encoder_names, load_encoder
 
 _ANY_MODEL = (
     ("MODEL", "any sentence-transformers model, dense or sparse: a folder, or owner/model on the Hugging Face hub"),

@@ -10,8 +10,8 @@ import click
 from robustbench_ir.cli.catalogue import print_facts, print_lines
 from robustbench_ir.cli.options import cards_option
 from robustbench_ir.errors import UnknownNameError
-from robustbench_ir.languages import language_code, languages
 from robustbench_ir.perturb import load_recipe, recipe_names
+from robustbench_ir.resources.languages import language_code, languages
 
 
 @click.group("languages", invoke_without_command=True, short_help="List the languages of the recipes, or show one.")

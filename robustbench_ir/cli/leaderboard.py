@@ -39,9 +39,9 @@ def check_command(
     """
     from contextlib import nullcontext
 
-    from robustbench_ir.data import without_network
     from robustbench_ir.leaderboard.building import check
     from robustbench_ir.leaderboard.canonical import write_canonical
+    from robustbench_ir.resources.downloads import without_network
 
     with without_network() if offline else nullcontext():
         verdicts = check(files, folder, own_word=not new)
@@ -74,13 +74,13 @@ def verify_command(
 
     An entry of TREC runs cannot be run again; with --run its run files are scored again, all queries.
     """
-    from robustbench_ir.files import write_whole
+    from robustbench_ir._base.files import write_whole
+    from robustbench_ir.evaluation.score_runs import split_runs
     from robustbench_ir.leaderboard.building import entry_at
     from robustbench_ir.leaderboard.entry import entry_to_json
     from robustbench_ir.leaderboard.rescoring import rescore
     from robustbench_ir.leaderboard.schema import Entry
     from robustbench_ir.leaderboard.verifying import verify
-    from robustbench_ir.scored_runs import split_runs
 
     entry = entry_at(file)
     found = rescore(entry, *split_runs(runs)) if runs else verify(entry, sample, seed, model)

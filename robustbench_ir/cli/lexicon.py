@@ -9,19 +9,19 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from robustbench_ir.cards import Tables
 from robustbench_ir.cli.catalogue import print_facts, print_lines, table_console
 from robustbench_ir.cli.lexicon_induce import command as induce
 from robustbench_ir.cli.options import cards_option, languages_option
 from robustbench_ir.errors import OptionError
-from robustbench_ir.languages import language_code
 from robustbench_ir.perturb import load_recipe
-from robustbench_ir.perturb.installed_wordnets import read_installed_wordnet
-from robustbench_ir.perturb.lexicon_cards import write_lexicon_cards, write_synonym_cards
-from robustbench_ir.perturb.lexicon_coverage import lexicon_coverage
-from robustbench_ir.perturb.lexicon_sources import FORMATS, Format, guess_format, read_pairs, refuse
-from robustbench_ir.perturb.lexicons import lexicon_source, lexicon_sources
-from robustbench_ir.perturb.substitution import lexicon_rows, load_lexicon, sources_of
+from robustbench_ir.perturb.lexicons.build import lexicon_source, lexicon_sources
+from robustbench_ir.perturb.lexicons.cards import write_lexicon_cards, write_synonym_cards
+from robustbench_ir.perturb.lexicons.coverage import lexicon_coverage
+from robustbench_ir.perturb.lexicons.sources import FORMATS, Format, guess_format, read_pairs, refuse
+from robustbench_ir.perturb.lexicons.wordnets import read_installed_wordnet
+from robustbench_ir.perturb.mechanisms.substitution import lexicon_rows, load_lexicon, sources_of
+from robustbench_ir.resources.cards import Tables
+from robustbench_ir.resources.languages import language_code
 from robustbench_ir.tasks import load_task
 
 _FAULTS_SHOWN = 3

@@ -11,9 +11,9 @@ from rich.text import Text
 
 from robustbench_ir.cli.options import cards_option, split_commas
 from robustbench_ir.errors import OptionError
-from robustbench_ir.languages import select_languages
-from robustbench_ir.perturb.alignment import induce, sentence
-from robustbench_ir.perturb.lexicon_cards import write_lexicon_cards
+from robustbench_ir.perturb.lexicons.alignment import induce, sentence
+from robustbench_ir.perturb.lexicons.cards import write_lexicon_cards
+from robustbench_ir.resources.languages import select_languages
 from robustbench_ir.tasks import Task, load_task, task_card
 
 

@@ -10,10 +10,10 @@ from rich.text import Text
 
 from robustbench_ir.cli.options import cards_option, languages_option, semantic_encoder_option, semantic_floor_option
 from robustbench_ir.errors import OptionError
-from robustbench_ir.freeze import MANIFEST, claim, freeze
+from robustbench_ir.evaluation.query_sets import MANIFEST, claim, freeze
+from robustbench_ir.evaluation.semantic_floor import load_floor
 from robustbench_ir.perturb import default_recipe_names, load_recipe
 from robustbench_ir.perturb.recipe import SEVERITIES
-from robustbench_ir.semantic_floor import load_floor
 from robustbench_ir.tasks import load_task, task_card
 
 

@@ -8,15 +8,15 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from robustbench_ir._base.files import check_writable, write_whole
+from robustbench_ir._base.text import nfc
 from robustbench_ir.cli.options import cards_option, languages_option
 from robustbench_ir.errors import OptionError
-from robustbench_ir.files import check_writable, write_whole
-from robustbench_ir.languages import language_code
 from robustbench_ir.perturb import Perturbation, load_recipe, recipe_names
 from robustbench_ir.perturb.recipe import SEVERITIES
-from robustbench_ir.report.review import pieces, review_page, review_sections
+from robustbench_ir.reports.review import pieces, review_page, review_sections
+from robustbench_ir.resources.languages import language_code
 from robustbench_ir.tasks import Query
-from robustbench_ir.text import nfc
 
 _SEVERITY_OF_PAGE = 3
 

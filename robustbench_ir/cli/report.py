@@ -8,18 +8,18 @@ from typing import get_args
 
 import click
 
+from robustbench_ir._base.files import check_writable, write_whole
 from robustbench_ir.cli.options import cards_option
-from robustbench_ir.encode import Encoder, EncoderOptions, load_encoder
+from robustbench_ir.encoders import Encoder, EncoderOptions, load_encoder
 from robustbench_ir.errors import OptionError
-from robustbench_ir.files import check_writable, write_whole
-from robustbench_ir.report.content import Sheet, sheets
-from robustbench_ir.report.examples import examples_of
-from robustbench_ir.report.exports import EXPORTS
-from robustbench_ir.report.page import report_page
-from robustbench_ir.report.plots import Form, write_plots
-from robustbench_ir.result_file import load_result
-from robustbench_ir.score.measures import measure as look_up_measure
-from robustbench_ir.score.settings import SETTINGS, Setting
+from robustbench_ir.metrics.measures import measure as look_up_measure
+from robustbench_ir.metrics.settings import SETTINGS, Setting
+from robustbench_ir.reports.content import Sheet, sheets
+from robustbench_ir.reports.exports import EXPORTS
+from robustbench_ir.reports.page import report_page
+from robustbench_ir.reports.plots import Form, write_plots
+from robustbench_ir.reports.worst import examples_of
+from robustbench_ir.results.file import load_result
 
 _PLOTS: tuple[Form, ...] = get_args(Form)
 

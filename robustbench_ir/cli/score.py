@@ -7,15 +7,15 @@ from pathlib import Path
 import click
 from rich.text import Text
 
+from robustbench_ir._base.files import check_writable
 from robustbench_ir.cli.attack import slug
 from robustbench_ir.cli.catalogue import table_console
 from robustbench_ir.cli.options import cards_option, languages_option
 from robustbench_ir.errors import OptionError
-from robustbench_ir.files import check_writable
-from robustbench_ir.report.table import score_table
-from robustbench_ir.result_file import save_result
-from robustbench_ir.score.measures import measure as look_up_measure
-from robustbench_ir.scored_runs import not_retrieved, score_runs, split_runs
+from robustbench_ir.evaluation.score_runs import not_retrieved, score_runs, split_runs
+from robustbench_ir.metrics.measures import measure as look_up_measure
+from robustbench_ir.reports.terminal import score_table
+from robustbench_ir.results.file import save_result
 from robustbench_ir.tasks import load_task
 
 

@@ -15,11 +15,12 @@ from rich.table import Table
 from rich.text import Text
 
 from robustbench_ir.errors import OptionError
-from robustbench_ir.report.table import recipe_name
-from robustbench_ir.result import Result
+from robustbench_ir.reports.terminal import recipe_name
+from robustbench_ir.results.result import Result
 
 if TYPE_CHECKING:
-    from robustbench_ir.adversary import Attacked, Searched
+    from robustbench_ir.adversary.outcomes import Attacked
+    from robustbench_ir.adversary.search import Searched
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -33,7 +34,7 @@ class Adversary:
     """Stands in for `robustbench_ir.attack`, and keeps what it found to say it."""
 
     def __init__(self, methods: tuple[str, ...], goal: str, words: int, queries: int, until_reached: bool) -> None:
-        from robustbench_ir.adversary import Budget
+        from robustbench_ir.adversary.candidates import Budget
 
         self.methods, self.goal, self.budget, self.until_reached = methods, goal, Budget(words, queries), until_reached
         self.searched: Searched | None = None
@@ -48,7 +49,7 @@ class Adversary:
         **named: object,
     ) -> Result:
         """Search; the arguments are those of `robustbench_ir.attack`."""
-        from robustbench_ir.adversary import search
+        from robustbench_ir.adversary.search import search
 
         if jobs != 1 or engine != "local" or runs is not None:
             raise OptionError(

@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from robustbench_ir.cli.catalogue import table_console
-from robustbench_ir.report.table import score_table
-from robustbench_ir.result_file import load_result
-from robustbench_ir.score.measures import measure as look_up_measure
+from robustbench_ir.metrics.measures import measure as look_up_measure
+from robustbench_ir.reports.terminal import score_table
+from robustbench_ir.results.file import load_result
 
 
 @click.command("show", short_help="Print the table of a result file again.")

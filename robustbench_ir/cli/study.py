@@ -10,14 +10,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from robustbench_ir._base.files import write_whole
 from robustbench_ir.cli.attack import ProgressBar
 from robustbench_ir.cli.catalogue import table_console
-from robustbench_ir.files import write_whole
-from robustbench_ir.study.config import load_study
-from robustbench_ir.study.page import study_page
-from robustbench_ir.study.plan import Step, plan_study, seconds_left
-from robustbench_ir.study.run import RECORD, run_study
-from robustbench_ir.study.training import prepare
+from robustbench_ir.studies.checkpoint_training import prepare
+from robustbench_ir.studies.config import load_study
+from robustbench_ir.studies.page import study_page
+from robustbench_ir.studies.plan import Step, plan_study, seconds_left
+from robustbench_ir.studies.run import RECORD, run_study
 
 REPORT = "report.md"
 

@@ -10,7 +10,7 @@ import click
 from robustbench_ir.cli.options import split_commas
 from robustbench_ir.leaderboard.entry import Declaration, entry_of
 from robustbench_ir.leaderboard.folder import submit
-from robustbench_ir.result_file import load_result
+from robustbench_ir.results.file import load_result
 
 
 @click.command("submit", short_help="Make a leaderboard entry of a result file.")

@@ -12,9 +12,9 @@ from robustbench_ir.cli.catalogue import count, print_facts, print_lines
 from robustbench_ir.cli.options import cards_option
 from robustbench_ir.errors import DataError
 from robustbench_ir.tasks import task_card, task_names
-from robustbench_ir.tasks.beir import check_folder, summary
 from robustbench_ir.tasks.faults import Fault
-from robustbench_ir.tasks.trec import corpora
+from robustbench_ir.tasks.formats.beir import check_folder, summary
+from robustbench_ir.tasks.formats.trec import corpora
 
 
 @click.group("tasks", invoke_without_command=True, short_help="List the tasks and their languages, or show one.")

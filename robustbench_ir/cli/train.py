@@ -12,7 +12,7 @@ from rich.text import Text
 
 from robustbench_ir.cli.attack import ProgressBar
 from robustbench_ir.cli.options import languages_option, split_commas
-from robustbench_ir.train.record import SamplerName, Trained, Training
+from robustbench_ir.training.record import SamplerName, Trained, Training
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -89,7 +89,8 @@ def command(out: Path, allow_overlap: bool, device: str | None, **values: object
     irbench train --base static-multilingual --data tatoeba --out model
     irbench train --base sentence-transformers/LaBSE --data pairs.jsonl --sampler cross --out model
     """  # noqa: D301
-    from robustbench_ir.train import make_training, train
+    from robustbench_ir.training.record import make_training
+    from robustbench_ir.training.train import train
 
     training = make_training(**values)
     with ProgressBar(Console(stderr=True)) as progress:

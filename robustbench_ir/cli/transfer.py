@@ -10,15 +10,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from robustbench_ir._base.files import check_writable
 from robustbench_ir.cli.attack import ProgressBar, slug
 from robustbench_ir.cli.catalogue import table_console
 from robustbench_ir.cli.options import cards_option, languages_option, split_commas
-from robustbench_ir.encode import EncoderOptions
-from robustbench_ir.files import check_writable
-from robustbench_ir.report.table import number, with_interval
-from robustbench_ir.result_file import save_result
-from robustbench_ir.score.findings import Finding
-from robustbench_ir.score.measures import measure as look_up_measure
+from robustbench_ir.encoders import EncoderOptions
+from robustbench_ir.metrics.findings import Finding
+from robustbench_ir.metrics.measures import measure as look_up_measure
+from robustbench_ir.reports.terminal import number, with_interval
+from robustbench_ir.results.file import save_result
 
 _NOTES = (
     "drop = clean - attacked, ± half of its 95% interval (questions drawn anew), and its share of clean; * is p < 0.05 "
@@ -72,7 +72,7 @@ def command(  # noqa: PLR0913, PLR0917
 
     Prints how far each encoder falls in each setting, and the changes that did most harm.
     """
-    from robustbench_ir.adversary import Budget
+    from robustbench_ir.adversary.candidates import Budget
     from robustbench_ir.adversary.transfer import transfer
 
     look_up_measure(measure)

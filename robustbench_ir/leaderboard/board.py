@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
+from importlib.resources import files
 from math import isnan
 
 import numpy as np
 
 from robustbench_ir import __version__
-from robustbench_ir.languages import languages
 from robustbench_ir.leaderboard.canonical import Digests, Standing, ground, standing, threat
 from robustbench_ir.leaderboard.folder import Filed
+from robustbench_ir.leaderboard.published import ReportedRow
 from robustbench_ir.leaderboard.ranking import RESAMPLES, contributions, ranked
-from robustbench_ir.leaderboard.reported import ReportedRow
 from robustbench_ir.leaderboard.sheet import CellKey, Sheet
+from robustbench_ir.metrics.measures import Floats
 from robustbench_ir.perturb import default_recipe_names
-from robustbench_ir.score.measures import Floats
+from robustbench_ir.resources.languages import languages
 
 HEADLINE_SEVERITY = 3
 _DIGITS = 5
@@ -276,3 +279,36 @@ def _picked(found: Floats, order: Sequence[int]) -> list[list[float | None] | No
     """Return the rows in the board's order of cells, null where the entry has no such cell or a language no case."""
     table = [[None if isnan(value) else round(value, _DIGITS) for value in row] for row in found.tolist()]
     return [table[number] if number >= 0 else None for number in order]
+
+
+# The page: one HTML file with its data inside, so that it works from a disk; it asks nobody for anything.
+#
+# The policy in its head allows the one style and the one script that are in it, by their hashes, and nothing else.
+# The data is a JSON block in which ``<`` is escaped, and the script writes strangers' texts as text, never as markup.
+
+_SITE = files("robustbench_ir.leaderboard") / "site"
+
+
+def page(board: str) -> str:
+    """Return the page of a board.
+
+    Parameters
+    ----------
+    board : str
+        Text of `leaderboard.json`.
+    """
+    script, style, body = (
+        (_SITE / name).read_text(encoding="utf-8") for name in ("board.js", "board.css", "board.html")
+    )
+    data = board.replace("<", "\\u003c")
+    policy = (
+        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; base-uri 'none'; "
+        "form-action 'none'; img-src data:"
+    )
+    parts = {"policy": policy, "style": style, "script": script, "data": data}
+    before, *pieces = body.split("{{")
+    return before + "".join(parts[name] + rest for name, _, rest in (piece.partition("}}") for piece in pieces))
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"

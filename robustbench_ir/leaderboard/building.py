@@ -10,16 +10,15 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from robustbench_ir._base.files import write_whole
 from robustbench_ir.errors import ResultError
-from robustbench_ir.files import write_whole
-from robustbench_ir.leaderboard.board import board, board_to_json
+from robustbench_ir.leaderboard.board import board, board_to_json, page
 from robustbench_ir.leaderboard.canonical import FILE as CANONICAL
 from robustbench_ir.leaderboard.canonical import read_canonical, recomputed, standing
 from robustbench_ir.leaderboard.faults import faults
 from robustbench_ir.leaderboard.folder import Filed, clashes, misplaced, submission_files
-from robustbench_ir.leaderboard.page import page
+from robustbench_ir.leaderboard.published import read_reported
 from robustbench_ir.leaderboard.reading import read_entry
-from robustbench_ir.leaderboard.reported import read_reported
 from robustbench_ir.leaderboard.schema import Entry
 
 BOARD = "leaderboard.json"

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
+from robustbench_ir._base.files import write_whole
 from robustbench_ir.errors import ResultError, RobustBenchError
-from robustbench_ir.files import write_whole
 from robustbench_ir.leaderboard.schema import Entry, EntryCell
 from robustbench_ir.perturb import Perturbation, digest, load_recipe, recipe_names
 from robustbench_ir.tasks import Task, load_task, task_names

@@ -9,14 +9,13 @@ import numpy as np
 from pydantic import ValidationError
 
 from robustbench_ir.errors import OptionError
-from robustbench_ir.leaderboard.related import related_data
-from robustbench_ir.leaderboard.schema import NOT_RETRIEVED, SCHEMA_VERSION, Entry, EntryCell
+from robustbench_ir.evaluation.score_runs import is_run
+from robustbench_ir.leaderboard.schema import NOT_RETRIEVED, SCHEMA_VERSION, Entry, EntryCell, related_data
 from robustbench_ir.leaderboard.sheet import scores_of, sheet_of
-from robustbench_ir.result import Cell, Result
-from robustbench_ir.result_file import readable_json
-from robustbench_ir.score.measures import Floats
-from robustbench_ir.score.settings import per_query, rank_distances, values
-from robustbench_ir.scored_runs import is_run
+from robustbench_ir.metrics.measures import Floats
+from robustbench_ir.metrics.settings import per_query, rank_distances, values
+from robustbench_ir.results.file import readable_json
+from robustbench_ir.results.result import Cell, Result
 
 _DIGITS = 6
 

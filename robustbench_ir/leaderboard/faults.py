@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import chain
 
-from robustbench_ir.leaderboard.related import related_data
-from robustbench_ir.leaderboard.schema import Entry, EntryCell, ScoreRecord
+from robustbench_ir.leaderboard.schema import Entry, EntryCell, ScoreRecord, related_data
 from robustbench_ir.leaderboard.sheet import Sheet, scores_of, sheet_of
 
 TOLERANCE = 1e-6

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from robustbench_ir._base.files import write_whole
 from robustbench_ir.errors import ResultError
-from robustbench_ir.files import write_whole
 from robustbench_ir.leaderboard.entry import entry_to_json
 from robustbench_ir.leaderboard.faults import faults
 from robustbench_ir.leaderboard.names import skeleton, slug

@@ -1,7 +1,7 @@
 """Ranks that say no more than the questions do: rows that cannot be told apart share one.
 
 All rows of a task were asked the same questions, so that they are compared on the same resamples of them: a paired
-bootstrap over clusters, as in `robustbench_ir.score.statistics`. A macro mean of a resample is the mean over query
+bootstrap over clusters, as in `robustbench_ir.metrics.statistics`. A macro mean of a resample is the mean over query
 languages of the sum of the drawn values divided by the number of drawn cases.
 """
 
@@ -15,8 +15,8 @@ import numpy as np
 from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
 
-from robustbench_ir.score.measures import Floats, Integers, sums
-from robustbench_ir.threads import divided, in_threads
+from robustbench_ir._base.parallel import divided, in_threads
+from robustbench_ir.metrics.measures import Floats, Integers, sums
 
 RESAMPLES = 1_000
 SEED = 0

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from robustbench_ir.errors import ResultError
+from robustbench_ir.evaluation.score_runs import score_runs
 from robustbench_ir.leaderboard.entry import Declaration, entry_of
 from robustbench_ir.leaderboard.folder import task_name
 from robustbench_ir.leaderboard.schema import Entry, EntryCell
 from robustbench_ir.leaderboard.verifying import Verification
-from robustbench_ir.score.measures import Floats
-from robustbench_ir.scored_runs import score_runs
+from robustbench_ir.metrics.measures import Floats
 from robustbench_ir.tasks import load_task
 
 _ROUNDING = 1e-5
@@ -31,7 +31,7 @@ def rescore(entry: Entry, clean: Path, attacked: Sequence[tuple[str, Path]]) -> 
     clean : pathlib.Path
         Run of the task's own queries.
     attacked : sequence of (str, pathlib.Path)
-        What was asked, and its run: see `robustbench_ir.scored_runs.asked`.
+        What was asked, and its run: see `robustbench_ir.evaluation.score_runs.asked`.
 
     Raises
     ------

@@ -7,14 +7,17 @@ written as `NOT_RETRIEVED`, which no mean shows, and its rank distance, which no
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from datetime import date as calendar_date
+from functools import cache
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from robustbench_ir.cards import Card
 from robustbench_ir.leaderboard.names import LINK, NAME, named, plain
-from robustbench_ir.score.settings import Setting
+from robustbench_ir.metrics.settings import Setting
+from robustbench_ir.resources.cards import Card, packaged
 
 SCHEMA_VERSION = 1
 MAX_QUERIES = 2_000_000
@@ -137,3 +140,33 @@ class Entry(Strict):
     scores: list[ScoreRecord] = Field(min_length=1, max_length=MAX_CELLS)
     cells: list[EntryCell] = Field(min_length=1, max_length=MAX_CELLS)
     verified: VerifiedRecord | None = None
+
+
+# Training data that a task's questions or passages come from, as `leaderboard/related-data.json` lists them.
+
+
+def related_data(task: str, datasets: Sequence[str]) -> list[str]:
+    """Return those of the data sets that a task is made of, by name.
+
+    Parameters
+    ----------
+    task : str
+        Name without version.
+    datasets : sequence of str
+        That a model was trained on.
+
+    Examples
+    --------
+    >>> related_data("xquad-r", ["MS MARCO", "SQuAD 1.1"])
+    ['SQuAD 1.1']
+    """
+    sources = _sources().get(task, ())
+    return [one for one in datasets if any(source in one.lower() for source in sources)]
+
+
+@cache
+def _sources() -> dict[str, list[str]]:
+    table: dict[str, list[str]] = json.loads(
+        (packaged("leaderboard") / "related-data.json").read_text(encoding="utf-8")
+    )
+    return table

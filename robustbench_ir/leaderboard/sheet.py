@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robustbench_ir.leaderboard.schema import Entry, ScoreRecord
-from robustbench_ir.score.measures import Floats
-from robustbench_ir.score.settings import Setting, nanmean
+from robustbench_ir.metrics.measures import Floats
+from robustbench_ir.metrics.settings import Setting, nanmean
 
 CellKey = tuple[str, int]
 

@@ -8,18 +8,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from robustbench_ir.bench import layout_of
-from robustbench_ir.encode import BUILT_IN, Embeddings, EncoderOptions, load_encoder
-from robustbench_ir.encode.batches import encode_texts
-from robustbench_ir.encode.encoder import Encoder
-from robustbench_ir.encode.pool import fitted_on
+from robustbench_ir.encoders import BUILT_IN, Embeddings, EncoderOptions, load_encoder
+from robustbench_ir.encoders.batches import encode_texts
+from robustbench_ir.encoders.encoder import Encoder
+from robustbench_ir.encoders.pool import fitted_on
 from robustbench_ir.errors import ResultError
 from robustbench_ir.leaderboard.canonical import perturbed_queries, task_of, threat
 from robustbench_ir.leaderboard.schema import Entry, EntryCell
+from robustbench_ir.metrics.measures import Floats
+from robustbench_ir.metrics.settings import Layout, layout_of, per_query, values
 from robustbench_ir.perturb import digest
-from robustbench_ir.retrieve import Ranks, rank_relevant
-from robustbench_ir.score.measures import Floats
-from robustbench_ir.score.settings import Layout, per_query, values
+from robustbench_ir.retrieval.ranking import Ranks, rank_relevant
 from robustbench_ir.tasks import Task
 
 CLOSE = 0.02

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from robustbench_ir.cards import Tables, names, read_named
-from robustbench_ir.perturb.characters import make_homoglyph, make_invisible
-from robustbench_ir.perturb.masked_language_model import make_masked_language_model
-from robustbench_ir.perturb.mixture import make_mixture
+from robustbench_ir.perturb.mechanisms.characters import make_homoglyph, make_invisible
+from robustbench_ir.perturb.mechanisms.masked_language_model import make_masked_language_model
+from robustbench_ir.perturb.mechanisms.mixture import make_mixture
+from robustbench_ir.perturb.mechanisms.paired_query import make_twin
+from robustbench_ir.perturb.mechanisms.spacing import make_casing_spacing, make_repetition, make_word_order
+from robustbench_ir.perturb.mechanisms.substitution import make_substitution
+from robustbench_ir.perturb.mechanisms.transliteration import make_transliteration
+from robustbench_ir.perturb.mechanisms.typo import make_typo
+from robustbench_ir.perturb.mechanisms.wrong_layout import make_wrong_layout
 from robustbench_ir.perturb.perturbation import Edit, Perturbation, coverage, digest
 from robustbench_ir.perturb.recipe import Recipe, RecipeCard
-from robustbench_ir.perturb.spacing import make_casing_spacing, make_repetition, make_word_order
-from robustbench_ir.perturb.substitution import make_substitution
 from robustbench_ir.perturb.transformation import Transformation, TransformationFactory
-from robustbench_ir.perturb.transliteration import make_transliteration
-from robustbench_ir.perturb.twin import make_twin
-from robustbench_ir.perturb.typo import make_typo
-from robustbench_ir.perturb.wrong_layout import make_wrong_layout
-from robustbench_ir.plugins import built_in_or_plugin
+from robustbench_ir.resources.cards import Tables, names, read_named
+from robustbench_ir.resources.plugins import built_in_or_plugin
 
 __all__ = [
     "Edit",
@@ -87,7 +87,7 @@ def load_recipe(name: str, cards: Path | None = None) -> Recipe:
     """
     if name.startswith(_FOREIGN):
         # Only where it is wanted: it takes a while to load.
-        from robustbench_ir.perturb.foreign import load_foreign
+        from robustbench_ir.integrations.textattack.recipes import load_foreign
 
         return load_foreign(name)
     card = read_named(RecipeCard, "attacks", name, "recipe", cards)

@@ -9,10 +9,10 @@ from typing import Literal
 import regex
 from pydantic import Field
 
-from robustbench_ir.cards import SHIPPED, Card, Tables
+from robustbench_ir._base.text import LONGEST_CHUNK, Span, chunk_spans, scripts, word_graphemes
 from robustbench_ir.errors import CardError
-from robustbench_ir.languages import languages
-from robustbench_ir.text import LONGEST_CHUNK, Span, chunk_spans, scripts, word_graphemes
+from robustbench_ir.resources.cards import SHIPPED, Card, Tables
+from robustbench_ir.resources.languages import languages
 
 _DIGIT = regex.compile(r"\p{N}")
 _ADDRESS = regex.compile(r"(?:https?://|www\.)\S+|\S+@\S+\.\S+|\b[\w-]+(?:\.[\w-]+)+/\S*", regex.IGNORECASE)

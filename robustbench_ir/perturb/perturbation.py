@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterator, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
+from robustbench_ir._base.text import Span, replace_spans
 from robustbench_ir.errors import DataError
-from robustbench_ir.text import Span, replace_spans
 
 
 class Edit(NamedTuple):

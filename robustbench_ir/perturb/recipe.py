@@ -10,13 +10,13 @@ from typing import Annotated, Protocol
 
 from pydantic import Field
 
-from robustbench_ir.cards import SHIPPED, NamedCard, Tables
+from robustbench_ir._base.text import nfc, replace_spans
 from robustbench_ir.errors import CardError, OptionError
 from robustbench_ir.perturb.constraints import Constraints, WordFinder, word_finder
 from robustbench_ir.perturb.perturbation import Edit, Perturbation, spaced
 from robustbench_ir.perturb.randomness import Random, generator, shuffled
 from robustbench_ir.perturb.transformation import Transformation, TransformationFactory
-from robustbench_ir.text import nfc, replace_spans
+from robustbench_ir.resources.cards import SHIPPED, NamedCard, Tables
 
 SEVERITIES = range(6)
 Share = Annotated[float, Field(gt=0, le=1)]

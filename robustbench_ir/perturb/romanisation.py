@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from pydantic import Field
 
-from robustbench_ir.cards import SHIPPED, Card, Tables, read_card
+from robustbench_ir._base.text import nfc
 from robustbench_ir.errors import CardError
 from robustbench_ir.perturb.randomness import Random
-from robustbench_ir.text import nfc
+from robustbench_ir.resources.cards import SHIPPED, Card, Tables, read_card
 
 if TYPE_CHECKING:
     import icu

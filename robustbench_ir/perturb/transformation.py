@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
-from robustbench_ir.cards import Card, Tables, validate
+from robustbench_ir._base.text import Span
 from robustbench_ir.perturb.randomness import Random
-from robustbench_ir.text import Span
+from robustbench_ir.resources.cards import Card, Tables, validate
 
 Parameters = TypeVar("Parameters", bound=Card)
 Rewriter = Callable[[str, Random], tuple[str, str] | None]

@@ -7,16 +7,16 @@ from pathlib import Path
 
 from pydantic import Field
 
-from robustbench_ir.cards import NamedCard, names, read_named, validate
-from robustbench_ir.fetch import DownloadProgress
-from robustbench_ir.languages import select_languages
-from robustbench_ir.plugins import built_in_or_plugin
-from robustbench_ir.tasks.beir import folder_name, folder_settings, is_folder, load_folder
-from robustbench_ir.tasks.mteb import is_mteb, load_mteb, mteb_facts, mteb_task
-from robustbench_ir.tasks.readers import Reader
-from robustbench_ir.tasks.registry import READERS
+from robustbench_ir.integrations.mteb import is_mteb, load_mteb, mteb_facts, mteb_task
+from robustbench_ir.resources.cards import NamedCard, names, read_named, validate
+from robustbench_ir.resources.downloads import DownloadProgress
+from robustbench_ir.resources.languages import select_languages
+from robustbench_ir.resources.plugins import built_in_or_plugin
+from robustbench_ir.tasks.formats.beir import folder_name, folder_settings, is_folder, load_folder
+from robustbench_ir.tasks.formats.readers import Reader
+from robustbench_ir.tasks.formats.registry import READERS
+from robustbench_ir.tasks.formats.trec import check_asked_for
 from robustbench_ir.tasks.task import Passage, Qrels, Query, Task, build_task
-from robustbench_ir.tasks.trec import check_asked_for
 
 __all__ = [
     "Passage",

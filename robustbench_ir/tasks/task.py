@@ -14,8 +14,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from robustbench_ir.errors import DataError
-from robustbench_ir.languages import select_languages
+from robustbench_ir.errors import DataError, OptionError
+from robustbench_ir.resources.languages import select_languages
 
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
@@ -241,3 +241,31 @@ def _check_texts(name: str, what: str, rows: Sequence[tuple[str, str]]) -> None:
     one_id, count = Counter(one_id for one_id, _ in rows).most_common(1)[0]
     if count > 1:
         raise DataError(f"{name}: {what} id {one_id!r} occurs {count} times")
+
+
+# Fewer questions against the whole pool: a search asks the encoder hundreds of times about each.
+
+
+def first_questions(task: Task, number: int) -> Task:
+    """Return the task with its first questions only, in all their languages; the pool stays whole.
+
+    Parameters
+    ----------
+    task : Task
+        Its queries are chosen by `parallel_id`, in order of appearance.
+    number : int
+        Questions, 1 or more.
+
+    Raises
+    ------
+    OptionError
+        A number below 1.
+    """
+    if number < 1:
+        raise OptionError(f"{number} questions; at least 1 is wanted")
+    chosen = set(list(dict.fromkeys(query.parallel_id for query in task.queries))[:number])
+    rows = np.array([row for row, query in enumerate(task.queries) if query.parallel_id in chosen])
+    kept = np.isin(task.qrels.query, rows)
+    query = np.searchsorted(rows, task.qrels.query[kept]).astype(np.int32)
+    qrels = Qrels(query, task.qrels.passage[kept], task.qrels.grade[kept])
+    return replace(task, queries=tuple(task.queries[row] for row in rows), qrels=qrels)

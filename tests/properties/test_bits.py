@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from robustbench_ir.bits import Bools, counts_by_stretch, ones, packed
+from robustbench_ir.retrieval.ranking import Bools, counts_by_stretch, ones, packed
 
 compared = arrays(np.bool_, array_shapes(min_dims=2, max_dims=2, max_side=70))
 

@@ -11,10 +11,10 @@ import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from robustbench_ir._base.text import replace_spans
 from robustbench_ir.perturb import Perturbation, Recipe, load_recipe, recipe_names
 from robustbench_ir.perturb.recipe import number_to_change
 from robustbench_ir.tasks import Query, load_task
-from robustbench_ir.text import replace_spans
 from tests.test_perturb import is_whole_on_mini
 
 ODD = (

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 pytest.importorskip("datasets", reason="DATASETS ABSENT: pip install -e '.[train]'")
 
 from robustbench_ir.errors import DataError
-from robustbench_ir.train import ParallelTable, Row
-from robustbench_ir.train.samplers import HybridBatchSampler
+from robustbench_ir.training.samplers import HybridBatchSampler
+from robustbench_ir.training.table import ParallelTable, Row
 
 _rows = st.lists(
     st.builds(

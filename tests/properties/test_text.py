@@ -8,7 +8,7 @@ import icu
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from robustbench_ir.text import graphemes, word_spans
+from robustbench_ir._base.text import graphemes, word_spans
 
 TEXTS = st.one_of(
     st.text(max_size=60),

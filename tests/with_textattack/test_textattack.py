@@ -13,7 +13,6 @@ if find_spec("textattack") is None:
     reason = "TEXTATTACK ABSENT: these tests run in an environment of their own, see docs/textattack.md"
     pytest.skip(reason, allow_module_level=True)
 
-from robustbench_ir.textattack import EncoderWrapper, RecipeTransformation, RetrievalGoal, TaskDataset  # isort: skip
 from textattack import Attack, AttackArgs, Attacker
 from textattack.attack_results import SkippedAttackResult, SuccessfulAttackResult
 from textattack.constraints.overlap import MaxWordsPerturbed
@@ -23,8 +22,9 @@ from textattack.shared import AttackedText
 from textattack.transformations import WordSwapNeighboringCharacterSwap
 
 import robustbench_ir as rb
+from robustbench_ir._base.text import replace_spans
 from robustbench_ir.errors import DataUnavailableError, OptionError, UnknownNameError
-from robustbench_ir.text import replace_spans
+from robustbench_ir.integrations.textattack import EncoderWrapper, RecipeTransformation, RetrievalGoal, TaskDataset
 
 
 @pytest.fixture(autouse=True)
@@ -142,7 +142,7 @@ def test_textattack_attacks_a_task(task: rb.Task, encoder: str) -> None:
 
 
 def rb_average_precision(result: rb.Result) -> list[float]:
-    from robustbench_ir.score.measures import Ranked, average_precision
+    from robustbench_ir.metrics.measures import Ranked, average_precision
 
     layout = result.layout
     ranked = Ranked(result.clean.ranks.in_pool, layout.query, layout.grade, len(layout.query_ids))

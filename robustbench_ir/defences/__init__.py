@@ -1,0 +1,14 @@
+"""Cheap defences to compare a robust encoder with: queries repaired before encoding, means over noisy copies.
+
+This lies above encoders and recipes. What a defence wins is not the encoder's own, so it is part of the encoder's name,
+description and fingerprint, and of every signature.
+"""
+
+from __future__ import annotations
+
+from robustbench_ir.defences.names import NORMALISED_PREFIX, load_defended
+from robustbench_ir.defences.normalised import normalised
+from robustbench_ir.defences.repairs import REPAIRS, repair
+from robustbench_ir.defences.smoothed import SMOOTHED_PREFIX, smoothed
+
+__all__ = ["NORMALISED_PREFIX", "REPAIRS", "SMOOTHED_PREFIX", "load_defended", "normalised", "repair", "smoothed"]

@@ -1,0 +1,145 @@
+"""An encoder that gives the mean over a query and copies of it with slips of the hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+
+from robustbench_ir._base.text import nfc, replace_spans, word_graphemes, word_spans
+from robustbench_ir.defences.normalised import described
+from robustbench_ir.encoders.encoder import Embeddings, Encoder, EncoderDescription, PoolEncoder
+from robustbench_ir.errors import OptionError
+from robustbench_ir.perturb.randomness import Random, generator, pick
+
+SMOOTHED_PREFIX = "smoothed"
+DEFAULT_COPIES = 8
+_SHARE = 0.2  # of the words of a copy that have a slip, at least one
+_ROOT = "und"  # no language's tailoring: an encoder is not told the language
+
+
+@dataclass(frozen=True)
+class Smoothed:
+    """An encoder behind slips. An `Encoder`; passages are encoded as they are.
+
+    Attributes
+    ----------
+    passage_encoder : Encoder
+        The encoder behind the slips.
+    copies : int
+        Number of copies of each query besides itself, 1 or more.
+    description : EncoderDescription
+        Says that queries are smoothed.
+    """
+
+    passage_encoder: Encoder
+    copies: int
+    description: EncoderDescription
+
+    def encode_queries(self, texts: Sequence[str]) -> Embeddings:
+        """Return the mean over each query and its copies, of length 1 where the encoder's rows are."""
+        if not texts:
+            return self.passage_encoder.encode_queries([])
+        groups = [(text, *copies_of(text, self.copies)) for text in texts]
+        distinct = {text: None for group in groups for text in group}
+        place = {text: number for number, text in enumerate(distinct)}
+        column = [place[text] for group in groups for text in group]
+        row = np.repeat(np.arange(len(groups)), self.copies + 1)
+        share = np.full(len(column), 1 / (self.copies + 1), dtype=np.float32)
+        average = sp.csr_array((share, (row, column)), shape=(len(groups), len(distinct)))
+        means = average @ self.passage_encoder.encode_queries(list(distinct))
+        return _unit(means) if self.description.similarity == "cosine" else means
+
+    def encode_passages(self, texts: Sequence[str]) -> Embeddings:
+        """Encode passages as they are."""
+        return self.passage_encoder.encode_passages(texts)
+
+
+@dataclass(frozen=True)
+class SmoothedByPool:
+    """An encoder that depends on the pool, behind slips. A `PoolEncoder`."""
+
+    passage_encoder: Encoder
+    copies: int
+    description: EncoderDescription
+
+    def fitted(self, passages: Sequence[str]) -> Smoothed:
+        """Return the encoder for this pool."""
+        inner = self.passage_encoder
+        fitted = inner.fitted(passages) if isinstance(inner, PoolEncoder) else inner
+        return Smoothed(fitted, self.copies, self.description)
+
+    def encode_queries(self, texts: Sequence[str]) -> Embeddings:
+        """Refuse: the pool is not known yet."""
+        raise OptionError(
+            f"{self.description.name} depends on the pool; call fitted(passages) first ({len(texts)} texts)"
+        )
+
+    encode_passages = encode_queries
+
+
+def smoothed(encoder: Encoder, copies: int = DEFAULT_COPIES) -> Smoothed | SmoothedByPool:
+    """Put slips before an encoder.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        Encodes queries and copies.
+    copies : int
+        1 to 100; so many times dearer is a query.
+
+    Raises
+    ------
+    OptionError
+        Copies out of range.
+    """
+    if not 1 <= copies <= 100:
+        raise OptionError(f"{copies} copies are out of range; 1 to 100")
+    who = described(encoder.description, f"{SMOOTHED_PREFIX}-{copies}")
+    return (SmoothedByPool if isinstance(encoder, PoolEncoder) else Smoothed)(encoder, copies, who)
+
+
+def copies_of(text: str, copies: int) -> list[str]:
+    """Return copies of a query, a fifth of their words with a slip: a letter left out, doubled, or swapped.
+
+    The slips are drawn by the text alone, so that the same query always has the same embedding. They are those that
+    need no keyboard: an encoder is not told the language.
+    """
+    clean = nfc(text)
+    words = [span for span in word_spans(clean, _ROOT) if any(map(str.isalpha, clean[span[0] : span[1]]))]
+    if not words:
+        return [clean] * copies
+    return [_copy(clean, words, generator("smoothed", clean, number)) for number in range(copies)]
+
+
+def _copy(clean: str, words: Sequence[tuple[int, int]], random: Random) -> str:
+    certain = pick(words, random)
+    slips = [
+        (span, _slip(clean[span[0] : span[1]], random)) for span in words if span == certain or random.random() < _SHARE
+    ]
+    return replace_spans(clean, slips)
+
+
+def _slip(word: str, random: Random) -> str:
+    letters = list(word_graphemes(word))
+    place = int(random.random() * len(letters))
+    kind = pick(("drop", "double", "swap") if len(letters) > 1 else ("double",), random)
+    if kind == "double":
+        letters.insert(place, letters[place])
+    elif kind == "drop":
+        del letters[place]
+    else:
+        place = min(place, len(letters) - 2)
+        letters[place : place + 2] = reversed(letters[place : place + 2])
+    return "".join(letters)
+
+
+def _unit(rows: Embeddings) -> Embeddings:
+    if isinstance(rows, np.ndarray):
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+        return np.asarray(rows / np.where(lengths > 0, lengths, 1), dtype=np.float32)
+    from sklearn.preprocessing import normalize
+
+    return sp.csr_array(normalize(rows).astype(np.float32))

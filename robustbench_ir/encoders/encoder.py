@@ -1,0 +1,122 @@
+"""What an encoder must be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from robustbench_ir.errors import EncoderError
+
+Dense = NDArray[np.float32]
+Embeddings = Dense | sp.csr_array
+"""Rows of float32, dense of shape (texts, dimensions) or sparse. The score of a pair is the dot product of its rows."""
+
+
+class TextsRefusedError(EncoderError):
+    """An encoder does not take one of the texts that it was given; which one is then found."""
+
+
+@dataclass(frozen=True)
+class EncoderDescription:
+    """Who an encoder is.
+
+    Attributes
+    ----------
+    name : str
+        As the user gave it.
+    fingerprint : str
+        Changes whenever an embedding could: hash of weights, prompts, lengths, types.
+    similarity : str
+        ``"cosine"`` (rows have length 1), ``"dot"``, or a name such as ``"bm25"``.
+    dimensions : int
+        Columns of the embeddings, 0 if they depend on the pool.
+    revision : str
+        Commit of the model hub, or empty.
+    query_prompt, passage_prompt : str
+        What is put before each text.
+    versions : tuple of (str, str)
+        Libraries that compute the embeddings, and their versions.
+    preprocessing : str
+        Defence that stands before the encoder, such as ``normalised:nfkc``; empty without one.
+    """
+
+    name: str
+    fingerprint: str
+    similarity: str
+    dimensions: int
+    revision: str = ""
+    query_prompt: str = ""
+    passage_prompt: str = ""
+    versions: tuple[tuple[str, str], ...] = ()
+    preprocessing: str = ""
+
+
+class Encoder(Protocol):
+    """Turns texts into vectors whose dot product says how well a passage answers a query.
+
+    A class of your own needs just these three.
+    """
+
+    @property
+    def description(self) -> EncoderDescription:
+        """Name and fingerprint."""
+
+    def encode_queries(self, texts: Sequence[str]) -> Embeddings:
+        """Encode queries: one finite float32 row for each text, in order."""
+
+    def encode_passages(self, texts: Sequence[str]) -> Embeddings:
+        """Encode passages: one finite float32 row for each text, in order."""
+
+
+@runtime_checkable
+class PoolEncoder(Protocol):
+    """An encoder whose vectors depend on the pool, such as BM25 with its document frequencies."""
+
+    def fitted(self, passages: Sequence[str]) -> Encoder:
+        """Return the encoder for this pool."""
+
+
+def stack(parts: Sequence[Embeddings]) -> Embeddings:
+    """Put rows below one another, sparse ones as sparse."""
+    if any(sp.issparse(part) for part in parts):
+        stacked: sp.csr_array = sp.vstack([sp.csr_array(part) for part in parts], format="csr")
+        return stacked
+    return np.concatenate([part for part in parts if isinstance(part, np.ndarray)])
+
+
+# A plain function as an encoder.
+
+
+@dataclass(frozen=True)
+class CallableEncoder:
+    """A function from texts to rows, for queries and passages alike. An `Encoder`.
+
+    Rows are compared by their dot product, as they come. Nothing is kept between runs unless the function has an
+    attribute ``fingerprint``: a function cannot be told from another one.
+    """
+
+    function: Callable[[Sequence[str]], Embeddings]
+
+    @property
+    def description(self) -> EncoderDescription:
+        """Name and fingerprint."""
+        name = getattr(self.function, "__qualname__", type(self.function).__name__)
+        return EncoderDescription(name, str(getattr(self.function, "fingerprint", "")), "dot", 0)
+
+    def encode_queries(self, texts: Sequence[str]) -> Embeddings:
+        """Encode queries, like passages."""
+        return self.encode_passages(texts)
+
+    def encode_passages(self, texts: Sequence[str]) -> Embeddings:
+        """Return what the function gives, as float32; shape (texts, dimensions)."""
+        if not texts:
+            return np.empty((0, 0), dtype=np.float32)
+        rows = self.function(list(texts))
+        if sp.issparse(rows):
+            return sp.csr_array(rows).astype(np.float32)
+        return np.asarray(rows, dtype=np.float32)

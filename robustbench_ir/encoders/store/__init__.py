@@ -1,0 +1,1 @@
+"""Embeddings kept on disk, so that a text is encoded once."""

@@ -1,0 +1,244 @@
+"""The files of the embedding store: rows as they are, and beside them an index that says whose they are.
+
+A shard is two files that only ever grow, written by one process and read by any number, so that it needs no lock::
+
+    NAME.rows    dense: rows of float32 or float16, one after the other; sparse: a row's columns (uint32) with their
+                 values (float32), one after the other; all little-endian, nothing else
+    NAME.index   header: magic (8 bytes), columns (uint32), bytes of an entry (uint32: 2, 4, or 8 for sparse), then a
+                 record for each batch: rows (uint32), CRC-32 of the rows, CRC-32 of this record, a text's BLAKE2b
+                 (16 bytes) for each row, and if sparse the number of entries (uint32) of each row
+
+Rows are written before their record: a row counts as soon as its record is whole, and half a record at the end is a
+writer that was stopped, or is writing now.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from robustbench_ir.encoders.encoder import Dense, Embeddings
+
+KEY_BYTES = 16
+_LENGTH_BYTES = 4
+_MAGIC = b"RBIRROW1"
+_HEADER = struct.Struct("<8sII")
+_RECORD = struct.Struct("<III")
+_SPARSE = 8
+_TYPES: dict[int, np.dtype[np.generic]] = {
+    2: np.dtype("<f2"),
+    4: np.dtype("<f4"),
+    _SPARSE: np.dtype([("column", "<u4"), ("value", "<f4")]),
+}
+
+
+class DamagedShardError(Exception):
+    """Files that are not what was written. Never leaves the store."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows as they are written.
+
+    Attributes
+    ----------
+    columns : int
+        Dimensions of a row.
+    width : int
+        Bytes of an entry.
+    rows : int
+        How many.
+    content : bytes
+        The rows.
+    lengths : bytes
+        Of sparse rows, the number of entries of each.
+    """
+
+    columns: int
+    width: int
+    rows: int
+    content: bytes
+    lengths: bytes = b""
+
+
+@dataclass(eq=False)
+class Shard:
+    """One shard, as far as it has been read.
+
+    Attributes
+    ----------
+    index : pathlib.Path
+        The file ``NAME.index``.
+    columns : int
+        Dimensions of a row.
+    width : int
+        Bytes of an entry.
+    """
+
+    index: Path
+    columns: int
+    width: int
+    _read_to: int = _HEADER.size
+    _starts: list[int] = field(default_factory=lambda: [0])  # first row of each batch, and the end
+    _bytes: list[int] = field(default_factory=lambda: [0])  # its first byte, and the end
+    _lengths: list[NDArray[np.uint32]] = field(default_factory=list)
+    _checksums: list[int] = field(default_factory=list)
+    _good: set[int] = field(default_factory=set)
+
+    @property
+    def rows(self) -> Path:
+        """The file ``NAME.rows``."""
+        return self.index.with_suffix(".rows")
+
+    @property
+    def count(self) -> int:
+        """Number of rows that have been read of."""
+        return self._starts[-1]
+
+    def read_on(self) -> Iterator[tuple[int, bytes]]:
+        """Read the records that were not there the last time: first row, and the keys one after the other.
+
+        Raises
+        ------
+        DamagedShardError
+            A record is not what was written, or the rows that it speaks of are not there.
+        """
+        if self.index.stat().st_size == self._read_to:
+            return
+        with self.index.open("rb") as stream:
+            stream.seek(self._read_to)
+            content = stream.read()
+        size = self.rows.stat().st_size
+        per_row = KEY_BYTES + (_LENGTH_BYTES if self.width == _SPARSE else 0)
+        at = 0
+        while len(content) - at >= _RECORD.size:
+            count, of_rows, of_record = _RECORD.unpack_from(content, at)
+            body = content[at + _RECORD.size : at + _RECORD.size + count * per_row]
+            if len(body) < count * per_row:
+                break
+            lengths = np.frombuffer(body, "<u4", offset=count * KEY_BYTES)
+            entries = int(lengths.sum()) if self.width == _SPARSE else count * self.columns
+            stop = self._bytes[-1] + entries * self.width
+            if _checksum(count, of_rows, body) != of_record or stop > size:
+                raise DamagedShardError(self.index)
+            at += _RECORD.size + len(body)
+            self._read_to += _RECORD.size + len(body)
+            self._checksums.append(of_rows)
+            self._lengths.append(lengths)
+            self._starts.append(self._starts[-1] + count)
+            self._bytes.append(stop)
+            yield self._starts[-2], body[: count * KEY_BYTES]
+
+    def take(self, rows: NDArray[np.int64]) -> Embeddings:
+        """Return rows by number, after checking every batch that one of them is in.
+
+        Raises
+        ------
+        DamagedShardError
+            A batch is not what was written.
+        """
+        # An empty file cannot be mapped: sparse rows may all be zero.
+        mapped = np.memmap(self.rows, np.uint8, mode="r") if self._bytes[-1] else np.empty(0, dtype=np.uint8)
+        batches = np.unique(np.searchsorted(self._starts, rows, side="right") - 1).tolist()
+        for batch in set(batches) - self._good:
+            if zlib.crc32(mapped[self._bytes[batch] : self._bytes[batch + 1]].data) != self._checksums[batch]:
+                raise DamagedShardError(self.rows)
+            self._good.add(batch)
+        entries = mapped[: self._bytes[-1]].view(_TYPES[self.width])
+        if self.width == _SPARSE:
+            return self._take_sparse(entries, rows)
+        return np.asarray(entries.reshape(-1, self.columns)[rows], dtype=np.float32)
+
+    def _take_sparse(self, entries: NDArray[np.generic], rows: NDArray[np.int64]) -> sp.csr_array:
+        ends = np.concatenate([[0], *self._lengths]).cumsum()
+        starts = ends[rows]
+        lengths = ends[rows + 1] - starts
+        pointers = np.concatenate([[0], lengths.cumsum()])
+        taken = entries[np.repeat(starts - pointers[:-1], lengths) + np.arange(pointers[-1])]
+        shape = (len(rows), self.columns)
+        return sp.csr_array(
+            (taken["value"].astype(np.float32), taken["column"].astype(np.int32), pointers), shape=shape
+        )
+
+
+def open_shard(index: Path) -> Shard | None:
+    """Open a shard; None if its writer has not come to the end of the header.
+
+    Raises
+    ------
+    DamagedShardError
+        It does not begin as a shard does.
+    """
+    with index.open("rb") as stream:
+        header = stream.read(_HEADER.size)
+    if len(header) < _HEADER.size:
+        return None
+    magic, columns, width = _HEADER.unpack(header)
+    if magic != _MAGIC or width not in _TYPES or not columns:
+        raise DamagedShardError(index)
+    return Shard(index, columns, width)
+
+
+def packed(rows: Embeddings) -> Batch:
+    """Return rows as they are written: float16 where that loses nothing, as for a model that computes in float16."""
+    if isinstance(rows, np.ndarray):
+        narrow = _narrowest(rows)
+        return Batch(rows.shape[1], narrow.itemsize, len(rows), narrow.tobytes())
+    entries = np.empty(rows.nnz, dtype=_TYPES[_SPARSE])
+    entries["column"], entries["value"] = rows.indices, rows.data
+    lengths = np.diff(rows.indptr).astype("<u4")
+    return Batch(rows.shape[1], _SPARSE, rows.shape[0], entries.tobytes(), lengths.tobytes())
+
+
+def append(index: Path, keys: bytes, batch: Batch) -> int:
+    """Add rows to the end of a shard, or begin one; return the size of its rows in bytes.
+
+    A writer that fails takes back what it has written, so that a full disk is no fuller than before.
+
+    Raises
+    ------
+    OSError
+        The disk is full, or cannot be written to.
+    """
+    path = index.with_suffix(".rows")
+    body = keys + batch.lengths
+    of_rows = zlib.crc32(batch.content)
+    record = _RECORD.pack(batch.rows, of_rows, _checksum(batch.rows, of_rows, body)) + body
+    if not index.exists():
+        record = _HEADER.pack(_MAGIC, batch.columns, batch.width) + record
+    before = path.stat().st_size if path.exists() else 0
+    try:
+        with path.open("ab", buffering=0) as stream:
+            _write_all(stream.fileno(), memoryview(batch.content))
+        with index.open("ab", buffering=0) as stream:
+            _write_all(stream.fileno(), memoryview(record))
+    except OSError:
+        if path.exists():
+            os.truncate(path, before)
+        raise
+    return before + len(batch.content)
+
+
+def _narrowest(rows: Dense) -> NDArray[np.floating]:
+    wide = np.ascontiguousarray(rows, dtype="<f4")
+    with np.errstate(over="ignore"):
+        narrow = wide.astype("<f2")
+    same = np.array_equal(narrow.astype("<f4").view(np.uint32), wide.view(np.uint32))
+    return narrow if same else wide
+
+
+def _write_all(descriptor: int, content: memoryview) -> None:
+    while content:
+        content = content[os.write(descriptor, content) :]
+
+
+def _checksum(count: int, of_rows: int, body: bytes) -> int:
+    return zlib.crc32(body, zlib.crc32(struct.pack("<II", count, of_rows)))

@@ -1,0 +1,275 @@
+"""Embeddings that are kept by content: a text is encoded once for each encoder and side, ever.
+
+What is found is read back bit for bit; what is not is encoded and added. Any number of processes may share a store:
+each writes shards of its own (see `robustbench_ir.encoders.store.shards`) and reads those of all.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import secrets
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from functools import lru_cache
+from hashlib import blake2b
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+
+from robustbench_ir._base.files import write_checked, write_whole
+from robustbench_ir.encoders.encoder import Embeddings, Encoder, EncoderDescription, PoolEncoder, stack
+from robustbench_ir.encoders.lexical import CharacterNgrams
+from robustbench_ir.encoders.store.limits import ABOUT, make_room, size_limit
+from robustbench_ir.encoders.store.shards import KEY_BYTES, DamagedShardError, Shard, append, open_shard, packed
+from robustbench_ir.errors import EncoderError, ResultError
+from robustbench_ir.resources.downloads import cache_folder
+
+Side = Literal["query", "passage"]
+
+_LOG = logging.getLogger("robustbench_ir")
+NOT_KEPT = logging.getLogger("robustbench_ir.not_kept")
+"""Tells that nothing can be kept: a matter of the machine, so one process tells it for all."""
+
+_SHARD_BYTES = 1 << 26  # a damaged or evicted shard costs the encoding of this much
+_CLAIMS = 64
+_ROW_BITS = 40
+
+
+def embedding_store(encoder: Encoder, folder: Path, side: Side, batch: str = "") -> EmbeddingStore | None:
+    """Return the store of an encoder's queries or passages, or None where nothing may be kept.
+
+    Texts of one `batch`, such as the queries of one cell, have a store of their own: the last bits of a row depend on
+    the texts that it was encoded with, and must not depend on what other cells happened to encode before.
+
+    That is where an encoder has no fingerprint, so that it cannot be told from another one, where a row depends on the
+    pool and not on its text alone, and where rows are made faster than they are read.
+    """
+    if side == "passage":  # a defence leaves the passages alone: their rows are those of the encoder behind it
+        while hasattr(encoder, "passage_encoder"):
+            encoder = encoder.passage_encoder
+    who = encoder.description
+    if not who.fingerprint or isinstance(encoder, PoolEncoder | CharacterNgrams):
+        return None
+    if batch:
+        who = replace(who, fingerprint=f"{who.fingerprint}|{batch}")
+    return EmbeddingStore(folder, who, side)
+
+
+def keep_finished(path: Path, content: bytes) -> None:
+    """Write finished work into the cache; where that is full or read only, say so once and go on without.
+
+    The result file will have it all.
+    """
+    try:
+        write_checked(path, content)
+    except ResultError as error:
+        tell_not_kept(cache_folder(), error)
+
+
+def tell_not_kept(folder: Path, error: OSError | ResultError) -> None:
+    """Say, once for each folder, that nothing can be kept there."""
+    cause = error if isinstance(error, OSError) else error.__cause__
+    _tell_not_kept(folder, getattr(cause, "strerror", None) or str(error))
+
+
+@lru_cache
+def _tell_not_kept(folder: Path, reason: str) -> None:
+    NOT_KEPT.warning(
+        "%s: what is done cannot be kept (%s); the run goes on, the next one does it again: "
+        "free some space or set ROBUSTBENCH_IR_CACHE to another folder",
+        folder,
+        reason,
+    )
+
+
+class EmbeddingStore:
+    """Rows of one encoder and one side, by text.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Of all stores.
+    encoder : EncoderDescription
+        Its fingerprint decides; its name is for people.
+    side : {"query", "passage"}
+        Which of the encoder's two functions made the rows.
+    """
+
+    def __init__(self, folder: Path, encoder: EncoderDescription, side: Side) -> None:
+        identity = json.dumps([encoder.fingerprint, side])
+        self.folder = folder / blake2b(identity.encode(), digest_size=16).hexdigest()
+        self._about = {"encoder": encoder.name, "fingerprint": encoder.fingerprint, "side": side}
+        self._shards: list[Shard] = []
+        self._numbers: dict[str, int] = {}
+        self._bad: set[str] = set()
+        self._places: dict[bytes, int] = {}
+        self._writing: tuple[Path, int, int] | None = None
+        self._keeps = True
+        self._used: set[str] = set()
+
+    def read(self, texts: Sequence[str]) -> tuple[NDArray[np.bool_], Embeddings]:
+        """Look texts up.
+
+        Returns
+        -------
+        found : bool array of shape (texts,)
+            Which of them are there.
+        rows : float32 array of shape (found, dimensions)
+            Theirs, in order.
+        """
+        keys = [text_key(text) for text in texts]
+        while True:
+            self._look_again()
+            places = np.array([self._places.get(key, -1) for key in keys], dtype=np.int64)
+            found = places >= 0
+            rows = self._take(places[found])
+            if rows is not None:
+                return found, rows
+
+    def keep(self, texts: Sequence[str], rows: Embeddings) -> None:
+        """Add the rows of texts; where the folder cannot be written to, say so once and keep nothing from then on.
+
+        Raises
+        ------
+        EncoderError
+            The store has rows of another width under the same fingerprint.
+        """
+        if not self._keeps or not len(texts):
+            return
+        if self._shards and self._shards[0].columns != rows.shape[1]:
+            raise EncoderError(
+                f"{self._about['encoder']}: gave {rows.shape[1]} dimensions, and {self._shards[0].columns} in an "
+                f"earlier run; give it another fingerprint, or `irbench cache prune --encoder {self._about['encoder']}`"
+            )
+        batch = packed(rows)
+        try:
+            index = self._shard_to_write(batch.width)
+            size = append(index, b"".join(map(text_key, texts)), batch)
+            self._writing = (index, size, batch.width)
+        except (OSError, ResultError) as error:
+            self._keeps = False
+            tell_not_kept(self.folder.parent.parent, error)
+
+    @contextmanager
+    def claim(self, texts: Sequence[str], wait: bool) -> Iterator[bool]:
+        """Announce that these texts are being encoded; False if another process says so of them already.
+
+        A process that dies gives up its claim. Where no lock can be had, everybody encodes for themselves.
+        """
+        slot = int.from_bytes(text_key("\0".join(texts))[:4]) % _CLAIMS
+        lock = None
+        try:
+            (self.folder / "claims").mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.folder / "claims" / f"{slot}.lock")
+            lock.acquire(timeout=-1 if wait else 0)
+        except Timeout:
+            yield False
+            return
+        except (OSError, NotImplementedError):
+            lock = None
+        try:
+            yield True
+        finally:
+            if lock is not None:
+                lock.release()
+
+    def _shard_to_write(self, width: int) -> Path:
+        if self._writing is not None:
+            index, size, written = self._writing
+            if size < _SHARD_BYTES and written == width and index.exists():
+                return index
+        self.folder.mkdir(parents=True, exist_ok=True)
+        about = self.folder / ABOUT
+        if not about.exists():
+            write_whole(about, json.dumps(self._about, ensure_ascii=False).encode())
+        make_room(self.folder.parent, size_limit(), spare=self._used)
+        # The time first: shards are read in the order in which they were begun, and the first row of a text counts.
+        index = self.folder / f"{time.time_ns():020d}-{os.getpid()}-{secrets.token_hex(4)}.index"
+        self._used.add(index.stem)
+        return index
+
+    def _look_again(self) -> None:
+        """Take in what this and other processes have added since the last time."""
+        for index in sorted(self.folder.glob("*.index")):
+            if index.name in self._bad:
+                continue
+            try:
+                if index.name not in self._numbers:
+                    shard = open_shard(index)
+                    if shard is None:
+                        continue
+                    self._numbers[index.name] = len(self._shards)
+                    self._shards.append(shard)
+                self._take_in(self._numbers[index.name])
+            except DamagedShardError:
+                self._set_aside(index)
+            except FileNotFoundError:  # pruned by another process just now
+                self._forget(index)
+
+    def _take_in(self, number: int) -> None:
+        base = number << _ROW_BITS
+        for first, keys in self._shards[number].read_on():
+            for row, at in enumerate(range(0, len(keys), KEY_BYTES), base + first):
+                self._places.setdefault(keys[at : at + KEY_BYTES], row)
+
+    def _take(self, places: NDArray[np.int64]) -> Embeddings | None:
+        """Return rows, or None if some of them turned out not to be what was written."""
+        numbers = places >> _ROW_BITS
+        parts: list[Embeddings] = []
+        order: list[NDArray[np.intp]] = []
+        for number in np.unique(numbers).tolist():
+            shard = self._shards[number]
+            here = np.flatnonzero(numbers == number)
+            try:
+                parts.append(shard.take(places[here] & ((1 << _ROW_BITS) - 1)))
+            except DamagedShardError:
+                self._set_aside(shard.index)
+                return None
+            except FileNotFoundError:
+                self._forget(shard.index)
+                return None
+            order.append(here)
+            self._note_use(shard)
+        if len(parts) < 2:
+            return parts[0] if parts else np.empty((0, 0), dtype=np.float32)
+        stacked: Embeddings = stack(parts)[np.argsort(np.concatenate(order))]
+        return stacked
+
+    def _note_use(self, shard: Shard) -> None:
+        """Note the time of last use, once a run, where `irbench cache` looks for it."""
+        if shard.index.stem not in self._used:
+            self._used.add(shard.index.stem)
+            with suppress(OSError):
+                os.utime(shard.rows)
+
+    def _set_aside(self, index: Path) -> None:
+        """Take a damaged shard out, here and for everybody, and say so; its texts are encoded again."""
+        self._forget(index)
+        with suppress(OSError):  # in a folder that is read only it stays where it is
+            index.with_suffix(".rows").replace(index.with_suffix(".rows.damaged"))
+        with suppress(OSError):
+            index.replace(index.with_suffix(".index.damaged"))
+        _LOG.warning(
+            "%s: is damaged (bit rot, or cut short); what it held of %s is encoded again, nothing needs to be done",
+            index.with_suffix(".rows"),
+            self._about["encoder"],
+        )
+
+    def _forget(self, index: Path) -> None:
+        self._bad.add(index.name)
+        number = self._numbers.get(index.name)
+        self._places = {key: place for key, place in self._places.items() if place >> _ROW_BITS != number}
+        if self._writing is not None and self._writing[0] == index:
+            self._writing = None
+
+
+def text_key(text: str) -> bytes:
+    """Return what a text is looked up by: BLAKE2b of its UTF-8, 16 bytes."""
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=KEY_BYTES).digest()

@@ -1,0 +1,176 @@
+"""What a run would do and cost, found out without doing it: no model is downloaded, nothing is kept."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from robustbench_ir._base.progress import Clock, Progress, Silence
+from robustbench_ir.encoders import Embeddings, Encoder, EncoderDescription, PoolEncoder, default_encoder, encoder_names
+from robustbench_ir.evaluation.request import CellName, Request
+from robustbench_ir.evaluation.runner import Bench, open_bench
+from robustbench_ir.perturb import load_recipe
+
+_SAMPLE = 32
+
+
+@dataclass(frozen=True)
+class PlannedCell:
+    """One cell of a run.
+
+    Attributes
+    ----------
+    name : str
+        ``"clean"``, or recipe, severity and seed.
+    finished : bool
+        Whether an earlier run has finished it.
+    texts : int
+        Distinct queries that are to be encoded for it; at most so many where `exact` is false.
+    exact : bool
+        False where a model would have to run to know.
+    """
+
+    name: str
+    finished: bool
+    texts: int
+    exact: bool = True
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run would do.
+
+    Attributes
+    ----------
+    encoder, task : str
+        Who, on what.
+    cells : tuple of PlannedCell
+        The clean cell first.
+    passages : int
+        Distinct passages that are to be encoded.
+    seconds : float or None
+        Of encoding in one process, from the time that a sample takes; None where the encoder is not at hand.
+    memory : int or None
+        Bytes of embeddings and ranking in each process, beside model and texts; None where the encoder is not at hand.
+    """
+
+    encoder: str
+    task: str
+    cells: tuple[PlannedCell, ...]
+    passages: int
+    seconds: float | None
+    memory: int | None
+
+    @property
+    def queries(self) -> int:
+        """Queries that are to be encoded, in all cells."""
+        return sum(cell.texts for cell in self.cells)
+
+
+@dataclass(frozen=True)
+class _Absent:
+    """Stands for an encoder that would have to be downloaded. An `Encoder` that encodes nothing."""
+
+    description: EncoderDescription
+
+    def encode_queries(self, texts: Sequence[str]) -> Embeddings:
+        """Never called."""
+        raise NotImplementedError
+
+    encode_passages = encode_queries
+
+
+def plan_run(request: Request, progress: Progress | None = None) -> Plan:
+    """Find out what a run would do: load task and encoder, perturb, and time the encoder on a few texts.
+
+    A model that would have to be downloaded is not, and what depends on it is unknown.
+
+    Parameters
+    ----------
+    request : Request
+        What is asked for.
+    progress : Progress, optional
+        Told how far it is.
+
+    Raises
+    ------
+    RobustBenchError
+        Whatever the run would stop at before its first cell.
+    """
+    named = request.encoder or default_encoder()
+    here = not isinstance(named, str) or _at_hand(named)
+    asked = replace(request, encoder=named if here else _Absent(EncoderDescription(str(named), "", "", 0)))
+    # A floor runs a model on every query; without it there are at most as many to encode.
+    bench = open_bench(replace(asked, semantic_floor=None, semantic_encoder=None), Clock(progress or Silence()))
+    cells = tuple(_planned(bench, request, name) for name in (None, *request.cells))
+    queries = sum(cell.texts for cell in cells)
+    passages = bench.passages_left() if queries else 0
+    cost = _Cost.measured(bench, passages, queries) if here else None
+    return Plan(
+        encoder=bench.encoder.description.name,
+        task=bench.task.identity,
+        cells=cells,
+        passages=passages,
+        seconds=cost.seconds if cost else None,
+        memory=cost.memory if cost else None,
+    )
+
+
+def _at_hand(name: str) -> bool:
+    if name in encoder_names() or Path(name).expanduser().is_dir() or "/" not in name:
+        return True
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        return isinstance(try_to_load_from_cache(name, "config.json"), str)
+    except HFValidationError:
+        return True  # no name for the hub: loading it says what is wrong
+
+
+def _planned(bench: Bench, request: Request, name: CellName | None) -> PlannedCell:
+    if name is None:
+        finished = bench.kept_clean() is not None
+        texts = len({query.text for query in bench.task.queries})
+        return PlannedCell("clean", finished, 0 if finished else texts)
+    recipe = load_recipe(name.recipe, request.cards)
+    if recipe.card.needs_model:
+        covered = {query.text for query in bench.task.queries if recipe.covers(query.language)}
+        return PlannedCell(str(name), finished=False, texts=len(covered), exact=False)
+    perturbed = bench.perturbed(name)
+    exact = request.semantic_floor is None
+    finished = exact and bench.kept_attacked(name, perturbed) is not None
+    texts = len({one.text for one in perturbed if one.changed})
+    return PlannedCell(str(name), finished, 0 if finished else texts, exact)
+
+
+@dataclass(frozen=True)
+class _Cost:
+    seconds: float
+    memory: int
+
+    @classmethod
+    def measured(cls, bench: Bench, passages: int, queries: int) -> _Cost:
+        """Encode a few texts of either kind, and multiply."""
+        task = bench.task
+        pool, asked = [one.text for one in task.passages], [one.text for one in task.queries]
+        few = pool[:: max(1, len(pool) // _SAMPLE)][:_SAMPLE]
+        encoder: Encoder = bench.encoder.fitted(few) if isinstance(bench.encoder, PoolEncoder) else bench.encoder
+        a_passage, rows = _cost_of_one(encoder.encode_passages, few)
+        a_query, _ = _cost_of_one(encoder.encode_queries, asked[:: max(1, len(asked) // _SAMPLE)][:_SAMPLE])
+        seconds = passages * a_passage + queries * a_query
+        return cls(seconds, int(rows * (len(pool) + len(asked))) + bench.request.memory)
+
+
+def _cost_of_one(encode: Callable[[Sequence[str]], Embeddings], texts: Sequence[str]) -> tuple[float, float]:
+    """Return the seconds and bytes that a text takes; the first texts only warm up."""
+    encode(texts[:2])
+    start = time.perf_counter()
+    rows = encode(texts)
+    seconds = time.perf_counter() - start
+    size = rows.nbytes if isinstance(rows, np.ndarray) else rows.data.nbytes + rows.indices.nbytes
+    return seconds / len(texts), size / len(texts)

@@ -1,0 +1,207 @@
+"""Perturbed query sets as files, for people who evaluate systems that this package does not run.
+
+`queries.jsonl` is BEIR's: `_id`, `text`, `metadata`. `queries.tsv` has the id, a tab and the text. `manifest.json` says
+what was done to which task, and the SHA-256 of both; it is written last, so that a folder with one is whole.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+
+from robustbench_ir import __version__
+from robustbench_ir._base.files import check_writable, opened_whole, write_whole
+from robustbench_ir.errors import ResultError
+from robustbench_ir.evaluation.semantic_floor import SemanticFloor
+from robustbench_ir.perturb import Perturbation, Recipe, coverage, digest
+from robustbench_ir.perturb.perturbation import mean_edit_rate
+from robustbench_ir.resources.cards import Card
+from robustbench_ir.tasks import Query, Task
+
+MANIFEST = "manifest.json"
+JSON_LINES = "queries.jsonl"
+_TABLE = "queries.tsv"
+_BREAKS = re.compile(r"[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]+")  # tab, and all that `str.splitlines` splits at
+
+
+class Changed(Card):
+    """How much a perturbation changed.
+
+    Attributes
+    ----------
+    queries : int
+        Number of queries.
+    coverage : float
+        Share of them that really changed, 0 to 1.
+    edit_rate : float
+        Mean share of a query's code points that were replaced, 0 to 1.
+    """
+
+    queries: int
+    coverage: float
+    edit_rate: float
+
+
+class Manifest(Changed):
+    """What `manifest.json` says, beside how much changed in all.
+
+    Attributes
+    ----------
+    irbench : str
+        Version of this package.
+    task, task_digest : str
+        Identity of the task, and the SHA-256 of its texts.
+    licence, citation, homepage : str
+        Terms and origin of the task; the perturbed queries stay under them. Empty for a task of your own.
+    recipe : str
+        Identity of the recipe, such as ``typo@1``.
+    severity, seed : int
+        How much, and which perturbation.
+    digest : str
+        SHA-256 of the perturbed query set, as in the results of `irbench attack`.
+    languages : dict
+        Language to how much changed in it.
+    not_covered : dict
+        Language to the reason why its queries are as they were.
+    files : dict
+        File to its SHA-256.
+    """
+
+    irbench: str
+    task: str
+    task_digest: str
+    licence: str
+    citation: str
+    homepage: str
+    recipe: str
+    severity: int
+    seed: int
+    digest: str
+    languages: dict[str, Changed]
+    not_covered: dict[str, str]
+    files: dict[str, str]
+
+
+def freeze(
+    task: Task,
+    recipe: Recipe,
+    severity: int,
+    seed: int,
+    folder: Path,
+    terms: Mapping[str, str] | None = None,
+    floor: SemanticFloor | None = None,
+) -> Manifest:
+    """Write the perturbed queries of a task; the same arguments write the same bytes.
+
+    Parameters
+    ----------
+    task : Task
+        Whose queries.
+    recipe : Recipe
+        What is done to them; it uses the task's own lexicons where there are any.
+    severity, seed : int
+        How much, 0 to 5; which perturbation.
+    folder : pathlib.Path
+        Where to; made if it is not there.
+    terms : mapping, optional
+        `licence`, `citation` and `homepage` of the task.
+    floor : SemanticFloor, optional
+        Edits are taken back until each query reaches it.
+
+    Raises
+    ------
+    OptionError
+        Severity out of range.
+    DataError
+        A query that is not Unicode text.
+    ResultError
+        The folder cannot be written to.
+    """
+    ready = recipe.with_lexicons_of(task.name, task.lexicons.get(recipe.name))
+    perturbed = ready.perturb(task.queries, severity, seed)
+    if floor:
+        perturbed = floor.applied(perturbed)
+    pairs = list(zip(task.queries, perturbed, strict=True))
+    languages = list(dict.fromkeys(query.language for query in task.queries))
+    manifest = Manifest(
+        irbench=__version__,
+        task=task.identity,
+        task_digest=task.digest,
+        **{key: (terms or {}).get(key, "") for key in ("licence", "citation", "homepage")},
+        recipe=floor.identity(ready.identity) if floor else ready.identity,
+        severity=severity,
+        seed=seed,
+        digest=digest(perturbed),
+        **_changed(perturbed).model_dump(),
+        languages={
+            language: _changed([one for query, one in pairs if query.language == language]) for language in languages
+        },
+        not_covered={one: ready.reason_not_covered(one) for one in languages if not ready.covers(one)},
+        files={
+            JSON_LINES: _write_lines(folder / JSON_LINES, pairs, _json_line),
+            _TABLE: _write_lines(folder / _TABLE, pairs, _table_line),
+        },
+    )
+    write_whole(folder / MANIFEST, (manifest.model_dump_json(indent=2) + "\n").encode())
+    return manifest
+
+
+def claim(folder: Path, *, force: bool) -> None:
+    """See to it that query sets can be written into `folder`: make it, and refuse one that has something in it.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Where to.
+    force : bool
+        Take it whatever is in it: files of the same name will be replaced, a manifest goes away now.
+
+    Raises
+    ------
+    ResultError
+        It is not empty, no folder, or cannot be made.
+    """
+    manifest = folder / MANIFEST
+    check_writable(manifest)
+    if force:
+        manifest.unlink(missing_ok=True)
+    elif any(folder.iterdir()):
+        raise ResultError(f"{folder}: is not empty; name another, or give --force to replace the query sets in it")
+
+
+def _changed(perturbed: Sequence[Perturbation]) -> Changed:
+    return Changed(queries=len(perturbed), coverage=coverage(perturbed), edit_rate=mean_edit_rate(perturbed))
+
+
+def _write_lines(
+    path: Path, pairs: Iterable[tuple[Query, Perturbation]], line: Callable[[Query, Perturbation], str]
+) -> str:
+    """Write a line for each query, and return the SHA-256 of the file."""
+    checksum = sha256()
+    with opened_whole(path) as stream:
+        for query, one in pairs:
+            content = f"{line(query, one)}\n".encode()
+            checksum.update(content)
+            stream.write(content)
+    return checksum.hexdigest()
+
+
+def _json_line(query: Query, one: Perturbation) -> str:
+    edits = [
+        {"span": list(edit.span), "before": edit.before, "after": edit.after, "operation": edit.operation}
+        for edit in one.edits
+    ]
+    metadata = {"language": query.language, "parallel_id": query.parallel_id, "clean": one.clean, "edits": edits}
+    return json.dumps({"_id": query.query_id, "text": one.text, "metadata": metadata}, ensure_ascii=False)
+
+
+def _table_line(query: Query, one: Perturbation) -> str:
+    return f"{_one_cell(query.query_id)}\t{_one_cell(one.text)}"
+
+
+def _one_cell(text: str) -> str:
+    """Return `text` with a space for tabs and line breaks, which would end the cell."""
+    return _BREAKS.sub(" ", text)

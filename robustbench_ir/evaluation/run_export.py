@@ -1,0 +1,77 @@
+"""The runs behind a result, as TREC files: one for each cell, with a JSON file beside it that says what it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from robustbench_ir._base.files import write_whole
+from robustbench_ir.encoders import Embeddings
+from robustbench_ir.errors import OptionError
+from robustbench_ir.results.result import Cell
+from robustbench_ir.retrieval.top_k import INDEXES, Best, Index, best_passages
+from robustbench_ir.retrieval.trec_runs import write_run
+from robustbench_ir.tasks import Task
+
+
+@dataclass(frozen=True)
+class RunExport:
+    """Where runs are written, how deep, and how they are searched.
+
+    Raises
+    ------
+    OptionError
+        `top` below 1, or no such index.
+    """
+
+    folder: Path
+    top: int = 100
+    index: Index = "flat"
+
+    def __post_init__(self) -> None:
+        if self.top < 1:
+            raise OptionError(f"top {self.top}: at least 1 passage is wanted")
+        if self.index not in INDEXES:
+            raise OptionError(f"index {self.index!r}: there are {', '.join(INDEXES)}")
+
+    def best(self, pool: Embeddings, queries: Embeddings, memory: int) -> Best:
+        """Search the pool for some queries."""
+        return best_passages(pool, queries, self.top, self.index, memory)
+
+    def write(self, task: Task, cell: Cell, best: Best, encoder: str) -> Path:
+        """Write the run of a cell; the same cell, the same bytes."""
+        recipe = cell.recipe.partition("@")[0]
+        name = f"{recipe}-severity{cell.severity}-seed{cell.seed}" if cell.severity else recipe
+        path = self.folder / f"{name}.trec"
+        about = {
+            "encoder": encoder,
+            "task": task.identity,
+            "recipe": cell.recipe,
+            "severity": cell.severity,
+            "seed": cell.seed,
+            "queries_sha256": cell.digest,
+            "top": self.top,
+            "index": self.index,
+            "recall_at_100_of_exact": round(best.recall, 6),
+        }
+        write_run(path, task.queries, task.passages, best.rows, best.scores, Path(encoder).name)
+        write_whole(path.with_suffix(".json"), (json.dumps(about, indent=2, ensure_ascii=False) + "\n").encode())
+        return path
+
+    def recalls(self) -> dict[str, float]:
+        """Return the recall of the index for each run in the folder."""
+        found = {path.stem: json.loads(path.read_bytes()) for path in sorted(self.folder.glob("*.json"))}
+        return {name: about["recall_at_100_of_exact"] for name, about in found.items()}
+
+
+def with_changed(clean: Best, rows: Sequence[int], changed: Best | None) -> Best:
+    """Return what the clean queries found, with some rows replaced."""
+    if changed is None:
+        return clean
+    found, scores = clean.rows.copy(), clean.scores.copy()
+    found[list(rows)], scores[list(rows)] = changed.rows, changed.scores
+    return Best(found, scores, float(np.minimum(clean.recall, changed.recall)))

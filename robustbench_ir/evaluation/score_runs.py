@@ -1,0 +1,216 @@
+"""Score TREC runs of other engines on a task, with the same measures and the same result as an attack on an encoder.
+
+A run is truncated: a relevant passage that is not in it has no rank (0). It adds nothing to AP, as in trec_eval, where
+a ranking of all would add a little; rank distance is known only for queries whose parallel passages are all in the run.
+So numbers of runs compare with those of other runs of the same depth.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+from pydantic import ValidationError
+
+from robustbench_ir import __version__
+from robustbench_ir.encoders import EncoderDescription
+from robustbench_ir.errors import DataError, OptionError
+from robustbench_ir.evaluation.query_sets import JSON_LINES, MANIFEST, Manifest
+from robustbench_ir.metrics.settings import layout_of
+from robustbench_ir.perturb import Edit, Perturbation, digest, load_recipe
+from robustbench_ir.perturb.recipe import SEVERITIES
+from robustbench_ir.results.result import CLEAN, Cell, Result
+from robustbench_ir.retrieval.trec_runs import Run, ranks_of_run, read_run
+from robustbench_ir.tasks import Task
+
+_FINGERPRINT = "run:"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A query set that an engine was asked.
+
+    Attributes
+    ----------
+    recipe : str
+        Identity of the recipe.
+    severity, seed : int
+        Which perturbation.
+    queries : sequence of Perturbation
+        In the order of the task's queries.
+    not_covered : mapping of str to str
+        Languages that the recipe cannot touch, and why.
+    """
+
+    recipe: str
+    severity: int
+    seed: int
+    queries: Sequence[Perturbation]
+    not_covered: Mapping[str, str]
+
+
+def score_runs(
+    task: Task,
+    clean: Path,
+    attacked: Sequence[tuple[str, Path]] = (),
+    languages: Sequence[str] | None = None,
+    cards: Path | None = None,
+    name: str | None = None,
+) -> Result:
+    """Score the run of the clean queries, and those of perturbed ones.
+
+    Parameters
+    ----------
+    task : Task
+        Whole: the ids of the runs are checked against it.
+    clean : pathlib.Path
+        Run of the task's own queries.
+    attacked : sequence of (str, pathlib.Path)
+        What the engine was asked, and its run: see `asked`.
+    languages : sequence of str, optional
+        Score in these languages only; what runs have beside them is left out.
+    cards : pathlib.Path, optional
+        A user's folder of recipes.
+    name : str, optional
+        Of the engine; by default the tag of the clean run.
+
+    Raises
+    ------
+    DataError
+        A run that is not as it must be, or queries that are not the task's.
+    OptionError
+        Something that is no query set.
+    """
+    chosen = task.select(languages)
+    run = read_run(clean, task)
+    unchanged = [Perturbation(query.query_id, query.text, query.text, (), 0) for query in chosen.queries]
+    sets = [(asked(label, chosen, cards), read_run(path, task)) for label, path in attacked]
+    return Result(
+        version=__version__,
+        task=chosen.identity,
+        task_digest=chosen.digest,
+        encoder=_engine(name or run.tag, run),
+        layout=layout_of(chosen),
+        clean=_cell(Asked(CLEAN, 0, 0, unchanged, {}), run, chosen),
+        attacked=tuple(_cell(one, its_run, chosen) for one, its_run in sets),
+    )
+
+
+def _engine(name: str, run: Run) -> EncoderDescription:
+    listed = json.dumps([[query, *passages] for query, passages in sorted(run.ranked.items())])
+    fingerprint = f"{_FINGERPRINT}{blake2b(listed.encode(), digest_size=16).hexdigest()}"
+    return EncoderDescription(name, fingerprint, f"run of depth {run.depth}", 0)
+
+
+def is_run(who: EncoderDescription) -> bool:
+    """Say whether a result is of TREC runs: there is then no encoder that could be run again."""
+    return who.fingerprint.startswith(_FINGERPRINT)
+
+
+def split_runs(runs: Sequence[str]) -> tuple[Path, list[tuple[str, Path]]]:
+    """Split what ``--run`` was given into the clean run, and what was asked with each other one.
+
+    Parameters
+    ----------
+    runs : sequence of str
+        One path, and any number of ``QUERIES=PATH``; see `asked`.
+
+    Raises
+    ------
+    OptionError
+        Not exactly one clean run.
+    """
+    clean = [run for run in runs if "=" not in run or Path(run).is_file()]
+    if len(clean) != 1:
+        raise OptionError(f"{len(clean)} runs of the clean queries; name exactly one, as --run clean.trec")
+    others = (run.rpartition("=") for run in runs if run != clean[0])
+    return Path(clean[0]), [(label, Path(path)) for label, _, path in others]
+
+
+def _cell(one: Asked, run: Run, task: Task) -> Cell:
+    return Cell(
+        recipe=one.recipe,
+        severity=one.severity,
+        seed=one.seed,
+        digest=digest(one.queries),
+        changed=np.array([query.changed for query in one.queries]),
+        edit_rate=np.array([query.edit_rate for query in one.queries]),
+        not_covered=dict(one.not_covered),
+        ranks=ranks_of_run(run, task),
+    )
+
+
+def asked(label: str, task: Task, cards: Path | None = None) -> Asked:
+    """Find out what an engine was asked.
+
+    Parameters
+    ----------
+    label : str
+        A folder that `irbench perturb` has written; or recipe, severity and seed, such as ``typo@3`` or
+        ``typo@3:1``: the queries that `irbench perturb` writes for them with this version of irbench.
+    task : Task
+        Whose queries.
+
+    Raises
+    ------
+    OptionError
+        Neither of them.
+    UnknownNameError
+        No such recipe.
+    DataError
+        The folder is not whole, or has the queries of another task.
+    """
+    if (Path(label) / MANIFEST).is_file():
+        return _frozen(Path(label), task)
+    recipe, _, rest = label.partition("@")
+    severity, _, seed = rest.partition(":")
+    if not (severity.isdecimal() and (seed or "0").isdecimal() and int(severity) in SEVERITIES):
+        raise OptionError(
+            f"{label!r} says no query set; write recipe@severity or recipe@severity:seed, such as typo@3=typo.trec, "
+            f"or name a folder that `irbench perturb` has written"
+        )
+    loaded = load_recipe(recipe, cards)
+    ready = loaded.with_lexicons_of(task.name, task.lexicons.get(recipe))
+    missed = {one: ready.reason_not_covered(one) for one in task.query_languages if not ready.covers(one)}
+    queries = ready.perturb(task.queries, int(severity), int(seed or 0))
+    return Asked(ready.identity, int(severity), int(seed or 0), queries, missed)
+
+
+def _frozen(folder: Path, task: Task) -> Asked:
+    try:
+        manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
+        lines = (folder / JSON_LINES).read_text(encoding="utf-8").removesuffix("\n").split("\n")
+        found = {one.query_id: one for one in map(_perturbation, lines)}
+    except (OSError, ValidationError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{folder}: not what `irbench perturb` writes ({type(error).__name__}); write it again"
+        ) from error
+    if digest(list(found.values())) != manifest.digest:
+        raise DataError(f"{folder}: {JSON_LINES} is not what {MANIFEST} says; write it again with `irbench perturb`")
+    for query in task.queries:
+        if query.query_id not in found:
+            raise DataError(f"{folder}: has no query {query.query_id!r} of {task.identity}; it is of {manifest.task}")
+    queries = [found[query.query_id] for query in task.queries]
+    missed = {one: why for one, why in manifest.not_covered.items() if one in task.query_languages}
+    return Asked(manifest.recipe, manifest.severity, manifest.seed, queries, missed)
+
+
+def _perturbation(line: str) -> Perturbation:
+    record = json.loads(line)
+    about = record["metadata"]
+    edits = tuple(Edit(tuple(one["span"]), one["before"], one["after"], one["operation"]) for one in about["edits"])
+    return Perturbation(record["_id"], about["clean"], record["text"], edits, 0)
+
+
+def not_retrieved(result: Result) -> dict[str, float]:
+    """Return the share of relevant passages that each run does not have, by query set; 0 to 1."""
+    return {
+        cell.recipe if cell is result.clean else f"{cell.recipe} severity {cell.severity} seed {cell.seed}": float(
+            np.mean(cell.ranks.in_pool == 0)
+        )
+        for cell in (result.clean, *result.attacked)
+    }

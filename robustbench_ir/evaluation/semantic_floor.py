@@ -1,0 +1,186 @@
+"""A floor under the meaning: edits are taken back until a second encoder finds the query near enough to the clean one.
+
+This lies above the recipes, which know no encoder. It takes perturbations and gives perturbations with fewer edits.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from robustbench_ir import __version__
+from robustbench_ir._base.files import read_checked
+from robustbench_ir.encoders import Embeddings, Encoder, PoolEncoder, load_encoder
+from robustbench_ir.encoders.batches import encode_texts
+from robustbench_ir.encoders.store.store import keep_finished
+from robustbench_ir.errors import OptionError
+from robustbench_ir.perturb import Perturbation
+from robustbench_ir.perturb.perturbation import only
+from robustbench_ir.resources.downloads import cache_folder
+
+DEFAULT_ENCODER = "use-multilingual"
+_QUERIES_AT_ONCE = 2048  # the embeddings of all that may become of them fill some 100 MB
+_DECIMALS = 6  # of a cosine: equal rows give 1 but for rounding
+
+Similarities = NDArray[np.float64]
+Judge = Callable[[Sequence[Perturbation]], list[float]]
+"""Takes perturbations and gives the cosine of each with its clean query; 1 where nothing is changed."""
+
+
+@dataclass(frozen=True)
+class SemanticFloor:
+    """The smallest cosine between a query before and after, under a second encoder.
+
+    Attributes
+    ----------
+    encoder : Encoder
+        Judges the meaning; best not the one that is attacked.
+    minimum : float
+        In (0, 1], compared after rounding to six decimals.
+    """
+
+    encoder: Encoder
+    minimum: float
+
+    def identity(self, recipe: str) -> str:
+        """Add the floor to a recipe's identity: ``typo@2~use-multilingual>=0.8``."""
+        name = self.encoder.description.name
+        short = Path(name).expanduser().resolve().name if Path(name).expanduser().is_dir() else name
+        return f"{recipe}~{short.replace('|', '-')}>={self.minimum:g}"
+
+    def applied(
+        self, perturbed: Sequence[Perturbation], advance: Callable[[int], None] = lambda _: None
+    ) -> list[Perturbation]:
+        """Take edits back, one at a time, until each query reaches the floor or is as it was.
+
+        In each round, every query below the floor loses the edit without which it is nearest to the clean query, the
+        last of several. A round encodes the texts of all queries together (2,048 at a time), each distinct text once.
+
+        Parameters
+        ----------
+        perturbed : sequence of Perturbation
+            As a recipe gives them.
+        advance : callable, optional
+            Told the number of texts encoded since the last call.
+
+        Returns
+        -------
+        list of Perturbation
+            In the same order; those that reach the floor are untouched.
+
+        Raises
+        ------
+        EncoderError
+            The encoder's output is unusable.
+        """
+        path = self._file(perturbed)
+        content = read_checked(path) if path else None
+        if content is not None:
+            kept: dict[int, list[int]] = {int(row): left for row, left in json.loads(content).items()}
+        else:
+            kept = self._places_left(perturbed, advance)
+            if path:
+                keep_finished(path, json.dumps(kept).encode())
+        return [only(one, kept[row]) if row in kept else one for row, one in enumerate(perturbed)]
+
+    def _file(self, perturbed: Sequence[Perturbation]) -> Path | None:
+        """Name the file by all that decides the outcome, so that a run that goes on need not encode again."""
+        fingerprint = self.encoder.description.fingerprint
+        if not fingerprint:
+            return None
+        before = json.dumps([(one.query_id, one.clean, one.edits) for one in perturbed])
+        key = "|".join((__version__, fingerprint, f"{self.minimum:.17g}", before))
+        return cache_folder() / "floors" / f"{sha256(key.encode()).hexdigest()}.json"
+
+    def _places_left(self, perturbed: Sequence[Perturbation], advance: Callable[[int], None]) -> dict[int, list[int]]:
+        """Return, for each query that loses edits, which ones stay."""
+        rows = [row for row, one in enumerate(perturbed) if one.changed]
+        left: dict[int, list[int]] = {}
+        for start in range(0, len(rows), _QUERIES_AT_ONCE):
+            block = {row: perturbed[row] for row in rows[start : start + _QUERIES_AT_ONCE]}
+            left |= _reduced(block, self.minimum, self.judge([one.clean for one in block.values()], advance))
+        return left
+
+    def judge(self, clean: Sequence[str], advance: Callable[[int], None] = lambda _: None) -> Judge:
+        """Encode clean queries, and return what compares perturbations of theirs with them."""
+        before = encode_texts(self.encoder.encode_queries, clean, advance)
+        place_of = {text: place for place, text in enumerate(clean)}
+
+        def judge(trials: Sequence[Perturbation]) -> list[float]:
+            found = np.ones(len(trials))
+            changed = [place for place, one in enumerate(trials) if one.changed]
+            if changed:
+                after = encode_texts(self.encoder.encode_queries, [trials[place].text for place in changed], advance)
+                found[changed] = _cosines(before[[place_of[trials[place].clean] for place in changed]], after)
+            return found.tolist()
+
+        return judge
+
+
+def _reduced(block: Mapping[int, Perturbation], minimum: float, judge: Judge) -> dict[int, list[int]]:
+    """Return, for each query below the floor, the places of the edits that stay."""
+    first = zip(block.items(), judge(list(block.values())), strict=True)
+    left = {row: list(range(len(one.edits))) for (row, one), found in first if found < minimum}
+    below = list(left)
+    while below:
+        options = [(row, place) for row in below for place in left[row]]
+        trials = [only(block[row], {*left[row]} - {place}) for row, place in options]
+        best: dict[int, tuple[float, int]] = {}
+        for (row, place), found in zip(options, judge(trials), strict=True):
+            best[row] = max(best.get(row, (found, place)), (found, place))
+        for row, (_, place) in best.items():
+            left[row].remove(place)
+        below = [row for row, (found, _) in best.items() if found < minimum]
+    return left
+
+
+def load_floor(minimum: float | None, encoder: str | Encoder | None = None) -> SemanticFloor | None:
+    """Return the floor that somebody asks for; None where nobody does.
+
+    Parameters
+    ----------
+    minimum : float, optional
+        In (0, 1].
+    encoder : str or Encoder, optional
+        A name of `irbench encoders`, a folder, ``owner/model`` on the hub, or an object of your own.
+
+    Raises
+    ------
+    OptionError
+        Out of range, an encoder without a floor, or one that needs a pool of passages.
+    UnknownNameError, EncoderError
+        No such encoder, or it cannot be loaded.
+    """
+    if minimum is None:
+        if encoder is not None:
+            raise OptionError(
+                "a semantic encoder without a floor does nothing; say which, such as a semantic floor 0.8"
+            )
+        return None
+    if not 0 < minimum <= 1:
+        raise OptionError(f"semantic floor {minimum:g} is out of range; above 0, at most 1")
+    judge = load_encoder(encoder or DEFAULT_ENCODER) if encoder is None or isinstance(encoder, str) else encoder
+    if isinstance(judge, PoolEncoder):
+        name = judge.description.name
+        raise OptionError(f"{name} depends on the pool and cannot judge two queries; name another semantic encoder")
+    return SemanticFloor(judge, minimum)
+
+
+def _cosines(before: Embeddings, after: Embeddings) -> Similarities:
+    """Return the cosine of each pair of rows, -1 to 1; 0 where a row is all zeros."""
+    lengths = np.sqrt(_dots(before, before) * _dots(after, after))
+    cosines: Similarities = _dots(before, after) / np.where(lengths > 0, lengths, 1)
+    return cosines.round(_DECIMALS)
+
+
+def _dots(left: Embeddings, right: Embeddings) -> Similarities:
+    if isinstance(left, np.ndarray) and isinstance(right, np.ndarray):
+        return np.asarray((left * right).sum(axis=1, dtype=np.float64))
+    return np.asarray(sp.csr_array(left).multiply(sp.csr_array(right)).sum(axis=1, dtype=np.float64))

@@ -1,0 +1,1 @@
+"""Other packages' tasks and attacks, in both directions."""

@@ -1,0 +1,192 @@
+"""Retrieval tasks of the library `mteb` (extra `mteb`), such as ``mteb:NFCorpus``."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol, cast
+
+from robustbench_ir._base.text import nfc
+from robustbench_ir.errors import DataError, DataUnavailableError, OptionError, UnknownNameError
+from robustbench_ir.resources.languages import language_code, select_languages
+from robustbench_ir.tasks.formats.readers import RawTask
+from robustbench_ir.tasks.task import Passage, Query, Task, build_task
+
+PREFIX = "mteb:"
+_REVISION_DIGITS = 12
+_PREFERRED_SPLIT = "test"
+
+
+class Metadata(Protocol):
+    """What is read of a task's metadata in mteb."""
+
+    name: str
+    description: str
+    license: str | None
+    reference: str | None
+    bibtex_citation: str | None
+    modalities: Sequence[str]
+    eval_splits: Sequence[str]
+    dataset: Mapping[str, object]
+
+    @property
+    def hf_subsets_to_langscripts(self) -> Mapping[str, Sequence[str]]:
+        """Subset to the languages in it, such as ``swh-Latn``."""
+
+
+class MtebTask(Protocol):
+    """What is used of a retrieval task in mteb 2."""
+
+    metadata: Metadata
+    hf_subsets: Sequence[str]
+    ignore_identical_ids: bool
+    dataset: Mapping[str, Mapping[str, Mapping[str, object]]]
+
+    def load_data(self) -> None:
+        """Fill `dataset`: subset, split, then `corpus`, `queries`, `relevant_docs` and `top_ranked`."""
+
+    def convert_v1_dataset_format_to_v2(self, num_proc: int | None) -> None:
+        """Fill `dataset` where `load_data` of an older task has filled other attributes."""
+
+
+def is_mteb(name: str) -> bool:
+    """Say whether a task is named as one of mteb's."""
+    return name.startswith(PREFIX)
+
+
+def mteb_task(name: str) -> MtebTask:
+    """Return mteb's own task object, without its data.
+
+    Raises
+    ------
+    OptionError
+        The extra `mteb` is not installed.
+    UnknownNameError
+        mteb has no retrieval task of that name; the nearest is shown.
+    """
+    wanted = name.removeprefix(PREFIX)
+    try:
+        import mteb
+        from mteb.abstasks.retrieval import AbsTaskRetrieval
+    except ImportError as error:
+        advice = "pip install 'robustbench-ir[mteb]'"
+        raise OptionError(f"{name}: tasks of mteb need the library mteb, version 2; {advice}") from error
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        known = {task.metadata.name: task for task in mteb.get_tasks() if isinstance(task, AbsTaskRetrieval)}
+    if wanted not in known:
+        raise UnknownNameError("mteb task", wanted, known)
+    return cast("MtebTask", known[wanted])
+
+
+def mteb_facts(task: MtebTask) -> dict[str, object]:
+    """Return what a card says of the task: the keys of `TaskCard`."""
+    about = task.metadata
+    return {
+        "title": about.name,
+        "description": about.description.strip(),
+        "licence": about.license or "not stated by mteb",
+        "citation": (about.bibtex_citation or about.reference or "not stated by mteb").strip(),
+        "homepage": about.reference or "https://github.com/embeddings-benchmark/mteb",
+        "notes": ["Queries of different languages are not known to be parallel: rank distance says little."],
+        "languages": {language: {"subset": subset} for language, subset in _subsets(task).items()},
+    }
+
+
+def load_mteb(task: MtebTask, languages: Iterable[str] | None) -> Task:
+    """Turn a retrieval task of mteb into one of ours, called ``mteb:<name>@<revision>``.
+
+    Its monolingual subsets are taken, one a language; subsets whose queries and passages are in different languages are
+    not, for mteb does not say which is which.
+
+    Parameters
+    ----------
+    task : MtebTask
+        From `mteb_task`, or one of your own.
+    languages : iterable of str, optional
+        Load these only.
+
+    Raises
+    ------
+    DataError
+        Nothing monolingual in it, more than text, or a way of scoring that this package does not have.
+    DataUnavailableError
+        mteb cannot get the data.
+    """
+    about = task.metadata
+    name = f"{PREFIX}{about.name}"
+    if list(about.modalities) != ["text"]:
+        raise DataError(f"{name}: has {', '.join(about.modalities)}; only tasks with nothing but text can be attacked")
+    if about.dataset.get("trust_remote_code"):
+        raise DataError(f"{name}: wants to run code from the hub, which this package never does")
+    subsets = _subsets(task)
+    wanted = select_languages(languages, subsets)
+    if not wanted:
+        raise DataError(f"{name}: every subset has queries and passages in different languages; mteb mixes their order")
+    task.hf_subsets = [subsets[language] for language in wanted]
+    _load(task, name)
+    split = _PREFERRED_SPLIT if _PREFERRED_SPLIT in about.eval_splits else about.eval_splits[0]
+    raw = RawTask()
+    for language in wanted:
+        _read_subset(raw, language, task.dataset[subsets[language]][split], name, alike=task.ignore_identical_ids)
+    revision = str(about.dataset.get("revision", ""))[:_REVISION_DIGITS]
+    return build_task(name, revision or "unpinned", raw.queries, raw.passages, raw.relevant)
+
+
+def _load(task: MtebTask, name: str) -> None:
+    try:
+        task.load_data()
+        task.convert_v1_dataset_format_to_v2(num_proc=None)
+    except Exception as error:  # of any library below mteb
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise DataUnavailableError(f"{name}: mteb cannot load it ({first}); connect to the network once") from error
+
+
+def _subsets(task: MtebTask) -> dict[str, str]:
+    """Return language code to the subset in that language; the script is told where two differ by it only."""
+    found: dict[str, str] = {}
+    for subset, tags in task.metadata.hf_subsets_to_langscripts.items():
+        if len(set(tags)) != 1:
+            continue
+        language, _, script = tags[0].partition("-")
+        try:
+            code = language_code(language)
+        except UnknownNameError:  # such as programming languages
+            code = language
+        free = (one for one in (code, f"{code}-{script}", subset) if one not in found)
+        found[next(free, subset)] = subset
+    return found
+
+
+def _read_subset(raw: RawTask, language: str, data: Mapping[str, object], name: str, *, alike: bool) -> None:
+    if data.get("top_ranked"):
+        raise DataError(
+            f"{name}: reranks a list given for each query; only tasks that rank a whole pool can be attacked"
+        )
+    queries = cast("Iterable[Mapping[str, object]]", data["queries"])
+    corpus = cast("Iterable[Mapping[str, object]]", data["corpus"])
+    relevant = cast("Mapping[str, Mapping[str, int]]", data["relevant_docs"])
+    judged = {passage_id for grades in relevant.values() for passage_id, grade in grades.items() if grade > 0}
+    ids = set()
+    for one in corpus:
+        passage_id, text = str(one["id"]), nfc(f"{one.get('title') or ''} {one.get('text') or ''}".strip())
+        ids.add(passage_id)
+        if text or passage_id in judged:  # empty passages that answer nothing are common, and no loss
+            raw.passages.append(Passage(f"{language}:{passage_id}", language, text))
+    for one in queries:
+        query_id = str(one["id"])
+        grades = {f"{language}:{other}": grade for other, grade in relevant.get(query_id, {}).items() if grade > 0}
+        if not grades:
+            continue
+        if alike and query_id in ids:
+            raise DataError(
+                f"{name}: leaves each query's own passage out of its ranking, which cannot be done here yet"
+            )
+        question = one["text"]
+        if not isinstance(question, str) or one.get("instruction"):
+            raise DataError(
+                f"{name}: query {query_id!r} is a conversation or has an instruction; neither can be attacked"
+            )
+        own_id = f"{language}:{query_id}"
+        raw.queries.append(Query(own_id, language, nfc(question.strip()), own_id))
+        raw.relevant[own_id] = grades

@@ -1,0 +1,253 @@
+"""Transformations and augmenters of TextAttack as recipes, such as ``textattack:WordSwapQWERTY``.
+
+TextAttack is an extra with an environment of its own (docs/textattack.md). Its words are its own, too: what it leaves
+alone in Hindi or Thai is left alone here, and coverage tells.
+"""
+
+from __future__ import annotations
+
+import random as python_random
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from inspect import getmembers, isabstract, isclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from robustbench_ir._base.text import Span
+from robustbench_ir.errors import DataUnavailableError, OptionError, UnknownNameError
+from robustbench_ir.perturb.constraints import stop_words
+from robustbench_ir.perturb.randomness import Random, pick
+from robustbench_ir.perturb.recipe import Recipe, RecipeCard
+from robustbench_ir.perturb.transformation import Targets
+from robustbench_ir.resources.cards import Tables
+from robustbench_ir.resources.downloads import cache_folder
+from robustbench_ir.resources.languages import languages
+
+if TYPE_CHECKING:
+    from textattack.constraints import Constraint, PreTransformationConstraint
+    from textattack.shared import AttackedText
+    from textattack.transformations import Transformation as TheirTransformation
+
+PREFIX = "textattack:"
+_SEEDS = 1 << 32
+_NOT_WORD_BY_WORD = ("SentenceTransformation", "WordInnerSwapRandom", "WordMergeMaskedLM")
+
+
+class Foreign(NamedTuple):
+    """What is taken of TextAttack: a transformation, which words it may touch, and which results are good."""
+
+    transformation: TheirTransformation
+    open_words: Sequence[PreTransformationConstraint]
+    constraints: Sequence[Constraint]
+
+
+@dataclass(frozen=True)
+class WordByWord:
+    """One of TextAttack's transformations. A `Transformation`.
+
+    TextAttack draws from the global generators of Python, numpy and torch. They are seeded from the recipe's own
+    generator before each call, and put back as they were after it.
+    """
+
+    foreign: Foreign
+
+    def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:  # noqa: ARG002
+        """Offer TextAttack's own words that its constraints leave open; see `Transformation.targets`."""
+        from textattack.shared import AttackedText
+
+        clean = AttackedText(text)
+        spans = word_places(clean)
+        opened = set(range(len(spans)))
+        for constraint in self.foreign.open_words:
+            opened &= constraint(clean, self.foreign.transformation)
+        first: dict[str, int] = {}
+        for number in sorted(opened):
+            first.setdefault(text[spans[number][0] : spans[number][1]], number)
+
+        def rewrite(word: str, random: Random) -> tuple[str, str] | None:
+            number = first[word]
+            found = sorted(_rewritings(clean, spans[number], self._texts(clean, number, random)))
+            return (pick(found, random), type(self.foreign.transformation).__name__) if found else None
+
+        return Targets([spans[number] for number in sorted(opened)], rewrite)
+
+    def _texts(self, clean: AttackedText, number: int, random: Random) -> Sequence[AttackedText]:
+        try:
+            with seeded(random):
+                found = self.foreign.transformation(clean, self.foreign.open_words, indices_to_modify=[number])
+                for constraint in self.foreign.constraints:
+                    found = constraint.call_many(found, clean) if found else found
+        except (OSError, LookupError) as error:  # models and word lists that are loaded on first use
+            raise _no_data(type(self.foreign.transformation).__name__, error) from error
+        return list(found)
+
+
+def word_places(text: AttackedText) -> list[Span]:
+    """Return where TextAttack's words stand in its text, in order."""
+    places: list[Span] = []
+    reached = 0
+    for word in text.words:
+        start = text.text.index(word, reached)
+        reached = start + len(word)
+        places.append((start, reached))
+    return places
+
+
+def _rewritings(clean: AttackedText, place: Span, found: Sequence[AttackedText]) -> set[str]:
+    """Return what stands in place of a word in texts that differ from the clean one there and nowhere else."""
+    text = clean.text
+    before, word, after = text[: place[0]], text[place[0] : place[1]], text[place[1] :]
+    rewritings = set()
+    for new in (one.text for one in found):
+        if len(new) >= len(before) + len(after) and new.startswith(before) and new.endswith(after):
+            rewritings.add(new[len(before) : len(new) - len(after)])
+        elif new.split() == f"{before} {after}".split():  # a deletion takes a space with it
+            rewritings.add("")
+    return rewritings - {word}
+
+
+@contextmanager
+def seeded(random: Random) -> Iterator[None]:
+    """Seed the global generators of Python, numpy and torch for a while, and put them back as they were."""
+    import torch
+
+    seed = int(random.random() * _SEEDS)
+    states = python_random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
+    python_random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002
+    torch.manual_seed(seed)
+    try:
+        yield
+    finally:
+        python_random.setstate(states[0])
+        np.random.set_state(states[1])  # noqa: NPY002
+        torch.set_rng_state(states[2])
+
+
+def load_foreign(name: str) -> Recipe:
+    """Return the recipe that runs a transformation or an augmenter of TextAttack.
+
+    Parameters
+    ----------
+    name : str
+        ``textattack:`` and the name of a class of `textattack.transformations` or `textattack.augmentation`. Its
+        severity is the share of the words that change, as that of other recipes; an augmenter's own is not looked at.
+
+    Raises
+    ------
+    DataUnavailableError
+        TextAttack is not installed, or cannot have the data that the class wants.
+    UnknownNameError
+        No such class.
+    OptionError
+        A class that needs arguments, or that does not work word by word.
+    """
+    foreign = _made(name)
+    rows: Mapping[str, dict[str, object]] = {code: {} for code in languages()}
+    card = RecipeCard.model_construct(
+        name=name,
+        version=1,
+        title=name.removeprefix(PREFIX),
+        description=f"{name.removeprefix(PREFIX)} of TextAttack {version('textattack')}.",
+        transformation="foreign",
+        sources=["TextAttack (Morris et al. 2020), https://arxiv.org/abs/2005.05909"],
+        languages=dict(rows),
+    )
+
+    def factory(
+        language: str,  # noqa: ARG001
+        parameters: Mapping[str, object],  # noqa: ARG001
+        options: Mapping[str, object],  # noqa: ARG001
+        tables: Tables,  # noqa: ARG001
+    ) -> WordByWord:
+        return WordByWord(foreign)
+
+    return Recipe(card, factory, release=version("textattack"))
+
+
+@cache
+def _made(name: str) -> Foreign:
+    prepare()
+    from textattack import augmentation, transformations
+
+    classes = {
+        key: value
+        for module in (transformations, augmentation)
+        for key, value in getmembers(module, isclass)
+        if not isabstract(value) and issubclass(value, (transformations.Transformation, augmentation.Augmenter))
+    }
+    wanted = name.removeprefix(PREFIX)
+    if wanted not in classes:
+        raise UnknownNameError("recipe", name, [f"{PREFIX}{key}" for key in classes])
+    try:
+        made = classes[wanted]()
+    except TypeError as error:
+        raise OptionError(
+            f"{name}: needs arguments; make it yourself and attack by robustbench_ir.integrations.textattack"
+        ) from error
+    except Exception as error:  # a download that fails shows as any error of half a dozen libraries
+        raise _no_data(name, error) from error
+    parts = vars(made)  # an augmenter has constraints beside its transformation
+    foreign = Foreign(
+        parts.get("transformation", made), parts.get("pre_transformation_constraints", ()), parts.get("constraints", ())
+    )
+    _check_word_by_word(name, foreign.transformation)
+    return foreign
+
+
+def _no_data(name: str, error: Exception) -> DataUnavailableError:
+    reason = " ".join(str(error).replace("*", "").split())
+    if len(reason) > 160:  # NLTK names what is missing at the start, an OSError at the end of a path of any length
+        reason = f"{reason[:80]} ... {reason[-80:]}"
+    return DataUnavailableError(
+        f"{name}: TextAttack cannot have its data ({type(error).__name__}: {reason}); it looks into TA_CACHE_DIR, "
+        f"NLTK_DATA and the model hub's cache first"
+    )
+
+
+def _check_word_by_word(name: str, transformation: object) -> None:
+    parts = getattr(transformation, "transformations", [transformation])
+    for part in parts:
+        kinds = {kind.__name__ for kind in type(part).__mro__}
+        if kinds & set(_NOT_WORD_BY_WORD) or "Transformation" not in kinds:
+            raise OptionError(
+                f"{name}: {type(part).__name__} rewrites more than one word at a time, and a recipe goes word by word; "
+                f"use it in TextAttack, with robustbench_ir.integrations.textattack"
+            )
+
+
+def prepare() -> None:
+    """Let TextAttack be imported without a network: it wants NLTK's stop words, and downloads them otherwise.
+
+    Where NLTK finds none, it gets the English words of `attacks/_stop_words.toml`, in a folder of the cache.
+
+    Raises
+    ------
+    DataUnavailableError
+        TextAttack is not installed.
+    """
+    try:
+        import nltk.data
+
+        version("textattack")
+    except ImportError as error:
+        raise DataUnavailableError(
+            "TextAttack is not installed; it needs an environment of its own: see docs/textattack.md"
+        ) from error
+    try:
+        nltk.data.find("corpora/stopwords")
+    except LookupError:
+        folder = cache_folder() / "nltk"
+        _write_stop_words(folder / "corpora" / "stopwords" / "english")
+        nltk.data.path.append(str(folder))
+
+
+def _write_stop_words(path: Path) -> None:
+    from robustbench_ir._base.files import write_whole
+
+    write_whole(path, ("\n".join(sorted(stop_words("en"))) + "\n").encode())

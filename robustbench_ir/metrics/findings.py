@@ -1,0 +1,295 @@
+"""Findings: each drop with its interval, its test and its effect size; see `robustbench_ir.metrics.statistics`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from robustbench_ir.metrics.clusters import ClusterMeans, cluster_means
+from robustbench_ir.metrics.measures import Floats
+from robustbench_ir.metrics.settings import Layout, Setting, by_language, headline, nanmean, rank_distances, values
+from robustbench_ir.metrics.statistics import (
+    RESAMPLES,
+    Estimate,
+    Method,
+    draws_by_group,
+    effect_size,
+    holm,
+    intervals,
+    minimum_detectable,
+    sign_flip_p,
+)
+from robustbench_ir.retrieval.ranking import Ranks
+
+
+class RankedQueries(Protocol):
+    """What is needed of one attacked cell; `robustbench_ir.Cell` is one."""
+
+    @property
+    def ranks(self) -> Ranks:
+        """Ranks of the relevant passages."""
+
+    @property
+    def changed(self) -> NDArray[np.bool_]:
+        """Whether each query's text changed."""
+
+    @property
+    def edit_rate(self) -> Floats:
+        """Share of each query's characters that were replaced."""
+
+
+Attacked = Mapping[tuple[str, int], Sequence[RankedQueries]]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """How far a measure falls under one recipe and severity in one setting, with 95% intervals.
+
+    Values equal those of `Drop`. Intervals are by cluster bootstrap over questions, p by cluster sign-flip permutation.
+
+    Attributes
+    ----------
+    recipe, severity, setting, measure, language
+        Of what; `language` is the query language, or ``"all"`` for the macro average.
+    clean, attacked : Estimate
+        The measure before and after.
+    drop, relative_drop : Estimate
+        Clean - attacked; the same divided by clean, NaN where that is 0.
+    changed_only : Estimate
+        The absolute drop over queries that really changed.
+    clean_rank_distance, rank_distance_change : Estimate
+        In the multilingual pool; change = attacked - clean. NaN where queries have one relevant passage.
+    p, p_holm : float
+        That the drop is 0; NaN where no query changed. `p_holm` is adjusted for all rows of the same setting and kind
+        (recipes x severities, or recipes x severities x languages).
+    p_rank_distance, p_rank_distance_holm : float
+        That the change of rank distance is 0.
+    effect_size : float
+        Of the drop: standardised mean difference over questions (Cohen's d_z).
+    minimum_detectable : float
+        Smallest drop that a test at 5% would find in 80% of samples of so many questions.
+    coverage, edit_rate : float
+        Share of queries that really changed, and of characters that were replaced.
+    questions : int
+        Number of clusters.
+    """
+
+    recipe: str
+    severity: int
+    setting: Setting
+    measure: str
+    language: str
+    clean: Estimate
+    attacked: Estimate
+    drop: Estimate
+    relative_drop: Estimate
+    changed_only: Estimate
+    clean_rank_distance: Estimate
+    rank_distance_change: Estimate
+    p: float
+    p_holm: float
+    p_rank_distance: float
+    p_rank_distance_holm: float
+    effect_size: float
+    minimum_detectable: float
+    coverage: float
+    edit_rate: float
+    questions: int
+
+    @property
+    def robustness(self) -> Estimate:
+        """Relative robustness, attacked / clean: 1 - relative drop."""
+        lost = self.relative_drop
+        return Estimate(1 - lost.value, 1 - lost.high, 1 - lost.low)
+
+
+@dataclass(frozen=True)
+class OverSeeds:
+    """One recipe and severity per query: means over seeds, which are nested in queries.
+
+    Attributes
+    ----------
+    value : float64 array of shape (queries,) or (queries, passage languages)
+        The measure.
+    changed_only : float64 array of that shape
+        Clean - attacked over the seeds that changed the query; NaN where none did.
+    rank_distance, coverage, edit_rate : float64 arrays of shape (queries,)
+        Means over seeds; coverage is the share of seeds that changed the query.
+    """
+
+    value: Floats
+    changed_only: Floats
+    rank_distance: Floats
+    coverage: Floats
+    edit_rate: Floats
+
+
+def over_seeds(
+    layout: Layout, clean: Floats, cells: Sequence[RankedQueries], setting: Setting, measure: str
+) -> OverSeeds:
+    """Return the means over seeds; `clean` is the measure of the clean queries."""
+    found = np.stack([values(layout, cell.ranks, measure, setting) for cell in cells])
+    changed = np.stack([cell.changed for cell in cells])
+    mask = changed.reshape(changed.shape + (1,) * (found.ndim - 2))
+    return OverSeeds(
+        value=found.mean(axis=0),
+        changed_only=nanmean(np.where(mask, clean - found, np.nan), axis=0),
+        rank_distance=np.mean([rank_distances(layout, cell.ranks) for cell in cells], axis=0),
+        coverage=changed.mean(axis=0),
+        edit_rate=np.mean([cell.edit_rate for cell in cells], axis=0),
+    )
+
+
+def macro(layout: Layout, found: Floats, by: str | None = None) -> ClusterMeans:
+    """Return values as macro means that can be resampled: one, or one for each query language.
+
+    Parameters
+    ----------
+    layout : Layout
+        What the values belong to.
+    found : float64 array of shape (queries,) or (queries, passage languages)
+        As for `headline` and `by_language`, whose values the estimates are.
+    by : {"language"}, optional
+        One macro mean for each query language.
+    """
+    wide = found.reshape(len(found), -1)
+    columns, languages = wide.shape[1], len(layout.query_languages)
+    cluster = np.broadcast_to(layout.question[:, None], wide.shape)
+    stratum = layout.query_language[:, None] * columns + np.arange(columns)
+    one = np.eye(languages, dtype=bool) if by == "language" else np.ones((languages, 1), dtype=bool)
+    return cluster_means(wide, cluster, stratum, np.repeat(one, columns, axis=0), layout.questions)
+
+
+def findings(
+    layout: Layout,
+    clean: Ranks,
+    attacked: Attacked,
+    setting: Setting,
+    measure: str,
+    by: str | None,
+    *,
+    random: Generator,
+    resamples: int = RESAMPLES,
+    method: Method = "bca",
+) -> list[Finding]:
+    """Return a finding for each recipe and severity, and query language where asked; the order of `Result.drops`.
+
+    Parameters
+    ----------
+    layout : Layout
+        Queries, pool languages, judgements.
+    clean : Ranks
+        Of the clean queries.
+    attacked : mapping
+        Recipe and severity to its cells, one a seed.
+    setting, measure, by
+        As for `Result.drops`.
+    random : numpy.random.Generator
+        Whence resamples and sign flips.
+    resamples : int
+        How many of each.
+    method : {"bca", "percentile"}
+        Kind of interval.
+    """
+    if not attacked:
+        return []
+    before, distance = values(layout, clean, measure, setting), rank_distances(layout, clean)
+    after = [over_seeds(layout, before, cells, setting, measure) for cells in attacked.values()]
+    # Changes of rank distance are paired: a run that lacks a passage has a rank distance clean, and none attacked.
+    (clean_draw, distance_draw), draw = draws_by_group(
+        [macro(layout, found, by) for found in (before, distance)],
+        {
+            group: [macro(layout, found, by) for found in (one.value, one.changed_only, one.rank_distance - distance)]
+            for group, one in zip(attacked, after, strict=True)
+        },
+        random,
+        resamples,
+    )
+
+    def estimates(of: Floats) -> list[Estimate]:
+        return intervals(of, layout.questions, method)
+
+    names = layout.query_languages if by == "language" else ("all",)
+    columns: dict[str, Sequence[object]] = {
+        "clean": estimates(clean_draw),
+        "clean_rank_distance": estimates(distance_draw),
+        "language": names,
+        "setting": [setting] * len(names),
+        "measure": [measure] * len(names),
+        "questions": [layout.questions] * len(names),
+    }
+    tests = _tests(layout, before, distance, after, by, random, resamples)
+    rows: list[Finding] = []
+    for (recipe, severity), one, tested in zip(attacked, after, tests, strict=True):
+        after_draw, changed_draw, distance_change = draw[recipe, severity]
+        columns |= {
+            "recipe": [recipe] * len(names),
+            "severity": [severity] * len(names),
+            "attacked": estimates(after_draw),
+            "drop": estimates(clean_draw - after_draw),
+            "relative_drop": estimates(ratio(clean_draw - after_draw, clean_draw)),
+            "changed_only": estimates(changed_draw),
+            "rank_distance_change": estimates(distance_change),
+            "coverage": _means(layout, one.coverage, by),
+            "edit_rate": _means(layout, one.edit_rate, by),
+            **tested,
+        }
+        rows += [Finding(**dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)]
+    return _adjusted(rows)
+
+
+def ratio(above: Floats, below: Floats) -> Floats:
+    """Divide; NaN where the divisor is 0."""
+    return np.divide(above, below, out=np.full_like(above, np.nan), where=below != 0)
+
+
+def _means(layout: Layout, found: Floats, by: str | None) -> list[float]:
+    return by_language(layout, found).tolist() if by == "language" else [headline(layout, found)]
+
+
+def _tests(
+    layout: Layout,
+    clean: Floats,
+    distance: Floats,
+    after: Sequence[OverSeeds],
+    by: str | None,
+    random: Generator,
+    resamples: int,
+) -> list[dict[str, list[float]]]:
+    """Return the columns of `Finding` that are about tests, for each of `after`; p values before Holm."""
+    drops = [macro(layout, clean - one.value, by) for one in after]
+    changes = [macro(layout, one.rank_distance - distance, by) for one in after]
+    p_values = sign_flip_p([*drops, *changes], random, resamples)
+    columns = []
+    for one, drop, change, *p_of in zip(
+        after, drops, changes, p_values[: len(after)], p_values[len(after) :], strict=True
+    ):
+        touched = np.array(_means(layout, one.coverage, by)) > 0
+        p, p_distance = (
+            np.where(touched & ~np.isnan(means.estimate()), found, np.nan).tolist()
+            for means, found in zip((drop, change), p_of, strict=True)
+        )
+        columns.append(
+            {
+                "p": p,
+                "p_holm": p,
+                "p_rank_distance": p_distance,
+                "p_rank_distance_holm": p_distance,
+                "effect_size": effect_size(drop).tolist(),
+                "minimum_detectable": minimum_detectable(drop).tolist(),
+            }
+        )
+    return columns
+
+
+def _adjusted(rows: list[Finding]) -> list[Finding]:
+    drop, distance = (holm(np.array(p)) for p in ([row.p for row in rows], [row.p_rank_distance for row in rows]))
+    return [
+        replace(row, p_holm=float(one), p_rank_distance_holm=float(other))
+        for row, one, other in zip(rows, drop, distance, strict=True)
+    ]

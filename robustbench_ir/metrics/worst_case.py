@@ -1,0 +1,103 @@
+"""How much worse an adversary is than chance: the gap between worst case and average case."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+
+from robustbench_ir.metrics.findings import Attacked, macro, over_seeds
+from robustbench_ir.metrics.settings import Layout, Setting, values
+from robustbench_ir.metrics.statistics import RESAMPLES, Estimate, Method, draws_by_group, intervals
+from robustbench_ir.retrieval.ranking import Ranks
+
+# As `robustbench_ir.adversary` writes it: greedy(typo@3)|goal=map|words=2|queries=500
+SEARCHED = re.compile(r"(?P<method>[^(|]+)\((?P<recipes>[^)]*)\)(?P<means>\|.*)")
+
+
+@dataclass(frozen=True)
+class WorstCase:
+    """The drop under a search, and the drop under random perturbations of the same queries, with 95% intervals.
+
+    Attributes
+    ----------
+    average, worst : str
+        Identities of the random perturbations and of the search.
+    severity, setting, measure
+        Of what.
+    average_drop, worst_drop : Estimate
+        Clean - attacked, macro averages, means over seeds.
+    gap : Estimate
+        Worst - average drop, paired: what an adversary adds to chance.
+    """
+
+    average: str
+    worst: str
+    severity: int
+    setting: Setting
+    measure: str
+    average_drop: Estimate
+    worst_drop: Estimate
+    gap: Estimate
+
+
+def average_case_of(worst: str, recipes: Collection[str]) -> str | None:
+    """Return which of `recipes` is the average case of a search; None where there is none, or for no search.
+
+    The random perturbations with the same goal and budget if they are there; otherwise the recipe itself.
+
+    >>> average_case_of("greedy(typo@3)|goal=map|words=2|queries=500", ["typo@3", "synonym@3"])
+    'typo@3'
+    """
+    wanted = SEARCHED.fullmatch(worst)
+    if not wanted or wanted["method"] == "random":
+        return None
+    for one in recipes:
+        found = SEARCHED.fullmatch(one)
+        if found and found["method"] == "random" and _what(found) == _what(wanted):
+            return one
+    return wanted["recipes"] if wanted["recipes"] in recipes else None
+
+
+def _what(searched: re.Match[str]) -> list[str]:
+    """Return recipes, goal and budget; how many random perturbations a search begins with is the method's business."""
+    return [searched["recipes"], *(part for part in searched["means"].split("|") if not part.startswith("starts="))]
+
+
+def worst_cases(
+    layout: Layout,
+    clean: Ranks,
+    attacked: Attacked,
+    setting: Setting,
+    measure: str,
+    *,
+    random: Generator,
+    resamples: int = RESAMPLES,
+    method: Method = "bca",
+) -> list[WorstCase]:
+    """Return a row for each search and severity of which the average case is there; see `Result.worst_cases`."""
+    pairs = []
+    for worst, severity in attacked:
+        average = average_case_of(worst, [recipe for recipe, other in attacked if other == severity])
+        if average is not None:
+            pairs.append((average, worst, severity))
+    if not pairs:
+        return []
+    before = values(layout, clean, measure, setting)
+    wanted = {(name, severity) for average, worst, severity in pairs for name in (average, worst)}
+    drops = {
+        key: [macro(layout, before - over_seeds(layout, before, cells, setting, measure).value)]
+        for key, cells in attacked.items()
+        if key in wanted
+    }
+    _, drawn = draws_by_group([], drops, random, resamples)
+    rows = []
+    for average, worst, severity in pairs:
+        (usual,), (found,) = drawn[average, severity], drawn[worst, severity]
+        three = np.concatenate([usual, found, found - usual])
+        estimates = intervals(three, layout.questions, method)
+        rows.append(WorstCase(average, worst, severity, setting, measure, *estimates))
+    return rows

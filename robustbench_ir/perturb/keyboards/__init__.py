@@ -1,0 +1,1 @@
+"""Keyboard layouts, and the slips that people make on them."""

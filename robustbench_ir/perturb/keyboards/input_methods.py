@@ -1,0 +1,199 @@
+"""Slips on keyboards where several keys make a character: Ethiopic, Hangul, and spelling input methods.
+
+A slip is made on the keys; what the input method then composes is the mistake.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+
+from robustbench_ir._base.text import nfc
+from robustbench_ir.perturb.keyboards.layouts import Keyboard, Neighbours, neighbours_on
+from robustbench_ir.perturb.keyboards.single_keys import Typist, cased, missing
+
+_ETHIOPIC = 0x1200
+_SYLLABLES_PER_CONSONANT = 8  # the Ethiopic block lists each consonant's vowel orders in rows of eight
+_VOWEL_ORDERS = 7
+_BARE = 5  # the sixth order: the consonant key alone
+_OF_A = 3  # the fourth order, whose labialised form is the eighth
+_FIRST_SYLLABLE = 0xAC00  # Unicode Standard, section 3.12
+_LEADS = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
+_VOWELS = "ㅏㅐㅑㅒㅓㅔㅕㅖㅗㅘㅙㅚㅛㅜㅝㅞㅟㅠㅡㅢㅣ"
+_TAILS = ("", *"ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ")
+_SYLLABLE_COUNT = len(_LEADS) * len(_VOWELS) * len(_TAILS)
+_SHOWN = (9, 4, 2)  # candidates on the first page of an input method, and how many of them are taken more often
+_FIRST_CHOICES = 2  # of a syllable that was not meant, a typist takes one of the first
+_DOUBLED = 3  # weight of a key pressed twice
+
+Compose = Callable[[str], str]
+
+
+def _mistyped(keys: str, near: Neighbours) -> Iterator[str]:
+    """Yield the keys with one mistake: a neighbouring key, or a key missed."""
+    for place, key in enumerate(keys):
+        before, after = keys[:place], keys[place + 1 :]
+        others = near.get(key, ())
+        yield from (before + other + after for other in others)
+        yield from missing(before + after, others)
+
+
+def on_ethiopic(card: Keyboard) -> Typist:
+    """Return the typist on consonant keys, with the vowel order chosen after: the neighbour's, or a wrong vowel."""
+    near = neighbours_on(card)
+
+    def split(syllable: str) -> tuple[str, int]:
+        row, order = divmod(ord(syllable) - _ETHIOPIC, _SYLLABLES_PER_CONSONANT)
+        return chr(_ETHIOPIC + row * _SYLLABLES_PER_CONSONANT), order
+
+    def instead(part: str) -> list[str]:
+        if len(part) > 1:
+            return []
+        consonant, order = split(part)
+        if consonant not in near:
+            return []
+        if order == _VOWEL_ORDERS:
+            return [chr(ord(consonant) + _OF_A)]
+        slips = [chr(ord(consonant) + other) for other in range(_VOWEL_ORDERS) if other != order]
+        slips += [chr(ord(other) + order) for other in near[consonant]]
+        return [slip for slip in slips if unicodedata.category(slip) == "Lo"]
+
+    def besides(part: str) -> list[str]:
+        return [chr(ord(other) + _BARE) for other in near.get(split(part[0])[0], ())]
+
+    return Typist(instead, besides, lambda _: "")
+
+
+def on_hangul(card: Keyboard) -> Typist:
+    """Return the typist on jamo keys; syllables are taken apart as they are met, not all 11,172 beforehand."""
+    near = neighbours_on(card)
+    joined = {keys: jamo for jamo, keys in card.spelling.items()}
+
+    def keys(syllable: str) -> str:
+        number = ord(syllable) - _FIRST_SYLLABLE
+        if not 0 <= number < _SYLLABLE_COUNT:
+            return ""
+        lead, rest = divmod(number, len(_VOWELS) * len(_TAILS))
+        vowel, tail = divmod(rest, len(_TAILS))
+        return "".join(card.spelling.get(jamo, jamo) for jamo in (_LEADS[lead], _VOWELS[vowel], _TAILS[tail]))
+
+    def instead(part: str) -> list[str]:
+        pressed = keys(part) if len(part) == 1 else ""
+        one_more = [pressed + other for other in near.get(pressed[-1:], ())]
+        composed = [_syllable(made, joined) for made in [*_mistyped(pressed, near), *one_more]]
+        return [syllable for syllable in composed if syllable not in {"", part}]
+
+    def besides(part: str) -> list[str]:
+        """Return jamo that stay alone: a further consonant after a tail, a further vowel after a vowel."""
+        pressed = keys(part[0])
+        last = pressed[-1:]
+        others = [other for other in near.get(last, ()) if (other in _VOWELS) == (last in _VOWELS)]
+        return [other for other in others if not _syllable(pressed + other, joined)]
+
+    return Typist(instead, besides, keys)
+
+
+def _syllable(keys: str, joined: Mapping[str, str]) -> str:
+    """Compose one syllable from jamo keys; nothing where they do not make one."""
+    length = sum(key in _VOWELS for key in keys)
+    vowel, tail = keys[1 : 1 + length], keys[1 + length :]
+    vowel, tail = joined.get(vowel, vowel), joined.get(tail, tail)
+    if not keys or keys[0] not in _LEADS or len(vowel) != 1 or vowel not in _VOWELS or tail not in _TAILS:
+        return ""
+    number = (_LEADS.index(keys[0]) * len(_VOWELS) + _VOWELS.index(vowel)) * len(_TAILS) + _TAILS.index(tail)
+    return chr(_FIRST_SYLLABLE + number)
+
+
+def on_spelling(card: Keyboard) -> Typist:
+    """Return the typist on an input method that turns keys into characters."""
+    return _with_stray_keys(card) if card.stray else _with_candidates(card)
+
+
+def _with_candidates(card: Keyboard) -> Typist:
+    """Pinyin, romaji: what is typed must spell something, and one of several candidates is chosen."""
+    near = neighbours_on(card)
+    spelt: dict[str, list[str]] = {}
+    for keys, characters in card.spelling.items():
+        for character in characters:
+            spelt.setdefault(character, []).append(keys)
+
+    def alike(keys: str) -> Iterator[str]:
+        for pair in card.confused:
+            for one, other in (pair, pair[::-1]):
+                if one.endswith("-") and keys.startswith(one[:-1]):
+                    yield other[:-1] + keys[len(one) - 1 :]
+                elif one.startswith("-") and keys.endswith(one[1:]):
+                    yield keys[: len(keys) - len(one) + 1] + other[1:]
+
+    def instead(part: str) -> list[str]:
+        slips = []
+        for keys in spelt.get(part, ()):
+            for shown in _SHOWN:
+                slips += _candidates(card.spelling[keys], part)[:shown]
+            for other in [*alike(keys), *dict.fromkeys(_mistyped(keys, near))]:
+                slips += _candidates(card.spelling.get(other, ""), part)[:_FIRST_CHOICES]
+        return slips
+
+    return Typist(instead, lambda _: (), lambda _: "")
+
+
+def _candidates(characters: str, part: str) -> list[str]:
+    """Return what can be chosen in place of a character: hiragana for hiragana, ideographs for ideographs."""
+    writing = unicodedata.name(part).split()[0]
+    return [one for one in characters if one != part and unicodedata.name(one).startswith(writing)]
+
+
+def _with_stray_keys(card: Keyboard) -> Typist:
+    """Telex: keys that form nothing stay as they are, and a key pressed twice undoes what it made."""
+    near = neighbours_on(card)
+    spelt = dict(_spellings(card))
+    formed = {keys: letter for letter, keys in spelt.items()}
+    formed |= {keys + keys[-1]: formed.get(keys[:-1], keys[:-1]) + keys[-1] for keys in formed}
+    compose = partial(_compose, formed=formed, longest=max(map(len, formed)))
+
+    def typed(part: str, keys: str) -> str:
+        composed = compose(keys)
+        return composed[:1].upper() + composed[1:] if part.isupper() else composed
+
+    def instead(part: str) -> list[str]:
+        keys = spelt.get(part.lower(), part.lower())
+        slips = [typed(part, made) for made in _mistyped(keys, near)]
+        slips += [typed(part, keys + other) for other in near.get(keys[-1], ())]
+        slips += [typed(part, keys + keys[-1])] * _DOUBLED if len(keys) > 1 else []
+        return [slip for slip in slips if slip not in {"", part} and not slip.startswith(part)]
+
+    def besides(part: str) -> list[str]:
+        keys = spelt.get(part.lower(), part.lower())
+        others = cased(keys[0], lambda one: near.get(one, ()))
+        return [other for other in others if compose(keys + other) == part.lower() + other]
+
+    def keys_of(character: str) -> str:
+        keys = spelt.get(character.lower(), character.lower())
+        return keys[:1].upper() + keys[1:] if character.isupper() else keys
+
+    return Typist(instead, besides, keys_of)
+
+
+def _spellings(card: Keyboard) -> Iterator[tuple[str, str]]:
+    """Yield each letter, with and without the marks that it carries, and the keys that type it."""
+    letters = {letter: keys for keys, letter in card.spelling.items() if unicodedata.combining(letter) == 0}
+    yield from letters.items()
+    for keys, mark in card.spelling.items():
+        carriers = next((letters for group, letters in card.marks.items() if mark in group), "")
+        for letter in carriers:
+            yield nfc(letter + mark), letters.get(letter, letter) + keys
+
+
+def _compose(keys: str, formed: Mapping[str, str], longest: int) -> str:
+    """Turn keys into letters from left to right, as many keys at a time as form one."""
+    text = ""
+    place = 0
+    while place < len(keys):
+        for length in range(min(longest, len(keys) - place), 0, -1):
+            some = keys[place : place + length]
+            if length == 1 or some in formed:
+                text += formed.get(some, some)
+                place += length
+                break
+    return nfc(text)

@@ -1,0 +1,126 @@
+"""Slips on keyboards whose keys type a letter or a mark each."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from robustbench_ir._base.text import nfc
+from robustbench_ir.perturb.keyboards.layouts import Keyboard, Neighbours, neighbours_on
+from robustbench_ir.perturb.keyboards.orthography import is_letter, is_mark, is_possible, without
+
+_MARK_MISSED = 4  # weight: about as often as all keys beside a letter are hit instead of it
+
+_FIRST_ACCENT, _LAST_ACCENT = "\u0300", "\u036f"
+
+Alternatives = Callable[[str], Sequence[str]]
+"""Grapheme to what is typed for it; what stands there twice is twice as likely."""
+
+
+@dataclass(frozen=True)
+class Typist:
+    """What fingers do on one keyboard.
+
+    Attributes
+    ----------
+    instead : callable
+        Grapheme to what a finger that slips types instead, NFC.
+    besides : callable
+        Grapheme to what a finger that touches one key more leaves after it, NFC.
+    keys : callable
+        Character to the keys that type it, as characters of the table's rows; empty where there are none.
+    """
+
+    instead: Alternatives
+    besides: Alternatives
+    keys: Callable[[str], str]
+
+
+def on_keys(card: Keyboard) -> Typist:
+    """Return the typist on a keyboard of kind `keys`."""
+    near = neighbours_on(card)
+    typed = {character for row in card.rows for key in row for character in key}
+    instead = partial(_instead, card=card, near=near)
+    return Typist(instead, partial(_besides, card=card, near=near), partial(_keys, typed=typed))
+
+
+def cased(character: str, found: Callable[[str], Sequence[str]]) -> tuple[str, ...]:
+    """Look up a character; a capital that is not there by its small letter."""
+    others = tuple(found(character))
+    if others or not character.isupper():
+        return others
+    return tuple(other.upper() if len(other.upper()) == 1 else other.title() for other in found(character.lower()))
+
+
+def missing(target: str, others: Sequence[str]) -> list[str]:
+    """Make a missed key as frequent as all its neighbours taken together."""
+    return [target] * max(1, len(others))
+
+
+def _beside(character: str, card: Keyboard, near: Neighbours) -> tuple[str, ...]:
+    """Return the neighbours of the key that types a letter, with or without its modifier, or of its base letter."""
+    found = cased(character, lambda one: near.get(one, ()))
+    if found or is_mark(character):
+        return found
+    plain = cased(character, lambda one: card.missed.get(one, ())) or (unicodedata.normalize("NFD", character)[0],)
+    return cased(plain[0][0], lambda one: near.get(one, ()))
+
+
+def _instead(part: str, card: Keyboard, near: Neighbours) -> list[str]:
+    slips = []
+    for place, character in enumerate(part):
+        before, after = part[:place], part[place + 1 :]
+        others = _beside(character, card, near)
+        slips += [before + other + _carried(character, other, after, card, near) for other in others]
+        plain = cased(character, lambda one: card.missed.get(one, ()))
+        for other in plain:
+            slips += missing(before + other + after, others[:: len(plain)])
+        if place and is_mark(character) and not _group(character, card):
+            slips += missing(without(part, place), others)
+    slips += _mistaken_marks(part, card, near)
+    return [new for slip in slips if slip and (new := nfc(slip)) != part and is_possible(new, part)]
+
+
+def _carried(old: str, new: str, after: str, card: Keyboard, near: Neighbours) -> str:
+    """Return the accent of the old letter and the marks after it, without those that the new letter does not carry."""
+    accent = "" if old in near else unicodedata.normalize("NFD", old)[1:]
+    kept = [mark for mark in accent if new.lower() in card.marks.get(_group(mark, card), "")]
+    return "".join(kept) + "".join(
+        mark for mark in after if new.lower() in card.marks.get(_group(mark, card), new.lower())
+    )
+
+
+def _group(mark: str, card: Keyboard) -> str:
+    return next((group for group in card.marks if mark in group), "")
+
+
+def _mistaken_marks(part: str, card: Keyboard, near: Neighbours) -> list[str]:
+    """Leave out a mark that is typed apart, or take another of its group."""
+    if len(part) == 1 and part in near and not card.marks:
+        return []
+    decomposed = unicodedata.normalize("NFD", part)
+    slips = []
+    for place, mark in enumerate(decomposed):
+        group = _group(mark, card)
+        before, after = decomposed[:place], decomposed[place + 1 :]
+        others = [nfc(before + other + after) for other in group if other != mark]
+        slips += [other for other in others if len(other) <= len(part)]
+        if group or (part[0] not in near and mark not in part and _FIRST_ACCENT <= mark <= _LAST_ACCENT):
+            slips += [before + after] * _MARK_MISSED
+    return slips
+
+
+def _besides(part: str, card: Keyboard, near: Neighbours) -> list[str]:
+    others = _beside(part[0], card, near)
+    return [letter for letter in others if is_letter(letter)]
+
+
+def _keys(character: str, typed: set[str]) -> str:
+    """Return the key, or the dead key and the letter's."""
+    if character in typed or character.lower() in typed:
+        return character
+    decomposed = unicodedata.normalize("NFD", character)
+    whole = decomposed[1:] + decomposed[0]
+    return whole if len(whole) > 1 and all(one in typed or one.lower() in typed for one in whole) else ""

@@ -1,0 +1,1 @@
+"""Lexicons: where words come from, how they are compiled and kept."""

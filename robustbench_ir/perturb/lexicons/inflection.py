@@ -1,0 +1,147 @@
+"""Inflected forms: what finds "cities" where a lexicon has "city".
+
+Lemmas come from simplemma's dictionaries, once, when a lexicon is compiled. Where simplemma has no dictionary, clitics
+are taken off, and entries that a word begins with are tried, by the rules in `attacks/_inflection.toml`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from itertools import takewhile
+from math import ceil
+
+from pydantic import Field
+
+from robustbench_ir.resources.cards import SHIPPED, Card, Tables, validate
+
+Entries = Mapping[str, tuple[str, ...]]
+
+_OF_WORD = 0.6  # share of the word that its entry must account for
+_OF_FORM = 0.5  # a lemma that is shorter is one of another word: "kat" (floor) of Turkish "katıldı" (joined)
+
+
+class Inflection(Card):
+    """A language's row in `attacks/_inflection.toml`.
+
+    Attributes
+    ----------
+    lemmas : bool
+        Whether simplemma's dictionary of the language is used.
+    proclitics : list of str
+        What is written together with the word that follows, the longest first: articles, conjunctions, prepositions.
+    enclitics : list of str
+        What is written together with the word before it: case particles. Lexicons of word forms are entered without
+        them, too.
+    beginning : int
+        Number of code points that an entry must have at least to be found as the beginning of a longer word; 0 where
+        words do not take endings.
+    """
+
+    lemmas: bool = False
+    proclitics: list[str] = []
+    enclitics: list[str] = []
+    beginning: int = Field(default=0, ge=0)
+
+
+@cache
+def inflection(language: str, tables: Tables = SHIPPED) -> Inflection:
+    """Return the row of a language; an empty one for languages that do not inflect or have no row."""
+    row = tables.rows("_inflection.toml").get(language, {})
+    return validate(Inflection, row, f"attacks/_inflection.toml: [{language}]")
+
+
+def lemma_forms(language: str, lemmas: Iterable[str]) -> dict[str, str]:
+    """Return the inflected forms of these words: form to lemma, both lower case.
+
+    Parameters
+    ----------
+    language : str
+        One that simplemma has a dictionary of.
+    lemmas : iterable of str
+        Lower case.
+    """
+    from simplemma.strategies.dictionaries import DefaultDictionaryFactory
+
+    wanted = frozenset(lemmas)
+    forms = {}
+    for form, lemma in DefaultDictionaryFactory().get_dictionary(language).items():
+        small = lemma.lower()
+        if small in wanted and form.lower() != small and len(small) >= _OF_FORM * len(form):
+            forms[form.lower()] = small
+    return forms
+
+
+def with_base_forms(entries: Entries, language: str, embedded: str, rules: Inflection) -> dict[str, tuple[str, ...]]:
+    """Add the lemmas, and the words without enclitics, of a lexicon of word forms, such as text has them.
+
+    "asemalle" (to the station) also tells what "asema" is. A lemma is translated by the lemma of the translation.
+    """
+    from simplemma import lemmatize
+
+    found: dict[str, tuple[str, ...]] = {}
+    for entry, substitutes in entries.items():
+        for clitic in rules.enclitics:
+            if entry.endswith(clitic) and len(entry) >= len(clitic) + 2:
+                found.setdefault(entry.removesuffix(clitic), substitutes)
+        lemma = lemmatize(entry, lang=language).lower() if rules.lemmas else entry
+        if lemma != entry and " " not in entry:
+            found.setdefault(lemma, tuple(dict.fromkeys(lemmatize(one, lang=embedded) for one in substitutes)))
+    return {**found, **entries}
+
+
+def translated_forms(entries: Entries, forms: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """Return what may stand in place of inflected words in another language: what stands for the lemma."""
+    return {form: entries[lemma] for form, lemma in forms.items() if form not in entries and lemma in entries}
+
+
+def inflected_synonyms(entries: Entries, forms: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """Return what may stand in place of inflected words in their own language, inflected in the same way.
+
+    The ending that makes the form out of the lemma is put on the synonym; only forms of the dictionary are kept.
+    """
+    found = {}
+    for form, lemma in forms.items():
+        if form in entries or lemma not in entries:
+            continue
+        shared = _same_at_the_beginning(form, lemma)
+        others = (_with_ending(other, lemma[shared:], form[shared:]) for other in entries[lemma])
+        kept = tuple(new for new, other in others if forms.get(new.lower()) == other.lower())
+        if kept:
+            found[form] = kept
+    return found
+
+
+def _with_ending(word: str, old: str, new: str) -> tuple[str, str]:
+    return (word.removesuffix(old) + new if word.endswith(old) else ""), word
+
+
+def without_proclitic(word: str, proclitics: Sequence[str]) -> str:
+    """Return the word without its longest proclitic, or as it is; two code points stay at least."""
+    for clitic in proclitics:
+        if word.startswith(clitic) and len(word) >= len(clitic) + 2:
+            return word[len(clitic) :]
+    return word
+
+
+def longest_beginning(word: str, entries: Entries, minimum: int) -> tuple[str, ...]:
+    """Return what stands for the longest entry that a word begins with; nothing if all are too short.
+
+    Parameters
+    ----------
+    word : str
+        Lower case.
+    entries : mapping
+        The lexicon.
+    minimum : int
+        Number of code points that the entry must have at least; it must make up most of the word, too.
+    """
+    for length in range(len(word) - 1, max(minimum, ceil(_OF_WORD * len(word))) - 1, -1):
+        found = entries.get(word[:length])
+        if found:
+            return found
+    return ()
+
+
+def _same_at_the_beginning(left: str, right: str) -> int:
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(left, right, strict=False)))

@@ -1,0 +1,114 @@
+"""Compiled lexicons: made once from other people's tables, kept in the cache, loaded in a fraction of a second.
+
+The file is UTF-8 text behind a checksum: a line `entry<TAB>substitute<TAB>...` for each entry, an empty line, and the
+same for inflected forms, sorted by code points. Entries become a dict; forms, of which there may be a million, stay
+bytes that are searched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from hashlib import sha256
+
+from robustbench_ir._base.files import read_checked, write_checked
+from robustbench_ir.errors import ResultError
+from robustbench_ir.perturb.lexicons.inflection import Entries, Inflection, longest_beginning, without_proclitic
+from robustbench_ir.resources.downloads import cache_folder
+
+_FORMAT = 3  # goes up when the same sources would give other entries
+_FORMS_REMEMBERED = 1 << 16
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """What may stand in place of a word or phrase, the best first.
+
+    Attributes
+    ----------
+    entries : mapping of str to tuple of str
+        Lower case, NFC, one space between words.
+    forms : bytes
+        Inflected forms: lines `form<TAB>substitute<TAB>...` in order of their UTF-8.
+    rules : Inflection
+        How further forms are found.
+    """
+
+    entries: Entries
+    forms: bytes = b""
+    rules: Inflection = field(default_factory=Inflection)
+
+    def find(self, stretch: str) -> tuple[str, ...]:
+        """Return the substitutes of a word or phrase, lower case; none if it is not known, in any form."""
+        found = self.entries.get(stretch)
+        if found is None and self._inflects and " " not in stretch:
+            return self._form(stretch)
+        return found or ()
+
+    @cached_property
+    def _inflects(self) -> bool:
+        return bool(self.forms or self.rules.proclitics or self.rules.beginning)
+
+    @cached_property
+    def _form(self) -> Callable[[str], tuple[str, ...]]:
+        return lru_cache(maxsize=_FORMS_REMEMBERED)(self._find_form)
+
+    def _find_form(self, word: str) -> tuple[str, ...]:
+        bare = without_proclitic(word, self.rules.proclitics)
+        found = _line(self.forms, word) or self.entries.get(bare) or _line(self.forms, bare)
+        if not found and self.rules.beginning:
+            return longest_beginning(bare, self.entries, self.rules.beginning)
+        return found
+
+
+def _line(lines: bytes, word: str) -> tuple[str, ...]:
+    """Return the columns behind `word` in sorted lines, by binary search."""
+    wanted = word.encode("utf-8", "surrogatepass")
+    low, high = 0, len(lines)
+    while low < high:
+        start = lines.rfind(b"\n", low, (low + high) // 2) + 1 or low
+        end = lines.find(b"\n", start)
+        columns = lines[start:end].split(b"\t")
+        if columns[0] == wanted:
+            return tuple(column.decode() for column in columns[1:])
+        if columns[0] < wanted:
+            low = end + 1
+        else:
+            high = start
+    return ()
+
+
+def compiled(
+    what: Mapping[str, object], rules: Inflection, compile_entries: Callable[[], tuple[Entries, Entries]]
+) -> Lexicon:
+    """Return a lexicon from the cache, or compile it and keep it there if the cache can be written to.
+
+    Parameters
+    ----------
+    what : mapping
+        All that decides what is in it, as JSON has it: the card's row, the SHA-256 of the sources.
+    rules : Inflection
+        How inflected forms are found.
+    compile_entries : callable
+        Returns entries and inflected forms.
+    """
+    key = json.dumps([_FORMAT, what, rules.model_dump()], sort_keys=True, ensure_ascii=False)
+    path = cache_folder() / "lexicons" / f"{sha256(key.encode()).hexdigest()}.tsv"
+    content = read_checked(path)
+    if content is None:
+        entries, forms = compile_entries()
+        content = as_lines(entries) + b"\n" + as_lines(forms)
+        with contextlib.suppress(ResultError):
+            write_checked(path, content)
+    entry_lines, _, form_lines = content.partition(b"\n\n")
+    columns = (line.split("\t") for line in entry_lines.decode().split("\n") if line)
+    return Lexicon({entry: tuple(substitutes) for entry, *substitutes in columns}, form_lines, rules)
+
+
+def as_lines(entries: Mapping[str, Sequence[str]]) -> bytes:
+    """Return lines `entry<TAB>substitute<TAB>...` in order of their UTF-8."""
+    rows = sorted("\t".join((entry, *substitutes)).encode() for entry, substitutes in entries.items())
+    return b"".join(row + b"\n" for row in rows)

@@ -1,0 +1,1 @@
+"""The mechanisms that cards name by a key."""

@@ -1,0 +1,41 @@
+"""The query as a person wrote it in another form: looked up whole, in a table that the task brings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from robustbench_ir._base.text import Span, nfc
+from robustbench_ir.perturb.randomness import Random
+from robustbench_ir.perturb.transformation import NoParameters, Targets, Transformation
+from robustbench_ir.resources.cards import Card, Tables, validate
+
+
+class TwinOptions(Card):
+    """A language's row, which only a task can bring: each query's text to that of its twin."""
+
+    twins: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Twin:
+    """The whole query replaced by its twin. A `Transformation`."""
+
+    twins: Mapping[str, str]
+
+    def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:  # noqa: ARG002
+        """Offer the query as a whole, where it has a twin; see `Transformation.targets`."""
+        found = [(0, len(text))] if self.twins.get(text, text) != text else []
+        return Targets(found, lambda query, _: (self.twins[query], "twin"))
+
+
+def make_twin(
+    language: str,
+    parameters: Mapping[str, object],
+    options: Mapping[str, object],
+    tables: Tables,  # noqa: ARG001
+) -> Transformation:
+    """Make the mechanism `twin` ready for a language; see `TransformationFactory`."""
+    validate(NoParameters, dict(parameters), "[parameters]")
+    twins = validate(TwinOptions, dict(options), f"[languages.{language}]").twins
+    return Twin({nfc(query): nfc(other) for query, other in twins.items()})

@@ -1,0 +1,219 @@
+"""Words replaced by what a lexicon gives: translations (code-switching) or words of the same language (synonyms)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from robustbench_ir._base.text import Span
+from robustbench_ir.perturb.constraints import stop_words
+from robustbench_ir.perturb.lexicons.build import bilingual, everyday_words, joined, lexicon_source, pivoted, synonyms
+from robustbench_ir.perturb.lexicons.inflection import (
+    Entries,
+    Inflection,
+    inflected_synonyms,
+    inflection,
+    lemma_forms,
+    translated_forms,
+    with_base_forms,
+)
+from robustbench_ir.perturb.lexicons.store import Lexicon, compiled
+from robustbench_ir.perturb.randomness import Random, pick, pick_early
+from robustbench_ir.perturb.transformation import Targets, Transformation
+from robustbench_ir.resources.cards import Card, Tables, validate
+from robustbench_ir.resources.languages import languages
+
+_LONGEST_ENTRY_WORDS = 4
+
+
+class SubstitutionParameters(Card):
+    """The card's `[parameters]`.
+
+    Attributes
+    ----------
+    operation : str
+        What the edit is called in the record of changes.
+    """
+
+    operation: str
+
+
+class LexiconRow(Card):
+    """Where a lexicon comes from; several sources are tried in this order.
+
+    Attributes
+    ----------
+    embedded : str, optional
+        Code of the language that is mixed in; for the reader, the lexicons decide.
+    lexicons : list of str
+        Two-column lexicons: word, substitute.
+    join : list of str
+        Two synset tables, of the query's language and of the embedded one.
+    synsets : str, optional
+        A synset table whose words of one synset replace each other.
+    pivot : list of str
+        Bilingual lexicons; words that share `minimum_shared` translations replace each other.
+    everyday : str, optional
+        A lexicon whose entries are everyday words of the embedded language: where a word has translations among them,
+        it has no others. Of synonyms, only everyday words are left.
+    inflected : bool
+        Whether inflected forms of the entries are found too.
+    """
+
+    embedded: str | None = None
+    lexicons: list[str] = []
+    join: list[str] = Field(default=[], max_length=2)
+    synsets: str | None = None
+    pivot: list[str] = []
+    minimum_shared: int = Field(default=2, ge=1)
+    everyday: str | None = None
+    inflected: bool = True
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if len(self.join) == 1:
+            raise ValueError("'join' wants two synset tables, not one")
+        if not (self.lexicons or self.join or self.synsets or self.pivot):
+            raise ValueError("names no lexicon; add 'lexicons', 'join', 'synsets' or 'pivot'")
+        return self
+
+
+class LexiconRows(Card):
+    """A row with several lexicons, such as those of several embedded languages; one is drawn for each query."""
+
+    any_of: list[LexiconRow] = Field(min_length=1)
+
+
+def lexicon_rows(language: str, options: Mapping[str, object]) -> list[LexiconRow]:
+    """Return the lexicons of a language's row in the card: one, or those under `any_of`.
+
+    Raises
+    ------
+    CardError
+        A row that is not as it must be.
+    """
+    where = f"[languages.{language}]"
+    if "any_of" in options:
+        return validate(LexiconRows, dict(options), where).any_of
+    return [validate(LexiconRow, dict(options), where)]
+
+
+@dataclass(frozen=True)
+class Substitution:
+    """Replacement from a lexicon, the longest entry first. A `Transformation`.
+
+    Attributes
+    ----------
+    lexicons : tuple of Lexicon
+        One of them is drawn for each query.
+    operation : str
+        What the edit is called.
+    copies_capital : bool
+        Whether what stands for a word with a capital gets one, too.
+    """
+
+    lexicons: tuple[Lexicon, ...]
+    operation: str
+    copies_capital: bool = True
+
+    def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:
+        """Offer the words and phrases that the drawn lexicon knows; see `Transformation.targets`."""
+        lexicon = pick(self.lexicons, random) if len(self.lexicons) > 1 else self.lexicons[0]
+        found = []
+        position = 0
+        while position < len(words):
+            for length in range(min(_LONGEST_ENTRY_WORDS, len(words) - position), 0, -1):
+                span = words[position][0], words[position + length - 1][1]
+                if lexicon.find(text[span[0] : span[1]].lower()):
+                    found.append(span)
+                    position += length - 1
+                    break
+            position += 1
+        return Targets(found, partial(self._replace, lexicon))
+
+    def _replace(self, lexicon: Lexicon, original: str, random: Random) -> tuple[str, str] | None:
+        new = pick_early(lexicon.find(original.lower()), random)
+        if self.copies_capital and original[0].isupper():
+            new = new[0].upper() + new[1:]
+        return (new, self.operation) if new != original else None
+
+
+def make_substitution(
+    language: str, parameters: Mapping[str, object], options: Mapping[str, object], tables: Tables
+) -> Transformation:
+    """Make the mechanism `substitution` ready for a language; see `TransformationFactory`."""
+    operation = validate(SubstitutionParameters, dict(parameters), "[parameters]").operation
+    rows = lexicon_rows(language, options)
+    facts = languages().get(language)
+    nouns_into_another = bool(facts and facts.capitalised_nouns) and any(row.embedded for row in rows)
+    lexicons = tuple(load_lexicon(language, row, tables) for row in rows)
+    return Substitution(lexicons, operation, copies_capital=not nouns_into_another)
+
+
+def sources_of(row: LexiconRow) -> tuple[str, ...]:
+    """Return the names of the lexicons that a row is made from."""
+    return (*row.lexicons, *row.join, *row.pivot, *filter(None, (row.synsets, row.everyday)))
+
+
+def load_lexicon(language: str, row: LexiconRow, tables: Tables) -> Lexicon:
+    """Return the lexicon of a row, compiled.
+
+    Parameters
+    ----------
+    language : str
+        Code of the query language.
+    row : LexiconRow
+        Where the lexicon comes from.
+    tables : Tables
+        Where its sources are found.
+
+    Raises
+    ------
+    UnknownNameError, CardError
+        A lexicon that does not exist; a row that is not as it must be.
+    DataUnavailableError
+        A table that cannot be had.
+    """
+    rules = inflection(language, tables) if row.inflected else Inflection()
+    what = {
+        "language": language,
+        "row": row.model_dump(exclude_defaults=True),
+        "sources": {name: lexicon_source(name, tables).digest(tables) for name in sources_of(row)},
+    }
+
+    def compile_entries() -> tuple[Entries, Entries]:
+        entries = _entries(language, row, tables)
+        if not rules.lemmas:
+            return entries, {}
+        if not row.synsets and not row.pivot:
+            return entries, translated_forms(entries, lemma_forms(language, entries))
+        words = {*entries, *(other.lower() for others in entries.values() for other in others)}
+        return entries, inflected_synonyms(entries, lemma_forms(language, words))
+
+    return compiled(what, rules, compile_entries)
+
+
+def _entries(language: str, row: LexiconRow, tables: Tables) -> Entries:
+    everyday = everyday_words(row.everyday, tables) if row.everyday else frozenset()
+    function_words = stop_words(row.embedded or language, tables)
+    parts: list[Entries] = []
+    if row.lexicons:
+        parts.append(bilingual(row.lexicons, tables, everyday, function_words))
+    if row.join:
+        parts.append(joined(row.join[0], row.join[1], tables, everyday, function_words))
+    if row.synsets:
+        parts.append(synonyms(row.synsets, tables, everyday, function_words))
+    if row.pivot:
+        parts.append(pivoted(row.pivot, row.minimum_shared, tables, function_words))
+    merged: dict[str, tuple[str, ...]] = {}
+    for part in reversed(parts):
+        merged.update(part)
+    induced = [name for name in row.lexicons if lexicon_source(name, tables).parallel]
+    if not induced or not row.inflected:
+        return merged
+    found = bilingual(induced, tables, everyday, function_words)
+    return {**with_base_forms(found, language, row.embedded or language, inflection(language, tables)), **merged}

@@ -1,0 +1,522 @@
+"""What a report says of results, as numbers and names: every form of the report (page, table, picture) shows these."""
+
+from __future__ import annotations
+
+import math
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from robustbench_ir.errors import OptionError
+from robustbench_ir.metrics.bias_findings import BiasFinding
+from robustbench_ir.metrics.bias_measures import mean_rank_by_language
+from robustbench_ir.metrics.clusters import ClusterMeans, cluster_means
+from robustbench_ir.metrics.measures import Floats
+from robustbench_ir.metrics.settings import Layout, Setting, by_language, headline, rank_distances, values
+from robustbench_ir.metrics.statistics import RESAMPLES, SEED, Estimate, draws, intervals
+from robustbench_ir.metrics.summary import Summary
+from robustbench_ir.metrics.worst_case import SEARCHED, WorstCase
+from robustbench_ir.reports.terminal import language_name, recipe_name
+from robustbench_ir.resources.languages import languages
+from robustbench_ir.results.result import Cell, Result
+
+# The command that makes a result again.
+
+_MEANS = {"goal": "--goal", "words": "--budget-words", "queries": "--budget-queries"}
+
+
+def command_of(result: Result) -> str:
+    """Return the line of `irbench attack`, with all that decides the numbers."""
+    floors = {cell.recipe.partition("~")[2] for cell in result.attacked} - {""}
+    searched = [found for cell in result.attacked if (found := SEARCHED.fullmatch(cell.recipe))]
+    plain = [cell.recipe for cell in result.attacked if not SEARCHED.fullmatch(cell.recipe)]
+    names = dict.fromkeys([*map(recipe_name, plain), *("+".join(_searched_recipes(one)) for one in searched)])
+    described = result.encoder
+    parts = ["irbench", "attack", "--model", described.name, "--task", result.task.partition("@")[0]]
+    parts += ["--languages", ",".join(dict.fromkeys((*result.layout.query_languages, *result.layout.pool)))]
+    parts += [word for name in names for word in ("--recipe", name)]
+    parts += [word for one in sorted({one for _, one in result.groups}) for word in ("--severity", str(one))]
+    parts += ["--seeds", str(max((len(cells) for cells in result.groups.values()), default=1))]
+    parts += [word for one in dict.fromkeys(one["method"] for one in searched) for word in ("--search", one)]
+    means = dict(part.split("=", 1) for one in searched for part in one["means"][1:].split("|"))
+    parts += [word for name, option in _MEANS.items() if name in means for word in (option, means[name])]
+    for floor in sorted(floors):
+        judge, _, minimum = floor.rpartition(">=")
+        parts += ["--semantic-floor", minimum, "--semantic-encoder", judge]
+    for option, value in (
+        ("--revision", described.revision),
+        ("--query-prompt", described.query_prompt),
+        ("--passage-prompt", described.passage_prompt),
+    ):
+        parts += [option, value] if value else []
+    return shlex.join(parts)
+
+
+def _searched_recipes(searched: re.Match[str]) -> list[str]:
+    return [recipe_name(one) for one in searched["recipes"].split(",")]
+
+
+# The numbers of a report with their intervals: each setting's drops, drops by language, means over recipes.
+#
+# Drops and intervals are those of `Result.findings`, from the same resamples of the questions; only what a report
+# shows is estimated, all of it from one draw, because a page may hold hundreds of rows.
+
+Group = tuple[str, int]
+"""Identity of a recipe, and severity."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """A drop under one recipe and severity in one setting, macro averages, means over seeds.
+
+    Attributes
+    ----------
+    recipe, severity, setting
+        Of what.
+    clean : float
+        The measure before.
+    drop : Estimate
+        Clean - attacked.
+    rank_distance_change : Estimate
+        Attacked - clean, in the multilingual pool, whatever the setting.
+    coverage : float
+        Share of queries that really changed.
+    """
+
+    recipe: str
+    severity: int
+    setting: Setting
+    clean: float
+    drop: Estimate
+    rank_distance_change: Estimate
+    coverage: float
+
+    @property
+    def attacked(self) -> float:
+        """The measure after."""
+        return self.clean - self.drop.value
+
+    @property
+    def relative(self) -> float:
+        """The drop divided by the clean value; NaN where that is 0."""
+        return self.drop.value / self.clean if self.clean else float("nan")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A macro mean: over recipes with their severity, and over query languages (all where none is named)."""
+
+    groups: tuple[Group, ...]
+    languages: tuple[str, ...] = ()
+
+
+def scores(result: Result, measure: str, resamples: int) -> dict[Setting, list[Score]]:
+    """Return the macro drops of each setting by recipe and severity, in the order of `Result.drops`."""
+    layout, groups = result.layout, result.groups
+    if not groups:
+        return {setting: [] for setting in result.settings}
+    wanted = [Wanted((group,)) for group in groups]
+    drops = [_drops(result, measure, setting, list(groups)) for setting in result.settings]
+    found = _estimates(layout, [*drops, _rank_distance_changes(result)], wanted, resamples)
+    coverage = [
+        headline(layout, np.mean([cell.changed for cell in cells], axis=0, dtype=float)) for cells in groups.values()
+    ]
+    clean = [headline(layout, values(layout, result.clean.ranks, measure, setting)) for setting in result.settings]
+    return {
+        setting: [
+            Score(*group, setting, before, drop, distance, share)
+            for group, drop, distance, share in zip(groups, estimates, found[-1], coverage, strict=True)
+        ]
+        for setting, before, estimates in zip(result.settings, clean, found, strict=False)
+    }
+
+
+def drop_estimates(
+    result: Result, measure: str, setting: Setting, wanted: Sequence[Wanted], resamples: int
+) -> list[Estimate]:
+    """Return clean minus attacked for each of `wanted`."""
+    groups = list(dict.fromkeys(group for one in wanted for group in one.groups))
+    return _estimates(result.layout, [_drops(result, measure, setting, groups)], wanted, resamples)[0]
+
+
+def _drops(result: Result, measure: str, setting: Setting, groups: Sequence[Group]) -> dict[Group, Floats]:
+    clean = values(result.layout, result.clean.ranks, measure, setting)
+    return {
+        group: np.mean(
+            [clean - values(result.layout, cell.ranks, measure, setting) for cell in result.groups[group]], axis=0
+        )
+        for group in groups
+    }
+
+
+def _rank_distance_changes(result: Result) -> dict[Group, Floats]:
+    clean = rank_distances(result.layout, result.clean.ranks)
+    return {
+        group: np.mean([rank_distances(result.layout, cell.ranks) for cell in cells], axis=0) - clean
+        for group, cells in result.groups.items()
+    }
+
+
+def _estimates(
+    layout: Layout, changes: Sequence[Mapping[Group, Floats]], wanted: Sequence[Wanted], resamples: int
+) -> list[list[Estimate]]:
+    """Return the estimates of `wanted` for each kind of change, all from the same resamples."""
+    if not wanted:
+        return [[] for _ in changes]
+    tables = [_macro(layout, one, wanted) for one in changes]
+    found = draws(tables, np.random.default_rng(SEED), resamples)
+    return [intervals(draw, layout.questions) for draw in found]
+
+
+def _macro(layout: Layout, changes: Mapping[Group, Floats], wanted: Sequence[Wanted]) -> ClusterMeans:
+    """Sum up by question and stratum: recipe and severity, query language, passage language."""
+    place = {group: number for number, group in enumerate(changes)}
+    value = np.stack([one.reshape(len(layout.query_ids), -1) for one in changes.values()])
+    languages, passages = len(layout.query_languages), value.shape[2]
+    number_of_language = {name: number for number, name in enumerate(layout.query_languages)}
+    group = np.arange(len(place))[:, None, None]
+    stratum = (group * languages + layout.query_language[:, None]) * passages + np.arange(passages)
+    members = np.zeros((len(place), languages, passages, len(wanted)), dtype=bool)
+    for number, one in enumerate(wanted):
+        rows = [number_of_language[name] for name in one.languages or layout.query_languages]
+        for group_of_one in one.groups:
+            members[place[group_of_one], rows, :, number] = True
+    cluster = np.broadcast_to(layout.question[:, None], value.shape)
+    return cluster_means(value, cluster, stratum, members.reshape(-1, len(wanted)), layout.questions)
+
+
+_USUAL_SEVERITY = 3
+_FEW_RESULTS = 3
+_RESAMPLES_OF_MANY = 2_000  # the ends of an interval are then uncertain by some 3% of its width
+_MOST_MARGINS = 1024  # cells of a matrix
+NO_INTERVAL = Estimate(math.nan, math.nan, math.nan)
+
+
+@dataclass(frozen=True)
+class LanguageDrop:
+    """The drop in one query language: under one recipe, or the mean over those recipes that cover the language.
+
+    `reason` says why the recipe does not cover the language; the estimate is NaN then.
+    """
+
+    language: str
+    estimate: Estimate
+    reason: str = ""
+
+    @property
+    def name(self) -> str:
+        """English name."""
+        return language_name(self.language)
+
+    @property
+    def resource_class(self) -> int | None:
+        """0 (left behind) to 5 (winners); None where it is not known."""
+        facts = languages().get(self.language)
+        return facts.resource_class if facts else None
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One result and what is shown of it.
+
+    Attributes
+    ----------
+    result : Result
+        Whence all numbers.
+    name : str
+        Short name of the encoder, unlike that of other results.
+    measure : str
+        Such as ``"AP"``.
+    setting : str
+        Of what is shown for one setting only: multilingual where the task has it.
+    severity : int
+        Of what is shown for one severity only: 3 where it was run, else the middle one.
+    resamples : int
+        Of the bootstrap.
+    detailed : bool
+        Whether robustness, language bias and intervals of rank changes are shown, too: not among many results.
+    """
+
+    result: Result
+    name: str
+    measure: str
+    setting: Setting
+    severity: int
+    resamples: int = RESAMPLES
+    detailed: bool = True
+
+    @property
+    def measure_name(self) -> str:
+        """As people write it: mAP for the mean of AP."""
+        return "mAP" if self.measure == "AP" else self.measure
+
+    @property
+    def severities(self) -> list[int]:
+        """All that were run, ascending."""
+        return sorted({severity for _, severity in self.result.groups})
+
+    @property
+    def recipes(self) -> list[str]:
+        """Identities of the recipes, in the order of the run."""
+        return list(dict.fromkeys(recipe for recipe, _ in self.result.groups))
+
+    @cached_property
+    def recipe_names(self) -> dict[str, str]:
+        """What each recipe is called: its name, or its whole identity where two share the name."""
+        short = [recipe_name(recipe) for recipe in self.recipes]
+        return {
+            recipe: name if short.count(name) == 1 else recipe for recipe, name in zip(self.recipes, short, strict=True)
+        }
+
+    @cached_property
+    def scores(self) -> dict[Setting, list[Score]]:
+        """The macro drops of each setting, by recipe and severity."""
+        return scores(self.result, self.measure, self.resamples)
+
+    @cached_property
+    def at_severity(self) -> list[Score]:
+        """The macro drops in the one setting at the one severity, largest first."""
+        found = [one for one in self.scores[self.setting] if one.severity == self.severity]
+        return sorted(found, key=lambda one: -one.drop.value)
+
+    @cached_property
+    def _reasons(self) -> dict[str, dict[str, str]]:
+        """By recipe, the languages that it does not cover and why."""
+        return {cell.recipe: dict(cell.not_covered) for cell in self.result.attacked}
+
+    @cached_property
+    def by_language(self) -> dict[str, list[LanguageDrop]]:
+        """The drop in each query language, largest first: by recipe, and under ``""`` the mean over recipes."""
+        names = self.result.layout.query_languages
+        here = [recipe for recipe in self.recipes if (recipe, self.severity) in self.result.groups]
+        cells = [(recipe, name) for recipe in here for name in names if name not in self._reasons[recipe]]
+        covered = {name: tuple(recipe for recipe, other in cells if other == name) for name in names}
+        means = [name for name in names if covered[name]]
+        wanted = [Wanted(((recipe, self.severity),), (name,)) for recipe, name in cells]
+        wanted += [Wanted(tuple((recipe, self.severity) for recipe in covered[name]), (name,)) for name in means]
+        found = drop_estimates(self.result, self.measure, self.setting, wanted, self.resamples)
+        known = dict(zip([*cells, *(("", name) for name in means)], found, strict=True))
+        return {
+            recipe: sorted(
+                (
+                    LanguageDrop(name, known.get((recipe, name), NO_INTERVAL), self._reason(recipe, name))
+                    for name in names
+                ),
+                key=lambda one: (math.isnan(one.estimate.value), -one.estimate.value),
+            )
+            for recipe in (*(("",) if len(here) > 1 else ()), *here)
+        }
+
+    def _reason(self, recipe: str, language: str) -> str:
+        if recipe:
+            return self._reasons[recipe].get(language, "")
+        touched = any(language not in reasons for reasons in self._reasons.values())
+        return "" if touched else "no recipe covers it"
+
+    @cached_property
+    def rank_changes(self) -> dict[str, Floats]:
+        """By recipe, the change of the mean rank, shape (query languages, passage languages), mean over seeds."""
+        clean = self._mean_ranks(self.result.clean)
+        return {
+            recipe: np.mean([self._mean_ranks(cell) for cell in cells], axis=0) - clean
+            for (recipe, severity), cells in self.result.groups.items()
+            if severity == self.severity
+        }
+
+    @cached_property
+    def rank_margins(self) -> dict[str, Floats]:
+        """By recipe, half of the 95% interval of each rank change; none where there are many."""
+        layout = self.result.layout
+        if not self.detailed or len(layout.query_languages) * len(layout.pool) > _MOST_MARGINS:
+            return {}
+        found = {
+            recipe: self.result.mean_ranks(recipe, self.severity, resamples=self.resamples)
+            for recipe in self.rank_changes
+        }
+        return {recipe: (one.high - one.low) / 2 for recipe, one in found.items()}
+
+    @cached_property
+    def summaries(self) -> list[Summary]:
+        """Robustness against each recipe in the one setting."""
+        return self.result.summaries(self.setting, self.measure, resamples=self.resamples)
+
+    @cached_property
+    def worst_cases(self) -> list[WorstCase]:
+        """Each search against its average case in the one setting."""
+        return self.result.worst_cases(self.setting, self.measure, resamples=self.resamples)
+
+    @cached_property
+    def bias(self) -> list[BiasFinding]:
+        """Language bias at the one severity; none where queries have one relevant passage."""
+        found = self.result.bias_findings(severity=self.severity, resamples=self.resamples)
+        return found if any(not one.refusal for one in found) else []
+
+    def _mean_ranks(self, cell: Cell) -> Floats:
+        layout = self.result.layout
+        shape = len(layout.query_languages), len(layout.pool)
+        return mean_rank_by_language(
+            cell.ranks.in_pool, layout.query, layout.passage_language, layout.query_language, shape
+        )
+
+    @cached_property
+    def coverage(self) -> dict[str, dict[str, float]]:
+        """By language and recipe, the share of queries that really changed at the one severity."""
+        layout = self.result.layout
+        rows: dict[str, dict[str, float]] = {name: {} for name in layout.query_languages}
+        for (recipe, severity), cells in self.result.groups.items():
+            if severity == self.severity:
+                changed = np.mean([cell.changed for cell in cells], axis=0, dtype=float)
+                for name, share in zip(layout.query_languages, by_language(layout, changed).tolist(), strict=True):
+                    rows[name][recipe] = share
+        return rows
+
+    @property
+    def not_covered(self) -> list[tuple[str, str, str]]:
+        """Recipe, language and reason of what a recipe does not touch."""
+        return [
+            (self.recipe_names[recipe], language_name(language), reason)
+            for recipe in self.recipes
+            for language, reason in self._reasons[recipe].items()
+        ]
+
+    @property
+    def signatures(self) -> list[str]:
+        """One line for each recipe and severity, in the one setting."""
+        return [self.result.signature(self.setting, *group, self.measure) for group in self.result.groups]
+
+    @property
+    def command(self) -> str:
+        """The command that makes the result again."""
+        return command_of(self.result)
+
+
+def sheets(
+    results: Sequence[tuple[str, Result]],
+    measure: str = "AP",
+    setting: Setting | None = None,
+    severity: int | None = None,
+    resamples: int | None = None,
+) -> list[Sheet]:
+    """Prepare results for a report.
+
+    Parameters
+    ----------
+    results : sequence of (str, Result)
+        Each with the name of its file, which tells two results of one encoder apart.
+    measure : str
+        Such as ``"AP"``.
+    setting, severity : optional
+        What is shown where there is room for one; by default the widest setting, and severity 3 or the middle one.
+    resamples : int, optional
+        Of the bootstrap; by default 10,000, and 2,000 for more than three results.
+
+    Raises
+    ------
+    OptionError
+        A setting or severity that a result does not have.
+    """
+    drawn = resamples or (RESAMPLES if len(results) <= _FEW_RESULTS else _RESAMPLES_OF_MANY)
+    found = []
+    for (file, result), name in zip(results, _names(results), strict=True):
+        if setting is not None and setting not in result.settings:
+            raise OptionError(f"{file}: no setting {setting!r}; there are: {', '.join(result.settings)}")
+        severities = sorted({one for _, one in result.groups})
+        if severity is not None and severity not in severities:
+            ran = ", ".join(map(str, severities)) or "none"
+            raise OptionError(f"{file}: severity {severity} was not run; there are: {ran}")
+        found.append(
+            Sheet(
+                result,
+                name,
+                measure,
+                setting or result.settings[-1],
+                severity if severity is not None else _usual(severities),
+                drawn,
+                len(results) <= _FEW_RESULTS,
+            )
+        )
+    return found
+
+
+def _usual(severities: Sequence[int]) -> int:
+    if _USUAL_SEVERITY in severities or not severities:
+        return _USUAL_SEVERITY
+    return severities[len(severities) // 2]
+
+
+def _names(results: Sequence[tuple[str, Result]]) -> list[str]:
+    """Return the last part of each encoder's name; the file's too where several share it, at last a number."""
+    short = [re.split(r"[\\/]", result.encoder.name.rstrip("\\/"))[-1] or "encoder" for _, result in results]
+    files = [
+        name if short.count(name) == 1 else f"{name} ({Path(file).stem})"
+        for name, (file, _) in zip(short, results, strict=True)
+    ]
+    return [
+        name if files.count(name) == 1 else f"{name} {files[: number + 1].count(name)}"
+        for number, name in enumerate(files)
+    ]
+
+
+# A result in two plain sentences.
+
+POOLS: dict[Setting, str] = {
+    "monolingual": "with the passages of the query's own language as the pool",
+    "cross-lingual": "with the passages of one other language as the pool",
+    "multilingual": "with the passages of all languages in one pool",
+}
+
+
+def summary(sheet: Sheet) -> list[str]:
+    """Say which recipe costs most, and which query languages lose most, each with its interval."""
+    if not sheet.at_severity:
+        return [f"{sheet.name} was not attacked; there are clean scores only."]
+    return [_recipes(sheet, sheet.at_severity), *_languages(sheet)]
+
+
+def _recipes(sheet: Sheet, found: list[Score]) -> str:
+    worst, *others = found
+    drop, name = worst.drop, sheet.recipe_names[worst.recipe]
+    when = f"At severity {sheet.severity}, {POOLS[sheet.setting]},"
+    if drop.value <= 0:
+        return f"{when} no recipe lowers the {sheet.measure_name} of {sheet.name}, which is {worst.clean:.3f}."
+    most = " most" if others else ""
+    share = "" if math.isnan(worst.relative) else f" or {worst.relative:.0%}"
+    sentence = (
+        f"{when} {name} costs {sheet.name}{most}: {sheet.measure_name} falls from {worst.clean:.3f} to "
+        f"{worst.attacked:.3f}, by {_shown(drop)}{share}"
+    )
+    near = [sheet.recipe_names[one.recipe] for one in others if one.drop.value >= drop.low]
+    if near:
+        return f"{sentence}; {_listed(near)} cost{'s' if len(near) == 1 else ''} about as much."
+    return f"{sentence}."
+
+
+def _languages(sheet: Sheet) -> list[str]:
+    drops = [one for one in next(iter(sheet.by_language.values())) if not math.isnan(one.estimate.value)]
+    if len(drops) < 2:
+        return []
+    *most, least = drops
+    several = "Averaged over the recipes that cover them, queries" if "" in sheet.by_language else "Queries"
+    first, *then = most[: 3 if len(most) > 3 else 1]
+    after = f", then {_listed([_named(one) for one in then])}" if then else ""
+    return [f"{several} in {_named(first)} lose most{after}; those in {_named(least)} lose least."]
+
+
+def _named(one: LanguageDrop) -> str:
+    return f"{one.name} ({_shown(one.estimate, brief=True)})"
+
+
+def _shown(estimate: Estimate, brief: bool = False) -> str:
+    if math.isnan(estimate.low):
+        return f"{estimate.value:.3f}"
+    ends = f"{estimate.low:.3f} to {estimate.high:.3f}"
+    return f"{estimate.value:.3f}, {ends}" if brief else f"{estimate.value:.3f} (95% interval {ends})"
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

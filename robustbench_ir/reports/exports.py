@@ -1,0 +1,251 @@
+"""The report for other programs: Markdown, CSV, LaTeX and JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+
+from robustbench_ir._base.markdown import escaped, markdown_table
+from robustbench_ir.metrics.statistics import Estimate
+from robustbench_ir.reports.content import NO_INTERVAL, LanguageDrop, Sheet, summary
+from robustbench_ir.reports.tables import (
+    Table,
+    comparison_table,
+    coverage_table,
+    language_comparison_table,
+    language_table,
+    more_tables,
+    score_table,
+)
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "$": r"\$",
+    "&": r"\&",
+    "#": r"\#",
+    "_": r"\_",
+    "%": r"\%",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "–": "--",
+    "±": r"$\pm$",
+}
+_CSV_COLUMNS = (
+    *("encoder", "task", "recipe", "severity", "seeds", "setting", "measure", "language"),
+    *("clean", "attacked", "drop", "drop_low", "drop_high", "relative_drop"),
+    *("rank_distance_change", "rank_distance_change_low", "rank_distance_change_high", "coverage", "signature"),
+)
+
+
+def to_markdown(sheets: Sequence[Sheet]) -> str:
+    """Return summary, scores, drops by language and coverage as GitHub-flavoured Markdown."""
+    parts = []
+    if len(sheets) > 1:
+        parts += ["## Side by side", *map(captioned, (comparison_table(sheets), *_languages_side_by_side(sheets)))]
+    for sheet in sheets:
+        parts.append(f"## {escaped(sheet.name)} on {escaped(sheet.result.task)}")
+        parts += [escaped(sentence) for sentence in summary(sheet)]
+        parts += map(captioned, _tables(sheet))
+        parts.append(_fenced("\n".join((sheet.command, *sheet.signatures))))
+    return "\n\n".join(parts) + "\n"
+
+
+def _tables(sheet: Sheet) -> Iterator[Table]:
+    if not sheet.result.groups:
+        return
+    yield score_table(sheet)
+    yield from more_tables(sheet)
+    yield language_table(sheet, next(iter(sheet.by_language)))
+    yield coverage_table(sheet)
+
+
+def _languages_side_by_side(sheets: Sequence[Sheet]) -> list[Table]:
+    attacked = [sheet for sheet in sheets if sheet.result.groups]
+    return [language_comparison_table(attacked)] if attacked else []
+
+
+def captioned(table: Table) -> str:
+    """Return a table as GitHub-flavoured Markdown, its caption above it."""
+    right = {place for place in range(len(table.columns)) if table.is_numeric(place)}
+    rows = [[escaped(entry.text) for entry in row] for row in table.rows]
+    return f"**{escaped(table.caption)}**\n\n" + markdown_table([escaped(name) for name in table.columns], rows, right)
+
+
+def _fenced(text: str) -> str:
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    return f"{fence}\n{text}\n{fence}"
+
+
+def to_latex(sheets: Sequence[Sheet]) -> str:
+    r"""Return the scores as LaTeX tables that need ``\usepackage{booktabs}``."""
+    tables = [table for sheet in sheets if sheet.result.groups for table in (score_table(sheet),)]
+    if len(sheets) > 1:
+        tables = [comparison_table(sheets), *tables]
+    sources = "".join(
+        f"% {' '.join(line.split())}\n" for sheet in sheets for line in (sheet.command, *sheet.signatures)
+    )
+    return "% \\usepackage{booktabs}\n" + sources + "\n".join(map(_latex, tables))
+
+
+def _latex(table: Table) -> str:
+    columns = "".join("r" if table.is_numeric(place) else "l" for place in range(len(table.columns)))
+    lines = [
+        [_latex_text(name) for name in table.columns],
+        *([_latex_text(one.text) for one in row] for row in table.rows),
+    ]
+    head, *body = (" & ".join(line) + r" \\" for line in lines)
+    return "\n".join((
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{_latex_text(table.caption)}}}",
+        rf"\begin{{tabular}}{{{columns}}}",
+        r"\toprule",
+        head,
+        r"\midrule",
+        *body,
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\end{table}",
+        "",
+    ))  # fmt: skip
+
+
+def _latex_text(text: str) -> str:
+    return "".join(_LATEX.get(one, one) for one in " ".join(text.split()))
+
+
+def to_csv(sheets: Sequence[Sheet]) -> str:
+    """Return one row for each result, setting, recipe, severity and query language; ``all`` is the macro average.
+
+    Empty where there is no number. By language, intervals are those of the page: its setting and severity.
+    """
+    stream = io.StringIO()
+    table = csv.writer(stream, lineterminator="\n")
+    table.writerow(_CSV_COLUMNS)
+    for sheet in sheets:
+        for row in _records(sheet):
+            table.writerow(["" if row[column] is None else row[column] for column in _CSV_COLUMNS])
+    return stream.getvalue()
+
+
+def _records(sheet: Sheet) -> Iterator[dict[str, object]]:
+    result = sheet.result
+    by_language = {(recipe, one.language): one.estimate for recipe, drops in sheet.by_language.items() for one in drops}
+    for setting, scores in sheet.scores.items():
+        macro = {(one.recipe, one.severity): one for one in scores}
+        for drop in (*result.drops(setting, sheet.measure), *result.drops(setting, sheet.measure, "language")):
+            group = drop.recipe, drop.severity
+            shown = (setting, drop.severity) == (sheet.setting, sheet.severity)
+            interval, distance = NO_INTERVAL, NO_INTERVAL
+            if drop.language == "all":
+                interval, distance = macro[group].drop, macro[group].rank_distance_change
+            elif shown:
+                interval = by_language.get((drop.recipe, drop.language), NO_INTERVAL)
+            yield {
+                "encoder": result.encoder.name,
+                "task": result.task,
+                "recipe": drop.recipe,
+                "severity": drop.severity,
+                "seeds": len(result.groups[group]),
+                "setting": setting,
+                "measure": drop.measure,
+                "language": drop.language,
+                "clean": _number(drop.clean),
+                "attacked": _number(drop.attacked),
+                "drop": _number(drop.absolute),
+                "drop_low": _number(interval.low),
+                "drop_high": _number(interval.high),
+                "relative_drop": _number(drop.relative),
+                "rank_distance_change": _number(drop.rank_distance_change),
+                "rank_distance_change_low": _number(distance.low),
+                "rank_distance_change_high": _number(distance.high),
+                "coverage": _number(drop.coverage),
+                "signature": result.signature(setting, *group, drop.measure),
+            }
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else round(value, 6)
+
+
+def to_json(sheets: Sequence[Sheet]) -> str:
+    """Return what the page says: summary, rows as in CSV, drops by language, rank changes, coverage, command."""
+    return json.dumps([_content(sheet) for sheet in sheets], ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+
+def _content(sheet: Sheet) -> dict[str, object]:
+    layout = sheet.result.layout
+    return {
+        "encoder": sheet.result.encoder.name,
+        "task": sheet.result.task,
+        "task_sha256": sheet.result.task_digest,
+        "setting": sheet.setting,
+        "severity": sheet.severity,
+        "summary": summary(sheet),
+        "scores": list(_records(sheet)),
+        "drop_by_language": {
+            recipe or "mean over recipes": [_language(one) for one in drops]
+            for recipe, drops in sheet.by_language.items()
+        },
+        "mean_rank_change": {
+            "query_languages": list(layout.query_languages),
+            "passage_languages": list(layout.pool),
+            "by_recipe": {
+                recipe: [[_number(value) for value in line] for line in changes.tolist()]
+                for recipe, changes in sheet.rank_changes.items()
+            },
+        },
+        **(_details(sheet) if sheet.detailed else {}),
+        "coverage": {
+            language: {recipe: _number(share) for recipe, share in shares.items()}
+            for language, shares in sheet.coverage.items()
+        },
+        "command": sheet.command,
+    }
+
+
+def _details(sheet: Sheet) -> dict[str, object]:
+    return {
+        "robustness": [_plain(asdict(one)) for one in sheet.summaries],
+        "worst_case": [_plain(asdict(one)) for one in sheet.worst_cases],
+        "language_bias": [_plain(asdict(one)) for one in sheet.bias],
+    }
+
+
+def _plain(value: object) -> object:
+    """Return what JSON can say: rounded numbers, None for none."""
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return _number(value) if isinstance(value, float) else value
+
+
+def _language(one: LanguageDrop) -> dict[str, object]:
+    estimate: Estimate = one.estimate
+    return {
+        "language": one.language,
+        "resource_class": one.resource_class,
+        "drop": _number(estimate.value),
+        "drop_low": _number(estimate.low),
+        "drop_high": _number(estimate.high),
+        "not_covered": one.reason or None,
+    }
+
+
+EXPORTS: Mapping[str, Callable[[Sequence[Sheet]], str]] = {
+    "csv": to_csv,
+    "json": to_json,
+    "latex": to_latex,
+    "markdown": to_markdown,
+}

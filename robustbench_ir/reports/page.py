@@ -1,0 +1,184 @@
+"""The report as one HTML file: nothing is loaded from anywhere, nothing runs but the script that sorts tables."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.resources import files
+
+from markupsafe import Markup
+
+from robustbench_ir import __version__
+from robustbench_ir.reports.charts import (
+    Picture,
+    bias_legend,
+    bias_pictures,
+    comparison_pictures,
+    curve_pictures,
+    language_pictures,
+)
+from robustbench_ir.reports.content import Sheet, summary
+from robustbench_ir.reports.review import direction, visible
+from robustbench_ir.reports.tables import (
+    Table,
+    bias_table,
+    comparison_table,
+    coverage_table,
+    language_comparison_table,
+    robustness_table,
+    score_table,
+    worst_case_table,
+)
+from robustbench_ir.reports.terminal import language_name
+from robustbench_ir.reports.worst import Examples, WorstQuery
+
+_PARTS = (
+    ("scores", "Scores"),
+    ("severity", "Severity"),
+    ("robustness", "Robustness"),
+    ("languages", "Languages"),
+    ("bias", "Language bias"),
+    ("worst", "Worst queries"),
+    ("coverage", "Coverage"),
+    ("again", "Do it again"),
+)
+
+
+@dataclass(frozen=True)
+class _Section:
+    """One result on the page."""
+
+    key: str
+    sheet: Sheet
+    heading: str
+    summary: list[str]
+    scores: Table
+    curves: list[Picture]
+    robustness: Table | None
+    worst_case: Table | None
+    languages: list[Picture]
+    bias: list[Picture]
+    bias_numbers: Table | None
+    legend: list[tuple[str, str]]
+    worst: Sequence[WorstQuery]
+    notes: Sequence[str]
+    source: str
+    coverage: Table
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """Several results side by side."""
+
+    scores: Table
+    curves: list[Picture]
+    languages: Table
+
+
+def report_page(sheets: Sequence[Sheet], examples: Sequence[Examples]) -> str:
+    """Return the page; every text is escaped.
+
+    Parameters
+    ----------
+    sheets : sequence of Sheet
+        One for each result.
+    examples : sequence of Examples
+        As many.
+    """
+    from jinja2 import Environment, StrictUndefined
+
+    here = files("robustbench_ir.reports")
+    template, style, script = (
+        (here / name).read_text(encoding="utf-8") for name in ("report.html.jinja", "report.css", "report.js")
+    )
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"visible": visible, "language_name": language_name, "direction": direction}
+    return environment.from_string(template).render(
+        title=_title(sheets),
+        version=__version__,
+        resamples=sheets[0].resamples,
+        # The browser runs and applies nothing but these two texts.
+        style=Markup(style),  # noqa: S704
+        style_hash=_hash(style),
+        script=Markup(script),  # noqa: S704
+        script_hash=_hash(script),
+        parts=_parts(sheets[0]),
+        warnings=_warnings(sheets),
+        comparison=_comparison(sheets) if len(sheets) > 1 else None,
+        sections=[
+            _section(f"r{number}", *one) for number, one in enumerate(zip(sheets, examples, strict=True), start=1)
+        ],
+    )
+
+
+def _parts(sheet: Sheet) -> list[tuple[str, str]]:
+    """Return what the page of one result has."""
+    absent = {"robustness"} if not sheet.detailed else set()
+    absent |= {"bias"} if sheet.setting != "multilingual" else set()
+    return [part for part in _PARTS if part[0] not in absent] if sheet.result.groups else list(_PARTS[-1:])
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + b64encode(sha256(text.encode()).digest()).decode()
+
+
+def _title(sheets: Sequence[Sheet]) -> str:
+    tasks = ", ".join(dict.fromkeys(sheet.result.task for sheet in sheets))
+    return f"{sheets[0].name} on {tasks}" if len(sheets) == 1 else f"{len(sheets)} results on {tasks}"
+
+
+def _warnings(sheets: Sequence[Sheet]) -> list[str]:
+    found = []
+    if len({sheet.result.task_digest for sheet in sheets}) > 1:
+        found.append("These results are not of the same texts and judgements: their numbers cannot be compared.")
+    if len({(sheet.setting, sheet.severity) for sheet in sheets}) > 1:
+        shown = "; ".join(f"{sheet.name}: {sheet.setting}, severity {sheet.severity}" for sheet in sheets)
+        found.append(f"These results are not shown in the same setting and at the same severity: {shown}.")
+    if len(sheets) > 1 and len({tuple(sheet.recipes) for sheet in sheets}) > 1:
+        found.append("These results are not of the same recipes or versions of recipes: compare those that all have.")
+    return found
+
+
+def _comparison(sheets: Sequence[Sheet]) -> _Comparison:
+    attacked = [sheet for sheet in sheets if sheet.result.groups]
+    return _Comparison(
+        comparison_table(sheets),
+        list(comparison_pictures(sheets)),
+        language_comparison_table(attacked) if attacked else Table("", (), ()),
+    )
+
+
+def _section(key: str, sheet: Sheet, examples: Examples) -> _Section:
+    bias = list(bias_pictures(sheet)) if sheet.setting == "multilingual" else []
+    detailed = sheet.detailed and bool(sheet.result.groups)
+    return _Section(
+        key,
+        sheet,
+        _heading(sheet),
+        summary(sheet),
+        score_table(sheet),
+        list(curve_pictures(sheet)),
+        robustness_table(sheet) if detailed else None,
+        worst_case_table(sheet) if detailed and sheet.worst_cases else None,
+        list(language_pictures(sheet)),
+        bias,
+        bias_table(sheet) if detailed and bias and sheet.bias else None,
+        bias_legend(sheet) if bias else [],
+        examples.worst,
+        examples.notes,
+        examples.source,
+        coverage_table(sheet),
+    )
+
+
+def _heading(sheet: Sheet) -> str:
+    layout = sheet.result.layout
+    seeds = len({cell.seed for cell in sheet.result.attacked})
+    severities = ", ".join(map(str, sheet.severities)) or "none"
+    return (
+        f"{sheet.result.task}: {len(layout.query_ids):,} queries in {len(layout.query_languages)} languages, "
+        f"{layout.pool_size:,} passages in {len(layout.pool)}; severity {severities}; "
+        f"{seeds} seed{'' if seeds == 1 else 's'}; made by robustbench-ir {sheet.result.version}"
+    )

@@ -1,0 +1,250 @@
+"""The pictures of a report as PNG or SVG files, for papers and slides. Needs matplotlib (extra ``plots``)."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+
+from robustbench_ir._base.files import write_whole
+from robustbench_ir.errors import OptionError
+from robustbench_ir.reports.charts import curves
+from robustbench_ir.reports.content import Sheet
+from robustbench_ir.reports.terminal import language_name, recipe_name
+from robustbench_ir.results.compare import Comparison
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Form = Literal["png", "svg"]
+
+# Names of encoders and recipes may be in any script: fonts are tried in this order, glyph by glyph.
+_FONTS = (
+    "Noto Sans",
+    "Noto Sans Arabic",
+    "Noto Sans Bengali",
+    "Noto Sans Devanagari",
+    "Noto Sans Ethiopic",
+    "Noto Sans Hebrew",
+    "Noto Sans Khmer",
+    "Noto Sans Tamil",
+    "Noto Sans Telugu",
+    "Noto Sans Thai",
+    "Noto Sans CJK SC",
+    "Noto Sans CJK JP",
+    "DejaVu Sans",
+)
+_COLOURS = (
+    "#1565b5",
+    "#bb4a0a",
+    "#00745a",
+    "#97408a",
+    "#826400",
+    "#00748a",
+    "#7d4a2a",
+    "#5450c8",
+    "#b0263f",
+    "#59636e",
+)
+_BY_CLASS = ("#b3401c", "#b3401c", "#b3401c", "#94720c", "#2f6db5", "#2f6db5")
+_UNKNOWN = "#6d737c"
+
+
+def write_plots(sheets: Sequence[Sheet], folder: Path, form: Form) -> list[Path]:
+    """Write severity curves, drops by language and rank changes of each result.
+
+    Parameters
+    ----------
+    sheets : sequence of Sheet
+        One for each result.
+    folder : pathlib.Path
+        Where the files go.
+    form : {"png", "svg"}
+        What kind of files. In SVG, text stays text.
+
+    Returns
+    -------
+    list of pathlib.Path
+        What was written.
+
+    Raises
+    ------
+    OptionError
+        Matplotlib is not installed.
+    """
+    written = []
+    with _style(form):
+        for number, sheet in enumerate(sheets, start=1):
+            prefix = f"{number:02}-" if len(sheets) > 1 else ""
+            for name, figure in _figures(sheet):
+                written.append(folder / f"{prefix}{name}.{form}")
+                _write(figure, written[-1], form)
+    return written
+
+
+def write_comparison(rows: Sequence[Comparison], path: Path) -> None:
+    """Write the differences of encoders with their intervals, a panel for each setting, as the path's ending says.
+
+    Raises
+    ------
+    OptionError
+        The path ends neither in .png nor in .svg, or matplotlib is not installed.
+    """
+    form = next((one for one in get_args(Form) if path.suffix == f".{one}"), None)
+    if form is None:
+        raise OptionError(f"{path}: no picture of that kind; let it end in .png or .svg")
+    with _style(form):
+        _write(_differences(rows), path, form)
+
+
+def _write(figure: Figure, path: Path, form: Form) -> None:
+    stream = io.BytesIO()
+    # Without a date and with fixed identifiers, equal results give equal files.
+    figure.savefig(stream, format=form, metadata={"Date": None} if form == "svg" else {})
+    write_whole(path, stream.getvalue())
+
+
+@contextmanager
+def _style(form: Form) -> Iterator[None]:
+    if not find_spec("matplotlib"):
+        raise OptionError(f"{form} pictures need matplotlib; pip install 'robustbench-ir[plots]'")
+    import matplotlib as mpl
+    from matplotlib import font_manager
+
+    installed = {font.name for font in font_manager.fontManager.ttflist}
+    fonts = [name for name in _FONTS if name in installed] or ["DejaVu Sans"]
+    with mpl.rc_context(
+        {
+            "font.family": fonts,
+            "font.size": 9,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "svg.fonttype": "none",
+            "svg.hashsalt": "irbench",
+            "savefig.dpi": 200,
+            "savefig.bbox": "tight",
+        }
+    ):
+        yield
+
+
+def _figures(sheet: Sheet) -> Iterator[tuple[str, Figure]]:
+    if not sheet.result.groups:
+        return
+    yield "severity", _curves(sheet)
+    yield "languages", _languages(sheet)
+    if sheet.setting == "multilingual":
+        yield "bias", _bias(sheet)
+
+
+def _curves(sheet: Sheet) -> Figure:
+    from matplotlib.figure import Figure
+
+    settings = sheet.result.settings
+    figure = Figure(figsize=(3.4 * len(settings), 3.2), layout="constrained")
+    for place, setting in enumerate(settings, start=1):
+        axes = figure.add_subplot(1, len(settings), place)
+        for line in curves(sheet, setting):
+            colour = _COLOURS[line.colour]
+            at = [point.x for point in line.points]
+            axes.plot(at, [point.y for point in line.points], "o-", color=colour, label=line.name, markersize=3.5)
+            low, high = ([getattr(point, end) for point in line.points] for end in ("low", "high"))
+            axes.fill_between(at, low, high, color=colour, alpha=0.16, linewidth=0)
+        axes.set_title(setting)
+        axes.set_xlabel("severity (0: clean)")
+        axes.set_ylabel(sheet.measure_name)
+        axes.set_xticks([0, *sheet.severities])
+    axes.legend(frameon=False)
+    figure.suptitle(f"{sheet.name} on {sheet.result.task}")
+    return figure
+
+
+def _languages(sheet: Sheet) -> Figure:
+    from matplotlib.figure import Figure
+
+    panels = sheet.by_language
+    rows = len(sheet.result.layout.query_languages)
+    figure = Figure(figsize=(3.2 * len(panels), 1.2 + 0.22 * rows), layout="constrained")
+    for place, (recipe, drops) in enumerate(panels.items(), start=1):
+        axes = figure.add_subplot(1, len(panels), place)
+        shown = [one for one in drops if not math.isnan(one.estimate.value)][::-1]
+        known = [one.resource_class for one in shown]
+        axes.barh(
+            [one.name if mark is None else f"{one.name} · {mark}" for one, mark in zip(shown, known, strict=True)],
+            [one.estimate.value for one in shown],
+            color=[_UNKNOWN if mark is None else _BY_CLASS[mark] for mark in known],
+            xerr=np.array([
+                (one.estimate.value - one.estimate.low, one.estimate.high - one.estimate.value) for one in shown
+            ]).T if shown else None,
+            error_kw={"elinewidth": 0.9, "capsize": 2},
+        )  # fmt: skip
+        axes.axvline(0, color="0.4", linewidth=0.8)
+        axes.set_title(sheet.recipe_names.get(recipe, "mean over recipes"))
+        axes.set_xlabel(f"drop in {sheet.measure_name}")
+    figure.suptitle(f"{sheet.name}: {sheet.setting}, severity {sheet.severity} (figure: resource class)")
+    return figure
+
+
+def _bias(sheet: Sheet) -> Figure:
+    from matplotlib.figure import Figure
+
+    layout, panels = sheet.result.layout, sheet.rank_changes
+    reach = max(float(np.nanmax(np.abs(changes), initial=1.0)) for changes in panels.values())
+    wide, high = 1.2 + 0.3 * len(layout.pool), 1.2 + 0.24 * len(layout.query_languages)
+    figure = Figure(figsize=(wide * len(panels) + 0.8, high), layout="constrained")
+    for place, (recipe, changes) in enumerate(panels.items(), start=1):
+        axes = figure.add_subplot(1, len(panels), place)
+        image = axes.imshow(changes, cmap="RdBu_r", vmin=-reach, vmax=reach, aspect="auto")
+        axes.set_xticks(range(len(layout.pool)), list(layout.pool), rotation=90 if len(layout.pool) > 12 else 0)
+        names = [language_name(name) for name in layout.query_languages] if place == 1 else []
+        axes.set_yticks(range(len(names)), names)
+        axes.set_title(sheet.recipe_names[recipe])
+        axes.set_xlabel("passage language")
+    figure.colorbar(image, ax=figure.axes, label="change of the mean rank", shrink=0.8)
+    figure.suptitle(f"{sheet.name}: severity {sheet.severity}")
+    return figure
+
+
+def _differences(rows: Sequence[Comparison]) -> Figure:
+    from matplotlib.figure import Figure
+
+    settings = list(dict.fromkeys(row.setting for row in rows))
+    encoders = list(dict.fromkeys(row.second for row in rows))
+    labels = list(dict.fromkeys(map(_label, rows)))
+    step = 0.6 / len(encoders)
+    figure = Figure(figsize=(1.6 + 3 * len(settings), 1.4 + 0.3 * len(labels) * len(encoders)), layout="constrained")
+    for place, setting in enumerate(settings, start=1):
+        axes = figure.add_subplot(1, len(settings), place)
+        for number, name in enumerate(encoders):
+            found = [row for row in rows if (row.setting, row.second) == (setting, name)]
+            value = np.array([row.difference.value for row in found])
+            ends = np.array([(row.difference.low, row.difference.high) for row in found]).T
+            axes.errorbar(
+                value,
+                [labels.index(_label(row)) + number * step for row in found],
+                xerr=np.abs(ends - value),
+                fmt="o",
+                markersize=3.5,
+                capsize=2,
+                color=_COLOURS[number % len(_COLOURS)],
+                label=name,
+            )
+        axes.axvline(0, color="0.4", linewidth=0.8)
+        axes.set_yticks(range(len(labels)), labels if place == 1 else [""] * len(labels))
+        axes.invert_yaxis()
+        axes.set_title(setting)
+    axes.legend(frameon=False)
+    measure = "mAP" if rows[0].measure == "AP" else rows[0].measure
+    figure.supxlabel(f"difference in {measure} from {rows[0].first}, with 95% intervals")
+    return figure
+
+
+def _label(row: Comparison) -> str:
+    what = f"{recipe_name(row.recipe)} {row.severity}" if row.severity else row.recipe
+    return f"{what}, {row.quantity}"

@@ -1,0 +1,199 @@
+"""A page for native speakers to review the recipes: real queries before and after, language by language.
+
+The queries of a language are those of a task that has it.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from itertools import islice
+from pathlib import Path
+
+from robustbench_ir import __version__
+from robustbench_ir.errors import DataUnavailableError, UnknownNameError
+from robustbench_ir.perturb import Edit, Perturbation, Recipe
+from robustbench_ir.perturb.randomness import generator, shuffled
+from robustbench_ir.resources.languages import Language, languages, select_languages
+from robustbench_ir.tasks import Query, Task, load_task, task_card, task_names
+
+# Real questions first; between them they have every language with facts, in downloads of some megabytes.
+_SOURCES = ("afriqa", "xquad-r", "belebele", "mini")
+_TRIED = 60  # queries of a language that are tried until enough of them change
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A stretch of a query; `operation` names what an edit did, and is empty between edits."""
+
+    text: str
+    operation: str = ""
+
+
+@dataclass(frozen=True)
+class Example:
+    """A query before and after."""
+
+    before: tuple[Piece, ...]
+    after: tuple[Piece, ...]
+    edits: tuple[Edit, ...]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One recipe in one language: examples, or why there are none."""
+
+    recipe: Recipe
+    examples: tuple[Example, ...]
+    reason: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """One language."""
+
+    language: Language
+    task: str
+    trials: tuple[Trial, ...]
+
+
+def review_sections(
+    recipes: Sequence[Recipe],
+    wanted: Iterable[str] | None,
+    examples: int,
+    severity: int,
+    seed: int,
+    cards: Path | None = None,
+) -> list[Section]:
+    """Try recipes on real queries of every language that some task has.
+
+    Tasks of found text are preferred to synthetic ones; a task whose data cannot be had is passed over.
+
+    Parameters
+    ----------
+    recipes : sequence of Recipe
+        In the order of the page.
+    wanted : iterable of str, optional
+        Languages; all by default.
+    examples : int
+        Queries for each recipe.
+    severity, seed : int
+        How much, 1 to 5; which perturbation, and which queries.
+    cards : pathlib.Path, optional
+        A user's folder of cards.
+
+    Raises
+    ------
+    UnknownNameError
+        A language that no task has.
+    """
+    offered = {code for name in _by_preference(cards) for code in task_card(name, cards).languages}
+    # Recipes have no rows for languages without facts: there is nothing to review unless they are asked for.
+    missing = set(select_languages(wanted, sorted(offered if wanted else offered & languages().keys())))
+    sections = []
+    for task in _tasks(missing, cards):
+        for code in task.query_languages:
+            own = [query for query in task.queries if query.language == code]
+            queries = list(islice(shuffled(own, generator("review", seed)), _TRIED))
+            ready = [recipe.with_lexicons_of(task.name, task.lexicons.get(recipe.name)) for recipe in recipes]
+            trials = tuple(_trial(recipe, queries, examples, severity, seed) for recipe in ready)
+            sections.append(Section(_facts(code), task.identity, trials))
+    return sorted(sections, key=lambda section: section.language.name)
+
+
+def _by_preference(cards: Path | None) -> list[str]:
+    """List the tasks of the user's folder, then those that ship and serve here."""
+    return [*(name for name in task_names(cards) if name not in task_names()), *_SOURCES]
+
+
+def _tasks(missing: set[str], cards: Path | None) -> Iterator[Task]:
+    """Yield tasks that have, together, each of the missing languages once."""
+    for name in _by_preference(cards):
+        here = missing & task_card(name, cards).languages.keys()
+        if not here:
+            continue
+        try:
+            yield load_task(name, here, cards)
+        except DataUnavailableError:
+            continue
+        missing -= here
+
+
+def _facts(code: str) -> Language:
+    known = languages()
+    if code not in known:
+        raise UnknownNameError("language", code, known)
+    return known[code]
+
+
+def _trial(recipe: Recipe, queries: Sequence[Query], count: int, severity: int, seed: int) -> Trial:
+    """Try a recipe on queries of one language; the first `count` that change are shown."""
+    language = queries[0].language
+    if not recipe.covers(language):
+        return Trial(recipe, (), recipe.reason_not_covered(language))
+    examples: list[Example] = []
+    for query in queries:
+        (one,) = recipe.perturb([query], severity, seed)
+        if one.changed:
+            examples.append(Example(*pieces(one), one.edits))
+        if len(examples) == count:
+            break
+    reason = "" if examples else f"it changes none of {len(queries)} queries"
+    return Trial(recipe, tuple(examples), reason)
+
+
+def pieces(one: Perturbation) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
+    """Cut the clean and the perturbed query at the edits."""
+    before, after = list[Piece](), list[Piece]()
+    position = 0
+    for edit in one.edits:
+        between = Piece(one.clean[position : edit.span[0]])
+        before += (between, Piece(edit.before, edit.operation))
+        after += (between, Piece(edit.after, edit.operation))
+        position = edit.span[1]
+    rest = Piece(one.clean[position:])
+    return tuple(_full([*before, rest])), tuple(_full([*after, rest]))
+
+
+def _full(found: list[Piece]) -> Iterator[Piece]:
+    return (piece for piece in found if piece.text)
+
+
+def visible(text: str) -> str:
+    """Return `text` with the code points of what has no glyph: ``pass⟨U+200B⟩age``."""
+    hidden = {"Cf", "Cc", "Zl", "Zp"}
+    return "".join(f"⟨U+{ord(one):04X}⟩" if unicodedata.category(one) in hidden else one for one in text)
+
+
+def direction(language: str, text: str) -> str:
+    """Return the value of HTML's `dir` for a text.
+
+    A query of a right-to-left language in which one word is left in its script is laid out from the right, whatever
+    comes first in it; wholly in the other kind of script, it is laid out as its letters are.
+    """
+    if language not in languages():
+        return "auto"
+    usual = languages()[language].direction
+    strong = {"R", "AL"} if usual == "rtl" else {"L"}
+    return usual if any(unicodedata.bidirectional(one) in strong for one in text) else "auto"
+
+
+def review_page(sections: Sequence[Section], severity: int, seed: int) -> str:
+    """Return the page, self-contained HTML; every text is escaped.
+
+    Parameters
+    ----------
+    sections : sequence of Section
+        One for each language, in order.
+    severity, seed : int
+        As the trials were made.
+    """
+    from jinja2 import Environment, StrictUndefined
+
+    template = (files("robustbench_ir.reports") / "review.html.jinja").read_text(encoding="utf-8")
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"visible": visible, "direction": direction}
+    page = environment.from_string(template)
+    return page.render(sections=sections, severity=severity, seed=seed, version=__version__)

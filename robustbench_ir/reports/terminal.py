@@ -1,0 +1,290 @@
+"""The score table on a terminal."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from datetime import timedelta
+from itertools import groupby
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from robustbench_ir.evaluation.plan import Plan, PlannedCell
+from robustbench_ir.metrics.findings import Finding
+from robustbench_ir.metrics.settings import Setting
+from robustbench_ir.metrics.statistics import Estimate
+from robustbench_ir.resources.languages import languages
+from robustbench_ir.results.compare import Comparison
+from robustbench_ir.results.result import CLEAN, Drop, Result
+
+_POOLS: dict[Setting, str] = {
+    "monolingual": "pool: the query's language",
+    "cross-lingual": "pool: one other language, all ordered pairs",
+    "multilingual": "pool: all languages together",
+}
+_NOTES = (
+    "drop = clean - attacked, ± half of its 95% interval (questions drawn anew); * is p < 0.05 after Holm for all rows "
+    "of a table; RD = rank distance of parallel passages, lower is fairer, and falls too when everything sinks; "
+    "coverage = share of queries that really changed."
+)
+_SIGNIFICANT = 0.05
+
+
+def score_table(result: Result, by: str | None = None, measure: str = "AP") -> RenderableType:
+    """Return the tables of a result, one for each setting, with what they need to be read.
+
+    Parameters
+    ----------
+    result : Result
+        What to show.
+    by : {"language"}, optional
+        One row for each recipe and query language.
+    measure : str
+        Such as ``"AP"`` (shown as mAP) or ``"nDCG@10"``.
+    """
+    name = "mAP" if measure == "AP" else measure
+    several = len({severity for _, severity in result.groups}) > 1
+    parts: list[RenderableType] = [_heading(result)]
+    for setting in result.settings:
+        table = empty_table(f"{setting} ({_POOLS[setting]})")
+        table.add_column("recipe", no_wrap=True)
+        if several:
+            table.add_column("severity", no_wrap=True)
+        if by == "language":
+            table.add_column("language", no_wrap=True)
+        bias = ("clean\nRD", "RD\nchange") if setting == "multilingual" else ()
+        for header in (f"clean\n{name}", f"attacked\n{name}", "drop", "drop\n%", *bias, "coverage"):
+            table.add_column(header, justify="right", no_wrap=True, vertical="bottom")
+        rows = groupby(result.findings(setting, measure, by), lambda row: (row.recipe, row.severity))
+        for (recipe, severity), found in rows:
+            for row in found:
+                labels = [recipe_name(recipe), *([str(severity)] if several else [])]
+                labels += [language_name(row.language)] if by == "language" else []
+                table.add_row(*labels, *_numbers(row))
+            if by == "language":
+                table.add_section()
+        parts.append(table)
+    parts += [*_worst_cases(result, measure), Text(), Text(_NOTES, style="dim")]
+    parts += [*_not_covered(result), _signature(result, measure)]
+    return Group(*parts)
+
+
+def _worst_cases(result: Result, measure: str) -> list[RenderableType]:
+    """Return the table of worst against average case, where the result has both."""
+    rows = [row for setting in result.settings for row in result.worst_cases(setting, measure)]
+    if not rows:
+        return []
+    table = empty_table("worst case against average case (gap: what the search adds to chance)")
+    for header in ("search", "severity", "setting"):
+        table.add_column(header, no_wrap=True)
+    for header in ("average\ndrop", "worst\ndrop", "gap"):
+        table.add_column(header, justify="right", no_wrap=True, vertical="bottom")
+    for row in rows:
+        drops = (with_interval(one, ".3f", float("nan")) for one in (row.average_drop, row.worst_drop, row.gap))
+        table.add_row(recipe_name(row.worst), str(row.severity), row.setting, *drops)
+    return [table]
+
+
+def empty_table(title: str = "") -> Table:
+    """Return a table without columns, in the style of all tables here."""
+    return Table(
+        title=f"\n{title}" if title else None,
+        title_justify="left",
+        title_style="bold",
+        box=SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=0,
+    )
+
+
+def _heading(result: Result) -> Text:
+    queries = f"{len(result.layout.query_ids):,} queries in {len(result.layout.query_languages)} languages"
+    passages = f"{result.layout.pool_size:,} passages in {len(result.layout.pool)}"
+    severities = ", ".join(map(str, dict.fromkeys(severity for _, severity in result.groups)))
+    seeds = len({cell.seed for cell in result.attacked})
+    attack = f"; severity {severities}, {seeds} {'seed' if seeds == 1 else 'seeds'}" if result.groups else ""
+    return Text.assemble((result.encoder.name, "bold"), f" on {result.task}: {queries}, {passages}{attack}")
+
+
+def recipe_name(identity: str) -> str:
+    """Return the name in an identity: ``typo`` of ``typo@1``, ``greedy(typo)`` of ``greedy(typo@1)|goal=map``."""
+    return re.sub(r"@[^,()]*", "", identity.partition("|")[0])
+
+
+def language_name(code: str) -> str:
+    """Return the English name of a language, the code itself where there is no row for it."""
+    return languages()[code].name if code in languages() else code
+
+
+def _numbers(row: Finding) -> list[str]:
+    bias = (
+        number(row.clean_rank_distance.value, ",.0f"),
+        with_interval(row.rank_distance_change, ",.0f", row.p_rank_distance_holm),
+    )
+    return [
+        number(row.clean.value, ".3f"),
+        number(row.attacked.value, ".3f"),
+        with_interval(row.drop, ".3f", row.p_holm),
+        number(row.relative_drop.value, "+.1%"),
+        *(bias if row.setting == "multilingual" else ()),
+        number(row.coverage, ".0%"),
+    ]
+
+
+def with_interval(estimate: Estimate, form: str, p: float) -> str:
+    """Return such as ``+0.055* ±0.004``; the star's place is kept, so that numbers stand in line."""
+    if math.isnan(estimate.value):
+        return "-"
+    star = "*" if p < _SIGNIFICANT else " "
+    width = "" if math.isnan(estimate.half_width) else f" ±{estimate.half_width:{form}}"
+    return f"{estimate.value:+{form}}{star}{width}"
+
+
+def number(value: float, form: str) -> str:
+    """Return a number in a format, a dash where there is none."""
+    return "-" if math.isnan(value) else f"{value:{form}}"
+
+
+def _not_covered(result: Result) -> list[Text]:
+    reasons = {
+        f"{recipe_name(cell.recipe)} does not touch {language_name(language)}: {reason}"
+        for cell in result.attacked
+        for language, reason in cell.not_covered.items()
+    }
+    return [Text(line, style="yellow") for line in sorted(reasons)]
+
+
+def _signature(result: Result, measure: str) -> Text:
+    recipes = ",".join(dict.fromkeys(recipe for recipe, _ in result.groups))
+    severity = next((severity for _, severity in result.groups), 0)
+    first = next(iter(result.groups), (None, 0))[0]
+    signature = result.signature("multilingual", first, severity, measure)
+    return Text(signature.replace(f"recipe={first}", f"recipe={recipes}"), style="dim", overflow="fold")
+
+
+# The table of a comparison on a terminal.
+
+_COMPARISON_NOTES = (
+    "difference = second - first, ± half of its 95% interval (questions drawn anew); p is that of a paired test by "
+    "sign flips of whole questions, after Holm for all rows of a setting, * below 0.05; d_z = difference in standard "
+    "deviations over questions. A drop that is larger in the second encoder has a difference above 0."
+)
+
+
+def comparison_table(rows: Sequence[Comparison]) -> RenderableType:
+    """Return the tables of a comparison, one for each setting and pair of encoders."""
+    parts: list[RenderableType] = []
+    for (setting, first, second), group in groupby(rows, lambda row: (row.setting, row.first, row.second)):
+        found = list(group)
+        parts.append(Text(f"\n{setting}: {first} (first) and {second} (second), {_shown(found[0].measure)}", "bold"))
+        table = empty_table()
+        several = len({row.severity for row in found if row.recipe != CLEAN}) > 1
+        for header in ("recipe", *(["severity"] if several else []), ""):
+            table.add_column(header, no_wrap=True)
+        for header in ("first", "second", "difference", "p", "d_z"):
+            table.add_column(header, justify="right", no_wrap=True)
+        for row in found:
+            table.add_row(
+                recipe_name(row.recipe),
+                *([str(row.severity) if row.severity else ""] if several else []),
+                row.quantity,
+                number(row.of_first.value, ".3f"),
+                number(row.of_second.value, ".3f"),
+                with_interval(row.difference, ".3f", row.p_holm),
+                number(row.p_holm, ".4f"),
+                number(row.effect_size, "+.2f"),
+            )
+        parts.append(table)
+    return Group(*parts, Text(), Text(_COMPARISON_NOTES, style="dim"))
+
+
+def _shown(measure: str) -> str:
+    return "mAP" if measure == "AP" else measure
+
+
+# What a defence wins: the same attacks with and without it, side by side.
+
+_NOTE = (
+    "what the drop loses by the defence is robustness that only a preprocessor bought: not the encoder's own, and "
+    "its signature says so"
+)
+
+
+def with_and_without(without: Result, guarded: Result, measure: str = "AP") -> RenderableType:
+    """Return a table of drops, a row for each setting, recipe and severity.
+
+    Parameters
+    ----------
+    without, guarded : Result
+        Of the same attacks, without and with the defence.
+    measure : str
+        Such as ``"AP"`` (shown as mAP) or ``"nDCG@10"``.
+    """
+    name = "mAP" if measure == "AP" else measure
+    title = f"\n{name} without and with {guarded.encoder.preprocessing}"
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, show_edge=False)
+    for header in ("setting", "recipe", "severity"):
+        table.add_column(header)
+    for header in (
+        "clean\nwithout",
+        "clean\nwith",
+        "attacked\nwithout",
+        "attacked\nwith",
+        "drop\nwithout",
+        "drop\nwith",
+    ):
+        table.add_column(header, justify="right", vertical="bottom")
+    for setting in guarded.settings:
+        pairs = zip(without.drops(setting, measure, None), guarded.drops(setting, measure, None), strict=True)
+        for left, right in pairs:
+            table.add_row(setting, recipe_name(left.recipe), str(left.severity), *_defence_numbers(left, right))
+    return Group(table, Text(_NOTE, style="dim"))
+
+
+def _defence_numbers(left: Drop, right: Drop) -> list[str]:
+    scores = [getattr(drop, name) for name in ("clean", "attacked") for drop in (left, right)]
+    drops = [drop.absolute for drop in (left, right)]
+    return [
+        *("-" if math.isnan(value) else f"{value:.3f}" for value in scores),
+        *("-" if math.isnan(value) else f"{value:+.3f}" for value in drops),
+    ]
+
+
+# The plan of a run on a terminal.
+
+_MEBIBYTE = 1 << 20
+
+
+def plan_table(plan: Plan) -> RenderableType:
+    """Return a line for each cell, and below them texts, time and memory."""
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table.add_column("cell", no_wrap=True)
+    table.add_column("texts to encode", justify="right", no_wrap=True)
+    for cell in plan.cells:
+        table.add_row(cell.name, _texts(cell))
+    left = sum(not cell.finished for cell in plan.cells)
+    some = "" if all(cell.exact for cell in plan.cells) else "at most "
+    time = "unknown: the encoder is not here yet" if plan.seconds is None else _about(plan.seconds)
+    memory = "unknown" if plan.memory is None else f"about {plan.memory / _MEBIBYTE:,.0f} MiB"
+    lines = (
+        Text.assemble((plan.encoder, "bold"), f" on {plan.task}: {len(plan.cells)} cells, {left} to be made"),
+        Text(f"texts to encode: {plan.passages:,} passages and {some}{plan.queries:,} queries, each distinct one once"),
+        Text(f"time to encode them, one job: {time}"),
+        Text(f"memory of each job beside model and texts: {memory}"),
+    )
+    return Group(lines[0], Text(), table, Text(), *lines[1:])
+
+
+def _texts(cell: PlannedCell) -> str:
+    if cell.finished:
+        return "finished"
+    return f"{cell.texts:,}" if cell.exact else f"at most {cell.texts:,}"
+
+
+def _about(seconds: float) -> str:
+    return f"about {timedelta(seconds=round(seconds))} h:m:s" if seconds >= 1 else "less than a second"

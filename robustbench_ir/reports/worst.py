@@ -1,0 +1,395 @@
+"""The queries that lost most.
+
+A result holds ranks, no texts: those are made again from task, recipe, severity and seed.
+Everything made again is checked: the task by its digest, the perturbed queries by theirs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robustbench_ir.encoders import Encoder
+from robustbench_ir.encoders.batches import encode_texts
+from robustbench_ir.encoders.pool import encode_pool, fitted_on
+from robustbench_ir.errors import DataUnavailableError, OptionError, ResultError, RobustBenchError
+from robustbench_ir.evaluation.semantic_floor import load_floor
+from robustbench_ir.metrics.settings import Layout, Setting, per_query, values
+from robustbench_ir.perturb import Edit, Perturbation, digest, load_recipe
+from robustbench_ir.reports.content import Sheet
+from robustbench_ir.reports.review import Piece, pieces
+from robustbench_ir.results.result import Cell, Result
+from robustbench_ir.retrieval.ranking import Ranks
+from robustbench_ir.tasks import Passage, Task, load_task, task_card
+
+_FLOOR = re.compile(r"~(?P<encoder>.+)>=(?P<minimum>[\d.e-]+)$")
+
+
+@dataclass(frozen=True)
+class Texts:
+    """What was made again of one query.
+
+    Attributes
+    ----------
+    before, after : tuple of Piece
+        The query, cut at the edits.
+    edits : tuple of Edit
+        The edits themselves.
+    perturbed : str
+        The query as it was ranked.
+    right : Passage
+        The relevant passage that ranked best before.
+    overtook : Passage, optional
+        The passage that is not relevant and ranks best now; known only where the encoder ran again.
+    """
+
+    before: tuple[Piece, ...]
+    after: tuple[Piece, ...]
+    edits: tuple[Edit, ...]
+    perturbed: str
+    right: Passage
+    overtook: Passage | None = None
+
+
+@dataclass(frozen=True)
+class WorstQuery:
+    """A query that lost much.
+
+    Attributes
+    ----------
+    cell : Cell
+        Under which recipe, severity and seed.
+    row, judgement : int
+        Of the query and of the relevant passage that ranked best before.
+    query_id, language : str
+        Which query.
+    clean, attacked : float
+        The measure.
+    rank_before, rank_after : int
+        Of that passage, in the setting's pool.
+    texts : Texts, optional
+        None where they cannot be made again.
+    """
+
+    cell: Cell
+    row: int
+    judgement: int
+    query_id: str
+    language: str
+    clean: float
+    attacked: float
+    rank_before: int
+    rank_after: int
+    texts: Texts | None = None
+
+
+def worst_queries(sheet: Sheet, count: int = 20) -> list[WorstQuery]:
+    """Find the queries whose measure fell most, at the sheet's severity and setting, first seed.
+
+    The recipes take turns, so that each is shown; a question is shown once, whatever the language. Of equal falls the
+    one whose passage sank deepest comes first.
+    """
+    result, layout = sheet.result, sheet.result.layout
+    queues = [
+        _by_fall(sheet, next(iter(cells)))
+        for (_, severity), cells in result.groups.items()
+        if severity == sheet.severity
+    ]
+    found: list[WorstQuery] = []
+    shown: set[str] = set()
+    while queues and len(found) < count:
+        for queue in list(queues):
+            one = next((one for one in queue if layout.parallel_ids[one.row] not in shown), None)
+            if one is None:
+                queues.remove(queue)
+            elif len(found) < count:
+                found.append(one)
+                shown.add(layout.parallel_ids[one.row])
+    return found
+
+
+def _by_fall(sheet: Sheet, cell: Cell) -> Iterator[WorstQuery]:
+    layout, clean = sheet.result.layout, sheet.result.clean.ranks
+    before, after = (per_query(values(layout, ranks, sheet.measure, sheet.setting)) for ranks in (clean, cell.ranks))
+    judgement = _best_judgement(layout, clean, sheet.setting)
+    rank_before, rank_after = (_ranks_in(ranks, sheet.setting)[judgement] for ranks in (clean, cell.ranks))
+    fall = np.where(np.isnan(before - after) | (judgement < 0), -np.inf, before - after)
+    for row in np.lexsort((rank_before - rank_after, -fall)).tolist():
+        if not fall[row] > 0:
+            return
+        yield WorstQuery(
+            cell,
+            row,
+            int(judgement[row]),
+            layout.query_ids[row],
+            layout.languages[row],
+            float(before[row]),
+            float(after[row]),
+            int(rank_before[row]),
+            int(rank_after[row]),
+        )
+
+
+def _ranks_in(ranks: Ranks, setting: Setting) -> NDArray[np.int32]:
+    return ranks.in_pool if setting == "multilingual" else ranks.in_language
+
+
+def _best_judgement(layout: Layout, clean: Ranks, setting: Setting) -> NDArray[np.intp]:
+    """Return for each query the judgement that ranked best before; -1 where the setting has none."""
+    own = layout.passage_language == layout.own_pool[layout.query]
+    counts = {"multilingual": np.ones(len(own), dtype=bool), "monolingual": own, "cross-lingual": ~own}[setting]
+    judgements = np.flatnonzero(counts)
+    order = judgements[np.lexsort((_ranks_in(clean, setting)[judgements], layout.query[judgements]))]
+    rows, first = np.unique(layout.query[order], return_index=True)
+    best = np.full(len(layout.query_ids), -1)
+    best[rows] = order[first]
+    return best
+
+
+def task_of(result: Result, name: str | None = None, cards: Path | None = None) -> Task:
+    """Load the task of a result from what lies on this machine; nothing is downloaded.
+
+    Parameters
+    ----------
+    result : Result
+        Which task, in which languages.
+    name : str, optional
+        As `irbench attack --task` took it; the name in the result by default.
+    cards : pathlib.Path, optional
+        A user's folder of cards.
+
+    Raises
+    ------
+    RobustBenchError
+        The data is not here, there is no such task, or its texts are not those that were ranked.
+    """
+    wanted = list(dict.fromkeys((*result.layout.query_languages, *result.layout.pool)))
+    task = load_task(name or result.task.partition("@")[0], wanted, cards, _no_download)
+    if task.digest != result.task_digest:
+        raise ResultError(f"{task.identity} holds other texts than those that were ranked; name yours with --task")
+    return task
+
+
+def _no_download(file: str, done: int, total: int | None) -> None:  # noqa: ARG001
+    raise DataUnavailableError("a report downloads nothing")
+
+
+def perturbed_again(task: Task, cell: Cell, cards: Path | None = None) -> list[Perturbation]:
+    """Make the perturbed queries of a cell again.
+
+    Raises
+    ------
+    RobustBenchError
+        The recipe is not the one that ran, or the queries that it makes are not those that were ranked.
+    """
+    identity, _, floor = cell.recipe.partition("~")
+    name = identity.partition("@")[0]
+    recipe = load_recipe(name, cards).with_lexicons_of(task.name, task.lexicons.get(name))
+    if recipe.identity != identity:
+        raise ResultError(f"{identity} ran, this irbench has {recipe.identity}; use the irbench of the signature")
+    made = recipe.perturb(task.queries, cell.severity, cell.seed)
+    if floor:
+        said = _FLOOR.search(cell.recipe)
+        judge = load_floor(float(said["minimum"]), said["encoder"]) if said else None
+        made = judge.applied(made) if judge else made
+    if digest(made) != cell.digest:
+        raise ResultError(f"{cell.recipe} makes other queries here than those that were ranked; its tables differ")
+    return made
+
+
+def with_texts(
+    found: Sequence[WorstQuery], task: Task, known: dict[str, list[Perturbation]], cards: Path | None = None
+) -> tuple[list[WorstQuery], list[str]]:
+    """Add the texts.
+
+    Parameters
+    ----------
+    found : sequence of WorstQuery
+        Of one result.
+    task : Task
+        From `task_of`.
+    known : dict
+        Perturbed queries by digest; those made here are added, so that results of one task share them.
+    cards : pathlib.Path, optional
+        A user's folder of cards.
+
+    Returns
+    -------
+    list of WorstQuery, list of str
+        The queries, and why some have no texts.
+    """
+    faults: dict[str, str] = {}
+    done = []
+    for one in found:
+        if one.cell.recipe in faults:
+            done.append(one)
+            continue
+        try:
+            if one.cell.digest not in known:
+                known[one.cell.digest] = perturbed_again(task, one.cell, cards)
+        except RobustBenchError as error:
+            faults[one.cell.recipe] = str(error)
+            done.append(one)
+            continue
+        done.append(replace(one, texts=_texts(task, known[one.cell.digest][one.row], one.judgement)))
+    return done, list(faults.values())
+
+
+def _texts(task: Task, made: Perturbation, judgement: int) -> Texts:
+    right = task.passages[int(task.qrels.passage[judgement])]
+    return Texts(*pieces(made), made.edits, made.text, right)
+
+
+# The passage that overtook the right one. This needs scores, so the encoder runs again, on a few queries only.
+
+
+def with_overtaking(found: Sequence[WorstQuery], task: Task, encoder: Encoder, setting: Setting) -> list[WorstQuery]:
+    """Add the passage that is not relevant and ranks best for the perturbed query.
+
+    The pool comes from the embedding store where an attack has left it.
+
+    Parameters
+    ----------
+    found : sequence of WorstQuery
+        Those without texts stay as they are.
+    task : Task
+        Of the result.
+    encoder : Encoder
+        That of the result; the fingerprints are the same.
+    setting : str
+        Multilingual: best of the whole pool; otherwise, best in the language of the right passage.
+    """
+    rows = [place for place, one in enumerate(found) if one.texts]
+    texts = [one.texts.perturbed for one in found if one.texts]
+    if not texts:
+        return list(found)
+    passages = [passage.text for passage in task.passages]
+    fitted = fitted_on(encoder, passages)
+    # The pool first: encoders that are fitted on it must see it before any query.
+    pool = encode_pool(encoder, fitted, passages)
+    product = encode_texts(fitted.encode_queries, texts) @ pool.T
+    scores = product if isinstance(product, np.ndarray) else product.toarray()
+    done = list(found)
+    for place, score in zip(rows, scores, strict=True):
+        done[place] = _with_best(found[place], task, score, setting)
+    return done
+
+
+def _with_best(one: WorstQuery, task: Task, score: NDArray[np.float32], setting: Setting) -> WorstQuery:
+    if one.texts is None:
+        return one
+    allowed = np.ones(len(score), dtype=bool)
+    allowed[task.qrels.passage[task.qrels.query == one.row]] = False
+    if setting != "multilingual":
+        part = task.passage_slices[one.texts.right.language]
+        allowed[: part.start] = allowed[part.stop :] = False
+    if not allowed.any():
+        return one
+    best: Passage = task.passages[int(np.argmax(np.where(allowed, score, -np.inf)))]
+    return replace(one, texts=replace(one.texts, overtook=best))
+
+
+# The worst queries of several results, with all that can be made again of them, and what could not and why.
+
+
+@dataclass(frozen=True)
+class Examples:
+    """The worst queries of a result, what a reader must know of them, and whose texts they are, under which terms."""
+
+    worst: Sequence[WorstQuery] = ()
+    notes: Sequence[str] = ()
+    source: str = ""
+
+
+def examples_of(
+    sheets: Sequence[Sheet],
+    count: int,
+    task: str | None = None,
+    cards: Path | None = None,
+    encoders: Sequence[Encoder] = (),
+) -> list[Examples]:
+    """Find the worst queries of each result and make their texts again.
+
+    Parameters
+    ----------
+    sheets : sequence of Sheet
+        One for each result.
+    count : int
+        Queries of each.
+    task : str, optional
+        As `irbench attack --task` took it; needed where a result does not say where its folder lies.
+    cards : pathlib.Path, optional
+        A user's folder of cards.
+    encoders : sequence of Encoder
+        Those that run again, for the passages that overtook the right ones; each serves the results that it made.
+
+    Raises
+    ------
+    OptionError
+        An encoder that made none of the results.
+    """
+    made = {sheet.result.encoder.fingerprint for sheet in sheets}
+    for encoder in encoders:
+        if encoder.description.fingerprint not in made:
+            raise OptionError(
+                f"{encoder.description.name} made none of these results (the fingerprints differ); name the encoder of "
+                f"one, {sheets[0].result.encoder.name}, as it was then"
+            )
+    tasks: dict[str, Task | RobustBenchError] = {}
+    known: dict[str, list[Perturbation]] = {}
+    return [_examples(sheet, count, tasks, known, (task, cards, encoders)) for sheet in sheets]
+
+
+def _examples(
+    sheet: Sheet,
+    count: int,
+    tasks: dict[str, Task | RobustBenchError],
+    known: dict[str, list[Perturbation]],
+    sources: tuple[str | None, Path | None, Sequence[Encoder]],
+) -> Examples:
+    worst = worst_queries(sheet, count)
+    if not worst:
+        return Examples()
+    name, cards, encoders = sources
+    digest = sheet.result.task_digest
+    if digest not in tasks:
+        try:
+            tasks[digest] = task_of(sheet.result, name, cards)
+        except RobustBenchError as error:
+            tasks[digest] = error
+    task = tasks[digest]
+    if isinstance(task, RobustBenchError):
+        return Examples(worst, [_absent(sheet, task)])
+    worst, faults = with_texts(worst, task, known, cards)
+    notes = [f"No texts of some queries: {fault}." for fault in faults]
+    source = _source(name or sheet.result.task.partition("@")[0], cards)
+    encoder = next((one for one in encoders if one.description.fingerprint == sheet.result.encoder.fingerprint), None)
+    if encoder:
+        return Examples(with_overtaking(worst, task, encoder, sheet.setting), notes, source)
+    advice = (
+        "Which passage overtook the right one is known only where the encoder runs again: add --with-passages to the "
+        "command of this report."
+    )
+    return Examples(worst, [*notes, advice], source)
+
+
+def _source(name: str, cards: Path | None) -> str:
+    """Say whose the texts are and under which terms, as the card of the task does; empty where it has none."""
+    try:
+        card = task_card(name, cards)
+    except RobustBenchError:
+        return ""
+    return f"Texts: {card.title}, {card.licence}. {card.citation}"
+
+
+def _absent(sheet: Sheet, error: RobustBenchError) -> str:
+    name = sheet.result.task.partition("@")[0]
+    return (
+        f"A result holds ranks, no texts, and these are not here: {error}. `irbench attack --task {name}` downloads "
+        f"them once; `irbench report --task` names a folder of your own."
+    )

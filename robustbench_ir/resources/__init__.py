@@ -1,0 +1,1 @@
+"""What the package reads: cards, languages, plug-ins, downloads."""

@@ -1,0 +1,218 @@
+"""Cards: the TOML tables under attacks/, tasks/ and studies/ that say what there is; Python says how it is done."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from robustbench_ir.errors import CardError, UnknownNameError, nearest
+
+CardKind = Literal["attacks", "tasks", "studies", "leaderboard"]
+
+
+class Card(BaseModel):
+    """Base of every card: immutable, no unknown key, no silent conversion."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+AnyCard = TypeVar("AnyCard", bound=Card)
+
+
+class NamedCard(Card):
+    """A card that says its own name, which is that of its file."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
+
+
+AnyNamedCard = TypeVar("AnyNamedCard", bound=NamedCard)
+
+
+def packaged(kind: CardKind) -> Traversable:
+    """Return the folder of the cards that ship with the package, installed or not."""
+    inside = files("robustbench_ir") / "_cards" / kind
+    return inside if inside.is_dir() else Path(__file__).parents[2] / kind
+
+
+def folders(kind: CardKind, extra: Path | None = None) -> list[Traversable]:
+    """Return the folders that hold cards of this kind, the user's own first.
+
+    Parameters
+    ----------
+    kind : {"attacks", "tasks", "studies", "leaderboard"}
+        Which cards.
+    extra : pathlib.Path, optional
+        A user's folder (``--cards DIR``) with `attacks/` or `tasks/` inside.
+
+    Raises
+    ------
+    CardError
+        `extra` is not a folder.
+    """
+    own: list[Traversable] = []
+    if extra is not None:
+        if not extra.is_dir():
+            raise CardError(f"--cards {extra}: not a folder; name one that holds attacks/ or tasks/")
+        if (extra / kind).is_dir():
+            own.append(extra / kind)
+    return [*own, packaged(kind)]
+
+
+def names(kind: CardKind, extra: Path | None = None) -> list[str]:
+    """List the names of all cards of this kind, sorted."""
+    return sorted({stem for stem, _ in _card_files(kind, extra)})
+
+
+def _card_files(kind: CardKind, extra: Path | None) -> Iterator[tuple[str, Traversable]]:
+    for folder in folders(kind, extra):
+        for entry in folder.iterdir():
+            if entry.is_file() and entry.name.endswith(".toml") and not entry.name.startswith("_"):
+                yield entry.name.removesuffix(".toml"), entry
+
+
+def find(kind: CardKind, name: str, what: str, extra: Path | None = None) -> Traversable:
+    """Find the file of the card called `name`.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such card; the nearest name is shown.
+    """
+    for stem, entry in _card_files(kind, extra):
+        if stem == name:
+            return entry
+    raise UnknownNameError(what, name, names(kind, extra))
+
+
+def resource(kind: CardKind, relative: str, extra: Path | None = None) -> Traversable:
+    """Find a table or data file that a card names, such as ``keyboards/de.toml``.
+
+    Raises
+    ------
+    CardError
+        The file is missing, or the path leaves the folder of the cards.
+    """
+    parts = relative.split("/")
+    if not relative or any(part in {"", ".", ".."} or "\\" in part or ":" in part for part in parts):
+        raise CardError(f"{kind}: {relative!r} is not a path inside the folder of the cards")
+    for folder in folders(kind, extra):
+        entry = folder.joinpath(*parts)
+        if entry.is_file():
+            return entry
+    raise CardError(f"{kind}/{relative}: no such file; a card names it")
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Where the tables that recipes name are found: the user's folder of cards first, then what ships.
+
+    Attributes
+    ----------
+    extra : pathlib.Path, optional
+        A user's folder (``--cards DIR``) with `attacks/` inside.
+    """
+
+    extra: Path | None = None
+
+    def find(self, relative: str) -> Traversable:
+        """Find a table such as ``keyboards/de.toml``; see `resource` for what can go wrong."""
+        return resource("attacks", relative, self.extra)
+
+    def rows(self, name: str) -> dict[str, object]:
+        """Read a table that a user's folder may extend, such as ``_lexicons.toml``: the user's rows win."""
+        merged: dict[str, object] = {}
+        for folder in reversed(folders("attacks", self.extra)):
+            if (folder / name).is_file():
+                merged.update(read_toml(folder / name))
+        return merged
+
+
+SHIPPED = Tables()
+
+
+def read_toml(entry: Traversable) -> dict[str, object]:
+    """Read a TOML file.
+
+    Raises
+    ------
+    CardError
+        Not UTF-8 or not TOML; the message names the file and the line.
+    """
+    try:
+        return tomllib.loads(entry.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise CardError(f"{entry}: not a TOML file: {error}") from error
+
+
+def read_card(model: type[AnyCard], entry: Traversable) -> AnyCard:
+    """Read and check one card.
+
+    Raises
+    ------
+    CardError
+        The first fault, with file, key and what would be right.
+    """
+    return validate(model, read_toml(entry), str(entry))
+
+
+def read_named(
+    model: type[AnyNamedCard], kind: CardKind, name: str, what: str, extra: Path | None = None
+) -> AnyNamedCard:
+    """Find and read the card called `name`.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such card; the nearest name is shown.
+    CardError
+        The first fault, with file, key and what would be right.
+    """
+    entry = find(kind, name, what, extra)
+    card = read_card(model, entry)
+    if card.name != name:
+        raise CardError(f"{entry}: key 'name' is {card.name!r}, the file says {name!r}")
+    return card
+
+
+def validate(model: type[AnyCard], table: object, where: str) -> AnyCard:
+    """Check a table against a model; `where` names the file (and key) in the error.
+
+    Raises
+    ------
+    CardError
+        The first fault, with file, key and what would be right.
+    """
+    try:
+        return model.model_validate(table, strict=None)
+    except ValidationError as error:
+        raise CardError(f"{where}: {_explain(model, error)}") from error
+
+
+def _explain(model: type[Card], error: ValidationError) -> str:
+    # An unknown key is often the missing one, misspelt: it is named first.
+    first = min(error.errors(include_url=False), key=lambda one: one["type"] != "extra_forbidden")
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        known = _fields_at(model, first["loc"][:-1])
+        return f"key {key!r} is unknown: {nearest(str(first['loc'][-1]), known)}"
+    if first["type"] == "missing":
+        return f"key {key!r} is missing"
+    given = f", not {first['input']!r}" if isinstance(first["input"], str | int | float | bool) else ""
+    return f"key {key!r}: {first['msg']}{given}" if key else first["msg"]
+
+
+def _fields_at(model: type[Card], location: tuple[int | str, ...]) -> list[str]:
+    """Return the field names of the card inside `model` that lies at `location`."""
+    for part in location:
+        field = model.model_fields.get(str(part))
+        inner = field.annotation if field else None
+        if isinstance(inner, type) and issubclass(inner, Card):
+            model = inner
+    return list(model.model_fields)

@@ -1,0 +1,126 @@
+"""Facts about languages, read from `attacks/_languages.toml`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from robustbench_ir.errors import OptionError, UnknownNameError
+from robustbench_ir.resources.cards import SHIPPED, Card, validate
+
+if TYPE_CHECKING:
+    import icu
+
+
+class Language(Card):
+    """One row of `attacks/_languages.toml`.
+
+    Attributes
+    ----------
+    code : str
+        BCP 47 language code, two letters where there are two.
+    name : str
+        English name.
+    script : str
+        ISO 15924 code of the script it is mostly written in.
+    resource_class : int
+        0 (left behind) to 5 (winners), after Joshi et al. 2020, https://aclanthology.org/2020.acl-main.560.
+    capitalised_nouns : bool
+        Whether all nouns begin with a capital, so that a capital does not mean a name.
+    """
+
+    code: str
+    name: str
+    script: str = Field(pattern=r"^[A-Z][a-z]{3}$")
+    resource_class: int = Field(ge=0, le=5)
+    capitalised_nouns: bool = False
+
+    @property
+    def direction(self) -> Literal["ltr", "rtl"]:
+        """Which way its script runs, after Unicode's script metadata in ICU; the values of HTML's `dir`."""
+        return "rtl" if self._script().isRightToLeft() else "ltr"
+
+    @property
+    def has_spaces(self) -> bool:
+        """Whether its words stand apart; where they do not, a dictionary finds them (ICU)."""
+        return not self._script().breaksBetweenLetters()
+
+    def _script(self) -> icu.Script:
+        import icu
+
+        (code,) = icu.Script.getCode(self.script)
+        return icu.Script(code)
+
+
+@cache
+def languages() -> dict[str, Language]:
+    """Return every language that has a row, by code."""
+    found = {}
+    for code, row in SHIPPED.rows("_languages.toml").items():
+        facts = row if isinstance(row, dict) else {"": row}
+        found[code] = validate(Language, {"code": code, **facts}, f"attacks/_languages.toml: [{code}]")
+    return found
+
+
+def language_code(name: str) -> str:
+    """Return the short code that this package uses for a language tag or name.
+
+    Parameters
+    ----------
+    name : str
+        Any BCP 47 or ISO 639-3 tag, with or without script: ``sw``, ``swa``, ``swh_Latn``.
+
+    Raises
+    ------
+    UnknownNameError
+        Not a language tag.
+
+    Examples
+    --------
+    >>> language_code("swh_Latn")
+    'sw'
+    """
+    if name in languages():
+        return name
+    import langcodes
+    from langcodes.tag_parser import LanguageTagError
+
+    try:
+        tag = langcodes.standardize_tag(name.replace("_", "-"), macro=True)
+        code = langcodes.get(tag).language
+    except LanguageTagError:
+        code = None
+    if not code or not langcodes.tag_is_valid(code):
+        raise UnknownNameError("language", name, languages())
+    return code
+
+
+def select_languages(wanted: Iterable[str] | None, available: Iterable[str]) -> list[str]:
+    """Choose languages of a task, in the task's own order; none named, or ``all``, are all.
+
+    Raises
+    ------
+    UnknownNameError
+        One of them is not in the task; the nearest is shown.
+    OptionError
+        An empty list.
+    """
+    offered = list(available)
+    named = None if wanted is None else list(wanted)
+    if named is None or named == ["all"]:
+        return offered
+    if not named:
+        raise OptionError(f"no language at all; name one or more of {', '.join(offered)}")
+    codes = set()
+    for name in named:
+        try:
+            code = name if name in offered else language_code(name)
+        except UnknownNameError:
+            code = ""
+        if code not in offered:
+            raise UnknownNameError("language", name, offered)
+        codes.add(code)
+    return [code for code in offered if code in codes]

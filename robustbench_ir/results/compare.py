@@ -1,0 +1,189 @@
+"""Paired comparison of results: the same questions, the same perturbed queries, different encoders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+
+from robustbench_ir.errors import OptionError
+from robustbench_ir.metrics.findings import macro, over_seeds
+from robustbench_ir.metrics.measures import Floats
+from robustbench_ir.metrics.settings import Setting, values
+from robustbench_ir.metrics.statistics import (
+    RESAMPLES,
+    SEED,
+    Estimate,
+    Method,
+    draws,
+    effect_size,
+    holm,
+    intervals,
+    sign_flip_p,
+)
+from robustbench_ir.results.result import CLEAN, Result
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One number of two encoders, and the paired test that it is the same, with 95% intervals.
+
+    Attributes
+    ----------
+    first, second : str
+        Names of the encoders; `first` is that of the first result.
+    setting, measure, recipe, severity
+        Of what; the recipe of clean scores is ``"clean"``.
+    quantity : str
+        ``"score"`` of the clean or attacked queries, or ``"drop"``, clean - attacked.
+    of_first, of_second, difference : Estimate
+        Macro averages, means over seeds; difference = second - first.
+    p, p_holm : float
+        That the difference is 0, by sign flips of whole questions; adjusted for all rows of a setting.
+    effect_size : float
+        Standardised mean difference over questions (Cohen's d_z).
+    """
+
+    first: str
+    second: str
+    setting: Setting
+    measure: str
+    recipe: str
+    severity: int
+    quantity: str
+    of_first: Estimate
+    of_second: Estimate
+    difference: Estimate
+    p: float
+    p_holm: float
+    effect_size: float
+
+    def record(self) -> dict[str, object]:
+        """Return it as plain values, for JSON; what is not a number is None."""
+        return {name: _plain(value) for name, value in asdict(self).items()}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
+    return None if isinstance(value, float) and np.isnan(value) else value
+
+
+def compare(
+    results: Sequence[Result],
+    measure: str = "AP",
+    *,
+    resamples: int = RESAMPLES,
+    method: Method = "bca",
+    seed: int = SEED,
+) -> list[Comparison]:
+    """Compare each further result with the first, in every setting.
+
+    Parameters
+    ----------
+    results : sequence of Result
+        Two or more, of the same task and the same perturbed queries.
+    measure : str
+        Such as ``"AP"``.
+    resamples, method, seed
+        As for `Result.findings`.
+
+    Raises
+    ------
+    OptionError
+        The results cannot be compared; the message says why.
+    """
+    if len(results) < 2:
+        raise OptionError("one result alone cannot be compared; name two or more")
+    for number, other in enumerate(results[1:], start=2):
+        _check(results[0], other, number)
+    return [
+        row
+        for setting in results[0].settings
+        for row in _adjusted(
+            [
+                row
+                for other in results[1:]
+                for row in _pair(results[0], other, setting, measure, resamples, method, seed)
+            ]
+        )
+    ]
+
+
+def _check(first: Result, other: Result, number: int) -> None:
+    where = f"result {number} ({other.encoder.name}) cannot be compared with the first ({first.encoder.name})"
+    if first.task != other.task:
+        raise OptionError(f"{where}: task {other.task}, not {first.task}; attack both on one task")
+    same = [one.layout.query_ids + one.layout.languages + tuple(one.layout.pool) for one in (first, other)]
+    if first.task_digest != other.task_digest or same[0] != same[1]:
+        raise OptionError(f"{where}: other queries, passages or languages of {first.task}; attack both with the same")
+    if not set(first.groups) & set(other.groups):
+        raise OptionError(f"{where}: no recipe and severity in common; attack both with the same --recipe --severity")
+    for recipe, severity in _common(first, other):
+        cells = [{cell.seed: cell.digest for cell in one.groups[recipe, severity]} for one in (first, other)]
+        if cells[0].keys() != cells[1].keys():
+            raise OptionError(
+                f"{where}: not the same seeds of {recipe} severity {severity}; give both the same --seeds"
+            )
+        if cells[0] != cells[1]:
+            raise OptionError(
+                f"{where}: {recipe} severity {severity} made other queries (digests differ); run both with one irbench"
+            )
+
+
+def _common(first: Result, other: Result) -> list[tuple[str, int]]:
+    return [key for key in first.groups if key in other.groups]
+
+
+def _pair(
+    first: Result, other: Result, setting: Setting, measure: str, resamples: int, method: Method, seed: int
+) -> list[Comparison]:
+    layout, random = first.layout, np.random.default_rng(seed)
+    keys = [(CLEAN, 0, "score")]
+    columns = [_numbers(one, _common(first, other), setting, measure) for one in (first, other)]
+    for recipe, severity in _common(first, other):
+        keys += [(recipe, severity, "score"), (recipe, severity, "drop")]
+    # Differences have tables of their own: that of two equal columns is exactly 0, whatever order BLAS adds them in.
+    differences = [macro(layout, b - a) for a, b in zip(*columns, strict=True)]
+    draw = draws([*(macro(layout, found) for found in columns[0] + columns[1]), *differences], random, resamples)
+    p_values = sign_flip_p(differences, random, resamples)
+    rows = []
+    for number, key in enumerate(keys):
+        of_first, of_second, difference = (
+            intervals(one, layout.questions, method)[0] for one in draw[number :: len(keys)]
+        )
+        recipe, severity, quantity = key
+        rows.append(
+            Comparison(
+                first=first.encoder.name,
+                second=other.encoder.name,
+                setting=setting,
+                measure=measure,
+                recipe=recipe,
+                severity=severity,
+                quantity=quantity,
+                of_first=of_first,
+                of_second=of_second,
+                difference=difference,
+                p=float(p_values[number][0]),
+                p_holm=float("nan"),
+                effect_size=float(effect_size(differences[number])[0]),
+            )
+        )
+    return rows
+
+
+def _numbers(result: Result, common: Sequence[tuple[str, int]], setting: Setting, measure: str) -> list[Floats]:
+    """Return per query: the clean measure, then the attacked one and the drop of each recipe and severity."""
+    clean = values(result.layout, result.clean.ranks, measure, setting)
+    found = [clean]
+    for key in common:
+        attacked = over_seeds(result.layout, clean, result.groups[key], setting, measure).value
+        found += [attacked, clean - attacked]
+    return found
+
+
+def _adjusted(rows: list[Comparison]) -> list[Comparison]:
+    adjusted = holm(np.array([row.p for row in rows]))
+    return [replace(row, p_holm=float(p)) for row, p in zip(rows, adjusted, strict=True)]

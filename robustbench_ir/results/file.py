@@ -1,0 +1,353 @@
+"""Results as JSON: strict, versioned, whole, and checked against its own numbers when it is read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from pydantic import Field, ValidationError
+
+from robustbench_ir._base.files import write_whole
+from robustbench_ir.encoders import EncoderDescription
+from robustbench_ir.errors import ResultError
+from robustbench_ir.metrics.measures import DEFAULT_MEASURES, Floats
+from robustbench_ir.metrics.settings import SETTINGS, Layout, Setting, per_query, rank_distances, values
+from robustbench_ir.resources.cards import Card
+from robustbench_ir.results.result import Cell, Result
+from robustbench_ir.retrieval.ranking import Ranks
+
+# The schema of a result file: what is written, field by field.
+
+SCHEMA_VERSION = 1
+
+
+class EncoderRecord(Card):
+    """See `EncoderDescription`."""
+
+    name: str
+    fingerprint: str
+    similarity: str
+    dimensions: int
+    revision: str
+    query_prompt: str
+    passage_prompt: str
+    versions: dict[str, str]
+    preprocessing: str = ""
+
+
+class QueriesRecord(Card):
+    """Parallel arrays, one entry for each query."""
+
+    id: list[str]
+    parallel_id: list[str]
+    language: list[str]
+
+
+class JudgementsRecord(Card):
+    """Parallel arrays, one entry for each judgement: row of the query, number of the passage's language, grade."""
+
+    query: list[int]
+    passage_language: list[int]
+    grade: list[int]
+
+
+class CellRecord(Card):
+    """See `Cell`. `average_precision` and `rank_distance` follow from the ranks and are there to be read.
+
+    A rank is 0, in the pool and in the language, where a truncated run does not have the passage.
+    """
+
+    recipe: str
+    severity: int = Field(ge=0, le=5)
+    seed: int
+    queries_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    not_covered: dict[str, str]
+    changed: list[bool]
+    edit_rate: list[float]
+    rank_in_pool: list[int]
+    rank_in_language: list[int]
+    average_precision: dict[Setting, list[float | None]]
+    rank_distance: list[float | None]
+
+
+class ScoreRecord(Card):
+    """One aggregate: a macro average with its signature."""
+
+    signature: str
+    clean: float
+    attacked: float
+    drop: float
+    relative_drop: float | None
+    drop_changed_only: float | None
+    coverage: float
+    edit_rate: float
+    clean_rank_distance: float | None
+    rank_distance_change: float | None
+
+
+class ResultRecord(Card):
+    """The file."""
+
+    schema_version: int
+    irbench: str
+    task: str
+    task_sha256: str
+    encoder: EncoderRecord
+    pool: dict[str, int]
+    queries: QueriesRecord
+    judgements: JudgementsRecord
+    clean_scores: dict[str, float]
+    scores: list[ScoreRecord]
+    clean: CellRecord
+    attacked: list[CellRecord]
+    timings_seconds: dict[str, float]
+
+
+_TOLERANCE = 1e-9
+
+
+def result_to_json(result: Result) -> str:
+    """Return the JSON text of a result; two equal results differ in `timings_seconds` at most."""
+    record = ResultRecord(
+        schema_version=SCHEMA_VERSION,
+        irbench=result.version,
+        task=result.task,
+        task_sha256=result.task_digest,
+        encoder=EncoderRecord.model_validate({**vars(result.encoder), "versions": dict(result.encoder.versions)}),
+        pool=dict(result.layout.pool),
+        queries=QueriesRecord(
+            id=list(result.layout.query_ids),
+            parallel_id=list(result.layout.parallel_ids),
+            language=list(result.layout.languages),
+        ),
+        judgements=JudgementsRecord(
+            query=result.layout.query.tolist(),
+            passage_language=result.layout.passage_language.tolist(),
+            grade=result.layout.grade.tolist(),
+        ),
+        clean_scores=_clean_scores(result),
+        scores=_scores(result),
+        clean=cell_record(result.layout, result.clean),
+        attacked=[cell_record(result.layout, cell) for cell in result.attacked],
+        timings_seconds={stage: round(seconds, 3) for stage, seconds in result.timings.items()},
+    )
+    return readable_json(record)
+
+
+def readable_json(record: Card) -> str:
+    """Return JSON with a line for each key, and long lists of numbers on one line."""
+    return _indented(record.model_dump(mode="json"), "") + "\n"
+
+
+def _indented(value: object, indent: str) -> str:
+    deeper = indent + "  "
+    if isinstance(value, dict) and value:
+        items = (
+            f"{deeper}{json.dumps(key, ensure_ascii=False)}: {_indented(one, deeper)}" for key, one in value.items()
+        )
+        return "{\n" + ",\n".join(items) + f"\n{indent}}}"
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return "[\n" + ",\n".join(deeper + _indented(one, deeper) for one in value) + f"\n{indent}]"
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def _clean_scores(result: Result) -> dict[str, float]:
+    scores = {
+        result.signature(setting, measure=name): result.score(result.clean, setting, name)
+        for setting in result.settings
+        for name in DEFAULT_MEASURES
+    }
+    bias = result.bias(result.clean)
+    for name in ("rank_distance", "rank_distance_share", "rank_distance_median", "own_language_first"):
+        number = getattr(bias, name)
+        if not np.isnan(number):
+            scores[result.signature("multilingual", measure=name)] = number
+    return scores
+
+
+def _scores(result: Result) -> list[ScoreRecord]:
+    return [
+        ScoreRecord(
+            signature=result.signature(setting, drop.recipe, drop.severity, name),
+            clean=drop.clean,
+            attacked=drop.attacked,
+            drop=drop.absolute,
+            relative_drop=_number(drop.relative),
+            drop_changed_only=_number(drop.changed_only),
+            coverage=drop.coverage,
+            edit_rate=drop.edit_rate,
+            clean_rank_distance=_number(drop.clean_rank_distance),
+            rank_distance_change=_number(drop.rank_distance_change),
+        )
+        for setting in result.settings
+        for name in DEFAULT_MEASURES
+        for drop in result.drops(setting, name)
+    ]
+
+
+def cell_record(layout: Layout, cell: Cell) -> CellRecord:
+    """Return what is written of a cell."""
+    return CellRecord(
+        recipe=cell.recipe,
+        severity=cell.severity,
+        seed=cell.seed,
+        queries_sha256=cell.digest,
+        not_covered=dict(cell.not_covered),
+        changed=cell.changed.tolist(),
+        edit_rate=cell.edit_rate.tolist(),
+        rank_in_pool=cell.ranks.in_pool.tolist(),
+        rank_in_language=cell.ranks.in_language.tolist(),
+        average_precision=_average_precision(layout, cell.ranks),
+        rank_distance=_numbers(rank_distances(layout, cell.ranks)),
+    )
+
+
+def _average_precision(layout: Layout, ranks: Ranks) -> dict[Setting, list[float | None]]:
+    return {setting: _numbers(per_query(values(layout, ranks, "AP", setting))) for setting in SETTINGS}
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _numbers(found: Floats) -> list[float | None]:
+    return [None if value != value else value for value in found.tolist()]  # noqa: PLR0124  # NaN, and fast
+
+
+def cell_from_record(layout: Layout, record: CellRecord, where: str) -> Cell:
+    """Return the cell that was written.
+
+    Raises
+    ------
+    ResultError
+        Arrays of the wrong length, ranks out of range, or AP and rank distance that do not follow from the ranks.
+    """
+    ranks = Ranks(np.array(record.rank_in_pool, dtype=np.int32), np.array(record.rank_in_language, dtype=np.int32))
+    queries, judgements = len(layout.query_ids), len(layout.query)
+    if (len(record.changed), len(record.edit_rate)) != (queries, queries):
+        raise ResultError(f"{where}: 'changed' and 'edit_rate' must have one entry for each of the {queries} queries")
+    if (len(ranks.in_pool), len(ranks.in_language)) != (judgements, judgements):
+        raise ResultError(f"{where}: ranks must have one entry for each of the {judgements} judgements")
+    sizes = np.array(list(layout.pool.values()))[layout.passage_language]
+    missing = ranks.in_pool == 0
+    if not (missing | ((ranks.in_language >= 1) & (ranks.in_language <= sizes))).all():
+        raise ResultError(f"{where}: a rank in 'rank_in_language' lies outside 1 to the size of that language's pool")
+    if ranks.in_language[missing].any():
+        raise ResultError(
+            f"{where}: 'rank_in_pool' says that a passage is not in the run, 'rank_in_language' that it is"
+        )
+    if not ((ranks.in_pool >= ranks.in_language) & (ranks.in_pool <= layout.pool_size)).all():
+        raise ResultError(f"{where}: a rank in 'rank_in_pool' is above that in its language or below the pool's end")
+    derived = _average_precision(layout, ranks)
+    precise = all(_same(record.average_precision.get(setting, ()), derived[setting]) for setting in derived)
+    if not precise or not _same(record.rank_distance, _numbers(rank_distances(layout, ranks))):
+        raise ResultError(f"{where}: AP or rank distance does not follow from the ranks; the file was changed by hand")
+    return Cell(
+        recipe=record.recipe,
+        severity=record.severity,
+        seed=record.seed,
+        digest=record.queries_sha256,
+        changed=np.array(record.changed, dtype=bool),
+        edit_rate=np.array(record.edit_rate, dtype=float),
+        not_covered=record.not_covered,
+        ranks=ranks,
+    )
+
+
+def _same(written: Sequence[float | None], derived: Sequence[float | None]) -> bool:
+    if len(written) != len(derived):
+        return False
+    left, right = np.array(written, dtype=float), np.array(derived, dtype=float)
+    return np.allclose(left, right, rtol=0, atol=_TOLERANCE, equal_nan=True)
+
+
+def result_from_json(text: str | bytes, where: str = "result") -> Result:
+    """Read a result.
+
+    Parameters
+    ----------
+    text : str or bytes
+        JSON.
+    where : str
+        Name of the file, for errors.
+
+    Raises
+    ------
+    ResultError
+        Not JSON, not a result, of a later schema, or at odds with itself.
+    """
+    try:
+        record = ResultRecord.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(map(str, first["loc"]))
+        raise ResultError(f"{where}: not an irbench result: {key or 'file'}: {first['msg']}") from error
+    if record.schema_version != SCHEMA_VERSION:
+        raise ResultError(
+            f"{where}: schema version {record.schema_version}, this irbench reads {SCHEMA_VERSION}; "
+            f"read it with irbench {record.irbench}"
+        )
+    layout = _layout(record, where)
+    return Result(
+        version=record.irbench,
+        task=record.task,
+        task_digest=record.task_sha256,
+        encoder=_encoder(record.encoder),
+        layout=layout,
+        clean=cell_from_record(layout, record.clean, f"{where}: clean"),
+        attacked=tuple(
+            cell_from_record(layout, cell, f"{where}: attacked.{number}") for number, cell in enumerate(record.attacked)
+        ),
+        timings=record.timings_seconds,
+    )
+
+
+def _encoder(record: EncoderRecord) -> EncoderDescription:
+    return EncoderDescription(**record.model_dump(exclude={"versions"}), versions=tuple(record.versions.items()))
+
+
+def _layout(record: ResultRecord, where: str) -> Layout:
+    queries, judgements = record.queries, record.judgements
+    if not len(queries.id) == len(queries.parallel_id) == len(queries.language) > 0:
+        raise ResultError(f"{where}: queries: the lists must be equally long and not empty")
+    if not len(judgements.query) == len(judgements.passage_language) == len(judgements.grade) > 0:
+        raise ResultError(f"{where}: judgements: the lists must be equally long and not empty")
+    layout = Layout(
+        query_ids=tuple(queries.id),
+        parallel_ids=tuple(queries.parallel_id),
+        languages=tuple(queries.language),
+        pool=record.pool,
+        query=np.array(judgements.query, dtype=np.int32),
+        passage_language=np.array(judgements.passage_language, dtype=np.int32),
+        grade=np.array(judgements.grade, dtype=np.int32),
+    )
+    inside = (layout.query >= 0) & (layout.query < len(queries.id))
+    inside &= (layout.passage_language >= 0) & (layout.passage_language < len(record.pool)) & (layout.grade >= 1)
+    if not inside.all():
+        raise ResultError(f"{where}: judgements: a query or language that does not exist, or a grade below 1")
+    return layout
+
+
+def save_result(result: Result, path: Path) -> Path:
+    """Write a result at once; see `robustbench_ir._base.files.write_whole` for what can go wrong."""
+    write_whole(path, result_to_json(result).encode())
+    return path
+
+
+def load_result(path: str | Path) -> Result:
+    """Read a result file.
+
+    Raises
+    ------
+    ResultError
+        No such file, or not a result; the message says what is wrong.
+    """
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise ResultError(
+            f"{path}: cannot be read ({error.strerror}); name a file that `irbench attack` wrote"
+        ) from error
+    return result_from_json(content, str(path))

@@ -1,0 +1,381 @@
+"""What a run found. Everything but the ranks is derived, so that anybody can compute it again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robustbench_ir.encoders import EncoderDescription
+from robustbench_ir.metrics.bias_findings import Bias, BiasFinding, MeanRanks, bias_findings, language_bias, mean_ranks
+from robustbench_ir.metrics.findings import Finding, OverSeeds, findings, over_seeds
+from robustbench_ir.metrics.measures import Floats
+from robustbench_ir.metrics.settings import (
+    SETTINGS,
+    Layout,
+    Setting,
+    by_language,
+    headline,
+    per_query,
+    rank_distances,
+    values,
+)
+from robustbench_ir.metrics.statistics import RESAMPLES, SEED, Estimate, Method
+from robustbench_ir.metrics.summary import Summary, summaries
+from robustbench_ir.metrics.worst_case import WorstCase, worst_cases
+from robustbench_ir.retrieval.ranking import Ranks
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CLEAN = "clean"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The ranks under one recipe, severity and seed; or the clean ones.
+
+    Attributes
+    ----------
+    recipe : str
+        Identity of the recipe, such as ``"typo@1"``; ``"clean"`` for none.
+    severity, seed : int
+        0 for clean.
+    digest : str
+        SHA-256 of the query set that was ranked; see `robustbench_ir.perturb.digest`.
+    changed : bool array of shape (queries,)
+        Whether the query's text changed.
+    edit_rate : float64 array of shape (queries,)
+        Share of the query's characters that were replaced.
+    not_covered : mapping of str to str
+        Query languages that the recipe cannot touch, and why.
+    ranks : Ranks
+        One entry for each judgement.
+    """
+
+    recipe: str
+    severity: int
+    seed: int
+    digest: str
+    changed: NDArray[np.bool_]
+    edit_rate: Floats
+    not_covered: Mapping[str, str]
+    ranks: Ranks
+
+
+@dataclass(frozen=True)
+class Drop:
+    """How far a measure falls under one recipe and severity in one setting, means over seeds.
+
+    Attributes
+    ----------
+    recipe, severity, setting, measure, language
+        Of what; `language` is the query language, or ``"all"`` for the macro average.
+    clean, attacked : float
+        The measure before and after.
+    changed_only : float
+        The absolute drop over queries that really changed.
+    clean_rank_distance, rank_distance_change : float
+        In the multilingual pool, whatever the setting; positive change is more bias or deeper ranks.
+    coverage, edit_rate : float
+        Share of queries that really changed, and of characters that were replaced.
+    """
+
+    recipe: str
+    severity: int
+    setting: Setting
+    measure: str
+    language: str
+    clean: float
+    attacked: float
+    changed_only: float
+    clean_rank_distance: float
+    rank_distance_change: float
+    coverage: float
+    edit_rate: float
+
+    @property
+    def absolute(self) -> float:
+        """Clean minus attacked."""
+        return self.clean - self.attacked
+
+    @property
+    def relative(self) -> float:
+        """Absolute drop divided by the clean value; NaN where that is 0."""
+        return self.absolute / self.clean if self.clean else float("nan")
+
+
+@dataclass(frozen=True)
+class Result:
+    """Clean and attacked ranks of one encoder on one task.
+
+    Attributes
+    ----------
+    version : str
+        Version of this package that made it.
+    task, task_digest : str
+        Identity of the task, and SHA-256 of its texts and judgements.
+    encoder : EncoderDescription
+        Who was attacked.
+    layout : Layout
+        Queries, pool languages, judgements.
+    clean : Cell
+        Without attack.
+    attacked : tuple of Cell
+        One for each recipe, severity and seed.
+    timings : mapping of str to float
+        Seconds per stage; the only part that differs between equal runs.
+    """
+
+    version: str
+    task: str
+    task_digest: str
+    encoder: EncoderDescription
+    layout: Layout
+    clean: Cell
+    attacked: tuple[Cell, ...]
+    timings: Mapping[str, float] = field(default_factory=dict, compare=False)
+
+    @cached_property
+    def groups(self) -> dict[tuple[str, int], tuple[Cell, ...]]:
+        """The attacked cells by recipe and severity; each group has one cell a seed."""
+        found: dict[tuple[str, int], list[Cell]] = {}
+        for cell in self.attacked:
+            found.setdefault((cell.recipe, cell.severity), []).append(cell)
+        return {key: tuple(cells) for key, cells in found.items()}
+
+    @property
+    def settings(self) -> tuple[Setting, ...]:
+        """The settings that the task has."""
+        clean = self.layout, self.clean.ranks
+        return tuple(setting for setting in SETTINGS if not np.isnan(values(*clean, "AP", setting)).all())
+
+    def signature(self, setting: Setting, recipe: str | None = None, severity: int = 0, measure: str = "AP") -> str:
+        """Say what a number is a number of, so that two can be compared by eye.
+
+        >>> result.signature("multilingual", "typo@1", 3)  # doctest: +SKIP
+        'task=xquad-r@1|languages=en,hi|recipe=typo@1|severity=3|seeds=0,1,2|pool=multilingual|measure=AP|irbench=0.1.0'
+        """
+        cells = self.groups.get((recipe or CLEAN, severity), ())
+        attack = (
+            f"recipe={recipe}",
+            f"severity={severity}",
+            f"seeds={','.join(str(cell.seed) for cell in cells)}",
+        )
+        parts = (
+            f"task={self.task}",
+            f"languages={','.join(self.layout.query_languages)}",
+            *(attack if recipe else ("recipe=none",)),
+            f"pool={setting}",
+            f"measure={measure}",
+            *([f"defence={self.encoder.preprocessing}"] if self.encoder.preprocessing else []),
+            f"irbench={self.version}",
+        )
+        return "|".join(parts)
+
+    def score(self, cell: Cell, setting: Setting, measure: str = "AP") -> float:
+        """Return the headline of a measure: macro average over languages or ordered pairs."""
+        return headline(self.layout, values(self.layout, cell.ranks, measure, setting))
+
+    def bias(self, cell: Cell) -> Bias:
+        """Return the language bias under one cell."""
+        return language_bias(self.layout, cell.ranks)
+
+    def drops(self, setting: Setting, measure: str = "AP", by: str | None = None) -> list[Drop]:
+        """Return the drop under each recipe and severity, without intervals, in no time; see `findings`.
+
+        Parameters
+        ----------
+        setting : str
+            One of `SETTINGS`.
+        measure : str
+            Such as ``"AP"`` or ``"nDCG@10"``.
+        by : {"language"}, optional
+            One row for each query language instead of the macro average.
+        """
+        names = self.layout.query_languages if by == "language" else ("all",)
+        clean = values(self.layout, self.clean.ranks, measure, setting)
+        clean_distance = rank_distances(self.layout, self.clean.ranks)
+        rows = []
+        for (recipe, severity), cells in self.groups.items():
+            attacked = over_seeds(self.layout, clean, cells, setting, measure)
+            for name, numbers in zip(names, self._columns(clean, clean_distance, attacked, by).T, strict=True):
+                rows.append(Drop(recipe, severity, setting, measure, name, *map(float, numbers)))
+        return rows
+
+    def _columns(self, clean: Floats, clean_distance: Floats, attacked: OverSeeds, by: str | None) -> Floats:
+        """Return the numeric columns of `Drop`, shape (columns, rows)."""
+        columns = (
+            clean,
+            attacked.value,
+            attacked.changed_only,
+            clean_distance,
+            attacked.rank_distance - clean_distance,
+            attacked.coverage,
+            attacked.edit_rate,
+        )
+        if by == "language":
+            return np.array([by_language(self.layout, column) for column in columns])
+        return np.array([[headline(self.layout, column)] for column in columns])
+
+    def findings(
+        self,
+        setting: Setting,
+        measure: str = "AP",
+        by: str | None = None,
+        *,
+        resamples: int = RESAMPLES,
+        method: Method = "bca",
+        seed: int = SEED,
+    ) -> list[Finding]:
+        """Return the drops with 95% intervals, tests and effect sizes; the same arguments give the same numbers.
+
+        Parameters
+        ----------
+        setting, measure, by
+            As for `drops`; the rows are in the same order.
+        resamples : int
+            Of the bootstrap, and sign flips of the test.
+        method : {"bca", "percentile"}
+            Kind of interval.
+        seed : int
+            Of the resamples.
+        """
+        random = np.random.default_rng(seed)
+        attacked = self.layout, self.clean.ranks, self.groups
+        return findings(*attacked, setting, measure, by, random=random, resamples=resamples, method=method)
+
+    def bias_findings(
+        self, severity: int | None = None, *, resamples: int = RESAMPLES, method: Method = "bca", seed: int = SEED
+    ) -> list[BiasFinding]:
+        """Return the change of each number of language bias under each recipe and severity, with 95% intervals.
+
+        Where a severity is named, under that alone; Holm then counts no other.
+        """
+        random = np.random.default_rng(seed)
+        groups = {key: cells for key, cells in self.groups.items() if severity in (None, key[1])}
+        return bias_findings(self.layout, self.clean.ranks, groups, random=random, resamples=resamples, method=method)
+
+    def mean_ranks(
+        self, recipe: str, severity: int, *, resamples: int = RESAMPLES, method: Method = "bca", seed: int = SEED
+    ) -> MeanRanks:
+        """Return the mean rank by query language and passage language, clean and attacked; KeyError if not attacked."""
+        cells = self.groups[recipe, severity]
+        return mean_ranks(self.layout, self.clean.ranks, cells, seed=seed, resamples=resamples, method=method)
+
+    def summaries(
+        self,
+        setting: Setting,
+        measure: str = "AP",
+        *,
+        resamples: int = RESAMPLES,
+        method: Method = "bca",
+        seed: int = SEED,
+    ) -> list[Summary]:
+        """Return for each recipe its severity curve, the area under it, the worst language and the resource gap."""
+        random = np.random.default_rng(seed)
+        attacked = self.layout, self.clean.ranks, self.groups
+        return summaries(*attacked, setting, measure, random=random, resamples=resamples, method=method)
+
+    def worst_cases(
+        self,
+        setting: Setting,
+        measure: str = "AP",
+        *,
+        resamples: int = RESAMPLES,
+        method: Method = "bca",
+        seed: int = SEED,
+    ) -> list[WorstCase]:
+        """Return for each search of an adversary how much worse it is than random perturbations in this result."""
+        random = np.random.default_rng(seed)
+        attacked = self.layout, self.clean.ranks, self.groups
+        return worst_cases(*attacked, setting, measure, random=random, resamples=resamples, method=method)
+
+    def to_frame(self, measures: Iterable[str] = ("AP",), *, resamples: int = RESAMPLES) -> pd.DataFrame:
+        """Return a tidy table: one row for each setting, query language (and ``all``), recipe, severity and measure.
+
+        Parameters
+        ----------
+        measures : iterable of str
+            Such as ``["AP", "nDCG@10"]``.
+        resamples : int
+            Of the intervals and tests; fewer are quicker.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns are the fields of `Finding`. `clean`, `attacked`, `drop`, `relative_drop`, `changed_only`,
+            `clean_rank_distance` and `rank_distance_change` are followed by the ends of their 95% intervals, such as
+            `drop_low` and `drop_high`. Plain numbers and strings only, so that it survives CSV and Parquet.
+        """
+        return findings_frame(self, measures, resamples)
+
+    def per_query(self, measure: str = "AP") -> pd.DataFrame:
+        """Return one row for each query, clean and under each cell.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns `query_id`, `parallel_id`, `language`, `recipe`, `severity`, `seed`, `changed`, `edit_rate`, the
+            measure in each setting, and `rank_distance`.
+        """
+        return queries_frame(self, measure)
+
+
+# A result as pandas tables: tidy, with intervals, and per query.
+
+
+def findings_frame(result: Result, measures: Iterable[str], resamples: int) -> pd.DataFrame:
+    """Return the table of `Result.to_frame`."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        [
+            _columns(row)
+            for measure in measures
+            for setting in result.settings
+            for by in (None, "language")
+            for row in result.findings(setting, measure, by, resamples=resamples)
+        ]
+    )
+
+
+def _columns(row: Finding) -> dict[str, object]:
+    """Return the fields of a finding, an estimate as three columns."""
+    columns: dict[str, object] = {}
+    for name, value in vars(row).items():
+        if isinstance(value, Estimate):
+            columns |= {name: value.value, f"{name}_low": value.low, f"{name}_high": value.high}
+        else:
+            columns[name] = value
+    return columns
+
+
+def queries_frame(result: Result, measure: str) -> pd.DataFrame:
+    """Return the table of `Result.per_query`."""
+    import pandas as pd
+
+    layout = result.layout
+    frames = []
+    for cell in (result.clean, *result.attacked):
+        settings: dict[str, object] = {
+            setting: per_query(values(layout, cell.ranks, measure, setting)) for setting in result.settings
+        }
+        columns: dict[str, object] = {
+            "query_id": layout.query_ids,
+            "parallel_id": layout.parallel_ids,
+            "language": layout.languages,
+            "recipe": cell.recipe,
+            "severity": cell.severity,
+            "seed": cell.seed,
+            "changed": cell.changed,
+            "edit_rate": cell.edit_rate,
+            **settings,
+            "rank_distance": rank_distances(layout, cell.ranks),
+        }
+        frames.append(pd.DataFrame(columns))
+    return pd.concat(frames, ignore_index=True)

@@ -1,0 +1,1 @@
+"""Exact ranks, top-k search and TREC runs."""

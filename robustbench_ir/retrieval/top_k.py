@@ -1,0 +1,142 @@
+"""The best passages of each query: exact by blocks, or by an approximate index of faiss with its recall beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robustbench_ir.encoders import Dense, Embeddings
+from robustbench_ir.errors import OptionError
+from robustbench_ir.retrieval.ranking import DEFAULT_MEMORY
+from robustbench_ir.retrieval.scores import Doubles, Rows, pair_scores, product_with, rounding_error
+
+Index = Literal["flat", "ivf-pq", "hnsw"]
+INDEXES: tuple[Index, ...] = get_args(Index)
+
+_SAMPLE = 200
+_RECALL_DEPTH = 100
+_QUERIES_AT_ONCE = 64
+_NEIGHBOURS = 32  # of a node of HNSW, faiss's own default
+_BITS = 8  # of a code of a product quantiser
+_TRAINING_PASSAGES = 100_000
+_LISTS_PROBED = 16
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best passages of some queries.
+
+    Attributes
+    ----------
+    rows : int64 array of shape (queries, top)
+        Rows of the pool, by descending score, equal ones by row; -1 where an approximate index finds fewer.
+    scores : float64 array of shape (queries, top)
+        Exact dot products.
+    recall : float
+        Share of the exact best (100, or `top` if less) that the index finds, mean over a sample of 200 queries; 1 where
+        the search was exact.
+    """
+
+    rows: NDArray[np.int64]
+    scores: Doubles
+    recall: float
+
+
+def best_passages(
+    passages: Embeddings, queries: Embeddings, top: int, index: Index = "flat", memory: int = DEFAULT_MEMORY
+) -> Best:
+    """Search a pool.
+
+    Parameters
+    ----------
+    passages, queries : arrays of shape (pool, dimensions) and (queries, dimensions)
+        Dense, or sparse (then only with the index ``"flat"``); passages may be mapped from a file.
+    top : int
+        How many passages, 1 or more; all where the pool has fewer.
+    index : {"flat", "ivf-pq", "hnsw"}
+        ``"flat"`` compares with every passage and is exact. The others are faiss's (extra ``faiss``), for pools where
+        that takes too long; what they find is scored exactly and sorted.
+    memory : int
+        Bytes that a block of the pool and its scores may take in an exact search.
+
+    Raises
+    ------
+    OptionError
+        `top` below 1, sparse rows in an approximate index, or faiss is not installed.
+    """
+    if top < 1:
+        raise OptionError(f"top {top}: at least 1 passage is wanted")
+    depth = min(top, passages.shape[0])
+    if index == "flat":
+        return Best(*_exact(passages, queries, depth, memory), recall=1.0)
+    if not isinstance(passages, np.ndarray) or not isinstance(queries, np.ndarray):
+        raise OptionError(f"index {index!r} takes dense embeddings only; use 'flat' with this encoder")
+    rows, scores = _approximate(passages, queries, depth, index)
+    sample = np.unique(np.linspace(0, len(queries) - 1, min(_SAMPLE, len(queries))).astype(int))
+    exact, _ = _exact(passages, queries[sample], min(depth, _RECALL_DEPTH), memory)
+    shares = [np.isin(true, found).mean() for true, found in zip(exact, rows[sample], strict=True)]
+    return Best(rows, scores, float(np.mean(shares)))
+
+
+def _exact(passages: Embeddings, queries: Embeddings, depth: int, memory: int) -> tuple[NDArray[np.int64], Doubles]:
+    """Search block by block; what float32 cannot tell apart at the end of the list is compared in float64."""
+    pool, columns = passages.shape
+    width = max(
+        1, min(pool, memory // (4 * (columns if isinstance(passages, np.ndarray) else 1) + 4 * 2 * _QUERIES_AT_ONCE))
+    )
+    count = queries.shape[0]
+    rows, scores = np.zeros((count, 0), dtype=np.int64), np.zeros((count, 0))
+    for begin in range(0, pool, width):
+        block = passages[begin : begin + width]
+        product, error = product_with(block), rounding_error(queries, block)
+        merged = []
+        for top in range(0, count, _QUERIES_AT_ONCE):
+            found = product(queries[top : top + _QUERIES_AT_ONCE])
+            for row, of_row in enumerate(found, start=top):
+                near = _likely(of_row, error[row], depth)
+                exact = pair_scores(queries, np.full(len(near), row), block, near)
+                merged.append(_sorted(np.r_[rows[row], near + begin], np.r_[scores[row], exact], depth))
+        rows, scores = (np.array(column) for column in zip(*merged, strict=True))
+    return rows, scores
+
+
+def _likely(scores: Dense, error: float, depth: int) -> Rows:
+    if len(scores) <= depth:
+        return np.arange(len(scores))
+    last = np.partition(scores, len(scores) - depth)[len(scores) - depth]
+    # Twice: the last of the list may err, and so may what stands below it.
+    return np.flatnonzero(scores >= last - 2 * error)
+
+
+def _sorted(rows: NDArray[np.int64], scores: Doubles, depth: int) -> tuple[NDArray[np.int64], Doubles]:
+    order = np.lexsort((rows, -scores))[:depth]
+    return rows[order], scores[order]
+
+
+def _approximate(passages: Dense, queries: Dense, depth: int, index: Index) -> tuple[NDArray[np.int64], Doubles]:
+    try:
+        import faiss
+    except ImportError as error:
+        raise OptionError(f"index {index!r} needs faiss: pip install 'robustbench-ir[faiss]'") from error
+    pool, columns = passages.shape
+    if index == "hnsw":
+        built = faiss.index_factory(columns, f"HNSW{_NEIGHBOURS},Flat", faiss.METRIC_INNER_PRODUCT)
+        setting = "efSearch", max(2 * depth, 64)
+    else:
+        lists = max(1, min(int(4 * pool**0.5), pool // 64))
+        codes = next(count for count in (48, 32, 16, 8, 4, 2, 1) if columns % count == 0)
+        bits = min(_BITS, max(1, int(np.log2(max(pool // 64, 2)))))
+        built = faiss.index_factory(columns, f"IVF{lists},PQ{codes}x{bits}", faiss.METRIC_INNER_PRODUCT)
+        setting = "nprobe", _LISTS_PROBED
+        built.train(np.ascontiguousarray(passages[:: max(1, pool // _TRAINING_PASSAGES)], dtype=np.float32))
+    faiss.ParameterSpace().set_index_parameter(built, *setting)
+    for begin in range(0, pool, 1 << 16):
+        built.add(np.ascontiguousarray(passages[begin : begin + (1 << 16)], dtype=np.float32))
+    _, found = built.search(np.ascontiguousarray(queries, dtype=np.float32), depth)
+    exact = pair_scores(queries, np.repeat(np.arange(len(queries)), depth), passages, np.maximum(found, 0).ravel())
+    scores = np.where(found < 0, -np.inf, exact.reshape(found.shape))
+    pairs = [_sorted(row, score, depth) for row, score in zip(found, scores, strict=True)]
+    return np.array([row for row, _ in pairs]), np.array([score for _, score in pairs])

@@ -1,0 +1,191 @@
+"""TREC runs: six columns, ``query Q0 passage rank score tag``; what other engines write, and what evaluators read."""
+
+from __future__ import annotations
+
+import gzip
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from robustbench_ir._base.files import opened_whole
+from robustbench_ir.errors import DataError, nearest
+from robustbench_ir.retrieval.ranking import Ranks
+from robustbench_ir.tasks import Passage, Query, Task
+
+_COLUMNS = 6
+_LONGEST_LINE = 1 << 16
+_GZIP = b"\x1f\x8b"
+_IDS_SHOWN = 3
+_IDS_COMPARED = 50_000  # comparing with more would take minutes
+
+
+@dataclass(frozen=True)
+class Run:
+    """What an engine has retrieved.
+
+    Attributes
+    ----------
+    tag : str
+        Name of the run, the last column of its first line.
+    ranked : mapping
+        Query id to passage ids, the best first. Ordered as trec_eval does it: by score as a float32, descending, equal
+        ones by passage id in UTF-8, descending. The column of ranks is not looked at.
+    """
+
+    tag: str
+    ranked: Mapping[str, Sequence[str]]
+
+    @property
+    def depth(self) -> int:
+        """Passages of the query that has most."""
+        return max((len(passages) for passages in self.ranked.values()), default=0)
+
+
+def read_run(path: Path, task: Task) -> Run:
+    """Read a run, gzipped or not, and check it against the task.
+
+    Raises
+    ------
+    DataError
+        Not to be read, not six columns, a score that is no finite number, a query or passage that the task does not
+        have, a passage twice for one query; file and line are named.
+    """
+    queries = {query.query_id for query in task.queries}
+    passages = {passage.passage_id for passage in task.passages}
+    scores: dict[str, dict[str, float]] = {}
+    tag = ""
+    for where, (query, _, passage, _, written, last) in _rows(path):
+        if query not in queries:
+            raise DataError(f"{where}: {task.name} has no query {query!r}: {_likely(query, queries)}")
+        if passage not in passages:
+            raise DataError(f"{where}: {task.name} has no passage {passage!r}: {_likely(passage, passages)}")
+        found = scores.setdefault(query, {})
+        if passage in found:
+            raise DataError(f"{where}: passage {passage!r} stands twice for query {query!r}; leave one of them")
+        found[passage] = _score(written, where)
+        tag = tag or last
+    if not scores:
+        raise DataError(f"{path}: an empty run; its lines are `query Q0 passage rank score tag`")
+    return Run(tag, {query: _in_order(found) for query, found in scores.items()})
+
+
+def _likely(name: str, known: Collection[str]) -> str:
+    few = sorted(known)[:_IDS_SHOWN]
+    match = nearest(name, known) if len(known) < _IDS_COMPARED else ""
+    return match if match.startswith("did") else f"its ids are like {', '.join(map(repr, few))}"
+
+
+def _rows(path: Path) -> Iterator[tuple[str, list[str]]]:
+    with _opened(path) as stream:
+        number = 0
+        while line := stream.readline(_LONGEST_LINE + 1):
+            number += 1
+            where = f"{path}:{number}"
+            if len(line) > _LONGEST_LINE:
+                raise DataError(f"{where}: a line of more than {_LONGEST_LINE:,} bytes is no line of a run")
+            try:
+                columns = line.decode().split()
+            except UnicodeDecodeError as error:
+                raise DataError(f"{where}: not UTF-8 (byte {error.start + 1}); convert the file") from error
+            if len(columns) != _COLUMNS:
+                raise DataError(f"{where}: {len(columns)} columns; six are wanted: query Q0 passage rank score tag")
+            yield where, columns
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO | gzip.GzipFile]:
+    try:
+        with path.open("rb") as raw:
+            packed = raw.read(len(_GZIP)) == _GZIP
+            raw.seek(0)
+            yield gzip.GzipFile(fileobj=raw) if packed else raw
+    except (OSError, EOFError) as error:
+        raise DataError(f"{path}: cannot be read ({error}); name a TREC run, gzipped or not") from error
+
+
+def _score(written: str, where: str) -> float:
+    try:
+        score = float(written)
+    except ValueError:
+        score = math.nan
+    if not math.isfinite(score):
+        raise DataError(f"{where}: the score {written!r} is no finite number")
+    return score
+
+
+def _in_order(scores: Mapping[str, float]) -> list[str]:
+    narrow = dict(zip(scores, np.array(list(scores.values())).astype(np.float32).tolist(), strict=True))
+    return sorted(scores, key=lambda passage: (narrow[passage], passage.encode()), reverse=True)
+
+
+def ranks_of_run(run: Run, task: Task) -> Ranks:
+    """Return the ranks of a task's judged passages in a run; 0 where the run does not have them.
+
+    What the run has in other languages than the task's is left out, as if those passages were not there. The rank
+    within a language is that among the run's passages of the language.
+    """
+    language_of = {passage.passage_id: passage.language for passage in task.passages}
+    in_pool, in_language = np.zeros((2, len(task.qrels.query)), dtype=np.int32)
+    bounds = np.searchsorted(task.qrels.query, np.arange(len(task.queries) + 1))
+    for row, query in enumerate(task.queries):
+        places: dict[str, tuple[int, int]] = {}
+        seen: dict[str, int] = {}
+        kept = (one for one in run.ranked.get(query.query_id, ()) if one in language_of)
+        for rank, passage in enumerate(kept, start=1):
+            language = language_of[passage]
+            seen[language] = seen.get(language, 0) + 1
+            places[passage] = rank, seen[language]
+        for judgement in range(bounds[row], bounds[row + 1]):
+            judged = task.passages[task.qrels.passage[judgement]].passage_id
+            in_pool[judgement], in_language[judgement] = places.get(judged, (0, 0))
+    return Ranks(in_pool, in_language)
+
+
+def write_run(
+    path: Path,
+    queries: Sequence[Query],
+    passages: Sequence[Passage],
+    rows: np.ndarray,
+    scores: np.ndarray,
+    tag: str,
+) -> Path:
+    """Write a run; gzipped where the name ends in ``.gz``.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Where to.
+    queries, passages : sequences
+        Of the task.
+    rows, scores : arrays of shape (queries, top)
+        Rows of the passages, the best first, and their scores; rows below 0 are left out.
+    tag : str
+        Name of the run.
+
+    Raises
+    ------
+    DataError
+        An id with white space in it, which would end its column.
+    ResultError
+        The file cannot be written.
+    """
+    name = "-".join(tag.split()) or "irbench"
+    for one in (*(query.query_id for query in queries), *(passage.passage_id for passage in passages)):
+        if len(one.split()) != 1:
+            raise DataError(f"id {one!r} has white space in it, which a TREC run cannot hold; rename it")
+    with opened_whole(path) as stream:
+        # No time and no name in the gzip header: the same run, the same bytes.
+        packed = gzip.GzipFile("", "wb", fileobj=stream, mtime=0) if path.suffix == ".gz" else None
+        for query, its_rows, its_scores in zip(queries, rows.tolist(), scores.tolist(), strict=True):
+            pairs = [(row, score) for row, score in zip(its_rows, its_scores, strict=True) if row >= 0]
+            for rank, (row, score) in enumerate(pairs, start=1):
+                line = f"{query.query_id} Q0 {passages[row].passage_id} {rank} {score:.9g} {name}\n"
+                (packed or stream).write(line.encode())
+        if packed:
+            packed.close()
+    return path

@@ -1,0 +1,199 @@
+"""From the results of all checkpoints to every number and every verdict of a study."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
+from typing import NamedTuple
+
+import numpy as np
+
+from robustbench_ir.metrics.settings import SETTINGS, Setting, headline
+from robustbench_ir.metrics.statistics import SEED
+from robustbench_ir.results.result import Result
+from robustbench_ir.studies.checkpoints import Arm
+from robustbench_ir.studies.claims import Claim, Comparison, comparisons, resource_groups, together
+from robustbench_ir.studies.config import UNTRAINED
+from robustbench_ir.studies.measured import RANK_DISTANCE, Drawn, Measured, intervals, measured
+from robustbench_ir.studies.record import ALL, Attacked, Judged, Row
+
+MULTILINGUAL: Setting = "multilingual"
+NOT_TRAINED = "not trained"
+LOWER, HIGHER = "class 3 or below", "class 4 or above"
+
+
+class _Quantity(NamedTuple):
+    """What a row is about, and the function that takes it from an arm."""
+
+    name: str
+    recipe: str
+    group: str
+    of: Callable[[Measured], Drawn]
+
+
+@dataclass(frozen=True)
+class Analysed:
+    """All that one base's checkpoints say on one task.
+
+    Attributes
+    ----------
+    rows : tuple of Row
+        Numbers of each arm, and of the differences between arms.
+    comparisons : tuple of Comparison
+        The evidence of the claims.
+    """
+
+    rows: tuple[Row, ...]
+    comparisons: tuple[Comparison, ...]
+
+
+def analyse(
+    base: str,
+    task: str,
+    results: Sequence[tuple[Arm, Sequence[Result]]],
+    claims: Sequence[Claim],
+    trained: Sequence[str],
+    resamples: int,
+) -> Analysed:
+    """Analyse one base on one task.
+
+    Parameters
+    ----------
+    base, task : str
+        How the rows call them.
+    results : sequence of (Arm, results)
+        Results of each arm, one a seed, in the order of the seeds; the arms that the claims are about come first.
+    claims : sequence of Claim
+        To judge.
+    trained : sequence of str
+        Languages of the training data.
+    resamples : int
+        Of the bootstrap, and sign flips of the tests.
+    """
+    found = {arm.label: measured(seeds, resamples) for arm, seeds in results}
+    arms = [arm for arm, _ in results]
+    any_arm = found[arms[0].label]
+    wanted = [
+        (arm.label, against, what)
+        for arm in arms
+        for against in ("", *_references(arm, arms))
+        for what in _quantities(any_arm, trained)
+    ]
+    numbers = intervals([_number(found, *one) for one in wanted], np.random.default_rng(SEED), resamples)
+    rows = tuple(
+        Row(base, task, arm, against, what.name, what.recipe, what.group, number)
+        for (arm, against, what), number in zip(wanted, numbers, strict=True)
+        if number.by_seed
+    )
+    return Analysed(rows, tuple(comparisons(claims, found, trained, resamples)))
+
+
+def _references(arm: Arm, arms: Sequence[Arm]) -> list[str]:
+    """Return the arms that an arm is compared with: hybrid with the baselines, a change with what it changes."""
+    by_sampler = {one.label for one in arms}
+    if arm.sampler == UNTRAINED:
+        return []
+    wanted = []
+    if arm.label == "hybrid":
+        wanted += ["mono", "cross"]
+    if arm.label != arm.sampler:
+        wanted += [arm.sampler]
+    if arm.label == arm.sampler:
+        wanted += [UNTRAINED]
+    return [one for one in wanted if one in by_sampler]
+
+
+def _number(found: Mapping[str, Measured], arm: str, against: str, what: _Quantity) -> Drawn:
+    return what.of(found[arm]) - what.of(found[against]) if against else what.of(found[arm])
+
+
+def _quantities(arm: Measured, trained: Sequence[str]) -> Iterator[_Quantity]:
+    """Yield what rows are made for: macro averages of everything, and the multilingual ones by language and group."""
+    for setting in SETTINGS:
+        yield _Quantity(f"mAP {setting}", "", ALL, partial(_clean, setting, None))
+    yield _Quantity(RANK_DISTANCE, "", ALL, partial(_clean, RANK_DISTANCE, None))
+    for recipe in arm.recipes:
+        for setting in SETTINGS:
+            yield _Quantity(f"drop {setting}", recipe, ALL, partial(_drop, setting, recipe))
+            yield _Quantity(f"relative drop {setting}", recipe, ALL, partial(_relative_drop, setting, recipe, None))
+        yield _Quantity(f"{RANK_DISTANCE} change", recipe, ALL, partial(_change, RANK_DISTANCE, recipe))
+    for name, languages in _groups(arm.languages, trained).items():
+        yield _Quantity(f"mAP {MULTILINGUAL}", "", name, partial(_clean, MULTILINGUAL, languages))
+        for recipe in arm.recipes:
+            covered = [one for one in languages if one not in arm.not_covered[recipe]]
+            if covered:
+                lost = partial(_relative_drop, MULTILINGUAL, recipe, covered)
+                yield _Quantity(f"relative drop {MULTILINGUAL}", recipe, name, lost)
+
+
+def _clean(quantity: str, languages: Sequence[str] | None, arm: Measured) -> Drawn:
+    return arm.number(quantity, languages=languages)
+
+
+def _drop(quantity: str, recipe: str, arm: Measured) -> Drawn:
+    return arm.drop(quantity, recipe)
+
+
+def _change(quantity: str, recipe: str, arm: Measured) -> Drawn:
+    return arm.number(quantity, recipe) - arm.number(quantity)
+
+
+def _relative_drop(quantity: str, recipe: str, languages: Sequence[str] | None, arm: Measured) -> Drawn:
+    return arm.relative_drop(quantity, recipe, languages)
+
+
+def _groups(languages: Sequence[str], trained: Sequence[str]) -> dict[str, Sequence[str]]:
+    """Return the groups of query languages that rows are made for, those with a member."""
+    low, high = resource_groups(languages)
+    groups: dict[str, Sequence[str]] = {one: [one] for one in languages}
+    groups |= {LOWER: low, HIGHER: high, NOT_TRAINED: [one for one in languages if one not in trained]}
+    return {name: members for name, members in groups.items() if members}
+
+
+def judge(claims: Sequence[Claim], task: str, evidence: Mapping[str, Sequence[Comparison]]) -> list[Judged]:
+    """Turn comparisons into verdicts on one task: one a base, or one for all bases where the claim says so.
+
+    Parameters
+    ----------
+    claims : sequence of Claim
+        In the order of the table.
+    task : str
+        Its label.
+    evidence : mapping of str to sequence of Comparison
+        Base to its comparisons on the task.
+    """
+    judged = []
+    for claim in claims:
+        own = {base: [one for one in found if one.claim == claim.id] for base, found in evidence.items()}
+        together_with = {", ".join(own): [one for found in own.values() for one in found]} if claim.every_base else own
+        for base, found in together_with.items():
+            ordered = sorted(found, key=lambda one: one.recipe) if claim.each_recipe else found
+            for recipe, group in groupby(ordered, key=lambda one: one.recipe):
+                rows = tuple(group)
+                verdict = together(one.verdict for one in rows)
+                if claim.every_base and len(evidence) == 1 and verdict == "supported":
+                    verdict = "inconclusive"  # one base is not every base
+                judged.append(Judged(claim.id, claim.sentence, recipe, base, task, verdict, rows))
+    return judged
+
+
+def attacks(task: str, result: Result) -> list[Attacked]:
+    """Say how the queries of a task were perturbed; the same for every encoder."""
+    layout = result.layout
+    return [
+        Attacked(
+            task=task,
+            recipe=recipe,
+            queries=len(layout.query_ids),
+            questions=layout.questions,
+            passages=layout.pool_size,
+            coverage=headline(layout, np.mean([one.changed for one in cells], axis=0)),
+            edit_rate=headline(layout, np.mean([one.edit_rate for one in cells], axis=0)),
+            not_covered=tuple(cells[0].not_covered),
+            digests=tuple(one.digest for one in cells),
+            signature=result.signature(MULTILINGUAL, recipe, severity),
+        )
+        for (recipe, severity), cells in result.groups.items()
+    ]

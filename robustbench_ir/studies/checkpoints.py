@@ -1,0 +1,106 @@
+"""What a study trains: arms (ways to train) and their checkpoints, one a seed, each with a folder of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from robustbench_ir.leaderboard.names import slug
+from robustbench_ir.studies.config import UNTRAINED, StudyCard, StudyTask, Variant, digest
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way to train from one base.
+
+    Attributes
+    ----------
+    base : str
+        What training starts from.
+    sampler : str
+        ``"hybrid"``, ``"mono"``, ``"cross"``, or ``"untrained"`` for the base as it is.
+    alpha : float
+        Share of monolingual batches; of hybrid only.
+    variant : Variant
+        What else is changed.
+    label : str
+        How tables call it, such as ``hybrid``, ``hybrid alpha=0.3``, ``mono+typo``.
+    """
+
+    base: str
+    sampler: str
+    alpha: float
+    variant: Variant
+    label: str
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One model of a study.
+
+    Attributes
+    ----------
+    arm : Arm
+        How it is trained.
+    seed : int
+        Of the training.
+    training : mapping
+        The arguments of `robustbench_ir.training.record.Training`; empty for an untrained base.
+    """
+
+    arm: Arm
+    seed: int
+    training: Mapping[str, object]
+
+    @property
+    def name(self) -> str:
+        """Name of its files; other arguments of the training give another name, so that nothing is mistaken."""
+        base = slug(Path(self.arm.base).name)
+        if not self.training:
+            return f"{base}-{UNTRAINED}-{digest(self.arm.base)}"
+        return f"{base}-{slug(self.arm.label)}-seed{self.seed}-{digest(dict(self.training))}"
+
+    def encoder(self, out: Path) -> str:
+        """Return what `robustbench_ir.attack` loads."""
+        return str(out / "models" / self.name) if self.training else self.arm.base
+
+    def result(self, out: Path, task: StudyTask, attack_digest: str) -> Path:
+        """Return the file of its result on a task."""
+        which = digest([attack_digest, task.name, list(task.languages)])
+        return out / "results" / f"{self.name}-{task.name}-{which}.json"
+
+
+def arms(card: StudyCard, base: str) -> list[Arm]:
+    """Return the arms of a study from one base; those that the claims are about first."""
+    main, *others = card.variants
+    first, *alphas = card.alphas
+    found = [_arm(base, sampler, first, main, main) for sampler in card.samplers]
+    if "hybrid" in card.samplers:
+        found += [_arm(base, "hybrid", alpha, main, main, f" alpha={alpha:g}") for alpha in alphas]
+    found += [_arm(base, sampler, first, variant, main) for variant in others for sampler in card.samplers]
+    if card.untrained:
+        found.append(Arm(base, UNTRAINED, float("nan"), main, UNTRAINED))
+    return found
+
+
+def _arm(base: str, sampler: str, alpha: float, variant: Variant, main: Variant, suffix: str = "") -> Arm:
+    added = "" if variant == main else f"+{variant.name}"
+    return Arm(base, sampler, alpha if sampler == "hybrid" else float("nan"), variant, f"{sampler}{suffix}{added}")
+
+
+def checkpoints(card: StudyCard, arm: Arm, data: Mapping[str, object]) -> list[Checkpoint]:
+    """Return the checkpoints of an arm, one a seed; `data` holds the arguments of `Training` for what is trained on."""
+    if arm.sampler == UNTRAINED:
+        return [Checkpoint(arm, 0, {})]
+    settings: dict[str, object] = {
+        **card.training,
+        **data,
+        "base": arm.base,
+        "sampler": arm.sampler,
+        "augment": tuple(arm.variant.augment.items()),
+        "consistency": arm.variant.consistency,
+    }
+    if arm.sampler == "hybrid":
+        settings["alpha"] = arm.alpha
+    return [Checkpoint(arm, seed, {**settings, "seed": seed}) for seed in card.seeds]

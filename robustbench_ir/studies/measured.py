@@ -1,0 +1,234 @@
+"""The numbers of one arm on one task, ready to be subtracted from those of another arm."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.random import Generator
+
+from robustbench_ir.metrics.clusters import ClusterMeans
+from robustbench_ir.metrics.findings import macro, over_seeds, ratio
+from robustbench_ir.metrics.measures import Floats
+from robustbench_ir.metrics.settings import SETTINGS, Setting, nanmean, rank_distances, values
+from robustbench_ir.metrics.statistics import CONFIDENCE, SEED, draws, sign_flip_p
+from robustbench_ir.results.result import Result
+
+# Uncertainty over questions and training seeds: what is drawn anew, and what a few seeds can show.
+#
+# A number of an arm (a way to train) varies for two reasons: other questions could have been asked, and another seed
+# would have trained another model. Questions are resampled (cluster bootstrap, all arms and seeds with the same
+# questions: the arms are paired). Seeds are too few for that: a bootstrap of three values never leaves their range,
+# and covers the truth in three cases of four at best. Their part is Student's: the variance between the seeds' own
+# numbers, divided by their number. Both are added, with the degrees of freedom of Satterthwaite 1946
+# (https://doi.org/10.2307/3002019). What question and seed do together is in both parts, so that the interval is a
+# little too wide rather than too narrow.
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A number of each seed, with its resamples and what each question adds to it.
+
+    Attributes
+    ----------
+    draw : float64 array of shape (seeds, 1 + resamples)
+        The number, then those of the resampled questions; every `Drawn` of one analysis has the same questions drawn.
+    part : float64 array of shape (seeds, questions)
+        What each question adds; the sum is the number.
+    """
+
+    draw: Floats
+    part: Floats
+
+    def __sub__(self, other: Drawn) -> Drawn:
+        """Return the difference, paired by question and seed."""
+        return Drawn(self.draw - other.draw, self.part - other.part)
+
+    def __truediv__(self, other: Drawn) -> Drawn:
+        """Return the ratio; NaN where the other is 0. Its parts are those at the other's value."""
+        return Drawn(ratio(self.draw, other.draw), ratio(self.part, other.draw[:, :1]))
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a number at all."""
+        return not bool(np.isnan(self.draw[:, 0]).any())
+
+    @property
+    def by_seed(self) -> tuple[float, ...]:
+        """The number of each seed."""
+        return tuple(map(float, self.draw[:, 0]))
+
+
+def mean_of(numbers: Sequence[Drawn]) -> Drawn:
+    """Return the mean of several numbers, such as those of several languages."""
+    return Drawn(
+        nanmean(np.stack([one.draw for one in numbers]), axis=0),
+        nanmean(np.stack([one.part for one in numbers]), axis=0),
+    )
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean over seeds with its 95% interval over questions and seeds.
+
+    Attributes
+    ----------
+    value, low, high : float
+        NaN where there is no case.
+    p : float
+        Two-sided, that it is 0, of the same standard error; 1 where there is no variation and the value is 0.
+    p_questions : float
+        The same for these very models: sign flips of whole questions, seeds as they are.
+    by_seed : tuple of float
+        The number of each seed.
+    spread_of_seeds : float
+        Standard deviation of these; NaN with one.
+    freedom : float
+        Degrees of freedom of the interval.
+    """
+
+    value: float
+    low: float
+    high: float
+    p: float
+    p_questions: float
+    by_seed: tuple[float, ...]
+    spread_of_seeds: float
+    freedom: float
+
+
+_NAN = float("nan")
+NO_INTERVAL = Interval(_NAN, _NAN, _NAN, _NAN, _NAN, (), _NAN, _NAN)
+
+
+def intervals(numbers: Sequence[Drawn | None], random: Generator, flips: int = 10_000) -> list[Interval]:
+    """Return for each number its mean over seeds with interval and tests; with one seed it is over questions only.
+
+    Parameters
+    ----------
+    numbers : sequence of Drawn
+        Of one task; they get the same sign flips. None is no number, and has no interval.
+    random : numpy.random.Generator
+        Whence the sign flips.
+    flips : int
+        How many.
+    """
+    there = [one for one in numbers if one is not None and one.exists]
+    if not there:
+        return [NO_INTERVAL for _ in numbers]
+    parts = np.stack([nanmean(one.part, axis=0) for one in there], axis=1)
+    table = ClusterMeans(len(parts) * parts, np.ones_like(parts), np.eye(len(there), dtype=bool))
+    flipped = iter(sign_flip_p([table], random, flips)[0].tolist())
+    return [_interval(one, next(flipped)) if one is not None and one.exists else NO_INTERVAL for one in numbers]
+
+
+def _interval(number: Drawn, p_questions: float) -> Interval:
+    from scipy.special import stdtr, stdtrit
+
+    seeds, questions = number.part.shape
+    whole = number.draw.mean(axis=0)
+    value, resampled = float(whole[0]), whole[1:][~np.isnan(whole[1:])]
+    if questions < 2 or len(resampled) < 2:
+        return replace(NO_INTERVAL, value=value, by_seed=number.by_seed)
+    # A resample of n clusters varies less than a sample does, by (n - 1) / n.
+    of_questions = float(np.var(resampled)) * questions / (questions - 1)
+    spread = float(np.std(number.draw[:, 0], ddof=1)) if seeds > 1 else float("nan")
+    of_seeds = spread**2 / seeds if seeds > 1 else 0.0
+    error = float(np.sqrt(of_questions + of_seeds))
+    below = of_questions**2 / (questions - 1) + (of_seeds**2 / (seeds - 1) if seeds > 1 else 0.0)
+    freedom = error**4 / below if below > 0 else float(questions - 1)
+    reach = float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) * error
+    p = float(2 * stdtr(freedom, -abs(value) / error)) if error > 0 else float(value == 0)
+    return Interval(value, value - reach, value + reach, p, p_questions, number.by_seed, spread, freedom)
+
+
+CLEAN = "clean"
+RANK_DISTANCE = "rank distance"
+Quantity = Setting | str
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one arm, of several seeds, does on one task.
+
+    Attributes
+    ----------
+    languages : tuple of str
+        Query languages, in the task's order.
+    recipes : mapping of str to str
+        Name of each recipe to its identity.
+    not_covered : mapping of str to tuple of str
+        Name of each recipe to the query languages that it cannot touch.
+    numbers : mapping
+        Quantity (a setting, whose mAP it is, or ``"rank distance"``) and recipe (or ``"clean"``) to the macro average,
+        then each query language's own mean.
+    """
+
+    languages: tuple[str, ...]
+    recipes: Mapping[str, str]
+    not_covered: Mapping[str, tuple[str, ...]]
+    numbers: Mapping[tuple[Quantity, str], tuple[Drawn, ...]]
+
+    def number(self, quantity: Quantity, recipe: str = CLEAN, languages: Sequence[str] | None = None) -> Drawn:
+        """Return a macro average, over some of the query languages where they are named."""
+        whole, *each = self.numbers[quantity, recipe]
+        if languages is None:
+            return whole
+        return mean_of([each[self.languages.index(one)] for one in languages])
+
+    def drop(self, quantity: Quantity, recipe: str, languages: Sequence[str] | None = None) -> Drawn:
+        """Return clean - attacked."""
+        return self.number(quantity, CLEAN, languages) - self.number(quantity, recipe, languages)
+
+    def relative_drop(self, quantity: Quantity, recipe: str, languages: Sequence[str] | None = None) -> Drawn:
+        """Return the drop divided by the clean number."""
+        return self.drop(quantity, recipe, languages) / self.number(quantity, CLEAN, languages)
+
+
+def measured(results: Sequence[Result], resamples: int, measure: str = "AP") -> Measured:
+    """Draw the questions of an arm's results, one a seed, anew; every call draws the same ones.
+
+    Parameters
+    ----------
+    results : sequence of Result
+        Of one task, with the same cells, in the order of the seeds.
+    resamples : int
+        How many.
+    measure : str
+        Such as ``"AP"``.
+    """
+    by_seed = [_of_one(one, resamples, measure) for one in results]
+    numbers = {
+        key: tuple(
+            Drawn(np.stack([draw for draw, _ in seeds]), np.stack([part for _, part in seeds]))
+            for seeds in zip(*(one[key] for one in by_seed), strict=True)
+        )
+        for key in by_seed[0]
+    }
+    recipes = {identity.split("@")[0]: identity for identity, _ in results[0].groups}
+    missed = {identity.split("@")[0]: tuple(cells[0].not_covered) for (identity, _), cells in results[0].groups.items()}
+    return Measured(results[0].layout.query_languages, recipes, missed, numbers)
+
+
+def _of_one(result: Result, resamples: int, measure: str) -> dict[tuple[Quantity, str], list[tuple[Floats, Floats]]]:
+    """Return draws and parts of each number: the macro average, then each language's."""
+    layout = result.layout
+    found: dict[tuple[Quantity, str], Floats] = {}
+    for setting in SETTINGS:
+        clean = values(layout, result.clean.ranks, measure, setting)
+        found[setting, CLEAN] = clean
+        for (identity, _), cells in result.groups.items():
+            attacked = over_seeds(layout, clean, cells, setting, measure)
+            found[setting, identity.split("@")[0]] = attacked.value
+            found[RANK_DISTANCE, identity.split("@")[0]] = attacked.rank_distance
+    found[RANK_DISTANCE, CLEAN] = rank_distances(layout, result.clean.ranks)
+    tables = [macro(layout, value, by) for value in found.values() for by in (None, "language")]
+    drawn = iter(draws(tables, np.random.default_rng(SEED), resamples))
+    parts = iter(tables)
+    kept = np.r_[0, 1 + layout.questions : 1 + layout.questions + resamples]
+    numbers = {}
+    for key in found:
+        whole = [(next(drawn)[:, kept], next(parts).contributions()) for _ in (None, "language")]
+        numbers[key] = [(row, column) for draw, part in whole for row, column in zip(draw, part.T, strict=True)]
+    return numbers

@@ -1,0 +1,216 @@
+"""What a study found: plain values, as `study.json` has them; the report is made of nothing else."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from robustbench_ir._base.files import write_whole
+from robustbench_ir.errors import ResultError
+from robustbench_ir.studies.claims import Comparison, Verdict
+from robustbench_ir.studies.measured import Interval
+from robustbench_ir.training.record import Overlap
+
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One number of one arm, or of two arms' difference.
+
+    Attributes
+    ----------
+    base, task : str
+        From which base, on which task.
+    arm, against : str
+        Whose number; the other arm where it is a difference, arm - against, else empty.
+    quantity : str
+        ``"mAP multilingual"`` and so on, ``"rank distance"``; under attack ``"drop multilingual"``,
+        ``"relative drop multilingual"``, ``"rank distance change"``.
+    recipe : str
+        Empty for clean numbers.
+    languages : str
+        ``"all"``, one query language, or a group of them.
+    number : Interval
+        With its interval over questions and seeds.
+    """
+
+    base: str
+    task: str
+    arm: str
+    against: str
+    quantity: str
+    recipe: str
+    languages: str
+    number: Interval
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One claim on one task from one base (from all where it needs every base).
+
+    Attributes
+    ----------
+    id, sentence, recipe : str
+        The claim; under which attack, empty where it is about clean numbers.
+    base, task : str
+        On what it was judged.
+    verdict : str
+        See `robustbench_ir.studies.claims.verdict_of` and `together`.
+    comparisons : tuple of Comparison
+        The evidence.
+    """
+
+    id: str
+    sentence: str
+    recipe: str
+    base: str
+    task: str
+    verdict: Verdict
+    comparisons: tuple[Comparison, ...]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One checkpoint.
+
+    Attributes
+    ----------
+    name, base, arm : str
+        Of which; the name is that of its folder.
+    seed : int
+        Of the training.
+    seconds : float
+        The training took; NaN for an untrained base.
+    facts : mapping of str to float
+        What the training says of itself, such as its last validation loss.
+    """
+
+    name: str
+    base: str
+    arm: str
+    seed: int
+    seconds: float
+    facts: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Attacked:
+    """One attack on the queries of one task.
+
+    Attributes
+    ----------
+    task, recipe : str
+        Label of the task, identity of the recipe.
+    queries, questions, passages : int
+        Size of the task.
+    coverage, edit_rate : float
+        Share of queries that changed, and of characters that were replaced.
+    not_covered : tuple of str
+        Query languages that the recipe cannot touch.
+    digests : tuple of str
+        SHA-256 of the perturbed queries, one a seed of the perturbation.
+    signature : str
+        Of the numbers in the multilingual pool.
+    """
+
+    task: str
+    recipe: str
+    queries: int
+    questions: int
+    passages: int
+    coverage: float
+    edit_rate: float
+    not_covered: tuple[str, ...]
+    digests: tuple[str, ...]
+    signature: str
+
+
+@dataclass(frozen=True)
+class Study:
+    """Everything that a study found.
+
+    Attributes
+    ----------
+    name, title, description : str
+        Of its card.
+    irbench, machine, date : str
+        Version, class of machine, day of the analysis.
+    command : str
+        That does it again.
+    config : mapping
+        The card, as it was used.
+    trained_languages : tuple of str
+        Of the training data.
+    training_rows : int
+        Number of rows of the training data.
+    overlaps : tuple of Overlap
+        One a task.
+    checkpoints, attacks, rows, claims
+        What was trained, what it was attacked with, every number, every verdict.
+    seconds : mapping of str to float
+        That training and attacking took, whenever they were done; and this analysis.
+    """
+
+    name: str
+    title: str
+    description: str
+    irbench: str
+    machine: str
+    date: str
+    command: str
+    config: Mapping[str, object]
+    trained_languages: tuple[str, ...]
+    training_rows: int
+    overlaps: tuple[Overlap, ...]
+    checkpoints: tuple[Trained, ...]
+    attacks: tuple[Attacked, ...]
+    rows: tuple[Row, ...]
+    claims: tuple[Judged, ...]
+    seconds: Mapping[str, float]
+
+
+def save_study(study: Study, path: Path) -> None:
+    """Write a study as JSON; what is not a number is null."""
+    from pydantic import TypeAdapter
+
+    plain = _nan_as_none(TypeAdapter(Study).dump_python(study, mode="python"))
+    write_whole(path, (json.dumps(plain, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode())
+
+
+def load_study_record(path: Path) -> Study:
+    """Read what `save_study` wrote.
+
+    Raises
+    ------
+    ResultError
+        No such file, or not a study.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+        return TypeAdapter(Study).validate_python(_none_as_nan(value))
+    except OSError as error:
+        raise ResultError(f"{path}: cannot be read ({error.strerror}); name a study.json") from error
+    except (ValueError, ValidationError) as error:
+        raise ResultError(f"{path}: not a study of this irbench; run `irbench study` again") from error
+
+
+def _nan_as_none(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {key: _nan_as_none(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_nan_as_none(one) for one in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _none_as_nan(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _none_as_nan(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_none_as_nan(one) for one in value]
+    return math.nan if value is None else value

@@ -1,0 +1,21 @@
+"""Which reader reads which file format."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from robustbench_ir.tasks.formats.belebele import read_belebele
+from robustbench_ir.tasks.formats.bitext import read_bitext
+from robustbench_ir.tasks.formats.mlqa import read_squad_archive
+from robustbench_ir.tasks.formats.readers import Reader, read_afriqa, read_parallel_tsv, read_squad_sentences
+from robustbench_ir.tasks.formats.trec import read_trec_collection
+
+READERS: Mapping[str, Reader] = {
+    "afriqa": read_afriqa,
+    "belebele": read_belebele,
+    "bitext": read_bitext,
+    "parallel-tsv": read_parallel_tsv,
+    "squad-archive": read_squad_archive,
+    "squad-sentences": read_squad_sentences,
+    "trec-collection": read_trec_collection,
+}

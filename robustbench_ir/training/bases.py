@@ -1,0 +1,158 @@
+"""What a training starts from: a model by name or folder, or an untrained static one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from robustbench_ir.encoders import EncoderOptions
+from robustbench_ir.encoders.loading import load_model
+from robustbench_ir.errors import EncoderError, OptionError
+from robustbench_ir.training.batches import PASSAGE_PREFIX, QUERY_PREFIX
+from robustbench_ir.training.table import ParallelTable
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+    from tokenizers import Tokenizer
+
+STATIC = "static-multilingual"
+TRANSFORMER_LEARNING_RATE = 3e-5  # arXiv 2408.10536
+STATIC_LEARNING_RATE = 0.01
+_LONGEST_TOKEN = 20  # letters; without a limit whole sentences of scripts without spaces become one token
+
+
+def default_learning_rate(base: str) -> float:
+    """Return the rate that a base learns with unless another is asked for."""
+    return STATIC_LEARNING_RATE if base == STATIC else TRANSFORMER_LEARNING_RATE
+
+
+def load_base(
+    base: str,
+    table: ParallelTable,
+    *,
+    seed: int,
+    vocabulary: int,
+    dimensions: int,
+    max_length: int | None = None,
+    device: str | None = None,
+) -> SentenceTransformer:
+    """Load or make the model that is to be trained, with the prefixes of arXiv 2408.10536 as its prompts.
+
+    Parameters
+    ----------
+    base : str
+        ``"static-multilingual"``, the path of a folder, or a name on the hub.
+    table : ParallelTable
+        What a static base's tokeniser is trained on.
+    seed : int
+        Of a static base's first embeddings.
+    vocabulary, dimensions : int
+        Tokens and embedding size of a static base.
+    max_length : int, optional
+        Tokens after which a text is cut; by default the model's own.
+    device : str, optional
+        Such as ``"cuda"``; by default sentence-transformers chooses.
+
+    Raises
+    ------
+    EncoderError
+        The base cannot be had, has no tokeniser, or is sparse.
+    OptionError
+        Too small a vocabulary, or a base that reads texts of any length was given a maximum.
+    """
+    if base == STATIC:
+        if max_length is not None:
+            raise OptionError(f"{STATIC}: reads texts of any length; leave the maximum length out")
+        model = _static(table, seed, vocabulary, dimensions, device)
+    else:
+        model = _loaded(base, EncoderOptions(device=device, max_length=max_length))
+    model.prompts = {"query": QUERY_PREFIX, "document": PASSAGE_PREFIX, "passage": PASSAGE_PREFIX}
+    model.default_prompt_name = None
+    return model
+
+
+def _loaded(base: str, options: EncoderOptions) -> SentenceTransformer:
+    from sentence_transformers import SentenceTransformer
+
+    folder = Path(base).expanduser()
+    if folder.is_dir() and not any(folder.rglob("tokenizer*")) and not any(folder.rglob("*vocab*")):
+        # Transformers 5 makes an empty tokeniser of nothing, silently, and every text is the same then.
+        raise EncoderError(
+            f"{base}: has no tokeniser; save the model's tokeniser into the folder, or name another base"
+        )
+    if folder.is_dir() and (folder / "config.json").is_file() and not (folder / "modules.json").is_file():
+        raise EncoderError(
+            f"{base}: a transformer without pooling; save it by SentenceTransformer(...).save first, "
+            f"so that it says how tokens become one embedding"
+        )
+    model = load_model(base, options)
+    if not isinstance(model, SentenceTransformer):
+        raise EncoderError(f"{base}: a sparse encoder; only dense ones can be trained here")
+    if getattr(model, "tokenizer", None) is None:
+        raise EncoderError(f"{base}: has no tokeniser; name a base that reads text")
+    return model
+
+
+def _static(
+    table: ParallelTable, seed: int, vocabulary: int, dimensions: int, device: str | None
+) -> SentenceTransformer:
+    import torch
+    from sentence_transformers import SentenceTransformer
+
+    try:
+        from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+    except ImportError:  # before 6
+        from sentence_transformers.models import StaticEmbedding  # type: ignore[no-redef]
+
+    tokenizer = train_tokenizer(table, vocabulary)
+    random = torch.Generator().manual_seed(seed)
+    weights = torch.randn(tokenizer.get_vocab_size(), dimensions, generator=random) * dimensions**-0.5
+    return SentenceTransformer(
+        modules=[StaticEmbedding(tokenizer, embedding_weights=weights)], device=device, similarity_fn_name="cosine"
+    )
+
+
+def train_tokenizer(table: ParallelTable, vocabulary: int) -> Tokenizer:
+    """Train a BPE tokeniser on the distinct texts of a table, the same for the same table.
+
+    Small letters in NFKC; pieces of words of up to 20 letters. What it has not seen it spells in bytes, so that no text
+    of any script is unknown to it.
+
+    Parameters
+    ----------
+    table : ParallelTable
+        Its queries are pieces of, or questions to, its passages: both are read.
+    vocabulary : int
+        Tokens at most, more than the 256 bytes.
+
+    Raises
+    ------
+    OptionError
+        Too small a vocabulary.
+    """
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+
+    if vocabulary <= 256:
+        raise OptionError(f"vocabulary {vocabulary}: more than 256 tokens are wanted, one for each byte")
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        max_token_length=3 * _LONGEST_TOKEN,
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(_texts(table), trainer)
+    return tokenizer
+
+
+def _texts(table: ParallelTable) -> Iterator[str]:
+    def with_prefixes() -> Iterable[str]:
+        for row in table.rows:
+            yield QUERY_PREFIX + row.query
+            yield PASSAGE_PREFIX + row.passage
+
+    yield from dict.fromkeys(with_prefixes())

@@ -1,0 +1,194 @@
+"""The training loop: sentence-transformers' trainer with our batches, loss and checkpoints."""
+
+from __future__ import annotations
+
+import shutil
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
+from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
+
+from robustbench_ir._base.progress import Progress
+from robustbench_ir.encoders.fingerprint import libraries
+from robustbench_ir.encoders.loading import quiet
+from robustbench_ir.training.bases import default_learning_rate, load_base
+from robustbench_ir.training.batches import Augmentation, PairCollator
+from robustbench_ir.training.losses import RetrievalLoss
+from robustbench_ir.training.record import Outcome, Record, Training, checkpoints, last_checkpoint, write_record
+from robustbench_ir.training.samplers import HybridBatchSampler
+from robustbench_ir.training.table import ParallelTable
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from sentence_transformers import SentenceTransformer
+    from transformers import TrainerControl, TrainerState, TrainingArguments
+
+
+class _Told(TrainerCallback):  # type: ignore[misc,unused-ignore]
+    """Tells a `Progress` how far the training is; the trainer takes its subclasses only."""
+
+    def __init__(self, progress: Progress, steps: int) -> None:
+        self._progress = progress
+        self._steps = steps
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+    ) -> None:
+        del args, control
+        self._progress.stage("train", self._steps)
+        self._progress.advance(state.global_step)
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
+        del args, state, control
+        self._progress.advance(1)
+
+    def on_evaluate(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        metrics: dict[str, float] | None = None,
+        **_: object,
+    ) -> None:
+        del args, control
+        loss = (metrics or {}).get("eval_loss", float("nan"))
+        self._progress.stage(
+            f"train: step {state.global_step} of {self._steps}, validation loss {loss:.4f}", self._steps
+        )
+        self._progress.advance(state.global_step)
+
+
+def run_training(
+    record: Record,
+    table: ParallelTable,
+    augmentation: Augmentation | None,
+    out: Path,
+    device: str | None,
+    progress: Progress,
+) -> Outcome:
+    """Train from the base, or from the last checkpoint in `out`, and save the best model into `out`."""
+    training = record.training
+    progress.stage("prepare the base")
+    held_in, held_out = table.split(training.validation)
+    with quiet():
+        model = load_base(
+            training.base,
+            held_in,
+            seed=training.seed,
+            vocabulary=training.vocabulary,
+            dimensions=training.dimensions,
+            max_length=training.max_length,
+            device=device,
+        )
+        rows = held_in.dataset()
+        trainer = _trainer(training, model, rows, held_out.dataset("validation"), augmentation, out, progress)
+        resumed = last_checkpoint(out)
+        _remove_unfinished(out)
+        first = record.first_loss
+        if resumed is None or first is None:
+            first = float(trainer.evaluate()["eval_loss"])
+            write_record(out, record.model_copy(update={"first_loss": first}))
+        trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
+        model.save_pretrained(str(out), create_model_card=False)
+    state = trainer.state
+    losses = [(int(entry["step"]), float(entry["eval_loss"])) for entry in state.log_history if "eval_loss" in entry]
+    sampler = _sampler(training)(rows, training.batch_size, seed=training.seed)
+    return Outcome(
+        validation_losses=((0, first), *losses),
+        steps=int(state.global_step),
+        best_step=int(state.best_global_step or state.global_step),
+        seconds=0.0,
+        resumed_from=int(resumed.name.rpartition("-")[2]) if resumed else 0,
+        left_out=sampler.left_out,
+        learning_rate=_learning_rate(training),
+        loss=_loss_name(training),
+        versions=dict(libraries("torch")),
+    )
+
+
+def _trainer(
+    training: Training,
+    model: SentenceTransformer,
+    rows: Dataset,
+    held_out: Dataset,
+    augmentation: Augmentation | None,
+    out: Path,
+    progress: Progress,
+) -> SentenceTransformerTrainer:
+    trainer = SentenceTransformerTrainer(
+        model=model,
+        args=_arguments(training, out, model.device),
+        train_dataset=rows,
+        eval_dataset=held_out,
+        loss=RetrievalLoss(model, training.scale, training.consistency, training.mini_batch),
+        data_collator=PairCollator(  # type: ignore[arg-type]
+            getattr(model, "preprocess", model.tokenize), augmentation, keep_clean=training.consistency > 0
+        ),
+        callbacks=[
+            EarlyStoppingCallback(early_stopping_patience=training.patience),
+            _Told(progress, training.steps),
+        ],
+    )
+    trainer.remove_callback(PrinterCallback)
+    for callback in list(trainer.callback_handler.callbacks):
+        if "ModelCardCallback" in type(callback).__name__:  # it embeds examples for a card that is not written
+            trainer.remove_callback(callback)
+    return trainer
+
+
+def _arguments(training: Training, out: Path, device: torch.device) -> SentenceTransformerTrainingArguments:
+    on_gpu = device.type == "cuda"
+    every = min(training.evaluate_every, training.steps)
+    return SentenceTransformerTrainingArguments(
+        output_dir=str(checkpoints(out)),
+        max_steps=training.steps,
+        per_device_train_batch_size=training.batch_size,
+        per_device_eval_batch_size=training.batch_size,
+        # Its annotation wants a subclass of its own; all it needs is what torch's has.
+        batch_sampler=_sampler(training),  # type: ignore[arg-type]
+        learning_rate=_learning_rate(training),
+        weight_decay=training.weight_decay,
+        warmup_steps=int(training.warmup * training.steps),
+        seed=training.seed,
+        eval_strategy="steps",
+        eval_steps=every,
+        save_strategy="steps",
+        save_steps=every,
+        save_total_limit=2,
+        load_best_model_at_end=True,
+        metric_for_best_model="eval_loss",
+        greater_is_better=False,
+        restore_callback_states_from_checkpoint=True,
+        logging_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        bf16=on_gpu and torch.cuda.is_bf16_supported(),
+        use_cpu=device.type == "cpu",
+        dataloader_pin_memory=on_gpu,
+    )
+
+
+def _sampler(training: Training) -> partial[HybridBatchSampler]:
+    return partial(HybridBatchSampler, alpha=training.monolingual_share)
+
+
+def _learning_rate(training: Training) -> float:
+    return default_learning_rate(training.base) if training.learning_rate is None else training.learning_rate
+
+
+def _loss_name(training: Training) -> str:
+    name = "InfoNCE over cosine, in-batch negatives"
+    return (
+        f"{name}, plus {training.consistency:g} x (1 - cosine of clean and perturbed query)"
+        if (training.consistency)
+        else name
+    )
+
+
+def _remove_unfinished(out: Path) -> None:
+    for folder in checkpoints(out).glob("checkpoint-*"):
+        if not (folder / "trainer_state.json").is_file():
+            shutil.rmtree(folder)

@@ -1,0 +1,217 @@
+"""Where parallel tables come from: Tatoeba, AfriQA's train questions, your own file, the hub."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from pydantic import ConfigDict
+
+from robustbench_ir._base.text import nfc, word_spans
+from robustbench_ir.errors import DataError, DataUnavailableError, UnknownNameError
+from robustbench_ir.resources.cards import Card, validate
+from robustbench_ir.resources.downloads import DataFile, DownloadProgress, locate
+from robustbench_ir.resources.languages import select_languages
+from robustbench_ir.tasks import TaskCard, load_task, task_card
+from robustbench_ir.tasks.formats.readers import json_lines
+from robustbench_ir.training.table import ParallelTable, Row, checked_row, join, number_of
+
+HUB_PREFIX = "hub:"
+_HUB_NAME = re.compile(r"[\w\-]+/[\w\-.]+")
+_ENDINGS = (".jsonl", ".tsv")
+_NAMES = ("tatoeba", "afriqa-train", "FILE.jsonl", "FILE.tsv", "hub:owner/dataset")
+
+
+class _FileRow(Card):
+    """A line of a user's own table."""
+
+    parallel_id: str
+    language: str
+    query: str
+    passage: str
+    negative: str | None = None
+    passage_language: str | None = None
+
+    def row(self) -> Row:
+        return Row(
+            self.parallel_id,
+            self.language,
+            self.query,
+            self.passage,
+            self.negative or "",
+            self.passage_language or "",
+        )
+
+
+class _AfriqaLine(Card):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    id: str
+    context: str | None
+    question_lang: str
+    question_translated: str
+
+
+def load_table(
+    name: str | Iterable[str],
+    languages: Iterable[str] | None = None,
+    progress: DownloadProgress | None = None,
+) -> ParallelTable:
+    """Load a parallel table by name, or several as one.
+
+    Parameters
+    ----------
+    name : str or iterable of str
+        ``"tatoeba"``; ``"afriqa-train"``; the path of a JSON Lines or TSV file; or ``"hub:owner/dataset"``, whose train
+        split has the columns of such a file. See docs/training.md.
+    languages : iterable of str, optional
+        Queries in these languages only; all by default.
+    progress : callable, optional
+        Told about downloads.
+
+    Raises
+    ------
+    UnknownNameError
+        No such table or language.
+    DataError
+        A file that breaks the rules of its format; file and line are named.
+    DataUnavailableError
+        Data that is neither here nor to be downloaded.
+    """
+    names = (name,) if isinstance(name, str) else tuple(dict.fromkeys(name))
+    wanted = None if languages is None else tuple(languages)
+    if len(names) == 1:
+        return _load_one(names[0], wanted, progress)
+    return join(_load_one(one, None, progress) for one in names).select(wanted)
+
+
+def _load_one(name: str, languages: tuple[str, ...] | None, progress: DownloadProgress | None) -> ParallelTable:
+    if name == "tatoeba":
+        return _tatoeba(languages, progress)
+    if name == "afriqa-train":
+        return _afriqa(progress).select(languages)
+    if name.startswith(HUB_PREFIX):
+        return _hub(name).select(languages)
+    if name.endswith(_ENDINGS) or "/" in name:
+        return _file(name).select(languages)
+    raise UnknownNameError("training data", name, _NAMES)
+
+
+def _tatoeba(languages: tuple[str, ...] | None, progress: DownloadProgress | None) -> ParallelTable:
+    """Sentences that translate the same English one share its id; a query is half of the words of its sentence."""
+    card = task_card("tatoeba")
+    wanted = select_languages(languages, card.languages)
+    # Which sentences English has is known from its partners: with English alone they all are read.
+    task = load_task("tatoeba", wanted if set(wanted) - {"en"} else None, progress=progress)
+    # A sentence with several translations goes with the first: it must not be wrong for the others.
+    sentences = {
+        (query.language, query.text): task.passages[passage].passage_id
+        for query, passage in reversed(
+            [(task.queries[one], other) for one, other in zip(task.qrels.query, task.qrels.passage, strict=True)]
+        )
+    }
+    found = [
+        *((parallel_id, language, text) for (language, text), parallel_id in reversed(sentences.items())),
+        *((passage.passage_id, "en", passage.text) for passage in task.passages),
+    ]
+    rows, short = [], 0
+    for parallel_id, language, sentence in found:
+        if language not in wanted:
+            continue
+        query = half_of(sentence, language, parallel_id)
+        if query == sentence:
+            short += 1
+        else:
+            rows.append(Row(parallel_id, language, query, sentence))
+    notes = (f"tatoeba: {short} sentences of one word left out",) if short else ()
+    return ParallelTable("tatoeba", tuple(rows), card.licence, notes)
+
+
+def half_of(sentence: str, language: str, parallel_id: str) -> str:
+    """Return a stretch of half of a sentence's words, rounded up; the place depends on the id and the language alone.
+
+    >>> half_of("the cat sat on the mat", "en", "1")
+    'the cat sat'
+    """
+    spans = word_spans(sentence, language)
+    length = (len(spans) + 1) // 2
+    if length == len(spans):
+        return sentence
+    first = number_of(f"{language}\x1f{parallel_id}") % (len(spans) - length + 1)
+    return sentence[spans[first][0] : spans[first + length - 1][1]]
+
+
+def _afriqa(progress: DownloadProgress | None) -> ParallelTable:
+    card = task_card("afriqa")
+    rows, without = [], 0
+    for language, file in _afriqa_train_files(card):
+        pivot = str(card.languages[language]["pivot"])
+        for line in json_lines(locate(file, progress), _AfriqaLine):
+            passage = nfc((line.context or "").strip())
+            if not passage:
+                without += 1
+                continue
+            parallel_id = f"{language}:{line.id}"
+            rows += [
+                Row(parallel_id, language, nfc(line.question_lang.strip()), passage, passage_language=pivot),
+                Row(parallel_id, pivot, nfc(line.question_translated.strip()), passage),
+            ]
+    notes = (f"afriqa-train: {without} questions without a passage left out",) if without else ()
+    return ParallelTable("afriqa-train", tuple(row for row in rows if row.query), card.licence, notes)
+
+
+def _afriqa_train_files(card: TaskCard) -> Iterator[tuple[str, DataFile]]:
+    """Find the train split among the files whose passages only add to the task's pool."""
+    for language, row in card.languages.items():
+        distractors = row.get("distractors", [])
+        for entry in distractors if isinstance(distractors, list) else []:
+            file = validate(DataFile, entry, f"tasks/afriqa.toml: [languages.{language}]")
+            if file.path.endswith(".train.json"):
+                yield language, file
+
+
+def _file(name: str) -> ParallelTable:
+    path = Path(name).expanduser()
+    if path.suffix not in _ENDINGS:
+        raise DataError(f"{name}: a table ends in .jsonl or .tsv; see docs/training.md for the columns")
+    if not path.is_file():
+        raise DataUnavailableError(f"{name}: no such file; name a table that is here")
+    lines = json_lines(path, _FileRow) if path.suffix == ".jsonl" else _tsv_lines(path)
+    first = 1 if path.suffix == ".jsonl" else 2
+    rows = (checked_row(f"{name}:{number}", line.row()) for number, line in enumerate(lines, start=first))
+    return ParallelTable(name, tuple(dict.fromkeys(rows)))
+
+
+def _tsv_lines(path: Path) -> Iterator[_FileRow]:
+    try:
+        with path.open(encoding="utf-8", newline="") as stream:
+            reader = csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE)
+            for number, cells in enumerate(reader, start=2):
+                if None in cells or None in cells.values():
+                    raise DataError(f"{path}:{number}: not as many cells as the first line has names")
+                yield validate(_FileRow, cells, f"{path}:{number}")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: byte {error.start + 1} is not UTF-8; save it as UTF-8") from error
+
+
+def _hub(name: str) -> ParallelTable:
+    repository = name.removeprefix(HUB_PREFIX)
+    if not _HUB_NAME.fullmatch(repository):
+        raise DataError(f"{name}: write hub:owner/dataset")
+    try:
+        from datasets import load_dataset
+    except ImportError as error:
+        raise DataUnavailableError(f"{name}: datasets is missing; pip install 'robustbench-ir[train]'") from error
+    try:
+        found: Iterable[Mapping[str, object]] = load_dataset(repository, split="train")
+    except Exception as error:  # the errors of the hub's libraries differ by version
+        text = " ".join(str(error).split())[:160]
+        raise DataUnavailableError(f"{name}: cannot be had ({text}); check the name and the network") from error
+    kept = set(_FileRow.model_fields)
+    rows = []
+    for number, cells in enumerate(found):
+        where = f"{name} row {number}"
+        line = validate(_FileRow, {key: value for key, value in cells.items() if key in kept}, where)
+        rows.append(checked_row(where, line.row()))
+    return ParallelTable(name, tuple(dict.fromkeys(rows)))

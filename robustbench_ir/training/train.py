@@ -1,0 +1,138 @@
+"""Trains a dual encoder: base x table x sampler -> a folder that sentence-transformers loads."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+from robustbench_ir._base.progress import Progress, Silence
+from robustbench_ir.errors import OptionError, TrainingError
+from robustbench_ir.tasks import load_task
+from robustbench_ir.training.batches import make_augmentation
+from robustbench_ir.training.record import (
+    DataRecord,
+    Record,
+    Trained,
+    Training,
+    checkpoints,
+    last_checkpoint,
+    read_record,
+    read_trained,
+    write_record,
+)
+from robustbench_ir.training.sources import load_table
+from robustbench_ir.training.table import ParallelTable, check_overlap, overlap
+
+
+def train(
+    training: Training,
+    out: Path,
+    *,
+    allow_overlap: bool = False,
+    table: ParallelTable | None = None,
+    device: str | None = None,
+    progress: Progress | None = None,
+) -> Trained:
+    """Train a model, go on with a training that was stopped, or return one that has ended.
+
+    Parameters
+    ----------
+    training : Training
+        What to train; see there.
+    out : pathlib.Path
+        Folder of the model. Until the training ends it also holds `checkpoints/`.
+    allow_overlap : bool
+        Train on data that has texts of `training.tasks`; it is written into `training.json` and the model card.
+    table : ParallelTable, optional
+        The data, where it is loaded already; by default `training.data` says it.
+    device : str, optional
+        Such as ``"cpu"``; by default sentence-transformers chooses. On a GPU that can, the forward pass is in bfloat16.
+    progress : Progress, optional
+        Told how far it is.
+
+    Returns
+    -------
+    Trained
+        The model with the best validation loss.
+
+    Raises
+    ------
+    OptionError
+        An argument out of range, or `out` holds another training.
+    DataError
+        The data overlaps with a task, or the sampler can make no batch of it.
+    EncoderError
+        The base cannot be had or has no tokeniser.
+    TrainingError
+        The loss was no finite number; the last good checkpoint stays in `out`.
+    """
+    watcher = progress or Silence()
+    if training.consistency and not training.augment:
+        raise OptionError("consistency compares a query with its perturbed self; say --augment, too")
+    _check_installed()
+    augmentation = make_augmentation(dict(training.augment), training.severity, training.seed)
+    watcher.stage("read the training data")
+    rows = load_table(training.data, training.languages) if table is None else table.select(training.languages)
+    record = _claimed(out, training, rows, allow_overlap)
+    ended = read_trained(out)
+    if ended is not None:
+        return ended
+    from robustbench_ir.training.loop import run_training
+
+    started = time.monotonic()
+    try:
+        outcome = run_training(record, rows, augmentation, out, device, watcher)
+    except TrainingError as error:
+        kept = last_checkpoint(out)
+        where = f"the last good checkpoint is {kept}" if kept else "there was no good checkpoint yet"
+        raise TrainingError(f"{out}: {error}; {where}") from error
+    outcome = outcome.model_copy(update={"seconds": round(time.monotonic() - started, 3)})
+    record = record.model_copy(update={"outcome": outcome, "first_loss": outcome.validation_losses[0][1]})
+    trained = Trained(out, record, outcome)
+
+    from robustbench_ir.training.model_card import write_model_card
+
+    write_model_card(trained)
+    write_record(out, record)
+    shutil.rmtree(checkpoints(out), ignore_errors=True)
+    return trained
+
+
+def _claimed(out: Path, training: Training, table: ParallelTable, allow_overlap: bool) -> Record:
+    """Return the record of a training in its folder, new or as it was left."""
+    data = DataRecord(
+        name=table.name,
+        rows=len(table.rows),
+        digest=table.digest,
+        languages=table.languages,
+        licence=table.licence,
+        notes=table.notes,
+    )
+    before = read_record(out)
+    if before is not None:
+        if before.training != training:
+            raise OptionError(f"{out}: holds another training ({_difference(before.training, training)}); name another")
+        if before.data.digest != data.digest:
+            raise OptionError(f"{out}: holds a training on other rows of {data.name}; name another folder")
+        check_overlap(table.name, before.overlap, allow=allow_overlap)
+        return before
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise OptionError(f"{out}: is not an empty folder; name another")
+    found = tuple(overlap(table, load_task(name)) for name in training.tasks)
+    check_overlap(table.name, found, allow=allow_overlap)
+    record = Record(training=training, data=data, overlap=found)
+    write_record(out, record)
+    return record
+
+
+def _difference(before: Training, after: Training) -> str:
+    old, new = before.model_dump(), after.model_dump()
+    return ", ".join(f"{key} {old[key]!r}, not {new[key]!r}" for key in old if old[key] != new[key])
+
+
+def _check_installed() -> None:
+    missing = [name for name in ("accelerate", "datasets") if find_spec(name) is None]
+    if missing:
+        raise OptionError(f"{' and '.join(missing)} wanted to train; pip install 'robustbench-ir[train]'")
