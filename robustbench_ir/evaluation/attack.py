@@ -1,8 +1,9 @@
 """The pipeline: encode the pool, rank the clean queries, then perturb, encode and rank for each cell.
 
 Read this file first. A run is a table of cells: one recipe at one severity with one seed each. A cell depends on
-nothing but the request, so cells are made in any order and in any process; `robustbench_ir.evaluation.runner` says how one is made,
-`robustbench_ir._base.parallel` where. Each finished cell is kept, so that a run that is killed goes on where it was.
+nothing but the request, so cells are made in any order and in any process; `robustbench_ir.evaluation.runner` says how
+one is made, `robustbench_ir._base.parallel` where. Each finished cell is kept, so that a run that is killed goes on
+where it was.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from robustbench_ir import __version__
 from robustbench_ir._base.parallel import Engine, made_elsewhere
 from robustbench_ir._base.progress import Clock, Progress, Silence
+from robustbench_ir._version import __version__
 from robustbench_ir.encoders import Encoder, EncoderOptions, default_encoder
 from robustbench_ir.encoders.batches import EncodeTexts
 from robustbench_ir.encoders.store.store import NOT_KEPT

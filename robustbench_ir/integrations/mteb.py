@@ -49,9 +49,14 @@ class MtebTask(Protocol):
         """Fill `dataset` where `load_data` of an older task has filled other attributes."""
 
 
-def is_mteb(name: str) -> bool:
-    """Say whether a task is named as one of mteb's."""
-    return name.startswith(PREFIX)
+def facts(name: str) -> dict[str, object]:
+    """Return the keys of the `TaskCard` of a task such as ``mteb:NFCorpus``; see `mteb_task` for the errors raised."""
+    return {"name": "mteb", "version": 1, "format": "mteb", **mteb_facts(mteb_task(name))}
+
+
+def load(name: str, languages: Iterable[str] | None) -> Task:
+    """Load a task such as ``mteb:NFCorpus``; see `mteb_task` and `load_mteb` for the errors raised."""
+    return load_mteb(mteb_task(name), languages)
 
 
 def mteb_task(name: str) -> MtebTask:

@@ -18,7 +18,7 @@ from robustbench_ir.perturb.perturbation import Edit, Perturbation, coverage, di
 from robustbench_ir.perturb.recipe import Recipe, RecipeCard
 from robustbench_ir.perturb.transformation import Transformation, TransformationFactory
 from robustbench_ir.resources.cards import Tables, names, read_named
-from robustbench_ir.resources.plugins import built_in_or_plugin
+from robustbench_ir.resources.plugins import built_in_or_plugin, scheme
 
 __all__ = [
     "Edit",
@@ -55,9 +55,6 @@ _BUILT_IN: Mapping[str, TransformationFactory] = {
 }
 
 
-_FOREIGN = "textattack:"
-
-
 def recipe_names(cards: Path | None = None) -> list[str]:
     """List all recipes, sorted; `cards` is a user's folder of further cards."""
     return names("attacks", cards)
@@ -85,11 +82,10 @@ def load_recipe(name: str, cards: Path | None = None) -> Recipe:
     CardError
         The card is not as it must be; file and key are named.
     """
-    if name.startswith(_FOREIGN):
-        # Only where it is wanted: it takes a while to load.
-        from robustbench_ir.integrations.textattack.recipes import load_foreign
-
-        return load_foreign(name)
+    foreign = scheme("recipe_schemes", name)
+    if foreign is not None:
+        recipe: Recipe = foreign.load()(name)
+        return recipe
     card = read_named(RecipeCard, "attacks", name, "recipe", cards)
     where = f"attacks/{name}.toml: key 'transformation': no mechanism"
     factory = built_in_or_plugin("transformations", card.transformation, _BUILT_IN, where)

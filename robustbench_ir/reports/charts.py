@@ -148,8 +148,8 @@ def bar_chart(title: str, bars: Sequence[Bar]) -> Markup:
     across = _scale(low, high if high > low else low + 1, left, _WIDTH - right - 8)
     height = row * len(bars) + 8
     parts = []
-    for number, bar in enumerate(bars):
-        middle = 4 + row * (number + 0.5)
+    for place, bar in enumerate(bars):
+        middle = 4 + row * (place + 0.5)
         parts.append(
             _tag('<text class="end" x="{}" y="{}">{}<tspan class="dim"> {}</tspan></text>',
                  left - 8, middle + 4, shortened(bar.name), bar.mark)
@@ -193,8 +193,8 @@ def heat_map(
     """
     left, top, wide, high = 96.0, 20.0, 34.0, 22.0
     parts = [_text(left + wide * (place + 0.5), 13, name, "dim middle") for place, name in enumerate(columns)]
-    for number, (name, line) in enumerate(zip(rows, values, strict=True)):
-        y = top + high * number
+    for level, (name, line) in enumerate(zip(rows, values, strict=True)):
+        y = top + high * level
         parts.append(_text(left - 6, y + 15, shortened(name, 14), "end"))
         for place, value in enumerate(line):
             if math.isnan(value):

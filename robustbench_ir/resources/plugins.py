@@ -1,29 +1,57 @@
-"""What other packages bring: mechanisms, encoders and readers, registered as entry points."""
+"""What other packages bring: mechanisms, encoders and readers, registered as entry points.
+
+The upper rooms of this package are registered here in the same form, so that a lower room can load a name such as
+``mteb:NFCorpus`` without importing the room that knows how.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Literal, TypeVar
 
 from robustbench_ir.errors import CardError, nearest
 
-PluginKind = Literal["transformations", "encoders", "tasks"]
+PluginKind = Literal["transformations", "encoders", "tasks", "recipe_schemes", "encoder_schemes", "task_schemes"]
 Made = TypeVar("Made")
+
+_SCHEME = re.compile(r"([a-z]+)(?:-\d+)?:.*", re.DOTALL)
+_OWN_SCHEMES = (
+    EntryPoint("textattack", "robustbench_ir.integrations.textattack.recipes:load_foreign", "recipe_schemes"),
+    EntryPoint("normalised", "robustbench_ir.defences.names:load_defended", "encoder_schemes"),
+    EntryPoint("smoothed", "robustbench_ir.defences.names:load_defended", "encoder_schemes"),
+    EntryPoint("mteb", "robustbench_ir.integrations.mteb", "task_schemes"),
+)
 
 
 def plugins(kind: PluginKind) -> dict[str, EntryPoint]:
     """Return what is registered as ``robustbench_ir.<kind>``, by name; nothing is loaded yet."""
-    return {point.name: point for point in entry_points(group=f"robustbench_ir.{kind}")}
+    own = {point.name: point for point in _OWN_SCHEMES if point.group == kind}
+    return {point.name: point for point in entry_points(group=f"robustbench_ir.{kind}")} | own
+
+
+def scheme(kind: Literal["recipe_schemes", "encoder_schemes", "task_schemes"], name: str) -> EntryPoint | None:
+    """Return what loads names that begin like this one; None where nothing does.
+
+    Parameters
+    ----------
+    kind : {"recipe_schemes", "encoder_schemes", "task_schemes"}
+        What the name is a name of.
+    name : str
+        The scheme is what stands before the first colon, without a number: ``mteb:NFCorpus``, ``smoothed-16:bm25``.
+    """
+    match = _SCHEME.fullmatch(name)
+    return plugins(kind).get(match[1]) if match else None
 
 
 def built_in_or_plugin(kind: PluginKind, key: str, built_in: Mapping[str, Made], where: str) -> Made:
-    """Return what a card names by `key`: ours first, then that of a plug-in.
+    """Return what a card names by `key`: the package's own first, then that of a plug-in.
 
     Raises
     ------
     CardError
-        Nothing answers to the key; `where` says which file and key, and the nearest name is shown.
+        There is nothing of this name; `where` says which file and key, and the nearest name is shown.
     """
     if key in built_in:
         return built_in[key]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Protocol, cast
 
 from pydantic import Field
 
-from robustbench_ir.integrations.mteb import is_mteb, load_mteb, mteb_facts, mteb_task
 from robustbench_ir.resources.cards import NamedCard, names, read_named, validate
 from robustbench_ir.resources.downloads import DownloadProgress
 from robustbench_ir.resources.languages import select_languages
-from robustbench_ir.resources.plugins import built_in_or_plugin
+from robustbench_ir.resources.plugins import built_in_or_plugin, scheme
 from robustbench_ir.tasks.formats.beir import folder_name, folder_settings, is_folder, load_folder
 from robustbench_ir.tasks.formats.readers import Reader
 from robustbench_ir.tasks.formats.registry import READERS
@@ -72,6 +72,16 @@ class TaskCard(NamedCard):
     lexicons: dict[str, dict[str, dict[str, object]]] = {}
 
 
+class TaskScheme(Protocol):
+    """What loads the tasks of another library, whose names begin with its scheme, such as ``mteb:``."""
+
+    def facts(self, name: str) -> Mapping[str, object]:
+        """Return the keys of the task's `TaskCard`, without loading its data."""
+
+    def load(self, name: str, languages: Iterable[str] | None) -> Task:
+        """Load the task, in some of its languages."""
+
+
 def task_names(cards: Path | None = None) -> list[str]:
     """List all tasks, sorted; `cards` is a user's folder of further cards."""
     return names("tasks", cards)
@@ -97,9 +107,9 @@ def task_card(name: str, cards: Path | None = None) -> TaskCard:
         about = {"title": folder_name(Path(name)), "description": f"Your own folder {name}."}
         own = {**facts, "title": settings.title or about["title"], "description": about["description"], "languages": {}}
         return validate(TaskCard, {"name": about["title"], "version": 1, "format": "beir", **own}, name)
-    if is_mteb(name):
-        task = mteb_task(name)
-        return validate(TaskCard, {"name": "mteb", "version": 1, "format": "mteb", **mteb_facts(task)}, name)
+    elsewhere = _scheme(name)
+    if elsewhere is not None:
+        return validate(TaskCard, elsewhere.facts(name), name)
     return read_named(TaskCard, "tasks", name, "task", cards)
 
 
@@ -135,8 +145,9 @@ def load_task(
     """
     if is_folder(name):
         return load_folder(Path(name)).select(languages)
-    if is_mteb(name):
-        return load_mteb(mteb_task(name), languages)
+    elsewhere = _scheme(name)
+    if elsewhere is not None:
+        return elsewhere.load(name, languages)
     card = task_card(name, cards)
     reader = _reader(card)
     if languages is None:
@@ -148,6 +159,11 @@ def load_task(
         card.name, card.version, raw.queries, raw.passages, raw.relevant, {**card.lexicons, **raw.lexicons}
     )
     return task.select(wanted)
+
+
+def _scheme(name: str) -> TaskScheme | None:
+    found = scheme("task_schemes", name)
+    return None if found is None else cast("TaskScheme", found.load())
 
 
 def _reader(card: TaskCard) -> Reader:
