@@ -39,7 +39,7 @@ def cells_without_ranks(layout: Layout) -> list[Cell]:
     ones = np.ones(len(layout.query), dtype=np.int32)
     cells = []
     for name in RECIPES:
-        recipe = load_recipe(name).with_lexicons_of(task.name, task.lexicons.get(name))
+        recipe = load_recipe(name).for_task(task)
         missed = {one: recipe.reason_not_covered(one) for one in task.query_languages if not recipe.covers(one)}
         for severity in SEVERITIES:
             made = recipe.perturb(task.queries, severity, 0)

@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 
-from robustbench_ir.adversary import run as hunt_module
+from robustbench_ir.adversary import run as search_run
 from robustbench_ir.adversary.candidates import Budget, Draws, spaces
-from robustbench_ir.adversary.search import Searched, search
+from robustbench_ir.adversary.search import Searched, SearchOptions, search
 from robustbench_ir.encoders import Embeddings, Encoder, EncoderDescription, load_encoder
 from robustbench_ir.perturb import load_recipe
 from robustbench_ir.tasks import Task, load_task
@@ -60,12 +60,13 @@ def ours(timed: Timed, task: Task, given: argparse.Namespace, method: str) -> Se
         timed,
         task,
         [given.recipe],
-        methods=[method],
-        goal="map",
-        budget=Budget(given.words, given.queries),
-        starts=given.starts,
-        alternatives=given.alternatives,
-        until_reached=True,
+        SearchOptions(
+            methods=[method],
+            budget=Budget(given.words, given.queries),
+            starts=given.starts,
+            alternatives=given.alternatives,
+            until_reached=True,
+        ),
     )
 
 
@@ -125,9 +126,9 @@ def main() -> None:
         if given.peer:
             say_ours(f"{method}, lock step", timed, first_questions(english, given.peer), given, method)
     if given.alone:
-        together, hunt_module.QUERIES_AT_ONCE = hunt_module.QUERIES_AT_ONCE, 1
+        together, search_run.QUERIES_AT_ONCE = search_run.QUERIES_AT_ONCE, 1
         say_ours("greedy, one at a time", timed, first_questions(english, given.alone), given, "greedy")
-        hunt_module.QUERIES_AT_ONCE = together
+        search_run.QUERIES_AT_ONCE = together
     if given.peer and find_spec("textattack"):
         peer = say_peer(timed, first_questions(english, given.peer), given)
         print(f"ours is {speeds[0] / peer:.1f} x as fast as TextAttack")

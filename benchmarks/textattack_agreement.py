@@ -19,7 +19,7 @@ import numpy as np
 from textattack_peer import textattack_finds
 
 # isort: split
-from robustbench_ir import adversary, load_encoder, load_recipe, load_task
+from robustbench_ir import Budget, RunOptions, SearchOptions, load_encoder, load_recipe, load_task, search
 from robustbench_ir._base.text import nfc
 from robustbench_ir.adversary.candidates import Draws, spaces
 from robustbench_ir.tasks.task import first_questions
@@ -39,9 +39,13 @@ def main() -> None:
     parser.add_argument("--show", type=int, default=5, help="differences to print")
     given = parser.parse_args()
     task = first_questions(load_task("xquad-r", ["en"]), given.queries)
-    encoder, budget = load_encoder(given.encoder), adversary.Budget(WORDS, 1_000_000)
-    searched = adversary.search(
-        encoder, task, ["typo"], methods=["greedy"], budget=budget, starts=0, alternatives=ALTERNATIVES, resume=False
+    encoder, budget = load_encoder(given.encoder), Budget(WORDS, 1_000_000)
+    searched = search(
+        encoder,
+        task,
+        ["typo"],
+        SearchOptions(budget=budget, starts=0, alternatives=ALTERNATIVES),
+        run=RunOptions(resume=False),
     )
     mine = np.array([one.best.value for one in searched.attacked[0].outcomes])
     my_texts = [one.text for one in searched.attacked[0].outcomes]

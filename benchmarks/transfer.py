@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 
 from robustbench_ir.adversary.candidates import Budget
+from robustbench_ir.adversary.search import SearchOptions
 from robustbench_ir.adversary.transfer import transfer
 from robustbench_ir.metrics.findings import Finding
 from robustbench_ir.tasks import load_task
@@ -30,8 +31,8 @@ def main() -> None:
     names = arguments.encoders.split(",")
     task = first_questions(load_task("xquad-r", arguments.languages.split(",")), arguments.questions)
     budget, goal = Budget(words=2, queries=200), "map:monolingual"
-    average = transfer(names[:1], names[1:], task, method="random", goal=goal, budget=budget)
-    worst = transfer(names, (), task, method=arguments.method, goal=goal, budget=budget)
+    average = transfer(names[:1], names[1:], task, search=SearchOptions(["random"], goal, budget))
+    worst = transfer(names, (), task, search=SearchOptions([arguments.method], goal, budget))
     print(f"| crafted on | {' | '.join(names)} |\n|---|{'---:|' * len(names)}")
     chance, crafted = (found.matrix("monolingual") for found in (average, worst))
     clean = [chance[names[0], name].clean.value for name in names]

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from robustbench_ir.adversary.candidates import Budget
-from robustbench_ir.adversary.search import Searched, search
+from robustbench_ir.adversary.search import Searched, SearchOptions, search
 from robustbench_ir.encoders import EncoderOptions
 from robustbench_ir.metrics.settings import Setting
 from robustbench_ir.reports.terminal import recipe_name
@@ -34,10 +34,12 @@ def main() -> None:
         given.model,
         task,
         [given.recipe],
-        methods=given.methods.split(","),
-        goal=f"map:{given.setting}",
-        budget=Budget(given.words, given.queries),
-        alternatives=given.alternatives,
+        SearchOptions(
+            methods=given.methods.split(","),
+            goal=f"map:{given.setting}",
+            budget=Budget(given.words, given.queries),
+            alternatives=given.alternatives,
+        ),
         options=EncoderOptions(batch_size=64),
     )
     page = "\n".join([*said(given), "", *by_language(found, codes, given.setting), "", *costs(found)])

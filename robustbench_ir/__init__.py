@@ -17,12 +17,15 @@ from robustbench_ir._version import __version__
 if TYPE_CHECKING:
     from robustbench_ir._base.progress import Progress
     from robustbench_ir.adversary.candidates import Budget
-    from robustbench_ir.adversary.search import Searched, search
+    from robustbench_ir.adversary.search import Searched, SearchOptions, search
     from robustbench_ir.adversary.transfer import Transfer, transfer
     from robustbench_ir.encoders import Encoder, EncoderDescription, EncoderOptions, encoder_names, load_encoder
     from robustbench_ir.errors import RobustBenchError
     from robustbench_ir.evaluation.attack import attack
-    from robustbench_ir.perturb import Edit, Perturbation, Recipe, load_recipe, recipe_names
+    from robustbench_ir.evaluation.request import RunOptions
+    from robustbench_ir.evaluation.run_export import RunExport
+    from robustbench_ir.evaluation.semantic_floor import SemanticFloor
+    from robustbench_ir.perturb import Edit, Perturbation, Recipe, load_recipe, recipe, recipe_names
     from robustbench_ir.results.file import load_result, save_result
     from robustbench_ir.results.result import Cell, Drop, Result
     from robustbench_ir.tasks import Passage, Query, Task, build_task, load_task, task_names
@@ -32,6 +35,7 @@ _HOMES = {
     "adversary.candidates": ("Budget",),
     "adversary.search": (
         "Searched",
+        "SearchOptions",
         "search",
     ),
     "adversary.transfer": (
@@ -47,11 +51,15 @@ _HOMES = {
     ),
     "errors": ("RobustBenchError",),
     "evaluation.attack": ("attack",),
+    "evaluation.request": ("RunOptions",),
+    "evaluation.run_export": ("RunExport",),
+    "evaluation.semantic_floor": ("SemanticFloor",),
     "perturb": (
         "Edit",
         "Perturbation",
         "Recipe",
         "load_recipe",
+        "recipe",
         "recipe_names",
     ),
     "results.file": (
@@ -89,7 +97,11 @@ __all__ = [
     "Recipe",
     "Result",
     "RobustBenchError",
+    "RunExport",
+    "RunOptions",
+    "SearchOptions",
     "Searched",
+    "SemanticFloor",
     "Task",
     "Transfer",
     "__version__",
@@ -100,6 +112,7 @@ __all__ = [
     "load_recipe",
     "load_result",
     "load_task",
+    "recipe",
     "recipe_names",
     "save_result",
     "search",

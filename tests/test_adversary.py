@@ -5,25 +5,26 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from robustbench_ir.adversary import run as hunt_module
+from robustbench_ir.adversary import run as search_run
 from robustbench_ir.adversary.candidates import Budget, Draws, passage_frequency, place_frequencies, spaces
 from robustbench_ir.adversary.driver import advance_together
 from robustbench_ir.adversary.goals import Standings, make_goal
 from robustbench_ir.adversary.methods import make_method
 from robustbench_ir.adversary.outcomes import outcomes_from_json, outcomes_to_json, write_queries
-from robustbench_ir.adversary.search import Searched, search
+from robustbench_ir.adversary.search import Searched, SearchOptions, search
 from robustbench_ir.adversary.victim import leads
 from robustbench_ir.encoders import Embeddings, EncoderDescription, load_encoder
 from robustbench_ir.errors import OptionError, RobustBenchError, UnknownNameError
 from robustbench_ir.evaluation.attack import attack
-from robustbench_ir.evaluation.semantic_floor import load_floor
+from robustbench_ir.evaluation.request import RunOptions
+from robustbench_ir.evaluation.semantic_floor import SemanticFloor, load_floor
 from robustbench_ir.perturb import Perturbation, load_recipe
 from robustbench_ir.results.file import result_from_json, result_to_json
 from robustbench_ir.tasks import Passage, Qrels, Query, Task, build_task, load_task
@@ -198,8 +199,14 @@ def test_constraints_of_the_recipe_hold_for_candidates(mini: Task) -> None:
     assert touched == {"Who", "called", "from", "yesterday"}
 
 
+SEARCH = {field.name for field in fields(SearchOptions)}
+
+
 def run(mini: Task, *methods: str, encoder: object = "char-ngram", **more: object) -> Searched:
-    return search(encoder, mini, ["typo"], methods=methods, **more)  # type: ignore[arg-type]
+    how = {name: more.pop(name) for name in SEARCH & more.keys()}
+    run = RunOptions(resume=bool(more.pop("resume", True)))
+    options = SearchOptions(methods=methods, **how)  # type: ignore[arg-type]
+    return search(encoder, mini, ["typo"], options, run=run, **more)  # type: ignore[arg-type]
 
 
 def values(searched: Searched) -> list[list[float]]:
@@ -327,14 +334,14 @@ def test_a_query_may_be_left_at_its_first_success(mini: Task) -> None:
 def test_a_search_keeps_the_semantic_floor(method: str, mini: Task) -> None:
     few, judge = first_questions(mini, 4), load_encoder("char-ngram")
     above, free = (
-        run(few, method, encoder=Counting(), semantic_floor=floor, semantic_encoder=judge, budget=Budget(2, 60))
+        run(few, method, encoder=Counting(), semantic_floor=SemanticFloor(floor, judge), budget=Budget(2, 60))
         if floor
         else run(few, method, encoder=Counting(), budget=Budget(2, 60))
         for floor in (0.85, None)
     )
     name = "typo@3~char-ngram>=0.85"
     assert above.attacked[0].cell.recipe.startswith(f"{method}({name})|goal=map")
-    floor = load_floor(0.85, judge)
+    floor = load_floor(SemanticFloor(0.85, judge))
     assert floor is not None
     for found, holds in ((above, True), (free, False)):
         pairs = [(query.text, one.text) for query, one in zip(few.queries, found.attacked[0].outcomes, strict=True)]
@@ -346,9 +353,7 @@ def test_a_search_keeps_the_semantic_floor(method: str, mini: Task) -> None:
 
 def test_what_is_below_the_floor_costs_no_budget_and_leaves_nothing_where_all_is_below(mini: Task) -> None:
     encoder, few = Counting(), first_questions(mini, 3)
-    found = run(
-        few, "greedy", "beam-2", "best-of-5", encoder=encoder, semantic_floor=1.0, semantic_encoder="char-ngram"
-    )
+    found = run(few, "greedy", "beam-2", "best-of-5", encoder=encoder, semantic_floor=SemanticFloor(1.0, "char-ngram"))
     deletions = {one.encodings for one in found.attacked[0].outcomes}
     assert max(deletions) < 20, "deletions only, which are never a result"
     for cell in found.attacked:
@@ -408,7 +413,7 @@ def test_the_result_is_a_result_like_any_other(mini: Task, tmp_path: Path) -> No
 
 
 def test_an_interrupted_search_goes_on_with_the_next_block(mini: Task, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hunt_module, "QUERIES_AT_ONCE", 8)
+    monkeypatch.setattr(search_run, "QUERIES_AT_ONCE", 8)
     few = first_questions(mini, 10)
     whole = run(few, "greedy", budget=Budget(2, 60), resume=False).attacked[0].outcomes
     rounds: list[int] = []
@@ -420,13 +425,13 @@ def test_an_interrupted_search_goes_on_with_the_next_block(mini: Task, monkeypat
         return advance_together(*arguments, **named)  # type: ignore[arg-type]
 
     # Another budget names other files: nothing of the undisturbed run is of use.
-    monkeypatch.setattr(hunt_module, "advance_together", stopped)
+    monkeypatch.setattr(search_run, "advance_together", stopped)
     with pytest.raises(KeyboardInterrupt):
         run(few, "greedy", budget=Budget(2, 61))
     encoder_calls = len(rounds)
     done = run(few, "greedy", budget=Budget(2, 61)).attacked[0].outcomes
     assert len(rounds) == encoder_calls + 2, "two of four blocks were kept"
-    monkeypatch.setattr(hunt_module, "advance_together", advance_together)
+    monkeypatch.setattr(search_run, "advance_together", advance_together)
     assert done == run(few, "greedy", budget=Budget(2, 61), resume=False).attacked[0].outcomes
     assert len(done) == len(whole)
 
@@ -448,7 +453,7 @@ def test_a_query_to_which_the_goal_does_not_apply_is_left_alone() -> None:
 
 
 def test_languages_that_no_recipe_covers_are_said_and_stay(mini: Task) -> None:
-    found = search("char-ngram", mini, ["transliteration"], methods=["greedy"])
+    found = search("char-ngram", mini, ["transliteration"])
     assert set(found.result.attacked[0].not_covered) == {"en", "sw"}
     rows = [row for row, query in enumerate(mini.queries) if query.language != "hi"]
     assert not any(found.attacked[0].outcomes[row].encodings for row in rows)
@@ -458,7 +463,7 @@ def test_languages_that_no_recipe_covers_are_said_and_stay(mini: Task) -> None:
 
 def test_a_mix_offers_the_rewritings_of_all_its_recipes(mini: Task) -> None:
     single, mixed = (
-        search("char-ngram", first_questions(mini, 8), [name], methods=["beam"], starts=0).attacked[0]
+        search("char-ngram", first_questions(mini, 8), [name], SearchOptions(methods=["beam"], starts=0)).attacked[0]
         for name in ("typo", "typo+synonym")
     )
     operations = {edit.operation for one in mixed.outcomes for edit in one.edits}

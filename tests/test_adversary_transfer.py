@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from robustbench_ir.adversary.candidates import Budget
-from robustbench_ir.adversary.search import search
+from robustbench_ir.adversary.search import SearchOptions, search
 from robustbench_ir.adversary.transfer import transfer, universal_substitutions
 from robustbench_ir.cli import irbench
 from robustbench_ir.errors import OptionError, RobustBenchError
@@ -30,10 +30,10 @@ def few() -> Task:
 
 
 def test_each_target_is_asked_what_was_crafted_on_the_source(few: Task) -> None:
-    found = transfer(["char-ngram"], ["bm25"], few, budget=Budget(2, 60))
+    found = transfer(["char-ngram"], ["bm25"], few, search=SearchOptions(budget=Budget(2, 60)))
     assert found.targets == ("char-ngram", "bm25")
     own, other = (found.results["char-ngram", target] for target in found.targets)
-    searched = search("char-ngram", few, ["typo"], budget=Budget(2, 60)).result
+    searched = search("char-ngram", few, ["typo"], SearchOptions(budget=Budget(2, 60))).result
     assert result_to_json(replace(own, timings={})) == result_to_json(replace(searched, timings={}))
     (crafted,), (asked,) = own.attacked, other.attacked
     assert asked.digest == crafted.digest
@@ -47,7 +47,7 @@ def test_each_target_is_asked_what_was_crafted_on_the_source(few: Task) -> None:
 
 
 def test_every_drop_of_the_matrix_has_a_paired_interval(few: Task) -> None:
-    found = transfer(["char-ngram", "bm25"], [], few, budget=Budget(2, 40))
+    found = transfer(["char-ngram", "bm25"], [], few, search=SearchOptions(budget=Budget(2, 40)))
     matrix = found.matrix("monolingual", resamples=500)
     assert matrix.keys() == found.results.keys()
     for (source, target), one in matrix.items():
@@ -64,7 +64,7 @@ def test_every_drop_of_the_matrix_has_a_paired_interval(few: Task) -> None:
 
 def test_worst_and_average_case_of_one_result(few: Task) -> None:
     """The gap is that of the drops; without random perturbations the recipe alone is the average case."""
-    found = search("char-ngram", few, ["typo"], methods=["greedy", "random"], budget=Budget(2, 40)).result
+    found = search("char-ngram", few, ["typo"], SearchOptions(["greedy", "random"], budget=Budget(2, 40))).result
     greedy, chance = (cell.recipe for cell in found.attacked)
     (row,) = found.worst_cases("multilingual", resamples=500)
     assert (row.average, row.worst) == (chance, greedy)
@@ -89,7 +89,7 @@ def test_what_the_average_case_of_a_search_is() -> None:
 
 
 def test_substitutions_are_those_of_the_attacked_queries(few: Task) -> None:
-    found = search("char-ngram", few, ["typo"], budget=Budget(2, 60))
+    found = search("char-ngram", few, ["typo"], SearchOptions(budget=Budget(2, 60)))
     rows = universal_substitutions(found, most=5)
     assert len(rows) == 5
     assert [row.queries * row.gain for row in rows] == sorted((row.queries * row.gain for row in rows), reverse=True)
@@ -108,7 +108,7 @@ def test_transfer_without_a_source_or_with_a_goal_that_cannot_be(few: Task) -> N
     with pytest.raises(OptionError, match="no source"):
         transfer([], ["bm25"], few)
     with pytest.raises(RobustBenchError, match="needs parallel passages"):
-        transfer(["char-ngram"], [], few.select(["en"]), goal="rank-distance")
+        transfer(["char-ngram"], [], few.select(["en"]), search=SearchOptions(goal="rank-distance"))
 
 
 def irb(*arguments: str) -> Result:
@@ -158,7 +158,7 @@ def test_transfer_prints_a_matrix_and_substitutions(tmp_path: Path) -> None:
         (["--search", "greedy", "--budget-words", "0"], "a budget of 0 words"),
         (["--search", "greedy", "--budget-queries", "0"], "a budget of 0 encoder queries"),
         (["--goal", "map"], "say --search greedy, too"),
-        (["--search", "greedy", "--jobs", "2"], "--search runs in one process"),
+        (["--search", "greedy", "--jobs", "2"], "a search runs in one process"),
         (["--search", "greedy", "--run-out", "runs"], "writes no TREC runs"),
         (["--search", "greedy", "--plan"], "--plan knows no searches"),
         (["--search", "greedy", "--semantic-floor", "2"], "semantic floor 2 is out of range"),

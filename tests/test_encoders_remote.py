@@ -234,11 +234,11 @@ def test_options_that_are_the_servers_affair(option: dict[str, object], server: 
 
 
 def test_an_attack_on_an_endpoint(server: EmbeddingServer) -> None:
-    from robustbench_ir import attack
+    from robustbench_ir import RunOptions, attack
 
     name = f"openai:tiny@{server.url}"
     first = attack(name, recipes=["typo"], languages=["en"])
     asked = len(server.requests)
-    again = attack(name, recipes=["typo"], languages=["en"], resume=False)
+    again = attack(name, recipes=["typo"], languages=["en"], run=RunOptions(resume=False))
     assert len(server.requests) == asked + 1, "only the text that tells the weights"
     np.testing.assert_array_equal(first.attacked[0].ranks.in_pool, again.attacked[0].ranks.in_pool)

@@ -20,7 +20,8 @@ from robustbench_ir.cli import irbench as command_line
 from robustbench_ir.cli.options import read_bytes
 from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.plan import plan_run
-from robustbench_ir.evaluation.request import CellName, Request
+from robustbench_ir.evaluation.request import CellName, Request, RunOptions
+from robustbench_ir.evaluation.semantic_floor import SemanticFloor
 from tests.test_evaluate import ROOT, irbench, without_timings
 
 LINUX = Path("/proc/self/task").exists()
@@ -46,7 +47,7 @@ def wait_for_cells(process: subprocess.Popen[str], cache: Path, count: int) -> N
 
 def test_the_table_of_cells_is_the_product_of_what_is_asked() -> None:
     request = Request("char-ngram", recipes=("typo", "synonym", "typo"), severities=(1, 3), seeds=2)
-    assert request.cells == (
+    assert request.cells(request.load_recipes(None)) == (
         *(CellName("typo", severity, seed) for severity in (1, 3) for seed in (0, 1)),
         *(CellName("synonym", severity, seed) for severity in (1, 3) for seed in (0, 1)),
     )
@@ -153,8 +154,12 @@ class Bound(Nameless):
     ],
 )
 def test_what_cannot_be_shared_out_is_refused(arguments: dict[str, object], message: str) -> None:
+    def refused() -> None:
+        run = RunOptions(**{name: arguments[name] for name in arguments if name != "encoder"})
+        attack(arguments.get("encoder", "char-ngram"), recipes=["typo"], languages=["en", "sw"], run=run)
+
     with pytest.raises(OptionError, match=message):
-        attack(**{"encoder": "char-ngram", "languages": ["en", "sw"], "recipes": ["typo"], **arguments})
+        refused()
 
 
 RAY = """
@@ -164,6 +169,7 @@ import ray
 from ray.cluster_utils import Cluster
 from robustbench_ir import attack, save_result
 from robustbench_ir._base.progress import Silence
+from robustbench_ir.evaluation.request import RunOptions
 
 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
 lost = cluster.add_node(num_cpus=1)
@@ -182,7 +188,7 @@ class Killer(Silence):
 
 killer = Killer()
 asked = {"languages": ["en", "sw"], "recipes": ["typo", "synonym"], "seeds": 6}
-result = attack("char-ngram", **asked, jobs=2, engine="ray", progress=killer)
+result = attack("char-ngram", **asked, run=RunOptions(jobs=2, engine="ray", progress=killer))
 assert killer.done == 12
 assert sum(node["Alive"] for node in ray.nodes()) == 1
 save_result(result, Path(sys.argv[1]))
@@ -251,7 +257,7 @@ def test_a_plan_says_what_a_run_will_do_and_does_nothing(monkeypatch: pytest.Mon
     assert not (tmp_path / "embeddings").exists()
     assert [(cell.name, cell.finished) for cell in before.cells] == [
         ("clean", False),
-        *((str(name), False) for name in request.cells),
+        *((str(name), False) for name in request.cells(request.load_recipes(None))),
     ]
     assert before.cells[0].texts == len({query.text for query in load_task("mini", ["en", "hi"]).queries})
     assert before.passages == len({one.text for one in load_task("mini", ["en", "hi"]).passages})
@@ -270,7 +276,7 @@ def test_a_plan_downloads_no_model_and_runs_none_on_every_query() -> None:
     assert [cell.exact for cell in plan.cells] == [True, True, False]
     floored = plan_run(
         Request(
-            "char-ngram", recipes=("typo",), languages=("en", "sw"), semantic_floor=0.9, semantic_encoder="char-ngram"
+            "char-ngram", recipes=("typo",), languages=("en", "sw"), semantic_floor=SemanticFloor(0.9, "char-ngram")
         )
     )
     assert [cell.exact for cell in floored.cells] == [True, False]

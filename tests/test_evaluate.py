@@ -17,7 +17,7 @@ import pytest
 from robustbench_ir import attack, load_result, save_result
 from robustbench_ir.encoders import load_encoder
 from robustbench_ir.errors import OptionError, ResultError, UnknownNameError
-from robustbench_ir.evaluation.request import CellName
+from robustbench_ir.evaluation.request import CellName, RunOptions
 from robustbench_ir.perturb import Perturbation, digest, load_recipe
 from robustbench_ir.results.file import result_from_json, result_to_json
 from robustbench_ir.results.result import Result
@@ -272,7 +272,7 @@ def test_attacks_that_share_their_perturbed_queries_give_the_same_result() -> No
     perturbed: dict[CellName, Sequence[Perturbation]] = {}
     alone = [attack(name, "mini", ["typo"], languages=["en", "sw"]) for name in ("char-ngram", "bm25")]
     shared = [
-        attack(name, "mini", ["typo"], languages=["en", "sw"], resume=False, perturbed=perturbed)
+        attack(name, "mini", ["typo"], languages=["en", "sw"], run=RunOptions(resume=False, perturbed=perturbed))
         for name in ("char-ngram", "bm25")
     ]
     assert list(perturbed) == [CellName("typo", 3, 0)]

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from robustbench_ir import Result, attack, load_recipe, load_result, load_task
 from robustbench_ir.adversary.candidates import Budget
+from robustbench_ir.adversary.search import SearchOptions
 from robustbench_ir.adversary.transfer import transfer
 from robustbench_ir.cli import irbench
 from robustbench_ir.errors import ResultError
@@ -116,7 +117,12 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Result:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ROBUSTBENCH_IR_CACHE", str(tmp_path_factory.mktemp("cache")))
         found = transfer(
-            ["char-ngram"], ["bm25"], "mini", "typo", budget=Budget(words=1, queries=6), languages=["en", "sw"]
+            ["char-ngram"],
+            ["bm25"],
+            "mini",
+            "typo",
+            SearchOptions(budget=Budget(words=1, queries=6)),
+            languages=["en", "sw"],
         )
         average = attack("bm25", "mini", ["typo"], languages=["en", "sw"])
         theirs = found.results["char-ngram", "bm25"].attacked

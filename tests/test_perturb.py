@@ -50,7 +50,7 @@ def mini_queries(language: str) -> tuple[Query, ...]:
 
 @cache
 def mini_recipe(name: str) -> Recipe:
-    return load_recipe(name).with_lexicons_of("mini", load_task("mini").lexicons.get(name))
+    return load_recipe(name).for_task(load_task("mini"))
 
 
 def is_whole_on_mini(name: str) -> bool:
@@ -304,7 +304,7 @@ from robustbench_ir.tasks import load_task
 task = load_task("mini", ["hi"])
 found = {}
 for name in reversed(sys.argv[1:]):
-    recipe = load_recipe(name).with_lexicons_of("mini", task.lexicons.get(name))
+    recipe = load_recipe(name).for_task(task)
     found[name] = digest([recipe.perturb([query], 3, 0)[0] for query in reversed(task.queries)])
 print(json.dumps(found))
 """

@@ -18,7 +18,7 @@ from robustbench_ir.cli import irbench
 from robustbench_ir.encoders import Encoder, load_encoder
 from robustbench_ir.errors import EncoderError, OptionError, UnknownNameError
 from robustbench_ir.evaluation.query_sets import freeze
-from robustbench_ir.evaluation.semantic_floor import SemanticFloor, load_floor
+from robustbench_ir.evaluation.semantic_floor import FloorJudge, SemanticFloor, load_floor
 from robustbench_ir.perturb import Perturbation, digest, load_recipe
 from robustbench_ir.perturb.perturbation import only
 from robustbench_ir.resources.downloads import cache_folder
@@ -60,7 +60,7 @@ def bare(one: Perturbation) -> set[tuple[tuple[int, int], str, str, str]]:
 @pytest.mark.parametrize("judge", JUDGES)
 def test_every_query_reaches_the_floor_by_losing_edits_alone(judge: str, recipe: str) -> None:
     before = perturbed(recipe)
-    after = SemanticFloor(encoder(judge), 0.7).applied(before)
+    after = FloorJudge(encoder(judge), 0.7).applied(before)
     for one, other in zip(before, after, strict=True):
         assert cosine(encoder(judge), other) >= 0.7 - 1e-6
         assert bare(other) <= bare(one)
@@ -81,13 +81,13 @@ def test_no_edit_is_taken_back_without_need(judge: str) -> None:
             nearest = [cosine(encoder(judge), only(one, [p for p in places if p != place])) for place in places]
             best = max(range(len(places)), key=lambda n: (round(nearest[n], 6), n))
             del places[best]
-        assert SemanticFloor(encoder(judge), 0.7).applied([one]) == [only(one, places)]
+        assert FloorJudge(encoder(judge), 0.7).applied([one]) == [only(one, places)]
 
 
 @pytest.mark.parametrize("judge", JUDGES)
 def test_a_floor_of_one_gives_the_clean_query_back_wherever_the_encoder_sees_a_change(judge: str) -> None:
     before = perturbed(severity=3)
-    for one, other in zip(before, SemanticFloor(encoder(judge), 1.0).applied(before), strict=True):
+    for one, other in zip(before, FloorJudge(encoder(judge), 1.0).applied(before), strict=True):
         if other.changed:
             assert cosine(encoder(judge), other) == pytest.approx(1, abs=1e-6)
         else:
@@ -96,7 +96,7 @@ def test_a_floor_of_one_gives_the_clean_query_back_wherever_the_encoder_sees_a_c
 
 
 def test_company_and_order_make_no_difference() -> None:
-    floor = SemanticFloor(encoder("char-ngram"), 0.7)
+    floor = FloorJudge(encoder("char-ngram"), 0.7)
     together = floor.applied(perturbed())
     assert [floor.applied([one])[0] for one in perturbed()[::20]] == together[::20]
     assert floor.applied(perturbed()[::-1])[::-1] == together
@@ -134,20 +134,20 @@ def queries(text: str, count: int) -> list[Perturbation]:
 def test_a_round_encodes_each_distinct_text_once_and_a_run_that_goes_on_none() -> None:
     judge = Counting("counting@1")
     once = [queries("many people are fearing one evil", 1)[0]] * 50
-    SemanticFloor(judge, 0.999).applied(once)
+    FloorJudge(judge, 0.999).applied(once)
     assert judge.asked
     assert len(judge.asked) == len(set(judge.asked)), "fifty equal queries cost what one costs"
     judge.asked.clear()
-    again = SemanticFloor(judge, 0.999).applied(once)
+    again = FloorJudge(judge, 0.999).applied(once)
     assert judge.asked == []
     (kept,) = (cache_folder() / "floors").iterdir()
     kept.write_bytes(kept.read_bytes()[:-1])
-    assert SemanticFloor(judge, 0.999).applied(once) == again
+    assert FloorJudge(judge, 0.999).applied(once) == again
     assert judge.asked, "a file that was cut short is noticed and done again"
 
 
 def test_nothing_is_kept_for_an_encoder_without_a_fingerprint() -> None:
-    SemanticFloor(Counting(""), 0.9).applied(queries("some people are here", 1))
+    FloorJudge(Counting(""), 0.9).applied(queries("some people are here", 1))
     assert not (cache_folder() / "floors").exists()
 
 
@@ -155,19 +155,26 @@ def test_rows_of_zeros_are_no_meaning_at_all() -> None:
     """ "hmm" has no vowel: its row is zero, so no change is near to it."""
     (one,) = queries("hmm", 1)
     assert one.changed
-    assert SemanticFloor(Counting(""), 0.1).applied([one])[0].text == "hmm"
+    assert FloorJudge(Counting(""), 0.1).applied([one])[0].text == "hmm"
 
 
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (lambda: load_floor(0, "char-ngram"), OptionError, "semantic floor 0 is out of range; above 0, at most 1"),
-        (lambda: load_floor(1.01, "char-ngram"), OptionError, "semantic floor 1.01 is out of range"),
-        (lambda: load_floor(float("nan"), "char-ngram"), OptionError, "semantic floor nan is out of range"),
-        (lambda: load_floor(None, "char-ngram"), OptionError, "without a floor does nothing; say which"),
-        (lambda: load_floor(0.5, "bm25"), OptionError, "bm25 depends on the pool .*name another"),
-        (lambda: load_floor(0.5, "char-gram"), UnknownNameError, "unknown encoder 'char-gram': did you mean 'char-n"),
-        (lambda: load_floor(0.5, "."), EncoderError, "not a sentence-transformers folder"),
+        (
+            lambda: load_floor(SemanticFloor(0, "char-ngram")),
+            OptionError,
+            "semantic floor 0 is out of range; above 0, at most 1",
+        ),
+        (lambda: load_floor(SemanticFloor(1.01, "char-ngram")), OptionError, "semantic floor 1.01 is out of range"),
+        (lambda: load_floor(float("nan")), OptionError, "semantic floor nan is out of range"),
+        (lambda: load_floor(SemanticFloor(0.5, "bm25")), OptionError, "bm25 depends on the pool .*name another"),
+        (
+            lambda: load_floor(SemanticFloor(0.5, "char-gram")),
+            UnknownNameError,
+            "unknown encoder 'char-gram': did you mean 'char-n",
+        ),
+        (lambda: load_floor(SemanticFloor(0.5, ".")), EncoderError, "not a sentence-transformers folder"),
     ],
 )
 def test_what_cannot_be_a_floor(make: Callable[[], object], error: type[Exception], message: str) -> None:
@@ -176,26 +183,26 @@ def test_what_cannot_be_a_floor(make: Callable[[], object], error: type[Exceptio
 
 
 def test_the_identity_says_encoder_and_floor(tmp_path: Path) -> None:
-    floor = load_floor(0.8, "char-ngram")
+    floor = load_floor(SemanticFloor(0.8, "char-ngram"))
     assert floor is not None
     assert floor.identity("typo@2") == "typo@2~char-ngram>=0.8"
     judge = Counting("x")
     judge.description = rb.EncoderDescription(str(tmp_path), "x", "cosine", 0)
-    assert SemanticFloor(judge, 0.95).identity("typo@2") == f"typo@2~{tmp_path.name}>=0.95", "no path of this machine"
+    assert FloorJudge(judge, 0.95).identity("typo@2") == f"typo@2~{tmp_path.name}>=0.95", "no path of this machine"
     assert load_floor(None) is None
 
 
 def test_an_attack_with_a_floor_has_its_own_signature_and_cells() -> None:
     arguments = {"task": "mini", "recipes": ["typo"], "languages": ["en", "sw"], "severities": [5]}
     free = rb.attack("char-ngram", **arguments)
-    bound = rb.attack("char-ngram", **arguments, semantic_floor=0.7, semantic_encoder="char-ngram")
-    again = rb.attack("char-ngram", **arguments, semantic_floor=0.7, semantic_encoder="char-ngram")
+    bound = rb.attack("char-ngram", **arguments, semantic_floor=SemanticFloor(0.7, "char-ngram"))
+    again = rb.attack("char-ngram", **arguments, semantic_floor=SemanticFloor(0.7, "char-ngram"))
     (cell,), (loose,) = bound.attacked, free.attacked
     assert cell.recipe == f"{load_recipe('typo').identity}~char-ngram>=0.7"
     assert f"|recipe={load_recipe('typo').identity}~char-ngram>=0.7|severity=5|" in bound.signature(
         "multilingual", cell.recipe, 5
     )
-    recipe, floor = load_recipe("typo"), SemanticFloor(encoder("char-ngram"), 0.7)
+    recipe, floor = load_recipe("typo"), FloorJudge(encoder("char-ngram"), 0.7)
     wanted = floor.applied(recipe.perturb(load_task("mini", ["en", "sw"]).queries, 5, 0))
     assert cell.digest == digest(wanted) != loose.digest
     assert cell.edit_rate.tolist() == [one.edit_rate for one in wanted]
@@ -216,7 +223,7 @@ def test_frozen_sets_say_it_too(tmp_path: Path) -> None:
     assert answer.exit_code == 0, answer.exception
     manifest = json.loads((tmp_path / "cli" / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["recipe"] == f"{load_recipe('typo').identity}~char-ngram>=0.7"
-    floor = SemanticFloor(encoder("char-ngram"), 0.7)
+    floor = FloorJudge(encoder("char-ngram"), 0.7)
     same = freeze(load_task("mini", ["en"]), load_recipe("typo"), 5, 0, tmp_path / "library", floor=floor)
     assert same.digest == manifest["digest"]
     rows = map(json.loads, (tmp_path / "cli" / "queries.jsonl").read_text(encoding="utf-8").splitlines())
@@ -235,4 +242,6 @@ def test_the_commands_take_it(tmp_path: Path) -> None:
     for command in (attack, ["perturb", "--out", str(tmp_path / "set")]):
         answer = CliRunner().invoke(irbench, [*command, "--semantic-floor", "1.5"])
         assert isinstance(answer.exception, OptionError)
+        alone = CliRunner().invoke(irbench, [*command, "--semantic-encoder", "char-ngram"])
+        assert "without a floor does nothing; say which" in str(alone.exception)
     assert not (tmp_path / "set").exists()

@@ -453,7 +453,7 @@ def test_what_killed_runs_had_begun_to_write_goes_and_what_is_being_written_stay
 
 
 def test_a_second_recipe_encodes_only_its_queries_and_a_third_run_nothing() -> None:
-    from robustbench_ir import attack
+    from robustbench_ir import RunOptions, attack
 
     class Counted:
         description = EncoderDescription("counted", "counted@1", "dot", 8)
@@ -466,11 +466,11 @@ def test_a_second_recipe_encodes_only_its_queries_and_a_third_run_nothing() -> N
 
     first, second, third = Counted(), Counted(), Counted()
     attack(first, recipes=["typo"], languages=["en"])
-    both = attack(second, recipes=["typo", "repeat"], languages=["en"], resume=False)
+    both = attack(second, recipes=["typo", "repeat"], languages=["en"], run=RunOptions(resume=False))
     assert second.passages.encoded == []
     assert second.queries.encoded
     assert not set(second.queries.encoded) & set(first.queries.encoded), "clean and typo queries are read"
-    again = attack(third, recipes=["typo", "repeat"], languages=["en"], resume=False)
+    again = attack(third, recipes=["typo", "repeat"], languages=["en"], run=RunOptions(resume=False))
     assert third.passages.encoded == third.queries.encoded == []
     np.testing.assert_array_equal(both.attacked[1].ranks.in_pool, again.attacked[1].ranks.in_pool)
 

@@ -129,14 +129,14 @@ def test_belebele_latin_asks_what_a_person_wrote(belebele: None) -> None:
         "en": "no human-made questions in Latin script: Belebele has them in ar, bn, hi, ne, si and ur"
     }
     task = load_task("belebele", ["hi"])
-    recipe = load_recipe("belebele-latin").with_lexicons_of("belebele", task.lexicons["belebele-latin"])
+    recipe = load_recipe("belebele-latin").for_task(task)
     assert [one.text for one in recipe.perturb(task.queries, 3, 0)] == [LATIN, "Nadi kaisi hai?"]
     assert all(one.edit_rate == 1 for one in recipe.perturb(task.queries, 3, 0))
 
 
 def test_belebele_latin_is_refused_on_other_tasks_with_the_reason() -> None:
     task = load_task("mini", ["en", "hi"])
-    recipe = load_recipe("belebele-latin").with_lexicons_of("mini", task.lexicons.get("belebele-latin"))
+    recipe = load_recipe("belebele-latin").for_task(task)
     assert not any(one.changed for one in recipe.perturb(task.queries, 5, 0))
     assert recipe.reason_not_covered("hi") == "only the task belebele has this language's questions in Latin script"
 

@@ -12,6 +12,7 @@ from numpy.random import default_rng
 
 from robustbench_ir import attack
 from robustbench_ir.errors import DataError, OptionError
+from robustbench_ir.evaluation.request import RunOptions
 from robustbench_ir.evaluation.run_export import RunExport
 from robustbench_ir.retrieval.top_k import best_passages
 from robustbench_ir.retrieval.trec_runs import read_run, write_run
@@ -80,9 +81,9 @@ def test_what_cannot_be_searched_is_refused() -> None:
 def test_runs_hold_the_ranks_of_the_result(tmp_path: Path) -> None:
     """With two jobs as with one; what a rank says is where the passage stands in the file."""
     task = load_task("mini", ["en", "sw"])
-    asked = {"languages": ["en", "sw"], "recipes": ["typo"], "severities": [1], "resume": False}
-    result = attack("char-ngram", **asked, runs=RunExport(tmp_path / "one", top=40))
-    attack("char-ngram", **asked, runs=RunExport(tmp_path / "two", top=40), jobs=2)
+    asked = {"languages": ["en", "sw"], "recipes": ["typo"], "severities": [1]}
+    result = attack("char-ngram", **asked, run=RunOptions(resume=False, runs=RunExport(tmp_path / "one", top=40)))
+    attack("char-ngram", **asked, run=RunOptions(resume=False, runs=RunExport(tmp_path / "two", top=40), jobs=2))
     for name, cell in (("clean", result.clean), ("typo-severity1-seed0", result.attacked[0])):
         lines = (tmp_path / "one" / f"{name}.trec").read_text(encoding="utf-8").splitlines()
         assert len(lines) == 40 * len(task.queries)

@@ -64,7 +64,7 @@ def main() -> None:
     """Print the page."""
     recipes = [recipe for recipe in map(load_recipe, recipe_names()) if not recipe.card.needs_model]
     xquad, afriqa, mini = (load_task(name) for name in ("xquad-r", "afriqa", "mini"))
-    own = [recipe.with_lexicons_of("mini", mini.lexicons.get(recipe.name)) for recipe in recipes]
+    own = [recipe.for_task(mini) for recipe in recipes]
     print("# Coverage of the recipes\n")
     print("<!-- Made by tools/coverage_tables.py; do not edit. -->\n")
     print(

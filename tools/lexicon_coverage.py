@@ -86,7 +86,7 @@ def induced_table() -> str:
 
 def coverage_table(task: Task, recipe: Recipe) -> str:
     """Return a Markdown table: a row for each language that the recipe covers."""
-    own = recipe.with_lexicons_of(task.name, task.lexicons.get(recipe.name))
+    own = recipe.for_task(task)
     lines = ["| language | into | words | as written | queries | as written |", "|---|---|---:|---:|---:|---:|"]
     for code in task.query_languages:
         if own.covers(code):

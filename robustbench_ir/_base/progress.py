@@ -1,4 +1,4 @@
-"""Who is told how far a run is, and how long each stage took."""
+"""How far a run is, and how long each stage took."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Who is told how far a run is."""
+    """Receives how far a run is."""
 
     def stage(self, name: str, total: int | None = None) -> None:
         """Begin a stage of `total` steps, or of unknown length."""
@@ -20,7 +20,7 @@ class Progress(Protocol):
 
 
 class Silence:
-    """Nobody is told. A `Progress`."""
+    """Reports nothing. A `Progress`."""
 
     def stage(self, name: str, total: int | None = None) -> None:
         """Do nothing."""
@@ -31,15 +31,16 @@ class Silence:
 
 @dataclass
 class Clock:
-    """Tells the progress, and adds up the seconds that each stage takes."""
+    """Reports the stages of a run to a progress, and adds up the seconds that each takes."""
 
     progress: Progress
     seconds: dict[str, float] = field(default_factory=dict)
     _downloading: str = ""
     _downloaded: int = 0
+    _depth: int = 0
 
     def download(self, file: str, done: int, total: int | None) -> None:
-        """Tell how far a download is."""
+        """Report how far a download is."""
         name = f"download {file}"
         if self._downloading != name:
             self._downloading, self._downloaded = name, 0
@@ -51,12 +52,30 @@ class Clock:
         """Count some more seconds for a stage."""
         self.seconds[name] = self.seconds.get(name, 0.0) + seconds
 
+    def advance(self, steps: int) -> None:
+        """Count some more steps of the stage as done; those of a stage inside another one are not reported."""
+        if self._depth <= 1:
+            self.progress.advance(steps)
+
     @contextmanager
     def stage(self, name: str, total: int | None = None, label: str = "") -> Iterator[None]:
-        """Time a stage; `label` says what of, for people."""
-        self.progress.stage(f"{label}: {name}" if label else name, total)
+        """Time a stage; one inside another is timed too, but not reported, since a search has many small ones.
+
+        Parameters
+        ----------
+        name : str
+            Under which the seconds are added up.
+        total : int, optional
+            Number of steps.
+        label : str
+            What the stage works on, for people.
+        """
+        self._depth += 1
+        if self._depth == 1:
+            self.progress.stage(f"{label}: {name}" if label else name, total)
         start = time.perf_counter()
         try:
             yield
         finally:
+            self._depth -= 1
             self.add(name, time.perf_counter() - start)

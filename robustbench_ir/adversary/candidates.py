@@ -14,9 +14,8 @@ from robustbench_ir._base.text import Span, nfc, replace_spans, word_spans
 from robustbench_ir.errors import OptionError
 from robustbench_ir.perturb import Edit, Perturbation, Recipe
 from robustbench_ir.perturb.constraints import WordFinder, word_finder
-from robustbench_ir.perturb.perturbation import spaced
+from robustbench_ir.perturb.perturbation import QueryLike, spaced
 from robustbench_ir.perturb.randomness import generator, shuffled
-from robustbench_ir.perturb.recipe import QueryLike
 from robustbench_ir.tasks import Task
 
 # What an adversary may spend on one query.

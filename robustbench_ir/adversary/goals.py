@@ -282,9 +282,7 @@ def _passage(passage_id: str, task: Task) -> Aim:
 
 
 def _need_parallel(name: str, task: Task) -> None:
-    languages = np.repeat(
-        np.arange(len(task.passage_slices)), [part.stop - part.start for part in task.passage_slices.values()]
-    )[task.qrels.passage]
+    languages = np.repeat(np.arange(len(task.passage_slices)), list(task.pool_sizes.values()))[task.qrels.passage]
     pairs = np.unique(np.stack([task.qrels.query, languages]), axis=1)
     if (np.bincount(pairs[0]) < 2).all():
         raise OptionError(

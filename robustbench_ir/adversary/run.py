@@ -38,8 +38,8 @@ from robustbench_ir.adversary.methods import Method, make_method
 from robustbench_ir.adversary.outcomes import Attacked, outcomes_from_json, outcomes_to_json, perturbation
 from robustbench_ir.adversary.victim import Victim
 from robustbench_ir.encoders.store.store import keep_finished
-from robustbench_ir.evaluation.semantic_floor import SemanticFloor
-from robustbench_ir.perturb import Perturbation, Recipe, digest
+from robustbench_ir.evaluation.semantic_floor import FloorJudge
+from robustbench_ir.perturb import Perturbation, Recipe
 from robustbench_ir.perturb.randomness import generator
 from robustbench_ir.resources.downloads import cache_folder
 from robustbench_ir.results.result import Cell, Result
@@ -64,7 +64,7 @@ class CellSearch:
 
 
 @dataclass(frozen=True)
-class Hunt:
+class SearchRun:
     """One adversary's aim and means.
 
     Attributes
@@ -81,7 +81,7 @@ class Hunt:
         For each query.
     until_reached : bool
         Whether a query is left at its first success, though the goal could fall further.
-    floor : SemanticFloor, optional
+    floor : FloorJudge, optional
         What every perturbation that is tried must reach.
     resume : bool
         Whether what an earlier run has found is used.
@@ -93,12 +93,12 @@ class Hunt:
     clean: Sequence[Measured]
     budget: Budget
     until_reached: bool
-    floor: SemanticFloor | None
+    floor: FloorJudge | None
     resume: bool
 
     def cells(self, searches: Sequence[CellSearch]) -> list[Attacked]:
         """Search all queries, block by block; within a block no text is encoded for a query twice, whoever asks."""
-        task, clock = self.victim.task, self.victim.clock
+        task, clock = self.victim.runner.task, self.victim.runner.clock
         together = max(1, min(QUERIES_AT_ONCE, _TEXTS_AT_ONCE // self.budget.queries))
         found: list[list[Outcome]] = [[] for _ in searches]
         places: list[list[int]] = [[] for _ in searches]
@@ -120,7 +120,7 @@ class Hunt:
     @cached_property
     def counts(self) -> Mapping[str, int]:
         """Word to the number of passages that have it."""
-        return passage_frequency(self.victim.task)
+        return passage_frequency(self.victim.runner.task)
 
     @staticmethod
     def _name(one: CellSearch) -> str:
@@ -142,7 +142,7 @@ class Hunt:
 
     def _spaces(self, rows: range, one: CellSearch) -> list[Space]:
         """Find what may be done to some queries; random perturbations lose edits until they reach the floor."""
-        queries = [self.victim.task.queries[row] for row in rows]
+        queries = [self.victim.runner.task.queries[row] for row in rows]
         block = spaces(queries, one.recipes, self.budget, one.draws)
         if one.method.by_rarity:
             block = [
@@ -165,7 +165,7 @@ class Hunt:
         ]
 
     def _block(self, rows: range, block: Sequence[Space], one: CellSearch, known: Known) -> list[Outcome]:
-        advance = self.victim.clock.progress.advance
+        advance = self.victim.runner.clock.advance
         path = self._file(rows, block, one)
         kept = read_checked(path) if path and self.resume else None
         if kept is not None:
@@ -210,14 +210,15 @@ class Hunt:
         judge = self.floor.encoder.description.fingerprint if self.floor else "none"
         if not who or not judge:
             return None
-        identity = (__version__, _ALGORITHMS, who, judge, self.victim.task.digest, self.identity(one), one.draws, rows)
+        task = self.victim.runner.task
+        identity = (__version__, _ALGORITHMS, who, judge, task.digest, self.identity(one), one.draws, rows)
         hasher = sha256("|".join(map(str, identity)).encode())
         for space in block:
             hasher.update(repr(space).encode("utf-8", "surrogatepass"))
         return cache_folder() / "searches" / f"{hasher.hexdigest()}.json"
 
     def _as_cell(self, one: CellSearch, found: Sequence[Outcome], places: Sequence[int]) -> Attacked:
-        task, layout = self.victim.task, self.base.layout
+        task, layout = self.victim.runner.task, self.base.layout
         perturbed = [
             perturbation(query.query_id, nfc(query.text), number, outcome)
             for query, number, outcome in zip(task.queries, places, found, strict=True)
@@ -226,22 +227,20 @@ class Hunt:
         ranks = [
             np.concatenate([getattr(outcome.best, name) for outcome in found]) for name in ("in_pool", "in_language")
         ]
-        cell = Cell(
-            recipe=self.identity(one),
-            severity=one.draws.severity,
-            seed=one.draws.seed,
-            digest=digest(perturbed),
-            changed=np.array([each.changed for each in perturbed]),
-            edit_rate=np.array([each.edit_rate for each in perturbed]),
-            not_covered={code: one.recipes[0].reason_not_covered(code) for code in uncovered},
-            ranks=Ranks(ranks[0].astype(np.int32), ranks[1].astype(np.int32)),
+        cell = Cell.of(
+            self.identity(one),
+            one.draws.severity,
+            one.draws.seed,
+            perturbed,
+            Ranks(ranks[0].astype(np.int32), ranks[1].astype(np.int32)),
+            {code: one.recipes[0].reason_not_covered(code) for code in uncovered},
         )
         return Attacked(cell, self.goal.name, tuple(found))
 
 
 def measured_clean(victim: Victim, base: Result, goal: Goal) -> list[Measured]:
     """Return what the clean queries do; they are encoded only where their ranks do not say all."""
-    layout, ranks, task = base.layout, base.clean.ranks, victim.task
+    layout, ranks, task = base.layout, base.clean.ranks, victim.runner.task
     if goal.watched or victim.shows_scores:
         return measured(victim, goal, range(len(task.queries)), [query.text for query in task.queries])
     standings = Standings(

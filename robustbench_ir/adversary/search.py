@@ -3,27 +3,68 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 
-from robustbench_ir._base.progress import Clock, Progress, Silence
 from robustbench_ir.adversary.candidates import Budget, Draws
 from robustbench_ir.adversary.goals import make_goal
 from robustbench_ir.adversary.methods import make_method
 from robustbench_ir.adversary.outcomes import Attacked
-from robustbench_ir.adversary.run import DEFAULT_ALTERNATIVES, CellSearch, Hunt, measured_clean
-from robustbench_ir.adversary.victim import check_access, open_victim
+from robustbench_ir.adversary.run import DEFAULT_ALTERNATIVES, CellSearch, SearchRun, measured_clean
+from robustbench_ir.adversary.victim import Victim, check_access, watch
 from robustbench_ir.encoders import Encoder, EncoderOptions
+from robustbench_ir.encoders.batches import EncodeTexts
 from robustbench_ir.errors import OptionError
-from robustbench_ir.evaluation.attack import attack
-from robustbench_ir.evaluation.request import Request
-from robustbench_ir.evaluation.runner import open_bench
-from robustbench_ir.perturb import Recipe, default_recipe_names
+from robustbench_ir.evaluation.evaluation import Evaluation, open_evaluation
+from robustbench_ir.evaluation.request import DEFAULT_RUN, RecipeMix, Request, RunOptions
+from robustbench_ir.evaluation.semantic_floor import SemanticFloor
+from robustbench_ir.perturb import Recipe, RecipeLike, default_recipe_names
 from robustbench_ir.results.result import Result
 from robustbench_ir.tasks import Task
 
-DEFAULT_BUDGET = Budget()
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """How an adversary searches, and for what.
+
+    Attributes
+    ----------
+    methods : sequence of str
+        ``"greedy"``, ``"beam-4"``, ``"annealing-200"``, ``"best-of-20"``, ``"exhaustive"``; ``"random"`` is none.
+    goal : str
+        See `robustbench_ir.adversary.goals`.
+    budget : Budget
+        For each query.
+    starts : int, optional
+        Random perturbations that greedy, beam and annealing try first, 20 by default; they are never worse than these.
+    alternatives : int
+        Distinct rewritings of a place by one recipe, 1 or more.
+    until_reached : bool
+        Leave a query at its first success, as TextAttack does, instead of looking for the worst within the budget.
+
+    Raises
+    ------
+    OptionError
+        A number of alternatives below 1, or no method.
+    """
+
+    methods: Sequence[str] = ("greedy",)
+    goal: str = "map"
+    budget: Budget = field(default_factory=Budget)
+    starts: int | None = None
+    alternatives: int = DEFAULT_ALTERNATIVES
+    until_reached: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "methods", tuple(dict.fromkeys(self.methods)))
+        if not self.methods:
+            raise OptionError("no search method; name one, such as greedy")
+        if self.alternatives < 1:
+            raise OptionError(f"{self.alternatives} alternatives of a place; at least 1 is needed")
+
+
+DEFAULT_SEARCH = SearchOptions()
 
 
 @dataclass(frozen=True)
@@ -45,51 +86,34 @@ class Searched:
     task: Task
 
 
-def search(  # noqa: PLR0913
-    encoder: str | Encoder | None = None,
-    task: str | Task = "mini",
-    recipes: Sequence[str] | None = None,
+def search(
+    encoder: str | Encoder | EncodeTexts | None = None,
+    task: str | Path | Task = "mini",
+    recipes: Sequence[RecipeMix] | None = None,
+    search: SearchOptions = DEFAULT_SEARCH,
     *,
-    methods: Sequence[str] = ("greedy",),
-    goal: str = "map",
-    budget: Budget = DEFAULT_BUDGET,
-    starts: int | None = None,
-    alternatives: int = DEFAULT_ALTERNATIVES,
-    until_reached: bool = False,
-    semantic_floor: float | None = None,
-    semantic_encoder: str | Encoder | None = None,
     languages: Iterable[str] | None = None,
     severities: Sequence[int] = (3,),
     seeds: int = 1,
+    semantic_floor: SemanticFloor | float | None = None,
     options: EncoderOptions | None = None,
-    cards: Path | None = None,
-    resume: bool = True,
-    progress: Progress | None = None,
+    run: RunOptions = DEFAULT_RUN,
 ) -> Searched:
     """Search for the perturbations that hurt most.
 
     Parameters
     ----------
-    encoder, task, languages, severities, seeds, options, cards, resume, progress
+    encoder, task, languages, severities, seeds, options
         As of `robustbench_ir.attack`. The severity is that of the random perturbations that a search begins with.
-    recipes : sequence of str, optional
-        Where the rewritings come from; ``"typo+synonym"`` is a mix, whose rewritings are offered together.
-    methods : sequence of str
-        ``"greedy"``, ``"beam-4"``, ``"annealing-200"``, ``"best-of-20"``, ``"exhaustive"``; ``"random"`` is none.
-    goal : str
-        See `robustbench_ir.adversary.goals`.
-    budget : Budget
-        For each query.
-    starts : int, optional
-        Random perturbations that greedy, beam and annealing try first, 20 by default; they are never worse than these.
-    alternatives : int
-        Distinct rewritings of a place by one recipe, 1 or more.
-    until_reached : bool
-        Leave a query at its first success, as TextAttack does, instead of looking for the worst within the budget.
-    semantic_floor : float, optional
-        Ask only about perturbations whose cosine with the clean query reaches this, in (0, 1]; see `SemanticFloor`.
-    semantic_encoder : str or Encoder, optional
-        Whose cosine; by default ``use-multilingual``. What it is asked is no part of the budget.
+    recipes : sequence of str, Recipe, callable or tuple of these, optional
+        Where the rewritings come from; ``"typo+synonym"``, or a tuple, is a mix whose rewritings are offered together.
+    search : SearchOptions, optional
+        How it is searched, and for what.
+    semantic_floor : SemanticFloor or float, optional
+        Ask only about perturbations whose cosine with the clean query reaches this, in (0, 1]. What the floor's encoder
+        is asked is no part of the budget.
+    run : RunOptions, optional
+        How it is run; a search runs in one process and writes no TREC runs.
 
     Raises
     ------
@@ -100,49 +124,70 @@ def search(  # noqa: PLR0913
     --------
     >>> search("char-ngram", recipes=["typo"]).attacked[0].success_rate  # doctest: +SKIP
     """
-    if alternatives < 1:
-        raise OptionError(f"{alternatives} alternatives of a place; at least 1 is wanted")
-    chosen = [make_method(name, starts) for name in dict.fromkeys(methods)]
-    names = default_recipe_names(cards) if recipes is None else dict.fromkeys(recipes)
-    mixes = [[one.strip() for one in name.split("+")] for name in names]
     request = Request(
         encoder=encoder,
         task=task,
-        recipes=tuple(chain.from_iterable(mixes)),
-        languages=None if languages is None else tuple(languages),
-        severities=tuple(severities),
+        recipes=recipes,
+        languages=languages,
+        severities=severities,
         seeds=seeds,
-        options=options,
-        cards=cards,
-        resume=resume,
         semantic_floor=semantic_floor,
-        semantic_encoder=semantic_encoder,
+        options=options,
     )
-    clock = Clock(progress or Silence())
-    bench = open_bench(request, clock)
-    whole, aim = bench.task, make_goal(goal, bench.task)
-    ready = [[bench.recipe(one) for one in mix] for mix in mixes]
+    return search_request(request, search, run)
+
+
+def search_request(request: Request, search: SearchOptions = DEFAULT_SEARCH, run: RunOptions = DEFAULT_RUN) -> Searched:
+    """Do what `search` does, for arguments that are already grouped; recipes may be mixes."""
+    if not run.in_this_process or run.runs is not None:
+        raise OptionError(
+            "a search runs in one process, whose searches share what they learn of the encoder, and writes no TREC "
+            "runs; leave out --jobs, --engine and --run-out"
+        )
+    mixes = [_mix(one) for one in (default_recipe_names(run.cards) if request.recipes is None else request.recipes)]
+    single = tuple(dict.fromkeys(chain.from_iterable(mixes)))
+    opened = open_evaluation(replace(request, recipes=single), run)
+    evaluation = replace(opened, runner=replace(opened.runner, compact=True))
+    task, names = evaluation.runner.task, dict(zip(single, evaluation.recipes, strict=True))
+    ready = [[evaluation.recipes[names[one]] for one in mix] for mix in mixes]
     for mix in ready:
-        _check_coverage(mix, whole)
-    for method in chosen:
-        check_access(bench.encoder, method.needs, f"search {method.name}")
-    base = attack(bench.encoder, whole, [], resume=resume, progress=clock.progress)
-    shows_scores = any(method.needs == "score" for method in chosen)
-    victim = open_victim(bench.encoder, whole, aim, clock, shows_scores=shows_scores)
-    clean = measured_clean(victim, base, aim)
-    hunt = Hunt(victim, base, aim, clean, budget, until_reached, bench.floor, resume)
+        _check_coverage(mix, task)
+    methods = [make_method(name, search.starts) for name in search.methods]
+    for method in methods:
+        check_access(evaluation.runner.encoder, method.needs, f"search {method.name}")
+    adversary = _adversary(evaluation, search, shows_scores=any(method.needs == "score" for method in methods))
     searches = [
-        CellSearch(mix, method, Draws(severity, seed, method.starts, alternatives))
+        CellSearch(mix, method, Draws(severity, seed, method.starts, search.alternatives))
         for mix in ready
-        for method in chosen
-        for severity in dict.fromkeys(severities)
-        for seed in range(seeds)
+        for method in methods
+        for severity in dict.fromkeys(request.severities)
+        for seed in range(request.seeds)
     ]
-    attacked = tuple(hunt.cells(searches))
-    timings = {
-        stage: base.timings.get(stage, 0) + clock.seconds.get(stage, 0) for stage in {**base.timings, **clock.seconds}
-    }
-    return Searched(replace(base, attacked=tuple(one.cell for one in attacked), timings=timings), attacked, whole)
+    attacked = tuple(adversary.cells(searches))
+    return Searched(evaluation.result([one.cell for one in attacked]), attacked, task)
+
+
+def _adversary(evaluation: Evaluation, search: SearchOptions, *, shows_scores: bool) -> SearchRun:
+    runner = evaluation.runner
+    goal, base = make_goal(search.goal, runner.task), evaluation.result([])
+    victim = Victim(runner, watch(runner.task, goal), shows_scores)
+    return SearchRun(
+        victim=victim,
+        base=base,
+        goal=goal,
+        clean=measured_clean(victim, base, goal),
+        budget=search.budget,
+        until_reached=search.until_reached,
+        floor=evaluation.floor,
+        resume=evaluation.run.resume,
+    )
+
+
+def _mix(given: RecipeMix) -> tuple[RecipeLike, ...]:
+    """Return the recipes that are offered together."""
+    if isinstance(given, str):
+        return tuple(name.strip() for name in given.split("+"))
+    return given if isinstance(given, tuple) else (given,)
 
 
 def _check_coverage(recipes: Sequence[Recipe], task: Task) -> None:

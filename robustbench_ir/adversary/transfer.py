@@ -8,18 +8,18 @@ from pathlib import Path
 
 import numpy as np
 
-from robustbench_ir._base.progress import Progress
-from robustbench_ir.adversary.candidates import Budget
 from robustbench_ir.adversary.goals import make_goal
-from robustbench_ir.adversary.search import DEFAULT_BUDGET, Searched, search
+from robustbench_ir.adversary.search import DEFAULT_SEARCH, Searched, SearchOptions
+from robustbench_ir.adversary.search import search as find_worst
 from robustbench_ir.encoders import Encoder, EncoderOptions, load_encoder
 from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.attack import attack
+from robustbench_ir.evaluation.request import DEFAULT_RUN, RecipeMix, Request, RunOptions
 from robustbench_ir.metrics.findings import Finding
 from robustbench_ir.metrics.settings import Setting
 from robustbench_ir.metrics.statistics import RESAMPLES, Method, holm
 from robustbench_ir.results.result import Drop, Result
-from robustbench_ir.tasks import Task, load_task
+from robustbench_ir.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -92,22 +92,18 @@ class Transfer:
         return {pair: replace(one, p_holm=float(p)) for (pair, one), p in zip(found.items(), adjusted, strict=True)}
 
 
-def transfer(  # noqa: PLR0913
+def transfer(
     sources: Sequence[str | Encoder],
     targets: Sequence[str | Encoder] = (),
-    task: str | Task = "mini",
-    recipe: str = "typo",
+    task: str | Path | Task = "mini",
+    recipe: RecipeMix = "typo",
+    search: SearchOptions = DEFAULT_SEARCH,
     *,
-    method: str = "greedy",
-    goal: str = "map",
-    budget: Budget = DEFAULT_BUDGET,
     languages: Iterable[str] | None = None,
     severity: int = 3,
     seeds: int = 1,
     options: EncoderOptions | None = None,
-    cards: Path | None = None,
-    resume: bool = True,
-    progress: Progress | None = None,
+    run: RunOptions = DEFAULT_RUN,
 ) -> Transfer:
     """Craft queries against each source and ask them of each target; the sources are targets, too.
 
@@ -115,42 +111,34 @@ def transfer(  # noqa: PLR0913
     ----------
     sources, targets : sequence of str or Encoder
         Names, folders, or objects of your own.
-    recipe, method
-        One of each; see `robustbench_ir.adversary.search`. The method ``"random"`` gives the drop without an adversary.
-    task, goal, budget, languages, severity, seeds, options, cards, resume, progress
-        As of `robustbench_ir.adversary.search`.
+    recipe : str, Recipe, callable or tuple of these
+        Where the rewritings come from; see `robustbench_ir.search`.
+    search : SearchOptions, optional
+        How it is searched, by one method; ``"random"`` gives the drop without an adversary.
+    task, languages, severity, seeds, options, run
+        As of `robustbench_ir.search`.
 
     Raises
     ------
     OptionError
-        No source, or two encoders of one name.
+        There is no source, more than one method, or two encoders have one name.
     RobustBenchError
         See `robustbench_ir.errors`; nothing that was finished is lost.
     """
     if not sources:
         raise OptionError("no source to craft the queries on; name one")
-    whole = load_task(task, languages, cards) if isinstance(task, str) else task.select(languages)
-    make_goal(goal, whole)
+    if len(search.methods) != 1:
+        raise OptionError(f"{len(search.methods)} search methods; a transfer is by one")
+    whole = Request(task=task, languages=languages).load_task(run.cards)
+    make_goal(search.goal, whole)
     loaded = _loaded([*sources, *targets], options)
     names = list(loaded)
     crafted = {
-        name: search(
-            loaded[name],
-            whole,
-            [recipe],
-            methods=[method],
-            goal=goal,
-            budget=budget,
-            severities=[severity],
-            seeds=seeds,
-            cards=cards,
-            resume=resume,
-            progress=progress,
-        )
+        name: find_worst(loaded[name], whole, [recipe], search, severities=[severity], seeds=seeds, run=run)
         for name in names[: len(dict.fromkeys(_name(one) for one in sources))]
     }
     results = {
-        (source, target): found.result if source == target else _asked(loaded[target], found, source, resume, progress)
+        (source, target): found.result if source == target else _asked(loaded[target], found, source, run)
         for source, found in crafted.items()
         for target in names
     }
@@ -173,15 +161,15 @@ def _loaded(encoders: Sequence[str | Encoder], options: EncoderOptions | None) -
     return found
 
 
-def _asked(encoder: Encoder, crafted: Searched, source: str, resume: bool, progress: Progress | None) -> Result:
+def _asked(encoder: Encoder, crafted: Searched, source: str, run: RunOptions) -> Result:
     """Rank the queries that were crafted against another encoder: a task of their own, without any attack."""
     task = crafted.task
-    clean = attack(encoder, task, [], resume=resume, progress=progress)
+    clean = attack(encoder, task, [], run=run)
     cells = []
     for one in crafted.attacked:
         pairs = zip(task.queries, one.outcomes, strict=True)
         asked = replace(task, queries=tuple(replace(query, text=outcome.text) for query, outcome in pairs))
-        found = attack(encoder, asked, [], resume=resume, progress=progress).clean.ranks
+        found = attack(encoder, asked, [], run=run).clean.ranks
         # What did not change keeps its clean ranks, so that its drop is exactly zero.
         changed = np.isin(task.qrels.query, np.flatnonzero(one.cell.changed))
         new = replace(found, in_pool=found.in_pool[changed], in_language=found.in_language[changed])

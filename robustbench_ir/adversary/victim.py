@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
-from robustbench_ir._base.progress import Clock
 from robustbench_ir.adversary.goals import Goal, Standings
 from robustbench_ir.encoders import Embeddings, Encoder
-from robustbench_ir.encoders.batches import EncodeTexts, encode_texts
-from robustbench_ir.encoders.pool import encode_pool, fitted_on
 from robustbench_ir.errors import OptionError
+from robustbench_ir.evaluation.runner import Runner
 from robustbench_ir.metrics.measures import Floats
-from robustbench_ir.retrieval.ranking import IntArray, rank_relevant
+from robustbench_ir.retrieval.ranking import IntArray
 from robustbench_ir.retrieval.scores import pair_scores, product_with
 from robustbench_ir.tasks import Qrels, Task
 
@@ -128,25 +124,16 @@ class Victim:
 
     Attributes
     ----------
-    task : Task
-        Whose pool and judgements.
-    encode : callable
-        Query texts to embeddings.
-    pool : float32 array of shape (passages, dimensions)
-        Dense or sparse.
+    runner : Runner
+        Encodes and ranks; its sparse pool is compact.
     watch : Watch
         What is ranked for each query.
-    clock : Clock
-        Counts the seconds of the stages.
     shows_scores : bool
-        Whether the lead of the relevant passages is told beside the ranks.
+        Whether the score margin of the relevant passages is known, beside the ranks.
     """
 
-    task: Task
-    encode: EncodeTexts
-    pool: Embeddings
+    runner: Runner
     watch: Watch
-    clock: Clock
     shows_scores: bool = False
 
     def standings(self, rows: Sequence[int], texts: Sequence[str]) -> Iterator[tuple[Sequence[int], Standings]]:
@@ -167,18 +154,8 @@ class Victim:
         order = sorted(range(len(texts)), key=lambda place: (-len(texts[place]), texts[place], rows[place]))
         for start in range(0, len(order), _TEXTS_AT_ONCE):
             part = order[start : start + _TEXTS_AT_ONCE]
-            with self._timed("encode queries"):
-                embeddings = encode_texts(self.encode, [texts[place] for place in part])
-            with self._timed("rank"):
-                found = self._ranked(np.array([rows[place] for place in part]), embeddings)
-            yield part, found
-
-    @contextmanager
-    def _timed(self, stage: str) -> Iterator[None]:
-        """Add up seconds without telling anybody: a search has many small stages."""
-        start = time.perf_counter()
-        yield
-        self.clock.seconds[stage] = self.clock.seconds.get(stage, 0.0) + time.perf_counter() - start
+            embeddings = self.runner.encode([texts[place] for place in part])
+            yield part, self._ranked(np.array([rows[place] for place in part]), embeddings)
 
     def _ranked(self, rows: IntArray, embeddings: Embeddings) -> Standings:
         first, last = self.watch.first[rows], self.watch.first[rows + 1]
@@ -186,9 +163,9 @@ class Victim:
         # Entry numbers of each text, one after the other: its query's first one, and how far it is from there.
         entry = np.arange(len(text)) + np.repeat(last - np.cumsum(last - first), last - first)
         passage, grade = self.watch.passage[entry], self.watch.grade[entry]
-        ranks = rank_relevant(
-            replace(self.task, qrels=Qrels(text, passage, grade)), self.pool, embeddings, range(len(rows))
-        )
+        task = self.runner.task
+        watched = replace(task, qrels=Qrels(text, passage, grade))
+        ranks = self.runner.rank(range(len(rows)), embeddings, task=watched)
         return Standings(
             ranks.in_pool,
             ranks.in_language,
@@ -197,35 +174,14 @@ class Victim:
             self._language(passage),
             grade,
             self._own(rows),
-            self._sizes,
-            leads(embeddings, self.pool, text, passage, grade) if self.shows_scores else None,
+            tuple(task.pool_sizes.values()),
+            leads(embeddings, self.runner.pool, text, passage, grade) if self.shows_scores else None,
         )
 
-    @property
-    def _sizes(self) -> tuple[int, ...]:
-        return tuple(part.stop - part.start for part in self.task.passage_slices.values())
-
     def _language(self, passage: IntArray) -> IntArray:
-        stops = np.array([part.stop for part in self.task.passage_slices.values()])
+        stops = np.array([part.stop for part in self.runner.task.passage_slices.values()])
         return np.searchsorted(stops, passage, side="right").astype(np.int32)
 
     def _own(self, rows: IntArray) -> IntArray:
-        numbers = {language: number for number, language in enumerate(self.task.passage_languages)}
-        return np.array([numbers.get(self.task.queries[row].language, -1) for row in rows], dtype=np.int32)
-
-
-def open_victim(encoder: Encoder, task: Task, goal: Goal, clock: Clock, *, shows_scores: bool = False) -> Victim:
-    """Encode the pool, or read it back where an earlier run has kept it."""
-    texts = [passage.text for passage in task.passages]
-    fitted = fitted_on(encoder, texts)
-    with clock.stage("encode passages", len(texts)):
-        pool = encode_pool(encoder, fitted, texts, clock.progress.advance)
-    return Victim(task, *_compact(fitted.encode_queries, pool), watch(task, goal), clock, shows_scores)
-
-
-def _compact(encode: EncodeTexts, pool: Embeddings) -> tuple[EncodeTexts, Embeddings]:
-    """Leave out the columns in which no passage has anything: each product of sparse rows costs by its columns."""
-    if isinstance(pool, np.ndarray):
-        return encode, pool
-    used = np.unique(pool.indices)
-    return lambda texts: encode(texts)[:, used], pool[:, used]
+        numbers = {language: number for number, language in enumerate(self.runner.task.passage_languages)}
+        return np.array([numbers.get(self.runner.task.queries[row].language, -1) for row in rows], dtype=np.int32)

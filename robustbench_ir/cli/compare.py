@@ -10,6 +10,7 @@ from rich.text import Text
 
 from robustbench_ir._base.files import write_whole
 from robustbench_ir.cli.catalogue import table_console
+from robustbench_ir.cli.options import measure_option
 from robustbench_ir.metrics.measures import measure as look_up_measure
 from robustbench_ir.reports.terminal import comparison_table
 from robustbench_ir.results.compare import compare
@@ -18,7 +19,7 @@ from robustbench_ir.results.file import load_result
 
 @click.command("compare", short_help="Test whether encoders differ on the same perturbed queries.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--measure", default="AP", show_default=True, help="AP, nDCG@k, RR@k or R@k.")
+@measure_option
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write all numbers as JSON too.")
 @click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw the differences: FILE.png or .svg.")
 def command(files: tuple[Path, ...], measure: str, out: Path | None, plot: Path | None) -> None:

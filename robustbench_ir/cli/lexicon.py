@@ -140,7 +140,7 @@ def coverage(task: str, recipe: str, languages: tuple[str, ...] | None, cards: P
     """Print which share of a task's words and queries a recipe's lexicons know."""
     whole = load_task(task, languages, cards)
     found = load_recipe(recipe, cards)
-    own = found.with_lexicons_of(whole.name, whole.lexicons.get(found.name))
+    own = found.for_task(whole)
     table = Table("language", "into", box=None)
     for heading in ("words", "as written", "queries", "as written"):
         table.add_column(heading, justify="right")

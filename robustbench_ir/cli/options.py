@@ -1,12 +1,27 @@
-"""Option types and options that several commands share."""
+"""Options that several commands share, each declared once, and the values that groups of them make."""
 
 from __future__ import annotations
 
+import functools
 import re
+from collections.abc import Callable, Sequence
+from inspect import signature
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import click
 
+from robustbench_ir.errors import OptionError
+
+if TYPE_CHECKING:
+    from robustbench_ir._base.parallel import Engine
+    from robustbench_ir.adversary.search import SearchOptions
+    from robustbench_ir.encoders import EncoderOptions
+    from robustbench_ir.evaluation.request import RunOptions
+    from robustbench_ir.evaluation.semantic_floor import SemanticFloor
+    from robustbench_ir.retrieval.top_k import Index
+
+Command = TypeVar("Command", bound=Callable[..., object])
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
 
 
@@ -32,6 +47,57 @@ def read_bytes(_: click.Context, __: click.Parameter, value: str) -> int:
     return int(float(match[1]) * _UNITS[match[2]])
 
 
+def _gathered(
+    argument: str, build: Callable[..., object], options: Sequence[Callable[[Command], Command]]
+) -> Callable[[Command], Command]:
+    """Add options to a command, which gets what `build` makes of them as one argument.
+
+    Parameters
+    ----------
+    argument : str
+        Name of the command's parameter.
+    build : callable
+        Takes the values of the options by name.
+    options : sequence of decorators
+        In the order of the help text.
+    """
+    names = list(signature(build).parameters)
+
+    def decorate(function: Command) -> Command:
+        @functools.wraps(function)
+        def command(**values: object) -> object:
+            own = {name: values.pop(name) for name in names}
+            return function(**{argument: build(**own)}, **values)
+
+        decorated = cast("Command", command)
+        for option in reversed(options):
+            decorated = option(decorated)
+        return decorated
+
+    return decorate
+
+
+task_option = click.option(
+    "--task", default="mini", show_default=True, help="A name of `irbench tasks`, ./folder, or mteb:NAME."
+)
+
+recipes_option = click.option(
+    "--recipe",
+    "recipes",
+    multiple=True,
+    help="A name of `irbench recipes`; may be repeated. Default: the four first ones.",
+)
+
+severities_option = click.option(
+    "--severity",
+    "severities",
+    type=int,
+    multiple=True,
+    default=(3,),
+    show_default=True,
+    help="1 to 5; may be repeated.",
+)
+
 languages_option = click.option(
     "--languages",
     "--language",
@@ -40,19 +106,231 @@ languages_option = click.option(
     help="In these languages only, such as en,hi,sw. Default: all that there are.",
 )
 
+measure_option = click.option(
+    "--measure", default="AP", show_default=True, help="Measure of the table: AP, nDCG@k, RR@k or R@k."
+)
+
+by_option = click.option("--by", type=click.Choice(["language"]), help="Open the table up by query language.")
+
 cards_option = click.option(
     "--cards",
     type=click.Path(path_type=Path),
     help="Folder with recipes and tasks of your own (attacks/*.toml, tasks/*.toml).",
 )
 
-semantic_floor_option = click.option(
-    "--semantic-floor",
-    type=float,
-    help="Take edits back until the cosine of clean and perturbed query reaches this, above 0 and at most 1.",
+
+def _semantic_floor(semantic_floor: float | None, semantic_encoder: str | None) -> SemanticFloor | None:
+    from robustbench_ir.evaluation.semantic_floor import DEFAULT_ENCODER, SemanticFloor
+
+    if semantic_floor is None:
+        if semantic_encoder is not None:
+            raise OptionError("--semantic-encoder without a floor does nothing; say which, as --semantic-floor 0.8")
+        return None
+    return SemanticFloor(semantic_floor, semantic_encoder or DEFAULT_ENCODER)
+
+
+semantic_floor_options = _gathered(
+    "floor",
+    _semantic_floor,
+    [
+        click.option(
+            "--semantic-floor",
+            type=float,
+            help="Take edits back until the cosine of clean and perturbed query reaches this, above 0 and at most 1.",
+        ),
+        click.option(
+            "--semantic-encoder",
+            help="Encoder of the semantic floor; best not the one attacked. Default: use-multilingual.",
+        ),
+    ],
 )
 
-semantic_encoder_option = click.option(
-    "--semantic-encoder",
-    help="Encoder of the semantic floor; best not the one attacked. Default: use-multilingual.",
+
+def _encoder_options(  # noqa: PLR0913, PLR0917
+    query_prompt: str | None,
+    passage_prompt: str | None,
+    device: str | None,
+    batch_size: int,
+    dtype: str | None,
+    max_length: int | None,
+    revision: str | None,
+    trust_remote_code: bool,
+    truncate_dim: int | None,
+    backend: str,
+    devices: tuple[str, ...] | None,
+    requests_per_minute: float | None,
+    timeout: float,
+) -> EncoderOptions:
+    from robustbench_ir.encoders import EncoderOptions
+
+    return EncoderOptions(
+        query_prompt=query_prompt,
+        passage_prompt=passage_prompt,
+        device=device,
+        batch_size=batch_size,
+        dtype=dtype,
+        max_length=max_length,
+        revision=revision,
+        trust_remote_code=trust_remote_code,
+        truncate_dim=truncate_dim,
+        backend=backend,
+        devices=devices or (),
+        requests_per_minute=requests_per_minute,
+        timeout=timeout,
+    )
+
+
+encoder_options = _gathered(
+    "options",
+    _encoder_options,
+    [
+        click.option("--query-prompt", help="Put before each query. Default: the model's own, or that of its family."),
+        click.option("--passage-prompt", help="Put before each passage."),
+        click.option("--device", help="Such as cpu, cuda, mps. Default: the best there is."),
+        click.option("--devices", callback=split_commas, help="Several at once: cuda:0,cuda:1. One process each."),
+        click.option("--batch-size", type=int, default=32, show_default=True, help="Texts per forward pass."),
+        click.option("--dtype", help="float32, float16 or bfloat16. Default: the model's own."),
+        click.option("--max-length", type=int, help="Tokens after which a text is cut."),
+        click.option("--truncate-dim", type=int, help="Keep the first so many dimensions (Matryoshka models)."),
+        click.option("--backend", default="torch", show_default=True, help="torch, onnx or openvino (extras)."),
+        click.option("--revision", help="Commit, branch or tag on the hub."),
+        click.option("--trust-remote-code", is_flag=True, help="Run code that the model's author put into the model."),
+        click.option("--requests-per-minute", type=float, help="Limit for an endpoint. Default: none."),
+        click.option(
+            "--timeout", type=float, default=60, show_default=True, help="Seconds an endpoint has for an answer."
+        ),
+    ],
 )
+
+
+def _run_options(
+    fresh: bool,
+    cards: Path | None,
+    jobs: int,
+    engine: Engine,
+    memory: int,
+    run_out: Path | None,
+    top: int,
+    index: Index,
+) -> RunOptions:
+    from robustbench_ir.evaluation.request import RunOptions
+    from robustbench_ir.evaluation.run_export import RunExport
+
+    runs = RunExport(run_out, top, index) if run_out else None
+    return RunOptions(jobs=jobs, engine=engine, memory=memory, resume=not fresh, cards=cards, runs=runs)
+
+
+def _simple_run_options(fresh: bool, cards: Path | None) -> RunOptions:
+    from robustbench_ir.evaluation.request import RunOptions
+
+    return RunOptions(resume=not fresh, cards=cards)
+
+
+_fresh_option = click.option("--fresh", is_flag=True, help="Do again what an earlier run has finished.")
+
+run_options = _gathered(
+    "run",
+    _run_options,
+    [
+        _fresh_option,
+        cards_option,
+        click.option(
+            "--jobs", type=int, default=1, show_default=True, help="Processes that make cells; the same bits as one."
+        ),
+        click.option(
+            "--engine",
+            type=click.Choice(["local", "ray"]),
+            default="local",
+            show_default=True,
+            help="Where they run: here, or on the Ray cluster at hand (extra ray).",
+        ),
+        click.option(
+            "--memory",
+            callback=read_bytes,
+            default="256MiB",
+            show_default=True,
+            help="What ranking may take in each process, beside the embeddings.",
+        ),
+        click.option(
+            "--run-out", type=click.Path(path_type=Path, file_okay=False), help="Write a TREC run for each cell there."
+        ),
+        click.option("--top", type=int, default=100, show_default=True, help="Passages of each query in these runs."),
+        click.option(
+            "--index",
+            type=click.Choice(["flat", "hnsw", "ivf-pq"]),
+            default="flat",
+            show_default=True,
+            help="How they are searched.",
+        ),
+    ],
+)
+"""How a run is made, for commands that may use several processes and write TREC runs."""
+
+simple_run_options = _gathered("run", _simple_run_options, [_fresh_option, cards_option])
+"""How a run is made, for commands that use one process."""
+
+
+def _search_options(
+    methods: tuple[str, ...],
+    goal: str | None,
+    budget_words: int | None,
+    budget_queries: int | None,
+    edit_rate: float | None,
+    starts: int | None,
+    alternatives: int | None,
+    until_reached: bool,
+) -> SearchOptions | None:
+    from robustbench_ir.adversary.candidates import Budget
+    from robustbench_ir.adversary.search import DEFAULT_SEARCH, SearchOptions
+
+    given = (goal, budget_words, budget_queries, edit_rate, starts, alternatives, until_reached or None)
+    if not methods:
+        if any(value is not None for value in given):
+            raise OptionError(
+                "--goal, --budget-words and the other options of a search need one; say --search greedy, too"
+            )
+        return None
+    default = DEFAULT_SEARCH.budget
+    return SearchOptions(
+        methods=methods,
+        goal=goal or DEFAULT_SEARCH.goal,
+        budget=Budget(
+            default.words if budget_words is None else budget_words,
+            default.queries if budget_queries is None else budget_queries,
+            default.edit_rate if edit_rate is None else edit_rate,
+        ),
+        starts=starts,
+        alternatives=DEFAULT_SEARCH.alternatives if alternatives is None else alternatives,
+        until_reached=until_reached,
+    )
+
+
+def search_options(*default: str) -> Callable[[Command], Command]:
+    """Add the options of a search; the command gets `search`, None where no method is named and there is no default."""
+    return _gathered(
+        "search",
+        _search_options,
+        [
+            click.option(
+                "--search",
+                "methods",
+                multiple=True,
+                default=default,
+                show_default=bool(default),
+                help="Worst: greedy, greedy-rare, greedy-score, beam-4, annealing-200, best-of-20, exhaustive; random.",
+            ),
+            click.option(
+                "--goal", help="map, beyond@10, rank-distance, language=en, passage=ID, joined by +. Default: map."
+            ),
+            click.option("--budget-words", type=int, help="Words that a search may change. Default: 2."),
+            click.option(
+                "--budget-queries", type=int, help="Texts that a search may ask the encoder about. Default: 500."
+            ),
+            click.option("--edit-rate", type=float, help="Share of a query that a search may replace. Default: 1."),
+            click.option("--starts", type=int, help="Random perturbations that a search tries first. Default: 20."),
+            click.option("--alternatives", type=int, help="Rewritings of a place by one recipe. Default: 8."),
+            click.option(
+                "--until-reached", is_flag=True, help="Leave a query at its first success; do not look for the worst."
+            ),
+        ],
+    )

@@ -8,23 +8,24 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from robustbench_ir.cli.options import cards_option, languages_option, semantic_encoder_option, semantic_floor_option
+from robustbench_ir.cli.options import (
+    cards_option,
+    languages_option,
+    recipes_option,
+    semantic_floor_options,
+    task_option,
+)
 from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.query_sets import MANIFEST, claim, freeze
-from robustbench_ir.evaluation.semantic_floor import load_floor
+from robustbench_ir.evaluation.semantic_floor import SemanticFloor, load_floor
 from robustbench_ir.perturb import default_recipe_names, load_recipe
 from robustbench_ir.perturb.recipe import SEVERITIES
 from robustbench_ir.tasks import load_task, task_card
 
 
 @click.command("perturb", short_help="Write perturbed queries to files, to evaluate other systems on.")
-@click.option("--task", default="mini", show_default=True, help="A name of `irbench tasks`, ./folder, or mteb:NAME.")
-@click.option(
-    "--recipe",
-    "recipes",
-    multiple=True,
-    help="A name of `irbench recipes`; may be repeated. Default: the four first ones.",
-)
+@task_option
+@recipes_option
 @languages_option
 @click.option(
     "--severity",
@@ -38,8 +39,7 @@ from robustbench_ir.tasks import load_task, task_card
 @click.option("--seed", "seeds", type=int, multiple=True, default=(0,), show_default=True, help="May be repeated.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the files; new or empty.")
 @click.option("--force", is_flag=True, help="Write into a folder that is not empty.")
-@semantic_floor_option
-@semantic_encoder_option
+@semantic_floor_options
 @cards_option
 def command(  # noqa: PLR0917
     task: str,
@@ -49,8 +49,7 @@ def command(  # noqa: PLR0917
     seeds: tuple[int, ...],
     out: Path,
     force: bool,
-    semantic_floor: float | None,
-    semantic_encoder: str | None,
+    floor: SemanticFloor | None,
     cards: Path | None,
 ) -> None:
     """Write the perturbed queries of a task to files, to evaluate other systems on.
@@ -70,14 +69,14 @@ def command(  # noqa: PLR0917
         for severity in dict.fromkeys(severities)
         for seed in dict.fromkeys(seeds)
     ]
-    floor = load_floor(semantic_floor, semantic_encoder)
+    judge = load_floor(floor)
     claim(out, force=force)
     whole = load_task(task, languages, cards)
     console = Console()
     for recipe, severity, seed in cells:
         inside = f"{recipe.name}-severity{severity}-seed{seed}" if len(cells) > 1 else ""
         claim(out / inside, force=True)
-        manifest = freeze(whole, recipe, severity, seed, out / inside, terms, floor)
+        manifest = freeze(whole, recipe, severity, seed, out / inside, terms, judge)
         told = f"  {manifest.queries:,} queries, {manifest.coverage:.0%} changed, {manifest.edit_rate:.0%} of the text"
         console.print(Text.assemble((str(out / inside / MANIFEST), "bold"), told), soft_wrap=True)
         for language, reason in manifest.not_covered.items():

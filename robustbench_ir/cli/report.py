@@ -9,7 +9,7 @@ from typing import get_args
 import click
 
 from robustbench_ir._base.files import check_writable, write_whole
-from robustbench_ir.cli.options import cards_option
+from robustbench_ir.cli.options import cards_option, measure_option
 from robustbench_ir.encoders import Encoder, EncoderOptions, load_encoder
 from robustbench_ir.errors import OptionError
 from robustbench_ir.metrics.measures import measure as look_up_measure
@@ -28,7 +28,7 @@ _PLOTS: tuple[Form, ...] = get_args(Form)
 @click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="File, or folder for pictures. Default: report.html.")
 @click.option("--format", "form", type=click.Choice(["html", *EXPORTS, *_PLOTS]), default="html", show_default=True)
-@click.option("--measure", default="AP", show_default=True, help="AP, nDCG@k, RR@k or R@k.")
+@measure_option
 @click.option("--setting", type=click.Choice(SETTINGS), help="Of pictures of one setting. Default: the widest.")
 @click.option("--severity", type=int, help="Of pictures of one severity. Default: 3, or the middle one.")
 @click.option("--worst", type=click.IntRange(min=0), default=20, show_default=True, help="Queries that lost most.")

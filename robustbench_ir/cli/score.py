@@ -10,7 +10,7 @@ from rich.text import Text
 from robustbench_ir._base.files import check_writable
 from robustbench_ir.cli.attack import slug
 from robustbench_ir.cli.catalogue import table_console
-from robustbench_ir.cli.options import cards_option, languages_option
+from robustbench_ir.cli.options import by_option, cards_option, languages_option, measure_option
 from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.score_runs import not_retrieved, score_runs, split_runs
 from robustbench_ir.metrics.measures import measure as look_up_measure
@@ -30,8 +30,8 @@ from robustbench_ir.tasks import load_task
 )
 @languages_option
 @click.option("--name", help="Name of the engine. Default: the tag in the run of the clean queries.")
-@click.option("--by", type=click.Choice(["language"]), help="Open the table up by query language.")
-@click.option("--measure", default="AP", show_default=True, help="Measure of the table: AP, nDCG@k, RR@k or R@k.")
+@by_option
+@measure_option
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="Result file. Default: results/NAME-TASK-runs.json."
 )

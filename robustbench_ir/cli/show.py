@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from robustbench_ir.cli.catalogue import table_console
+from robustbench_ir.cli.options import by_option, measure_option
 from robustbench_ir.metrics.measures import measure as look_up_measure
 from robustbench_ir.reports.terminal import score_table
 from robustbench_ir.results.file import load_result
@@ -14,8 +15,8 @@ from robustbench_ir.results.file import load_result
 
 @click.command("show", short_help="Print the table of a result file again.")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--by", type=click.Choice(["language"]), help="Open the table up by query language.")
-@click.option("--measure", default="AP", show_default=True, help="AP, nDCG@k, RR@k or R@k.")
+@by_option
+@measure_option
 def command(file: Path, by: str | None, measure: str) -> None:
     """Print the table of a result FILE again, without any model."""
     look_up_measure(measure)

@@ -6,13 +6,12 @@ import shlex
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from robustbench_ir._base.files import write_whole
-from robustbench_ir.cli.attack import ProgressBar
 from robustbench_ir.cli.catalogue import table_console
+from robustbench_ir.cli.progress import ProgressBar
 from robustbench_ir.studies.checkpoint_training import prepare
 from robustbench_ir.studies.config import load_study
 from robustbench_ir.studies.page import study_page
@@ -62,7 +61,7 @@ def command(
         *(part for base in bases for part in ("--base", base)),
         *(["--allow-overlap"] if allow_overlap else []),
     ]
-    with ProgressBar(Console(stderr=True)) as progress:
+    with ProgressBar() as progress:
         study = run_study(
             card,
             folder,

@@ -10,8 +10,8 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from robustbench_ir.cli.attack import ProgressBar
 from robustbench_ir.cli.options import languages_option, split_commas
+from robustbench_ir.cli.progress import ProgressBar
 from robustbench_ir.training.record import SamplerName, Trained, Training
 
 Command = TypeVar("Command", bound=Callable[..., object])
@@ -93,7 +93,7 @@ def command(out: Path, allow_overlap: bool, device: str | None, **values: object
     from robustbench_ir.training.train import train
 
     training = make_training(**values)
-    with ProgressBar(Console(stderr=True)) as progress:
+    with ProgressBar() as progress:
         trained = train(training, out, allow_overlap=allow_overlap, device=device, progress=progress)
     _print(trained)
 

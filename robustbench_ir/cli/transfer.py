@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from robustbench_ir._base.files import check_writable
-from robustbench_ir.cli.attack import ProgressBar, slug
+from robustbench_ir.cli.attack import slug
 from robustbench_ir.cli.catalogue import table_console
-from robustbench_ir.cli.options import cards_option, languages_option, split_commas
+from robustbench_ir.cli.options import (
+    encoder_options,
+    languages_option,
+    measure_option,
+    search_options,
+    simple_run_options,
+    split_commas,
+    task_option,
+)
+from robustbench_ir.cli.progress import ProgressBar
 from robustbench_ir.encoders import EncoderOptions
+from robustbench_ir.evaluation.request import RunOptions
 from robustbench_ir.metrics.findings import Finding
 from robustbench_ir.metrics.measures import measure as look_up_measure
 from robustbench_ir.reports.terminal import number, with_interval
 from robustbench_ir.results.file import save_result
+
+if TYPE_CHECKING:
+    from robustbench_ir.adversary.search import SearchOptions
 
 _NOTES = (
     "drop = clean - attacked, ± half of its 95% interval (questions drawn anew), and its share of clean; * is p < 0.05 "
@@ -30,25 +44,18 @@ _NOTES = (
 @click.command("transfer", short_help="Craft queries against one encoder and ask them of others.")
 @click.option("--source", "sources", callback=split_commas, required=True, help="Encoders to craft on: A or A,B.")
 @click.option("--targets", callback=split_commas, help="Encoders to ask, besides the sources: B,C.")
-@click.option("--task", default="mini", show_default=True, help="A name of `irbench tasks`, ./folder, or mteb:NAME.")
+@task_option
 @click.option(
     "--recipe", default="typo", show_default=True, help="A name of `irbench recipes`, or a mix: typo+synonym."
 )
 @languages_option
 @click.option("--severity", type=int, default=3, show_default=True, help="Of the random perturbations, 1 to 5.")
 @click.option("--seeds", type=int, default=1, show_default=True, help="Number of searches for each query.")
-@click.option(
-    "--search", "method", default="greedy", show_default=True, help="As of `irbench attack`; random for none."
-)
-@click.option("--goal", default="map", show_default=True, help="As of `irbench attack`.")
-@click.option("--budget-words", type=int, default=2, show_default=True, help="Words that a search may change.")
-@click.option("--budget-queries", type=int, default=500, show_default=True, help="Texts that a search may ask about.")
-@click.option("--measure", default="AP", show_default=True, help="Measure of the table: AP, nDCG@k, RR@k or R@k.")
-@click.option("--batch-size", type=int, default=32, show_default=True, help="Texts per forward pass.")
-@click.option("--device", help="Such as cpu, cuda, mps. Default: the best there is.")
+@search_options("greedy")
+@measure_option
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for a result file of each pair.")
-@click.option("--fresh", is_flag=True, help="Do again what an earlier run has finished.")
-@cards_option
+@encoder_options
+@simple_run_options
 def command(  # noqa: PLR0913, PLR0917
     sources: tuple[str, ...],
     targets: tuple[str, ...] | None,
@@ -57,44 +64,33 @@ def command(  # noqa: PLR0913, PLR0917
     languages: tuple[str, ...] | None,
     severity: int,
     seeds: int,
-    method: str,
-    goal: str,
-    budget_words: int,
-    budget_queries: int,
+    search: SearchOptions,
     measure: str,
-    batch_size: int,
-    device: str | None,
     out: Path | None,
-    fresh: bool,
-    cards: Path | None,
+    options: EncoderOptions,
+    run: RunOptions,
 ) -> None:
     """Craft queries against one encoder and ask them of others.
 
     Prints how far each encoder falls in each setting, and the changes that did most harm.
     """
-    from robustbench_ir.adversary.candidates import Budget
     from robustbench_ir.adversary.transfer import transfer
 
     look_up_measure(measure)
-    budget = Budget(budget_words, budget_queries)
     if out:
         check_writable(out / "result.json")
-    with ProgressBar(Console(stderr=True)) as progress:
+    with ProgressBar() as progress:
         found = transfer(
             sources,
             targets or (),
             task,
             recipe,
-            method=method,
-            goal=goal,
-            budget=budget,
+            search,
             languages=languages,
             severity=severity,
             seeds=seeds,
-            options=EncoderOptions(batch_size=batch_size, device=device),
-            cards=cards,
-            resume=not fresh,
-            progress=progress,
+            options=options,
+            run=replace(run, progress=progress),
         )
     console = table_console()
     for setting in found.results[found.sources[0], found.sources[0]].settings:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from robustbench_ir.encoders.batches import encode_texts
-from robustbench_ir.encoders.encoder import Embeddings, Encoder, PoolEncoder
+from robustbench_ir.encoders.encoder import Encoder, PoolEncoder
 from robustbench_ir.encoders.store.store import EmbeddingStore, embedding_store
 from robustbench_ir.resources.downloads import cache_folder
+
+_TEXTS_LOOKED_UP = 4096
 
 
 def fitted_on(encoder: Encoder, passages: Sequence[str]) -> Encoder:
@@ -20,23 +21,11 @@ def passage_store(encoder: Encoder) -> EmbeddingStore | None:
     return embedding_store(encoder, cache_folder() / "embeddings", "passage")
 
 
-def encode_pool(
-    encoder: Encoder, fitted: Encoder, passages: Sequence[str], advance: Callable[[int], None] = lambda _: None
-) -> Embeddings:
-    """Encode a pool, but for the passages that are kept from earlier.
-
-    Parameters
-    ----------
-    encoder, fitted : Encoder
-        As it is, and as `fitted_on` gives it for these passages.
-    passages : sequence of str
-        May repeat.
-    advance : callable, optional
-        Told the number of passages done since the last call.
-
-    Returns
-    -------
-    float32 array of shape (len(passages), dimensions)
-        Dense or sparse.
-    """
-    return encode_texts(fitted.encode_passages, passages, advance, passage_store(encoder))
+def passages_left(encoder: Encoder, passages: Sequence[str]) -> int:
+    """Return the number of distinct passages that no earlier run has encoded."""
+    texts = list(dict.fromkeys(passages))
+    store = passage_store(encoder)
+    if store is None:
+        return len(texts)
+    blocks = (texts[start : start + _TEXTS_LOOKED_UP] for start in range(0, len(texts), _TEXTS_LOOKED_UP))
+    return len(texts) - sum(int(store.read(block)[0].sum()) for block in blocks)

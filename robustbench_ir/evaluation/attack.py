@@ -1,8 +1,8 @@
 """The pipeline: encode the pool, rank the clean queries, then perturb, encode and rank for each cell.
 
 Read this file first. A run is a table of cells: one recipe at one severity with one seed each. A cell depends on
-nothing but the request, so cells are made in any order and in any process; `robustbench_ir.evaluation.runner` says how
-one is made, `robustbench_ir._base.parallel` where. Each finished cell is kept, so that a run that is killed goes on
+nothing but the request, so cells are made in any order and in any process; `robustbench_ir.evaluation.evaluation` says
+how one is made, `robustbench_ir._base.parallel` where. Each finished cell is kept, so that a run that is killed goes on
 where it was.
 """
 
@@ -11,45 +11,35 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from robustbench_ir._base.parallel import Engine, made_elsewhere
-from robustbench_ir._base.progress import Clock, Progress, Silence
-from robustbench_ir._version import __version__
+from robustbench_ir._base.parallel import made_elsewhere
+from robustbench_ir._base.progress import Silence
 from robustbench_ir.encoders import Encoder, EncoderOptions, default_encoder
 from robustbench_ir.encoders.batches import EncodeTexts
 from robustbench_ir.encoders.store.store import NOT_KEPT
 from robustbench_ir.errors import OptionError
-from robustbench_ir.evaluation.request import CellName, Request
-from robustbench_ir.evaluation.run_export import RunExport
-from robustbench_ir.evaluation.runner import Bench, open_bench
-from robustbench_ir.perturb import Perturbation
+from robustbench_ir.evaluation.evaluation import Evaluation, open_evaluation
+from robustbench_ir.evaluation.request import DEFAULT_RUN, CellName, Request, RunOptions
+from robustbench_ir.evaluation.semantic_floor import SemanticFloor
+from robustbench_ir.perturb import RecipeLike
 from robustbench_ir.results.result import Cell, Result
-from robustbench_ir.retrieval.ranking import DEFAULT_MEMORY
 from robustbench_ir.tasks import Task
 
 
-def attack(  # noqa: PLR0913
+def attack(
     encoder: str | Encoder | EncodeTexts | None = None,
     task: str | Path | Task = "mini",
-    recipes: Sequence[str] | None = None,
+    recipes: Sequence[RecipeLike] | None = None,
     *,
     languages: Iterable[str] | None = None,
     severities: Sequence[int] = (3,),
     seeds: int = 1,
+    semantic_floor: SemanticFloor | float | None = None,
     options: EncoderOptions | None = None,
-    cards: Path | None = None,
-    resume: bool = True,
-    progress: Progress | None = None,
-    semantic_floor: float | None = None,
-    semantic_encoder: str | Encoder | None = None,
-    jobs: int = 1,
-    engine: Engine = "local",
-    memory: int = DEFAULT_MEMORY,
-    runs: RunExport | None = None,
-    perturbed: dict[CellName, Sequence[Perturbation]] | None = None,
+    run: RunOptions = DEFAULT_RUN,
 ) -> Result:
     """Measure how far retrieval falls when the queries are perturbed.
 
@@ -60,38 +50,21 @@ def attack(  # noqa: PLR0913
         ``use-multilingual`` where installed, else ``char-ngram``.
     task : str, Path or Task
         Name of a task, a folder of your own (a string needs a slash in it), or a task that you built.
-    recipes : sequence of str, optional
-        Names of recipes; by default those whose card says so, the four of the first release.
+    recipes : sequence of str, Recipe or callable, optional
+        Names of recipes, loaded recipes, or functions that rewrite a query; see `robustbench_ir.recipe`. By default
+        the recipes whose card says so, the four of the first release.
     languages : iterable of str, optional
         Restrict queries and pool to these languages.
     severities : sequence of int
         1 to 5 each.
     seeds : int
         Number of perturbations of each query, 1 or more; means are taken over them.
+    semantic_floor : SemanticFloor or float, optional
+        Take edits back until the cosine of clean and perturbed query reaches this, in (0, 1], under a second encoder.
     options : EncoderOptions, optional
-        How a sentence-transformers model is loaded.
-    cards : pathlib.Path, optional
-        Folder with recipes and tasks of your own.
-    resume : bool
-        Use cells that an earlier run of the same encoder, task and version has finished.
-    progress : Progress, optional
-        Told how far it is.
-    semantic_floor : float, optional
-        Take edits back until the cosine of clean and perturbed query reaches this, in (0, 1]; see `SemanticFloor`.
-    semantic_encoder : str or Encoder, optional
-        Whose cosine; by default ``use-multilingual``.
-    jobs : int
-        Number of processes that make cells; they give the same bits as one. A script that asks for more than one
-        begins with ``if __name__ == "__main__":``.
-    engine : {"local", "ray"}
-        Where they run: on this machine, or on the Ray cluster at hand (extra ``ray``).
-    memory : int
-        Bytes that ranking may take in each process, beside the embeddings.
-    runs : RunExport, optional
-        Write a TREC run for each cell too; the queries of finished cells are encoded again for it.
-    perturbed : dict, optional
-        Perturbed queries that an earlier attack on the same task made; what is missing is added. Give every attack of
-        several encoders on one task the same dict, and its queries are perturbed once.
+        How an encoder is loaded by name.
+    run : RunOptions, optional
+        How it is run: processes, memory, progress, folders. Nothing in it changes a number.
 
     Returns
     -------
@@ -107,79 +80,67 @@ def attack(  # noqa: PLR0913
     --------
     >>> attack("char-ngram", task="mini", recipes=["typo"]).to_frame()  # doctest: +SKIP
     """
-    request = Request(
-        encoder=encoder,
-        task=f"{task}/" if isinstance(task, Path) else task,
-        recipes=None if recipes is None else tuple(recipes),
-        languages=None if languages is None else tuple(languages),
-        severities=tuple(severities),
-        seeds=seeds,
-        options=options,
-        cards=cards,
-        resume=resume,
-        semantic_floor=semantic_floor,
-        semantic_encoder=semantic_encoder,
-        memory=memory,
-        runs=runs,
-        perturbed=perturbed,
-    )
-    bench = open_bench(request, Clock(progress or Silence()))
-    clean = bench.clean
-    alone = jobs == 1 and engine == "local"
-    attacked = [bench.attacked(one) for one in request.cells] if alone else _attacked(bench, request, jobs, engine)
-    return Result(
-        version=__version__,
-        task=bench.task.identity,
-        task_digest=bench.task.digest,
-        encoder=bench.encoder.description,
-        layout=bench.layout,
-        clean=clean,
-        attacked=tuple(attacked),
-        timings=dict(bench.clock.seconds),
-    )
+    request = Request(encoder, task, recipes, languages, severities, seeds, semantic_floor, options)
+    return run_request(request, run)
+
+
+def run_request(request: Request, run: RunOptions = DEFAULT_RUN) -> Result:
+    """Do what `attack` does, for arguments that are already grouped."""
+    evaluation = open_evaluation(request, run)
+    _ = evaluation.clean
+    if run.in_this_process:
+        return evaluation.result([evaluation.attacked(name) for name in evaluation.names])
+    return evaluation.result(_made_by_workers(evaluation))
 
 
 class MadeCell(NamedTuple):
-    """What another process gives back: the cell as it is kept, and the seconds of each stage."""
+    """What a worker gives back: the cell as it is kept, and the seconds of each stage."""
 
     content: bytes
     seconds: Mapping[str, float]
 
 
-def open_worker(request: Request) -> Callable[[CellName], MadeCell]:
+@dataclass(frozen=True)
+class WorkerRequest:
+    """What a worker is opened with: the request, how it is run, and the clean cell as it is kept."""
+
+    request: Request
+    run: RunOptions
+    clean: bytes
+
+
+def open_worker(asked: WorkerRequest) -> Callable[[CellName], MadeCell]:
     """Return the function that makes the cells of a run in a process of its own."""
-    # The first process cannot keep the cells either, and tells it once.
+    # The first process cannot keep the cells either, and says so once.
     NOT_KEPT.setLevel(logging.ERROR)
-    bench = open_bench(request, Clock(Silence()))
-    # Even a run that does everything again has its clean ranks from the first process.
-    bench.request, bench.resume = replace(request, runs=None), True
-    _ = bench.clean
-    bench.request, bench.resume = request, request.resume
+    evaluation = open_evaluation(asked.request, asked.run, asked.clean)
+    seconds = evaluation.runner.clock.seconds
 
     def make(name: CellName) -> MadeCell:
-        bench.clock.seconds.clear()
-        content = bench.content(bench.attacked(name))
-        return MadeCell(content, dict(bench.clock.seconds))
+        seconds.clear()
+        content = evaluation.cells.content_of(evaluation.attacked(name))
+        return MadeCell(content, dict(seconds))
 
     return make
 
 
-def _attacked(bench: Bench, request: Request, jobs: int, engine: Engine) -> list[Cell]:
-    """Have the cells made by other processes."""
-    if jobs < 1:
-        raise OptionError(f"{jobs} jobs; at least 1 is wanted")
-    if not bench.encoder.description.fingerprint:
+def _made_by_workers(evaluation: Evaluation) -> list[Cell]:
+    run, clock = evaluation.run, evaluation.runner.clock
+    if not evaluation.cells.fingerprint:
         raise OptionError(
             "an encoder without a fingerprint shares nothing between processes; give it one, or use 1 job"
         )
-    request = replace(request, encoder=request.encoder or default_encoder(), perturbed=None)
+    request = replace(evaluation.request, encoder=evaluation.request.encoder or default_encoder())
+    asked = WorkerRequest(
+        request, replace(run, progress=Silence(), perturbed=None), evaluation.cells.content_of(evaluation.clean)
+    )
     cells: dict[CellName, Cell] = {}
-    made_by_others = made_elsewhere(engine, open_worker, request, request.cells, jobs)
+    made_by_others = made_elsewhere(run.engine, open_worker, asked, evaluation.names, run.jobs)
     # Closed at once when this process is interrupted: that is what ends the others.
-    with bench.clock.stage("cells", len(request.cells), f"{jobs} jobs"), closing(made_by_others):
+    with clock.stage("cells", len(evaluation.names), f"{run.jobs} jobs"), closing(made_by_others):
         for name, made in made_by_others:
-            cells[name] = bench.adopted(made.content)
+            cells[name] = evaluation.cells.adopt(made.content)
             for stage, seconds in made.seconds.items():
-                bench.clock.add(stage, seconds)
-            bench.clock.progress.advance(1)
-    return [cells[name] for name in request.cells]
+                clock.add(stage, seconds)
+            clock.advance(1)
+    return [cells[name] for name in evaluation.names]

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from robustbench_ir._base.progress import Clock, Progress, Silence
-from robustbench_ir.encoders import Embeddings, Encoder, EncoderDescription, PoolEncoder, default_encoder, encoder_names
-from robustbench_ir.evaluation.request import CellName, Request
-from robustbench_ir.evaluation.runner import Bench, open_bench
-from robustbench_ir.perturb import load_recipe
+from robustbench_ir.encoders import Embeddings, EncoderDescription, default_encoder, encoder_names
+from robustbench_ir.encoders.pool import fitted_on, passages_left
+from robustbench_ir.evaluation.evaluation import Evaluation, open_evaluation
+from robustbench_ir.evaluation.request import DEFAULT_RUN, CellName, Request, RunOptions
 
 _SAMPLE = 32
 
@@ -84,7 +83,7 @@ class _Absent:
     encode_passages = encode_queries
 
 
-def plan_run(request: Request, progress: Progress | None = None) -> Plan:
+def plan_run(request: Request, run: RunOptions = DEFAULT_RUN) -> Plan:
     """Find out what a run would do: load task and encoder, perturb, and time the encoder on a few texts.
 
     A model that would have to be downloaded is not, and what depends on it is unknown.
@@ -92,9 +91,9 @@ def plan_run(request: Request, progress: Progress | None = None) -> Plan:
     Parameters
     ----------
     request : Request
-        What is asked for.
-    progress : Progress, optional
-        Told how far it is.
+        What would be attacked, and with what.
+    run : RunOptions, optional
+        How it would be run.
 
     Raises
     ------
@@ -105,14 +104,16 @@ def plan_run(request: Request, progress: Progress | None = None) -> Plan:
     here = not isinstance(named, str) or _at_hand(named)
     asked = replace(request, encoder=named if here else _Absent(EncoderDescription(str(named), "", "", 0)))
     # A floor runs a model on every query; without it there are at most as many to encode.
-    bench = open_bench(replace(asked, semantic_floor=None, semantic_encoder=None), Clock(progress or Silence()))
-    cells = tuple(_planned(bench, request, name) for name in (None, *request.cells))
+    evaluation = open_evaluation(replace(asked, semantic_floor=None), run)
+    cells = tuple(_planned(evaluation, request, name) for name in (None, *evaluation.names))
     queries = sum(cell.texts for cell in cells)
-    passages = bench.passages_left() if queries else 0
-    cost = _Cost.measured(bench, passages, queries) if here else None
+    runner = evaluation.runner
+    pool = [passage.text for passage in runner.task.passages]
+    passages = passages_left(runner.encoder, pool) if queries else 0
+    cost = _Cost.measured(evaluation, passages, queries) if here else None
     return Plan(
-        encoder=bench.encoder.description.name,
-        task=bench.task.identity,
+        encoder=runner.encoder.description.name,
+        task=runner.task.identity,
         cells=cells,
         passages=passages,
         seconds=cost.seconds if cost else None,
@@ -132,18 +133,18 @@ def _at_hand(name: str) -> bool:
         return True  # no name for the hub: loading it says what is wrong
 
 
-def _planned(bench: Bench, request: Request, name: CellName | None) -> PlannedCell:
+def _planned(evaluation: Evaluation, request: Request, name: CellName | None) -> PlannedCell:
+    queries = evaluation.runner.task.queries
     if name is None:
-        finished = bench.kept_clean() is not None
-        texts = len({query.text for query in bench.task.queries})
-        return PlannedCell("clean", finished, 0 if finished else texts)
-    recipe = load_recipe(name.recipe, request.cards)
+        finished = evaluation.kept(None) is not None
+        return PlannedCell("clean", finished, 0 if finished else len({query.text for query in queries}))
+    recipe = evaluation.recipes[name.recipe]
     if recipe.card.needs_model:
-        covered = {query.text for query in bench.task.queries if recipe.covers(query.language)}
+        covered = {query.text for query in queries if recipe.covers(query.language)}
         return PlannedCell(str(name), finished=False, texts=len(covered), exact=False)
-    perturbed = bench.perturbed(name)
+    perturbed = evaluation.perturbed(name)
     exact = request.semantic_floor is None
-    finished = exact and bench.kept_attacked(name, perturbed) is not None
+    finished = exact and evaluation.kept(name, perturbed) is not None
     texts = len({one.text for one in perturbed if one.changed})
     return PlannedCell(str(name), finished, 0 if finished else texts, exact)
 
@@ -154,16 +155,17 @@ class _Cost:
     memory: int
 
     @classmethod
-    def measured(cls, bench: Bench, passages: int, queries: int) -> _Cost:
+    def measured(cls, evaluation: Evaluation, passages: int, queries: int) -> _Cost:
         """Encode a few texts of either kind, and multiply."""
-        task = bench.task
+        runner = evaluation.runner
+        task = runner.task
         pool, asked = [one.text for one in task.passages], [one.text for one in task.queries]
         few = pool[:: max(1, len(pool) // _SAMPLE)][:_SAMPLE]
-        encoder: Encoder = bench.encoder.fitted(few) if isinstance(bench.encoder, PoolEncoder) else bench.encoder
+        encoder = fitted_on(runner.encoder, few)
         a_passage, rows = _cost_of_one(encoder.encode_passages, few)
         a_query, _ = _cost_of_one(encoder.encode_queries, asked[:: max(1, len(asked) // _SAMPLE)][:_SAMPLE])
         seconds = passages * a_passage + queries * a_query
-        return cls(seconds, int(rows * (len(pool) + len(asked))) + bench.request.memory)
+        return cls(seconds, int(rows * (len(pool) + len(asked))) + runner.memory)
 
 
 def _cost_of_one(encode: Callable[[Sequence[str]], Embeddings], texts: Sequence[str]) -> tuple[float, float]:

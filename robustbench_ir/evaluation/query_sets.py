@@ -15,7 +15,7 @@ from pathlib import Path
 from robustbench_ir._base.files import check_writable, opened_whole, write_whole
 from robustbench_ir._version import __version__
 from robustbench_ir.errors import ResultError
-from robustbench_ir.evaluation.semantic_floor import SemanticFloor
+from robustbench_ir.evaluation.semantic_floor import FloorJudge
 from robustbench_ir.perturb import Perturbation, Recipe, coverage, digest
 from robustbench_ir.perturb.perturbation import mean_edit_rate
 from robustbench_ir.resources.cards import Card
@@ -92,7 +92,7 @@ def freeze(
     seed: int,
     folder: Path,
     terms: Mapping[str, str] | None = None,
-    floor: SemanticFloor | None = None,
+    floor: FloorJudge | None = None,
 ) -> Manifest:
     """Write the perturbed queries of a task; the same arguments write the same bytes.
 
@@ -108,7 +108,7 @@ def freeze(
         Where to; made if it is not there.
     terms : mapping, optional
         `licence`, `citation` and `homepage` of the task.
-    floor : SemanticFloor, optional
+    floor : FloorJudge, optional
         Edits are taken back until each query reaches it.
 
     Raises
@@ -120,7 +120,7 @@ def freeze(
     ResultError
         The folder cannot be written to.
     """
-    ready = recipe.with_lexicons_of(task.name, task.lexicons.get(recipe.name))
+    ready = recipe.for_task(task)
     perturbed = ready.perturb(task.queries, severity, seed)
     if floor:
         perturbed = floor.applied(perturbed)
@@ -139,7 +139,7 @@ def freeze(
         languages={
             language: _changed([one for query, one in pairs if query.language == language]) for language in languages
         },
-        not_covered={one: ready.reason_not_covered(one) for one in languages if not ready.covers(one)},
+        not_covered=ready.not_covered(languages),
         files={
             JSON_LINES: _write_lines(folder / JSON_LINES, pairs, _json_line),
             _TABLE: _write_lines(folder / _TABLE, pairs, _table_line),

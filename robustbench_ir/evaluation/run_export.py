@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from robustbench_ir._base.files import write_whole
 from robustbench_ir.encoders import Embeddings
 from robustbench_ir.errors import OptionError
+from robustbench_ir.evaluation.runner import QuerySet
 from robustbench_ir.results.result import Cell
 from robustbench_ir.retrieval.top_k import INDEXES, Best, Index, best_passages
 from robustbench_ir.retrieval.trec_runs import write_run
@@ -34,7 +35,7 @@ class RunExport:
 
     def __post_init__(self) -> None:
         if self.top < 1:
-            raise OptionError(f"top {self.top}: at least 1 passage is wanted")
+            raise OptionError(f"top {self.top}: at least 1 is needed")
         if self.index not in INDEXES:
             raise OptionError(f"index {self.index!r}: there are {', '.join(INDEXES)}")
 
@@ -68,10 +69,40 @@ class RunExport:
         return {name: about["recall_at_100_of_exact"] for name, about in found.items()}
 
 
-def with_changed(clean: Best, rows: Sequence[int], changed: Best | None) -> Best:
-    """Return what the clean queries found, with some rows replaced."""
-    if changed is None:
-        return clean
-    found, scores = clean.rows.copy(), clean.scores.copy()
-    found[list(rows)], scores[list(rows)] = changed.rows, changed.scores
-    return Best(found, scores, float(np.minimum(clean.recall, changed.recall)))
+@dataclass(frozen=True)
+class RunWriter:
+    """Writes the run of each finished cell; queries that did not change find what they found clean.
+
+    Attributes
+    ----------
+    export : RunExport
+        Where to, how deep, and how it is searched.
+    clean : QuerySet
+        The clean queries.
+    """
+
+    export: RunExport
+    clean: QuerySet
+
+    def write(self, cell: Cell, queries: QuerySet) -> None:
+        """Write the run of a cell, and what it is."""
+        runner = self.clean.runner
+        best = self._clean_best if queries is self.clean else self._with_changed(queries)
+        self.export.write(runner.task, cell, best, runner.encoder.description.name)
+
+    @cached_property
+    def _clean_best(self) -> Best:
+        return self._best(self.clean)
+
+    def _with_changed(self, queries: QuerySet) -> Best:
+        clean, rows = self._clean_best, list(queries.rows)
+        if not rows:
+            return clean
+        changed, found, scores = self._best(queries), clean.rows.copy(), clean.scores.copy()
+        found[rows], scores[rows] = changed.rows, changed.scores
+        return Best(found, scores, float(np.minimum(clean.recall, changed.recall)))
+
+    def _best(self, queries: QuerySet) -> Best:
+        runner, embeddings = queries.runner, queries.embeddings
+        with runner.clock.stage("search", len(queries.rows), queries.label):
+            return self.export.best(runner.pool, embeddings, runner.memory)

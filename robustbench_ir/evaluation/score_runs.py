@@ -21,7 +21,7 @@ from robustbench_ir.encoders import EncoderDescription
 from robustbench_ir.errors import DataError, OptionError
 from robustbench_ir.evaluation.query_sets import JSON_LINES, MANIFEST, Manifest
 from robustbench_ir.metrics.settings import layout_of
-from robustbench_ir.perturb import Edit, Perturbation, digest, load_recipe
+from robustbench_ir.perturb import Edit, Perturbation, digest, load_recipe, unchanged
 from robustbench_ir.perturb.recipe import SEVERITIES
 from robustbench_ir.results.result import CLEAN, Cell, Result
 from robustbench_ir.retrieval.trec_runs import Run, ranks_of_run, read_run
@@ -87,7 +87,7 @@ def score_runs(
     """
     chosen = task.select(languages)
     run = read_run(clean, task)
-    unchanged = [Perturbation(query.query_id, query.text, query.text, (), 0) for query in chosen.queries]
+    same = [unchanged(query.query_id, query.text) for query in chosen.queries]
     sets = [(asked(label, chosen, cards), read_run(path, task)) for label, path in attacked]
     return Result(
         version=__version__,
@@ -95,7 +95,7 @@ def score_runs(
         task_digest=chosen.digest,
         encoder=_engine(name or run.tag, run),
         layout=layout_of(chosen),
-        clean=_cell(Asked(CLEAN, 0, 0, unchanged, {}), run, chosen),
+        clean=_cell(Asked(CLEAN, 0, 0, same, {}), run, chosen),
         attacked=tuple(_cell(one, its_run, chosen) for one, its_run in sets),
     )
 
@@ -132,16 +132,7 @@ def split_runs(runs: Sequence[str]) -> tuple[Path, list[tuple[str, Path]]]:
 
 
 def _cell(one: Asked, run: Run, task: Task) -> Cell:
-    return Cell(
-        recipe=one.recipe,
-        severity=one.severity,
-        seed=one.seed,
-        digest=digest(one.queries),
-        changed=np.array([query.changed for query in one.queries]),
-        edit_rate=np.array([query.edit_rate for query in one.queries]),
-        not_covered=dict(one.not_covered),
-        ranks=ranks_of_run(run, task),
-    )
+    return Cell.of(one.recipe, one.severity, one.seed, one.queries, ranks_of_run(run, task), one.not_covered)
 
 
 def asked(label: str, task: Task, cards: Path | None = None) -> Asked:
@@ -173,9 +164,8 @@ def asked(label: str, task: Task, cards: Path | None = None) -> Asked:
             f"{label!r} says no query set; write recipe@severity or recipe@severity:seed, such as typo@3=typo.trec, "
             f"or name a folder that `irbench perturb` has written"
         )
-    loaded = load_recipe(recipe, cards)
-    ready = loaded.with_lexicons_of(task.name, task.lexicons.get(recipe))
-    missed = {one: ready.reason_not_covered(one) for one in task.query_languages if not ready.covers(one)}
+    ready = load_recipe(recipe, cards).for_task(task)
+    missed = ready.not_covered(task.query_languages)
     queries = ready.perturb(task.queries, int(severity), int(seed or 0))
     return Asked(ready.identity, int(severity), int(seed or 0), queries, missed)
 

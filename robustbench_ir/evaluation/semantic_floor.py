@@ -36,14 +36,40 @@ Judge = Callable[[Sequence[Perturbation]], list[float]]
 
 @dataclass(frozen=True)
 class SemanticFloor:
-    """The smallest cosine between a query before and after, under a second encoder.
+    """The smallest cosine between a query before and after, under a second encoder (a sentence-encoder constraint).
+
+    Attributes
+    ----------
+    minimum : float
+        In (0, 1], compared after rounding to six decimals.
+    encoder : str or Encoder
+        Judges the meaning; best not the encoder that is attacked. A name of `irbench encoders`, a folder,
+        ``owner/model`` on the hub, or an object of your own.
+
+    Raises
+    ------
+    OptionError
+        The minimum is out of range.
+    """
+
+    minimum: float
+    encoder: str | Encoder = DEFAULT_ENCODER
+
+    def __post_init__(self) -> None:
+        if not 0 < self.minimum <= 1:
+            raise OptionError(f"semantic floor {self.minimum:g} is out of range; above 0, at most 1")
+
+
+@dataclass(frozen=True)
+class FloorJudge:
+    """A semantic floor with its encoder loaded.
 
     Attributes
     ----------
     encoder : Encoder
-        Judges the meaning; best not the one that is attacked.
+        Judges the meaning.
     minimum : float
-        In (0, 1], compared after rounding to six decimals.
+        In (0, 1].
     """
 
     encoder: Encoder
@@ -141,36 +167,29 @@ def _reduced(block: Mapping[int, Perturbation], minimum: float, judge: Judge) ->
     return left
 
 
-def load_floor(minimum: float | None, encoder: str | Encoder | None = None) -> SemanticFloor | None:
-    """Return the floor that somebody asks for; None where nobody does.
+def load_floor(floor: SemanticFloor | float | None) -> FloorJudge | None:
+    """Load the encoder of a semantic floor; None where there is no floor.
 
     Parameters
     ----------
-    minimum : float, optional
-        In (0, 1].
-    encoder : str or Encoder, optional
-        A name of `irbench encoders`, a folder, ``owner/model`` on the hub, or an object of your own.
+    floor : SemanticFloor or float, optional
+        A number alone is judged by ``use-multilingual``.
 
     Raises
     ------
     OptionError
-        Out of range, an encoder without a floor, or one that needs a pool of passages.
+        Out of range, or an encoder that needs a pool of passages.
     UnknownNameError, EncoderError
-        No such encoder, or it cannot be loaded.
+        There is no such encoder, or it cannot be loaded.
     """
-    if minimum is None:
-        if encoder is not None:
-            raise OptionError(
-                "a semantic encoder without a floor does nothing; say which, such as a semantic floor 0.8"
-            )
+    if floor is None:
         return None
-    if not 0 < minimum <= 1:
-        raise OptionError(f"semantic floor {minimum:g} is out of range; above 0, at most 1")
-    judge = load_encoder(encoder or DEFAULT_ENCODER) if encoder is None or isinstance(encoder, str) else encoder
+    asked = floor if isinstance(floor, SemanticFloor) else SemanticFloor(floor)
+    judge = load_encoder(asked.encoder) if isinstance(asked.encoder, str) else asked.encoder
     if isinstance(judge, PoolEncoder):
         name = judge.description.name
         raise OptionError(f"{name} depends on the pool and cannot judge two queries; name another semantic encoder")
-    return SemanticFloor(judge, minimum)
+    return FloorJudge(judge, asked.minimum)
 
 
 def _cosines(before: Embeddings, after: Embeddings) -> Similarities:

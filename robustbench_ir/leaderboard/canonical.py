@@ -14,7 +14,7 @@ from typing import Literal
 from robustbench_ir._base.files import write_whole
 from robustbench_ir.errors import ResultError, RobustBenchError
 from robustbench_ir.leaderboard.schema import Entry, EntryCell
-from robustbench_ir.perturb import Perturbation, digest, load_recipe, recipe_names
+from robustbench_ir.perturb import Perturbation, digest, load_recipe, recipe_names, unchanged
 from robustbench_ir.tasks import Task, load_task, task_names
 
 Standing = Literal["canonical", "unverified digests", "non-comparable"]
@@ -124,18 +124,17 @@ def task_of(entry: Entry) -> Task:
     if task.digest == entry.task.sha256 or len(both) == len(entry.task.queries):
         return task
     wider = load_task(name, list(both))
-    sizes = {language: part.stop - part.start for language, part in wider.passage_slices.items()}
-    return wider if sizes == entry.task.pool else task
+    return wider if wider.pool_sizes == entry.task.pool else task
 
 
 def perturbed_queries(task: Task, cell: EntryCell) -> list[Perturbation] | None:
     """Make the queries of a cell anew; None where its recipe is not one that ships with this version."""
     if cell.recipe == "clean":
-        return [Perturbation(one.query_id, one.text, one.text, (), 0) for one in task.queries]
+        return [unchanged(one.query_id, one.text) for one in task.queries]
     name = cell.recipe.split("@", maxsplit=1)[0]
     if name not in recipe_names():
         return None
-    recipe = load_recipe(name).with_lexicons_of(task.name, task.lexicons.get(name))
+    recipe = load_recipe(name).for_task(task)
     if recipe.identity != cell.recipe:
         return None
     return recipe.perturb(task.queries, cell.severity, cell.seed)

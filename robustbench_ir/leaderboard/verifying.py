@@ -8,18 +8,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from robustbench_ir.encoders import BUILT_IN, Embeddings, EncoderOptions, load_encoder
-from robustbench_ir.encoders.batches import encode_texts
+from robustbench_ir.encoders import BUILT_IN, EncoderOptions, load_encoder
 from robustbench_ir.encoders.encoder import Encoder
-from robustbench_ir.encoders.pool import fitted_on
 from robustbench_ir.errors import ResultError
+from robustbench_ir.evaluation.runner import QuerySet, Runner
 from robustbench_ir.leaderboard.canonical import perturbed_queries, task_of, threat
 from robustbench_ir.leaderboard.schema import Entry, EntryCell
 from robustbench_ir.metrics.measures import Floats
 from robustbench_ir.metrics.settings import Layout, layout_of, per_query, values
 from robustbench_ir.perturb import digest
-from robustbench_ir.retrieval.ranking import Ranks, rank_relevant
-from robustbench_ir.tasks import Task
+from robustbench_ir.retrieval.ranking import Ranks
 
 CLOSE = 0.02
 SHARE = 0.95
@@ -90,15 +88,13 @@ def verify(entry: Entry, sample: int, seed: int, model: str | None = None, revis
     task = task_of(entry)
     if (task.identity, task.digest) != (entry.task.identity, entry.task.sha256):
         raise ResultError(f"{entry.task.identity}: the texts here are not those of the entry; it cannot be verified")
-    encoder = _encoder(entry, model, revision)
-    passages = [one.text for one in task.passages]
-    encoder = fitted_on(encoder, passages)
-    pool = encode_texts(encoder.encode_passages, passages)  # not what is kept: the entry's word is what is in doubt
+    # Nothing that was kept is used: the entry's word is what is in doubt.
+    runner = Runner(_encoder(entry, model, revision), task, keeps_embeddings=False)
     drawn = np.random.default_rng(seed).choice(len(task.queries), min(sample, len(task.queries)), replace=False)
     rows = sorted(int(row) for row in drawn)
     layout = layout_of(task)
     drawn_cells = [cell for cell in entry.cells if threat(cell.recipe) == "average case"]
-    found = np.concatenate([_differences(cell, task, layout, encoder, pool, rows) for cell in drawn_cells])
+    found = np.concatenate([_differences(cell, runner, layout, rows) for cell in drawn_cells])
     close = int((np.abs(found) <= CLOSE).sum())
     largest, searched = float(np.abs(found).max()), len(entry.cells) - len(drawn_cells)
     return Verification(len(rows), len(found), close, largest, float(found.mean()), searched)
@@ -117,17 +113,14 @@ def _encoder(entry: Entry, model: str | None, revision: str | None) -> Encoder:
     return load_encoder(model or who.encoder, options)
 
 
-def _differences(
-    cell: EntryCell, task: Task, layout: Layout, encoder: Encoder, pool: Embeddings, rows: Sequence[int]
-) -> Floats:
+def _differences(cell: EntryCell, runner: Runner, layout: Layout, rows: Sequence[int]) -> Floats:
     """Return the entry's AP minus that of the rerun, for each setting and query of the sample that has a case."""
-    perturbed = perturbed_queries(task, cell)
+    perturbed = perturbed_queries(runner.task, cell)
     if perturbed is None or digest(perturbed) != cell.queries_sha256:
         raise ResultError(f"{cell.recipe}: the queries here are not those of the entry; it cannot be verified")
-    queries = encode_texts(encoder.encode_queries, [perturbed[row].text for row in rows])
+    queries = QuerySet(runner, perturbed, rows, cell.recipe)
     nowhere = np.ones(len(layout.query), dtype=np.int32)
-    judgements = np.flatnonzero(np.isin(layout.query, rows))
-    ranks = Ranks(nowhere, nowhere).updated(judgements, rank_relevant(task, pool, queries, rows))
+    ranks = queries.ranks_over(Ranks(nowhere, nowhere))
     found = []
     for setting, said in cell.average_precision.items():
         rerun = per_query(values(layout, ranks, "AP", setting))[rows]

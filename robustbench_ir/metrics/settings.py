@@ -162,7 +162,7 @@ def rank_distances(layout: Layout, ranks: Ranks) -> Floats:
 
 def layout_of(task: Task) -> Layout:
     """Return queries, languages and judgements of a task, as results and scores know them."""
-    sizes = {language: part.stop - part.start for language, part in task.passage_slices.items()}
+    sizes = task.pool_sizes
     return Layout(
         query_ids=tuple(query.query_id for query in task.queries),
         parallel_ids=tuple(query.parallel_id for query in task.queries),

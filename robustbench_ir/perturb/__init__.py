@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from robustbench_ir.errors import OptionError
+from robustbench_ir.perturb.custom import Rewrite, recipe
 from robustbench_ir.perturb.mechanisms.characters import make_homoglyph, make_invisible
 from robustbench_ir.perturb.mechanisms.masked_language_model import make_masked_language_model
 from robustbench_ir.perturb.mechanisms.mixture import make_mixture
@@ -14,7 +16,7 @@ from robustbench_ir.perturb.mechanisms.substitution import make_substitution
 from robustbench_ir.perturb.mechanisms.transliteration import make_transliteration
 from robustbench_ir.perturb.mechanisms.typo import make_typo
 from robustbench_ir.perturb.mechanisms.wrong_layout import make_wrong_layout
-from robustbench_ir.perturb.perturbation import Edit, Perturbation, coverage, digest
+from robustbench_ir.perturb.perturbation import Edit, Perturbation, coverage, digest, unchanged
 from robustbench_ir.perturb.recipe import Recipe, RecipeCard
 from robustbench_ir.perturb.transformation import Transformation, TransformationFactory
 from robustbench_ir.resources.cards import Tables, names, read_named
@@ -25,12 +27,19 @@ __all__ = [
     "Perturbation",
     "Recipe",
     "RecipeCard",
+    "RecipeLike",
+    "as_recipe",
     "coverage",
     "default_recipe_names",
     "digest",
     "load_recipe",
+    "recipe",
     "recipe_names",
+    "unchanged",
 ]
+
+RecipeLike = str | Recipe | Rewrite
+"""Whatever stands for a recipe: its name, the recipe itself, or a function that rewrites a query."""
 
 
 def _make_mixture(
@@ -65,6 +74,34 @@ def default_recipe_names(cards: Path | None = None) -> list[str]:
     return [name for name in recipe_names(cards) if load_recipe(name, cards).card.default]
 
 
+def as_recipe(given: RecipeLike, cards: Path | None = None) -> Recipe:
+    """Return a recipe for whatever stands for one.
+
+    Parameters
+    ----------
+    given : str, Recipe or callable
+        A name (see `load_recipe`), a recipe, or a function that rewrites a query (see `recipe`).
+    cards : pathlib.Path, optional
+        A user's folder of cards, for names.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such recipe; the nearest name is shown.
+    OptionError
+        It is none of these.
+    """
+    if isinstance(given, Recipe):
+        return given
+    if isinstance(given, str):
+        return load_recipe(given, cards)
+    if callable(given):
+        return recipe(given)
+    raise OptionError(
+        f"{type(given).__name__}: is no recipe; give a name, a Recipe, or a function that rewrites a query"
+    )
+
+
 def load_recipe(name: str, cards: Path | None = None) -> Recipe:
     """Load a recipe by name.
 
@@ -84,8 +121,8 @@ def load_recipe(name: str, cards: Path | None = None) -> Recipe:
     """
     foreign = scheme("recipe_schemes", name)
     if foreign is not None:
-        recipe: Recipe = foreign.load()(name)
-        return recipe
+        loaded: Recipe = foreign.load()(name)
+        return loaded
     card = read_named(RecipeCard, "attacks", name, "recipe", cards)
     where = f"attacks/{name}.toml: key 'transformation': no mechanism"
     factory = built_in_or_plugin("transformations", card.transformation, _BUILT_IN, where)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Sequence
 from hashlib import sha256
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from robustbench_ir._base.text import Span, replace_spans
 from robustbench_ir.errors import DataError
@@ -50,6 +50,27 @@ class Perturbation(NamedTuple):
     def edit_rate(self) -> float:
         """Share of the clean query's code points that were replaced, 0 to 1."""
         return sum(len(edit.before) for edit in self.edits) / max(len(self.clean), 1)
+
+
+class QueryLike(Protocol):
+    """What a recipe needs of a query."""
+
+    @property
+    def query_id(self) -> str:
+        """Identity; the random choices depend on it."""
+
+    @property
+    def language(self) -> str:
+        """Language code."""
+
+    @property
+    def text(self) -> str:
+        """The query as typed."""
+
+
+def unchanged(query_id: str, text: str) -> Perturbation:
+    """Return a query as its own perturbation, without edits."""
+    return Perturbation(query_id, text, text, (), 0)
 
 
 def digest(perturbations: Sequence[Perturbation]) -> str:

@@ -13,31 +13,30 @@ from pydantic import Field
 from robustbench_ir._base.text import nfc, replace_spans
 from robustbench_ir.errors import CardError, OptionError
 from robustbench_ir.perturb.constraints import Constraints, WordFinder, word_finder
-from robustbench_ir.perturb.perturbation import Edit, Perturbation, spaced
+from robustbench_ir.perturb.perturbation import Edit, Perturbation, QueryLike, spaced, unchanged
 from robustbench_ir.perturb.randomness import Random, generator, shuffled
 from robustbench_ir.perturb.transformation import Transformation, TransformationFactory
 from robustbench_ir.resources.cards import SHIPPED, NamedCard, Tables
 
 SEVERITIES = range(6)
 Share = Annotated[float, Field(gt=0, le=1)]
+EVERY_LANGUAGE = "*"
+"""Key of a row that holds for every language without a row of its own."""
+
 LanguageRows = Mapping[str, Mapping[str, object]]
 """Language to what the mechanism needs to be ready for it."""
 
 
-class QueryLike(Protocol):
-    """What a recipe needs of a query."""
+class HasLexicons(Protocol):
+    """What a recipe needs of a task that may bring lexicons of its own."""
 
     @property
-    def query_id(self) -> str:
-        """Identity; the random choices depend on it."""
+    def name(self) -> str:
+        """Name of the task."""
 
     @property
-    def language(self) -> str:
-        """Language code."""
-
-    @property
-    def text(self) -> str:
-        """The query as typed."""
+    def lexicons(self) -> Mapping[str, LanguageRows]:
+        """Recipe name to the rows that replace the card's."""
 
 
 class RecipeCard(NamedCard):
@@ -133,8 +132,8 @@ class Recipe:
         return "+".join(part for part in parts if part)
 
     def covers(self, language: str) -> bool:
-        """Say whether the recipe can touch queries of this language."""
-        return language in self.card.languages
+        """Return True if the recipe can touch queries of this language."""
+        return language in self.card.languages or EVERY_LANGUAGE in self.card.languages
 
     def reason_not_covered(self, language: str) -> str:
         """Say why the recipe cannot touch this language; empty if it can."""
@@ -142,14 +141,19 @@ class Recipe:
             return ""
         return self.card.not_covered.get(language, f"no row for {language} in attacks/{self.name}.toml")
 
-    def with_lexicons_of(self, owner: str, rows: LanguageRows | None) -> Recipe:
-        """Return the recipe with a task's own language rows in place of the card's; itself where the task has none."""
+    def not_covered(self, languages: Iterable[str]) -> dict[str, str]:
+        """Return which of these languages the recipe cannot touch, and why."""
+        return {language: self.reason_not_covered(language) for language in languages if not self.covers(language)}
+
+    def for_task(self, task: HasLexicons) -> Recipe:
+        """Return the recipe with the task's own language rows in place of the card's; itself where it has none."""
+        rows = task.lexicons.get(self.name)
         if rows is None:
             return self
         others = sorted(self.card.languages.keys() - rows.keys())
-        reasons = dict.fromkeys(others, f"task {owner} brings no lexicon for it")
+        reasons = dict.fromkeys(others, f"task {task.name} brings no lexicon for it")
         card = self.card.model_copy(update={"languages": rows, "not_covered": {**self.card.not_covered, **reasons}})
-        return Recipe(card, self.factory, owner, self.tables, self.release)
+        return Recipe(card, self.factory, task.name, self.tables, self.release)
 
     def transformation(self, language: str) -> Transformation:
         """Return the mechanism ready for a covered language; its tables are loaded on first use."""
@@ -157,7 +161,7 @@ class Recipe:
 
     def _prepared(self, language: str) -> tuple[WordFinder, Transformation]:
         if language not in self._ready:
-            options = self.card.languages[language]
+            options = self.card.languages.get(language) or self.card.languages.get(EVERY_LANGUAGE, {})
             try:
                 transformation = self.factory(language, self.card.parameters, options, self.tables)
             except CardError as error:
@@ -194,13 +198,13 @@ class Recipe:
         if severity not in SEVERITIES:
             raise OptionError(f"severity {severity} is out of range; 1 to 5 (0 changes nothing)")
         if severity == 0:
-            return [_left_alone(query) for query in queries]
+            return [unchanged(query.query_id, nfc(query.text)) for query in queries]
         # The key is without the severity: what a lower one changes, a higher one changes too.
-        key, share, covered = f"{self.identity}\x1f{seed}", self.card.ladder[severity - 1], self.card.languages
+        key, share = f"{self.identity}\x1f{seed}", self.card.ladder[severity - 1]
         return [
             self._perturb_one(query, share, generator(key, query.query_id))
-            if query.language in covered
-            else _left_alone(query)
+            if self.covers(query.language)
+            else unchanged(query.query_id, nfc(query.text))
             for query in queries
         ]
 
@@ -224,11 +228,6 @@ class Recipe:
         edits = spaced(sorted(edits))
         new = replace_spans(text, [(span, after) for span, _, after, _ in edits])
         return Perturbation(query.query_id, text, new, tuple(edits), len(spans))
-
-
-def _left_alone(query: QueryLike) -> Perturbation:
-    text = nfc(query.text)
-    return Perturbation(query.query_id, text, text, (), 0)
 
 
 def number_to_change(eligible: int, share: float) -> int:

@@ -97,7 +97,7 @@ def review_sections(
         for code in task.query_languages:
             own = [query for query in task.queries if query.language == code]
             queries = list(islice(shuffled(own, generator("review", seed)), _TRIED))
-            ready = [recipe.with_lexicons_of(task.name, task.lexicons.get(recipe.name)) for recipe in recipes]
+            ready = [recipe.for_task(task) for recipe in recipes]
             trials = tuple(_trial(recipe, queries, examples, severity, seed) for recipe in ready)
             sections.append(Section(_facts(code), task.identity, trials))
     return sorted(sections, key=lambda section: section.language.name)

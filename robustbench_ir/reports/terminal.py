@@ -13,6 +13,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from robustbench_ir.adversary.outcomes import Attacked
 from robustbench_ir.evaluation.plan import Plan, PlannedCell
 from robustbench_ir.metrics.findings import Finding
 from robustbench_ir.metrics.settings import Setting
@@ -30,6 +31,10 @@ _NOTES = (
     "drop = clean - attacked, ± half of its 95% interval (questions drawn anew); * is p < 0.05 after Holm for all rows "
     "of a table; RD = rank distance of parallel passages, lower is fairer, and falls too when everything sinks; "
     "coverage = share of queries that really changed."
+)
+_SEARCH_NOTES = (
+    "success = share of the queries that reach the goal (map: AP falls to half) among those that do not when clean; "
+    "texts = what the encoder was asked about besides the clean queries; words = places changed, mean."
 )
 _SIGNIFICANT = 0.05
 
@@ -87,6 +92,28 @@ def _worst_cases(result: Result, measure: str) -> list[RenderableType]:
         drops = (with_interval(one, ".3f", float("nan")) for one in (row.average_drop, row.worst_drop, row.gap))
         table.add_row(recipe_name(row.worst), str(row.severity), row.setting, *drops)
     return [table]
+
+
+def search_table(attacked: Sequence[Attacked], goal: str) -> RenderableType:
+    """Return a row for each searched cell: the goal before and after, successes, and what they cost.
+
+    Parameters
+    ----------
+    attacked : sequence of Attacked
+        What searches found.
+    goal : str
+        What they searched for.
+    """
+    table = Table(title=f"\ngoal {goal}", title_justify="left", title_style="bold", box=SIMPLE_HEAD, show_edge=False)
+    table.add_column("search")
+    for header in ("clean", "attacked", "success", "texts a\nquery", "texts a\nsuccess", "words"):
+        table.add_column(header, justify="right", vertical="bottom")
+    for one in attacked:
+        success = "-" if math.isnan(one.success_rate) else f"{one.success_rate:.1%}"
+        cost = "-" if math.isinf(one.encodings_per_success) else f"{one.encodings_per_success:,.1f}"
+        numbers = (f"{one.clean_value:.3f}", f"{one.value:.3f}", success, f"{one.encodings_per_query:.1f}", cost)
+        table.add_row(recipe_name(one.cell.recipe), *numbers, f"{one.words:.2f}")
+    return Group(table, Text(_SEARCH_NOTES, style="dim"))
 
 
 def empty_table(title: str = "") -> Table:

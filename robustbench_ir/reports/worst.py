@@ -15,10 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robustbench_ir.encoders import Encoder
-from robustbench_ir.encoders.batches import encode_texts
-from robustbench_ir.encoders.pool import encode_pool, fitted_on
 from robustbench_ir.errors import DataUnavailableError, OptionError, ResultError, RobustBenchError
-from robustbench_ir.evaluation.semantic_floor import load_floor
+from robustbench_ir.evaluation.runner import Runner
+from robustbench_ir.evaluation.semantic_floor import SemanticFloor, load_floor
 from robustbench_ir.metrics.settings import Layout, Setting, per_query, values
 from robustbench_ir.perturb import Edit, Perturbation, digest, load_recipe
 from robustbench_ir.reports.content import Sheet
@@ -189,13 +188,13 @@ def perturbed_again(task: Task, cell: Cell, cards: Path | None = None) -> list[P
     """
     identity, _, floor = cell.recipe.partition("~")
     name = identity.partition("@")[0]
-    recipe = load_recipe(name, cards).with_lexicons_of(task.name, task.lexicons.get(name))
+    recipe = load_recipe(name, cards).for_task(task)
     if recipe.identity != identity:
         raise ResultError(f"{identity} ran, this irbench has {recipe.identity}; use the irbench of the signature")
     made = recipe.perturb(task.queries, cell.severity, cell.seed)
     if floor:
         said = _FLOOR.search(cell.recipe)
-        judge = load_floor(float(said["minimum"]), said["encoder"]) if said else None
+        judge = load_floor(SemanticFloor(float(said["minimum"]), said["encoder"])) if said else None
         made = judge.applied(made) if judge else made
     if digest(made) != cell.digest:
         raise ResultError(f"{cell.recipe} makes other queries here than those that were ranked; its tables differ")
@@ -268,11 +267,8 @@ def with_overtaking(found: Sequence[WorstQuery], task: Task, encoder: Encoder, s
     texts = [one.texts.perturbed for one in found if one.texts]
     if not texts:
         return list(found)
-    passages = [passage.text for passage in task.passages]
-    fitted = fitted_on(encoder, passages)
-    # The pool first: encoders that are fitted on it must see it before any query.
-    pool = encode_pool(encoder, fitted, passages)
-    product = encode_texts(fitted.encode_queries, texts) @ pool.T
+    runner = Runner(encoder, task)
+    product = runner.encode(texts) @ runner.pool.T
     scores = product if isinstance(product, np.ndarray) else product.toarray()
     done = list(found)
     for place, score in zip(rows, scores, strict=True):

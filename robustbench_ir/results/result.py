@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -27,6 +27,7 @@ from robustbench_ir.metrics.settings import (
 from robustbench_ir.metrics.statistics import RESAMPLES, SEED, Estimate, Method
 from robustbench_ir.metrics.summary import Summary, summaries
 from robustbench_ir.metrics.worst_case import WorstCase, worst_cases
+from robustbench_ir.perturb import Perturbation, digest
 from robustbench_ir.retrieval.ranking import Ranks
 
 if TYPE_CHECKING:
@@ -65,6 +66,28 @@ class Cell:
     edit_rate: Floats
     not_covered: Mapping[str, str]
     ranks: Ranks
+
+    @classmethod
+    def of(
+        cls,
+        recipe: str,
+        severity: int,
+        seed: int,
+        perturbed: Sequence[Perturbation],
+        ranks: Ranks,
+        not_covered: Mapping[str, str] | None = None,
+    ) -> Cell:
+        """Return the cell of a perturbed query set and its ranks; the other parameters are the fields."""
+        return cls(
+            recipe=recipe,
+            severity=severity,
+            seed=seed,
+            digest=digest(perturbed),
+            changed=np.array([one.changed for one in perturbed]),
+            edit_rate=np.array([one.edit_rate for one in perturbed]),
+            not_covered=dict(not_covered or {}),
+            ranks=ranks,
+        )
 
 
 @dataclass(frozen=True)

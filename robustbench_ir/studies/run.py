@@ -19,7 +19,7 @@ from robustbench_ir._base.progress import Progress, Silence
 from robustbench_ir._version import __version__
 from robustbench_ir.encoders import EncoderOptions
 from robustbench_ir.evaluation.attack import attack
-from robustbench_ir.evaluation.request import CellName
+from robustbench_ir.evaluation.request import CellName, RunOptions
 from robustbench_ir.perturb import Perturbation
 from robustbench_ir.results.file import load_result, save_result
 from robustbench_ir.results.result import Result
@@ -164,8 +164,7 @@ def _attack(
         severities=(card.severity,),
         seeds=card.perturbation_seeds,
         options=EncoderOptions(batch_size=card.encode_batch),
-        progress=progress,
-        perturbed=perturbed,
+        run=RunOptions(progress=progress, perturbed=perturbed),
     )
     save_result(result, path)
     tell(f"attacked {checkpoint.name} on {label.label} in {time.perf_counter() - start:.0f} s")

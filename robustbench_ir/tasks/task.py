@@ -108,6 +108,11 @@ class Task:
         return slices
 
     @property
+    def pool_sizes(self) -> dict[str, int]:
+        """Number of passages in each language of the pool."""
+        return {language: part.stop - part.start for language, part in self.passage_slices.items()}
+
+    @property
     def passage_languages(self) -> tuple[str, ...]:
         """Languages of the pool, in order."""
         return tuple(self.passage_slices)

@@ -27,7 +27,7 @@ ODD = (
 @cache
 def recipes() -> list[Recipe]:
     mini = load_task("mini")
-    return [load_recipe(name).with_lexicons_of("mini", mini.lexicons.get(name)) for name in whole_recipes()]
+    return [load_recipe(name).for_task(mini) for name in whole_recipes()]
 
 
 @cache

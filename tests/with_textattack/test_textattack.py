@@ -186,7 +186,7 @@ def test_our_greedy_search_finds_what_theirs_finds(monkeypatch: pytest.MonkeyPat
     from robustbench_ir.adversary.candidates import Draws, spaces
 
     task, budget = rb.load_task("mini", ["en"]), rb.Budget(words=2, queries=10**6)
-    found = rb.search("char-ngram", task, ["typo"], methods=["greedy"], budget=budget, starts=0, alternatives=4)
+    found = rb.search("char-ngram", task, ["typo"], rb.SearchOptions(budget=budget, starts=0, alternatives=4))
     offered = spaces(task.queries, [rb.load_recipe("typo")], budget, Draws(3, 0, 0, 4))
     encoder = rb.load_encoder("char-ngram")
     theirs = textattack_finds(encoder, task, offered, 2, to_the_end=True, in_order=True)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from robustbench_ir._base.text import nfc
 from robustbench_ir.perturb.constraints import word_finder
+from robustbench_ir.perturb.perturbation import QueryLike
 from robustbench_ir.perturb.randomness import generator
-from robustbench_ir.perturb.recipe import QueryLike, Recipe
+from robustbench_ir.perturb.recipe import Recipe
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,164 @@
+"""One encoder attacked on one task: each cell is perturbed, encoded, ranked and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from robustbench_ir._base.progress import Clock
+from robustbench_ir._version import __version__
+from robustbench_ir.encoders import as_encoder
+from robustbench_ir.evaluation.cell_cache import CellCache
+from robustbench_ir.evaluation.request import CellName, Request, RunOptions
+from robustbench_ir.evaluation.run_export import RunWriter
+from robustbench_ir.evaluation.runner import QuerySet, Runner
+from robustbench_ir.evaluation.semantic_floor import FloorJudge, load_floor
+from robustbench_ir.metrics.settings import layout_of
+from robustbench_ir.perturb import Perturbation, Recipe, unchanged
+from robustbench_ir.results.result import CLEAN, Cell, Result
+
+
+def open_evaluation(request: Request, run: RunOptions, clean: bytes | None = None) -> Evaluation:
+    """Load recipes, task and encoder.
+
+    Parameters
+    ----------
+    request : Request
+        What is attacked, and with what.
+    run : RunOptions
+        How it is run.
+    clean : bytes, optional
+        The clean cell, where another process has made it.
+    """
+    clock = Clock(run.progress)
+    recipes = request.load_recipes(run.cards)
+    with clock.stage("load"):
+        floor = load_floor(request.semantic_floor)
+        task = request.load_task(run.cards, clock.download)
+        encoder = as_encoder(request.encoder, request.options)
+    device = request.options.device if request.options else None
+    runner = Runner(encoder, task, clock, run.memory, device)
+    cells = CellCache(encoder.description.fingerprint, task.identity, task.digest, layout_of(task), run.resume)
+    ready = {name: recipe.for_task(task) for name, recipe in recipes.items()}
+    return Evaluation(request, run, runner, cells, ready, floor, cells.cell_of(clean) if clean else None)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One encoder attacked on one task.
+
+    Attributes
+    ----------
+    request : Request
+        What is attacked, and with what.
+    run : RunOptions
+        How it is run.
+    runner : Runner
+        Encodes and ranks.
+    cells : CellCache
+        Keeps what is finished.
+    recipes : mapping of str to Recipe
+        By name, with the task's own lexicons.
+    floor : FloorJudge, optional
+        Takes edits back.
+    known_clean : Cell, optional
+        The clean cell, where another process has made it.
+    """
+
+    request: Request
+    run: RunOptions
+    runner: Runner
+    cells: CellCache
+    recipes: Mapping[str, Recipe]
+    floor: FloorJudge | None
+    known_clean: Cell | None = None
+
+    @property
+    def names(self) -> tuple[CellName, ...]:
+        """The cells of the table, in the order of the result."""
+        return self.request.cells(self.recipes)
+
+    @cached_property
+    def clean(self) -> Cell:
+        """The queries as they are, ranked."""
+        if self.known_clean is not None:
+            return self.known_clean
+        queries = self.clean_queries
+        known = self.cells.read(CLEAN, 0, 0, queries.digest)
+        cell = known or Cell.of(CLEAN, 0, 0, queries.perturbed, queries.ranks)
+        return self._finished(cell, queries, new=known is None)
+
+    @cached_property
+    def clean_queries(self) -> QuerySet:
+        """The queries as they are."""
+        same = [unchanged(query.query_id, query.text) for query in self.runner.task.queries]
+        return QuerySet(self.runner, same, range(len(same)), CLEAN)
+
+    def attacked(self, name: CellName) -> Cell:
+        """Perturb the queries and rank those that changed; the others keep their clean ranks."""
+        clean, recipe = self.clean.ranks, self.recipes[name.recipe]
+        perturbed = self.perturbed(name)
+        rows = [row for row, one in enumerate(perturbed) if one.changed]
+        queries = QuerySet(self.runner, perturbed, rows, str(name))
+        identity = self.identity(name)
+        known = self.cells.read(identity, name.severity, name.seed, queries.digest)
+        cell = known or Cell.of(
+            identity,
+            name.severity,
+            name.seed,
+            perturbed,
+            queries.ranks_over(clean),
+            recipe.not_covered(self.cells.layout.query_languages),
+        )
+        return self._finished(cell, queries, new=known is None)
+
+    def kept(self, name: CellName | None, perturbed: Sequence[Perturbation] = ()) -> Cell | None:
+        """Return a cell if an earlier run has finished it; the clean one where no name is given."""
+        if name is None:
+            return self.cells.read(CLEAN, 0, 0, self.clean_queries.digest)
+        queries = QuerySet(self.runner, perturbed, (), str(name))
+        return self.cells.read(self.identity(name), name.severity, name.seed, queries.digest)
+
+    def identity(self, name: CellName) -> str:
+        """Return the identity of the recipe, with the floor where there is one."""
+        identity = self.recipes[name.recipe].identity
+        return self.floor.identity(identity) if self.floor else identity
+
+    def perturbed(self, name: CellName) -> Sequence[Perturbation]:
+        """Return the queries as the cell asks them."""
+        clock, shared = self.runner.clock, self.run.perturbed
+        with clock.stage("perturb", label=str(name)):
+            perturbed = shared.get(name) if shared is not None else None
+            if perturbed is None:
+                perturbed = self.recipes[name.recipe].perturb(self.runner.task.queries, name.severity, name.seed)
+            if shared is not None:
+                shared[name] = perturbed
+        if not self.floor:
+            return perturbed
+        with clock.stage("semantic floor", label=str(name)):
+            return self.floor.applied(perturbed, clock.advance)
+
+    def result(self, attacked: Sequence[Cell]) -> Result:
+        """Return the result with these attacked cells."""
+        return Result(
+            version=__version__,
+            task=self.cells.task,
+            task_digest=self.cells.task_digest,
+            encoder=self.runner.encoder.description,
+            layout=self.cells.layout,
+            clean=self.clean,
+            attacked=tuple(attacked),
+            timings=dict(self.runner.clock.seconds),
+        )
+
+    def _finished(self, cell: Cell, queries: QuerySet, *, new: bool) -> Cell:
+        if new:
+            self.cells.keep(cell)
+        if self._writer:
+            self._writer.write(cell, queries)
+        return cell
+
+    @cached_property
+    def _writer(self) -> RunWriter | None:
+        return RunWriter(self.run.runs, self.clean_queries) if self.run.runs else None
