@@ -95,9 +95,9 @@ class RecipeCard(NamedCard):
         return bool(self.model_digest)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Recipe:
-    """A card and its mechanism.
+    """A card and its mechanism. Two recipes are equal only if they are the same object; compare their identities.
 
     Attributes
     ----------
