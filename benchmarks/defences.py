@@ -10,7 +10,7 @@ import argparse
 
 import robustbench_ir as rb
 from robustbench_ir._base.text import nfc
-from robustbench_ir.defences import repair
+from robustbench_ir.defences import load_repair
 
 DEFENCES = (
     "",
@@ -29,7 +29,7 @@ def repairs() -> None:
     task = rb.load_task("xquad-r")
     pool = [passage.text for passage in task.passages]
     for name, recipe in (("nfkc", ""), ("invisible", "invisible"), ("confusables", "homoglyph"), ("spelling", "")):
-        undo = repair(name).make(pool)
+        undo = load_repair(name).make(pool)
         once = [undo(query.text) for query in task.queries]
         disguised = rb.load_recipe(recipe).perturb(task.queries, 3, 0) if recipe else []
         undone = [undo(one.text) == text for one, text in zip(disguised, once, strict=False) if one.changed]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from robustbench_ir.adversary.candidates import Budget
     from robustbench_ir.adversary.search import Searched, SearchOptions, search
     from robustbench_ir.adversary.transfer import Transfer, transfer
+    from robustbench_ir.defences import normalised, repair, smoothed
     from robustbench_ir.encoders import Encoder, EncoderDescription, EncoderOptions, encoder_names, load_encoder
     from robustbench_ir.errors import RobustBenchError
     from robustbench_ir.evaluation.attack import attack
@@ -42,6 +43,7 @@ _HOMES = {
         "Transfer",
         "transfer",
     ),
+    "defences": ("normalised", "repair", "smoothed"),
     "encoders": (
         "Encoder",
         "EncoderDescription",
@@ -112,10 +114,13 @@ __all__ = [
     "load_recipe",
     "load_result",
     "load_task",
+    "normalised",
     "recipe",
     "recipe_names",
+    "repair",
     "save_result",
     "search",
+    "smoothed",
     "task_names",
     "transfer",
 ]

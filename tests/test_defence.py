@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 import robustbench_ir as rb
 from robustbench_ir.cli import irbench
-from robustbench_ir.defences import normalised, repair, smoothed
+from robustbench_ir.defences import load_repair, normalised, smoothed
 from robustbench_ir.defences.smoothed import copies_of
 from robustbench_ir.encoders.encoder import PoolEncoder
 from robustbench_ir.errors import OptionError, UnknownNameError
@@ -25,7 +25,7 @@ EVERY = ["nfkc", "invisible", "confusables", "spelling", "deromanise-hi", "derom
 
 
 def repaired(name: str, text: str) -> str:
-    return repair(name).make(POOL)(text)
+    return load_repair(name).make(POOL)(text)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_joiners_stay_where_they_are_letters_business() -> None:
 @pytest.mark.parametrize(("recipe", "name"), [("homoglyph", "confusables"), ("invisible", "invisible")])
 def test_disguises_are_undone_exactly(recipe: str, name: str) -> None:
     task = rb.load_task("mini")
-    undo = repair(name).make([passage.text for passage in task.passages])
+    undo = load_repair(name).make([passage.text for passage in task.passages])
     attacked = [one for one in rb.load_recipe(recipe).perturb(task.queries, 5, 0) if one.changed]
     assert len(attacked) > 100
     assert [undo(one.text) for one in attacked] == [undo(one.clean) for one in attacked]
@@ -65,7 +65,7 @@ def test_disguises_are_undone_exactly(recipe: str, name: str) -> None:
 @pytest.mark.parametrize("name", EVERY)
 def test_repairs_are_idempotent_and_leave_clean_queries_nearly_unchanged(name: str) -> None:
     task = rb.load_task("mini")
-    undo = repair(name).make([passage.text for passage in task.passages])
+    undo = load_repair(name).make([passage.text for passage in task.passages])
     queries = [query.text for query in task.queries if query.language not in {"tr", "th", "zh"}]
     # Turkish dotless i is a look-alike of i; NFKC rewrites Thai sara am and the wide question mark of Chinese.
     changed = [text for text in queries if undo(text) != text]
@@ -153,3 +153,18 @@ def test_irbench_attack_tells_with_and_without(tmp_path: Path) -> None:
     assert plain.encoder.preprocessing == ""
     assert guarded.score(guarded.attacked[0], "monolingual") == guarded.score(guarded.clean, "monolingual")
     assert plain.score(plain.attacked[0], "monolingual") < plain.score(plain.clean, "monolingual")
+
+
+def test_functions_are_repairs_too() -> None:
+    encoder = rb.load_encoder("char-ngram")
+    lower = rb.repair(str.lower, name="lower", version=2)
+    guarded = normalised(encoder, ["nfkc", lower])
+    assert guarded.description.name == "normalised:nfkc+lower:char-ngram"
+    np.testing.assert_array_equal(guarded.encode_queries(["ABC"]).toarray(), encoder.encode_queries(["abc"]).toarray())
+    older = normalised(encoder, ["nfkc", rb.repair(str.lower, name="lower")])
+    assert guarded.description.fingerprint != older.description.fingerprint != ""
+    assert normalised(encoder, [str.lower]).description.fingerprint == "", "what has no version is not kept"
+    result = rb.attack(guarded, "mini", ["casing-spacing"], languages=["en"])
+    assert "|defence=normalised:nfkc+lower|" in result.signature("multilingual")
+    with pytest.raises(OptionError, match="a new name of letters"):
+        rb.repair(str.lower, name="nfkc")

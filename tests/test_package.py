@@ -60,8 +60,8 @@ PUBLIC = {
     "Budget", "Cell", "Drop", "Edit", "Encoder", "EncoderDescription", "EncoderOptions", "Passage",
     "Perturbation", "Progress", "Query", "Recipe", "Result", "RobustBenchError", "RunExport", "RunOptions",
     "SearchOptions", "Searched", "SemanticFloor", "Task", "Transfer", "__version__", "attack", "build_task",
-    "encoder_names", "load_encoder", "load_recipe", "load_result", "load_task", "recipe", "recipe_names",
-    "save_result", "search", "task_names", "transfer",
+    "encoder_names", "load_encoder", "load_recipe", "load_result", "load_task", "normalised", "recipe",
+    "recipe_names", "repair", "save_result", "search", "smoothed", "task_names", "transfer",
 }  # fmt: skip
 
 

@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from robustbench_ir.defences.names import NORMALISED_PREFIX, load_defended
 from robustbench_ir.defences.normalised import normalised
-from robustbench_ir.defences.repairs import REPAIRS, repair
+from robustbench_ir.defences.repairs import REPAIRS, RepairLike, load_repair, repair
 from robustbench_ir.defences.smoothed import SMOOTHED_PREFIX, smoothed
 
-__all__ = ["NORMALISED_PREFIX", "REPAIRS", "SMOOTHED_PREFIX", "load_defended", "normalised", "repair", "smoothed"]
+__all__ = [
+    "NORMALISED_PREFIX",
+    "REPAIRS",
+    "SMOOTHED_PREFIX",
+    "RepairLike",
+    "load_defended",
+    "load_repair",
+    "normalised",
+    "repair",
+    "smoothed",
+]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from robustbench_ir._version import __version__
-from robustbench_ir.defences.repairs import Repair, RepairMaker, repair
+from robustbench_ir.defences.repairs import Repair, RepairLike, RepairMaker, as_repair
 from robustbench_ir.encoders.encoder import Embeddings, Encoder, EncoderDescription, PoolEncoder
 from robustbench_ir.errors import OptionError
 
@@ -69,22 +69,23 @@ class NormalisedByPool:
     encode_passages = encode_queries
 
 
-def normalised(encoder: Encoder, names: Sequence[str]) -> Normalised | NormalisedByPool:
+def normalised(encoder: Encoder, repairs: Sequence[RepairLike]) -> Normalised | NormalisedByPool:
     """Put repairs before an encoder.
 
     Parameters
     ----------
     encoder : Encoder
         Encodes what was repaired.
-    names : sequence of str
-        One or more names of `repair`, in the order in which they are done.
+    repairs : sequence of str, callable or RepairMaker
+        One or more, in the order in which they are done: names of `load_repair`, functions from text to text, or what
+        `repair` makes of them. Nothing is kept for a function without a version.
 
     Raises
     ------
     UnknownNameError
-        No such repair.
+        There is no such repair.
     OptionError
-        A repair twice.
+        A repair is named twice.
 
     Examples
     --------
@@ -92,21 +93,33 @@ def normalised(encoder: Encoder, names: Sequence[str]) -> Normalised | Normalise
     >>> normalised(load_encoder("char-ngram"), ["nfkc", "invisible"]).description.name
     'normalised:nfkc+invisible:char-ngram'
     """
-    plain = [name.strip() for name in names]
-    makers = tuple(map(repair, plain))
+    makers = tuple(map(as_repair, repairs))
+    plain = [one.name for one in makers]
     if len(set(plain)) < len(plain):
         raise OptionError(f"repairs {'+'.join(plain)}: one of them twice; name each once")
-    who = described(encoder.description, f"normalised:{'+'.join(plain)}")
+    who = described(encoder.description, f"normalised:{'+'.join(plain)}", *(one.version for one in makers))
     if isinstance(encoder, PoolEncoder) or any(one.needs_pool for one in makers):
         return NormalisedByPool(encoder, makers, who)
     return Normalised(encoder, tuple(one.make(()) for one in makers), who)
 
 
-def described(who: EncoderDescription, defence: str) -> EncoderDescription:
-    """Return the description of an encoder behind a defence: another name, another fingerprint (none stays none)."""
+def described(who: EncoderDescription, defence: str, *versions: int | None) -> EncoderDescription:
+    """Return the description of an encoder behind a defence.
+
+    Parameters
+    ----------
+    who : EncoderDescription
+        The encoder alone.
+    defence : str
+        Part of the new name and fingerprint.
+    *versions : int or None
+        Of the parts of the defence, also part of the fingerprint; if one is None, the fingerprint is empty.
+    """
+    own = ",".join(map(str, versions)) if any(version != 1 for version in versions) else ""
+    known = bool(who.fingerprint) and None not in versions
     return replace(
         who,
         name=f"{defence}:{who.name}",
-        fingerprint=f"{defence}@{__version__}:{who.fingerprint}" if who.fingerprint else "",
+        fingerprint=f"{defence}@{__version__}{f'({own})' if own else ''}:{who.fingerprint}" if known else "",
         preprocessing="|".join(filter(None, (defence, who.preprocessing))),
     )

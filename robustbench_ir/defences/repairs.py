@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import NamedTuple
 
 import regex
 
@@ -13,7 +14,7 @@ from robustbench_ir._base.text import nfc
 from robustbench_ir.defences.confusables import undisguise
 from robustbench_ir.defences.deromanise import deromanise, deromanised_languages
 from robustbench_ir.defences.spelling import respell
-from robustbench_ir.errors import UnknownNameError
+from robustbench_ir.errors import OptionError, UnknownNameError
 
 Repair = Callable[[str], str]
 """Takes a query and gives it back repaired; doing it again changes nothing more."""
@@ -26,12 +27,30 @@ _STRAY_JOINER = regex.compile(
 )
 
 
-class RepairMaker(NamedTuple):
-    """How a repair is made: from the texts of the pool, and whether it looks at them."""
+@dataclass(frozen=True)
+class RepairMaker:
+    """How a repair is made.
 
+    Attributes
+    ----------
+    name : str
+        Part of the defended encoder's name.
+    make : callable
+        Takes the texts of the pool and returns the repair.
+    needs_pool : bool
+        Whether it looks at these texts.
+    title : str
+        A few words for people.
+    version : int or None
+        Of a function of your own; raise it whenever a repaired query could change. Where it is None, nothing that the
+        defended encoder gives is kept.
+    """
+
+    name: str
     make: Callable[[Sequence[str]], Repair]
     needs_pool: bool
     title: str
+    version: int | None = 1
 
 
 def normal_form(text: str) -> str:
@@ -51,16 +70,60 @@ def without_invisible(text: str) -> str:
 
 
 REPAIRS: Mapping[str, RepairMaker] = {
-    "nfkc": RepairMaker(lambda _: normal_form, False, "compatibility characters (NFKC)"),
-    "invisible": RepairMaker(lambda _: without_invisible, False, "characters without a glyph are removed"),
-    "confusables": RepairMaker(undisguise, True, "look-alikes (TR39) become the letters of the pool's words"),
-    "spelling": RepairMaker(respell, True, "words one slip away from a word of the pool become that word"),
+    one.name: one
+    for one in (
+        RepairMaker("nfkc", lambda _: normal_form, False, "compatibility characters (NFKC)"),
+        RepairMaker("invisible", lambda _: without_invisible, False, "characters without a glyph are removed"),
+        RepairMaker("confusables", undisguise, True, "look-alikes (TR39) become the letters of the pool's words"),
+        RepairMaker("spelling", respell, True, "words one slip away from a word of the pool become that word"),
+    )
 }
 _DEROMANISE = "deromanise-"
+RepairLike = str | Repair | RepairMaker
+"""Whatever stands for a repair: its name, a function from text to text, or what `repair` makes of one."""
 
 
-def repair(name: str) -> RepairMaker:
-    """Look up a repair.
+def repair(function: Repair, *, name: str, version: int = 1) -> RepairMaker:
+    """Make a repair of a function of your own.
+
+    Parameters
+    ----------
+    function : callable
+        Takes a query and returns it repaired; doing it again changes nothing more.
+    name : str
+        Part of the defended encoder's name; letters, digits and hyphens.
+    version : int
+        Raise it whenever a repaired query could change: finished work is kept under it.
+
+    Raises
+    ------
+    OptionError
+        The name has other characters, or is that of a repair of this package.
+
+    Examples
+    --------
+    >>> repair(str.casefold, name="casefold").title
+    'casefold, a function of your own'
+    """
+    if not re.fullmatch(r"[A-Za-z0-9-]+", name) or name in REPAIRS:
+        raise OptionError(f"repair {name!r}: a new name of letters, digits and hyphens is needed, such as casefold")
+    return RepairMaker(
+        name, lambda _: function, needs_pool=False, title=f"{name}, a function of your own", version=version
+    )
+
+
+def as_repair(given: RepairLike) -> RepairMaker:
+    """Return a repair for whatever stands for one; see `load_repair` and `repair` for the errors raised."""
+    if isinstance(given, RepairMaker):
+        return given
+    if isinstance(given, str):
+        return load_repair(given)
+    name = re.sub(r"[^A-Za-z0-9-]+", "-", getattr(given, "__name__", type(given).__name__)).strip("-")
+    return replace(repair(given, name=name or "function"), version=None)
+
+
+def load_repair(name: str) -> RepairMaker:
+    """Look up a repair of this package.
 
     Parameters
     ----------
@@ -70,7 +133,7 @@ def repair(name: str) -> RepairMaker:
     Raises
     ------
     UnknownNameError
-        No such repair, or no table for the language.
+        There is no such repair, or no table for the language.
     """
     name = name.strip()
     if name in REPAIRS:
@@ -79,4 +142,5 @@ def repair(name: str) -> RepairMaker:
     language = name.removeprefix(_DEROMANISE)
     if language == name or language not in languages:
         raise UnknownNameError("repair", name, [*REPAIRS, *(f"{_DEROMANISE}{code}" for code in languages)])
-    return RepairMaker(partial(deromanise, language), True, f"romanised words become {language} words of the pool")
+    title = f"romanised words become {language} words of the pool"
+    return RepairMaker(name, partial(deromanise, language), needs_pool=True, title=title)

@@ -16,7 +16,7 @@ from robustbench_ir.errors import CardError, nearest
 PluginKind = Literal["transformations", "encoders", "tasks", "recipe_schemes", "encoder_schemes", "task_schemes"]
 Made = TypeVar("Made")
 
-_SCHEME = re.compile(r"([a-z]+)(?:-\d+)?:.*", re.DOTALL)
+_SCHEME = re.compile(r"([a-z]+)(?:-[^:/]*)?:.*", re.DOTALL)
 _OWN_SCHEMES = (
     EntryPoint("textattack", "robustbench_ir.integrations.textattack.recipes:load_foreign", "recipe_schemes"),
     EntryPoint("normalised", "robustbench_ir.defences.names:load_defended", "encoder_schemes"),
@@ -39,7 +39,7 @@ def scheme(kind: Literal["recipe_schemes", "encoder_schemes", "task_schemes"], n
     kind : {"recipe_schemes", "encoder_schemes", "task_schemes"}
         What the name is a name of.
     name : str
-        The scheme is what stands before the first colon, without a number: ``mteb:NFCorpus``, ``smoothed-16:bm25``.
+        The scheme is what stands before the first colon, without what follows a hyphen: ``mteb:NFCorpus``, ``smoothed-16:bm25``.
     """
     match = _SCHEME.fullmatch(name)
     return plugins(kind).get(match[1]) if match else None
