@@ -24,8 +24,7 @@ from robustbench_ir.encoders import (
 from robustbench_ir.encoders.batches import encode_texts
 from robustbench_ir.encoders.store.store import EmbeddingStore
 from robustbench_ir.errors import EncoderError, OptionError
-from tests.conftest import letters_tokenizer
-from tests.test_encoders_remote import EmbeddingServer, rows_of
+from tests.support.encoders import EmbeddingServer, letters_tokenizer, rows_of
 
 TEXTS = ["When does the market open?", "The market opens at six.", "ሰላም", "谁", "a" * 300, "The market opens at six."]
 
@@ -131,7 +130,7 @@ VARIANTS = [
     ("transformer", EncoderOptions(dtype="bfloat16"), 5e-2),
     ("transformer", EncoderOptions(truncate_dim=8), 1e-5),
     ("transformer", EncoderOptions(max_length=8), 1e-5),
-    ("transformer", EncoderOptions(devices=("cpu", "cpu")), 1e-5),
+    pytest.param("transformer", EncoderOptions(devices=("cpu", "cpu")), 1e-5, marks=pytest.mark.slow),
     ("static", EncoderOptions(dtype="float16"), 5e-3),
     ("static", EncoderOptions(truncate_dim=8), 1e-5),
     ("splade", EncoderOptions(dtype="bfloat16"), 5e-2),

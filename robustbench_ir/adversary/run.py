@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from robustbench_ir import __version__
 from robustbench_ir._base.files import read_checked
 from robustbench_ir._base.text import nfc
+from robustbench_ir._version import __version__
 from robustbench_ir.adversary.candidates import (
     Budget,
     Draws,

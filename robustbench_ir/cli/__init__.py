@@ -8,7 +8,7 @@ from importlib import import_module
 
 import click
 
-from robustbench_ir import __version__
+from robustbench_ir._version import __version__
 from robustbench_ir.errors import RobustBenchError
 
 _WRONG_INPUT = 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from robustbench_ir import __version__
+from robustbench_ir._version import __version__
 from robustbench_ir.defences.repairs import Repair, RepairMaker, repair
 from robustbench_ir.encoders.encoder import Embeddings, Encoder, EncoderDescription, PoolEncoder
 from robustbench_ir.errors import OptionError

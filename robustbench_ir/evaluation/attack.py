@@ -14,9 +14,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from robustbench_ir import __version__
 from robustbench_ir._base.parallel import Engine, made_elsewhere
 from robustbench_ir._base.progress import Clock, Progress, Silence
+from robustbench_ir._version import __version__
 from robustbench_ir.encoders import Encoder, EncoderOptions, default_encoder
 from robustbench_ir.encoders.batches import EncodeTexts
 from robustbench_ir.encoders.store.store import NOT_KEPT

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 
-from robustbench_ir import __version__
 from robustbench_ir._base.files import check_writable, opened_whole, write_whole
+from robustbench_ir._version import __version__
 from robustbench_ir.errors import ResultError
 from robustbench_ir.evaluation.semantic_floor import SemanticFloor
 from robustbench_ir.perturb import Perturbation, Recipe, coverage, digest

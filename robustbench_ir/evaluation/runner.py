@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from pydantic import ValidationError
 
-from robustbench_ir import __version__
 from robustbench_ir._base.files import read_checked
 from robustbench_ir._base.progress import Clock
+from robustbench_ir._version import __version__
 from robustbench_ir.encoders import Embeddings, Encoder, as_encoder
 from robustbench_ir.encoders.batches import encode_texts
 from robustbench_ir.encoders.pool import encode_pool, fitted_on, passage_store

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import ValidationError
 
-from robustbench_ir import __version__
+from robustbench_ir._version import __version__
 from robustbench_ir.encoders import EncoderDescription
 from robustbench_ir.errors import DataError, OptionError
 from robustbench_ir.evaluation.query_sets import JSON_LINES, MANIFEST, Manifest

@@ -15,8 +15,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from robustbench_ir import __version__
 from robustbench_ir._base.files import read_checked
+from robustbench_ir._version import __version__
 from robustbench_ir.encoders import Embeddings, Encoder, PoolEncoder, load_encoder
 from robustbench_ir.encoders.batches import encode_texts
 from robustbench_ir.encoders.store.store import keep_finished

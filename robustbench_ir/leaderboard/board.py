@@ -14,7 +14,7 @@ from math import isnan
 
 import numpy as np
 
-from robustbench_ir import __version__
+from robustbench_ir._version import __version__
 from robustbench_ir.leaderboard.canonical import Digests, Standing, ground, standing, threat
 from robustbench_ir.leaderboard.folder import Filed
 from robustbench_ir.leaderboard.published import ReportedRow

@@ -10,7 +10,7 @@ from importlib.resources import files
 
 from markupsafe import Markup
 
-from robustbench_ir import __version__
+from robustbench_ir._version import __version__
 from robustbench_ir.reports.charts import (
     Picture,
     bias_legend,

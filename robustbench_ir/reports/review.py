@@ -12,7 +12,7 @@ from importlib.resources import files
 from itertools import islice
 from pathlib import Path
 
-from robustbench_ir import __version__
+from robustbench_ir._version import __version__
 from robustbench_ir.errors import DataUnavailableError, UnknownNameError
 from robustbench_ir.perturb import Edit, Perturbation, Recipe
 from robustbench_ir.perturb.randomness import generator, shuffled

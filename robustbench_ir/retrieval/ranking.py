@@ -294,7 +294,7 @@ class _Unsure:
         # The judged passages themselves are as near as can be, and do not come before themselves.
         others = passage + self.block.begin != self.judged.passage[judgement]
         self._pairs.append((judgement[others], passage[others]))
-        self._count += np.count_nonzero(others)
+        self._count += int(np.count_nonzero(others))
         if self._count > _UNSURE_AT_ONCE:
             self.settle()
 

@@ -151,7 +151,7 @@ class StudyCard(NamedCard):
     @property
     def attack_digest(self) -> str:
         """Say in eight digits what decides a result beside encoder and task."""
-        from robustbench_ir import __version__
+        from robustbench_ir._version import __version__
         from robustbench_ir.perturb import load_recipe
 
         recipes = [load_recipe(name).identity for name in self.recipes]

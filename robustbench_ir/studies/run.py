@@ -13,10 +13,10 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from robustbench_ir import __version__
 from robustbench_ir._base.files import check_writable
 from robustbench_ir._base.parallel import processors
 from robustbench_ir._base.progress import Progress, Silence
+from robustbench_ir._version import __version__
 from robustbench_ir.encoders import EncoderOptions
 from robustbench_ir.evaluation.attack import attack
 from robustbench_ir.evaluation.request import CellName
