@@ -1,6 +1,6 @@
 """Compute clean mAP and rank distance of XQuAD-R again, by another road, and compare them with a result file.
 
-    python benchmarks/independent_check.py --model FOLDER --data ../shared/data/xquad-r --result e5.json
+    python benchmarks/independent_check.py --model FOLDER --data "$ROBUSTBENCH_IR_DATA/xquad-r" --result e5.json
 
 Nothing of `robustbench_ir` is imported: the files are read with `json`, texts are encoded by sentence-transformers,
 passages are sorted with `argsort`, averages are taken with loops. Prompts are those of the E5 family.

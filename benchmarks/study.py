@@ -1,6 +1,6 @@
 """Time the static study: three samplers x three seeds, XQuAD-R, four recipes; the target is 60 minutes on two cores.
 
-    ROBUSTBENCH_IR_DATA=../shared/data python benchmarks/study.py [--out FOLDER] [--steps 1000]
+    python benchmarks/study.py [--out FOLDER] [--steps 1000]
 
 Everything is made anew, with a cache of its own: trainings, perturbed queries, embeddings, ranks and the analysis.
 Without --out the folder goes away at the end; with it models and results stay, and `irbench study hybrid-batch --out

@@ -77,7 +77,6 @@ def said(given: argparse.Namespace) -> Iterator[str]:
     yield f"{given.queries} texts a question, one seed, {given.setting} pool."
     yield ""
     yield "```"
-    yield "export ROBUSTBENCH_IR_DATA=../shared/data"
     options = ("questions", "languages", "recipe", "setting", "words", "queries", "alternatives")
     default = arguments()
     changed = [

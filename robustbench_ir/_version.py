@@ -1,3 +1,3 @@
-"""The version of this package, alone in its module so that every room can import it."""
+"""The version of this release: the only place that names it."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

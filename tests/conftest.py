@@ -13,26 +13,45 @@ import pytest
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
-    from transformers import PreTrainedTokenizerFast
 
+pytest.register_assert_rewrite("tests.support.recipes")
+# Workers of pytest-xdist share the processors. Libraries read this when they are loaded, so before anything else is.
+if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
 SHARED_DATA = Path(os.environ.get("ROBUSTBENCH_IR_DATA") or Path(__file__).parents[2] / "shared" / "data")
 
 
 @pytest.fixture(scope="session")
-def compiled_lexicons(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the one folder of compiled lexicons: they are named by what is in them, and some take seconds to make."""
-    return tmp_path_factory.mktemp("lexicons")
+def compiled_lexicons(pytestconfig: pytest.Config) -> Path:
+    """Return the folder of compiled lexicons, which outlives the run: some take seconds to make.
+
+    Each is named by the hash of its sources and written under another name first, so that neither an old file nor
+    another process that writes the same one can do harm.
+    """
+    return pytestconfig.cache.mkdir("lexicons")
+
+
+def new_cache(tmp_path_factory: pytest.TempPathFactory, compiled_lexicons: Path) -> Path:
+    cache = tmp_path_factory.mktemp("cache")
+    (cache / "lexicons").symlink_to(compiled_lexicons)
+    return cache
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_of_the_user(tmp_path_factory: pytest.TempPathFactory, compiled_lexicons: Path) -> Iterator[None]:
+    """Keep the user's cache and data from fixtures that several tests share: they are made before `_own_cache`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ROBUSTBENCH_IR_CACHE", str(new_cache(tmp_path_factory, compiled_lexicons)))
+        patch.delenv("ROBUSTBENCH_IR_DATA", raising=False)
+        yield
 
 
 @pytest.fixture(autouse=True)
 def _own_cache(
     tmp_path_factory: pytest.TempPathFactory, compiled_lexicons: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Give every test its own cache, and no data of the user's."""
-    cache = tmp_path_factory.mktemp("cache")
-    (cache / "lexicons").symlink_to(compiled_lexicons)
-    monkeypatch.setenv("ROBUSTBENCH_IR_CACHE", str(cache))
-    monkeypatch.delenv("ROBUSTBENCH_IR_DATA", raising=False)
+    """Give every test its own cache."""
+    monkeypatch.setenv("ROBUSTBENCH_IR_CACHE", str(new_cache(tmp_path_factory, compiled_lexicons)))
 
 
 @pytest.fixture
@@ -44,35 +63,13 @@ def shared_data(monkeypatch: pytest.MonkeyPatch) -> Path:
     return SHARED_DATA
 
 
-def letters_tokenizer() -> PreTrainedTokenizerFast:
-    """Make BERT's tokeniser for a vocabulary of the visible ASCII characters.
-
-    By hand: transformers 5 takes no vocabulary file, silently, and knows no letter then.
-    """
-    from tokenizers import Tokenizer
-    from tokenizers.models import WordPiece
-    from tokenizers.pre_tokenizers import BertPreTokenizer
-    from tokenizers.processors import TemplateProcessing
-    from transformers import PreTrainedTokenizerFast
-
-    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    letters = [chr(code) for code in range(0x21, 0x7F)]
-    vocabulary = [*special, *letters, *(f"##{letter}" for letter in letters)]
-    places = {token: place for place, token in enumerate(vocabulary)}
-    tokenizer = Tokenizer(WordPiece(places, unk_token="[UNK]"))  # noqa: S106
-    tokenizer.pre_tokenizer = BertPreTokenizer()
-    tokenizer.post_processor = TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", places["[CLS]"]), ("[SEP]", places["[SEP]"])]
-    )
-    names = {f"{token.strip('[]').lower()}_token": token for token in special}
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names)
-
-
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make a real SentenceTransformer folder: random weights, a word-piece tokeniser of single characters."""
     from sentence_transformers import SentenceTransformer
     from transformers import BertConfig, BertModel
+
+    from tests.support.encoders import letters_tokenizer
 
     folder = tmp_path_factory.mktemp("models")
     base = folder / "base"
@@ -125,3 +122,11 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
     chrome.get("about:blank")  # ends what the browser's own first tab asks for, before a test counts requests
     yield chrome
     chrome.quit()
+
+
+@pytest.fixture(scope="session")
+def hostile_report(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the address of a report whose texts, names and numbers want to be markup."""
+    from tests.support import reports
+
+    return reports.hostile_report(tmp_path_factory.mktemp("report")).as_uri()

@@ -11,11 +11,12 @@ import pytest
 
 from robustbench_ir.leaderboard.board import board, board_to_json, page
 from robustbench_ir.leaderboard.folder import Filed
-from tests.test_leaderboard_browser import REPORTED, entry
-from tests.test_report_browser import page as report_address  # noqa: F401  a fixture
+from tests.support.boards import REPORTED, entry
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
+
+pytestmark = pytest.mark.browser
 
 ENTRIES = 12
 OPEN = {
@@ -80,8 +81,8 @@ def test_axe_finds_nothing_on_the_board(browser: Chrome, board_address: str, wid
 
 
 @pytest.mark.usefixtures("colours", "width")
-def test_axe_finds_nothing_on_a_report(browser: Chrome, report_address: str, axe: str) -> None:  # noqa: F811
-    browser.get(report_address)
+def test_axe_finds_nothing_on_a_report(browser: Chrome, hostile_report: str, axe: str) -> None:
+    browser.get(hostile_report)
     browser.execute_script("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
     assert faults(browser, axe) == []
 

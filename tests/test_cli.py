@@ -165,6 +165,7 @@ def test_the_readme_has_the_commands_of_every_day() -> None:
         assert part in commands
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [line for line in readme_commands() if "xquad-r" not in line and "e5" not in line])
 def test_the_commands_of_the_readme_work(command: str, tmp_path: Path) -> None:
     """Those that need no download, as they stand, in a shell."""

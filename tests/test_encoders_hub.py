@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.hub
+
 ROOT = Path(__file__).parents[1]
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 ENCODE = """
@@ -76,6 +78,7 @@ def encode(endpoint: str, folder: Path, *names: str) -> str:
     """Encode two texts with each encoder, the n-th into n.npy; return the errors, one a line."""
     # The hub's library reads its variables when it is loaded: so in a process of its own.
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HOME": str(folder / "home"), "HF_ENDPOINT": endpoint}
+    environment["HF_HUB_OFFLINE"] = "0"
     arguments = [sys.executable, "-c", ENCODE, str(folder), *names]
     done = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False, timeout=250)
     assert done.returncode == 0, done.stderr[-2000:]

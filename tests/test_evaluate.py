@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,13 +21,11 @@ from robustbench_ir.perturb import Perturbation, digest, load_recipe
 from robustbench_ir.results.file import result_from_json, result_to_json
 from robustbench_ir.results.result import Result
 from robustbench_ir.tasks import load_task
-
-ROOT = Path(__file__).parents[1]
+from tests.support.command_line import irbench, without_timings
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Result:
-    os.environ["ROBUSTBENCH_IR_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+def small() -> Result:
     return attack(
         "char-ngram", recipes=["typo", "transliteration"], languages=["en", "hi", "sw"], seeds=2, severities=[1, 5]
     )
@@ -171,25 +168,7 @@ def test_wrong_arguments_are_refused_before_any_work(arguments: dict[str, object
         attack("char-ngram", **arguments)
 
 
-COMMAND = [sys.executable, "-c", "from robustbench_ir.cli import main; main()", "attack", "--languages", "en,hi,zh"]
-
-
-def irbench(cache: Path, out: Path, *more: str, **environment: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [*COMMAND, "--out", str(out), *more],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "ROBUSTBENCH_IR_CACHE": str(cache), **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def without_timings(path: Path) -> str:
-    record = json.loads(path.read_text(encoding="utf-8"))
-    del record["timings_seconds"]
-    return json.dumps(record)
-
-
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["char-ngram", "tiny"])
 def test_two_runs_give_the_same_bytes(model: str, tiny_model: Path, tmp_path: Path) -> None:
     name = str(tiny_model) if model == "tiny" else model
@@ -202,6 +181,7 @@ def test_two_runs_give_the_same_bytes(model: str, tiny_model: Path, tmp_path: Pa
     assert without_timings(tmp_path / "a.json") == without_timings(tmp_path / "b.json")
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_from_its_finished_cells(tmp_path: Path) -> None:
     """Kill -9 again and again after the first new cells; the end is that of an undisturbed run."""
     options = ("--model", "char-ngram", "--recipe", "typo", "--recipe", "synonym", "--seeds", "4")
@@ -246,6 +226,7 @@ def test_control_c_says_how_to_go_on(tmp_path: Path) -> None:
     assert not (tmp_path / "out.json").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists() or os.geteuid() != 0, reason="needs to mount a small file system")
 def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
     """A real, full file system of 16 KiB: one line, status 2, the old result untouched."""

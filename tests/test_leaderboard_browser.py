@@ -10,94 +10,14 @@ import pytest
 
 from robustbench_ir.leaderboard.board import board, board_to_json, page
 from robustbench_ir.leaderboard.folder import Filed
-from robustbench_ir.leaderboard.published import ReportedRow
-from robustbench_ir.leaderboard.reading import entry_from_json
-from robustbench_ir.leaderboard.schema import Entry
-from robustbench_ir.leaderboard.sheet import scores_of, sheet_of
+from tests.support.boards import CRAFTED, REPORTED, SEARCHED, entry
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
 
-EVIL = "<img src=x onerror=\"document.title='taken'\"></script><script>document.title='taken'</script>{{data}}"
-QUESTIONS = 40
+pytestmark = pytest.mark.browser
 
-
-def entry(number: int) -> Entry:
-    """Make an entry in English and Swahili; the higher the number, the better, and evil in every free text."""
-    level = 0.2 + 0.5 * number / 250
-    values = [round(level + 0.2 * (row % 7) / 7, 4) for row in range(2 * QUESTIONS)]
-    cells = []
-    attacks = [("clean", 0, 1.0), ("typo@3", 1, 0.9), ("typo@3", 3, 0.7), ("synonym@3", 3, 0.8)]
-    if number % 50 == 49:
-        attacks += [(SEARCHED, 3, 0.4), (CRAFTED, 3, 0.6)]
-    for place, (recipe, severity, factor) in enumerate(attacks):
-        attacked = [round(one * factor, 4) for one in values]
-        digest = f"{severity}{place}".ljust(64, "0")
-        cells.append(
-            {
-                "recipe": recipe,
-                "severity": severity,
-                "seed": 0,
-                "queries_sha256": digest,
-                "changed": str(int(severity > 0)) * 2 * QUESTIONS,
-                "average_precision": {"monolingual": attacked, "multilingual": attacked[::-1]},
-                "rank_distance": [10 + severity + number % 5] * (2 * QUESTIONS),
-            }
-        )
-    table = {
-        "schema_version": 1,
-        "irbench": EVIL[:90],
-        "date": "2026-11-26",
-        "model": {
-            "name": f"owner/model-{number}",
-            "encoder": EVIL,
-            "revision": EVIL[:90],
-            "fingerprint": f"{number}{EVIL[:80]}",
-            "similarity": "cosine",
-            "dimensions": 8,
-            "query_prompt": EVIL,
-            "passage_prompt": EVIL,
-            "parameters": None if number % 3 == 0 else number * 10_000_000,
-            "licence": EVIL[:90],
-            "languages": ["en", "sw"],
-            "link": "https://example.org/",
-            "paper": "",
-            "code": "",
-            "contact": "=HYPERLINK(1)" + EVIL[:80],
-        },
-        "training": {"saw_task": ("yes", "no", "unknown")[number % 3], "datasets": [EVIL[:90]]},
-        "task": {
-            "identity": "small@1",
-            "sha256": "b" * 64,
-            "pool": {"en": 500, "sw": 500},
-            "queries": {"en": QUESTIONS, "sw": QUESTIONS},
-            "question": [*range(QUESTIONS), *range(QUESTIONS)],
-        },
-        "environment": {EVIL[:90]: EVIL[:90]},
-        "scores": [{**SCORE, "recipe": "clean", "severity": 0}],
-        "cells": cells,
-        "verified": {"by": EVIL[:90], "date": "2026-11-26", "sample": 50} if number % 10 == 0 else None,
-    }
-    draft = entry_from_json(json.dumps(table).encode(), "made")
-    return draft.model_copy(update={"scores": scores_of(sheet_of(draft))})
-
-
-SCORE = {"average_precision": {"multilingual": 0.0}, "rank_distance": None, "coverage": 0.0}
-
-
-REPORTED = ReportedRow(
-    task="small",
-    languages=["en", "sw"],
-    model=EVIL[:90],
-    average_precision={"multilingual": 0.987},
-    rank_distance=12.5,
-    source="https://example.org/paper",
-    table=EVIL,
-    note=EVIL,
-)
 ELSEWHERE = REPORTED.model_copy(update={"languages": ["en"]})
-SEARCHED = "greedy(typo@3)|goal=map|words=2|queries=200"
-CRAFTED = SEARCHED + "|crafted-on=bm25"
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ from robustbench_ir.leaderboard.reading import read_entry
 from robustbench_ir.leaderboard.rescoring import rescore
 from robustbench_ir.leaderboard.schema import NOT_RETRIEVED
 from robustbench_ir.leaderboard.verifying import verify
-from tests.test_trec import full_run, written
+from tests.support.tasks import full_run, written
 
 DAY = "2026-11-26"
 SAID = Declaration("an-engine", "https://example.org/engine")

@@ -40,6 +40,7 @@ def switched(recipe: str, cards: Path, language: str, text: str) -> str:
     return load_recipe(recipe, cards).perturb([Query("q", language, text, "q")], 5, 0)[0].text
 
 
+@pytest.mark.slow
 def test_build_from_a_table_and_use_it(tmp_path: Path) -> None:
     (tmp_path / "sw.tsv").write_text("kitabu\tbook\nchuo kikuu\tuniversity\n", encoding="utf-8")
     told = run("build", str(tmp_path / "sw.tsv"), "--language", "swa", "--embedded", "en", "--out", str(tmp_path / "c"))
@@ -87,6 +88,7 @@ def test_an_induced_recipe_switches_questions_of_xquad_r(tmp_path: Path, shared_
     assert "market" in switched("code-switching-induced", tmp_path / "c", "hi", "कौन से प्राचीन बाजार").lower()
 
 
+@pytest.mark.slow
 def test_a_wordnet_of_the_wn_library_becomes_synonyms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wn = pytest.importorskip("wn")
     monkeypatch.setattr(wn.config, "_dbpath", None, raising=False)

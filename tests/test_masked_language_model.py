@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from robustbench_ir.cli import irbench
 from robustbench_ir.errors import CardError, DataError, DataUnavailableError
-from robustbench_ir.perturb import Perturbation, Recipe, load_recipe
+from robustbench_ir.perturb import Perturbation, Recipe, coverage, load_recipe
 from robustbench_ir.perturb.mechanisms.masked_language_model import (
     MaskedModel,
     ModelFiles,
@@ -23,7 +23,7 @@ from robustbench_ir.perturb.mechanisms.masked_language_model import (
 from robustbench_ir.resources.cards import Tables, validate
 from robustbench_ir.resources.downloads import sha256_of
 from robustbench_ir.tasks import Query, load_task
-from tests.test_perturb import keeps_the_contract
+from tests.support.recipes import keeps_the_contract, queries_of
 
 SHIPPED = Path(__file__).parents[1] / "attacks" / "synonym-masked.toml"
 # The most probable first: the networks below are biased towards this order, whatever the sentence.
@@ -213,11 +213,15 @@ def test_contract_on_mini(bert: Path, language: str) -> None:
     assert all(edit.operation == "synonym" for one in found for edit in one.edits)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_the_contract_holds_for_the_shipped_model_where_it_is(shared_data: Path) -> None:
     recipe = load_recipe("synonym-masked")
     files = {key: recipe.card.parameters[key] for key in ("model", "revision", "files")}
     if not all((shared_data / file.path).is_file() for file in validate(ModelFiles, files, "card").hub_files):
         pytest.skip(f"MODEL ABSENT: {shared_data}/models/ has no {recipe.card.parameters['model']}")
+    for language in recipe.card.languages:
+        assert coverage(keeps_the_contract(recipe, queries_of(shared_data, language))) >= 0.9
     for language in ("en", "hi", "th", "sw"):
         keeps_the_contract(recipe, load_task("mini" if language == "sw" else "xquad-r", [language]).queries[:20])
 
@@ -330,6 +334,7 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(requests.Session, "get", refuse)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_no_network")
 def test_without_the_hub_the_command_says_the_three_ways_out() -> None:
     answer = CliRunner().invoke(irbench, ["preview", "synonym-masked", "--language", "en", "the big cat"])

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import configparser
 import json
+import re
 import subprocess
 import sys
+import tarfile
 import venv
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,7 @@ from setuptools import find_packages
 import robustbench_ir
 
 ROOT = Path(__file__).parents[1]
+REPOSITORY = "https://github.com/robustbench-ir/robustbench-ir/blob/main/"
 HEAVY = (
     "torch",
     "sentence_transformers",
@@ -80,15 +84,36 @@ def test_every_package_is_listed() -> None:
     assert set(find_packages(str(ROOT), include=["robustbench_ir*"])) <= listed
 
 
+def test_the_version_stands_in_one_place() -> None:
+    named = f'"{robustbench_ir.__version__}"'
+    homes = [path for path in (ROOT / "robustbench_ir").rglob("*.py") if named in path.read_text(encoding="utf-8")]
+    assert homes == [ROOT / "robustbench_ir" / "_version.py"]
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"## [{robustbench_ir.__version__}] - " in changes
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {robustbench_ir.__version__}\n" in citation
+
+
+def test_links_of_the_readme_work_on_a_package_index_and_lead_to_files() -> None:
+    """A package index shows the README elsewhere, so that its links name the repository."""
+    links = re.findall(r"\]\(([^)]+)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    here = [link.removeprefix(REPOSITORY) for link in links if link.startswith(REPOSITORY)]
+    assert all(link.startswith("https://") for link in links)
+    assert here
+    assert [path for path in here if not (ROOT / path.partition("#")[0]).exists()] == []
+
+
 def test_no_code_among_the_cards() -> None:
     assert not list((ROOT / "attacks").rglob("*.py"))
     assert not list((ROOT / "tasks").rglob("*.py"))
 
 
-def test_the_wheel_ships_every_card(tmp_path: Path) -> None:
-    """Build the wheel, install it (without dependencies) in a fresh environment elsewhere, and count."""
-    # A copy: setuptools would leave its build folder in the working tree.
-    source = tmp_path / "source"
+@pytest.fixture(scope="module")
+def distributions(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Build the source distribution and, from it, the wheel; return both."""
+    # From a copy: setuptools would leave folders of its own in the working tree.
+    folder = tmp_path_factory.mktemp("distributions")
+    source = folder / "source"
     subprocess.run(["git", "-C", str(ROOT), "checkout-index", "--all", f"--prefix={source}/"], check=True)
     for changed in subprocess.run(
         ["git", "-C", str(ROOT), "ls-files", "-m", "-o", "--exclude-standard"],
@@ -99,11 +124,36 @@ def test_the_wheel_ships_every_card(tmp_path: Path) -> None:
         if (ROOT / changed).is_file():
             (source / changed).parent.mkdir(parents=True, exist_ok=True)
             (source / changed).write_bytes((ROOT / changed).read_bytes())
+    (folder / "source" / "leaderboard" / "submissions" / "another.json").write_text("{}", encoding="utf-8")
+    command = [sys.executable, "-m", "build", "--outdir", str(folder), str(source)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (archive,), (wheel,) = folder.glob("*.tar.gz"), folder.glob("*.whl")
+    return archive, wheel
+
+
+@pytest.mark.slow
+def test_what_is_published_has_no_submission_and_no_test(distributions: tuple[Path, Path]) -> None:
+    archive, wheel = distributions
+    with tarfile.open(archive) as content:
+        published = [name.partition("/")[2] for name in content.getnames()]
+    with zipfile.ZipFile(wheel) as content:
+        installed = content.namelist()
+    assert {"robustbench_ir/_version.py", "leaderboard/related-data.json", "LICENSE"} <= set(published)
+    assert "robustbench_ir/_cards/leaderboard/related-data.json" in installed
+    for name in (*published, *installed):
+        assert not {"submissions", "tests", "golden", "docs", "benchmarks"} & set(Path(name).parts[:-1]), name
+    assert [name for name in installed if "leaderboard" in name and name.endswith("json")] == [
+        "robustbench_ir/_cards/leaderboard/related-data.json"
+    ]
+    assert max(archive.stat().st_size, wheel.stat().st_size) < 3_000_000
+
+
+@pytest.mark.slow
+def test_the_wheel_ships_every_card(distributions: tuple[Path, Path], tmp_path: Path) -> None:
+    """Install the wheel (without dependencies) in a fresh environment elsewhere, and count."""
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    subprocess.run(
-        [*pip, "wheel", "--no-deps", "--wheel-dir", str(tmp_path), str(source)], check=True, capture_output=True
-    )
-    (wheel,) = tmp_path.glob("*.whl")
+    wheel = distributions[1]
     venv.create(tmp_path / "venv", with_pip=False, system_site_packages=False)
     (site,) = (tmp_path / "venv").glob("lib/python*/site-packages")
     subprocess.run([*pip, "install", "--no-deps", "--target", str(site), str(wheel)], check=True, capture_output=True)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from functools import cache
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -15,23 +13,17 @@ import regex
 
 from robustbench_ir._base.text import graphemes, nfc, script
 from robustbench_ir.errors import CardError, OptionError, UnknownNameError
-from robustbench_ir.perturb import (
-    Perturbation,
-    Recipe,
-    coverage,
-    default_recipe_names,
-    digest,
-    load_recipe,
-    recipe_names,
-)
+from robustbench_ir.perturb import Recipe, coverage, default_recipe_names, digest, load_recipe, recipe_names
 from robustbench_ir.perturb.constraints import Constraints, word_finder
 from robustbench_ir.perturb.mechanisms.characters import confusables
-from robustbench_ir.perturb.mechanisms.masked_language_model import ModelFiles
 from robustbench_ir.perturb.recipe import number_to_change
+from robustbench_ir.resources.languages import languages
 from robustbench_ir.tasks import Query, load_task
+from tests.support.recipes import covered, is_whole_on_mini, keeps_the_contract, recipe_for
 
 MINI = ("am", "ar", "bn", "en", "es", "ha", "hi", "ru", "sw", "te", "yo", "zh")
 XQUAD = ("ar", "de", "el", "en", "es", "hi", "ru", "th", "tr", "vi", "zh")
+AFRIQA = ("bem", "fon", "ha", "ig", "rw", "sw", "tw", "yo", "zu", "fr")
 
 
 # Of the 1,190 Russian questions 13 have the letter yo; of the sample, none.
@@ -50,62 +42,24 @@ def mini_queries(language: str) -> tuple[Query, ...]:
 
 @cache
 def mini_recipe(name: str) -> Recipe:
-    return load_recipe(name).for_task(load_task("mini"))
+    return recipe_for(name, "mini")
 
 
-def is_whole_on_mini(name: str) -> bool:
-    """Say whether a recipe covers languages by itself, and needs neither a model nor lexicons that `mini` lacks."""
-    card = load_recipe(name).card
-    own_lexicons = card.transformation != "substitution" or name in load_task("mini").lexicons
-    return bool(card.languages) and not card.needs_model and own_lexicons
-
-
-def skip_without_model(recipe: Recipe) -> None:
-    """Skip, loudly, a recipe whose model is not among the real data: tests download nothing of that size."""
-    if recipe.card.needs_model:
-        pins = {key: recipe.card.parameters[key] for key in ("model", "revision", "files")}
-        folder = Path(os.environ.get("ROBUSTBENCH_IR_DATA", "/nowhere"))
-        missing = [one.path for one in ModelFiles.model_validate(pins).hub_files if not (folder / one.path).is_file()]
-        if missing:
-            pytest.skip(f"MODEL ABSENT: {recipe.name} needs {missing[0]} below ROBUSTBENCH_IR_DATA")
-
-
-def keeps_the_contract(recipe: Recipe, queries: tuple[Query, ...]) -> list[Perturbation]:
-    """Check what holds for every recipe in every language; return severity 3."""
-    by_severity = [recipe.perturb(queries, severity, 0) for severity in range(6)]
-    assert all(not one.changed and not one.edits for one in by_severity[0]), "severity 0 is the identity"
-    for severity, perturbed in enumerate(by_severity[1:], start=1):
-        for query, one in zip(queries, perturbed, strict=True):
-            assert nfc(one.text) == one.text
-            assert one.text.strip()
-            assert one.clean == query.text
-            if one.eligible:
-                assert len(one.edits) <= number_to_change(one.eligible, recipe.card.ladder[severity - 1]), "budget kept"
-            for before, after in pairwise(one.edits):
-                assert before.span[1] <= after.span[0]
-            for edit in one.edits:
-                assert one.clean[edit.span[0] : edit.span[1]] == edit.before
-                assert not regex.search(r"\p{N}", edit.before), "numbers are left alone"
-    rates = [sum(one.edit_rate for one in perturbed) for perturbed in by_severity]
-    assert rates == sorted(rates), "severity is monotone in the edit rate"
-    backwards = recipe.perturb(queries[::-1], 3, 0)[::-1]
-    alone = recipe.perturb(queries[:1], 3, 0)
-    assert backwards == by_severity[3], "the order of the queries is no matter"
-    assert alone == by_severity[3][:1], "nor is their company"
-    return by_severity[3]
-
-
-@pytest.mark.parametrize("language", MINI)
 @pytest.mark.parametrize("name", recipe_names())
+def test_a_language_that_is_not_covered_has_a_reason_and_is_left_alone(name: str) -> None:
+    recipe, on_mini = load_recipe(name), mini_recipe(name)
+    for language in languages():
+        assert bool(recipe.reason_not_covered(language)) != recipe.covers(language)
+        assert bool(on_mini.reason_not_covered(language)) != on_mini.covers(language)
+        if language in MINI and not on_mini.covers(language):
+            assert coverage(on_mini.perturb(mini_queries(language), 5, 0)) == 0
+
+
+@pytest.mark.parametrize(("name", "language"), covered(MINI, "mini"))
 def test_contract_on_mini(name: str, language: str, request: pytest.FixtureRequest) -> None:
     if not is_whole_on_mini(name):
         request.getfixturevalue("shared_data")
     recipe, queries = mini_recipe(name), mini_queries(language)
-    if not recipe.covers(language):
-        assert recipe.reason_not_covered(language)
-        assert coverage(recipe.perturb(queries, 5, 0)) == 0
-        return
-    skip_without_model(recipe)
     perturbed = keeps_the_contract(recipe, queries)
     if name in {"typo", "code-switching"}:
         assert coverage(perturbed) == 1
@@ -116,14 +70,9 @@ def test_contract_on_mini(name: str, language: str, request: pytest.FixtureReque
         assert sum(one.text != two.text for one, two in zip(perturbed, other_seed, strict=True)) > 50
 
 
-@pytest.mark.parametrize("language", XQUAD)
-@pytest.mark.parametrize("name", recipe_names())
+@pytest.mark.parametrize(("name", "language"), covered(XQUAD))
 def test_contract_on_xquad_r(name: str, language: str, shared_data: Path) -> None:
     recipe = load_recipe(name)
-    if not recipe.covers(language):
-        assert recipe.reason_not_covered(language)
-        return
-    skip_without_model(recipe)
     queries = load_task("xquad-r", [language]).queries[::6]
     perturbed = keeps_the_contract(recipe, queries)
     if name == "typo":
@@ -135,14 +84,9 @@ def test_contract_on_xquad_r(name: str, language: str, shared_data: Path) -> Non
         assert coverage(perturbed) >= SMALL_COVERAGE.get((name, language), 0.4)
 
 
-@pytest.mark.parametrize("language", ["bem", "fon", "ha", "ig", "rw", "sw", "tw", "yo", "zu", "fr"])
-@pytest.mark.parametrize("name", recipe_names())
+@pytest.mark.parametrize(("name", "language"), covered(AFRIQA))
 def test_contract_on_afriqa(name: str, language: str, shared_data: Path) -> None:
     recipe = load_recipe(name)
-    if not recipe.covers(language):
-        assert recipe.reason_not_covered(language)
-        return
-    skip_without_model(recipe)
     perturbed = keeps_the_contract(recipe, load_task("afriqa", [language]).queries[::6])
     if name == "typo":
         assert coverage(perturbed) >= 0.99

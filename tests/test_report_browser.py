@@ -3,43 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from robustbench_ir import attack, load_task
-from robustbench_ir.reports import worst as examples_module
-from robustbench_ir.reports.content import sheets
-from robustbench_ir.reports.page import report_page
-from robustbench_ir.reports.worst import examples_of
-
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
 
-EVIL = "<script>document.title = 'taken'</script><img src=x onerror=\"document.title = 'taken'\">"
-
-
-@pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Write a report of a task whose texts, names and numbers want to be markup; return its address."""
-    mini = load_task("mini", ["en", "ar", "hi", "zh"])
-    queries = [replace(one, query_id=EVIL + one.query_id, text=f"{one.text} {EVIL}") for one in mini.queries]
-    passages = [replace(one, text=f"{EVIL} {one.text} {'x' * 300}") for one in mini.passages]
-    task = replace(mini, name="hostile", queries=tuple(queries), passages=tuple(passages), lexicons={})
-    folder = tmp_path_factory.mktemp("report")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ROBUSTBENCH_IR_CACHE", str(folder))
-        patch.setattr(examples_module, "task_of", lambda *_: task)
-        result = attack("char-ngram", task, ["typo", "word-order"], severities=[1, 3, 5])
-        prepared = sheets([("a.json", result), ("b.json", result)], resamples=200)
-        text = report_page(prepared, examples_of(prepared, 5))
-    assert EVIL not in text
-    assert "The right passage" in text, "there must be queries to show"
-    path = folder / "report.html"
-    path.write_text(text, encoding="utf-8")
-    return path.as_uri()
+pytestmark = pytest.mark.browser
 
 
 def column(browser: Chrome, place: int) -> list[str]:
@@ -48,22 +20,22 @@ def column(browser: Chrome, place: int) -> list[str]:
     return [browser.execute_script("return arguments[0].cells[arguments[1]].textContent", row, place) for row in rows]
 
 
-def test_nothing_is_requested_nothing_runs_and_the_console_is_silent(browser: Chrome, page: str) -> None:
+def test_nothing_is_requested_nothing_runs_and_the_console_is_silent(browser: Chrome, hostile_report: str) -> None:
     browser.get_log("performance")
-    browser.get(page)
+    browser.get(hostile_report)
     browser.execute_script("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
     events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
     asked = [one["params"]["request"]["url"] for one in events if one["method"] == "Network.requestWillBeSent"]
-    assert [address for address in asked if address.startswith(("http", "file", "data"))] == [page]
+    assert [address for address in asked if address.startswith(("http", "file", "data"))] == [hostile_report]
     assert browser.title == "2 results on hostile@1"
     assert browser.find_elements("css selector", "img, iframe, object, link") == []
     assert browser.get_log("browser") == []
 
 
-def test_tables_sort_by_number_and_back_by_mouse_and_keyboard(browser: Chrome, page: str) -> None:
+def test_tables_sort_by_number_and_back_by_mouse_and_keyboard(browser: Chrome, hostile_report: str) -> None:
     from selenium.webdriver.common.keys import Keys
 
-    browser.get(page)
+    browser.get(hostile_report)
     place = 5
     before = column(browser, place)
     head = browser.find_element("css selector", f"#r1-scores ~ .scroll th:nth-child({place + 1})")
@@ -81,14 +53,14 @@ def test_tables_sort_by_number_and_back_by_mouse_and_keyboard(browser: Chrome, p
 @pytest.mark.parametrize("width", [390, 1200])
 @pytest.mark.parametrize("colours", ["light", "dark"])
 def test_nothing_runs_over_the_edge_and_everything_can_be_read(
-    browser: Chrome, page: str, width: int, colours: str
+    browser: Chrome, hostile_report: str, width: int, colours: str
 ) -> None:
     browser.execute_cdp_cmd(
         "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": colours}]}
     )
     metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    browser.get(page)
+    browser.get(hostile_report)
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
     # WCAG 2 contrast of texts and marks on what lies behind them.
     pairs = browser.execute_script(
@@ -117,10 +89,10 @@ def _luminance(colour: str) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-def test_without_the_script_the_tables_stand(browser: Chrome, page: str, tmp_path: Path) -> None:
+def test_without_the_script_the_tables_stand(browser: Chrome, hostile_report: str, tmp_path: Path) -> None:
     browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     try:
-        browser.get(page)
+        browser.get(hostile_report)
         assert browser.find_elements("css selector", "thead button") == []
         assert len(browser.find_elements("css selector", "#r1-scores ~ .scroll tbody tr")) > 10
         assert browser.find_element("css selector", "details > summary").is_displayed()

@@ -13,20 +13,8 @@ from numpy.random import default_rng
 from threadpoolctl import threadpool_limits
 
 from robustbench_ir.retrieval.ranking import rank_relevant
-from robustbench_ir.tasks import Passage, Query, Task, build_task
-
-LANGUAGES = ("aa", "bb", "cc")
-
-
-def random_task(seed: int, queries: int = 40, passages: int = 30) -> Task:
-    random = default_rng(seed)
-    pool = [Passage(f"{one}{number}", one, "text") for one in LANGUAGES for number in range(passages)]
-    asked = [Query(f"q{number}", LANGUAGES[number % 3], "text", f"q{number}") for number in range(queries)]
-    chosen = {
-        query.query_id: random.choice(len(pool), size=int(random.integers(1, 6)), replace=False) for query in asked
-    }
-    relevant = {query_id: {pool[row].passage_id: 1 for row in rows} for query_id, rows in chosen.items()}
-    return build_task("random", 1, asked, pool, relevant)
+from robustbench_ir.tasks import Task
+from tests.support.tasks import random_task
 
 
 def ranks_by_sorting(task: Task, scores: np.ndarray) -> tuple[list[int], list[int]]:

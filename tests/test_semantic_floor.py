@@ -56,6 +56,7 @@ def bare(one: Perturbation) -> set[tuple[tuple[int, int], str, str, str]]:
     return {(edit.span, edit.before, edit.after.strip(), edit.operation) for edit in one.edits}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", ["typo", "transliteration"])
 @pytest.mark.parametrize("judge", JUDGES)
 def test_every_query_reaches_the_floor_by_losing_edits_alone(judge: str, recipe: str) -> None:

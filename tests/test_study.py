@@ -291,6 +291,7 @@ def own_card(folder: Path, data: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_study_is_planned_stopped_resumed_and_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config, out = own_card(tmp_path, training_table(tmp_path)), tmp_path / "out"
     runner = CliRunner()

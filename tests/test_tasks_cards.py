@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from robustbench_ir._base.text import nfc
 from robustbench_ir.errors import DataUnavailableError
 from robustbench_ir.resources.languages import language_code, languages
 from robustbench_ir.tasks import Task, load_task, task_card, task_names
+from robustbench_ir.testing import check_task
 
 ROOT = Path(__file__).parents[1]
 PARALLEL = {"belebele", "mini", "mlqa-r", "xquad-r"}
@@ -56,13 +56,7 @@ def at_hand(name: str) -> Task | None:
 
 def keeps_the_contract(task: Task, languages_of_card: set[str], *, parallel: bool) -> None:
     assert {*task.query_languages, *task.passage_languages} == languages_of_card
-    for ids in ([one.query_id for one in task.queries], [one.passage_id for one in task.passages]):
-        assert len(ids) == len(set(ids))
-    assert set(task.qrels.query.tolist()) == set(range(len(task.queries))), "every query is answered"
-    assert task.qrels.grade.min() >= 1
-    for one in (*task.queries, *task.passages):
-        assert one.text.strip()
-        assert nfc(one.text) == one.text
+    check_task(task)
     if parallel:
         asked = defaultdict(set)
         for query in task.queries:

@@ -58,6 +58,7 @@ def test_equal_scores_are_in_the_order_of_the_pool(kind: str, width: int) -> Non
     assert found.rows.tolist() == expected.tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("index", "least"), [("ivf-pq", 0.5), ("hnsw", 0.95)])
 def test_an_approximate_index_says_how_much_it_finds(index: str, least: float) -> None:
     pytest.importorskip("faiss")

@@ -386,6 +386,7 @@ train(Training.model_validate_json(sys.argv[1]), Path(sys.argv[2]), table=TABLE,
 """
 
 
+@pytest.mark.slow
 def test_a_killed_training_resumes_to_the_same_weights(tiny_model: Path, tmp_path: Path) -> None:
     training = SMALL.model_copy(
         update={"base": str(tiny_model), "learning_rate": 1e-3, "augment": (("typo", 0.5),), "consistency": 0.5}
@@ -467,6 +468,7 @@ def test_a_base_without_a_tokeniser(tiny_model: Path, tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_overlap_is_counted_refused_and_marked(tmp_path: Path) -> None:
     task = load_task("mini")
     query, passage = task.queries[0], task.passages[0]

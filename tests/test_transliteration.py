@@ -16,7 +16,7 @@ from robustbench_ir.perturb.randomness import generator
 from robustbench_ir.perturb.romanisation import Romaniser, respelling, romaniser, weighed
 from robustbench_ir.resources.cards import Tables
 from robustbench_ir.tasks import Query
-from tests.test_perturb_languages import texts_of
+from tests.support.recipes import texts_of
 
 ATTESTED = {
     "am-chat": {"ሰላም": "selam", "ነው": "new", "አዲስ": "adis", "አበባ": "abeba"},

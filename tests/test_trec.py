@@ -20,17 +20,9 @@ from robustbench_ir.perturb import load_recipe
 from robustbench_ir.results.file import result_from_json, result_to_json
 from robustbench_ir.retrieval.trec_runs import read_run
 from robustbench_ir.tasks import Task, load_task
-from tests.test_retrieve import random_task
+from tests.support.tasks import full_run, random_task, written
 
 TREC_NAMES = {"AP": "map", "nDCG@10": "ndcg_cut_10", "R@10": "recall_10"}
-
-
-def written(path: Path, run: dict[str, dict[str, float]]) -> Path:
-    lines = [
-        f"{query} Q0 {passage} 0 {score!r} engine" for query, found in run.items() for passage, score in found.items()
-    ]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return path
 
 
 def random_run(task: Task, seed: int, depth: int, *, tied: bool) -> dict[str, dict[str, float]]:
@@ -72,20 +64,6 @@ def test_a_language_pool_has_only_its_own_passages(tmp_path: Path) -> None:
     assert alone.score(alone.clean, "monolingual") == struck.score(struck.clean, "monolingual")
     of_bb = whole.per_query()["monolingual"][whole.per_query()["language"] == "bb"].dropna()
     assert alone.score(alone.clean, "monolingual") == pytest.approx(np.mean(of_bb))
-
-
-def full_run(result_task: Task, texts: list[str]) -> dict[str, dict[str, float]]:
-    from robustbench_ir import load_encoder
-
-    encoder = load_encoder("char-ngram")
-    pool = encoder.encode_passages([passage.text for passage in result_task.passages])
-    scores = (encoder.encode_queries(texts) @ pool.T).toarray()
-    # Ranks by row of the pool where scores are equal, as the encoder's own: an engine's scores are its business.
-    places = np.argsort(np.argsort(-scores, axis=1, kind="stable"), axis=1)
-    return {
-        query.query_id: {one.passage_id: -float(place) for one, place in zip(result_task.passages, row, strict=True)}
-        for query, row in zip(result_task.queries, places, strict=True)
-    }
 
 
 def test_full_runs_give_the_result_of_the_attack(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Write docs/coverage.md: which share of real queries each recipe changes, language by language.
 
-    ROBUSTBENCH_IR_DATA=../shared/data python tools/coverage_tables.py > docs/coverage.md
+    python tools/coverage_tables.py > docs/coverage.md
 
 Texts: the questions of XQuAD-R; those of AfriQA and their translations; those of `mini`, with its own lexicons; and for
 languages beyond XQuAD-R the paragraphs of the Universal Declaration of Human Rights, cut after twelve words. Severity

@@ -11,7 +11,7 @@ from robustbench_ir.perturb import load_recipe
 from robustbench_ir.perturb.keyboards.layouts import Keyboard, keyboard
 from robustbench_ir.perturb.keyboards.typist import typist
 from robustbench_ir.resources.languages import languages
-from tests.test_keyboards import DUMPED, INSTALLED, NAMES, OURS
+from tools.keyboard_references import DUMPED, INSTALLED, NAMES, OURS
 
 HEAD = """\
 # Keyboards

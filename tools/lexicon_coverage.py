@@ -1,6 +1,6 @@
 """Write docs/lexicons.md: where the lexicons come from, how good the induced ones are, what they cover.
 
-    ROBUSTBENCH_IR_DATA=../shared/data python tools/lexicon_coverage.py > docs/lexicons.md
+    python tools/lexicon_coverage.py > docs/lexicons.md
 
 Questions: those of XQuAD-R, AfriQA (test) and `mini` (with its own lexicons).
 """
@@ -26,7 +26,7 @@ PROSE = """\
 # Lexicons of code-switching and synonyms
 
 <!-- Made by tools/lexicon_coverage.py; do not edit. Made again by:
-     ROBUSTBENCH_IR_DATA=../shared/data python tools/lexicon_coverage.py > docs/lexicons.md -->
+     python tools/lexicon_coverage.py > docs/lexicons.md -->
 
 `irbench lexicon list` names every lexicon with its terms, `irbench lexicon show sw nchi maji` says where a language's
 lexicon comes from and what stands for a word, `irbench lexicon coverage --task xquad-r` prints the shares below for

@@ -1,6 +1,6 @@
 """Make the two lexical tables that ship with the project and come from other people's work.
 
-    python tools/make_lexicons.py --wordnet DIR/usr/share/wordnet --omw ../shared/data/omw-wikt \
+    python tools/make_lexicons.py --wordnet DIR/usr/share/wordnet --omw "$ROBUSTBENCH_IR_DATA/omw-wikt" \
                                   --cedict cedict_ts.u8 --out attacks/lexicons
 
 `wordnet/eng.tab`: English lemmas by WordNet 3.0 synset, from Debian's `wordnet-base` (WordNet licence).

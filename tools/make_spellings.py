@@ -1,6 +1,6 @@
 """Make the keyboard tables of Chinese and Japanese input methods from Unihan.
 
-    python tools/make_spellings.py /usr/share/unicode /work/shared/data/tatoeba/tatoeba.jpn-eng.jpn
+    python tools/make_spellings.py /usr/share/unicode "$ROBUSTBENCH_IR_DATA/tatoeba/tatoeba.jpn-eng.jpn"
 
 Unihan 15.0 (Debian's unicode-data): kHanyuPinlu gives the readings of a Chinese character and how often each was
 counted, kJapaneseOn the Chinese readings of a kanji, kJoyoKanji which kanji are in everyday use. Kanji are put in the

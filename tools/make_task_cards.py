@@ -1,6 +1,6 @@
 """Write the rows of the cards that have many: tatoeba, tatoeba-from-en, belebele. What stands above them is prose.
 
-    python tools/make_task_cards.py ../shared/data/MANIFEST.tsv
+    python tools/make_task_cards.py "$ROBUSTBENCH_IR_DATA/MANIFEST.tsv"
 
 The manifest gives path, SHA-256 and public address of each Tatoeba file. Belebele is pinned by its revision on the hub.
 """

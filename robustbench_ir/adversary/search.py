@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from robustbench_ir.adversary.candidates import Budget, Draws
-from robustbench_ir.adversary.goals import make_goal
+from robustbench_ir.adversary.goals import Goal, make_goal
 from robustbench_ir.adversary.methods import make_method
 from robustbench_ir.adversary.outcomes import Attacked
 from robustbench_ir.adversary.run import DEFAULT_ALTERNATIVES, CellSearch, SearchRun, measured_clean
@@ -149,13 +149,15 @@ def search_request(request: Request, search: SearchOptions = DEFAULT_SEARCH, run
     opened = open_evaluation(replace(request, recipes=single), run)
     evaluation = replace(opened, runner=replace(opened.runner, compact=True))
     task, names = evaluation.runner.task, dict(zip(single, evaluation.recipes, strict=True))
+    goal = make_goal(search.goal, task)
     ready = [[evaluation.recipes[names[one]] for one in mix] for mix in mixes]
     for mix in ready:
         _check_coverage(mix, task)
     methods = [make_method(name, search.starts) for name in search.methods]
     for method in methods:
         check_access(evaluation.runner.encoder, method.needs, f"search {method.name}")
-    adversary = _adversary(evaluation, search, shows_scores=any(method.needs == "score" for method in methods))
+    shows_scores = any(method.needs == "score" for method in methods)
+    adversary = _adversary(evaluation, search, goal, shows_scores=shows_scores)
     searches = [
         CellSearch(mix, method, Draws(severity, seed, method.starts, search.alternatives))
         for mix in ready
@@ -167,9 +169,8 @@ def search_request(request: Request, search: SearchOptions = DEFAULT_SEARCH, run
     return Searched(evaluation.result([one.cell for one in attacked]), attacked, task)
 
 
-def _adversary(evaluation: Evaluation, search: SearchOptions, *, shows_scores: bool) -> SearchRun:
-    runner = evaluation.runner
-    goal, base = make_goal(search.goal, runner.task), evaluation.result([])
+def _adversary(evaluation: Evaluation, search: SearchOptions, goal: Goal, *, shows_scores: bool) -> SearchRun:
+    runner, base = evaluation.runner, evaluation.result([])
     victim = Victim(runner, watch(runner.task, goal), shows_scores)
     return SearchRun(
         victim=victim,

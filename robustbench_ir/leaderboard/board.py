@@ -281,7 +281,7 @@ def _picked(found: Floats, order: Sequence[int]) -> list[list[float | None] | No
     return [table[number] if number >= 0 else None for number in order]
 
 
-# The page: one HTML file with its data inside, so that it works from a disk; it asks nobody for anything.
+# The page: one HTML file with its data inside, so that it works from a disk; and makes no request.
 #
 # The policy in its head allows the one style and the one script that are in it, by their hashes, and nothing else.
 # The data is a JSON block in which ``<`` is escaped, and the script writes strangers' texts as text, never as markup.

@@ -295,7 +295,7 @@ def _spread(means: ClusterMeans) -> Floats:
     return np.asarray(np.sqrt((means.influence() ** 2).sum(axis=0) / freedom))
 
 
-# Medians over all queries, with the questions drawn anew; `robustbench_ir.metrics.statistics` has the means.
+# Medians over all queries, with the questions drawn again; `robustbench_ir.metrics.statistics` has the means.
 
 _BINS = 128
 _AT_ONCE = 256

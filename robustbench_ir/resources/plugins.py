@@ -39,7 +39,8 @@ def scheme(kind: Literal["recipe_schemes", "encoder_schemes", "task_schemes"], n
     kind : {"recipe_schemes", "encoder_schemes", "task_schemes"}
         What the name is a name of.
     name : str
-        The scheme is what stands before the first colon, without what follows a hyphen: ``mteb:NFCorpus``, ``smoothed-16:bm25``.
+        The scheme is what stands before the first colon and before a hyphen, as in ``mteb:NFCorpus`` and
+        ``smoothed-16:bm25``.
     """
     match = _SCHEME.fullmatch(name)
     return plugins(kind).get(match[1]) if match else None

@@ -57,7 +57,7 @@ def best_passages(
     top : int
         How many passages, 1 or more; all where the pool has fewer.
     index : {"flat", "ivf-pq", "hnsw"}
-        ``"flat"`` compares with every passage and is exact. The others are faiss's (extra ``faiss``), for pools where
+        ``"flat"`` compares with every passage and is exact. The others are faiss's, for pools where
         that takes too long; what they find is scored exactly and sorted.
     memory : int
         Bytes that a block of the pool and its scores may take in an exact search.
@@ -120,7 +120,7 @@ def _approximate(passages: Dense, queries: Dense, depth: int, index: Index) -> t
     try:
         import faiss
     except ImportError as error:
-        raise OptionError(f"index {index!r} needs faiss: pip install 'robustbench-ir[faiss]'") from error
+        raise OptionError(f"index {index!r} needs faiss: pip install faiss-cpu") from error
     pool, columns = passages.shape
     if index == "hnsw":
         built = faiss.index_factory(columns, f"HNSW{_NEIGHBOURS},Flat", faiss.METRIC_INNER_PRODUCT)

@@ -15,7 +15,7 @@ from robustbench_ir.metrics.settings import SETTINGS, Setting, nanmean, rank_dis
 from robustbench_ir.metrics.statistics import CONFIDENCE, SEED, draws, sign_flip_p
 from robustbench_ir.results.result import Result
 
-# Uncertainty over questions and training seeds: what is drawn anew, and what a few seeds can show.
+# Uncertainty over questions and training seeds: what is drawn again, and what a few seeds can show.
 #
 # A number of an arm (a way to train) varies for two reasons: other questions could have been asked, and another seed
 # would have trained another model. Questions are resampled (cluster bootstrap, all arms and seeds with the same

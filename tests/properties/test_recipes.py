@@ -15,7 +15,7 @@ from robustbench_ir._base.text import replace_spans
 from robustbench_ir.perturb import Perturbation, Recipe, load_recipe, recipe_names
 from robustbench_ir.perturb.recipe import number_to_change
 from robustbench_ir.tasks import Query, load_task
-from tests.test_perturb import is_whole_on_mini
+from tests.support.recipes import is_whole_on_mini
 
 ODD = (
     "\u200f", "\u202e", "\u2066", "\u200b", "\u200d", "\ufeff", "\u0301", "\u0323\u0301", "\ud800", "\udfff", "\x00",

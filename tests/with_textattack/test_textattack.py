@@ -26,6 +26,8 @@ from robustbench_ir._base.text import replace_spans
 from robustbench_ir.errors import DataUnavailableError, OptionError, UnknownNameError
 from robustbench_ir.integrations.textattack import EncoderWrapper, RecipeTransformation, RetrievalGoal, TaskDataset
 
+pytestmark = pytest.mark.textattack
+
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

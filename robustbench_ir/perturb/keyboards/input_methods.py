@@ -6,7 +6,7 @@ A slip is made on the keys; what the input method then composes is the mistake.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 from robustbench_ir._base.text import nfc
@@ -118,24 +118,26 @@ def _with_candidates(card: Keyboard) -> Typist:
         for character in characters:
             spelt.setdefault(character, []).append(keys)
 
-    def alike(keys: str) -> Iterator[str]:
-        for pair in card.confused:
-            for one, other in (pair, pair[::-1]):
-                if one.endswith("-") and keys.startswith(one[:-1]):
-                    yield other[:-1] + keys[len(one) - 1 :]
-                elif one.startswith("-") and keys.endswith(one[1:]):
-                    yield keys[: len(keys) - len(one) + 1] + other[1:]
-
     def instead(part: str) -> list[str]:
         slips = []
         for keys in spelt.get(part, ()):
             for shown in _SHOWN:
                 slips += _candidates(card.spelling[keys], part)[:shown]
-            for other in [*alike(keys), *dict.fromkeys(_mistyped(keys, near))]:
+            for other in [*_sounding_alike(keys, card.confused), *dict.fromkeys(_mistyped(keys, near))]:
                 slips += _candidates(card.spelling.get(other, ""), part)[:_FIRST_CHOICES]
         return slips
 
     return Typist(instead, lambda _: (), lambda _: "")
+
+
+def _sounding_alike(keys: str, confused: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """Yield a syllable with its beginning (`z-`) or its end (`-n`) exchanged for one that people confuse with it."""
+    for pair in confused:
+        for one, other in (pair, pair[::-1]):
+            if one.endswith("-") and keys.startswith(one[:-1]):
+                yield other[:-1] + keys[len(one) - 1 :]
+            elif one.startswith("-") and keys.endswith(one[1:]):
+                yield keys[: len(keys) - len(one) + 1] + other[1:]
 
 
 def _candidates(characters: str, part: str) -> list[str]:

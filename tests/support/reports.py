@@ -1,0 +1,35 @@
+"""A report of a task whose texts are hostile."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from robustbench_ir import attack, load_task
+from robustbench_ir.reports import worst as examples_module
+from robustbench_ir.reports.content import sheets
+from robustbench_ir.reports.page import report_page
+from robustbench_ir.reports.worst import examples_of
+
+EVIL = "<script>document.title = 'taken'</script><img src=x onerror=\"document.title = 'taken'\">"
+
+
+def hostile_report(folder: Path) -> Path:
+    """Write a report of a task whose texts, names and numbers want to be markup; return its path."""
+    mini = load_task("mini", ["en", "ar", "hi", "zh"])
+    queries = [replace(one, query_id=EVIL + one.query_id, text=f"{one.text} {EVIL}") for one in mini.queries]
+    passages = [replace(one, text=f"{EVIL} {one.text} {'x' * 300}") for one in mini.passages]
+    task = replace(mini, name="hostile", queries=tuple(queries), passages=tuple(passages), lexicons={})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ROBUSTBENCH_IR_CACHE", str(folder))
+        patch.setattr(examples_module, "task_of", lambda *_: task)
+        result = attack("char-ngram", task, ["typo", "word-order"], severities=[1, 3, 5])
+        prepared = sheets([("a.json", result), ("b.json", result)], resamples=200)
+        text = report_page(prepared, examples_of(prepared, 5))
+    assert EVIL not in text
+    assert "The right passage" in text, "there must be queries to show"
+    path = folder / "report.html"
+    path.write_text(text, encoding="utf-8")
+    return path

@@ -1,0 +1,60 @@
+"""Find turns of phrase that a reader who learnt English as a second language cannot look up.
+
+    python tools/prose_check.py [FILE ...]    by default the package, the tools, the benchmarks and the pages
+    python tools/prose_check.py --shrink      take out of the list of old lines what is no longer there
+
+Old lines that still have one are listed in `tools/prose_allowed.txt`. The list only ever becomes shorter: a line that
+was rewritten leaves it, and no line is added.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+ALLOWED = Path(__file__).with_name("prose_allowed.txt")
+SEARCHED = ("robustbench_ir/**/*.py", "tools/*.py", "benchmarks/*.py", "docs/*.md", "*.md", ".github/**/*.md")
+SUGGESTIONS = {
+    r"\bOf what\.": "say what it is: 'Name of the recipe.'",
+    r"\bWhence\b": "'where ... comes from', or name the source",
+    r"\banew\b": "'again'",
+    r"\b[Ss]ee to it that\b": "'ensure that', 'make sure that'",
+    r"\b(is|are|was|were) told\b|\bTold\b": "'is reported', 'receives'",
+    r"\b[Nn]obody\b|\b[Ss]omebody\b": "name who: 'no process', 'the user'",
+    r"\bwanted and not here\b": "'is missing'",
+    r"\b[Ss]ay whether\b": "'Return True if'",
+}
+
+
+def searched_files() -> list[Path]:
+    """Return the files that are checked by default."""
+    return [path for pattern in SEARCHED for path in sorted(ROOT.glob(pattern)) if path != Path(__file__)]
+
+
+def findings(paths: Iterable[Path]) -> Iterator[tuple[str, str]]:
+    """Yield each line that has one of the phrases, and a message that names its place and a better phrase."""
+    for path in paths:
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+            for phrase, suggestion in SUGGESTIONS.items():
+                if found := re.search(phrase, line):
+                    yield line.strip(), f"{path}:{number}: {found[0]!r}: write {suggestion}"
+
+
+def main(arguments: list[str]) -> int:
+    """Print what is found; return 1 if there is something that is not in the list of old lines."""
+    allowed = ALLOWED.read_text(encoding="utf-8").splitlines()
+    if arguments == ["--shrink"]:
+        left = {line for line, _ in findings(searched_files())}
+        ALLOWED.write_text("".join(f"{line}\n" for line in allowed if line in left), encoding="utf-8")
+        return 0
+    paths = [Path(name) for name in arguments] or searched_files()
+    new = [message for line, message in findings(paths) if line not in set(allowed)]
+    print("\n".join(new), end="\n" if new else "")
+    return int(bool(new))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
