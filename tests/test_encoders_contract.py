@@ -161,7 +161,7 @@ def test_contract(kind: str, options: EncoderOptions, tolerance: float, load: Lo
         encoder = as_encoder(encoder.encode_queries)
     check_encoder(encoder, TEXTS, tolerance=tolerance)
     ready = encoder.fitted(TEXTS) if isinstance(encoder, PoolEncoder) else encoder
-    passages = dense(ready.encode_passages(TEXTS))
+    passages = dense(encode_texts(ready.encode_passages, TEXTS))
     np.testing.assert_array_equal(passages[1], passages[5])
     assert load(kind, options).description == who
     assert bool(who.fingerprint) == (kind != "function"), "a function cannot be told from another one"
