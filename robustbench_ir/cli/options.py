@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import click
 
-_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
+from robustbench_ir._base.sizes import parse_size
+from robustbench_ir.errors import OptionError
 
 
 def split_commas(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...] | None:
@@ -21,15 +21,15 @@ def split_commas(_: click.Context, __: click.Parameter, value: str | None) -> tu
 
 
 def read_bytes(_: click.Context, __: click.Parameter, value: str) -> int:
-    """Read ``512MiB``, ``2GiB`` or ``1.5G`` as bytes; an option's callback.
+    """Read ``512MiB``, ``2TB`` or ``1.5G`` as bytes; an option's callback.
 
     >>> read_bytes(None, None, "2GiB")  # doctest: +SKIP
     2147483648
     """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]i?|)b?", value.strip().lower())
-    if not match:
-        raise click.BadParameter(f"{value!r} is no size; write such as 512MiB or 2GiB")
-    return int(float(match[1]) * _UNITS[match[2]])
+    try:
+        return parse_size(value)
+    except OptionError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 languages_option = click.option(

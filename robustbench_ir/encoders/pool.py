@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from robustbench_ir._base.cache import current_cache
 from robustbench_ir.encoders.batches import encode_texts
 from robustbench_ir.encoders.encoder import Embeddings, Encoder, PoolEncoder
 from robustbench_ir.encoders.store.store import EmbeddingStore, embedding_store
-from robustbench_ir.resources.downloads import cache_folder
 
 
 def fitted_on(encoder: Encoder, passages: Sequence[str]) -> Encoder:
@@ -17,7 +17,7 @@ def fitted_on(encoder: Encoder, passages: Sequence[str]) -> Encoder:
 
 def passage_store(encoder: Encoder) -> EmbeddingStore | None:
     """Return where the passages of an encoder are kept; None where nothing may be kept."""
-    return embedding_store(encoder, cache_folder() / "embeddings", "passage")
+    return embedding_store(encoder, current_cache().of("embeddings"), "passage")
 
 
 def encode_pool(

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from robustbench_ir import __version__
+from robustbench_ir._base.cache import NOT_KEPT, Cache, as_cache, use_cache, using_cache
 from robustbench_ir._base.parallel import Engine, made_elsewhere
 from robustbench_ir._base.progress import Clock, Progress, Silence
 from robustbench_ir.encoders import Encoder, EncoderOptions, default_encoder
 from robustbench_ir.encoders.batches import EncodeTexts
-from robustbench_ir.encoders.store.store import NOT_KEPT
 from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.request import CellName, Request
 from robustbench_ir.evaluation.run_export import RunExport
@@ -49,6 +49,7 @@ def attack(  # noqa: PLR0913
     memory: int = DEFAULT_MEMORY,
     runs: RunExport | None = None,
     perturbed: dict[CellName, Sequence[Perturbation]] | None = None,
+    cache: Cache | str | Path | None = None,
 ) -> Result:
     """Measure how far retrieval falls when the queries are perturbed.
 
@@ -91,6 +92,8 @@ def attack(  # noqa: PLR0913
     perturbed : dict, optional
         Perturbed queries that an earlier attack on the same task made; what is missing is added. Give every attack of
         several encoders on one task the same dict, and its queries are perturbed once.
+    cache : Cache, str or Path, optional
+        Where finished work and downloads are kept, instead of in the folder that `ROBUSTBENCH_IR_CACHE` names.
 
     Returns
     -------
@@ -121,8 +124,14 @@ def attack(  # noqa: PLR0913
         memory=memory,
         runs=runs,
         perturbed=perturbed,
+        cache=as_cache(cache),
     )
-    bench = open_bench(request, Clock(progress or Silence()))
+    with using_cache(request.cache):
+        return _result(request, Clock(progress or Silence()), jobs, engine)
+
+
+def _result(request: Request, clock: Clock, jobs: int, engine: Engine) -> Result:
+    bench = open_bench(request, clock)
     clean = bench.clean
     alone = jobs == 1 and engine == "local"
     attacked = [bench.attacked(one) for one in request.cells] if alone else _attacked(bench, request, jobs, engine)
@@ -149,6 +158,7 @@ def open_worker(request: Request) -> Callable[[CellName], MadeCell]:
     """Return the function that makes the cells of a run in a process of its own."""
     # The first process cannot keep the cells either, and tells it once.
     NOT_KEPT.setLevel(logging.ERROR)
+    use_cache(request.cache)
     bench = open_bench(request, Clock(Silence()))
     # Even a run that does everything again has its clean ranks from the first process.
     bench.request, bench.resume = replace(request, runs=None), True

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from robustbench_ir._base.cache import Cache
 from robustbench_ir.encoders import Encoder, EncoderOptions
 from robustbench_ir.encoders.batches import EncodeTexts
 from robustbench_ir.errors import OptionError
@@ -73,6 +74,7 @@ class Request:
     memory: int = DEFAULT_MEMORY
     runs: RunExport | None = None
     perturbed: dict[CellName, Sequence[Perturbation]] | None = None
+    cache: Cache | None = None
 
     def __post_init__(self) -> None:
         check_cells(self.severities, self.seeds)

@@ -5,26 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 from pydantic import ValidationError
 
 from robustbench_ir import __version__
-from robustbench_ir._base.files import read_checked
+from robustbench_ir._base.cache import current_cache, keep, kept
 from robustbench_ir._base.progress import Clock
 from robustbench_ir.encoders import Embeddings, Encoder, as_encoder
 from robustbench_ir.encoders.batches import encode_texts
 from robustbench_ir.encoders.pool import encode_pool, fitted_on, passage_store
-from robustbench_ir.encoders.store.store import embedding_store, keep_finished
+from robustbench_ir.encoders.store.store import embedding_store
 from robustbench_ir.errors import ResultError
 from robustbench_ir.evaluation.request import CellName, Request
 from robustbench_ir.evaluation.run_export import RunExport, with_changed
 from robustbench_ir.evaluation.semantic_floor import SemanticFloor, load_floor
 from robustbench_ir.metrics.settings import Layout, layout_of
 from robustbench_ir.perturb import Perturbation, Recipe, digest, load_recipe
-from robustbench_ir.resources.downloads import cache_folder
 from robustbench_ir.results.file import CellRecord, cell_from_record, cell_record
 from robustbench_ir.results.result import CLEAN, Cell
 from robustbench_ir.retrieval.ranking import Ranks, rank_relevant
@@ -165,7 +163,7 @@ class Bench:
         # The pool first: encoders that are fitted on it must see it before any query.
         _ = self._pool
         with self.clock.stage("encode queries", len(texts), asked.label):
-            store = embedding_store(self.encoder, cache_folder() / "embeddings", "query", asked.digest)
+            store = embedding_store(self.encoder, current_cache().of("embeddings"), "query", asked.digest)
             queries = encode_texts(self._fitted.encode_queries, texts, self.clock.progress.advance, store)
         self._last = texts, queries
         return queries
@@ -219,7 +217,7 @@ class Bench:
             ranks=ranks(),
         )
         if path:
-            keep_finished(path, self.content(cell))
+            keep(path, self.content(cell))
         return cell
 
     def content(self, cell: Cell) -> bytes:
@@ -231,7 +229,7 @@ class Bench:
         cell = cell_from_record(self.layout, CellRecord.model_validate_json(content), "a cell")
         path = self._cell_file(cell.recipe, cell.severity, cell.seed, cell.digest)
         if path and not path.exists():
-            keep_finished(path, content)
+            keep(path, content)
         return cell
 
     def _cell_file(self, *identity: str | int) -> Path | None:
@@ -239,8 +237,9 @@ class Bench:
         who = self.encoder.description
         if not who.fingerprint:
             return None
-        key = "|".join(map(str, (__version__, who.fingerprint, self.task.identity, self.task.digest, *identity)))
-        return cache_folder() / "cells" / f"{sha256(key.encode()).hexdigest()}.json"
+        return current_cache().path(
+            "cells", __version__, who.fingerprint, self.task.identity, self.task.digest, *identity
+        )
 
     def kept_clean(self) -> Cell | None:
         """Return the clean cell if an earlier run has finished it."""
@@ -260,7 +259,7 @@ class Bench:
         return len(texts) - sum(int(store.read(block)[0].sum()) for block in blocks)
 
     def _kept(self, path: Path | None) -> Cell | None:
-        content = read_checked(path) if path and self.resume else None
+        content = kept(path) if path and self.resume else None
         if content is None:
             return None
         try:
