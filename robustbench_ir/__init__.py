@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from robustbench_ir._version import __version__
 
 if TYPE_CHECKING:
+    from robustbench_ir._base.cache import Cache
     from robustbench_ir._base.progress import Progress
     from robustbench_ir.adversary.candidates import Budget
     from robustbench_ir.adversary.search import Searched, SearchOptions, search
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from robustbench_ir.tasks import Passage, Query, Task, build_task, load_task, task_names
 
 _HOMES = {
+    "_base.cache": ("Cache",),
     "_base.progress": ("Progress",),
     "adversary.candidates": ("Budget",),
     "adversary.search": (
@@ -86,6 +88,7 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Budget",
+    "Cache",
     "Cell",
     "Drop",
     "Edit",

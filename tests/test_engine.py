@@ -300,10 +300,11 @@ def test_the_command_prints_the_plan() -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "size"), [("2GiB", 2 << 30), ("512 MiB", 512 << 20), ("1.5G", 1_500_000_000), ("64m", 64_000_000)]
+    ("written", "size"),
+    [("2GiB", 2 << 30), ("512 MiB", 512 << 20), ("1.5G", 1_500_000_000), ("64m", 64_000_000), ("2TB", 2 * 10**12)],
 )
 def test_memory_is_written_as_people_write_it(written: str, size: int) -> None:
     context = click.Context(click.Command("x"))
     assert read_bytes(context, click.Option(["--memory"]), written) == size
-    with pytest.raises(click.BadParameter, match="write such as 512MiB"):
+    with pytest.raises(click.BadParameter, match="write it like 5GB or 512MiB"):
         read_bytes(context, click.Option(["--memory"]), "much")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from robustbench_ir.leaderboard.reading import read_entry
 from robustbench_ir.leaderboard.rescoring import rescore
 from robustbench_ir.leaderboard.schema import NOT_RETRIEVED
 from robustbench_ir.leaderboard.verifying import verify
+from robustbench_ir.resources.downloads import is_offline
 from tests.support.tasks import full_run, written
 
 DAY = "2026-11-26"
@@ -157,4 +157,4 @@ def test_offline_says_what_was_not_made_anew(
     assert "the network is not to be asked" in said
     write_canonical(tmp_path, made or {})
     assert "canonical by canonical.json; not made anew: " in run(*ask)[1]
-    assert "ROBUSTBENCH_IR_OFFLINE" not in os.environ
+    assert not is_offline()

@@ -11,6 +11,7 @@ from random import Random
 import pytest
 from click.testing import CliRunner
 
+from robustbench_ir._base.files import sha256_of
 from robustbench_ir.cli import irbench
 from robustbench_ir.errors import CardError, DataError, DataUnavailableError
 from robustbench_ir.perturb import Perturbation, Recipe, coverage, load_recipe
@@ -21,7 +22,6 @@ from robustbench_ir.perturb.mechanisms.masked_language_model import (
     make_masked_language_model,
 )
 from robustbench_ir.resources.cards import Tables, validate
-from robustbench_ir.resources.downloads import sha256_of
 from robustbench_ir.tasks import Query, load_task
 from tests.support.recipes import keeps_the_contract, queries_of
 
@@ -325,13 +325,7 @@ def test_what_is_wrong_with_a_card_is_said_in_one_line(bert: Path, fault: Fault)
 
 @pytest.fixture
 def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let every request fail at once, as it does after its trials without a network."""
-    import requests
-
-    def refuse(*_: object, **__: object) -> None:
-        raise requests.ConnectionError("no route")
-
-    monkeypatch.setattr(requests.Session, "get", refuse)
+    monkeypatch.setenv("ROBUSTBENCH_IR_OFFLINE", "1")
 
 
 @pytest.mark.slow

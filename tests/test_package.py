@@ -61,7 +61,7 @@ def test_perturbing_loads_no_encoder() -> None:
 
 
 PUBLIC = {
-    "Budget", "Cell", "Drop", "Edit", "Encoder", "EncoderDescription", "EncoderOptions", "Passage",
+    "Budget", "Cache", "Cell", "Drop", "Edit", "Encoder", "EncoderDescription", "EncoderOptions", "Passage",
     "Perturbation", "Progress", "Query", "Recipe", "Result", "RobustBenchError", "RunExport", "RunOptions",
     "SearchOptions", "Searched", "SemanticFloor", "Task", "Transfer", "__version__", "attack", "build_task",
     "encoder_names", "load_encoder", "load_recipe", "load_result", "load_task", "normalised", "recipe",

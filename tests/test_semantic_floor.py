@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 import robustbench_ir as rb
+from robustbench_ir._base.cache import cache_folder
 from robustbench_ir._base.text import replace_spans
 from robustbench_ir.cli import irbench
 from robustbench_ir.encoders import Encoder, load_encoder
@@ -21,7 +22,6 @@ from robustbench_ir.evaluation.query_sets import freeze
 from robustbench_ir.evaluation.semantic_floor import FloorJudge, SemanticFloor, load_floor
 from robustbench_ir.perturb import Perturbation, digest, load_recipe
 from robustbench_ir.perturb.perturbation import only
-from robustbench_ir.resources.downloads import cache_folder
 from robustbench_ir.tasks import Query, load_task
 
 JUDGES = [

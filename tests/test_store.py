@@ -9,23 +9,52 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from robustbench_ir._base.cache import (
+    Cache,
+    Entry,
+    cache_folder,
+    entries,
+    kept,
+    make_room,
+    remove,
+    size_limit,
+    to_prune,
+    using_cache,
+)
 from robustbench_ir._base.files import write_checked
+from robustbench_ir._base.sizes import parse_age, parse_size
 from robustbench_ir.encoders import Embeddings, EncoderDescription
 from robustbench_ir.encoders.batches import encode_texts
 from robustbench_ir.encoders.lexical import Bm25, CharacterNgrams
-from robustbench_ir.encoders.store.limits import kept_shards, parse_age, parse_size, prune, size_limit
+from robustbench_ir.encoders.store.limits import owner
+from robustbench_ir.encoders.store.limits import texts as texts_of
 from robustbench_ir.encoders.store.store import EmbeddingStore, embedding_store, text_key
 from robustbench_ir.errors import EncoderError, OptionError
-from robustbench_ir.resources.downloads import cache_folder
 
 WHO = EncoderDescription("counting", "counting@1", "dot", 8)
 TEXTS = [f"text number {number}" for number in range(1500)]
+
+
+@pytest.fixture
+def tmp_path(tmp_path: Path) -> Path:
+    """Return the folder of embeddings in a cache of the test's own."""
+    (tmp_path / "embeddings").mkdir()
+    return tmp_path / "embeddings"
+
+
+def shards(folder: Path) -> list[Entry]:
+    return entries(folder, "embeddings")
+
+
+def encoders(listed: Sequence[Entry]) -> list[str]:
+    return [owner(shard).encoder for shard in listed]
 
 
 class Counting:
@@ -134,7 +163,7 @@ def test_sparse_rows_are_kept_as_they_are(tmp_path: Path) -> None:
         assert sp.issparse(rows)
         assert rows.dtype == np.float32
         np.testing.assert_array_equal(rows.toarray(), sparse_rows(texts).toarray())
-    assert sum(shard.texts for shard in kept_shards(tmp_path)) == 705
+    assert sum(map(texts_of, shards(tmp_path))) == 705
     nothing = sp.csr_array((3, 8), dtype=np.float32)
     empty = EmbeddingStore(tmp_path / "empty", WHO, "query")
     empty.keep(["a", "b", "c"], nothing)
@@ -250,7 +279,7 @@ def start(folder: Path, texts: str = "TEXTS", seconds: float = 0.2) -> subproces
 def test_a_killed_writer_leaves_what_it_had(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     process = start(tmp_path, seconds=0.5)
     deadline = time.monotonic() + 60
-    while not list(tmp_path.glob("*/*.index")) and time.monotonic() < deadline:
+    while not any(path.stat().st_size for path in tmp_path.glob("*/*.index")) and time.monotonic() < deadline:
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.communicate()
@@ -265,7 +294,7 @@ def test_two_runs_share_the_work_and_encode_nothing_twice(tmp_path: Path) -> Non
     counts = [int(process.communicate(timeout=120)[0]) for process in processes]
     assert [process.returncode for process in processes] == [0, 0]
     assert sum(counts) == 6000
-    assert sum(shard.texts for shard in kept_shards(tmp_path)) == 6000
+    assert sum(map(texts_of, shards(tmp_path))) == 6000
 
 
 def test_a_killed_run_does_not_hold_up_the_one_that_waits_for_it(tmp_path: Path) -> None:
@@ -334,7 +363,7 @@ def test_a_full_disk_ends_the_keeping_not_the_run(tmp_path: Path, caplog: pytest
 
 
 def age(folder: Path, days: float) -> None:
-    for path in folder.glob("*/*.rows"):
+    for path in folder.glob("*/*.*"):
         os.utime(path, (time.time() - days * 86400,) * 2)
 
 
@@ -342,7 +371,7 @@ def test_reading_is_using(tmp_path: Path) -> None:
     encode(tmp_path, TEXTS)
     age(tmp_path, 40)
     encode(tmp_path, TEXTS[:3])
-    assert prune(tmp_path, unused_seconds=30 * 86400) == []
+    assert to_prune(shards(tmp_path), unused_seconds=30 * 86400) == []
 
 
 def test_the_least_recently_used_goes_first(tmp_path: Path) -> None:
@@ -350,16 +379,15 @@ def test_the_least_recently_used_goes_first(tmp_path: Path) -> None:
     encode(tmp_path, TEXTS, other)
     age(tmp_path, 2)
     encode(tmp_path, TEXTS)
-    sizes = [shard.size for shard in kept_shards(tmp_path)]
-    assert [shard.encoder for shard in kept_shards(tmp_path)] == ["other", "counting"]
-    would = prune(tmp_path, largest=sum(sizes) - 1, remove=False)
-    assert [shard.encoder for shard in would] == ["other"]
-    assert len(kept_shards(tmp_path)) == 2, "told only"
-    assert prune(tmp_path, largest=sum(sizes) - 1) == would
-    assert [shard.encoder for shard in kept_shards(tmp_path)] == ["counting"]
+    assert encoders(shards(tmp_path)) == ["other", "counting"]
+    total = sum(shard.size for shard in shards(tmp_path))
+    gone = to_prune(shards(tmp_path), largest=total - 1)
+    assert encoders(gone) == ["other"]
+    assert len(shards(tmp_path)) == 2, "chosen only"
+    remove(gone)
+    assert encoders(shards(tmp_path)) == ["counting"]
     assert encode(tmp_path, TEXTS)[1] == []
-    assert prune(tmp_path, encoder="other") == []
-    assert len(prune(tmp_path, encoder="counting")) == 1
+    remove(to_prune(shards(tmp_path), everything=True))
     assert encode(tmp_path, TEXTS)[1] != []
 
 
@@ -368,12 +396,18 @@ def test_the_store_keeps_below_its_limit(tmp_path: Path, monkeypatch: pytest.Mon
     for number in range(6):
         encode(tmp_path, [f"{number}: {text}" for text in TEXTS[:512]])
         age(tmp_path, 1)
-    total = sum(shard.size for shard in kept_shards(tmp_path))
+    total = sum(shard.size for shard in shards(tmp_path))
     assert 0 < total <= 60_000 + 512 * (8 * 4 + 16) + 100
 
 
 def test_sizes_and_ages(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert [parse_size(text) for text in ("5GB", "1.5 MiB", "10k", "7")] == [5 * 10**9, 3 * 2**19, 10**4, 7]
+    assert [parse_size(text) for text in ("5GB", "1.5 MiB", "10k", "7", "2TB")] == [
+        5 * 10**9,
+        3 * 2**19,
+        10**4,
+        7,
+        2 * 10**12,
+    ]
     assert [parse_age(text) for text in ("30d", "12h", "2w", "90s")] == [30 * 86400, 43200, 14 * 86400, 90]
     for parse, text in ((parse_size, "much"), (parse_size, "-1GB"), (parse_age, "30"), (parse_age, "1 year")):
         with pytest.raises(OptionError, match="cannot be read; write it like"):
@@ -386,7 +420,7 @@ def test_pruning_under_a_running_program_is_no_damage(tmp_path: Path, caplog: py
     store = EmbeddingStore(tmp_path, WHO, "passage")
     encode_texts(rows_of, TEXTS, store=store)
     assert store.read(TEXTS)[0].all()
-    assert prune(tmp_path, encoder="counting")
+    remove(shards(tmp_path))
     assert not store.read(TEXTS)[0].any()
     np.testing.assert_array_equal(encode_texts(rows_of, TEXTS, store=store), rows_of(TEXTS))
     assert store.read(TEXTS)[0].all()
@@ -399,7 +433,9 @@ def test_leftovers_of_writers_and_damage_go_with_any_pruning(tmp_path: Path) -> 
     (folder / "x.rows.damaged").write_bytes(b"bad")
     (folder / "x.index.damaged").write_bytes(b"bad")
     (folder / "beginning.rows").write_bytes(b"rows whose index is about to be written")
-    assert [shard.path.name for shard in prune(tmp_path, unused_seconds=86400)] == ["x.rows.damaged"]
+    gone = to_prune(shards(tmp_path), unused_seconds=86400)
+    assert [[path.name for path in shard.files] for shard in gone] == [["x.index.damaged", "x.rows.damaged"]]
+    remove(gone)
     assert not list(folder.glob("*.damaged"))
     assert (folder / "beginning.rows").exists()
 
@@ -413,11 +449,11 @@ def irbench(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 
 def test_irbench_cache(capsys: pytest.CaptureFixture[str]) -> None:
     folder = cache_folder() / "embeddings"
-    assert irbench(capsys, "cache", "ls") == f"nothing is kept in {folder}\n"
+    assert irbench(capsys, "cache", "ls", "--kind", "embeddings") == f"nothing is kept in {cache_folder()}\n"
     encode(folder, TEXTS)
     age(folder, 31)
     encode(folder, TEXTS[:10], EncoderDescription("other", "other@1", "dot", 8))
-    listed = irbench(capsys, "cache", "ls").splitlines()
+    listed = irbench(capsys, "cache", "ls", "--kind", "embeddings").splitlines()
     assert listed[0].split()[:6] == ["counting", "passage", "1,500", "texts", "72.1", "kB"]
     assert listed[1].split()[:4] == ["other", "passage", "10", "texts"]
     assert "last used 20" in listed[1]
@@ -425,8 +461,83 @@ def test_irbench_cache(capsys: pytest.CaptureFixture[str]) -> None:
     assert "72.1 kB removed" in irbench(capsys, "cache", "prune", "--older-than", "30d", "--max-size", "5GB")
     assert irbench(capsys, "cache", "prune", "--older-than", "30d") == "0 B removed\n"
     assert irbench(capsys, "cache", "prune") == "0 B removed\n"
-    assert "counting" not in irbench(capsys, "cache", "ls")
-    assert "other" in irbench(capsys, "cache", "ls"), "pruning without an option takes only what is of no use"
+    assert "counting" not in irbench(capsys, "cache", "ls", "--kind", "embeddings")
+    assert "other" in irbench(capsys, "cache", "ls", "--kind", "embeddings"), "without an option only what is of no use"
+    assert irbench(capsys, "cache", "prune", "--encoder", "counting") == "0 B removed\n"
+    assert "embeddings  1 entries" in irbench(capsys, "cache", "prune", "--encoder", "other")
+
+
+KINDS = ("downloads", "cells", "searches", "floors", "lexicons")
+
+
+def fill(cache: Cache) -> None:
+    """Put an entry of 1,000 bytes of each kind into a cache, the first one being the oldest."""
+    for age_in_days, kind in zip((5, 4, 3, 2, 1), KINDS, strict=True):
+        path = cache.path(kind, "a part", 1, {"another": [2]})
+        write_checked(path, bytes(935))
+        os.utime(path, (time.time() - age_in_days * 86400,) * 2)
+
+
+def kinds_in(folder: Path) -> list[str]:
+    return sorted({path.parent.name for path in folder.rglob("*") if path.is_file()})
+
+
+def test_all_kinds_are_listed_and_pruned_and_downloads_only_by_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with using_cache(Cache(tmp_path)):
+        fill(Cache(tmp_path))
+        listed = [line.split() for line in irbench(capsys, "cache", "ls").splitlines()]
+        assert [(line[0], line[1]) for line in listed[:-1]] == [(kind, "1") for kind in KINDS]
+        assert listed[-1][:3] == ["total", "5.0", "kB"]
+        assert "4.0 kB would be removed" in irbench(capsys, "cache", "prune", "--max-size", "0B", "--dry-run")
+        irbench(capsys, "cache", "prune", "--max-size", "2kB")
+        assert kinds_in(tmp_path) == ["downloads", "floors", "lexicons"], "what was not used for longest goes first"
+        irbench(capsys, "cache", "prune", "--kind", "downloads", "--older-than", "6d")
+        assert "downloads" in kinds_in(tmp_path)
+        irbench(capsys, "cache", "prune", "--kind", "downloads")
+        assert kinds_in(tmp_path) == ["floors", "lexicons"]
+
+
+def test_one_limit_holds_for_all_kinds_and_downloads_are_not_counted(tmp_path: Path) -> None:
+    fill(Cache(tmp_path))
+    kept(Cache(tmp_path).path("cells", "a part", 1, {"another": [2]}))
+    make_room(Cache(tmp_path, limit=2_000))
+    assert kinds_in(tmp_path) == ["cells", "downloads", "lexicons"], "what was read just now stays"
+
+
+def test_all_that_can_be_checked_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(Cache(tmp_path))
+    encode(tmp_path / "embeddings", TEXTS)
+    download = tmp_path / "downloads" / "hub" / sha256(b"content").hexdigest()
+    download.parent.mkdir()
+    download.write_bytes(b"content")
+    with using_cache(Cache(tmp_path)):
+        said = irbench(capsys, "cache", "verify")
+        assert "downloads: 2 of 2 entries are whole" in said
+        assert "embeddings: 1 of 1 entries are whole" in said
+        (cell,) = (tmp_path / "cells").iterdir()
+        (rows,) = tmp_path.rglob("*.rows")
+        for path in (cell, rows, download):
+            path.write_bytes(path.read_bytes()[:-1] + b"!")
+        said = irbench(capsys, "cache", "verify")
+        for path in (cell, rows.with_suffix(".index"), download):
+            assert f"{path}: is damaged\n" in said
+        irbench(capsys, "cache", "verify", "--remove")
+        assert not any(path.exists() for path in (cell, rows, download))
+        assert "are damaged" not in irbench(capsys, "cache", "verify")
+
+
+def test_the_cache_may_be_an_argument_and_other_processes_use_it_too(tmp_path: Path) -> None:
+    from robustbench_ir import RunOptions, attack
+
+    mine = tmp_path / "mine"
+    asked = {"recipes": ["typo", "repeat"], "languages": ["en"]}
+    attack("char-ngram", **asked, run=RunOptions(cache=mine))
+    assert len([*(mine / "cells").iterdir()]) == 3
+    attack("char-ngram", **asked, severities=[1], run=RunOptions(cache=Cache(mine), jobs=2))
+    assert len([*(mine / "cells").iterdir()]) == 5
+    assert not (cache_folder() / "cells").exists()
 
 
 def test_what_killed_runs_had_begun_to_write_goes_and_what_is_being_written_stays(

@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
-from hashlib import blake2b
+from hashlib import blake2b, sha256
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -17,10 +17,11 @@ import pytest
 from click.testing import CliRunner
 
 import robustbench_ir as rb
+from robustbench_ir._base.cache import cache_folder
 from robustbench_ir.cli import irbench
 from robustbench_ir.errors import CardError, DataError, DataUnavailableError, OptionError
 from robustbench_ir.resources.cards import validate
-from robustbench_ir.resources.downloads import cache_folder
+from robustbench_ir.resources.languages import languages
 from robustbench_ir.tasks import Task, load_task, task_card
 from robustbench_ir.tasks.formats.corpus import judged_and_sampled, numbered_lines
 from robustbench_ir.tasks.formats.trec import HubShards, read_qrels, read_questions
@@ -70,6 +71,13 @@ class Hub:
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     class Quiet(SimpleHTTPRequestHandler):
+        def end_headers(self) -> None:
+            path = Path(self.translate_path(self.path))
+            if path.is_file():
+                self.send_header("ETag", f'"{sha256(path.read_bytes()).hexdigest()}"')
+                self.send_header("X-Repo-Commit", self.path.partition("/resolve/")[2].partition("/")[0])
+            super().end_headers()
+
         def log_message(self, *_: object) -> None:
             pass
 
@@ -119,7 +127,7 @@ def test_the_shards_of_a_language_are_read_in_order(hub: Hub) -> None:
     (hub.root / "datasets" / "miracl" / "miracl-corpus" / "resolve").rename(hub.root / "gone")
     for cached in cache_folder().rglob("docs-1.jsonl.gz"):
         cached.unlink()
-    with pytest.raises(DataUnavailableError, match=r"docs-1\.jsonl\.gz is wanted and not here .*answered 404"):
+    with pytest.raises(DataUnavailableError, match=r"docs-1\.jsonl\.gz is not on this machine .*answered 404"):
         load_task("miracl", ["te"])
 
 
@@ -205,13 +213,13 @@ def test_ciral_has_translated_questions(hub: Hub, tmp_path: Path, monkeypatch: p
 
 @pytest.mark.parametrize("name", ["miracl", "miracl-hard-negatives", "mr-tydi", "ciral"])
 def test_every_file_of_the_cards_is_pinned(name: str) -> None:
-    """Each language's row leads to addresses that name a commit, as the hub lays them out."""
+    """Each language's row leads to files of a commit."""
     rows = task_card(name).languages
-    assert set(rows) <= set(rb.languages.languages())
+    assert set(rows) <= set(languages())
     for language, row in rows.items():
         if "queries_only" not in row:
-            files = [*validate(HubShards, row["passages"], language).pinned()]
-            assert all(file.revision and "{" not in file.url for file in files)
+            files = [*validate(HubShards, row["passages"], language).files()]
+            assert all(file.revision and "{" not in file.path for file in files)
     if name.startswith("miracl"):
         assert len(rows) == 18
         assert sum(validate(HubShards, row["passages"], "").shards for row in rows.values()) == 222
@@ -225,7 +233,7 @@ def test_nobody_downloads_gigabytes_by_leaving_out_the_languages(hub: Hub, name:
     smallest = "yo" if name != "mr-tydi" else "sw"
     assert f"name some, such as --languages {smallest} " in str(caught.value)
     # "all" asks for them: the first file is wanted of the hub, which has nothing.
-    with pytest.raises(DataUnavailableError, match=r"is wanted and not here .*answered 404"):
+    with pytest.raises(DataUnavailableError, match=r"is not on this machine .*answered 404"):
         load_task(name, ["all"])
 
 
@@ -342,7 +350,7 @@ def test_qrels_are_separated_by_spaces_or_tabs(tmp_path: Path) -> None:
 
 def test_a_card_gives_a_hash_for_each_shard_or_none() -> None:
     shards = {"repository": "a/b", "revision": MIRACL, "file": "docs-{shard}.gz", "shards": 2}
-    assert [file.path for file in validate(HubShards, shards, "").pinned()] == ["a/b/docs-0.gz", "a/b/docs-1.gz"]
+    assert [file.path for file in validate(HubShards, shards, "").files()] == ["a/b/docs-0.gz", "a/b/docs-1.gz"]
     with pytest.raises(CardError, match="1 hashes for 2 shards"):
         validate(HubShards, {**shards, "sha256": ["0" * 64]}, "card")
     with pytest.raises(CardError, match=r"needs '\{shard\}'"):

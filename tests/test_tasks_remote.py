@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import threading
@@ -15,10 +16,10 @@ from pathlib import Path
 import pytest
 
 import robustbench_ir as rb
-from robustbench_ir.errors import CardError, DataError, DataUnavailableError
+from robustbench_ir._base.cache import cache_folder
+from robustbench_ir.errors import CardError, DataError, DataUnavailableError, OptionError
 from robustbench_ir.perturb import load_recipe
 from robustbench_ir.resources.cards import packaged
-from robustbench_ir.resources.downloads import cache_folder
 from robustbench_ir.tasks import Task, load_task
 from robustbench_ir.tasks.formats.mlqa import sentence_spans
 
@@ -28,21 +29,32 @@ class Server:
     url: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    """What was downloaded: the hub is asked for the headers alone before."""
+    tag: str = ""
+    commit: str = ""
 
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     state = Server()
-    monkeypatch.setattr("robustbench_ir.resources.downloads._BACKOFF_SECONDS", 0)
+    monkeypatch.setattr("robustbench_ir._base.retries.FIRST_WAIT_SECONDS", 0)
 
     class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.answer()
+
         def do_GET(self) -> None:
             state.asked.append(self.path)
+            self.wfile.write(self.answer())
+
+        def answer(self) -> bytes:
             content = state.files.get(self.path)
             self.send_response(404 if content is None else 200)
+            self.send_header("X-Repo-Commit", state.commit or self.path.partition("/resolve/")[2].partition("/")[0])
+            self.send_header("ETag", f'"{state.tag or sha256(content or b"").hexdigest()}"')
             self.send_header("Content-Length", str(len(content or b"")))
             self.end_headers()
-            self.wfile.write(content or b"")
+            return content or b""
 
         def log_message(self, *_: object) -> None:
             pass
@@ -141,20 +153,43 @@ def test_belebele_latin_is_refused_on_other_tasks_with_the_reason() -> None:
     assert recipe.reason_not_covered("hi") == "only the task belebele has this language's questions in Latin script"
 
 
-def test_a_file_pinned_by_revision_is_trusted_once(belebele: None, server: Server, tmp_path: Path) -> None:
+def test_a_file_of_the_hub_is_downloaded_once_and_again_when_it_has_rotted(belebele: None, server: Server) -> None:
     load_task("belebele", ["en"])
-    (cached,) = cache_folder().rglob("eng_Latn.jsonl")
-    record = cached.with_name("eng_Latn.jsonl.sha256")
-    assert record.read_text(encoding="utf-8").split()[0] == sha256(cached.read_bytes()).hexdigest()
+    (kept,) = {path.resolve() for path in cache_folder().rglob("eng_Latn.jsonl")}
+    assert kept.name == sha256(kept.read_bytes()).hexdigest()
     load_task("belebele", ["en"])
     assert len(server.asked) == 1, "not downloaded again"
-    cached.write_bytes(cached.read_bytes()[:-3])
+    kept.write_bytes(kept.read_bytes()[:-3])
     load_task("belebele", ["en"])
     assert len(server.asked) == 2, "what has rotted is"
-    cached.unlink()
-    (address,) = (path for path in server.files if "eng_Latn" in path)
-    server.files[address] += b"\n"
-    with pytest.raises(DataError, match=r"eng_Latn\.jsonl: SHA-256 is .* expected .* thrown away"):
+
+
+def git_blob(content: bytes) -> str:
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+
+
+def test_gits_name_of_a_small_file_is_checked(belebele: None, server: Server) -> None:
+    server.tag = git_blob(belebele_lines("eng_Latn"))
+    load_task("belebele", ["en"])
+
+
+@pytest.mark.parametrize("tag", ["0" * 64, "0" * 40], ids=["SHA-256", "git"])
+def test_what_the_hub_names_otherwise_is_refused_and_thrown_away(belebele: None, server: Server, tag: str) -> None:
+    server.tag = tag
+    with pytest.raises(DataError, match=r"eng_Latn\.jsonl: has another hash; .* thrown away, run the same command"):
+        load_task("belebele", ["en"])
+    assert not [path for path in cache_folder().rglob("*") if path.name in {tag, "eng_Latn.jsonl"}]
+
+
+def test_another_revision_is_refused(belebele: None, server: Server) -> None:
+    server.commit = "0" * 40
+    with pytest.raises(DataError, match="is of another revision than 75b399394a98"):
+        load_task("belebele", ["en"])
+
+
+def test_a_mirror_of_the_hub_must_be_safe(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://hf-mirror.com")
+    with pytest.raises(OptionError, match=r"HF_ENDPOINT=http://hf-mirror\.com is not https"):
         load_task("belebele", ["en"])
 
 
@@ -170,7 +205,7 @@ def test_a_folder_of_the_users_comes_first(
 
 def test_a_variant_that_is_not_there_is_named(belebele: None) -> None:
     with pytest.raises(
-        DataUnavailableError, match=r"belebele/data/fra_Latn\.jsonl is wanted and not here .*answered 404"
+        DataUnavailableError, match=r"belebele/data/fra_Latn\.jsonl is not on this machine .*answered 404"
     ):
         load_task("belebele", ["fr"])
 

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from unittest.mock import patch
 
 import langcodes
-import requests
 
 from robustbench_ir.errors import DataUnavailableError
+from robustbench_ir.resources.downloads import without_network
 from robustbench_ir.resources.languages import languages
 from robustbench_ir.tasks import Task, TaskCard, load_task, task_card, task_names
 from robustbench_ir.tasks.formats.trec import corpora
@@ -93,8 +92,7 @@ def _section(card: TaskCard) -> Iterator[str]:
 
 def _at_hand(name: str) -> Task | None:
     """Load a task without a network; None where its data is not here."""
-    no_network = patch("requests.Session.get", side_effect=requests.ConnectionError("no downloads for a page"))
-    with no_network, patch("robustbench_ir.resources.downloads._BACKOFF_SECONDS", 0):
+    with without_network():
         try:
             return load_task(name, ["all"])
         except DataUnavailableError:

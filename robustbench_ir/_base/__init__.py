@@ -1,1 +1,0 @@
-"""What every room stands on: text, files, progress, parallel work. It knows nothing of retrieval."""

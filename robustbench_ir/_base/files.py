@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import tempfile
@@ -12,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
-from robustbench_ir.errors import ResultError
+from robustbench_ir.errors import DataError, ResultError
 
 _TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}")  # as `opened_whole` has them named
 _WRITING_SECONDS = 3600
@@ -100,3 +101,17 @@ def read_checked(path: Path) -> bytes | None:
         return None
     checksum, content = raw[: _CHECKSUM_BYTES - 1], raw[_CHECKSUM_BYTES:]
     return content if sha256(content).hexdigest().encode() == checksum else None
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, as 64 hexadecimal digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def cannot_be_written(path: Path, error: OSError) -> DataError:
+    """Return the error for a download that has no room, or no permission, to be kept."""
+    return DataError(
+        f"{path}: cannot be written ({error.strerror or error}); "
+        f"free some space, or name another folder by ROBUSTBENCH_IR_CACHE"
+    )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from robustbench_ir._base.files import read_checked
+from robustbench_ir._base.cache import current_cache, keep, kept
 from robustbench_ir._base.text import nfc
 from robustbench_ir._version import __version__
 from robustbench_ir.adversary.candidates import (
@@ -37,11 +37,9 @@ from robustbench_ir.adversary.goals import Goal, Standings
 from robustbench_ir.adversary.methods import Method, make_method
 from robustbench_ir.adversary.outcomes import Attacked, outcomes_from_json, outcomes_to_json, perturbation
 from robustbench_ir.adversary.victim import Victim
-from robustbench_ir.encoders.store.store import keep_finished
 from robustbench_ir.evaluation.semantic_floor import FloorJudge
 from robustbench_ir.perturb import Perturbation, Recipe
 from robustbench_ir.perturb.randomness import generator
-from robustbench_ir.resources.downloads import cache_folder
 from robustbench_ir.results.result import Cell, Result
 from robustbench_ir.retrieval.ranking import Ranks
 
@@ -167,10 +165,10 @@ class SearchRun:
     def _block(self, rows: range, block: Sequence[Space], one: CellSearch, known: Known) -> list[Outcome]:
         advance = self.victim.runner.clock.advance
         path = self._file(rows, block, one)
-        kept = read_checked(path) if path and self.resume else None
-        if kept is not None:
+        content = kept(path) if path and self.resume else None
+        if content is not None:
             advance(len(rows))
-            return outcomes_from_json(kept)
+            return outcomes_from_json(content)
         identity = self.identity(one)
         pursuits = [
             Pursuit(
@@ -190,7 +188,7 @@ class SearchRun:
         )
         found = advance_together(self.victim, self.goal, pursuits, terms, known, advance)
         if path:
-            keep_finished(path, outcomes_to_json(found))
+            keep(path, outcomes_to_json(found))
         return found
 
     def _allowed(self, block: Sequence[Space]) -> Allowed | None:
@@ -211,11 +209,11 @@ class SearchRun:
         if not who or not judge:
             return None
         task = self.victim.runner.task
-        identity = (__version__, _ALGORITHMS, who, judge, task.digest, self.identity(one), one.draws, rows)
-        hasher = sha256("|".join(map(str, identity)).encode())
+        identity = (__version__, _ALGORITHMS, who, judge, task.digest, self.identity(one), one.draws)
+        spaces = sha256()
         for space in block:
-            hasher.update(repr(space).encode("utf-8", "surrogatepass"))
-        return cache_folder() / "searches" / f"{hasher.hexdigest()}.json"
+            spaces.update(repr(space).encode("utf-8", "surrogatepass"))
+        return current_cache().path("searches", *map(str, identity), str(rows), spaces.hexdigest())
 
     def _as_cell(self, one: CellSearch, found: Sequence[Outcome], places: Sequence[int]) -> Attacked:
         task, layout = self.victim.runner.task, self.base.layout

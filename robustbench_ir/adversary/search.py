@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 
+from robustbench_ir._base.cache import using_cache
 from robustbench_ir.adversary.candidates import Budget, Draws
 from robustbench_ir.adversary.goals import Goal, make_goal
 from robustbench_ir.adversary.methods import make_method
@@ -139,6 +140,11 @@ def search(
 
 def search_request(request: Request, search: SearchOptions = DEFAULT_SEARCH, run: RunOptions = DEFAULT_RUN) -> Searched:
     """Do what `search` does, for arguments that are already grouped; recipes may be mixes."""
+    with using_cache(run.cache):
+        return _search(request, search, run)
+
+
+def _search(request: Request, search: SearchOptions, run: RunOptions) -> Searched:
     if not run.in_this_process or run.runs is not None:
         raise OptionError(
             "a search runs in one process, whose searches share what they learn of the encoder, and writes no TREC "

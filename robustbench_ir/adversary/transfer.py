@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from robustbench_ir._base.cache import using_cache
 from robustbench_ir.adversary.goals import make_goal
 from robustbench_ir.adversary.search import DEFAULT_SEARCH, Searched, SearchOptions
 from robustbench_ir.adversary.search import search as find_worst
@@ -129,7 +130,8 @@ def transfer(
         raise OptionError("no source to craft the queries on; name one")
     if len(search.methods) != 1:
         raise OptionError(f"{len(search.methods)} search methods; a transfer is by one")
-    whole = Request(task=task, languages=languages).load_task(run.cards)
+    with using_cache(run.cache):
+        whole = Request(task=task, languages=languages).load_task(run.cards)
     make_goal(search.goal, whole)
     loaded = _loaded([*sources, *targets], options)
     names = list(loaded)

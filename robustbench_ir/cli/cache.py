@@ -8,83 +8,151 @@ from itertools import groupby
 
 import click
 
+from robustbench_ir._base.cache import (
+    CHECKED,
+    KINDS,
+    Entry,
+    Kind,
+    cache_folder,
+    current_cache,
+    damaged,
+    entries,
+    remove,
+    to_prune,
+)
 from robustbench_ir._base.files import abandoned
+from robustbench_ir._base.sizes import parse_age, parse_size, readable
 from robustbench_ir.cli.catalogue import print_lines
-from robustbench_ir.encoders.store.limits import KeptShard, kept_shards, parse_age, parse_size, prune
-from robustbench_ir.resources.downloads import cache_folder
+from robustbench_ir.encoders.store.limits import damaged_shards, owner, texts
+from robustbench_ir.resources.downloads import damaged_downloads
+
+_kinds_option = click.option(
+    "--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Only of this kind; may be given several times."
+)
 
 
-@click.group("cache", short_help="See what embeddings are kept, and remove some.")
+@click.group("cache", short_help="See what is kept between runs, check it, and remove some.")
 def command() -> None:
-    """See what embeddings are kept between runs, and remove some.
+    """See what is kept between runs, check it, and remove some.
 
-    They lie in ROBUSTBENCH_IR_CACHE. Above ROBUSTBENCH_IR_CACHE_SIZE (20GB; `none` for no limit) those that were not
-    used for longest go by themselves.
+    It lies in ROBUSTBENCH_IR_CACHE: downloads, embeddings, cells (results of single settings), searches, floors (edits
+    that a semantic floor took back), compiled lexicons, and word lists for nltk. Above ROBUSTBENCH_IR_CACHE_SIZE (20GB;
+    `none` for no limit) what was not used for longest goes by itself. Downloads are not counted in that limit, and go
+    only when `prune --kind downloads` says so.
     """
 
 
 @command.command("ls")
-def ls() -> None:
-    """List the embeddings that are kept: encoder, side, texts, size, last use."""
-    folder = cache_folder() / "embeddings"
-    shards = kept_shards(folder)
-    if not shards:
-        click.echo(f"nothing is kept in {folder}")
+@_kinds_option
+def ls(kinds: tuple[Kind, ...]) -> None:
+    """List what is kept: kind, number of entries, size, last use.
+
+    With --kind it lists single files, and for embeddings each encoder.
+    """
+    listed = {kind: found for kind in kinds or KINDS if (found := _of(kind))}
+    if not listed:
+        click.echo(f"nothing is kept in {cache_folder()}")
         return
-    print_lines([*_lines(shards), ("total", "", "", readable(sum(shard.size for shard in shards)), str(folder))])
+    everything = [entry for found in listed.values() for entry in found]
+    lines = [] if kinds else _by_kind(everything)
+    for kind in kinds:
+        found = listed.get(kind, [])
+        folder = current_cache().of(kind)
+        if kind == "embeddings":
+            lines += _by_encoder(found)
+        else:
+            lines += [(kind, str(one.files[0].relative_to(folder)), *_size_and_use([one])) for one in found]
+    print_lines([*lines, ("total", "", readable(sum(entry.size for entry in everything)), str(cache_folder()))])
 
 
 @command.command("prune")
+@_kinds_option
 @click.option("--older-than", help="Remove what was not used for so long: 30d, 12h, 2w.")
 @click.option("--max-size", help="Remove what was not used for longest until so much is left: 5GB, 500MiB.")
-@click.option("--encoder", help="Only of the encoder of this name or fingerprint; alone, everything of it.")
+@click.option("--encoder", help="Only embeddings of the encoder of this name or fingerprint.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
-def prune_command(older_than: str | None, max_size: str | None, encoder: str | None, dry_run: bool) -> None:
-    """Remove embeddings; they are made again when they are needed.
+def prune_command(
+    kinds: tuple[Kind, ...], older_than: str | None, max_size: str | None, encoder: str | None, dry_run: bool
+) -> None:
+    """Remove what can be made again; a kind or an encoder that is named without an age or a size goes as a whole.
 
-    What is of no use goes with any pruning, and alone without an option: damaged embeddings, and the unfinished files
-    that killed runs left behind more than an hour ago.
+    Downloads stay unless their kind is named. What is of no use goes with any pruning, and alone without an option:
+    damaged embeddings, and the unfinished files that killed runs left behind more than an hour ago.
     """
-    removed = prune(
-        cache_folder() / "embeddings",
+    if encoder is not None:
+        listed = [one for one in _of("embeddings") if encoder in {owner(one).encoder, owner(one).fingerprint}]
+    else:
+        chosen = kinds or [kind for kind in KINDS if kind != "downloads"]
+        listed = [entry for kind in chosen for entry in _of(kind)]
+    gone = to_prune(
+        listed,
         unused_seconds=None if older_than is None else parse_age(older_than),
         largest=None if max_size is None else parse_size(max_size),
-        encoder=encoder,
-        remove=not dry_run,
+        everything=bool(kinds or encoder) and older_than is None and max_size is None,
     )
     leftovers = list(abandoned(cache_folder()))
-    size = sum(shard.size for shard in removed) + sum(path.stat().st_size for path in leftovers)
-    if removed:
-        print_lines(_lines(removed))
+    size = sum(entry.size for entry in gone) + sum(path.stat().st_size for path in leftovers)
+    if gone:
+        print_lines(_by_kind(gone))
     if leftovers:
         click.echo(f"{len(leftovers)} unfinished files of killed runs")
     if not dry_run:
+        remove(gone)
         for path in leftovers:
             path.unlink(missing_ok=True)
     click.echo(f"{readable(size)} {'would be removed' if dry_run else 'removed'}")
 
 
-def readable(size: int) -> str:
-    """Return a number of bytes for people.
+@command.command("verify")
+@_kinds_option
+@click.option("--remove", "removes", is_flag=True, help="Remove what is damaged; it is made or downloaded again.")
+@click.pass_context
+def verify_command(context: click.Context, kinds: tuple[Kind, ...], removes: bool) -> None:
+    """Read everything that is kept, and say what is not what was written. Status 1 if something is damaged.
 
-    >>> readable(1_234_567)
-    '1.2 MB'
+    Nothing needs to be done about damage: each run notices it and does the work again.
     """
-    for unit, width in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if size >= width:
-            return f"{size / width:.1f} {unit}"
-    return f"{size} B"
+    checks = {**dict.fromkeys(CHECKED, damaged), "embeddings": damaged_shards, "downloads": damaged_downloads}
+    bad = []
+    for kind in kinds or KINDS:
+        if kind in checks:
+            found = _of(kind)
+            broken = checks[kind](found)
+            click.echo(f"{kind}: {len(found) - len(broken):,} of {len(found):,} entries are whole")
+            bad += broken
+    for entry in bad:
+        click.echo(f"{entry.files[0]}: is damaged{', removed' if removes else ''}")
+    if removes:
+        remove(bad)
+    context.exit(1 if bad and not removes else 0)
 
 
-def _lines(shards: Iterable[KeptShard]) -> list[tuple[str, str, str, str, str]]:
-    def owner(shard: KeptShard) -> tuple[str, str, str]:
-        return shard.encoder, shard.side, shard.fingerprint
+def _of(kind: Kind) -> list[Entry]:
+    return entries(current_cache().of(kind), kind)
 
-    lines = []
-    for (encoder, side, fingerprint), group in groupby(sorted(shards, key=owner), key=owner):
+
+def _size_and_use(group: Iterable[Entry]) -> tuple[str, str]:
+    found = list(group)
+    used = time.strftime("%Y-%m-%d", time.localtime(max(entry.last_used for entry in found)))
+    return readable(sum(entry.size for entry in found)), f"last used {used}"
+
+
+def _by_kind(listed: Iterable[Entry]) -> list[tuple[str, ...]]:
+    """Return a line for each kind: its name, number of entries, size and last use."""
+    groups: dict[str, list[Entry]] = {}
+    for entry in listed:
+        groups.setdefault(entry.kind, []).append(entry)
+    return [(kind, f"{len(group):,} entries", *_size_and_use(group)) for kind, group in groups.items()]
+
+
+def _by_encoder(shards: Iterable[Entry]) -> list[tuple[str, ...]]:
+    def name(entry: Entry) -> tuple[str, str, str]:
+        who = owner(entry)
+        return who.encoder, who.side, who.fingerprint
+
+    lines: list[tuple[str, ...]] = []
+    for (encoder, side, fingerprint), group in groupby(sorted(shards, key=name), key=name):
         mine = list(group)
-        used = time.strftime("%Y-%m-%d", time.localtime(max(shard.last_used for shard in mine)))
-        texts = sum(shard.texts for shard in mine)
-        size = readable(sum(shard.size for shard in mine))
-        lines.append((encoder, side, f"{texts:,} texts", size, f"last used {used}  {fingerprint[:12]}"))
+        size, used = _size_and_use(mine)
+        lines.append((encoder, f"{side} {sum(map(texts, mine)):,} texts", size, f"{used}  {fingerprint[:12]}"))
     return lines

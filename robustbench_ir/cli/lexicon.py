@@ -20,7 +20,7 @@ from robustbench_ir.perturb.lexicons.coverage import lexicon_coverage
 from robustbench_ir.perturb.lexicons.sources import FORMATS, Format, guess_format, read_pairs, refuse
 from robustbench_ir.perturb.lexicons.wordnets import read_installed_wordnet
 from robustbench_ir.perturb.mechanisms.substitution import lexicon_rows, load_lexicon, sources_of
-from robustbench_ir.resources.cards import Tables
+from robustbench_ir.resources.cards import tables_of
 from robustbench_ir.resources.languages import language_code
 from robustbench_ir.tasks import load_task
 
@@ -115,7 +115,7 @@ def wordnet(specifier: str, *, language: str, name: str, out: Path) -> None:
 @cards_option
 def show(language: str, words: tuple[str, ...], recipe: str, cards: Path | None) -> None:
     """Tell where the lexicon of LANGUAGE comes from, and what may stand in place of WORDS."""
-    code, tables = language_code(language), Tables(cards)
+    code, tables = language_code(language), tables_of(cards)
     found = load_recipe(recipe, cards)
     if not found.covers(code):
         raise OptionError(f"{recipe} does not touch {code}: {found.reason_not_covered(code)}")
@@ -159,7 +159,7 @@ def coverage(task: str, recipe: str, languages: tuple[str, ...] | None, cards: P
 @cards_option
 def list_lexicons(cards: Path | None) -> None:
     """List the lexicons that cards can name, with their terms."""
-    known = lexicon_sources(Tables(cards))
+    known = lexicon_sources(tables_of(cards))
     print_lines((name, source.licence, source.attribution) for name, source in sorted(known.items()))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Callable, Sequence
 from inspect import signature
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 import click
 
+from robustbench_ir._base.sizes import parse_size
 from robustbench_ir.errors import OptionError
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from robustbench_ir.retrieval.top_k import Index
 
 Command = TypeVar("Command", bound=Callable[..., object])
-_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
 
 
 def split_commas(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...] | None:
@@ -36,15 +35,15 @@ def split_commas(_: click.Context, __: click.Parameter, value: str | None) -> tu
 
 
 def read_bytes(_: click.Context, __: click.Parameter, value: str) -> int:
-    """Read ``512MiB``, ``2GiB`` or ``1.5G`` as bytes; an option's callback.
+    """Read ``512MiB``, ``2TB`` or ``1.5G`` as bytes; an option's callback.
 
     >>> read_bytes(None, None, "2GiB")  # doctest: +SKIP
     2147483648
     """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]i?|)b?", value.strip().lower())
-    if not match:
-        raise click.BadParameter(f"{value!r} is no size; write such as 512MiB or 2GiB")
-    return int(float(match[1]) * _UNITS[match[2]])
+    try:
+        return parse_size(value)
+    except OptionError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 def _gathered(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from robustbench_ir.encoders.options import EncoderOptions
 from robustbench_ir.errors import EncoderError, OptionError
+from robustbench_ir.resources.downloads import is_offline
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer, SparseEncoder
@@ -65,7 +66,8 @@ def _check_reachable(name: str, options: EncoderOptions) -> None:
         for file in ("modules.json", "config.json"):
             if isinstance(try_to_load_from_cache(name, file, revision=options.revision), str):
                 return
-        HfApi().model_info(name, revision=options.revision, timeout=_HUB_TIMEOUT_SECONDS)
+        if not is_offline():
+            HfApi().model_info(name, revision=options.revision, timeout=_HUB_TIMEOUT_SECONDS)
     except HFValidationError as error:
         raise EncoderError(f"{name}: neither a folder here nor a name that the model hub could know") from error
     except GatedRepoError as error:
@@ -112,6 +114,7 @@ def _load(name: str, place: str, sparse: bool, options: EncoderOptions) -> Sente
                 device=options.device or (options.devices[0] if options.devices else None),
                 revision=options.revision,
                 trust_remote_code=options.trust_remote_code,
+                local_files_only=is_offline(),
                 model_kwargs={"dtype": options.dtype} if options.dtype else None,
                 backend=options.backend,
                 **more,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from robustbench_ir._base.cache import current_cache
 from robustbench_ir.encoders.encoder import Encoder, PoolEncoder
 from robustbench_ir.encoders.store.store import EmbeddingStore, embedding_store
-from robustbench_ir.resources.downloads import cache_folder
 
 _TEXTS_LOOKED_UP = 4096
 
@@ -18,7 +18,7 @@ def fitted_on(encoder: Encoder, passages: Sequence[str]) -> Encoder:
 
 def passage_store(encoder: Encoder) -> EmbeddingStore | None:
     """Return where the passages of an encoder are kept; None where nothing may be kept."""
-    return embedding_store(encoder, cache_folder() / "embeddings", "passage")
+    return embedding_store(encoder, current_cache().of("embeddings"), "passage")
 
 
 def passages_left(encoder: Encoder, passages: Sequence[str]) -> int:

@@ -12,8 +12,6 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from hashlib import blake2b
 from typing import NoReturn
 from urllib.parse import urlsplit
@@ -22,25 +20,21 @@ import numpy as np
 import regex
 import requests
 
+from robustbench_ir._base.cache import current_cache
+from robustbench_ir._base.retries import asked_wait, session_with_retries
 from robustbench_ir.encoders.encoder import Dense, EncoderDescription, TextsRefusedError
 from robustbench_ir.encoders.options import EncoderOptions, check_options
 from robustbench_ir.encoders.prompts import Prompts, family_prompts
 from robustbench_ir.encoders.store.store import EmbeddingStore
 from robustbench_ir.errors import EncoderError, OptionError
-from robustbench_ir.resources.downloads import cache_folder
 
 # Requests to an embeddings endpoint: batches, waiting, trying again, and errors that say what to do.
 
 KEY_VARIABLE = "ROBUSTBENCH_IR_API_KEY"
 _OPENAI_HOST = "api.openai.com"
-_TRIES = 8
-_CONNECTION_TRIES = 4
+_RETRIES = 7
 _FIRST_WAIT_SECONDS = 1.0
-_LONGEST_WAIT_SECONDS = 60.0
-_LONGEST_ASKED_WAIT_SECONDS = 600.0
 _TOO_MANY_REQUESTS = 429
-_TIMED_OUT = 408
-_SERVER_ERRORS = 500
 _REDIRECTS = range(300, 400)
 _REFUSALS_OF_TEXTS = {400, 413, 422}
 _REFUSALS_OF_KEYS = {401, 403}
@@ -67,7 +61,8 @@ class Endpoint:
         self._timeout = timeout
         self._interval = 60 / requests_per_minute if requests_per_minute else 0.0
         self._next = 0.0
-        self._session = requests.Session()
+        # A request that is sent again comes no sooner than the rate allows.
+        self._session = session_with_retries(_RETRIES, max(_FIRST_WAIT_SECONDS, self._interval))
         key = os.environ.get(KEY_VARIABLE)
         # The key that everybody has set goes to the one host that it is for.
         if not key and urlsplit(url).hostname == _OPENAI_HOST:
@@ -103,29 +98,19 @@ class Endpoint:
         return rows
 
     def _answer(self, body: dict[str, object]) -> requests.Response:
-        wait = _FIRST_WAIT_SECONDS
-        for tried in range(1, _TRIES + 1):
-            self._keep_to_rate()
-            try:
-                answer = self._session.post(
-                    self._url, json=body, timeout=self._timeout, auth=self._auth, allow_redirects=False
-                )
-            except requests.RequestException as error:
-                if tried == (_CONNECTION_TRIES if not isinstance(error, requests.Timeout) else _TRIES):
-                    raise EncoderError(
-                        f"{self._url}: cannot be reached ({type(error).__name__}, {tried} tries); is the server up "
-                        f"and the URL right? Then run the same command again: what was encoded is kept"
-                    ) from error
-                time.sleep(wait)
-            else:
-                if answer.ok and answer.status_code not in _REDIRECTS:
-                    return answer
-                again = answer.status_code in {_TOO_MANY_REQUESTS, _TIMED_OUT} or answer.status_code >= _SERVER_ERRORS
-                if not again or tried == _TRIES:
-                    self._refuse(answer, tried)
-                time.sleep(self._asked_wait(answer, wait))
-            wait = min(2 * wait, _LONGEST_WAIT_SECONDS)
-        raise AssertionError("the last try returns or raises")
+        self._keep_to_rate()
+        try:
+            answer = self._session.post(
+                self._url, json=body, timeout=self._timeout, auth=self._auth, allow_redirects=False
+            )
+        except requests.RequestException as error:
+            raise EncoderError(
+                f"{self._url}: cannot be reached ({type(error).__name__}); is the server up "
+                f"and the URL right? Then run the same command again: what was encoded is kept"
+            ) from error
+        if not answer.ok or answer.status_code in _REDIRECTS:
+            self._refuse(answer)
+        return answer
 
     def _keep_to_rate(self) -> None:
         now = time.monotonic()
@@ -133,20 +118,10 @@ class Endpoint:
             time.sleep(self._next - now)
         self._next = max(now, self._next) + self._interval
 
-    def _asked_wait(self, answer: requests.Response, wait: float) -> float:
-        """Return the seconds that the server asks for in ``Retry-After`` (RFC 9110, 10.2.3), else our own."""
-        asked = _seconds(answer.headers.get("Retry-After", ""))
-        if asked is None:
-            return wait
-        if asked > _LONGEST_ASKED_WAIT_SECONDS:
-            raise EncoderError(
-                f"{self._url}: asks to come back in {asked / 60:.0f} minutes; run the same command again then: "
-                f"what was encoded is kept"
-            )
-        return asked
-
-    def _refuse(self, answer: requests.Response, tried: int) -> NoReturn:
+    def _refuse(self, answer: requests.Response) -> NoReturn:
         status = answer.status_code
+        retries = getattr(answer.raw, "retries", None)
+        tried = 1 + len(retries.history) if retries else 1
         said = f"{status}: {_message(answer)}"
         if status in _REFUSALS_OF_TEXTS:
             raise TextsRefusedError(f"{self._url}: refuses {self._model} or a text ({said})")
@@ -158,6 +133,12 @@ class Endpoint:
             )
         if status in _REDIRECTS:
             raise EncoderError(f"{self._url}: has moved to {answer.headers.get('Location')}; give that URL")
+        wait = asked_wait(answer.headers.get("Retry-After", ""))
+        if tried <= _RETRIES and wait:
+            raise EncoderError(
+                f"{self._url}: asks to come back in {wait / 60:.0f} minutes; run the same command again then: "
+                f"what was encoded is kept"
+            )
         if status == _TOO_MANY_REQUESTS:
             raise EncoderError(
                 f"{self._url}: too many requests, {tried} times in a row ({said}); lower --requests-per-minute, "
@@ -180,18 +161,6 @@ class _Bearer(requests.auth.AuthBase):
         if self._key:
             request.headers["Authorization"] = f"Bearer {self._key}"
         return request
-
-
-def _seconds(header: str) -> float | None:
-    try:
-        return max(0.0, float(header))
-    except ValueError:
-        pass
-    try:
-        then = parsedate_to_datetime(header)
-    except (TypeError, ValueError):
-        return None
-    return max(0.0, (then.replace(tzinfo=then.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
 
 
 def _message(answer: requests.Response) -> str:
@@ -324,7 +293,7 @@ def _state(name: str, probe: Dense, revision: str | None) -> bytes:
     unit = _unit(probe, probe.shape[1])
     for number in itertools.count():
         who = EncoderDescription(name, f"probe|{name}|{revision}|{number}", "cosine", probe.shape[1])
-        store = EmbeddingStore(cache_folder() / "embeddings", who, "passage")
+        store = EmbeddingStore(current_cache().of("embeddings"), who, "passage")
         found, rows = store.read([_PROBE])
         if not found[0]:
             store.keep([_PROBE], unit)

@@ -15,11 +15,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from robustbench_ir._base.cache import NOT_KEPT, use_cache, using_cache
 from robustbench_ir._base.parallel import made_elsewhere
 from robustbench_ir._base.progress import Silence
 from robustbench_ir.encoders import Encoder, EncoderOptions, default_encoder
 from robustbench_ir.encoders.batches import EncodeTexts
-from robustbench_ir.encoders.store.store import NOT_KEPT
 from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.evaluation import Evaluation, open_evaluation
 from robustbench_ir.evaluation.request import DEFAULT_RUN, CellName, Request, RunOptions
@@ -86,11 +86,12 @@ def attack(
 
 def run_request(request: Request, run: RunOptions = DEFAULT_RUN) -> Result:
     """Do what `attack` does, for arguments that are already grouped."""
-    evaluation = open_evaluation(request, run)
-    _ = evaluation.clean
-    if run.in_this_process:
-        return evaluation.result([evaluation.attacked(name) for name in evaluation.names])
-    return evaluation.result(_made_by_workers(evaluation))
+    with using_cache(run.cache):
+        evaluation = open_evaluation(request, run)
+        _ = evaluation.clean
+        if run.in_this_process:
+            return evaluation.result([evaluation.attacked(name) for name in evaluation.names])
+        return evaluation.result(_made_by_workers(evaluation))
 
 
 class MadeCell(NamedTuple):
@@ -113,6 +114,7 @@ def open_worker(asked: WorkerRequest) -> Callable[[CellName], MadeCell]:
     """Return the function that makes the cells of a run in a process of its own."""
     # The first process cannot keep the cells either, and says so once.
     NOT_KEPT.setLevel(logging.ERROR)
+    use_cache(asked.run.cache)
     evaluation = open_evaluation(asked.request, asked.run, asked.clean)
     seconds = evaluation.runner.clock.seconds
 

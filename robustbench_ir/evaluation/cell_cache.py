@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from robustbench_ir._base.files import read_checked
+from robustbench_ir._base.cache import current_cache, keep, kept
 from robustbench_ir._version import __version__
-from robustbench_ir.encoders.store.store import keep_finished
 from robustbench_ir.errors import ResultError
 from robustbench_ir.metrics.settings import Layout
-from robustbench_ir.resources.downloads import cache_folder
 from robustbench_ir.results.file import CellRecord, cell_from_record, cell_record
 from robustbench_ir.results.result import Cell
 
@@ -53,7 +50,7 @@ class CellCache:
             SHA-256 of the query set; it stands for every table of the recipe.
         """
         path = self._file(recipe, severity, seed, digest)
-        content = read_checked(path) if path and self.resume else None
+        content = kept(path) if path and self.resume else None
         if content is None:
             return None
         try:
@@ -65,14 +62,14 @@ class CellCache:
         """Keep a finished cell."""
         path = self._file(cell.recipe, cell.severity, cell.seed, cell.digest)
         if path:
-            keep_finished(path, self.content_of(cell))
+            keep(path, self.content_of(cell))
 
     def adopt(self, content: bytes) -> Cell:
         """Return a cell that another process has made, and keep it here too if that was on another machine."""
         cell = self.cell_of(content)
         path = self._file(cell.recipe, cell.severity, cell.seed, cell.digest)
         if path and not path.exists():
-            keep_finished(path, content)
+            keep(path, content)
         return cell
 
     def content_of(self, cell: Cell) -> bytes:
@@ -87,5 +84,4 @@ class CellCache:
         if not self.fingerprint:
             return None
         parts = (__version__, self.fingerprint, self.task, self.task_digest, recipe, severity, seed, digest)
-        key = "|".join(map(str, parts))
-        return cache_folder() / "cells" / f"{sha256(key.encode()).hexdigest()}.json"
+        return current_cache().path("cells", *parts)

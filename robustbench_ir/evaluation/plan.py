@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from robustbench_ir._base.cache import using_cache
 from robustbench_ir.encoders import Embeddings, EncoderDescription, default_encoder, encoder_names
 from robustbench_ir.encoders.pool import fitted_on, passages_left
 from robustbench_ir.evaluation.evaluation import Evaluation, open_evaluation
@@ -100,6 +101,11 @@ def plan_run(request: Request, run: RunOptions = DEFAULT_RUN) -> Plan:
     RobustBenchError
         Whatever the run would stop at before its first cell.
     """
+    with using_cache(run.cache):
+        return _plan(request, run)
+
+
+def _plan(request: Request, run: RunOptions) -> Plan:
     named = request.encoder or default_encoder()
     here = not isinstance(named, str) or _at_hand(named)
     asked = replace(request, encoder=named if here else _Absent(EncoderDescription(str(named), "", "", 0)))

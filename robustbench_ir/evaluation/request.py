@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from robustbench_ir._base.cache import Cache
 from robustbench_ir._base.parallel import Engine
 from robustbench_ir._base.progress import Progress, Silence
 from robustbench_ir.encoders import Encoder, EncoderOptions
@@ -57,6 +58,8 @@ class RunOptions:
         Receives the stages of the run.
     cards : pathlib.Path, optional
         Folder with recipes and tasks of your own, which names are looked up in first.
+    cache : Cache, str or pathlib.Path, optional
+        Where finished work and downloads are kept, instead of in the folder that `ROBUSTBENCH_IR_CACHE` names.
     runs : RunExport, optional
         Write a TREC run for each cell too; the queries of finished cells are encoded again for it.
     perturbed : mutable mapping of CellName to sequence of Perturbation, optional
@@ -75,6 +78,7 @@ class RunOptions:
     resume: bool = True
     progress: Progress = field(default_factory=Silence)
     cards: Path | None = None
+    cache: Cache | str | Path | None = None
     runs: RunExport | None = None
     perturbed: MutableMapping[CellName, Sequence[Perturbation]] | None = None
 

@@ -13,13 +13,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from robustbench_ir._base.cache import current_cache
 from robustbench_ir._base.progress import Clock, Silence
 from robustbench_ir.encoders import Embeddings, Encoder
 from robustbench_ir.encoders.batches import encode_texts
 from robustbench_ir.encoders.pool import fitted_on, passage_store
 from robustbench_ir.encoders.store.store import embedding_store
 from robustbench_ir.perturb import Perturbation, digest
-from robustbench_ir.resources.downloads import cache_folder
 from robustbench_ir.retrieval.ranking import DEFAULT_MEMORY, Ranks, rank_relevant
 from robustbench_ir.tasks import Task
 
@@ -99,7 +99,7 @@ class Runner:
         with self.clock.stage("encode queries", len(texts), label):
             store = None
             if query_set and self.keeps_embeddings:
-                store = embedding_store(self.encoder, cache_folder() / "embeddings", "query", query_set)
+                store = embedding_store(self.encoder, current_cache().of("embeddings"), "query", query_set)
             rows = encode_texts(self.fitted.encode_queries, texts, self.clock.advance, store)
         return rows if columns is None else rows[:, columns]
 

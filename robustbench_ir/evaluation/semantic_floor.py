@@ -8,22 +8,19 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from robustbench_ir._base.files import read_checked
+from robustbench_ir._base.cache import current_cache, keep, kept
 from robustbench_ir._version import __version__
 from robustbench_ir.encoders import Embeddings, Encoder, PoolEncoder, load_encoder
 from robustbench_ir.encoders.batches import encode_texts
-from robustbench_ir.encoders.store.store import keep_finished
 from robustbench_ir.errors import OptionError
 from robustbench_ir.perturb import Perturbation
 from robustbench_ir.perturb.perturbation import only
-from robustbench_ir.resources.downloads import cache_folder
 
 DEFAULT_ENCODER = "use-multilingual"
 _QUERIES_AT_ONCE = 2048  # the embeddings of all that may become of them fill some 100 MB
@@ -107,23 +104,22 @@ class FloorJudge:
             The encoder's output is unusable.
         """
         path = self._file(perturbed)
-        content = read_checked(path) if path else None
+        content = kept(path) if path else None
         if content is not None:
-            kept: dict[int, list[int]] = {int(row): left for row, left in json.loads(content).items()}
+            places: dict[int, list[int]] = {int(row): left for row, left in json.loads(content).items()}
         else:
-            kept = self._places_left(perturbed, advance)
+            places = self._places_left(perturbed, advance)
             if path:
-                keep_finished(path, json.dumps(kept).encode())
-        return [only(one, kept[row]) if row in kept else one for row, one in enumerate(perturbed)]
+                keep(path, json.dumps(places).encode())
+        return [only(one, places[row]) if row in places else one for row, one in enumerate(perturbed)]
 
     def _file(self, perturbed: Sequence[Perturbation]) -> Path | None:
         """Name the file by all that decides the outcome, so that a run that goes on need not encode again."""
         fingerprint = self.encoder.description.fingerprint
         if not fingerprint:
             return None
-        before = json.dumps([(one.query_id, one.clean, one.edits) for one in perturbed])
-        key = "|".join((__version__, fingerprint, f"{self.minimum:.17g}", before))
-        return cache_folder() / "floors" / f"{sha256(key.encode()).hexdigest()}.json"
+        before = [(one.query_id, one.clean, one.edits) for one in perturbed]
+        return current_cache().path("floors", __version__, fingerprint, self.minimum, before)
 
     def _places_left(self, perturbed: Sequence[Perturbation], advance: Callable[[int], None]) -> dict[int, list[int]]:
         """Return, for each query that loses edits, which ones stay."""

@@ -19,7 +19,7 @@ from robustbench_ir.perturb.mechanisms.wrong_layout import make_wrong_layout
 from robustbench_ir.perturb.perturbation import Edit, Perturbation, coverage, digest, unchanged
 from robustbench_ir.perturb.recipe import Recipe, RecipeCard
 from robustbench_ir.perturb.transformation import Transformation, TransformationFactory
-from robustbench_ir.resources.cards import Tables, names, read_named
+from robustbench_ir.resources.cards import Tables, names, read_named, tables_of
 from robustbench_ir.resources.plugins import built_in_or_plugin, scheme
 
 __all__ = [
@@ -126,4 +126,4 @@ def load_recipe(name: str, cards: Path | None = None) -> Recipe:
     card = read_named(RecipeCard, "attacks", name, "recipe", cards)
     where = f"attacks/{name}.toml: key 'transformation': no mechanism"
     factory = built_in_or_plugin("transformations", card.transformation, _BUILT_IN, where)
-    return Recipe(card, factory, tables=Tables(cards))
+    return Recipe(card, factory, tables=tables_of(cards))

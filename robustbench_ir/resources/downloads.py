@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from contextvars import ContextVar
+from pathlib import Path, PurePosixPath
 
-import platformdirs
 import requests
 from filelock import FileLock
 from pydantic import Field, model_validator
 
+from robustbench_ir._base.cache import Entry, current_cache
+from robustbench_ir._base.files import cannot_be_written, sha256_of
+from robustbench_ir._base.retries import BUSY, FIRST_WAIT_SECONDS, asked_wait, session_with_retries
 from robustbench_ir.errors import DataError, DataUnavailableError
 from robustbench_ir.resources.cards import Card
+from robustbench_ir.resources.hub import Kind, discard, download_from_hub, has_own_hash
 
 # Download one file: resumed where it broke off, checked against its pin, never half there.
 
 _CHUNK_BYTES = 1 << 16  # what is lost at most when a connection breaks
 _SHA256_DIGITS = 64
 _TIMEOUT_SECONDS = 30
-_BACKOFF_SECONDS = 0.5
-_LONGEST_WAIT_SECONDS = 120
 _TRIES = 4
 """In a row without a new byte; a try that brought something starts the count again."""
-_BUSY = frozenset({429, 500, 502, 503, 504})
-_BROKEN = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
 _ACCOUNT = frozenset({401, 403})
 _PARTIAL_CONTENT = 206
 _RANGE_NOT_SATISFIABLE = 416
@@ -39,19 +37,8 @@ DownloadProgress = Callable[[str, int, int | None], None]
 """Called with the file's name, bytes so far and bytes in all (None if the server does not say)."""
 
 
-@dataclass(frozen=True)
-class _Told:
-    """What the Hugging Face hub says about a file; None where it, or another server, says nothing."""
-
-    sha256: str | None = None
-    git_blob: str | None = None
-    commit: str | None = None
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file, as 64 hexadecimal digits."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+class _BrokenOffError(Exception):
+    """A connection that ended within the file."""
 
 
 def record_of(target: Path) -> Path:
@@ -60,7 +47,7 @@ def record_of(target: Path) -> Path:
 
 
 def is_whole(target: Path, sha256: str | None) -> bool:
-    """Say whether a downloaded file is there and what it was: by its pin, or else by the record beside it."""
+    """Return True if a downloaded file is there and what it was: by its pin, or else by the record beside it."""
     expected = sha256 or _recorded(target)
     return expected is not None and target.is_file() and sha256_of(target) == expected
 
@@ -70,13 +57,7 @@ def _recorded(target: Path) -> str | None:
     return record.read_text(encoding="utf-8")[:_SHA256_DIGITS] if record.is_file() else None
 
 
-def download(
-    url: str,
-    target: Path,
-    sha256: str | None,
-    progress: DownloadProgress | None = None,
-    revision: str | None = None,
-) -> Path:
+def download(url: str, target: Path, sha256: str | None, progress: DownloadProgress | None = None) -> Path:
     """Download `url` to `target`.
 
     Parameters
@@ -86,12 +67,10 @@ def download(
     target : pathlib.Path
         Where it goes; appears only when whole and right. What came before a break is kept beside it as ``.part``.
     sha256 : str or None
-        Expected hash, 64 hexadecimal digits. None: the address is pinned by its revision; the file is then checked
-        against what the hub says of it, and its hash is kept beside it as ``.sha256``: a later one must be the same.
+        Expected hash, 64 hexadecimal digits. None: the address names a commit, which cannot change; then it is that of
+        the first download. The hash is kept beside the file as ``.sha256``.
     progress : callable, optional
-        Told how far it is.
-    revision : str, optional
-        The commit that the address names, 40 hexadecimal digits.
+        Called with the name, the bytes so far and the bytes in all.
 
     Raises
     ------
@@ -106,155 +85,108 @@ def download(
         target.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(target.with_name(target.name + ".lock")):
             if not is_whole(target, sha256):
-                told = _complete(url, part, progress)
-                _settle(url, part, target, sha256, revision, told)
+                _complete(url, part, progress)
+                _settle(url, part, target, sha256)
     except requests.RequestException as error:
-        raise DataUnavailableError(f"{url}: {_reason(error, _size(part))}") from error
+        raise DataUnavailableError(f"{url}: {_reason(error)}") from error
+    except _BrokenOffError as error:
+        raise DataUnavailableError(
+            f"{url}: the connection broke off after {_size(part):,} bytes; run the same command again, it goes on there"
+        ) from error
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             part.unlink(missing_ok=True)
-        raise DataError(
-            f"{target}: cannot be written ({error.strerror or error}); "
-            f"free some space, or name another folder by ROBUSTBENCH_IR_CACHE"
-        ) from error
+        raise cannot_be_written(target, error) from error
     return target
 
 
-def _settle(url: str, part: Path, target: Path, sha256: str | None, revision: str | None, told: _Told) -> None:
+def _settle(url: str, part: Path, target: Path, sha256: str | None) -> None:
     """Check what came and put it in its place."""
-    fault = None
     found = sha256_of(part)
-    expected = sha256 or told.sha256 or _recorded(target)
-    if expected is not None and found != expected:
-        fault = f"SHA-256 is {found}, expected {expected}"
-    elif revision and told.commit and told.commit != revision:
-        fault = f"the server answered with revision {told.commit}, expected {revision}"
-    elif expected is None and told.git_blob and _git_blob(part) != told.git_blob:
-        fault = f"the git blob is not {told.git_blob}"
-    if fault:
+    expected = sha256 or _recorded(target) or found
+    if found != expected:
         part.unlink()
-        raise DataError(f"{url}: {fault}; the download was thrown away, run the same command to try again")
-    if sha256 is None:
-        record_of(target).write_text(f"{found}  {target.name}\n", encoding="utf-8")
+        raise DataError(
+            f"{url}: SHA-256 is {found}, expected {expected}; "
+            f"the download was thrown away, run the same command to try again"
+        )
+    record_of(target).write_text(f"{found}  {target.name}\n", encoding="utf-8")
     part.replace(target)
 
 
-def _complete(url: str, part: Path, progress: DownloadProgress | None) -> _Told:
+def _complete(url: str, part: Path, progress: DownloadProgress | None) -> None:
     """Ask until the whole file is there, going on where the last try broke off."""
     tries = 0
-    while True:
-        have = _size(part)
-        try:
-            return _stream(url, part, progress)
-        except requests.RequestException as error:
-            tries = 1 if _size(part) > have else tries + 1
-            wait = _pause(error, tries)
-            if wait is None:
-                raise
-        time.sleep(wait)
+    with session_with_retries(_TRIES) as session:
+        while True:
+            have = _size(part)
+            try:
+                _stream(session, url, part, progress)
+                return
+            except _BrokenOffError:
+                tries = 1 if _size(part) > have else tries + 1
+                if tries > _TRIES:
+                    raise
+            time.sleep(FIRST_WAIT_SECONDS * 2 ** (tries - 1))
 
 
-def _pause(error: requests.RequestException, tries: int) -> float | None:
-    """Return the seconds to wait before asking again; None if that has no sense."""
-    if tries > _TRIES:
-        return None
-    backoff = _BACKOFF_SECONDS * 2.0 ** (tries - 1)
-    if error.response is None:
-        return backoff if isinstance(error, _BROKEN) else None
-    if error.response.status_code not in _BUSY:
-        return None
-    wanted = _wait_asked_for(error.response)
-    if wanted is None:
-        return backoff
-    return wanted if wanted <= _LONGEST_WAIT_SECONDS else None
-
-
-def _wait_asked_for(answer: requests.Response) -> int | None:
-    seconds = answer.headers.get("Retry-After", "")
-    return int(seconds) if re.fullmatch(r"[0-9]{1,9}", seconds) else None
-
-
-def _stream(url: str, part: Path, progress: DownloadProgress | None) -> _Told:
+def _stream(session: requests.Session, url: str, part: Path, progress: DownloadProgress | None) -> None:
     have = _size(part)
     wanted_range = {"Range": f"bytes={have}-"} if have else {}
     # "identity": a range of a compressed answer would not be a range of the file.
     headers = {"Accept-Encoding": "identity", **wanted_range}
-    with (
-        requests.Session() as session,
-        session.get(url, headers=headers, stream=True, timeout=_TIMEOUT_SECONDS) as answer,
-    ):
+    with session.get(url, headers=headers, stream=True, timeout=_TIMEOUT_SECONDS) as answer:
         span = answer.headers.get("Content-Range", "")
         if answer.status_code == _RANGE_NOT_SATISFIABLE and span == f"bytes */{have}":
-            return _told(answer)
+            return
         answers_the_range = answer.status_code == _PARTIAL_CONTENT and span.startswith(f"bytes {have}-")
         if have and answer.status_code in {_RANGE_NOT_SATISFIABLE, _PARTIAL_CONTENT} and not answers_the_range:
             part.unlink()
-            return _stream(url, part, progress)
+            _stream(session, url, part, progress)
+            return
         answer.raise_for_status()
         if not answers_the_range:
             have = 0
         length = answer.headers.get("Content-Length", "")
         total = have + int(length) if length.isdigit() else None
         with part.open("ab" if have else "wb") as stream:
-            for chunk in answer.iter_content(_CHUNK_BYTES):
+            for chunk in _chunks(answer):
                 stream.write(chunk)
                 have += len(chunk)
                 if progress:
                     progress(part.name.removesuffix(".part"), have, total)
         if total is not None and have != total:
-            raise requests.ConnectionError(f"{have} bytes of {total}")
-        return _told(answer)
+            raise _BrokenOffError(f"{have} bytes of {total}")
 
 
-def _told(answer: requests.Response) -> _Told:
-    """Gather what the hub says: on the file itself, or on the answer that leads to where it is stored."""
-    for one in (*answer.history, answer):
-        commit = one.headers.get("X-Repo-Commit")
-        tag = one.headers.get("X-Linked-ETag") or (one.headers.get("ETag", "") if commit else "")
-        digits = tag.removeprefix("W/").strip('"')
-        if commit or digits:
-            # For large files the tag is the SHA-256; for those that git itself holds, the name of the blob.
-            return _Told(
-                sha256=digits if re.fullmatch(r"[0-9a-f]{64}", digits) else None,
-                git_blob=digits if re.fullmatch(r"[0-9a-f]{40}", digits) else None,
-                commit=commit,
-            )
-    return _Told()
-
-
-def _git_blob(path: Path) -> str:
-    """Return the name that git gives to a file's content: SHA-1 over ``blob``, size, a zero byte, content."""
-    hasher = hashlib.sha1(f"blob {_size(path)}\0".encode(), usedforsecurity=False)
-    with path.open("rb") as stream:
-        while chunk := stream.read(_CHUNK_BYTES):
-            hasher.update(chunk)
-    return hasher.hexdigest()
+def _chunks(answer: requests.Response) -> Iterator[bytes]:
+    try:
+        yield from answer.iter_content(_CHUNK_BYTES)
+    except requests.RequestException as error:
+        raise _BrokenOffError from error
 
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _reason(error: requests.RequestException, have: int) -> str:
+def _reason(error: requests.RequestException) -> str:
     answer = error.response
     if answer is not None:
-        wait = _wait_asked_for(answer) if answer.status_code in _BUSY else None
-        later = f" and asks to wait {wait} s" if wait else ""
+        wait = asked_wait(answer.headers.get("Retry-After", "")) if answer.status_code in BUSY else 0
+        later = f" and asks to wait {wait:.0f} s" if wait else ""
         account = " (it may want an account)" if answer.status_code in _ACCOUNT else ""
         return f"the server answered {answer.status_code}{account}{later}"
-    if have:
-        return f"the connection broke off after {have:,} bytes; run the same command again, it goes on there"
-    if isinstance(error, _BROKEN):
+    if isinstance(error, requests.ConnectionError | requests.Timeout):
         return "no connection to the server"
     return str(error).splitlines()[0]
 
 
 DATA_VARIABLE = "ROBUSTBENCH_IR_DATA"
-CACHE_VARIABLE = "ROBUSTBENCH_IR_CACHE"
-HUB_VARIABLE = "HF_ENDPOINT"
 OFFLINE_VARIABLE = "ROBUSTBENCH_IR_OFFLINE"
 """Not empty: nothing is downloaded."""
 
+_offline: ContextVar[bool] = ContextVar("offline", default=False)
 _SHA256 = r"^[0-9a-f]{64}$"
 _REVISION = r"^[0-9a-f]{40}$"
 _COMMIT_IN_URL = re.compile(r"/([0-9a-f]{40})/")
@@ -262,7 +194,7 @@ _SAFE = ("https://", "http://127.0.0.1:", "http://localhost:")
 
 
 class DataFile(Card):
-    """One pinned file of somebody else's data: pinned by its hash or, where nobody has told it, by its revision.
+    """One file of other people's data at an address: pinned by its hash or, where that is unknown, by its commit.
 
     Attributes
     ----------
@@ -272,7 +204,7 @@ class DataFile(Card):
         Where it is downloaded from; the revision is part of it.
     sha256 : str, optional
         64 hexadecimal digits. It may be missing where `url` holds the full name of a git commit, 40 hexadecimal digits:
-        what a commit holds cannot change. What it is, the server says, so the address is then https.
+        what a commit holds cannot change. Only the server vouches for it then, so that the address is https.
     """
 
     path: str = Field(pattern=r"^[\w\-]+(/[\w\-][\w\-.]*)+$")
@@ -295,7 +227,7 @@ class DataFile(Card):
 
 
 class HubFile(Card):
-    """One file of a data set on the Hugging Face hub.
+    """One file on the Hugging Face hub, pinned by its commit.
 
     Attributes
     ----------
@@ -306,31 +238,26 @@ class HubFile(Card):
     file : str
         Its path in the repository.
     sha256 : str, optional
-        64 hexadecimal digits, where known.
+        64 hexadecimal digits. It may be missing: the hub says the hash of each file of a commit.
+    kind : {"dataset", "model"}
+        What the repository holds.
     """
 
     repository: str = Field(pattern=r"^[\w\-]+/[\w\-.]+$")
     revision: str = Field(pattern=_REVISION)
-    file: str
+    file: str = Field(pattern=r"^[\w\-][\w\-.]*(/[\w\-][\w\-.]*)*$")
     sha256: str | None = Field(default=None, pattern=_SHA256)
+    kind: Kind = "dataset"
 
-    def pinned(self) -> DataFile:
-        """Return the file with its address: on the hub, or on the mirror that `HF_ENDPOINT` names."""
-        hub = os.environ.get(HUB_VARIABLE, "").rstrip("/") or "https://huggingface.co"
-        return DataFile(
-            path=f"{self.repository}/{self.file}",
-            url=f"{hub}/datasets/{self.repository}/resolve/{self.revision}/{self.file}",
-            sha256=self.sha256,
-        )
-
-
-def cache_folder() -> Path:
-    """Return the folder of everything that can be made again: `ROBUSTBENCH_IR_CACHE` or the system's own place."""
-    chosen = os.environ.get(CACHE_VARIABLE)
-    return Path(chosen).expanduser() if chosen else Path(platformdirs.user_cache_dir("robustbench-ir"))
+    @property
+    def path(self) -> str:
+        """Its place below `ROBUSTBENCH_IR_DATA`."""
+        if self.kind == "model":
+            return f"models/{self.repository}/{self.revision}/{self.file}"
+        return f"{self.repository}/{self.file}"
 
 
-def locate(file: DataFile, progress: DownloadProgress | None = None) -> Path:
+def locate(file: DataFile | HubFile, progress: DownloadProgress | None = None) -> Path:
     """Return the path of a pinned file, downloading it if it is nowhere.
 
     Raises
@@ -344,38 +271,62 @@ def locate(file: DataFile, progress: DownloadProgress | None = None) -> Path:
     if folder:
         mine = Path(folder).expanduser() / file.path
         if mine.is_file():
-            # Where nobody has told the hash, the user's own copy is taken as it is.
+            # Where the hash is unknown, the user's own copy is taken as it is.
             if file.sha256 is not None and sha256_of(mine) != file.sha256:
-                raise DataError(f"{mine}: SHA-256 is not {file.sha256}; put the file from {file.url} there")
+                source = file.url if isinstance(file, DataFile) else f"{file.repository} on the hub"
+                raise DataError(f"{mine}: SHA-256 is not {file.sha256}; put the file from {source} there")
             return mine
-    # Without a hash, another revision must be another file.
-    cached = _downloads() / ("" if file.sha256 else file.revision or "") / file.path
-    if is_whole(cached, file.sha256):
-        return cached
-    if os.environ.get(OFFLINE_VARIABLE):
-        raise DataUnavailableError(f"{file.path} is wanted and not here, and the network is not to be asked")
     try:
-        return download(file.url, cached, file.sha256, progress, file.revision)
+        return _from_hub(file, progress) if isinstance(file, HubFile) else _from_address(file, progress)
     except DataUnavailableError as error:
         raise DataUnavailableError(
-            f"{file.path} is wanted and not here ({error}); connect to the network, "
+            f"{file.path} is not on this machine ({error}); connect to the network, "
             f"or set {DATA_VARIABLE} to a folder that holds {file.path}"
         ) from error
 
 
+def _from_address(file: DataFile, progress: DownloadProgress | None) -> Path:
+    # Without a hash, another revision must be another file.
+    cached = _downloads() / ("" if file.sha256 else file.revision or "") / file.path
+    if is_whole(cached, file.sha256):
+        return cached
+    if is_offline():
+        raise DataUnavailableError("the network is not to be asked")
+    return download(file.url, cached, file.sha256, progress)
+
+
+def _from_hub(file: HubFile, progress: DownloadProgress | None) -> Path:
+    name = PurePosixPath(file.file).name
+    if progress:
+        progress(name, 0, None)
+    path = download_from_hub(
+        file.repository,
+        file.revision,
+        file.file,
+        kind=file.kind,
+        sha256=file.sha256,
+        folder=_downloads() / "hub",
+        offline=is_offline(),
+    )
+    if progress:
+        size = path.stat().st_size
+        progress(name, size, size)
+    return path
+
+
+def is_offline() -> bool:
+    """Return True if nothing may be downloaded: by `ROBUSTBENCH_IR_OFFLINE`, or within `without_network`."""
+    return _offline.get() or bool(os.environ.get(OFFLINE_VARIABLE))
+
+
 @contextmanager
 def without_network() -> Iterator[None]:
-    """Ask the network for nothing while this lasts, in this process: neither for our data nor for models of the hub."""
-    before = {name: os.environ.get(name) for name in (OFFLINE_VARIABLE, "HF_HUB_OFFLINE")}
-    os.environ.update(dict.fromkeys(before, "1"))
+    """Download nothing while this lasts, in this thread: neither data nor models of the hub."""
+    token = _offline.set(True)
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+        _offline.reset(token)
 
 
 def damaged(path: Path, fault: str) -> DataError:
@@ -390,10 +341,19 @@ def damaged(path: Path, fault: str) -> DataError:
     """
     if not path.is_relative_to(_downloads()):
         return DataError(f"{path}: {fault}; put a whole copy there")
-    path.unlink(missing_ok=True)
+    discard(path)
     record_of(path).unlink(missing_ok=True)
     return DataError(f"{path}: {fault}; it was thrown away, run the same command again to download it anew")
 
 
+def damaged_downloads(listed: Iterable[Entry]) -> list[Entry]:
+    """Return the downloads that have another hash than the one that was kept with them."""
+    return [entry for entry in listed if not _is_as_downloaded(entry.files[0])]
+
+
+def _is_as_downloaded(path: Path) -> bool:
+    return is_whole(path, None) if record_of(path).is_file() else has_own_hash(path)
+
+
 def _downloads() -> Path:
-    return cache_folder() / "data"
+    return current_cache().of("downloads")

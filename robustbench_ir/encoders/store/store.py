@@ -14,7 +14,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Literal
@@ -23,19 +22,17 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from robustbench_ir._base.files import write_checked, write_whole
+from robustbench_ir._base.cache import Cache, current_cache, key, make_room, say_not_kept
+from robustbench_ir._base.files import write_whole
 from robustbench_ir.encoders.encoder import Embeddings, Encoder, EncoderDescription, PoolEncoder, stack
 from robustbench_ir.encoders.lexical import CharacterNgrams
-from robustbench_ir.encoders.store.limits import ABOUT, make_room, size_limit
+from robustbench_ir.encoders.store.limits import ABOUT
 from robustbench_ir.encoders.store.shards import KEY_BYTES, DamagedShardError, Shard, append, open_shard, packed
 from robustbench_ir.errors import EncoderError, ResultError
-from robustbench_ir.resources.downloads import cache_folder
 
 Side = Literal["query", "passage"]
 
 _LOG = logging.getLogger("robustbench_ir")
-NOT_KEPT = logging.getLogger("robustbench_ir.not_kept")
-"""Tells that nothing can be kept: a matter of the machine, so one process tells it for all."""
 
 _SHARD_BYTES = 1 << 26  # a damaged or evicted shard costs the encoding of this much
 _CLAIMS = 64
@@ -62,33 +59,6 @@ def embedding_store(encoder: Encoder, folder: Path, side: Side, batch: str = "")
     return EmbeddingStore(folder, who, side)
 
 
-def keep_finished(path: Path, content: bytes) -> None:
-    """Write finished work into the cache; where that is full or read only, say so once and go on without.
-
-    The result file will have it all.
-    """
-    try:
-        write_checked(path, content)
-    except ResultError as error:
-        tell_not_kept(cache_folder(), error)
-
-
-def tell_not_kept(folder: Path, error: OSError | ResultError) -> None:
-    """Say, once for each folder, that nothing can be kept there."""
-    cause = error if isinstance(error, OSError) else error.__cause__
-    _tell_not_kept(folder, getattr(cause, "strerror", None) or str(error))
-
-
-@lru_cache
-def _tell_not_kept(folder: Path, reason: str) -> None:
-    NOT_KEPT.warning(
-        "%s: what is done cannot be kept (%s); the run goes on, the next one does it again: "
-        "free some space or set ROBUSTBENCH_IR_CACHE to another folder",
-        folder,
-        reason,
-    )
-
-
 class EmbeddingStore:
     """Rows of one encoder and one side, by text.
 
@@ -103,8 +73,7 @@ class EmbeddingStore:
     """
 
     def __init__(self, folder: Path, encoder: EncoderDescription, side: Side) -> None:
-        identity = json.dumps([encoder.fingerprint, side])
-        self.folder = folder / blake2b(identity.encode(), digest_size=16).hexdigest()
+        self.folder = folder / key(encoder.fingerprint, side)
         self._about = {"encoder": encoder.name, "fingerprint": encoder.fingerprint, "side": side}
         self._shards: list[Shard] = []
         self._numbers: dict[str, int] = {}
@@ -155,7 +124,7 @@ class EmbeddingStore:
             self._writing = (index, size, batch.width)
         except (OSError, ResultError) as error:
             self._keeps = False
-            tell_not_kept(self.folder.parent.parent, error)
+            say_not_kept(self.folder.parent.parent, error)
 
     @contextmanager
     def claim(self, texts: Sequence[str], wait: bool) -> Iterator[bool]:
@@ -189,7 +158,7 @@ class EmbeddingStore:
         about = self.folder / ABOUT
         if not about.exists():
             write_whole(about, json.dumps(self._about, ensure_ascii=False).encode())
-        make_room(self.folder.parent, size_limit(), spare=self._used)
+        make_room(Cache(self.folder.parent.parent, current_cache().limit), spare=self._used)
         # The time first: shards are read in the order in which they were begun, and the first row of a text counts.
         index = self.folder / f"{time.time_ns():020d}-{os.getpid()}-{secrets.token_hex(4)}.index"
         self._used.add(index.stem)

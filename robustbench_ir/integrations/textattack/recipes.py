@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from robustbench_ir._base.cache import current_cache
 from robustbench_ir._base.text import Span
 from robustbench_ir.errors import DataUnavailableError, OptionError, UnknownNameError
 from robustbench_ir.perturb.constraints import stop_words
@@ -25,7 +26,6 @@ from robustbench_ir.perturb.randomness import Random, pick
 from robustbench_ir.perturb.recipe import Recipe, RecipeCard
 from robustbench_ir.perturb.transformation import Targets
 from robustbench_ir.resources.cards import Tables
-from robustbench_ir.resources.downloads import cache_folder
 from robustbench_ir.resources.languages import languages
 
 if TYPE_CHECKING:
@@ -242,7 +242,7 @@ def prepare() -> None:
     try:
         nltk.data.find("corpora/stopwords")
     except LookupError:
-        folder = cache_folder() / "nltk"
+        folder = current_cache().of("nltk")
         _write_stop_words(folder / "corpora" / "stopwords" / "english")
         nltk.data.path.append(str(folder))
 

@@ -8,16 +8,14 @@ bytes that are searched.
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from hashlib import sha256
 
-from robustbench_ir._base.files import read_checked, write_checked
+from robustbench_ir._base.cache import current_cache, kept
+from robustbench_ir._base.files import write_checked
 from robustbench_ir.errors import ResultError
 from robustbench_ir.perturb.lexicons.inflection import Entries, Inflection, longest_beginning, without_proclitic
-from robustbench_ir.resources.downloads import cache_folder
 
 _FORMAT = 3  # goes up when the same sources would give other entries
 _FORMS_REMEMBERED = 1 << 16
@@ -95,9 +93,8 @@ def compiled(
     compile_entries : callable
         Returns entries and inflected forms.
     """
-    key = json.dumps([_FORMAT, what, rules.model_dump()], sort_keys=True, ensure_ascii=False)
-    path = cache_folder() / "lexicons" / f"{sha256(key.encode()).hexdigest()}.tsv"
-    content = read_checked(path)
+    path = current_cache().path("lexicons", _FORMAT, what, rules.model_dump(), suffix=".tsv")
+    content = kept(path)
     if content is None:
         entries, forms = compile_entries()
         content = as_lines(entries) + b"\n" + as_lines(forms)

@@ -20,13 +20,14 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import regex
 from pydantic import Field
 
+from robustbench_ir._base.files import sha256_of
 from robustbench_ir._base.text import Span, chunk_spans, graphemes, nfc, scripts, upper
 from robustbench_ir.errors import CardError, DataError, DataUnavailableError
 from robustbench_ir.perturb.constraints import stop_words
 from robustbench_ir.perturb.randomness import Random, pick_early
 from robustbench_ir.perturb.transformation import NoOptions, Targets, Transformation
 from robustbench_ir.resources.cards import Card, Tables, validate
-from robustbench_ir.resources.downloads import DATA_VARIABLE, DataFile, locate, sha256_of
+from robustbench_ir.resources.downloads import DATA_VARIABLE, HubFile, locate
 from robustbench_ir.resources.languages import languages
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class ModelFiles(Card):
     files: dict[Annotated[str, Field(pattern=r"^[\w\-][\w\-.]*$")], Sha256] = Field(min_length=1)
 
     @property
-    def hub_files(self) -> list[DataFile]:
+    def hub_files(self) -> list[HubFile]:
         """The files on the hub, and their places below `ROBUSTBENCH_IR_DATA`: ``models/OWNER/MODEL/REVISION/``.
 
         Raises
@@ -70,11 +71,7 @@ class ModelFiles(Card):
         if self.revision is None:
             raise CardError(f"key 'revision' is missing: pin the commit of {self.model}, or name a folder by its path")
         return [
-            DataFile(
-                path=f"models/{self.model}/{self.revision}/{name}",
-                url=f"https://huggingface.co/{self.model}/resolve/{self.revision}/{name}",
-                sha256=sha256,
-            )
+            HubFile(repository=self.model, revision=self.revision, file=name, sha256=sha256, kind="model")
             for name, sha256 in self.files.items()
         ]
 

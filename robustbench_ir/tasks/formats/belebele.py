@@ -47,7 +47,7 @@ def read_belebele(
     for language in wanted:
         row = validate(_VariantRow, rows[language], f"[languages.{language}]")
         questions: dict[str, str] = {}
-        for line in json_lines(locate(row.pinned(), progress), _Line):
+        for line in json_lines(locate(row, progress), _Line):
             question_id, text = _question_id(line), nfc(line.flores_passage.strip())
             passage_id = f"{language}:{blake2b(text.encode(), digest_size=8).hexdigest()}"
             passages.setdefault(passage_id, Passage(passage_id, language, text))
@@ -56,8 +56,7 @@ def read_belebele(
             answers.setdefault(question_id, {})[passage_id] = 1
         if row.twin:
             latin = {
-                _question_id(line): nfc(line.question.strip())
-                for line in json_lines(locate(row.twin.pinned(), progress), _Line)
+                _question_id(line): nfc(line.question.strip()) for line in json_lines(locate(row.twin, progress), _Line)
             }
             # Of equal questions about different passages the first one's twin stands for all.
             found = {questions[one]: latin[one] for one in reversed(questions) if one in latin}

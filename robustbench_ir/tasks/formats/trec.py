@@ -56,7 +56,7 @@ class HubShards(Card):
             raise ValueError("key 'file' needs '{shard}' where there are several")
         return self
 
-    def pinned(self) -> Iterator[DataFile]:
+    def files(self) -> Iterator[HubFile]:
         """Return the files in order."""
         for shard in range(self.shards):
             yield HubFile(
@@ -64,7 +64,7 @@ class HubShards(Card):
                 revision=self.revision,
                 file=self.file.replace("{shard}", str(shard)),
                 sha256=self.sha256[shard] if self.sha256 else None,
-            ).pinned()
+            )
 
     @property
     def megabytes(self) -> float | None:
@@ -146,8 +146,8 @@ def _read_one(
     spoken = facts.queries_in or language
     if spoken not in wanted and facts.translations is None:
         raise DataError(f"the questions on {language} are in {spoken}: ask for both, --languages {spoken},{language}")
-    questions = read_questions(locate(facts.queries.pinned(), progress))
-    path = locate(facts.judgements.pinned(), progress)
+    questions = read_questions(locate(facts.queries, progress))
+    path = locate(facts.judgements, progress)
     judged = read_qrels(path, questions)
     translations = read_questions(locate(facts.translations, progress)) if facts.translations else {}
     answered = {query_id for query_id, grades in judged.items() if any(grade > 0 for grade in grades.values())}
@@ -170,7 +170,7 @@ def _pool(
     language: str, facts: _CollectionRow, judged: Judgements, progress: DownloadProgress | None
 ) -> Iterator[Passage]:
     # One file at a time: the first is read before the last is downloaded.
-    paths = (locate(file, progress) for file in facts.passages.pinned())
+    paths = (locate(file, progress) for file in facts.passages.files())
     if facts.sampled is None:
         return passages(paths, language)
     ids = {docid for grades in judged.values() for docid in grades}

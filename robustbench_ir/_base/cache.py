@@ -1,0 +1,281 @@
+"""One cache for everything that can be made or downloaded again: its folder, its entries, what goes when it is full.
+
+Each kind has a folder of its own. An entry is named by a hash of all that decides its content, so it is never stale.
+Downloads are not counted in the size limit, and go only when that is asked for: they cost hours, and the rest minutes.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal, get_args
+
+import platformdirs
+
+from robustbench_ir._base.files import read_checked, write_checked
+from robustbench_ir._base.sizes import parse_size
+from robustbench_ir.errors import ResultError
+
+Kind = Literal["downloads", "embeddings", "cells", "searches", "floors", "lexicons", "nltk"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+CHECKED: tuple[Kind, ...] = ("cells", "searches", "floors", "lexicons")
+"""Kinds whose entries are written by `keep`, with a checksum."""
+
+CACHE_VARIABLE = "ROBUSTBENCH_IR_CACHE"
+LIMIT_VARIABLE = "ROBUSTBENCH_IR_CACHE_SIZE"
+NOT_KEPT = logging.getLogger("robustbench_ir.not_kept")
+"""Says that nothing can be kept: a matter of the machine, so that one process says it for all."""
+
+_DEFAULT_LIMIT = "20GB"
+_DAMAGED = ".damaged"
+_WRITING_SECONDS = 3600  # rows without an index may be just beginning
+_NO_ENTRIES = frozenset({".lock", ".part", ".incomplete"})
+_SHARD = frozenset({".rows", ".index", _DAMAGED})
+
+
+@dataclass(frozen=True)
+class Cache:
+    """A folder and a limit.
+
+    Attributes
+    ----------
+    folder : pathlib.Path
+        Has a folder for each kind.
+    limit : int or None
+        Bytes that all kinds but the downloads may take together; None for no limit.
+    """
+
+    folder: Path
+    limit: int | None = None
+
+    def of(self, kind: Kind) -> Path:
+        """Return the folder of a kind."""
+        return self.folder / kind
+
+    def path(self, kind: Kind, *parts: object, suffix: str = ".json") -> Path:
+        """Return where an entry lies.
+
+        Parameters
+        ----------
+        kind : str
+            One of `KINDS`.
+        *parts : object
+            All that decides its content, as JSON can write it.
+        suffix : str
+            Of the file.
+        """
+        return self.of(kind) / f"{key(*parts)}{suffix}"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is kept or removed as one: a file, a download with its hash, or rows of embeddings with their index.
+
+    Attributes
+    ----------
+    kind : str
+        One of `KINDS`.
+    files : tuple of pathlib.Path
+        In order of their names.
+    size : int
+        Bytes of all of them.
+    last_used : float
+        Seconds since 1970.
+    """
+
+    kind: Kind
+    files: tuple[Path, ...]
+    size: int
+    last_used: float
+
+    @property
+    def is_useless(self) -> bool:
+        """True for damaged embeddings, and for rows that a killed writer left without an index."""
+        if any(path.suffix == _DAMAGED for path in self.files):
+            return True
+        headless = self.kind == "embeddings" and not any(path.suffix == ".index" for path in self.files)
+        return headless and time.time() - self.last_used > _WRITING_SECONDS
+
+
+_chosen: ContextVar[Cache | None] = ContextVar("cache", default=None)
+
+
+def key(*parts: object) -> str:
+    """Return 64 hexadecimal digits that stand for all parts."""
+    return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def current_cache() -> Cache:
+    """Return the cache in use: by `using_cache`, or else by `ROBUSTBENCH_IR_CACHE` and `ROBUSTBENCH_IR_CACHE_SIZE`."""
+    return _chosen.get() or Cache(_folder_of_environment(), size_limit())
+
+
+def cache_folder() -> Path:
+    """Return the folder of the cache in use."""
+    return current_cache().folder
+
+
+def use_cache(place: Cache | str | Path | None) -> None:
+    """Use this cache from now on, in this process; None for that of the environment."""
+    _chosen.set(as_cache(place))
+
+
+@contextmanager
+def using_cache(place: Cache | str | Path | None) -> Iterator[None]:
+    """Use this cache while this lasts; None changes nothing."""
+    token = _chosen.set(as_cache(place) or _chosen.get())
+    try:
+        yield
+    finally:
+        _chosen.reset(token)
+
+
+def as_cache(place: Cache | str | Path | None) -> Cache | None:
+    """Return the cache that an argument `cache` names: a folder gets the limit of the environment."""
+    if place is None or isinstance(place, Cache):
+        return place
+    return Cache(Path(place).expanduser(), size_limit())
+
+
+def size_limit() -> int | None:
+    """Return the limit in bytes: `ROBUSTBENCH_IR_CACHE_SIZE`, by default 20 GB, None for ``none``."""
+    text = os.environ.get(LIMIT_VARIABLE) or _DEFAULT_LIMIT
+    return None if text.lower() == "none" else parse_size(text)
+
+
+def kept(path: Path) -> bytes | None:
+    """Return the content of an entry and note its use; None if it is not there or not what was written."""
+    content = read_checked(path)
+    if content is not None:
+        with suppress(OSError):  # in a cache that is read only
+            os.utime(path)
+    return content
+
+
+def keep(path: Path, content: bytes) -> None:
+    """Write finished work into the cache; where that is full or read only, say so once and go on without.
+
+    The result file will have it all.
+    """
+    _make_room_once(current_cache())
+    try:
+        write_checked(path, content)
+    except ResultError as error:
+        say_not_kept(cache_folder(), error)
+
+
+def say_not_kept(folder: Path, error: OSError | ResultError) -> None:
+    """Say, once for each folder, that nothing can be kept there."""
+    cause = error if isinstance(error, OSError) else error.__cause__
+    _say_not_kept(folder, getattr(cause, "strerror", None) or str(error))
+
+
+@lru_cache
+def _say_not_kept(folder: Path, reason: str) -> None:
+    NOT_KEPT.warning(
+        "%s: what is done cannot be kept (%s); the run goes on, the next one does it again: "
+        "free some space or set ROBUSTBENCH_IR_CACHE to another folder",
+        folder,
+        reason,
+    )
+
+
+def entries(folder: Path, kind: Kind) -> list[Entry]:
+    """List the entries of a kind, the one that was not used for longest first."""
+    grouped: dict[Path, list[Path]] = {}
+    for path in sorted(folder.rglob("*")):
+        if _is_part_of_an_entry(path, kind):
+            grouped.setdefault(_entry_of(path, kind), []).append(path)
+    listed = []
+    for files in grouped.values():
+        with suppress(FileNotFoundError):  # removed by another process just now
+            states = [path.stat() for path in files]
+            size = sum(state.st_size for state in states)
+            listed.append(Entry(kind, tuple(files), size, max(state.st_mtime for state in states)))
+    return sorted(listed, key=lambda entry: (entry.last_used, entry.files))
+
+
+def to_prune(
+    listed: Iterable[Entry],
+    *,
+    unused_seconds: float | None = None,
+    largest: int | None = None,
+    everything: bool = False,
+    spare: Collection[str] = (),
+) -> list[Entry]:
+    """Choose the entries that go, the one that was not used for longest first; useless ones always.
+
+    Parameters
+    ----------
+    listed : iterable of Entry
+        Those that may go.
+    unused_seconds : float, optional
+        What was not used for longer than this goes.
+    largest : int, optional
+        Then more goes until no more than so many bytes are left.
+    everything : bool
+        All goes.
+    spare : collection of str
+        Names, up to their first dot, of entries that stay.
+    """
+    oldest_first = sorted(listed, key=lambda entry: (entry.last_used, entry.files))
+    left = sum(entry.size for entry in oldest_first)
+    now = time.time()
+    gone = []
+    for entry in oldest_first:
+        old = unused_seconds is not None and now - entry.last_used > unused_seconds
+        large = largest is not None and left > largest
+        if (everything or old or large or entry.is_useless) and entry.files[0].name.split(".")[0] not in spare:
+            gone.append(entry)
+            left -= entry.size
+    return gone
+
+
+def remove(gone: Iterable[Entry]) -> None:
+    """Remove entries. The index goes before its rows: rows without one are never read."""
+    for entry in gone:
+        for path in entry.files:
+            path.unlink(missing_ok=True)
+
+
+def make_room(cache: Cache, spare: Collection[str] = ()) -> None:
+    """Remove what was not used for longest until the cache is within its limit; see `to_prune`."""
+    if cache.limit is not None:
+        listed = [entry for kind in KINDS if kind != "downloads" for entry in entries(cache.of(kind), kind)]
+        remove(to_prune(listed, largest=cache.limit, spare=spare))
+
+
+@lru_cache
+def _make_room_once(cache: Cache) -> None:
+    """Make room at the first entry of a process: all that one run keeps this way is small beside its embeddings."""
+    make_room(cache)
+
+
+def damaged(listed: Iterable[Entry]) -> list[Entry]:
+    """Return the entries, among those written by `keep`, that are not what was written."""
+    return [entry for entry in listed if read_checked(entry.files[0]) is None]
+
+
+def _is_part_of_an_entry(path: Path, kind: Kind) -> bool:
+    if path.is_symlink() or not path.is_file() or path.name.startswith("."):
+        return False
+    return path.suffix in _SHARD if kind == "embeddings" else path.suffix not in _NO_ENTRIES
+
+
+def _entry_of(path: Path, kind: Kind) -> Path:
+    """Return what the files of one entry have in common: rows and index, or a download and its hash."""
+    return path.with_name(path.name.split(".")[0] if kind == "embeddings" else path.name.removesuffix(".sha256"))
+
+
+def _folder_of_environment() -> Path:
+    chosen = os.environ.get(CACHE_VARIABLE)
+    return Path(chosen).expanduser() if chosen else Path(platformdirs.user_cache_dir("robustbench-ir"))

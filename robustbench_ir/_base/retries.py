@@ -1,0 +1,88 @@
+"""One rule for asking a server again: how often, how long between, and when to give up at once."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from types import TracebackType
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import BaseHTTPResponse, Retry
+from urllib3.connectionpool import ConnectionPool
+from urllib3.exceptions import MaxRetryError, ResponseError
+
+BUSY = frozenset({408, 429, *range(500, 600)})
+"""Answers that may be others a moment later."""
+
+FIRST_WAIT_SECONDS = 0.5
+_LONGEST_WAIT_SECONDS = 60
+_LONGEST_ASKED_WAIT_SECONDS = 600
+_CONNECTION_RETRIES = 3
+
+
+def session_with_retries(retries: int, first_wait: float | None = None) -> requests.Session:
+    """Open a session whose requests are sent again where that may help.
+
+    A busy server (`BUSY`) and a broken connection are tried again after waits that double, or after what the server
+    asks for in ``Retry-After``, up to ten minutes. The last answer is returned, whatever its status.
+
+    Parameters
+    ----------
+    retries : int
+        Number of times that a request is sent again; at most three where no connection can be made.
+    first_wait : float, optional
+        Seconds of the first wait. Default: half a second.
+    """
+    rule = _Retry(
+        total=retries,
+        connect=min(retries, _CONNECTION_RETRIES),
+        backoff_factor=FIRST_WAIT_SECONDS if first_wait is None else first_wait,
+        backoff_max=_LONGEST_WAIT_SECONDS,
+        status_forcelist=BUSY,
+        allowed_methods=None,
+        raise_on_status=False,
+    )
+    session = requests.Session()
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(max_retries=rule))
+    return session
+
+
+def asked_wait(header: str) -> float:
+    """Return the seconds that a ``Retry-After`` asks for (RFC 9110, section 10.2.3), 0 if it cannot be read.
+
+    Parameters
+    ----------
+    header : str
+        A number of seconds, or a date. Some servers send fractions of a second.
+    """
+    try:
+        return max(0.0, float(header))
+    except ValueError:
+        pass
+    try:
+        then = parsedate_to_datetime(header)
+    except (TypeError, ValueError):
+        return 0.0
+    return max(0.0, (then.replace(tzinfo=then.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+
+
+class _Retry(Retry):
+    """urllib3's rule, which stops at a ``Retry-After`` of ``1.5`` and would wait for hours; made to be derived from."""
+
+    def parse_retry_after(self, retry_after: str) -> float:
+        return asked_wait(retry_after)
+
+    def increment(
+        self,
+        method: str | None = None,
+        url: str | None = None,
+        response: BaseHTTPResponse | None = None,
+        error: Exception | None = None,
+        _pool: ConnectionPool | None = None,
+        _stacktrace: TracebackType | None = None,
+    ) -> _Retry:
+        if response is not None and (self.get_retry_after(response) or 0) > _LONGEST_ASKED_WAIT_SECONDS:
+            raise MaxRetryError(_pool, url, ResponseError("asks for a longer wait than is kept"))  # type: ignore[arg-type]
+        return super().increment(method, url, response, error, _pool, _stacktrace)

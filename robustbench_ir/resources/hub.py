@@ -1,0 +1,129 @@
+"""One file of the Hugging Face hub, pinned by its commit: downloaded and kept by huggingface_hub, and checked here."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from robustbench_ir._base.files import cannot_be_written, sha256_of
+from robustbench_ir.errors import DataError, DataUnavailableError, OptionError
+
+HUB_VARIABLE = "HF_ENDPOINT"
+_SAFE = ("https://", "http://127.0.0.1:", "http://localhost:")
+_CHUNK_BYTES = 1 << 20
+_ACCOUNT = frozenset({401, 403})
+
+Kind = Literal["dataset", "model"]
+
+
+def download_from_hub(
+    repository: str, revision: str, name: str, *, kind: Kind, sha256: str | None, folder: Path, offline: bool
+) -> Path:
+    """Return the path of a file of the hub, or of the mirror that `HF_ENDPOINT` names.
+
+    Parameters
+    ----------
+    repository, revision, name : str
+        Such as ``miracl/miracl``, the 40 digits of a commit, and the path in the repository.
+    kind : {"dataset", "model"}
+        What the repository holds.
+    sha256 : str or None
+        Expected hash. None: the hub's own hash, after which huggingface_hub names the file that it keeps.
+    folder : pathlib.Path
+        Cache of huggingface_hub.
+    offline : bool
+        Only look into that cache.
+
+    Raises
+    ------
+    DataUnavailableError
+        It is not in the cache, and cannot be downloaded.
+    DataError
+        What came is not what the commit has, or the cache cannot be written to.
+    """
+    endpoint = os.environ.get(HUB_VARIABLE, "").rstrip("/") or None
+    if endpoint and not endpoint.startswith(_SAFE):
+        raise OptionError(
+            f"{HUB_VARIABLE}={endpoint} is not https, so nothing would vouch for {name}; name another one"
+        )
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+
+    get = partial(
+        hf_hub_download,
+        repository,
+        name,
+        repo_type=kind,
+        revision=revision,
+        cache_dir=folder,
+        endpoint=endpoint,
+        local_files_only=offline,
+    )
+    disabled = are_progress_bars_disabled()
+    disable_progress_bars()
+    try:
+        path = Path(get())
+        if not _is_whole(path, sha256):  # it has rotted, or was broken on its way
+            discard(path)
+            path = Path(get())
+    except Exception as error:  # also those of its HTTP client, which is another one in each of its versions
+        if isinstance(error, OSError) and error.errno:
+            raise cannot_be_written(folder, error) from error
+        raise DataUnavailableError(_reason(error)) from error
+    finally:
+        if not disabled:
+            enable_progress_bars()
+    if not _is_whole(path, sha256) or revision not in path.parts:
+        fault = "has another hash" if revision in path.parts else f"is of another revision than {revision}"
+        discard(path)
+        raise DataError(f"{path}: {fault}; the download was thrown away, run the same command to try again")
+    return path
+
+
+def discard(path: Path) -> None:
+    """Remove a file from huggingface_hub's cache: the name in the snapshot, and the file that it points to."""
+    path.resolve().unlink(missing_ok=True)
+    path.unlink(missing_ok=True)
+
+
+def _is_whole(path: Path, sha256: str | None) -> bool:
+    """Return True if a file has its hash: the pinned one, or else the one that it is kept under.
+
+    That is the SHA-256 of large files, and git's name of small ones. Where a disk has no symbolic links, it is unknown.
+    """
+    if sha256:
+        return sha256_of(path) == sha256
+    return has_own_hash(path.resolve())
+
+
+def has_own_hash(path: Path) -> bool:
+    """Return True if a file has the hash that it is named by, or is not named by one."""
+    kept_as = path.name
+    if re.fullmatch(r"[0-9a-f]{64}", kept_as):
+        return sha256_of(path) == kept_as
+    return not re.fullmatch(r"[0-9a-f]{40}", kept_as) or _git_blob(path) == kept_as
+
+
+def _git_blob(path: Path) -> str:
+    """Return the name that git gives to a file's content: SHA-1 over ``blob``, size, a zero byte, content."""
+    hasher = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK_BYTES):
+            hasher.update(chunk)
+    return hasher.hexdigest()
+
+
+def _reason(error: Exception) -> str:
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    answer = getattr(error, "response", None) or getattr(error.__cause__, "response", None)
+    if answer is not None:
+        account = " (it may want an account: run `hf auth login`)" if answer.status_code in _ACCOUNT else ""
+        return f"the hub answered {answer.status_code}{account}"
+    if isinstance(error, LocalEntryNotFoundError):
+        return "no connection to the hub"
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
