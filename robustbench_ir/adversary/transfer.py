@@ -11,10 +11,12 @@ import numpy as np
 from robustbench_ir._base.progress import Progress
 from robustbench_ir.adversary.candidates import Budget
 from robustbench_ir.adversary.goals import make_goal
+from robustbench_ir.adversary.run import DEFAULT_ALTERNATIVES
 from robustbench_ir.adversary.search import DEFAULT_BUDGET, Searched, search
 from robustbench_ir.encoders import Encoder, EncoderOptions, load_encoder
 from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.attack import attack
+from robustbench_ir.evaluation.semantic_floor import name_in_identity
 from robustbench_ir.metrics.findings import Finding
 from robustbench_ir.metrics.settings import Setting
 from robustbench_ir.metrics.statistics import RESAMPLES, Method, holm
@@ -101,6 +103,11 @@ def transfer(  # noqa: PLR0913
     method: str = "greedy",
     goal: str = "map",
     budget: Budget = DEFAULT_BUDGET,
+    starts: int | None = None,
+    alternatives: int = DEFAULT_ALTERNATIVES,
+    until_reached: bool = False,
+    semantic_floor: float | None = None,
+    semantic_encoder: str | Encoder | None = None,
     languages: Iterable[str] | None = None,
     severity: int = 3,
     seeds: int = 1,
@@ -117,6 +124,8 @@ def transfer(  # noqa: PLR0913
         Names, folders, or objects of your own.
     recipe, method
         One of each; see `robustbench_ir.adversary.search`. The method ``"random"`` gives the drop without an adversary.
+    starts, alternatives, until_reached, semantic_floor, semantic_encoder
+        As of `robustbench_ir.adversary.search`.
     task, goal, budget, languages, severity, seeds, options, cards, resume, progress
         As of `robustbench_ir.adversary.search`.
 
@@ -141,6 +150,11 @@ def transfer(  # noqa: PLR0913
             methods=[method],
             goal=goal,
             budget=budget,
+            starts=starts,
+            alternatives=alternatives,
+            until_reached=until_reached,
+            semantic_floor=semantic_floor,
+            semantic_encoder=semantic_encoder,
             severities=[severity],
             seeds=seeds,
             cards=cards,
@@ -186,13 +200,9 @@ def _asked(encoder: Encoder, crafted: Searched, source: str, resume: bool, progr
         changed = np.isin(task.qrels.query, np.flatnonzero(one.cell.changed))
         new = replace(found, in_pool=found.in_pool[changed], in_language=found.in_language[changed])
         ranks = clean.clean.ranks.updated(np.flatnonzero(changed), new)
-        cells.append(replace(one.cell, recipe=f"{one.cell.recipe}|crafted-on={_plain(source)}", ranks=ranks))
+        identity = one.cell.recipe.crafted_on(name_in_identity(source))
+        cells.append(replace(one.cell, recipe=identity, ranks=ranks))
     return replace(clean, attacked=tuple(cells))
-
-
-def _plain(name: str) -> str:
-    """Return an encoder's name as a part of an identity; of a folder the last part, wherever it lies."""
-    return (Path(name).resolve().name if Path(name).is_dir() else name).replace("|", "-")
 
 
 def universal_substitutions(found: Searched, most: int = 20) -> tuple[Substitution, ...]:

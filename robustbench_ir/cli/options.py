@@ -46,6 +46,25 @@ cards_option = click.option(
     help="Folder with recipes and tasks of your own (attacks/*.toml, tasks/*.toml).",
 )
 
+edit_rate_option = click.option(
+    "--budget-edit-rate",
+    "edit_rate",
+    type=float,
+    help="Share of a query's characters that a search may replace, above 0 and at most 1. Default: 1.",
+)
+
+until_reached_option = click.option(
+    "--until-reached", is_flag=True, help="Leave a query at its first success; do not look for the worst."
+)
+
+starts_option = click.option(
+    "--starts", type=int, help="Random perturbations that a search begins with. Default: the method's own number."
+)
+
+alternatives_option = click.option(
+    "--alternatives", type=int, help="Distinct rewritings of a word by one recipe that a search may try. Default: 8."
+)
+
 semantic_floor_option = click.option(
     "--semantic-floor",
     type=float,

@@ -14,11 +14,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from robustbench_ir.cli.options import alternatives_option, edit_rate_option, starts_option, until_reached_option
 from robustbench_ir.errors import OptionError
-from robustbench_ir.reports.terminal import recipe_name
 from robustbench_ir.results.result import Result
 
 if TYPE_CHECKING:
+    from robustbench_ir.adversary.candidates import Budget
     from robustbench_ir.adversary.outcomes import Attacked
     from robustbench_ir.adversary.search import Searched
 
@@ -33,10 +34,19 @@ _NOTES = (
 class Adversary:
     """Stands in for `robustbench_ir.attack`, and keeps what it found to say it."""
 
-    def __init__(self, methods: tuple[str, ...], goal: str, words: int, queries: int, until_reached: bool) -> None:
-        from robustbench_ir.adversary.candidates import Budget
+    def __init__(
+        self,
+        methods: tuple[str, ...],
+        goal: str,
+        budget: Budget,
+        until_reached: bool,
+        starts: int | None,
+        alternatives: int | None,
+    ) -> None:
+        from robustbench_ir.adversary.run import DEFAULT_ALTERNATIVES
 
-        self.methods, self.goal, self.budget, self.until_reached = methods, goal, Budget(words, queries), until_reached
+        self.methods, self.goal, self.budget, self.until_reached = methods, goal, budget, until_reached
+        self.starts, self.alternatives = starts, DEFAULT_ALTERNATIVES if alternatives is None else alternatives
         self.searched: Searched | None = None
 
     def attack(
@@ -63,6 +73,8 @@ class Adversary:
             goal=self.goal,
             budget=self.budget,
             until_reached=self.until_reached,
+            starts=self.starts,
+            alternatives=self.alternatives,
             **named,
         )
         return self.searched.result
@@ -78,8 +90,9 @@ class Adversary:
         folder = result_file.with_name(f"{result_file.stem}-queries")
         for one in self.searched.attacked:
             cell = one.cell
-            name = recipe_name(cell.recipe).replace("(", "-").replace(")", "").replace(",", "+")
-            write_queries(folder / f"{name}-severity{cell.severity}-seed{cell.seed}.jsonl", self.searched.task, one)
+            write_queries(
+                folder / f"{cell.recipe.slug}-severity{cell.severity}-seed{cell.seed}.jsonl", self.searched.task, one
+            )
         console.print(Text.assemble((str(folder), "bold"), " has the attacked queries"), soft_wrap=True)
 
 
@@ -93,8 +106,20 @@ def search_table(attacked: tuple[Attacked, ...], goal: str) -> Table:
         success = "-" if math.isnan(one.success_rate) else f"{one.success_rate:.1%}"
         cost = "-" if math.isinf(one.encodings_per_success) else f"{one.encodings_per_success:,.1f}"
         numbers = (f"{one.clean_value:.3f}", f"{one.value:.3f}", success, f"{one.encodings_per_query:.1f}", cost)
-        table.add_row(recipe_name(one.cell.recipe), *numbers, f"{one.words:.2f}")
+        table.add_row(one.cell.recipe.label, *numbers, f"{one.words:.2f}")
     return table
+
+
+def budget_of(words: int | None, queries: int | None, edit_rate: float | None) -> Budget:
+    """Return the budget that options ask for; those that are not given have their default."""
+    from robustbench_ir.adversary.candidates import Budget
+
+    default = Budget()
+    return Budget(
+        words=default.words if words is None else words,
+        queries=default.queries if queries is None else queries,
+        edit_rate=default.edit_rate if edit_rate is None else edit_rate,
+    )
 
 
 def search_options(function: Command) -> Command:
@@ -111,9 +136,10 @@ def search_options(function: Command) -> Command:
         ),
         click.option("--budget-words", type=int, help="Words that a search may change. Default: 2."),
         click.option("--budget-queries", type=int, help="Texts that a search may ask the encoder about. Default: 500."),
-        click.option(
-            "--until-reached", is_flag=True, help="Leave a query at its first success; do not look for the worst."
-        ),
+        edit_rate_option,
+        until_reached_option,
+        starts_option,
+        alternatives_option,
     )
 
     @functools.wraps(function)
@@ -122,17 +148,23 @@ def search_options(function: Command) -> Command:
         goal: str | None,
         budget_words: int | None,
         budget_queries: int | None,
+        edit_rate: float | None,
         until_reached: bool,
+        starts: int | None,
+        alternatives: int | None,
         **named: object,
     ) -> object:
-        if not methods and ((goal, budget_words, budget_queries) != (None, None, None) or until_reached):
+        given = (goal, budget_words, budget_queries, edit_rate, starts, alternatives)
+        if not methods and (until_reached or any(one is not None for one in given)):
             raise OptionError(
-                "--goal, --budget and --until-reached are those of an adversary; say --search greedy, too"
+                "--goal, --budget, --until-reached, --starts and --alternatives are those of an adversary; "
+                "say --search greedy, too"
             )
-        words, queries = 2 if budget_words is None else budget_words, 500 if budget_queries is None else budget_queries
-        return function(
-            adversary=Adversary(methods, goal or "map", words, queries, until_reached) if methods else None, **named
-        )
+        if not methods:
+            return function(adversary=None, **named)
+        budget = budget_of(budget_words, budget_queries, edit_rate)
+        adversary = Adversary(methods, goal or "map", budget, until_reached, starts, alternatives)
+        return function(adversary=adversary, **named)
 
     with_options: Callable[..., object] = command
     for option in reversed(options):

@@ -13,7 +13,18 @@ from rich.text import Text
 from robustbench_ir._base.files import check_writable
 from robustbench_ir.cli.attack import ProgressBar, slug
 from robustbench_ir.cli.catalogue import table_console
-from robustbench_ir.cli.options import cards_option, languages_option, split_commas
+from robustbench_ir.cli.options import (
+    alternatives_option,
+    cards_option,
+    edit_rate_option,
+    languages_option,
+    semantic_encoder_option,
+    semantic_floor_option,
+    split_commas,
+    starts_option,
+    until_reached_option,
+)
+from robustbench_ir.cli.search import budget_of
 from robustbench_ir.encoders import EncoderOptions
 from robustbench_ir.metrics.findings import Finding
 from robustbench_ir.metrics.measures import measure as look_up_measure
@@ -43,6 +54,12 @@ _NOTES = (
 @click.option("--goal", default="map", show_default=True, help="As of `irbench attack`.")
 @click.option("--budget-words", type=int, default=2, show_default=True, help="Words that a search may change.")
 @click.option("--budget-queries", type=int, default=500, show_default=True, help="Texts that a search may ask about.")
+@edit_rate_option
+@until_reached_option
+@starts_option
+@alternatives_option
+@semantic_floor_option
+@semantic_encoder_option
 @click.option("--measure", default="AP", show_default=True, help="Measure of the table: AP, nDCG@k, RR@k or R@k.")
 @click.option("--batch-size", type=int, default=32, show_default=True, help="Texts per forward pass.")
 @click.option("--device", help="Such as cpu, cuda, mps. Default: the best there is.")
@@ -61,6 +78,12 @@ def command(  # noqa: PLR0913, PLR0917
     goal: str,
     budget_words: int,
     budget_queries: int,
+    edit_rate: float | None,
+    until_reached: bool,
+    starts: int | None,
+    alternatives: int | None,
+    semantic_floor: float | None,
+    semantic_encoder: str | None,
     measure: str,
     batch_size: int,
     device: str | None,
@@ -72,11 +95,11 @@ def command(  # noqa: PLR0913, PLR0917
 
     Prints how far each encoder falls in each setting, and the changes that did most harm.
     """
-    from robustbench_ir.adversary.candidates import Budget
+    from robustbench_ir.adversary.run import DEFAULT_ALTERNATIVES
     from robustbench_ir.adversary.transfer import transfer
 
     look_up_measure(measure)
-    budget = Budget(budget_words, budget_queries)
+    budget = budget_of(budget_words, budget_queries, edit_rate)
     if out:
         check_writable(out / "result.json")
     with ProgressBar(Console(stderr=True)) as progress:
@@ -88,6 +111,11 @@ def command(  # noqa: PLR0913, PLR0917
             method=method,
             goal=goal,
             budget=budget,
+            until_reached=until_reached,
+            starts=starts,
+            alternatives=DEFAULT_ALTERNATIVES if alternatives is None else alternatives,
+            semantic_floor=semantic_floor,
+            semantic_encoder=semantic_encoder,
             languages=languages,
             severity=severity,
             seeds=seeds,

@@ -24,9 +24,10 @@ from robustbench_ir.evaluation.run_export import RunExport, with_changed
 from robustbench_ir.evaluation.semantic_floor import SemanticFloor, load_floor
 from robustbench_ir.metrics.settings import Layout, layout_of
 from robustbench_ir.perturb import Perturbation, Recipe, digest, load_recipe
+from robustbench_ir.perturb.identity import CLEAN, AttackIdentity
 from robustbench_ir.resources.downloads import cache_folder
 from robustbench_ir.results.file import CellRecord, cell_from_record, cell_record
-from robustbench_ir.results.result import CLEAN, Cell
+from robustbench_ir.results.result import Cell
 from robustbench_ir.retrieval.ranking import Ranks, rank_relevant
 from robustbench_ir.retrieval.top_k import Best
 from robustbench_ir.tasks import Task, load_task
@@ -102,7 +103,7 @@ class Bench:
     @cached_property
     def _unchanged(self) -> Asked:
         same = [Perturbation(query.query_id, query.text, query.text, (), 0) for query in self.task.queries]
-        return Asked(same, range(len(same)), CLEAN)
+        return Asked(same, range(len(same)), str(CLEAN))
 
     def attacked(self, name: CellName) -> Cell:
         """Perturb the queries and rank those that changed; the others keep their clean ranks."""
@@ -118,9 +119,8 @@ class Bench:
         cell = self._cell(self._identity(name), name.severity, name.seed, asked, missed, ranks)
         return self._exported(cell, asked)
 
-    def _identity(self, name: CellName) -> str:
-        identity = self.recipe(name.recipe).identity
-        return self.floor.identity(identity) if self.floor else identity
+    def _identity(self, name: CellName) -> AttackIdentity:
+        return AttackIdentity((self.recipe(name.recipe).identity,), self.floor.identity if self.floor else None)
 
     def recipe(self, name: str) -> Recipe:
         """Return a recipe, with the task's own lexicons where it has some."""
@@ -196,7 +196,7 @@ class Bench:
 
     def _cell(
         self,
-        recipe: str,
+        recipe: AttackIdentity,
         severity: int,
         seed: int,
         asked: Asked,
@@ -234,7 +234,7 @@ class Bench:
             keep_finished(path, content)
         return cell
 
-    def _cell_file(self, *identity: str | int) -> Path | None:
+    def _cell_file(self, *identity: AttackIdentity | str | int) -> Path | None:
         """Name the file by all that decides the ranks; the digest among it stands for the recipe's every table."""
         who = self.encoder.description
         if not who.fingerprint:
