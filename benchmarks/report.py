@@ -20,6 +20,7 @@ import numpy as np
 from robustbench_ir.encoders import EncoderDescription
 from robustbench_ir.metrics.settings import Layout, layout_of
 from robustbench_ir.perturb import digest, load_recipe
+from robustbench_ir.perturb.identity import CLEAN, AttackIdentity
 from robustbench_ir.results.file import save_result
 from robustbench_ir.results.result import Cell, Result
 from robustbench_ir.retrieval.ranking import Ranks
@@ -45,7 +46,18 @@ def cells_without_ranks(layout: Layout) -> list[Cell]:
             made = recipe.perturb(task.queries, severity, 0)
             changed = np.array([one.changed for one in made])
             rate = np.array([one.edit_rate for one in made])
-            cells.append(Cell(recipe.identity, severity, 0, digest(made), changed, rate, missed, Ranks(ones, ones)))
+            cells.append(
+                Cell(
+                    AttackIdentity((recipe.identity,)),
+                    severity,
+                    0,
+                    digest(made),
+                    changed,
+                    rate,
+                    missed,
+                    Ranks(ones, ones),
+                )
+            )
     return cells
 
 
@@ -60,7 +72,7 @@ def made_up(layout: Layout, severity: int, random: np.random.Generator) -> Ranks
 def main() -> None:
     task = load_task("mini")
     layout = layout_of(task)
-    clean = Cell("clean", 0, 0, "0" * 64, np.zeros(len(layout.query_ids), bool), np.zeros(len(layout.query_ids)), {},
+    clean = Cell(CLEAN, 0, 0, "0" * 64, np.zeros(len(layout.query_ids), bool), np.zeros(len(layout.query_ids)), {},
                  made_up(layout, 0, np.random.default_rng(0)))  # fmt: skip
     cells = cells_without_ranks(layout)
     with tempfile.TemporaryDirectory() as folder:

@@ -17,7 +17,6 @@ from robustbench_ir.adversary.candidates import Budget
 from robustbench_ir.adversary.search import Searched, SearchOptions, search
 from robustbench_ir.encoders import EncoderOptions
 from robustbench_ir.metrics.settings import Setting
-from robustbench_ir.reports.terminal import recipe_name
 from robustbench_ir.resources.languages import languages
 from robustbench_ir.tasks import load_task
 from robustbench_ir.tasks.task import first_questions
@@ -88,7 +87,7 @@ def said(given: argparse.Namespace) -> Iterator[str]:
 
 def by_language(found: Searched, codes: Sequence[str], setting: Setting) -> Iterator[str]:
     """Tabulate mAP, clean and under each search."""
-    names = [_name(one.cell.recipe) for one in found.attacked]
+    names = [one.cell.recipe.search.method for one in found.attacked]
     yield f"| {setting} mAP | clean | {' | '.join(names)} |"
     yield f"|---|{'---:|' * (1 + len(names))}"
     for code in codes:
@@ -105,11 +104,7 @@ def costs(found: Searched) -> Iterator[str]:
     yield "|---|---:|---:|---:|---:|"
     for one in found.attacked:
         cost = f"{one.encodings_per_query:.1f} | {one.encodings_per_success:,.1f}"
-        yield f"| {_name(one.cell.recipe)} | {one.success_rate:.1%} | {cost} | {one.words:.2f} |"
-
-
-def _name(recipe: str) -> str:
-    return recipe_name(recipe).partition("(")[0]
+        yield f"| {one.cell.recipe.search.method} | {one.success_rate:.1%} | {cost} | {one.words:.2f} |"
 
 
 if __name__ == "__main__":

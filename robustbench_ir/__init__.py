@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from robustbench_ir.evaluation.run_export import RunExport
     from robustbench_ir.evaluation.semantic_floor import SemanticFloor
     from robustbench_ir.perturb import Edit, Perturbation, Recipe, load_recipe, recipe, recipe_names
+    from robustbench_ir.perturb.identity import AttackIdentity, RecipeIdentity, Signature
     from robustbench_ir.results.file import load_result, save_result
     from robustbench_ir.results.result import Cell, Drop, Result
     from robustbench_ir.tasks import Passage, Query, Task, build_task, load_task, task_names
@@ -66,6 +67,7 @@ _HOMES = {
         "recipe",
         "recipe_names",
     ),
+    "perturb.identity": ("AttackIdentity", "RecipeIdentity", "Signature"),
     "results.file": (
         "load_result",
         "save_result",
@@ -87,6 +89,7 @@ _HOMES = {
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "AttackIdentity",
     "Budget",
     "Cache",
     "Cell",
@@ -100,6 +103,7 @@ __all__ = [
     "Progress",
     "Query",
     "Recipe",
+    "RecipeIdentity",
     "Result",
     "RobustBenchError",
     "RunExport",
@@ -107,6 +111,7 @@ __all__ = [
     "SearchOptions",
     "Searched",
     "SemanticFloor",
+    "Signature",
     "Task",
     "Transfer",
     "__version__",

@@ -340,7 +340,7 @@ def test_a_search_keeps_the_semantic_floor(method: str, mini: Task) -> None:
         for floor in (0.85, None)
     )
     name = "typo@3~char-ngram>=0.85"
-    assert above.attacked[0].cell.recipe.startswith(f"{method}({name})|goal=map")
+    assert str(above.attacked[0].cell.recipe).startswith(f"{method}({name})|goal=map")
     floor = load_floor(SemanticFloor(0.85, judge))
     assert floor is not None
     for found, holds in ((above, True), (free, False)):
@@ -469,7 +469,7 @@ def test_a_mix_offers_the_rewritings_of_all_its_recipes(mini: Task) -> None:
     operations = {edit.operation for one in mixed.outcomes for edit in one.edits}
     assert operations & {"synonym"}
     assert operations & {"transpose", "delete", "substitute", "insert"}
-    assert mixed.cell.recipe.startswith("beam-4(typo@3,synonym@3+mini)|")
+    assert str(mixed.cell.recipe).startswith("beam-4(typo@3,synonym@3+mini)|")
     assert mixed.value != single.value
 
 

@@ -19,6 +19,7 @@ from robustbench_ir.errors import OptionError, RobustBenchError
 from robustbench_ir.evaluation.attack import attack
 from robustbench_ir.metrics.statistics import holm
 from robustbench_ir.metrics.worst_case import average_case_of
+from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.results.file import load_result, result_to_json
 from robustbench_ir.tasks import Task, load_task
 from robustbench_ir.tasks.task import first_questions
@@ -80,12 +81,18 @@ def test_worst_and_average_case_of_one_result(few: Task) -> None:
 
 def test_what_the_average_case_of_a_search_is() -> None:
     rest = "|goal=map|words=2|queries=500"
-    recipes = [f"random(typo@3,synonym@3){rest}|starts=5", "random(typo@3)|goal=map|words=1|queries=500", "typo@3"]
-    assert average_case_of(f"greedy(typo@3,synonym@3){rest}|starts=0", recipes) == recipes[0]
-    assert average_case_of(f"beam-4(typo@3){rest}", recipes) == "typo@3", "not another budget"
-    assert average_case_of(f"greedy(synonym@3){rest}", recipes) is None
-    assert average_case_of(f"random(typo@3){rest}", recipes) is None
-    assert average_case_of("typo@3", recipes) is None
+    others = [f"random(typo@3,synonym@3){rest}|starts=5", "random(typo@3)|goal=map|words=1|queries=500", "typo@3"]
+
+    def average_of(worst: str) -> AttackIdentity | None:
+        return average_case_of(AttackIdentity.parse(worst), [AttackIdentity.parse(one) for one in others])
+
+    assert average_of(f"greedy(typo@3,synonym@3){rest}|starts=0") == others[0]
+    assert average_of(f"beam-4(typo@3){rest}") == "typo@3", "not another budget"
+    assert average_of(f"greedy(synonym@3){rest}") is None
+    assert average_of(f"random(typo@3){rest}") is None
+    assert average_of("typo@3") is None
+    others.append("typo@3~char-ngram>=0.8")
+    assert average_of(f"greedy(typo@3~char-ngram>=0.8){rest}") == others[-1], "with the same floor"
 
 
 def test_substitutions_are_those_of_the_attacked_queries(few: Task) -> None:

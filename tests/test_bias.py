@@ -22,6 +22,7 @@ from robustbench_ir.metrics.bias_findings import (
 from robustbench_ir.metrics.bias_measures import first_among, peer, rank_correlation, share_among
 from robustbench_ir.metrics.settings import Layout, by_language, values
 from robustbench_ir.metrics.statistics import Estimate, tail
+from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.results.result import Cell, Result
 from robustbench_ir.retrieval.ranking import Ranks
 
@@ -58,7 +59,7 @@ def random_ranks(layout: Layout, seed: int) -> Ranks:
 
 def cell(layout: Layout, ranks: Ranks) -> Cell:
     changed = np.ones(len(layout.query_ids), dtype=bool)
-    return Cell("typo@1", 3, 0, "0" * 64, changed, changed.astype(float), {}, ranks)
+    return Cell(AttackIdentity.parse("typo@1"), 3, 0, "0" * 64, changed, changed.astype(float), {}, ranks)
 
 
 def test_bias_by_hand() -> None:

@@ -44,7 +44,7 @@ def test_a_frozen_set_holds_all_that_was_done(tmp_path: Path) -> None:
     assert Manifest.model_validate(written) == manifest
     assert manifest.digest == digest(perturbed), "the digest that results carry"
     assert manifest.coverage == coverage(perturbed)
-    assert (manifest.recipe, manifest.task, manifest.severity, manifest.seed) == (recipe.identity, "mini@1", 3, 1)
+    assert (manifest.recipe, manifest.task, manifest.severity, manifest.seed) == (str(recipe.identity), "mini@1", 3, 1)
     assert {language: part.queries for language, part in manifest.languages.items()} == {"ar": 60, "zh": 60}
     for name, checksum in manifest.files.items():
         assert sha256((tmp_path / name).read_bytes()).hexdigest() == checksum

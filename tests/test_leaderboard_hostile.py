@@ -373,3 +373,81 @@ def test_the_fuzzer_finds_nothing_in_a_few_seconds(tmp_path: Path) -> None:
     command = [sys.executable, str(fuzzer), "-runs=1000", "-max_len=20000", "-rss_limit_mb=3000"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+def with_recipe(recipe: str) -> bytes:
+    return json.dumps(small_table()).replace("typo@3", recipe).encode()
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        "typo@3~model%28v2%29>=0.8",
+        "greedy(typo@3)|goal=map|words=2|queries=500|until-reached",
+        "greedy(typo@3)|goal=map+language=en|words=2|queries=500|edit-rate=0.3|starts=0|crafted-on=intfloat/e5",
+    ],
+)
+def test_every_attack_that_can_be_run_can_be_submitted(recipe: str, tmp_path: Path) -> None:
+    path = submit(entry_from_json(with_recipe(recipe), "x.json"), tmp_path)
+    assert read_entry(path).cells[1].recipe == recipe
+
+
+@pytest.mark.parametrize(
+    ("recipe", "said"),
+    [
+        ("typo", "is not the identity of an attack"),
+        ("greedy(typo@3)", "is not the identity of an attack"),
+        ("greedy(typo@3)|goal=map|words=2", "is not the identity of an attack"),
+        ("greedy(typo@3)|goal=map|words=02|queries=500", "is written 'greedy(typo@3)|goal=map|words=2|queries=500'"),
+        ("typo@3~model(v2)>=0.8", "is written 'typo@3~model%28v2%29>=0.8'"),
+        ("t%79po@3", "is written 'typo@3'"),
+        ("typo@3~x>=0.80", "is written 'typo@3~x>=0.8'"),
+        ("typo@3 ", "String should match pattern"),
+        ("typo@" + "3" * 1000, "String should match pattern"),
+    ],
+)
+def test_an_attack_has_one_spelling(recipe: str, said: str) -> None:
+    answer = refused(with_recipe(recipe))
+    assert answer.startswith(("x.json: cells.1.recipe: ", "x.json: scores.1.recipe: "))
+    assert said in answer
+
+
+def test_a_task_has_one_spelling() -> None:
+    for identity in ("small", "sm%61ll@1", "small@1@2"):
+        table = small_table()
+        table["task"]["identity"] = identity
+        assert refused(json.dumps(table)).startswith("x.json: task.identity: ")
+
+
+def test_another_goal_is_no_newer_version(tmp_path: Path) -> None:
+    """`beyond@20` was taken for a later version of `beyond@10`, and took its place on the board."""
+    for number, depth in enumerate((10, 20)):
+        table = json.loads(with_recipe(f"greedy(typo@3)|goal=beyond@{depth}|words=2|queries=500"))
+        table["cells"][1]["queries_sha256"] = f"{number}" * 64
+        submit(entry_from_json(json.dumps(table).encode(), "x.json"), tmp_path)
+    build(tmp_path)
+    (made,) = json.loads((tmp_path / "leaderboard.json").read_text(encoding="utf-8"))["boards"]
+    assert [row["superseded"] for row in made["rows"]] == ["", ""]
+
+
+def test_the_board_says_what_attacks_are_called(tmp_path: Path) -> None:
+    """The page takes no identity apart; a name that two attacks would share is the whole identity."""
+    search = "greedy(typo@3)|goal=map|words={}|queries=500"
+    recipes = ["typo@3~x>=0.8", search.format(1), search.format(2), search.format(1) + "|crafted-on=a%7Cb"]
+    table = small_table()
+    cell, score = table["cells"].pop(), table["scores"].pop()
+    table["cells"] += [{**cell, "recipe": recipe} for recipe in recipes]
+    table["scores"] += [{**score, "recipe": recipe} for recipe in recipes]
+    submit(entry_from_json(json.dumps(table).encode(), "x.json"), tmp_path)
+    build(tmp_path)
+    (made,) = json.loads((tmp_path / "leaderboard.json").read_text(encoding="utf-8"))["boards"]
+    assert made["task_name"] == "small"
+    assert made["names"] == {
+        "clean": "clean",
+        recipes[0]: recipes[0],
+        recipes[1]: recipes[1],
+        recipes[2]: recipes[2],
+        recipes[3]: "greedy(typo@3) crafted on a%7Cb",
+    }
+    threats = dict(zip([recipe for recipe, _ in made["cells"]], made["threats"], strict=True))
+    assert [threats[recipe] for recipe in recipes] == ["average case", "worst case", "worst case", "transfer"]

@@ -126,7 +126,8 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Result:
         )
         average = attack("bm25", "mini", ["typo"], languages=["en", "sw"])
         theirs = found.results["char-ngram", "bm25"].attacked
-        own = tuple(replace(one, recipe=one.recipe.split("|crafted-on")[0]) for one in theirs)
+        search = replace(theirs[0].recipe.search, crafted_on="")
+        own = tuple(replace(one, recipe=replace(one.recipe, search=search)) for one in theirs)
         return replace(average, attacked=(*average.attacked, *own, *theirs))
 
 

@@ -61,11 +61,12 @@ def test_perturbing_loads_no_encoder() -> None:
 
 
 PUBLIC = {
-    "Budget", "Cache", "Cell", "Drop", "Edit", "Encoder", "EncoderDescription", "EncoderOptions", "Passage",
-    "Perturbation", "Progress", "Query", "Recipe", "Result", "RobustBenchError", "RunExport", "RunOptions",
-    "SearchOptions", "Searched", "SemanticFloor", "Task", "Transfer", "__version__", "attack", "build_task",
-    "encoder_names", "load_encoder", "load_recipe", "load_result", "load_task", "normalised", "recipe",
-    "recipe_names", "repair", "save_result", "search", "smoothed", "task_names", "transfer",
+    "AttackIdentity", "Budget", "Cache", "Cell", "Drop", "Edit", "Encoder", "EncoderDescription",
+    "EncoderOptions", "Passage", "Perturbation", "Progress", "Query", "Recipe", "RecipeIdentity", "Result",
+    "RobustBenchError", "RunExport", "RunOptions", "SearchOptions", "Searched", "SemanticFloor", "Signature",
+    "Task", "Transfer", "__version__", "attack", "build_task", "encoder_names", "load_encoder", "load_recipe",
+    "load_result", "load_task", "normalised", "recipe", "recipe_names", "repair", "save_result", "search",
+    "smoothed", "task_names", "transfer",
 }  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from robustbench_ir.encoders import EncoderDescription, load_encoder
 from robustbench_ir.errors import OptionError
 from robustbench_ir.metrics.settings import Layout
 from robustbench_ir.perturb import load_recipe
+from robustbench_ir.perturb.identity import CLEAN, AttackIdentity, RecipeIdentity
 from robustbench_ir.reports import plots
 from robustbench_ir.reports.charts import Bar, apart, bar_chart, compact, heat_map, shortened, step, ticks
 from robustbench_ir.reports.content import Sheet, sheets, summary
@@ -33,6 +34,7 @@ from robustbench_ir.retrieval.ranking import Ranks
 from robustbench_ir.tasks import load_task
 
 EVIL = "<script>alert(1)</script>"
+TYPO = AttackIdentity.parse("typo@3")
 LANGUAGES = ["bn", "en", "hi"]
 FEW = 200  # resamples: the numbers in the tests are exact, the intervals only have to be the same everywhere
 
@@ -51,7 +53,7 @@ def sheet(small: Result) -> Sheet:
     return one
 
 
-def by_hand(name: str = "a_b&c", recipe: str = "typo@3") -> Result:
+def by_hand(name: str = "a_b&c", recipe: AttackIdentity = TYPO) -> Result:
     """Four questions in English and Thai, one relevant passage in each language; AP can be had in the head.
 
     In one's own language all ranks are 1; the attack makes the second English passage the second: AP 1/2. With so few
@@ -68,7 +70,7 @@ def by_hand(name: str = "a_b&c", recipe: str = "typo@3") -> Result:
         grade=np.ones(16, dtype=np.int32),
     )
     in_pool, ones = np.array([1, 2] * 8, dtype=np.int32), np.ones(16, dtype=np.int32)
-    clean = Cell("clean", 0, 0, "0" * 64, np.zeros(8, bool), np.zeros(8), {}, Ranks(in_pool, ones))
+    clean = Cell(CLEAN, 0, 0, "0" * 64, np.zeros(8, bool), np.zeros(8), {}, Ranks(in_pool, ones))
     fallen_pool, fallen = in_pool.copy(), ones.copy()
     fallen_pool[2:4], fallen[2] = (4, 2), 2
     changed = np.array([True] * 4 + [False] * 4)
@@ -98,7 +100,7 @@ def test_the_summary_names_the_recipe_and_the_languages_that_lose_most(small: Re
     drops = {one.recipe: one for one in small.drops("multilingual") if one.severity == 3}
     worst = max(drops.values(), key=lambda one: one.absolute)
     first, second = summary(sheet)
-    assert f"{worst.recipe.split('@')[0]} costs char-ngram most: mAP falls" in first
+    assert f"{worst.recipe.label} costs char-ngram most: mAP falls" in first
     assert f"from {worst.clean:.3f} to {worst.attacked:.3f}, by {worst.absolute:.3f} (95% interval " in first
     assert re.search(r"queries in \w+ \(\d\.\d{3}, -?\d\.\d{3} to \d\.\d{3}\) lose most", second)
 
@@ -149,13 +151,13 @@ def test_the_mean_over_recipes_leaves_out_those_that_do_not_cover_the_language(s
     }
     missed = {(cell.recipe, language) for cell in small.attacked for language in cell.not_covered}
     assert missed, "English has no romanisation, so the mean is over typo alone"
-    for one in sheet.by_language[""]:
+    for one in sheet.by_language[None]:
         mine = [drop for key, drop in drops.items() if key[1] == one.language and key not in missed]
         assert one.estimate.value == pytest.approx(np.mean(mine), abs=1e-12)
 
 
 def test_languages_are_sorted_by_drop_and_those_not_covered_stand_last_with_the_reason(sheet: Sheet) -> None:
-    recipe = next(one for one in sheet.recipes if one.startswith("transliteration"))
+    recipe = next(one for one in sheet.recipes if one.label == "transliteration")
     *covered, english = sheet.by_language[recipe]
     assert english.language == "en"
     assert "Latin" in english.reason
@@ -170,7 +172,7 @@ def test_rank_changes_are_attacked_minus_clean_mean_ranks() -> None:
 
 def test_robustness_and_bias_are_those_of_the_result(small: Result, sheet: Sheet) -> None:
     table, summaries = robustness_table(sheet), small.summaries("multilingual", resamples=FEW)
-    assert [row[0].text for row in table.rows[::2]] == [one.recipe.split("@")[0] for one in summaries]
+    assert [row[0].text for row in table.rows[::2]] == [one.recipe.label for one in summaries]
     found = [of for one in summaries for of in (one.all_queries, one.changed_only)]
     for row, one in zip(table.rows, found, strict=True):
         assert one.worst is not None
@@ -200,9 +202,10 @@ def test_of_many_results_details_are_left_out(small: Result) -> None:
 
 
 def test_a_search_stands_beside_its_average_case_and_can_be_run_again(tmp_path: Path) -> None:
-    result = by_hand(recipe="greedy(typo@3,synonym@3)|goal=map|words=1|queries=30")
+    result = by_hand(recipe=AttackIdentity.parse("greedy(typo@3,synonym@3)|goal=map|words=1|queries=30"))
     (worst,) = result.attacked
-    chance = replace(worst, recipe=worst.recipe.replace("greedy", "random"), ranks=result.clean.ranks)
+    by_chance = replace(worst.recipe, search=replace(worst.recipe.search, method="random"))
+    chance = replace(worst, recipe=by_chance, ranks=result.clean.ranks)
     (one,) = sheets([("x.json", replace(result, attacked=(worst, chance)))], resamples=FEW)
     (row,) = worst_case_table(one).rows
     assert [entry.text for entry in row[:6]] == [
@@ -227,17 +230,18 @@ def test_the_worst_queries_are_the_worst_and_are_shown_as_they_were_ranked(small
     assert {one.cell.recipe for one in found.worst} == set(sheet.recipes)
     for one in found.worst:
         assert one.cell.severity == 3
-        mine = by_id[(by_id.recipe == one.cell.recipe) & (by_id.severity == 3)].set_index("query_id").multilingual
+        mine = by_id[(by_id.recipe == str(one.cell.recipe)) & (by_id.severity == 3)].set_index("query_id").multilingual
         assert one.clean - one.attacked == pytest.approx(clean[one.query_id] - mine[one.query_id])
         query = task.queries[one.row]
-        (made,) = load_recipe(one.cell.recipe.split("@")[0]).perturb([query], 3, 0)
+        (made,) = load_recipe(one.cell.recipe.label).perturb([query], 3, 0)
         assert one.texts is not None
         assert ("".join(p.text for p in one.texts.before), one.texts.perturbed) == (query.text, made.text)
         assert "".join(p.text for p in one.texts.after) == made.text
         assert one.texts.right.passage_id.split(":")[1] == query.parallel_id
     first = found.worst[0]
     fall = (
-        clean - by_id[(by_id.recipe == first.cell.recipe) & (by_id.severity == 3)].set_index("query_id").multilingual
+        clean
+        - by_id[(by_id.recipe == str(first.cell.recipe)) & (by_id.severity == 3)].set_index("query_id").multilingual
     ).max()
     assert first.clean - first.attacked == pytest.approx(fall)
     assert any("--with-passages" in note for note in found.notes)
@@ -271,7 +275,7 @@ def test_texts_that_are_not_here_are_said_to_be_missing_and_nothing_is_made_up(
         "holds other texts": replace(small, task_digest="0" * 64),
         "makes other queries": replace(small, attacked=tuple(replace(one, digest="0" * 64) for one in small.attacked)),
         r"typo@2 ran, this irbench has typo@3": replace(
-            small, attacked=tuple(replace(one, recipe="typo@2") for one in small.attacked[:1])
+            small, attacked=tuple(replace(one, recipe=AttackIdentity.parse("typo@2")) for one in small.attacked[:1])
         ),
     }
     for message, result in cases.items():
@@ -296,7 +300,7 @@ def test_mixed_text_of_a_right_to_left_language_runs_from_the_right() -> None:
 
 
 def test_nothing_of_the_data_becomes_markup() -> None:
-    page = page_of(by_hand(name=EVIL, recipe=f"{EVIL}@1"))
+    page = page_of(by_hand(name=EVIL, recipe=AttackIdentity((RecipeIdentity(EVIL, "1"),))))
     assert EVIL not in page
     assert "&lt;script&gt;alert(1)" in page
     assert page.count("<script>") == 1
@@ -345,7 +349,8 @@ def test_the_command_makes_the_run_again(small: Result, sheet: Sheet) -> None:
         "irbench attack --model char-ngram --task mini --languages bn,en,hi --recipe typo --recipe transliteration "
         "--severity 1 --severity 3 --seeds 1"
     )
-    floored = replace(small, attacked=(replace(small.attacked[0], recipe="typo@3~use-multilingual>=0.8"),))
+    judged = AttackIdentity.parse("typo@3~use-multilingual>=0.8")
+    floored = replace(small, attacked=(replace(small.attacked[0], recipe=judged),))
     (one,) = sheets([("x.json", floored)])
     assert one.command.endswith("--seeds 1 --semantic-floor 0.8 --semantic-encoder use-multilingual")
 
@@ -373,7 +378,7 @@ def test_markdown() -> None:
 
 
 def test_latex() -> None:
-    (one,) = sheets([("x.json", by_hand("a_b&c%${}~^#", "ty\\po@3"))], resamples=FEW)
+    (one,) = sheets([("x.json", by_hand("a_b&c%${}~^#", AttackIdentity.parse("ty\\po@3")))], resamples=FEW)
     text = EXPORTS["latex"]([one])
     assert text.startswith("% \\usepackage{booktabs}\n% irbench attack ")
     caption = r"\caption{a\_b\&c\%\$\{\}\textasciitilde{}\textasciicircum{}\#: scores}"
@@ -420,7 +425,7 @@ def test_json_says_what_the_page_says(sheet: Sheet) -> None:
     assert content["worst_case"] == []
     assert content["mean_rank_change"]["by_recipe"].keys() == set(sheet.recipes)
     assert [one["language"] for one in content["drop_by_language"]["mean over recipes"]] == [
-        one.language for one in sheet.by_language[""]
+        one.language for one in sheet.by_language[None]
     ]
 
 

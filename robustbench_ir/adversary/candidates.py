@@ -14,6 +14,7 @@ from robustbench_ir._base.text import Span, nfc, replace_spans, word_spans
 from robustbench_ir.errors import OptionError
 from robustbench_ir.perturb import Edit, Perturbation, Recipe
 from robustbench_ir.perturb.constraints import WordFinder, word_finder
+from robustbench_ir.perturb.identity import RecipeIdentity
 from robustbench_ir.perturb.perturbation import QueryLike, spaced
 from robustbench_ir.perturb.randomness import generator, shuffled
 from robustbench_ir.tasks import Task
@@ -51,12 +52,6 @@ class Budget:
             raise OptionError(f"a budget of {self.queries} encoder queries tries nothing; at least 1 is wanted")
         if not 0 < self.edit_rate <= 1:
             raise OptionError(f"edit rate {self.edit_rate:g} is out of range; above 0, at most 1")
-
-    @property
-    def identity(self) -> str:
-        """As it stands in a recipe's identity: ``words=2|queries=500``."""
-        rate = f"|edit-rate={self.edit_rate:g}" if self.edit_rate < 1 else ""
-        return f"words={self.words}|queries={self.queries}{rate}"
 
 
 _DRAWS_FOR_EACH = 3  # a slip is often drawn again; after so many draws for each wanted one, the rest is left
@@ -162,7 +157,7 @@ def spaces(queries: Sequence[QueryLike], recipes: Sequence[Recipe], budget: Budg
     draws : Draws
         How many rewritings and random perturbations, and which.
     """
-    finders: dict[tuple[str, str], WordFinder] = {}
+    finders: dict[tuple[RecipeIdentity, str], WordFinder] = {}
 
     def find_words(recipe: Recipe, language: str) -> WordFinder:
         key = recipe.identity, language

@@ -39,6 +39,7 @@ from robustbench_ir.adversary.outcomes import Attacked, outcomes_from_json, outc
 from robustbench_ir.adversary.victim import Victim
 from robustbench_ir.evaluation.semantic_floor import FloorJudge
 from robustbench_ir.perturb import Perturbation, Recipe
+from robustbench_ir.perturb.identity import AttackIdentity, SearchIdentity
 from robustbench_ir.perturb.randomness import generator
 from robustbench_ir.results.result import Cell, Result
 from robustbench_ir.retrieval.ranking import Ranks
@@ -124,19 +125,21 @@ class SearchRun:
     def _name(one: CellSearch) -> str:
         return f"{one.method.name} on {'+'.join(recipe.name for recipe in one.recipes)}"
 
-    def identity(self, one: CellSearch) -> str:
+    def identity(self, one: CellSearch) -> AttackIdentity:
         """Say what was done: ``greedy(typo@3)|goal=map|words=2|queries=500``."""
         starts, alternatives = one.draws.starts, one.draws.alternatives
-        names = [recipe.identity for recipe in one.recipes]
-        parts = [
-            f"{one.method.name}({','.join(self.floor.identity(name) if self.floor else name for name in names)})",
-            f"goal={self.goal.name}",
-            self.budget.identity,
-            *(["until-reached"] if self.until_reached else []),
-            *([f"starts={starts}"] if starts != make_method(one.method.name).starts else []),
-            *([f"alternatives={alternatives}"] if alternatives != DEFAULT_ALTERNATIVES else []),
-        ]
-        return "|".join(parts)
+        search = SearchIdentity(
+            method=one.method.name,
+            goal=self.goal.name,
+            words=self.budget.words,
+            queries=self.budget.queries,
+            edit_rate=self.budget.edit_rate,
+            until_reached=self.until_reached,
+            starts=None if starts == make_method(one.method.name).starts else starts,
+            alternatives=None if alternatives == DEFAULT_ALTERNATIVES else alternatives,
+        )
+        recipes = tuple(recipe.identity for recipe in one.recipes)
+        return AttackIdentity(recipes, self.floor.identity if self.floor else None, search)
 
     def _spaces(self, rows: range, one: CellSearch) -> list[Space]:
         """Find what may be done to some queries; random perturbations lose edits until they reach the floor."""
@@ -169,7 +172,7 @@ class SearchRun:
         if content is not None:
             advance(len(rows))
             return outcomes_from_json(content)
-        identity = self.identity(one)
+        identity = str(self.identity(one))
         pursuits = [
             Pursuit(
                 row,

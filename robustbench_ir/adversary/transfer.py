@@ -16,6 +16,7 @@ from robustbench_ir.encoders import Encoder, EncoderOptions, load_encoder
 from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.attack import attack
 from robustbench_ir.evaluation.request import DEFAULT_RUN, RecipeMix, Request, RunOptions
+from robustbench_ir.evaluation.semantic_floor import SemanticFloor, name_in_identity
 from robustbench_ir.metrics.findings import Finding
 from robustbench_ir.metrics.settings import Setting
 from robustbench_ir.metrics.statistics import RESAMPLES, Method, holm
@@ -93,7 +94,7 @@ class Transfer:
         return {pair: replace(one, p_holm=float(p)) for (pair, one), p in zip(found.items(), adjusted, strict=True)}
 
 
-def transfer(
+def transfer(  # noqa: PLR0913
     sources: Sequence[str | Encoder],
     targets: Sequence[str | Encoder] = (),
     task: str | Path | Task = "mini",
@@ -103,6 +104,7 @@ def transfer(
     languages: Iterable[str] | None = None,
     severity: int = 3,
     seeds: int = 1,
+    semantic_floor: SemanticFloor | float | None = None,
     options: EncoderOptions | None = None,
     run: RunOptions = DEFAULT_RUN,
 ) -> Transfer:
@@ -116,7 +118,7 @@ def transfer(
         Where the rewritings come from; see `robustbench_ir.search`.
     search : SearchOptions, optional
         How it is searched, by one method; ``"random"`` gives the drop without an adversary.
-    task, languages, severity, seeds, options, run
+    task, languages, severity, seeds, semantic_floor, options, run
         As of `robustbench_ir.search`.
 
     Raises
@@ -136,7 +138,16 @@ def transfer(
     loaded = _loaded([*sources, *targets], options)
     names = list(loaded)
     crafted = {
-        name: find_worst(loaded[name], whole, [recipe], search, severities=[severity], seeds=seeds, run=run)
+        name: find_worst(
+            loaded[name],
+            whole,
+            [recipe],
+            search,
+            severities=[severity],
+            seeds=seeds,
+            semantic_floor=semantic_floor,
+            run=run,
+        )
         for name in names[: len(dict.fromkeys(_name(one) for one in sources))]
     }
     results = {
@@ -176,13 +187,9 @@ def _asked(encoder: Encoder, crafted: Searched, source: str, run: RunOptions) ->
         changed = np.isin(task.qrels.query, np.flatnonzero(one.cell.changed))
         new = replace(found, in_pool=found.in_pool[changed], in_language=found.in_language[changed])
         ranks = clean.clean.ranks.updated(np.flatnonzero(changed), new)
-        cells.append(replace(one.cell, recipe=f"{one.cell.recipe}|crafted-on={_plain(source)}", ranks=ranks))
+        identity = one.cell.recipe.crafted_on(name_in_identity(source))
+        cells.append(replace(one.cell, recipe=identity, ranks=ranks))
     return replace(clean, attacked=tuple(cells))
-
-
-def _plain(name: str) -> str:
-    """Return an encoder's name as a part of an identity; of a folder the last part, wherever it lies."""
-    return (Path(name).resolve().name if Path(name).is_dir() else name).replace("|", "-")
 
 
 def universal_substitutions(found: Searched, most: int = 20) -> tuple[Substitution, ...]:

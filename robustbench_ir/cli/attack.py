@@ -34,7 +34,7 @@ from robustbench_ir.evaluation.request import Request, RunOptions
 from robustbench_ir.evaluation.run_export import RunExport
 from robustbench_ir.evaluation.semantic_floor import SemanticFloor
 from robustbench_ir.metrics.measures import measure as look_up_measure
-from robustbench_ir.reports.terminal import plan_table, recipe_name, score_table, search_table, with_and_without
+from robustbench_ir.reports.terminal import plan_table, score_table, search_table, with_and_without
 from robustbench_ir.results.file import save_result
 from robustbench_ir.results.result import Result
 
@@ -158,8 +158,7 @@ def _print_searches(console: Console, searched: Searched, goal: str, result_file
     folder = result_file.with_name(f"{result_file.stem}-queries")
     for one in searched.attacked:
         cell = one.cell
-        name = recipe_name(cell.recipe).replace("(", "-").replace(")", "").replace(",", "+")
-        write_queries(folder / f"{name}-severity{cell.severity}-seed{cell.seed}.jsonl", searched.task, one)
+        write_queries(folder / f"{cell.recipe.slug}-severity{cell.severity}-seed{cell.seed}.jsonl", searched.task, one)
     console.print(Text.assemble((str(folder), "bold"), " has the attacked queries"), soft_wrap=True)
 
 

@@ -325,7 +325,12 @@ def search_options(*default: str) -> Callable[[Command], Command]:
             click.option(
                 "--budget-queries", type=int, help="Texts that a search may ask the encoder about. Default: 500."
             ),
-            click.option("--edit-rate", type=float, help="Share of a query that a search may replace. Default: 1."),
+            click.option(
+                "--budget-edit-rate",
+                "edit_rate",
+                type=float,
+                help="Share of a query's characters that a search may replace, above 0 and at most 1. Default: 1.",
+            ),
             click.option("--starts", type=int, help="Random perturbations that a search tries first. Default: 20."),
             click.option("--alternatives", type=int, help="Rewritings of a place by one recipe. Default: 8."),
             click.option(

@@ -19,6 +19,7 @@ from robustbench_ir.cli.options import (
     languages_option,
     measure_option,
     search_options,
+    semantic_floor_options,
     simple_run_options,
     split_commas,
     task_option,
@@ -26,6 +27,7 @@ from robustbench_ir.cli.options import (
 from robustbench_ir.cli.progress import ProgressBar
 from robustbench_ir.encoders import EncoderOptions
 from robustbench_ir.evaluation.request import RunOptions
+from robustbench_ir.evaluation.semantic_floor import SemanticFloor
 from robustbench_ir.metrics.findings import Finding
 from robustbench_ir.metrics.measures import measure as look_up_measure
 from robustbench_ir.reports.terminal import number, with_interval
@@ -52,6 +54,7 @@ _NOTES = (
 @click.option("--severity", type=int, default=3, show_default=True, help="Of the random perturbations, 1 to 5.")
 @click.option("--seeds", type=int, default=1, show_default=True, help="Number of searches for each query.")
 @search_options("greedy")
+@semantic_floor_options
 @measure_option
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for a result file of each pair.")
 @encoder_options
@@ -65,6 +68,7 @@ def command(  # noqa: PLR0913, PLR0917
     severity: int,
     seeds: int,
     search: SearchOptions,
+    floor: SemanticFloor | None,
     measure: str,
     out: Path | None,
     options: EncoderOptions,
@@ -89,6 +93,7 @@ def command(  # noqa: PLR0913, PLR0917
             languages=languages,
             severity=severity,
             seeds=seeds,
+            semantic_floor=floor,
             options=options,
             run=replace(run, progress=progress),
         )

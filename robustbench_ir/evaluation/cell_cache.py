@@ -11,6 +11,7 @@ from robustbench_ir._base.cache import current_cache, keep, kept
 from robustbench_ir._version import __version__
 from robustbench_ir.errors import ResultError
 from robustbench_ir.metrics.settings import Layout
+from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.results.file import CellRecord, cell_from_record, cell_record
 from robustbench_ir.results.result import Cell
 
@@ -37,13 +38,13 @@ class CellCache:
     layout: Layout
     resume: bool = True
 
-    def read(self, recipe: str, severity: int, seed: int, digest: str) -> Cell | None:
+    def read(self, recipe: AttackIdentity, severity: int, seed: int, digest: str) -> Cell | None:
         """Return a finished cell; None where there is none, or what is there is damaged.
 
         Parameters
         ----------
-        recipe : str
-            Identity of the recipe.
+        recipe : AttackIdentity
+            What was done to the queries.
         severity, seed : int
             Which perturbation.
         digest : str
@@ -80,8 +81,8 @@ class CellCache:
         """Return the cell that was kept; raises ValidationError or ResultError if it does not fit the layout."""
         return cell_from_record(self.layout, CellRecord.model_validate_json(content), "a cell")
 
-    def _file(self, recipe: str, severity: int, seed: int, digest: str) -> Path | None:
+    def _file(self, recipe: AttackIdentity, severity: int, seed: int, digest: str) -> Path | None:
         if not self.fingerprint:
             return None
-        parts = (__version__, self.fingerprint, self.task, self.task_digest, recipe, severity, seed, digest)
+        parts = (__version__, self.fingerprint, self.task, self.task_digest, str(recipe), severity, seed, digest)
         return current_cache().path("cells", *parts)

@@ -16,7 +16,8 @@ from robustbench_ir.evaluation.runner import QuerySet, Runner
 from robustbench_ir.evaluation.semantic_floor import FloorJudge, load_floor
 from robustbench_ir.metrics.settings import layout_of
 from robustbench_ir.perturb import Perturbation, Recipe, unchanged
-from robustbench_ir.results.result import CLEAN, Cell, Result
+from robustbench_ir.perturb.identity import CLEAN, AttackIdentity
+from robustbench_ir.results.result import Cell, Result
 
 
 def open_evaluation(request: Request, run: RunOptions, clean: bytes | None = None) -> Evaluation:
@@ -93,7 +94,7 @@ class Evaluation:
     def clean_queries(self) -> QuerySet:
         """The queries as they are."""
         same = [unchanged(query.query_id, query.text) for query in self.runner.task.queries]
-        return QuerySet(self.runner, same, range(len(same)), CLEAN)
+        return QuerySet(self.runner, same, range(len(same)), str(CLEAN))
 
     def attacked(self, name: CellName) -> Cell:
         """Perturb the queries and rank those that changed; the others keep their clean ranks."""
@@ -120,10 +121,9 @@ class Evaluation:
         queries = QuerySet(self.runner, perturbed, (), str(name))
         return self.cells.read(self.identity(name), name.severity, name.seed, queries.digest)
 
-    def identity(self, name: CellName) -> str:
+    def identity(self, name: CellName) -> AttackIdentity:
         """Return the identity of the recipe, with the floor where there is one."""
-        identity = self.recipes[name.recipe].identity
-        return self.floor.identity(identity) if self.floor else identity
+        return AttackIdentity((self.recipes[name.recipe].identity,), self.floor.identity if self.floor else None)
 
     def perturbed(self, name: CellName) -> Sequence[Perturbation]:
         """Return the queries as the cell asks them."""

@@ -17,6 +17,7 @@ from robustbench_ir._version import __version__
 from robustbench_ir.errors import ResultError
 from robustbench_ir.evaluation.semantic_floor import FloorJudge
 from robustbench_ir.perturb import Perturbation, Recipe, coverage, digest
+from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.perturb.perturbation import mean_edit_rate
 from robustbench_ir.resources.cards import Card
 from robustbench_ir.tasks import Query, Task
@@ -131,7 +132,7 @@ def freeze(
         task=task.identity,
         task_digest=task.digest,
         **{key: (terms or {}).get(key, "") for key in ("licence", "citation", "homepage")},
-        recipe=floor.identity(ready.identity) if floor else ready.identity,
+        recipe=str(AttackIdentity((ready.identity,), floor.identity if floor else None)),
         severity=severity,
         seed=seed,
         digest=digest(perturbed),

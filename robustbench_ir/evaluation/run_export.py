@@ -45,13 +45,13 @@ class RunExport:
 
     def write(self, task: Task, cell: Cell, best: Best, encoder: str) -> Path:
         """Write the run of a cell; the same cell, the same bytes."""
-        recipe = cell.recipe.partition("@")[0]
+        recipe = cell.recipe.slug
         name = f"{recipe}-severity{cell.severity}-seed{cell.seed}" if cell.severity else recipe
         path = self.folder / f"{name}.trec"
         about = {
             "encoder": encoder,
             "task": task.identity,
-            "recipe": cell.recipe,
+            "recipe": str(cell.recipe),
             "severity": cell.severity,
             "seed": cell.seed,
             "queries_sha256": cell.digest,

@@ -22,8 +22,9 @@ from robustbench_ir.errors import DataError, OptionError
 from robustbench_ir.evaluation.query_sets import JSON_LINES, MANIFEST, Manifest
 from robustbench_ir.metrics.settings import layout_of
 from robustbench_ir.perturb import Edit, Perturbation, digest, load_recipe, unchanged
+from robustbench_ir.perturb.identity import CLEAN, AttackIdentity
 from robustbench_ir.perturb.recipe import SEVERITIES
-from robustbench_ir.results.result import CLEAN, Cell, Result
+from robustbench_ir.results.result import Cell, Result
 from robustbench_ir.retrieval.trec_runs import Run, ranks_of_run, read_run
 from robustbench_ir.tasks import Task
 
@@ -36,8 +37,8 @@ class Asked:
 
     Attributes
     ----------
-    recipe : str
-        Identity of the recipe.
+    recipe : AttackIdentity
+        What was done to the queries.
     severity, seed : int
         Which perturbation.
     queries : sequence of Perturbation
@@ -46,7 +47,7 @@ class Asked:
         Languages that the recipe cannot touch, and why.
     """
 
-    recipe: str
+    recipe: AttackIdentity
     severity: int
     seed: int
     queries: Sequence[Perturbation]
@@ -167,7 +168,7 @@ def asked(label: str, task: Task, cards: Path | None = None) -> Asked:
     ready = load_recipe(recipe, cards).for_task(task)
     missed = ready.not_covered(task.query_languages)
     queries = ready.perturb(task.queries, int(severity), int(seed or 0))
-    return Asked(ready.identity, int(severity), int(seed or 0), queries, missed)
+    return Asked(AttackIdentity((ready.identity,)), int(severity), int(seed or 0), queries, missed)
 
 
 def _frozen(folder: Path, task: Task) -> Asked:
@@ -175,7 +176,8 @@ def _frozen(folder: Path, task: Task) -> Asked:
         manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
         lines = (folder / JSON_LINES).read_text(encoding="utf-8").removesuffix("\n").split("\n")
         found = {one.query_id: one for one in map(_perturbation, lines)}
-    except (OSError, ValidationError, ValueError, KeyError, TypeError) as error:
+        attack = AttackIdentity.parse(manifest.recipe)
+    except (OSError, ValidationError, DataError, ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"{folder}: not what `irbench perturb` writes ({type(error).__name__}); write it again"
         ) from error
@@ -186,7 +188,7 @@ def _frozen(folder: Path, task: Task) -> Asked:
             raise DataError(f"{folder}: has no query {query.query_id!r} of {task.identity}; it is of {manifest.task}")
     queries = [found[query.query_id] for query in task.queries]
     missed = {one: why for one, why in manifest.not_covered.items() if one in task.query_languages}
-    return Asked(manifest.recipe, manifest.severity, manifest.seed, queries, missed)
+    return Asked(attack, manifest.severity, manifest.seed, queries, missed)
 
 
 def _perturbation(line: str) -> Perturbation:
@@ -199,7 +201,7 @@ def _perturbation(line: str) -> Perturbation:
 def not_retrieved(result: Result) -> dict[str, float]:
     """Return the share of relevant passages that each run does not have, by query set; 0 to 1."""
     return {
-        cell.recipe if cell is result.clean else f"{cell.recipe} severity {cell.severity} seed {cell.seed}": float(
+        str(cell.recipe) if cell is result.clean else f"{cell.recipe} severity {cell.severity} seed {cell.seed}": float(
             np.mean(cell.ranks.in_pool == 0)
         )
         for cell in (result.clean, *result.attacked)

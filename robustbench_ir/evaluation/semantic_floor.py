@@ -20,6 +20,7 @@ from robustbench_ir.encoders import Embeddings, Encoder, PoolEncoder, load_encod
 from robustbench_ir.encoders.batches import encode_texts
 from robustbench_ir.errors import OptionError
 from robustbench_ir.perturb import Perturbation
+from robustbench_ir.perturb.identity import FloorIdentity
 from robustbench_ir.perturb.perturbation import only
 
 DEFAULT_ENCODER = "use-multilingual"
@@ -72,11 +73,10 @@ class FloorJudge:
     encoder: Encoder
     minimum: float
 
-    def identity(self, recipe: str) -> str:
-        """Add the floor to a recipe's identity: ``typo@2~use-multilingual>=0.8``."""
-        name = self.encoder.description.name
-        short = Path(name).expanduser().resolve().name if Path(name).expanduser().is_dir() else name
-        return f"{recipe}~{short.replace('|', '-')}>={self.minimum:g}"
+    @property
+    def identity(self) -> FloorIdentity:
+        """The floor as a part of an attack's identity: ``use-multilingual>=0.8``."""
+        return FloorIdentity(name_in_identity(self.encoder.description.name), self.minimum)
 
     def applied(
         self, perturbed: Sequence[Perturbation], advance: Callable[[int], None] = lambda _: None
@@ -161,6 +161,12 @@ def _reduced(block: Mapping[int, Perturbation], minimum: float, judge: Judge) ->
             left[row].remove(place)
         below = [row for row, (found, _) in best.items() if found < minimum]
     return left
+
+
+def name_in_identity(encoder: str) -> str:
+    """Return the name of an encoder as identities have it: of a folder the last part, wherever it lies."""
+    folder = Path(encoder).expanduser()
+    return folder.resolve().name if folder.is_dir() else encoder
 
 
 def load_floor(floor: SemanticFloor | float | None) -> FloorJudge | None:

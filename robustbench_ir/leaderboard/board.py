@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import json
-import re
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from hashlib import sha256
 from importlib.resources import files
 from math import isnan
 
 import numpy as np
 
+from robustbench_ir._base.escaping import escaped
 from robustbench_ir._version import __version__
-from robustbench_ir.leaderboard.canonical import Digests, Standing, ground, standing, threat
+from robustbench_ir.leaderboard.canonical import Digests, Standing, ground, standing
 from robustbench_ir.leaderboard.folder import Filed
 from robustbench_ir.leaderboard.published import ReportedRow
 from robustbench_ir.leaderboard.ranking import RESAMPLES, contributions, ranked
 from robustbench_ir.leaderboard.sheet import CellKey, Sheet
 from robustbench_ir.metrics.measures import Floats
 from robustbench_ir.perturb import default_recipe_names
+from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.resources.languages import languages
+from robustbench_ir.tasks.task import TaskIdentity
 
 HEADLINE_SEVERITY = 3
 _DIGITS = 5
@@ -137,12 +140,14 @@ def _board(lines: Sequence[Line], resamples: int) -> JsonTable:
     ]
     return {
         "task": task.identity,
+        "task_name": TaskIdentity.parse(task.identity).name,
         "languages": list(task.queries),
         "pool": sum(task.pool.values()),
         "queries": len(task.question),
         "settings": settings,
         "cells": [list(key) for key in keys],
-        "threats": [threat(recipe) for recipe, _ in keys],
+        "names": _names([recipe for recipe, _ in keys]),
+        "threats": [AttackIdentity.parse(recipe).threat for recipe, _ in keys],
         "headline": [list(key) for key in sorted(headline, key=_cell_order)],
         "rows": rows,
     }
@@ -177,8 +182,22 @@ def _cell_order(key: CellKey) -> tuple[bool, str, int]:
     return key[0] != "clean", key[0], key[1]
 
 
+def _names(recipes: Sequence[str]) -> dict[str, str]:
+    """Return what each attack is called: a search by its method and recipes, or all of it where two share these."""
+    short = {recipe: _short(AttackIdentity.parse(recipe)) for recipe in recipes}
+    shared = Counter(short.values())
+    return {recipe: name if shared[name] == 1 else recipe for recipe, name in short.items()}
+
+
+def _short(attack: AttackIdentity) -> str:
+    source = attack.search.crafted_on if attack.search else ""
+    return f"{attack.head} crafted on {escaped(source)}" if source else attack.head
+
+
+@lru_cache(maxsize=4096)
 def _version(recipe: str) -> tuple[int, ...]:
-    return tuple(map(int, re.findall(r"@(\d{1,9})(?=[+~,)|]|$)", recipe)))
+    """Return the versions of an attack's recipes; releases of other libraries have no order here."""
+    return tuple(int(one.version) for one in AttackIdentity.parse(recipe).recipes if one.version.isdecimal())
 
 
 def _headline(lines: Sequence[Line]) -> set[CellKey]:
@@ -186,10 +205,10 @@ def _headline(lines: Sequence[Line]) -> set[CellKey]:
     default = default_recipe_names()
     newest: dict[str, CellKey] = {}
     for key in sorted({key for line in lines for key in line.sheet.groups}):
-        name = key[0].partition("@")[0]
-        plain = key[1] == HEADLINE_SEVERITY and name in default and "~" not in key[0]
-        if plain and (name not in newest or _version(newest[name][0]) < _version(key[0])):
-            newest[name] = key
+        attack = AttackIdentity.parse(key[0])
+        plain = key[1] == HEADLINE_SEVERITY and attack.label in default and attack.floor is None
+        if plain and (attack.label not in newest or _version(newest[attack.label][0]) < _version(key[0])):
+            newest[attack.label] = key
     return set(newest.values())
 
 
@@ -224,8 +243,14 @@ def _replaces(new: Line, old: Line) -> bool:
     )
 
 
-def _versions(sheet: Sheet) -> dict[CellKey, tuple[int, ...]]:
-    return {(re.sub(r"@[^+~,)|]*", "", recipe), severity): _version(recipe) for recipe, severity in sheet.groups}
+def _versions(sheet: Sheet) -> dict[tuple[AttackIdentity, int], tuple[int, ...]]:
+    return {(_in_any_version(recipe), severity): _version(recipe) for recipe, severity in sheet.groups}
+
+
+@lru_cache(maxsize=4096)
+def _in_any_version(recipe: str) -> AttackIdentity:
+    attack = AttackIdentity.parse(recipe)
+    return replace(attack, recipes=tuple(replace(one, version="any") for one in attack.recipes))
 
 
 def _ranks(

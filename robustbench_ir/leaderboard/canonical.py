@@ -15,10 +15,11 @@ from robustbench_ir._base.files import write_whole
 from robustbench_ir.errors import ResultError, RobustBenchError
 from robustbench_ir.leaderboard.schema import Entry, EntryCell
 from robustbench_ir.perturb import Perturbation, digest, load_recipe, recipe_names, unchanged
+from robustbench_ir.perturb.identity import CLEAN, AttackIdentity, Threat
 from robustbench_ir.tasks import Task, load_task, task_names
+from robustbench_ir.tasks.task import TaskIdentity
 
 Standing = Literal["canonical", "unverified digests", "non-comparable"]
-Threat = Literal["average case", "worst case", "transfer"]
 Digests = Mapping[str, str]
 """``xquad-r@1 en,hi typo@3 3 0`` (task, languages, recipe, severity, seed), or task and languages alone, to SHA-256."""
 
@@ -52,12 +53,10 @@ def ground(entry: Entry) -> str:
 def threat(recipe: str) -> Threat:
     """Return the threat model of a recipe's identity.
 
-    >>> [threat(one) for one in ("typo@3", "greedy(typo@3)|goal=map", "greedy(typo@3)|goal=map|crafted-on=bm25")]
-    ['average case', 'worst case', 'transfer']
+    >>> [threat(one) for one in ("typo@3", "greedy(typo@3)|goal=map|words=2|queries=500")]
+    ['average case', 'worst case']
     """
-    if "(" not in recipe:
-        return "average case"
-    return "transfer" if "|crafted-on=" in recipe else "worst case"
+    return AttackIdentity.parse(recipe).threat
 
 
 def _place(entry: Entry, cell: EntryCell) -> str:
@@ -88,7 +87,7 @@ def recomputed(entry: Entry) -> tuple[dict[str, str], str]:
     dict, str
         Digests by place, and why some are missing, or nothing. Only cards that ship are read: an entry names no files.
     """
-    name = entry.task.identity.split("@", maxsplit=1)[0]
+    name = TaskIdentity.parse(entry.task.identity).name
     if name not in task_names():
         return {}, f"task {entry.task.identity} does not ship with irbench"
     try:
@@ -118,7 +117,7 @@ def task_of(entry: Entry) -> Task:
 
     A task reads the passages of the languages asked for, so that both can be different pools.
     """
-    name = entry.task.identity.rsplit("@", maxsplit=1)[0]
+    name = TaskIdentity.parse(entry.task.identity).name
     both = dict.fromkeys((*entry.task.queries, *entry.task.pool))
     task = load_task(name, list(entry.task.queries))
     if task.digest == entry.task.sha256 or len(both) == len(entry.task.queries):
@@ -129,12 +128,13 @@ def task_of(entry: Entry) -> Task:
 
 def perturbed_queries(task: Task, cell: EntryCell) -> list[Perturbation] | None:
     """Make the queries of a cell anew; None where its recipe is not one that ships with this version."""
-    if cell.recipe == "clean":
+    attack = AttackIdentity.parse(cell.recipe)
+    if attack == CLEAN:
         return [unchanged(one.query_id, one.text) for one in task.queries]
-    name = cell.recipe.split("@", maxsplit=1)[0]
+    name = attack.recipes[0].name
     if name not in recipe_names():
         return None
     recipe = load_recipe(name).for_task(task)
-    if recipe.identity != cell.recipe:
+    if attack != AttackIdentity((recipe.identity,)):
         return None
     return recipe.perturb(task.queries, cell.severity, cell.seed)

@@ -16,6 +16,7 @@ from robustbench_ir.metrics.measures import Floats
 from robustbench_ir.metrics.settings import per_query, rank_distances, values
 from robustbench_ir.results.file import readable_json
 from robustbench_ir.results.result import Cell, Result
+from robustbench_ir.tasks.task import TaskIdentity
 
 _DIGITS = 6
 
@@ -70,7 +71,7 @@ def entry_of(result: Result, declared: Declaration, date: str) -> Entry:
         Something declared is not as the schema wants it.
     """
     cells = [_cell(result, cell) for cell in (result.clean, *result.attacked)]
-    task = result.task.split("@", maxsplit=1)[0]
+    task = TaskIdentity.parse(result.task).name
     related = related_data(task, declared.datasets)
     table = {
         "schema_version": SCHEMA_VERSION,
@@ -132,7 +133,7 @@ def _task(result: Result) -> dict[str, object]:
 
 def _cell(result: Result, cell: Cell) -> EntryCell:
     return EntryCell(
-        recipe=cell.recipe,
+        recipe=str(cell.recipe),
         severity=cell.severity,
         seed=cell.seed,
         queries_sha256=cell.digest,

@@ -7,6 +7,7 @@ from itertools import chain
 
 from robustbench_ir.leaderboard.schema import Entry, EntryCell, ScoreRecord, related_data
 from robustbench_ir.leaderboard.sheet import Sheet, scores_of, sheet_of
+from robustbench_ir.tasks.task import TaskIdentity
 
 TOLERANCE = 1e-6
 
@@ -47,7 +48,7 @@ def _key(cell: EntryCell) -> tuple[str, int, int]:
 
 
 def _undeclared(entry: Entry) -> Iterator[str]:
-    related = related_data(entry.task.identity.split("@", maxsplit=1)[0], entry.training.datasets)
+    related = related_data(TaskIdentity.parse(entry.task.identity).name, entry.training.datasets)
     if related and entry.training.saw_task != "yes":
         yield f"training.saw_task: must be 'yes', the task is made of {related[0]}"
 

@@ -21,6 +21,7 @@ from robustbench_ir.leaderboard.names import skeleton, slug
 from robustbench_ir.leaderboard.reading import read_entry
 from robustbench_ir.leaderboard.schema import Entry
 from robustbench_ir.leaderboard.sheet import Sheet, sheet_of
+from robustbench_ir.tasks.task import TaskIdentity
 
 SUBMISSIONS = "submissions"
 
@@ -58,7 +59,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def task_name(entry: Entry) -> str:
     """Return the name of an entry's task, without its version."""
-    return entry.task.identity.rsplit("@", maxsplit=1)[0]
+    return TaskIdentity.parse(entry.task.identity).name
 
 
 def content_key(entry: Entry) -> tuple[str, ...]:

@@ -8,16 +8,19 @@ written as `NOT_RETRIEVED`, which no mean shows, and its rank distance, which no
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date as calendar_date
 from functools import cache
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field
 
+from robustbench_ir.errors import DataError
 from robustbench_ir.leaderboard.names import LINK, NAME, named, plain
 from robustbench_ir.metrics.settings import Setting
+from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.resources.cards import Card, packaged
+from robustbench_ir.tasks.task import TaskIdentity
 
 SCHEMA_VERSION = 1
 MAX_QUERIES = 2_000_000
@@ -31,16 +34,31 @@ def _calendar(value: str) -> str:
     return value
 
 
+def _as_written(parse: Callable[[str], object]) -> Callable[[str], str]:
+    """Return what refuses an identity that is not written as this package writes it: each has one spelling."""
+
+    def check(text: str) -> str:
+        try:
+            found = parse(text)
+        except DataError as error:
+            raise ValueError(str(error)) from error
+        if str(found) != text:
+            raise ValueError(f"{text[:100]!a} is written {str(found)[:100]!a}")
+        return text
+
+    return check
+
+
 Text = Annotated[str, Field(max_length=500), AfterValidator(plain)]
 Short = Annotated[str, Field(max_length=100), AfterValidator(plain)]
 Link = Annotated[str, Field(pattern=LINK)]
 Tag = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,8}([_-][A-Za-z0-9]{1,8}){0,4}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Day = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$"), AfterValidator(_calendar)]
-_RECIPE = r"[A-Za-z0-9:._-]{1,80}@[A-Za-z0-9.]{1,40}([+~][A-Za-z0-9.:>=/_-]{1,80}){0,3}"
-_SEARCH = rf"[a-z0-9-]{{1,40}}\({_RECIPE}(,{_RECIPE}){{0,9}}\)(\|[a-z-]{{1,20}}=[A-Za-z0-9.:,>=/@_+-]{{1,100}}){{1,8}}"
-Identity = Annotated[str, Field(pattern=rf"^({_RECIPE}|{_SEARCH})$")]
-"""Of a recipe, ``typo@3``, or of a search over recipes, ``greedy(typo@3)|goal=map|words=2|queries=500``."""
+_IDENTITY = Field(pattern=r"^[A-Za-z0-9.:,>=/@_+~|()%-]{1,1000}$")
+Attack = Annotated[str, _IDENTITY, AfterValidator(_as_written(AttackIdentity.parse))]
+"""``clean``, ``typo@3``, or a search, ``greedy(typo@3)|goal=map|words=2|queries=500``; see docs/identity.md."""
+TaskText = Annotated[str, _IDENTITY, AfterValidator(_as_written(TaskIdentity.parse))]
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0, le=MAX_QUERIES * 1_000)]
 Shares = Annotated[list[Share], Field(min_length=1, max_length=MAX_QUERIES)]
@@ -90,7 +108,7 @@ class TrainingRecord(Strict):
 class TaskRecord(Strict):
     """What was ranked: passages and queries of each language, and of each query the number of its question."""
 
-    identity: Identity
+    identity: TaskText
     sha256: Sha256
     pool: ByTag
     queries: ByTag
@@ -100,7 +118,7 @@ class TaskRecord(Strict):
 class EntryCell(Strict):
     """Values for each query under one recipe, severity and seed; `changed` is a digit 0 or 1 for each query."""
 
-    recipe: Literal["clean"] | Identity
+    recipe: Attack
     severity: int = Field(ge=0, le=5)
     seed: int = Field(ge=0, le=10**9)
     queries_sha256: Sha256
@@ -112,7 +130,7 @@ class EntryCell(Strict):
 class ScoreRecord(Strict):
     """Macro averages over query languages, means over seeds; recomputed by everybody who reads them."""
 
-    recipe: Literal["clean"] | Identity
+    recipe: Attack
     severity: int = Field(ge=0, le=5)
     average_precision: Annotated[dict[Setting, Share], Field(min_length=1)]
     rank_distance: float | None = Field(ge=0, le=10**10)

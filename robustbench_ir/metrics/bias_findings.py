@@ -20,7 +20,7 @@ from robustbench_ir.metrics.bias_measures import (
     share_among,
 )
 from robustbench_ir.metrics.clusters import ClusterMeans, cluster_means
-from robustbench_ir.metrics.findings import Attacked, RankedQueries, macro
+from robustbench_ir.metrics.findings import Attacked, Group, RankedQueries, macro
 from robustbench_ir.metrics.measures import Floats
 from robustbench_ir.metrics.settings import Layout, headline, nanmean, rank_distances
 from robustbench_ir.metrics.statistics import (
@@ -36,6 +36,7 @@ from robustbench_ir.metrics.statistics import (
     median_draws,
     sign_flip_p,
 )
+from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.retrieval.ranking import Ranks
 
 # Language bias of a set of ranks: each number per query, and its means.
@@ -199,7 +200,7 @@ class BiasFinding:
         Why the number does not exist for this task; empty where it does.
     """
 
-    recipe: str
+    recipe: AttackIdentity
     severity: int
     name: str
     clean: Estimate
@@ -276,10 +277,10 @@ class _Drawn(NamedTuple):
 def _medians(
     layout: Layout,
     before: Mapping[str, Floats],
-    after: Mapping[tuple[str, int], Mapping[str, Floats]],
+    after: Mapping[Group, Mapping[str, Floats]],
     random: Generator,
     resamples: int,
-) -> dict[tuple[str, int], _Drawn]:
+) -> dict[Group, _Drawn]:
     """Return the median rank distance; its change is that of the queries that have one clean and attacked."""
     clean = before["rank_distance"]
     attacked = [found["rank_distance"] for found in after.values()]

@@ -24,6 +24,7 @@ from robustbench_ir.metrics.statistics import (
     minimum_detectable,
     sign_flip_p,
 )
+from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.retrieval.ranking import Ranks
 
 
@@ -43,7 +44,10 @@ class RankedQueries(Protocol):
         """Share of each query's characters that were replaced."""
 
 
-Attacked = Mapping[tuple[str, int], Sequence[RankedQueries]]
+Group = tuple[AttackIdentity, int]
+"""What was done to the queries, and the severity."""
+
+Attacked = Mapping[Group, Sequence[RankedQueries]]
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,7 @@ class Finding:
         Number of clusters.
     """
 
-    recipe: str
+    recipe: AttackIdentity
     severity: int
     setting: Setting
     measure: str

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.random import Generator
 
 from robustbench_ir.metrics.clusters import ClusterMeans
-from robustbench_ir.metrics.findings import Attacked, macro, over_seeds, ratio
+from robustbench_ir.metrics.findings import Attacked, Group, macro, over_seeds, ratio
 from robustbench_ir.metrics.measures import Floats
 from robustbench_ir.metrics.settings import Layout, Setting, nanmean, values
 from robustbench_ir.metrics.statistics import RESAMPLES, Estimate, Method, draws_by_group, intervals, simultaneous
+from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.resources.languages import languages
 from robustbench_ir.retrieval.ranking import Ranks
 
@@ -98,7 +99,7 @@ class Summary:
         seeds that changed it.
     """
 
-    recipe: str
+    recipe: AttackIdentity
     setting: Setting
     measure: str
     severities: tuple[int, ...]
@@ -121,12 +122,12 @@ def summaries(
     if not attacked:
         return []
     before = values(layout, clean, measure, setting)
-    severities: dict[str, list[int]] = {}
+    severities: dict[AttackIdentity, list[int]] = {}
     for recipe, severity in attacked:
         severities.setdefault(recipe, []).append(severity)
     highest = {(recipe, max(some)) for recipe, some in severities.items()}
 
-    def tables(group: tuple[str, int]) -> list[ClusterMeans]:
+    def tables(group: Group) -> list[ClusterMeans]:
         one = over_seeds(layout, before, attacked[group], setting, measure)
         same = np.where(np.isnan(one.changed_only), np.nan, before)
         found = one.value, same, one.changed_only

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.random import Generator
@@ -12,10 +11,10 @@ from numpy.random import Generator
 from robustbench_ir.metrics.findings import Attacked, macro, over_seeds
 from robustbench_ir.metrics.settings import Layout, Setting, values
 from robustbench_ir.metrics.statistics import RESAMPLES, Estimate, Method, draws_by_group, intervals
+from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.retrieval.ranking import Ranks
 
-# As `robustbench_ir.adversary` writes it: greedy(typo@3)|goal=map|words=2|queries=500
-SEARCHED = re.compile(r"(?P<method>[^(|]+)\((?P<recipes>[^)]*)\)(?P<means>\|.*)")
+_RANDOM = "random"
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,7 @@ class WorstCase:
 
     Attributes
     ----------
-    average, worst : str
+    average, worst : AttackIdentity
         Identities of the random perturbations and of the search.
     severity, setting, measure
         Of what.
@@ -34,8 +33,8 @@ class WorstCase:
         Worst - average drop, paired: what an adversary adds to chance.
     """
 
-    average: str
-    worst: str
+    average: AttackIdentity
+    worst: AttackIdentity
     severity: int
     setting: Setting
     measure: str
@@ -44,27 +43,28 @@ class WorstCase:
     gap: Estimate
 
 
-def average_case_of(worst: str, recipes: Collection[str]) -> str | None:
-    """Return which of `recipes` is the average case of a search; None where there is none, or for no search.
+def average_case_of(worst: AttackIdentity, attacks: Collection[AttackIdentity]) -> AttackIdentity | None:
+    """Return which of `attacks` is the average case of a search; None where there is none, or for no search.
 
     The random perturbations with the same goal and budget if they are there; otherwise the recipe itself.
 
-    >>> average_case_of("greedy(typo@3)|goal=map|words=2|queries=500", ["typo@3", "synonym@3"])
+    >>> search = AttackIdentity.parse("greedy(typo@3)|goal=map|words=2|queries=500")
+    >>> str(average_case_of(search, [AttackIdentity.parse("typo@3")]))
     'typo@3'
     """
-    wanted = SEARCHED.fullmatch(worst)
-    if not wanted or wanted["method"] == "random":
+    if worst.search is None or worst.search.method == _RANDOM:
         return None
-    for one in recipes:
-        found = SEARCHED.fullmatch(one)
-        if found and found["method"] == "random" and _what(found) == _what(wanted):
+    for one in attacks:
+        if one.search and one.search.method == _RANDOM and _by_chance(one) == _by_chance(worst):
             return one
-    return wanted["recipes"] if wanted["recipes"] in recipes else None
+    plain = replace(worst, search=None) if len(worst.recipes) == 1 else None
+    return plain if plain in attacks else None
 
 
-def _what(searched: re.Match[str]) -> list[str]:
-    """Return recipes, goal and budget; how many random perturbations a search begins with is the method's business."""
-    return [searched["recipes"], *(part for part in searched["means"].split("|") if not part.startswith("starts="))]
+def _by_chance(attack: AttackIdentity) -> AttackIdentity:
+    """Return the random search with the same recipes, goal and budget; how a search begins is the method's business."""
+    search = attack.search
+    return replace(attack, search=replace(search, method=_RANDOM, starts=None)) if search else attack
 
 
 def worst_cases(

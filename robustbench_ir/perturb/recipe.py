@@ -13,6 +13,7 @@ from pydantic import Field
 from robustbench_ir._base.text import nfc, replace_spans
 from robustbench_ir.errors import CardError, OptionError
 from robustbench_ir.perturb.constraints import Constraints, WordFinder, word_finder
+from robustbench_ir.perturb.identity import RecipeIdentity
 from robustbench_ir.perturb.perturbation import Edit, Perturbation, QueryLike, spaced, unchanged
 from robustbench_ir.perturb.randomness import Random, generator, shuffled
 from robustbench_ir.perturb.transformation import Transformation, TransformationFactory
@@ -126,10 +127,10 @@ class Recipe:
         return self.card.name
 
     @property
-    def identity(self) -> str:
+    def identity(self) -> RecipeIdentity:
         """Name and version, model, whose lexicons: ``typo@1``, ``synonym-masked@1+d585f47b``, ``synonym@1+mini``."""
-        parts = (f"{self.card.name}@{self.release or self.card.version}", self.card.model_digest, self.lexicons)
-        return "+".join(part for part in parts if part)
+        version = self.release or str(self.card.version)
+        return RecipeIdentity(self.card.name, version, self.card.model_digest, self.lexicons or "")
 
     def covers(self, language: str) -> bool:
         """Return True if the recipe can touch queries of this language."""

@@ -13,6 +13,7 @@ from typing import LiteralString
 from markupsafe import Markup, escape
 
 from robustbench_ir.metrics.settings import Setting
+from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.reports.content import LanguageDrop, Sheet
 from robustbench_ir.reports.tables import Entry, Table, language_table, number, rank_change_table
 from robustbench_ir.reports.terminal import language_name
@@ -308,7 +309,7 @@ def curves(sheet: Sheet, setting: Setting) -> tuple[Line, ...]:
     )
 
 
-def _points(sheet: Sheet, setting: Setting, recipe: str) -> tuple[Point, ...]:
+def _points(sheet: Sheet, setting: Setting, recipe: AttackIdentity) -> tuple[Point, ...]:
     found = [one for one in sheet.scores[setting] if one.recipe == recipe]
     found.sort(key=lambda one: one.severity)
     clean = found[0].clean
@@ -360,7 +361,7 @@ def _band(point: Point) -> Entry:
 def language_pictures(sheet: Sheet) -> Iterator[Picture]:
     """Yield the drops by query language: the mean over recipes, then each recipe."""
     for recipe, drops in sheet.by_language.items():
-        heading = sheet.recipe_names.get(recipe, "mean over recipes")
+        heading = sheet.heading(recipe)
         title = f"Drop in {sheet.measure_name} of {sheet.name} by query language, {heading}"
         yield Picture(heading, bar_chart(title, [_bar(one) for one in drops]), language_table(sheet, recipe))
 

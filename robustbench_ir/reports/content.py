@@ -5,69 +5,157 @@ from __future__ import annotations
 import math
 import re
 import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from robustbench_ir.errors import OptionError
+from robustbench_ir.evaluation.score_runs import is_run
 from robustbench_ir.metrics.bias_findings import BiasFinding
 from robustbench_ir.metrics.bias_measures import mean_rank_by_language
 from robustbench_ir.metrics.clusters import ClusterMeans, cluster_means
+from robustbench_ir.metrics.findings import Group
 from robustbench_ir.metrics.measures import Floats
 from robustbench_ir.metrics.settings import Layout, Setting, by_language, headline, rank_distances, values
 from robustbench_ir.metrics.statistics import RESAMPLES, SEED, Estimate, draws, intervals
 from robustbench_ir.metrics.summary import Summary
-from robustbench_ir.metrics.worst_case import SEARCHED, WorstCase
-from robustbench_ir.reports.terminal import language_name, recipe_name
+from robustbench_ir.metrics.worst_case import WorstCase
+from robustbench_ir.perturb.identity import AttackIdentity, FloorIdentity, SearchIdentity
+from robustbench_ir.reports.terminal import language_name
 from robustbench_ir.resources.languages import languages
 from robustbench_ir.results.result import Cell, Result
+from robustbench_ir.tasks.task import TaskIdentity
 
-# The command that makes a result again.
+# The commands that make a result again.
 
-_MEANS = {"goal": "--goal", "words": "--budget-words", "queries": "--budget-queries"}
+
+@dataclass(frozen=True)
+class _Together:
+    """What all attacks of one command share.
+
+    Attributes
+    ----------
+    floor : FloorIdentity, optional
+        What every perturbation must reach.
+    search : SearchIdentity, optional
+        Goal, budget and settings of the adversary; its method is empty.
+    severities : tuple of int
+        Severities of every recipe.
+    seeds : int
+        Number of seeds of every severity.
+    """
+
+    floor: FloorIdentity | None
+    search: SearchIdentity | None
+    severities: tuple[int, ...]
+    seeds: int
 
 
 def command_of(result: Result) -> str:
-    """Return the line of `irbench attack`, with all that decides the numbers."""
-    floors = {cell.recipe.partition("~")[2] for cell in result.attacked} - {""}
-    searched = [found for cell in result.attacked if (found := SEARCHED.fullmatch(cell.recipe))]
-    plain = [cell.recipe for cell in result.attacked if not SEARCHED.fullmatch(cell.recipe)]
-    names = dict.fromkeys([*map(recipe_name, plain), *("+".join(_searched_recipes(one)) for one in searched)])
-    described = result.encoder
-    parts = ["irbench", "attack", "--model", described.name, "--task", result.task.partition("@")[0]]
-    parts += ["--languages", ",".join(dict.fromkeys((*result.layout.query_languages, *result.layout.pool)))]
-    parts += [word for name in names for word in ("--recipe", name)]
-    parts += [word for one in sorted({one for _, one in result.groups}) for word in ("--severity", str(one))]
-    parts += ["--seeds", str(max((len(cells) for cells in result.groups.values()), default=1))]
-    parts += [word for one in dict.fromkeys(one["method"] for one in searched) for word in ("--search", one)]
-    means = dict(part.split("=", 1) for one in searched for part in one["means"][1:].split("|"))
-    parts += [word for name, option in _MEANS.items() if name in means for word in (option, means[name])]
-    for floor in sorted(floors):
-        judge, _, minimum = floor.rpartition(">=")
-        parts += ["--semantic-floor", minimum, "--semantic-encoder", judge]
-    for option, value in (
-        ("--revision", described.revision),
-        ("--query-prompt", described.query_prompt),
-        ("--passage-prompt", described.passage_prompt),
-    ):
-        parts += [option, value] if value else []
-    return shlex.join(parts)
+    """Return the command line that makes a result again, with all that decides the numbers.
+
+    Attacks that no one command can do, such as searches with different budgets, have a line each.
+    """
+    if is_run(result.encoder):
+        return shlex.join(_score(result))
+    lines: list[list[str]] = []
+    for together, mixes in _grouped(result).items():
+        # One command tries every method on every recipe.
+        by_methods: dict[tuple[str, ...], list[str]] = {}
+        for mix, found in mixes.items():
+            by_methods.setdefault(tuple(found), []).append(mix)
+        for methods, names in by_methods.items():
+            if together.search and together.search.crafted_on:
+                lines += _transfers(result, together, together.search.crafted_on, names, methods)
+            else:
+                lines.append(_attack(result, together, names, methods))
+    return "\n".join(map(shlex.join, lines))
 
 
-def _searched_recipes(searched: re.Match[str]) -> list[str]:
-    return [recipe_name(one) for one in searched["recipes"].split(",")]
+def _grouped(result: Result) -> dict[_Together, dict[str, list[str]]]:
+    """Return, for attacks that go together, each recipe or mix of recipes with the methods that searched it."""
+    severities: dict[tuple[AttackIdentity, int], list[int]] = {}
+    for (attack, severity), cells in result.groups.items():
+        severities.setdefault((attack, len(cells)), []).append(severity)
+    found: dict[_Together, dict[str, list[str]]] = {}
+    for (attack, seeds), some in severities.items():
+        search = replace(attack.search, method="") if attack.search else None
+        mixes = found.setdefault(_Together(attack.floor, search, tuple(some), seeds), {})
+        methods = mixes.setdefault("+".join(recipe.name for recipe in attack.recipes), [])
+        methods += [attack.search.method] if attack.search else []
+    return found or {_Together(None, None, (), 1): {}}
+
+
+def _attack(result: Result, together: _Together, recipes: list[str], methods: tuple[str, ...]) -> list[str]:
+    who = result.encoder
+    return [
+        *("irbench", "attack", "--model", who.name, *_task(result)),
+        *(word for name in recipes for word in ("--recipe", name)),
+        *(word for severity in together.severities for word in ("--severity", str(severity))),
+        *("--seeds", str(together.seeds)),
+        *(word for method in methods for word in ("--search", method)),
+        *_means(together),
+        *_given({"--revision": who.revision, "--query-prompt": who.query_prompt}),
+        *_given({"--passage-prompt": who.passage_prompt}),
+    ]
+
+
+def _transfers(
+    result: Result, together: _Together, source: str, recipes: list[str], methods: tuple[str, ...]
+) -> Iterator[list[str]]:
+    """Yield a line for each recipe, method and severity: `irbench transfer` takes one of each."""
+    for recipe in recipes:
+        for method in methods:
+            for severity in together.severities:
+                yield [
+                    *("irbench", "transfer", "--source", source, "--targets", result.encoder.name),
+                    *(*_task(result), "--recipe", recipe, "--severity", str(severity), "--seeds", str(together.seeds)),
+                    *("--search", method, *_means(together), "--out", "results"),
+                ]
+
+
+def _score(result: Result) -> list[str]:
+    """Return the command for TREC runs, with the names that `irbench attack --run-out` gives them."""
+    runs = [
+        f"{cell.recipe.recipes[0].name}@{cell.severity}:{cell.seed}={cell.recipe.slug}-severity{cell.severity}"
+        f"-seed{cell.seed}.trec"
+        for cell in result.attacked
+    ]
+    return ["irbench", "score", *_task(result), *(word for run in ("clean.trec", *runs) for word in ("--run", run))]
+
+
+def _task(result: Result) -> list[str]:
+    languages = dict.fromkeys((*result.layout.query_languages, *result.layout.pool))
+    return ["--task", TaskIdentity.parse(result.task).name, "--languages", ",".join(languages)]
+
+
+def _means(together: _Together) -> list[str]:
+    """Return the options of search and floor."""
+    search, floor = together.search, together.floor
+    parts: list[str] = []
+    if search:
+        parts += ["--goal", search.goal, "--budget-words", str(search.words), "--budget-queries", str(search.queries)]
+        parts += ["--budget-edit-rate", f"{search.edit_rate!r}"] if search.edit_rate != 1 else []
+        parts += ["--until-reached"] if search.until_reached else []
+        parts += ["--starts", str(search.starts)] if search.starts is not None else []
+        parts += ["--alternatives", str(search.alternatives)] if search.alternatives is not None else []
+    if floor:
+        parts += ["--semantic-floor", f"{floor.minimum!r}", "--semantic-encoder", floor.encoder]
+    return parts
+
+
+def _given(options: Mapping[str, str]) -> list[str]:
+    return [word for option, value in options.items() if value for word in (option, value)]
 
 
 # The numbers of a report with their intervals: each setting's drops, drops by language, means over recipes.
 #
 # Drops and intervals are those of `Result.findings`, from the same resamples of the questions; only what a report
 # shows is estimated, all of it from one draw, because a page may hold hundreds of rows.
-
-Group = tuple[str, int]
-"""Identity of a recipe, and severity."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +176,7 @@ class Score:
         Share of queries that really changed.
     """
 
-    recipe: str
+    recipe: AttackIdentity
     severity: int
     setting: Setting
     clean: float
@@ -261,17 +349,19 @@ class Sheet:
         return sorted({severity for _, severity in self.result.groups})
 
     @property
-    def recipes(self) -> list[str]:
+    def recipes(self) -> list[AttackIdentity]:
         """Identities of the recipes, in the order of the run."""
         return list(dict.fromkeys(recipe for recipe, _ in self.result.groups))
 
     @cached_property
-    def recipe_names(self) -> dict[str, str]:
+    def recipe_names(self) -> dict[AttackIdentity, str]:
         """What each recipe is called: its name, or its whole identity where two share the name."""
-        short = [recipe_name(recipe) for recipe in self.recipes]
-        return {
-            recipe: name if short.count(name) == 1 else recipe for recipe, name in zip(self.recipes, short, strict=True)
-        }
+        shared = Counter(recipe.label for recipe in self.recipes)
+        return {recipe: recipe.label if shared[recipe.label] == 1 else str(recipe) for recipe in self.recipes}
+
+    def heading(self, recipe: AttackIdentity | None) -> str:
+        """Return what a recipe is called, or the mean over recipes where none is named."""
+        return self.recipe_names[recipe] if recipe else "mean over recipes"
 
     @cached_property
     def scores(self) -> dict[Setting, list[Score]]:
@@ -285,13 +375,13 @@ class Sheet:
         return sorted(found, key=lambda one: -one.drop.value)
 
     @cached_property
-    def _reasons(self) -> dict[str, dict[str, str]]:
+    def _reasons(self) -> dict[AttackIdentity, dict[str, str]]:
         """By recipe, the languages that it does not cover and why."""
         return {cell.recipe: dict(cell.not_covered) for cell in self.result.attacked}
 
     @cached_property
-    def by_language(self) -> dict[str, list[LanguageDrop]]:
-        """The drop in each query language, largest first: by recipe, and under ``""`` the mean over recipes."""
+    def by_language(self) -> dict[AttackIdentity | None, list[LanguageDrop]]:
+        """The drop in each query language, largest first: by recipe, and under None the mean over recipes."""
         names = self.result.layout.query_languages
         here = [recipe for recipe in self.recipes if (recipe, self.severity) in self.result.groups]
         cells = [(recipe, name) for recipe in here for name in names if name not in self._reasons[recipe]]
@@ -300,7 +390,8 @@ class Sheet:
         wanted = [Wanted(((recipe, self.severity),), (name,)) for recipe, name in cells]
         wanted += [Wanted(tuple((recipe, self.severity) for recipe in covered[name]), (name,)) for name in means]
         found = drop_estimates(self.result, self.measure, self.setting, wanted, self.resamples)
-        known = dict(zip([*cells, *(("", name) for name in means)], found, strict=True))
+        keys: list[tuple[AttackIdentity | None, str]] = [*cells, *((None, name) for name in means)]
+        known = dict(zip(keys, found, strict=True))
         return {
             recipe: sorted(
                 (
@@ -309,17 +400,17 @@ class Sheet:
                 ),
                 key=lambda one: (math.isnan(one.estimate.value), -one.estimate.value),
             )
-            for recipe in (*(("",) if len(here) > 1 else ()), *here)
+            for recipe in (*((None,) if len(here) > 1 else ()), *here)
         }
 
-    def _reason(self, recipe: str, language: str) -> str:
+    def _reason(self, recipe: AttackIdentity | None, language: str) -> str:
         if recipe:
             return self._reasons[recipe].get(language, "")
         touched = any(language not in reasons for reasons in self._reasons.values())
         return "" if touched else "no recipe covers it"
 
     @cached_property
-    def rank_changes(self) -> dict[str, Floats]:
+    def rank_changes(self) -> dict[AttackIdentity, Floats]:
         """By recipe, the change of the mean rank, shape (query languages, passage languages), mean over seeds."""
         clean = self._mean_ranks(self.result.clean)
         return {
@@ -329,7 +420,7 @@ class Sheet:
         }
 
     @cached_property
-    def rank_margins(self) -> dict[str, Floats]:
+    def rank_margins(self) -> dict[AttackIdentity, Floats]:
         """By recipe, half of the 95% interval of each rank change; none where there are many."""
         layout = self.result.layout
         if not self.detailed or len(layout.query_languages) * len(layout.pool) > _MOST_MARGINS:
@@ -364,10 +455,10 @@ class Sheet:
         )
 
     @cached_property
-    def coverage(self) -> dict[str, dict[str, float]]:
+    def coverage(self) -> dict[str, dict[AttackIdentity, float]]:
         """By language and recipe, the share of queries that really changed at the one severity."""
         layout = self.result.layout
-        rows: dict[str, dict[str, float]] = {name: {} for name in layout.query_languages}
+        rows: dict[str, dict[AttackIdentity, float]] = {name: {} for name in layout.query_languages}
         for (recipe, severity), cells in self.result.groups.items():
             if severity == self.severity:
                 changed = np.mean([cell.changed for cell in cells], axis=0, dtype=float)
@@ -391,7 +482,7 @@ class Sheet:
 
     @property
     def command(self) -> str:
-        """The command that makes the result again."""
+        """The command line that makes the result again; several where one cannot."""
         return command_of(self.result)
 
 
@@ -501,7 +592,7 @@ def _languages(sheet: Sheet) -> list[str]:
     if len(drops) < 2:
         return []
     *most, least = drops
-    several = "Averaged over the recipes that cover them, queries" if "" in sheet.by_language else "Queries"
+    several = "Averaged over the recipes that cover them, queries" if None in sheet.by_language else "Queries"
     first, *then = most[: 3 if len(most) > 3 else 1]
     after = f", then {_listed([_named(one) for one in then])}" if then else ""
     return [f"{several} in {_named(first)} lose most{after}; those in {_named(least)} lose least."]

@@ -8,10 +8,11 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import is_dataclass
 
 from robustbench_ir._base.markdown import escaped, markdown_table
 from robustbench_ir.metrics.statistics import Estimate
+from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.reports.content import NO_INTERVAL, LanguageDrop, Sheet, summary
 from robustbench_ir.reports.tables import (
     Table,
@@ -92,7 +93,7 @@ def to_latex(sheets: Sequence[Sheet]) -> str:
     if len(sheets) > 1:
         tables = [comparison_table(sheets), *tables]
     sources = "".join(
-        f"% {' '.join(line.split())}\n" for sheet in sheets for line in (sheet.command, *sheet.signatures)
+        f"% {' '.join(line.split())}\n" for sheet in sheets for line in (*sheet.command.splitlines(), *sheet.signatures)
     )
     return "% \\usepackage{booktabs}\n" + sources + "\n".join(map(_latex, tables))
 
@@ -154,7 +155,7 @@ def _records(sheet: Sheet) -> Iterator[dict[str, object]]:
             yield {
                 "encoder": result.encoder.name,
                 "task": result.task,
-                "recipe": drop.recipe,
+                "recipe": str(drop.recipe),
                 "severity": drop.severity,
                 "seeds": len(result.groups[group]),
                 "setting": setting,
@@ -194,20 +195,20 @@ def _content(sheet: Sheet) -> dict[str, object]:
         "summary": summary(sheet),
         "scores": list(_records(sheet)),
         "drop_by_language": {
-            recipe or "mean over recipes": [_language(one) for one in drops]
+            str(recipe or "mean over recipes"): [_language(one) for one in drops]
             for recipe, drops in sheet.by_language.items()
         },
         "mean_rank_change": {
             "query_languages": list(layout.query_languages),
             "passage_languages": list(layout.pool),
             "by_recipe": {
-                recipe: [[_number(value) for value in line] for line in changes.tolist()]
+                str(recipe): [[_number(value) for value in line] for line in changes.tolist()]
                 for recipe, changes in sheet.rank_changes.items()
             },
         },
         **(_details(sheet) if sheet.detailed else {}),
         "coverage": {
-            language: {recipe: _number(share) for recipe, share in shares.items()}
+            language: {str(recipe): _number(share) for recipe, share in shares.items()}
             for language, shares in sheet.coverage.items()
         },
         "command": sheet.command,
@@ -216,16 +217,18 @@ def _content(sheet: Sheet) -> dict[str, object]:
 
 def _details(sheet: Sheet) -> dict[str, object]:
     return {
-        "robustness": [_plain(asdict(one)) for one in sheet.summaries],
-        "worst_case": [_plain(asdict(one)) for one in sheet.worst_cases],
-        "language_bias": [_plain(asdict(one)) for one in sheet.bias],
+        "robustness": [_plain(one) for one in sheet.summaries],
+        "worst_case": [_plain(one) for one in sheet.worst_cases],
+        "language_bias": [_plain(one) for one in sheet.bias],
     }
 
 
 def _plain(value: object) -> object:
     """Return what JSON can say: rounded numbers, None for none."""
-    if isinstance(value, dict):
-        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, AttackIdentity):
+        return str(value)
+    if is_dataclass(value):
+        return {name: _plain(one) for name, one in vars(value).items()}
     if isinstance(value, list | tuple):
         return [_plain(one) for one in value]
     return _number(value) if isinstance(value, float) else value

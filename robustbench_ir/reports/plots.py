@@ -16,7 +16,7 @@ from robustbench_ir._base.files import write_whole
 from robustbench_ir.errors import OptionError
 from robustbench_ir.reports.charts import curves
 from robustbench_ir.reports.content import Sheet
-from robustbench_ir.reports.terminal import language_name, recipe_name
+from robustbench_ir.reports.terminal import language_name
 from robustbench_ir.results.compare import Comparison
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ def _languages(sheet: Sheet) -> Figure:
             error_kw={"elinewidth": 0.9, "capsize": 2},
         )  # fmt: skip
         axes.axvline(0, color="0.4", linewidth=0.8)
-        axes.set_title(sheet.recipe_names.get(recipe, "mean over recipes"))
+        axes.set_title(sheet.heading(recipe))
         axes.set_xlabel(f"drop in {sheet.measure_name}")
     figure.suptitle(f"{sheet.name}: {sheet.setting}, severity {sheet.severity} (figure: resource class)")
     return figure
@@ -246,5 +246,5 @@ def _differences(rows: Sequence[Comparison]) -> Figure:
 
 
 def _label(row: Comparison) -> str:
-    what = f"{recipe_name(row.recipe)} {row.severity}" if row.severity else row.recipe
+    what = f"{row.recipe.label} {row.severity}" if row.severity else row.recipe.label
     return f"{what}, {row.quantity}"

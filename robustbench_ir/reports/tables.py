@@ -11,8 +11,9 @@ import numpy as np
 from robustbench_ir.metrics.bias_findings import BiasFinding
 from robustbench_ir.metrics.statistics import Estimate
 from robustbench_ir.metrics.summary import ResourceGap, Robustness, WorstLanguage
+from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.reports.content import LanguageDrop, Score, Sheet
-from robustbench_ir.reports.terminal import language_name, recipe_name
+from robustbench_ir.reports.terminal import language_name
 
 NOTHING = "–"
 
@@ -76,8 +77,8 @@ def _numbers(one: Score) -> tuple[Entry, ...]:
     )
 
 
-def language_table(sheet: Sheet, recipe: str) -> Table:
-    """Return the drop by query language: under one recipe, or the mean over recipes for an empty name."""
+def language_table(sheet: Sheet, recipe: AttackIdentity | None) -> Table:
+    """Return the drop by query language: under one recipe, or the mean over recipes where none is named."""
     drops = sheet.by_language[recipe]
     columns = ("language", "resource class", f"drop in {sheet.measure_name}", "95% interval", "remark")
     rows = [
@@ -90,7 +91,7 @@ def language_table(sheet: Sheet, recipe: str) -> Table:
         )
         for one in drops
     ]
-    what = sheet.recipe_names.get(recipe, "mean over recipes")
+    what = sheet.heading(recipe)
     return Table(f"{sheet.name}: drop by query language, {what}", columns, tuple(rows))
 
 
@@ -99,7 +100,7 @@ def _resource_class(one: LanguageDrop) -> Entry:
     return Entry(NOTHING, math.nan) if known is None else Entry(str(known), float(known))
 
 
-def rank_change_table(sheet: Sheet, recipe: str) -> Table:
+def rank_change_table(sheet: Sheet, recipe: AttackIdentity) -> Table:
     """Return the change of the mean rank by query language and passage language."""
     layout, changes = sheet.result.layout, sheet.rank_changes[recipe]
     margins = sheet.rank_margins.get(recipe, np.full(changes.shape, np.nan))
@@ -252,7 +253,7 @@ def worst_case_table(sheet: Sheet) -> Table:
     rows = tuple(
         (
             Entry(sheet.recipe_names[one.worst]),
-            Entry(recipe_name(one.average)),
+            Entry(one.average.label),
             number(one.severity, "d"),
             number(one.average_drop.value, "+.3f"),
             number(one.worst_drop.value, "+.3f"),

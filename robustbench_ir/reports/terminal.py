@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from datetime import timedelta
 from itertools import groupby
@@ -18,9 +17,10 @@ from robustbench_ir.evaluation.plan import Plan, PlannedCell
 from robustbench_ir.metrics.findings import Finding
 from robustbench_ir.metrics.settings import Setting
 from robustbench_ir.metrics.statistics import Estimate
+from robustbench_ir.perturb.identity import CLEAN
 from robustbench_ir.resources.languages import languages
 from robustbench_ir.results.compare import Comparison
-from robustbench_ir.results.result import CLEAN, Drop, Result
+from robustbench_ir.results.result import Drop, Result
 
 _POOLS: dict[Setting, str] = {
     "monolingual": "pool: the query's language",
@@ -67,7 +67,7 @@ def score_table(result: Result, by: str | None = None, measure: str = "AP") -> R
         rows = groupby(result.findings(setting, measure, by), lambda row: (row.recipe, row.severity))
         for (recipe, severity), found in rows:
             for row in found:
-                labels = [recipe_name(recipe), *([str(severity)] if several else [])]
+                labels = [recipe.label, *([str(severity)] if several else [])]
                 labels += [language_name(row.language)] if by == "language" else []
                 table.add_row(*labels, *_numbers(row))
             if by == "language":
@@ -90,7 +90,7 @@ def _worst_cases(result: Result, measure: str) -> list[RenderableType]:
         table.add_column(header, justify="right", no_wrap=True, vertical="bottom")
     for row in rows:
         drops = (with_interval(one, ".3f", float("nan")) for one in (row.average_drop, row.worst_drop, row.gap))
-        table.add_row(recipe_name(row.worst), str(row.severity), row.setting, *drops)
+        table.add_row(row.worst.label, str(row.severity), row.setting, *drops)
     return [table]
 
 
@@ -112,7 +112,7 @@ def search_table(attacked: Sequence[Attacked], goal: str) -> RenderableType:
         success = "-" if math.isnan(one.success_rate) else f"{one.success_rate:.1%}"
         cost = "-" if math.isinf(one.encodings_per_success) else f"{one.encodings_per_success:,.1f}"
         numbers = (f"{one.clean_value:.3f}", f"{one.value:.3f}", success, f"{one.encodings_per_query:.1f}", cost)
-        table.add_row(recipe_name(one.cell.recipe), *numbers, f"{one.words:.2f}")
+        table.add_row(one.cell.recipe.label, *numbers, f"{one.words:.2f}")
     return Group(table, Text(_SEARCH_NOTES, style="dim"))
 
 
@@ -136,11 +136,6 @@ def _heading(result: Result) -> Text:
     seeds = len({cell.seed for cell in result.attacked})
     attack = f"; severity {severities}, {seeds} {'seed' if seeds == 1 else 'seeds'}" if result.groups else ""
     return Text.assemble((result.encoder.name, "bold"), f" on {result.task}: {queries}, {passages}{attack}")
-
-
-def recipe_name(identity: str) -> str:
-    """Return the name in an identity: ``typo`` of ``typo@1``, ``greedy(typo)`` of ``greedy(typo@1)|goal=map``."""
-    return re.sub(r"@[^,()]*", "", identity.partition("|")[0])
 
 
 def language_name(code: str) -> str:
@@ -179,7 +174,7 @@ def number(value: float, form: str) -> str:
 
 def _not_covered(result: Result) -> list[Text]:
     reasons = {
-        f"{recipe_name(cell.recipe)} does not touch {language_name(language)}: {reason}"
+        f"{cell.recipe.label} does not touch {language_name(language)}: {reason}"
         for cell in result.attacked
         for language, reason in cell.not_covered.items()
     }
@@ -187,11 +182,9 @@ def _not_covered(result: Result) -> list[Text]:
 
 
 def _signature(result: Result, measure: str) -> Text:
-    recipes = ",".join(dict.fromkeys(recipe for recipe, _ in result.groups))
+    recipes = list(dict.fromkeys(recipe for recipe, _ in result.groups))
     severity = next((severity for _, severity in result.groups), 0)
-    first = next(iter(result.groups), (None, 0))[0]
-    signature = result.signature("multilingual", first, severity, measure)
-    return Text(signature.replace(f"recipe={first}", f"recipe={recipes}"), style="dim", overflow="fold")
+    return Text(str(result.shared_signature("multilingual", recipes, severity, measure)), style="dim", overflow="fold")
 
 
 # The table of a comparison on a terminal.
@@ -217,7 +210,7 @@ def comparison_table(rows: Sequence[Comparison]) -> RenderableType:
             table.add_column(header, justify="right", no_wrap=True)
         for row in found:
             table.add_row(
-                recipe_name(row.recipe),
+                row.recipe.label,
                 *([str(row.severity) if row.severity else ""] if several else []),
                 row.quantity,
                 number(row.of_first.value, ".3f"),
@@ -269,7 +262,7 @@ def with_and_without(without: Result, guarded: Result, measure: str = "AP") -> R
     for setting in guarded.settings:
         pairs = zip(without.drops(setting, measure, None), guarded.drops(setting, measure, None), strict=True)
         for left, right in pairs:
-            table.add_row(setting, recipe_name(left.recipe), str(left.severity), *_defence_numbers(left, right))
+            table.add_row(setting, left.recipe.label, str(left.severity), *_defence_numbers(left, right))
     return Group(table, Text(_NOTE, style="dim"))
 
 

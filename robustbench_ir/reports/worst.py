@@ -6,7 +6,6 @@ Everything made again is checked: the task by its digest, the perturbed queries 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,13 +19,13 @@ from robustbench_ir.evaluation.runner import Runner
 from robustbench_ir.evaluation.semantic_floor import SemanticFloor, load_floor
 from robustbench_ir.metrics.settings import Layout, Setting, per_query, values
 from robustbench_ir.perturb import Edit, Perturbation, digest, load_recipe
+from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.reports.content import Sheet
 from robustbench_ir.reports.review import Piece, pieces
 from robustbench_ir.results.result import Cell, Result
 from robustbench_ir.retrieval.ranking import Ranks
 from robustbench_ir.tasks import Passage, Task, load_task, task_card
-
-_FLOOR = re.compile(r"~(?P<encoder>.+)>=(?P<minimum>[\d.e-]+)$")
+from robustbench_ir.tasks.task import TaskIdentity
 
 
 @dataclass(frozen=True)
@@ -168,7 +167,7 @@ def task_of(result: Result, name: str | None = None, cards: Path | None = None) 
         The data is not here, there is no such task, or its texts are not those that were ranked.
     """
     wanted = list(dict.fromkeys((*result.layout.query_languages, *result.layout.pool)))
-    task = load_task(name or result.task.partition("@")[0], wanted, cards, _no_download)
+    task = load_task(name or TaskIdentity.parse(result.task).name, wanted, cards, _no_download)
     if task.digest != result.task_digest:
         raise ResultError(f"{task.identity} holds other texts than those that were ranked; name yours with --task")
     return task
@@ -184,18 +183,20 @@ def perturbed_again(task: Task, cell: Cell, cards: Path | None = None) -> list[P
     Raises
     ------
     RobustBenchError
-        The recipe is not the one that ran, or the queries that it makes are not those that were ranked.
+        The recipe is not the one that ran, or the queries that it makes are not those that were ranked; or they were
+        found by a search, which only its encoder can repeat.
     """
-    identity, _, floor = cell.recipe.partition("~")
-    name = identity.partition("@")[0]
-    recipe = load_recipe(name, cards).for_task(task)
+    if cell.recipe.search:
+        raise ResultError(
+            f"the queries of {cell.recipe.label} were found by a search; `irbench attack` wrote them beside its result"
+        )
+    (identity,), floor = cell.recipe.recipes, cell.recipe.floor
+    recipe = load_recipe(identity.name, cards).for_task(task)
     if recipe.identity != identity:
         raise ResultError(f"{identity} ran, this irbench has {recipe.identity}; use the irbench of the signature")
     made = recipe.perturb(task.queries, cell.severity, cell.seed)
-    if floor:
-        said = _FLOOR.search(cell.recipe)
-        judge = load_floor(SemanticFloor(float(said["minimum"]), said["encoder"])) if said else None
-        made = judge.applied(made) if judge else made
+    judge = load_floor(SemanticFloor(floor.minimum, floor.encoder) if floor else None)
+    made = judge.applied(made) if judge else made
     if digest(made) != cell.digest:
         raise ResultError(f"{cell.recipe} makes other queries here than those that were ranked; its tables differ")
     return made
@@ -222,7 +223,7 @@ def with_texts(
     list of WorstQuery, list of str
         The queries, and why some have no texts.
     """
-    faults: dict[str, str] = {}
+    faults: dict[AttackIdentity, str] = {}
     done = []
     for one in found:
         if one.cell.recipe in faults:
@@ -363,7 +364,7 @@ def _examples(
         return Examples(worst, [_absent(sheet, task)])
     worst, faults = with_texts(worst, task, known, cards)
     notes = [f"No texts of some queries: {fault}." for fault in faults]
-    source = _source(name or sheet.result.task.partition("@")[0], cards)
+    source = _source(name or TaskIdentity.parse(sheet.result.task).name, cards)
     encoder = next((one for one in encoders if one.description.fingerprint == sheet.result.encoder.fingerprint), None)
     if encoder:
         return Examples(with_overtaking(worst, task, encoder, sheet.setting), notes, source)
@@ -384,7 +385,7 @@ def _source(name: str, cards: Path | None) -> str:
 
 
 def _absent(sheet: Sheet, error: RobustBenchError) -> str:
-    name = sheet.result.task.partition("@")[0]
+    name = TaskIdentity.parse(sheet.result.task).name
     return (
         f"A result holds ranks, no texts, and these are not here: {error}. `irbench attack --task {name}` downloads "
         f"them once; `irbench report --task` names a folder of your own."

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from robustbench_ir.errors import OptionError
-from robustbench_ir.metrics.findings import macro, over_seeds
+from robustbench_ir.metrics.findings import Group, macro, over_seeds
 from robustbench_ir.metrics.measures import Floats
 from robustbench_ir.metrics.settings import Setting, values
 from robustbench_ir.metrics.statistics import (
@@ -22,7 +22,8 @@ from robustbench_ir.metrics.statistics import (
     intervals,
     sign_flip_p,
 )
-from robustbench_ir.results.result import CLEAN, Result
+from robustbench_ir.perturb.identity import CLEAN, AttackIdentity
+from robustbench_ir.results.result import Result
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Comparison:
     first, second : str
         Names of the encoders; `first` is that of the first result.
     setting, measure, recipe, severity
-        Of what; the recipe of clean scores is ``"clean"``.
+        Of what; the recipe of clean scores is ``clean``.
     quantity : str
         ``"score"`` of the clean or attacked queries, or ``"drop"``, clean - attacked.
     of_first, of_second, difference : Estimate
@@ -49,7 +50,7 @@ class Comparison:
     second: str
     setting: Setting
     measure: str
-    recipe: str
+    recipe: AttackIdentity
     severity: int
     quantity: str
     of_first: Estimate
@@ -61,12 +62,14 @@ class Comparison:
 
     def record(self) -> dict[str, object]:
         """Return it as plain values, for JSON; what is not a number is None."""
-        return {name: _plain(value) for name, value in asdict(self).items()}
+        return {name: _plain(value) for name, value in vars(self).items()}
 
 
 def _plain(value: object) -> object:
-    if isinstance(value, dict):
-        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, AttackIdentity):
+        return str(value)
+    if isinstance(value, Estimate):
+        return {name: _plain(one) for name, one in asdict(value).items()}
     return None if isinstance(value, float) and np.isnan(value) else value
 
 
@@ -132,7 +135,7 @@ def _check(first: Result, other: Result, number: int) -> None:
             )
 
 
-def _common(first: Result, other: Result) -> list[tuple[str, int]]:
+def _common(first: Result, other: Result) -> list[Group]:
     return [key for key in first.groups if key in other.groups]
 
 
@@ -174,7 +177,7 @@ def _pair(
     return rows
 
 
-def _numbers(result: Result, common: Sequence[tuple[str, int]], setting: Setting, measure: str) -> list[Floats]:
+def _numbers(result: Result, common: Sequence[Group], setting: Setting, measure: str) -> list[Floats]:
     """Return per query: the clean measure, then the attacked one and the drop of each recipe and severity."""
     clean = values(result.layout, result.clean.ranks, measure, setting)
     found = [clean]

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from pydantic import Field, ValidationError
 
 from robustbench_ir._base.files import write_whole
 from robustbench_ir.encoders import EncoderDescription
-from robustbench_ir.errors import ResultError
+from robustbench_ir.errors import DataError, ResultError
 from robustbench_ir.metrics.measures import DEFAULT_MEASURES, Floats
 from robustbench_ir.metrics.settings import SETTINGS, Layout, Setting, per_query, rank_distances, values
+from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.resources.cards import Card
 from robustbench_ir.results.result import Cell, Result
 from robustbench_ir.retrieval.ranking import Ranks
+from robustbench_ir.tasks.task import TaskIdentity
 
 # The schema of a result file: what is written, field by field.
 
@@ -107,6 +110,8 @@ class ResultRecord(Card):
 
 _TOLERANCE = 1e-9
 
+Identity = TypeVar("Identity")
+
 
 def result_to_json(result: Result) -> str:
     """Return the JSON text of a result; two equal results differ in `timings_seconds` at most."""
@@ -190,7 +195,7 @@ def _scores(result: Result) -> list[ScoreRecord]:
 def cell_record(layout: Layout, cell: Cell) -> CellRecord:
     """Return what is written of a cell."""
     return CellRecord(
-        recipe=cell.recipe,
+        recipe=str(cell.recipe),
         severity=cell.severity,
         seed=cell.seed,
         queries_sha256=cell.digest,
@@ -222,7 +227,8 @@ def cell_from_record(layout: Layout, record: CellRecord, where: str) -> Cell:
     Raises
     ------
     ResultError
-        Arrays of the wrong length, ranks out of range, or AP and rank distance that do not follow from the ranks.
+        A malformed identity, arrays of the wrong length, ranks out of range, or AP and rank distance that do not
+        follow from the ranks.
     """
     ranks = Ranks(np.array(record.rank_in_pool, dtype=np.int32), np.array(record.rank_in_language, dtype=np.int32))
     queries, judgements = len(layout.query_ids), len(layout.query)
@@ -245,7 +251,7 @@ def cell_from_record(layout: Layout, record: CellRecord, where: str) -> Cell:
     if not precise or not _same(record.rank_distance, _numbers(rank_distances(layout, ranks))):
         raise ResultError(f"{where}: AP or rank distance does not follow from the ranks; the file was changed by hand")
     return Cell(
-        recipe=record.recipe,
+        recipe=_identity(AttackIdentity.parse, record.recipe, f"{where}: recipe"),
         severity=record.severity,
         seed=record.seed,
         digest=record.queries_sha256,
@@ -254,6 +260,13 @@ def cell_from_record(layout: Layout, record: CellRecord, where: str) -> Cell:
         not_covered=record.not_covered,
         ranks=ranks,
     )
+
+
+def _identity(parse: Callable[[str], Identity], text: str, where: str) -> Identity:
+    try:
+        return parse(text)
+    except DataError as error:
+        raise ResultError(f"{where}: {error}") from error
 
 
 def _same(written: Sequence[float | None], derived: Sequence[float | None]) -> bool:
@@ -290,6 +303,7 @@ def result_from_json(text: str | bytes, where: str = "result") -> Result:
             f"read it with irbench {record.irbench}"
         )
     layout = _layout(record, where)
+    _identity(TaskIdentity.parse, record.task, f"{where}: task")
     return Result(
         version=record.irbench,
         task=record.task,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from robustbench_ir.encoders import EncoderDescription
 from robustbench_ir.metrics.bias_findings import Bias, BiasFinding, MeanRanks, bias_findings, language_bias, mean_ranks
-from robustbench_ir.metrics.findings import Finding, OverSeeds, findings, over_seeds
+from robustbench_ir.metrics.findings import Finding, Group, OverSeeds, findings, over_seeds
 from robustbench_ir.metrics.measures import Floats
 from robustbench_ir.metrics.settings import (
     SETTINGS,
@@ -28,12 +28,11 @@ from robustbench_ir.metrics.statistics import RESAMPLES, SEED, Estimate, Method
 from robustbench_ir.metrics.summary import Summary, summaries
 from robustbench_ir.metrics.worst_case import WorstCase, worst_cases
 from robustbench_ir.perturb import Perturbation, digest
+from robustbench_ir.perturb.identity import AttackIdentity, Signature
 from robustbench_ir.retrieval.ranking import Ranks
 
 if TYPE_CHECKING:
     import pandas as pd
-
-CLEAN = "clean"
 
 
 @dataclass(frozen=True)
@@ -42,8 +41,8 @@ class Cell:
 
     Attributes
     ----------
-    recipe : str
-        Identity of the recipe, such as ``"typo@1"``; ``"clean"`` for none.
+    recipe : AttackIdentity
+        What was done to the queries, such as ``typo@1``; ``clean`` for nothing.
     severity, seed : int
         0 for clean.
     digest : str
@@ -58,7 +57,7 @@ class Cell:
         One entry for each judgement.
     """
 
-    recipe: str
+    recipe: AttackIdentity
     severity: int
     seed: int
     digest: str
@@ -70,7 +69,7 @@ class Cell:
     @classmethod
     def of(
         cls,
-        recipe: str,
+        recipe: AttackIdentity,
         severity: int,
         seed: int,
         perturbed: Sequence[Perturbation],
@@ -108,7 +107,7 @@ class Drop:
         Share of queries that really changed, and of characters that were replaced.
     """
 
-    recipe: str
+    recipe: AttackIdentity
     severity: int
     setting: Setting
     measure: str
@@ -164,9 +163,9 @@ class Result:
     timings: Mapping[str, float] = field(default_factory=dict, compare=False)
 
     @cached_property
-    def groups(self) -> dict[tuple[str, int], tuple[Cell, ...]]:
+    def groups(self) -> dict[Group, tuple[Cell, ...]]:
         """The attacked cells by recipe and severity; each group has one cell a seed."""
-        found: dict[tuple[str, int], list[Cell]] = {}
+        found: dict[Group, list[Cell]] = {}
         for cell in self.attacked:
             found.setdefault((cell.recipe, cell.severity), []).append(cell)
         return {key: tuple(cells) for key, cells in found.items()}
@@ -177,28 +176,32 @@ class Result:
         clean = self.layout, self.clean.ranks
         return tuple(setting for setting in SETTINGS if not np.isnan(values(*clean, "AP", setting)).all())
 
-    def signature(self, setting: Setting, recipe: str | None = None, severity: int = 0, measure: str = "AP") -> str:
-        """Say what a number is a number of, so that two can be compared by eye.
+    def signature(
+        self, setting: Setting, recipe: AttackIdentity | str | None = None, severity: int = 0, measure: str = "AP"
+    ) -> str:
+        """Say what a number is a number of, so that two can be compared by eye; `Signature.parse` reads it.
 
         >>> result.signature("multilingual", "typo@1", 3)  # doctest: +SKIP
         'task=xquad-r@1|languages=en,hi|recipe=typo@1|severity=3|seeds=0,1,2|pool=multilingual|measure=AP|irbench=0.1.0'
         """
-        cells = self.groups.get((recipe or CLEAN, severity), ())
-        attack = (
-            f"recipe={recipe}",
-            f"severity={severity}",
-            f"seeds={','.join(str(cell.seed) for cell in cells)}",
+        return str(self.shared_signature(setting, [recipe] if recipe else [], severity, measure))
+
+    def shared_signature(
+        self, setting: Setting, recipes: Sequence[AttackIdentity | str], severity: int = 0, measure: str = "AP"
+    ) -> Signature:
+        """Return the signature that the numbers of several recipes share; none for clean numbers."""
+        attacks = tuple(map(AttackIdentity.of, recipes))
+        return Signature(
+            task=self.task,
+            languages=self.layout.query_languages,
+            pool=setting,
+            measure=measure,
+            irbench=self.version,
+            recipes=attacks,
+            severity=severity if attacks else 0,
+            seeds=tuple(cell.seed for cell in self.groups.get((attacks[0], severity), ())) if attacks else (),
+            defence=self.encoder.preprocessing,
         )
-        parts = (
-            f"task={self.task}",
-            f"languages={','.join(self.layout.query_languages)}",
-            *(attack if recipe else ("recipe=none",)),
-            f"pool={setting}",
-            f"measure={measure}",
-            *([f"defence={self.encoder.preprocessing}"] if self.encoder.preprocessing else []),
-            f"irbench={self.version}",
-        )
-        return "|".join(parts)
 
     def score(self, cell: Cell, setting: Setting, measure: str = "AP") -> float:
         """Return the headline of a measure: macro average over languages or ordered pairs."""
@@ -284,10 +287,16 @@ class Result:
         return bias_findings(self.layout, self.clean.ranks, groups, random=random, resamples=resamples, method=method)
 
     def mean_ranks(
-        self, recipe: str, severity: int, *, resamples: int = RESAMPLES, method: Method = "bca", seed: int = SEED
+        self,
+        recipe: AttackIdentity | str,
+        severity: int,
+        *,
+        resamples: int = RESAMPLES,
+        method: Method = "bca",
+        seed: int = SEED,
     ) -> MeanRanks:
         """Return the mean rank by query language and passage language, clean and attacked; KeyError if not attacked."""
-        cells = self.groups[recipe, severity]
+        cells = self.groups[AttackIdentity.of(recipe), severity]
         return mean_ranks(self.layout, self.clean.ranks, cells, seed=seed, resamples=resamples, method=method)
 
     def summaries(
@@ -373,6 +382,8 @@ def _columns(row: Finding) -> dict[str, object]:
     for name, value in vars(row).items():
         if isinstance(value, Estimate):
             columns |= {name: value.value, f"{name}_low": value.low, f"{name}_high": value.high}
+        elif isinstance(value, AttackIdentity):
+            columns[name] = str(value)
         else:
             columns[name] = value
     return columns
@@ -392,7 +403,7 @@ def queries_frame(result: Result, measure: str) -> pd.DataFrame:
             "query_id": layout.query_ids,
             "parallel_id": layout.parallel_ids,
             "language": layout.languages,
-            "recipe": cell.recipe,
+            "recipe": str(cell.recipe),
             "severity": cell.severity,
             "seed": cell.seed,
             "changed": cell.changed,

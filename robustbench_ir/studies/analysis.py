@@ -185,7 +185,7 @@ def attacks(task: str, result: Result) -> list[Attacked]:
     return [
         Attacked(
             task=task,
-            recipe=recipe,
+            recipe=str(recipe),
             queries=len(layout.query_ids),
             questions=layout.questions,
             passages=layout.pool_size,

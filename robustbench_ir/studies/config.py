@@ -154,7 +154,7 @@ class StudyCard(NamedCard):
         from robustbench_ir._version import __version__
         from robustbench_ir.perturb import load_recipe
 
-        recipes = [load_recipe(name).identity for name in self.recipes]
+        recipes = [str(load_recipe(name).identity) for name in self.recipes]
         return digest([__version__, recipes, self.severity, self.perturbation_seeds])
 
 

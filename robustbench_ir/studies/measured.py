@@ -156,8 +156,8 @@ class Measured:
     ----------
     languages : tuple of str
         Query languages, in the task's order.
-    recipes : mapping of str to str
-        Name of each recipe to its identity.
+    recipes : tuple of str
+        Name of each recipe.
     not_covered : mapping of str to tuple of str
         Name of each recipe to the query languages that it cannot touch.
     numbers : mapping
@@ -166,7 +166,7 @@ class Measured:
     """
 
     languages: tuple[str, ...]
-    recipes: Mapping[str, str]
+    recipes: tuple[str, ...]
     not_covered: Mapping[str, tuple[str, ...]]
     numbers: Mapping[tuple[Quantity, str], tuple[Drawn, ...]]
 
@@ -206,8 +206,8 @@ def measured(results: Sequence[Result], resamples: int, measure: str = "AP") -> 
         )
         for key in by_seed[0]
     }
-    recipes = {identity.split("@")[0]: identity for identity, _ in results[0].groups}
-    missed = {identity.split("@")[0]: tuple(cells[0].not_covered) for (identity, _), cells in results[0].groups.items()}
+    recipes = tuple(dict.fromkeys(identity.label for identity, _ in results[0].groups))
+    missed = {identity.label: tuple(cells[0].not_covered) for (identity, _), cells in results[0].groups.items()}
     return Measured(results[0].layout.query_languages, recipes, missed, numbers)
 
 
@@ -220,8 +220,8 @@ def _of_one(result: Result, resamples: int, measure: str) -> dict[tuple[Quantity
         found[setting, CLEAN] = clean
         for (identity, _), cells in result.groups.items():
             attacked = over_seeds(layout, clean, cells, setting, measure)
-            found[setting, identity.split("@")[0]] = attacked.value
-            found[RANK_DISTANCE, identity.split("@")[0]] = attacked.rank_distance
+            found[setting, identity.label] = attacked.value
+            found[RANK_DISTANCE, identity.label] = attacked.rank_distance
     found[RANK_DISTANCE, CLEAN] = rank_distances(layout, result.clean.ranks)
     tables = [macro(layout, value, by) for value in found.values() for by in (None, "language")]
     drawn = iter(draws(tables, np.random.default_rng(SEED), resamples))

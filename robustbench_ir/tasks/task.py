@@ -14,10 +14,12 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from robustbench_ir._base.escaping import escaped, unescaped
 from robustbench_ir.errors import DataError, OptionError
 from robustbench_ir.resources.languages import select_languages
 
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
+_IDENTITY = re.compile(r"(?P<name>[^\x00-\x1f\x7f]+)@(?P<version>[^@\x00-\x1f\x7f]*)")
 
 IntArray = NDArray[np.int32]
 Item = TypeVar("Item", "Query", "Passage")
@@ -60,6 +62,29 @@ class Qrels:
 
 
 @dataclass(frozen=True)
+class TaskIdentity:
+    """Name and version of a task: ``xquad-r@1``; docs/identity.md has the grammar."""
+
+    name: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{escaped(self.name)}@{escaped(self.version)}"
+
+    @classmethod
+    def parse(cls, text: str) -> TaskIdentity:
+        """Read what `str` has written; raise DataError for anything else.
+
+        >>> TaskIdentity.parse("xquad-r@1").name
+        'xquad-r'
+        """
+        found = _IDENTITY.fullmatch(text)
+        if found is None:
+            raise DataError(f"{text[:100]!a} is not the identity of a task, such as xquad-r@1")
+        return cls(unescaped(found["name"]), unescaped(found["version"]))
+
+
+@dataclass(frozen=True)
 class Task:
     """Queries, passages and judgements, checked.
 
@@ -89,7 +114,7 @@ class Task:
     @property
     def identity(self) -> str:
         """Name and version: ``xquad-r@1``."""
-        return f"{self.name}@{self.version}"
+        return str(TaskIdentity(self.name, str(self.version)))
 
     @cached_property
     def query_languages(self) -> tuple[str, ...]:

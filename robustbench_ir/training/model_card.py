@@ -88,7 +88,7 @@ def _facts(trained: Trained) -> list[tuple[str, str]]:
 def _scores(result: Result) -> str:
     rows = [
         (
-            found.recipe,
+            str(found.recipe),
             str(found.severity),
             setting,
             f"{found.clean.value:.3f}",

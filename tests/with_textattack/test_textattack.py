@@ -56,7 +56,7 @@ WORD_BY_WORD = [
 @pytest.mark.parametrize("name", WORD_BY_WORD)
 def test_a_transformation_runs_as_a_recipe(name: str, task: rb.Task) -> None:
     recipe = rb.load_recipe(f"textattack:{name}")
-    assert recipe.identity == f"textattack:{name}@0.3.11"
+    assert str(recipe.identity) == f"textattack:{name}@0.3.11"
     english = [query for query in task.queries if query.language == "en"]
     perturbed = recipe.perturb(english, 3, 0)
     if name not in {"WordSwapContract", "WordSwapExtend"}:  # only where there is something to contract

@@ -42,7 +42,7 @@ class RecipeTransformation(WordSwap):
         super().__init__()
         if not recipe.covers(language):
             raise OptionError(f"{recipe.name} does not touch {language}: {recipe.reason_not_covered(language)}")
-        self.name, self.recipe, self.alternatives, self.seed = recipe.identity, recipe, alternatives, seed
+        self.name, self.recipe, self.alternatives, self.seed = str(recipe.identity), recipe, alternatives, seed
         self._find_words = word_finder(language, recipe.card.constraints, recipe.tables)
         self._transformation = recipe.transformation(language)
 
@@ -62,11 +62,11 @@ class RecipeTransformation(WordSwap):
             return
         words, constraints = self._find_words(text), self.recipe.card.constraints
         for number in range(self.alternatives):
-            random = generator(self.recipe.identity, self.seed, text, number)
+            random = generator(self.name, self.seed, text, number)
             spans, rewrite = self._transformation.targets(text, words, random)
             for span in spans:
                 before = text[span[0] : span[1]]
-                rewriting = rewrite(before, generator(self.recipe.identity, self.seed, text, *span, number))
+                rewriting = rewrite(before, generator(self.name, self.seed, text, *span, number))
                 if rewriting and rewriting[0] != before and not constraints.forbid(before, rewriting[0]):
                     yield span, rewriting[0]
 

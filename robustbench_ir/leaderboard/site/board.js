@@ -41,9 +41,7 @@ const over = (list, where) => (list ? mean(where.map((place) => list[place]).fil
 const cellsOf = (threat) => board().cells.map((cell, place) => ({ recipe: cell[0], severity: cell[1], place })).filter((cell) => cell.place && (!threat || board().threats[cell.place] === threat));
 const cellsShown = () => cellsOf(state.threat).filter((cell) => String(cell.severity) === state.severity);
 
-// A search is called by its method and recipes: `greedy(typo@3)` of `greedy(typo@3)|goal=map|words=2`.
-const short = (recipe) => recipe.split("|")[0] + (recipe.includes("|crafted-on=") ? " crafted on " + recipe.split("|crafted-on=")[1] : "");
-const called = (recipe) => (board().cells.some((cell) => cell[0] !== recipe && short(cell[0]) === short(recipe)) ? recipe : short(recipe));
+const called = (recipe) => board().names[recipe];
 
 function headlineCells() {
   const names = new Set(board().headline.map((cell) => cell[0]));
@@ -291,7 +289,7 @@ function compared() {
 }
 
 function reported() {
-  const task = board().task.split("@")[0], here = [...board().languages].sort().join();
+  const task = board().task_name, here = [...board().languages].sort().join();
   const rows = (data.reported || []).filter((row) => row.task === task && [...row.languages].sort().join() === here);
   at("reported").hidden = !rows.length;
   const names = ["Model", ...board().settings.map((name) => "mAP " + name), "RD", "Source"];

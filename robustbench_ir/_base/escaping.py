@@ -1,0 +1,43 @@
+"""Percent escapes, so that a name can stand among signs that part one name from the next."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+NAME = "%|~(),+@=>"
+"""Signs that mean something in an identity, and are escaped in the names of encoders, recipes and tasks."""
+
+_ESCAPE = re.compile(r"%([0-9A-F]{2})")
+
+
+def escaped(text: str, reserved: str = NAME) -> str:
+    """Replace the reserved signs, and control characters, by ``%`` and their code in two hexadecimal digits.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+    reserved : str
+        ASCII characters to escape; ``%`` must be one of them.
+
+    Examples
+    --------
+    >>> escaped("model(v2)")
+    'model%28v2%29'
+    """
+    return _pattern(reserved).sub(lambda sign: f"%{ord(sign[0]):02X}", text)
+
+
+def unescaped(text: str) -> str:
+    """Return the text that was escaped, whichever signs were.
+
+    >>> unescaped("model%28v2%29")
+    'model(v2)'
+    """
+    return _ESCAPE.sub(lambda code: chr(int(code[1], 16)), text)
+
+
+@cache
+def _pattern(reserved: str) -> re.Pattern[str]:
+    return re.compile(rf"[{re.escape(reserved)}\x00-\x1f\x7f]")
