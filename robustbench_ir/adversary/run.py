@@ -208,7 +208,7 @@ class Hunt:
         judge = self.floor.encoder.description.fingerprint if self.floor else "none"
         if not who or not judge:
             return None
-        identity = (__version__, _ALGORITHMS, who, judge, self.victim.task.digest, self.identity(one), one.draws)
+        identity = (__version__, _ALGORITHMS, who, judge, self.victim.task.digest, self.identity(one), str(one.draws))
         spaces = sha256()
         for space in block:
             spaces.update(repr(space).encode("utf-8", "surrogatepass"))
