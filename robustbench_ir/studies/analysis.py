@@ -12,9 +12,10 @@ import numpy as np
 
 from robustbench_ir.metrics.settings import SETTINGS, Setting, headline
 from robustbench_ir.metrics.statistics import SEED
+from robustbench_ir.resources.languages import resource_groups
 from robustbench_ir.results.result import Result
 from robustbench_ir.studies.checkpoints import Arm
-from robustbench_ir.studies.claims import Claim, Comparison, comparisons, resource_groups, together
+from robustbench_ir.studies.claims import LOWER_RESOURCE, Claim, Comparison, comparisons, together
 from robustbench_ir.studies.config import UNTRAINED
 from robustbench_ir.studies.measured import RANK_DISTANCE, Drawn, Measured, intervals, measured
 from robustbench_ir.studies.record import ALL, Attacked, Judged, Row
@@ -146,7 +147,7 @@ def _relative_drop(quantity: str, recipe: str, languages: Sequence[str] | None, 
 
 def _groups(languages: Sequence[str], trained: Sequence[str]) -> dict[str, Sequence[str]]:
     """Return the groups of query languages that rows are made for, those with a member."""
-    low, high = resource_groups(languages)
+    low, high = resource_groups(languages, LOWER_RESOURCE)
     groups: dict[str, Sequence[str]] = {one: [one] for one in languages}
     groups |= {LOWER: low, HIGHER: high, NOT_TRAINED: [one for one in languages if one not in trained]}
     return {name: members for name, members in groups.items() if members}
