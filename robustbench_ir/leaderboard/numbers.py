@@ -1,7 +1,7 @@
 """The numbers of the board for every choice of setting, threat model, severity and languages; the page only shows them.
 
 A view is one choice of threat model and severity: the cells that it shows, and those of them that the robust score is
-over. A group is one choice of languages. Both are told apart by their members, so that equal choices are kept once.
+over. A group is one choice of languages. Both are known by their members, so that equal choices are kept once.
 """
 
 from __future__ import annotations
