@@ -17,8 +17,8 @@ import robustbench_ir.testing
 _WIDTH = 100
 _INTRODUCTION = """# Library
 
-Everything that `import robustbench_ir as rb` offers, written from the docstrings by `tools/api_page.py`. The modules behind
-these names may move from one release to the next; the names do not.
+Everything that `import robustbench_ir as rb` offers, written from the docstrings by `tools/api_page.py`. The modules
+behind these names may move from one release to the next; the names do not.
 """
 
 
