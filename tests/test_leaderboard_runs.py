@@ -105,10 +105,10 @@ def test_rank_distance_is_a_mean_over_the_queries_that_know_it(runs: tuple[Path,
     clean, typo = runs
     result = score_runs(load_task("mini"), clean, [("typo@3", typo)], ["en", "sw"])
     entry = entry_of(result, SAID, DAY)
-    language = np.array(result.layout.languages)
+    language = np.array(result.judgements.languages)
     for score, cell in zip(entry.scores, (result.clean, *result.attacked), strict=True):
-        found = rank_distances(result.layout, cell.ranks)
-        each = [np.nanmean(found[language == code]) for code in result.layout.query_languages]
+        found = rank_distances(result.judgements, cell.ranks)
+        each = [np.nanmean(found[language == code]) for code in result.judgements.query_languages]
         assert score.rank_distance == pytest.approx(np.mean(each))
 
 

@@ -18,11 +18,11 @@ import scipy.sparse as sp
 
 from robustbench_ir._base.cache import (
     Cache,
-    Entry,
+    CacheEntry,
     cache_folder,
     entries,
-    kept,
     make_room,
+    read_entry,
     remove,
     size_limit,
     to_prune,
@@ -33,8 +33,8 @@ from robustbench_ir._base.sizes import parse_age, parse_size
 from robustbench_ir.encoders import Embeddings, EncoderDescription
 from robustbench_ir.encoders.batches import encode_texts
 from robustbench_ir.encoders.lexical import Bm25, CharacterNgrams
-from robustbench_ir.encoders.store.limits import owner
-from robustbench_ir.encoders.store.limits import texts as texts_of
+from robustbench_ir.encoders.store.limits import shard_owner
+from robustbench_ir.encoders.store.limits import text_count as texts_of
 from robustbench_ir.encoders.store.store import EmbeddingStore, embedding_store, text_key
 from robustbench_ir.errors import EncoderError, OptionError
 
@@ -49,12 +49,12 @@ def tmp_path(tmp_path: Path) -> Path:
     return tmp_path / "embeddings"
 
 
-def shards(folder: Path) -> list[Entry]:
+def shards(folder: Path) -> list[CacheEntry]:
     return entries(folder, "embeddings")
 
 
-def encoders(listed: Sequence[Entry]) -> list[str]:
-    return [owner(shard).encoder for shard in listed]
+def encoders(listed: Sequence[CacheEntry]) -> list[str]:
+    return [shard_owner(shard).encoder for shard in listed]
 
 
 class Counting:
@@ -501,7 +501,7 @@ def test_all_kinds_are_listed_and_pruned_and_downloads_only_by_name(
 
 def test_one_limit_holds_for_all_kinds_and_downloads_are_not_counted(tmp_path: Path) -> None:
     fill(Cache(tmp_path))
-    kept(Cache(tmp_path).path("cells", "a part", 1, {"another": [2]}))
+    read_entry(Cache(tmp_path).path("cells", "a part", 1, {"another": [2]}))
     make_room(Cache(tmp_path, limit=2_000))
     assert kinds_in(tmp_path) == ["cells", "downloads", "lexicons"], "what was read just now stays"
 

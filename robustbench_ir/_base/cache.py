@@ -25,10 +25,10 @@ from robustbench_ir._base.files import read_checked, write_checked
 from robustbench_ir._base.sizes import parse_size
 from robustbench_ir.errors import ResultError
 
-Kind = Literal["downloads", "embeddings", "cells", "searches", "floors", "lexicons", "nltk"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
-CHECKED: tuple[Kind, ...] = ("cells", "searches", "floors", "lexicons")
-"""Kinds whose entries are written by `keep`, with a checksum."""
+CacheKind = Literal["downloads", "embeddings", "cells", "searches", "floors", "lexicons", "nltk"]
+KINDS: tuple[CacheKind, ...] = get_args(CacheKind)
+CHECKED: tuple[CacheKind, ...] = ("cells", "searches", "floors", "lexicons")
+"""Kinds whose entries are written by `write_entry`, with a checksum."""
 
 CACHE_VARIABLE = "ROBUSTBENCH_IR_CACHE"
 LIMIT_VARIABLE = "ROBUSTBENCH_IR_CACHE_SIZE"
@@ -57,11 +57,11 @@ class Cache:
     folder: Path
     limit: int | None = None
 
-    def of(self, kind: Kind) -> Path:
+    def of(self, kind: CacheKind) -> Path:
         """Return the folder of a kind."""
         return self.folder / kind
 
-    def path(self, kind: Kind, *parts: object, suffix: str = ".json") -> Path:
+    def path(self, kind: CacheKind, *parts: object, suffix: str = ".json") -> Path:
         """Return where an entry lies.
 
         Parameters
@@ -73,11 +73,11 @@ class Cache:
         suffix : str
             Of the file.
         """
-        return self.of(kind) / f"{key(*parts)}{suffix}"
+        return self.of(kind) / f"{entry_key(*parts)}{suffix}"
 
 
 @dataclass(frozen=True)
-class Entry:
+class CacheEntry:
     """What is kept or removed as one: a file, a download with its hash, or rows of embeddings with their index.
 
     Attributes
@@ -92,7 +92,7 @@ class Entry:
         Seconds since 1970.
     """
 
-    kind: Kind
+    kind: CacheKind
     files: tuple[Path, ...]
     size: int
     last_used: float
@@ -109,7 +109,7 @@ class Entry:
 _chosen: ContextVar[Cache | None] = ContextVar("cache", default=None)
 
 
-def key(*parts: object) -> str:
+def entry_key(*parts: object) -> str:
     """Return 64 hexadecimal digits that stand for all parts."""
     return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
@@ -152,7 +152,7 @@ def size_limit() -> int | None:
     return None if text.lower() == "none" else parse_size(text)
 
 
-def kept(path: Path) -> bytes | None:
+def read_entry(path: Path) -> bytes | None:
     """Return the content of an entry and note its use; None if it is not there or not what was written."""
     content = read_checked(path)
     if content is not None:
@@ -161,7 +161,7 @@ def kept(path: Path) -> bytes | None:
     return content
 
 
-def keep(path: Path, content: bytes) -> None:
+def write_entry(path: Path, content: bytes) -> None:
     """Write finished work into the cache; where that is full or read only, say so once and go on without.
 
     The result file will have it all.
@@ -170,10 +170,10 @@ def keep(path: Path, content: bytes) -> None:
     try:
         write_checked(path, content)
     except ResultError as error:
-        say_not_kept(cache_folder(), error)
+        warn_not_kept(cache_folder(), error)
 
 
-def say_not_kept(folder: Path, error: OSError | ResultError) -> None:
+def warn_not_kept(folder: Path, error: OSError | ResultError) -> None:
     """Say, once for each folder, that nothing can be kept there."""
     cause = error if isinstance(error, OSError) else error.__cause__
     _say_not_kept(folder, getattr(cause, "strerror", None) or str(error))
@@ -189,7 +189,7 @@ def _say_not_kept(folder: Path, reason: str) -> None:
     )
 
 
-def entries(folder: Path, kind: Kind) -> list[Entry]:
+def entries(folder: Path, kind: CacheKind) -> list[CacheEntry]:
     """List the entries of a kind, the one that was not used for longest first."""
     grouped: dict[Path, list[Path]] = {}
     for path in sorted(folder.rglob("*")):
@@ -200,23 +200,23 @@ def entries(folder: Path, kind: Kind) -> list[Entry]:
         with suppress(FileNotFoundError):  # removed by another process just now
             states = [path.stat() for path in files]
             size = sum(state.st_size for state in states)
-            listed.append(Entry(kind, tuple(files), size, max(state.st_mtime for state in states)))
+            listed.append(CacheEntry(kind, tuple(files), size, max(state.st_mtime for state in states)))
     return sorted(listed, key=lambda entry: (entry.last_used, entry.files))
 
 
 def to_prune(
-    listed: Iterable[Entry],
+    listed: Iterable[CacheEntry],
     *,
     unused_seconds: float | None = None,
     largest: int | None = None,
     everything: bool = False,
     spare: Collection[str] = (),
-) -> list[Entry]:
+) -> list[CacheEntry]:
     """Choose the entries that go, the one that was not used for longest first; useless ones always.
 
     Parameters
     ----------
-    listed : iterable of Entry
+    listed : iterable of CacheEntry
         Those that may go.
     unused_seconds : float, optional
         What was not used for longer than this goes.
@@ -240,7 +240,7 @@ def to_prune(
     return gone
 
 
-def remove(gone: Iterable[Entry]) -> None:
+def remove(gone: Iterable[CacheEntry]) -> None:
     """Remove entries. The index goes before its rows: rows without one are never read."""
     for entry in gone:
         for path in entry.files:
@@ -260,18 +260,18 @@ def _make_room_once(cache: Cache) -> None:
     make_room(cache)
 
 
-def damaged(listed: Iterable[Entry]) -> list[Entry]:
-    """Return the entries, among those written by `keep`, that are not what was written."""
+def damaged_entries(listed: Iterable[CacheEntry]) -> list[CacheEntry]:
+    """Return the entries, among those written by `write_entry`, that are not what was written."""
     return [entry for entry in listed if read_checked(entry.files[0]) is None]
 
 
-def _is_part_of_an_entry(path: Path, kind: Kind) -> bool:
+def _is_part_of_an_entry(path: Path, kind: CacheKind) -> bool:
     if path.is_symlink() or not path.is_file() or path.name.startswith("."):
         return False
     return path.suffix in _SHARD if kind == "embeddings" else path.suffix not in _NO_ENTRIES
 
 
-def _entry_of(path: Path, kind: Kind) -> Path:
+def _entry_of(path: Path, kind: CacheKind) -> Path:
     """Return what the files of one entry have in common: rows and index, or a download and its hash."""
     return path.with_name(path.name.split(".")[0] if kind == "embeddings" else path.name.removesuffix(".sha256"))
 

@@ -9,7 +9,7 @@ _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~])")
 _BARE_BAR = re.compile(r"(?<!\\)\|")
 
 
-def escaped(text: str) -> str:
+def escaped_markdown(text: str) -> str:
     """Return text as Markdown that shows it as it is, on one line."""
     return _MARKUP.sub(r"\\\1", " ".join(text.split()))
 

@@ -32,10 +32,10 @@ from robustbench_ir.errors import OptionError, RobustBenchError, WorkerError
 # So a process that is killed, even while it writes its answer, is seen at once: its pipe ends. With one queue for
 # all, as in `concurrent.futures`, the first process would wait for the other half of that answer for ever.
 
-Request = TypeVar("Request")
-Name = TypeVar("Name")
-Made = TypeVar("Made")
-Handler = Callable[[int, FrameType | None], Any] | int | signal.Handlers | None
+_Request = TypeVar("_Request")
+_Name = TypeVar("_Name")
+_Made = TypeVar("_Made")
+_Handler = Callable[[int, FrameType | None], Any] | int | signal.Handlers | None
 
 
 class _Failed(NamedTuple):
@@ -49,7 +49,7 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def lost(what: str, done: int, names: int) -> str:
+def _lost_work(what: str, done: int, names: int) -> str:
     """Say that work was lost, and how to go on."""
     return (
         f"{what} was killed or ran out of memory; {done} of {names} cells are finished and kept: "
@@ -58,8 +58,8 @@ def lost(what: str, done: int, names: int) -> str:
 
 
 def made_in_processes(
-    open_worker: Callable[[Request], Callable[[Name], Made]], request: Request, names: Sequence[Name], jobs: int
-) -> Generator[tuple[Name, Made], None, None]:
+    open_worker: Callable[[_Request], Callable[[_Name], _Made]], request: _Request, names: Sequence[_Name], jobs: int
+) -> Generator[tuple[_Name, _Made], None, None]:
     """Make things in other processes of this machine; see `robustbench_ir._base.parallel.made_elsewhere`."""
     done = 0
     before = _on_broken_pipe(signal.SIG_IGN)
@@ -69,7 +69,7 @@ def made_in_processes(
             for _ in range(min(jobs, len(names))):
                 _start(workers, open_worker, request, max(1, processors() // jobs))
         left = iter(names)
-        asked: dict[Connection, Name] = {}
+        asked: dict[Connection, _Name] = {}
         for worker in workers:
             _ask(worker, asked, left)
         while asked:
@@ -78,7 +78,7 @@ def made_in_processes(
                 try:
                     made = worker.recv()
                 except (EOFError, OSError) as error:
-                    raise WorkerError(lost("a process", done, len(names))) from error
+                    raise WorkerError(_lost_work("a process", done, len(names))) from error
                 name = asked.pop(worker)
                 if isinstance(made, _Failed):
                     raise made.error
@@ -95,8 +95,8 @@ def made_in_processes(
 
 def _start(
     workers: dict[Connection, SpawnProcess],
-    open_worker: Callable[[Request], Callable[[Name], Made]],
-    request: Request,
+    open_worker: Callable[[_Request], Callable[[_Name], _Made]],
+    request: _Request,
     threads: int,
 ) -> None:
     context = multiprocessing.get_context("spawn")
@@ -107,7 +107,7 @@ def _start(
     workers[ours] = process
 
 
-def _ask(worker: Connection, asked: dict[Connection, Name], left: Iterator[Name]) -> None:
+def _ask(worker: Connection, asked: dict[Connection, _Name], left: Iterator[_Name]) -> None:
     for name in left:
         asked[worker] = name
         with suppress(BrokenPipeError):  # it has ended: asked for its answer, its pipe says so
@@ -116,12 +116,15 @@ def _ask(worker: Connection, asked: dict[Connection, Name], left: Iterator[Name]
 
 
 def _work(
-    first_process: Connection, open_worker: Callable[[Request], Callable[[Name], Made]], request: Request, threads: int
+    first_process: Connection,
+    open_worker: Callable[[_Request], Callable[[_Name], _Made]],
+    request: _Request,
+    threads: int,
 ) -> None:
     """Make what is asked for, until nobody asks any more."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _divide_processors(threads)
-    make: Callable[[Name], Made] | None = None
+    make: Callable[[_Name], _Made] | None = None
     while True:
         try:
             name = first_process.recv()
@@ -129,7 +132,7 @@ def _work(
             return
         try:
             make = make or open_worker(request)
-            answer: Made | _Failed = make(name)
+            answer: _Made | _Failed = make(name)
         except BaseException as error:
             answer = _failed(error)
         try:
@@ -151,7 +154,7 @@ def _failed(error: BaseException) -> _Failed:
     return _Failed(error)
 
 
-def _on_broken_pipe(handler: Handler) -> Handler:
+def _on_broken_pipe(handler: _Handler) -> _Handler:
     """Choose what happens when a process is written to that has ended, and return what was chosen before.
 
     The command line has such a signal end it, for `irbench tasks | head`; but a worker's end is no reason to end.
@@ -191,8 +194,8 @@ def _divide_processors(threads: int) -> None:
     threadpool_limits(threads)
 
 
-Part = TypeVar("Part")
-Done = TypeVar("Done")
+_Part = TypeVar("_Part")
+_Done = TypeVar("_Done")
 
 
 def threads() -> int:
@@ -208,7 +211,7 @@ def divided(rows: int, *, least: int = 1, most: int | None = None) -> list[slice
     return [slice(start, min(start + size, rows)) for start in range(0, rows, size)]
 
 
-def in_threads(work: Callable[[Part], Done], parts: Sequence[Part]) -> Iterator[Done]:
+def in_threads(work: Callable[[_Part], _Done], parts: Sequence[_Part]) -> Iterator[_Done]:
     """Do the work on each part, several at a time, and yield what it returns, in their order."""
     with _blas().limit(limits=1, user_api="blas"):
         if min(len(parts), threads()) < 2:
@@ -238,11 +241,11 @@ _open: dict[str, Callable[[Any], Any]] = {}
 
 def made_elsewhere(
     engine: Engine,
-    open_worker: Callable[[Request], Callable[[Name], Made]],
-    request: Request,
-    names: Sequence[Name],
+    open_worker: Callable[[_Request], Callable[[_Name], _Made]],
+    request: _Request,
+    names: Sequence[_Name],
     jobs: int,
-) -> Generator[tuple[Name, Made], None, None]:
+) -> Generator[tuple[_Name, _Made], None, None]:
     """Make things in other processes, and yield each with its name as it is finished.
 
     Parameters
@@ -276,8 +279,8 @@ def made_elsewhere(
 
 
 def _on_ray(
-    open_worker: Callable[[Request], Callable[[Name], Made]], request: Request, names: Sequence[Name], jobs: int
-) -> Generator[tuple[Name, Made], None, None]:
+    open_worker: Callable[[_Request], Callable[[_Name], _Made]], request: _Request, names: Sequence[_Name], jobs: int
+) -> Generator[tuple[_Name, _Made], None, None]:
     ray = _ray()
     ours = not ray.is_initialized()
     if ours:
@@ -318,7 +321,7 @@ def _answer(ray: ModuleType, finished: object, done: int, names: int) -> Any:
     except ray.exceptions.RayTaskError as error:
         raise error.cause from error
     except ray.exceptions.RayError as error:
-        raise WorkerError(lost(f"a task on Ray ({type(error).__name__})", done, names)) from error
+        raise WorkerError(_lost_work(f"a task on Ray ({type(error).__name__})", done, names)) from error
 
 
 def _make_on_ray(run: str, open_worker: Callable[[Any], Callable[[Any], Any]], request: object, name: object) -> object:

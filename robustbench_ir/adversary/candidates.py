@@ -59,7 +59,7 @@ _DRAWS_FOR_EACH = 3  # a slip is often drawn again; after so many draws for each
 Edits = tuple[Edit, ...]
 
 
-class Trial(NamedTuple):
+class Candidate(NamedTuple):
     """A text to try, and the edits that make it; a probe is asked about but is no perturbation, so never the result."""
 
     text: str
@@ -68,7 +68,7 @@ class Trial(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Space:
+class SearchSpace:
     """All that may be done to one query.
 
     Attributes
@@ -77,7 +77,7 @@ class Space:
         Which query, and its text, NFC.
     places : tuple of tuple of Edit
         For each place, in order of the text, its distinct rewritings. Those of several recipes may overlap.
-    starts : tuple of Trial
+    starts : tuple of Candidate
         Random perturbations within the budget; a search tries them first.
     words : int
         Number of places that may be changed together.
@@ -90,7 +90,7 @@ class Space:
     query_id: str
     clean: str
     places: tuple[Edits, ...]
-    starts: tuple[Trial, ...]
+    starts: tuple[Candidate, ...]
     words: int
     replaceable: float
     frequency: tuple[int, ...] = ()
@@ -100,17 +100,17 @@ class Space:
         apart = all(left.span[1] <= right.span[0] for left, right in pairwise(edits))
         return apart and len(edits) <= self.words and sum(len(edit.before) for edit in edits) <= self.replaceable
 
-    def trial(self, edits: Sequence[Edit]) -> Trial:
+    def candidate(self, edits: Sequence[Edit]) -> Candidate:
         """Return the text that edits make, in whatever order they are given."""
         made = tuple(spaced(sorted(edits)))
-        return Trial(replace_spans(self.clean, [(edit.span, edit.after) for edit in made]), made)
+        return Candidate(replace_spans(self.clean, [(edit.span, edit.after) for edit in made]), made)
 
-    def extended(self, edits: Edits, place: int) -> list[Trial]:
-        """Return what one more place makes of edits: one trial for each of its rewritings that may be made."""
+    def extended(self, edits: Edits, place: int) -> list[Candidate]:
+        """Return what one more place makes of edits: one candidate for each of its rewritings that may be made."""
         more = (tuple(sorted((*edits, edit))) for edit in self.places[place])
-        return [self.trial(both) for both in more if self.allows(both)]
+        return [self.candidate(both) for both in more if self.allows(both)]
 
-    def without(self, place: int) -> Trial:
+    def without(self, place: int) -> Candidate:
         """Return the query without a place, and without the space before it, or after it for the first word."""
         start, end = self.places[place][0].span
         if regex.search(r"\w", self.clean[:start]):
@@ -118,7 +118,7 @@ class Space:
         else:
             end += self.clean[end:].startswith(" ")
         left = self.clean[:start] + self.clean[end:]
-        return Trial(left if left.strip() else self.clean, (), probe=True)
+        return Candidate(left if left.strip() else self.clean, (), probe=True)
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,9 @@ class Draws:
     alternatives: int
 
 
-def spaces(queries: Sequence[QueryLike], recipes: Sequence[Recipe], budget: Budget, draws: Draws) -> list[Space]:
+def search_spaces(
+    queries: Sequence[QueryLike], recipes: Sequence[Recipe], budget: Budget, draws: Draws
+) -> list[SearchSpace]:
     """Find what may be done to queries, each by itself: it depends on nothing but query, recipes, budget and draws.
 
     Parameters
@@ -165,11 +167,11 @@ def spaces(queries: Sequence[QueryLike], recipes: Sequence[Recipe], budget: Budg
             finders[key] = word_finder(language, recipe.card.constraints, recipe.tables)
         return finders[key]
 
-    def space(query: QueryLike) -> Space:
+    def space(query: QueryLike) -> SearchSpace:
         clean = nfc(query.text)
         covering = [recipe for recipe in recipes if recipe.covers(query.language)]
         rate = min([budget.edit_rate, *(recipe.card.constraints.maximum_edit_rate for recipe in covering)])
-        bare = Space(query.query_id, clean, (), (), budget.words, rate * len(clean))
+        bare = SearchSpace(query.query_id, clean, (), (), budget.words, rate * len(clean))
         found: dict[Span, dict[str, Edit]] = {}
         for recipe in covering:
             words = find_words(recipe, query.language)(clean)
@@ -182,7 +184,7 @@ def spaces(queries: Sequence[QueryLike], recipes: Sequence[Recipe], budget: Budg
     return [space(query) for query in queries]
 
 
-def _starts(query: QueryLike, space: Space, recipes: Sequence[Recipe], draws: Draws) -> Iterator[Trial]:
+def _starts(query: QueryLike, space: SearchSpace, recipes: Sequence[Recipe], draws: Draws) -> Iterator[Candidate]:
     """Draw random perturbations; a search with seed 0 begins with the recipe's seeds 0, 1, 2, ..."""
     for number in range(draws.starts if recipes else 0):
         seed = draws.seed * draws.starts + number
@@ -211,13 +213,13 @@ def _rewritings(query: QueryLike, clean: str, words: Sequence[Span], recipe: Rec
             return
 
 
-def _within(space: Space, one: Perturbation) -> Trial:
+def _within(space: SearchSpace, one: Perturbation) -> Candidate:
     """Return a random perturbation with as many of its edits, drawn at random, as the budget allows."""
     kept: list[Edit] = []
     for edit in shuffled(one.edits, generator("within budget", one.query_id, one.text)):
         if space.allows(sorted([*kept, edit])):
             kept.append(edit)
-    return space.trial(kept)
+    return space.candidate(kept)
 
 
 # How rare the words of a query are among the passages: importance that no encoder is asked about.
@@ -231,7 +233,7 @@ def passage_frequency(task: Task) -> Mapping[str, int]:
     return counts
 
 
-def place_frequencies(space: Space, language: str, counts: Mapping[str, int]) -> tuple[int, ...]:
+def place_frequencies(space: SearchSpace, language: str, counts: Mapping[str, int]) -> tuple[int, ...]:
     """Return, for each place of a query, the number of passages that have its rarest word; 0 for one without words."""
     words = [
         (start, end, counts.get(space.clean[start:end].casefold(), 0))

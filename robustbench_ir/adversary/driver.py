@@ -1,6 +1,6 @@
 """All queries advance together: a round asks the encoder about the new texts of every query that is still searched.
 
-A search method is written for one query, as a generator that yields trials and is sent their values. What it does
+A search method is written for one query, as a generator that yields candidates and is sent their values. What it does
 depends on nothing but its own query, so a query alone gives the same as among others.
 """
 
@@ -11,27 +11,28 @@ from typing import NamedTuple
 
 import numpy as np
 
-from robustbench_ir.adversary.candidates import Edits, Space, Trial
-from robustbench_ir.adversary.goals import Goal, Standings
+from robustbench_ir.adversary.candidates import Candidate, Edits, SearchSpace
+from robustbench_ir.adversary.goals import Goal, TargetRanks
 from robustbench_ir.adversary.victim import Victim
 
 _TIE = 1e-10  # below any difference of two values: of APs in a pool of 13,014 the least is 6e-9
 
-Search = Generator[Sequence[Trial], Sequence[float], None]
-"""Yields trials, is sent the value of each, smaller is better; ends when it has nothing more to try."""
+Search = Generator[Sequence[Candidate], Sequence[float], None]
+"""Yields candidates, is sent the value of each, smaller is better; ends when it has nothing more to try."""
 
 
-class Measured(NamedTuple):
+class Measurement(NamedTuple):
     """What a text does: the value of each aim, whether all are reached, and the ranks of the relevant passages.
 
-    `lead` is by how much the best relevant passage scores above the best other one, 0 where nobody looks at scores.
+    `score_margin` is the score of the best relevant passage minus that of the best other one; 0 where the search does
+    not use scores.
     """
 
     values: tuple[float, ...]
     reached: bool
     in_pool: tuple[int, ...]
     in_language: tuple[int, ...]
-    lead: float = 0.0
+    score_margin: float = 0.0
 
     @property
     def value(self) -> float:
@@ -39,11 +40,11 @@ class Measured(NamedTuple):
         return sum(self.values) / len(self.values)
 
     def worth(self, by_score: bool) -> float:
-        """Return what a search makes smaller: the value and, where scores are seen and values equal, the lead."""
-        return self.value + by_score * _TIE * self.lead / (1 + abs(self.lead))
+        """Return what a search makes smaller: the value and, where scores are seen and values equal, the margin."""
+        return self.value + by_score * _TIE * self.score_margin / (1 + abs(self.score_margin))
 
 
-class Outcome(NamedTuple):
+class QueryOutcome(NamedTuple):
     """What a search found for one query.
 
     Attributes
@@ -52,7 +53,7 @@ class Outcome(NamedTuple):
         Of the best text that was tried; empty if none was better than the clean query.
     text : str
         That text.
-    clean, best : Measured
+    clean, best : Measurement
         What the clean query does, and what the best text does.
     encodings : int
         Distinct texts that the encoder was asked about, besides the clean one.
@@ -60,8 +61,8 @@ class Outcome(NamedTuple):
 
     edits: Edits
     text: str
-    clean: Measured
-    best: Measured
+    clean: Measurement
+    best: Measurement
     encodings: int
 
     @property
@@ -70,23 +71,23 @@ class Outcome(NamedTuple):
         return not self.clean.reached and not np.isnan(self.clean.value)
 
 
-class Pursuit(NamedTuple):
+class QuerySearch(NamedTuple):
     """One query to be searched: its row, what may be done to it, the method at its start, what the clean text does."""
 
     row: int
-    space: Space
+    space: SearchSpace
     search: Search
-    clean: Measured
+    clean: Measurement
 
 
 Allowed = Callable[[Sequence[tuple[str, str]]], list[bool]]
 """Takes clean and perturbed texts and says of each pair whether the perturbed one may be tried."""
 
-Known = dict[tuple[int, str], Measured]
+Measurements = dict[tuple[int, str], Measurement]
 """What texts do, by row of the query: all that searches of the same queries have learnt."""
 
 
-class Terms(NamedTuple):
+class SearchLimits(NamedTuple):
     """What holds for the search of every query.
 
     Attributes
@@ -110,45 +111,45 @@ class Terms(NamedTuple):
     by_score: bool = False
 
 
-class _Attempt:
+class _QueryState:
     """One query under attack: what is known of it, and what is wanted next."""
 
-    def __init__(self, pursuit: Pursuit, terms: Terms) -> None:
-        self.row, self.space, self.search, self.clean = pursuit
-        self.stops, self.by_score = terms.stops, terms.by_score
+    def __init__(self, query_search: QuerySearch, limits: SearchLimits) -> None:
+        self.row, self.space, self.search, self.clean = query_search
+        self.stops, self.by_score = limits.stops, limits.by_score
         self.known = {self.space.clean: self.clean.worth(self.by_score)}
-        self.best, self.best_trial = self.clean, Trial(self.space.clean, ())
-        self.bound = np.inf if terms.any_will_do else self.clean.worth(self.by_score)
-        self.budget = self.left = terms.budget
-        self.request: Sequence[Trial] = ()
+        self.best, self.best_candidate = self.clean, Candidate(self.space.clean, ())
+        self.bound = np.inf if limits.any_will_do else self.clean.worth(self.by_score)
+        self.budget = self.left = limits.budget
+        self.request: Sequence[Candidate] = ()
         self.new: list[str] = []
 
     def begin(self) -> bool:
-        """Ask for the first trials; False if there is nothing to attack."""
+        """Ask for the first candidates; False if there is nothing to attack."""
         if np.isnan(self.clean.value) or (self.clean.reached and self.stops):
             return False
         return self._asks_for(next(self.search, None))
 
-    def _asks_for(self, request: Sequence[Trial] | None) -> bool:
+    def _asks_for(self, request: Sequence[Candidate] | None) -> bool:
         """Note what must be encoded for a request, and answer at once one of which everything is known."""
         while request is not None:
             self.request = request
-            self.new = list(dict.fromkeys(trial.text for trial in request if trial.text not in self.known))
+            self.new = list(dict.fromkeys(candidate.text for candidate in request if candidate.text not in self.known))
             if self.new:
                 return True
             request = self._next()
         return False
 
-    def _next(self) -> Sequence[Trial] | None:
+    def _next(self) -> Sequence[Candidate] | None:
         try:
-            return self.search.send([self.known[trial.text] for trial in self.request])
+            return self.search.send([self.known[candidate.text] for candidate in self.request])
         except StopIteration:
             return None
 
     @property
     def perturbed(self) -> list[str]:
         """The new texts that are no deletions."""
-        probes = {trial.text for trial in self.request if trial.probe}
+        probes = {candidate.text for candidate in self.request if candidate.probe}
         return [text for text in self.new if text not in probes]
 
     def forbidden(self, texts: Sequence[str]) -> bool:
@@ -162,34 +163,34 @@ class _Attempt:
         self.new = self.new[: self.left]
         return bool(self.new)
 
-    def answered(self, found: Sequence[Measured]) -> bool:
+    def answered(self, found: Sequence[Measurement]) -> bool:
         """Take what the new texts do; False if the search of this query is over."""
         of_text = dict(zip(self.new, found, strict=True))
         self.left -= len(found)
         self.known |= {text: one.worth(self.by_score) for text, one in of_text.items()}
-        for trial in sorted(self.request):  # of equals the first in the alphabet
-            one = of_text.get(trial.text)
-            if one is not None and not trial.probe and self.known[trial.text] < self.bound:
-                self.best, self.best_trial, self.bound = one, trial, self.known[trial.text]
+        for candidate in sorted(self.request):  # of equals the first in the alphabet
+            one = of_text.get(candidate.text)
+            if one is not None and not candidate.probe and self.known[candidate.text] < self.bound:
+                self.best, self.best_candidate, self.bound = one, candidate, self.known[candidate.text]
         if self.best.reached and self.stops:
             return False
-        complete = all(trial.text in self.known for trial in self.request)
+        complete = all(candidate.text in self.known for candidate in self.request)
         return complete and self._asks_for(self._next())
 
-    def outcome(self) -> Outcome:
-        text, edits, _ = self.best_trial
-        clean, best = (one._replace(lead=0.0) for one in (self.clean, self.best))
-        return Outcome(edits, text, clean, best, self.budget - self.left)
+    def outcome(self) -> QueryOutcome:
+        text, edits, _ = self.best_candidate
+        clean, best = (one._replace(score_margin=0.0) for one in (self.clean, self.best))
+        return QueryOutcome(edits, text, clean, best, self.budget - self.left)
 
 
 def advance_together(
     victim: Victim,
     goal: Goal,
-    pursuits: Sequence[Pursuit],
-    terms: Terms,
-    known: Known,
+    searches: Sequence[QuerySearch],
+    limits: SearchLimits,
+    known: Measurements,
     told: Callable[[int], None] = lambda _: None,
-) -> list[Outcome]:
+) -> list[QueryOutcome]:
     """Search queries to the end, in lock step: each round encodes the new texts of all of them together.
 
     Parameters
@@ -198,38 +199,38 @@ def advance_together(
         Who is asked.
     goal : Goal
         What is wanted.
-    pursuits : sequence of Pursuit
+    searches : sequence of QuerySearch
         The queries.
-    terms : Terms
+    limits : SearchLimits
         What holds for each of them.
-    known : Known
+    known : Measurements
         What other searches have learnt, which is not encoded again and yet counted; what this one learns is added.
     told : callable, optional
         Told the number of queries done since the last call.
 
     Returns
     -------
-    list of Outcome
-        In the order of `pursuits`, the same as one by one, and whatever is known.
+    list of QueryOutcome
+        In the order of `searches`, the same as one by one, and whatever is known.
     """
-    attempts = [_Attempt(one, terms) for one in pursuits]
-    clean = {one.row: one.clean for one in pursuits}
-    active = [one for one in attempts if one.begin()]
-    told(len(attempts) - len(active))
+    states = [_QueryState(one, limits) for one in searches]
+    clean = {one.row: one.clean for one in searches}
+    active = [one for one in states if one.begin()]
+    told(len(states) - len(active))
     while active:
-        asking = [one for one in _permitted(active, terms.allowed) if one.within_budget()]
+        asking = [one for one in _permitted(active, limits.allowed) if one.within_budget()]
         asked = [(one.row, text) for one in asking for text in one.new]
         new = [pair for pair in asked if pair not in known]
-        found = measured(victim, goal, [row for row, _ in new], [text for _, text in new], clean)
+        found = measure_texts(victim, goal, [row for row, _ in new], [text for _, text in new], clean)
         known.update(zip(new, found, strict=True))
         left = [one for one in asking if one.answered([known[one.row, text] for text in one.new])]
         told(len(active) - len(left))
         active = left
-    return [one.outcome() for one in attempts]
+    return [one.outcome() for one in states]
 
 
-def _permitted(active: Sequence[_Attempt], allowed: Allowed | None) -> list[_Attempt]:
-    """Return the attempts that still want something when what must not be tried is taken out."""
+def _permitted(active: Sequence[_QueryState], allowed: Allowed | None) -> list[_QueryState]:
+    """Return the states that still want something when what must not be tried is taken out."""
     if allowed is None:
         return list(active)
     ready: set[int] = set()
@@ -251,13 +252,13 @@ def _permitted(active: Sequence[_Attempt], allowed: Allowed | None) -> list[_Att
     return [one for one in active if id(one) in ready]
 
 
-def measured(
+def measure_texts(
     victim: Victim,
     goal: Goal,
     rows: Sequence[int],
     texts: Sequence[str],
-    clean: Mapping[int, Measured] | None = None,
-) -> list[Measured]:
+    clean: Mapping[int, Measurement] | None = None,
+) -> list[Measurement]:
     """Measure what texts do.
 
     Parameters
@@ -273,35 +274,35 @@ def measured(
     clean : mapping, optional
         What the clean queries do, by row; none if the texts are the clean queries.
     """
-    found: dict[int, Measured] = {}
-    for places, standings in victim.standings(rows, texts):
+    found: dict[int, Measurement] = {}
+    for places, target_ranks in victim.target_ranks(rows, texts):
         before = [clean[rows[place]] for place in places] if clean else None
-        found |= zip(places, judged(goal, standings, before), strict=True)
+        found |= zip(places, measure_ranks(goal, target_ranks, before), strict=True)
     return [found[place] for place in range(len(texts))]
 
 
-def judged(goal: Goal, found: Standings, clean: Sequence[Measured] | None = None) -> list[Measured]:
-    """Say what standings are worth to an adversary.
+def measure_ranks(goal: Goal, found: TargetRanks, clean: Sequence[Measurement] | None = None) -> list[Measurement]:
+    """Say what target_ranks are worth to an adversary.
 
     Parameters
     ----------
     goal : Goal
         What is wanted.
-    found : Standings
+    found : TargetRanks
         Of some texts.
-    clean : sequence of Measured, optional
+    clean : sequence of Measurement, optional
         What the clean query of each text does; none if the texts are the clean queries.
     """
-    values = goal.values(found)
+    values = goal.aim_values(found)
     before = np.array([one.values for one in clean]).reshape(values.shape) if clean else values
     reached = goal.reached(found, values, before)
     picked = found.relevant
     cuts = np.searchsorted(found.text[picked], np.arange(1, found.texts))
     in_pool = np.split(found.rank[picked], cuts)
     in_language = np.split(found.rank_in_language[picked], cuts)
-    leads = [0.0] * found.texts if found.lead is None else found.lead.tolist()
-    each = zip(values.tolist(), reached.tolist(), in_pool, in_language, leads, strict=True)
+    margins = [0.0] * found.texts if found.score_margin is None else found.score_margin.tolist()
+    each = zip(values.tolist(), reached.tolist(), in_pool, in_language, margins, strict=True)
     return [
-        Measured(tuple(value), flag, tuple(pool.tolist()), tuple(language.tolist()), lead)
-        for value, flag, pool, language, lead in each
+        Measurement(tuple(value), flag, tuple(pool.tolist()), tuple(language.tolist()), score_margin)
+        for value, flag, pool, language, score_margin in each
     ]

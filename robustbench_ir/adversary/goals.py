@@ -19,14 +19,22 @@ from robustbench_ir.metrics.measures import Floats, Integers, Ranked, average_pr
 from robustbench_ir.metrics.settings import SETTINGS, nanmean
 from robustbench_ir.tasks import Task
 
-NAMES = ("map", "map:monolingual", "map:cross-lingual", "beyond@10", "rank-distance", "language=CODE", "passage=ID")
+GOAL_NAMES = (
+    "map",
+    "map:monolingual",
+    "map:cross-lingual",
+    "beyond@10",
+    "rank-distance",
+    "language=CODE",
+    "passage=ID",
+)
 _FORM = regex.compile(r"(?P<name>[a-z-]+)(?:@(?P<depth>[1-9]\d*)|:(?P<setting>[a-z-]+)|=(?P<target>.+))?")
 
 Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Standings:
+class TargetRanks:
     """Where the passages that matter stand for several texts; one entry for each text and passage.
 
     Attributes
@@ -41,7 +49,7 @@ class Standings:
         Number of the query's language in the pool, -1 if no passage is in it.
     pool : tuple of int
         Passages in each language.
-    lead : float array of shape (texts,), optional
+    score_margin : float array of shape (texts,), optional
         By how much the best relevant passage scores above the best other one, for those who see scores.
     """
 
@@ -53,7 +61,7 @@ class Standings:
     grade: Integers
     own_language: Integers
     pool: tuple[int, ...]
-    lead: Floats | None = None
+    score_margin: Floats | None = None
 
     @property
     def texts(self) -> int:
@@ -75,9 +83,10 @@ class Aim:
     name : str
         As it is written.
     value : callable
-        Standings to a number for each text, 0 to 1, smaller is better for the adversary; NaN where there is no case.
+        Takes the target ranks; returns a number for each text, 0 to 1, NaN where the aim does not apply. Smaller is
+        better for the adversary.
     reached : callable
-        Standings, their values and those of the clean queries to whether the aim is reached.
+        Takes the target ranks, their values and those of the clean queries; returns whether the aim is reached.
     stops : bool
         Whether there is nothing more to win once it is reached.
     watched : tuple of int
@@ -85,8 +94,8 @@ class Aim:
     """
 
     name: str
-    value: Callable[[Standings], Floats]
-    reached: Callable[[Standings, Floats, Floats], Flags]
+    value: Callable[[TargetRanks], Floats]
+    reached: Callable[[TargetRanks, Floats, Floats], Flags]
     stops: bool = False
     watched: tuple[int, ...] = ()
 
@@ -118,11 +127,11 @@ class Goal:
         """Rows of passages whose ranks must be known whether or not they are relevant."""
         return tuple(dict.fromkeys(row for aim in self.aims for row in aim.watched))
 
-    def values(self, found: Standings) -> Floats:
+    def aim_values(self, found: TargetRanks) -> Floats:
         """Return the value of each aim, shape (texts, aims); their mean is what a search makes smaller."""
         return np.stack([aim.value(found) for aim in self.aims], axis=1)
 
-    def reached(self, found: Standings, values: Floats, clean: Floats) -> Flags:
+    def reached(self, found: TargetRanks, values: Floats, clean: Floats) -> Flags:
         """Say for each text whether every aim is reached; `values` and `clean` as of `values`."""
         each = [aim.reached(found, values[:, n], clean[:, n]) for n, aim in enumerate(self.aims)]
         return np.asarray(np.all(each, axis=0))
@@ -134,7 +143,7 @@ def make_goal(text: str, task: Task) -> Goal:
     Parameters
     ----------
     text : str
-        See the names in `NAMES`; ``ap`` is another word for ``map``.
+        See the names in `GOAL_NAMES`; ``ap`` is another word for ``map``.
     task : Task
         Whose queries and pool.
 
@@ -160,11 +169,11 @@ def make_goal(text: str, task: Task) -> Goal:
 def _aim(text: str, task: Task) -> Aim:
     match = _FORM.fullmatch(regex.sub("^ap(?=:|$)", "map", text))
     if not match or match["name"] not in _MAKERS:
-        raise UnknownNameError("goal", text, NAMES)
+        raise UnknownNameError("goal", text, GOAL_NAMES)
     name, part = match["name"], next((kind for kind in ("depth", "setting", "target") if match[kind]), None)
     maker, wanted, required = _MAKERS[name]
     if part not in {wanted, None} or (required and part is None):
-        raise UnknownNameError("goal", text, NAMES)
+        raise UnknownNameError("goal", text, GOAL_NAMES)
     return maker(match[wanted] if part else "", task)
 
 
@@ -188,7 +197,7 @@ def _map(setting: str, task: Task) -> Aim:
     if setting == "monolingual" and not set(task.query_languages) & set(task.passage_languages):
         raise OptionError(f"goal map:monolingual: {task.name} has no passages in the languages of its queries; try map")
 
-    def value(found: Standings) -> Floats:
+    def value(found: TargetRanks) -> Floats:
         if setting in {"", "multilingual"}:
             return _average_precision(found.rank, found.text, found, found.relevant, found.texts)
         own = found.language == found.own_language[found.text]
@@ -202,7 +211,7 @@ def _map(setting: str, task: Task) -> Aim:
     return Aim(name, value, lambda _, after, before: after <= before / 2)
 
 
-def _average_precision(rank: Integers, group: Integers, found: Standings, picked: Flags, groups: int) -> Floats:
+def _average_precision(rank: Integers, group: Integers, found: TargetRanks, picked: Flags, groups: int) -> Floats:
     return average_precision(Ranked(rank[picked], group[picked], found.grade[picked], groups))
 
 
@@ -212,7 +221,7 @@ def _beyond(depth: str, task: Task) -> Aim:
     if k >= len(task.passages):
         raise OptionError(f"goal beyond@{k}: the pool of {task.name} has only {len(task.passages)} passages")
 
-    def value(found: Standings) -> Floats:
+    def value(found: TargetRanks) -> Floats:
         best = np.full(found.texts, k + 1)
         np.minimum.at(best, found.text[found.relevant], found.rank[found.relevant])
         return (k + 1 - best) / k
@@ -224,7 +233,7 @@ def _rank_distance(_: str, task: Task) -> Aim:
     """Tear the parallel passages apart: the attack on fairness; it is reached when rank distance has doubled."""
     _need_parallel("rank-distance", task)
 
-    def value(found: Standings) -> Floats:
+    def value(found: TargetRanks) -> Floats:
         picked = found.relevant
         distance = rank_distance(found.rank[picked], found.text[picked], found.texts)
         return 1 - distance / max(sum(found.pool) - 1, 1)
@@ -240,7 +249,7 @@ def _language(code: str, task: Task) -> Aim:
     _need_parallel(name, task)
     number = task.passage_languages.index(code)
 
-    def value(found: Standings) -> Floats:
+    def value(found: TargetRanks) -> Floats:
         depth = np.log(found.rank) / np.log(max(sum(found.pool), 2))
         means = [
             _mean(depth[picked], found.text[picked], found.texts)
@@ -248,7 +257,7 @@ def _language(code: str, task: Task) -> Aim:
         ]
         return (1 + means[0] - means[1]) / 2
 
-    def reached(found: Standings, after: Floats, _: Floats) -> Flags:
+    def reached(found: TargetRanks, after: Floats, _: Floats) -> Flags:
         best = np.full((2, found.texts), np.iinfo(np.int64).max)
         np.minimum.at(
             best,
@@ -273,7 +282,7 @@ def _passage(passage_id: str, task: Task) -> Aim:
     if row is None:
         raise UnknownNameError("passage", passage_id, [one.passage_id for one in task.passages[:_IDS_SHOWN]])
 
-    def value(found: Standings) -> Floats:
+    def value(found: TargetRanks) -> Floats:
         picked = found.passage == row
         depth = np.log(found.rank[picked]) / np.log(max(sum(found.pool), 2))
         return _mean(depth, found.text[picked], found.texts)

@@ -1,4 +1,4 @@
-"""Search methods by name: ``random``, ``best-of-20``, ``greedy``, ``beam-4`` and those in `NAMES`."""
+"""Search methods by name: ``random``, ``best-of-20``, ``greedy``, ``beam-4`` and those in `METHOD_NAMES`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import regex
 
-from robustbench_ir.adversary.candidates import Edits, Space, Trial
+from robustbench_ir.adversary.candidates import Candidate, Edits, SearchSpace
 from robustbench_ir.adversary.driver import Search
 from robustbench_ir.adversary.victim import Access
 from robustbench_ir.errors import OptionError, UnknownNameError
@@ -22,21 +22,21 @@ from robustbench_ir.perturb.randomness import Random, pick
 _FIRST_TEMPERATURE = 0.05  # a loss of 0.05 of a goal's range is then accepted in 37 cases of 100
 
 
-def annealing(space: Space, random: Random, size: int) -> Search:
+def annealing(space: SearchSpace, random: Random, size: int) -> Search:
     """Try `size` times to set, replace or move one edit; a loss is taken with probability exp(-loss/temperature)."""
-    (value,) = yield [Trial(space.clean, ())]
+    (value,) = yield [Candidate(space.clean, ())]
     edits: Edits = ()
     for step in range(size if space.places else 0):
-        trial = _neighbour(space, edits, random)
-        if trial is None:
+        candidate = _neighbour(space, edits, random)
+        if candidate is None:
             continue
-        (found,) = yield [trial]
+        (found,) = yield [candidate]
         temperature = _FIRST_TEMPERATURE * (1 - step / size)
         if found <= value or random.random() < exp((value - found) / temperature):
-            value, edits = found, trial.edits
+            value, edits = found, candidate.edits
 
 
-def _neighbour(space: Space, edits: Edits, random: Random) -> Trial | None:
+def _neighbour(space: SearchSpace, edits: Edits, random: Random) -> Candidate | None:
     """Draw an edit, and put it in the place of those that it overlaps or, where the budget is full, of any one."""
     edit = pick(pick(space.places, random), random)
     start, end = edit.span
@@ -44,13 +44,13 @@ def _neighbour(space: Space, edits: Edits, random: Random) -> Trial | None:
     while kept and not space.allows(sorted([*kept, edit])):
         kept.remove(pick(kept, random))
     both = sorted([*kept, edit])
-    return space.trial(both) if space.allows(both) else None
+    return space.candidate(both) if space.allows(both) else None
 
 
 # Beam search: the best sets of edits are all extended by one more, again and again.
 
 
-def beam(space: Space, random: Random, size: int) -> Search:  # noqa: ARG001
+def beam(space: SearchSpace, random: Random, size: int) -> Search:  # noqa: ARG001
     """Keep the `size` best sets of edits of each round, whether or not they are better than those of the one before.
 
     Where the budget of queries does not reach for a whole round, every place has had as many of its rewritings tried as
@@ -58,35 +58,35 @@ def beam(space: Space, random: Random, size: int) -> Search:  # noqa: ARG001
     """
     front: list[Edits] = [()]
     for _ in range(space.words):
-        trials = _in_turn([space.extended(edits, place) for edits in front for place in range(len(space.places))])
-        if not trials:
+        candidates = _in_turn([space.extended(edits, place) for edits in front for place in range(len(space.places))])
+        if not candidates:
             return
-        values = yield trials
-        best = sorted(range(len(trials)), key=lambda number: (values[number], number))[:size]
-        front = [trials[number].edits for number in best]
+        values = yield candidates
+        best = sorted(range(len(candidates)), key=lambda number: (values[number], number))[:size]
+        front = [candidates[number].edits for number in best]
 
 
-def _in_turn(groups: list[list[Trial]]) -> list[Trial]:
+def _in_turn(groups: list[list[Candidate]]) -> list[Candidate]:
     """Return the first of each group, then the second of each, and so on, each text once."""
     longest = max(map(len, groups), default=0)
     found = [group[number] for number in range(longest) for group in groups if number < len(group)]
-    return list({trial.text: trial for trial in reversed(found)}.values())[::-1]
+    return list({candidate.text: candidate for candidate in reversed(found)}.values())[::-1]
 
 
 # Nothing but the random perturbations, of which the best is kept. As reference: the optimum, by trying everything.
 
 
-def best_of_starts(space: Space, random: Random, size: int) -> Search:  # noqa: ARG001
+def best_of_starts(space: SearchSpace, random: Random, size: int) -> Search:  # noqa: ARG001
     """Try nothing more: the driver has tried the random perturbations."""
     yield from ()
 
 
-def exhaustive(space: Space, random: Random, size: int) -> Search:  # noqa: ARG001
+def exhaustive(space: SearchSpace, random: Random, size: int) -> Search:  # noqa: ARG001
     """Try every set of edits within the budget of words, the smallest first."""
     for number in range(1, min(space.words, len(space.places)) + 1):
         sets = (edits for places in combinations(space.places, number) for edits in product(*places))
-        trials = [space.trial(edits) for edits in sets if space.allows(edits)]
-        values: Sequence[float] = yield trials
+        candidates = [space.candidate(edits) for edits in sets if space.allows(edits)]
+        values: Sequence[float] = yield candidates
         del values
 
 
@@ -96,41 +96,43 @@ def exhaustive(space: Space, random: Random, size: int) -> Search:  # noqa: ARG0
 # are.
 
 
-def greedy(space: Space, random: Random, size: int) -> Search:  # noqa: ARG001
+def greedy(space: SearchSpace, random: Random, size: int) -> Search:  # noqa: ARG001
     """Change the places in the order of their importance, each to what serves best, where anything does.
 
     The importance of a place is what the goal wins when its words are deleted. Of places that are equally important the
     first comes first; of rewritings that are equally good the first in the alphabet is taken, as in TextAttack.
     """
     places = range(len(space.places))
-    (value,) = yield [Trial(space.clean, ())]
+    (value,) = yield [Candidate(space.clean, ())]
     importance = yield [space.without(place) for place in places]
     yield from _in_order(space, sorted(places, key=lambda place: (importance[place], place)), value)
 
 
-def greedy_by_rarity(space: Space, random: Random, size: int) -> Search:  # noqa: ARG001
+def greedy_by_rarity(space: SearchSpace, random: Random, size: int) -> Search:  # noqa: ARG001
     """Do the same, but the rarer a word is among the passages, the more it matters: no deletion is asked about."""
-    (value,) = yield [Trial(space.clean, ())]
+    (value,) = yield [Candidate(space.clean, ())]
     places = range(len(space.places))
     yield from _in_order(space, sorted(places, key=lambda place: (space.frequency[place], place)), value)
 
 
-def _in_order(space: Space, places: Iterable[int], value: float) -> Generator[Sequence[Trial], Sequence[float], None]:
+def _in_order(
+    space: SearchSpace, places: Iterable[int], value: float
+) -> Generator[Sequence[Candidate], Sequence[float], None]:
     edits: Edits = ()
     for place in places:
         if len(edits) == space.words:
             return
-        trials = space.extended(edits, place)
-        found = yield trials
-        best, trial = min(zip(found, trials, strict=True), default=(value, None))
-        if trial and best < value:
-            value, edits = best, trial.edits
+        candidates = space.extended(edits, place)
+        found = yield candidates
+        best, candidate = min(zip(found, candidates, strict=True), default=(value, None))
+        if candidate and best < value:
+            value, edits = best, candidate.edits
 
 
 class _Kind(NamedTuple):
     """How to search; the size where none is named, None if it has none; random perturbations to begin with."""
 
-    search: Callable[[Space, Random, int], Search]
+    search: Callable[[SearchSpace, Random, int], Search]
     size: int | None
     starts: int
     needs: Access = "rank"
@@ -148,11 +150,20 @@ _KINDS: Mapping[str, _Kind] = {
     "annealing": _Kind(annealing, 200, _STARTS),
     "exhaustive": _Kind(exhaustive, None, 0),
 }
-NAMES = ("random", "best-of-20", "greedy", "greedy-rare", "greedy-score", "beam-4", "annealing-200", "exhaustive")
+METHOD_NAMES = (
+    "random",
+    "best-of-20",
+    "greedy",
+    "greedy-rare",
+    "greedy-score",
+    "beam-4",
+    "annealing-200",
+    "exhaustive",
+)
 
 
 @dataclass(frozen=True)
-class Method:
+class SearchMethod:
     """A way to search.
 
     Attributes
@@ -170,7 +181,7 @@ class Method:
     """
 
     name: str
-    search: Callable[[Space, Random], Search]
+    search: Callable[[SearchSpace, Random], Search]
     starts: int
     needs: Access = "rank"
     by_rarity: bool = False
@@ -180,20 +191,20 @@ class Method:
         """Whether the perturbation counts even if it helps: the average case."""
         return self.name == "random"
 
-    def begin(self, space: Space, random: Random) -> Search:
+    def begin(self, space: SearchSpace, random: Random) -> Search:
         """Begin with the random perturbations."""
         if space.starts:
             yield space.starts
         yield from self.search(space, random)
 
 
-def make_method(name: str, starts: int | None = None) -> Method:
+def make_method(name: str, starts: int | None = None) -> SearchMethod:
     """Look up a search method.
 
     Parameters
     ----------
     name : str
-        One of `NAMES`; the number may be another one, or left out.
+        One of `METHOD_NAMES`; the number may be another one, or left out.
     starts : int, optional
         Random perturbations to begin with, instead of 20.
 
@@ -207,7 +218,7 @@ def make_method(name: str, starts: int | None = None) -> Method:
     match = regex.fullmatch(r"([a-z-]+?)(?:-(\d+))?", name)
     kind = _KINDS.get(match[1]) if match else None
     if match is None or kind is None or (match[2] and kind.size is None):
-        raise UnknownNameError("search method", name, NAMES)
+        raise UnknownNameError("search method", name, METHOD_NAMES)
     size = int(match[2] or kind.size or 0)
     if kind.size is not None and size < 1:
         raise OptionError(f"search {name}: the number must be at least 1")
@@ -216,8 +227,10 @@ def make_method(name: str, starts: int | None = None) -> Method:
         raise OptionError(f"search {name} cannot begin with {starts} random perturbations; leave `starts` out")
     begun = (size or kind.starts) if fixed else kind.starts if starts is None else starts
     full = match[1] if kind.size is None else f"{match[1]}-{size}"
-    return Method(full, partial(_sized, kind.search, size), begun, kind.needs, kind.by_rarity)
+    return SearchMethod(full, partial(_sized, kind.search, size), begun, kind.needs, kind.by_rarity)
 
 
-def _sized(search: Callable[[Space, Random, int], Search], size: int, space: Space, random: Random) -> Search:
+def _sized(
+    search: Callable[[SearchSpace, Random, int], Search], size: int, space: SearchSpace, random: Random
+) -> Search:
     return search(space, random, size)

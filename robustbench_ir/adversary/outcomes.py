@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from robustbench_ir._base.files import opened_whole
-from robustbench_ir.adversary.driver import Measured, Outcome
+from robustbench_ir.adversary.driver import Measurement, QueryOutcome
 from robustbench_ir.perturb import Edit, Perturbation
 from robustbench_ir.results.result import Cell
 from robustbench_ir.tasks import Task
 
 
 @dataclass(frozen=True)
-class Attacked:
+class SearchedCell:
     """A cell made by an adversary.
 
     Attributes
@@ -26,13 +26,13 @@ class Attacked:
         As in the result.
     goal : str
         What was wanted.
-    outcomes : tuple of Outcome
+    outcomes : tuple of QueryOutcome
         One for each query of the task, in order.
     """
 
     cell: Cell
     goal: str
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[QueryOutcome, ...]
 
     @property
     def attackable(self) -> int:
@@ -80,12 +80,12 @@ class Attacked:
         return sum(len(one.edits) for one in self.outcomes) / len(self.outcomes)
 
 
-def perturbation(query_id: str, clean: str, places: int, outcome: Outcome) -> Perturbation:
+def perturbation(query_id: str, clean: str, places: int, outcome: QueryOutcome) -> Perturbation:
     """Return an outcome as a recipe would give it."""
     return Perturbation(query_id, clean, outcome.text, outcome.edits, places)
 
 
-def write_queries(path: Path, task: Task, attacked: Attacked) -> None:
+def write_queries(path: Path, task: Task, attacked: SearchedCell) -> None:
     """Write the attacked queries, one JSON line each, as `irbench perturb` does: ``_id``, ``text``, ``metadata``.
 
     Raises
@@ -115,24 +115,26 @@ def edit_record(edit: Edit) -> dict[str, object]:
     return {"span": list(edit.span), "before": edit.before, "after": edit.after, "operation": edit.operation}
 
 
-def outcomes_to_json(outcomes: Sequence[Outcome]) -> bytes:
+def outcomes_to_json(outcomes: Sequence[QueryOutcome]) -> bytes:
     """Return outcomes as they are kept between runs."""
     return json.dumps(outcomes, ensure_ascii=False).encode()
 
 
-def outcomes_from_json(content: bytes) -> list[Outcome]:
+def outcomes_from_json(content: bytes) -> list[QueryOutcome]:
     """Read what `outcomes_to_json` gives."""
     return [
-        Outcome(
+        QueryOutcome(
             tuple(Edit((span[0], span[1]), *rest) for span, *rest in edits),
             text,
-            _measured(*clean),
-            _measured(*best),
+            _measurement(*clean),
+            _measurement(*best),
             encodings,
         )
         for edits, text, clean, best, encodings in json.loads(content)
     ]
 
 
-def _measured(values: list[float], reached: bool, in_pool: list[int], in_language: list[int], lead: float) -> Measured:
-    return Measured(tuple(values), reached, tuple(in_pool), tuple(in_language), lead)
+def _measurement(
+    values: list[float], reached: bool, in_pool: list[int], in_language: list[int], score_margin: float
+) -> Measurement:
+    return Measurement(tuple(values), reached, tuple(in_pool), tuple(in_language), score_margin)

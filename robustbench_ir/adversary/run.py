@@ -10,32 +10,32 @@ from pathlib import Path
 
 import numpy as np
 
-from robustbench_ir._base.cache import current_cache, keep, kept
+from robustbench_ir._base.cache import current_cache, read_entry, write_entry
 from robustbench_ir._base.text import nfc
 from robustbench_ir._version import __version__
 from robustbench_ir.adversary.candidates import (
     Budget,
+    Candidate,
     Draws,
-    Space,
-    Trial,
+    SearchSpace,
     passage_frequency,
     place_frequencies,
-    spaces,
+    search_spaces,
 )
 from robustbench_ir.adversary.driver import (
     Allowed,
-    Known,
-    Measured,
-    Outcome,
-    Pursuit,
-    Terms,
+    Measurement,
+    Measurements,
+    QueryOutcome,
+    QuerySearch,
+    SearchLimits,
     advance_together,
-    judged,
-    measured,
+    measure_ranks,
+    measure_texts,
 )
-from robustbench_ir.adversary.goals import Goal, Standings
-from robustbench_ir.adversary.methods import Method, make_method
-from robustbench_ir.adversary.outcomes import Attacked, outcomes_from_json, outcomes_to_json, perturbation
+from robustbench_ir.adversary.goals import Goal, TargetRanks
+from robustbench_ir.adversary.methods import SearchMethod, make_method
+from robustbench_ir.adversary.outcomes import SearchedCell, outcomes_from_json, outcomes_to_json, perturbation
 from robustbench_ir.adversary.victim import Victim
 from robustbench_ir.evaluation.semantic_floor import FloorJudge
 from robustbench_ir.perturb import Perturbation, Recipe
@@ -58,7 +58,7 @@ class CellSearch:
     """A search for one cell: with which recipes, how, and from which draws."""
 
     recipes: Sequence[Recipe]
-    method: Method
+    method: SearchMethod
     draws: Draws
 
 
@@ -74,7 +74,7 @@ class SearchRun:
         The clean ranks.
     goal : Goal
         What is wanted.
-    clean : sequence of Measured
+    clean : sequence of Measurement
         What each clean query does.
     budget : Budget
         For each query.
@@ -89,17 +89,17 @@ class SearchRun:
     victim: Victim
     base: Result
     goal: Goal
-    clean: Sequence[Measured]
+    clean: Sequence[Measurement]
     budget: Budget
     until_reached: bool
     floor: FloorJudge | None
     resume: bool
 
-    def cells(self, searches: Sequence[CellSearch]) -> list[Attacked]:
+    def cells(self, searches: Sequence[CellSearch]) -> list[SearchedCell]:
         """Search all queries, block by block; within a block no text is encoded for a query twice, whoever asks."""
         task, clock = self.victim.runner.task, self.victim.runner.clock
         together = max(1, min(QUERIES_AT_ONCE, _TEXTS_AT_ONCE // self.budget.queries))
-        found: list[list[Outcome]] = [[] for _ in searches]
+        found: list[list[QueryOutcome]] = [[] for _ in searches]
         places: list[list[int]] = [[] for _ in searches]
         label = ", ".join(dict.fromkeys(self._name(one) for one in searches))
         if any(one.method.by_rarity for one in searches):
@@ -107,7 +107,7 @@ class SearchRun:
                 _ = self.counts
         with clock.stage("search", len(task.queries) * len(searches), label):
             for start in range(0, len(task.queries), together):
-                rows, known = range(start, min(start + together, len(task.queries))), Known({})
+                rows, known = range(start, min(start + together, len(task.queries))), Measurements({})
                 for number, one in enumerate(searches):
                     if len(known) > _KNOWN_AT_MOST:
                         known.clear()
@@ -141,10 +141,10 @@ class SearchRun:
         recipes = tuple(recipe.identity for recipe in one.recipes)
         return AttackIdentity(recipes, self.floor.identity if self.floor else None, search)
 
-    def _spaces(self, rows: range, one: CellSearch) -> list[Space]:
+    def _spaces(self, rows: range, one: CellSearch) -> list[SearchSpace]:
         """Find what may be done to some queries; random perturbations lose edits until they reach the floor."""
         queries = [self.victim.runner.task.queries[row] for row in rows]
-        block = spaces(queries, one.recipes, self.budget, one.draws)
+        block = search_spaces(queries, one.recipes, self.budget, one.draws)
         if one.method.by_rarity:
             block = [
                 replace(space, frequency=place_frequencies(space, query.language, self.counts))
@@ -160,21 +160,24 @@ class SearchRun:
         left = iter(self.floor.applied(drawn))
         return [
             replace(
-                space, starts=tuple(Trial(kept.text, kept.edits) for _, kept in zip(space.starts, left, strict=False))
+                space,
+                starts=tuple(Candidate(kept.text, kept.edits) for _, kept in zip(space.starts, left, strict=False)),
             )
             for space in block
         ]
 
-    def _block(self, rows: range, block: Sequence[Space], one: CellSearch, known: Known) -> list[Outcome]:
+    def _block(
+        self, rows: range, block: Sequence[SearchSpace], one: CellSearch, known: Measurements
+    ) -> list[QueryOutcome]:
         advance = self.victim.runner.clock.advance
         path = self._file(rows, block, one)
-        content = kept(path) if path and self.resume else None
+        content = read_entry(path) if path and self.resume else None
         if content is not None:
             advance(len(rows))
             return outcomes_from_json(content)
         identity = str(self.identity(one))
-        pursuits = [
-            Pursuit(
+        searches = [
+            QuerySearch(
                 row,
                 space,
                 one.method.begin(space, generator(identity, one.draws.seed, space.query_id)),
@@ -182,19 +185,19 @@ class SearchRun:
             )
             for row, space in zip(rows, block, strict=True)
         ]
-        terms = Terms(
+        limits = SearchLimits(
             self.budget.queries,
             self.until_reached or self.goal.stops,
             one.method.any_will_do,
             self._allowed(block),
             one.method.needs == "score",
         )
-        found = advance_together(self.victim, self.goal, pursuits, terms, known, advance)
+        found = advance_together(self.victim, self.goal, searches, limits, known, advance)
         if path:
-            keep(path, outcomes_to_json(found))
+            write_entry(path, outcomes_to_json(found))
         return found
 
-    def _allowed(self, block: Sequence[Space]) -> Allowed | None:
+    def _allowed(self, block: Sequence[SearchSpace]) -> Allowed | None:
         """Return what says of clean and perturbed texts whether they reach the floor."""
         if self.floor is None:
             return None
@@ -205,7 +208,7 @@ class SearchRun:
 
         return allowed
 
-    def _file(self, rows: range, block: Sequence[Space], one: CellSearch) -> Path | None:
+    def _file(self, rows: range, block: Sequence[SearchSpace], one: CellSearch) -> Path | None:
         """Name the file by all that decides the outcomes; what may be done to the queries stands for every table."""
         who = self.base.encoder.fingerprint
         judge = self.floor.encoder.description.fingerprint if self.floor else "none"
@@ -218,13 +221,13 @@ class SearchRun:
             spaces.update(repr(space).encode("utf-8", "surrogatepass"))
         return current_cache().path("searches", *map(str, identity), str(rows), spaces.hexdigest())
 
-    def _as_cell(self, one: CellSearch, found: Sequence[Outcome], places: Sequence[int]) -> Attacked:
-        task, layout = self.victim.runner.task, self.base.layout
+    def _as_cell(self, one: CellSearch, found: Sequence[QueryOutcome], places: Sequence[int]) -> SearchedCell:
+        task, judgements = self.victim.runner.task, self.base.judgements
         perturbed = [
             perturbation(query.query_id, nfc(query.text), number, outcome)
             for query, number, outcome in zip(task.queries, places, found, strict=True)
         ]
-        uncovered = [code for code in layout.query_languages if not any(each.covers(code) for each in one.recipes)]
+        uncovered = [code for code in judgements.query_languages if not any(each.covers(code) for each in one.recipes)]
         ranks = [
             np.concatenate([getattr(outcome.best, name) for outcome in found]) for name in ("in_pool", "in_language")
         ]
@@ -236,22 +239,22 @@ class SearchRun:
             Ranks(ranks[0].astype(np.int32), ranks[1].astype(np.int32)),
             {code: one.recipes[0].reason_not_covered(code) for code in uncovered},
         )
-        return Attacked(cell, self.goal.name, tuple(found))
+        return SearchedCell(cell, self.goal.name, tuple(found))
 
 
-def measured_clean(victim: Victim, base: Result, goal: Goal) -> list[Measured]:
+def measure_clean(victim: Victim, base: Result, goal: Goal) -> list[Measurement]:
     """Return what the clean queries do; they are encoded only where their ranks do not say all."""
-    layout, ranks, task = base.layout, base.clean.ranks, victim.runner.task
+    judgements, ranks, task = base.judgements, base.clean.ranks, victim.runner.task
     if goal.watched or victim.shows_scores:
-        return measured(victim, goal, range(len(task.queries)), [query.text for query in task.queries])
-    standings = Standings(
+        return measure_texts(victim, goal, range(len(task.queries)), [query.text for query in task.queries])
+    target_ranks = TargetRanks(
         ranks.in_pool,
         ranks.in_language,
-        layout.query,
+        judgements.query,
         task.qrels.passage,
-        layout.passage_language,
-        layout.grade,
-        layout.own_pool,
-        tuple(layout.pool.values()),
+        judgements.passage_language,
+        judgements.grade,
+        judgements.own_pool,
+        tuple(judgements.pool.values()),
     )
-    return judged(goal, standings)
+    return measure_ranks(goal, target_ranks)

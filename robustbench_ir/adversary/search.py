@@ -11,9 +11,9 @@ from robustbench_ir._base.cache import using_cache
 from robustbench_ir.adversary.candidates import Budget, Draws
 from robustbench_ir.adversary.goals import Goal, make_goal
 from robustbench_ir.adversary.methods import make_method
-from robustbench_ir.adversary.outcomes import Attacked
-from robustbench_ir.adversary.run import DEFAULT_ALTERNATIVES, CellSearch, SearchRun, measured_clean
-from robustbench_ir.adversary.victim import Victim, check_access, watch
+from robustbench_ir.adversary.outcomes import SearchedCell
+from robustbench_ir.adversary.run import DEFAULT_ALTERNATIVES, CellSearch, SearchRun, measure_clean
+from robustbench_ir.adversary.victim import Victim, check_access, target_passages
 from robustbench_ir.encoders import Encoder, EncoderOptions
 from robustbench_ir.encoders.batches import EncodeTexts
 from robustbench_ir.errors import OptionError
@@ -76,14 +76,14 @@ class Searched:
     ----------
     result : Result
         As of `robustbench_ir.attack`: tables, files, frames.
-    attacked : tuple of Attacked
+    attacked : tuple of SearchedCell
         One for each attacked cell of the result, in order: success rate, encodings, the queries.
     task : Task
         Whose queries.
     """
 
     result: Result
-    attacked: tuple[Attacked, ...]
+    attacked: tuple[SearchedCell, ...]
     task: Task
 
 
@@ -177,12 +177,12 @@ def _search(request: Request, search: SearchOptions, run: RunOptions) -> Searche
 
 def _adversary(evaluation: Evaluation, search: SearchOptions, goal: Goal, *, shows_scores: bool) -> SearchRun:
     runner, base = evaluation.runner, evaluation.result([])
-    victim = Victim(runner, watch(runner.task, goal), shows_scores)
+    victim = Victim(runner, target_passages(runner.task, goal), shows_scores)
     return SearchRun(
         victim=victim,
         base=base,
         goal=goal,
-        clean=measured_clean(victim, base, goal),
+        clean=measure_clean(victim, base, goal),
         budget=search.budget,
         until_reached=search.until_reached,
         floor=evaluation.floor,

@@ -19,13 +19,13 @@ from robustbench_ir.evaluation.request import DEFAULT_RUN, RecipeMix, Request, R
 from robustbench_ir.evaluation.semantic_floor import SemanticFloor, name_in_identity
 from robustbench_ir.metrics.findings import Finding
 from robustbench_ir.metrics.settings import Setting
-from robustbench_ir.metrics.statistics import RESAMPLES, Method, holm
+from robustbench_ir.metrics.statistics import RESAMPLES, IntervalMethod, holm
 from robustbench_ir.results.result import Drop, Result
 from robustbench_ir.tasks import Task
 
 
 @dataclass(frozen=True)
-class Substitution:
+class UniversalSubstitution:
     """A change that hurts several queries.
 
     Attributes
@@ -57,14 +57,14 @@ class Transfer:
         Names of the encoders; every source is a target, too.
     results : mapping of (str, str) to Result
         Source and target to the result: clean and attacked ranks of the target.
-    substitutions : mapping of str to tuple of Substitution
+    substitutions : mapping of str to tuple of UniversalSubstitution
         Source to the changes that did most harm.
     """
 
     sources: tuple[str, ...]
     targets: tuple[str, ...]
     results: Mapping[tuple[str, str], Result]
-    substitutions: Mapping[str, tuple[Substitution, ...]]
+    substitutions: Mapping[str, tuple[UniversalSubstitution, ...]]
 
     def drop(self, source: str, target: str, setting: Setting, measure: str = "AP") -> Drop:
         """Return how far a target falls under the queries crafted against a source, without an interval, in no time."""
@@ -72,7 +72,7 @@ class Transfer:
         return found
 
     def matrix(
-        self, setting: Setting, measure: str = "AP", *, resamples: int = RESAMPLES, method: Method = "bca"
+        self, setting: Setting, measure: str = "AP", *, resamples: int = RESAMPLES, method: IntervalMethod = "bca"
     ) -> dict[tuple[str, str], Finding]:
         """Return the drop of each target under the queries of each source, with 95% intervals and tests.
 
@@ -192,7 +192,7 @@ def _asked(encoder: Encoder, crafted: Searched, source: str, run: RunOptions) ->
     return replace(clean, attacked=tuple(cells))
 
 
-def universal_substitutions(found: Searched, most: int = 20) -> tuple[Substitution, ...]:
+def universal_substitutions(found: Searched, most: int = 20) -> tuple[UniversalSubstitution, ...]:
     """Return the changes that did most harm, summed over the queries that they hurt.
 
     Parameters
@@ -209,9 +209,9 @@ def universal_substitutions(found: Searched, most: int = 20) -> tuple[Substituti
             for edit in outcome.edits if gain > 0 else ():
                 key = query.language, edit.before.lower(), edit.after.strip().lower()
                 gains.setdefault(key, {})[query.query_id] = gain
-    rows = [Substitution(*key, len(each), sum(each.values()) / len(each)) for key, each in gains.items()]
+    rows = [UniversalSubstitution(*key, len(each), sum(each.values()) / len(each)) for key, each in gains.items()]
     return tuple(sorted(rows, key=_most_harm)[:most])
 
 
-def _most_harm(row: Substitution) -> tuple[float, str, str, str]:
+def _most_harm(row: UniversalSubstitution) -> tuple[float, str, str, str]:
     return -row.queries * row.gain, row.language, row.before, row.after

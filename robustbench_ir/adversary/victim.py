@@ -1,4 +1,4 @@
-"""The encoder under attack, with its pool: texts to the standings of the passages that matter, in full batches."""
+"""The encoder under attack, with its pool: texts to the target_ranks of the passages that matter, in full batches."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Literal
 
 import numpy as np
 
-from robustbench_ir.adversary.goals import Goal, Standings
+from robustbench_ir.adversary.goals import Goal, TargetRanks
 from robustbench_ir.encoders import Embeddings, Encoder
 from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.runner import Runner
 from robustbench_ir.metrics.measures import Floats
-from robustbench_ir.retrieval.ranking import IntArray
 from robustbench_ir.retrieval.scores import pair_scores, product_with
 from robustbench_ir.tasks import Qrels, Task
+from robustbench_ir.tasks.task import IntArray
 
 # How safely a relevant passage is first: what an adversary who sees scores goes by where ranks do not move.
 
@@ -23,7 +23,7 @@ _MARGINS_AT_ONCE = 256
 _DECIMALS = 6  # what the product's rounding cannot change
 
 
-def leads(queries: Embeddings, pool: Embeddings, text: IntArray, passage: IntArray, grade: IntArray) -> Floats:
+def score_margins(queries: Embeddings, pool: Embeddings, text: IntArray, passage: IntArray, grade: IntArray) -> Floats:
     """Return by how much the best relevant passage of each text scores above the best other one.
 
     Parameters
@@ -87,7 +87,7 @@ def check_access(encoder: Encoder, needed: Access, what: str) -> None:
 
 
 @dataclass(frozen=True)
-class Watch:
+class TargetPassages:
     """The passages that matter for each query: the relevant ones, and those that the goal watches.
 
     Attributes
@@ -104,7 +104,7 @@ class Watch:
     first: IntArray
 
 
-def watch(task: Task, goal: Goal) -> Watch:
+def target_passages(task: Task, goal: Goal) -> TargetPassages:
     """Return what must be ranked for a goal."""
     qrels, queries = task.qrels, len(task.queries)
     grades = dict(
@@ -115,7 +115,7 @@ def watch(task: Task, goal: Goal) -> Watch:
     query, passage, grade = np.array(
         [(*pair, grade) for pair, grade in sorted(grades.items())], dtype=np.int32
     ).T.copy()
-    return Watch(query, passage, grade, np.searchsorted(query, np.arange(queries + 1)).astype(np.int32))
+    return TargetPassages(query, passage, grade, np.searchsorted(query, np.arange(queries + 1)).astype(np.int32))
 
 
 @dataclass(frozen=True)
@@ -126,17 +126,17 @@ class Victim:
     ----------
     runner : Runner
         Encodes and ranks; its sparse pool is compact.
-    watch : Watch
+    targets : TargetPassages
         What is ranked for each query.
     shows_scores : bool
         Whether the score margin of the relevant passages is known, beside the ranks.
     """
 
     runner: Runner
-    watch: Watch
+    targets: TargetPassages
     shows_scores: bool = False
 
-    def standings(self, rows: Sequence[int], texts: Sequence[str]) -> Iterator[tuple[Sequence[int], Standings]]:
+    def target_ranks(self, rows: Sequence[int], texts: Sequence[str]) -> Iterator[tuple[Sequence[int], TargetRanks]]:
         """Rank what matters, for texts that stand for queries.
 
         Parameters
@@ -148,8 +148,8 @@ class Victim:
 
         Yields
         ------
-        sequence of int, Standings
-            Which of the texts, and their standings; the longest first, so that batches hold texts of like length.
+        sequence of int, TargetRanks
+            Which of the texts, and their target_ranks; the longest first, so that batches hold texts of like length.
         """
         order = sorted(range(len(texts)), key=lambda place: (-len(texts[place]), texts[place], rows[place]))
         for start in range(0, len(order), _TEXTS_AT_ONCE):
@@ -157,16 +157,16 @@ class Victim:
             embeddings = self.runner.encode([texts[place] for place in part])
             yield part, self._ranked(np.array([rows[place] for place in part]), embeddings)
 
-    def _ranked(self, rows: IntArray, embeddings: Embeddings) -> Standings:
-        first, last = self.watch.first[rows], self.watch.first[rows + 1]
+    def _ranked(self, rows: IntArray, embeddings: Embeddings) -> TargetRanks:
+        first, last = self.targets.first[rows], self.targets.first[rows + 1]
         text = np.repeat(np.arange(len(rows), dtype=np.int32), last - first)
         # Entry numbers of each text, one after the other: its query's first one, and how far it is from there.
         entry = np.arange(len(text)) + np.repeat(last - np.cumsum(last - first), last - first)
-        passage, grade = self.watch.passage[entry], self.watch.grade[entry]
+        passage, grade = self.targets.passage[entry], self.targets.grade[entry]
         task = self.runner.task
         watched = replace(task, qrels=Qrels(text, passage, grade))
         ranks = self.runner.rank(range(len(rows)), embeddings, task=watched)
-        return Standings(
+        return TargetRanks(
             ranks.in_pool,
             ranks.in_language,
             text,
@@ -175,7 +175,7 @@ class Victim:
             grade,
             self._own(rows),
             tuple(task.pool_sizes.values()),
-            leads(embeddings, self.runner.pool, text, passage, grade) if self.shows_scores else None,
+            score_margins(embeddings, self.runner.pool, text, passage, grade) if self.shows_scores else None,
         )
 
     def _language(self, passage: IntArray) -> IntArray:

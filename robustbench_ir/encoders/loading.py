@@ -20,7 +20,7 @@ SPARSE_PREFIX = "sparse:"
 _HUB_TIMEOUT_SECONDS = 10
 
 
-def load_model(name: str, options: EncoderOptions) -> SentenceTransformer | SparseEncoder:
+def load_transformer_model(name: str, options: EncoderOptions) -> SentenceTransformer | SparseEncoder:
     """Load a model as what it says it is.
 
     Parameters

@@ -13,7 +13,7 @@ import scipy.sparse as sp
 
 from robustbench_ir.encoders.encoder import Embeddings, EncoderDescription
 from robustbench_ir.encoders.fingerprint import fingerprint, libraries
-from robustbench_ir.encoders.loading import SPARSE_PREFIX, load_model
+from robustbench_ir.encoders.loading import SPARSE_PREFIX, load_transformer_model
 from robustbench_ir.encoders.options import EncoderOptions, check_options
 from robustbench_ir.encoders.prompts import Prompts, family_prompts
 from robustbench_ir.errors import OptionError
@@ -87,7 +87,7 @@ def load_sentence_transformer(name: str, options: EncoderOptions) -> SentenceTra
         An option out of its range, or one that the model does not have.
     """
     check_options(options)
-    return wrap_model(load_model(name, options), name, options)
+    return wrap_model(load_transformer_model(name, options), name, options)
 
 
 def wrap_model(

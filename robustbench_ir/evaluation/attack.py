@@ -90,7 +90,7 @@ def run_request(request: Request, run: RunOptions = DEFAULT_RUN) -> Result:
         evaluation = open_evaluation(request, run)
         _ = evaluation.clean
         if run.in_this_process:
-            return evaluation.result([evaluation.attacked(name) for name in evaluation.names])
+            return evaluation.result([evaluation.attacked(name) for name in evaluation.cell_names])
         return evaluation.result(_made_by_workers(evaluation))
 
 
@@ -137,12 +137,12 @@ def _made_by_workers(evaluation: Evaluation) -> list[Cell]:
         request, replace(run, progress=Silence(), perturbed=None), evaluation.cells.content_of(evaluation.clean)
     )
     cells: dict[CellName, Cell] = {}
-    made_by_others = made_elsewhere(run.engine, open_worker, asked, evaluation.names, run.jobs)
+    made_by_others = made_elsewhere(run.engine, open_worker, asked, evaluation.cell_names, run.jobs)
     # Closed at once when this process is interrupted: that is what ends the others.
-    with clock.stage("cells", len(evaluation.names), f"{run.jobs} jobs"), closing(made_by_others):
+    with clock.stage("cells", len(evaluation.cell_names), f"{run.jobs} jobs"), closing(made_by_others):
         for name, made in made_by_others:
             cells[name] = evaluation.cells.adopt(made.content)
             for stage, seconds in made.seconds.items():
                 clock.add(stage, seconds)
             clock.advance(1)
-    return [cells[name] for name in evaluation.names]
+    return [cells[name] for name in evaluation.cell_names]

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from robustbench_ir._base.cache import current_cache, keep, kept
+from robustbench_ir._base.cache import current_cache, read_entry, write_entry
 from robustbench_ir._version import __version__
 from robustbench_ir.errors import ResultError
-from robustbench_ir.metrics.settings import Layout
+from robustbench_ir.metrics.settings import Judgements
 from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.results.file import CellRecord, cell_from_record, cell_record
 from robustbench_ir.results.result import Cell
@@ -26,7 +26,7 @@ class CellCache:
         Of the encoder; where it is empty nothing is kept, since another encoder could not be told from this one.
     task, task_digest : str
         Identity of the task, and the SHA-256 of its texts and judgements.
-    layout : Layout
+    judgements : Judgements
         Queries, languages and judgements, which a kept cell must fit.
     resume : bool
         Whether what an earlier run has finished is used.
@@ -35,7 +35,7 @@ class CellCache:
     fingerprint: str
     task: str
     task_digest: str
-    layout: Layout
+    judgements: Judgements
     resume: bool = True
 
     def read(self, recipe: AttackIdentity, severity: int, seed: int, digest: str) -> Cell | None:
@@ -51,7 +51,7 @@ class CellCache:
             SHA-256 of the query set; it stands for every table of the recipe.
         """
         path = self._file(recipe, severity, seed, digest)
-        content = kept(path) if path and self.resume else None
+        content = read_entry(path) if path and self.resume else None
         if content is None:
             return None
         try:
@@ -63,23 +63,23 @@ class CellCache:
         """Keep a finished cell."""
         path = self._file(cell.recipe, cell.severity, cell.seed, cell.digest)
         if path:
-            keep(path, self.content_of(cell))
+            write_entry(path, self.content_of(cell))
 
     def adopt(self, content: bytes) -> Cell:
         """Return a cell that another process has made, and keep it here too if that was on another machine."""
         cell = self.cell_of(content)
         path = self._file(cell.recipe, cell.severity, cell.seed, cell.digest)
         if path and not path.exists():
-            keep(path, content)
+            write_entry(path, content)
         return cell
 
     def content_of(self, cell: Cell) -> bytes:
         """Return a cell as it is kept."""
-        return cell_record(self.layout, cell).model_dump_json().encode()
+        return cell_record(self.judgements, cell).model_dump_json().encode()
 
     def cell_of(self, content: bytes) -> Cell:
-        """Return the cell that was kept; raises ValidationError or ResultError if it does not fit the layout."""
-        return cell_from_record(self.layout, CellRecord.model_validate_json(content), "a cell")
+        """Return the cell that was kept; raises ValidationError or ResultError if it does not fit the judgements."""
+        return cell_from_record(self.judgements, CellRecord.model_validate_json(content), "a cell")
 
     def _file(self, recipe: AttackIdentity, severity: int, seed: int, digest: str) -> Path | None:
         if not self.fingerprint:

@@ -14,7 +14,7 @@ from robustbench_ir.evaluation.request import CellName, Request, RunOptions
 from robustbench_ir.evaluation.run_export import RunWriter
 from robustbench_ir.evaluation.runner import QuerySet, Runner
 from robustbench_ir.evaluation.semantic_floor import FloorJudge, load_floor
-from robustbench_ir.metrics.settings import layout_of
+from robustbench_ir.metrics.settings import judgements_of
 from robustbench_ir.perturb import Perturbation, Recipe, unchanged
 from robustbench_ir.perturb.identity import CLEAN, AttackIdentity
 from robustbench_ir.results.result import Cell, Result
@@ -40,7 +40,7 @@ def open_evaluation(request: Request, run: RunOptions, clean: bytes | None = Non
         encoder = as_encoder(request.encoder, request.options)
     device = request.options.device if request.options else None
     runner = Runner(encoder, task, clock, run.memory, device)
-    cells = CellCache(encoder.description.fingerprint, task.identity, task.digest, layout_of(task), run.resume)
+    cells = CellCache(encoder.description.fingerprint, task.identity, task.digest, judgements_of(task), run.resume)
     ready = {name: recipe.for_task(task) for name, recipe in recipes.items()}
     return Evaluation(request, run, runner, cells, ready, floor, cells.cell_of(clean) if clean else None)
 
@@ -76,7 +76,7 @@ class Evaluation:
     known_clean: Cell | None = None
 
     @property
-    def names(self) -> tuple[CellName, ...]:
+    def cell_names(self) -> tuple[CellName, ...]:
         """The cells of the table, in the order of the result."""
         return self.request.cells(self.recipes)
 
@@ -110,11 +110,11 @@ class Evaluation:
             name.seed,
             perturbed,
             queries.ranks_over(clean),
-            recipe.not_covered(self.cells.layout.query_languages),
+            recipe.not_covered(self.cells.judgements.query_languages),
         )
         return self._finished(cell, queries, new=known is None)
 
-    def kept(self, name: CellName | None, perturbed: Sequence[Perturbation] = ()) -> Cell | None:
+    def finished_cell(self, name: CellName | None, perturbed: Sequence[Perturbation] = ()) -> Cell | None:
         """Return a cell if an earlier run has finished it; the clean one where no name is given."""
         if name is None:
             return self.cells.read(CLEAN, 0, 0, self.clean_queries.digest)
@@ -146,7 +146,7 @@ class Evaluation:
             task=self.cells.task,
             task_digest=self.cells.task_digest,
             encoder=self.runner.encoder.description,
-            layout=self.cells.layout,
+            judgements=self.cells.judgements,
             clean=self.clean,
             attacked=tuple(attacked),
             timings=dict(self.runner.clock.seconds),

@@ -111,7 +111,7 @@ def _plan(request: Request, run: RunOptions) -> Plan:
     asked = replace(request, encoder=named if here else _Absent(EncoderDescription(str(named), "", "", 0)))
     # A floor runs a model on every query; without it there are at most as many to encode.
     evaluation = open_evaluation(replace(asked, semantic_floor=None), run)
-    cells = tuple(_planned(evaluation, request, name) for name in (None, *evaluation.names))
+    cells = tuple(_planned(evaluation, request, name) for name in (None, *evaluation.cell_names))
     queries = sum(cell.texts for cell in cells)
     runner = evaluation.runner
     pool = [passage.text for passage in runner.task.passages]
@@ -142,7 +142,7 @@ def _at_hand(name: str) -> bool:
 def _planned(evaluation: Evaluation, request: Request, name: CellName | None) -> PlannedCell:
     queries = evaluation.runner.task.queries
     if name is None:
-        finished = evaluation.kept(None) is not None
+        finished = evaluation.finished_cell(None) is not None
         return PlannedCell("clean", finished, 0 if finished else len({query.text for query in queries}))
     recipe = evaluation.recipes[name.recipe]
     if recipe.card.needs_model:
@@ -150,7 +150,7 @@ def _planned(evaluation: Evaluation, request: Request, name: CellName | None) ->
         return PlannedCell(str(name), finished=False, texts=len(covered), exact=False)
     perturbed = evaluation.perturbed(name)
     exact = request.semantic_floor is None
-    finished = exact and evaluation.kept(name, perturbed) is not None
+    finished = exact and evaluation.finished_cell(name, perturbed) is not None
     texts = len({one.text for one in perturbed if one.changed})
     return PlannedCell(str(name), finished, 0 if finished else texts, exact)
 

@@ -28,7 +28,7 @@ _TABLE = "queries.tsv"
 _BREAKS = re.compile(r"[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]+")  # tab, and all that `str.splitlines` splits at
 
 
-class Changed(Card):
+class ChangeSummary(Card):
     """How much a perturbation changed.
 
     Attributes
@@ -46,7 +46,7 @@ class Changed(Card):
     edit_rate: float
 
 
-class Manifest(Changed):
+class Manifest(ChangeSummary):
     """What `manifest.json` says, beside how much changed in all.
 
     Attributes
@@ -81,12 +81,12 @@ class Manifest(Changed):
     severity: int
     seed: int
     digest: str
-    languages: dict[str, Changed]
+    languages: dict[str, ChangeSummary]
     not_covered: dict[str, str]
     files: dict[str, str]
 
 
-def freeze(
+def export_query_set(
     task: Task,
     recipe: Recipe,
     severity: int,
@@ -150,7 +150,7 @@ def freeze(
     return manifest
 
 
-def claim(folder: Path, *, force: bool) -> None:
+def check_target(folder: Path, *, force: bool) -> None:
     """See to it that query sets can be written into `folder`: make it, and refuse one that has something in it.
 
     Parameters
@@ -173,8 +173,8 @@ def claim(folder: Path, *, force: bool) -> None:
         raise ResultError(f"{folder}: is not empty; name another, or give --force to replace the query sets in it")
 
 
-def _changed(perturbed: Sequence[Perturbation]) -> Changed:
-    return Changed(queries=len(perturbed), coverage=coverage(perturbed), edit_rate=mean_edit_rate(perturbed))
+def _changed(perturbed: Sequence[Perturbation]) -> ChangeSummary:
+    return ChangeSummary(queries=len(perturbed), coverage=coverage(perturbed), edit_rate=mean_edit_rate(perturbed))
 
 
 def _write_lines(

@@ -14,7 +14,7 @@ from robustbench_ir.encoders import Embeddings
 from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.runner import QuerySet
 from robustbench_ir.results.result import Cell
-from robustbench_ir.retrieval.top_k import INDEXES, Best, Index, best_passages
+from robustbench_ir.retrieval.top_k import INDEXES, BestPassages, Index, best_passages
 from robustbench_ir.retrieval.trec_runs import write_run
 from robustbench_ir.tasks import Task
 
@@ -39,11 +39,11 @@ class RunExport:
         if self.index not in INDEXES:
             raise OptionError(f"index {self.index!r}: there are {', '.join(INDEXES)}")
 
-    def best(self, pool: Embeddings, queries: Embeddings, memory: int) -> Best:
+    def best(self, pool: Embeddings, queries: Embeddings, memory: int) -> BestPassages:
         """Search the pool for some queries."""
         return best_passages(pool, queries, self.top, self.index, memory)
 
-    def write(self, task: Task, cell: Cell, best: Best, encoder: str) -> Path:
+    def write(self, task: Task, cell: Cell, best: BestPassages, encoder: str) -> Path:
         """Write the run of a cell; the same cell, the same bytes."""
         recipe = cell.recipe.slug
         name = f"{recipe}-severity{cell.severity}-seed{cell.seed}" if cell.severity else recipe
@@ -91,18 +91,18 @@ class RunWriter:
         self.export.write(runner.task, cell, best, runner.encoder.description.name)
 
     @cached_property
-    def _clean_best(self) -> Best:
+    def _clean_best(self) -> BestPassages:
         return self._best(self.clean)
 
-    def _with_changed(self, queries: QuerySet) -> Best:
+    def _with_changed(self, queries: QuerySet) -> BestPassages:
         clean, rows = self._clean_best, list(queries.rows)
         if not rows:
             return clean
         changed, found, scores = self._best(queries), clean.rows.copy(), clean.scores.copy()
         found[rows], scores[rows] = changed.rows, changed.scores
-        return Best(found, scores, float(np.minimum(clean.recall, changed.recall)))
+        return BestPassages(found, scores, float(np.minimum(clean.recall, changed.recall)))
 
-    def _best(self, queries: QuerySet) -> Best:
+    def _best(self, queries: QuerySet) -> BestPassages:
         runner, embeddings = queries.runner, queries.embeddings
         with runner.clock.stage("search", len(queries.rows), queries.label):
             return self.export.best(runner.pool, embeddings, runner.memory)

@@ -20,7 +20,7 @@ from robustbench_ir._version import __version__
 from robustbench_ir.encoders import EncoderDescription
 from robustbench_ir.errors import DataError, OptionError
 from robustbench_ir.evaluation.query_sets import JSON_LINES, MANIFEST, Manifest
-from robustbench_ir.metrics.settings import layout_of
+from robustbench_ir.metrics.settings import judgements_of
 from robustbench_ir.perturb import Edit, Perturbation, digest, load_recipe, unchanged
 from robustbench_ir.perturb.identity import CLEAN, AttackIdentity
 from robustbench_ir.perturb.recipe import SEVERITIES
@@ -32,7 +32,7 @@ _FINGERPRINT = "run:"
 
 
 @dataclass(frozen=True)
-class Asked:
+class RunQueries:
     """A query set that an engine was asked.
 
     Attributes
@@ -71,7 +71,7 @@ def score_runs(
     clean : pathlib.Path
         Run of the task's own queries.
     attacked : sequence of (str, pathlib.Path)
-        What the engine was asked, and its run: see `asked`.
+        What the engine was asked, and its run: see `load_query_set`.
     languages : sequence of str, optional
         Score in these languages only; what runs have beside them is left out.
     cards : pathlib.Path, optional
@@ -89,14 +89,14 @@ def score_runs(
     chosen = task.select(languages)
     run = read_run(clean, task)
     same = [unchanged(query.query_id, query.text) for query in chosen.queries]
-    sets = [(asked(label, chosen, cards), read_run(path, task)) for label, path in attacked]
+    sets = [(load_query_set(label, chosen, cards), read_run(path, task)) for label, path in attacked]
     return Result(
         version=__version__,
         task=chosen.identity,
         task_digest=chosen.digest,
         encoder=_engine(name or run.tag, run),
-        layout=layout_of(chosen),
-        clean=_cell(Asked(CLEAN, 0, 0, same, {}), run, chosen),
+        judgements=judgements_of(chosen),
+        clean=_cell(RunQueries(CLEAN, 0, 0, same, {}), run, chosen),
         attacked=tuple(_cell(one, its_run, chosen) for one, its_run in sets),
     )
 
@@ -118,7 +118,7 @@ def split_runs(runs: Sequence[str]) -> tuple[Path, list[tuple[str, Path]]]:
     Parameters
     ----------
     runs : sequence of str
-        One path, and any number of ``QUERIES=PATH``; see `asked`.
+        One path, and any number of ``QUERIES=PATH``; see `load_query_set`.
 
     Raises
     ------
@@ -132,11 +132,11 @@ def split_runs(runs: Sequence[str]) -> tuple[Path, list[tuple[str, Path]]]:
     return Path(clean[0]), [(label, Path(path)) for label, _, path in others]
 
 
-def _cell(one: Asked, run: Run, task: Task) -> Cell:
+def _cell(one: RunQueries, run: Run, task: Task) -> Cell:
     return Cell.of(one.recipe, one.severity, one.seed, one.queries, ranks_of_run(run, task), one.not_covered)
 
 
-def asked(label: str, task: Task, cards: Path | None = None) -> Asked:
+def load_query_set(label: str, task: Task, cards: Path | None = None) -> RunQueries:
     """Find out what an engine was asked.
 
     Parameters
@@ -168,10 +168,10 @@ def asked(label: str, task: Task, cards: Path | None = None) -> Asked:
     ready = load_recipe(recipe, cards).for_task(task)
     missed = ready.not_covered(task.query_languages)
     queries = ready.perturb(task.queries, int(severity), int(seed or 0))
-    return Asked(AttackIdentity((ready.identity,)), int(severity), int(seed or 0), queries, missed)
+    return RunQueries(AttackIdentity((ready.identity,)), int(severity), int(seed or 0), queries, missed)
 
 
-def _frozen(folder: Path, task: Task) -> Asked:
+def _frozen(folder: Path, task: Task) -> RunQueries:
     try:
         manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
         lines = (folder / JSON_LINES).read_text(encoding="utf-8").removesuffix("\n").split("\n")
@@ -188,7 +188,7 @@ def _frozen(folder: Path, task: Task) -> Asked:
             raise DataError(f"{folder}: has no query {query.query_id!r} of {task.identity}; it is of {manifest.task}")
     queries = [found[query.query_id] for query in task.queries]
     missed = {one: why for one, why in manifest.not_covered.items() if one in task.query_languages}
-    return Asked(attack, manifest.severity, manifest.seed, queries, missed)
+    return RunQueries(attack, manifest.severity, manifest.seed, queries, missed)
 
 
 def _perturbation(line: str) -> Perturbation:

@@ -14,7 +14,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from robustbench_ir._base.cache import current_cache, keep, kept
+from robustbench_ir._base.cache import current_cache, read_entry, write_entry
 from robustbench_ir._version import __version__
 from robustbench_ir.encoders import Embeddings, Encoder, PoolEncoder, load_encoder
 from robustbench_ir.encoders.batches import encode_texts
@@ -104,13 +104,13 @@ class FloorJudge:
             The encoder's output is unusable.
         """
         path = self._file(perturbed)
-        content = kept(path) if path else None
+        content = read_entry(path) if path else None
         if content is not None:
             places: dict[int, list[int]] = {int(row): left for row, left in json.loads(content).items()}
         else:
             places = self._places_left(perturbed, advance)
             if path:
-                keep(path, json.dumps(places).encode())
+                write_entry(path, json.dumps(places).encode())
         return [only(one, places[row]) if row in places else one for row, one in enumerate(perturbed)]
 
     def _file(self, perturbed: Sequence[Perturbation]) -> Path | None:

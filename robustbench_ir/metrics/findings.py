@@ -12,15 +12,23 @@ from numpy.typing import NDArray
 
 from robustbench_ir.metrics.clusters import ClusterMeans, cluster_means
 from robustbench_ir.metrics.measures import Floats
-from robustbench_ir.metrics.settings import Layout, Setting, by_language, headline, nanmean, rank_distances, values
+from robustbench_ir.metrics.settings import (
+    Judgements,
+    Setting,
+    by_language,
+    macro_average,
+    nanmean,
+    per_query_scores,
+    rank_distances,
+)
 from robustbench_ir.metrics.statistics import (
     RESAMPLES,
     Estimate,
-    Method,
+    IntervalMethod,
+    bootstrap_intervals,
     draws_by_group,
     effect_size,
     holm,
-    intervals,
     minimum_detectable,
     sign_flip_p,
 )
@@ -44,10 +52,10 @@ class RankedQueries(Protocol):
         """Share of each query's characters that were replaced."""
 
 
-Group = tuple[AttackIdentity, int]
+AttackGroup = tuple[AttackIdentity, int]
 """What was done to the queries, and the severity."""
 
-Attacked = Mapping[Group, Sequence[RankedQueries]]
+AttackedCells = Mapping[AttackGroup, Sequence[RankedQueries]]
 
 
 @dataclass(frozen=True)
@@ -134,58 +142,58 @@ class OverSeeds:
 
 
 def over_seeds(
-    layout: Layout, clean: Floats, cells: Sequence[RankedQueries], setting: Setting, measure: str
+    judgements: Judgements, clean: Floats, cells: Sequence[RankedQueries], setting: Setting, measure: str
 ) -> OverSeeds:
     """Return the means over seeds; `clean` is the measure of the clean queries."""
-    found = np.stack([values(layout, cell.ranks, measure, setting) for cell in cells])
+    found = np.stack([per_query_scores(judgements, cell.ranks, measure, setting) for cell in cells])
     changed = np.stack([cell.changed for cell in cells])
     mask = changed.reshape(changed.shape + (1,) * (found.ndim - 2))
     return OverSeeds(
         value=found.mean(axis=0),
         changed_only=nanmean(np.where(mask, clean - found, np.nan), axis=0),
-        rank_distance=np.mean([rank_distances(layout, cell.ranks) for cell in cells], axis=0),
+        rank_distance=np.mean([rank_distances(judgements, cell.ranks) for cell in cells], axis=0),
         coverage=changed.mean(axis=0),
         edit_rate=np.mean([cell.edit_rate for cell in cells], axis=0),
     )
 
 
-def macro(layout: Layout, found: Floats, by: str | None = None) -> ClusterMeans:
+def macro_means(judgements: Judgements, found: Floats, by: str | None = None) -> ClusterMeans:
     """Return values as macro means that can be resampled: one, or one for each query language.
 
     Parameters
     ----------
-    layout : Layout
+    judgements : Judgements
         What the values belong to.
     found : float64 array of shape (queries,) or (queries, passage languages)
-        As for `headline` and `by_language`, whose values the estimates are.
+        As for `macro_average` and `by_language`, whose values the estimates are.
     by : {"language"}, optional
         One macro mean for each query language.
     """
     wide = found.reshape(len(found), -1)
-    columns, languages = wide.shape[1], len(layout.query_languages)
-    cluster = np.broadcast_to(layout.question[:, None], wide.shape)
-    stratum = layout.query_language[:, None] * columns + np.arange(columns)
+    columns, languages = wide.shape[1], len(judgements.query_languages)
+    cluster = np.broadcast_to(judgements.question[:, None], wide.shape)
+    stratum = judgements.query_language[:, None] * columns + np.arange(columns)
     one = np.eye(languages, dtype=bool) if by == "language" else np.ones((languages, 1), dtype=bool)
-    return cluster_means(wide, cluster, stratum, np.repeat(one, columns, axis=0), layout.questions)
+    return cluster_means(wide, cluster, stratum, np.repeat(one, columns, axis=0), judgements.questions)
 
 
 def findings(
-    layout: Layout,
+    judgements: Judgements,
     clean: Ranks,
-    attacked: Attacked,
+    attacked: AttackedCells,
     setting: Setting,
     measure: str,
     by: str | None,
     *,
     random: Generator,
     resamples: int = RESAMPLES,
-    method: Method = "bca",
+    method: IntervalMethod = "bca",
 ) -> list[Finding]:
     """Return a finding for each recipe and severity, and query language where asked; the order of `Result.drops`.
 
     Parameters
     ----------
-    layout : Layout
+    judgements : Judgements
         Queries, pool languages, judgements.
     clean : Ranks
         Of the clean queries.
@@ -202,13 +210,16 @@ def findings(
     """
     if not attacked:
         return []
-    before, distance = values(layout, clean, measure, setting), rank_distances(layout, clean)
-    after = [over_seeds(layout, before, cells, setting, measure) for cells in attacked.values()]
+    before, distance = per_query_scores(judgements, clean, measure, setting), rank_distances(judgements, clean)
+    after = [over_seeds(judgements, before, cells, setting, measure) for cells in attacked.values()]
     # Changes of rank distance are paired: a run that lacks a passage has a rank distance clean, and none attacked.
     (clean_draw, distance_draw), draw = draws_by_group(
-        [macro(layout, found, by) for found in (before, distance)],
+        [macro_means(judgements, found, by) for found in (before, distance)],
         {
-            group: [macro(layout, found, by) for found in (one.value, one.changed_only, one.rank_distance - distance)]
+            group: [
+                macro_means(judgements, found, by)
+                for found in (one.value, one.changed_only, one.rank_distance - distance)
+            ]
             for group, one in zip(attacked, after, strict=True)
         },
         random,
@@ -216,18 +227,18 @@ def findings(
     )
 
     def estimates(of: Floats) -> list[Estimate]:
-        return intervals(of, layout.questions, method)
+        return bootstrap_intervals(of, judgements.questions, method)
 
-    names = layout.query_languages if by == "language" else ("all",)
+    names = judgements.query_languages if by == "language" else ("all",)
     columns: dict[str, Sequence[object]] = {
         "clean": estimates(clean_draw),
         "clean_rank_distance": estimates(distance_draw),
         "language": names,
         "setting": [setting] * len(names),
         "measure": [measure] * len(names),
-        "questions": [layout.questions] * len(names),
+        "questions": [judgements.questions] * len(names),
     }
-    tests = _tests(layout, before, distance, after, by, random, resamples)
+    tests = _tests(judgements, before, distance, after, by, random, resamples)
     rows: list[Finding] = []
     for (recipe, severity), one, tested in zip(attacked, after, tests, strict=True):
         after_draw, changed_draw, distance_change = draw[recipe, severity]
@@ -239,8 +250,8 @@ def findings(
             "relative_drop": estimates(ratio(clean_draw - after_draw, clean_draw)),
             "changed_only": estimates(changed_draw),
             "rank_distance_change": estimates(distance_change),
-            "coverage": _means(layout, one.coverage, by),
-            "edit_rate": _means(layout, one.edit_rate, by),
+            "coverage": _means(judgements, one.coverage, by),
+            "edit_rate": _means(judgements, one.edit_rate, by),
             **tested,
         }
         rows += [Finding(**dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)]
@@ -252,12 +263,12 @@ def ratio(above: Floats, below: Floats) -> Floats:
     return np.divide(above, below, out=np.full_like(above, np.nan), where=below != 0)
 
 
-def _means(layout: Layout, found: Floats, by: str | None) -> list[float]:
-    return by_language(layout, found).tolist() if by == "language" else [headline(layout, found)]
+def _means(judgements: Judgements, found: Floats, by: str | None) -> list[float]:
+    return by_language(judgements, found).tolist() if by == "language" else [macro_average(judgements, found)]
 
 
 def _tests(
-    layout: Layout,
+    judgements: Judgements,
     clean: Floats,
     distance: Floats,
     after: Sequence[OverSeeds],
@@ -266,14 +277,14 @@ def _tests(
     resamples: int,
 ) -> list[dict[str, list[float]]]:
     """Return the columns of `Finding` that are about tests, for each of `after`; p values before Holm."""
-    drops = [macro(layout, clean - one.value, by) for one in after]
-    changes = [macro(layout, one.rank_distance - distance, by) for one in after]
+    drops = [macro_means(judgements, clean - one.value, by) for one in after]
+    changes = [macro_means(judgements, one.rank_distance - distance, by) for one in after]
     p_values = sign_flip_p([*drops, *changes], random, resamples)
     columns = []
     for one, drop, change, *p_of in zip(
         after, drops, changes, p_values[: len(after)], p_values[len(after) :], strict=True
     ):
-        touched = np.array(_means(layout, one.coverage, by)) > 0
+        touched = np.array(_means(judgements, one.coverage, by)) > 0
         p, p_distance = (
             np.where(touched & ~np.isnan(means.estimate()), found, np.nan).tolist()
             for means, found in zip((drop, change), p_of, strict=True)

@@ -139,7 +139,7 @@ _WITH_DEPTH: dict[str, Callable[[Ranked, int], Floats]] = {
 DEFAULT_MEASURES = ("AP", "nDCG@10", "RR@10", "R@1", "R@10", "R@100")
 
 
-def measure(name: str) -> Measure:
+def look_up_measure(name: str) -> Measure:
     """Look up a measure by its ir_measures name.
 
     Raises

@@ -19,16 +19,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robustbench_ir.metrics.bias_measures import rank_distance
-from robustbench_ir.metrics.measures import Floats, Ranked, measure
-from robustbench_ir.retrieval.ranking import IntArray, Ranks
+from robustbench_ir.metrics.measures import Floats, Ranked, look_up_measure
+from robustbench_ir.retrieval.ranking import Ranks
 from robustbench_ir.tasks import Task
+from robustbench_ir.tasks.task import IntArray
 
 Setting = Literal["monolingual", "cross-lingual", "multilingual"]
 SETTINGS: tuple[Setting, ...] = get_args(Setting)
 
 
 @dataclass(frozen=True)
-class Layout:
+class Judgements:
     """What the ranks belong to: the queries, the languages of the pool and the judgements.
 
     Attributes
@@ -87,12 +88,12 @@ class Layout:
         return sum(self.pool.values())
 
 
-def values(layout: Layout, ranks: Ranks, name: str, setting: Setting) -> Floats:
+def per_query_scores(judgements: Judgements, ranks: Ranks, name: str, setting: Setting) -> Floats:
     """Return a measure for each query.
 
     Parameters
     ----------
-    layout : Layout
+    judgements : Judgements
         What the ranks belong to.
     ranks : Ranks
         One entry for each judgement.
@@ -107,45 +108,45 @@ def values(layout: Layout, ranks: Ranks, name: str, setting: Setting) -> Floats:
         Multilingual: shape (queries,). Otherwise shape (queries, passage languages), with NaN in the languages that do
         not belong to the setting or have no relevant passage.
     """
-    queries, languages = len(layout.query_ids), len(layout.pool)
+    queries, languages = len(judgements.query_ids), len(judgements.pool)
     if setting == "multilingual":
-        return measure(name)(Ranked(ranks.in_pool, layout.query, layout.grade, queries))
-    group = layout.query * languages + layout.passage_language
-    found = measure(name)(Ranked(ranks.in_language, group, layout.grade, queries * languages))
-    own = layout.own_pool[:, None] == np.arange(languages)
+        return look_up_measure(name)(Ranked(ranks.in_pool, judgements.query, judgements.grade, queries))
+    group = judgements.query * languages + judgements.passage_language
+    found = look_up_measure(name)(Ranked(ranks.in_language, group, judgements.grade, queries * languages))
+    own = judgements.own_pool[:, None] == np.arange(languages)
     return np.where(own if setting == "monolingual" else ~own, found.reshape(queries, languages), np.nan)
 
 
-def per_query(found: Floats) -> Floats:
+def mean_over_passage_languages(found: Floats) -> Floats:
     """Return one value for each query: the mean over passage languages where there are several."""
     return found if found.ndim == 1 else nanmean(found, axis=1)
 
 
-def by_language(layout: Layout, found: Floats, only: NDArray[np.bool_] | None = None) -> Floats:
+def by_language(judgements: Judgements, found: Floats, only: NDArray[np.bool_] | None = None) -> Floats:
     """Return the mean for each query language; over ordered pairs first where there are several passage languages.
 
     Parameters
     ----------
-    layout : Layout
+    judgements : Judgements
         What the values belong to.
     found : float64 array
-        From `values`, or any array whose first axis is the queries.
+        From `per_query_scores`, or any array whose first axis is the queries.
     only : bool array of shape (queries,), optional
         Queries that count.
     """
-    pairs = _pairs(layout, found, only)
+    pairs = _pairs(judgements, found, only)
     return pairs if pairs.ndim == 1 else nanmean(pairs, axis=1)
 
 
-def headline(layout: Layout, found: Floats, only: NDArray[np.bool_] | None = None) -> float:
+def macro_average(judgements: Judgements, found: Floats, only: NDArray[np.bool_] | None = None) -> float:
     """Return the macro average over languages or ordered pairs; NaN where there is no case."""
-    return float(nanmean(_pairs(layout, found, only).ravel(), axis=0))
+    return float(nanmean(_pairs(judgements, found, only).ravel(), axis=0))
 
 
-def _pairs(layout: Layout, found: Floats, only: NDArray[np.bool_] | None) -> Floats:
+def _pairs(judgements: Judgements, found: Floats, only: NDArray[np.bool_] | None) -> Floats:
     masked = found if only is None else np.where(only if found.ndim == 1 else only[:, None], found, np.nan)
-    numbers = range(len(layout.query_languages))
-    return np.array([nanmean(masked[layout.query_language == number], axis=0) for number in numbers])
+    numbers = range(len(judgements.query_languages))
+    return np.array([nanmean(masked[judgements.query_language == number], axis=0) for number in numbers])
 
 
 def nanmean(found: Floats, axis: int) -> Floats:
@@ -155,15 +156,15 @@ def nanmean(found: Floats, axis: int) -> Floats:
         return np.asarray(np.nanmean(found, axis=axis))
 
 
-def rank_distances(layout: Layout, ranks: Ranks) -> Floats:
+def rank_distances(judgements: Judgements, ranks: Ranks) -> Floats:
     """Return the rank distance of each query in the multilingual pool."""
-    return rank_distance(ranks.in_pool, layout.query, len(layout.query_ids))
+    return rank_distance(ranks.in_pool, judgements.query, len(judgements.query_ids))
 
 
-def layout_of(task: Task) -> Layout:
+def judgements_of(task: Task) -> Judgements:
     """Return queries, languages and judgements of a task, as results and scores know them."""
     sizes = task.pool_sizes
-    return Layout(
+    return Judgements(
         query_ids=tuple(query.query_id for query in task.queries),
         parallel_ids=tuple(query.parallel_id for query in task.queries),
         languages=tuple(query.language for query in task.queries),

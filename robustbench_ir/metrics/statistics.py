@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from robustbench_ir.metrics.clusters import ClusterMeans, Columns
 from robustbench_ir.metrics.measures import Floats, Integers
 
-Method = Literal["percentile", "bca"]
-Group = TypeVar("Group", bound=Hashable)
+IntervalMethod = Literal["percentile", "bca"]
+_Group = TypeVar("_Group", bound=Hashable)
 
 CONFIDENCE = 0.95
 RESAMPLES = 10_000
@@ -91,10 +91,10 @@ def draws(tables: Sequence[ClusterMeans], random: Generator, resamples: int = RE
 
 def draws_by_group(
     before: Sequence[ClusterMeans],
-    after: Mapping[Group, Sequence[ClusterMeans]],
+    after: Mapping[_Group, Sequence[ClusterMeans]],
     random: Generator,
     resamples: int = RESAMPLES,
-) -> tuple[list[Floats], dict[Group, list[Floats]]]:
+) -> tuple[list[Floats], dict[_Group, list[Floats]]]:
     """Draw once for all: what is clean, and what each group of attacked cells has; see `draws`."""
     found = iter(draws([*before, *chain.from_iterable(after.values())], random, resamples))
     clean = [next(found) for _ in before]
@@ -111,7 +111,7 @@ def resample_weights(clusters: int, random: Generator, resamples: int) -> Iterat
         yield np.bincount(drawn.ravel(), minlength=rows * clusters).astype(np.float64).reshape(rows, clusters)
 
 
-def intervals(draw: Floats, clusters: int, method: Method = "bca") -> list[Estimate]:
+def bootstrap_intervals(draw: Floats, clusters: int, method: IntervalMethod = "bca") -> list[Estimate]:
     """Return an estimate with its 95% interval for each row of draws.
 
     Parameters

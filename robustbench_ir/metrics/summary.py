@@ -9,10 +9,17 @@ import numpy as np
 from numpy.random import Generator
 
 from robustbench_ir.metrics.clusters import ClusterMeans
-from robustbench_ir.metrics.findings import Attacked, Group, macro, over_seeds, ratio
+from robustbench_ir.metrics.findings import AttackedCells, AttackGroup, macro_means, over_seeds, ratio
 from robustbench_ir.metrics.measures import Floats
-from robustbench_ir.metrics.settings import Layout, Setting, nanmean, values
-from robustbench_ir.metrics.statistics import RESAMPLES, Estimate, Method, draws_by_group, intervals, simultaneous
+from robustbench_ir.metrics.settings import Judgements, Setting, nanmean, per_query_scores
+from robustbench_ir.metrics.statistics import (
+    RESAMPLES,
+    Estimate,
+    IntervalMethod,
+    bootstrap_intervals,
+    draws_by_group,
+    simultaneous,
+)
 from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.resources.languages import languages
 from robustbench_ir.retrieval.ranking import Ranks
@@ -108,33 +115,35 @@ class Summary:
 
 
 def summaries(
-    layout: Layout,
+    judgements: Judgements,
     clean: Ranks,
-    attacked: Attacked,
+    attacked: AttackedCells,
     setting: Setting,
     measure: str,
     *,
     random: Generator,
     resamples: int = RESAMPLES,
-    method: Method = "bca",
+    method: IntervalMethod = "bca",
 ) -> list[Summary]:
     """Return a summary for each recipe; see `Result.summaries`."""
     if not attacked:
         return []
-    before = values(layout, clean, measure, setting)
+    before = per_query_scores(judgements, clean, measure, setting)
     severities: dict[AttackIdentity, list[int]] = {}
     for recipe, severity in attacked:
         severities.setdefault(recipe, []).append(severity)
     highest = {(recipe, max(some)) for recipe, some in severities.items()}
 
-    def tables(group: Group) -> list[ClusterMeans]:
-        one = over_seeds(layout, before, attacked[group], setting, measure)
+    def tables(group: AttackGroup) -> list[ClusterMeans]:
+        one = over_seeds(judgements, before, attacked[group], setting, measure)
         same = np.where(np.isnan(one.changed_only), np.nan, before)
         found = one.value, same, one.changed_only
-        return [macro(layout, value, by) for by in (None, "language")[: 1 + (group in highest)] for value in found]
+        return [
+            macro_means(judgements, value, by) for by in (None, "language")[: 1 + (group in highest)] for value in found
+        ]
 
     (whole, each), drawn = draws_by_group(
-        [macro(layout, before), macro(layout, before, "language")],
+        [macro_means(judgements, before), macro_means(judgements, before, "language")],
         {group: tables(group) for group in attacked},
         random,
         resamples,
@@ -145,8 +154,8 @@ def summaries(
         curves = [drawn[recipe, severity][:3] for severity in ordered]
         value, same, lost = drawn[recipe, ordered[-1]][3:]
         pairs = (
-            _Draws(layout, ordered, [(whole, after) for after, *_ in curves], (each, value), method),
-            _Draws(layout, ordered, [(old, old - fall) for _, old, fall in curves], (same, same - lost), method),
+            _Draws(judgements, ordered, [(whole, after) for after, *_ in curves], (each, value), method),
+            _Draws(judgements, ordered, [(old, old - fall) for _, old, fall in curves], (same, same - lost), method),
         )
         rows.append(Summary(recipe, setting, measure, ordered, *(one.robustness() for one in pairs)))
     return rows
@@ -156,11 +165,11 @@ def summaries(
 class _Draws:
     """Clean and attacked draws of one recipe: of the macro average at each severity, by language at the highest."""
 
-    layout: Layout
+    judgements: Judgements
     severities: tuple[int, ...]
     pairs: Sequence[tuple[Floats, Floats]]
     by_language: tuple[Floats, Floats]
-    method: Method
+    method: IntervalMethod
 
     def robustness(self) -> Robustness:
         curve = np.concatenate([ratio(after, before) for before, after in self.pairs])
@@ -168,7 +177,7 @@ class _Draws:
         return Robustness(tuple(self.estimates(curve)), area, self.worst(), self.gap())
 
     def estimates(self, of: Floats) -> list[Estimate]:
-        return intervals(of, self.layout.questions, self.method)
+        return bootstrap_intervals(of, self.judgements.questions, self.method)
 
     def worst(self) -> WorstLanguage | None:
         clean, attacked = self.by_language
@@ -178,15 +187,15 @@ class _Draws:
         # A language of which no question was drawn cannot be the worst.
         first = np.argmax(np.where(np.isnan(lost), -np.inf, lost), axis=0)
         worst = int(first[0])
-        share = float(np.mean(first[1 + self.layout.questions :] == worst))
-        drop = simultaneous(lost, self.layout.questions)[worst]
-        return WorstLanguage(self.layout.query_languages[worst], drop, share)
+        share = float(np.mean(first[1 + self.judgements.questions :] == worst))
+        drop = simultaneous(lost, self.judgements.questions)[worst]
+        return WorstLanguage(self.judgements.query_languages[worst], drop, share)
 
     def gap(self) -> ResourceGap | None:
-        low, high = resource_groups(self.layout.query_languages)
+        low, high = resource_groups(self.judgements.query_languages)
         if not low or not high:
             return None
-        rows = {language: number for number, language in enumerate(self.layout.query_languages)}
+        rows = {language: number for number, language in enumerate(self.judgements.query_languages)}
 
         def difference(by_language: Floats) -> Floats:
             better, worse = (nanmean(by_language[[rows[one] for one in group]], axis=0) for group in (high, low))

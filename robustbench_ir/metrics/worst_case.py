@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.random import Generator
 
-from robustbench_ir.metrics.findings import Attacked, macro, over_seeds
-from robustbench_ir.metrics.settings import Layout, Setting, values
-from robustbench_ir.metrics.statistics import RESAMPLES, Estimate, Method, draws_by_group, intervals
+from robustbench_ir.metrics.findings import AttackedCells, macro_means, over_seeds
+from robustbench_ir.metrics.settings import Judgements, Setting, per_query_scores
+from robustbench_ir.metrics.statistics import RESAMPLES, Estimate, IntervalMethod, bootstrap_intervals, draws_by_group
 from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.retrieval.ranking import Ranks
 
@@ -68,15 +68,15 @@ def _by_chance(attack: AttackIdentity) -> AttackIdentity:
 
 
 def worst_cases(
-    layout: Layout,
+    judgements: Judgements,
     clean: Ranks,
-    attacked: Attacked,
+    attacked: AttackedCells,
     setting: Setting,
     measure: str,
     *,
     random: Generator,
     resamples: int = RESAMPLES,
-    method: Method = "bca",
+    method: IntervalMethod = "bca",
 ) -> list[WorstCase]:
     """Return a row for each search and severity of which the average case is there; see `Result.worst_cases`."""
     pairs = []
@@ -86,10 +86,10 @@ def worst_cases(
             pairs.append((average, worst, severity))
     if not pairs:
         return []
-    before = values(layout, clean, measure, setting)
+    before = per_query_scores(judgements, clean, measure, setting)
     wanted = {(name, severity) for average, worst, severity in pairs for name in (average, worst)}
     drops = {
-        key: [macro(layout, before - over_seeds(layout, before, cells, setting, measure).value)]
+        key: [macro_means(judgements, before - over_seeds(judgements, before, cells, setting, measure).value)]
         for key, cells in attacked.items()
         if key in wanted
     }
@@ -98,6 +98,6 @@ def worst_cases(
     for average, worst, severity in pairs:
         (usual,), (found,) = drawn[average, severity], drawn[worst, severity]
         three = np.concatenate([usual, found, found - usual])
-        estimates = intervals(three, layout.questions, method)
+        estimates = bootstrap_intervals(three, judgements.questions, method)
         rows.append(WorstCase(average, worst, severity, setting, measure, *estimates))
     return rows

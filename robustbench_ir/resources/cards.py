@@ -43,7 +43,7 @@ def packaged(kind: CardKind) -> Traversable:
     return inside if inside.is_dir() else Path(__file__).parents[2] / kind
 
 
-def folders(kind: CardKind, extra: Path | None = None) -> list[Traversable]:
+def card_folders(kind: CardKind, extra: Path | None = None) -> list[Traversable]:
     """Return the folders that hold cards of this kind, the user's own first.
 
     Parameters
@@ -67,19 +67,19 @@ def folders(kind: CardKind, extra: Path | None = None) -> list[Traversable]:
     return [*own, packaged(kind)]
 
 
-def names(kind: CardKind, extra: Path | None = None) -> list[str]:
+def card_names(kind: CardKind, extra: Path | None = None) -> list[str]:
     """List the names of all cards of this kind, sorted."""
     return sorted({stem for stem, _ in _card_files(kind, extra)})
 
 
 def _card_files(kind: CardKind, extra: Path | None) -> Iterator[tuple[str, Traversable]]:
-    for folder in folders(kind, extra):
+    for folder in card_folders(kind, extra):
         for entry in folder.iterdir():
             if entry.is_file() and entry.name.endswith(".toml") and not entry.name.startswith("_"):
                 yield entry.name.removesuffix(".toml"), entry
 
 
-def find(kind: CardKind, name: str, what: str, extra: Path | None = None) -> Traversable:
+def find_card(kind: CardKind, name: str, what: str, extra: Path | None = None) -> Traversable:
     """Find the file of the card called `name`.
 
     Raises
@@ -90,7 +90,7 @@ def find(kind: CardKind, name: str, what: str, extra: Path | None = None) -> Tra
     for stem, entry in _card_files(kind, extra):
         if stem == name:
             return entry
-    raise UnknownNameError(what, name, names(kind, extra))
+    raise UnknownNameError(what, name, card_names(kind, extra))
 
 
 def resource(kind: CardKind, relative: str, extra: Path | None = None) -> Traversable:
@@ -104,7 +104,7 @@ def resource(kind: CardKind, relative: str, extra: Path | None = None) -> Traver
     parts = relative.split("/")
     if not relative or any(part in {"", ".", ".."} or "\\" in part or ":" in part for part in parts):
         raise CardError(f"{kind}: {relative!r} is not a path inside the folder of the cards")
-    for folder in folders(kind, extra):
+    for folder in card_folders(kind, extra):
         entry = folder.joinpath(*parts)
         if entry.is_file():
             return entry
@@ -134,7 +134,7 @@ class Tables:
     def rows(self, name: str) -> dict[str, object]:
         """Read a table that a user's folder may extend, such as ``_lexicons.toml``: the user's rows win."""
         merged: dict[str, object] = {}
-        for folder in reversed(folders("attacks", self.extra)):
+        for folder in reversed(card_folders("attacks", self.extra)):
             if (folder / name).is_file():
                 merged.update(read_toml(folder / name))
         return merged
@@ -145,7 +145,7 @@ SHIPPED = Tables()
 
 def tables_of(extra: Path | None) -> Tables:
     """Return the tables as they are now: they equal those of an earlier call unless a file was edited since."""
-    places = [str(folder) for folder in folders("attacks", extra) if isinstance(folder, Path)]
+    places = [str(folder) for folder in card_folders("attacks", extra) if isinstance(folder, Path)]
     return Tables(extra, sha256(repr([_stamps(place) for place in places]).encode()).hexdigest())
 
 
@@ -199,7 +199,7 @@ def read_named(
     CardError
         The first fault, with file, key and what would be right.
     """
-    entry = find(kind, name, what, extra)
+    entry = find_card(kind, name, what, extra)
     card = read_card(model, entry)
     if card.name != name:
         raise CardError(f"{entry}: key 'name' is {card.name!r}, the file says {name!r}")

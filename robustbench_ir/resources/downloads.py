@@ -15,12 +15,12 @@ import requests
 from filelock import FileLock
 from pydantic import Field, model_validator
 
-from robustbench_ir._base.cache import Entry, current_cache
+from robustbench_ir._base.cache import CacheEntry, current_cache
 from robustbench_ir._base.files import cannot_be_written, sha256_of
 from robustbench_ir._base.retries import BUSY, FIRST_WAIT_SECONDS, asked_wait, session_with_retries
 from robustbench_ir.errors import DataError, DataUnavailableError
 from robustbench_ir.resources.cards import Card
-from robustbench_ir.resources.hub import Kind, discard, download_from_hub, has_own_hash
+from robustbench_ir.resources.hub import RepositoryKind, discard, download_from_hub, has_own_hash
 
 # Download one file: resumed where it broke off, checked against its pin, never half there.
 
@@ -247,7 +247,7 @@ class HubFile(Card):
     revision: str = Field(pattern=_REVISION)
     file: str = Field(pattern=r"^[\w\-][\w\-.]*(/[\w\-][\w\-.]*)*$")
     sha256: str | None = Field(default=None, pattern=_SHA256)
-    kind: Kind = "dataset"
+    kind: RepositoryKind = "dataset"
 
     @property
     def path(self) -> str:
@@ -329,7 +329,7 @@ def without_network() -> Iterator[None]:
         _offline.reset(token)
 
 
-def damaged(path: Path, fault: str) -> DataError:
+def damaged_file(path: Path, fault: str) -> DataError:
     """Return the error for a data file that cannot be read; a download of ours is thrown away, so that it comes anew.
 
     Parameters
@@ -346,7 +346,7 @@ def damaged(path: Path, fault: str) -> DataError:
     return DataError(f"{path}: {fault}; it was thrown away, run the same command again to download it anew")
 
 
-def damaged_downloads(listed: Iterable[Entry]) -> list[Entry]:
+def damaged_downloads(listed: Iterable[CacheEntry]) -> list[CacheEntry]:
     """Return the downloads that have another hash than the one that was kept with them."""
     return [entry for entry in listed if not _is_as_downloaded(entry.files[0])]
 

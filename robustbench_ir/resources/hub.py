@@ -17,11 +17,11 @@ _SAFE = ("https://", "http://127.0.0.1:", "http://localhost:")
 _CHUNK_BYTES = 1 << 20
 _ACCOUNT = frozenset({401, 403})
 
-Kind = Literal["dataset", "model"]
+RepositoryKind = Literal["dataset", "model"]
 
 
 def download_from_hub(
-    repository: str, revision: str, name: str, *, kind: Kind, sha256: str | None, folder: Path, offline: bool
+    repository: str, revision: str, name: str, *, kind: RepositoryKind, sha256: str | None, folder: Path, offline: bool
 ) -> Path:
     """Return the path of a file of the hub, or of the mirror that `HF_ENDPOINT` names.
 

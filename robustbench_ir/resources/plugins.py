@@ -14,7 +14,7 @@ from typing import Literal, TypeVar
 from robustbench_ir.errors import CardError, nearest
 
 PluginKind = Literal["transformations", "encoders", "tasks", "recipe_schemes", "encoder_schemes", "task_schemes"]
-Made = TypeVar("Made")
+_Made = TypeVar("_Made")
 
 _SCHEME = re.compile(r"([a-z]+)(?:-[^:/]*)?:.*", re.DOTALL)
 _OWN_SCHEMES = (
@@ -46,7 +46,7 @@ def scheme(kind: Literal["recipe_schemes", "encoder_schemes", "task_schemes"], n
     return plugins(kind).get(match[1]) if match else None
 
 
-def built_in_or_plugin(kind: PluginKind, key: str, built_in: Mapping[str, Made], where: str) -> Made:
+def built_in_or_plugin(kind: PluginKind, key: str, built_in: Mapping[str, _Made], where: str) -> _Made:
     """Return what a card names by `key`: the package's own first, then that of a plug-in.
 
     Raises
@@ -59,5 +59,5 @@ def built_in_or_plugin(kind: PluginKind, key: str, built_in: Mapping[str, Made],
     found = plugins(kind)
     if key not in found:
         raise CardError(f"{where} {key!r}: {nearest(key, [*built_in, *found])}")
-    made: Made = found[key].load()
+    made: _Made = found[key].load()
     return made

@@ -8,18 +8,18 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from robustbench_ir.errors import OptionError
-from robustbench_ir.metrics.findings import Group, macro, over_seeds
+from robustbench_ir.metrics.findings import AttackGroup, macro_means, over_seeds
 from robustbench_ir.metrics.measures import Floats
-from robustbench_ir.metrics.settings import Setting, values
+from robustbench_ir.metrics.settings import Setting, per_query_scores
 from robustbench_ir.metrics.statistics import (
     RESAMPLES,
     SEED,
     Estimate,
-    Method,
+    IntervalMethod,
+    bootstrap_intervals,
     draws,
     effect_size,
     holm,
-    intervals,
     sign_flip_p,
 )
 from robustbench_ir.perturb.identity import CLEAN, AttackIdentity
@@ -27,7 +27,7 @@ from robustbench_ir.results.result import Result
 
 
 @dataclass(frozen=True)
-class Comparison:
+class EncoderComparison:
     """One number of two encoders, and the paired test that it is the same, with 95% intervals.
 
     Attributes
@@ -78,9 +78,9 @@ def compare(
     measure: str = "AP",
     *,
     resamples: int = RESAMPLES,
-    method: Method = "bca",
+    method: IntervalMethod = "bca",
     seed: int = SEED,
-) -> list[Comparison]:
+) -> list[EncoderComparison]:
     """Compare each further result with the first, in every setting.
 
     Parameters
@@ -118,7 +118,7 @@ def _check(first: Result, other: Result, number: int) -> None:
     where = f"result {number} ({other.encoder.name}) cannot be compared with the first ({first.encoder.name})"
     if first.task != other.task:
         raise OptionError(f"{where}: task {other.task}, not {first.task}; attack both on one task")
-    same = [one.layout.query_ids + one.layout.languages + tuple(one.layout.pool) for one in (first, other)]
+    same = [one.judgements.query_ids + one.judgements.languages + tuple(one.judgements.pool) for one in (first, other)]
     if first.task_digest != other.task_digest or same[0] != same[1]:
         raise OptionError(f"{where}: other queries, passages or languages of {first.task}; attack both with the same")
     if not set(first.groups) & set(other.groups):
@@ -135,30 +135,32 @@ def _check(first: Result, other: Result, number: int) -> None:
             )
 
 
-def _common(first: Result, other: Result) -> list[Group]:
+def _common(first: Result, other: Result) -> list[AttackGroup]:
     return [key for key in first.groups if key in other.groups]
 
 
 def _pair(
-    first: Result, other: Result, setting: Setting, measure: str, resamples: int, method: Method, seed: int
-) -> list[Comparison]:
-    layout, random = first.layout, np.random.default_rng(seed)
+    first: Result, other: Result, setting: Setting, measure: str, resamples: int, method: IntervalMethod, seed: int
+) -> list[EncoderComparison]:
+    judgements, random = first.judgements, np.random.default_rng(seed)
     keys = [(CLEAN, 0, "score")]
     columns = [_numbers(one, _common(first, other), setting, measure) for one in (first, other)]
     for recipe, severity in _common(first, other):
         keys += [(recipe, severity, "score"), (recipe, severity, "drop")]
     # Differences have tables of their own: that of two equal columns is exactly 0, whatever order BLAS adds them in.
-    differences = [macro(layout, b - a) for a, b in zip(*columns, strict=True)]
-    draw = draws([*(macro(layout, found) for found in columns[0] + columns[1]), *differences], random, resamples)
+    differences = [macro_means(judgements, b - a) for a, b in zip(*columns, strict=True)]
+    draw = draws(
+        [*(macro_means(judgements, found) for found in columns[0] + columns[1]), *differences], random, resamples
+    )
     p_values = sign_flip_p(differences, random, resamples)
     rows = []
     for number, key in enumerate(keys):
         of_first, of_second, difference = (
-            intervals(one, layout.questions, method)[0] for one in draw[number :: len(keys)]
+            bootstrap_intervals(one, judgements.questions, method)[0] for one in draw[number :: len(keys)]
         )
         recipe, severity, quantity = key
         rows.append(
-            Comparison(
+            EncoderComparison(
                 first=first.encoder.name,
                 second=other.encoder.name,
                 setting=setting,
@@ -177,16 +179,16 @@ def _pair(
     return rows
 
 
-def _numbers(result: Result, common: Sequence[Group], setting: Setting, measure: str) -> list[Floats]:
+def _numbers(result: Result, common: Sequence[AttackGroup], setting: Setting, measure: str) -> list[Floats]:
     """Return per query: the clean measure, then the attacked one and the drop of each recipe and severity."""
-    clean = values(result.layout, result.clean.ranks, measure, setting)
+    clean = per_query_scores(result.judgements, result.clean.ranks, measure, setting)
     found = [clean]
     for key in common:
-        attacked = over_seeds(result.layout, clean, result.groups[key], setting, measure).value
+        attacked = over_seeds(result.judgements, clean, result.groups[key], setting, measure).value
         found += [attacked, clean - attacked]
     return found
 
 
-def _adjusted(rows: list[Comparison]) -> list[Comparison]:
+def _adjusted(rows: list[EncoderComparison]) -> list[EncoderComparison]:
     adjusted = holm(np.array([row.p for row in rows]))
     return [replace(row, p_holm=float(p)) for row, p in zip(rows, adjusted, strict=True)]

@@ -12,19 +12,19 @@ from numpy.typing import NDArray
 
 from robustbench_ir.encoders import EncoderDescription
 from robustbench_ir.metrics.bias_findings import Bias, BiasFinding, MeanRanks, bias_findings, language_bias, mean_ranks
-from robustbench_ir.metrics.findings import Finding, Group, OverSeeds, findings, over_seeds
+from robustbench_ir.metrics.findings import AttackGroup, Finding, OverSeeds, findings, over_seeds
 from robustbench_ir.metrics.measures import Floats
 from robustbench_ir.metrics.settings import (
     SETTINGS,
-    Layout,
+    Judgements,
     Setting,
     by_language,
-    headline,
-    per_query,
+    macro_average,
+    mean_over_passage_languages,
+    per_query_scores,
     rank_distances,
-    values,
 )
-from robustbench_ir.metrics.statistics import RESAMPLES, SEED, Estimate, Method
+from robustbench_ir.metrics.statistics import RESAMPLES, SEED, Estimate, IntervalMethod
 from robustbench_ir.metrics.summary import Summary, summaries
 from robustbench_ir.metrics.worst_case import WorstCase, worst_cases
 from robustbench_ir.perturb import Perturbation, digest
@@ -143,7 +143,7 @@ class Result:
         Identity of the task, and SHA-256 of its texts and judgements.
     encoder : EncoderDescription
         Who was attacked.
-    layout : Layout
+    judgements : Judgements
         Queries, pool languages, judgements.
     clean : Cell
         Without attack.
@@ -157,15 +157,15 @@ class Result:
     task: str
     task_digest: str
     encoder: EncoderDescription
-    layout: Layout
+    judgements: Judgements
     clean: Cell
     attacked: tuple[Cell, ...]
     timings: Mapping[str, float] = field(default_factory=dict, compare=False)
 
     @cached_property
-    def groups(self) -> dict[Group, tuple[Cell, ...]]:
+    def groups(self) -> dict[AttackGroup, tuple[Cell, ...]]:
         """The attacked cells by recipe and severity; each group has one cell a seed."""
-        found: dict[Group, list[Cell]] = {}
+        found: dict[AttackGroup, list[Cell]] = {}
         for cell in self.attacked:
             found.setdefault((cell.recipe, cell.severity), []).append(cell)
         return {key: tuple(cells) for key, cells in found.items()}
@@ -173,8 +173,8 @@ class Result:
     @property
     def settings(self) -> tuple[Setting, ...]:
         """The settings that the task has."""
-        clean = self.layout, self.clean.ranks
-        return tuple(setting for setting in SETTINGS if not np.isnan(values(*clean, "AP", setting)).all())
+        clean = self.judgements, self.clean.ranks
+        return tuple(setting for setting in SETTINGS if not np.isnan(per_query_scores(*clean, "AP", setting)).all())
 
     def signature(
         self, setting: Setting, recipe: AttackIdentity | str | None = None, severity: int = 0, measure: str = "AP"
@@ -193,7 +193,7 @@ class Result:
         attacks = tuple(map(AttackIdentity.of, recipes))
         return Signature(
             task=self.task,
-            languages=self.layout.query_languages,
+            languages=self.judgements.query_languages,
             pool=setting,
             measure=measure,
             irbench=self.version,
@@ -205,11 +205,11 @@ class Result:
 
     def score(self, cell: Cell, setting: Setting, measure: str = "AP") -> float:
         """Return the headline of a measure: macro average over languages or ordered pairs."""
-        return headline(self.layout, values(self.layout, cell.ranks, measure, setting))
+        return macro_average(self.judgements, per_query_scores(self.judgements, cell.ranks, measure, setting))
 
     def bias(self, cell: Cell) -> Bias:
         """Return the language bias under one cell."""
-        return language_bias(self.layout, cell.ranks)
+        return language_bias(self.judgements, cell.ranks)
 
     def drops(self, setting: Setting, measure: str = "AP", by: str | None = None) -> list[Drop]:
         """Return the drop under each recipe and severity, without intervals, in no time; see `findings`.
@@ -223,12 +223,12 @@ class Result:
         by : {"language"}, optional
             One row for each query language instead of the macro average.
         """
-        names = self.layout.query_languages if by == "language" else ("all",)
-        clean = values(self.layout, self.clean.ranks, measure, setting)
-        clean_distance = rank_distances(self.layout, self.clean.ranks)
+        names = self.judgements.query_languages if by == "language" else ("all",)
+        clean = per_query_scores(self.judgements, self.clean.ranks, measure, setting)
+        clean_distance = rank_distances(self.judgements, self.clean.ranks)
         rows = []
         for (recipe, severity), cells in self.groups.items():
-            attacked = over_seeds(self.layout, clean, cells, setting, measure)
+            attacked = over_seeds(self.judgements, clean, cells, setting, measure)
             for name, numbers in zip(names, self._columns(clean, clean_distance, attacked, by).T, strict=True):
                 rows.append(Drop(recipe, severity, setting, measure, name, *map(float, numbers)))
         return rows
@@ -245,8 +245,8 @@ class Result:
             attacked.edit_rate,
         )
         if by == "language":
-            return np.array([by_language(self.layout, column) for column in columns])
-        return np.array([[headline(self.layout, column)] for column in columns])
+            return np.array([by_language(self.judgements, column) for column in columns])
+        return np.array([[macro_average(self.judgements, column)] for column in columns])
 
     def findings(
         self,
@@ -255,7 +255,7 @@ class Result:
         by: str | None = None,
         *,
         resamples: int = RESAMPLES,
-        method: Method = "bca",
+        method: IntervalMethod = "bca",
         seed: int = SEED,
     ) -> list[Finding]:
         """Return the drops with 95% intervals, tests and effect sizes; the same arguments give the same numbers.
@@ -272,11 +272,16 @@ class Result:
             Of the resamples.
         """
         random = np.random.default_rng(seed)
-        attacked = self.layout, self.clean.ranks, self.groups
+        attacked = self.judgements, self.clean.ranks, self.groups
         return findings(*attacked, setting, measure, by, random=random, resamples=resamples, method=method)
 
     def bias_findings(
-        self, severity: int | None = None, *, resamples: int = RESAMPLES, method: Method = "bca", seed: int = SEED
+        self,
+        severity: int | None = None,
+        *,
+        resamples: int = RESAMPLES,
+        method: IntervalMethod = "bca",
+        seed: int = SEED,
     ) -> list[BiasFinding]:
         """Return the change of each number of language bias under each recipe and severity, with 95% intervals.
 
@@ -284,7 +289,9 @@ class Result:
         """
         random = np.random.default_rng(seed)
         groups = {key: cells for key, cells in self.groups.items() if severity in (None, key[1])}
-        return bias_findings(self.layout, self.clean.ranks, groups, random=random, resamples=resamples, method=method)
+        return bias_findings(
+            self.judgements, self.clean.ranks, groups, random=random, resamples=resamples, method=method
+        )
 
     def mean_ranks(
         self,
@@ -292,12 +299,12 @@ class Result:
         severity: int,
         *,
         resamples: int = RESAMPLES,
-        method: Method = "bca",
+        method: IntervalMethod = "bca",
         seed: int = SEED,
     ) -> MeanRanks:
         """Return the mean rank by query language and passage language, clean and attacked; KeyError if not attacked."""
         cells = self.groups[AttackIdentity.of(recipe), severity]
-        return mean_ranks(self.layout, self.clean.ranks, cells, seed=seed, resamples=resamples, method=method)
+        return mean_ranks(self.judgements, self.clean.ranks, cells, seed=seed, resamples=resamples, method=method)
 
     def summaries(
         self,
@@ -305,12 +312,12 @@ class Result:
         measure: str = "AP",
         *,
         resamples: int = RESAMPLES,
-        method: Method = "bca",
+        method: IntervalMethod = "bca",
         seed: int = SEED,
     ) -> list[Summary]:
         """Return for each recipe its severity curve, the area under it, the worst language and the resource gap."""
         random = np.random.default_rng(seed)
-        attacked = self.layout, self.clean.ranks, self.groups
+        attacked = self.judgements, self.clean.ranks, self.groups
         return summaries(*attacked, setting, measure, random=random, resamples=resamples, method=method)
 
     def worst_cases(
@@ -319,12 +326,12 @@ class Result:
         measure: str = "AP",
         *,
         resamples: int = RESAMPLES,
-        method: Method = "bca",
+        method: IntervalMethod = "bca",
         seed: int = SEED,
     ) -> list[WorstCase]:
         """Return for each search of an adversary how much worse it is than random perturbations in this result."""
         random = np.random.default_rng(seed)
-        attacked = self.layout, self.clean.ranks, self.groups
+        attacked = self.judgements, self.clean.ranks, self.groups
         return worst_cases(*attacked, setting, measure, random=random, resamples=resamples, method=method)
 
     def to_frame(self, measures: Iterable[str] = ("AP",), *, resamples: int = RESAMPLES) -> pd.DataFrame:
@@ -393,23 +400,24 @@ def queries_frame(result: Result, measure: str) -> pd.DataFrame:
     """Return the table of `Result.per_query`."""
     import pandas as pd
 
-    layout = result.layout
+    judgements = result.judgements
     frames = []
     for cell in (result.clean, *result.attacked):
         settings: dict[str, object] = {
-            setting: per_query(values(layout, cell.ranks, measure, setting)) for setting in result.settings
+            setting: mean_over_passage_languages(per_query_scores(judgements, cell.ranks, measure, setting))
+            for setting in result.settings
         }
         columns: dict[str, object] = {
-            "query_id": layout.query_ids,
-            "parallel_id": layout.parallel_ids,
-            "language": layout.languages,
+            "query_id": judgements.query_ids,
+            "parallel_id": judgements.parallel_ids,
+            "language": judgements.languages,
             "recipe": str(cell.recipe),
             "severity": cell.severity,
             "seed": cell.seed,
             "changed": cell.changed,
             "edit_rate": cell.edit_rate,
             **settings,
-            "rank_distance": rank_distances(layout, cell.ranks),
+            "rank_distance": rank_distances(judgements, cell.ranks),
         }
         frames.append(pd.DataFrame(columns))
     return pd.concat(frames, ignore_index=True)

@@ -19,15 +19,16 @@ from robustbench_ir._base.parallel import divided, in_threads, threads
 from robustbench_ir.encoders import Dense, Embeddings
 from robustbench_ir.retrieval.scores import Doubles, Product, pair_scores, product_with, rounding_error
 from robustbench_ir.tasks import Task
+from robustbench_ir.tasks.task import IntArray
 
 # Comparisons of one value with many, eight to a byte: counted by stretch, and found, in a fraction of the time.
 
 Bits = NDArray[np.uint8]
 Bools = NDArray[np.bool_]
-Rows = NDArray[np.intp]
+_Rows = NDArray[np.intp]
 
 
-def packed(compared: Bools) -> Bits:
+def packed_bits(compared: Bools) -> Bits:
     """Pack rows of comparisons.
 
     Parameters
@@ -42,7 +43,7 @@ def packed(compared: Bools) -> Bits:
     return np.packbits(compared, axis=1)
 
 
-def counts_by_stretch(bits: Bits, starts: Rows) -> NDArray[np.int32]:
+def counts_by_stretch(bits: Bits, starts: _Rows) -> NDArray[np.int32]:
     """Count the ones between each start and the next, the last stretch going to the end.
 
     Parameters
@@ -65,7 +66,7 @@ def counts_by_stretch(bits: Bits, starts: Rows) -> NDArray[np.int32]:
     return counts
 
 
-def ones(bits: Bits) -> tuple[Rows, Rows]:
+def positions_of_ones(bits: Bits) -> tuple[_Rows, _Rows]:
     """Return row and column of every one, in order; fast where there are few."""
     row, byte = np.divmod(np.flatnonzero(bits != 0), bits.shape[1])
     which, bit = np.nonzero(np.unpackbits(bits[row, byte, None], axis=1))
@@ -77,8 +78,6 @@ _SCORES_AT_ONCE = 1 << 22  # 16 MiB of float32: a tile that stays near the proce
 _SCORES_A_THREAD = 1 << 18
 _COMPARED_AT_ONCE = 1 << 22
 _UNSURE_AT_ONCE = 1 << 18
-
-IntArray = NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -170,11 +169,11 @@ def _passages_at_once(passages: Embeddings, memory: int) -> int:
 class _Judged:
     """The judgements of some queries: row among these queries, passage, number of its language, exact score."""
 
-    query: Rows
+    query: _Rows
     passage: IntArray
-    language: Rows
+    language: _Rows
     score: Doubles
-    first: Rows
+    first: _Rows
 
 
 def _judged(task: Task, passages: Embeddings, queries: Embeddings, rows: Sequence[int]) -> _Judged:
@@ -205,12 +204,12 @@ class _Block:
     exact: bool
     high: Dense
     low: Dense
-    languages: Rows
-    cuts: Rows
+    languages: _Rows
+    cuts: _Rows
 
     @classmethod
     def of(
-        cls, passages: Embeddings, begin: int, queries: Embeddings, judged: _Judged, starts: Rows, device: str | None
+        cls, passages: Embeddings, begin: int, queries: Embeddings, judged: _Judged, starts: _Rows, device: str | None
     ) -> _Block:
         end = begin + passages.shape[0]
         error = rounding_error(queries, passages)[judged.query]
@@ -267,9 +266,9 @@ def _count_above(scores: Dense, top: int, part: slice, unsure: _Unsure) -> IntAr
     for row in range(judged.query[part.start], judged.query[part.stop - 1] + 1):
         own = slice(max(judged.first[row], part.start), min(judged.first[row + 1], part.stop))
         there = slice(own.start - part.start, own.stop - part.start)
-        above[there] = packed(scores[row - top] > block.high[own])
-        perhaps[there] = packed(scores[row - top] >= block.low[own])
-    judgement, passage = ones(above ^ perhaps)
+        above[there] = packed_bits(scores[row - top] > block.high[own])
+        perhaps[there] = packed_bits(scores[row - top] >= block.low[own])
+    judgement, passage = positions_of_ones(above ^ perhaps)
     unsure.add(judgement + part.start, passage)
     return counts_by_stretch(above, block.cuts)
 
@@ -286,10 +285,10 @@ class _Unsure:
     block: _Block
     in_pool: IntArray
     in_language: IntArray
-    _pairs: list[tuple[Rows, Rows]] = field(default_factory=list)
+    _pairs: list[tuple[_Rows, _Rows]] = field(default_factory=list)
     _count: int = 0
 
-    def add(self, judgement: Rows, passage: Rows) -> None:
+    def add(self, judgement: _Rows, passage: _Rows) -> None:
         """Remember pairs of a judgement and a row of the block."""
         # The judged passages themselves are as near as can be, and do not come before themselves.
         others = passage + self.block.begin != self.judged.passage[judgement]

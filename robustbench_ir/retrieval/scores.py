@@ -26,7 +26,7 @@ _SETTING = threading.Lock()  # torch has one for all threads
 
 Product = Callable[[Embeddings], Dense]
 Doubles = NDArray[np.float64]
-Rows = NDArray[np.integer]
+RowNumbers = NDArray[np.integer]
 
 
 def product_with(block: Embeddings, device: str | None = None) -> Product:
@@ -108,7 +108,7 @@ def _squares(rows: Dense) -> Doubles:
     return np.asarray(np.einsum("ij,ij->i", rows, rows, dtype=np.float32), dtype=np.float64)
 
 
-def pair_scores(queries: Embeddings, query: Rows, passages: Embeddings, passage: Rows) -> Doubles:
+def pair_scores(queries: Embeddings, query: RowNumbers, passages: Embeddings, passage: RowNumbers) -> Doubles:
     """Return the dot product of each pair of rows: in float64 for dense rows, as the block product for sparse ones.
 
     It depends on the two rows alone, not on their place or number: numpy sums each row pairwise by itself.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from robustbench_ir.encoders import Dense, Embeddings
 from robustbench_ir.errors import OptionError
 from robustbench_ir.retrieval.ranking import DEFAULT_MEMORY
-from robustbench_ir.retrieval.scores import Doubles, Rows, pair_scores, product_with, rounding_error
+from robustbench_ir.retrieval.scores import Doubles, RowNumbers, pair_scores, product_with, rounding_error
 
 Index = Literal["flat", "ivf-pq", "hnsw"]
 INDEXES: tuple[Index, ...] = get_args(Index)
@@ -26,7 +26,7 @@ _LISTS_PROBED = 16
 
 
 @dataclass(frozen=True)
-class Best:
+class BestPassages:
     """The best passages of some queries.
 
     Attributes
@@ -47,7 +47,7 @@ class Best:
 
 def best_passages(
     passages: Embeddings, queries: Embeddings, top: int, index: Index = "flat", memory: int = DEFAULT_MEMORY
-) -> Best:
+) -> BestPassages:
     """Search a pool.
 
     Parameters
@@ -71,14 +71,14 @@ def best_passages(
         raise OptionError(f"top {top}: at least 1 passage is wanted")
     depth = min(top, passages.shape[0])
     if index == "flat":
-        return Best(*_exact(passages, queries, depth, memory), recall=1.0)
+        return BestPassages(*_exact(passages, queries, depth, memory), recall=1.0)
     if not isinstance(passages, np.ndarray) or not isinstance(queries, np.ndarray):
         raise OptionError(f"index {index!r} takes dense embeddings only; use 'flat' with this encoder")
     rows, scores = _approximate(passages, queries, depth, index)
     sample = np.unique(np.linspace(0, len(queries) - 1, min(_SAMPLE, len(queries))).astype(int))
     exact, _ = _exact(passages, queries[sample], min(depth, _RECALL_DEPTH), memory)
     shares = [np.isin(true, found).mean() for true, found in zip(exact, rows[sample], strict=True)]
-    return Best(rows, scores, float(np.mean(shares)))
+    return BestPassages(rows, scores, float(np.mean(shares)))
 
 
 def _exact(passages: Embeddings, queries: Embeddings, depth: int, memory: int) -> tuple[NDArray[np.int64], Doubles]:
@@ -103,7 +103,7 @@ def _exact(passages: Embeddings, queries: Embeddings, depth: int, memory: int) -
     return rows, scores
 
 
-def _likely(scores: Dense, error: float, depth: int) -> Rows:
+def _likely(scores: Dense, error: float, depth: int) -> RowNumbers:
     if len(scores) <= depth:
         return np.arange(len(scores))
     last = np.partition(scores, len(scores) - depth)[len(scores) - depth]

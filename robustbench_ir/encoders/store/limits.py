@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from robustbench_ir._base.cache import Entry
+from robustbench_ir._base.cache import CacheEntry
 from robustbench_ir.encoders.store.shards import KEY_BYTES, DamagedShardError, open_shard
 
 ABOUT = "about.json"
@@ -31,7 +31,7 @@ class Owner:
     fingerprint: str
 
 
-def owner(entry: Entry) -> Owner:
+def shard_owner(entry: CacheEntry) -> Owner:
     """Return whose rows a shard has."""
     about = {"encoder": "?", "side": "?", "fingerprint": ""}
     with suppress(OSError, ValueError):
@@ -39,7 +39,7 @@ def owner(entry: Entry) -> Owner:
     return Owner(about["encoder"], about["side"], about["fingerprint"])
 
 
-def texts(entry: Entry) -> int:
+def text_count(entry: CacheEntry) -> int:
     """Return the number of texts whose rows a shard has; 0 if it is damaged."""
     with suppress(OSError, DamagedShardError):
         shard = open_shard(_index(entry))
@@ -47,12 +47,12 @@ def texts(entry: Entry) -> int:
     return 0
 
 
-def damaged_shards(listed: Iterable[Entry]) -> list[Entry]:
+def damaged_shards(listed: Iterable[CacheEntry]) -> list[CacheEntry]:
     """Return the shards that are not what was written, reading each row."""
     return [entry for entry in listed if not entry.is_useless and not _is_whole(entry)]
 
 
-def _is_whole(entry: Entry) -> bool:
+def _is_whole(entry: CacheEntry) -> bool:
     try:
         shard = open_shard(_index(entry))
         if shard is not None:
@@ -65,5 +65,5 @@ def _is_whole(entry: Entry) -> bool:
     return True
 
 
-def _index(entry: Entry) -> Path:
+def _index(entry: CacheEntry) -> Path:
     return entry.files[0].with_suffix(".index")

@@ -187,7 +187,7 @@ def open_shard(index: Path) -> Shard | None:
     return Shard(index, columns, width)
 
 
-def packed(rows: Embeddings) -> Batch:
+def packed_batch(rows: Embeddings) -> Batch:
     """Return rows as they are written: float16 where that loses nothing, as for a model that computes in float16."""
     if isinstance(rows, np.ndarray):
         narrow = _narrowest(rows)

@@ -22,12 +22,12 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from robustbench_ir._base.cache import Cache, current_cache, key, make_room, say_not_kept
+from robustbench_ir._base.cache import Cache, current_cache, entry_key, make_room, warn_not_kept
 from robustbench_ir._base.files import write_whole
 from robustbench_ir.encoders.encoder import Embeddings, Encoder, EncoderDescription, PoolEncoder, stack
 from robustbench_ir.encoders.lexical import CharacterNgrams
 from robustbench_ir.encoders.store.limits import ABOUT
-from robustbench_ir.encoders.store.shards import KEY_BYTES, DamagedShardError, Shard, append, open_shard, packed
+from robustbench_ir.encoders.store.shards import KEY_BYTES, DamagedShardError, Shard, append, open_shard, packed_batch
 from robustbench_ir.errors import EncoderError, ResultError
 
 Side = Literal["query", "passage"]
@@ -73,7 +73,7 @@ class EmbeddingStore:
     """
 
     def __init__(self, folder: Path, encoder: EncoderDescription, side: Side) -> None:
-        self.folder = folder / key(encoder.fingerprint, side)
+        self.folder = folder / entry_key(encoder.fingerprint, side)
         self._about = {"encoder": encoder.name, "fingerprint": encoder.fingerprint, "side": side}
         self._shards: list[Shard] = []
         self._numbers: dict[str, int] = {}
@@ -117,14 +117,14 @@ class EmbeddingStore:
                 f"{self._about['encoder']}: gave {rows.shape[1]} dimensions, and {self._shards[0].columns} in an "
                 f"earlier run; give it another fingerprint, or `irbench cache prune --encoder {self._about['encoder']}`"
             )
-        batch = packed(rows)
+        batch = packed_batch(rows)
         try:
             index = self._shard_to_write(batch.width)
             size = append(index, b"".join(map(text_key, texts)), batch)
             self._writing = (index, size, batch.width)
         except (OSError, ResultError) as error:
             self._keeps = False
-            say_not_kept(self.folder.parent.parent, error)
+            warn_not_kept(self.folder.parent.parent, error)
 
     @contextmanager
     def claim(self, texts: Sequence[str], wait: bool) -> Iterator[bool]:
