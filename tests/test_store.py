@@ -22,7 +22,7 @@ from robustbench_ir._base.cache import (
     cache_folder,
     entries,
     make_room,
-    read_entry,
+    read_cached,
     remove,
     size_limit,
     to_prune,
@@ -501,7 +501,7 @@ def test_all_kinds_are_listed_and_pruned_and_downloads_only_by_name(
 
 def test_one_limit_holds_for_all_kinds_and_downloads_are_not_counted(tmp_path: Path) -> None:
     fill(Cache(tmp_path))
-    read_entry(Cache(tmp_path).path("cells", "a part", 1, {"another": [2]}))
+    read_cached(Cache(tmp_path).path("cells", "a part", 1, {"another": [2]}))
     make_room(Cache(tmp_path, limit=2_000))
     assert kinds_in(tmp_path) == ["cells", "downloads", "lexicons"], "what was read just now stays"
 

@@ -28,10 +28,10 @@ from robustbench_ir.errors import ResultError
 CacheKind = Literal["downloads", "embeddings", "cells", "searches", "floors", "lexicons", "nltk"]
 KINDS: tuple[CacheKind, ...] = get_args(CacheKind)
 CHECKED: tuple[CacheKind, ...] = ("cells", "searches", "floors", "lexicons")
-"""Kinds whose entries are written by `write_entry`, with a checksum."""
+"""Kinds whose entries are written by `write_cached`, with a checksum."""
 
-CACHE_VARIABLE = "ROBUSTBENCH_IR_CACHE"
-LIMIT_VARIABLE = "ROBUSTBENCH_IR_CACHE_SIZE"
+_CACHE_VARIABLE = "ROBUSTBENCH_IR_CACHE"
+_LIMIT_VARIABLE = "ROBUSTBENCH_IR_CACHE_SIZE"
 NOT_KEPT = logging.getLogger("robustbench_ir.not_kept")
 """Says that nothing can be kept: a matter of the machine, so that one process says it for all."""
 
@@ -126,20 +126,20 @@ def cache_folder() -> Path:
 
 def use_cache(place: Cache | str | Path | None) -> None:
     """Use this cache from now on, in this process; None for that of the environment."""
-    _chosen.set(as_cache(place))
+    _chosen.set(_as_cache(place))
 
 
 @contextmanager
 def using_cache(place: Cache | str | Path | None) -> Iterator[None]:
     """Use this cache while this lasts; None changes nothing."""
-    token = _chosen.set(as_cache(place) or _chosen.get())
+    token = _chosen.set(_as_cache(place) or _chosen.get())
     try:
         yield
     finally:
         _chosen.reset(token)
 
 
-def as_cache(place: Cache | str | Path | None) -> Cache | None:
+def _as_cache(place: Cache | str | Path | None) -> Cache | None:
     """Return the cache that an argument `cache` names: a folder gets the limit of the environment."""
     if place is None or isinstance(place, Cache):
         return place
@@ -148,11 +148,11 @@ def as_cache(place: Cache | str | Path | None) -> Cache | None:
 
 def size_limit() -> int | None:
     """Return the limit in bytes: `ROBUSTBENCH_IR_CACHE_SIZE`, by default 20 GB, None for ``none``."""
-    text = os.environ.get(LIMIT_VARIABLE) or _DEFAULT_LIMIT
+    text = os.environ.get(_LIMIT_VARIABLE) or _DEFAULT_LIMIT
     return None if text.lower() == "none" else parse_size(text)
 
 
-def read_entry(path: Path) -> bytes | None:
+def read_cached(path: Path) -> bytes | None:
     """Return the content of an entry and note its use; None if it is not there or not what was written."""
     content = read_checked(path)
     if content is not None:
@@ -161,7 +161,7 @@ def read_entry(path: Path) -> bytes | None:
     return content
 
 
-def write_entry(path: Path, content: bytes) -> None:
+def write_cached(path: Path, content: bytes) -> None:
     """Write finished work into the cache; where that is full or read only, say so once and go on without.
 
     The result file will have it all.
@@ -261,7 +261,7 @@ def _make_room_once(cache: Cache) -> None:
 
 
 def damaged_entries(listed: Iterable[CacheEntry]) -> list[CacheEntry]:
-    """Return the entries, among those written by `write_entry`, that are not what was written."""
+    """Return the entries, among those written by `write_cached`, that are not what was written."""
     return [entry for entry in listed if read_checked(entry.files[0]) is None]
 
 
@@ -277,5 +277,5 @@ def _entry_of(path: Path, kind: CacheKind) -> Path:
 
 
 def _folder_of_environment() -> Path:
-    chosen = os.environ.get(CACHE_VARIABLE)
+    chosen = os.environ.get(_CACHE_VARIABLE)
     return Path(chosen).expanduser() if chosen else Path(platformdirs.user_cache_dir("robustbench-ir"))

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from functools import cache
 
-IDENTITY_SIGNS = "%|~(),+@=>"
+_IDENTITY_SIGNS = "%|~(),+@=>"
 """Signs that mean something in an identity, and are escaped in the names of encoders, recipes and tasks."""
 
 _ESCAPE = re.compile(r"%([0-9A-F]{2})")
 
 
-def escaped(text: str, reserved: str = IDENTITY_SIGNS) -> str:
+def escaped(text: str, reserved: str = _IDENTITY_SIGNS) -> str:
     """Replace the reserved signs, and control characters, by ``%`` and their code in two hexadecimal digits.
 
     Parameters

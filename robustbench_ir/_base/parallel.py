@@ -57,7 +57,7 @@ def _lost_work(what: str, done: int, names: int) -> str:
     )
 
 
-def made_in_processes(
+def _made_in_processes(
     open_worker: Callable[[_Request], Callable[[_Name], _Made]], request: _Request, names: Sequence[_Name], jobs: int
 ) -> Generator[tuple[_Name, _Made], None, None]:
     """Make things in other processes of this machine; see `robustbench_ir._base.parallel.made_elsewhere`."""
@@ -275,7 +275,7 @@ def made_elsewhere(
             f"this encoder or task cannot be sent to another process ({type(error).__name__}: {str(error)[:80]}); "
             f"name one, define its class in a module, or use a single job"
         ) from error
-    return (made_in_processes if engine == "local" else _on_ray)(open_worker, request, names, jobs)
+    return (_made_in_processes if engine == "local" else _on_ray)(open_worker, request, names, jobs)
 
 
 def _on_ray(

@@ -19,7 +19,7 @@ from robustbench_ir.metrics.measures import Floats, Integers, Ranked, average_pr
 from robustbench_ir.metrics.settings import SETTINGS, nanmean
 from robustbench_ir.tasks import Task
 
-GOAL_NAMES = (
+_GOAL_NAMES = (
     "map",
     "map:monolingual",
     "map:cross-lingual",
@@ -30,7 +30,7 @@ GOAL_NAMES = (
 )
 _FORM = regex.compile(r"(?P<name>[a-z-]+)(?:@(?P<depth>[1-9]\d*)|:(?P<setting>[a-z-]+)|=(?P<target>.+))?")
 
-Flags = NDArray[np.bool_]
+_Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class TargetRanks:
         return len(self.own_language)
 
     @property
-    def relevant(self) -> Flags:
+    def relevant(self) -> _Flags:
         """Which entries are of relevant passages."""
         return self.grade > 0
 
@@ -95,7 +95,7 @@ class Aim:
 
     name: str
     value: Callable[[TargetRanks], Floats]
-    reached: Callable[[TargetRanks, Floats, Floats], Flags]
+    reached: Callable[[TargetRanks, Floats, Floats], _Flags]
     stops: bool = False
     watched: tuple[int, ...] = ()
 
@@ -131,7 +131,7 @@ class Goal:
         """Return the value of each aim, shape (texts, aims); their mean is what a search makes smaller."""
         return np.stack([aim.value(found) for aim in self.aims], axis=1)
 
-    def reached(self, found: TargetRanks, values: Floats, clean: Floats) -> Flags:
+    def reached(self, found: TargetRanks, values: Floats, clean: Floats) -> _Flags:
         """Say for each text whether every aim is reached; `values` and `clean` as of `values`."""
         each = [aim.reached(found, values[:, n], clean[:, n]) for n, aim in enumerate(self.aims)]
         return np.asarray(np.all(each, axis=0))
@@ -143,7 +143,7 @@ def make_goal(text: str, task: Task) -> Goal:
     Parameters
     ----------
     text : str
-        See the names in `GOAL_NAMES`; ``ap`` is another word for ``map``.
+        See the names in `_GOAL_NAMES`; ``ap`` is another word for ``map``.
     task : Task
         Whose queries and pool.
 
@@ -169,11 +169,11 @@ def make_goal(text: str, task: Task) -> Goal:
 def _aim(text: str, task: Task) -> Aim:
     match = _FORM.fullmatch(regex.sub("^ap(?=:|$)", "map", text))
     if not match or match["name"] not in _MAKERS:
-        raise UnknownNameError("goal", text, GOAL_NAMES)
+        raise UnknownNameError("goal", text, _GOAL_NAMES)
     name, part = match["name"], next((kind for kind in ("depth", "setting", "target") if match[kind]), None)
     maker, wanted, required = _MAKERS[name]
     if part not in {wanted, None} or (required and part is None):
-        raise UnknownNameError("goal", text, GOAL_NAMES)
+        raise UnknownNameError("goal", text, _GOAL_NAMES)
     return maker(match[wanted] if part else "", task)
 
 
@@ -211,7 +211,7 @@ def _map(setting: str, task: Task) -> Aim:
     return Aim(name, value, lambda _, after, before: after <= before / 2)
 
 
-def _average_precision(rank: Integers, group: Integers, found: TargetRanks, picked: Flags, groups: int) -> Floats:
+def _average_precision(rank: Integers, group: Integers, found: TargetRanks, picked: _Flags, groups: int) -> Floats:
     return average_precision(Ranked(rank[picked], group[picked], found.grade[picked], groups))
 
 
@@ -257,7 +257,7 @@ def _language(code: str, task: Task) -> Aim:
         ]
         return (1 + means[0] - means[1]) / 2
 
-    def reached(found: TargetRanks, after: Floats, _: Floats) -> Flags:
+    def reached(found: TargetRanks, after: Floats, _: Floats) -> _Flags:
         best = np.full((2, found.texts), np.iinfo(np.int64).max)
         np.minimum.at(
             best,

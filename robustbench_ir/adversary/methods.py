@@ -1,4 +1,4 @@
-"""Search methods by name: ``random``, ``best-of-20``, ``greedy``, ``beam-4`` and those in `METHOD_NAMES`."""
+"""Search methods by name: ``random``, ``best-of-20``, ``greedy``, ``beam-4`` and those in `_METHOD_NAMES`."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _in_turn(groups: list[list[Candidate]]) -> list[Candidate]:
 # Nothing but the random perturbations, of which the best is kept. As reference: the optimum, by trying everything.
 
 
-def best_of_starts(space: SearchSpace, random: Random, size: int) -> Search:  # noqa: ARG001
+def _best_of_starts(space: SearchSpace, random: Random, size: int) -> Search:  # noqa: ARG001
     """Try nothing more: the driver has tried the random perturbations."""
     yield from ()
 
@@ -108,7 +108,7 @@ def greedy(space: SearchSpace, random: Random, size: int) -> Search:  # noqa: AR
     yield from _in_order(space, sorted(places, key=lambda place: (importance[place], place)), value)
 
 
-def greedy_by_rarity(space: SearchSpace, random: Random, size: int) -> Search:  # noqa: ARG001
+def _greedy_by_rarity(space: SearchSpace, random: Random, size: int) -> Search:  # noqa: ARG001
     """Do the same, but the rarer a word is among the passages, the more it matters: no deletion is asked about."""
     (value,) = yield [Candidate(space.clean, ())]
     places = range(len(space.places))
@@ -141,16 +141,16 @@ class _Kind(NamedTuple):
 
 _STARTS = 20
 _KINDS: Mapping[str, _Kind] = {
-    "random": _Kind(best_of_starts, None, 1),
-    "best-of": _Kind(best_of_starts, 20, 0),
+    "random": _Kind(_best_of_starts, None, 1),
+    "best-of": _Kind(_best_of_starts, 20, 0),
     "greedy": _Kind(greedy, None, _STARTS),
-    "greedy-rare": _Kind(greedy_by_rarity, None, _STARTS, by_rarity=True),
-    "greedy-score": _Kind(greedy_by_rarity, None, _STARTS, "score", by_rarity=True),
+    "greedy-rare": _Kind(_greedy_by_rarity, None, _STARTS, by_rarity=True),
+    "greedy-score": _Kind(_greedy_by_rarity, None, _STARTS, "score", by_rarity=True),
     "beam": _Kind(beam, 4, _STARTS),
     "annealing": _Kind(annealing, 200, _STARTS),
     "exhaustive": _Kind(exhaustive, None, 0),
 }
-METHOD_NAMES = (
+_METHOD_NAMES = (
     "random",
     "best-of-20",
     "greedy",
@@ -204,7 +204,7 @@ def make_method(name: str, starts: int | None = None) -> SearchMethod:
     Parameters
     ----------
     name : str
-        One of `METHOD_NAMES`; the number may be another one, or left out.
+        One of `_METHOD_NAMES`; the number may be another one, or left out.
     starts : int, optional
         Random perturbations to begin with, instead of 20.
 
@@ -218,11 +218,11 @@ def make_method(name: str, starts: int | None = None) -> SearchMethod:
     match = regex.fullmatch(r"([a-z-]+?)(?:-(\d+))?", name)
     kind = _KINDS.get(match[1]) if match else None
     if match is None or kind is None or (match[2] and kind.size is None):
-        raise UnknownNameError("search method", name, METHOD_NAMES)
+        raise UnknownNameError("search method", name, _METHOD_NAMES)
     size = int(match[2] or kind.size or 0)
     if kind.size is not None and size < 1:
         raise OptionError(f"search {name}: the number must be at least 1")
-    fixed = kind.search is best_of_starts
+    fixed = kind.search is _best_of_starts
     if starts is not None and (fixed or starts < 0):
         raise OptionError(f"search {name} cannot begin with {starts} random perturbations; leave `starts` out")
     begun = (size or kind.starts) if fixed else kind.starts if starts is None else starts

@@ -11,6 +11,7 @@ import numpy as np
 
 from robustbench_ir._base.files import opened_whole
 from robustbench_ir.adversary.driver import Measurement, QueryOutcome
+from robustbench_ir.evaluation.query_sets import edit_record
 from robustbench_ir.perturb import Edit, Perturbation
 from robustbench_ir.results.result import Cell
 from robustbench_ir.tasks import Task
@@ -108,11 +109,6 @@ def write_queries(path: Path, task: Task, attacked: SearchedCell) -> None:
             }
             line = {"_id": query.query_id, "text": one.text, "metadata": metadata}
             stream.write(f"{json.dumps(line, ensure_ascii=False)}\n".encode())
-
-
-def edit_record(edit: Edit) -> dict[str, object]:
-    """Return an edit as JSON."""
-    return {"span": list(edit.span), "before": edit.before, "after": edit.after, "operation": edit.operation}
 
 
 def outcomes_to_json(outcomes: Sequence[QueryOutcome]) -> bytes:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from robustbench_ir._base.cache import current_cache, read_entry, write_entry
+from robustbench_ir._base.cache import current_cache, read_cached, write_cached
 from robustbench_ir._base.text import nfc
 from robustbench_ir._version import __version__
 from robustbench_ir.adversary.candidates import (
@@ -171,7 +171,7 @@ class SearchRun:
     ) -> list[QueryOutcome]:
         advance = self.victim.runner.clock.advance
         path = self._file(rows, block, one)
-        content = read_entry(path) if path and self.resume else None
+        content = read_cached(path) if path and self.resume else None
         if content is not None:
             advance(len(rows))
             return outcomes_from_json(content)
@@ -194,7 +194,7 @@ class SearchRun:
         )
         found = advance_together(self.victim, self.goal, searches, limits, known, advance)
         if path:
-            write_entry(path, outcomes_to_json(found))
+            write_cached(path, outcomes_to_json(found))
         return found
 
     def _allowed(self, block: Sequence[SearchSpace]) -> Allowed | None:

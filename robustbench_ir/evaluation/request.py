@@ -21,7 +21,7 @@ from robustbench_ir.resources.downloads import DownloadProgress
 from robustbench_ir.retrieval.ranking import DEFAULT_MEMORY
 from robustbench_ir.tasks import Task, load_task
 
-SMALLEST_MEMORY = 1 << 24
+_SMALLEST_MEMORY = 1 << 24
 
 
 RecipeMix = RecipeLike | tuple[RecipeLike, ...]
@@ -85,8 +85,8 @@ class RunOptions:
     def __post_init__(self) -> None:
         if self.jobs < 1:
             raise OptionError(f"{self.jobs} jobs; at least 1 is needed")
-        if self.memory < SMALLEST_MEMORY:
-            raise OptionError(f"memory of {self.memory} bytes; at least {SMALLEST_MEMORY >> 20} MiB are needed")
+        if self.memory < _SMALLEST_MEMORY:
+            raise OptionError(f"memory of {self.memory} bytes; at least {_SMALLEST_MEMORY >> 20} MiB are needed")
 
     @property
     def in_this_process(self) -> bool:
@@ -140,7 +140,7 @@ class Request:
             value = getattr(self, name)
             if value is not None:
                 object.__setattr__(self, name, tuple(value))
-        check_cells(self.severities, self.seeds)
+        _check_cells(self.severities, self.seeds)
 
     def load_recipes(self, cards: Path | None) -> dict[str, Recipe]:
         """Load the recipes by name, each once; those that run by default where none is given.
@@ -179,7 +179,7 @@ class Request:
         )
 
 
-def check_cells(severities: Sequence[int], seeds: int) -> None:
+def _check_cells(severities: Sequence[int], seeds: int) -> None:
     """Check that the severities and the number of seeds make cells.
 
     Raises

@@ -14,7 +14,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from robustbench_ir._base.cache import current_cache, read_entry, write_entry
+from robustbench_ir._base.cache import current_cache, read_cached, write_cached
 from robustbench_ir._version import __version__
 from robustbench_ir.encoders import Embeddings, Encoder, PoolEncoder, load_encoder
 from robustbench_ir.encoders.batches import encode_texts
@@ -27,7 +27,7 @@ DEFAULT_ENCODER = "use-multilingual"
 _QUERIES_AT_ONCE = 2048  # the embeddings of all that may become of them fill some 100 MB
 _DECIMALS = 6  # of a cosine: equal rows give 1 but for rounding
 
-Similarities = NDArray[np.float64]
+_Similarities = NDArray[np.float64]
 Judge = Callable[[Sequence[Perturbation]], list[float]]
 """Takes perturbations and gives the cosine of each with its clean query; 1 where nothing is changed."""
 
@@ -104,13 +104,13 @@ class FloorJudge:
             The encoder's output is unusable.
         """
         path = self._file(perturbed)
-        content = read_entry(path) if path else None
+        content = read_cached(path) if path else None
         if content is not None:
             places: dict[int, list[int]] = {int(row): left for row, left in json.loads(content).items()}
         else:
             places = self._places_left(perturbed, advance)
             if path:
-                write_entry(path, json.dumps(places).encode())
+                write_cached(path, json.dumps(places).encode())
         return [only(one, places[row]) if row in places else one for row, one in enumerate(perturbed)]
 
     def _file(self, perturbed: Sequence[Perturbation]) -> Path | None:
@@ -194,14 +194,14 @@ def load_floor(floor: SemanticFloor | float | None) -> FloorJudge | None:
     return FloorJudge(judge, asked.minimum)
 
 
-def _cosines(before: Embeddings, after: Embeddings) -> Similarities:
+def _cosines(before: Embeddings, after: Embeddings) -> _Similarities:
     """Return the cosine of each pair of rows, -1 to 1; 0 where a row is all zeros."""
     lengths = np.sqrt(_dots(before, before) * _dots(after, after))
-    cosines: Similarities = _dots(before, after) / np.where(lengths > 0, lengths, 1)
+    cosines: _Similarities = _dots(before, after) / np.where(lengths > 0, lengths, 1)
     return cosines.round(_DECIMALS)
 
 
-def _dots(left: Embeddings, right: Embeddings) -> Similarities:
+def _dots(left: Embeddings, right: Embeddings) -> _Similarities:
     if isinstance(left, np.ndarray) and isinstance(right, np.ndarray):
         return np.asarray((left * right).sum(axis=1, dtype=np.float64))
     return np.asarray(sp.csr_array(left).multiply(sp.csr_array(right)).sum(axis=1, dtype=np.float64))

@@ -96,8 +96,8 @@ class Bias:
 
 def language_bias(judgements: Judgements, ranks: Ranks) -> Bias:
     """Measure language bias in the multilingual pool; NaN where queries have fewer than two relevant passages."""
-    found = bias_values(judgements, ranks)
-    unbiased = unbiased_values(judgements)
+    found = _bias_values(judgements, ranks)
+    unbiased = _unbiased_values(judgements)
     distance = found["rank_distance"]
     known = distance[~np.isnan(distance)]
     return Bias(
@@ -115,7 +115,7 @@ def language_bias(judgements: Judgements, ranks: Ranks) -> Bias:
     )
 
 
-def bias_values(judgements: Judgements, ranks: Ranks) -> dict[str, Floats]:
+def _bias_values(judgements: Judgements, ranks: Ranks) -> dict[str, Floats]:
     """Return each of `BIAS_NAMES` for each query, float64 arrays of shape (queries,); NaN is no case."""
     rank, query, language = ranks.in_pool, judgements.query, judgements.passage_language
     queries = len(judgements.query_ids)
@@ -130,7 +130,7 @@ def bias_values(judgements: Judgements, ranks: Ranks) -> dict[str, Floats]:
     }
 
 
-def unbiased_values(judgements: Judgements) -> dict[str, Floats]:
+def _unbiased_values(judgements: Judgements) -> dict[str, Floats]:
     """Return for each query what a ranking blind to language would have, for those `BIAS_NAMES` where it is known."""
     queries = len(judgements.query_ids)
     own = judgements.passage_language == judgements.own_pool[judgements.query]
@@ -167,14 +167,14 @@ def bias_refusal(judgements: Judgements, name: str) -> str:
             )
     if name == "rank_correlation" and len(set(judgements.parallel_ids)) == len(judgements.parallel_ids):
         return "no query has a parallel one in another language"
-    if name in {"own_language_first", "english_first"} and np.isnan(unbiased_values(judgements)[name]).all():
+    if name in {"own_language_first", "english_first"} and np.isnan(_unbiased_values(judgements)[name]).all():
         kind = "its own language" if name == "own_language_first" else "English, asked in another language,"
         return f"no query has relevant passages both in {kind} and in others"
     return ""
 
 
-MEDIAN = "rank_distance_median"
-FINDING_NAMES = (*BIAS_NAMES[:2], MEDIAN, *BIAS_NAMES[2:])
+_MEDIAN = "rank_distance_median"
+FINDING_NAMES = (*BIAS_NAMES[:2], _MEDIAN, *BIAS_NAMES[2:])
 _MEANS_AT_ONCE = 1024  # 90 MB of draws
 
 
@@ -224,7 +224,7 @@ def bias_findings(
     """Return a finding for each recipe, severity and name; see `Result.bias_findings`."""
     if not attacked:
         return []
-    before = bias_values(judgements, clean)
+    before = _bias_values(judgements, clean)
     after = {key: _over_seeds(judgements, cells) for key, cells in attacked.items()}
     medians = _medians(judgements, before, after, random, resamples)
     changes = {
@@ -242,14 +242,14 @@ def bias_findings(
     )
     every = [one for found in changes.values() for one in found]
     p_values = iter(sign_flip_p(every, random, resamples))
-    blind = {name: macro_average(judgements, found) for name, found in unbiased_values(judgements).items()}
+    blind = {name: macro_average(judgements, found) for name, found in _unbiased_values(judgements).items()}
     refusals = {name: bias_refusal(judgements, name) for name in BIAS_NAMES}
-    refusals[MEDIAN] = refusals["rank_distance"]
+    refusals[_MEDIAN] = refusals["rank_distance"]
     rows = []
     for key, of_key in drawn.items():
         three = zip(clean_draw, of_key[: len(BIAS_NAMES)], of_key[len(BIAS_NAMES) :], strict=True)
         each = {name: _Drawn(*one, float(next(p_values)[0])) for name, one in zip(BIAS_NAMES, three, strict=True)}
-        each[MEDIAN] = medians[key]
+        each[_MEDIAN] = medians[key]
         rows += [
             BiasFinding(
                 *key,
@@ -312,7 +312,7 @@ def _medians(
 
 
 def _over_seeds(judgements: Judgements, cells: Sequence[RankedQueries]) -> dict[str, Floats]:
-    found = [bias_values(judgements, cell.ranks) for cell in cells]
+    found = [_bias_values(judgements, cell.ranks) for cell in cells]
     return {name: nanmean(np.stack([one[name] for one in found]), axis=0) for name in BIAS_NAMES}
 
 

@@ -30,7 +30,7 @@ _Group = TypeVar("_Group", bound=Hashable)
 CONFIDENCE = 0.95
 RESAMPLES = 10_000
 SEED = 0
-POWER = 0.8
+_POWER = 0.8
 _WEIGHTS_AT_ONCE = 1 << 20  # 8 MiB of float64
 _ROUNDING = 1e-9  # as a share of the spread of the draws: what differs by less is equal
 
@@ -79,7 +79,7 @@ def draws(tables: Sequence[ClusterMeans], random: Generator, resamples: int = RE
     stacked = np.hstack([one.stacked for one in columns])
     ends = np.cumsum([one.stacked.shape[1] for one in columns])[:-1]
     total = stacked.sum(axis=0, keepdims=True)
-    resampled = (weights @ stacked for weights in resample_weights(clusters, random, resamples))
+    resampled = (weights @ stacked for weights in _resample_weights(clusters, random, resamples))
     found = [np.empty((table.members.shape[1], 1 + clusters + resamples)) for table in tables]
     start = 0
     for totals in chain((total, total - stacked), resampled):
@@ -101,7 +101,7 @@ def draws_by_group(
     return clean, {group: [next(found) for _ in tables] for group, tables in after.items()}
 
 
-def resample_weights(clusters: int, random: Generator, resamples: int) -> Iterator[Floats]:
+def _resample_weights(clusters: int, random: Generator, resamples: int) -> Iterator[Floats]:
     """Yield blocks of shape (resamples, clusters): how often each cluster was drawn."""
     block = max(1, _WEIGHTS_AT_ONCE // clusters)
     for start in range(0, resamples, block):
@@ -233,13 +233,13 @@ def sign_flip_p(tables: Sequence[ClusterMeans], random: Generator, resamples: in
     part = np.hstack([table.contributions() for table in tables])
     total, slack = part.sum(axis=0), 1e-12 * np.abs(part).sum(axis=0)
     at_least = np.ones(part.shape[1])
-    for heads in coin_flips(len(part), random, resamples):
+    for heads in _coin_flips(len(part), random, resamples):
         at_least += (np.abs(2 * (heads @ part) - total) >= np.abs(total) - slack).sum(axis=0)
     ends = np.cumsum([table.members.shape[1] for table in tables])
     return np.split(at_least / (1 + resamples), ends[:-1])
 
 
-def coin_flips(clusters: int, random: Generator, resamples: int) -> Iterator[Floats]:
+def _coin_flips(clusters: int, random: Generator, resamples: int) -> Iterator[Floats]:
     """Yield blocks of shape (flips, clusters) of zeros and ones, as likely."""
     block = max(1, _WEIGHTS_AT_ONCE // clusters)
     for start in range(0, resamples, block):
@@ -284,7 +284,7 @@ def minimum_detectable(means: ClusterMeans) -> Floats:
     """
     from scipy.special import ndtri
 
-    factor = ndtri(1 - (1 - CONFIDENCE) / 2) + ndtri(POWER)
+    factor = ndtri(1 - (1 - CONFIDENCE) / 2) + ndtri(_POWER)
     return np.asarray(factor * standard_error(means))
 
 
@@ -377,7 +377,7 @@ def median_draws(
         For each sample: the median, those without each cluster, those of the resamples.
     """
     ordered = [Ordered.of(sample, cluster, clusters) for sample in samples]
-    blocks = chain([np.ones((1, clusters))], _without_each(clusters), resample_weights(clusters, random, resamples))
+    blocks = chain([np.ones((1, clusters))], _without_each(clusters), _resample_weights(clusters, random, resamples))
     found: list[list[Floats]] = [[] for _ in samples]
     for weights in blocks:
         for medians, one in zip(found, ordered, strict=True):
@@ -428,6 +428,6 @@ def exchange_p(
 
     at_least = np.ones(len(both))
     observed = [apart(one, np.zeros((1, clusters)))[0] for one in both]
-    for flips in coin_flips(clusters, random, resamples):
+    for flips in _coin_flips(clusters, random, resamples):
         at_least += [np.count_nonzero(apart(one, flips) >= far - 1e-9) for one, far in zip(both, observed, strict=True)]
     return [float(one) for one in at_least / (1 + resamples)]

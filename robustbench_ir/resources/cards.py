@@ -79,7 +79,7 @@ def _card_files(kind: CardKind, extra: Path | None) -> Iterator[tuple[str, Trave
                 yield entry.name.removesuffix(".toml"), entry
 
 
-def find_card(kind: CardKind, name: str, what: str, extra: Path | None = None) -> Traversable:
+def _find_card(kind: CardKind, name: str, what: str, extra: Path | None = None) -> Traversable:
     """Find the file of the card called `name`.
 
     Raises
@@ -199,7 +199,7 @@ def read_named(
     CardError
         The first fault, with file, key and what would be right.
     """
-    entry = find_card(kind, name, what, extra)
+    entry = _find_card(kind, name, what, extra)
     card = read_card(model, entry)
     if card.name != name:
         raise CardError(f"{entry}: key 'name' is {card.name!r}, the file says {name!r}")

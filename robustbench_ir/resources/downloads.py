@@ -41,19 +41,19 @@ class _BrokenOffError(Exception):
     """A connection that ended within the file."""
 
 
-def record_of(target: Path) -> Path:
+def _record_of(target: Path) -> Path:
     """Return the file beside a download that holds its SHA-256, in the format of `sha256sum`."""
     return target.with_name(target.name + ".sha256")
 
 
-def is_whole(target: Path, sha256: str | None) -> bool:
+def _is_whole(target: Path, sha256: str | None) -> bool:
     """Return True if a downloaded file is there and what it was: by its pin, or else by the record beside it."""
     expected = sha256 or _recorded(target)
     return expected is not None and target.is_file() and sha256_of(target) == expected
 
 
 def _recorded(target: Path) -> str | None:
-    record = record_of(target)
+    record = _record_of(target)
     return record.read_text(encoding="utf-8")[:_SHA256_DIGITS] if record.is_file() else None
 
 
@@ -84,7 +84,7 @@ def download(url: str, target: Path, sha256: str | None, progress: DownloadProgr
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(target.with_name(target.name + ".lock")):
-            if not is_whole(target, sha256):
+            if not _is_whole(target, sha256):
                 _complete(url, part, progress)
                 _settle(url, part, target, sha256)
     except requests.RequestException as error:
@@ -110,7 +110,7 @@ def _settle(url: str, part: Path, target: Path, sha256: str | None) -> None:
             f"{url}: SHA-256 is {found}, expected {expected}; "
             f"the download was thrown away, run the same command to try again"
         )
-    record_of(target).write_text(f"{found}  {target.name}\n", encoding="utf-8")
+    _record_of(target).write_text(f"{found}  {target.name}\n", encoding="utf-8")
     part.replace(target)
 
 
@@ -183,7 +183,7 @@ def _reason(error: requests.RequestException) -> str:
 
 
 DATA_VARIABLE = "ROBUSTBENCH_IR_DATA"
-OFFLINE_VARIABLE = "ROBUSTBENCH_IR_OFFLINE"
+_OFFLINE_VARIABLE = "ROBUSTBENCH_IR_OFFLINE"
 """Not empty: nothing is downloaded."""
 
 _offline: ContextVar[bool] = ContextVar("offline", default=False)
@@ -288,7 +288,7 @@ def locate(file: DataFile | HubFile, progress: DownloadProgress | None = None) -
 def _from_address(file: DataFile, progress: DownloadProgress | None) -> Path:
     # Without a hash, another revision must be another file.
     cached = _downloads() / ("" if file.sha256 else file.revision or "") / file.path
-    if is_whole(cached, file.sha256):
+    if _is_whole(cached, file.sha256):
         return cached
     if is_offline():
         raise DataUnavailableError("the network is not to be asked")
@@ -316,7 +316,7 @@ def _from_hub(file: HubFile, progress: DownloadProgress | None) -> Path:
 
 def is_offline() -> bool:
     """Return True if nothing may be downloaded: by `ROBUSTBENCH_IR_OFFLINE`, or within `without_network`."""
-    return _offline.get() or bool(os.environ.get(OFFLINE_VARIABLE))
+    return _offline.get() or bool(os.environ.get(_OFFLINE_VARIABLE))
 
 
 @contextmanager
@@ -342,7 +342,7 @@ def damaged_file(path: Path, fault: str) -> DataError:
     if not path.is_relative_to(_downloads()):
         return DataError(f"{path}: {fault}; put a whole copy there")
     discard(path)
-    record_of(path).unlink(missing_ok=True)
+    _record_of(path).unlink(missing_ok=True)
     return DataError(f"{path}: {fault}; it was thrown away, run the same command again to download it anew")
 
 
@@ -352,7 +352,7 @@ def damaged_downloads(listed: Iterable[CacheEntry]) -> list[CacheEntry]:
 
 
 def _is_as_downloaded(path: Path) -> bool:
-    return is_whole(path, None) if record_of(path).is_file() else has_own_hash(path)
+    return _is_whole(path, None) if _record_of(path).is_file() else has_own_hash(path)
 
 
 def _downloads() -> Path:

@@ -12,7 +12,7 @@ from typing import Literal
 from robustbench_ir._base.files import cannot_be_written, sha256_of
 from robustbench_ir.errors import DataError, DataUnavailableError, OptionError
 
-HUB_VARIABLE = "HF_ENDPOINT"
+_HUB_VARIABLE = "HF_ENDPOINT"
 _SAFE = ("https://", "http://127.0.0.1:", "http://localhost:")
 _CHUNK_BYTES = 1 << 20
 _ACCOUNT = frozenset({401, 403})
@@ -45,10 +45,10 @@ def download_from_hub(
     DataError
         What came is not what the commit has, or the cache cannot be written to.
     """
-    endpoint = os.environ.get(HUB_VARIABLE, "").rstrip("/") or None
+    endpoint = os.environ.get(_HUB_VARIABLE, "").rstrip("/") or None
     if endpoint and not endpoint.startswith(_SAFE):
         raise OptionError(
-            f"{HUB_VARIABLE}={endpoint} is not https, so nothing would vouch for {name}; name another one"
+            f"{_HUB_VARIABLE}={endpoint} is not https, so nothing would vouch for {name}; name another one"
         )
     from huggingface_hub import hf_hub_download
     from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars

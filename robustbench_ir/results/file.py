@@ -30,7 +30,7 @@ from robustbench_ir.tasks.task import TaskIdentity
 
 # The schema of a result file: what is written, field by field.
 
-RESULT_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 1
 
 
 class EncoderRecord(Card):
@@ -123,7 +123,7 @@ _Identity = TypeVar("_Identity")
 def result_to_json(result: Result) -> str:
     """Return the JSON text of a result; two equal results differ in `timings_seconds` at most."""
     record = ResultRecord(
-        schema_version=RESULT_SCHEMA_VERSION,
+        schema_version=_SCHEMA_VERSION,
         irbench=result.version,
         task=result.task,
         task_sha256=result.task_digest,
@@ -309,9 +309,9 @@ def result_from_json(text: str | bytes, where: str = "result") -> Result:
         first = error.errors(include_url=False)[0]
         key = ".".join(map(str, first["loc"]))
         raise ResultError(f"{where}: not an irbench result: {key or 'file'}: {first['msg']}") from error
-    if record.schema_version != RESULT_SCHEMA_VERSION:
+    if record.schema_version != _SCHEMA_VERSION:
         raise ResultError(
-            f"{where}: schema version {record.schema_version}, this irbench reads {RESULT_SCHEMA_VERSION}; "
+            f"{where}: schema version {record.schema_version}, this irbench reads {_SCHEMA_VERSION}; "
             f"read it with irbench {record.irbench}"
         )
     judgements = _judgements(record, where)

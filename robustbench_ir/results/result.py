@@ -351,7 +351,7 @@ class Result:
             `clean_rank_distance` and `rank_distance_change` are followed by the ends of their 95% intervals, such as
             `drop_low` and `drop_high`. Plain numbers and strings only, so that it survives CSV and Parquet.
         """
-        return findings_frame(self, measures, resamples)
+        return _findings_frame(self, measures, resamples)
 
     def per_query(self, measure: str = "AP") -> pd.DataFrame:
         """Return one row for each query, clean and under each cell.
@@ -362,13 +362,13 @@ class Result:
             Columns `query_id`, `parallel_id`, `language`, `recipe`, `severity`, `seed`, `changed`, `edit_rate`, the
             measure in each setting, and `rank_distance`.
         """
-        return queries_frame(self, measure)
+        return _queries_frame(self, measure)
 
 
 # A result as pandas tables: tidy, with intervals, and per query.
 
 
-def findings_frame(result: Result, measures: Iterable[str], resamples: int) -> pd.DataFrame:
+def _findings_frame(result: Result, measures: Iterable[str], resamples: int) -> pd.DataFrame:
     """Return the table of `Result.to_frame`."""
     import pandas as pd
 
@@ -396,7 +396,7 @@ def _columns(row: Finding) -> dict[str, object]:
     return columns
 
 
-def queries_frame(result: Result, measure: str) -> pd.DataFrame:
+def _queries_frame(result: Result, measure: str) -> pd.DataFrame:
     """Return the table of `Result.per_query`."""
     import pandas as pd
 
