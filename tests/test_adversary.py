@@ -120,7 +120,7 @@ def test_several_goals_are_averaged_and_all_must_be_reached(mini: Task) -> None:
         ("passage=nothing", r"unknown passage 'nothing'"),
         ("beyond@450", r"only 450 passages"),
         ("language=en+language=hi", r"contradict each other"),
-        ("beyond@10+beyond@20", r"of one kind"),
+        ("beyond@10+beyond@20", r"of the same kind"),
         ("map+passage=en:market-1", r"contradict each other: the passage is relevant"),
         ("map+", r"unknown goal ''"),
     ],

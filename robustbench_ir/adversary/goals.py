@@ -1,7 +1,7 @@
-"""What an adversary wants, as a number from 0 (has it) to 1 that a search makes smaller.
+"""Goals of an adversary, as a number from 0 (reached) to 1 that a search minimises.
 
-A goal is written as ``map``, ``map:monolingual``, ``beyond@10``, ``rank-distance``, ``language=en``, ``passage=ID``;
-several are joined by ``+`` and then averaged. Goals look at ranks and nothing else: what ranks can be attacked.
+A goal is written as ``map``, ``map:monolingual``, ``beyond@10``, ``rank-distance``, ``language=en`` or ``passage=ID``;
+several are joined by ``+`` and averaged. Goals depend on ranks only.
 """
 
 from __future__ import annotations
@@ -35,22 +35,22 @@ _Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class TargetRanks:
-    """Where the passages that matter stand for several texts; one entry for each text and passage.
+    """Ranks of the target passages for several texts; one entry for each text and passage.
 
     Attributes
     ----------
     rank, rank_in_language : integer array of shape (entries,)
-        1-based, in the whole pool and among the passages of the same language.
+        1-based ranks in the whole pool and among the passages of the same language.
     text : integer array of shape (entries,)
-        Number of the text, ascending.
+        Index of the text, ascending.
     passage, language, grade : integer array of shape (entries,)
-        Row of the passage, number of its language, and grade; 0 for a passage that is watched but not relevant.
+        Row of the passage, index of its language, and grade; grade 0 for a target that is not relevant.
     own_language : integer array of shape (texts,)
-        Number of the query's language in the pool, -1 if no passage is in it.
+        Index of the query's language in the pool, -1 if the pool has no passage in it.
     pool : tuple of int
-        Passages in each language.
+        Number of passages in each language.
     score_margin : float array of shape (texts,), optional
-        By how much the best relevant passage scores above the best other one, for those who see scores.
+        Score of the best relevant passage minus that of the best other one; None if scores are not used.
     """
 
     rank: Integers
@@ -70,27 +70,28 @@ class TargetRanks:
 
     @property
     def relevant(self) -> _Flags:
-        """Which entries are of relevant passages."""
+        """Mask of the entries whose passage is relevant."""
         return self.grade > 0
 
 
 @dataclass(frozen=True)
 class Aim:
-    """One thing that an adversary wants.
+    """One part of a goal.
 
     Attributes
     ----------
     name : str
-        As it is written.
+        Name as the user writes it.
     value : callable
-        Takes the target ranks; returns a number for each text, 0 to 1, NaN where the aim does not apply. Smaller is
-        better for the adversary.
+        Takes target ranks; returns a number for each text, 0 to 1, smaller is better for the adversary; NaN where the
+        aim does not apply.
     reached : callable
-        Takes the target ranks, their values and those of the clean queries; returns whether the aim is reached.
+        Takes target ranks, their values and those of the clean queries; returns for each text whether the aim is
+        reached.
     stops : bool
-        Whether there is nothing more to win once it is reached.
+        Whether nothing more can be gained once the aim is reached.
     watched : tuple of int
-        Rows of passages, relevant or not, whose ranks it wants to know.
+        Rows of passages, relevant or not, whose ranks the aim needs.
     """
 
     name: str
@@ -102,37 +103,45 @@ class Aim:
 
 @dataclass(frozen=True)
 class Goal:
-    """What an adversary wants: one aim, or the mean of several.
+    """What an adversary minimises: one aim, or the mean of several.
 
     Attributes
     ----------
     aims : tuple of Aim
-        One or more, not contradicting each other.
+        One or more aims that do not contradict each other.
     """
 
     aims: tuple[Aim, ...]
 
     @property
     def name(self) -> str:
-        """As it is written: ``map+language=en``."""
+        """Name as the user writes it, such as ``map+language=en``."""
         return "+".join(aim.name for aim in self.aims)
 
     @property
     def stops(self) -> bool:
-        """Whether there is nothing more to win once all aims are reached."""
+        """Whether nothing more can be gained once all aims are reached."""
         return all(aim.stops for aim in self.aims)
 
     @property
     def watched(self) -> tuple[int, ...]:
-        """Rows of passages whose ranks must be known whether or not they are relevant."""
+        """Rows of passages whose ranks are needed whether or not they are relevant."""
         return tuple(dict.fromkeys(row for aim in self.aims for row in aim.watched))
 
     def aim_values(self, found: TargetRanks) -> Floats:
-        """Return the value of each aim, shape (texts, aims); their mean is what a search makes smaller."""
+        """Return the value of each aim, shape (texts, aims); a search minimises their mean."""
         return np.stack([aim.value(found) for aim in self.aims], axis=1)
 
     def reached(self, found: TargetRanks, values: Floats, clean: Floats) -> _Flags:
-        """Say for each text whether every aim is reached; `values` and `clean` as of `values`."""
+        """Return for each text whether every aim is reached.
+
+        Parameters
+        ----------
+        found : TargetRanks
+            Target ranks of the texts.
+        values, clean : float64 array of shape (texts, aims)
+            From `aim_values`, for the texts and for their clean queries.
+        """
         each = [aim.reached(found, values[:, n], clean[:, n]) for n, aim in enumerate(self.aims)]
         return np.asarray(np.all(each, axis=0))
 
@@ -143,16 +152,16 @@ def make_goal(text: str, task: Task) -> Goal:
     Parameters
     ----------
     text : str
-        See the names in `_GOAL_NAMES`; ``ap`` is another word for ``map``.
+        A goal such as ``map`` or ``beyond@10+language=en``; ``ap`` is another name for ``map``.
     task : Task
-        Whose queries and pool.
+        Task with the queries and the pool.
 
     Raises
     ------
     UnknownNameError
-        No such goal, language or passage.
+        If there is no such goal, language or passage.
     OptionError
-        The task does not have what the goal needs, or two goals contradict each other.
+        If the task lacks what the goal needs, or if two goals contradict each other.
     """
     aims = tuple(_aim(part.strip(), task) for part in text.split("+"))
     _check_together([aim.name for aim in aims])
@@ -161,7 +170,7 @@ def make_goal(text: str, task: Task) -> Goal:
         if lowering and np.isin(aim.watched, task.qrels.passage).any():
             raise OptionError(
                 f"goals {lowering[0]} and {aim.name} contradict each other: the passage is relevant to a query, and "
-                f"would have to sink and to rise; choose one"
+                f"would have to move down and up at once; choose one"
             )
     return Goal(aims)
 
@@ -182,12 +191,12 @@ def _check_together(names: Sequence[str]) -> None:
         several = sorted({name for name in names if name.startswith(kind)})
         if len(several) > 1:
             raise OptionError(
-                f"goals {several[0]} and {several[1]} contradict each other: one only can be first; choose one"
+                f"goals {several[0]} and {several[1]} contradict each other: only one can be first; choose one"
             )
     for prefix in ("map", "beyond", "rank-distance"):
         same = [name for name in names if name.startswith(prefix)]
         if len(same) > 1:
-            raise OptionError(f"goals {same[0]} and {same[1]} are of one kind; name one of them")
+            raise OptionError(f"goals {same[0]} and {same[1]} are of the same kind; give only one of them")
 
 
 def _map(setting: str, task: Task) -> Aim:
@@ -230,7 +239,7 @@ def _beyond(depth: str, task: Task) -> Aim:
 
 
 def _rank_distance(_: str, task: Task) -> Aim:
-    """Tear the parallel passages apart: the attack on fairness; it is reached when rank distance has doubled."""
+    """Increase the rank distance of parallel passages (an attack on fairness); reached when the distance has doubled."""
     _need_parallel("rank-distance", task)
 
     def value(found: TargetRanks) -> Floats:
@@ -242,7 +251,7 @@ def _rank_distance(_: str, task: Task) -> Aim:
 
 
 def _language(code: str, task: Task) -> Aim:
-    """Move the relevant passages of one language before the others; it is reached when one of them is the first."""
+    """Move the relevant passages of one language ahead of the others; reached when one of them is ranked first."""
     name = f"language={code}"
     if code not in task.passage_languages:
         raise UnknownNameError("language", code, task.passage_languages)
@@ -277,7 +286,7 @@ def _mean(value: Floats, group: Integers, groups: int) -> Floats:
 
 
 def _passage(passage_id: str, task: Task) -> Aim:
-    """Bring one passage to the top, whatever is asked; it is reached when it is the first."""
+    """Bring one passage to the top for any query; reached when the passage is ranked first."""
     row = next((row for row, one in enumerate(task.passages) if one.passage_id == passage_id), None)
     if row is None:
         raise UnknownNameError("passage", passage_id, [one.passage_id for one in task.passages[:_IDS_SHOWN]])
@@ -308,4 +317,4 @@ _MAKERS: Mapping[str, tuple[Callable[[str, Task], Aim], str, bool]] = {
     "language": (_language, "target", True),
     "passage": (_passage, "target", True),
 }
-"""Name to what makes the aim, which part of the form it takes, and whether it must be there."""
+"""Name to the function that makes the aim, the part of the text that it takes, and whether that part is required."""

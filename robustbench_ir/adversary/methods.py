@@ -1,4 +1,4 @@
-"""Search methods by name: ``random``, ``best-of-20``, ``greedy``, ``beam-4`` and those in `_METHOD_NAMES`."""
+"""Search methods by name: ``random``, ``best-of-20``, ``greedy``, ``greedy-rare``, ``beam-4``, ``annealing-200`` etc."""
 
 from __future__ import annotations
 
@@ -17,13 +17,23 @@ from robustbench_ir.adversary.victim import Access
 from robustbench_ir.errors import OptionError, UnknownNameError
 from robustbench_ir.perturb.randomness import Random, pick
 
-# Simulated annealing (Kirkpatrick, Gelatt and Vecchi 1983): one edit changes at a time, for the worse ever less.
+# Simulated annealing (Kirkpatrick, Gelatt and Vecchi 1983): losses are accepted more and more rarely.
 
 _FIRST_TEMPERATURE = 0.05  # a loss of 0.05 of a goal's range is then accepted in 37 cases of 100
 
 
 def annealing(space: SearchSpace, random: Random, size: int) -> Search:
-    """Try `size` times to set, replace or move one edit; a loss is taken with probability exp(-loss/temperature)."""
+    """Set, replace or move one edit, `size` times; accept a loss with probability exp(-loss/temperature).
+
+    Parameters
+    ----------
+    space : SearchSpace
+        The query and its rewritings.
+    random : Random
+        Source of random numbers.
+    size : int
+        Number of steps, 1 or more.
+    """
     (value,) = yield [Candidate(space.clean, ())]
     edits: Edits = ()
     for step in range(size if space.places else 0):
@@ -37,7 +47,7 @@ def annealing(space: SearchSpace, random: Random, size: int) -> Search:
 
 
 def _neighbour(space: SearchSpace, edits: Edits, random: Random) -> Candidate | None:
-    """Draw an edit, and put it in the place of those that it overlaps or, where the budget is full, of any one."""
+    """Draw an edit that replaces those it overlaps, and further random ones if the budget is full."""
     edit = pick(pick(space.places, random), random)
     start, end = edit.span
     kept = [one for one in edits if one.span[1] <= start or end <= one.span[0]]
@@ -47,14 +57,22 @@ def _neighbour(space: SearchSpace, edits: Edits, random: Random) -> Candidate | 
     return space.candidate(both) if space.allows(both) else None
 
 
-# Beam search: the best sets of edits are all extended by one more, again and again.
+# Beam search: in each round, the best sets of edits are extended by one more edit.
 
 
 def beam(space: SearchSpace, random: Random, size: int) -> Search:  # noqa: ARG001
-    """Keep the `size` best sets of edits of each round, whether or not they are better than those of the one before.
+    """Keep the `size` best sets of edits of each round, even if they are not better than those of the round before.
 
-    Where the budget of queries does not reach for a whole round, every place has had as many of its rewritings tried as
-    the others.
+    If the budget does not allow a whole round, all places have had the same number of rewritings tried.
+
+    Parameters
+    ----------
+    space : SearchSpace
+        The query and its rewritings.
+    random : Random
+        Not used.
+    size : int
+        Number of sets that are kept, 1 or more.
     """
     front: list[Edits] = [()]
     for _ in range(space.words):
@@ -67,22 +85,32 @@ def beam(space: SearchSpace, random: Random, size: int) -> Search:  # noqa: ARG0
 
 
 def _in_turn(groups: list[list[Candidate]]) -> list[Candidate]:
-    """Return the first of each group, then the second of each, and so on, each text once."""
+    """Return the first candidate of each group, then the second of each, and so on; each text once."""
     longest = max(map(len, groups), default=0)
     found = [group[number] for number in range(longest) for group in groups if number < len(group)]
     return list({candidate.text: candidate for candidate in reversed(found)}.values())[::-1]
 
 
-# Nothing but the random perturbations, of which the best is kept. As reference: the optimum, by trying everything.
+# Two references: the best of the random perturbations, and the optimum, found by trying everything.
 
 
 def _best_of_starts(space: SearchSpace, random: Random, size: int) -> Search:  # noqa: ARG001
-    """Try nothing more: the driver has tried the random perturbations."""
+    """Try nothing more: the random perturbations have been tried already."""
     yield from ()
 
 
 def exhaustive(space: SearchSpace, random: Random, size: int) -> Search:  # noqa: ARG001
-    """Try every set of edits within the budget of words, the smallest first."""
+    """Try every set of edits within the budget of words, the smallest sets first.
+
+    Parameters
+    ----------
+    space : SearchSpace
+        The query and its rewritings.
+    random : Random
+        Not used.
+    size : int
+        Not used.
+    """
     for number in range(1, min(space.words, len(space.places)) + 1):
         sets = (edits for places in combinations(space.places, number) for edits in product(*places))
         candidates = [space.candidate(edits) for edits in sets if space.allows(edits)]
@@ -90,17 +118,25 @@ def exhaustive(space: SearchSpace, random: Random, size: int) -> Search:  # noqa
         del values
 
 
-# Greedy search: the places that matter most are changed first, each to what serves best.
+# Greedy search: the most important places are changed first, each to its best rewriting.
 #
-# With importance by deletion as in TextFooler (arXiv 1907.11932) and DeepWordBug (1801.04354), or by how rare words
-# are.
+# Importance is measured by deletion, as in TextFooler (arXiv 1907.11932) and DeepWordBug (1801.04354), or by rarity.
 
 
 def greedy(space: SearchSpace, random: Random, size: int) -> Search:  # noqa: ARG001
-    """Change the places in the order of their importance, each to what serves best, where anything does.
+    """Change the places in order of importance, each to its best rewriting, if one is better than no change.
 
-    The importance of a place is what the goal wins when its words are deleted. Of places that are equally important the
-    first comes first; of rewritings that are equally good the first in the alphabet is taken, as in TextAttack.
+    The importance of a place is the gain of the goal when its words are deleted. Of equally important places the first
+    in the text comes first; of equally good rewritings the first in alphabetical order is taken, as in TextAttack.
+
+    Parameters
+    ----------
+    space : SearchSpace
+        The query and its rewritings.
+    random : Random
+        Not used.
+    size : int
+        Not used.
     """
     places = range(len(space.places))
     (value,) = yield [Candidate(space.clean, ())]
@@ -109,7 +145,7 @@ def greedy(space: SearchSpace, random: Random, size: int) -> Search:  # noqa: AR
 
 
 def _greedy_by_rarity(space: SearchSpace, random: Random, size: int) -> Search:  # noqa: ARG001
-    """Do the same, but the rarer a word is among the passages, the more it matters: no deletion is asked about."""
+    """Search greedily, with rarity among the passages as the importance of a word, so that no deletion is encoded."""
     (value,) = yield [Candidate(space.clean, ())]
     places = range(len(space.places))
     yield from _in_order(space, sorted(places, key=lambda place: (space.frequency[place], place)), value)
@@ -130,7 +166,7 @@ def _in_order(
 
 
 class _Kind(NamedTuple):
-    """How to search; the size where none is named, None if it has none; random perturbations to begin with."""
+    """A kind of search: its function, its default size if it has one, and its number of random perturbations."""
 
     search: Callable[[SearchSpace, Random, int], Search]
     size: int | None
@@ -164,20 +200,20 @@ _METHOD_NAMES = (
 
 @dataclass(frozen=True)
 class SearchMethod:
-    """A way to search.
+    """A search method.
 
     Attributes
     ----------
     name : str
-        Such as ``"beam-4"``.
+        Name such as ``"beam-4"``.
     search : callable
-        Takes what may be done to a query and a source of random numbers, and begins a search.
+        Takes a search space and a source of random numbers; begins a search.
     starts : int
-        Random perturbations that are tried before anything else. So a search is never worse than the best of them.
+        Number of random perturbations that are tried first. A search is never worse than the best of them.
     needs : {"score", "rank", "text"}
         What it must learn from the encoder.
     by_rarity : bool
-        Whether it must be told how rare the words of a query are.
+        Whether it uses the frequency of the words among the passages.
     """
 
     name: str
@@ -188,32 +224,41 @@ class SearchMethod:
 
     @property
     def any_will_do(self) -> bool:
-        """Whether the perturbation counts even if it helps: the average case."""
+        """Whether a perturbation counts even if it improves retrieval: the average case."""
         return self.name == "random"
 
     def begin(self, space: SearchSpace, random: Random) -> Search:
-        """Begin with the random perturbations."""
+        """Begin a search with the random perturbations.
+
+        Parameters
+        ----------
+        space : SearchSpace
+            The query and its rewritings.
+        random : Random
+            Source of random numbers.
+        """
         if space.starts:
             yield space.starts
         yield from self.search(space, random)
 
 
 def make_method(name: str, starts: int | None = None) -> SearchMethod:
-    """Look up a search method.
+    """Return the search method of a name.
 
     Parameters
     ----------
     name : str
-        One of `_METHOD_NAMES`; the number may be another one, or left out.
+        ``random``, ``best-of-20``, ``greedy``, ``greedy-rare``, ``greedy-score``, ``beam-4``, ``annealing-200`` or
+        ``exhaustive``; another number may be given, or none for the default.
     starts : int, optional
-        Random perturbations to begin with, instead of 20.
+        Number of random perturbations to begin with. Default: 20.
 
     Raises
     ------
     UnknownNameError
-        No such method.
+        If there is no such method.
     OptionError
-        A number of 0, or starts for a method that is nothing else.
+        If the number is 0, or if `starts` is given for a method that only tries random perturbations.
     """
     match = regex.fullmatch(r"([a-z-]+?)(?:-(\d+))?", name)
     kind = _KINDS.get(match[1]) if match else None

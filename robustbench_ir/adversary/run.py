@@ -1,4 +1,4 @@
-"""One adversary's aim and means: it makes cells out of search methods, block of queries by block."""
+"""Run searches over all queries of a task, in blocks of queries, and make cells of the results."""
 
 from __future__ import annotations
 
@@ -45,17 +45,27 @@ from robustbench_ir.results.result import Cell, Result
 from robustbench_ir.retrieval.ranking import Ranks
 
 QUERIES_AT_ONCE = 512
-"""Queries that advance in lock step, at most. What is found for them is kept: a run that was stopped goes on there."""
+"""Largest number of queries that are searched together. Finished blocks are cached, so that a stopped run resumes."""
 
 DEFAULT_ALTERNATIVES = 8
-_TEXTS_AT_ONCE = 1 << 16  # that they may ask about together: no more work than that is ever lost
-_KNOWN_AT_MOST = 1 << 18  # texts whose ranks are remembered: some 200 MB
-_ALGORITHMS = 2  # goes up when a search finds something else than before; what was kept is then found again
+_TEXTS_AT_ONCE = 1 << 16  # of one block, at most: no more work than that is lost when a run is stopped
+_KNOWN_AT_MOST = 1 << 18  # texts whose measurements are kept in memory: about 200 MB
+_ALGORITHMS = 2  # raised when a search could give another result than before, so that cached results are not used
 
 
 @dataclass(frozen=True)
 class CellSearch:
-    """A search for one cell: with which recipes, how, and from which draws."""
+    """The search that makes one cell.
+
+    Attributes
+    ----------
+    recipes : sequence of Recipe
+        Recipes whose rewritings are offered together.
+    method : SearchMethod
+        The search method.
+    draws : Draws
+        Number and seed of the rewritings and random perturbations.
+    """
 
     recipes: Sequence[Recipe]
     method: SearchMethod
@@ -64,26 +74,26 @@ class CellSearch:
 
 @dataclass(frozen=True)
 class SearchRun:
-    """One adversary's aim and means.
+    """An encoder, a goal and a budget, with which cells are searched.
 
     Attributes
     ----------
     victim : Victim
-        Who is attacked.
+        The encoder that is attacked.
     base : Result
-        The clean ranks.
+        Result with the clean ranks.
     goal : Goal
-        What is wanted.
+        What the searches minimise.
     clean : sequence of Measurement
-        What each clean query does.
+        Effect of each clean query.
     budget : Budget
-        For each query.
+        Limits for each query.
     until_reached : bool
-        Whether a query is left at its first success, though the goal could fall further.
+        Whether the search of a query ends at its first success, even if the goal could be lowered further.
     floor : FloorJudge, optional
-        What every perturbation that is tried must reach.
+        Sentence-encoder constraint that every perturbation must satisfy.
     resume : bool
-        Whether what an earlier run has found is used.
+        Whether cached results of an earlier run are used.
     """
 
     victim: Victim
@@ -96,7 +106,7 @@ class SearchRun:
     resume: bool
 
     def cells(self, searches: Sequence[CellSearch]) -> list[SearchedCell]:
-        """Search all queries, block by block; within a block no text is encoded for a query twice, whoever asks."""
+        """Run the searches over all queries, in blocks; within a block, no text is encoded twice for the same query."""
         task, clock = self.victim.runner.task, self.victim.runner.clock
         together = max(1, min(QUERIES_AT_ONCE, _TEXTS_AT_ONCE // self.budget.queries))
         found: list[list[QueryOutcome]] = [[] for _ in searches]
@@ -126,7 +136,7 @@ class SearchRun:
         return f"{one.method.name} on {'+'.join(recipe.name for recipe in one.recipes)}"
 
     def identity(self, one: CellSearch) -> AttackIdentity:
-        """Say what was done: ``greedy(typo@3)|goal=map|words=2|queries=500``."""
+        """Return the identity of an attack, such as ``greedy(typo@3)|goal=map|words=2|queries=500``."""
         starts, alternatives = one.draws.starts, one.draws.alternatives
         search = SearchIdentity(
             method=one.method.name,
@@ -142,7 +152,7 @@ class SearchRun:
         return AttackIdentity(recipes, self.floor.identity if self.floor else None, search)
 
     def _spaces(self, rows: range, one: CellSearch) -> list[SearchSpace]:
-        """Find what may be done to some queries; random perturbations lose edits until they reach the floor."""
+        """Return the search spaces of some queries; random perturbations lose edits until they satisfy the floor."""
         queries = [self.victim.runner.task.queries[row] for row in rows]
         block = search_spaces(queries, one.recipes, self.budget, one.draws)
         if one.method.by_rarity:
@@ -198,7 +208,7 @@ class SearchRun:
         return found
 
     def _allowed(self, block: Sequence[SearchSpace]) -> Allowed | None:
-        """Return what says of clean and perturbed texts whether they reach the floor."""
+        """Return the function that decides which pairs of clean and perturbed text satisfy the floor."""
         if self.floor is None:
             return None
         judge, minimum = self.floor.judge([space.clean for space in block]), self.floor.minimum
@@ -209,7 +219,7 @@ class SearchRun:
         return allowed
 
     def _file(self, rows: range, block: Sequence[SearchSpace], one: CellSearch) -> Path | None:
-        """Name the file by all that decides the outcomes; what may be done to the queries stands for every table."""
+        """Return the cache file, named by everything that decides the outcomes; the search spaces stand for the tables."""
         who = self.base.encoder.fingerprint
         judge = self.floor.encoder.description.fingerprint if self.floor else "none"
         if not who or not judge:
@@ -243,7 +253,17 @@ class SearchRun:
 
 
 def measure_clean(victim: Victim, base: Result, goal: Goal) -> list[Measurement]:
-    """Return what the clean queries do; they are encoded only where their ranks do not say all."""
+    """Return the effect of each clean query; they are encoded only if the clean ranks are not enough.
+
+    Parameters
+    ----------
+    victim : Victim
+        The encoder that is attacked.
+    base : Result
+        Result with the clean ranks.
+    goal : Goal
+        What the searches minimise.
+    """
     judgements, ranks, task = base.judgements, base.clean.ranks, victim.runner.task
     if goal.watched or victim.shows_scores:
         return measure_texts(victim, goal, range(len(task.queries)), [query.text for query in task.queries])
