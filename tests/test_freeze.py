@@ -74,7 +74,7 @@ def test_a_task_with_a_lone_surrogate_is_refused() -> None:
 def test_a_folder_with_something_in_it_is_taken_only_by_force(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text("old", encoding="utf-8")
     (tmp_path / "mine.txt").write_text("mine", encoding="utf-8")
-    with pytest.raises(ResultError, match=r"is not empty; name another, or give --force"):
+    with pytest.raises(ResultError, match=r"is not empty; name another folder, or give --force"):
         check_target(tmp_path, force=False)
     assert (tmp_path / "manifest.json").exists()
     check_target(tmp_path, force=True)

@@ -162,7 +162,7 @@ def test_a_folder_of_another_task_or_changed_by_hand_is_refused(tmp_path: Path) 
     export_query_set(load_task("mini", ["en", "sw"]), load_recipe("typo"), 3, 0, tmp_path / "frozen")
     path = tmp_path / "run.trec"
     path.write_text(GOOD, encoding="utf-8")
-    with pytest.raises(DataError, match="has no query 'q0' of random@1; it is of mini@1"):
+    with pytest.raises(DataError, match="has no query 'q0' of random@1; it belongs to mini@1"):
         score_runs(random_task(1), path, [(str(tmp_path / "frozen"), path)])
     lines = (tmp_path / "frozen" / "queries.jsonl").read_text(encoding="utf-8")
     (tmp_path / "frozen" / "queries.jsonl").write_text(lines.partition("\n")[2], encoding="utf-8")

@@ -151,9 +151,7 @@ class _QueryState:
         return self._asks_for(next(self.search, None))
 
     def _asks_for(self, request: Sequence[Candidate] | None) -> bool:
-        """Note the new texts of a request, and answer requests of known texts at once; return False if the search has
-        ended.
-        """
+        """Note the new texts of a request, or answer it if there are none; return False if the search has ended."""
         while request is not None:
             self.request = request
             self.new = list(dict.fromkeys(candidate.text for candidate in request if candidate.text not in self.known))

@@ -239,7 +239,7 @@ def _beyond(depth: str, task: Task) -> Aim:
 
 
 def _rank_distance(_: str, task: Task) -> Aim:
-    """Increase the rank distance of parallel passages (an attack on fairness); reached when the distance has doubled."""
+    """Increase the rank distance of parallel passages, an attack on fairness; reached when the distance has doubled."""
     _need_parallel("rank-distance", task)
 
     def value(found: TargetRanks) -> Floats:

@@ -1,4 +1,4 @@
-"""Search methods by name: ``random``, ``best-of-20``, ``greedy``, ``greedy-rare``, ``beam-4``, ``annealing-200`` etc."""
+"""Search methods by name: ``random``, ``best-of-20``, ``greedy``, ``greedy-rare``, ``beam-4``, ``annealing-200``."""
 
 from __future__ import annotations
 

@@ -219,7 +219,7 @@ class SearchRun:
         return allowed
 
     def _file(self, rows: range, block: Sequence[SearchSpace], one: CellSearch) -> Path | None:
-        """Return the cache file, named by everything that decides the outcomes; the search spaces stand for the tables."""
+        """Return the cache file, named by everything that decides the outcomes; search spaces stand for the tables."""
         who = self.base.encoder.fingerprint
         judge = self.floor.encoder.description.fingerprint if self.floor else "none"
         if not who or not judge:

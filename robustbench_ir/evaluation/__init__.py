@@ -1,1 +1,1 @@
-"""One run: read `attack` first."""
+"""Attack an encoder on a task; read `attack` first."""

@@ -1,4 +1,4 @@
-"""The runs behind a result, as TREC files: one for each cell, with a JSON file beside it that says what it is."""
+"""Rankings of a result as TREC runs: one file for each cell, with a JSON file beside it that describes it."""
 
 from __future__ import annotations
 
@@ -21,12 +21,21 @@ from robustbench_ir.tasks import Task
 
 @dataclass(frozen=True)
 class RunExport:
-    """Where runs are written, how deep, and how they are searched.
+    """Where and how TREC runs are written.
+
+    Attributes
+    ----------
+    folder : pathlib.Path
+        Folder to write to.
+    top : int
+        Number of passages of each query, 1 or more.
+    index : {"flat", "ivf-pq", "hnsw"}
+        Index that finds them; see `robustbench_ir.retrieval.top_k.best_passages`.
 
     Raises
     ------
     OptionError
-        `top` below 1, or no such index.
+        If `top` is below 1, or there is no such index.
     """
 
     folder: Path
@@ -40,11 +49,36 @@ class RunExport:
             raise OptionError(f"index {self.index!r}: there are {', '.join(INDEXES)}")
 
     def best(self, pool: Embeddings, queries: Embeddings, memory: int) -> BestPassages:
-        """Search the pool for some queries."""
+        """Return the best passages of some queries.
+
+        Parameters
+        ----------
+        pool, queries : float32 arrays of shapes (passages, dimensions) and (queries, dimensions)
+            Embeddings, dense or sparse.
+        memory : int
+            Bytes that the search may use.
+        """
         return best_passages(pool, queries, self.top, self.index, memory)
 
     def write(self, task: Task, cell: Cell, best: BestPassages, encoder: str) -> Path:
-        """Write the run of a cell; the same cell, the same bytes."""
+        """Write the run of a cell and its description; the same cell always writes the same bytes.
+
+        Parameters
+        ----------
+        task : Task
+            Task with the ids of queries and passages.
+        cell : Cell
+            The cell.
+        best : BestPassages
+            The best passages of all queries.
+        encoder : str
+            Name of the encoder.
+
+        Returns
+        -------
+        pathlib.Path
+            The run file.
+        """
         recipe = cell.recipe.slug
         name = f"{recipe}-severity{cell.severity}-seed{cell.seed}" if cell.severity else recipe
         path = self.folder / f"{name}.trec"
@@ -71,12 +105,12 @@ class RunExport:
 
 @dataclass(frozen=True)
 class RunWriter:
-    """Writes the run of each finished cell; queries that did not change find what they found clean.
+    """Writes the run of each finished cell; unchanged queries have the passages of the clean query.
 
     Attributes
     ----------
     export : RunExport
-        Where to, how deep, and how it is searched.
+        Where and how runs are written.
     clean : QuerySet
         The clean queries.
     """
@@ -85,7 +119,15 @@ class RunWriter:
     clean: QuerySet
 
     def write(self, cell: Cell, queries: QuerySet) -> None:
-        """Write the run of a cell, and what it is."""
+        """Write the run of a cell and its description.
+
+        Parameters
+        ----------
+        cell : Cell
+            The cell.
+        queries : QuerySet
+            Its queries.
+        """
         runner = self.clean.runner
         best = self._clean_best if queries is self.clean else self._with_changed(queries)
         self.export.write(runner.task, cell, best, runner.encoder.description.name)
