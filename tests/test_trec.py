@@ -110,15 +110,15 @@ GOOD = "q0 Q0 aa0 1 2.5 engine\n"
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (GOOD + "q0 Q0 aa1 2 2.0\n", r"run\.trec:2: 5 columns; six are wanted"),
+        (GOOD + "q0 Q0 aa1 2 2.0\n", r"run\.trec:2: 5 columns; six are needed"),
         (GOOD + "\n", r"run\.trec:2: 0 columns"),
         ("q99 Q0 aa0 1 2.5 engine\n", r"run\.trec:1: random has no query 'q99': did you mean 'q9'"),
         ("q0 Q0 zz 1 2.5 engine\n", r"run\.trec:1: random has no passage 'zz': its ids are like 'aa0'"),
-        (GOOD + GOOD, r"run\.trec:2: passage 'aa0' stands twice for query 'q0'"),
-        ("q0 Q0 aa0 1 nan engine\n", r"run\.trec:1: the score 'nan' is no finite number"),
+        (GOOD + GOOD, r"run\.trec:2: passage 'aa0' appears twice for query 'q0'"),
+        ("q0 Q0 aa0 1 nan engine\n", r"run\.trec:1: the score 'nan' is not a finite number"),
         ("q0 Q0 aa0 1 inf engine\n", "the score 'inf'"),
         ("q0 Q0 aa0 1 high engine\n", "the score 'high'"),
-        ("", "an empty run"),
+        ("", "the run is empty"),
         ("q0 Q0 \udcff 1 1 engine\n", r"run\.trec:1: not UTF-8 \(byte 7\)"),
         ("x" * 70_000, r"run\.trec:1: a line of more than 65,536 bytes"),
     ],
@@ -166,7 +166,7 @@ def test_a_folder_of_another_task_or_changed_by_hand_is_refused(tmp_path: Path) 
         score_runs(random_task(1), path, [(str(tmp_path / "frozen"), path)])
     lines = (tmp_path / "frozen" / "queries.jsonl").read_text(encoding="utf-8")
     (tmp_path / "frozen" / "queries.jsonl").write_text(lines.partition("\n")[2], encoding="utf-8")
-    with pytest.raises(DataError, match=r"is not what manifest\.json says"):
+    with pytest.raises(DataError, match=r"does not match manifest\.json"):
         score_runs(random_task(1), path, [(str(tmp_path / "frozen"), path)])
 
 

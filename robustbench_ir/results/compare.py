@@ -1,4 +1,4 @@
-"""Paired comparison of results: the same questions, the same perturbed queries, different encoders."""
+"""Paired comparison of encoders on the same questions and the same perturbed queries."""
 
 from __future__ import annotations
 
@@ -28,20 +28,25 @@ from robustbench_ir.results.result import Result
 
 @dataclass(frozen=True)
 class EncoderComparison:
-    """One number of two encoders, and the paired test that it is the same, with 95% intervals.
+    """A paired comparison of one score or drop of two encoders, with 95% intervals.
 
     Attributes
     ----------
     first, second : str
         Names of the encoders; `first` is that of the first result.
-    setting, measure, recipe, severity
-        Of what; the recipe of clean scores is ``clean``.
+    setting, measure : str
+        Setting and measure.
+    recipe : AttackIdentity
+        Identity of the attack; ``clean`` for clean scores.
+    severity : int
+        Severity, 0 for clean scores.
     quantity : str
         ``"score"`` of the clean or attacked queries, or ``"drop"``, clean - attacked.
     of_first, of_second, difference : Estimate
-        Macro averages, means over seeds; difference = second - first.
+        Macro averages, as means over seeds; difference = second - first.
     p, p_holm : float
-        That the difference is 0, by sign flips of whole questions; adjusted for all rows of a setting.
+        p value of the hypothesis that the difference is 0, by sign flips of whole questions; `p_holm` is adjusted for
+        all rows of a setting.
     effect_size : float
         Standardised mean difference over questions (Cohen's d_z).
     """
@@ -61,7 +66,7 @@ class EncoderComparison:
     effect_size: float
 
     def record(self) -> dict[str, object]:
-        """Return it as plain values, for JSON; what is not a number is None."""
+        """Return the fields as plain values for JSON; NaN becomes None."""
         return {name: _plain(value) for name, value in vars(self).items()}
 
 
@@ -81,24 +86,24 @@ def compare(
     method: IntervalMethod = "bca",
     seed: int = SEED,
 ) -> list[EncoderComparison]:
-    """Compare each further result with the first, in every setting.
+    """Compare each further result with the first one, in every setting.
 
     Parameters
     ----------
     results : sequence of Result
-        Two or more, of the same task and the same perturbed queries.
+        Two or more results of the same task and the same perturbed queries.
     measure : str
-        Such as ``"AP"``.
+        Name of the measure, such as ``"AP"``.
     resamples, method, seed
-        As for `Result.findings`.
+        See `Result.findings`.
 
     Raises
     ------
     OptionError
-        The results cannot be compared; the message says why.
+        If the results cannot be compared; the message says why.
     """
     if len(results) < 2:
-        raise OptionError("one result alone cannot be compared; name two or more")
+        raise OptionError("a single result cannot be compared; name two or more")
     for number, other in enumerate(results[1:], start=2):
         _check(results[0], other, number)
     return [
@@ -147,7 +152,7 @@ def _pair(
     columns = [_numbers(one, _common(first, other), setting, measure) for one in (first, other)]
     for recipe, severity in _common(first, other):
         keys += [(recipe, severity, "score"), (recipe, severity, "drop")]
-    # Differences have tables of their own: that of two equal columns is exactly 0, whatever order BLAS adds them in.
+    # Differences have tables of their own, so that those of equal columns are exactly 0, whatever the order of BLAS.
     differences = [macro_means(judgements, b - a) for a, b in zip(*columns, strict=True)]
     draw = draws(
         [*(macro_means(judgements, found) for found in columns[0] + columns[1]), *differences], random, resamples
@@ -180,7 +185,7 @@ def _pair(
 
 
 def _numbers(result: Result, common: Sequence[AttackGroup], setting: Setting, measure: str) -> list[Floats]:
-    """Return per query: the clean measure, then the attacked one and the drop of each recipe and severity."""
+    """Return, for each query, the clean measure, and the attacked measure and the drop of each recipe and severity."""
     clean = per_query_scores(result.judgements, result.clean.ranks, measure, setting)
     found = [clean]
     for key in common:

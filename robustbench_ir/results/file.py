@@ -1,4 +1,4 @@
-"""Results as JSON: strict, versioned, whole, and checked against its own numbers when it is read."""
+"""Results as JSON files: strict, versioned, written as a whole, and checked against their own ranks on reading."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _SCHEMA_VERSION = 1
 
 
 class EncoderRecord(Card):
-    """See `EncoderDescription`."""
+    """Fields of an `EncoderDescription`."""
 
     name: str
     fingerprint: str
@@ -48,7 +48,7 @@ class EncoderRecord(Card):
 
 
 class QueriesRecord(Card):
-    """Parallel arrays, one entry for each query."""
+    """Parallel arrays with one entry for each query."""
 
     id: list[str]
     parallel_id: list[str]
@@ -56,7 +56,7 @@ class QueriesRecord(Card):
 
 
 class JudgementsRecord(Card):
-    """Parallel arrays, one entry for each judgement: row of the query, number of the passage's language, grade."""
+    """Parallel arrays with one entry for each judgement: row of the query, index of the passage's language, grade."""
 
     query: list[int]
     passage_language: list[int]
@@ -64,9 +64,9 @@ class JudgementsRecord(Card):
 
 
 class CellRecord(Card):
-    """See `Cell`. `average_precision` and `rank_distance` follow from the ranks and are there to be read.
+    """Fields of a `Cell`. `average_precision` and `rank_distance` follow from the ranks; they are for other readers.
 
-    A rank is 0, in the pool and in the language, where a truncated run does not have the passage.
+    A rank is 0, in the pool and in the language, if a truncated run lacks the passage.
     """
 
     recipe: str
@@ -83,7 +83,7 @@ class CellRecord(Card):
 
 
 class AggregateRecord(Card):
-    """One aggregate: a macro average with its signature."""
+    """One macro average with its signature."""
 
     signature: str
     clean: float
@@ -98,7 +98,7 @@ class AggregateRecord(Card):
 
 
 class ResultRecord(Card):
-    """The file."""
+    """The whole file."""
 
     schema_version: int
     irbench: str
@@ -121,7 +121,7 @@ _Identity = TypeVar("_Identity")
 
 
 def result_to_json(result: Result) -> str:
-    """Return the JSON text of a result; two equal results differ in `timings_seconds` at most."""
+    """Return the JSON text of a result; equal results differ in `timings_seconds` only."""
     record = ResultRecord(
         schema_version=_SCHEMA_VERSION,
         irbench=result.version,
@@ -149,7 +149,7 @@ def result_to_json(result: Result) -> str:
 
 
 def readable_json(record: Card) -> str:
-    """Return JSON with a line for each key, and long lists of numbers on one line."""
+    """Return JSON with a line for each key, and lists of numbers on one line."""
     return _indented(record.model_dump(mode="json"), "") + "\n"
 
 
@@ -200,7 +200,15 @@ def _scores(result: Result) -> list[AggregateRecord]:
 
 
 def cell_record(judgements: Judgements, cell: Cell) -> CellRecord:
-    """Return what is written of a cell."""
+    """Return the record of a cell.
+
+    Parameters
+    ----------
+    judgements : Judgements
+        Queries, languages and judgements of the result.
+    cell : Cell
+        The cell.
+    """
     return CellRecord(
         recipe=str(cell.recipe),
         severity=cell.severity,
@@ -232,13 +240,22 @@ def _numbers(found: Floats) -> list[float | None]:
 
 
 def cell_from_record(judgements: Judgements, record: CellRecord, where: str) -> Cell:
-    """Return the cell that was written.
+    """Return the cell of a record.
+
+    Parameters
+    ----------
+    judgements : Judgements
+        Queries, languages and judgements of the result.
+    record : CellRecord
+        The record.
+    where : str
+        Name of the file and the cell, for errors.
 
     Raises
     ------
     ResultError
-        A malformed identity, arrays of the wrong length, ranks out of range, or AP and rank distance that do not
-        follow from the ranks.
+        If the identity is malformed, an array has the wrong length, a rank is out of range, or AP or rank distance does
+        not follow from the ranks.
     """
     ranks = Ranks(np.array(record.rank_in_pool, dtype=np.int32), np.array(record.rank_in_language, dtype=np.int32))
     query_count, judgement_count = len(judgements.query_ids), len(judgements.query)
@@ -253,9 +270,7 @@ def cell_from_record(judgements: Judgements, record: CellRecord, where: str) -> 
     if not (missing | ((ranks.in_language >= 1) & (ranks.in_language <= sizes))).all():
         raise ResultError(f"{where}: a rank in 'rank_in_language' lies outside 1 to the size of that language's pool")
     if ranks.in_language[missing].any():
-        raise ResultError(
-            f"{where}: 'rank_in_pool' says that a passage is not in the run, 'rank_in_language' that it is"
-        )
+        raise ResultError(f"{where}: a passage has no rank in 'rank_in_pool' but one in 'rank_in_language'")
     if not ((ranks.in_pool >= ranks.in_language) & (ranks.in_pool <= judgements.pool_size)).all():
         raise ResultError(f"{where}: a rank in 'rank_in_pool' is above that in its language or below the pool's end")
     derived = _average_precision(judgements, ranks)
@@ -294,14 +309,14 @@ def result_from_json(text: str | bytes, where: str = "result") -> Result:
     Parameters
     ----------
     text : str or bytes
-        JSON.
+        JSON text.
     where : str
         Name of the file, for errors.
 
     Raises
     ------
     ResultError
-        Not JSON, not a result, of a later schema, or at odds with itself.
+        If the text is not JSON, is not a result, has a later schema, or contradicts itself.
     """
     try:
         record = ResultRecord.model_validate_json(text)
@@ -360,7 +375,20 @@ def _judgements(record: ResultRecord, where: str) -> Judgements:
 
 
 def save_result(result: Result, path: Path) -> Path:
-    """Write a result at once; see `robustbench_ir._base.files.write_whole` for what can go wrong."""
+    """Write a result file, and return its path.
+
+    Parameters
+    ----------
+    result : Result
+        The result.
+    path : pathlib.Path
+        File to write.
+
+    Raises
+    ------
+    ResultError
+        If the file cannot be written.
+    """
     write_whole(path, result_to_json(result).encode())
     return path
 
@@ -371,7 +399,7 @@ def load_result(path: str | Path) -> Result:
     Raises
     ------
     ResultError
-        No such file, or not a result; the message says what is wrong.
+        If there is no such file, or if it is not a result; the message says what is wrong.
     """
     try:
         content = Path(path).read_bytes()

@@ -1,4 +1,4 @@
-"""The best passages of each query: exact by blocks, or by an approximate index of faiss with its recall beside it."""
+"""The best passages of each query: exact, or by an approximate index of faiss, whose recall is measured."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ INDEXES: tuple[Index, ...] = get_args(Index)
 _SAMPLE = 200
 _RECALL_DEPTH = 100
 _QUERIES_AT_ONCE = 64
-_NEIGHBOURS = 32  # of a node of HNSW, faiss's own default
+_NEIGHBOURS = 32  # of a node of HNSW; the default of faiss
 _BITS = 8  # of a code of a product quantiser
 _TRAINING_PASSAGES = 100_000
 _LISTS_PROBED = 16
@@ -32,12 +32,12 @@ class BestPassages:
     Attributes
     ----------
     rows : int64 array of shape (queries, top)
-        Rows of the pool, by descending score, equal ones by row; -1 where an approximate index finds fewer.
+        Rows of the pool, by descending score and ascending row; -1 if an approximate index finds fewer.
     scores : float64 array of shape (queries, top)
         Exact dot products.
     recall : float
-        Share of the exact best (100, or `top` if less) that the index finds, mean over a sample of 200 queries; 1 where
-        the search was exact.
+        Share of the exact best 100 (or `top`, if less) that the index finds, as a mean over a sample of 200 queries; 1
+        for an exact search.
     """
 
     rows: NDArray[np.int64]
@@ -48,27 +48,27 @@ class BestPassages:
 def best_passages(
     passages: Embeddings, queries: Embeddings, top: int, index: Index = "flat", memory: int = DEFAULT_MEMORY
 ) -> BestPassages:
-    """Search a pool.
+    """Return the best passages of each query.
 
     Parameters
     ----------
     passages, queries : arrays of shape (pool, dimensions) and (queries, dimensions)
-        Dense, or sparse (then only with the index ``"flat"``); passages may be mapped from a file.
+        Embeddings, dense or sparse (only with the index ``"flat"``); passages may be mapped from a file.
     top : int
-        How many passages, 1 or more; all where the pool has fewer.
+        Number of passages, 1 or more; all of them if the pool has fewer.
     index : {"flat", "ivf-pq", "hnsw"}
-        ``"flat"`` compares with every passage and is exact. The others are faiss's, for pools where
-        that takes too long; what they find is scored exactly and sorted.
+        ``"flat"`` compares with every passage and is exact. The others are approximate indexes of faiss, for pools
+        where an exact search takes too long; the passages that they find are scored exactly and sorted.
     memory : int
-        Bytes that a block of the pool and its scores may take in an exact search.
+        Bytes that a block of the pool and its scores may use in an exact search.
 
     Raises
     ------
     OptionError
-        `top` below 1, sparse rows in an approximate index, or faiss is not installed.
+        If `top` is below 1, rows are sparse with an approximate index, or faiss is not installed.
     """
     if top < 1:
-        raise OptionError(f"top {top}: at least 1 passage is wanted")
+        raise OptionError(f"top {top}: at least 1 passage is needed")
     depth = min(top, passages.shape[0])
     if index == "flat":
         return BestPassages(*_exact(passages, queries, depth, memory), recall=1.0)
@@ -82,7 +82,7 @@ def best_passages(
 
 
 def _exact(passages: Embeddings, queries: Embeddings, depth: int, memory: int) -> tuple[NDArray[np.int64], Doubles]:
-    """Search block by block; what float32 cannot tell apart at the end of the list is compared in float64."""
+    """Search block by block; scores that float32 cannot distinguish at the end of the list are compared in float64."""
     pool, columns = passages.shape
     width = max(
         1, min(pool, memory // (4 * (columns if isinstance(passages, np.ndarray) else 1) + 4 * 2 * _QUERIES_AT_ONCE))
@@ -107,7 +107,7 @@ def _likely(scores: Dense, error: float, depth: int) -> RowNumbers:
     if len(scores) <= depth:
         return np.arange(len(scores))
     last = np.partition(scores, len(scores) - depth)[len(scores) - depth]
-    # Twice: the last of the list may err, and so may what stands below it.
+    # Twice the error: that of the last score in the list, and that of the score below it.
     return np.flatnonzero(scores >= last - 2 * error)
 
 
