@@ -1,4 +1,4 @@
-"""How an attack changes language bias, with intervals; formulas in `robustbench_ir.metrics.bias_measures`."""
+"""Language bias of ranks, and how an attack changes it, with intervals; see `robustbench_ir.metrics.bias_measures`."""
 
 from __future__ import annotations
 
@@ -39,9 +39,7 @@ from robustbench_ir.metrics.statistics import (
 from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.retrieval.ranking import Ranks
 
-# Language bias of a set of ranks: each number per query, and its means.
-#
-# `robustbench_ir.metrics.bias_measures` has the formulas; here they meet the languages of a task.
+# Language bias of a set of ranks: the numbers per query, and their means.
 
 BIAS_NAMES = (
     "rank_distance",
@@ -58,22 +56,22 @@ _ENGLISH = "en"
 class Bias:
     """Language bias of one set of ranks in the multilingual pool: means over queries, then over query languages.
 
-    NaN where a number does not exist for the task; `bias_refusal` says why.
+    A number that does not exist for the task is NaN; `bias_refusal` gives the reason.
 
     Attributes
     ----------
     rank_distance : float
-        Mean of largest minus smallest rank of the parallel relevant passages; lower is fairer.
+        Mean of largest minus smallest rank of the relevant parallel passages; lower is fairer.
     rank_distance_share : float
-        The same divided by (pool - 1), 0 to 1.
+        Rank distance divided by (pool - 1), 0 to 1.
     rank_distance_median : float
-        Median over all queries.
+        Median rank distance over all queries.
     own_language_first : float
         Share of queries whose best-ranked relevant passage is in their language.
     own_language_unbiased : float
-        What that would be if languages made no difference: 1/L with one relevant passage in each of L languages.
+        Expected share if languages made no difference: 1/L with one relevant passage in each of L languages.
     english_first, english_unbiased : float
-        The same for English passages, over the queries that are not in English.
+        The same shares for English passages, over the queries that are not in English.
     rank_correlation : float
         Mean rank correlation between parallel queries (MRC), -1 to 1; higher is fairer.
     peer : float
@@ -95,7 +93,15 @@ class Bias:
 
 
 def language_bias(judgements: Judgements, ranks: Ranks) -> Bias:
-    """Measure language bias in the multilingual pool; NaN where queries have fewer than two relevant passages."""
+    """Return language bias in the multilingual pool; NaN if queries have fewer than two relevant passages.
+
+    Parameters
+    ----------
+    judgements : Judgements
+        Queries, languages and judgements.
+    ranks : Ranks
+        Ranks of the judged passages.
+    """
     found = _bias_values(judgements, ranks)
     unbiased = _unbiased_values(judgements)
     distance = found["rank_distance"]
@@ -116,7 +122,7 @@ def language_bias(judgements: Judgements, ranks: Ranks) -> Bias:
 
 
 def _bias_values(judgements: Judgements, ranks: Ranks) -> dict[str, Floats]:
-    """Return each of `BIAS_NAMES` for each query, float64 arrays of shape (queries,); NaN is no case."""
+    """Return each of `BIAS_NAMES` for each query, float64 arrays of shape (queries,); NaN if it is undefined."""
     rank, query, language = ranks.in_pool, judgements.query, judgements.passage_language
     queries = len(judgements.query_ids)
     distance = rank_distances(judgements, ranks)
@@ -131,7 +137,7 @@ def _bias_values(judgements: Judgements, ranks: Ranks) -> dict[str, Floats]:
 
 
 def _unbiased_values(judgements: Judgements) -> dict[str, Floats]:
-    """Return for each query what a ranking blind to language would have, for those `BIAS_NAMES` where it is known."""
+    """Return for each query the expectation without language bias, for those `BIAS_NAMES` where it is known."""
     queries = len(judgements.query_ids)
     own = judgements.passage_language == judgements.own_pool[judgements.query]
     return {
@@ -150,7 +156,15 @@ def _not_english(judgements: Judgements, value: Floats) -> Floats:
 
 
 def bias_refusal(judgements: Judgements, name: str) -> str:
-    """Say why one of `BIAS_NAMES` does not exist for a task; empty where it does."""
+    """Return why one of `BIAS_NAMES` does not exist for a task; an empty string if it exists.
+
+    Parameters
+    ----------
+    judgements : Judgements
+        Queries, languages and judgements.
+    name : str
+        One of `BIAS_NAMES`.
+    """
     languages = len(judgements.pool)
     cell = judgements.query * languages + judgements.passage_language
     count = np.bincount(cell, minlength=len(judgements.query_ids) * languages).reshape(-1, languages)
@@ -184,20 +198,22 @@ class BiasFinding:
 
     Attributes
     ----------
-    recipe, severity
-        Of what.
+    recipe : AttackIdentity
+        Identity of the attack.
+    severity : int
+        Severity of the attack.
     name : str
         One of `FINDING_NAMES`; see `Bias`.
     clean, attacked, change : Estimate
-        Before, after, and attacked - clean, paired; macro averages over query languages, means over seeds. The median
-        rank distance is over all queries, of the mean over seeds.
+        The number before and after, and attacked - clean, paired; macro averages over query languages, as means over
+        seeds. The median rank distance is taken over all queries, of the mean over seeds.
     unbiased : float
-        What a ranking blind to language would have; NaN where that is not known.
+        Expectation for a ranking without language bias; NaN if it is not known.
     p, p_holm : float
-        That the change is 0, by exchanging clean and attacked of whole questions; adjusted for the recipes and
-        severities with the same name.
+        p value of the hypothesis that the change is 0, by exchanging clean and attacked ranks of whole questions;
+        `p_holm` is adjusted for the recipes and severities with the same name.
     refusal : str
-        Why the number does not exist for this task; empty where it does.
+        Reason why the number does not exist for this task; empty if it exists.
     """
 
     recipe: AttackIdentity
@@ -221,7 +237,23 @@ def bias_findings(
     resamples: int = RESAMPLES,
     method: IntervalMethod = "bca",
 ) -> list[BiasFinding]:
-    """Return a finding for each recipe, severity and name; see `Result.bias_findings`."""
+    """Return a finding for each recipe, severity and name; see `Result.bias_findings`.
+
+    Parameters
+    ----------
+    judgements : Judgements
+        Queries, languages and judgements.
+    clean : Ranks
+        Ranks of the clean queries.
+    attacked : mapping
+        Recipe and severity to their cells, one for each seed.
+    random : numpy.random.Generator
+        Source of the resamples and exchanges.
+    resamples : int
+        Number of each.
+    method : {"bca", "percentile"}
+        Kind of interval.
+    """
     if not attacked:
         return []
     before = _bias_values(judgements, clean)
@@ -266,7 +298,7 @@ def bias_findings(
 
 
 class _Drawn(NamedTuple):
-    """Draws of one number, and the p of its change."""
+    """Draws of one number, and the p value of its change."""
 
     clean: Floats
     attacked: Floats
@@ -287,7 +319,7 @@ def _medians(
     random: Generator,
     resamples: int,
 ) -> dict[AttackGroup, _Drawn]:
-    """Return the median rank distance; its change is that of the queries that have one clean and attacked."""
+    """Return the median rank distance; its change is over the queries whose rank distance is known before and after."""
     clean = before["rank_distance"]
     attacked = [found["rank_distance"] for found in after.values()]
     known = [~np.isnan(clean + one) for one in attacked]
@@ -295,7 +327,7 @@ def _medians(
         (np.where(both, clean, np.nan), np.where(both, one, np.nan)) for both, one in zip(known, attacked, strict=True)
     ]
     cluster, clusters = judgements.question, judgements.questions
-    # Where a result has all ranks, as an encoder's has, the pairs are the samples themselves.
+    # If a result has all ranks, as that of an encoder does, the pairs are the samples themselves.
     distinct = {one.tobytes(): one for one in [clean, *attacked, *chain.from_iterable(pairs)]}
     found = median_draws(list(distinct.values()), cluster, clusters, random, resamples)
     draw_of = dict(zip(distinct, found, strict=True))
@@ -330,9 +362,10 @@ class MeanRanks:
     Attributes
     ----------
     query_languages, passage_languages : tuple of str
-        Rows and columns.
+        Languages of the rows and columns.
     clean, attacked, change : float64 arrays of shape (query languages, passage languages)
-        Before, after (mean over seeds), attacked - clean: above 0 the passages sank. NaN where there are none.
+        Mean rank before and after (mean over seeds), and attacked - clean; above 0 the passages moved down. NaN if
+        there are no passages.
     low, high : float64 arrays of that shape
         Ends of the 95% interval of the change.
     """
@@ -355,11 +388,27 @@ def mean_ranks(
     resamples: int = RESAMPLES,
     method: IntervalMethod = "bca",
 ) -> MeanRanks:
-    """Return the matrices under one recipe and severity; `cells` has one cell a seed."""
+    """Return the mean ranks under one recipe and severity.
+
+    Parameters
+    ----------
+    judgements : Judgements
+        Queries, languages and judgements.
+    clean : Ranks
+        Ranks of the clean queries.
+    cells : sequence of RankedQueries
+        The attacked cells, one for each seed.
+    seed : int
+        Seed of the resamples.
+    resamples : int
+        Number of bootstrap resamples.
+    method : {"bca", "percentile"}
+        Kind of interval.
+    """
     shape = len(judgements.query_languages), len(judgements.pool)
     before, *attacked = (np.where(one.in_pool > 0, one.in_pool, np.nan) for one in (clean, *(c.ranks for c in cells)))
     after = np.mean(attacked, axis=0)
-    # A matrix of a hundred languages is drawn some rows at a time, all with the same resamples.
+    # To save memory, a large matrix is drawn a few rows at a time, always with the same resamples.
     together = max(1, _MEANS_AT_ONCE // shape[1])
     found = [
         one

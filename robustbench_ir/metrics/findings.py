@@ -1,4 +1,4 @@
-"""Findings: each drop with its interval, its test and its effect size; see `robustbench_ir.metrics.statistics`."""
+"""Findings: drops with interval, test and effect size; see `robustbench_ir.metrics.statistics`."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from robustbench_ir.retrieval.ranking import Ranks
 
 
 class RankedQueries(Protocol):
-    """What is needed of one attacked cell; `robustbench_ir.Cell` is one."""
+    """The parts of an attacked cell that are needed here; a `robustbench_ir.Cell` has them."""
 
     @property
     def ranks(self) -> Ranks:
@@ -53,40 +53,45 @@ class RankedQueries(Protocol):
 
 
 AttackGroup = tuple[AttackIdentity, int]
-"""What was done to the queries, and the severity."""
+"""Identity of an attack, and its severity."""
 
 AttackedCells = Mapping[AttackGroup, Sequence[RankedQueries]]
+"""Attack and severity to their cells, one for each seed."""
 
 
 @dataclass(frozen=True)
 class Finding:
     """How far a measure falls under one recipe and severity in one setting, with 95% intervals.
 
-    Values equal those of `Drop`. Intervals are by cluster bootstrap over questions, p by cluster sign-flip permutation.
+    Values equal those of `Drop`. Intervals are by a cluster bootstrap over questions, p values by sign flips of
+    clusters.
 
     Attributes
     ----------
-    recipe, severity, setting, measure, language
-        Of what; `language` is the query language, or ``"all"`` for the macro average.
+    recipe, severity, setting, measure : AttackIdentity, int, str, str
+        Attack, setting and measure.
+    language : str
+        Query language, or ``"all"`` for the macro average.
     clean, attacked : Estimate
         The measure before and after.
     drop, relative_drop : Estimate
-        Clean - attacked; the same divided by clean, NaN where that is 0.
+        Clean - attacked, and the same divided by clean; NaN if clean is 0.
     changed_only : Estimate
-        The absolute drop over queries that really changed.
+        The absolute drop over queries that changed.
     clean_rank_distance, rank_distance_change : Estimate
-        In the multilingual pool; change = attacked - clean. NaN where queries have one relevant passage.
+        Rank distance in the multilingual pool, and its change, attacked - clean. NaN if queries have one relevant
+        passage.
     p, p_holm : float
-        That the drop is 0; NaN where no query changed. `p_holm` is adjusted for all rows of the same setting and kind
-        (recipes x severities, or recipes x severities x languages).
+        p value of the hypothesis that the drop is 0; NaN if no query changed. `p_holm` is adjusted for all rows of the
+        same setting and kind (recipes x severities, or recipes x severities x languages).
     p_rank_distance, p_rank_distance_holm : float
-        That the change of rank distance is 0.
+        p values of the hypothesis that the change of rank distance is 0.
     effect_size : float
-        Of the drop: standardised mean difference over questions (Cohen's d_z).
+        Standardised mean difference of the drop over questions (Cohen's d_z).
     minimum_detectable : float
-        Smallest drop that a test at 5% would find in 80% of samples of so many questions.
+        Smallest drop that a test at 5% would find in 80% of samples with as many questions.
     coverage, edit_rate : float
-        Share of queries that really changed, and of characters that were replaced.
+        Share of queries that changed, and of characters that were replaced.
     questions : int
         Number of clusters.
     """
@@ -122,14 +127,14 @@ class Finding:
 
 @dataclass(frozen=True)
 class OverSeeds:
-    """One recipe and severity per query: means over seeds, which are nested in queries.
+    """One recipe and severity per query, as means over seeds, which are nested in queries.
 
     Attributes
     ----------
     value : float64 array of shape (queries,) or (queries, passage languages)
         The measure.
     changed_only : float64 array of that shape
-        Clean - attacked over the seeds that changed the query; NaN where none did.
+        Clean - attacked over the seeds that changed the query; NaN if none did.
     rank_distance, coverage, edit_rate : float64 arrays of shape (queries,)
         Means over seeds; coverage is the share of seeds that changed the query.
     """
@@ -144,7 +149,19 @@ class OverSeeds:
 def over_seeds(
     judgements: Judgements, clean: Floats, cells: Sequence[RankedQueries], setting: Setting, measure: str
 ) -> OverSeeds:
-    """Return the means over seeds; `clean` is the measure of the clean queries."""
+    """Return means over seeds for each query.
+
+    Parameters
+    ----------
+    judgements : Judgements
+        Queries, languages and judgements.
+    clean : float64 array
+        The measure of the clean queries, from `per_query_scores`.
+    cells : sequence of RankedQueries
+        The attacked cells, one for each seed.
+    setting, measure : str
+        Setting and measure.
+    """
     found = np.stack([per_query_scores(judgements, cell.ranks, measure, setting) for cell in cells])
     changed = np.stack([cell.changed for cell in cells])
     mask = changed.reshape(changed.shape + (1,) * (found.ndim - 2))
@@ -163,11 +180,11 @@ def macro_means(judgements: Judgements, found: Floats, by: str | None = None) ->
     Parameters
     ----------
     judgements : Judgements
-        What the values belong to.
+        Queries and languages of the values.
     found : float64 array of shape (queries,) or (queries, passage languages)
-        As for `macro_average` and `by_language`, whose values the estimates are.
+        Values; the estimates equal those of `macro_average` and `by_language`.
     by : {"language"}, optional
-        One macro mean for each query language.
+        Return one macro mean for each query language.
     """
     wide = found.reshape(len(found), -1)
     columns, languages = wide.shape[1], len(judgements.query_languages)
@@ -189,22 +206,22 @@ def findings(
     resamples: int = RESAMPLES,
     method: IntervalMethod = "bca",
 ) -> list[Finding]:
-    """Return a finding for each recipe and severity, and query language where asked; the order of `Result.drops`.
+    """Return a finding for each recipe and severity, or each query language of these, in the order of `Result.drops`.
 
     Parameters
     ----------
     judgements : Judgements
-        Queries, pool languages, judgements.
+        Queries, languages and judgements.
     clean : Ranks
-        Of the clean queries.
+        Ranks of the clean queries.
     attacked : mapping
-        Recipe and severity to its cells, one a seed.
+        Recipe and severity to their cells, one for each seed.
     setting, measure, by
-        As for `Result.drops`.
+        See `Result.drops`.
     random : numpy.random.Generator
-        Whence resamples and sign flips.
+        Source of the resamples and sign flips.
     resamples : int
-        How many of each.
+        Number of each.
     method : {"bca", "percentile"}
         Kind of interval.
     """
@@ -212,7 +229,7 @@ def findings(
         return []
     before, distance = per_query_scores(judgements, clean, measure, setting), rank_distances(judgements, clean)
     after = [over_seeds(judgements, before, cells, setting, measure) for cells in attacked.values()]
-    # Changes of rank distance are paired: a run that lacks a passage has a rank distance clean, and none attacked.
+    # Changes of rank distance are paired, since a run may lack a passage for the attacked query only.
     (clean_draw, distance_draw), draw = draws_by_group(
         [macro_means(judgements, found, by) for found in (before, distance)],
         {
@@ -259,7 +276,13 @@ def findings(
 
 
 def ratio(above: Floats, below: Floats) -> Floats:
-    """Divide; NaN where the divisor is 0."""
+    """Return the quotient of two arrays; NaN if the divisor is 0.
+
+    Parameters
+    ----------
+    above, below : float64 arrays of the same shape
+        Dividend and divisor.
+    """
     return np.divide(above, below, out=np.full_like(above, np.nan), where=below != 0)
 
 
@@ -276,7 +299,7 @@ def _tests(
     random: Generator,
     resamples: int,
 ) -> list[dict[str, list[float]]]:
-    """Return the columns of `Finding` that are about tests, for each of `after`; p values before Holm."""
+    """Return the columns of `Finding` that concern tests, for each of `after`, before Holm's adjustment."""
     drops = [macro_means(judgements, clean - one.value, by) for one in after]
     changes = [macro_means(judgements, one.rank_distance - distance, by) for one in after]
     p_values = sign_flip_p([*drops, *changes], random, resamples)

@@ -1,4 +1,4 @@
-"""Robustness against one recipe in a few numbers: curve over severities, its area, worst language, resource gap."""
+"""Summary of the robustness against one recipe: curve over severities, its area, worst language, resource gap."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ LOW_RESOURCE, HIGH_RESOURCE = 2, 4
 
 @dataclass(frozen=True)
 class WorstLanguage:
-    """The query language that loses most.
+    """The query language with the largest drop.
 
     Attributes
     ----------
     language : str
-        With the largest absolute drop at the highest severity.
+        Language with the largest absolute drop at the highest severity.
     drop : Estimate
-        That drop. It was chosen for being the largest, so it is on average too large; its interval knows that, because
-        it holds for all query languages at once (`simultaneous`).
+        Its drop. Since it was chosen for being the largest, it is too large on average; its interval allows for this,
+        because it holds for all query languages at once (`simultaneous`).
     share : float
-        Share of the resamples in which this language is the worst; near 1 where there is no doubt about it.
+        Share of the resamples in which this language is the worst; near 1 if it is clearly the worst.
     """
 
     language: str
@@ -49,14 +49,15 @@ class WorstLanguage:
 
 @dataclass(frozen=True)
 class ResourceGap:
-    """How much better high-resource query languages do than low-resource ones, and what the attack does to that.
+    """How much better high-resource query languages score than low-resource ones, and how the attack changes that.
 
     Attributes
     ----------
     low, high : tuple of str
         Query languages of resource class 2 or below, and 4 or above (Joshi et al. 2020); class 3 is neither.
     clean, attacked, change : Estimate
-        Mean over the high ones - mean over the low ones, before, after, and attacked - clean: above 0 the gap widens.
+        Mean over the high ones - mean over the low ones, before and after, and attacked - clean; above 0 the gap
+        widens.
     """
 
     low: tuple[str, ...]
@@ -75,12 +76,11 @@ class Robustness:
     curve : tuple of Estimate
         Relative robustness, attacked / clean, at each severity; the severity curve begins with 1 at severity 0.
     area : Estimate
-        Area under that curve by trapezoids from severity 0 to the highest, divided by the highest; 1 where nothing is
-        lost.
+        Area under that curve by trapezoids from severity 0 to the highest, divided by the highest; 1 without any loss.
     worst : WorstLanguage or None
-        At the highest severity; None where no language has a query.
+        Worst language at the highest severity; None if no language has a query.
     gap : ResourceGap or None
-        At the highest severity; None where the task lacks languages of either kind.
+        Resource gap at the highest severity; None if the task lacks low- or high-resource languages.
     """
 
     curve: tuple[Estimate, ...]
@@ -95,15 +95,15 @@ class Summary:
 
     Attributes
     ----------
-    recipe, setting, measure
-        Of what.
+    recipe, setting, measure : AttackIdentity, str, str
+        Attack, setting and measure.
     severities : tuple of int
-        Ascending.
+        Severities, ascending.
     all_queries : Robustness
-        Over all queries.
+        Robustness over all queries.
     changed_only : Robustness
-        Over those that a severity really changed, clean and attacked: other queries at each severity, and each over the
-        seeds that changed it.
+        Robustness over the queries that a severity changed, clean and attacked: these differ by severity, and each is a
+        mean over the seeds that changed it.
     """
 
     recipe: AttackIdentity
@@ -125,7 +125,25 @@ def summaries(
     resamples: int = RESAMPLES,
     method: IntervalMethod = "bca",
 ) -> list[Summary]:
-    """Return a summary for each recipe; see `Result.summaries`."""
+    """Return a summary for each recipe; see `Result.summaries`.
+
+    Parameters
+    ----------
+    judgements : Judgements
+        Queries, languages and judgements.
+    clean : Ranks
+        Ranks of the clean queries.
+    attacked : mapping
+        Recipe and severity to their cells, one for each seed.
+    setting, measure : str
+        Setting and measure.
+    random : numpy.random.Generator
+        Source of the resamples.
+    resamples : int
+        Number of resamples.
+    method : {"bca", "percentile"}
+        Kind of interval.
+    """
     if not attacked:
         return []
     before = per_query_scores(judgements, clean, measure, setting)
@@ -142,7 +160,7 @@ def summaries(
             macro_means(judgements, value, by) for by in (None, "language")[: 1 + (group in highest)] for value in found
         ]
 
-    (whole, each), drawn = draws_by_group(
+    (whole, per_language), drawn = draws_by_group(
         [macro_means(judgements, before), macro_means(judgements, before, "language")],
         {group: tables(group) for group in attacked},
         random,
@@ -154,7 +172,7 @@ def summaries(
         curves = [drawn[recipe, severity][:3] for severity in ordered]
         value, same, lost = drawn[recipe, ordered[-1]][3:]
         pairs = (
-            _Draws(judgements, ordered, [(whole, after) for after, *_ in curves], (each, value), method),
+            _Draws(judgements, ordered, [(whole, after) for after, *_ in curves], (per_language, value), method),
             _Draws(judgements, ordered, [(old, old - fall) for _, old, fall in curves], (same, same - lost), method),
         )
         rows.append(Summary(recipe, setting, measure, ordered, *(one.robustness() for one in pairs)))
@@ -184,7 +202,7 @@ class _Draws:
         lost = clean - attacked
         if np.isnan(lost[:, 0]).all():
             return None
-        # A language of which no question was drawn cannot be the worst.
+        # A language without a resampled question cannot be the worst.
         first = np.argmax(np.where(np.isnan(lost), -np.inf, lost), axis=0)
         worst = int(first[0])
         share = float(np.mean(first[1 + self.judgements.questions :] == worst))
@@ -206,8 +224,17 @@ class _Draws:
 
 
 def resource_groups(codes: Sequence[str], low_resource: int = LOW_RESOURCE) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return those of low resource class (2 or below, unless another is said) and those of high (4 or above).
+    """Return the low-resource and the high-resource languages (class 4 or above).
 
+    Parameters
+    ----------
+    codes : sequence of str
+        Language codes.
+    low_resource : int
+        Highest resource class that counts as low. Default: 2.
+
+    Examples
+    --------
     >>> resource_groups(["en", "el", "sw"])
     (('sw',), ('en',))
     """
