@@ -184,7 +184,7 @@ def test_what_is_made_faster_than_read_has_no_store(tmp_path: Path) -> None:
 
 def test_another_width_under_the_same_fingerprint_is_refused(tmp_path: Path) -> None:
     encode(tmp_path, ["a"])
-    with pytest.raises(EncoderError, match=r"gave 3 dimensions, and 8 in an earlier run; .*irbench cache prune"):
+    with pytest.raises(EncoderError, match=r"returned 3 dimensions, and 8 in an earlier run; .*irbench cache prune"):
         encode_texts(
             lambda texts: np.ones((len(texts), 3), dtype=np.float32),
             ["b"],
@@ -236,7 +236,7 @@ def test_a_damaged_shard_is_set_aside_told_once_and_encoded_again(
     np.testing.assert_array_equal(rows, rows_of(TEXTS))
     assert encoded == []
     assert len(caplog.messages) == 1
-    assert "is damaged (bit rot, or cut short); what it held of counting is encoded again" in caplog.messages[0]
+    assert "is damaged (bit rot, or truncated); its texts are encoded again by counting" in caplog.messages[0]
 
 
 @pytest.mark.parametrize("left", [0, 10, 16, 20, 40, 8000, 8252, 12_000])

