@@ -282,7 +282,7 @@ def test_a_damaged_download_is_thrown_away_but_not_a_file_of_the_users(tmp_path:
     ours.parent.mkdir(parents=True)
     for path in (mine, ours):
         path.write_bytes(b"half")
-    assert "it was thrown away, run the same command again" in str(damaged_file(ours, "is cut short"))
+    assert "it was deleted, run the same command again" in str(damaged_file(ours, "is cut short"))
     assert not ours.exists()
     assert str(damaged_file(mine, "is cut short")) == f"{mine}: is cut short; put a whole copy there"
     assert mine.exists()

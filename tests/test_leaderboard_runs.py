@@ -155,7 +155,7 @@ def test_offline_says_what_was_not_made_anew(
     status, said = run(*ask)
     assert status == 0
     assert "unverified digests: " in said
-    assert "the network is not to be asked" in said
+    assert "the network must not be used" in said
     write_canonical(tmp_path, made or {})
     assert "canonical by canonical.json; not made anew: " in run(*ask)[1]
     assert not is_offline()

@@ -319,7 +319,7 @@ def test_a_cache_that_cannot_be_written_is_told_once_and_done_without(
     np.testing.assert_array_equal(rows, rows_of(TEXTS))
     assert len(encoded) == len(TEXTS)
     assert len(caplog.messages) == 1
-    assert "what is done cannot be kept (Not a directory); the run goes on" in caplog.messages[0]
+    assert "finished work cannot be cached (Not a directory); this run continues" in caplog.messages[0]
 
 
 def mount(folder: Path, *options: str) -> None:
@@ -606,4 +606,4 @@ def test_an_attack_without_a_cache_ends_with_the_same_result(
     without = attack(Numbers(), recipes=["typo"], languages=["en"])
     np.testing.assert_array_equal(with_cache.attacked[0].ranks.in_pool, without.attacked[0].ranks.in_pool)
     assert len(caplog.messages) == 1, "once for queries, passages and cells"
-    assert "cache: what is done cannot be kept (Not a directory)" in caplog.messages[0]
+    assert "cache: finished work cannot be cached (Not a directory)" in caplog.messages[0]

@@ -1,7 +1,7 @@
-"""What other packages bring: mechanisms, encoders and readers, registered as entry points.
+"""Plug-ins: mechanisms, encoders and readers of other packages, registered as entry points.
 
-The upper rooms of this package are registered here in the same form, so that a lower room can load a name such as
-``mteb:NFCorpus`` without importing the room that knows how.
+The upper rooms of this package are registered in the same form, so that a lower room can load a name such as
+``mteb:NFCorpus`` without importing the room that implements it.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ _OWN_SCHEMES = (
 
 
 def plugins(kind: PluginKind) -> dict[str, EntryPoint]:
-    """Return what is registered as ``robustbench_ir.<kind>``, by name; nothing is loaded yet."""
+    """Return the entry points of ``robustbench_ir.<kind>`` by name, without loading them."""
     own = {point.name: point for point in _OWN_SCHEMES if point.group == kind}
     return {point.name: point for point in entry_points(group=f"robustbench_ir.{kind}")} | own
 
 
 def scheme(kind: Literal["recipe_schemes", "encoder_schemes", "task_schemes"], name: str) -> EntryPoint | None:
-    """Return what loads names that begin like this one; None where nothing does.
+    """Return the entry point that loads names of this scheme, or None.
 
     Parameters
     ----------
     kind : {"recipe_schemes", "encoder_schemes", "task_schemes"}
-        What the name is a name of.
+        Kind of thing that the name stands for.
     name : str
-        The scheme is what stands before the first colon and before a hyphen, as in ``mteb:NFCorpus`` and
+        Name whose scheme stands before the first colon and before a hyphen, as in ``mteb:NFCorpus`` and
         ``smoothed-16:bm25``.
     """
     match = _SCHEME.fullmatch(name)
@@ -47,12 +47,23 @@ def scheme(kind: Literal["recipe_schemes", "encoder_schemes", "task_schemes"], n
 
 
 def built_in_or_plugin(kind: PluginKind, key: str, built_in: Mapping[str, _Made], where: str) -> _Made:
-    """Return what a card names by `key`: the package's own first, then that of a plug-in.
+    """Return what a card names by `key`: from this package, otherwise from a plug-in.
+
+    Parameters
+    ----------
+    kind : PluginKind
+        Group of entry points.
+    key : str
+        Name of the mechanism, encoder or reader.
+    built_in : mapping
+        Those of this package.
+    where : str
+        Name of the file and key, for the message.
 
     Raises
     ------
     CardError
-        There is nothing of this name; `where` says which file and key, and the nearest name is shown.
+        If there is none of this name; the message shows the nearest one.
     """
     if key in built_in:
         return built_in[key]
