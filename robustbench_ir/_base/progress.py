@@ -28,7 +28,7 @@ class Progress(Protocol):
 
 
 class Silence:
-    """Reports nothing. A `Progress`."""
+    """Reports nothing. A `Progress`; see there for the parameters."""
 
     def stage(self, name: str, total: int | None = None) -> None:
         """Do nothing."""

@@ -1,4 +1,4 @@
-"""Search all queries in parallel: each round encodes the new texts of every query whose search goes on.
+"""Search all queries together: each round encodes the new texts of every query whose search is not finished.
 
 A search method handles one query: it is a generator that yields candidates and receives their values. It depends only
 on its own query, so that a query searched alone gives the same result as among others.

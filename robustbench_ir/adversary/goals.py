@@ -180,10 +180,10 @@ def _aim(text: str, task: Task) -> Aim:
     if not match or match["name"] not in _MAKERS:
         raise UnknownNameError("goal", text, _GOAL_NAMES)
     name, part = match["name"], next((kind for kind in ("depth", "setting", "target") if match[kind]), None)
-    maker, wanted, required = _MAKERS[name]
-    if part not in {wanted, None} or (required and part is None):
+    maker, allowed, required = _MAKERS[name]
+    if part not in {allowed, None} or (required and part is None):
         raise UnknownNameError("goal", text, _GOAL_NAMES)
-    return maker(match[wanted] if part else "", task)
+    return maker(match[allowed] if part else "", task)
 
 
 def _check_together(names: Sequence[str]) -> None:

@@ -87,7 +87,7 @@ class Transfer:
         Parameters
         ----------
         setting, measure, resamples, method
-            As for `Result.findings`; the resamples of the questions are the same in all cells of the matrix.
+            See `Result.findings`; the resamples of the questions are the same in all cells of the matrix.
 
         Returns
         -------

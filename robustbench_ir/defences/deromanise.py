@@ -59,8 +59,10 @@ def _words_of(pool: Sequence[str], language: str) -> tuple[Counter[str], frozens
         latin.update(word.lower() for word in _LATIN_WORD.findall(text))
         if not text.isascii():
             native.update(text[start:end] for start, end in word_spans(text, language))
-    wanted = {"Jpan": {"Hira", "Kana", "Hani"}, "Kore": {"Hang"}}.get(own, {own, "Hani"} if own == "Hans" else {own})
-    return Counter({word: count for word, count in native.items() if scripts(word) & wanted}), frozenset(latin)
+    own_scripts = {"Jpan": {"Hira", "Kana", "Hani"}, "Kore": {"Hang"}}.get(
+        own, {own, "Hani"} if own == "Hans" else {own}
+    )
+    return Counter({word: count for word, count in native.items() if scripts(word) & own_scripts}), frozenset(latin)
 
 
 def _spellings(language: str, native: Mapping[str, int]) -> Mapping[str, str]:

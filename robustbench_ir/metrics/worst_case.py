@@ -114,11 +114,11 @@ def worst_cases(
     if not pairs:
         return []
     before = per_query_scores(judgements, clean, measure, setting)
-    wanted = {(name, severity) for average, worst, severity in pairs for name in (average, worst)}
+    needed = {(name, severity) for average, worst, severity in pairs for name in (average, worst)}
     drops = {
         key: [macro_means(judgements, before - over_seeds(judgements, before, cells, setting, measure).value)]
         for key, cells in attacked.items()
-        if key in wanted
+        if key in needed
     }
     _, drawn = draws_by_group([], drops, random, resamples)
     rows = []

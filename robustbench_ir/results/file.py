@@ -34,7 +34,7 @@ _SCHEMA_VERSION = 1
 
 
 class EncoderRecord(Card):
-    """Fields of an `EncoderDescription`."""
+    """Record of an `EncoderDescription`, which has the same attributes; `versions` maps each library to its version."""
 
     name: str
     fingerprint: str
@@ -48,7 +48,13 @@ class EncoderRecord(Card):
 
 
 class QueriesRecord(Card):
-    """Parallel arrays with one entry for each query."""
+    """Parallel arrays with one entry for each query.
+
+    Attributes
+    ----------
+    id, parallel_id, language : list of str
+        Id of the query, id of its question, and language code.
+    """
 
     id: list[str]
     parallel_id: list[str]
@@ -56,7 +62,13 @@ class QueriesRecord(Card):
 
 
 class JudgementsRecord(Card):
-    """Parallel arrays with one entry for each judgement: row of the query, index of the passage's language, grade."""
+    """Parallel arrays with one entry for each judgement.
+
+    Attributes
+    ----------
+    query, passage_language, grade : list of int
+        Row of the query, index of the passage's language in the pool, and grade, 1 or more.
+    """
 
     query: list[int]
     passage_language: list[int]
@@ -64,9 +76,16 @@ class JudgementsRecord(Card):
 
 
 class CellRecord(Card):
-    """Fields of a `Cell`. `average_precision` and `rank_distance` follow from the ranks; they are for other readers.
+    """Record of a `Cell`.
 
-    A rank is 0, in the pool and in the language, if a truncated run lacks the passage.
+    Attributes
+    ----------
+    recipe, severity, seed, queries_sha256, not_covered, changed, edit_rate
+        See `Cell`; `queries_sha256` is its `digest`.
+    rank_in_pool, rank_in_language : list of int
+        Ranks of the judged passages, 1-based; 0 in both if a truncated run lacks the passage.
+    average_precision, rank_distance
+        Values that follow from the ranks, for other readers of the file.
     """
 
     recipe: str
@@ -83,7 +102,17 @@ class CellRecord(Card):
 
 
 class AggregateRecord(Card):
-    """One macro average with its signature."""
+    """One macro average with its signature.
+
+    Attributes
+    ----------
+    signature : str
+        What was measured.
+    clean, attacked, drop, relative_drop, drop_changed_only, coverage, edit_rate : float
+        See `Drop`.
+    clean_rank_distance, rank_distance_change : float or None
+        See `Drop`; None if it is undefined.
+    """
 
     signature: str
     clean: float
@@ -98,7 +127,19 @@ class AggregateRecord(Card):
 
 
 class ResultRecord(Card):
-    """The whole file."""
+    """The whole file.
+
+    Attributes
+    ----------
+    schema_version : int
+        Version of this schema.
+    irbench, task, task_sha256, encoder, pool, queries, judgements, clean, attacked, timings_seconds
+        See `Result` and `Judgements`.
+    clean_scores : dict of str to float
+        Signature to clean score.
+    scores : list of AggregateRecord
+        Macro averages of the attacked cells.
+    """
 
     schema_version: int
     irbench: str
