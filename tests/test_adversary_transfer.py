@@ -169,7 +169,7 @@ def test_transfer_prints_a_matrix_and_substitutions(tmp_path: Path) -> None:
         (["--search", "greedy", "--run-out", "runs"], "writes no TREC runs"),
         (["--search", "greedy", "--plan"], "--plan knows no searches"),
         (["--search", "greedy", "--semantic-floor", "2"], "semantic floor 2 is out of range"),
-        (["--search", "greedy", "--goal", "beyond@10+beyond@20"], "of one kind"),
+        (["--search", "greedy", "--goal", "beyond@10+beyond@20"], "of the same kind"),
         (["--search", "greedy", "--goal", "language=en", "--languages", "en"], "needs parallel passages"),
         (["--until-reached"], "say --search greedy, too"),
         (["--search", "greedy", "--severity", "9"], "severity 9 is out of range"),

@@ -105,10 +105,10 @@ def test_rank_distance_is_a_mean_over_the_queries_that_know_it(runs: tuple[Path,
     clean, typo = runs
     result = score_runs(load_task("mini"), clean, [("typo@3", typo)], ["en", "sw"])
     entry = entry_of(result, SAID, DAY)
-    language = np.array(result.layout.languages)
+    language = np.array(result.judgements.languages)
     for score, cell in zip(entry.scores, (result.clean, *result.attacked), strict=True):
-        found = rank_distances(result.layout, cell.ranks)
-        each = [np.nanmean(found[language == code]) for code in result.layout.query_languages]
+        found = rank_distances(result.judgements, cell.ranks)
+        each = [np.nanmean(found[language == code]) for code in result.judgements.query_languages]
         assert score.rank_distance == pytest.approx(np.mean(each))
 
 
@@ -155,7 +155,7 @@ def test_offline_says_what_was_not_made_anew(
     status, said = run(*ask)
     assert status == 0
     assert "unverified digests: " in said
-    assert "the network is not to be asked" in said
+    assert "the network must not be used" in said
     write_canonical(tmp_path, made or {})
     assert "canonical by canonical.json; not made anew: " in run(*ask)[1]
     assert not is_offline()

@@ -18,7 +18,7 @@ from robustbench_ir import Result, attack, save_result
 from robustbench_ir.cli import irbench
 from robustbench_ir.encoders import EncoderDescription, load_encoder
 from robustbench_ir.errors import OptionError
-from robustbench_ir.metrics.settings import Layout
+from robustbench_ir.metrics.settings import Judgements
 from robustbench_ir.perturb import load_recipe
 from robustbench_ir.perturb.identity import CLEAN, AttackIdentity, RecipeIdentity
 from robustbench_ir.reports import plots
@@ -60,7 +60,7 @@ def by_hand(name: str = "a_b&c", recipe: AttackIdentity = TYPO) -> Result:
     questions an interval reaches from none to all of the draws being that question.
     """
     questions = ("1", "2", "3", "4")
-    layout = Layout(
+    layout = Judgements(
         query_ids=tuple(f"{language}:{one}" for language in ("en", "th") for one in questions),
         parallel_ids=questions * 2,
         languages=("en",) * 4 + ("th",) * 4,
@@ -226,7 +226,7 @@ def test_the_worst_queries_are_the_worst_and_are_shown_as_they_were_ranked(small
     task = load_task("mini", LANGUAGES)
     by_id = small.per_query()
     clean = by_id[by_id.recipe == "clean"].set_index("query_id").multilingual
-    assert len({small.layout.parallel_ids[one.row] for one in found.worst}) == 6
+    assert len({small.judgements.parallel_ids[one.row] for one in found.worst}) == 6
     assert {one.cell.recipe for one in found.worst} == set(sheet.recipes)
     for one in found.worst:
         assert one.cell.severity == 3

@@ -18,7 +18,7 @@ from robustbench_ir._base.text import replace_spans
 from robustbench_ir.cli import irbench
 from robustbench_ir.encoders import Encoder, load_encoder
 from robustbench_ir.errors import EncoderError, OptionError, UnknownNameError
-from robustbench_ir.evaluation.query_sets import freeze
+from robustbench_ir.evaluation.query_sets import export_query_set
 from robustbench_ir.evaluation.semantic_floor import FloorJudge, SemanticFloor, load_floor
 from robustbench_ir.perturb import Perturbation, digest, load_recipe
 from robustbench_ir.perturb.perturbation import only
@@ -225,7 +225,7 @@ def test_frozen_sets_say_it_too(tmp_path: Path) -> None:
     manifest = json.loads((tmp_path / "cli" / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["recipe"] == f"{load_recipe('typo').identity}~char-ngram>=0.7"
     floor = FloorJudge(encoder("char-ngram"), 0.7)
-    same = freeze(load_task("mini", ["en"]), load_recipe("typo"), 5, 0, tmp_path / "library", floor=floor)
+    same = export_query_set(load_task("mini", ["en"]), load_recipe("typo"), 5, 0, tmp_path / "library", floor=floor)
     assert same.digest == manifest["digest"]
     rows = map(json.loads, (tmp_path / "cli" / "queries.jsonl").read_text(encoding="utf-8").splitlines())
     for row in rows:

@@ -278,7 +278,7 @@ def test_runs_on_one_language_of_a_large_collection_are_scored(hub: Hub, tmp_pat
     asked = ["score", "--task", "miracl", "--run", f"{run}", "--out", f"{tmp_path / 'out.json'}"]
     done = CliRunner().invoke(irbench, [*asked, "--languages", "yo"])
     assert done.exit_code == 0, done.output
-    assert rb.load_result(tmp_path / "out.json").layout.pool == {"yo": 5}
+    assert rb.load_result(tmp_path / "out.json").judgements.pool == {"yo": 5}
     assert isinstance(CliRunner().invoke(irbench, asked).exception, OptionError)
 
 
@@ -347,7 +347,7 @@ CUTS: dict[str, Callable[[bytes], bytes]] = {
 
 @pytest.mark.parametrize("cut", CUTS)
 def test_a_damaged_corpus_is_thrown_away_and_comes_anew(hub: Hub, cut: str) -> None:
-    with pytest.raises(DataError, match=r"docs-0\.jsonl\.gz: cannot be unpacked .*thrown away, run the same command"):
+    with pytest.raises(DataError, match=r"docs-0\.jsonl\.gz: cannot be unpacked .*was deleted, run the same command"):
         load_yoruba(hub, corpus=CUTS[cut](shard(YORUBA_PASSAGES)))
     assert not list(cache_folder().rglob("docs-0.jsonl.gz*[!k]"))
     assert len(load_yoruba(hub).passages) == 5

@@ -33,7 +33,7 @@ from robustbench_ir.evaluation.plan import plan_run
 from robustbench_ir.evaluation.request import Request, RunOptions
 from robustbench_ir.evaluation.run_export import RunExport
 from robustbench_ir.evaluation.semantic_floor import SemanticFloor
-from robustbench_ir.metrics.measures import measure as look_up_measure
+from robustbench_ir.metrics.measures import look_up_measure
 from robustbench_ir.reports.terminal import plan_table, score_table, search_table, with_and_without
 from robustbench_ir.results.file import save_result
 from robustbench_ir.results.result import Result

@@ -11,11 +11,11 @@ import click
 from robustbench_ir._base.cache import (
     CHECKED,
     KINDS,
-    Entry,
-    Kind,
+    CacheEntry,
+    CacheKind,
     cache_folder,
     current_cache,
-    damaged,
+    damaged_entries,
     entries,
     remove,
     to_prune,
@@ -23,7 +23,7 @@ from robustbench_ir._base.cache import (
 from robustbench_ir._base.files import abandoned
 from robustbench_ir._base.sizes import parse_age, parse_size, readable
 from robustbench_ir.cli.catalogue import print_lines
-from robustbench_ir.encoders.store.limits import damaged_shards, owner, texts
+from robustbench_ir.encoders.store.limits import damaged_shards, shard_owner, text_count
 from robustbench_ir.resources.downloads import damaged_downloads
 
 _kinds_option = click.option(
@@ -44,7 +44,7 @@ def command() -> None:
 
 @command.command("ls")
 @_kinds_option
-def ls(kinds: tuple[Kind, ...]) -> None:
+def ls(kinds: tuple[CacheKind, ...]) -> None:
     """List what is kept: kind, number of entries, size, last use.
 
     With --kind it lists single files, and for embeddings each encoder.
@@ -72,7 +72,7 @@ def ls(kinds: tuple[Kind, ...]) -> None:
 @click.option("--encoder", help="Only embeddings of the encoder of this name or fingerprint.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
 def prune_command(
-    kinds: tuple[Kind, ...], older_than: str | None, max_size: str | None, encoder: str | None, dry_run: bool
+    kinds: tuple[CacheKind, ...], older_than: str | None, max_size: str | None, encoder: str | None, dry_run: bool
 ) -> None:
     """Remove what can be made again; a kind or an encoder that is named without an age or a size goes as a whole.
 
@@ -80,7 +80,9 @@ def prune_command(
     damaged embeddings, and the unfinished files that killed runs left behind more than an hour ago.
     """
     if encoder is not None:
-        listed = [one for one in _of("embeddings") if encoder in {owner(one).encoder, owner(one).fingerprint}]
+        listed = [
+            one for one in _of("embeddings") if encoder in {shard_owner(one).encoder, shard_owner(one).fingerprint}
+        ]
     else:
         chosen = kinds or [kind for kind in KINDS if kind != "downloads"]
         listed = [entry for kind in chosen for entry in _of(kind)]
@@ -107,12 +109,12 @@ def prune_command(
 @_kinds_option
 @click.option("--remove", "removes", is_flag=True, help="Remove what is damaged; it is made or downloaded again.")
 @click.pass_context
-def verify_command(context: click.Context, kinds: tuple[Kind, ...], removes: bool) -> None:
+def verify_command(context: click.Context, kinds: tuple[CacheKind, ...], removes: bool) -> None:
     """Read everything that is kept, and say what is not what was written. Status 1 if something is damaged.
 
     Nothing needs to be done about damage: each run notices it and does the work again.
     """
-    checks = {**dict.fromkeys(CHECKED, damaged), "embeddings": damaged_shards, "downloads": damaged_downloads}
+    checks = {**dict.fromkeys(CHECKED, damaged_entries), "embeddings": damaged_shards, "downloads": damaged_downloads}
     bad = []
     for kind in kinds or KINDS:
         if kind in checks:
@@ -127,32 +129,32 @@ def verify_command(context: click.Context, kinds: tuple[Kind, ...], removes: boo
     context.exit(1 if bad and not removes else 0)
 
 
-def _of(kind: Kind) -> list[Entry]:
+def _of(kind: CacheKind) -> list[CacheEntry]:
     return entries(current_cache().of(kind), kind)
 
 
-def _size_and_use(group: Iterable[Entry]) -> tuple[str, str]:
+def _size_and_use(group: Iterable[CacheEntry]) -> tuple[str, str]:
     found = list(group)
     used = time.strftime("%Y-%m-%d", time.localtime(max(entry.last_used for entry in found)))
     return readable(sum(entry.size for entry in found)), f"last used {used}"
 
 
-def _by_kind(listed: Iterable[Entry]) -> list[tuple[str, ...]]:
+def _by_kind(listed: Iterable[CacheEntry]) -> list[tuple[str, ...]]:
     """Return a line for each kind: its name, number of entries, size and last use."""
-    groups: dict[str, list[Entry]] = {}
+    groups: dict[str, list[CacheEntry]] = {}
     for entry in listed:
         groups.setdefault(entry.kind, []).append(entry)
     return [(kind, f"{len(group):,} entries", *_size_and_use(group)) for kind, group in groups.items()]
 
 
-def _by_encoder(shards: Iterable[Entry]) -> list[tuple[str, ...]]:
-    def name(entry: Entry) -> tuple[str, str, str]:
-        who = owner(entry)
+def _by_encoder(shards: Iterable[CacheEntry]) -> list[tuple[str, ...]]:
+    def name(entry: CacheEntry) -> tuple[str, str, str]:
+        who = shard_owner(entry)
         return who.encoder, who.side, who.fingerprint
 
     lines: list[tuple[str, ...]] = []
     for (encoder, side, fingerprint), group in groupby(sorted(shards, key=name), key=name):
         mine = list(group)
         size, used = _size_and_use(mine)
-        lines.append((encoder, f"{side} {sum(map(texts, mine)):,} texts", size, f"{used}  {fingerprint[:12]}"))
+        lines.append((encoder, f"{side} {sum(map(text_count, mine)):,} texts", size, f"{used}  {fingerprint[:12]}"))
     return lines

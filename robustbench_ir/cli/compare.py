@@ -11,7 +11,7 @@ from rich.text import Text
 from robustbench_ir._base.files import write_whole
 from robustbench_ir.cli.catalogue import table_console
 from robustbench_ir.cli.options import measure_option
-from robustbench_ir.metrics.measures import measure as look_up_measure
+from robustbench_ir.metrics.measures import look_up_measure
 from robustbench_ir.reports.terminal import comparison_table
 from robustbench_ir.results.compare import compare
 from robustbench_ir.results.file import load_result

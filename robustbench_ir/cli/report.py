@@ -12,7 +12,7 @@ from robustbench_ir._base.files import check_writable, write_whole
 from robustbench_ir.cli.options import cards_option, measure_option
 from robustbench_ir.encoders import Encoder, EncoderOptions, load_encoder
 from robustbench_ir.errors import OptionError
-from robustbench_ir.metrics.measures import measure as look_up_measure
+from robustbench_ir.metrics.measures import look_up_measure
 from robustbench_ir.metrics.settings import SETTINGS, Setting
 from robustbench_ir.reports.content import Sheet, sheets
 from robustbench_ir.reports.exports import EXPORTS

@@ -13,7 +13,7 @@ from robustbench_ir.cli.catalogue import table_console
 from robustbench_ir.cli.options import by_option, cards_option, languages_option, measure_option
 from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.score_runs import not_retrieved, score_runs, split_runs
-from robustbench_ir.metrics.measures import measure as look_up_measure
+from robustbench_ir.metrics.measures import look_up_measure
 from robustbench_ir.reports.terminal import score_table
 from robustbench_ir.results.file import save_result
 from robustbench_ir.tasks import load_task

@@ -29,7 +29,7 @@ from robustbench_ir.encoders import EncoderOptions
 from robustbench_ir.evaluation.request import RunOptions
 from robustbench_ir.evaluation.semantic_floor import SemanticFloor
 from robustbench_ir.metrics.findings import Finding
-from robustbench_ir.metrics.measures import measure as look_up_measure
+from robustbench_ir.metrics.measures import look_up_measure
 from robustbench_ir.reports.terminal import number, with_interval
 from robustbench_ir.results.file import save_result
 

@@ -1,4 +1,4 @@
-"""Texts to embeddings: each distinct text once, the longest first, in chunks that are checked and kept."""
+"""Encode texts: each distinct text once, the longest first, in chunks that are checked and stored."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from robustbench_ir.errors import EncoderError, RobustBenchError
 _CHUNK_TEXTS = 512
 _READ_TEXTS = 8192
 _TEXTS_NAMED = 3
-_MAPPED_BYTES = 1 << 29  # larger embeddings lie in a file, which the system may take out of memory and bring back
+_MAPPED_BYTES = 1 << 29  # larger embeddings are in a file, which the system can page out of memory
 
 EncodeTexts = Callable[[Sequence[str]], Embeddings]
 
@@ -27,35 +27,35 @@ def encode_texts(
     advance: Callable[[int], None] = lambda _: None,
     store: EmbeddingStore | None = None,
 ) -> Embeddings:
-    """Encode texts.
+    """Return the embeddings of texts.
 
     Parameters
     ----------
     encode : callable
         An encoder's `encode_queries` or `encode_passages`.
     texts : sequence of str
-        May repeat.
+        Texts; they may repeat.
     advance : callable, optional
-        Told the number of texts done since the last call.
+        Called with the number of texts that were encoded since the last call.
     store : EmbeddingStore, optional
-        Where rows are looked up before, and kept after.
+        Store from which known rows are read and to which new ones are written.
 
     Returns
     -------
     float32 array of shape (len(texts), dimensions)
-        Dense or sparse as the encoder gives it. Dense ones above half a gibibyte are mapped from an unnamed file.
+        Dense or sparse, as the encoder returns it. Dense arrays above half a gibibyte are mapped from an unnamed file.
 
     Raises
     ------
     EncoderError
-        Wrong number of rows, a row that is not finite, or an encoder that fails; the texts are named.
+        If the encoder fails, returns a wrong number of rows, or returns a row that is not finite; the texts are named.
     """
     if not len(texts):
         return encode([])
     places: dict[str, list[int]] = {}
     for place, text in enumerate(texts):
         places.setdefault(text, []).append(place)
-    # Texts of like length share a batch, so little is padding; ties go by text, so the order of input does not matter.
+    # Texts of similar length share a batch, which needs little padding. The order does not depend on the input's.
     distinct = sorted(places, key=lambda text: (-len(text), text))
     gathered = _Gathered(len(texts), places)
     missing: list[str] = distinct if store is None else []
@@ -68,7 +68,7 @@ def encode_texts(
 
 
 class _Gathered:
-    """Rows on their way to the places of their texts, without a second copy of them all."""
+    """Collects the rows of texts in one array, without a second copy of all of them."""
 
     def __init__(self, count: int, places: dict[str, list[int]]) -> None:
         self._count = count
@@ -78,7 +78,7 @@ class _Gathered:
         self._order: list[int] = []
 
     def put(self, texts: Sequence[str], rows: Embeddings) -> int:
-        """Take the rows of some texts; return the number of places they went to."""
+        """Store the rows of some texts; return the number of places that they fill."""
         targets = [self._places[text] for text in texts]
         order = [place for places in targets for place in places]
         repeats = [len(places) for places in targets]
@@ -91,8 +91,8 @@ class _Gathered:
             self._dense = _room((self._count, repeated.shape[1]))
         if self._dense.shape[1] != repeated.shape[1]:
             raise EncoderError(
-                f"the encoder gave {repeated.shape[1]} dimensions, and {self._dense.shape[1]} before; "
-                f"all its rows must be of one length"
+                f"the encoder returned {repeated.shape[1]} dimensions, and {self._dense.shape[1]} before; "
+                f"all its rows must have the same length"
             )
         self._dense[order] = repeated
         return len(order)
@@ -106,12 +106,12 @@ class _Gathered:
 
 
 def _room(shape: tuple[int, int]) -> Dense:
-    """Return an empty array: in memory, or where it is large in a file that has no name and goes with it."""
+    """Return an empty array: in memory, or if it is large, mapped from an unnamed file that is deleted with it."""
     size = shape[0] * shape[1] * np.dtype(np.float32).itemsize
     if size >= _MAPPED_BYTES and hasattr(os, "posix_fallocate"):
         try:
             with tempfile.TemporaryFile() as file:
-                # Room is taken now: a disk that fills up later would end the process without a word.
+                # The space is reserved now: if the disk filled up later, the process would be killed without a message.
                 os.posix_fallocate(file.fileno(), 0, size)
                 return np.asarray(np.memmap(file, np.float32, mode="r+", shape=shape))
         except OSError:
@@ -122,7 +122,7 @@ def _room(shape: tuple[int, int]) -> Dense:
 def _recalled(
     store: EmbeddingStore, texts: Sequence[str], gathered: _Gathered, advance: Callable[[int], None]
 ) -> list[str]:
-    """Gather what the store has of some texts, and return the others."""
+    """Gather the rows that the store has; return the texts that it lacks."""
     found, rows = store.read(texts)
     if found.any():
         advance(gathered.put([text for text, there in zip(texts, found, strict=True) if there], rows))
@@ -132,7 +132,7 @@ def _recalled(
 def _encoded(
     encode: EncodeTexts, texts: Sequence[str], store: EmbeddingStore | None
 ) -> Iterator[tuple[Sequence[str], Embeddings]]:
-    """Encode chunk by chunk; what another process is encoding comes last, and is then read from the store."""
+    """Encode chunk by chunk; chunks that another process is encoding come last, and are then read from the store."""
     chunks = [texts[start : start + _CHUNK_TEXTS] for start in range(0, len(texts), _CHUNK_TEXTS)]
     left = []
     for chunk in chunks:
@@ -166,7 +166,7 @@ def _once(
 def _checked(encode: EncodeTexts, texts: Sequence[str]) -> Embeddings:
     try:
         rows = _as_rows(encode(texts))
-    except Exception as error:  # an encoder is anybody's code
+    except Exception as error:  # an encoder may be any user's code
         if isinstance(error, RobustBenchError) and not isinstance(error, TextsRefusedError):
             raise
         raise EncoderError(_whose_fault(encode, texts, error)) from error
@@ -175,7 +175,7 @@ def _checked(encode: EncodeTexts, texts: Sequence[str]) -> Embeddings:
 
 
 def _as_rows(given: Embeddings) -> Embeddings:
-    """Take what an encoder of somebody's own gives: lists, tensors, other numbers and other sparse forms."""
+    """Return the output of a user's encoder as float32 rows: lists, tensors, other types and other sparse formats."""
     if sp.issparse(given):
         rows: sp.csr_array = sp.csr_array(given).astype(np.float32, copy=False)
         return rows
@@ -183,7 +183,7 @@ def _as_rows(given: Embeddings) -> Embeddings:
 
 
 def _whose_fault(encode: EncodeTexts, texts: Sequence[str], error: Exception) -> str:
-    """Find the text that an encoder fails on, by halves."""
+    """Return a message that names the text on which the encoder fails, found by halving."""
     why = f"{type(error).__name__}: {' '.join(str(error).split())[:160]}".rstrip(": ")
     while len(texts) > 1:
         half = len(texts) // 2
@@ -192,7 +192,7 @@ def _whose_fault(encode: EncodeTexts, texts: Sequence[str], error: Exception) ->
             return f"the encoder fails on {len(texts)} texts at once, not on half of them ({why}); lower --batch-size"
         texts = failing[0]
     return (
-        f"the encoder fails on the text {texts[0][:60]!r} ({why}); change or leave out that text, or mend the encoder"
+        f"the encoder fails on the text {texts[0][:60]!r} ({why}); change or remove that text, or correct the encoder"
     )
 
 
@@ -207,7 +207,7 @@ def _fails(encode: EncodeTexts, texts: Sequence[str]) -> bool:
 def _check(rows: Embeddings, texts: Sequence[str]) -> None:
     if rows.ndim != 2 or rows.shape[0] != len(texts):
         raise EncoderError(
-            f"the encoder gave an array of shape {rows.shape} for {len(texts)} texts; one row each is wanted"
+            f"the encoder returned an array of shape {rows.shape} for {len(texts)} texts; one row for each is needed"
         )
     finite = np.isfinite(rows.data if sp.issparse(rows) else rows)
     if not finite.all():
@@ -215,6 +215,6 @@ def _check(rows: Embeddings, texts: Sequence[str]) -> None:
         bad = np.flatnonzero(~np.isfinite(rows.sum(axis=1)))
         named = ", ".join(repr(texts[row][:60]) for row in bad[:_TEXTS_NAMED])
         raise EncoderError(
-            f"the encoder gave NaN or infinite embeddings for {len(bad)} texts, such as {named}; "
+            f"the encoder returned NaN or infinite embeddings for {len(bad)} texts, such as {named}; "
             f"try another dtype or shorten them with a maximum length"
         )

@@ -30,7 +30,7 @@ from robustbench_ir.errors import EncoderError, OptionError
 
 # Requests to an embeddings endpoint: batches, waiting, trying again, and errors that say what to do.
 
-KEY_VARIABLE = "ROBUSTBENCH_IR_API_KEY"
+_KEY_VARIABLE = "ROBUSTBENCH_IR_API_KEY"
 _RETRIES = 7
 _FIRST_WAIT_SECONDS = 1.0
 _TOO_MANY_REQUESTS = 429
@@ -45,15 +45,15 @@ class Endpoint:
     Parameters
     ----------
     url : str
-        What ``/embeddings`` is added to.
+        URL to which ``/embeddings`` is added.
     model : str
-        As the server knows it.
+        Name of the model on the server.
     timeout : float
-        Seconds for connecting, and for each piece of an answer.
+        Seconds for the connection, and for each part of an answer.
     requests_per_minute : float, optional
-        At most so many.
+        Largest number of requests a minute.
     provider : Provider
-        How it wants to be asked.
+        Shape of its requests and answers.
     """
 
     def __init__(
@@ -70,19 +70,19 @@ class Endpoint:
         self._timeout = timeout
         self._interval = 60 / requests_per_minute if requests_per_minute else 0.0
         self._next = 0.0
-        # A request that is sent again comes no sooner than the rate allows.
+        # A request is not repeated sooner than the rate allows.
         self._session = session_with_retries(_RETRIES, max(_FIRST_WAIT_SECONDS, self._interval))
-        key = os.environ.get(KEY_VARIABLE)
-        # The key that everybody has set goes to the one host that it is for.
+        key = os.environ.get(_KEY_VARIABLE)
+        # The provider's own key is sent to the provider only.
         if not key and provider.key_variable and urlsplit(url).hostname == urlsplit(provider.url).hostname:
             key = os.environ.get(provider.key_variable)
-        # Given to each request, so that no ~/.netrc replaces it.
+        # Set for each request, so that ~/.netrc does not replace it.
         self._auth = _Key(key, provider.key_header)
 
     def embeddings(
         self, texts: Sequence[str], extra: Mapping[str, object] | None = None, form: EncodingFormat = "float"
     ) -> Dense:
-        """Encode one request's worth of texts.
+        """Return the embeddings of texts, with one request.
 
         Parameters
         ----------
@@ -96,14 +96,14 @@ class Endpoint:
         Returns
         -------
         float32 array of shape (texts, dimensions)
-            In the order of the texts.
+            Rows in the order of the texts.
 
         Raises
         ------
         TextsRefusedError
-            The server does not take one of the texts.
+            If the server refuses one of the texts.
         EncoderError
-            It cannot be reached, or its answer is not what it should be.
+            If the server cannot be reached, or if its answer is malformed.
         """
         answer = self._answer(self._dialect.body(self._model, texts, extra or {}, form))
         try:
@@ -120,8 +120,8 @@ class Endpoint:
             )
         except requests.RequestException as error:
             raise EncoderError(
-                f"{self._url}: cannot be reached ({type(error).__name__}); is the server up "
-                f"and the URL right? Then run the same command again: what was encoded is kept"
+                f"{self._url}: cannot be reached ({type(error).__name__}); check "
+                f"the server and the URL, then run the same command again: finished work is kept"
             ) from error
         if not answer.ok or answer.status_code in _REDIRECTS:
             self._refuse(answer)
@@ -141,7 +141,7 @@ class Endpoint:
         if status in _REFUSALS_OF_TEXTS:
             raise TextsRefusedError(f"{self._url}: refuses {self._model} or a text ({said})")
         if status in _REFUSALS_OF_KEYS:
-            raise EncoderError(f"{self._url}: refuses the key ({said}); put one that is valid into {KEY_VARIABLE}")
+            raise EncoderError(f"{self._url}: refuses the key ({said}); put a valid key into {_KEY_VARIABLE}")
         if status == 404:
             raise EncoderError(
                 f"{self._url}: no such address or model {self._model!r} ({said}); the URL often ends in /v1"
@@ -152,16 +152,16 @@ class Endpoint:
         if tried <= _RETRIES and wait:
             raise EncoderError(
                 f"{self._url}: asks to come back in {wait / 60:.0f} minutes; run the same command again then: "
-                f"what was encoded is kept"
+                f"finished work is kept"
             )
         if status == _TOO_MANY_REQUESTS:
             raise EncoderError(
                 f"{self._url}: too many requests, {tried} times in a row ({said}); lower --requests-per-minute, "
-                f"or look at your quota, then run the same command again: what was encoded is kept"
+                f"or check your quota, then run the same command again: finished work is kept"
             )
         raise EncoderError(
-            f"{self._url}: fails, {tried} times in a row ({said}); run the same command again when the server is well: "
-            f"what was encoded is kept"
+            f"{self._url}: fails, {tried} times in a row ({said}); run the same command again when the server works: "
+            f"finished work is kept"
         )
 
     def _not_an_endpoint(self, what: str) -> str:
@@ -181,7 +181,7 @@ class _Key(requests.auth.AuthBase):
 
 
 def _message(answer: requests.Response) -> str:
-    """Return what the server says went wrong: ``{"error": {"message": ...}}``, or the text of the answer."""
+    """Return the server's error message: ``{"error": {"message": ...}}``, or the text of the answer."""
     try:
         error = answer.json()
         for key in ("error", "message", "detail"):
@@ -197,7 +197,17 @@ _SAME_MODEL_COSINE = 0.9999
 
 @dataclass(frozen=True)
 class RemoteEncoder:
-    """A model behind an endpoint, compared by cosine. An `Encoder`."""
+    """A model behind an endpoint, compared by cosine. An `Encoder`.
+
+    Attributes
+    ----------
+    endpoint : Endpoint
+        The endpoint.
+    description : EncoderDescription
+        Name, fingerprint and prompts.
+    batch_size : int
+        Texts in each request.
+    """
 
     endpoint: Endpoint
     description: EncoderDescription
@@ -225,22 +235,22 @@ class RemoteEncoder:
 
 
 def load_remote(name: str, options: EncoderOptions) -> RemoteEncoder:
-    """Reach a model: one text is encoded, to learn the dimensions and to tell whether it is the model of the last time.
+    """Connect to a model; one text is encoded, to find its dimensions and to recognise the model of an earlier run.
 
     Parameters
     ----------
     name : str
         ``openai:MODEL@http://host:8000/v1``, or another of `PROVIDERS`; without a URL, the provider's own.
     options : EncoderOptions
-        Prompts, bodies, encoding format, batch size, truncate_dim, revision, rate limit and timeout; the others are the
-        server's affair.
+        Prompts, bodies, encoding format, batch size, truncate_dim, revision, rate limit and timeout; other options are
+        refused.
 
     Raises
     ------
     EncoderError
-        It cannot be reached, refuses the key or the model, or does not answer as it should.
+        If the endpoint cannot be reached, refuses the key or the model, or gives a malformed answer.
     OptionError
-        An option that an endpoint does not have, or a name that is not as above.
+        If an endpoint does not have one of the options, or if the name has another form.
     """
     check_options(options)
     provider, model, url = _parts(name)
@@ -308,9 +318,8 @@ def _parts(name: str) -> tuple[Provider, str, str]:
     provider = PROVIDERS[match["scheme"]]
     url = (match["url"] or provider.url).rstrip("/")
     if "@" in url:
-        raise OptionError(
-            f"{match['scheme']}:{match['model']}: no password in the URL; put the key into ROBUSTBENCH_IR_API_KEY"
-        )
+        where = f"{match['scheme']}:{match['model']}"
+        raise OptionError(f"{where}: a password in the URL is not allowed; put the key into {_KEY_VARIABLE}")
     return provider, match["model"], url.removesuffix("/embeddings")
 
 
@@ -324,13 +333,13 @@ def _refuse_local_options(options: EncoderOptions) -> None:
         ("trust_remote_code", options.trust_remote_code),
     ):
         if given:
-            raise OptionError(f"{name}: is chosen where the model runs, behind the endpoint; leave it out here")
+            raise OptionError(f"{name}: cannot be set for an endpoint, where the server chooses it; leave it out")
 
 
 def _unit(rows: Dense, dimensions: int) -> Dense:
     if rows.shape[1] < dimensions:
         raise EncoderError(
-            f"the endpoint gave {rows.shape[1]} dimensions, and {dimensions} before; run the command again"
+            f"the endpoint returned {rows.shape[1]} dimensions, and {dimensions} before; run the command again"
         )
     cut = rows[:, :dimensions]
     lengths: Dense = np.linalg.norm(cut, axis=1, keepdims=True).astype(np.float32)
@@ -340,10 +349,10 @@ def _unit(rows: Dense, dimensions: int) -> Dense:
 
 
 def _state(name: str, probe: Dense, revision: str | None) -> bytes:
-    """Tell the weights behind an endpoint from those of an earlier run by how they encode one text.
+    """Return bytes that stand for the weights behind an endpoint: its embedding of one text in the first run.
 
-    A server's answers differ in their last bits from one time to the next, so the first answer that is close enough
-    stands for the weights; other weights get an answer of their own.
+    A server's answers differ in their last bits from one request to the next, so the first answer that is similar
+    enough stands for the weights; other weights get an answer of their own.
     """
     unit = _unit(probe, probe.shape[1])
     for number in itertools.count():

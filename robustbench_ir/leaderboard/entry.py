@@ -13,7 +13,7 @@ from robustbench_ir.evaluation.score_runs import is_run
 from robustbench_ir.leaderboard.schema import NOT_RETRIEVED, SCHEMA_VERSION, Entry, EntryCell, related_data
 from robustbench_ir.leaderboard.sheet import scores_of, sheet_of
 from robustbench_ir.metrics.measures import Floats
-from robustbench_ir.metrics.settings import per_query, rank_distances, values
+from robustbench_ir.metrics.settings import mean_over_passage_languages, per_query_scores, rank_distances
 from robustbench_ir.results.file import readable_json
 from robustbench_ir.results.result import Cell, Result
 from robustbench_ir.tasks.task import TaskIdentity
@@ -120,7 +120,7 @@ def _model(result: Result, declared: Declaration) -> dict[str, object]:
 
 
 def _task(result: Result) -> dict[str, object]:
-    layout = result.layout
+    layout = result.judgements
     numbers: dict[str, int] = {}
     return {
         "identity": result.task,
@@ -139,10 +139,12 @@ def _cell(result: Result, cell: Cell) -> EntryCell:
         queries_sha256=cell.digest,
         changed="".join("1" if one else "0" for one in cell.changed.tolist()),
         average_precision={
-            setting: _rounded(per_query(values(result.layout, cell.ranks, "AP", setting)))
+            setting: _rounded(
+                mean_over_passage_languages(per_query_scores(result.judgements, cell.ranks, "AP", setting))
+            )
             for setting in result.settings
         },
-        rank_distance=[int(one) for one in np.nan_to_num(rank_distances(result.layout, cell.ranks)).tolist()],
+        rank_distance=[int(one) for one in np.nan_to_num(rank_distances(result.judgements, cell.ranks)).tolist()],
     )
 
 

@@ -31,7 +31,7 @@ def rescore(entry: Entry, clean: Path, attacked: Sequence[tuple[str, Path]]) -> 
     clean : pathlib.Path
         Run of the task's own queries.
     attacked : sequence of (str, pathlib.Path)
-        What was asked, and its run: see `robustbench_ir.evaluation.score_runs.asked`.
+        What was asked, and its run: see `robustbench_ir.evaluation.score_runs.load_query_set`.
 
     Raises
     ------

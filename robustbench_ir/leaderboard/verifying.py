@@ -15,7 +15,7 @@ from robustbench_ir.evaluation.runner import QuerySet, Runner
 from robustbench_ir.leaderboard.canonical import perturbed_queries, task_of, threat
 from robustbench_ir.leaderboard.schema import Entry, EntryCell
 from robustbench_ir.metrics.measures import Floats
-from robustbench_ir.metrics.settings import Layout, layout_of, per_query, values
+from robustbench_ir.metrics.settings import Judgements, judgements_of, mean_over_passage_languages, per_query_scores
 from robustbench_ir.perturb import digest
 from robustbench_ir.retrieval.ranking import Ranks
 
@@ -92,7 +92,7 @@ def verify(entry: Entry, sample: int, seed: int, model: str | None = None, revis
     runner = Runner(_encoder(entry, model, revision), task, keeps_embeddings=False)
     drawn = np.random.default_rng(seed).choice(len(task.queries), min(sample, len(task.queries)), replace=False)
     rows = sorted(int(row) for row in drawn)
-    layout = layout_of(task)
+    layout = judgements_of(task)
     drawn_cells = [cell for cell in entry.cells if threat(cell.recipe) == "average case"]
     found = np.concatenate([_differences(cell, runner, layout, rows) for cell in drawn_cells])
     close = int((np.abs(found) <= CLOSE).sum())
@@ -113,7 +113,7 @@ def _encoder(entry: Entry, model: str | None, revision: str | None) -> Encoder:
     return load_encoder(model or who.encoder, options)
 
 
-def _differences(cell: EntryCell, runner: Runner, layout: Layout, rows: Sequence[int]) -> Floats:
+def _differences(cell: EntryCell, runner: Runner, layout: Judgements, rows: Sequence[int]) -> Floats:
     """Return the entry's AP minus that of the rerun, for each setting and query of the sample that has a case."""
     perturbed = perturbed_queries(runner.task, cell)
     if perturbed is None or digest(perturbed) != cell.queries_sha256:
@@ -123,6 +123,6 @@ def _differences(cell: EntryCell, runner: Runner, layout: Layout, rows: Sequence
     ranks = queries.ranks_over(Ranks(nowhere, nowhere))
     found = []
     for setting, said in cell.average_precision.items():
-        rerun = per_query(values(layout, ranks, "AP", setting))[rows]
+        rerun = mean_over_passage_languages(per_query_scores(layout, ranks, "AP", setting))[rows]
         found.append((np.array(said)[rows] - rerun)[~np.isnan(rerun)])
     return np.concatenate(found)

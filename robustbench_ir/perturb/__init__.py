@@ -19,7 +19,7 @@ from robustbench_ir.perturb.mechanisms.wrong_layout import make_wrong_layout
 from robustbench_ir.perturb.perturbation import Edit, Perturbation, coverage, digest, unchanged
 from robustbench_ir.perturb.recipe import Recipe, RecipeCard
 from robustbench_ir.perturb.transformation import Transformation, TransformationFactory
-from robustbench_ir.resources.cards import Tables, names, read_named, tables_of
+from robustbench_ir.resources.cards import Tables, card_names, read_named, tables_of
 from robustbench_ir.resources.plugins import built_in_or_plugin, scheme
 
 __all__ = [
@@ -66,7 +66,7 @@ _BUILT_IN: Mapping[str, TransformationFactory] = {
 
 def recipe_names(cards: Path | None = None) -> list[str]:
     """List all recipes, sorted; `cards` is a user's folder of further cards."""
-    return names("attacks", cards)
+    return card_names("attacks", cards)
 
 
 def default_recipe_names(cards: Path | None = None) -> list[str]:

@@ -384,7 +384,7 @@ def _bar(one: LanguageDrop) -> Bar:
 def bias_pictures(sheet: Sheet) -> Iterator[Picture]:
     """Yield the heat maps of rank change, one a recipe, all with the same colours."""
     bounds = bias_bounds(sheet)
-    layout = sheet.result.layout
+    layout = sheet.result.judgements
     rows = _shown(list(layout.query_languages), sheet)
     columns = _shown(list(layout.pool), sheet)
     for recipe, changes in sheet.rank_changes.items():

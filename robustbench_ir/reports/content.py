@@ -18,10 +18,17 @@ from robustbench_ir.evaluation.score_runs import is_run
 from robustbench_ir.metrics.bias_findings import BiasFinding
 from robustbench_ir.metrics.bias_measures import mean_rank_by_language
 from robustbench_ir.metrics.clusters import ClusterMeans, cluster_means
-from robustbench_ir.metrics.findings import Group
+from robustbench_ir.metrics.findings import AttackGroup
 from robustbench_ir.metrics.measures import Floats
-from robustbench_ir.metrics.settings import Layout, Setting, by_language, headline, rank_distances, values
-from robustbench_ir.metrics.statistics import RESAMPLES, SEED, Estimate, draws, intervals
+from robustbench_ir.metrics.settings import (
+    Judgements,
+    Setting,
+    by_language,
+    macro_average,
+    per_query_scores,
+    rank_distances,
+)
+from robustbench_ir.metrics.statistics import RESAMPLES, SEED, Estimate, bootstrap_intervals, draws
 from robustbench_ir.metrics.summary import Summary
 from robustbench_ir.metrics.worst_case import WorstCase
 from robustbench_ir.perturb.identity import AttackIdentity, FloorIdentity, SearchIdentity
@@ -129,7 +136,7 @@ def _score(result: Result) -> list[str]:
 
 
 def _task(result: Result) -> list[str]:
-    languages = dict.fromkeys((*result.layout.query_languages, *result.layout.pool))
+    languages = dict.fromkeys((*result.judgements.query_languages, *result.judgements.pool))
     return ["--task", TaskIdentity.parse(result.task).name, "--languages", ",".join(languages)]
 
 
@@ -199,22 +206,26 @@ class Score:
 class Wanted:
     """A macro mean: over recipes with their severity, and over query languages (all where none is named)."""
 
-    groups: tuple[Group, ...]
+    groups: tuple[AttackGroup, ...]
     languages: tuple[str, ...] = ()
 
 
 def scores(result: Result, measure: str, resamples: int) -> dict[Setting, list[Score]]:
     """Return the macro drops of each setting by recipe and severity, in the order of `Result.drops`."""
-    layout, groups = result.layout, result.groups
+    layout, groups = result.judgements, result.groups
     if not groups:
         return {setting: [] for setting in result.settings}
     wanted = [Wanted((group,)) for group in groups]
     drops = [_drops(result, measure, setting, list(groups)) for setting in result.settings]
     found = _estimates(layout, [*drops, _rank_distance_changes(result)], wanted, resamples)
     coverage = [
-        headline(layout, np.mean([cell.changed for cell in cells], axis=0, dtype=float)) for cells in groups.values()
+        macro_average(layout, np.mean([cell.changed for cell in cells], axis=0, dtype=float))
+        for cells in groups.values()
     ]
-    clean = [headline(layout, values(layout, result.clean.ranks, measure, setting)) for setting in result.settings]
+    clean = [
+        macro_average(layout, per_query_scores(layout, result.clean.ranks, measure, setting))
+        for setting in result.settings
+    ]
     return {
         setting: [
             Score(*group, setting, before, drop, distance, share)
@@ -229,39 +240,43 @@ def drop_estimates(
 ) -> list[Estimate]:
     """Return clean minus attacked for each of `wanted`."""
     groups = list(dict.fromkeys(group for one in wanted for group in one.groups))
-    return _estimates(result.layout, [_drops(result, measure, setting, groups)], wanted, resamples)[0]
+    return _estimates(result.judgements, [_drops(result, measure, setting, groups)], wanted, resamples)[0]
 
 
-def _drops(result: Result, measure: str, setting: Setting, groups: Sequence[Group]) -> dict[Group, Floats]:
-    clean = values(result.layout, result.clean.ranks, measure, setting)
+def _drops(result: Result, measure: str, setting: Setting, groups: Sequence[AttackGroup]) -> dict[AttackGroup, Floats]:
+    clean = per_query_scores(result.judgements, result.clean.ranks, measure, setting)
     return {
         group: np.mean(
-            [clean - values(result.layout, cell.ranks, measure, setting) for cell in result.groups[group]], axis=0
+            [
+                clean - per_query_scores(result.judgements, cell.ranks, measure, setting)
+                for cell in result.groups[group]
+            ],
+            axis=0,
         )
         for group in groups
     }
 
 
-def _rank_distance_changes(result: Result) -> dict[Group, Floats]:
-    clean = rank_distances(result.layout, result.clean.ranks)
+def _rank_distance_changes(result: Result) -> dict[AttackGroup, Floats]:
+    clean = rank_distances(result.judgements, result.clean.ranks)
     return {
-        group: np.mean([rank_distances(result.layout, cell.ranks) for cell in cells], axis=0) - clean
+        group: np.mean([rank_distances(result.judgements, cell.ranks) for cell in cells], axis=0) - clean
         for group, cells in result.groups.items()
     }
 
 
 def _estimates(
-    layout: Layout, changes: Sequence[Mapping[Group, Floats]], wanted: Sequence[Wanted], resamples: int
+    layout: Judgements, changes: Sequence[Mapping[AttackGroup, Floats]], wanted: Sequence[Wanted], resamples: int
 ) -> list[list[Estimate]]:
     """Return the estimates of `wanted` for each kind of change, all from the same resamples."""
     if not wanted:
         return [[] for _ in changes]
     tables = [_macro(layout, one, wanted) for one in changes]
     found = draws(tables, np.random.default_rng(SEED), resamples)
-    return [intervals(draw, layout.questions) for draw in found]
+    return [bootstrap_intervals(draw, layout.questions) for draw in found]
 
 
-def _macro(layout: Layout, changes: Mapping[Group, Floats], wanted: Sequence[Wanted]) -> ClusterMeans:
+def _macro(layout: Judgements, changes: Mapping[AttackGroup, Floats], wanted: Sequence[Wanted]) -> ClusterMeans:
     """Sum up by question and stratum: recipe and severity, query language, passage language."""
     place = {group: number for number, group in enumerate(changes)}
     value = np.stack([one.reshape(len(layout.query_ids), -1) for one in changes.values()])
@@ -382,7 +397,7 @@ class Sheet:
     @cached_property
     def by_language(self) -> dict[AttackIdentity | None, list[LanguageDrop]]:
         """The drop in each query language, largest first: by recipe, and under None the mean over recipes."""
-        names = self.result.layout.query_languages
+        names = self.result.judgements.query_languages
         here = [recipe for recipe in self.recipes if (recipe, self.severity) in self.result.groups]
         cells = [(recipe, name) for recipe in here for name in names if name not in self._reasons[recipe]]
         covered = {name: tuple(recipe for recipe, other in cells if other == name) for name in names}
@@ -422,7 +437,7 @@ class Sheet:
     @cached_property
     def rank_margins(self) -> dict[AttackIdentity, Floats]:
         """By recipe, half of the 95% interval of each rank change; none where there are many."""
-        layout = self.result.layout
+        layout = self.result.judgements
         if not self.detailed or len(layout.query_languages) * len(layout.pool) > _MOST_MARGINS:
             return {}
         found = {
@@ -448,7 +463,7 @@ class Sheet:
         return found if any(not one.refusal for one in found) else []
 
     def _mean_ranks(self, cell: Cell) -> Floats:
-        layout = self.result.layout
+        layout = self.result.judgements
         shape = len(layout.query_languages), len(layout.pool)
         return mean_rank_by_language(
             cell.ranks.in_pool, layout.query, layout.passage_language, layout.query_language, shape
@@ -457,7 +472,7 @@ class Sheet:
     @cached_property
     def coverage(self) -> dict[str, dict[AttackIdentity, float]]:
         """By language and recipe, the share of queries that really changed at the one severity."""
-        layout = self.result.layout
+        layout = self.result.judgements
         rows: dict[str, dict[AttackIdentity, float]] = {name: {} for name in layout.query_languages}
         for (recipe, severity), cells in self.result.groups.items():
             if severity == self.severity:

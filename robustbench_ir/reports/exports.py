@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import is_dataclass
 
-from robustbench_ir._base.markdown import escaped, markdown_table
+from robustbench_ir._base.markdown import escaped_markdown, markdown_table
 from robustbench_ir.metrics.statistics import Estimate
 from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.reports.content import NO_INTERVAL, LanguageDrop, Sheet, summary
@@ -54,8 +54,8 @@ def to_markdown(sheets: Sequence[Sheet]) -> str:
     if len(sheets) > 1:
         parts += ["## Side by side", *map(captioned, (comparison_table(sheets), *_languages_side_by_side(sheets)))]
     for sheet in sheets:
-        parts.append(f"## {escaped(sheet.name)} on {escaped(sheet.result.task)}")
-        parts += [escaped(sentence) for sentence in summary(sheet)]
+        parts.append(f"## {escaped_markdown(sheet.name)} on {escaped_markdown(sheet.result.task)}")
+        parts += [escaped_markdown(sentence) for sentence in summary(sheet)]
         parts += map(captioned, _tables(sheet))
         parts.append(_fenced("\n".join((sheet.command, *sheet.signatures))))
     return "\n\n".join(parts) + "\n"
@@ -78,8 +78,10 @@ def _languages_side_by_side(sheets: Sequence[Sheet]) -> list[Table]:
 def captioned(table: Table) -> str:
     """Return a table as GitHub-flavoured Markdown, its caption above it."""
     right = {place for place in range(len(table.columns)) if table.is_numeric(place)}
-    rows = [[escaped(entry.text) for entry in row] for row in table.rows]
-    return f"**{escaped(table.caption)}**\n\n" + markdown_table([escaped(name) for name in table.columns], rows, right)
+    rows = [[escaped_markdown(entry.text) for entry in row] for row in table.rows]
+    return f"**{escaped_markdown(table.caption)}**\n\n" + markdown_table(
+        [escaped_markdown(name) for name in table.columns], rows, right
+    )
 
 
 def _fenced(text: str) -> str:
@@ -185,7 +187,7 @@ def to_json(sheets: Sequence[Sheet]) -> str:
 
 
 def _content(sheet: Sheet) -> dict[str, object]:
-    layout = sheet.result.layout
+    layout = sheet.result.judgements
     return {
         "encoder": sheet.result.encoder.name,
         "task": sheet.result.task,

@@ -174,7 +174,7 @@ def _section(key: str, sheet: Sheet, examples: Examples) -> _Section:
 
 
 def _heading(sheet: Sheet) -> str:
-    layout = sheet.result.layout
+    layout = sheet.result.judgements
     seeds = len({cell.seed for cell in sheet.result.attacked})
     severities = ", ".join(map(str, sheet.severities)) or "none"
     return (

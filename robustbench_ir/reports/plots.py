@@ -18,7 +18,7 @@ from robustbench_ir.reports.charts import curves
 from robustbench_ir.reports.content import Sheet
 from robustbench_ir.reports.terminal import language_name
 from robustbench_ir.resources.languages import ResourceLevel, resource_level
-from robustbench_ir.results.compare import Comparison
+from robustbench_ir.results.compare import EncoderComparison
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -93,7 +93,7 @@ def write_plots(sheets: Sequence[Sheet], folder: Path, form: Form) -> list[Path]
     return written
 
 
-def write_comparison(rows: Sequence[Comparison], path: Path) -> None:
+def write_comparison(rows: Sequence[EncoderComparison], path: Path) -> None:
     """Write the differences of encoders with their intervals, a panel for each setting, as the path's ending says.
 
     Raises
@@ -174,7 +174,7 @@ def _languages(sheet: Sheet) -> Figure:
     from matplotlib.figure import Figure
 
     panels = sheet.by_language
-    rows = len(sheet.result.layout.query_languages)
+    rows = len(sheet.result.judgements.query_languages)
     figure = Figure(figsize=(3.2 * len(panels), 1.2 + 0.22 * rows), layout="constrained")
     for place, (recipe, drops) in enumerate(panels.items(), start=1):
         axes = figure.add_subplot(1, len(panels), place)
@@ -199,7 +199,7 @@ def _languages(sheet: Sheet) -> Figure:
 def _bias(sheet: Sheet) -> Figure:
     from matplotlib.figure import Figure
 
-    layout, panels = sheet.result.layout, sheet.rank_changes
+    layout, panels = sheet.result.judgements, sheet.rank_changes
     reach = max(float(np.nanmax(np.abs(changes), initial=1.0)) for changes in panels.values())
     wide, high = 1.2 + 0.3 * len(layout.pool), 1.2 + 0.24 * len(layout.query_languages)
     figure = Figure(figsize=(wide * len(panels) + 0.8, high), layout="constrained")
@@ -216,7 +216,7 @@ def _bias(sheet: Sheet) -> Figure:
     return figure
 
 
-def _differences(rows: Sequence[Comparison]) -> Figure:
+def _differences(rows: Sequence[EncoderComparison]) -> Figure:
     from matplotlib.figure import Figure
 
     settings = list(dict.fromkeys(row.setting for row in rows))
@@ -250,6 +250,6 @@ def _differences(rows: Sequence[Comparison]) -> Figure:
     return figure
 
 
-def _label(row: Comparison) -> str:
+def _label(row: EncoderComparison) -> str:
     what = f"{row.recipe.label} {row.severity}" if row.severity else row.recipe.label
     return f"{what}, {row.quantity}"

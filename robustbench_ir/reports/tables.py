@@ -102,7 +102,7 @@ def _resource_class(one: LanguageDrop) -> Entry:
 
 def rank_change_table(sheet: Sheet, recipe: AttackIdentity) -> Table:
     """Return the change of the mean rank by query language and passage language."""
-    layout, changes = sheet.result.layout, sheet.rank_changes[recipe]
+    layout, changes = sheet.result.judgements, sheet.rank_changes[recipe]
     margins = sheet.rank_margins.get(recipe, np.full(changes.shape, np.nan))
     rows = [
         (Entry(language_name(language)), *map(_rank_change, *lines))

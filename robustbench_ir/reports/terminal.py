@@ -12,14 +12,14 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from robustbench_ir.adversary.outcomes import Attacked
+from robustbench_ir.adversary.outcomes import SearchedCell
 from robustbench_ir.evaluation.plan import Plan, PlannedCell
 from robustbench_ir.metrics.findings import Finding
 from robustbench_ir.metrics.settings import Setting
 from robustbench_ir.metrics.statistics import Estimate
 from robustbench_ir.perturb.identity import CLEAN
 from robustbench_ir.resources.languages import languages
-from robustbench_ir.results.compare import Comparison
+from robustbench_ir.results.compare import EncoderComparison
 from robustbench_ir.results.result import Drop, Result
 
 _POOLS: dict[Setting, str] = {
@@ -94,12 +94,12 @@ def _worst_cases(result: Result, measure: str) -> list[RenderableType]:
     return [table]
 
 
-def search_table(attacked: Sequence[Attacked], goal: str) -> RenderableType:
+def search_table(attacked: Sequence[SearchedCell], goal: str) -> RenderableType:
     """Return a row for each searched cell: the goal before and after, successes, and what they cost.
 
     Parameters
     ----------
-    attacked : sequence of Attacked
+    attacked : sequence of SearchedCell
         What searches found.
     goal : str
         What they searched for.
@@ -130,8 +130,8 @@ def empty_table(title: str = "") -> Table:
 
 
 def _heading(result: Result) -> Text:
-    queries = f"{len(result.layout.query_ids):,} queries in {len(result.layout.query_languages)} languages"
-    passages = f"{result.layout.pool_size:,} passages in {len(result.layout.pool)}"
+    queries = f"{len(result.judgements.query_ids):,} queries in {len(result.judgements.query_languages)} languages"
+    passages = f"{result.judgements.pool_size:,} passages in {len(result.judgements.pool)}"
     severities = ", ".join(map(str, dict.fromkeys(severity for _, severity in result.groups)))
     seeds = len({cell.seed for cell in result.attacked})
     attack = f"; severity {severities}, {seeds} {'seed' if seeds == 1 else 'seeds'}" if result.groups else ""
@@ -196,7 +196,7 @@ _COMPARISON_NOTES = (
 )
 
 
-def comparison_table(rows: Sequence[Comparison]) -> RenderableType:
+def comparison_table(rows: Sequence[EncoderComparison]) -> RenderableType:
     """Return the tables of a comparison, one for each setting and pair of encoders."""
     parts: list[RenderableType] = []
     for (setting, first, second), group in groupby(rows, lambda row: (row.setting, row.first, row.second)):

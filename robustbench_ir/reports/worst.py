@@ -17,7 +17,7 @@ from robustbench_ir.encoders import Encoder
 from robustbench_ir.errors import DataUnavailableError, OptionError, ResultError, RobustBenchError
 from robustbench_ir.evaluation.runner import Runner
 from robustbench_ir.evaluation.semantic_floor import SemanticFloor, load_floor
-from robustbench_ir.metrics.settings import Layout, Setting, per_query, values
+from robustbench_ir.metrics.settings import Judgements, Setting, mean_over_passage_languages, per_query_scores
 from robustbench_ir.perturb import Edit, Perturbation, digest, load_recipe
 from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.reports.content import Sheet
@@ -92,7 +92,7 @@ def worst_queries(sheet: Sheet, count: int = 20) -> list[WorstQuery]:
     The recipes take turns, so that each is shown; a question is shown once, whatever the language. Of equal falls the
     one whose passage sank deepest comes first.
     """
-    result, layout = sheet.result, sheet.result.layout
+    result, layout = sheet.result, sheet.result.judgements
     queues = [
         _by_fall(sheet, next(iter(cells)))
         for (_, severity), cells in result.groups.items()
@@ -112,8 +112,11 @@ def worst_queries(sheet: Sheet, count: int = 20) -> list[WorstQuery]:
 
 
 def _by_fall(sheet: Sheet, cell: Cell) -> Iterator[WorstQuery]:
-    layout, clean = sheet.result.layout, sheet.result.clean.ranks
-    before, after = (per_query(values(layout, ranks, sheet.measure, sheet.setting)) for ranks in (clean, cell.ranks))
+    layout, clean = sheet.result.judgements, sheet.result.clean.ranks
+    before, after = (
+        mean_over_passage_languages(per_query_scores(layout, ranks, sheet.measure, sheet.setting))
+        for ranks in (clean, cell.ranks)
+    )
     judgement = _best_judgement(layout, clean, sheet.setting)
     rank_before, rank_after = (_ranks_in(ranks, sheet.setting)[judgement] for ranks in (clean, cell.ranks))
     fall = np.where(np.isnan(before - after) | (judgement < 0), -np.inf, before - after)
@@ -137,7 +140,7 @@ def _ranks_in(ranks: Ranks, setting: Setting) -> NDArray[np.int32]:
     return ranks.in_pool if setting == "multilingual" else ranks.in_language
 
 
-def _best_judgement(layout: Layout, clean: Ranks, setting: Setting) -> NDArray[np.intp]:
+def _best_judgement(layout: Judgements, clean: Ranks, setting: Setting) -> NDArray[np.intp]:
     """Return for each query the judgement that ranked best before; -1 where the setting has none."""
     own = layout.passage_language == layout.own_pool[layout.query]
     counts = {"multilingual": np.ones(len(own), dtype=bool), "monolingual": own, "cross-lingual": ~own}[setting]
@@ -166,7 +169,7 @@ def task_of(result: Result, name: str | None = None, cards: Path | None = None) 
     RobustBenchError
         The data is not here, there is no such task, or its texts are not those that were ranked.
     """
-    wanted = list(dict.fromkeys((*result.layout.query_languages, *result.layout.pool)))
+    wanted = list(dict.fromkeys((*result.judgements.query_languages, *result.judgements.pool)))
     task = load_task(name or TaskIdentity.parse(result.task).name, wanted, cards, _no_download)
     if task.digest != result.task_digest:
         raise ResultError(f"{task.identity} holds other texts than those that were ranked; name yours with --task")

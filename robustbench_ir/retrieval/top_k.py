@@ -1,4 +1,4 @@
-"""The best passages of each query: exact by blocks, or by an approximate index of faiss with its recall beside it."""
+"""The best passages of each query: exact, or by an approximate index of faiss, whose recall is measured."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from robustbench_ir.encoders import Dense, Embeddings
 from robustbench_ir.errors import OptionError
 from robustbench_ir.retrieval.ranking import DEFAULT_MEMORY
-from robustbench_ir.retrieval.scores import Doubles, Rows, pair_scores, product_with, rounding_error
+from robustbench_ir.retrieval.scores import Doubles, RowNumbers, pair_scores, product_with, rounding_error
 
 Index = Literal["flat", "ivf-pq", "hnsw"]
 INDEXES: tuple[Index, ...] = get_args(Index)
@@ -19,25 +19,25 @@ INDEXES: tuple[Index, ...] = get_args(Index)
 _SAMPLE = 200
 _RECALL_DEPTH = 100
 _QUERIES_AT_ONCE = 64
-_NEIGHBOURS = 32  # of a node of HNSW, faiss's own default
+_NEIGHBOURS = 32  # of a node of HNSW; the default of faiss
 _BITS = 8  # of a code of a product quantiser
 _TRAINING_PASSAGES = 100_000
 _LISTS_PROBED = 16
 
 
 @dataclass(frozen=True)
-class Best:
+class BestPassages:
     """The best passages of some queries.
 
     Attributes
     ----------
     rows : int64 array of shape (queries, top)
-        Rows of the pool, by descending score, equal ones by row; -1 where an approximate index finds fewer.
+        Rows of the pool, by descending score and ascending row; -1 if an approximate index finds fewer.
     scores : float64 array of shape (queries, top)
         Exact dot products.
     recall : float
-        Share of the exact best (100, or `top` if less) that the index finds, mean over a sample of 200 queries; 1 where
-        the search was exact.
+        Share of the exact best 100 (or `top`, if less) that the index finds, as a mean over a sample of 200 queries; 1
+        for an exact search.
     """
 
     rows: NDArray[np.int64]
@@ -47,42 +47,42 @@ class Best:
 
 def best_passages(
     passages: Embeddings, queries: Embeddings, top: int, index: Index = "flat", memory: int = DEFAULT_MEMORY
-) -> Best:
-    """Search a pool.
+) -> BestPassages:
+    """Return the best passages of each query.
 
     Parameters
     ----------
     passages, queries : arrays of shape (pool, dimensions) and (queries, dimensions)
-        Dense, or sparse (then only with the index ``"flat"``); passages may be mapped from a file.
+        Embeddings, dense or sparse (only with the index ``"flat"``); passages may be mapped from a file.
     top : int
-        How many passages, 1 or more; all where the pool has fewer.
+        Number of passages, 1 or more; all of them if the pool has fewer.
     index : {"flat", "ivf-pq", "hnsw"}
-        ``"flat"`` compares with every passage and is exact. The others are faiss's, for pools where
-        that takes too long; what they find is scored exactly and sorted.
+        ``"flat"`` compares with every passage and is exact. The others are approximate indexes of faiss, for pools
+        where an exact search takes too long; the passages that they find are scored exactly and sorted.
     memory : int
-        Bytes that a block of the pool and its scores may take in an exact search.
+        Bytes that a block of the pool and its scores may use in an exact search.
 
     Raises
     ------
     OptionError
-        `top` below 1, sparse rows in an approximate index, or faiss is not installed.
+        If `top` is below 1, rows are sparse with an approximate index, or faiss is not installed.
     """
     if top < 1:
-        raise OptionError(f"top {top}: at least 1 passage is wanted")
+        raise OptionError(f"top {top}: at least 1 passage is needed")
     depth = min(top, passages.shape[0])
     if index == "flat":
-        return Best(*_exact(passages, queries, depth, memory), recall=1.0)
+        return BestPassages(*_exact(passages, queries, depth, memory), recall=1.0)
     if not isinstance(passages, np.ndarray) or not isinstance(queries, np.ndarray):
         raise OptionError(f"index {index!r} takes dense embeddings only; use 'flat' with this encoder")
     rows, scores = _approximate(passages, queries, depth, index)
     sample = np.unique(np.linspace(0, len(queries) - 1, min(_SAMPLE, len(queries))).astype(int))
     exact, _ = _exact(passages, queries[sample], min(depth, _RECALL_DEPTH), memory)
     shares = [np.isin(true, found).mean() for true, found in zip(exact, rows[sample], strict=True)]
-    return Best(rows, scores, float(np.mean(shares)))
+    return BestPassages(rows, scores, float(np.mean(shares)))
 
 
 def _exact(passages: Embeddings, queries: Embeddings, depth: int, memory: int) -> tuple[NDArray[np.int64], Doubles]:
-    """Search block by block; what float32 cannot tell apart at the end of the list is compared in float64."""
+    """Search block by block; scores that float32 cannot distinguish at the end of the list are compared in float64."""
     pool, columns = passages.shape
     width = max(
         1, min(pool, memory // (4 * (columns if isinstance(passages, np.ndarray) else 1) + 4 * 2 * _QUERIES_AT_ONCE))
@@ -103,11 +103,11 @@ def _exact(passages: Embeddings, queries: Embeddings, depth: int, memory: int) -
     return rows, scores
 
 
-def _likely(scores: Dense, error: float, depth: int) -> Rows:
+def _likely(scores: Dense, error: float, depth: int) -> RowNumbers:
     if len(scores) <= depth:
         return np.arange(len(scores))
     last = np.partition(scores, len(scores) - depth)[len(scores) - depth]
-    # Twice: the last of the list may err, and so may what stands below it.
+    # Twice the error: that of the last score in the list, and that of the score below it.
     return np.flatnonzero(scores >= last - 2 * error)
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from robustbench_ir.metrics.settings import SETTINGS, Setting, headline
+from robustbench_ir.metrics.settings import SETTINGS, Setting, macro_average
 from robustbench_ir.metrics.statistics import SEED
 from robustbench_ir.resources.languages import resource_groups
 from robustbench_ir.results.result import Result
@@ -182,7 +182,7 @@ def judge(claims: Sequence[Claim], task: str, evidence: Mapping[str, Sequence[Co
 
 def attacks(task: str, result: Result) -> list[Attacked]:
     """Say how the queries of a task were perturbed; the same for every encoder."""
-    layout = result.layout
+    layout = result.judgements
     return [
         Attacked(
             task=task,
@@ -190,8 +190,8 @@ def attacks(task: str, result: Result) -> list[Attacked]:
             queries=len(layout.query_ids),
             questions=layout.questions,
             passages=layout.pool_size,
-            coverage=headline(layout, np.mean([one.changed for one in cells], axis=0)),
-            edit_rate=headline(layout, np.mean([one.edit_rate for one in cells], axis=0)),
+            coverage=macro_average(layout, np.mean([one.changed for one in cells], axis=0)),
+            edit_rate=macro_average(layout, np.mean([one.edit_rate for one in cells], axis=0)),
             not_covered=tuple(cells[0].not_covered),
             digests=tuple(one.digest for one in cells),
             signature=result.signature(MULTILINGUAL, recipe, severity),

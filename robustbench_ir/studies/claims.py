@@ -14,7 +14,7 @@ import numpy as np
 
 from robustbench_ir.metrics.settings import Setting
 from robustbench_ir.metrics.statistics import CONFIDENCE, SEED, holm
-from robustbench_ir.resources.cards import Card, folders, read_card
+from robustbench_ir.resources.cards import Card, card_folders, read_card
 from robustbench_ir.resources.languages import resource_groups
 from robustbench_ir.studies.measured import RANK_DISTANCE, Drawn, Interval, Measured, Quantity, intervals, mean_of
 from robustbench_ir.training.record import SamplerName
@@ -65,7 +65,7 @@ class _ClaimTable(Card):
 
 def load_claims() -> tuple[Claim, ...]:
     """Return the claims that ship with the package."""
-    (folder,) = folders("studies")
+    (folder,) = card_folders("studies")
     return read_card(_ClaimTable, folder / "_claims.toml").claims
 
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.random import Generator
 
 from robustbench_ir.metrics.clusters import ClusterMeans
-from robustbench_ir.metrics.findings import macro, over_seeds, ratio
+from robustbench_ir.metrics.findings import macro_means, over_seeds, ratio
 from robustbench_ir.metrics.measures import Floats
-from robustbench_ir.metrics.settings import SETTINGS, Setting, nanmean, rank_distances, values
+from robustbench_ir.metrics.settings import SETTINGS, Setting, nanmean, per_query_scores, rank_distances
 from robustbench_ir.metrics.statistics import CONFIDENCE, SEED, draws, sign_flip_p
 from robustbench_ir.results.result import Result
 
@@ -208,22 +208,22 @@ def measured(results: Sequence[Result], resamples: int, measure: str = "AP") -> 
     }
     recipes = tuple(dict.fromkeys(identity.label for identity, _ in results[0].groups))
     missed = {identity.label: tuple(cells[0].not_covered) for (identity, _), cells in results[0].groups.items()}
-    return Measured(results[0].layout.query_languages, recipes, missed, numbers)
+    return Measured(results[0].judgements.query_languages, recipes, missed, numbers)
 
 
 def _of_one(result: Result, resamples: int, measure: str) -> dict[tuple[Quantity, str], list[tuple[Floats, Floats]]]:
     """Return draws and parts of each number: the macro average, then each language's."""
-    layout = result.layout
+    layout = result.judgements
     found: dict[tuple[Quantity, str], Floats] = {}
     for setting in SETTINGS:
-        clean = values(layout, result.clean.ranks, measure, setting)
+        clean = per_query_scores(layout, result.clean.ranks, measure, setting)
         found[setting, CLEAN] = clean
         for (identity, _), cells in result.groups.items():
             attacked = over_seeds(layout, clean, cells, setting, measure)
             found[setting, identity.label] = attacked.value
             found[RANK_DISTANCE, identity.label] = attacked.rank_distance
     found[RANK_DISTANCE, CLEAN] = rank_distances(layout, result.clean.ranks)
-    tables = [macro(layout, value, by) for value in found.values() for by in (None, "language")]
+    tables = [macro_means(layout, value, by) for value in found.values() for by in (None, "language")]
     drawn = iter(draws(tables, np.random.default_rng(SEED), resamples))
     parts = iter(tables)
     kept = np.r_[0, 1 + layout.questions : 1 + layout.questions + resamples]

@@ -8,7 +8,7 @@ from typing import Protocol, cast
 
 from pydantic import Field
 
-from robustbench_ir.resources.cards import NamedCard, names, read_named, validate
+from robustbench_ir.resources.cards import NamedCard, card_names, read_named, validate
 from robustbench_ir.resources.downloads import DownloadProgress
 from robustbench_ir.resources.languages import select_languages
 from robustbench_ir.resources.plugins import built_in_or_plugin, scheme
@@ -84,7 +84,7 @@ class TaskScheme(Protocol):
 
 def task_names(cards: Path | None = None) -> list[str]:
     """List all tasks, sorted; `cards` is a user's folder of further cards."""
-    return names("tasks", cards)
+    return card_names("tasks", cards)
 
 
 def task_card(name: str, cards: Path | None = None) -> TaskCard:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from robustbench_ir.encoders import EncoderOptions
-from robustbench_ir.encoders.loading import load_model
+from robustbench_ir.encoders.loading import load_transformer_model
 from robustbench_ir.errors import EncoderError, OptionError
 from robustbench_ir.training.batches import PASSAGE_PREFIX, QUERY_PREFIX
 from robustbench_ir.training.table import ParallelTable
@@ -86,7 +86,7 @@ def _loaded(base: str, options: EncoderOptions) -> SentenceTransformer:
             f"{base}: a transformer without pooling; save it by SentenceTransformer(...).save first, "
             f"so that it says how tokens become one embedding"
         )
-    model = load_model(base, options)
+    model = load_transformer_model(base, options)
     if not isinstance(model, SentenceTransformer):
         raise EncoderError(f"{base}: a sparse encoder; only dense ones can be trained here")
     if getattr(model, "tokenizer", None) is None:

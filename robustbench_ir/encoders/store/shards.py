@@ -1,6 +1,6 @@
-"""The files of the embedding store: rows as they are, and beside them an index that says whose they are.
+"""Files of the embedding store: the rows, and beside them an index with the texts' keys.
 
-A shard is two files that only ever grow, written by one process and read by any number, so that it needs no lock::
+A shard is two files that only grow, written by one process and read by any number, so that it needs no lock::
 
     NAME.rows    dense: rows of float32 or float16, one after the other; sparse: a row's columns (uint32) with their
                  values (float32), one after the other; all little-endian, nothing else
@@ -8,8 +8,8 @@ A shard is two files that only ever grow, written by one process and read by any
                  record for each batch: rows (uint32), CRC-32 of the rows, CRC-32 of this record, a text's BLAKE2b
                  (16 bytes) for each row, and if sparse the number of entries (uint32) of each row
 
-Rows are written before their record: a row counts as soon as its record is whole, and half a record at the end is a
-writer that was stopped, or is writing now.
+Rows are written before their record: a row counts as soon as its record is complete. A partial record at the end
+belongs to a writer that was stopped or is still writing.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _TYPES: dict[int, np.dtype[np.generic]] = {
 
 
 class DamagedShardError(Exception):
-    """Files that are not what was written. Never leaves the store."""
+    """Files whose content does not match their checksums. It is caught inside the store."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,11 @@ class Batch:
     width : int
         Bytes of an entry.
     rows : int
-        How many.
+        Number of rows.
     content : bytes
         The rows.
     lengths : bytes
-        Of sparse rows, the number of entries of each.
+        For sparse rows, the number of entries of each row.
     """
 
     columns: int
@@ -100,16 +100,16 @@ class Shard:
 
     @property
     def count(self) -> int:
-        """Number of rows that have been read of."""
+        """Number of rows whose records have been read."""
         return self._starts[-1]
 
     def read_on(self) -> Iterator[tuple[int, bytes]]:
-        """Read the records that were not there the last time: first row, and the keys one after the other.
+        """Read the records that were added since the last call; yield the first row and the keys of each.
 
         Raises
         ------
         DamagedShardError
-            A record is not what was written, or the rows that it speaks of are not there.
+            If a record does not match its checksum, or if its rows are missing.
         """
         if self.index.stat().st_size == self._read_to:
             return
@@ -138,12 +138,12 @@ class Shard:
             yield self._starts[-2], body[: count * KEY_BYTES]
 
     def take(self, rows: NDArray[np.int64]) -> Embeddings:
-        """Return rows by number, after checking every batch that one of them is in.
+        """Return rows by index, after checking every batch that contains one of them.
 
         Raises
         ------
         DamagedShardError
-            A batch is not what was written.
+            If a batch does not match its checksum.
         """
         # An empty file cannot be mapped: sparse rows may all be zero.
         mapped = np.memmap(self.rows, np.uint8, mode="r") if self._bytes[-1] else np.empty(0, dtype=np.uint8)
@@ -170,12 +170,12 @@ class Shard:
 
 
 def open_shard(index: Path) -> Shard | None:
-    """Open a shard; None if its writer has not come to the end of the header.
+    """Open a shard; return None if its header is not complete yet.
 
     Raises
     ------
     DamagedShardError
-        It does not begin as a shard does.
+        If the header is malformed.
     """
     with index.open("rb") as stream:
         header = stream.read(_HEADER.size)
@@ -187,8 +187,8 @@ def open_shard(index: Path) -> Shard | None:
     return Shard(index, columns, width)
 
 
-def packed(rows: Embeddings) -> Batch:
-    """Return rows as they are written: float16 where that loses nothing, as for a model that computes in float16."""
+def packed_batch(rows: Embeddings) -> Batch:
+    """Return rows as they are written: as float16 if that is exact, as for a model that computes in float16."""
     if isinstance(rows, np.ndarray):
         narrow = _narrowest(rows)
         return Batch(rows.shape[1], narrow.itemsize, len(rows), narrow.tobytes())
@@ -199,14 +199,23 @@ def packed(rows: Embeddings) -> Batch:
 
 
 def append(index: Path, keys: bytes, batch: Batch) -> int:
-    """Add rows to the end of a shard, or begin one; return the size of its rows in bytes.
+    """Append rows to a shard, or begin one; return the size of its rows in bytes.
 
-    A writer that fails takes back what it has written, so that a full disk is no fuller than before.
+    If writing fails, the appended bytes are removed, so that a full disk does not become fuller.
+
+    Parameters
+    ----------
+    index : pathlib.Path
+        The file ``NAME.index``.
+    keys : bytes
+        Keys of the texts, one after the other.
+    batch : Batch
+        Their rows.
 
     Raises
     ------
     OSError
-        The disk is full, or cannot be written to.
+        If the disk is full, or cannot be written to.
     """
     path = index.with_suffix(".rows")
     body = keys + batch.lengths

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
-from robustbench_ir._base.cache import current_cache, kept
+from robustbench_ir._base.cache import current_cache, read_cached
 from robustbench_ir._base.files import write_checked
 from robustbench_ir.errors import ResultError
 from robustbench_ir.perturb.lexicons.inflection import Entries, Inflection, longest_beginning, without_proclitic
@@ -94,7 +94,7 @@ def compiled(
         Returns entries and inflected forms.
     """
     path = current_cache().path("lexicons", _FORMAT, what, rules.model_dump(), suffix=".tsv")
-    content = kept(path)
+    content = read_cached(path)
     if content is None:
         entries, forms = compile_entries()
         content = as_lines(entries) + b"\n" + as_lines(forms)

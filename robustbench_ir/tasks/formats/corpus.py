@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from robustbench_ir._base.text import nfc
 from robustbench_ir.errors import DataError
-from robustbench_ir.resources.downloads import damaged
+from robustbench_ir.resources.downloads import damaged_file
 from robustbench_ir.tasks.task import Passage
 
 _LONGEST_LINE_BYTES = 1 << 24
@@ -50,7 +50,7 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, bytes]]:
                     raise DataError(f"{path}:{number}: a line of over 16 MiB; it is no passage, mend the file")
                 yield number, line
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise damaged(path, f"cannot be unpacked to its end ({error})") from error
+        raise damaged_file(path, f"cannot be unpacked to its end ({error})") from error
 
 
 def _opened(path: Path) -> BinaryIO:

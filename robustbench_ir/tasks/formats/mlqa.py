@@ -13,7 +13,7 @@ from pydantic import ConfigDict, ValidationError
 from robustbench_ir._base.text import Span, nfc
 from robustbench_ir.errors import DataError
 from robustbench_ir.resources.cards import Card, validate
-from robustbench_ir.resources.downloads import DataFile, DownloadProgress, damaged, locate
+from robustbench_ir.resources.downloads import DataFile, DownloadProgress, damaged_file, locate
 from robustbench_ir.tasks.formats.readers import RawTask, Rows
 from robustbench_ir.tasks.task import Passage, Query
 
@@ -90,7 +90,7 @@ def _squad_file(path: Path, member: str) -> _SquadFile:
     except KeyError as error:
         raise DataError(f"{path}: holds no {member}") from error
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        raise damaged(path, f"not a whole ZIP archive ({error})") from error
+        raise damaged_file(path, f"not a whole ZIP archive ({error})") from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"]))
