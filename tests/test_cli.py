@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from robustbench_ir.cli import irbench
-from robustbench_ir.cli.attack import slug
+from robustbench_ir.cli.attack import file_name_part
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = (
@@ -150,7 +150,7 @@ def test_the_table_fits_a_terminal_of_80_columns(tmp_path: Path) -> None:
     [("intfloat/multilingual-e5-small", "multilingual-e5-small"), ("../x y/", "x-y"), ("..", "result"), ("a:b", "a-b")],
 )
 def test_names_become_harmless_file_names(name: str, expected: str) -> None:
-    assert slug(name) == expected
+    assert file_name_part(name) == expected
 
 
 def readme_commands() -> list[str]:

@@ -24,7 +24,7 @@ from robustbench_ir.resources.cards import validate
 from robustbench_ir.resources.languages import languages
 from robustbench_ir.tasks import Task, load_task, task_card
 from robustbench_ir.tasks.formats.corpus import judged_and_sampled, numbered_lines
-from robustbench_ir.tasks.formats.trec import HubShards, read_qrels, read_questions
+from robustbench_ir.tasks.formats.trec import HubShards, _read_grades, read_questions
 
 MIRACL = "5be20db9509754dadad47689368639fcec739c00"
 MIRACL_CORPUS = "d921ec7e349ce0d28daf30b2da9da5ee698bef0d"
@@ -345,7 +345,7 @@ def test_only_a_line_feed_ends_a_line(tmp_path: Path) -> None:
 def test_qrels_are_separated_by_spaces_or_tabs(tmp_path: Path) -> None:
     path = tmp_path / "qrels.tsv"
     path.write_text("1 Q0 a 3\n1\tQ0\tb\t0\n1   0\tc  -1\n", encoding="utf-8")
-    assert read_qrels(path, {"1"}) == {"1": {"a": 3, "b": 0, "c": -1}}
+    assert _read_grades(path, {"1"}) == {"1": {"a": 3, "b": 0, "c": -1}}
 
 
 def test_a_card_gives_a_hash_for_each_shard_or_none() -> None:

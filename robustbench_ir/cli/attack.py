@@ -104,7 +104,7 @@ def command(  # noqa: PLR0913, PLR0917
     if only_plan:
         _print_plan(request, run, search)
         return
-    target = out or Path("results") / f"{slug(name)}-{slug(task)}.json"
+    target = out or Path("results") / f"{file_name_part(name)}-{file_name_part(task)}.json"
     check_writable(target)
     with ProgressBar() as progress:
         run = replace(run, progress=progress)
@@ -162,6 +162,6 @@ def _print_searches(console: Console, searched: Searched, goal: str, result_file
     console.print(Text.assemble((str(folder), "bold"), " has the attacked queries"), soft_wrap=True)
 
 
-def slug(name: str) -> str:
+def file_name_part(name: str) -> str:
     """Return a name as part of a file name: the last part of a path or hub name, without odd characters."""
     return re.sub(r"[^A-Za-z0-9.]+", "-", name.rstrip("/").rsplit("/", 1)[-1]).strip("-.") or "result"

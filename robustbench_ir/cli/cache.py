@@ -44,7 +44,7 @@ def command() -> None:
 
 @command.command("ls")
 @_kinds_option
-def ls(kinds: tuple[Kind, ...]) -> None:
+def list_cache(kinds: tuple[Kind, ...]) -> None:
     """List what is kept: kind, number of entries, size, last use.
 
     With --kind it lists single files, and for embeddings each encoder.
@@ -71,7 +71,7 @@ def ls(kinds: tuple[Kind, ...]) -> None:
 @click.option("--max-size", help="Remove what was not used for longest until so much is left: 5GB, 500MiB.")
 @click.option("--encoder", help="Only embeddings of the encoder of this name or fingerprint.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
-def prune_command(
+def prune_cache(
     kinds: tuple[Kind, ...], older_than: str | None, max_size: str | None, encoder: str | None, dry_run: bool
 ) -> None:
     """Remove what can be made again; a kind or an encoder that is named without an age or a size goes as a whole.
@@ -107,7 +107,7 @@ def prune_command(
 @_kinds_option
 @click.option("--remove", "removes", is_flag=True, help="Remove what is damaged; it is made or downloaded again.")
 @click.pass_context
-def verify_command(context: click.Context, kinds: tuple[Kind, ...], removes: bool) -> None:
+def verify_cache(context: click.Context, kinds: tuple[Kind, ...], removes: bool) -> None:
     """Read everything that is kept, and say what is not what was written. Status 1 if something is damaged.
 
     Nothing needs to be done about damage: each run notices it and does the work again.

@@ -24,7 +24,7 @@ def command(context: click.Context) -> None:
 
 @command.command("show")
 @click.argument("name")
-def show(name: str) -> None:
+def show_encoder(name: str) -> None:
     """Load the encoder NAME and tell all about it."""
     who = load_encoder(name).description
     facts = [

@@ -39,7 +39,7 @@ def command(context: click.Context, cards: Path | None) -> None:
 @command.command("show")
 @click.argument("language")
 @click.pass_obj
-def show(cards: Path | None, language: str) -> None:
+def show_language(cards: Path | None, language: str) -> None:
     """Tell all about LANGUAGE, by code or tag: sw, swa, swh_Latn."""
     known = languages()
     code = language_code(language)

@@ -17,7 +17,7 @@ from robustbench_ir.perturb import load_recipe
 from robustbench_ir.perturb.lexicons.build import lexicon_source, lexicon_sources
 from robustbench_ir.perturb.lexicons.cards import write_lexicon_cards, write_synonym_cards
 from robustbench_ir.perturb.lexicons.coverage import lexicon_coverage
-from robustbench_ir.perturb.lexicons.sources import FORMATS, Format, guess_format, read_pairs, refuse
+from robustbench_ir.perturb.lexicons.sources import FORMATS, Format, guess_format, read_pairs, refuse_line
 from robustbench_ir.perturb.lexicons.wordnets import read_installed_wordnet
 from robustbench_ir.perturb.mechanisms.substitution import lexicon_rows, load_lexicon, sources_of
 from robustbench_ir.resources.cards import tables_of
@@ -26,7 +26,7 @@ from robustbench_ir.tasks import load_task
 
 _FAULTS_SHOWN = 3
 
-recipe_option = click.option(
+_recipe_option = click.option(
     "--recipe", default="code-switching", show_default=True, help="A recipe that replaces words."
 )
 
@@ -49,7 +49,7 @@ def command() -> None:
 @click.option("--attribution", default="", help="Whom to thank. Default: the files' names.")
 @click.option("--name", default="code-switching-own", show_default=True, help="Name of the recipe.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder of cards.")
-def build(
+def build_lexicon(
     sources: tuple[Path, ...],
     *,
     language: str,
@@ -71,7 +71,7 @@ def build(
     """  # noqa: D301
     code, other = language_code(language), language_code(embedded)
     faults: list[str] = []
-    complain = refuse if on_bad_line == "refuse" else faults.append
+    complain = refuse_line if on_bad_line == "refuse" else faults.append
     pairs = [pair for path in sources for pair in read_pairs(form or guess_format(path), path, complain)]
     if not pairs:
         raise OptionError(f"{sources[0]}: no entry in it; is --format right?")
@@ -111,9 +111,9 @@ def wordnet(specifier: str, *, language: str, name: str, out: Path) -> None:
 @command.command("show")
 @click.argument("language")
 @click.argument("words", nargs=-1)
-@recipe_option
+@_recipe_option
 @cards_option
-def show(language: str, words: tuple[str, ...], recipe: str, cards: Path | None) -> None:
+def show_lexicon(language: str, words: tuple[str, ...], recipe: str, cards: Path | None) -> None:
     """Tell where the lexicon of LANGUAGE comes from, and what may stand in place of WORDS."""
     code, tables = language_code(language), tables_of(cards)
     found = load_recipe(recipe, cards)
@@ -133,10 +133,10 @@ def show(language: str, words: tuple[str, ...], recipe: str, cards: Path | None)
 
 @command.command("coverage")
 @click.option("--task", default="mini", show_default=True, help="A name of `irbench tasks`.")
-@recipe_option
+@_recipe_option
 @languages_option
 @cards_option
-def coverage(task: str, recipe: str, languages: tuple[str, ...] | None, cards: Path | None) -> None:
+def print_coverage(task: str, recipe: str, languages: tuple[str, ...] | None, cards: Path | None) -> None:
     """Print which share of a task's words and queries a recipe's lexicons know."""
     whole = load_task(task, languages, cards)
     found = load_recipe(recipe, cards)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from robustbench_ir.evaluation.semantic_floor import SemanticFloor
     from robustbench_ir.retrieval.top_k import Index
 
-Command = TypeVar("Command", bound=Callable[..., object])
+_Command = TypeVar("_Command", bound=Callable[..., object])
 
 
 def split_commas(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...] | None:
@@ -47,8 +47,8 @@ def read_bytes(_: click.Context, __: click.Parameter, value: str) -> int:
 
 
 def _gathered(
-    argument: str, build: Callable[..., object], options: Sequence[Callable[[Command], Command]]
-) -> Callable[[Command], Command]:
+    argument: str, build: Callable[..., object], options: Sequence[Callable[[_Command], _Command]]
+) -> Callable[[_Command], _Command]:
     """Add options to a command, which gets what `build` makes of them as one argument.
 
     Parameters
@@ -62,13 +62,13 @@ def _gathered(
     """
     names = list(signature(build).parameters)
 
-    def decorate(function: Command) -> Command:
+    def decorate(function: _Command) -> _Command:
         @functools.wraps(function)
         def command(**values: object) -> object:
             own = {name: values.pop(name) for name in names}
             return function(**{argument: build(**own)}, **values)
 
-        decorated = cast("Command", command)
+        decorated = cast("_Command", command)
         for option in reversed(options):
             decorated = option(decorated)
         return decorated
@@ -304,7 +304,7 @@ def _search_options(
     )
 
 
-def search_options(*default: str) -> Callable[[Command], Command]:
+def search_options(*default: str) -> Callable[[_Command], _Command]:
     """Add the options of a search; the command gets `search`, None where no method is named and there is no default."""
     return _gathered(
         "search",

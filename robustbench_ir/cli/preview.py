@@ -14,7 +14,7 @@ from robustbench_ir.cli.options import cards_option, languages_option
 from robustbench_ir.errors import OptionError
 from robustbench_ir.perturb import Perturbation, load_recipe, recipe_names
 from robustbench_ir.perturb.recipe import SEVERITIES
-from robustbench_ir.reports.review import pieces, review_page, review_sections
+from robustbench_ir.reports.review import cut_at_edits, review_page, review_sections
 from robustbench_ir.resources.languages import language_code
 from robustbench_ir.tasks import Query
 
@@ -103,5 +103,5 @@ def _print_preview(
 
 
 def _coloured(perturbation: Perturbation) -> Text:
-    _, after = pieces(perturbation)
+    _, after = cut_at_edits(perturbation)
     return Text.assemble(*((piece.text, "bold green" if piece.operation else "") for piece in after))

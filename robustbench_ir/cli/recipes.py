@@ -25,7 +25,7 @@ def command(context: click.Context, cards: Path | None) -> None:
 @command.command("show")
 @click.argument("name")
 @click.pass_obj
-def show(cards: Path | None, name: str) -> None:
+def show_recipe(cards: Path | None, name: str) -> None:
     """Tell all about the recipe NAME."""
     recipe = load_recipe(name, cards)
     card = recipe.card

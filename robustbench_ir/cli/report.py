@@ -14,11 +14,11 @@ from robustbench_ir.encoders import Encoder, EncoderOptions, load_encoder
 from robustbench_ir.errors import OptionError
 from robustbench_ir.metrics.measures import measure as look_up_measure
 from robustbench_ir.metrics.settings import SETTINGS, Setting
-from robustbench_ir.reports.content import Sheet, sheets
+from robustbench_ir.reports.content import Sheet, prepare_sheets
 from robustbench_ir.reports.exports import EXPORTS
 from robustbench_ir.reports.page import report_page
 from robustbench_ir.reports.plots import Form, write_plots
-from robustbench_ir.reports.worst import examples_of
+from robustbench_ir.reports.worst import find_examples
 from robustbench_ir.results.file import load_result
 
 _PLOTS: tuple[Form, ...] = get_args(Form)
@@ -63,7 +63,7 @@ def command(  # noqa: PLR0913, PLR0917
     if (with_passages or models) and form != "html":
         raise OptionError(f"passages are shown on the page only; leave out --with-passages and --model for {form}")
     found = [(str(path), load_result(path)) for path in results]
-    prepared = sheets(found, measure, setting, severity, resamples)
+    prepared = prepare_sheets(found, measure, setting, severity, resamples)
     for plot in _PLOTS:
         if form == plot:
             _write_plots(prepared, out or Path("figures"), plot)
@@ -74,7 +74,7 @@ def command(  # noqa: PLR0913, PLR0917
     target = out or Path("report.html")
     check_writable(target)
     encoders = _encoders(prepared, models) if with_passages or models else []
-    page = report_page(prepared, examples_of(prepared, worst, task, cards, encoders))
+    page = report_page(prepared, find_examples(prepared, worst, task, cards, encoders))
     write_whole(target, page.encode())
     click.echo(f"{target}  {len(found)} result{'' if len(found) == 1 else 's'}; open it in a browser")
 

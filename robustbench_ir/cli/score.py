@@ -8,7 +8,7 @@ import click
 from rich.text import Text
 
 from robustbench_ir._base.files import check_writable
-from robustbench_ir.cli.attack import slug
+from robustbench_ir.cli.attack import file_name_part
 from robustbench_ir.cli.catalogue import table_console
 from robustbench_ir.cli.options import by_option, cards_option, languages_option, measure_option
 from robustbench_ir.errors import OptionError
@@ -61,7 +61,7 @@ def command(
         # A collection of many gigabytes: the runs must then be of these languages alone.
         whole = load_task(task, languages, cards)
     result = score_runs(whole, clean, attacked, languages, cards, name)
-    target = out or Path("results") / f"{slug(result.encoder.name)}-{slug(task)}-runs.json"
+    target = out or Path("results") / f"{file_name_part(result.encoder.name)}-{file_name_part(task)}-runs.json"
     check_writable(target)
     save_result(result, target)
     console = table_console()

@@ -12,13 +12,13 @@ from rich.text import Text
 from robustbench_ir._base.files import write_whole
 from robustbench_ir.cli.catalogue import table_console
 from robustbench_ir.cli.progress import ProgressBar
-from robustbench_ir.studies.checkpoint_training import prepare
+from robustbench_ir.studies.checkpoint_training import load_training_data
 from robustbench_ir.studies.config import load_study
 from robustbench_ir.studies.page import study_page
 from robustbench_ir.studies.plan import Step, plan_study, seconds_left
-from robustbench_ir.studies.run import RECORD, run_study
+from robustbench_ir.studies.run import STUDY_FILE, run_study
 
-REPORT = "report.md"
+_REPORT_FILE = "report.md"
 
 
 @click.command("study", short_help="Train encoders in several ways, attack each, and judge the claims.")
@@ -53,7 +53,7 @@ def command(
     folder = out or Path(card.name)
     console = table_console()
     if only_plan:
-        console.print(_plan_table(plan_study(card, prepare(card), folder)))
+        console.print(_plan_table(plan_study(card, load_training_data(card), folder)))
         return
     asked = [
         *("irbench", "study"),
@@ -70,12 +70,12 @@ def command(
             progress=progress,
             tell=lambda line: console.print(line, soft_wrap=True, markup=False, highlight=False),
         )
-    write_whole(folder / REPORT, study_page(study).encode())
+    write_whole(folder / _REPORT_FILE, study_page(study).encode())
     for one in study.claims:
         if one.task == study.attacks[0].task:
             attack = f" ({one.recipe})" if one.recipe else ""
             console.print(Text.assemble((f"{one.verdict:12}", "bold"), f" {one.sentence}{attack}"), soft_wrap=True)
-    told = Text.assemble((str(folder / REPORT), "bold"), f" has the evidence, {folder / RECORD} every number")
+    told = Text.assemble((str(folder / _REPORT_FILE), "bold"), f" has the evidence, {folder / STUDY_FILE} every number")
     console.print(told, soft_wrap=True)
 
 

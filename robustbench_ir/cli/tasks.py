@@ -13,7 +13,7 @@ from robustbench_ir.cli.options import cards_option
 from robustbench_ir.errors import DataError
 from robustbench_ir.tasks import task_card, task_names
 from robustbench_ir.tasks.faults import Fault
-from robustbench_ir.tasks.formats.beir import check_folder, summary
+from robustbench_ir.tasks.formats.beir import check_folder, folder_summary
 from robustbench_ir.tasks.formats.trec import corpora
 
 
@@ -31,7 +31,7 @@ def command(context: click.Context, cards: Path | None) -> None:
 @command.command("show")
 @click.argument("name")
 @click.pass_obj
-def show(cards: Path | None, name: str) -> None:
+def show_task(cards: Path | None, name: str) -> None:
     """Tell all about the task NAME."""
     card = task_card(name, cards)
     sizes = {code: corpus.count for code, corpus in corpora(card.languages).items() if corpus.count}
@@ -51,7 +51,7 @@ def show(cards: Path | None, name: str) -> None:
 
 @command.command("check")
 @click.argument("folder", type=click.Path(path_type=Path))
-def check(folder: Path) -> None:
+def check_task_folder(folder: Path) -> None:
     """Say everything that is wrong with a task of your own in FOLDER, by file and line.
 
     \b
@@ -71,7 +71,7 @@ def check(folder: Path) -> None:
 
     raw = check_folder(folder, tell)
     faults = sum(not fault.note for fault in found)
-    print_facts(f"{folder}  {faults} faults", summary(raw))
+    print_facts(f"{folder}  {faults} faults", folder_summary(raw))
     if faults:
         raise DataError(f"{folder}: it would not load; mend the {faults} faults above and check again")
     console.print(Text.assemble("It loads: ", (f"irbench attack --task {_path_of(folder)}", "bold")), soft_wrap=True)

@@ -14,7 +14,7 @@ from robustbench_ir.cli.options import languages_option, split_commas
 from robustbench_ir.cli.progress import ProgressBar
 from robustbench_ir.training.record import SamplerName, Trained, Training
 
-Command = TypeVar("Command", bound=Callable[..., object])
+_Command = TypeVar("_Command", bound=Callable[..., object])
 
 
 def read_shares(_: click.Context, __: click.Parameter, value: str | None) -> tuple[tuple[str, float], ...]:
@@ -31,7 +31,7 @@ def read_shares(_: click.Context, __: click.Parameter, value: str | None) -> tup
     return tuple(shares)
 
 
-def _field(flag: str, kind: type[float] | click.Choice[str], text: str | None = None) -> Callable[[Command], Command]:
+def _field(flag: str, kind: type[float] | click.Choice[str], text: str | None = None) -> Callable[[_Command], _Command]:
     """Return the option for a field of `Training`, with the field's default."""
     default = Training.model_fields[flag.removeprefix("--").replace("-", "_")].default
     return click.option(flag, type=kind, default=default, show_default=True, help=text)

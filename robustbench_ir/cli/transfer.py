@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from robustbench_ir._base.files import check_writable
-from robustbench_ir.cli.attack import slug
+from robustbench_ir.cli.attack import file_name_part
 from robustbench_ir.cli.catalogue import table_console
 from robustbench_ir.cli.options import (
     encoder_options,
@@ -30,7 +30,7 @@ from robustbench_ir.evaluation.request import RunOptions
 from robustbench_ir.evaluation.semantic_floor import SemanticFloor
 from robustbench_ir.metrics.findings import Finding
 from robustbench_ir.metrics.measures import measure as look_up_measure
-from robustbench_ir.reports.terminal import number, with_interval
+from robustbench_ir.reports.terminal import formatted, formatted_with_interval
 from robustbench_ir.results.file import save_result
 
 if TYPE_CHECKING:
@@ -115,19 +115,19 @@ def command(  # noqa: PLR0913, PLR0917
             table.add_row(row.language, row.before, row.after, str(row.queries), f"{row.gain:.3f}")
         console.print(table)
     for (source, target), result in found.results.items() if out else ():
-        path = (out or Path()) / f"{slug(source)}-to-{slug(target)}.json"
+        path = (out or Path()) / f"{file_name_part(source)}-to-{file_name_part(target)}.json"
         save_result(result, path)
         console.print(Text(str(path), style="bold"), soft_wrap=True)
 
 
 def _cell(one: Finding, own: bool) -> str:
-    share = number(one.relative_drop.value, "+.0%")
-    return f"{with_interval(one.drop, '.3f', one.p_holm)} {share} {'◆' if own else ' '}"
+    share = formatted(one.relative_drop.value, "+.0%")
+    return f"{formatted_with_interval(one.drop, '.3f', one.p_holm)} {share} {'◆' if own else ' '}"
 
 
 def _table(title: str, first: str, columns: tuple[str, ...]) -> Table:
     table = Table(title=f"\n{title}", title_justify="left", title_style="bold", box=SIMPLE_HEAD, show_edge=False)
     table.add_column(first)
     for column in columns:
-        table.add_column(slug(column), justify="right")
+        table.add_column(file_name_part(column), justify="right")
     return table

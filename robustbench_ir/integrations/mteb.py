@@ -12,7 +12,7 @@ from robustbench_ir.resources.languages import language_code, select_languages
 from robustbench_ir.tasks.formats.readers import RawTask
 from robustbench_ir.tasks.task import Passage, Query, Task, build_task
 
-PREFIX = "mteb:"
+_PREFIX = "mteb:"
 _REVISION_DIGITS = 12
 _PREFERRED_SPLIT = "test"
 
@@ -69,7 +69,7 @@ def mteb_task(name: str) -> MtebTask:
     UnknownNameError
         mteb has no retrieval task of that name; the nearest is shown.
     """
-    wanted = name.removeprefix(PREFIX)
+    wanted = name.removeprefix(_PREFIX)
     try:
         import mteb
         from mteb.abstasks.retrieval import AbsTaskRetrieval
@@ -119,7 +119,7 @@ def load_mteb(task: MtebTask, languages: Iterable[str] | None) -> Task:
         mteb cannot get the data.
     """
     about = task.metadata
-    name = f"{PREFIX}{about.name}"
+    name = f"{_PREFIX}{about.name}"
     if list(about.modalities) != ["text"]:
         raise DataError(f"{name}: has {', '.join(about.modalities)}; only tasks with nothing but text can be attacked")
     if about.dataset.get("trust_remote_code"):

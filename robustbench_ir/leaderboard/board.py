@@ -16,11 +16,11 @@ import numpy as np
 
 from robustbench_ir._base.escaping import escaped
 from robustbench_ir._version import __version__
-from robustbench_ir.leaderboard.canonical import Digests, Standing, ground, standing
-from robustbench_ir.leaderboard.folder import Filed
-from robustbench_ir.leaderboard.published import ReportedRow
-from robustbench_ir.leaderboard.ranking import RESAMPLES, contributions, ranked
-from robustbench_ir.leaderboard.sheet import CellKey, Sheet
+from robustbench_ir.leaderboard.canonical import Digests, DigestStatus, comparison_key, digest_status
+from robustbench_ir.leaderboard.folder import FiledEntry
+from robustbench_ir.leaderboard.published import PublishedRow
+from robustbench_ir.leaderboard.ranking import RANK_RESAMPLES, contributions, ranked
+from robustbench_ir.leaderboard.sheet import CellKey, EntrySheet
 from robustbench_ir.metrics.measures import Floats
 from robustbench_ir.perturb import default_recipe_names
 from robustbench_ir.perturb.identity import AttackIdentity
@@ -49,14 +49,14 @@ class Line:
         What is wrong or not known about them.
     """
 
-    filed: Filed
-    sheet: Sheet
-    standing: Standing
+    filed: FiledEntry
+    sheet: EntrySheet
+    standing: DigestStatus
     why: str
 
 
 def board(
-    filed: Iterable[Filed], known: Digests, resamples: int = RESAMPLES, reported: Sequence[ReportedRow] = ()
+    filed: Iterable[FiledEntry], known: Digests, resamples: int = RANK_RESAMPLES, reported: Sequence[PublishedRow] = ()
 ) -> JsonTable:
     """Return the board as JSON: one table for each task and set of languages.
 
@@ -73,8 +73,8 @@ def board(
     """
     grounds: dict[str, list[Line]] = {}
     for one in sorted(filed, key=lambda one: one.path.as_posix()):
-        line = Line(one, one.sheet, *standing(one.entry, known))
-        grounds.setdefault(ground(one.entry), []).append(line)
+        line = Line(one, one.sheet, *digest_status(one.entry, known))
+        grounds.setdefault(comparison_key(one.entry), []).append(line)
     return {
         "irbench": __version__,
         "resamples": resamples,
@@ -243,7 +243,7 @@ def _replaces(new: Line, old: Line) -> bool:
     )
 
 
-def _versions(sheet: Sheet) -> dict[tuple[AttackIdentity, int], tuple[int, ...]]:
+def _versions(sheet: EntrySheet) -> dict[tuple[AttackIdentity, int], tuple[int, ...]]:
     return {(_in_any_version(recipe), severity): _version(recipe) for recipe, severity in sheet.groups}
 
 
@@ -272,7 +272,7 @@ def _ranks(
     return places
 
 
-def _robust(sheet: Sheet, headline: set[CellKey], setting: str) -> Floats:
+def _robust(sheet: EntrySheet, headline: set[CellKey], setting: str) -> Floats:
     """Return the mean AP of each query over the cells that the ranking is over."""
     found = {str(name): values for name, values in sheet.average_precision.items()}[setting]
     cells = (found[sheet.groups[key]] for key in sorted(headline))

@@ -13,11 +13,10 @@ from pathlib import Path
 from robustbench_ir._base.files import write_whole
 from robustbench_ir.errors import ResultError
 from robustbench_ir.leaderboard.board import board, board_to_json, page
-from robustbench_ir.leaderboard.canonical import FILE as CANONICAL
-from robustbench_ir.leaderboard.canonical import read_canonical, recomputed, standing
-from robustbench_ir.leaderboard.faults import faults
-from robustbench_ir.leaderboard.folder import Filed, clashes, misplaced, submission_files
-from robustbench_ir.leaderboard.published import read_reported
+from robustbench_ir.leaderboard.canonical import CANONICAL_FILE, digest_status, read_canonical, recompute_digests
+from robustbench_ir.leaderboard.faults import entry_faults
+from robustbench_ir.leaderboard.folder import FiledEntry, clashes, misplaced, submission_files
+from robustbench_ir.leaderboard.published import read_published
 from robustbench_ir.leaderboard.reading import read_entry
 from robustbench_ir.leaderboard.schema import Entry
 
@@ -25,7 +24,7 @@ BOARD = "leaderboard.json"
 
 
 @dataclass(frozen=True)
-class Verdict:
+class FileCheck:
     """What a check says of a file.
 
     Attributes
@@ -37,7 +36,7 @@ class Verdict:
     remark : str
         ``canonical``, ``unverified digests: ...`` or ``non-comparable: ...``.
     digests : dict
-        Those that were made anew.
+        Those that were computed again.
     """
 
     path: Path
@@ -46,24 +45,26 @@ class Verdict:
     digests: dict[str, str] | None = None
 
 
-def read_all(paths: Iterable[Path]) -> tuple[list[Filed], list[Verdict]]:
+def read_all(paths: Iterable[Path]) -> tuple[list[FiledEntry], list[FileCheck]]:
     """Read files; those that are refused come as verdicts."""
     filed, refused = [], []
     for path in paths:
         try:
-            one = Filed(path, read_entry(path))
+            one = FiledEntry(path, read_entry(path))
         except ResultError as error:
-            refused.append(Verdict(path, (str(error).removeprefix(f"{path}: "),)))
+            refused.append(FileCheck(path, (str(error).removeprefix(f"{path}: "),)))
             continue
-        wrong = [*faults(one.entry, partial(getattr, one, "sheet")), *filter(None, [misplaced(one)])]
+        wrong = [*entry_faults(one.entry, partial(getattr, one, "sheet")), *filter(None, [misplaced(one)])]
         if wrong:
-            refused.append(Verdict(path, tuple(wrong)))
+            refused.append(FileCheck(path, tuple(wrong)))
         else:
             filed.append(one)
     return filed, refused
 
 
-def check(paths: Sequence[Path], folder: Path, own_word: bool = True, today: str | None = None) -> list[Verdict]:
+def check_submissions(
+    paths: Sequence[Path], folder: Path, own_word: bool = True, today: str | None = None
+) -> list[FileCheck]:
     """Check files, each against itself, the rest of the folder, and the canonical queries.
 
     Parameters
@@ -94,18 +95,18 @@ def check(paths: Sequence[Path], folder: Path, own_word: bool = True, today: str
     return sorted(verdicts, key=lambda verdict: verdict.path)
 
 
-def _verdict(one: Filed, wrong: Sequence[str], folder: Path) -> Verdict:
+def _verdict(one: FiledEntry, wrong: Sequence[str], folder: Path) -> FileCheck:
     if wrong:
-        return Verdict(one.path, tuple(wrong))
-    made, why = recomputed(one.entry)
-    name, reason = standing(one.entry, {**read_canonical(folder), **made})
+        return FileCheck(one.path, tuple(wrong))
+    made, why = recompute_digests(one.entry)
+    name, reason = digest_status(one.entry, {**read_canonical(folder), **made})
     if name == "canonical" and why:
-        return Verdict(one.path, (), f"canonical by {CANONICAL}; not made anew: {why}", made)
+        return FileCheck(one.path, (), f"canonical by {CANONICAL_FILE}; not computed again: {why}", made)
     said = reason if name == "non-comparable" else why or reason
-    return Verdict(one.path, (), f"{name}: {said}" if said else name, made)
+    return FileCheck(one.path, (), f"{name}: {said}" if said else name, made)
 
 
-def build(folder: Path, target: Path | None = None) -> tuple[Path, list[Verdict], int]:
+def build_board(folder: Path, target: Path | None = None) -> tuple[Path, list[FileCheck], int]:
     """Write `leaderboard.json` and the page; whoever reads sees the old ones or the new ones.
 
     Parameters
@@ -123,9 +124,9 @@ def build(folder: Path, target: Path | None = None) -> tuple[Path, list[Verdict]
     with _collector_at_rest():
         filed, refused = read_all(submission_files(folder))
         clashing = clashes(filed)
-        refused += [Verdict(path, (reason,)) for path, reason in clashing.items()]
+        refused += [FileCheck(path, (reason,)) for path, reason in clashing.items()]
         taken = [one for one in filed if one.path not in clashing]
-        text = board_to_json(board(taken, read_canonical(folder), reported=read_reported(folder)))
+        text = board_to_json(board(taken, read_canonical(folder), reported=read_published(folder)))
     site = target or folder / "site"
     written = page(text)
     write_whole(folder / BOARD, text.encode())
@@ -146,7 +147,7 @@ def _collector_at_rest() -> Iterator[None]:
             gc.enable()
 
 
-def entry_at(path: Path) -> Entry:
+def read_sound_entry(path: Path) -> Entry:
     """Read one entry that has no fault.
 
     Raises
@@ -155,7 +156,7 @@ def entry_at(path: Path) -> Entry:
         It has one.
     """
     entry = read_entry(path)
-    wrong = faults(entry)
+    wrong = entry_faults(entry)
     if wrong:
         raise ResultError(f"{path}: {wrong[0]}")
     return entry

@@ -19,16 +19,16 @@ from robustbench_ir.perturb.identity import CLEAN, AttackIdentity, Threat
 from robustbench_ir.tasks import Task, load_task, task_names
 from robustbench_ir.tasks.task import TaskIdentity
 
-Standing = Literal["canonical", "unverified digests", "non-comparable"]
+DigestStatus = Literal["canonical", "unverified digests", "non-comparable"]
 Digests = Mapping[str, str]
 """``xquad-r@1 en,hi typo@3 3 0`` (task, languages, recipe, severity, seed), or task and languages alone, to SHA-256."""
 
-FILE = "canonical.json"
+CANONICAL_FILE = "canonical.json"
 
 
 def read_canonical(folder: Path) -> dict[str, str]:
     """Read the digests kept in the leaderboard's folder; none where there is no file."""
-    path = folder / FILE
+    path = folder / CANONICAL_FILE
     if not path.is_file():
         return {}
     try:
@@ -41,16 +41,16 @@ def read_canonical(folder: Path) -> dict[str, str]:
 def write_canonical(folder: Path, digests: Digests) -> None:
     """Add digests to those kept."""
     merged = {**read_canonical(folder), **digests}
-    write_whole(folder / FILE, (json.dumps(merged, indent=1, sort_keys=True) + "\n").encode())
+    write_whole(folder / CANONICAL_FILE, (json.dumps(merged, indent=1, sort_keys=True) + "\n").encode())
 
 
-def ground(entry: Entry) -> str:
+def comparison_key(entry: Entry) -> str:
     """Say on what an entry was ranked: task, languages of the queries, and of the pool where they are others."""
     asked, answered = ",".join(entry.task.queries), ",".join(entry.task.pool)
     return f"{entry.task.identity} {asked}" if asked == answered else f"{entry.task.identity} {asked} in {answered}"
 
 
-def threat(recipe: str) -> Threat:
+def threat_model(recipe: str) -> Threat:
     """Return the threat model of a recipe's identity.
 
     >>> [threat(one) for one in ("typo@3", "greedy(typo@3)|goal=map|words=2|queries=500")]
@@ -60,17 +60,17 @@ def threat(recipe: str) -> Threat:
 
 
 def _place(entry: Entry, cell: EntryCell) -> str:
-    return f"{ground(entry)} {cell.recipe} {cell.severity} {cell.seed}"
+    return f"{comparison_key(entry)} {cell.recipe} {cell.severity} {cell.seed}"
 
 
-def standing(entry: Entry, known: Digests) -> tuple[Standing, str]:
+def digest_status(entry: Entry, known: Digests) -> tuple[DigestStatus, str]:
     """Say whether an entry was ranked on the canonical queries and passages, and what is wrong or not known.
 
     Queries that a search made against one model are its own: there are no canonical ones.
     """
     unknown = ""
-    drawn = [cell for cell in entry.cells if threat(cell.recipe) == "average case"]
-    said = {ground(entry): entry.task.sha256} | {_place(entry, cell): cell.queries_sha256 for cell in drawn}
+    drawn = [cell for cell in entry.cells if threat_model(cell.recipe) == "average case"]
+    said = {comparison_key(entry): entry.task.sha256} | {_place(entry, cell): cell.queries_sha256 for cell in drawn}
     for place, said_digest in said.items():
         if place not in known:
             unknown = unknown or place
@@ -79,7 +79,7 @@ def standing(entry: Entry, known: Digests) -> tuple[Standing, str]:
     return ("unverified digests", f"{unknown}: no canonical digest") if unknown else ("canonical", "")
 
 
-def recomputed(entry: Entry) -> tuple[dict[str, str], str]:
+def recompute_digests(entry: Entry) -> tuple[dict[str, str], str]:
     """Make an entry's task and query sets anew, where data, task and recipe are at hand.
 
     Returns
@@ -91,15 +91,15 @@ def recomputed(entry: Entry) -> tuple[dict[str, str], str]:
     if name not in task_names():
         return {}, f"task {entry.task.identity} does not ship with irbench"
     try:
-        task = task_of(entry)
+        task = task_of_entry(entry)
     except RobustBenchError as error:
         return {}, str(error)
     if task.identity != entry.task.identity:
         return {}, f"this irbench has {task.identity}"
-    found = {ground(entry): task.digest}
+    found = {comparison_key(entry): task.digest}
     missing = ""
     for cell in entry.cells:
-        if threat(cell.recipe) != "average case":
+        if threat_model(cell.recipe) != "average case":
             continue
         try:
             made = perturbed_queries(task, cell)
@@ -112,7 +112,7 @@ def recomputed(entry: Entry) -> tuple[dict[str, str], str]:
     return found, missing
 
 
-def task_of(entry: Entry) -> Task:
+def task_of_entry(entry: Entry) -> Task:
     """Load the task of an entry: with the languages of its queries, or of its pool, too, if that is its size.
 
     A task reads the passages of the languages asked for, so that both can be different pools.

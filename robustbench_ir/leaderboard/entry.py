@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.score_runs import is_run
-from robustbench_ir.leaderboard.schema import NOT_RETRIEVED, SCHEMA_VERSION, Entry, EntryCell, related_data
+from robustbench_ir.leaderboard.schema import ENTRY_SCHEMA_VERSION, NOT_RETRIEVED, Entry, EntryCell, related_data
 from robustbench_ir.leaderboard.sheet import scores_of, sheet_of
 from robustbench_ir.metrics.measures import Floats
 from robustbench_ir.metrics.settings import per_query, rank_distances, values
@@ -74,7 +74,7 @@ def entry_of(result: Result, declared: Declaration, date: str) -> Entry:
     task = TaskIdentity.parse(result.task).name
     related = related_data(task, declared.datasets)
     table = {
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": ENTRY_SCHEMA_VERSION,
         "irbench": result.version,
         "date": date,
         "model": _model(result, declared),

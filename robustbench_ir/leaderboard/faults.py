@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import chain
 
-from robustbench_ir.leaderboard.schema import Entry, EntryCell, ScoreRecord, related_data
-from robustbench_ir.leaderboard.sheet import Sheet, scores_of, sheet_of
+from robustbench_ir.leaderboard.schema import Entry, EntryCell, EntryScore, related_data
+from robustbench_ir.leaderboard.sheet import EntrySheet, scores_of, sheet_of
 from robustbench_ir.tasks.task import TaskIdentity
 
-TOLERANCE = 1e-6
+_TOLERANCE = 1e-6
 
 
-def faults(entry: Entry, sheet_for: Callable[[], Sheet] | None = None) -> list[str]:
+def entry_faults(entry: Entry, sheet_for: Callable[[], EntrySheet] | None = None) -> list[str]:
     """Say what is wrong with an entry: shape first, then what no run could give, then aggregates that do not follow.
 
     `sheet_for` gives the arrays of the entry where somebody keeps them; it is called when their lengths are right.
@@ -53,7 +53,7 @@ def _undeclared(entry: Entry) -> Iterator[str]:
         yield f"training.saw_task: must be 'yes', the task is made of {related[0]}"
 
 
-def _impossible(entry: Entry, sheet: Sheet) -> Iterator[str]:
+def _impossible(entry: Entry, sheet: EntrySheet) -> Iterator[str]:
     pool = sum(entry.task.pool.values())
     truncated = entry.model.kind == "run"
     for setting, found in sheet.average_precision.items():
@@ -75,7 +75,7 @@ def _impossible(entry: Entry, sheet: Sheet) -> Iterator[str]:
         yield "cells.0: no query changes without an attack"
 
 
-def _not_derived(entry: Entry, sheet: Sheet) -> Iterator[str]:
+def _not_derived(entry: Entry, sheet: EntrySheet) -> Iterator[str]:
     derived = {(one.recipe, one.severity): one for one in scores_of(sheet)}
     written = {(one.recipe, one.severity): one for one in entry.scores}
     if derived.keys() != written.keys() or len(written) != len(entry.scores):
@@ -83,11 +83,11 @@ def _not_derived(entry: Entry, sheet: Sheet) -> Iterator[str]:
         return
     for key, score in written.items():
         for name, (said, found) in _pairs(score, derived[key]).items():
-            if (said is None) != (found is None) or abs((said or 0) - (found or 0)) > TOLERANCE:
+            if (said is None) != (found is None) or abs((said or 0) - (found or 0)) > _TOLERANCE:
                 yield f"scores of {key[0]} severity {key[1]}: {name} is {said}, the queries give {found}"
 
 
-def _pairs(said: ScoreRecord, found: ScoreRecord) -> dict[str, tuple[float | None, float | None]]:
+def _pairs(said: EntryScore, found: EntryScore) -> dict[str, tuple[float | None, float | None]]:
     settings = dict.fromkeys((*said.average_precision, *found.average_precision))
     return {
         **{one: (said.average_precision.get(one), found.average_precision.get(one)) for one in settings},

@@ -16,32 +16,32 @@ from filelock import FileLock
 from robustbench_ir._base.files import write_whole
 from robustbench_ir.errors import ResultError
 from robustbench_ir.leaderboard.entry import entry_to_json
-from robustbench_ir.leaderboard.faults import faults
+from robustbench_ir.leaderboard.faults import entry_faults
 from robustbench_ir.leaderboard.names import skeleton, slug
 from robustbench_ir.leaderboard.reading import read_entry
 from robustbench_ir.leaderboard.schema import Entry
-from robustbench_ir.leaderboard.sheet import Sheet, sheet_of
+from robustbench_ir.leaderboard.sheet import EntrySheet, sheet_of
 from robustbench_ir.tasks.task import TaskIdentity
 
-SUBMISSIONS = "submissions"
+_SUBMISSIONS = "submissions"
 
 
 @dataclass(frozen=True)
-class Filed:
+class FiledEntry:
     """An entry and the file it lies in."""
 
     path: Path
     entry: Entry
 
     @cached_property
-    def sheet(self) -> Sheet:
+    def sheet(self) -> EntrySheet:
         """Its values as arrays."""
         return sheet_of(self.entry)
 
 
 def submission_files(folder: Path) -> list[Path]:
     """List the files of all submissions, in order; links to folders are not followed."""
-    return sorted(_files(folder / SUBMISSIONS), key=_age)
+    return sorted(_files(folder / _SUBMISSIONS), key=_age)
 
 
 def _age(path: Path) -> tuple[str, str, int, str]:
@@ -76,12 +76,12 @@ def submit(entry: Entry, folder: Path) -> Path:
     ResultError
         The entry has a fault, is there already, or bears a name that looks like another model's.
     """
-    wrong = faults(entry)
+    wrong = entry_faults(entry)
     if wrong:
         raise ResultError(f"{entry.model.name}: {wrong[0]}")
-    place = folder / SUBMISSIONS / slug(task_name(entry))
+    place = folder / _SUBMISSIONS / slug(task_name(entry))
     place.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / SUBMISSIONS / ".lock"):
+    with FileLock(folder / _SUBMISSIONS / ".lock"):
         _refuse_imitation(entry, folder)
         stem = slug(entry.model.name)
         number = 1
@@ -115,15 +115,15 @@ def _refuse_duplicate(entry: Entry, path: Path) -> None:
         raise ResultError(f"{path}: has this run already; nothing was added")
 
 
-def misplaced(one: Filed) -> str:
+def misplaced(one: FiledEntry) -> str:
     """Say what is wrong with the place of an entry's file, or nothing."""
     wanted = (slug(task_name(one.entry)), slug(one.entry.model.name))
     if (one.path.parent.name, _stem(one.path)) != wanted:
-        return f"belongs into {SUBMISSIONS}/{wanted[0]}/{wanted[1]}.json"
+        return f"belongs into {_SUBMISSIONS}/{wanted[0]}/{wanted[1]}.json"
     return ""
 
 
-def clashes(filed: list[Filed]) -> dict[Path, str]:
+def clashes(filed: list[FiledEntry]) -> dict[Path, str]:
     """Say which entries repeat an earlier one, or bear a name that looks like another's; the earlier file stays."""
     keys: dict[tuple[str, ...], Path] = {}
     names: dict[str, tuple[str, Path]] = {}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-NAME = r"^[A-Za-z0-9][A-Za-z0-9 ._/+:@()-]{0,99}$"
+MODEL_NAME = r"^[A-Za-z0-9][A-Za-z0-9 ._/+:@()-]{0,99}$"
 LINK = r"^(https://[A-Za-z0-9.-]{1,200}(:[0-9]{1,5})?(/[A-Za-z0-9._~%/?#@!&+,;=:-]{0,300})?)?$"
 
 _UNPRINTABLE = {"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"}
@@ -18,7 +18,7 @@ _ALIKE = str.maketrans({"1": "l", "i": "l", "0": "o", "5": "s"})
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)")  # files of these names cannot be made on Windows
 
 
-def plain(text: str) -> str:
+def printable_text(text: str) -> str:
     """Return a text as it is.
 
     Raises
@@ -34,7 +34,7 @@ def plain(text: str) -> str:
     return text
 
 
-def named(name: str) -> str:
+def safe_model_name(name: str) -> str:
     """Return a model's name as it is.
 
     Raises

@@ -12,10 +12,10 @@ from robustbench_ir.leaderboard.reading import json_of
 from robustbench_ir.leaderboard.schema import Link, Share, Short, Strict, Tag, Text
 from robustbench_ir.metrics.settings import Setting
 
-FILE = "reported.json"
+_FILE = "reported.json"
 
 
-class ReportedRow(Strict):
+class PublishedRow(Strict):
     """A row of somebody's table: mAP of the clean queries by setting, and mean rank distance where it is given.
 
     `source` is the address of the paper, `table` says where in it, `note` what keeps it from being comparable.
@@ -31,10 +31,10 @@ class ReportedRow(Strict):
     note: Text
 
 
-_ROWS: TypeAdapter[list[ReportedRow]] = TypeAdapter(list[ReportedRow])
+_ROWS: TypeAdapter[list[PublishedRow]] = TypeAdapter(list[PublishedRow])
 
 
-def read_reported(folder: Path) -> list[ReportedRow]:
+def read_published(folder: Path) -> list[PublishedRow]:
     """Read the rows in the leaderboard's folder; none where there is no file.
 
     Raises
@@ -42,7 +42,7 @@ def read_reported(folder: Path) -> list[ReportedRow]:
     ResultError
         A row against the schema; one line.
     """
-    path = folder / FILE
+    path = folder / _FILE
     if not path.is_file():
         return []
     try:

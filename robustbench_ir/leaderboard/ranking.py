@@ -18,15 +18,15 @@ from numpy.typing import NDArray
 from robustbench_ir._base.parallel import divided, in_threads
 from robustbench_ir.metrics.measures import Floats, Integers, sums
 
-RESAMPLES = 1_000
-SEED = 0
+RANK_RESAMPLES = 1_000
+_SEED = 0
 _TAIL = 2.5
 
-Weights = NDArray[np.float32]
+_Weights = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Standing:
+class RankedRow:
     """A row's place.
 
     Attributes
@@ -78,12 +78,12 @@ def contributions(value: Floats, question: Integers, language: Integers) -> Cont
     )
 
 
-def resampled(rows: Sequence[Contributions], random: Generator, resamples: int = RESAMPLES) -> Floats:
+def resampled(rows: Sequence[Contributions], random: Generator, resamples: int = RANK_RESAMPLES) -> Floats:
     """Return the macro means of each row, shape (rows, 1 + resamples): the data's own first."""
     questions = len(rows[0].sums)
     drawn = random.integers(0, questions, size=(resamples, questions)) + questions * np.arange(resamples)[:, None]
     counts = np.bincount(drawn.ravel(), minlength=resamples * questions).reshape(resamples, questions)
-    weights: Weights = np.vstack([np.ones(questions), counts]).astype(np.float32)
+    weights: _Weights = np.vstack([np.ones(questions), counts]).astype(np.float32)
     groups: dict[bytes, list[int]] = {}
     for number, row in enumerate(rows):
         groups.setdefault(row.counts.astype(np.float32).tobytes(), []).append(number)
@@ -93,7 +93,7 @@ def resampled(rows: Sequence[Contributions], random: Generator, resamples: int =
     return found
 
 
-def _macro_means(rows: Sequence[Contributions], weights: Weights) -> Floats:
+def _macro_means(rows: Sequence[Contributions], weights: _Weights) -> Floats:
     """Return the macro means of rows that have the same cases, shape (rows, resamples).
 
     Languages with the same counts share a denominator, so that parallel questions cost one product, not one a language.
@@ -112,7 +112,7 @@ def _macro_means(rows: Sequence[Contributions], weights: Weights) -> Floats:
     return np.asarray(total / np.maximum(strata, 1))
 
 
-def ranked(rows: Sequence[Contributions], resamples: int = RESAMPLES, seed: int = SEED) -> list[Standing]:
+def ranked(rows: Sequence[Contributions], resamples: int = RANK_RESAMPLES, seed: int = _SEED) -> list[RankedRow]:
     """Rank rows by their macro mean, the larger the better; in the order given."""
     if not rows:
         return []
@@ -122,10 +122,10 @@ def ranked(rows: Sequence[Contributions], resamples: int = RESAMPLES, seed: int 
     best, worst = _ends(_places(drawn), method="nearest").astype(int)
     rank = shared_ranks(score, drawn)
     columns = (score, low, high, rank, best, worst)
-    return [Standing(*one) for one in zip(*(np.asarray(column).tolist() for column in columns), strict=True)]
+    return [RankedRow(*one) for one in zip(*(np.asarray(column).tolist() for column in columns), strict=True)]
 
 
-def _ends(drawn: Floats | Weights, method: Literal["linear", "nearest"] = "linear") -> Floats:
+def _ends(drawn: Floats | _Weights, method: Literal["linear", "nearest"] = "linear") -> Floats:
     """Return the ends of each row's 95% percentile interval, shape (2, rows)."""
 
     def of_rows(part: slice) -> Floats:
@@ -134,12 +134,12 @@ def _ends(drawn: Floats | Weights, method: Literal["linear", "nearest"] = "linea
     return np.concatenate(list(in_threads(of_rows, divided(len(drawn)))), axis=1)
 
 
-def _places(drawn: Floats) -> Weights:
+def _places(drawn: Floats) -> _Weights:
     """Return the rank of each row in each resample, 1 for the largest, shape (rows, resamples)."""
     rows, resamples = drawn.shape
     in_order = np.arange(1, rows + 1, dtype=np.float32)[None, :]
 
-    def of_resamples(part: slice) -> Weights:
+    def of_resamples(part: slice) -> _Weights:
         order = np.argsort(np.ascontiguousarray(-drawn[:, part].T, dtype=np.float32), axis=1, kind="stable")
         places = np.empty(order.shape, dtype=np.float32)
         np.put_along_axis(places, order, in_order, axis=1)

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from robustbench_ir.errors import ResultError
 from robustbench_ir.leaderboard.schema import Entry
 
-MAX_BYTES = 64 << 20
+_MAX_BYTES = 64 << 20
 _SHOWN = 80
 
 
@@ -38,11 +38,11 @@ def _bytes(path: Path) -> bytes:
         os.close(descriptor)
         raise ResultError(f"{path}: is not a plain file")
     with os.fdopen(descriptor, "rb") as stream:
-        if found.st_size > MAX_BYTES:
-            raise ResultError(f"{path}: {found.st_size >> 20} MiB; a submission has at most {MAX_BYTES >> 20} MiB")
-        content = stream.read(MAX_BYTES + 1)
-    if len(content) > MAX_BYTES:
-        raise ResultError(f"{path}: grew beyond {MAX_BYTES >> 20} MiB while it was read")
+        if found.st_size > _MAX_BYTES:
+            raise ResultError(f"{path}: {found.st_size >> 20} MiB; a submission has at most {_MAX_BYTES >> 20} MiB")
+        content = stream.read(_MAX_BYTES + 1)
+    if len(content) > _MAX_BYTES:
+        raise ResultError(f"{path}: grew beyond {_MAX_BYTES >> 20} MiB while it was read")
     return content
 
 

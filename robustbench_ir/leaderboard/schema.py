@@ -16,13 +16,13 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, ConfigDict, Field
 
 from robustbench_ir.errors import DataError
-from robustbench_ir.leaderboard.names import LINK, NAME, named, plain
+from robustbench_ir.leaderboard.names import LINK, MODEL_NAME, printable_text, safe_model_name
 from robustbench_ir.metrics.settings import Setting
 from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.resources.cards import Card, packaged
 from robustbench_ir.tasks.task import TaskIdentity
 
-SCHEMA_VERSION = 1
+ENTRY_SCHEMA_VERSION = 1
 MAX_QUERIES = 2_000_000
 MAX_CELLS = 1_000
 NOT_RETRIEVED = 1e-9
@@ -49,8 +49,8 @@ def _as_written(parse: Callable[[str], object]) -> Callable[[str], str]:
     return check
 
 
-Text = Annotated[str, Field(max_length=500), AfterValidator(plain)]
-Short = Annotated[str, Field(max_length=100), AfterValidator(plain)]
+Text = Annotated[str, Field(max_length=500), AfterValidator(printable_text)]
+Short = Annotated[str, Field(max_length=100), AfterValidator(printable_text)]
 Link = Annotated[str, Field(pattern=LINK)]
 Tag = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,8}([_-][A-Za-z0-9]{1,8}){0,4}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -81,7 +81,7 @@ class ModelRecord(Strict):
     """
 
     kind: Literal["encoder", "run"] = "encoder"
-    name: Annotated[str, Field(pattern=NAME), AfterValidator(named)]
+    name: Annotated[str, Field(pattern=MODEL_NAME), AfterValidator(safe_model_name)]
     encoder: Text
     revision: Short
     fingerprint: Short
@@ -127,7 +127,7 @@ class EntryCell(Strict):
     rank_distance: Counts
 
 
-class ScoreRecord(Strict):
+class EntryScore(Strict):
     """Macro averages over query languages, means over seeds; recomputed by everybody who reads them."""
 
     recipe: Attack
@@ -155,7 +155,7 @@ class Entry(Strict):
     training: TrainingRecord
     task: TaskRecord
     environment: Versions
-    scores: list[ScoreRecord] = Field(min_length=1, max_length=MAX_CELLS)
+    scores: list[EntryScore] = Field(min_length=1, max_length=MAX_CELLS)
     cells: list[EntryCell] = Field(min_length=1, max_length=MAX_CELLS)
     verified: VerifiedRecord | None = None
 

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from robustbench_ir.leaderboard.schema import Entry, ScoreRecord
+from robustbench_ir.leaderboard.schema import Entry, EntryScore
 from robustbench_ir.metrics.measures import Floats
 from robustbench_ir.metrics.settings import Setting, nanmean
 
@@ -17,7 +17,7 @@ CellKey = tuple[str, int]
 
 
 @dataclass(frozen=True)
-class Sheet:
+class EntrySheet:
     """The values of one entry.
 
     Attributes
@@ -83,11 +83,11 @@ class Sheet:
         return np.stack([found[rows].mean(axis=0) for rows in self.groups.values()])
 
 
-def sheet_of(entry: Entry) -> Sheet:
+def sheet_of(entry: Entry) -> EntrySheet:
     """Return the arrays of an entry whose lists have the right lengths (see `robustbench_ir.leaderboard.faults`)."""
     sizes = list(entry.task.queries.values())
     digits = np.frombuffer("".join(cell.changed for cell in entry.cells).encode(), dtype=np.uint8)
-    return Sheet(
+    return EntrySheet(
         starts=np.cumsum([0, *sizes[:-1]]),
         keys=tuple((cell.recipe, cell.severity) for cell in entry.cells),
         average_precision={
@@ -105,12 +105,12 @@ def _macro(found: Floats) -> Floats:
     return nanmean(found, axis=1) if np.isnan(plain).any() else plain
 
 
-def scores_of(sheet: Sheet) -> list[ScoreRecord]:
+def scores_of(sheet: EntrySheet) -> list[EntryScore]:
     """Return the macro averages, clean first."""
     macro = {setting: _macro(found) for setting, found in sheet.by_language.items()}
     distance = _macro(sheet.distance_by_language)
     return [
-        ScoreRecord(
+        EntryScore(
             recipe=recipe,
             severity=severity,
             average_precision={setting: round(float(found[row]), 9) for setting, found in macro.items()},

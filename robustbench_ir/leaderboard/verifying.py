@@ -12,15 +12,15 @@ from robustbench_ir.encoders import BUILT_IN, EncoderOptions, load_encoder
 from robustbench_ir.encoders.encoder import Encoder
 from robustbench_ir.errors import ResultError
 from robustbench_ir.evaluation.runner import QuerySet, Runner
-from robustbench_ir.leaderboard.canonical import perturbed_queries, task_of, threat
+from robustbench_ir.leaderboard.canonical import perturbed_queries, task_of_entry, threat_model
 from robustbench_ir.leaderboard.schema import Entry, EntryCell
 from robustbench_ir.metrics.measures import Floats
 from robustbench_ir.metrics.settings import Layout, layout_of, per_query, values
 from robustbench_ir.perturb import digest
 from robustbench_ir.retrieval.ranking import Ranks
 
-CLOSE = 0.02
-SHARE = 0.95
+_CLOSE = 0.02
+_SHARE = 0.95
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Verification:
         """Whether at least 95% of the values agree and the mean differs by less than 0.005; other hardware may."""
         if self.exact:
             return self.equal == self.compared
-        return self.equal >= SHARE * self.compared and abs(self.mean) < CLOSE / 4
+        return self.equal >= _SHARE * self.compared and abs(self.mean) < _CLOSE / 4
 
 
 def verify(entry: Entry, sample: int, seed: int, model: str | None = None, revision: str | None = None) -> Verification:
@@ -85,7 +85,7 @@ def verify(entry: Entry, sample: int, seed: int, model: str | None = None, revis
             f"{entry.model.name}: cannot be run again, the entry is of a system's TREC runs; "
             f"ask its author for the run files, and score them again with --run"
         )
-    task = task_of(entry)
+    task = task_of_entry(entry)
     if (task.identity, task.digest) != (entry.task.identity, entry.task.sha256):
         raise ResultError(f"{entry.task.identity}: the texts here are not those of the entry; it cannot be verified")
     # Nothing that was kept is used: the entry's word is what is in doubt.
@@ -93,9 +93,9 @@ def verify(entry: Entry, sample: int, seed: int, model: str | None = None, revis
     drawn = np.random.default_rng(seed).choice(len(task.queries), min(sample, len(task.queries)), replace=False)
     rows = sorted(int(row) for row in drawn)
     layout = layout_of(task)
-    drawn_cells = [cell for cell in entry.cells if threat(cell.recipe) == "average case"]
+    drawn_cells = [cell for cell in entry.cells if threat_model(cell.recipe) == "average case"]
     found = np.concatenate([_differences(cell, runner, layout, rows) for cell in drawn_cells])
-    close = int((np.abs(found) <= CLOSE).sum())
+    close = int((np.abs(found) <= _CLOSE).sum())
     largest, searched = float(np.abs(found).max()), len(entry.cells) - len(drawn_cells)
     return Verification(len(rows), len(found), close, largest, float(found.mean()), searched)
 

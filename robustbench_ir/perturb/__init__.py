@@ -10,7 +10,7 @@ from robustbench_ir.perturb.custom import Rewrite, recipe
 from robustbench_ir.perturb.mechanisms.characters import make_homoglyph, make_invisible
 from robustbench_ir.perturb.mechanisms.masked_language_model import make_masked_language_model
 from robustbench_ir.perturb.mechanisms.mixture import make_mixture
-from robustbench_ir.perturb.mechanisms.paired_query import make_twin
+from robustbench_ir.perturb.mechanisms.paired_query import make_paired_query
 from robustbench_ir.perturb.mechanisms.spacing import make_casing_spacing, make_repetition, make_word_order
 from robustbench_ir.perturb.mechanisms.substitution import make_substitution
 from robustbench_ir.perturb.mechanisms.transliteration import make_transliteration
@@ -54,10 +54,10 @@ _BUILT_IN: Mapping[str, TransformationFactory] = {
     "invisible": make_invisible,
     "masked-language-model": make_masked_language_model,
     "mixture": _make_mixture,
+    "paired-query": make_paired_query,
     "repetition": make_repetition,
     "substitution": make_substitution,
     "transliteration": make_transliteration,
-    "twin": make_twin,
     "typo": make_typo,
     "word-order": make_word_order,
     "wrong-layout": make_wrong_layout,

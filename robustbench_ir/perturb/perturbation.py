@@ -115,7 +115,7 @@ def _are_latin(*characters: str) -> bool:
     return all(character.isalpha() and character < "\u0250" for character in characters)
 
 
-def only(one: Perturbation, places: Collection[int]) -> Perturbation:
+def with_edits(one: Perturbation, places: Collection[int]) -> Perturbation:
     """Return the perturbation with only some of its edits; the edits alone give the text.
 
     Parameters

@@ -9,7 +9,7 @@ from itertools import chain, count
 from struct import Struct
 from typing import Protocol, TypeVar
 
-Item = TypeVar("Item")
+_Item = TypeVar("_Item")
 
 _BLOCK = Struct("<16I")
 _UNIT = 2.0**-32
@@ -42,17 +42,17 @@ def generator(*key: str | int) -> Random:
     return _Stream("\x1f".join(map(str, key)).encode("utf-8", "surrogatepass"))
 
 
-def pick(items: Sequence[Item], random: Random) -> Item:
+def pick(items: Sequence[_Item], random: Random) -> _Item:
     """Draw one item, each as likely as the other."""
     return items[int(random.random() * len(items))]
 
 
-def pick_early(items: Sequence[Item], random: Random) -> Item:
+def pick_early(items: Sequence[_Item], random: Random) -> _Item:
     """Draw one item of a list that begins with the best: of four, the first in 63 cases of 100."""
     return items[int(random.random() ** 3 * len(items))]
 
 
-def shuffled(items: Sequence[Item], random: Random) -> Iterator[Item]:
+def shuffled(items: Sequence[_Item], random: Random) -> Iterator[_Item]:
     """Yield the items in random order (Fisher-Yates), drawing only for those that are asked for."""
     left = list(items)
     for place in range(len(left)):

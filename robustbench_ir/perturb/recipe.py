@@ -20,7 +20,7 @@ from robustbench_ir.perturb.transformation import Transformation, Transformation
 from robustbench_ir.resources.cards import SHIPPED, NamedCard, Tables
 
 SEVERITIES = range(6)
-Share = Annotated[float, Field(gt=0, le=1)]
+_Share = Annotated[float, Field(gt=0, le=1)]
 EVERY_LANGUAGE = "*"
 """Key of a row that holds for every language without a row of its own."""
 
@@ -77,7 +77,7 @@ class RecipeCard(NamedCard):
     look_for: str = ""
     transformation: str
     default: bool = False
-    ladder: list[Share] = Field(default=[0.1, 0.2, 0.35, 0.5, 1.0], min_length=5, max_length=5)
+    ladder: list[_Share] = Field(default=[0.1, 0.2, 0.35, 0.5, 1.0], min_length=5, max_length=5)
     sources: list[str]
     constraints: Constraints = Constraints()
     parameters: dict[str, object] = {}

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _WORDS_REMEMBERED = 50_000
 _SPELLINGS_KEPT = 16
-Weights = Annotated[dict[str, Annotated[float, Field(gt=0)]], Field(min_length=1)]
+_SpellingWeights = Annotated[dict[str, Annotated[float, Field(gt=0)]], Field(min_length=1)]
 
 
 class Convention(Card):
@@ -45,8 +45,8 @@ class Convention(Card):
     title: str
     source: str
     rules: str
-    spellings: dict[str, Weights] = {}
-    words: dict[str, Weights] = {}
+    spellings: dict[str, _SpellingWeights] = {}
+    words: dict[str, _SpellingWeights] = {}
 
 
 class Spellings(NamedTuple):
@@ -62,7 +62,7 @@ class Spellings(NamedTuple):
         return self.texts[min(bisect(self.sums, random.random()), len(self.texts) - 1)]
 
 
-def weighed(weights: Mapping[str, float]) -> Spellings:
+def ordered_spellings(weights: Mapping[str, float]) -> Spellings:
     """Order spellings by their weights, above 0, which need not sum to 1."""
     found = sorted(weights.items(), key=lambda one: (-one[1], one[0]))
     total = sum(weights.values())
@@ -95,7 +95,7 @@ class Respelling:
                 for tail, share in ways:
                     grown[head + tail] = grown.get(head + tail, 0.0) + likely * share
             found = sorted(grown.items(), key=lambda one: (-one[1], one[0]))[:_SPELLINGS_KEPT]
-        return weighed({text: likely for text, likely in found if text.strip()} or {"": 1.0})
+        return ordered_spellings({text: likely for text, likely in found if text.strip()} or {"": 1.0})
 
     def _pieces(self, base: str) -> Iterator[tuple[tuple[str, float], ...]]:
         end = 0
@@ -178,5 +178,5 @@ def romaniser(name: str, tables: Tables = SHIPPED) -> Romaniser:
     except icu.ICUError as error:
         # ICU pads the text around the fault with zeros.
         raise CardError(f"{entry}: key 'rules': ICU says {str(error).replace(chr(92) + 'x00', '')}") from error
-    words = {nfc(word): weighed(ways) for word, ways in convention.words.items()}
+    words = {nfc(word): ordered_spellings(ways) for word, ways in convention.words.items()}
     return Romaniser(name, transform, respelling(convention.spellings), words)

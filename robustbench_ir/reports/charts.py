@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 from robustbench_ir.metrics.settings import Setting
 from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.reports.content import LanguageDrop, Sheet
-from robustbench_ir.reports.tables import Entry, Table, language_table, number, rank_change_table
+from robustbench_ir.reports.tables import Table, TableCell, language_table, number_cell, rank_change_table
 from robustbench_ir.reports.terminal import language_name
 
 COLOURS = 10  # classes s0 to s9 of the style sheet
@@ -344,18 +344,18 @@ def comparison_pictures(sheets: Sequence[Sheet]) -> Iterator[Picture]:
 
 def _curve_table(title: str, lines: Sequence[Line]) -> Table:
     rows = [
-        (Entry(line.name), number(point.x, "g"), number(point.y, ".3f"), _band(point))
+        (TableCell(line.name), number_cell(point.x, "g"), number_cell(point.y, ".3f"), _band(point))
         for line in lines
         for point in line.points
     ]
     return Table(title, ("curve", "severity (0 is clean)", "value", "95% interval of the change"), tuple(rows))
 
 
-def _band(point: Point) -> Entry:
+def _band(point: Point) -> TableCell:
     """Return the ends of a point's band."""
     if math.isnan(point.low) or point.low == point.high:
-        return number(math.nan, "")
-    return Entry(f"{point.low:.3f} to {point.high:.3f}", point.low)
+        return number_cell(math.nan, "")
+    return TableCell(f"{point.low:.3f} to {point.high:.3f}", point.low)
 
 
 def language_pictures(sheet: Sheet) -> Iterator[Picture]:

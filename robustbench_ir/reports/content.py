@@ -196,19 +196,19 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class MacroMean:
     """A macro mean: over recipes with their severity, and over query languages (all where none is named)."""
 
     groups: tuple[Group, ...]
     languages: tuple[str, ...] = ()
 
 
-def scores(result: Result, measure: str, resamples: int) -> dict[Setting, list[Score]]:
+def macro_scores(result: Result, measure: str, resamples: int) -> dict[Setting, list[Score]]:
     """Return the macro drops of each setting by recipe and severity, in the order of `Result.drops`."""
     layout, groups = result.layout, result.groups
     if not groups:
         return {setting: [] for setting in result.settings}
-    wanted = [Wanted((group,)) for group in groups]
+    wanted = [MacroMean((group,)) for group in groups]
     drops = [_drops(result, measure, setting, list(groups)) for setting in result.settings]
     found = _estimates(layout, [*drops, _rank_distance_changes(result)], wanted, resamples)
     coverage = [
@@ -225,7 +225,7 @@ def scores(result: Result, measure: str, resamples: int) -> dict[Setting, list[S
 
 
 def drop_estimates(
-    result: Result, measure: str, setting: Setting, wanted: Sequence[Wanted], resamples: int
+    result: Result, measure: str, setting: Setting, wanted: Sequence[MacroMean], resamples: int
 ) -> list[Estimate]:
     """Return clean minus attacked for each of `wanted`."""
     groups = list(dict.fromkeys(group for one in wanted for group in one.groups))
@@ -251,7 +251,7 @@ def _rank_distance_changes(result: Result) -> dict[Group, Floats]:
 
 
 def _estimates(
-    layout: Layout, changes: Sequence[Mapping[Group, Floats]], wanted: Sequence[Wanted], resamples: int
+    layout: Layout, changes: Sequence[Mapping[Group, Floats]], wanted: Sequence[MacroMean], resamples: int
 ) -> list[list[Estimate]]:
     """Return the estimates of `wanted` for each kind of change, all from the same resamples."""
     if not wanted:
@@ -261,7 +261,7 @@ def _estimates(
     return [intervals(draw, layout.questions) for draw in found]
 
 
-def _macro(layout: Layout, changes: Mapping[Group, Floats], wanted: Sequence[Wanted]) -> ClusterMeans:
+def _macro(layout: Layout, changes: Mapping[Group, Floats], wanted: Sequence[MacroMean]) -> ClusterMeans:
     """Sum up by question and stratum: recipe and severity, query language, passage language."""
     place = {group: number for number, group in enumerate(changes)}
     value = np.stack([one.reshape(len(layout.query_ids), -1) for one in changes.values()])
@@ -366,7 +366,7 @@ class Sheet:
     @cached_property
     def scores(self) -> dict[Setting, list[Score]]:
         """The macro drops of each setting, by recipe and severity."""
-        return scores(self.result, self.measure, self.resamples)
+        return macro_scores(self.result, self.measure, self.resamples)
 
     @cached_property
     def at_severity(self) -> list[Score]:
@@ -387,8 +387,8 @@ class Sheet:
         cells = [(recipe, name) for recipe in here for name in names if name not in self._reasons[recipe]]
         covered = {name: tuple(recipe for recipe, other in cells if other == name) for name in names}
         means = [name for name in names if covered[name]]
-        wanted = [Wanted(((recipe, self.severity),), (name,)) for recipe, name in cells]
-        wanted += [Wanted(tuple((recipe, self.severity) for recipe in covered[name]), (name,)) for name in means]
+        wanted = [MacroMean(((recipe, self.severity),), (name,)) for recipe, name in cells]
+        wanted += [MacroMean(tuple((recipe, self.severity) for recipe in covered[name]), (name,)) for name in means]
         found = drop_estimates(self.result, self.measure, self.setting, wanted, self.resamples)
         keys: list[tuple[AttackIdentity | None, str]] = [*cells, *((None, name) for name in means)]
         known = dict(zip(keys, found, strict=True))
@@ -486,7 +486,7 @@ class Sheet:
         return command_of(self.result)
 
 
-def sheets(
+def prepare_sheets(
     results: Sequence[tuple[str, Result]],
     measure: str = "AP",
     setting: Setting | None = None,
@@ -555,14 +555,14 @@ def _names(results: Sequence[tuple[str, Result]]) -> list[str]:
 
 # A result in two plain sentences.
 
-POOLS: dict[Setting, str] = {
+_POOLS: dict[Setting, str] = {
     "monolingual": "with the passages of the query's own language as the pool",
     "cross-lingual": "with the passages of one other language as the pool",
     "multilingual": "with the passages of all languages in one pool",
 }
 
 
-def summary(sheet: Sheet) -> list[str]:
+def summary_sentences(sheet: Sheet) -> list[str]:
     """Say which recipe costs most, and which query languages lose most, each with its interval."""
     if not sheet.at_severity:
         return [f"{sheet.name} was not attacked; there are clean scores only."]
@@ -572,7 +572,7 @@ def summary(sheet: Sheet) -> list[str]:
 def _recipes(sheet: Sheet, found: list[Score]) -> str:
     worst, *others = found
     drop, name = worst.drop, sheet.recipe_names[worst.recipe]
-    when = f"At severity {sheet.severity}, {POOLS[sheet.setting]},"
+    when = f"At severity {sheet.severity}, {_POOLS[sheet.setting]},"
     if drop.value <= 0:
         return f"{when} no recipe lowers the {sheet.measure_name} of {sheet.name}, which is {worst.clean:.3f}."
     most = " most" if others else ""

@@ -13,15 +13,15 @@ from dataclasses import is_dataclass
 from robustbench_ir._base.markdown import escaped, markdown_table
 from robustbench_ir.metrics.statistics import Estimate
 from robustbench_ir.perturb.identity import AttackIdentity
-from robustbench_ir.reports.content import NO_INTERVAL, LanguageDrop, Sheet, summary
+from robustbench_ir.reports.content import NO_INTERVAL, LanguageDrop, Sheet, summary_sentences
 from robustbench_ir.reports.tables import (
     Table,
-    comparison_table,
     coverage_table,
+    drops_table,
     language_comparison_table,
     language_table,
     more_tables,
-    score_table,
+    side_by_side_table,
 )
 
 _LATEX = {
@@ -52,10 +52,10 @@ def to_markdown(sheets: Sequence[Sheet]) -> str:
     """Return summary, scores, drops by language and coverage as GitHub-flavoured Markdown."""
     parts = []
     if len(sheets) > 1:
-        parts += ["## Side by side", *map(captioned, (comparison_table(sheets), *_languages_side_by_side(sheets)))]
+        parts += ["## Side by side", *map(captioned, (side_by_side_table(sheets), *_languages_side_by_side(sheets)))]
     for sheet in sheets:
         parts.append(f"## {escaped(sheet.name)} on {escaped(sheet.result.task)}")
-        parts += [escaped(sentence) for sentence in summary(sheet)]
+        parts += [escaped(sentence) for sentence in summary_sentences(sheet)]
         parts += map(captioned, _tables(sheet))
         parts.append(_fenced("\n".join((sheet.command, *sheet.signatures))))
     return "\n\n".join(parts) + "\n"
@@ -64,7 +64,7 @@ def to_markdown(sheets: Sequence[Sheet]) -> str:
 def _tables(sheet: Sheet) -> Iterator[Table]:
     if not sheet.result.groups:
         return
-    yield score_table(sheet)
+    yield drops_table(sheet)
     yield from more_tables(sheet)
     yield language_table(sheet, next(iter(sheet.by_language)))
     yield coverage_table(sheet)
@@ -89,9 +89,9 @@ def _fenced(text: str) -> str:
 
 def to_latex(sheets: Sequence[Sheet]) -> str:
     r"""Return the scores as LaTeX tables that need ``\usepackage{booktabs}``."""
-    tables = [table for sheet in sheets if sheet.result.groups for table in (score_table(sheet),)]
+    tables = [table for sheet in sheets if sheet.result.groups for table in (drops_table(sheet),)]
     if len(sheets) > 1:
-        tables = [comparison_table(sheets), *tables]
+        tables = [side_by_side_table(sheets), *tables]
     sources = "".join(
         f"% {' '.join(line.split())}\n" for sheet in sheets for line in (*sheet.command.splitlines(), *sheet.signatures)
     )
@@ -192,7 +192,7 @@ def _content(sheet: Sheet) -> dict[str, object]:
         "task_sha256": sheet.result.task_digest,
         "setting": sheet.setting,
         "severity": sheet.severity,
-        "summary": summary(sheet),
+        "summary": summary_sentences(sheet),
         "scores": list(_records(sheet)),
         "drop_by_language": {
             str(recipe or "mean over recipes"): [_language(one) for one in drops]

@@ -25,7 +25,7 @@ _TRIED = 60  # queries of a language that are tried until enough of them change
 
 
 @dataclass(frozen=True)
-class Piece:
+class TextPiece:
     """A stretch of a query; `operation` names what an edit did, and is empty between edits."""
 
     text: str
@@ -36,13 +36,13 @@ class Piece:
 class Example:
     """A query before and after."""
 
-    before: tuple[Piece, ...]
-    after: tuple[Piece, ...]
+    before: tuple[TextPiece, ...]
+    after: tuple[TextPiece, ...]
     edits: tuple[Edit, ...]
 
 
 @dataclass(frozen=True)
-class Trial:
+class RecipeReview:
     """One recipe in one language: examples, or why there are none."""
 
     recipe: Recipe
@@ -51,12 +51,12 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Section:
+class LanguageReview:
     """One language."""
 
     language: Language
     task: str
-    trials: tuple[Trial, ...]
+    trials: tuple[RecipeReview, ...]
 
 
 def review_sections(
@@ -66,7 +66,7 @@ def review_sections(
     severity: int,
     seed: int,
     cards: Path | None = None,
-) -> list[Section]:
+) -> list[LanguageReview]:
     """Try recipes on real queries of every language that some task has.
 
     Tasks of found text are preferred to synthetic ones; a task whose data cannot be had is passed over.
@@ -99,7 +99,7 @@ def review_sections(
             queries = list(islice(shuffled(own, generator("review", seed)), _TRIED))
             ready = [recipe.for_task(task) for recipe in recipes]
             trials = tuple(_trial(recipe, queries, examples, severity, seed) for recipe in ready)
-            sections.append(Section(_facts(code), task.identity, trials))
+            sections.append(LanguageReview(_facts(code), task.identity, trials))
     return sorted(sections, key=lambda section: section.language.name)
 
 
@@ -128,46 +128,46 @@ def _facts(code: str) -> Language:
     return known[code]
 
 
-def _trial(recipe: Recipe, queries: Sequence[Query], count: int, severity: int, seed: int) -> Trial:
+def _trial(recipe: Recipe, queries: Sequence[Query], count: int, severity: int, seed: int) -> RecipeReview:
     """Try a recipe on queries of one language; the first `count` that change are shown."""
     language = queries[0].language
     if not recipe.covers(language):
-        return Trial(recipe, (), recipe.reason_not_covered(language))
+        return RecipeReview(recipe, (), recipe.reason_not_covered(language))
     examples: list[Example] = []
     for query in queries:
         (one,) = recipe.perturb([query], severity, seed)
         if one.changed:
-            examples.append(Example(*pieces(one), one.edits))
+            examples.append(Example(*cut_at_edits(one), one.edits))
         if len(examples) == count:
             break
     reason = "" if examples else f"it changes none of {len(queries)} queries"
-    return Trial(recipe, tuple(examples), reason)
+    return RecipeReview(recipe, tuple(examples), reason)
 
 
-def pieces(one: Perturbation) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
+def cut_at_edits(one: Perturbation) -> tuple[tuple[TextPiece, ...], tuple[TextPiece, ...]]:
     """Cut the clean and the perturbed query at the edits."""
-    before, after = list[Piece](), list[Piece]()
+    before, after = list[TextPiece](), list[TextPiece]()
     position = 0
     for edit in one.edits:
-        between = Piece(one.clean[position : edit.span[0]])
-        before += (between, Piece(edit.before, edit.operation))
-        after += (between, Piece(edit.after, edit.operation))
+        between = TextPiece(one.clean[position : edit.span[0]])
+        before += (between, TextPiece(edit.before, edit.operation))
+        after += (between, TextPiece(edit.after, edit.operation))
         position = edit.span[1]
-    rest = Piece(one.clean[position:])
+    rest = TextPiece(one.clean[position:])
     return tuple(_full([*before, rest])), tuple(_full([*after, rest]))
 
 
-def _full(found: list[Piece]) -> Iterator[Piece]:
+def _full(found: list[TextPiece]) -> Iterator[TextPiece]:
     return (piece for piece in found if piece.text)
 
 
-def visible(text: str) -> str:
+def with_visible_code_points(text: str) -> str:
     """Return `text` with the code points of what has no glyph: ``pass⟨U+200B⟩age``."""
     hidden = {"Cf", "Cc", "Zl", "Zp"}
     return "".join(f"⟨U+{ord(one):04X}⟩" if unicodedata.category(one) in hidden else one for one in text)
 
 
-def direction(language: str, text: str) -> str:
+def text_direction(language: str, text: str) -> str:
     """Return the value of HTML's `dir` for a text.
 
     A query of a right-to-left language in which one word is left in its script is laid out from the right, whatever
@@ -180,7 +180,7 @@ def direction(language: str, text: str) -> str:
     return usual if any(unicodedata.bidirectional(one) in strong for one in text) else "auto"
 
 
-def review_page(sections: Sequence[Section], severity: int, seed: int) -> str:
+def review_page(sections: Sequence[LanguageReview], severity: int, seed: int) -> str:
     """Return the page, self-contained HTML; every text is escaped.
 
     Parameters
@@ -194,6 +194,6 @@ def review_page(sections: Sequence[Section], severity: int, seed: int) -> str:
 
     template = (files("robustbench_ir.reports") / "review.html.jinja").read_text(encoding="utf-8")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"visible": visible, "direction": direction}
+    environment.filters |= {"visible": with_visible_code_points, "direction": text_direction}
     page = environment.from_string(template)
     return page.render(sections=sections, severity=severity, seed=seed, version=__version__)

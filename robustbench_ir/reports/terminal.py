@@ -89,7 +89,9 @@ def _worst_cases(result: Result, measure: str) -> list[RenderableType]:
     for header in ("average\ndrop", "worst\ndrop", "gap"):
         table.add_column(header, justify="right", no_wrap=True, vertical="bottom")
     for row in rows:
-        drops = (with_interval(one, ".3f", float("nan")) for one in (row.average_drop, row.worst_drop, row.gap))
+        drops = (
+            formatted_with_interval(one, ".3f", float("nan")) for one in (row.average_drop, row.worst_drop, row.gap)
+        )
         table.add_row(row.worst.label, str(row.severity), row.setting, *drops)
     return [table]
 
@@ -145,20 +147,20 @@ def language_name(code: str) -> str:
 
 def _numbers(row: Finding) -> list[str]:
     bias = (
-        number(row.clean_rank_distance.value, ",.0f"),
-        with_interval(row.rank_distance_change, ",.0f", row.p_rank_distance_holm),
+        formatted(row.clean_rank_distance.value, ",.0f"),
+        formatted_with_interval(row.rank_distance_change, ",.0f", row.p_rank_distance_holm),
     )
     return [
-        number(row.clean.value, ".3f"),
-        number(row.attacked.value, ".3f"),
-        with_interval(row.drop, ".3f", row.p_holm),
-        number(row.relative_drop.value, "+.1%"),
+        formatted(row.clean.value, ".3f"),
+        formatted(row.attacked.value, ".3f"),
+        formatted_with_interval(row.drop, ".3f", row.p_holm),
+        formatted(row.relative_drop.value, "+.1%"),
         *(bias if row.setting == "multilingual" else ()),
-        number(row.coverage, ".0%"),
+        formatted(row.coverage, ".0%"),
     ]
 
 
-def with_interval(estimate: Estimate, form: str, p: float) -> str:
+def formatted_with_interval(estimate: Estimate, form: str, p: float) -> str:
     """Return such as ``+0.055* ±0.004``; the star's place is kept, so that numbers stand in line."""
     if math.isnan(estimate.value):
         return "-"
@@ -167,7 +169,7 @@ def with_interval(estimate: Estimate, form: str, p: float) -> str:
     return f"{estimate.value:+{form}}{star}{width}"
 
 
-def number(value: float, form: str) -> str:
+def formatted(value: float, form: str) -> str:
     """Return a number in a format, a dash where there is none."""
     return "-" if math.isnan(value) else f"{value:{form}}"
 
@@ -213,11 +215,11 @@ def comparison_table(rows: Sequence[Comparison]) -> RenderableType:
                 row.recipe.label,
                 *([str(row.severity) if row.severity else ""] if several else []),
                 row.quantity,
-                number(row.of_first.value, ".3f"),
-                number(row.of_second.value, ".3f"),
-                with_interval(row.difference, ".3f", row.p_holm),
-                number(row.p_holm, ".4f"),
-                number(row.effect_size, "+.2f"),
+                formatted(row.of_first.value, ".3f"),
+                formatted(row.of_second.value, ".3f"),
+                formatted_with_interval(row.difference, ".3f", row.p_holm),
+                formatted(row.p_holm, ".4f"),
+                formatted(row.effect_size, "+.2f"),
             )
         parts.append(table)
     return Group(*parts, Text(), Text(_COMPARISON_NOTES, style="dim"))

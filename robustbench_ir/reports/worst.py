@@ -21,7 +21,7 @@ from robustbench_ir.metrics.settings import Layout, Setting, per_query, values
 from robustbench_ir.perturb import Edit, Perturbation, digest, load_recipe
 from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.reports.content import Sheet
-from robustbench_ir.reports.review import Piece, pieces
+from robustbench_ir.reports.review import TextPiece, cut_at_edits
 from robustbench_ir.results.result import Cell, Result
 from robustbench_ir.retrieval.ranking import Ranks
 from robustbench_ir.tasks import Passage, Task, load_task, task_card
@@ -29,7 +29,7 @@ from robustbench_ir.tasks.task import TaskIdentity
 
 
 @dataclass(frozen=True)
-class Texts:
+class QueryTexts:
     """What was made again of one query.
 
     Attributes
@@ -46,8 +46,8 @@ class Texts:
         The passage that is not relevant and ranks best now; known only where the encoder ran again.
     """
 
-    before: tuple[Piece, ...]
-    after: tuple[Piece, ...]
+    before: tuple[TextPiece, ...]
+    after: tuple[TextPiece, ...]
     edits: tuple[Edit, ...]
     perturbed: str
     right: Passage
@@ -83,7 +83,7 @@ class WorstQuery:
     attacked: float
     rank_before: int
     rank_after: int
-    texts: Texts | None = None
+    texts: QueryTexts | None = None
 
 
 def worst_queries(sheet: Sheet, count: int = 20) -> list[WorstQuery]:
@@ -149,7 +149,7 @@ def _best_judgement(layout: Layout, clean: Ranks, setting: Setting) -> NDArray[n
     return best
 
 
-def task_of(result: Result, name: str | None = None, cards: Path | None = None) -> Task:
+def task_of_result(result: Result, name: str | None = None, cards: Path | None = None) -> Task:
     """Load the task of a result from what lies on this machine; nothing is downloaded.
 
     Parameters
@@ -212,7 +212,7 @@ def with_texts(
     found : sequence of WorstQuery
         Of one result.
     task : Task
-        From `task_of`.
+        From `task_of_result`.
     known : dict
         Perturbed queries by digest; those made here are added, so that results of one task share them.
     cards : pathlib.Path, optional
@@ -240,9 +240,9 @@ def with_texts(
     return done, list(faults.values())
 
 
-def _texts(task: Task, made: Perturbation, judgement: int) -> Texts:
+def _texts(task: Task, made: Perturbation, judgement: int) -> QueryTexts:
     right = task.passages[int(task.qrels.passage[judgement])]
-    return Texts(*pieces(made), made.edits, made.text, right)
+    return QueryTexts(*cut_at_edits(made), made.edits, made.text, right)
 
 
 # The passage that overtook the right one. This needs scores, so the encoder runs again, on a few queries only.
@@ -303,7 +303,7 @@ class Examples:
     source: str = ""
 
 
-def examples_of(
+def find_examples(
     sheets: Sequence[Sheet],
     count: int,
     task: str | None = None,
@@ -356,7 +356,7 @@ def _examples(
     digest = sheet.result.task_digest
     if digest not in tasks:
         try:
-            tasks[digest] = task_of(sheet.result, name, cards)
+            tasks[digest] = task_of_result(sheet.result, name, cards)
         except RobustBenchError as error:
             tasks[digest] = error
     task = tasks[digest]

@@ -14,10 +14,10 @@ from robustbench_ir.metrics.settings import SETTINGS, Setting, headline
 from robustbench_ir.metrics.statistics import SEED
 from robustbench_ir.results.result import Result
 from robustbench_ir.studies.checkpoints import Arm
-from robustbench_ir.studies.claims import Claim, Comparison, comparisons, resource_groups, together
+from robustbench_ir.studies.claims import ArmComparison, Claim, claim_resource_groups, comparisons, joint_verdict
 from robustbench_ir.studies.config import UNTRAINED
-from robustbench_ir.studies.measured import RANK_DISTANCE, Drawn, Measured, intervals, measured
-from robustbench_ir.studies.record import ALL, Attacked, Judged, Row
+from robustbench_ir.studies.measured import RANK_DISTANCE, ArmScores, SeedResamples, arm_intervals, score_arm
+from robustbench_ir.studies.record import ALL, Judged, StudyAttack, StudyRow
 
 MULTILINGUAL: Setting = "multilingual"
 NOT_TRAINED = "not trained"
@@ -30,11 +30,11 @@ class _Quantity(NamedTuple):
     name: str
     recipe: str
     group: str
-    of: Callable[[Measured], Drawn]
+    of: Callable[[ArmScores], SeedResamples]
 
 
 @dataclass(frozen=True)
-class Analysed:
+class Analysis:
     """All that one base's checkpoints say on one task.
 
     Attributes
@@ -45,8 +45,8 @@ class Analysed:
         The evidence of the claims.
     """
 
-    rows: tuple[Row, ...]
-    comparisons: tuple[Comparison, ...]
+    rows: tuple[StudyRow, ...]
+    comparisons: tuple[ArmComparison, ...]
 
 
 def analyse(
@@ -56,7 +56,7 @@ def analyse(
     claims: Sequence[Claim],
     trained: Sequence[str],
     resamples: int,
-) -> Analysed:
+) -> Analysis:
     """Analyse one base on one task.
 
     Parameters
@@ -72,7 +72,7 @@ def analyse(
     resamples : int
         Of the bootstrap, and sign flips of the tests.
     """
-    found = {arm.label: measured(seeds, resamples) for arm, seeds in results}
+    found = {arm.label: score_arm(seeds, resamples) for arm, seeds in results}
     arms = [arm for arm, _ in results]
     any_arm = found[arms[0].label]
     wanted = [
@@ -81,13 +81,13 @@ def analyse(
         for against in ("", *_references(arm, arms))
         for what in _quantities(any_arm, trained)
     ]
-    numbers = intervals([_number(found, *one) for one in wanted], np.random.default_rng(SEED), resamples)
+    numbers = arm_intervals([_number(found, *one) for one in wanted], np.random.default_rng(SEED), resamples)
     rows = tuple(
-        Row(base, task, arm, against, what.name, what.recipe, what.group, number)
+        StudyRow(base, task, arm, against, what.name, what.recipe, what.group, number)
         for (arm, against, what), number in zip(wanted, numbers, strict=True)
         if number.by_seed
     )
-    return Analysed(rows, tuple(comparisons(claims, found, trained, resamples)))
+    return Analysis(rows, tuple(comparisons(claims, found, trained, resamples)))
 
 
 def _references(arm: Arm, arms: Sequence[Arm]) -> list[str]:
@@ -105,11 +105,11 @@ def _references(arm: Arm, arms: Sequence[Arm]) -> list[str]:
     return [one for one in wanted if one in by_sampler]
 
 
-def _number(found: Mapping[str, Measured], arm: str, against: str, what: _Quantity) -> Drawn:
+def _number(found: Mapping[str, ArmScores], arm: str, against: str, what: _Quantity) -> SeedResamples:
     return what.of(found[arm]) - what.of(found[against]) if against else what.of(found[arm])
 
 
-def _quantities(arm: Measured, trained: Sequence[str]) -> Iterator[_Quantity]:
+def _quantities(arm: ArmScores, trained: Sequence[str]) -> Iterator[_Quantity]:
     """Yield what rows are made for: macro averages of everything, and the multilingual ones by language and group."""
     for setting in SETTINGS:
         yield _Quantity(f"mAP {setting}", "", ALL, partial(_clean, setting, None))
@@ -128,31 +128,31 @@ def _quantities(arm: Measured, trained: Sequence[str]) -> Iterator[_Quantity]:
                 yield _Quantity(f"relative drop {MULTILINGUAL}", recipe, name, lost)
 
 
-def _clean(quantity: str, languages: Sequence[str] | None, arm: Measured) -> Drawn:
+def _clean(quantity: str, languages: Sequence[str] | None, arm: ArmScores) -> SeedResamples:
     return arm.number(quantity, languages=languages)
 
 
-def _drop(quantity: str, recipe: str, arm: Measured) -> Drawn:
+def _drop(quantity: str, recipe: str, arm: ArmScores) -> SeedResamples:
     return arm.drop(quantity, recipe)
 
 
-def _change(quantity: str, recipe: str, arm: Measured) -> Drawn:
+def _change(quantity: str, recipe: str, arm: ArmScores) -> SeedResamples:
     return arm.number(quantity, recipe) - arm.number(quantity)
 
 
-def _relative_drop(quantity: str, recipe: str, languages: Sequence[str] | None, arm: Measured) -> Drawn:
+def _relative_drop(quantity: str, recipe: str, languages: Sequence[str] | None, arm: ArmScores) -> SeedResamples:
     return arm.relative_drop(quantity, recipe, languages)
 
 
 def _groups(languages: Sequence[str], trained: Sequence[str]) -> dict[str, Sequence[str]]:
     """Return the groups of query languages that rows are made for, those with a member."""
-    low, high = resource_groups(languages)
+    low, high = claim_resource_groups(languages)
     groups: dict[str, Sequence[str]] = {one: [one] for one in languages}
     groups |= {LOWER: low, HIGHER: high, NOT_TRAINED: [one for one in languages if one not in trained]}
     return {name: members for name, members in groups.items() if members}
 
 
-def judge(claims: Sequence[Claim], task: str, evidence: Mapping[str, Sequence[Comparison]]) -> list[Judged]:
+def judge_claims(claims: Sequence[Claim], task: str, evidence: Mapping[str, Sequence[ArmComparison]]) -> list[Judged]:
     """Turn comparisons into verdicts on one task: one a base, or one for all bases where the claim says so.
 
     Parameters
@@ -172,18 +172,18 @@ def judge(claims: Sequence[Claim], task: str, evidence: Mapping[str, Sequence[Co
             ordered = sorted(found, key=lambda one: one.recipe) if claim.each_recipe else found
             for recipe, group in groupby(ordered, key=lambda one: one.recipe):
                 rows = tuple(group)
-                verdict = together(one.verdict for one in rows)
+                verdict = joint_verdict(one.verdict for one in rows)
                 if claim.every_base and len(evidence) == 1 and verdict == "supported":
                     verdict = "inconclusive"  # one base is not every base
                 judged.append(Judged(claim.id, claim.sentence, recipe, base, task, verdict, rows))
     return judged
 
 
-def attacks(task: str, result: Result) -> list[Attacked]:
+def describe_attacks(task: str, result: Result) -> list[StudyAttack]:
     """Say how the queries of a task were perturbed; the same for every encoder."""
     layout = result.layout
     return [
-        Attacked(
+        StudyAttack(
             task=task,
             recipe=str(recipe),
             queries=len(layout.query_ids),

@@ -45,7 +45,7 @@ class TrainingData:
         )
 
 
-def prepare(card: StudyCard) -> TrainingData:
+def load_training_data(card: StudyCard) -> TrainingData:
     """Load the training data of a study.
 
     Raises

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from robustbench_ir.leaderboard.names import slug
-from robustbench_ir.studies.config import UNTRAINED, StudyCard, StudyTask, Variant, digest
+from robustbench_ir.studies.config import UNTRAINED, StudyCard, StudyTask, Variant, short_digest
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ class Checkpoint:
         """Name of its files; other arguments of the training give another name, so that nothing is mistaken."""
         base = slug(Path(self.arm.base).name)
         if not self.training:
-            return f"{base}-{UNTRAINED}-{digest(self.arm.base)}"
-        return f"{base}-{slug(self.arm.label)}-seed{self.seed}-{digest(dict(self.training))}"
+            return f"{base}-{UNTRAINED}-{short_digest(self.arm.base)}"
+        return f"{base}-{slug(self.arm.label)}-seed{self.seed}-{short_digest(dict(self.training))}"
 
     def encoder(self, out: Path) -> str:
         """Return what `robustbench_ir.attack` loads."""
@@ -67,7 +67,7 @@ class Checkpoint:
 
     def result(self, out: Path, task: StudyTask, attack_digest: str) -> Path:
         """Return the file of its result on a task."""
-        which = digest([attack_digest, task.name, list(task.languages)])
+        which = short_digest([attack_digest, task.name, list(task.languages)])
         return out / "results" / f"{self.name}-{task.name}-{which}.json"
 
 

@@ -16,11 +16,19 @@ from robustbench_ir.metrics import summary
 from robustbench_ir.metrics.settings import Setting
 from robustbench_ir.metrics.statistics import CONFIDENCE, SEED, holm
 from robustbench_ir.resources.cards import Card, folders, read_card
-from robustbench_ir.studies.measured import RANK_DISTANCE, Drawn, Interval, Measured, Quantity, intervals, mean_of
+from robustbench_ir.studies.measured import (
+    RANK_DISTANCE,
+    ArmScores,
+    Interval,
+    Quantity,
+    SeedResamples,
+    arm_intervals,
+    mean_of,
+)
 from robustbench_ir.training.record import SamplerName
 
 Verdict = Literal["supported", "refuted", "inconclusive", "no case"]
-LOWER_RESOURCE = 3
+_LOWER_RESOURCE = 3
 _ZERO = "zero"
 
 
@@ -69,7 +77,7 @@ def load_claims() -> tuple[Claim, ...]:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ArmComparison:
     """Hybrid against one other sampler, in one number.
 
     Attributes
@@ -130,7 +138,7 @@ def verdict_of(difference: Interval, p_holm: float, direction: Literal["higher",
     return "supported" if (difference.value > 0) == (direction == "higher") else "refuted"
 
 
-def together(verdicts: Iterable[Verdict]) -> Verdict:
+def joint_verdict(verdicts: Iterable[Verdict]) -> Verdict:
     """Judge a claim that needs several comparisons: supported if all are, refuted if any is."""
     found = [one for one in verdicts if one != "no case"]
     if not found:
@@ -141,8 +149,8 @@ def together(verdicts: Iterable[Verdict]) -> Verdict:
 
 
 def comparisons(
-    claims: Sequence[Claim], arms: Mapping[str, Measured], trained: Sequence[str], flips: int
-) -> list[Comparison]:
+    claims: Sequence[Claim], arms: Mapping[str, ArmScores], trained: Sequence[str], flips: int
+) -> list[ArmComparison]:
     """Make every comparison of every claim on one task from one base, and adjust their p values together.
 
     Parameters
@@ -172,10 +180,10 @@ def comparisons(
         for claim, setting, recipe, against in asked
     ]
     numbers = [one and (one - two if two else one) for one, two in zip(hybrid, other, strict=True)]
-    found = intervals(numbers, np.random.default_rng(SEED), flips)
+    found = arm_intervals(numbers, np.random.default_rng(SEED), flips)
     adjusted = holm(np.array([one.p for one in found]))
     return [
-        Comparison(
+        ArmComparison(
             claim=claim.id,
             measure=claim.measure,
             setting=setting,
@@ -193,15 +201,17 @@ def comparisons(
     ]
 
 
-def _mean(number: Drawn | None) -> float:
+def _mean(number: SeedResamples | None) -> float:
     return float(np.mean(number.by_seed)) if number else float("nan")
 
 
-def _number(claim: Claim, arm: Measured, setting: Setting, recipe: str, trained: Sequence[str]) -> Drawn | None:
+def _number(
+    claim: Claim, arm: ArmScores, setting: Setting, recipe: str, trained: Sequence[str]
+) -> SeedResamples | None:
     """Return the number that a claim is about; None where the task has no such languages."""
     quantity: Quantity = RANK_DISTANCE if claim.measure == "rank distance" else setting
     if claim.measure == "gap of relative drop":
-        low, high = resource_groups([one for one in arm.languages if one not in arm.not_covered[recipe]])
+        low, high = claim_resource_groups([one for one in arm.languages if one not in arm.not_covered[recipe]])
         if not low or not high:
             return None
         lower, higher = (mean_of([arm.relative_drop(quantity, recipe, [one]) for one in each]) for each in (low, high))
@@ -212,10 +222,10 @@ def _number(claim: Claim, arm: Measured, setting: Setting, recipe: str, trained:
     return arm.relative_drop(quantity, recipe, chosen) if recipe else arm.number(quantity, languages=chosen)
 
 
-def resource_groups(codes: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def claim_resource_groups(codes: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the query languages of resource class 3 or below, and those of class 4 or above.
 
     >>> resource_groups(["en", "el", "sw"])
     (('el', 'sw'), ('en',))
     """
-    return summary.resource_groups(codes, LOWER_RESOURCE)
+    return summary.resource_groups(codes, _LOWER_RESOURCE)

@@ -155,10 +155,10 @@ class StudyCard(NamedCard):
         from robustbench_ir.perturb import load_recipe
 
         recipes = [str(load_recipe(name).identity) for name in self.recipes]
-        return digest([__version__, recipes, self.severity, self.perturbation_seeds])
+        return short_digest([__version__, recipes, self.severity, self.perturbation_seeds])
 
 
-def digest(value: object) -> str:
+def short_digest(value: object) -> str:
     """Return eight hexadecimal digits of a JSON value."""
     return sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:8]
 

@@ -27,13 +27,14 @@ from robustbench_ir.results.result import Result
 
 
 @dataclass(frozen=True)
-class Drawn:
+class SeedResamples:
     """A number of each seed, with its resamples and what each question adds to it.
 
     Attributes
     ----------
     draw : float64 array of shape (seeds, 1 + resamples)
-        The number, then those of the resampled questions; every `Drawn` of one analysis has the same questions drawn.
+        The number, then that of each resample of the questions. All `SeedResamples` of one analysis have the same
+        resamples.
     part : float64 array of shape (seeds, questions)
         What each question adds; the sum is the number.
     """
@@ -41,13 +42,13 @@ class Drawn:
     draw: Floats
     part: Floats
 
-    def __sub__(self, other: Drawn) -> Drawn:
+    def __sub__(self, other: SeedResamples) -> SeedResamples:
         """Return the difference, paired by question and seed."""
-        return Drawn(self.draw - other.draw, self.part - other.part)
+        return SeedResamples(self.draw - other.draw, self.part - other.part)
 
-    def __truediv__(self, other: Drawn) -> Drawn:
+    def __truediv__(self, other: SeedResamples) -> SeedResamples:
         """Return the ratio; NaN where the other is 0. Its parts are those at the other's value."""
-        return Drawn(ratio(self.draw, other.draw), ratio(self.part, other.draw[:, :1]))
+        return SeedResamples(ratio(self.draw, other.draw), ratio(self.part, other.draw[:, :1]))
 
     @property
     def exists(self) -> bool:
@@ -60,9 +61,9 @@ class Drawn:
         return tuple(map(float, self.draw[:, 0]))
 
 
-def mean_of(numbers: Sequence[Drawn]) -> Drawn:
+def mean_of(numbers: Sequence[SeedResamples]) -> SeedResamples:
     """Return the mean of several numbers, such as those of several languages."""
-    return Drawn(
+    return SeedResamples(
         nanmean(np.stack([one.draw for one in numbers]), axis=0),
         nanmean(np.stack([one.part for one in numbers]), axis=0),
     )
@@ -99,10 +100,10 @@ class Interval:
 
 
 _NAN = float("nan")
-NO_INTERVAL = Interval(_NAN, _NAN, _NAN, _NAN, _NAN, (), _NAN, _NAN)
+NOT_ESTIMATED = Interval(_NAN, _NAN, _NAN, _NAN, _NAN, (), _NAN, _NAN)
 
 
-def intervals(numbers: Sequence[Drawn | None], random: Generator, flips: int = 10_000) -> list[Interval]:
+def arm_intervals(numbers: Sequence[SeedResamples | None], random: Generator, flips: int = 10_000) -> list[Interval]:
     """Return for each number its mean over seeds with interval and tests; with one seed it is over questions only.
 
     Parameters
@@ -116,21 +117,21 @@ def intervals(numbers: Sequence[Drawn | None], random: Generator, flips: int = 1
     """
     there = [one for one in numbers if one is not None and one.exists]
     if not there:
-        return [NO_INTERVAL for _ in numbers]
+        return [NOT_ESTIMATED for _ in numbers]
     parts = np.stack([nanmean(one.part, axis=0) for one in there], axis=1)
     table = ClusterMeans(len(parts) * parts, np.ones_like(parts), np.eye(len(there), dtype=bool))
     flipped = iter(sign_flip_p([table], random, flips)[0].tolist())
-    return [_interval(one, next(flipped)) if one is not None and one.exists else NO_INTERVAL for one in numbers]
+    return [_interval(one, next(flipped)) if one is not None and one.exists else NOT_ESTIMATED for one in numbers]
 
 
-def _interval(number: Drawn, p_questions: float) -> Interval:
+def _interval(number: SeedResamples, p_questions: float) -> Interval:
     from scipy.special import stdtr, stdtrit
 
     seeds, questions = number.part.shape
     whole = number.draw.mean(axis=0)
     value, resampled = float(whole[0]), whole[1:][~np.isnan(whole[1:])]
     if questions < 2 or len(resampled) < 2:
-        return replace(NO_INTERVAL, value=value, by_seed=number.by_seed)
+        return replace(NOT_ESTIMATED, value=value, by_seed=number.by_seed)
     # A resample of n clusters varies less than a sample does, by (n - 1) / n.
     of_questions = float(np.var(resampled)) * questions / (questions - 1)
     spread = float(np.std(number.draw[:, 0], ddof=1)) if seeds > 1 else float("nan")
@@ -143,13 +144,13 @@ def _interval(number: Drawn, p_questions: float) -> Interval:
     return Interval(value, value - reach, value + reach, p, p_questions, number.by_seed, spread, freedom)
 
 
-CLEAN = "clean"
+_CLEAN = "clean"
 RANK_DISTANCE = "rank distance"
 Quantity = Setting | str
 
 
 @dataclass(frozen=True)
-class Measured:
+class ArmScores:
     """What one arm, of several seeds, does on one task.
 
     Attributes
@@ -168,25 +169,25 @@ class Measured:
     languages: tuple[str, ...]
     recipes: tuple[str, ...]
     not_covered: Mapping[str, tuple[str, ...]]
-    numbers: Mapping[tuple[Quantity, str], tuple[Drawn, ...]]
+    numbers: Mapping[tuple[Quantity, str], tuple[SeedResamples, ...]]
 
-    def number(self, quantity: Quantity, recipe: str = CLEAN, languages: Sequence[str] | None = None) -> Drawn:
+    def number(self, quantity: Quantity, recipe: str = _CLEAN, languages: Sequence[str] | None = None) -> SeedResamples:
         """Return a macro average, over some of the query languages where they are named."""
         whole, *each = self.numbers[quantity, recipe]
         if languages is None:
             return whole
         return mean_of([each[self.languages.index(one)] for one in languages])
 
-    def drop(self, quantity: Quantity, recipe: str, languages: Sequence[str] | None = None) -> Drawn:
+    def drop(self, quantity: Quantity, recipe: str, languages: Sequence[str] | None = None) -> SeedResamples:
         """Return clean - attacked."""
-        return self.number(quantity, CLEAN, languages) - self.number(quantity, recipe, languages)
+        return self.number(quantity, _CLEAN, languages) - self.number(quantity, recipe, languages)
 
-    def relative_drop(self, quantity: Quantity, recipe: str, languages: Sequence[str] | None = None) -> Drawn:
+    def relative_drop(self, quantity: Quantity, recipe: str, languages: Sequence[str] | None = None) -> SeedResamples:
         """Return the drop divided by the clean number."""
-        return self.drop(quantity, recipe, languages) / self.number(quantity, CLEAN, languages)
+        return self.drop(quantity, recipe, languages) / self.number(quantity, _CLEAN, languages)
 
 
-def measured(results: Sequence[Result], resamples: int, measure: str = "AP") -> Measured:
+def score_arm(results: Sequence[Result], resamples: int, measure: str = "AP") -> ArmScores:
     """Draw the questions of an arm's results, one a seed, anew; every call draws the same ones.
 
     Parameters
@@ -201,14 +202,14 @@ def measured(results: Sequence[Result], resamples: int, measure: str = "AP") -> 
     by_seed = [_of_one(one, resamples, measure) for one in results]
     numbers = {
         key: tuple(
-            Drawn(np.stack([draw for draw, _ in seeds]), np.stack([part for _, part in seeds]))
+            SeedResamples(np.stack([draw for draw, _ in seeds]), np.stack([part for _, part in seeds]))
             for seeds in zip(*(one[key] for one in by_seed), strict=True)
         )
         for key in by_seed[0]
     }
     recipes = tuple(dict.fromkeys(identity.label for identity, _ in results[0].groups))
     missed = {identity.label: tuple(cells[0].not_covered) for (identity, _), cells in results[0].groups.items()}
-    return Measured(results[0].layout.query_languages, recipes, missed, numbers)
+    return ArmScores(results[0].layout.query_languages, recipes, missed, numbers)
 
 
 def _of_one(result: Result, resamples: int, measure: str) -> dict[tuple[Quantity, str], list[tuple[Floats, Floats]]]:
@@ -217,12 +218,12 @@ def _of_one(result: Result, resamples: int, measure: str) -> dict[tuple[Quantity
     found: dict[tuple[Quantity, str], Floats] = {}
     for setting in SETTINGS:
         clean = values(layout, result.clean.ranks, measure, setting)
-        found[setting, CLEAN] = clean
+        found[setting, _CLEAN] = clean
         for (identity, _), cells in result.groups.items():
             attacked = over_seeds(layout, clean, cells, setting, measure)
             found[setting, identity.label] = attacked.value
             found[RANK_DISTANCE, identity.label] = attacked.rank_distance
-    found[RANK_DISTANCE, CLEAN] = rank_distances(layout, result.clean.ranks)
+    found[RANK_DISTANCE, _CLEAN] = rank_distances(layout, result.clean.ranks)
     tables = [macro(layout, value, by) for value in found.values() for by in (None, "language")]
     drawn = iter(draws(tables, np.random.default_rng(SEED), resamples))
     parts = iter(tables)

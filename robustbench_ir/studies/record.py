@@ -10,7 +10,7 @@ from pathlib import Path
 
 from robustbench_ir._base.files import write_whole
 from robustbench_ir.errors import ResultError
-from robustbench_ir.studies.claims import Comparison, Verdict
+from robustbench_ir.studies.claims import ArmComparison, Verdict
 from robustbench_ir.studies.measured import Interval
 from robustbench_ir.training.record import Overlap
 
@@ -18,7 +18,7 @@ ALL = "all"
 
 
 @dataclass(frozen=True)
-class Row:
+class StudyRow:
     """One number of one arm, or of two arms' difference.
 
     Attributes
@@ -59,7 +59,7 @@ class Judged:
     base, task : str
         On what it was judged.
     verdict : str
-        See `robustbench_ir.studies.claims.verdict_of` and `together`.
+        See `robustbench_ir.x.
     comparisons : tuple of Comparison
         The evidence.
     """
@@ -70,11 +70,11 @@ class Judged:
     base: str
     task: str
     verdict: Verdict
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[ArmComparison, ...]
 
 
 @dataclass(frozen=True)
-class Trained:
+class StudyCheckpoint:
     """One checkpoint.
 
     Attributes
@@ -98,7 +98,7 @@ class Trained:
 
 
 @dataclass(frozen=True)
-class Attacked:
+class StudyAttack:
     """One attack on the queries of one task.
 
     Attributes
@@ -166,9 +166,9 @@ class Study:
     trained_languages: tuple[str, ...]
     training_rows: int
     overlaps: tuple[Overlap, ...]
-    checkpoints: tuple[Trained, ...]
-    attacks: tuple[Attacked, ...]
-    rows: tuple[Row, ...]
+    checkpoints: tuple[StudyCheckpoint, ...]
+    attacks: tuple[StudyAttack, ...]
+    rows: tuple[StudyRow, ...]
     claims: tuple[Judged, ...]
     seconds: Mapping[str, float]
 

@@ -23,11 +23,11 @@ from robustbench_ir.evaluation.request import CellName, RunOptions
 from robustbench_ir.perturb import Perturbation
 from robustbench_ir.results.file import load_result, save_result
 from robustbench_ir.results.result import Result
-from robustbench_ir.studies.analysis import analyse, attacks, judge
+from robustbench_ir.studies.analysis import analyse, describe_attacks, judge_claims
 from robustbench_ir.studies.checkpoint_training import (
     TrainingData,
+    load_training_data,
     overlap_with,
-    prepare,
     train_checkpoint,
     training_facts,
     write_card,
@@ -35,7 +35,7 @@ from robustbench_ir.studies.checkpoint_training import (
 from robustbench_ir.studies.checkpoints import Arm, Checkpoint, arms, checkpoints
 from robustbench_ir.studies.claims import load_claims
 from robustbench_ir.studies.config import StudyCard, StudyTask
-from robustbench_ir.studies.record import Judged, Row, Study, Trained, save_study
+from robustbench_ir.studies.record import Judged, Study, StudyCheckpoint, StudyRow, save_study
 from robustbench_ir.tasks import Task, load_task
 from robustbench_ir.training.record import Overlap
 from robustbench_ir.training.table import check_overlap
@@ -57,7 +57,7 @@ def machine_class() -> str:
     return f"{cores} core{'s' if cores > 1 else ''} {platform.machine()}, {memory:.0f} GiB, {graphics}"
 
 
-RECORD = "study.json"
+STUDY_FILE = "study.json"
 
 
 def all_checkpoints(card: StudyCard, data: TrainingData) -> list[tuple[Arm, list[Checkpoint]]]:
@@ -105,9 +105,9 @@ def run_study(
     """
     started = time.perf_counter()
     progress = progress or Silence()
-    check_writable(out / RECORD)
+    check_writable(out / STUDY_FILE)
     progress.stage("read the training data and the tasks")
-    data = prepare(card)
+    data = load_training_data(card)
     tasks = {task: load_task(task.name, task.languages or None) for task in card.tasks}
     overlaps = tuple(overlap_with(data, label.label, task) for label, task in tasks.items())
     check_overlap(f"the training data ({data.name})", overlaps, allow=allow_overlap)
@@ -122,7 +122,7 @@ def run_study(
             write_card(out / "models" / checkpoint.name, [_result(card, checkpoint, out, task) for task in card.tasks])
     progress.stage("analyse")
     study = _study(card, out, command, data, overlaps, planned, started)
-    save_study(study, out / RECORD)
+    save_study(study, out / STUDY_FILE)
     return study
 
 
@@ -180,7 +180,7 @@ def _study(
     planned: Sequence[tuple[Arm, Sequence[Checkpoint]]],
     started: float,
 ) -> Study:
-    rows: list[Row] = []
+    rows: list[StudyRow] = []
     judged: list[Judged] = []
     perturbed = []
     attacking = 0.0
@@ -195,8 +195,8 @@ def _study(
             found = analyse(base, task.label, results, claims, data.languages, card.resamples)
             rows += found.rows
             evidence[base] = found.comparisons
-        perturbed += attacks(task.label, results[0][1][0])
-        judged += judge(claims, task.label, evidence)
+        perturbed += describe_attacks(task.label, results[0][1][0])
+        judged += judge_claims(claims, task.label, evidence)
     trained = tuple(_trained(one, out) for _, ones in planned for one in ones)
     return Study(
         name=card.name,
@@ -226,7 +226,7 @@ def _result(card: StudyCard, checkpoint: Checkpoint, out: Path, task: StudyTask)
     return load_result(checkpoint.result(out, task, card.attack_digest))
 
 
-def _trained(checkpoint: Checkpoint, out: Path) -> Trained:
+def _trained(checkpoint: Checkpoint, out: Path) -> StudyCheckpoint:
     facts = dict(facts_of(checkpoint, out) or {})
     seconds = facts.pop("seconds", float("nan"))
-    return Trained(checkpoint.name, checkpoint.arm.base, checkpoint.arm.label, checkpoint.seed, seconds, facts)
+    return StudyCheckpoint(checkpoint.name, checkpoint.arm.base, checkpoint.arm.label, checkpoint.seed, seconds, facts)

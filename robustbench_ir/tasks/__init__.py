@@ -15,7 +15,7 @@ from robustbench_ir.resources.plugins import built_in_or_plugin, scheme
 from robustbench_ir.tasks.formats.beir import folder_name, folder_settings, is_folder, load_folder
 from robustbench_ir.tasks.formats.readers import Reader
 from robustbench_ir.tasks.formats.registry import READERS
-from robustbench_ir.tasks.formats.trec import check_asked_for
+from robustbench_ir.tasks.formats.trec import check_download_size
 from robustbench_ir.tasks.task import Passage, Qrels, Query, Task, build_task
 
 __all__ = [
@@ -151,7 +151,7 @@ def load_task(
     card = task_card(name, cards)
     reader = _reader(card)
     if languages is None:
-        check_asked_for(card.name, card.languages)
+        check_download_size(card.name, card.languages)
     # Only the files of the wanted languages are downloaded and read.
     wanted = select_languages(languages, card.languages)
     raw = reader(card.languages, wanted, cards, progress)

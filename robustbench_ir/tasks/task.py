@@ -21,8 +21,8 @@ from robustbench_ir.resources.languages import select_languages
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _IDENTITY = re.compile(r"(?P<name>[^\x00-\x1f\x7f]+)@(?P<version>[^@\x00-\x1f\x7f]*)")
 
-IntArray = NDArray[np.int32]
-Item = TypeVar("Item", "Query", "Passage")
+_IntArray = NDArray[np.int32]
+_Item = TypeVar("_Item", "Query", "Passage")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +56,9 @@ class Qrels:
         1 or more.
     """
 
-    query: IntArray
-    passage: IntArray
-    grade: IntArray
+    query: _IntArray
+    passage: _IntArray
+    grade: _IntArray
 
 
 @dataclass(frozen=True)
@@ -201,7 +201,7 @@ class Task:
         }
 
 
-def _renumbered(rows: IntArray, kept: Sequence[int]) -> IntArray:
+def _renumbered(rows: _IntArray, kept: Sequence[int]) -> _IntArray:
     return np.searchsorted(np.asarray(kept), rows).astype(np.int32)
 
 
@@ -254,7 +254,7 @@ def build_task(
     return Task(name, version, tuple(queries), tuple(passages), Qrels(query, passage, grade), lexicons or {})
 
 
-def _grouped(items: Sequence[Item]) -> list[Item]:
+def _grouped(items: Sequence[_Item]) -> list[_Item]:
     """Bring items of one language together; languages stay in order of appearance."""
     order = {language: place for place, language in enumerate(dict.fromkeys(item.language for item in items))}
     return sorted(items, key=lambda item: order[item.language])

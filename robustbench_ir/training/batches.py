@@ -12,7 +12,7 @@ from robustbench_ir.errors import OptionError
 from robustbench_ir.perturb import load_recipe
 from robustbench_ir.perturb.recipe import SEVERITIES, Recipe
 from robustbench_ir.tasks import Query
-from robustbench_ir.training.table import number_of
+from robustbench_ir.training.table import text_hash
 
 if TYPE_CHECKING:
     import torch
@@ -62,7 +62,7 @@ class Augmentation:
         query that comes again in another batch is perturbed anew.
         """
         names = [f"{row['source']}\x1f{row['parallel_id']}\x1f{row['language']}" for row in queries]
-        batch = number_of("\x1e".join(names))
+        batch = text_hash("\x1e".join(names))
         draws = np.random.default_rng((self.seed, batch)).random(len(queries))
         texts = [row["query"] for row in queries]
         low = 0.0

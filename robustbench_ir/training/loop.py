@@ -17,7 +17,14 @@ from robustbench_ir.encoders.loading import quiet
 from robustbench_ir.training.bases import default_learning_rate, load_base
 from robustbench_ir.training.batches import Augmentation, PairCollator
 from robustbench_ir.training.losses import RetrievalLoss
-from robustbench_ir.training.record import Outcome, Record, Training, checkpoints, last_checkpoint, write_record
+from robustbench_ir.training.record import (
+    Record,
+    Training,
+    TrainingOutcome,
+    checkpoint_folder,
+    last_checkpoint,
+    write_record,
+)
 from robustbench_ir.training.samplers import HybridBatchSampler
 from robustbench_ir.training.table import ParallelTable
 
@@ -68,7 +75,7 @@ def run_training(
     out: Path,
     device: str | None,
     progress: Progress,
-) -> Outcome:
+) -> TrainingOutcome:
     """Train from the base, or from the last checkpoint in `out`, and save the best model into `out`."""
     training = record.training
     progress.stage("prepare the base")
@@ -96,7 +103,7 @@ def run_training(
     state = trainer.state
     losses = [(int(entry["step"]), float(entry["eval_loss"])) for entry in state.log_history if "eval_loss" in entry]
     sampler = _sampler(training)(rows, training.batch_size, seed=training.seed)
-    return Outcome(
+    return TrainingOutcome(
         validation_losses=((0, first), *losses),
         steps=int(state.global_step),
         best_step=int(state.best_global_step or state.global_step),
@@ -143,7 +150,7 @@ def _arguments(training: Training, out: Path, device: torch.device) -> SentenceT
     on_gpu = device.type == "cuda"
     every = min(training.evaluate_every, training.steps)
     return SentenceTransformerTrainingArguments(
-        output_dir=str(checkpoints(out)),
+        output_dir=str(checkpoint_folder(out)),
         max_steps=training.steps,
         per_device_train_batch_size=training.batch_size,
         per_device_eval_batch_size=training.batch_size,
@@ -189,6 +196,6 @@ def _loss_name(training: Training) -> str:
 
 
 def _remove_unfinished(out: Path) -> None:
-    for folder in checkpoints(out).glob("checkpoint-*"):
+    for folder in checkpoint_folder(out).glob("checkpoint-*"):
         if not (folder / "trainer_state.json").is_file():
             shutil.rmtree(folder)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from sentence_transformers import SentenceTransformer
 
-Features = dict[str, torch.Tensor]
+_Features = dict[str, torch.Tensor]
 
 
 class RetrievalLoss(nn.Module):
@@ -54,7 +54,7 @@ class RetrievalLoss(nn.Module):
             else losses.CachedMultipleNegativesRankingLoss(model, scale=scale, mini_batch_size=mini_batch)
         )
 
-    def forward(self, features: Iterable[Features], labels: torch.Tensor) -> torch.Tensor:
+    def forward(self, features: Iterable[_Features], labels: torch.Tensor) -> torch.Tensor:
         """Return the loss of a batch: queries, passages, negatives if any, and, while learning, clean queries."""
         parts = list(features)
         apart = self.consistency > 0 and self.model.training
@@ -67,7 +67,7 @@ class RetrievalLoss(nn.Module):
             raise TrainingError("the loss is not a finite number; lower the learning rate")
         return loss
 
-    def _embed(self, features: Features) -> torch.Tensor:
+    def _embed(self, features: _Features) -> torch.Tensor:
         embedding: torch.Tensor = self.model(dict(features))["sentence_embedding"]
         return embedding
 

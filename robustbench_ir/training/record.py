@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from robustbench_ir._base.files import write_whole
 from robustbench_ir.errors import OptionError, ResultError
 
-RECORD = "training.json"
+_RECORD = "training.json"
 
 SamplerName = Literal["hybrid", "mono", "cross"]
 
@@ -150,7 +150,7 @@ class Overlap(_Frozen):
         )
 
 
-class Outcome(_Frozen):
+class TrainingOutcome(_Frozen):
     """How a training ended.
 
     Attributes
@@ -193,7 +193,7 @@ class Record(_Frozen):
     data: DataRecord
     overlap: tuple[Overlap, ...] = ()
     first_loss: float | None = None
-    outcome: Outcome | None = None
+    outcome: TrainingOutcome | None = None
 
 
 @dataclass(frozen=True)
@@ -212,7 +212,7 @@ class Trained:
 
     folder: Path
     record: Record
-    outcome: Outcome
+    outcome: TrainingOutcome
 
     @property
     def validation_losses(self) -> tuple[tuple[int, float], ...]:
@@ -252,7 +252,7 @@ def read_record(folder: Path) -> Record | None:
     ResultError
         It is not what this package writes.
     """
-    path = folder / RECORD
+    path = folder / _RECORD
     if not path.is_file():
         return None
     try:
@@ -263,7 +263,7 @@ def read_record(folder: Path) -> Record | None:
 
 def write_record(folder: Path, record: Record) -> None:
     """Write `training.json`, whole or not at all."""
-    write_whole(folder / RECORD, record.model_dump_json(indent=2).encode() + b"\n")
+    write_whole(folder / _RECORD, record.model_dump_json(indent=2).encode() + b"\n")
 
 
 def read_trained(folder: Path) -> Trained | None:
@@ -278,14 +278,14 @@ def _first(error: ValidationError) -> str:
     return f"{key}: {first['msg']}" if key else str(first["msg"])
 
 
-def checkpoints(out: Path) -> Path:
+def checkpoint_folder(out: Path) -> Path:
     """Return the folder of a training's checkpoints."""
     return out / "checkpoints"
 
 
 def last_checkpoint(out: Path) -> Path | None:
     """Return the newest whole checkpoint; the trainer writes its state last, so one without it was cut short."""
-    whole = [path.parent for path in checkpoints(out).glob("checkpoint-*/trainer_state.json") if _is_json(path)]
+    whole = [path.parent for path in checkpoint_folder(out).glob("checkpoint-*/trainer_state.json") if _is_json(path)]
     return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
 
 

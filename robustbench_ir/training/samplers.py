@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import torch
     from datasets import Dataset
 
-Numbers = npt.NDArray[np.int64]
+_Numbers = npt.NDArray[np.int64]
 _FEWEST = 2  # a pair alone in its batch has no negative
 
 
@@ -42,19 +42,19 @@ class _Pool:
         Code of each row's languages.
     """
 
-    rows: Numbers
-    starts: Numbers
-    counts: Numbers
-    languages: Numbers
-    passage_languages: Numbers
+    rows: _Numbers
+    starts: _Numbers
+    counts: _Numbers
+    languages: _Numbers
+    passage_languages: _Numbers
 
-    def monolingual(self, size: int, random: np.random.Generator) -> Numbers:
+    def monolingual(self, size: int, random: np.random.Generator) -> _Numbers:
         """Draw different parallel ids, and a row of each; shape (pairs, 2)."""
         chosen = self._different(size, random)
         rows = self.rows[self.starts[chosen] + random.integers(self.counts[chosen])]
         return np.stack([rows, rows], axis=1)
 
-    def cross_lingual(self, size: int, random: np.random.Generator) -> Numbers:
+    def cross_lingual(self, size: int, random: np.random.Generator) -> _Numbers:
         """Draw different parallel ids, and a query and a passage of each in different languages; shape (pairs, 2).
 
         Each such choice of two rows is equally likely: two are drawn and put back until their languages differ.
@@ -69,7 +69,7 @@ class _Pool:
             open_ = open_[same]
         return self.rows[places]
 
-    def _different(self, size: int, random: np.random.Generator) -> Numbers:
+    def _different(self, size: int, random: np.random.Generator) -> _Numbers:
         number = len(self.starts)
         return random.choice(number, min(size, number), replace=False, shuffle=False)
 
@@ -104,16 +104,16 @@ class _Mode:
 class _Codes:
     """The columns of a data set as numbers."""
 
-    parallel: Numbers
-    language: Numbers
-    passage_language: Numbers
-    source: Numbers
-    everything: Numbers = field(init=False)
+    parallel: _Numbers
+    language: _Numbers
+    passage_language: _Numbers
+    source: _Numbers
+    everything: _Numbers = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "everything", np.arange(len(self.parallel)))
 
-    def pool(self, rows: Numbers) -> _Pool:
+    def pool(self, rows: _Numbers) -> _Pool:
         ordered = rows[np.argsort(self.parallel[rows], kind="stable")]
         _, starts, counts = np.unique(self.parallel[ordered], return_index=True, return_counts=True)
         return _Pool(ordered, starts, counts, self.language[ordered], self.passage_language[ordered])
@@ -139,7 +139,7 @@ class _Codes:
         able = self.everything[joined[self.parallel]]
         return self._mode([self.pool(able[self.source[able] == source])] for source in np.unique(self.source[able]))
 
-    def _languages_by_source(self, rows: Numbers) -> Iterator[tuple[int, Numbers]]:
+    def _languages_by_source(self, rows: _Numbers) -> Iterator[tuple[int, _Numbers]]:
         for source in np.unique(self.source[rows]):
             yield int(source), np.unique(self.language[rows[self.source[rows] == source]])
 
@@ -278,11 +278,11 @@ def _read_codes(dataset: Dataset) -> _Codes:
     source = _numbered(table["source"]) if "source" in columns else np.zeros(len(language), dtype=np.int64)
     # A batch is of one data set: there, rows of the same id in another data set are no translations of these.
     places = np.stack([source, _numbered(table["parallel_id"])])
-    parallel: Numbers = np.unique(places, axis=1, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    parallel: _Numbers = np.unique(places, axis=1, return_inverse=True)[1].reshape(-1).astype(np.int64)
     return _Codes(parallel, both[: len(language)], both[len(language) :], source)
 
 
-def _numbered(column: pa.ChunkedArray) -> Numbers:
+def _numbered(column: pa.ChunkedArray) -> _Numbers:
     """Return a number for each distinct value."""
-    codes: Numbers = column.combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
+    codes: _Numbers = column.combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
     return codes

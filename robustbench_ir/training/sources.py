@@ -16,7 +16,7 @@ from robustbench_ir.resources.downloads import DataFile, DownloadProgress, locat
 from robustbench_ir.resources.languages import select_languages
 from robustbench_ir.tasks import TaskCard, load_task, task_card
 from robustbench_ir.tasks.formats.readers import json_lines
-from robustbench_ir.training.table import ParallelTable, Row, checked_row, join, number_of
+from robustbench_ir.training.table import ParallelRow, ParallelTable, checked_row, join, text_hash
 
 HUB_PREFIX = "hub:"
 _HUB_NAME = re.compile(r"[\w\-]+/[\w\-.]+")
@@ -34,8 +34,8 @@ class _FileRow(Card):
     negative: str | None = None
     passage_language: str | None = None
 
-    def row(self) -> Row:
-        return Row(
+    def row(self) -> ParallelRow:
+        return ParallelRow(
             self.parallel_id,
             self.language,
             self.query,
@@ -119,16 +119,16 @@ def _tatoeba(languages: tuple[str, ...] | None, progress: DownloadProgress | Non
     for parallel_id, language, sentence in found:
         if language not in wanted:
             continue
-        query = half_of(sentence, language, parallel_id)
+        query = half_sentence(sentence, language, parallel_id)
         if query == sentence:
             short += 1
         else:
-            rows.append(Row(parallel_id, language, query, sentence))
+            rows.append(ParallelRow(parallel_id, language, query, sentence))
     notes = (f"tatoeba: {short} sentences of one word left out",) if short else ()
     return ParallelTable("tatoeba", tuple(rows), card.licence, notes)
 
 
-def half_of(sentence: str, language: str, parallel_id: str) -> str:
+def half_sentence(sentence: str, language: str, parallel_id: str) -> str:
     """Return a stretch of half of a sentence's words, rounded up; the place depends on the id and the language alone.
 
     >>> half_of("the cat sat on the mat", "en", "1")
@@ -138,7 +138,7 @@ def half_of(sentence: str, language: str, parallel_id: str) -> str:
     length = (len(spans) + 1) // 2
     if length == len(spans):
         return sentence
-    first = number_of(f"{language}\x1f{parallel_id}") % (len(spans) - length + 1)
+    first = text_hash(f"{language}\x1f{parallel_id}") % (len(spans) - length + 1)
     return sentence[spans[first][0] : spans[first + length - 1][1]]
 
 
@@ -154,8 +154,8 @@ def _afriqa(progress: DownloadProgress | None) -> ParallelTable:
                 continue
             parallel_id = f"{language}:{line.id}"
             rows += [
-                Row(parallel_id, language, nfc(line.question_lang.strip()), passage, passage_language=pivot),
-                Row(parallel_id, pivot, nfc(line.question_translated.strip()), passage),
+                ParallelRow(parallel_id, language, nfc(line.question_lang.strip()), passage, passage_language=pivot),
+                ParallelRow(parallel_id, pivot, nfc(line.question_translated.strip()), passage),
             ]
     notes = (f"afriqa-train: {without} questions without a passage left out",) if without else ()
     return ParallelTable("afriqa-train", tuple(row for row in rows if row.query), card.licence, notes)

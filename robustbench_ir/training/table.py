@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 
-class Row(NamedTuple):
+class ParallelRow(NamedTuple):
     """A query and a passage that answers it.
 
     Attributes
@@ -68,7 +68,7 @@ class ParallelTable:
     """
 
     name: str
-    rows: tuple[Row, ...] = field(repr=False)
+    rows: tuple[ParallelRow, ...] = field(repr=False)
     licence: str = ""
     notes: tuple[str, ...] = ()
 
@@ -128,7 +128,7 @@ class ParallelTable:
             One of the two parts would be empty.
         """
         bound = int(validation * 2**64)
-        chosen = [number_of(row.parallel_id) < bound for row in self.rows]
+        chosen = [text_hash(row.parallel_id) < bound for row in self.rows]
         parts = (False, f"{self.name} (to train)"), (True, f"{self.name} (to validate)")
         train, held_out = (
             replace(self, name=name, rows=tuple(row for row, one in zip(self.rows, chosen, strict=True) if one is side))
@@ -148,7 +148,7 @@ class ParallelTable:
         """
         from datasets import Dataset
 
-        columns = dict(zip(Row._fields, map(list, zip(*self.rows, strict=True)), strict=True))
+        columns = dict(zip(ParallelRow._fields, map(list, zip(*self.rows, strict=True)), strict=True))
         languages = zip(columns["language"], columns["passage_language"], strict=True)
         columns["passage_language"] = [own or other for other, own in languages]
         if not self.has_negatives:
@@ -174,7 +174,7 @@ def join(tables: Iterable[ParallelTable]) -> ParallelTable:
     )
 
 
-def checked_row(where: str, row: Row) -> Row:
+def checked_row(where: str, row: ParallelRow) -> ParallelRow:
     """Return a row in NFC and without white space around it.
 
     Raises
@@ -182,7 +182,7 @@ def checked_row(where: str, row: Row) -> Row:
     DataError
         A text or the parallel id is empty, or query and passage are the same.
     """
-    clean = Row(*(nfc(value.strip()) for value in row))
+    clean = ParallelRow(*(nfc(value.strip()) for value in row))
     for name in ("parallel_id", "language", "query", "passage"):
         if not getattr(clean, name):
             raise DataError(f"{where}: {name} is empty; give it a text or leave the row out")
@@ -191,7 +191,7 @@ def checked_row(where: str, row: Row) -> Row:
     return clean
 
 
-def number_of(text: str) -> int:
+def text_hash(text: str) -> int:
     """Return 64 bits that depend on a text alone, the same on every machine (BLAKE2b)."""
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest())
 

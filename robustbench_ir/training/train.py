@@ -16,7 +16,7 @@ from robustbench_ir.training.record import (
     Record,
     Trained,
     Training,
-    checkpoints,
+    checkpoint_folder,
     last_checkpoint,
     read_record,
     read_trained,
@@ -96,7 +96,7 @@ def train(
 
     write_model_card(trained)
     write_record(out, record)
-    shutil.rmtree(checkpoints(out), ignore_errors=True)
+    shutil.rmtree(checkpoint_folder(out), ignore_errors=True)
     return trained
 
 

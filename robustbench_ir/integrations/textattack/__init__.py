@@ -13,9 +13,9 @@ without a network.
 
 from __future__ import annotations
 
-from robustbench_ir.integrations.textattack.recipes import prepare
+from robustbench_ir.integrations.textattack.recipes import make_textattack_importable
 
-prepare()
+make_textattack_importable()
 
 from robustbench_ir.integrations.textattack.dataset import TaskDataset  # noqa: E402
 from robustbench_ir.integrations.textattack.goal import EncoderWrapper, RetrievalGoal, RetrievalGoalResult  # noqa: E402

@@ -33,12 +33,12 @@ if TYPE_CHECKING:
     from textattack.shared import AttackedText
     from textattack.transformations import Transformation as TheirTransformation
 
-PREFIX = "textattack:"
+_PREFIX = "textattack:"
 _SEEDS = 1 << 32
 _NOT_WORD_BY_WORD = ("SentenceTransformation", "WordInnerSwapRandom", "WordMergeMaskedLM")
 
 
-class Foreign(NamedTuple):
+class TextAttackTransformation(NamedTuple):
     """What is taken of TextAttack: a transformation, which words it may touch, and which results are good."""
 
     transformation: TheirTransformation
@@ -54,7 +54,7 @@ class WordByWord:
     generator before each call, and put back as they were after it.
     """
 
-    foreign: Foreign
+    wrapped: TextAttackTransformation
 
     def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:  # noqa: ARG002
         """Offer TextAttack's own words that its constraints leave open; see `Transformation.targets`."""
@@ -63,8 +63,8 @@ class WordByWord:
         clean = AttackedText(text)
         spans = word_places(clean)
         opened = set(range(len(spans)))
-        for constraint in self.foreign.open_words:
-            opened &= constraint(clean, self.foreign.transformation)
+        for constraint in self.wrapped.open_words:
+            opened &= constraint(clean, self.wrapped.transformation)
         first: dict[str, int] = {}
         for number in sorted(opened):
             first.setdefault(text[spans[number][0] : spans[number][1]], number)
@@ -72,18 +72,18 @@ class WordByWord:
         def rewrite(word: str, random: Random) -> tuple[str, str] | None:
             number = first[word]
             found = sorted(_rewritings(clean, spans[number], self._texts(clean, number, random)))
-            return (pick(found, random), type(self.foreign.transformation).__name__) if found else None
+            return (pick(found, random), type(self.wrapped.transformation).__name__) if found else None
 
         return Targets([spans[number] for number in sorted(opened)], rewrite)
 
     def _texts(self, clean: AttackedText, number: int, random: Random) -> Sequence[AttackedText]:
         try:
             with seeded(random):
-                found = self.foreign.transformation(clean, self.foreign.open_words, indices_to_modify=[number])
-                for constraint in self.foreign.constraints:
+                found = self.wrapped.transformation(clean, self.wrapped.open_words, indices_to_modify=[number])
+                for constraint in self.wrapped.constraints:
                     found = constraint.call_many(found, clean) if found else found
         except (OSError, LookupError) as error:  # models and word lists that are loaded on first use
-            raise _no_data(type(self.foreign.transformation).__name__, error) from error
+            raise _no_data(type(self.wrapped.transformation).__name__, error) from error
         return list(found)
 
 
@@ -129,7 +129,7 @@ def seeded(random: Random) -> Iterator[None]:
         torch.set_rng_state(states[2])
 
 
-def load_foreign(name: str) -> Recipe:
+def load_textattack_recipe(name: str) -> Recipe:
     """Return the recipe that runs a transformation or an augmenter of TextAttack.
 
     Parameters
@@ -147,14 +147,14 @@ def load_foreign(name: str) -> Recipe:
     OptionError
         A class that needs arguments, or that does not work word by word.
     """
-    foreign = _made(name)
+    wrapped = _made(name)
     rows: Mapping[str, dict[str, object]] = {code: {} for code in languages()}
     card = RecipeCard.model_construct(
         name=name,
         version=1,
-        title=name.removeprefix(PREFIX),
-        description=f"{name.removeprefix(PREFIX)} of TextAttack {version('textattack')}.",
-        transformation="foreign",
+        title=name.removeprefix(_PREFIX),
+        description=f"{name.removeprefix(_PREFIX)} of TextAttack {version('textattack')}.",
+        transformation="textattack",
         sources=["TextAttack (Morris et al. 2020), https://arxiv.org/abs/2005.05909"],
         languages=dict(rows),
     )
@@ -165,14 +165,14 @@ def load_foreign(name: str) -> Recipe:
         options: Mapping[str, object],  # noqa: ARG001
         tables: Tables,  # noqa: ARG001
     ) -> WordByWord:
-        return WordByWord(foreign)
+        return WordByWord(wrapped)
 
     return Recipe(card, factory, release=version("textattack"))
 
 
 @cache
-def _made(name: str) -> Foreign:
-    prepare()
+def _made(name: str) -> TextAttackTransformation:
+    make_textattack_importable()
     from textattack import augmentation, transformations
 
     classes = {
@@ -181,9 +181,9 @@ def _made(name: str) -> Foreign:
         for key, value in getmembers(module, isclass)
         if not isabstract(value) and issubclass(value, (transformations.Transformation, augmentation.Augmenter))
     }
-    wanted = name.removeprefix(PREFIX)
+    wanted = name.removeprefix(_PREFIX)
     if wanted not in classes:
-        raise UnknownNameError("recipe", name, [f"{PREFIX}{key}" for key in classes])
+        raise UnknownNameError("recipe", name, [f"{_PREFIX}{key}" for key in classes])
     try:
         made = classes[wanted]()
     except TypeError as error:
@@ -193,11 +193,11 @@ def _made(name: str) -> Foreign:
     except Exception as error:  # a download that fails shows as any error of half a dozen libraries
         raise _no_data(name, error) from error
     parts = vars(made)  # an augmenter has constraints beside its transformation
-    foreign = Foreign(
+    wrapped = TextAttackTransformation(
         parts.get("transformation", made), parts.get("pre_transformation_constraints", ()), parts.get("constraints", ())
     )
-    _check_word_by_word(name, foreign.transformation)
-    return foreign
+    _check_word_by_word(name, wrapped.transformation)
+    return wrapped
 
 
 def _no_data(name: str, error: Exception) -> DataUnavailableError:
@@ -221,7 +221,7 @@ def _check_word_by_word(name: str, transformation: object) -> None:
             )
 
 
-def prepare() -> None:
+def make_textattack_importable() -> None:
     """Let TextAttack be imported without a network: it wants NLTK's stop words, and downloads them otherwise.
 
     Where NLTK finds none, it gets the English words of `attacks/_stop_words.toml`, in a folder of the cache.

@@ -11,7 +11,7 @@ from functools import partial
 
 from robustbench_ir._base.text import nfc
 from robustbench_ir.perturb.keyboards.layouts import Keyboard, Neighbours, neighbours_on
-from robustbench_ir.perturb.keyboards.single_keys import Typist, cased, missing
+from robustbench_ir.perturb.keyboards.single_keys import KeyboardModel, cased, missing
 
 _ETHIOPIC = 0x1200
 _SYLLABLES_PER_CONSONANT = 8  # the Ethiopic block lists each consonant's vowel orders in rows of eight
@@ -39,7 +39,7 @@ def _mistyped(keys: str, near: Neighbours) -> Iterator[str]:
         yield from missing(before + after, others)
 
 
-def on_ethiopic(card: Keyboard) -> Typist:
+def on_ethiopic(card: Keyboard) -> KeyboardModel:
     """Return the typist on consonant keys, with the vowel order chosen after: the neighbour's, or a wrong vowel."""
     near = neighbours_on(card)
 
@@ -62,10 +62,10 @@ def on_ethiopic(card: Keyboard) -> Typist:
     def besides(part: str) -> list[str]:
         return [chr(ord(other) + _BARE) for other in near.get(split(part[0])[0], ())]
 
-    return Typist(instead, besides, lambda _: "")
+    return KeyboardModel(instead, besides, lambda _: "")
 
 
-def on_hangul(card: Keyboard) -> Typist:
+def on_hangul(card: Keyboard) -> KeyboardModel:
     """Return the typist on jamo keys; syllables are taken apart as they are met, not all 11,172 beforehand."""
     near = neighbours_on(card)
     joined = {keys: jamo for jamo, keys in card.spelling.items()}
@@ -91,7 +91,7 @@ def on_hangul(card: Keyboard) -> Typist:
         others = [other for other in near.get(last, ()) if (other in _VOWELS) == (last in _VOWELS)]
         return [other for other in others if not _syllable(pressed + other, joined)]
 
-    return Typist(instead, besides, keys)
+    return KeyboardModel(instead, besides, keys)
 
 
 def _syllable(keys: str, joined: Mapping[str, str]) -> str:
@@ -105,12 +105,12 @@ def _syllable(keys: str, joined: Mapping[str, str]) -> str:
     return chr(_FIRST_SYLLABLE + number)
 
 
-def on_spelling(card: Keyboard) -> Typist:
+def on_spelling(card: Keyboard) -> KeyboardModel:
     """Return the typist on an input method that turns keys into characters."""
     return _with_stray_keys(card) if card.stray else _with_candidates(card)
 
 
-def _with_candidates(card: Keyboard) -> Typist:
+def _with_candidates(card: Keyboard) -> KeyboardModel:
     """Pinyin, romaji: what is typed must spell something, and one of several candidates is chosen."""
     near = neighbours_on(card)
     spelt: dict[str, list[str]] = {}
@@ -127,7 +127,7 @@ def _with_candidates(card: Keyboard) -> Typist:
                 slips += _candidates(card.spelling.get(other, ""), part)[:_FIRST_CHOICES]
         return slips
 
-    return Typist(instead, lambda _: (), lambda _: "")
+    return KeyboardModel(instead, lambda _: (), lambda _: "")
 
 
 def _sounding_alike(keys: str, confused: Sequence[tuple[str, str]]) -> Iterator[str]:
@@ -146,7 +146,7 @@ def _candidates(characters: str, part: str) -> list[str]:
     return [one for one in characters if one != part and unicodedata.name(one).startswith(writing)]
 
 
-def _with_stray_keys(card: Keyboard) -> Typist:
+def _with_stray_keys(card: Keyboard) -> KeyboardModel:
     """Telex: keys that form nothing stay as they are, and a key pressed twice undoes what it made."""
     near = neighbours_on(card)
     spelt = dict(_spellings(card))
@@ -174,7 +174,7 @@ def _with_stray_keys(card: Keyboard) -> Typist:
         keys = spelt.get(character.lower(), character.lower())
         return keys[:1].upper() + keys[1:] if character.isupper() else keys
 
-    return Typist(instead, besides, keys_of)
+    return KeyboardModel(instead, besides, keys_of)
 
 
 def _spellings(card: Keyboard) -> Iterator[tuple[str, str]]:

@@ -94,7 +94,7 @@ def _vowel_sides(cluster: str) -> list[str]:
     return [_side(mark) for mark in cluster if is_mark(mark) and _VOWEL_SIGN.match(mark)]
 
 
-def without(cluster: str, place: int) -> str:
+def without_mark(cluster: str, place: int) -> str:
     """Leave out the mark at `place`; nothing if a joiner would be left without what it joins."""
     rest = cluster[:place] + cluster[place + 1 :]
     return "" if _ZWJ in cluster else rest

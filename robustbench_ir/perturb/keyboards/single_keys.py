@@ -9,7 +9,7 @@ from functools import partial
 
 from robustbench_ir._base.text import nfc
 from robustbench_ir.perturb.keyboards.layouts import Keyboard, Neighbours, neighbours_on
-from robustbench_ir.perturb.keyboards.orthography import is_letter, is_mark, is_possible, without
+from robustbench_ir.perturb.keyboards.orthography import is_letter, is_mark, is_possible, without_mark
 
 _MARK_MISSED = 4  # weight: about as often as all keys beside a letter are hit instead of it
 
@@ -20,7 +20,7 @@ Alternatives = Callable[[str], Sequence[str]]
 
 
 @dataclass(frozen=True)
-class Typist:
+class KeyboardModel:
     """What fingers do on one keyboard.
 
     Attributes
@@ -38,12 +38,12 @@ class Typist:
     keys: Callable[[str], str]
 
 
-def on_keys(card: Keyboard) -> Typist:
+def on_keys(card: Keyboard) -> KeyboardModel:
     """Return the typist on a keyboard of kind `keys`."""
     near = neighbours_on(card)
     typed = {character for row in card.rows for key in row for character in key}
     instead = partial(_instead, card=card, near=near)
-    return Typist(instead, partial(_besides, card=card, near=near), partial(_keys, typed=typed))
+    return KeyboardModel(instead, partial(_besides, card=card, near=near), partial(_keys, typed=typed))
 
 
 def cased(character: str, found: Callable[[str], Sequence[str]]) -> tuple[str, ...]:
@@ -78,7 +78,7 @@ def _instead(part: str, card: Keyboard, near: Neighbours) -> list[str]:
         for other in plain:
             slips += missing(before + other + after, others[:: len(plain)])
         if place and is_mark(character) and not _group(character, card):
-            slips += missing(without(part, place), others)
+            slips += missing(without_mark(part, place), others)
     slips += _mistaken_marks(part, card, near)
     return [new for slip in slips if slip and (new := nfc(slip)) != part and is_possible(new, part)]
 

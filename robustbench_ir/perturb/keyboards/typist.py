@@ -7,10 +7,10 @@ from functools import cache
 
 from robustbench_ir.perturb.keyboards.input_methods import on_ethiopic, on_hangul, on_spelling
 from robustbench_ir.perturb.keyboards.layouts import Keyboard, keyboard
-from robustbench_ir.perturb.keyboards.single_keys import Typist, on_keys
+from robustbench_ir.perturb.keyboards.single_keys import KeyboardModel, on_keys
 from robustbench_ir.resources.cards import SHIPPED, Tables
 
-_KINDS: Mapping[str, Callable[[Keyboard], Typist]] = {
+_KINDS: Mapping[str, Callable[[Keyboard], KeyboardModel]] = {
     "keys": on_keys,
     "ethiopic": on_ethiopic,
     "hangul": on_hangul,
@@ -19,7 +19,7 @@ _KINDS: Mapping[str, Callable[[Keyboard], Typist]] = {
 
 
 @cache
-def typist(layout: str, tables: Tables = SHIPPED) -> Typist:
+def keyboard_model(layout: str, tables: Tables = SHIPPED) -> KeyboardModel:
     """Return the typist on a keyboard.
 
     Parameters
@@ -45,11 +45,11 @@ def typist(layout: str, tables: Tables = SHIPPED) -> Typist:
     return _KINDS[card.kind](card)
 
 
-def either(typists: list[Typist]) -> Typist:
+def combined(typists: list[KeyboardModel]) -> KeyboardModel:
     """Return a typist who uses several keyboards, such as a telephone and a computer."""
     if len(typists) == 1:
         return typists[0]
-    return Typist(
+    return KeyboardModel(
         lambda part: [slip for one in typists for slip in one.instead(part)],
         lambda part: [extra for one in typists for extra in one.besides(part)],
         typists[0].keys,

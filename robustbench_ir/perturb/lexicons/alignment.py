@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from robustbench_ir._base.text import Span, nfc, word_spans
 
-Link = tuple[int, int]
+WordLink = tuple[int, int]
 Probabilities = dict[tuple[str, str], float]
 """(source word, target word) to the probability of the target word given the source word."""
 
@@ -90,7 +90,7 @@ def _one_round(
     return np.asarray(counts / np.bincount(source, counts)[source])
 
 
-def align(source: Sequence[str], target: Sequence[str], forth: Probabilities, back: Probabilities) -> set[Link]:
+def align(source: Sequence[str], target: Sequence[str], forth: Probabilities, back: Probabilities) -> set[WordLink]:
     """Return the links between source and target places, symmetric by grow-diag.
 
     Parameters
@@ -124,7 +124,7 @@ def _best(word: str, others: Sequence[str], probabilities: Probabilities) -> int
     return best if best >= 0 and scores[best] > probabilities.get((NULL, word), 0.0) else -1
 
 
-def phrase_pairs(links: set[Link], source_length: int, target_length: int) -> Iterator[tuple[Link, Link]]:
+def phrase_pairs(links: set[WordLink], source_length: int, target_length: int) -> Iterator[tuple[WordLink, WordLink]]:
     """Yield the consistent phrase pairs: (first, last) source place and (first, last) target place.
 
     Consistent: at least one link inside, and none from inside one phrase to outside the other. Up to four words a side.
@@ -141,7 +141,7 @@ def phrase_pairs(links: set[Link], source_length: int, target_length: int) -> It
 
 
 @dataclass(frozen=True)
-class Induced:
+class InducedPair:
     """One pair of an induced lexicon.
 
     Attributes
@@ -165,7 +165,7 @@ class Induced:
 
 def induce(
     pairs: Sequence[tuple[Sentence, Sentence]], *, phrases: bool = False, minimum_score: float = 0.3
-) -> list[Induced]:
+) -> list[InducedPair]:
     """Induce a bilingual lexicon from sentence pairs.
 
     Parameters
@@ -196,7 +196,7 @@ def induce(
                 written[surface.lower()].update(_as_written(surface, first=outside[0] == 0))
     return sorted(
         (
-            Induced(entry, _usual(written[other]), count, score, _both(entry, other, forth, back))
+            InducedPair(entry, _usual(written[other]), count, score, _both(entry, other, forth, back))
             for (entry, other), count, score in _scored(together)
             if score >= minimum_score and entry != other
         ),
@@ -232,7 +232,7 @@ def _scored(together: Counter[tuple[str, str]]) -> Iterator[tuple[tuple[str, str
         yield pair, count, count / float(np.sqrt(of_entry[pair[0]] * of_other[pair[1]]))
 
 
-def _stretch(one: Sentence, places: Link) -> str:
+def _stretch(one: Sentence, places: WordLink) -> str:
     return one.text[one.spans[places[0]][0] : one.spans[places[1]][1]]
 
 

@@ -22,7 +22,7 @@ from robustbench_ir.perturb.lexicons.parallel_text import (
     PARALLEL_FORMATS,
     ParallelFormat,
     induced_pairs,
-    read_bitext,
+    read_parallel_files,
     read_translated_questions,
 )
 from robustbench_ir.perturb.lexicons.sources import Format, Pair, read_pairs
@@ -106,7 +106,7 @@ class LexiconSource(Card):
     def _read(self, tables: Tables) -> Iterable[Pair]:
         places = [locate(file) for file in self.parallel]
         if self.format == "bitext":
-            return induced_pairs(self.languages, read_bitext(*places), self.minimum_probability)
+            return induced_pairs(self.languages, read_parallel_files(*places), self.minimum_probability)
         if self.format == "afriqa":
             return induced_pairs(self.languages, read_translated_questions(places), self.minimum_probability)
         return read_pairs(self.format, locate(self.file) if self.file else tables.find(self.table or ""))
@@ -148,7 +148,7 @@ def everyday_words(name: str, tables: Tables = SHIPPED) -> frozenset[str]:
     return frozenset(word for word, _ in _pairs(name, tables))
 
 
-def bilingual(
+def merged_bilingual(
     names: Iterable[str], tables: Tables = SHIPPED, everyday: Collection[str] = (), function_words: Collection[str] = ()
 ) -> Entries:
     """Merge lexicons of (word, translation) pairs.
@@ -174,7 +174,7 @@ def bilingual(
     return merged
 
 
-def joined(
+def translated_by_synsets(
     matrix: str,
     embedded: str,
     tables: Tables = SHIPPED,
@@ -246,7 +246,7 @@ def synonyms(
     return _same_script(_kept(likely, (), function_words))
 
 
-def pivoted(
+def pivot_synonyms(
     names: Iterable[str], minimum_shared: int, tables: Tables = SHIPPED, function_words: Collection[str] = ()
 ) -> Entries:
     """Return words that share at least `minimum_shared` translations, those that share most first."""

@@ -27,7 +27,7 @@ _WORD = regex.compile(r"[\p{L}\p{M}\p{Pd}\u200c]{2,}|\p{Han}|\p{Hangul}")  # no 
 _NAMED = ("question", "translated_question")
 
 
-def read_bitext(text: Traversable, translation: Traversable) -> list[Pair]:
+def read_parallel_files(text: Traversable, translation: Traversable) -> list[Pair]:
     """Read two files whose lines are translations of each other.
 
     Raises

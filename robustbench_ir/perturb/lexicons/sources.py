@@ -17,7 +17,7 @@ from robustbench_ir.errors import DataError, DataUnavailableError, OptionError
 
 Pair = tuple[str, str]
 Format = Literal["tsv", "muse", "synsets", "naijasenti", "dictd", "tei"]
-Complain = Callable[[str], None]
+ReportLine = Callable[[str], None]
 """Told about each line that is not as it must be, as ``file:line: fault``."""
 
 _DIGITS = {
@@ -27,8 +27,8 @@ _NUMBERING = re.compile(r"^\s*\d+\.\s*")
 _REMARK = re.compile(r"\([^)]*\)|\[[^\]]*\]|<[^>]*>|\{[^}]*\}|/[^/]*/")
 
 
-def refuse(fault: str) -> None:
-    """Stop at the first bad line. A `Complain`.
+def refuse_line(fault: str) -> None:
+    """Stop at the first bad line. A `ReportLine`.
 
     Raises
     ------
@@ -38,7 +38,7 @@ def refuse(fault: str) -> None:
     raise DataError(f"{fault}; mend the line, or leave such lines out with --on-bad-line skip")
 
 
-def read_pairs(form: Format, entry: Traversable, complain: Complain = refuse) -> Iterator[Pair]:
+def read_pairs(form: Format, entry: Traversable, complain: ReportLine = refuse_line) -> Iterator[Pair]:
     """Read a dictionary.
 
     Parameters
@@ -90,10 +90,10 @@ def read_text(entry: Traversable) -> str:
         raise DataUnavailableError(f"{entry}: cannot be read ({error.strerror or error}); name a file") from error
 
 
-def _by_line(parse: Callable[[str], Pair | str | None]) -> Callable[[Traversable, Complain], Iterator[Pair]]:
+def _by_line(parse: Callable[[str], Pair | str | None]) -> Callable[[Traversable, ReportLine], Iterator[Pair]]:
     """Return the reader that parses each line to a pair, to nothing, or to what is wrong with it."""
 
-    def read(entry: Traversable, complain: Complain) -> Iterator[Pair]:
+    def read(entry: Traversable, complain: ReportLine) -> Iterator[Pair]:
         for number, line in enumerate(read_text(entry).split("\n"), start=1):
             stripped = line.rstrip("\r")
             if not stripped.strip() or stripped.startswith("#"):
@@ -124,7 +124,7 @@ def _synset(line: str) -> Pair | str | None:
     return (columns[2], columns[0]) if columns[1].endswith("lemma") else None
 
 
-def _naijasenti(entry: Traversable, complain: Complain) -> Iterator[Pair]:  # noqa: ARG001
+def _naijasenti(entry: Traversable, complain: ReportLine) -> Iterator[Pair]:  # noqa: ARG001
     rows = csv.DictReader(io.StringIO(read_text(entry)))
     if not {"word", "human"} <= set(rows.fieldnames or ()):
         raise DataError(f"{entry}:1: no columns 'word' and 'human'")
@@ -132,7 +132,7 @@ def _naijasenti(entry: Traversable, complain: Complain) -> Iterator[Pair]:  # no
         yield row["human"] or "", row["word"] or ""
 
 
-def _dictd(entry: Traversable, complain: Complain) -> Iterator[Pair]:
+def _dictd(entry: Traversable, complain: ReportLine) -> Iterator[Pair]:
     """Read a dictd database: `headword<TAB>offset<TAB>length` in base 64, and the bodies that it points into."""
     bodies = _bodies(Path(str(entry)))
     for number, line in enumerate(read_text(entry).split("\n"), start=1):
@@ -173,7 +173,7 @@ def _definitions(body: str) -> Iterator[str]:
             yield part.rpartition(":")[2].replace("~", " ")
 
 
-def _tei(entry: Traversable, complain: Complain) -> Iterator[Pair]:  # noqa: ARG001
+def _tei(entry: Traversable, complain: ReportLine) -> Iterator[Pair]:  # noqa: ARG001
     from defusedxml import DefusedXmlException
     from defusedxml.ElementTree import ParseError, iterparse
 
@@ -194,7 +194,7 @@ def _tei_entry(entry: Element) -> Iterator[Pair]:
             yield headword, "".join(quote.itertext())
 
 
-_READERS: Mapping[Format, Callable[[Traversable, Complain], Iterator[Pair]]] = {
+_READERS: Mapping[Format, Callable[[Traversable, ReportLine], Iterator[Pair]]] = {
     "tsv": _by_line(_tsv),
     "muse": _by_line(_muse),
     "synsets": _by_line(_synset),

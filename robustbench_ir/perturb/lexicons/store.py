@@ -79,7 +79,7 @@ def _line(lines: bytes, word: str) -> tuple[str, ...]:
     return ()
 
 
-def compiled(
+def compiled_lexicon(
     what: Mapping[str, object], rules: Inflection, compile_entries: Callable[[], tuple[Entries, Entries]]
 ) -> Lexicon:
     """Return a lexicon from the cache, or compile it and keep it there if the cache can be written to.

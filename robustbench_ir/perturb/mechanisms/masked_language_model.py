@@ -39,7 +39,7 @@ _CONTEXT = 128  # code points on either side of the word
 _PIECES_REMEMBERED = 1 << 18
 _DIGITS = 6  # of a probability: what is beyond is rounding of the sums, and ties go by text
 
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+_Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class ModelFiles(Card):
@@ -57,7 +57,7 @@ class ModelFiles(Card):
 
     model: str
     revision: str | None = Field(default=None, pattern=r"^[0-9a-f]{40}$")
-    files: dict[Annotated[str, Field(pattern=r"^[\w\-][\w\-.]*$")], Sha256] = Field(min_length=1)
+    files: dict[Annotated[str, Field(pattern=r"^[\w\-][\w\-.]*$")], _Sha256] = Field(min_length=1)
 
     @property
     def hub_files(self) -> list[HubFile]:
@@ -76,14 +76,14 @@ class ModelFiles(Card):
         ]
 
 
-class Piece(NamedTuple):
+class VocabularyPiece(NamedTuple):
     """A piece of the vocabulary as it reads, and whether it begins a word."""
 
     text: str
     begins_word: bool
 
 
-Proposal = tuple[Piece, float]
+Proposal = tuple[VocabularyPiece, float]
 """A piece and its probability, 0 to 1."""
 
 
@@ -103,7 +103,7 @@ class MaskedModel:
 
     network: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
-    piece: Callable[[int], Piece]
+    piece: Callable[[int], VocabularyPiece]
     longest: int
 
     def proposals(self, text: str, words: Sequence[Span], count: int) -> list[list[Proposal]]:
@@ -165,7 +165,7 @@ def _masked(text: str, span: Span, mask: str) -> str:
     return f"{left}{mask}{right}"
 
 
-def load_model(files: ModelFiles) -> MaskedModel:
+def load_masked_model(files: ModelFiles) -> MaskedModel:
     """Load a model on the CPU, from safetensors; code that comes with it is not run.
 
     Raises
@@ -261,11 +261,11 @@ def _anchor(tokenizer: PreTrainedTokenizerBase) -> int:
     return int(tokenizer.encode("a", add_special_tokens=False)[-1])
 
 
-def _piece(tokenizer: PreTrainedTokenizerBase, anchor: int, number: int) -> Piece:
+def _piece(tokenizer: PreTrainedTokenizerBase, anchor: int, number: int) -> VocabularyPiece:
     """Read a piece behind another one: every kind of tokeniser writes a space there if the piece begins a word."""
     before, both = (str(tokenizer.decode(numbers)) for numbers in ([anchor], [anchor, number]))
     text = both.removeprefix(before)
-    return Piece(text.strip(), text[:1].isspace())
+    return VocabularyPiece(text.strip(), text[:1].isspace())
 
 
 _WORDS_AT_ONCE = 32
@@ -345,7 +345,7 @@ def make_masked_language_model(
     """
     validate(NoOptions, dict(options), f"[languages.{language}]")
     card = validate(MaskedLanguageModelParameters, dict(parameters), "[parameters]")
-    choose = partial(_candidates, load_model(card), card, language, stop_words(language, tables))
+    choose = partial(_candidates, load_masked_model(card), card, language, stop_words(language, tables))
     return MaskedLanguageModel(lru_cache(maxsize=_BLOCKS_REMEMBERED)(choose), card.operation)
 
 

@@ -11,14 +11,14 @@ from robustbench_ir.perturb.transformation import NoParameters, Targets, Transfo
 from robustbench_ir.resources.cards import Card, Tables, validate
 
 
-class TwinOptions(Card):
+class PairedQueryOptions(Card):
     """A language's row, which only a task can bring: each query's text to that of its twin."""
 
     twins: dict[str, str]
 
 
 @dataclass(frozen=True)
-class Twin:
+class PairedQuery:
     """The whole query replaced by its twin. A `Transformation`."""
 
     twins: Mapping[str, str]
@@ -29,13 +29,13 @@ class Twin:
         return Targets(found, lambda query, _: (self.twins[query], "twin"))
 
 
-def make_twin(
+def make_paired_query(
     language: str,
     parameters: Mapping[str, object],
     options: Mapping[str, object],
     tables: Tables,  # noqa: ARG001
 ) -> Transformation:
-    """Make the mechanism `twin` ready for a language; see `TransformationFactory`."""
+    """Make the mechanism `paired-query` ready for a language; see `TransformationFactory`."""
     validate(NoParameters, dict(parameters), "[parameters]")
-    twins = validate(TwinOptions, dict(options), f"[languages.{language}]").twins
-    return Twin({nfc(query): nfc(other) for query, other in twins.items()})
+    twins = validate(PairedQueryOptions, dict(options), f"[languages.{language}]").twins
+    return PairedQuery({nfc(query): nfc(other) for query, other in twins.items()})

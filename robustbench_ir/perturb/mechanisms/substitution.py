@@ -11,7 +11,14 @@ from pydantic import Field, model_validator
 
 from robustbench_ir._base.text import Span
 from robustbench_ir.perturb.constraints import stop_words
-from robustbench_ir.perturb.lexicons.build import bilingual, everyday_words, joined, lexicon_source, pivoted, synonyms
+from robustbench_ir.perturb.lexicons.build import (
+    everyday_words,
+    lexicon_source,
+    merged_bilingual,
+    pivot_synonyms,
+    synonyms,
+    translated_by_synsets,
+)
 from robustbench_ir.perturb.lexicons.inflection import (
     Entries,
     Inflection,
@@ -21,7 +28,7 @@ from robustbench_ir.perturb.lexicons.inflection import (
     translated_forms,
     with_base_forms,
 )
-from robustbench_ir.perturb.lexicons.store import Lexicon, compiled
+from robustbench_ir.perturb.lexicons.store import Lexicon, compiled_lexicon
 from robustbench_ir.perturb.randomness import Random, pick, pick_early
 from robustbench_ir.perturb.transformation import Targets, Transformation
 from robustbench_ir.resources.cards import Card, Tables, validate
@@ -103,7 +110,7 @@ def lexicon_rows(language: str, options: Mapping[str, object]) -> list[LexiconRo
 
 
 @dataclass(frozen=True)
-class Substitution:
+class LexiconSubstitution:
     """Replacement from a lexicon, the longest entry first. A `Transformation`.
 
     Attributes
@@ -151,7 +158,7 @@ def make_substitution(
     facts = languages().get(language)
     nouns_into_another = bool(facts and facts.capitalised_nouns) and any(row.embedded for row in rows)
     lexicons = tuple(load_lexicon(language, row, tables) for row in rows)
-    return Substitution(lexicons, operation, copies_capital=not nouns_into_another)
+    return LexiconSubstitution(lexicons, operation, copies_capital=not nouns_into_another)
 
 
 def sources_of(row: LexiconRow) -> tuple[str, ...]:
@@ -194,7 +201,7 @@ def load_lexicon(language: str, row: LexiconRow, tables: Tables) -> Lexicon:
         words = {*entries, *(other.lower() for others in entries.values() for other in others)}
         return entries, inflected_synonyms(entries, lemma_forms(language, words))
 
-    return compiled(what, rules, compile_entries)
+    return compiled_lexicon(what, rules, compile_entries)
 
 
 def _entries(language: str, row: LexiconRow, tables: Tables) -> Entries:
@@ -202,18 +209,18 @@ def _entries(language: str, row: LexiconRow, tables: Tables) -> Entries:
     function_words = stop_words(row.embedded or language, tables)
     parts: list[Entries] = []
     if row.lexicons:
-        parts.append(bilingual(row.lexicons, tables, everyday, function_words))
+        parts.append(merged_bilingual(row.lexicons, tables, everyday, function_words))
     if row.join:
-        parts.append(joined(row.join[0], row.join[1], tables, everyday, function_words))
+        parts.append(translated_by_synsets(row.join[0], row.join[1], tables, everyday, function_words))
     if row.synsets:
         parts.append(synonyms(row.synsets, tables, everyday, function_words))
     if row.pivot:
-        parts.append(pivoted(row.pivot, row.minimum_shared, tables, function_words))
+        parts.append(pivot_synonyms(row.pivot, row.minimum_shared, tables, function_words))
     merged: dict[str, tuple[str, ...]] = {}
     for part in reversed(parts):
         merged.update(part)
     induced = [name for name in row.lexicons if lexicon_source(name, tables).parallel]
     if not induced or not row.inflected:
         return merged
-    found = bilingual(induced, tables, everyday, function_words)
+    found = merged_bilingual(induced, tables, everyday, function_words)
     return {**with_base_forms(found, language, row.embedded or language, inflection(language, tables)), **merged}

@@ -13,14 +13,14 @@ from pydantic import Field, model_validator
 
 from robustbench_ir._base.text import Span, lower, nfc, stay_apart, upper, word_graphemes
 from robustbench_ir.perturb.keyboards.single_keys import Alternatives
-from robustbench_ir.perturb.keyboards.typist import either, typist
+from robustbench_ir.perturb.keyboards.typist import combined, keyboard_model
 from robustbench_ir.perturb.randomness import Random, pick
 from robustbench_ir.perturb.transformation import Targets, Transformation
 from robustbench_ir.resources.cards import Card, Tables, validate
 
 _GRAPHEMES_REMEMBERED = 1 << 14
 
-Weight = Annotated[float, Field(ge=0)]
+_Weight = Annotated[float, Field(ge=0)]
 Graphemes = tuple[str, ...]
 Operation = Callable[[Graphemes, "Typo", Random], Graphemes | None]
 
@@ -28,11 +28,11 @@ Operation = Callable[[Graphemes, "Typo", Random], Graphemes | None]
 class OperationWeights(Card):
     """How often each mistake is made, 0 or more; they need not add up to 1."""
 
-    substitute: Weight
-    delete: Weight
-    insert: Weight
-    transpose: Weight
-    repeat: Weight
+    substitute: _Weight
+    delete: _Weight
+    insert: _Weight
+    transpose: _Weight
+    repeat: _Weight
 
     @model_validator(mode="after")
     def _some_weight(self) -> Self:
@@ -101,7 +101,7 @@ def _shares(weights: OperationWeights) -> dict[str, float]:
 
 def _rotations(names: Sequence[str]) -> tuple[tuple[tuple[str, Operation], ...], ...]:
     """Return the order of trial for each drawn operation: those after it follow for words that it does not fit."""
-    trials = tuple((name, OPERATIONS[name]) for name in names)
+    trials = tuple((name, _OPERATIONS[name]) for name in names)
     # The sum of the shares may fall short of 1 by a rounding error: a draw above it is the last one's.
     return tuple(trials[place:] + trials[:place] for place in [*range(len(names)), len(names) - 1])
 
@@ -151,7 +151,7 @@ def _repeat(parts: Graphemes, typo: Typo, random: Random) -> Graphemes | None:
     return *parts[: place + 1], again, *parts[place + 1 :]
 
 
-OPERATIONS: Mapping[str, Operation] = {
+_OPERATIONS: Mapping[str, Operation] = {
     "substitute": _substitute,
     "delete": _delete,
     "insert": _insert,
@@ -167,7 +167,7 @@ def make_typo(
     mix = validate(TypoParameters, dict(parameters), "[parameters]").operations
     row = validate(TypoOptions, dict(options), f"[languages.{language}]")
     names = [row.layout] if isinstance(row.layout, str) else row.layout
-    fingers = either([typist(name, tables) for name in names])
+    fingers = combined([keyboard_model(name, tables) for name in names])
     remember = lru_cache(maxsize=_GRAPHEMES_REMEMBERED)
     slips, letters = remember(fingers.instead), remember(fingers.besides)
     shares = _shares(row.operations or mix)

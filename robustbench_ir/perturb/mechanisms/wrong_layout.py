@@ -8,7 +8,7 @@ from functools import cache
 
 from robustbench_ir._base.text import Span, nfc
 from robustbench_ir.perturb.keyboards.layouts import key_places
-from robustbench_ir.perturb.keyboards.typist import typist
+from robustbench_ir.perturb.keyboards.typist import keyboard_model
 from robustbench_ir.perturb.randomness import Random
 from robustbench_ir.perturb.transformation import Targets, Transformation
 from robustbench_ir.resources.cards import Card, Tables, validate
@@ -49,7 +49,7 @@ def make_wrong_layout(
     validate(WrongLayoutParameters, dict(parameters), "[parameters]")
     row = validate(WrongLayoutOptions, dict(options), f"[languages.{language}]")
     there = _typed_there(row, tables)
-    keys = typist(row.layout, tables).keys
+    keys = keyboard_model(row.layout, tables).keys
 
     @cache
     def typed(character: str) -> str:

@@ -24,11 +24,11 @@ from robustbench_ir.errors import CardError, DataError, UnknownNameError, neares
 from robustbench_ir.resources.cards import Card, read_card
 from robustbench_ir.resources.languages import language_code
 from robustbench_ir.tasks.faults import Fault, Report, json_objects, raise_first
-from robustbench_ir.tasks.formats.qrels import read_qrels
+from robustbench_ir.tasks.formats.qrels import read_qrels_folder
 from robustbench_ir.tasks.formats.readers import RawTask
 from robustbench_ir.tasks.task import Passage, Query, Task, build_task
 
-SETTINGS_FILE = "task.toml"
+_SETTINGS_FILE = "task.toml"
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _DIGEST_DIGITS = 12
 
@@ -78,7 +78,7 @@ def folder_settings(folder: Path) -> FolderSettings:
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; a task of your own is a folder with corpus.jsonl and queries.jsonl")
-    file = folder / SETTINGS_FILE
+    file = folder / _SETTINGS_FILE
     return read_card(FolderSettings, file) if file.is_file() else FolderSettings()
 
 
@@ -109,7 +109,7 @@ def check_folder(folder: Path, report: Report) -> RawTask:
     try:
         settings = folder_settings(folder)
     except CardError as error:
-        report(Fault(folder / SETTINGS_FILE, None, str(error).removeprefix(f"{folder / SETTINGS_FILE}: ")))
+        report(Fault(folder / _SETTINGS_FILE, None, str(error).removeprefix(f"{folder / _SETTINGS_FILE}: ")))
         settings = FolderSettings()
     return read_folder(folder, settings, report)
 
@@ -123,7 +123,7 @@ def read_folder(folder: Path, settings: FolderSettings, report: Report) -> RawTa
     queries = _Texts(folder / "queries.jsonl", "query_language", settings.query_language, report)
     for item in queries.read():
         raw.queries.append(Query(item.text_id, item.language, item.text, item.parallel_id))
-    judged = read_qrels(folder / "qrels", queries.line_of, corpus.line_of, report)
+    judged = read_qrels_folder(folder / "qrels", queries.line_of, corpus.line_of, report)
     raw.relevant = judged.relevant
     left_out = (judged.elsewhere & queries.line_of.keys()) - judged.relevant.keys()
     if left_out:
@@ -244,7 +244,7 @@ class _Texts:
         return code or None
 
     def _tell_languages(self) -> None:
-        advice = f'add "language": "sw" to each line, or {self.setting} = "sw" to {self.path.parent / SETTINGS_FILE}'
+        advice = f'add "language": "sw" to each line, or {self.setting} = "sw" to {self.path.parent / _SETTINGS_FILE}'
         if len(self._without_language) == len(self.line_of) > 1:
             self._fault(self._without_language[0], f"no line of the file says its language: {advice}")
             return
@@ -274,7 +274,7 @@ def _kind(value: object) -> str:
     return kinds.get(type(value), "null")
 
 
-def summary(raw: RawTask) -> list[tuple[str, str]]:
+def folder_summary(raw: RawTask) -> list[tuple[str, str]]:
     """Say what a folder has, in lines of two cells."""
     queries = Counter(query.language for query in raw.queries)
     passages = Counter(passage.language for passage in raw.passages)

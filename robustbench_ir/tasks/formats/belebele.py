@@ -11,10 +11,10 @@ from pydantic import ConfigDict
 from robustbench_ir._base.text import nfc
 from robustbench_ir.resources.cards import Card, validate
 from robustbench_ir.resources.downloads import DownloadProgress, HubFile, locate
-from robustbench_ir.tasks.formats.readers import RawTask, Rows, json_lines
+from robustbench_ir.tasks.formats.readers import CardRows, RawTask, json_lines
 from robustbench_ir.tasks.task import Passage, Query
 
-TWIN_RECIPE = "belebele-latin"
+PAIRED_QUERY_RECIPE = "belebele-latin"
 
 
 class _VariantRow(HubFile):
@@ -30,7 +30,7 @@ class _Line(Card):
 
 
 def read_belebele(
-    rows: Rows,
+    rows: CardRows,
     wanted: Sequence[str],
     cards: Path | None,  # noqa: ARG001
     progress: DownloadProgress | None,
@@ -63,7 +63,7 @@ def read_belebele(
             twins[language] = {"twins": found}
     raw.passages = list(passages.values())
     raw.relevant = {query.query_id: answers[query.parallel_id] for query in raw.queries}
-    raw.lexicons = {TWIN_RECIPE: twins}
+    raw.lexicons = {PAIRED_QUERY_RECIPE: twins}
     return raw
 
 

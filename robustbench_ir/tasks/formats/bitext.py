@@ -11,7 +11,7 @@ from robustbench_ir._base.text import nfc
 from robustbench_ir.errors import DataError
 from robustbench_ir.resources.cards import Card, validate
 from robustbench_ir.resources.downloads import DataFile, DownloadProgress, locate
-from robustbench_ir.tasks.formats.readers import RawTask, Rows
+from robustbench_ir.tasks.formats.readers import CardRows, RawTask
 from robustbench_ir.tasks.task import Passage, Query
 
 _PIVOT = "en"
@@ -27,7 +27,7 @@ class _PivotRow(Card):
 
 
 def read_bitext(
-    rows: Rows,
+    rows: CardRows,
     wanted: Sequence[str],
     cards: Path | None,  # noqa: ARG001
     progress: DownloadProgress | None,

@@ -14,7 +14,7 @@ from robustbench_ir._base.text import Span, nfc
 from robustbench_ir.errors import DataError
 from robustbench_ir.resources.cards import Card, validate
 from robustbench_ir.resources.downloads import DataFile, DownloadProgress, damaged, locate
-from robustbench_ir.tasks.formats.readers import RawTask, Rows
+from robustbench_ir.tasks.formats.readers import CardRows, RawTask
 from robustbench_ir.tasks.task import Passage, Query
 
 
@@ -51,7 +51,7 @@ class _SquadFile(_Part):
 
 
 def read_squad_archive(
-    rows: Rows,
+    rows: CardRows,
     wanted: Sequence[str],
     cards: Path | None,  # noqa: ARG001
     progress: DownloadProgress | None,

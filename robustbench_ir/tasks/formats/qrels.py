@@ -24,7 +24,7 @@ class Judgement(NamedTuple):
 
 
 @dataclass
-class Judgements:
+class FolderJudgements:
     """What the files of a folder say.
 
     Attributes
@@ -42,7 +42,9 @@ class Judgements:
     files: list[Path] = field(default_factory=list)
 
 
-def read_qrels(folder: Path, queries: Mapping[str, int], passages: Mapping[str, int], report: Report) -> Judgements:
+def read_qrels_folder(
+    folder: Path, queries: Mapping[str, int], passages: Mapping[str, int], report: Report
+) -> FolderJudgements:
     """Read the judgements in a folder: the file of the split `test` where there is one, else all files together.
 
     Parameters
@@ -58,7 +60,7 @@ def read_qrels(folder: Path, queries: Mapping[str, int], passages: Mapping[str, 
     if not files:
         report(Fault(folder, None, 'no judgements; write "query-id<TAB>corpus-id<TAB>score" lines into qrels/test.tsv'))
     chosen = [path for path in files if path.stem == _PREFERRED_SPLIT] or files
-    found = Judgements(files=chosen)
+    found = FolderJudgements(files=chosen)
     for path in files:
         if path in chosen:
             _read_file(path, queries, passages, found, report)
@@ -68,7 +70,7 @@ def read_qrels(folder: Path, queries: Mapping[str, int], passages: Mapping[str, 
 
 
 def _read_file(
-    path: Path, queries: Mapping[str, int], passages: Mapping[str, int], found: Judgements, report: Report
+    path: Path, queries: Mapping[str, int], passages: Mapping[str, int], found: FolderJudgements, report: Report
 ) -> None:
     for one in judgements(path, queries, report):
         known = True
@@ -79,7 +81,7 @@ def _read_file(
             report(Fault(path, one.line, f"passage {one.passage_id!r} is not in corpus.jsonl"))
             known = False
         if known:
-            judge(path, one, found.relevant, report)
+            add_judgement(path, one, found.relevant, report)
 
 
 def judgements(path: Path, queries: Container[str], report: Report) -> Iterator[Judgement]:
@@ -108,7 +110,7 @@ def judgements(path: Path, queries: Container[str], report: Report) -> Iterator[
             yield Judgement(number, query_id, passage_id, None)
 
 
-def judge(path: Path, one: Judgement, relevant: dict[str, dict[str, int]], report: Report) -> None:
+def add_judgement(path: Path, one: Judgement, relevant: dict[str, dict[str, int]], report: Report) -> None:
     """Enter a judgement; a second, other one of the same query and passage is a fault."""
     if one.grade is None:
         return

@@ -16,7 +16,7 @@ from robustbench_ir.resources.downloads import DataFile, DownloadProgress, locat
 from robustbench_ir.tasks.formats.corpus import numbered_lines
 from robustbench_ir.tasks.task import Passage, Query
 
-Rows = Mapping[str, Mapping[str, object]]
+CardRows = Mapping[str, Mapping[str, object]]
 """A card's `[languages]`: language to what the reader needs to find its files."""
 
 
@@ -30,7 +30,7 @@ class RawTask:
     lexicons: dict[str, dict[str, dict[str, object]]] = field(default_factory=dict)
 
 
-Reader = Callable[[Rows, Sequence[str], Path | None, DownloadProgress | None], RawTask]
+Reader = Callable[[CardRows, Sequence[str], Path | None, DownloadProgress | None], RawTask]
 """Called with the rows, the languages that are wanted, the user's folder of cards and who is told about downloads."""
 
 
@@ -63,7 +63,7 @@ class _SquadFile(Card):
 
 
 def read_squad_sentences(
-    rows: Rows,
+    rows: CardRows,
     wanted: Sequence[str],
     cards: Path | None,  # noqa: ARG001
     progress: DownloadProgress | None,
@@ -114,7 +114,7 @@ class _ParallelRow(Card):
 
 
 def read_parallel_tsv(
-    rows: Rows,
+    rows: CardRows,
     wanted: Sequence[str],
     cards: Path | None,
     progress: DownloadProgress | None,  # noqa: ARG001
@@ -172,7 +172,7 @@ class _AfriqaLine(AfriqaContext):
 
 
 def read_afriqa(
-    rows: Rows,
+    rows: CardRows,
     wanted: Sequence[str],
     cards: Path | None,  # noqa: ARG001
     progress: DownloadProgress | None,

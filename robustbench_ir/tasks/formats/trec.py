@@ -14,13 +14,13 @@ from robustbench_ir.resources.cards import Card, validate
 from robustbench_ir.resources.downloads import DataFile, DownloadProgress, HubFile, locate
 from robustbench_ir.tasks.faults import lines, raise_first
 from robustbench_ir.tasks.formats.corpus import judged_and_sampled, passages
-from robustbench_ir.tasks.formats.qrels import judge, judgements
-from robustbench_ir.tasks.formats.readers import RawTask, Rows
+from robustbench_ir.tasks.formats.qrels import add_judgement, judgements
+from robustbench_ir.tasks.formats.readers import CardRows, RawTask
 from robustbench_ir.tasks.task import Passage, Query
 
 _ASKED_FOR_ABOVE_MEGABYTES = 1000
 
-Judgements = dict[str, dict[str, int]]
+_Grades = dict[str, dict[str, int]]
 """Query id to passage id to grade, as in the file: 0 is judged and found irrelevant."""
 
 
@@ -85,13 +85,13 @@ class _QueriesOnlyRow(Card):
     queries_only: Literal[True]
 
 
-def corpora(rows: Rows) -> dict[str, HubShards]:
+def corpora(rows: CardRows) -> dict[str, HubShards]:
     """Return the corpus of each language that has one, from the rows of a card."""
     found = {code: row["passages"] for code, row in rows.items() if isinstance(row.get("passages"), dict)}
     return {code: validate(HubShards, corpus, f"[languages.{code}]") for code, corpus in found.items()}
 
 
-def check_asked_for(name: str, rows: Rows) -> None:
+def check_download_size(name: str, rows: CardRows) -> None:
     """See to it that nobody downloads all languages of a large collection by leaving out which.
 
     Raises
@@ -112,7 +112,7 @@ def check_asked_for(name: str, rows: Rows) -> None:
 
 
 def read_trec_collection(
-    rows: Rows,
+    rows: CardRows,
     wanted: Sequence[str],
     cards: Path | None,  # noqa: ARG001
     progress: DownloadProgress | None,
@@ -148,7 +148,7 @@ def _read_one(
         raise DataError(f"the questions on {language} are in {spoken}: ask for both, --languages {spoken},{language}")
     questions = read_questions(locate(facts.queries, progress))
     path = locate(facts.judgements, progress)
-    judged = read_qrels(path, questions)
+    judged = _read_grades(path, questions)
     translations = read_questions(locate(facts.translations, progress)) if facts.translations else {}
     answered = {query_id for query_id, grades in judged.items() if any(grade > 0 for grade in grades.values())}
     if not answered:
@@ -167,7 +167,7 @@ def _read_one(
 
 
 def _pool(
-    language: str, facts: _CollectionRow, judged: Judgements, progress: DownloadProgress | None
+    language: str, facts: _CollectionRow, judged: _Grades, progress: DownloadProgress | None
 ) -> Iterator[Passage]:
     # One file at a time: the first is read before the last is downloaded.
     paths = (locate(file, progress) for file in facts.passages.files())
@@ -177,7 +177,7 @@ def _pool(
     return judged_and_sampled(paths, language, ids, facts.sampled)
 
 
-def _check_all_there(path: Path, language: str, judged: Judgements, pool: Sequence[Passage]) -> None:
+def _check_all_there(path: Path, language: str, judged: _Grades, pool: Sequence[Passage]) -> None:
     relevant = {f"{language}:{docid}" for grades in judged.values() for docid, grade in grades.items() if grade > 0}
     missing = relevant.difference(passage.passage_id for passage in pool)
     if missing:
@@ -209,7 +209,7 @@ def read_questions(path: Path) -> Mapping[str, str]:
     return found
 
 
-def read_qrels(path: Path, questions: Container[str]) -> Judgements:
+def _read_grades(path: Path, questions: Container[str]) -> _Grades:
     """Read the judgements of some questions; see `robustbench_ir.tasks.formats.qrels`.
 
     Raises
@@ -217,9 +217,9 @@ def read_qrels(path: Path, questions: Container[str]) -> Judgements:
     DataError
         A line with other columns, a grade that is no whole number, an unknown question, or two grades for one passage.
     """
-    found: Judgements = {}
+    found: _Grades = {}
     for one in judgements(path, questions, raise_first):
         if one.query_id not in questions:
             raise DataError(f"{path}:{one.line}: judges question {one.query_id!r}, which does not exist")
-        judge(path, one, found, raise_first)
+        add_judgement(path, one, found, raise_first)
     return found
