@@ -120,7 +120,7 @@ def test_a_difference_of_a_millionth_is_rounding_and_more_is_not(entry: Entry) -
 def test_nothing_is_overwritten_and_nothing_is_there_twice(entry: Entry, tmp_path: Path) -> None:
     first = submit(entry, tmp_path)
     assert first == tmp_path / "submissions" / "mini" / "char-ngram.json"
-    with pytest.raises(ResultError, match="has this run already"):
+    with pytest.raises(ResultError, match="is an entry of the same run"):
         submit(entry, tmp_path)
     later = changed(entry, lambda table: table["model"].update(fingerprint="other weights"))
     assert submit(later, tmp_path).name == "char-ngram+2.json"

@@ -210,9 +210,7 @@ def test_deep_nesting_is_refused(content: str) -> None:
 
 
 def test_a_key_that_is_there_twice_is_refused() -> None:
-    assert "'date' is there twice" in refused(
-        json.dumps(small_table()).replace('"date"', '"date": "2026-01-01", "date"')
-    )
+    assert "'date' occurs twice" in refused(json.dumps(small_table()).replace('"date"', '"date": "2026-01-01", "date"'))
 
 
 @pytest.mark.parametrize(
@@ -265,7 +263,7 @@ def test_a_file_in_anothers_place_and_a_copy_are_left_out(tmp_path: Path) -> Non
     said = {one.path.name: one.faults for one in check_submissions([], tmp_path, today=DAY)}
     assert said["honest--model.json"] == ()
     assert said["honest--model+2.json"] == (f"the same run as {path}",)
-    assert said["other.json"] == ("belongs into submissions/small/honest--model.json",)
+    assert said["other.json"] == ("belongs in submissions/small/honest--model.json",)
     _, refused_files, entries = build_board(tmp_path)
     assert (len(refused_files), entries) == (2, 1)
 

@@ -28,7 +28,7 @@ def command() -> None:
 @_folder_option
 @click.option("--new", is_flag=True, help="For submissions of others: they may not say that they are verified.")
 @click.option("--record", is_flag=True, help="Keep the digests that were made anew as the canonical ones.")
-@click.option("--offline", is_flag=True, help="Ask the network for nothing, and say which digests were not computed again.")
+@click.option("--offline", is_flag=True, help="Use no network, and print which digests were not computed again.")
 @click.pass_context
 def check_command(
     context: click.Context, files: tuple[Path, ...], folder: Path, new: bool, record: bool, offline: bool

@@ -1,4 +1,4 @@
-"""The board: from the entries to `leaderboard.json`, the same bytes from the same entries."""
+"""The board: it makes `leaderboard.json` of the entries, and the same entries always give the same bytes."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ class Line:
 
     Attributes
     ----------
-    filed : Filed
+    filed : FiledEntry
         The entry and its file.
-    sheet : Sheet
-        Its values.
+    sheet : EntrySheet
+        Values of the entry.
     standing : str
         Whether its digests are the canonical ones.
     why : str
-        What is wrong or not known about them.
+        What is wrong with the digests, or unknown about them.
     """
 
     filed: FiledEntry
@@ -62,14 +62,19 @@ def board(
 
     Parameters
     ----------
-    filed : iterable of Filed
+    filed : iterable of FiledEntry
         Entries without faults.
-    known : mapping
+    known : mapping of str to str
         Canonical digests.
     resamples : int
-        For ranks and their intervals.
-    reported : sequence of ReportedRow
-        Numbers of papers; they stand apart, beside the boards.
+        Number of resamples for ranks and their intervals, 1 or more.
+    reported : sequence of PublishedRow
+        Results from papers. They are shown beside the boards and are not ranked.
+
+    Returns
+    -------
+    dict
+        The content of `leaderboard.json`.
     """
     grounds: dict[str, list[Line]] = {}
     for one in sorted(filed, key=lambda one: one.path.as_posix()):
@@ -119,7 +124,7 @@ def _board(lines: Sequence[Line], resamples: int) -> JsonTable:
     settings = list(dict.fromkeys(setting for line in lines for setting in line.sheet.average_precision))
     superseded = _superseded(lines)
     fair = [line for line in lines if line.standing != "non-comparable"]
-    # A recipe that nobody else can make must not take the ranking away from the others.
+    # A recipe that only its author can run must not decide over the ranking of the others.
     headline = _headline([line for line in fair if line.standing == "canonical"] or fair)
     rankable = [
         number
@@ -154,9 +159,10 @@ def _board(lines: Sequence[Line], resamples: int) -> JsonTable:
 
 
 def _on_common_ground(lines: Sequence[Line]) -> list[Line]:
-    """Mark the lines whose texts are not those of the others, so that all that are compared have the same queries.
+    """Mark the lines that have other texts than most lines, so that all lines that are compared have the same queries.
 
-    Where the canonical texts are known, lines with others are marked already; else the most frequent ones count.
+    Where the canonical texts are known, lines with other texts are marked already. Elsewhere the most frequent texts
+    count.
     """
     grounds = [
         (
@@ -183,7 +189,7 @@ def _cell_order(key: CellKey) -> tuple[bool, str, int]:
 
 
 def _names(recipes: Sequence[str]) -> dict[str, str]:
-    """Return what each attack is called: a search by its method and recipes, or all of it where two share these."""
+    """Return the name of each attack: a search has the name of its method and recipes, unless two searches share it."""
     short = {recipe: _short(AttackIdentity.parse(recipe)) for recipe in recipes}
     shared = Counter(short.values())
     return {recipe: name if shared[name] == 1 else recipe for recipe, name in short.items()}
@@ -201,7 +207,7 @@ def _version(recipe: str) -> tuple[int, ...]:
 
 
 def _headline(lines: Sequence[Line]) -> set[CellKey]:
-    """Return the cells that the ranking is over: the default recipes at severity 3, in the newest version there is."""
+    """Return the cells that the ranking is over: the default recipes at severity 3, in their newest version."""
     default = default_recipe_names()
     newest: dict[str, CellKey] = {}
     for key in sorted({key for line in lines for key in line.sheet.groups}):
@@ -213,7 +219,10 @@ def _headline(lines: Sequence[Line]) -> set[CellKey]:
 
 
 def _superseded(lines: Sequence[Line]) -> dict[int, str]:
-    """Say which lines have a later one of the same model with all their recipes, in the same or newer versions."""
+    """Return the lines that a later line of the same model replaces, and the file of that line.
+
+    The later line must have all recipes of the earlier one, in the same or newer versions.
+    """
     by_model: dict[tuple[str, str], list[int]] = {}
     for number, line in enumerate(lines):
         model = line.filed.entry.model
@@ -228,7 +237,7 @@ def _superseded(lines: Sequence[Line]) -> dict[int, str]:
 
 
 def _as_good(new: Line, old: Line) -> bool:
-    """Say whether digests allow a replacement: a canonical entry makes room for a canonical one only."""
+    """Return True if the digests allow a replacement: only a canonical entry replaces a canonical entry."""
     order = ("canonical", "unverified digests", "non-comparable")
     return new.standing != "non-comparable" and order.index(new.standing) <= order.index(old.standing)
 
@@ -306,10 +315,10 @@ def _picked(found: Floats, order: Sequence[int]) -> list[list[float | None] | No
     return [table[number] if number >= 0 else None for number in order]
 
 
-# The page: one HTML file with its data inside, so that it works from a disk; and makes no request.
+# The page is one HTML file that contains its data, so that it works from a disk and makes no request.
 #
-# The policy in its head allows the one style and the one script that are in it, by their hashes, and nothing else.
-# The data is a JSON block in which ``<`` is escaped, and the script writes strangers' texts as text, never as markup.
+# The policy in its head allows only the one style and the one script that it contains, by their hashes.
+# The data is a JSON block in which ``<`` is escaped. The script writes submitted texts as text, never as markup.
 
 _SITE = files("robustbench_ir.leaderboard") / "site"
 

@@ -1,4 +1,4 @@
-"""Checks submissions, and writes the board and its page."""
+"""Check submissions, and write the board and its page."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ BOARD = "leaderboard.json"
 
 @dataclass(frozen=True)
 class FileCheck:
-    """What a check says of a file.
+    """Outcome of the check of one file.
 
     Attributes
     ----------
     path : pathlib.Path
         The file.
     faults : tuple of str
-        Why it is refused, one line each; empty where it is taken.
+        Why the file is refused, one line each; empty if it is accepted.
     remark : str
         ``canonical``, ``unverified digests: ...`` or ``non-comparable: ...``.
-    digests : dict
-        Those that were computed again.
+    digests : dict of str to str, optional
+        Digests that the check has computed again.
     """
 
     path: Path
@@ -46,7 +46,7 @@ class FileCheck:
 
 
 def read_all(paths: Iterable[Path]) -> tuple[list[FiledEntry], list[FileCheck]]:
-    """Read files; those that are refused come as verdicts."""
+    """Read files, and return the accepted entries and the checks of the refused files."""
     filed, refused = [], []
     for path in paths:
         try:
@@ -65,18 +65,23 @@ def read_all(paths: Iterable[Path]) -> tuple[list[FiledEntry], list[FileCheck]]:
 def check_submissions(
     paths: Sequence[Path], folder: Path, own_word: bool = True, today: str | None = None
 ) -> list[FileCheck]:
-    """Check files, each against itself, the rest of the folder, and the canonical queries.
+    """Check each file by itself, against the rest of the folder, and against the canonical queries.
 
     Parameters
     ----------
     paths : sequence of pathlib.Path
-        Which files; all of the folder if empty.
+        Files to check; all files of the folder if empty.
     folder : pathlib.Path
-        Of the leaderboard.
+        Folder of the leaderboard.
     own_word : bool
-        Whether an entry may say that it is verified; a new one may not.
+        Whether an entry may declare itself verified. A new entry may not.
     today : str, optional
-        The latest date an entry may bear; that of the day in UTC by default.
+        Latest date that an entry may have, such as ``2026-11-26``; by default the current date in UTC.
+
+    Returns
+    -------
+    list of FileCheck
+        One for each file, sorted by path.
     """
     everything = submission_files(folder)
     wanted = {path.absolute() for path in paths or everything}
@@ -88,9 +93,9 @@ def check_submissions(
         if one.path.absolute() in wanted:
             wrong = [clashing[one.path]] if one.path in clashing else []
             if one.entry.verified and not own_word:
-                wrong.append("verified: is for `irbench leaderboard verify` to write")
+                wrong.append("verified: only `irbench leaderboard verify` may write it")
             if one.entry.date > latest:
-                wrong.append(f"date: {one.entry.date} is yet to come")
+                wrong.append(f"date: {one.entry.date} is in the future")
             verdicts.append(_verdict(one, wrong, folder))
     return sorted(verdicts, key=lambda verdict: verdict.path)
 
@@ -107,18 +112,18 @@ def _verdict(one: FiledEntry, wrong: Sequence[str], folder: Path) -> FileCheck:
 
 
 def build_board(folder: Path, target: Path | None = None) -> tuple[Path, list[FileCheck], int]:
-    """Write `leaderboard.json` and the page; whoever reads sees the old ones or the new ones.
+    """Write `leaderboard.json` and the page. Readers see either the old files or the new ones, never a part of a file.
 
     Parameters
     ----------
     folder : pathlib.Path
-        Of the leaderboard.
+        Folder of the leaderboard.
     target : pathlib.Path, optional
-        Folder of the page; ``site`` in it by default.
+        Folder of the page; by default ``site`` inside `folder`.
 
     Returns
     -------
-    pathlib.Path, list of Verdict, int
+    pathlib.Path, list of FileCheck, int
         The page, the files that were left out, and the number of entries.
     """
     with _collector_at_rest():
@@ -137,7 +142,10 @@ def build_board(folder: Path, target: Path | None = None) -> tuple[Path, list[Fi
 
 @contextmanager
 def _collector_at_rest() -> Iterator[None]:
-    """Keep Python from looking for cycles: among millions of numbers, none garbage, it takes a third of the time."""
+    """Switch Python's garbage collector off for a while.
+
+    Among millions of numbers, none of which is garbage, its search for cycles takes a third of the time.
+    """
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -148,12 +156,12 @@ def _collector_at_rest() -> Iterator[None]:
 
 
 def read_sound_entry(path: Path) -> Entry:
-    """Read one entry that has no fault.
+    """Read one entry, and refuse it if it has a fault.
 
     Raises
     ------
     ResultError
-        It has one.
+        If the entry has a fault.
     """
     entry = read_entry(path)
     wrong = entry_faults(entry)

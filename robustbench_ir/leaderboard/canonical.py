@@ -1,7 +1,7 @@
-"""The digests of query sets as the recipes of this version make them, and whether an entry was ranked on those.
+"""Digests of the query sets that the recipes of this version make, and whether an entry was ranked on those queries.
 
-What was recomputed is kept in `leaderboard/canonical.json`, so that a board can be built, and an entry be checked,
-where the task's data is not at hand. Entries themselves have no say in it.
+Digests that were computed once are kept in `leaderboard/canonical.json`, so that a board can be built, and an entry can
+be checked, where the data of the task is not available. Entries themselves cannot change this file.
 """
 
 from __future__ import annotations
@@ -27,7 +27,13 @@ CANONICAL_FILE = "canonical.json"
 
 
 def read_canonical(folder: Path) -> dict[str, str]:
-    """Read the digests kept in the leaderboard's folder; none where there is no file."""
+    """Read the digests that are kept in the folder of the leaderboard; an empty dict if there is no file.
+
+    Raises
+    ------
+    ResultError
+        If the file is not JSON.
+    """
     path = folder / CANONICAL_FILE
     if not path.is_file():
         return {}
@@ -39,13 +45,21 @@ def read_canonical(folder: Path) -> dict[str, str]:
 
 
 def write_canonical(folder: Path, digests: Digests) -> None:
-    """Add digests to those kept."""
+    """Add digests to those that are kept.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Folder of the leaderboard.
+    digests : mapping of str to str
+        Digests to add; they replace kept ones of the same key.
+    """
     merged = {**read_canonical(folder), **digests}
     write_whole(folder / CANONICAL_FILE, (json.dumps(merged, indent=1, sort_keys=True) + "\n").encode())
 
 
 def comparison_key(entry: Entry) -> str:
-    """Say on what an entry was ranked: task, languages of the queries, and of the pool where they are others."""
+    """Return what entries must share to be compared: task, query languages, and pool languages if they differ."""
     asked, answered = ",".join(entry.task.queries), ",".join(entry.task.pool)
     return f"{entry.task.identity} {asked}" if asked == answered else f"{entry.task.identity} {asked} in {answered}"
 
@@ -64,9 +78,21 @@ def _place(entry: Entry, cell: EntryCell) -> str:
 
 
 def digest_status(entry: Entry, known: Digests) -> tuple[DigestStatus, str]:
-    """Say whether an entry was ranked on the canonical queries and passages, and what is wrong or not known.
+    """Compare the digests of an entry with the canonical ones.
 
-    Queries that a search made against one model are its own: there are no canonical ones.
+    Queries that a search made against one model belong to that model alone: for them there are no canonical digests.
+
+    Parameters
+    ----------
+    entry : Entry
+        Entry to judge.
+    known : mapping of str to str
+        Canonical digests.
+
+    Returns
+    -------
+    str, str
+        ``"canonical"``, ``"unverified digests"`` or ``"non-comparable"``; and the reason, empty for the first.
     """
     unknown = ""
     drawn = [cell for cell in entry.cells if threat_model(cell.recipe) == "average case"]
@@ -80,12 +106,14 @@ def digest_status(entry: Entry, known: Digests) -> tuple[DigestStatus, str]:
 
 
 def recompute_digests(entry: Entry) -> tuple[dict[str, str], str]:
-    """Make an entry's task and query sets anew, where data, task and recipe are at hand.
+    """Make the task and the query sets of an entry again, where data, task and recipe are available.
+
+    Only cards that ship with the package are read: an entry cannot name files.
 
     Returns
     -------
     dict, str
-        Digests by place, and why some are missing, or nothing. Only cards that ship are read: an entry names no files.
+        Digests by their key; and why some are missing, empty if none is.
     """
     name = TaskIdentity.parse(entry.task.identity).name
     if name not in task_names():
@@ -113,9 +141,10 @@ def recompute_digests(entry: Entry) -> tuple[dict[str, str], str]:
 
 
 def task_of_entry(entry: Entry) -> Task:
-    """Load the task of an entry: with the languages of its queries, or of its pool, too, if that is its size.
+    """Load the task of an entry.
 
-    A task reads the passages of the languages asked for, so that both can be different pools.
+    A task reads the passages of the chosen languages only. So the languages of the queries can give another pool than
+    the languages of queries and passages together; the pool whose size is that of the entry is taken.
     """
     name = TaskIdentity.parse(entry.task.identity).name
     both = dict.fromkeys((*entry.task.queries, *entry.task.pool))
@@ -127,7 +156,20 @@ def task_of_entry(entry: Entry) -> Task:
 
 
 def perturbed_queries(task: Task, cell: EntryCell) -> list[Perturbation] | None:
-    """Make the queries of a cell anew; None where its recipe is not one that ships with this version."""
+    """Make the queries of a cell again.
+
+    Parameters
+    ----------
+    task : Task
+        Task of the entry.
+    cell : EntryCell
+        Recipe, severity and seed.
+
+    Returns
+    -------
+    list of Perturbation or None
+        One for each query of the task; None if the recipe does not ship with this version.
+    """
     attack = AttackIdentity.parse(cell.recipe)
     if attack == CLEAN:
         return [unchanged(one.query_id, one.text) for one in task.queries]

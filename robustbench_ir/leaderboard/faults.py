@@ -1,4 +1,4 @@
-"""What is wrong with an entry: each fault is one line."""
+"""Faults of an entry, one line each."""
 
 from __future__ import annotations
 
@@ -13,15 +13,26 @@ _TOLERANCE = 1e-6
 
 
 def entry_faults(entry: Entry, sheet_for: Callable[[], EntrySheet] | None = None) -> list[str]:
-    """Say what is wrong with an entry: shape first, then what no run could give, then aggregates that do not follow.
+    """Return the faults of an entry: of its shape first, then impossible values, then averages that do not follow.
 
-    `sheet_for` gives the arrays of the entry where somebody keeps them; it is called when their lengths are right.
+    Parameters
+    ----------
+    entry : Entry
+        Entry to check.
+    sheet_for : callable, optional
+        Returns the arrays of the entry where the caller keeps them; it is called only if all lists have the right
+        length.
+
+    Returns
+    -------
+    list of str
+        One line for each fault; empty if there is none.
     """
     misshapen = [*_misshapen(entry)]
     if misshapen:
         return misshapen
     sheet = sheet_for() if sheet_for else sheet_of(entry)
-    # Nothing is derived from what is impossible: the mean of it need not be a share.
+    # No average is derived from impossible values: it need not lie between 0 and 1.
     return [*_undeclared(entry), *_impossible(entry, sheet)] or [*_not_derived(entry, sheet)]
 
 
@@ -40,7 +51,7 @@ def _misshapen(entry: Entry) -> Iterator[str]:
         if (cell.recipe == "clean") != (number == 0) or (cell.severity == 0) != (number == 0):
             yield f"cells.{number}: the first cell is clean with severity 0, and no other is"
     if len({_key(cell) for cell in entry.cells}) < len(entry.cells):
-        yield "cells: the same recipe, severity and seed are there twice"
+        yield "cells: the same recipe, severity and seed occur twice"
 
 
 def _key(cell: EntryCell) -> tuple[str, int, int]:

@@ -1,4 +1,4 @@
-"""An entry's values as arrays, and the macro averages that follow from them."""
+"""The values of an entry as arrays, and the macro averages that follow from them."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class EntrySheet:
     starts : integer array of shape (languages,)
         First row of each query language; queries are grouped by it.
     keys : tuple of (str, int)
-        Recipe and severity, for each cell; seeds of the same are several cells. The first is clean.
+        Recipe and severity of each cell; each seed is a cell of its own. The first cell is clean.
     average_precision : mapping of setting to float64 array of shape (cells, queries)
         0 where there is no case.
     rank_distance : float64 array of shape (cells, queries)
-        0 where there is no case, or a run does not know it.
+        0 where there is no case, or where it is unknown because a run lacks the passages.
     changed : bool array of shape (cells, queries)
         Whether the query's text changed.
     """
@@ -59,7 +59,7 @@ class EntrySheet:
         having = self.rank_distance > 0
         if (having == having[0]).all():
             return self._means(self.rank_distance)
-        # Runs know it for other queries under each recipe.
+        # In runs it is known for other queries under each recipe.
         count = np.add.reduceat(having.astype(float), self.starts, axis=1)
         total = np.add.reduceat(self.rank_distance, self.starts, axis=1)
         mean = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
@@ -100,7 +100,7 @@ def sheet_of(entry: Entry) -> EntrySheet:
 
 
 def _macro(found: Floats) -> Floats:
-    """Return the mean over languages; `nanmean` only where it is needed, which is slow for thousands of entries."""
+    """Return the mean over languages. `nanmean` is slow for thousands of entries and used only where it is needed."""
     plain = np.asarray(np.add.reduce(found, axis=1) / found.shape[1])  # as `mean`, in half the time
     return nanmean(found, axis=1) if np.isnan(plain).any() else plain
 

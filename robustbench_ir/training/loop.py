@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class _Told(TrainerCallback):  # type: ignore[misc,unused-ignore]
-    """Tells a `Progress` how far the training is; the trainer takes its subclasses only."""
+    """Reports the progress of the training to a `Progress`. The trainer accepts subclasses of its own class only."""
 
     def __init__(self, progress: Progress, steps: int) -> None:
         self._progress = progress
@@ -76,7 +76,23 @@ def run_training(
     device: str | None,
     progress: Progress,
 ) -> TrainingOutcome:
-    """Train from the base, or from the last checkpoint in `out`, and save the best model into `out`."""
+    """Train from the base, or from the last checkpoint in `out`, and save the best model into `out`.
+
+    Parameters
+    ----------
+    record : Record
+        What to train.
+    table : ParallelTable
+        Training data.
+    augmentation : Augmentation, optional
+        Perturbs the queries.
+    out : pathlib.Path
+        Folder of the model and its checkpoints.
+    device : str, optional
+        Such as ``"cpu"``; by default sentence-transformers chooses.
+    progress : Progress
+        Receives the progress.
+    """
     training = record.training
     progress.stage("prepare the base")
     held_in, held_out = table.split(training.validation)
@@ -154,7 +170,7 @@ def _arguments(training: Training, out: Path, device: torch.device) -> SentenceT
         max_steps=training.steps,
         per_device_train_batch_size=training.batch_size,
         per_device_eval_batch_size=training.batch_size,
-        # Its annotation wants a subclass of its own; all it needs is what torch's has.
+        # The annotation asks for a subclass of its own class, but the methods of torch's class suffice.
         batch_sampler=_sampler(training),  # type: ignore[arg-type]
         learning_rate=_learning_rate(training),
         weight_decay=training.weight_decay,
