@@ -274,7 +274,7 @@ def bad_line(line: bytes) -> bytes:
 FAULTS = {
     "no question": ({"topics": ""}, r"dev\.tsv: holds no question; leave its language out by --languages"),
     "no tab": ({"topics": "0#0 Kí ni\n"}, r"dev\.tsv:1: expected id<TAB>question"),
-    "question twice": ({"topics": "1\ta\n1\tb\n"}, r"dev\.tsv:2: question id '1' occurs twice; mend the file"),
+    "question twice": ({"topics": "1\ta\n1\tb\n"}, r"dev\.tsv:2: question id '1' occurs twice; correct the file"),
     "question not UTF-8": ({"topics": b"1\ta\n2\t\xff\xfe\n"}, r"dev\.tsv:2: byte 3 is not UTF-8; save the file as"),
     "two columns": ({"qrels": "0#0\t30#0\n"}, r"dev\.tsv:1: expected query-id"),
     "grade no number": ({"qrels": "0#0 Q0 30#0 yes\n"}, r"dev\.tsv:1: grade 'yes' is not an integer"),
@@ -332,7 +332,9 @@ def test_a_line_without_end_is_not_held_in_memory(tmp_path: Path) -> None:
         "list(numbered_lines(Path(sys.argv[1])))\n"
     )
     done = subprocess.run([sys.executable, "-c", program, str(path)], check=False, capture_output=True, text=True)
-    assert done.stderr.strip().endswith("bomb.jsonl.gz:1: a line of over 16 MiB; it is no passage, mend the file")
+    assert done.stderr.strip().endswith(
+        "bomb.jsonl.gz:1: a line of over 16 MiB, which is not a passage; correct the file"
+    )
 
 
 def test_only_a_line_feed_ends_a_line(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from robustbench_ir.adversary.search import SearchOptions
 
 _NOTES = (
-    "drop = clean - attacked, ± half of its 95% interval (questions drawn anew), and its share of clean; * is p < 0.05 "
+    "drop = clean - attacked, ± half of its 95% interval (questions resampled), and its share of clean; * is p < 0.05 "
     "after Holm for all cells of a table; each row's queries were crafted on its encoder and asked of those in the "
     "columns, ◆ of the one that they were crafted on."
 )

@@ -88,7 +88,7 @@ def _fenced(text: str) -> str:
 
 
 def to_latex(sheets: Sequence[Sheet]) -> str:
-    r"""Return the scores as LaTeX tables that need ``\usepackage{booktabs}``."""
+    """Return the scores as LaTeX tables, which need the package booktabs."""
     tables = [table for sheet in sheets if sheet.result.groups for table in (drops_table(sheet),)]
     if len(sheets) > 1:
         tables = [side_by_side_table(sheets), *tables]
@@ -128,7 +128,7 @@ def _latex_text(text: str) -> str:
 def to_csv(sheets: Sequence[Sheet]) -> str:
     """Return one row for each result, setting, recipe, severity and query language; ``all`` is the macro average.
 
-    Empty where there is no number. By language, intervals are those of the page: its setting and severity.
+    A missing number is empty. By language, only rows in the setting and at the severity of the page have intervals.
     """
     stream = io.StringIO()
     table = csv.writer(stream, lineterminator="\n")
@@ -180,7 +180,7 @@ def _number(value: float) -> float | None:
 
 
 def to_json(sheets: Sequence[Sheet]) -> str:
-    """Return what the page says: summary, rows as in CSV, drops by language, rank changes, coverage, command."""
+    """Return the content of the page: summary, rows as in CSV, drops by language, rank changes, coverage, command."""
     return json.dumps([_content(sheet) for sheet in sheets], ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
 
@@ -224,7 +224,7 @@ def _details(sheet: Sheet) -> dict[str, object]:
 
 
 def _plain(value: object) -> object:
-    """Return what JSON can say: rounded numbers, None for none."""
+    """Return a value that JSON can hold: rounded numbers, and None for NaN."""
     if isinstance(value, AttackIdentity):
         return str(value)
     if is_dataclass(value):

@@ -1,4 +1,4 @@
-"""The report as one HTML file: nothing is loaded from anywhere, nothing runs but the script that sorts tables."""
+"""The report as one HTML file. It loads nothing, and its only script sorts tables."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def report_page(sheets: Sequence[Sheet], examples: Sequence[Examples]) -> str:
     sheets : sequence of Sheet
         One for each result.
     examples : sequence of Examples
-        As many.
+        One for each result.
     """
     from jinja2 import Environment, StrictUndefined
 
@@ -103,7 +103,7 @@ def report_page(sheets: Sequence[Sheet], examples: Sequence[Examples]) -> str:
         title=_title(sheets),
         version=__version__,
         resamples=sheets[0].resamples,
-        # The browser runs and applies nothing but these two texts.
+        # The browser runs and applies only these two texts.
         style=Markup(style),  # noqa: S704
         style_hash=_hash(style),
         script=Markup(script),  # noqa: S704
@@ -118,7 +118,7 @@ def report_page(sheets: Sequence[Sheet], examples: Sequence[Examples]) -> str:
 
 
 def _parts(sheet: Sheet) -> list[tuple[str, str]]:
-    """Return what the page of one result has."""
+    """Return the sections that the page of one result has."""
     absent = {"robustness"} if not sheet.detailed else set()
     absent |= {"bias"} if sheet.setting != "multilingual" else set()
     return [part for part in _PARTS if part[0] not in absent] if sheet.result.groups else list(_PARTS[-1:])

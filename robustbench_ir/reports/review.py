@@ -1,6 +1,6 @@
-"""A page for native speakers to review the recipes: real queries before and after, language by language.
+"""A page on which native speakers review the recipes: real queries before and after, language by language.
 
-The queries of a language are those of a task that has it.
+The queries of a language come from a task that has it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,15 @@ _TRIED = 60  # queries of a language that are tried until enough of them change
 
 @dataclass(frozen=True)
 class TextPiece:
-    """A stretch of a query; `operation` names what an edit did, and is empty between edits."""
+    """A stretch of a query.
+
+    Attributes
+    ----------
+    text : str
+        The stretch.
+    operation : str
+        What an edit did there; empty between edits.
+    """
 
     text: str
     operation: str = ""
@@ -34,7 +42,15 @@ class TextPiece:
 
 @dataclass(frozen=True)
 class Example:
-    """A query before and after."""
+    """A query before and after.
+
+    Attributes
+    ----------
+    before, after : tuple of TextPiece
+        The two texts, cut at the edits.
+    edits : tuple of Edit
+        The edits.
+    """
 
     before: tuple[TextPiece, ...]
     after: tuple[TextPiece, ...]
@@ -43,7 +59,17 @@ class Example:
 
 @dataclass(frozen=True)
 class RecipeReview:
-    """One recipe in one language: examples, or why there are none."""
+    """One recipe in one language.
+
+    Attributes
+    ----------
+    recipe : Recipe
+        The recipe.
+    examples : tuple of Example
+        Queries that it changed.
+    reason : str
+        Why there are no examples; empty if there are some.
+    """
 
     recipe: Recipe
     examples: tuple[Example, ...]
@@ -52,7 +78,17 @@ class RecipeReview:
 
 @dataclass(frozen=True)
 class LanguageReview:
-    """One language."""
+    """All recipes in one language.
+
+    Attributes
+    ----------
+    language : Language
+        The language.
+    task : str
+        Identity of the task that the queries come from.
+    trials : tuple of RecipeReview
+        One for each recipe.
+    """
 
     language: Language
     task: str
@@ -67,9 +103,9 @@ def review_sections(
     seed: int,
     cards: Path | None = None,
 ) -> list[LanguageReview]:
-    """Try recipes on real queries of every language that some task has.
+    """Apply recipes to real queries of every language that some task has.
 
-    Tasks of found text are preferred to synthetic ones; a task whose data cannot be had is passed over.
+    Tasks of found text are preferred to synthetic ones. A task whose data cannot be loaded is left out.
 
     Parameters
     ----------
@@ -78,16 +114,16 @@ def review_sections(
     wanted : iterable of str, optional
         Languages; all by default.
     examples : int
-        Queries for each recipe.
+        Number of queries for each recipe.
     severity, seed : int
-        How much, 1 to 5; which perturbation, and which queries.
+        Severity, 1 to 5; seed of the perturbations and of the choice of queries.
     cards : pathlib.Path, optional
         A user's folder of cards.
 
     Raises
     ------
     UnknownNameError
-        A language that no task has.
+        If no task has one of the languages.
     """
     offered = {code for name in _by_preference(cards) for code in task_card(name, cards).languages}
     # Recipes have no rows for languages without facts: there is nothing to review unless they are asked for.
@@ -104,12 +140,12 @@ def review_sections(
 
 
 def _by_preference(cards: Path | None) -> list[str]:
-    """List the tasks of the user's folder, then those that ship and serve here."""
+    """List the tasks of the user's folder, then the shipped tasks that are used here."""
     return [*(name for name in task_names(cards) if name not in task_names()), *_SOURCES]
 
 
 def _tasks(missing: set[str], cards: Path | None) -> Iterator[Task]:
-    """Yield tasks that have, together, each of the missing languages once."""
+    """Yield tasks that together have each of the missing languages once."""
     for name in _by_preference(cards):
         here = missing & task_card(name, cards).languages.keys()
         if not here:
@@ -129,7 +165,7 @@ def _facts(code: str) -> Language:
 
 
 def _trial(recipe: Recipe, queries: Sequence[Query], count: int, severity: int, seed: int) -> RecipeReview:
-    """Try a recipe on queries of one language; the first `count` that change are shown."""
+    """Apply a recipe to queries of one language, and return the first `count` that change."""
     language = queries[0].language
     if not recipe.covers(language):
         return RecipeReview(recipe, (), recipe.reason_not_covered(language))
@@ -162,7 +198,7 @@ def _full(found: list[TextPiece]) -> Iterator[TextPiece]:
 
 
 def with_visible_code_points(text: str) -> str:
-    """Return `text` with the code points of what has no glyph: ``pass⟨U+200B⟩age``."""
+    """Return a text in which characters without a glyph are shown by their code points: ``pass⟨U+200B⟩age``."""
     hidden = {"Cf", "Cc", "Zl", "Zp"}
     return "".join(f"⟨U+{ord(one):04X}⟩" if unicodedata.category(one) in hidden else one for one in text)
 
@@ -170,8 +206,15 @@ def with_visible_code_points(text: str) -> str:
 def text_direction(language: str, text: str) -> str:
     """Return the value of HTML's `dir` for a text.
 
-    A query of a right-to-left language in which one word is left in its script is laid out from the right, whatever
-    comes first in it; wholly in the other kind of script, it is laid out as its letters are.
+    A query of a right-to-left language that still has a letter of its own script is laid out from the right, whatever
+    comes first in it. A query that is wholly in a script of the other direction is laid out as its letters are.
+
+    Parameters
+    ----------
+    language : str
+        Code of the language of the query.
+    text : str
+        The text.
     """
     if language not in languages():
         return "auto"
@@ -185,10 +228,10 @@ def review_page(sections: Sequence[LanguageReview], severity: int, seed: int) ->
 
     Parameters
     ----------
-    sections : sequence of Section
+    sections : sequence of LanguageReview
         One for each language, in order.
     severity, seed : int
-        As the trials were made.
+        Severity and seed of the examples.
     """
     from jinja2 import Environment, StrictUndefined
 

@@ -20,7 +20,15 @@ _NOTHING = "–"
 
 @dataclass(frozen=True)
 class TableCell:
-    """What stands in a cell of a table, and the number to sort by; None in columns of words."""
+    """A cell of a table.
+
+    Attributes
+    ----------
+    text : str
+        The text that is shown.
+    value : float or None
+        The number by which the column is sorted; None in columns of words.
+    """
 
     text: str
     value: float | None = None
@@ -28,24 +36,50 @@ class TableCell:
 
 @dataclass(frozen=True)
 class Table:
-    """A table; each column is of words or of numbers throughout."""
+    """A table; each column holds either words or numbers.
+
+    Attributes
+    ----------
+    caption : str
+        Heading of the table.
+    columns : tuple of str
+        Name of each column.
+    rows : tuple of tuple of TableCell
+        The rows.
+    """
 
     caption: str
     columns: tuple[str, ...]
     rows: tuple[tuple[TableCell, ...], ...]
 
     def is_numeric(self, column: int) -> bool:
-        """Say whether a column holds numbers."""
+        """Return True if a column holds numbers."""
         return bool(self.rows) and self.rows[0][column].value is not None
 
 
 def number_cell(value: float, form: str) -> TableCell:
-    """Return a number as it is shown; a dash where there is none."""
+    """Return the cell of a number, with a dash for NaN.
+
+    Parameters
+    ----------
+    value : float
+        The number.
+    form : str
+        Format, such as ``"+.3f"``.
+    """
     return TableCell(_NOTHING if math.isnan(value) else f"{value:{form}}", value)
 
 
 def interval_cell(estimate: Estimate, form: str) -> TableCell:
-    """Return an interval as it is shown, ``+0.096 to +0.108``; sorted by its lower end."""
+    """Return the cell of an interval, such as ``+0.096 to +0.108``; it is sorted by its lower end.
+
+    Parameters
+    ----------
+    estimate : Estimate
+        Number with its interval.
+    form : str
+        Format, such as ``"+.3f"``.
+    """
     if math.isnan(estimate.low):
         return TableCell(_NOTHING, math.nan)
     return TableCell(f"{estimate.low:{form}} to {estimate.high:{form}}", estimate.low)
@@ -78,7 +112,15 @@ def _numbers(one: Score) -> tuple[TableCell, ...]:
 
 
 def language_table(sheet: Sheet, recipe: AttackIdentity | None) -> Table:
-    """Return the drop by query language: under one recipe, or the mean over recipes where none is named."""
+    """Return the drop by query language.
+
+    Parameters
+    ----------
+    sheet : Sheet
+        The result.
+    recipe : AttackIdentity or None
+        The attack; None for the mean over recipes.
+    """
     drops = sheet.by_language[recipe]
     columns = ("language", "resource class", f"drop in {sheet.measure_name}", "95% interval", "remark")
     rows = [
@@ -101,7 +143,15 @@ def _resource_class(one: LanguageDrop) -> TableCell:
 
 
 def rank_change_table(sheet: Sheet, recipe: AttackIdentity) -> Table:
-    """Return the change of the mean rank by query language and passage language."""
+    """Return the change of the mean rank by query language and passage language.
+
+    Parameters
+    ----------
+    sheet : Sheet
+        The result.
+    recipe : AttackIdentity
+        The attack.
+    """
     layout, changes = sheet.result.layout, sheet.rank_changes[recipe]
     margins = sheet.rank_margins.get(recipe, np.full(changes.shape, np.nan))
     rows = [
@@ -132,7 +182,7 @@ def coverage_table(sheet: Sheet) -> Table:
 
 
 def side_by_side_table(sheets: Sequence[Sheet]) -> Table:
-    """Return the drops of several results side by side, in each one's setting at its severity."""
+    """Return the drops of several results side by side, each in its setting at its severity."""
     recipes = dict.fromkeys(recipe for sheet in sheets for recipe in sheet.recipe_names.values())
     rows = []
     for sheet in sheets:
@@ -167,7 +217,7 @@ def language_comparison_table(sheets: Sequence[Sheet]) -> Table:
     return Table(f"Drop in {sheets[0].measure_name} by query language, mean over recipes", columns, tuple(rows))
 
 
-# Tables of a report that take more work: robustness in a few numbers, language bias, worst against average case.
+# Tables that need more computation: robustness in a few numbers, language bias, worst against average case.
 
 _BIAS: dict[str, tuple[str, str]] = {
     "rank_distance": ("rank distance (RD), mean", ",.1f"),
@@ -181,7 +231,7 @@ _BIAS: dict[str, tuple[str, str]] = {
 
 
 def more_tables(sheet: Sheet) -> Iterator[Table]:
-    """Yield the tables of this module that a sheet has; none where it is one of many (`Sheet.detailed`)."""
+    """Yield the tables of robustness, worst case and language bias that a sheet has; none if not `Sheet.detailed`."""
     if sheet.detailed and sheet.result.groups:
         yield robustness_table(sheet)
         if sheet.worst_cases:
@@ -232,7 +282,7 @@ def _gap(gap: ResourceGap | None) -> tuple[TableCell, ...]:
 
 
 def bias_table(sheet: Sheet) -> Table:
-    """Return each number of language bias under each recipe, at the one severity; the caption says what is missing."""
+    """Return the numbers of language bias under each recipe at the one severity; the caption names missing ones."""
     columns = ("recipe", "number", "clean", "attacked", "change", "95% interval of the change", "p (Holm)",
                "blind to language")  # fmt: skip
     rows = tuple((TableCell(sheet.recipe_names[one.recipe]), *_bias(one)) for one in sheet.bias if not one.refusal)

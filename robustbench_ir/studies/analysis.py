@@ -1,4 +1,4 @@
-"""From the results of all checkpoints to every number and every verdict of a study."""
+"""Compute all numbers and verdicts of a study from the results of its checkpoints."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LOWER, HIGHER = "class 3 or below", "class 4 or above"
 
 
 class _Quantity(NamedTuple):
-    """What a row is about, and the function that takes it from an arm."""
+    """The subject of a row, and the function that computes it for an arm."""
 
     name: str
     recipe: str
@@ -35,14 +35,14 @@ class _Quantity(NamedTuple):
 
 @dataclass(frozen=True)
 class Analysis:
-    """All that one base's checkpoints say on one task.
+    """All numbers of one base's checkpoints on one task.
 
     Attributes
     ----------
-    rows : tuple of Row
+    rows : tuple of StudyRow
         Numbers of each arm, and of the differences between arms.
-    comparisons : tuple of Comparison
-        The evidence of the claims.
+    comparisons : tuple of ArmComparison
+        Evidence for the claims.
     """
 
     rows: tuple[StudyRow, ...]
@@ -57,20 +57,21 @@ def analyse(
     trained: Sequence[str],
     resamples: int,
 ) -> Analysis:
-    """Analyse one base on one task.
+    """Analyse the checkpoints of one base on one task.
 
     Parameters
     ----------
     base, task : str
-        How the rows call them.
-    results : sequence of (Arm, results)
-        Results of each arm, one a seed, in the order of the seeds; the arms that the claims are about come first.
+        Names of the base and of the task in the rows.
+    results : sequence of (Arm, sequence of Result)
+        Each arm with its results, one for each seed, in the order of the seeds. The arms that the claims are about come
+        first.
     claims : sequence of Claim
-        To judge.
+        Claims to judge.
     trained : sequence of str
         Languages of the training data.
     resamples : int
-        Of the bootstrap, and sign flips of the tests.
+        Number of resamples of the bootstrap, and of sign flips of the tests.
     """
     found = {arm.label: score_arm(seeds, resamples) for arm, seeds in results}
     arms = [arm for arm, _ in results]
@@ -91,7 +92,7 @@ def analyse(
 
 
 def _references(arm: Arm, arms: Sequence[Arm]) -> list[str]:
-    """Return the arms that an arm is compared with: hybrid with the baselines, a change with what it changes."""
+    """Return the arms to compare an arm with: for hybrid the baselines, for a variant the unchanged arm."""
     by_sampler = {one.label for one in arms}
     if arm.sampler == UNTRAINED:
         return []
@@ -110,7 +111,7 @@ def _number(found: Mapping[str, ArmScores], arm: str, against: str, what: _Quant
 
 
 def _quantities(arm: ArmScores, trained: Sequence[str]) -> Iterator[_Quantity]:
-    """Yield what rows are made for: macro averages of everything, and the multilingual ones by language and group."""
+    """Yield the subjects of rows: all macro averages, and the multilingual ones also by language and group."""
     for setting in SETTINGS:
         yield _Quantity(f"mAP {setting}", "", ALL, partial(_clean, setting, None))
     yield _Quantity(RANK_DISTANCE, "", ALL, partial(_clean, RANK_DISTANCE, None))
@@ -145,7 +146,7 @@ def _relative_drop(quantity: str, recipe: str, languages: Sequence[str] | None, 
 
 
 def _groups(languages: Sequence[str], trained: Sequence[str]) -> dict[str, Sequence[str]]:
-    """Return the groups of query languages that rows are made for, those with a member."""
+    """Return the groups of query languages that get rows; empty groups are left out."""
     low, high = claim_resource_groups(languages)
     groups: dict[str, Sequence[str]] = {one: [one] for one in languages}
     groups |= {LOWER: low, HIGHER: high, NOT_TRAINED: [one for one in languages if one not in trained]}
@@ -153,15 +154,15 @@ def _groups(languages: Sequence[str], trained: Sequence[str]) -> dict[str, Seque
 
 
 def judge_claims(claims: Sequence[Claim], task: str, evidence: Mapping[str, Sequence[ArmComparison]]) -> list[Judged]:
-    """Turn comparisons into verdicts on one task: one a base, or one for all bases where the claim says so.
+    """Return the verdicts on one task: one for each base, or one for all bases where the claim asks for it.
 
     Parameters
     ----------
     claims : sequence of Claim
         In the order of the table.
     task : str
-        Its label.
-    evidence : mapping of str to sequence of Comparison
+        Label of the task.
+    evidence : mapping of str to sequence of ArmComparison
         Base to its comparisons on the task.
     """
     judged = []
@@ -180,7 +181,15 @@ def judge_claims(claims: Sequence[Claim], task: str, evidence: Mapping[str, Sequ
 
 
 def describe_attacks(task: str, result: Result) -> list[StudyAttack]:
-    """Say how the queries of a task were perturbed; the same for every encoder."""
+    """Return how the queries of a task were perturbed; this is the same for every encoder.
+
+    Parameters
+    ----------
+    task : str
+        Label of the task.
+    result : Result
+        Any result on the task.
+    """
     layout = result.layout
     return [
         StudyAttack(

@@ -1,7 +1,8 @@
 """The claim table: each claim as comparisons with a sign, and one rule that turns them into a verdict.
 
-Claims are rows of `studies/_claims.toml`. A claim can need several comparisons (hybrid against two baselines, in three
-settings); all comparisons of all claims on one task and base are one family, whose p values are adjusted after Holm.
+Claims are rows of `studies/_claims.toml`. A claim can need several comparisons, such as hybrid against two baselines in
+three settings. All comparisons of all claims on one task from one base are one family, whose p values are adjusted by
+the method of Holm.
 """
 
 from __future__ import annotations
@@ -38,21 +39,21 @@ class Claim(Card):
     Attributes
     ----------
     id, sentence : str
-        Short name, and what is claimed.
+        Short name, and the claim in words.
     measure : str
-        Of what: ``"mAP"``, ``"rank distance"``, ``"relative drop"`` or ``"gap of relative drop"``.
+        What is measured: ``"mAP"``, ``"rank distance"``, ``"relative drop"`` or ``"gap of relative drop"``.
     settings : tuple of str
-        In which.
+        Settings in which it is measured.
     against : tuple of str
-        Samplers that hybrid is compared with; ``"zero"`` compares with nothing.
+        Samplers that hybrid is compared with; ``"zero"`` means that hybrid is compared with 0.
     direction : {"higher", "lower"}
-        The sign of hybrid - other that the sentence claims.
+        The claimed sign of hybrid - other.
     languages : {"all", "not trained"}
-        Which query languages count.
+        Query languages that count.
     each_recipe : bool
-        One verdict for each attack.
+        Whether each attack gets its own verdict.
     every_base : bool
-        The verdict needs every base of the study.
+        Whether the verdict needs every base of the study.
     """
 
     id: str
@@ -83,17 +84,17 @@ class ArmComparison:
     Attributes
     ----------
     claim, measure : str
-        For which claim, and in which of its measures.
+        Short name of the claim, and its measure.
     setting, recipe, against : str
-        Of what; the recipe of clean numbers is empty.
+        Setting, recipe and other sampler; the recipe of clean numbers is empty.
     hybrid, other : float
         The two numbers, means over seeds.
     difference : Interval
         Hybrid - other.
     p_holm : float
-        The interval's p, adjusted for all comparisons on one task from one base.
+        The p value of the interval, adjusted for all comparisons on one task from one base.
     direction : {"higher", "lower"}
-        What is claimed of the difference.
+        The claimed sign of the difference.
     """
 
     claim: str
@@ -109,21 +110,21 @@ class ArmComparison:
 
     @property
     def verdict(self) -> Verdict:
-        """What it says of the claim; see `verdict_of`."""
+        """What the comparison says about the claim; see `verdict_of`."""
         return verdict_of(self.difference, self.p_holm, self.direction)
 
 
 def verdict_of(difference: Interval, p_holm: float, direction: Literal["higher", "lower"]) -> Verdict:
-    """Judge one comparison: the interval must exclude 0, and p still be below 0.05 after Holm.
+    """Judge one comparison: the interval must exclude 0, and p must be below 0.05 after Holm.
 
     Parameters
     ----------
     difference : Interval
         Hybrid - other.
     p_holm : float
-        Its p, adjusted for the family.
+        Its p value, adjusted for the family.
     direction : {"higher", "lower"}
-        The sign that is claimed.
+        The claimed sign.
 
     Returns
     -------
@@ -139,7 +140,7 @@ def verdict_of(difference: Interval, p_holm: float, direction: Literal["higher",
 
 
 def joint_verdict(verdicts: Iterable[Verdict]) -> Verdict:
-    """Judge a claim that needs several comparisons: supported if all are, refuted if any is."""
+    """Judge a claim that needs several comparisons: it is supported if all are, and refuted if one is."""
     found = [one for one in verdicts if one != "no case"]
     if not found:
         return "no case"
@@ -157,12 +158,12 @@ def comparisons(
     ----------
     claims : sequence of Claim
         From `load_claims`.
-    arms : mapping of str to Measured
-        Sampler to what it does on the task; comparisons with a sampler that is not there are left out.
+    arms : mapping of str to ArmScores
+        Sampler to its scores on the task. Comparisons with a missing sampler are left out.
     trained : sequence of str
         Languages of the training data.
     flips : int
-        Of the sign-flip tests.
+        Number of sign flips of each test.
     """
     if "hybrid" not in arms:
         return []

@@ -15,20 +15,20 @@ from robustbench_ir.metrics.settings import SETTINGS, Setting, nanmean, rank_dis
 from robustbench_ir.metrics.statistics import CONFIDENCE, SEED, draws, sign_flip_p
 from robustbench_ir.results.result import Result
 
-# Uncertainty over questions and training seeds: what is drawn again, and what a few seeds can show.
+# Uncertainty over questions and training seeds: what is resampled, and what a few seeds can show.
 #
 # A number of an arm (a way to train) varies for two reasons: other questions could have been asked, and another seed
 # would have trained another model. Questions are resampled (cluster bootstrap, all arms and seeds with the same
 # questions: the arms are paired). Seeds are too few for that: a bootstrap of three values never leaves their range,
-# and covers the truth in three cases of four at best. Their part is Student's: the variance between the seeds' own
-# numbers, divided by their number. Both are added, with the degrees of freedom of Satterthwaite 1946
+# and covers the truth in three cases of four at best. Their part follows Student: the variance between the numbers of
+# the seeds, divided by the number of seeds. Both are added, with the degrees of freedom of Satterthwaite 1946
 # (https://doi.org/10.2307/3002019). What question and seed do together is in both parts, so that the interval is a
 # little too wide rather than too narrow.
 
 
 @dataclass(frozen=True)
 class SeedResamples:
-    """A number of each seed, with its resamples and what each question adds to it.
+    """A number for each training seed, with its resamples and the contribution of each question.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class SeedResamples:
         The number, then that of each resample of the questions. All `SeedResamples` of one analysis have the same
         resamples.
     part : float64 array of shape (seeds, questions)
-        What each question adds; the sum is the number.
+        Contribution of each question; their sum is the number.
     """
 
     draw: Floats
@@ -52,7 +52,7 @@ class SeedResamples:
 
     @property
     def exists(self) -> bool:
-        """Whether there is a number at all."""
+        """Whether the number exists for every seed."""
         return not bool(np.isnan(self.draw[:, 0]).any())
 
     @property
@@ -76,15 +76,15 @@ class Interval:
     Attributes
     ----------
     value, low, high : float
-        NaN where there is no case.
+        Mean and ends of the interval; NaN where there is no case.
     p : float
-        Two-sided, that it is 0, of the same standard error; 1 where there is no variation and the value is 0.
+        Two-sided p value for a value of 0, from the same standard error; 1 if there is no variation and the value is 0.
     p_questions : float
-        The same for these very models: sign flips of whole questions, seeds as they are.
+        The same for these very models: by sign flips of whole questions, with the seeds fixed.
     by_seed : tuple of float
         The number of each seed.
     spread_of_seeds : float
-        Standard deviation of these; NaN with one.
+        Standard deviation of these numbers; NaN for one seed.
     freedom : float
         Degrees of freedom of the interval.
     """
@@ -104,16 +104,16 @@ NOT_ESTIMATED = Interval(_NAN, _NAN, _NAN, _NAN, _NAN, (), _NAN, _NAN)
 
 
 def arm_intervals(numbers: Sequence[SeedResamples | None], random: Generator, flips: int = 10_000) -> list[Interval]:
-    """Return for each number its mean over seeds with interval and tests; with one seed it is over questions only.
+    """Return the mean over seeds of each number, with interval and tests. With one seed they are over questions only.
 
     Parameters
     ----------
-    numbers : sequence of Drawn
-        Of one task; they get the same sign flips. None is no number, and has no interval.
+    numbers : sequence of SeedResamples or None
+        Numbers of one task; all get the same sign flips. None has no interval.
     random : numpy.random.Generator
-        Whence the sign flips.
+        Source of the sign flips.
     flips : int
-        How many.
+        Number of sign flips, 1 or more.
     """
     there = [one for one in numbers if one is not None and one.exists]
     if not there:
@@ -151,19 +151,19 @@ Quantity = Setting | str
 
 @dataclass(frozen=True)
 class ArmScores:
-    """What one arm, of several seeds, does on one task.
+    """Scores of one arm, over several seeds, on one task.
 
     Attributes
     ----------
     languages : tuple of str
-        Query languages, in the task's order.
+        Query languages, in the order of the task.
     recipes : tuple of str
         Name of each recipe.
     not_covered : mapping of str to tuple of str
-        Name of each recipe to the query languages that it cannot touch.
+        Name of each recipe to the query languages that it cannot change.
     numbers : mapping
-        Quantity (a setting, whose mAP it is, or ``"rank distance"``) and recipe (or ``"clean"``) to the macro average,
-        then each query language's own mean.
+        Quantity (a setting, for its mAP, or ``"rank distance"``) and recipe (or ``"clean"``) to the macro average,
+        followed by the mean of each query language.
     """
 
     languages: tuple[str, ...]
@@ -172,30 +172,40 @@ class ArmScores:
     numbers: Mapping[tuple[Quantity, str], tuple[SeedResamples, ...]]
 
     def number(self, quantity: Quantity, recipe: str = _CLEAN, languages: Sequence[str] | None = None) -> SeedResamples:
-        """Return a macro average, over some of the query languages where they are named."""
+        """Return a macro average, over all query languages or over those that are named.
+
+        Parameters
+        ----------
+        quantity : str
+            A setting, for its mAP, or ``"rank distance"``.
+        recipe : str
+            Name of a recipe, or ``"clean"``.
+        languages : sequence of str, optional
+            Query languages; all by default.
+        """
         whole, *each = self.numbers[quantity, recipe]
         if languages is None:
             return whole
         return mean_of([each[self.languages.index(one)] for one in languages])
 
     def drop(self, quantity: Quantity, recipe: str, languages: Sequence[str] | None = None) -> SeedResamples:
-        """Return clean - attacked."""
+        """Return clean - attacked; see `number` for the parameters."""
         return self.number(quantity, _CLEAN, languages) - self.number(quantity, recipe, languages)
 
     def relative_drop(self, quantity: Quantity, recipe: str, languages: Sequence[str] | None = None) -> SeedResamples:
-        """Return the drop divided by the clean number."""
+        """Return the drop divided by the clean number; see `number` for the parameters."""
         return self.drop(quantity, recipe, languages) / self.number(quantity, _CLEAN, languages)
 
 
 def score_arm(results: Sequence[Result], resamples: int, measure: str = "AP") -> ArmScores:
-    """Draw the questions of an arm's results, one a seed, anew; every call draws the same ones.
+    """Compute the scores of an arm, with resamples of the questions. Every call draws the same resamples.
 
     Parameters
     ----------
     results : sequence of Result
-        Of one task, with the same cells, in the order of the seeds.
+        Results on one task with the same cells, one for each seed, in the order of the seeds.
     resamples : int
-        How many.
+        Number of resamples, 1 or more.
     measure : str
         Such as ``"AP"``.
     """

@@ -1,4 +1,4 @@
-"""The report of a study as Markdown, made of nothing but what `study.json` holds."""
+"""The report of a study as Markdown, made only from the content of `study.json`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from robustbench_ir.studies.config import UNTRAINED
 from robustbench_ir.studies.measured import RANK_DISTANCE, Interval
 from robustbench_ir.studies.record import ALL, Study, StudyRow
 
-# What a study's report says in words: how big it was, what its verdicts do not say, how to read its numbers.
+# The text of the report: the size of the study, the limits of its verdicts, how to read its numbers.
 
 _HOW_TO_READ = """\
 - hybrid, mono, cross: how batches were filled. A monolingual batch has one language; in a cross-lingual one, query and
@@ -25,7 +25,7 @@ _HOW_TO_READ = """\
   robustness are about the relative drop. A model that finds nothing loses nothing: read it beside clean mAP too.
 - gap: relative drop of the lower-resource query languages (class 3 or below, Joshi et al. 2020) minus that of the
   others (class 4 or above), over the languages that the attack can touch.
-- Intervals are of 95%: questions are drawn anew (parallel queries of a question stay together; both sides of a
+- Intervals are of 95%: questions are resampled (parallel queries of a question stay together; both sides of a
   difference get the same questions), and the variance between seeds is added with Student's t. With one seed they are
   over questions only.
 - p is of the same standard error, after Holm over all comparisons of all claims on one task from one base. In brackets:
@@ -38,7 +38,7 @@ _CHANGES = "Each column is judged by itself, with its own adjustment for many co
 
 
 def size_of(study: Study) -> str:
-    """Say how much was trained, on what, and how often."""
+    """Return sentences on how much was trained, on what, and how often."""
     card = study.config
     training = card["training"]
     steps = training.get("steps", "the default number of") if isinstance(training, dict) else "?"
@@ -68,7 +68,15 @@ def size_of(study: Study) -> str:
 
 
 def cannot_say(study: Study, task: str) -> str:
-    """Say what the verdicts do not say."""
+    """Return sentences on the limits of the verdicts.
+
+    Parameters
+    ----------
+    study : Study
+        The study.
+    task : str
+        Label of the task of the claim table.
+    """
     bases = len({one.base for one in study.checkpoints})
     seeds = len({one.seed for one in study.checkpoints if one.seconds > 0})
     sentences = [
@@ -137,14 +145,14 @@ def _bases(study: Study) -> list[str]:
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
-    """Return a Markdown table; all but the first `left` columns are set to the right."""
+    """Return a Markdown table; all but the first `left` columns are aligned to the right."""
     return markdown_table(head, rows, range(left, len(head)))
 
 
 def _formatted(value: float, quantity: str = "", *, signed: bool = False) -> str:
-    """Return a number as it is printed: relative drops in per cent, rank distance in ranks, mAP with three places.
+    """Return a number for the page: relative drops in per cent, rank distance in ranks, mAP with three digits.
 
-    Differences of mAP have four.
+    Differences of mAP have four digits.
     """
     if math.isnan(value):
         return _NOTHING
@@ -167,7 +175,7 @@ def _with_interval(found: Interval, quantity: str, *, signed: bool = False) -> s
 
 
 def _p_value(p: float) -> str:
-    """Return a p value with two digits that count."""
+    """Return a p value with two significant digits."""
     if math.isnan(p):
         return _NOTHING
     return "<0.0001" if p < 0.0001 else f"{p:.2g}" if p < 0.1 else f"{p:.2f}"
@@ -264,7 +272,7 @@ def _numbers(study: Study, base: str, task: str) -> list[str]:
 
 
 def _by_language(study: Study, rows: Sequence[StudyRow], recipes: Sequence[str]) -> list[str]:
-    """Return the tables by query language and group: the three samplers clean, and hybrid against both under attack."""
+    """Return the tables by query language and group: the samplers clean, and hybrid against both under attack."""
     samplers = [one for one in ("hybrid", "mono", "cross", UNTRAINED) if any(row.arm == one for row in rows)]
     groups = list(dict.fromkeys(row.languages for row in rows if row.languages != ALL))
     found = {(row.arm, row.against, row.quantity, row.recipe, row.languages): row.number for row in rows}

@@ -1,7 +1,7 @@
-"""A study from its card to its numbers: train, attack, analyse. What is finished is never done again.
+"""Run a study from its card to its numbers: train, attack, analyse. Finished work is never repeated.
 
-Every checkpoint and every result has a file whose name says what it was made with, so that a study that was stopped, or
-whose card has grown, goes on where it was.
+The name of the file of a checkpoint or a result depends on everything that it was made with. So a study that was
+stopped, or whose card was extended, continues where it was.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ from robustbench_ir.tasks import Task, load_task
 from robustbench_ir.training.record import Overlap
 from robustbench_ir.training.table import check_overlap
 
-# The class of machine that made the numbers: enough to judge times by, nothing that names the machine.
+# The class of the machine that made the numbers: enough to judge durations, without naming the machine.
 
 
 def machine_class() -> str:
-    """Return cores, memory, processor architecture and accelerator.
+    """Return number of cores, memory, processor architecture and accelerator.
 
     >>> machine_class()  # doctest: +SKIP
     '2 cores x86_64, 8 GiB, no GPU'
@@ -61,12 +61,28 @@ STUDY_FILE = "study.json"
 
 
 def all_checkpoints(card: StudyCard, data: TrainingData) -> list[tuple[Arm, list[Checkpoint]]]:
-    """Return the checkpoints of a study, arm by arm."""
+    """Return the checkpoints of a study, arm by arm.
+
+    Parameters
+    ----------
+    card : StudyCard
+        Card of the study.
+    data : TrainingData
+        The training data.
+    """
     return [(arm, checkpoints(card, arm, data.settings)) for base in card.bases for arm in arms(card, base)]
 
 
 def facts_of(checkpoint: Checkpoint, out: Path) -> dict[str, float] | None:
-    """Return what a finished training says of itself; None if it is not finished."""
+    """Return the numbers of a finished training; None if it is not finished, empty for an untrained base.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        The checkpoint.
+    out : pathlib.Path
+        Folder of the study.
+    """
     return training_facts(out / "models" / checkpoint.name) if checkpoint.training else {}
 
 
@@ -79,29 +95,29 @@ def run_study(
     progress: Progress | None = None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Study:
-    """Train, attack and analyse whatever is not finished, and write `study.json`.
+    """Do all work that is not finished: train, attack, analyse, and write `study.json`.
 
     Parameters
     ----------
     card : StudyCard
-        What to do.
+        Card of the study.
     out : pathlib.Path
         Folder of the models, results and numbers.
     command : str
-        That does it again, for the report.
+        Command that runs the study again, for the report.
     allow_overlap : bool
-        Go on where training data has texts of a task; the numbers say so.
+        Whether training data may have texts of a task; the report then says so.
     progress : Progress, optional
-        Told how far the present step is.
+        Receives the progress of the current step.
     tell : callable
-        Given a line for each finished step.
+        Receives a line for each finished step.
 
     Raises
     ------
     DataError
-        Training data and a task have texts in common, and that is not allowed.
+        If training data and a task have texts in common, and that is not allowed.
     RobustBenchError
-        See `robustbench_ir.errors`; nothing that was finished is lost.
+        See `robustbench_ir.errors`; finished work is kept.
     """
     started = time.perf_counter()
     progress = progress or Silence()
@@ -152,7 +168,7 @@ def _attack(
     progress: Progress,
     tell: Callable[[str], None],
 ) -> bool:
-    """Attack one checkpoint on one task, and say whether that was still to be done."""
+    """Attack one checkpoint on one task; return True if the result did not exist before."""
     path = checkpoint.result(out, label, card.attack_digest)
     if path.exists():
         return False

@@ -1,7 +1,7 @@
 """Tasks, encoders and recipes of this package in TextAttack: data set, model wrapper, goal function, transformation.
 
-Needs TextAttack, in an environment of its own: see docs/textattack.md. Importing this makes TextAttack importable
-without a network.
+TextAttack must be installed, in its own environment: see docs/textattack.md. Importing this package makes TextAttack
+importable without a network.
 
 >>> from textattack import Attack  # doctest: +SKIP
 >>> task = load_task("mini", ["en"])  # doctest: +SKIP

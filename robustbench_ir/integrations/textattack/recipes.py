@@ -1,7 +1,7 @@
 """Transformations and augmenters of TextAttack as recipes, such as ``textattack:WordSwapQWERTY``.
 
-TextAttack is an extra with an environment of its own (docs/textattack.md). Its words are its own, too: what it leaves
-alone in Hindi or Thai is left alone here, and coverage tells.
+TextAttack is an extra with an environment of its own (docs/textattack.md). It also has its own rules for words: words
+of Hindi or Thai that it does not change stay unchanged here, and the coverage shows how many queries changed.
 """
 
 from __future__ import annotations
@@ -39,7 +39,17 @@ _NOT_WORD_BY_WORD = ("SentenceTransformation", "WordInnerSwapRandom", "WordMerge
 
 
 class TextAttackTransformation(NamedTuple):
-    """What is taken of TextAttack: a transformation, which words it may touch, and which results are good."""
+    """The parts of a transformation of TextAttack that a recipe uses.
+
+    Attributes
+    ----------
+    transformation : textattack.transformations.Transformation
+        Rewrites words.
+    open_words : sequence of PreTransformationConstraint
+        Which words it may change.
+    constraints : sequence of Constraint
+        Which results are accepted.
+    """
 
     transformation: TheirTransformation
     open_words: Sequence[PreTransformationConstraint]
@@ -48,16 +58,16 @@ class TextAttackTransformation(NamedTuple):
 
 @dataclass(frozen=True)
 class WordByWord:
-    """One of TextAttack's transformations. A `Transformation`.
+    """A transformation of TextAttack, applied to one word at a time. A `Transformation`.
 
-    TextAttack draws from the global generators of Python, numpy and torch. They are seeded from the recipe's own
-    generator before each call, and put back as they were after it.
+    TextAttack draws from the global generators of Python, numpy and torch. Before each call they are seeded from the
+    recipe's own generator, and afterwards their state is restored.
     """
 
     wrapped: TextAttackTransformation
 
     def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:  # noqa: ARG002
-        """Offer TextAttack's own words that its constraints leave open; see `Transformation.targets`."""
+        """Offer the words of TextAttack that its constraints allow; see `Transformation.targets`."""
         from textattack.shared import AttackedText
 
         clean = AttackedText(text)
@@ -99,7 +109,7 @@ def word_places(text: AttackedText) -> list[Span]:
 
 
 def _rewritings(clean: AttackedText, place: Span, found: Sequence[AttackedText]) -> set[str]:
-    """Return what stands in place of a word in texts that differ from the clean one there and nowhere else."""
+    """Return the replacements of a word, from texts that differ from the clean one only there."""
     text = clean.text
     before, word, after = text[: place[0]], text[place[0] : place[1]], text[place[1] :]
     rewritings = set()
@@ -113,7 +123,7 @@ def _rewritings(clean: AttackedText, place: Span, found: Sequence[AttackedText])
 
 @contextmanager
 def seeded(random: Random) -> Iterator[None]:
-    """Seed the global generators of Python, numpy and torch for a while, and put them back as they were."""
+    """Seed the global generators of Python, numpy and torch for a while, and restore their state afterwards."""
     import torch
 
     seed = int(random.random() * _SEEDS)
@@ -136,16 +146,16 @@ def load_textattack_recipe(name: str) -> Recipe:
     ----------
     name : str
         ``textattack:`` and the name of a class of `textattack.transformations` or `textattack.augmentation`. Its
-        severity is the share of the words that change, as that of other recipes; an augmenter's own is not looked at.
+        severity is the share of the words that change, as for other recipes; an augmenter's own share is ignored.
 
     Raises
     ------
     DataUnavailableError
-        TextAttack is not installed, or cannot have the data that the class wants.
+        If TextAttack is not installed, or the data that the class needs is missing.
     UnknownNameError
-        No such class.
+        If there is no such class.
     OptionError
-        A class that needs arguments, or that does not work word by word.
+        If the class needs arguments, or does not work word by word.
     """
     wrapped = _made(name)
     rows: Mapping[str, dict[str, object]] = {code: {} for code in languages()}
@@ -205,7 +215,7 @@ def _no_data(name: str, error: Exception) -> DataUnavailableError:
     if len(reason) > 160:  # NLTK names what is missing at the start, an OSError at the end of a path of any length
         reason = f"{reason[:80]} ... {reason[-80:]}"
     return DataUnavailableError(
-        f"{name}: TextAttack cannot have its data ({type(error).__name__}: {reason}); it looks into TA_CACHE_DIR, "
+        f"{name}: TextAttack cannot load its data ({type(error).__name__}: {reason}); it looks into TA_CACHE_DIR, "
         f"NLTK_DATA and the model hub's cache first"
     )
 
@@ -222,14 +232,14 @@ def _check_word_by_word(name: str, transformation: object) -> None:
 
 
 def make_textattack_importable() -> None:
-    """Let TextAttack be imported without a network: it wants NLTK's stop words, and downloads them otherwise.
+    """Let TextAttack be imported without a network: its import needs NLTK's stop words and would download them.
 
-    Where NLTK finds none, it gets the English words of `attacks/_stop_words.toml`, in a folder of the cache.
+    If NLTK has none, it gets the English words of `attacks/_stop_words.toml`, in a folder of the cache.
 
     Raises
     ------
     DataUnavailableError
-        TextAttack is not installed.
+        If TextAttack is not installed.
     """
     try:
         import nltk.data
