@@ -1,6 +1,6 @@
-"""Slips on keyboards where several keys make a character: Ethiopic, Hangul, and spelling input methods.
+"""Typos on keyboards where several keys make a character: Ethiopic, Hangul, and spelling input methods.
 
-A slip is made on the keys; what the input method then composes is the mistake.
+The mistake is made on the keys; the input method then composes the typo from them.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _VOWELS = "ㅏㅐㅑㅒㅓㅔㅕㅖㅗㅘㅙㅚㅛㅜㅝㅞㅟㅠㅡㅢㅣ"
 _TAILS = ("", *"ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ")
 _SYLLABLE_COUNT = len(_LEADS) * len(_VOWELS) * len(_TAILS)
 _SHOWN = (9, 4, 2)  # candidates on the first page of an input method, and how many of them are taken more often
-_FIRST_CHOICES = 2  # of a syllable that was not meant, a typist takes one of the first
+_FIRST_CHOICES = 2  # of an unintended syllable, people choose one of the first candidates
 _DOUBLED = 3  # weight of a key pressed twice
 
 Compose = Callable[[str], str]
 
 
 def _mistyped(keys: str, near: Neighbours) -> Iterator[str]:
-    """Yield the keys with one mistake: a neighbouring key, or a key missed."""
+    """Yield the keys with one mistake: a neighbouring key, or a missed key."""
     for place, key in enumerate(keys):
         before, after = keys[:place], keys[place + 1 :]
         others = near.get(key, ())
@@ -40,7 +40,7 @@ def _mistyped(keys: str, near: Neighbours) -> Iterator[str]:
 
 
 def on_ethiopic(card: Keyboard) -> KeyboardModel:
-    """Return the typist on consonant keys, with the vowel order chosen after: the neighbour's, or a wrong vowel."""
+    """Return the keyboard model for consonant keys followed by a vowel order: a neighbour's, or a wrong vowel."""
     near = neighbours_on(card)
 
     def split(syllable: str) -> tuple[str, int]:
@@ -66,7 +66,7 @@ def on_ethiopic(card: Keyboard) -> KeyboardModel:
 
 
 def on_hangul(card: Keyboard) -> KeyboardModel:
-    """Return the typist on jamo keys; syllables are taken apart as they are met, not all 11,172 beforehand."""
+    """Return the keyboard model for jamo keys; syllables are decomposed on demand, because there are 11,172."""
     near = neighbours_on(card)
     joined = {keys: jamo for jamo, keys in card.spelling.items()}
 
@@ -106,12 +106,12 @@ def _syllable(keys: str, joined: Mapping[str, str]) -> str:
 
 
 def on_spelling(card: Keyboard) -> KeyboardModel:
-    """Return the typist on an input method that turns keys into characters."""
+    """Return the keyboard model for an input method that turns keys into characters."""
     return _with_stray_keys(card) if card.stray else _with_candidates(card)
 
 
 def _with_candidates(card: Keyboard) -> KeyboardModel:
-    """Pinyin, romaji: what is typed must spell something, and one of several candidates is chosen."""
+    """Pinyin and romaji: the keys must spell something, and one of several candidates is chosen."""
     near = neighbours_on(card)
     spelt: dict[str, list[str]] = {}
     for keys, characters in card.spelling.items():
@@ -141,13 +141,13 @@ def _sounding_alike(keys: str, confused: Sequence[tuple[str, str]]) -> Iterator[
 
 
 def _candidates(characters: str, part: str) -> list[str]:
-    """Return what can be chosen in place of a character: hiragana for hiragana, ideographs for ideographs."""
+    """Return the characters that can be chosen instead of one: hiragana for hiragana, ideographs for ideographs."""
     writing = unicodedata.name(part).split()[0]
     return [one for one in characters if one != part and unicodedata.name(one).startswith(writing)]
 
 
 def _with_stray_keys(card: Keyboard) -> KeyboardModel:
-    """Telex: keys that form nothing stay as they are, and a key pressed twice undoes what it made."""
+    """Telex: keys that form nothing stay unchanged, and a key pressed twice undoes what it made."""
     near = neighbours_on(card)
     spelt = dict(_spellings(card))
     formed = {keys: letter for letter, keys in spelt.items()}

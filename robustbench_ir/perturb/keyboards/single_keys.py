@@ -1,4 +1,4 @@
-"""Slips on keyboards whose keys type a letter or a mark each."""
+"""Typos on keyboards where each key types one letter or mark."""
 
 from __future__ import annotations
 
@@ -11,26 +11,27 @@ from robustbench_ir._base.text import nfc
 from robustbench_ir.perturb.keyboards.layouts import Keyboard, Neighbours, neighbours_on
 from robustbench_ir.perturb.keyboards.orthography import is_letter, is_mark, is_possible, without_mark
 
-_MARK_MISSED = 4  # weight: about as often as all keys beside a letter are hit instead of it
+_MARK_MISSED = 4  # weight: about as often as all neighbours of a letter's key together are hit instead
 
 _FIRST_ACCENT, _LAST_ACCENT = "\u0300", "\u036f"
 
 Alternatives = Callable[[str], Sequence[str]]
-"""Grapheme to what is typed for it; what stands there twice is twice as likely."""
+"""Returns what is typed instead of a grapheme; a text that occurs twice is twice as likely."""
 
 
 @dataclass(frozen=True)
 class KeyboardModel:
-    """What fingers do on one keyboard.
+    """The typos of fingers on one keyboard.
 
     Attributes
     ----------
     instead : callable
-        Grapheme to what a finger that slips types instead, NFC.
+        Takes a grapheme, and returns what may be typed instead of it, NFC.
     besides : callable
-        Grapheme to what a finger that touches one key more leaves after it, NFC.
+        Takes a grapheme, and returns what a finger that touches one more key may type after it, NFC.
     keys : callable
-        Character to the keys that type it, as characters of the table's rows; empty where there are none.
+        Takes a character, and returns the keys that type it, as characters of the table's rows; empty if there are
+        none.
     """
 
     instead: Alternatives
@@ -39,7 +40,7 @@ class KeyboardModel:
 
 
 def on_keys(card: Keyboard) -> KeyboardModel:
-    """Return the typist on a keyboard of kind `keys`."""
+    """Return the keyboard model for a keyboard of kind `keys`."""
     near = neighbours_on(card)
     typed = {character for row in card.rows for key in row for character in key}
     instead = partial(_instead, card=card, near=near)
@@ -47,7 +48,15 @@ def on_keys(card: Keyboard) -> KeyboardModel:
 
 
 def cased(character: str, found: Callable[[str], Sequence[str]]) -> tuple[str, ...]:
-    """Look up a character; a capital that is not there by its small letter."""
+    """Look a character up; a capital that is not found is looked up as its small letter.
+
+    Parameters
+    ----------
+    character : str
+        The character.
+    found : callable
+        Returns the alternatives of a character.
+    """
     others = tuple(found(character))
     if others or not character.isupper():
         return others
@@ -55,7 +64,15 @@ def cased(character: str, found: Callable[[str], Sequence[str]]) -> tuple[str, .
 
 
 def missing(target: str, others: Sequence[str]) -> list[str]:
-    """Make a missed key as frequent as all its neighbours taken together."""
+    """Repeat the text of a missed key, so that it is as likely as all neighbours of the key together.
+
+    Parameters
+    ----------
+    target : str
+        Text without the key.
+    others : sequence of str
+        Texts with a neighbour of the key.
+    """
     return [target] * max(1, len(others))
 
 
@@ -97,7 +114,7 @@ def _group(mark: str, card: Keyboard) -> str:
 
 
 def _mistaken_marks(part: str, card: Keyboard, near: Neighbours) -> list[str]:
-    """Leave out a mark that is typed apart, or take another of its group."""
+    """Leave out a mark that is typed separately, or replace it by another of its group."""
     if len(part) == 1 and part in near and not card.marks:
         return []
     decomposed = unicodedata.normalize("NFD", part)

@@ -1,4 +1,4 @@
-"""Words replaced by what a lexicon gives: translations (code-switching) or words of the same language (synonyms)."""
+"""Words replaced by substitutes from a lexicon: translations (code-switching) or words of the same language."""
 
 from __future__ import annotations
 
@@ -43,19 +43,19 @@ class SubstitutionParameters(Card):
     Attributes
     ----------
     operation : str
-        What the edit is called in the record of changes.
+        Name of the operation in the edits.
     """
 
     operation: str
 
 
 class LexiconRow(Card):
-    """Where a lexicon comes from; several sources are tried in this order.
+    """Sources of a lexicon; several sources are used in this order.
 
     Attributes
     ----------
     embedded : str, optional
-        Code of the language that is mixed in; for the reader, the lexicons decide.
+        Code of the language that is mixed in; for readers, because the lexicons decide.
     lexicons : list of str
         Two-column lexicons: word, substitute.
     join : list of str
@@ -64,9 +64,11 @@ class LexiconRow(Card):
         A synset table whose words of one synset replace each other.
     pivot : list of str
         Bilingual lexicons; words that share `minimum_shared` translations replace each other.
+    minimum_shared : int
+        Smallest number of shared translations.
     everyday : str, optional
-        A lexicon whose entries are everyday words of the embedded language: where a word has translations among them,
-        it has no others. Of synonyms, only everyday words are left.
+        A lexicon whose entries are everyday words of the embedded language. A word with translations among them gets no
+        other translations. Of synonyms, only everyday words are kept.
     inflected : bool
         Whether inflected forms of the entries are found too.
     """
@@ -83,14 +85,14 @@ class LexiconRow(Card):
     @model_validator(mode="after")
     def _whole(self) -> Self:
         if len(self.join) == 1:
-            raise ValueError("'join' wants two synset tables, not one")
+            raise ValueError("'join' needs two synset tables, not one")
         if not (self.lexicons or self.join or self.synsets or self.pivot):
             raise ValueError("names no lexicon; add 'lexicons', 'join', 'synsets' or 'pivot'")
         return self
 
 
 class LexiconRows(Card):
-    """A row with several lexicons, such as those of several embedded languages; one is drawn for each query."""
+    """A row with several lexicons, such as those of several embedded languages. One is drawn for each query."""
 
     any_of: list[LexiconRow] = Field(min_length=1)
 
@@ -98,10 +100,17 @@ class LexiconRows(Card):
 def lexicon_rows(language: str, options: Mapping[str, object]) -> list[LexiconRow]:
     """Return the lexicons of a language's row in the card: one, or those under `any_of`.
 
+    Parameters
+    ----------
+    language : str
+        Code of the language.
+    options : mapping
+        The row.
+
     Raises
     ------
     CardError
-        A row that is not as it must be.
+        If the row has a fault.
     """
     where = f"[languages.{language}]"
     if "any_of" in options:
@@ -118,9 +127,9 @@ class LexiconSubstitution:
     lexicons : tuple of Lexicon
         One of them is drawn for each query.
     operation : str
-        What the edit is called.
+        Name of the operation in the edits.
     copies_capital : bool
-        Whether what stands for a word with a capital gets one, too.
+        Whether the substitute of a word with a capital gets a capital too.
     """
 
     lexicons: tuple[Lexicon, ...]
@@ -128,7 +137,7 @@ class LexiconSubstitution:
     copies_capital: bool = True
 
     def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:
-        """Offer the words and phrases that the drawn lexicon knows; see `Transformation.targets`."""
+        """Offer the words and phrases in the drawn lexicon; see `Transformation.targets`."""
         lexicon = pick(self.lexicons, random) if len(self.lexicons) > 1 else self.lexicons[0]
         found = []
         position = 0
@@ -152,7 +161,7 @@ class LexiconSubstitution:
 def make_substitution(
     language: str, parameters: Mapping[str, object], options: Mapping[str, object], tables: Tables
 ) -> Transformation:
-    """Make the mechanism `substitution` ready for a language; see `TransformationFactory`."""
+    """Make the mechanism `substitution` for a language; see `TransformationFactory`."""
     operation = validate(SubstitutionParameters, dict(parameters), "[parameters]").operation
     rows = lexicon_rows(language, options)
     facts = languages().get(language)
@@ -167,23 +176,25 @@ def sources_of(row: LexiconRow) -> tuple[str, ...]:
 
 
 def load_lexicon(language: str, row: LexiconRow, tables: Tables) -> Lexicon:
-    """Return the lexicon of a row, compiled.
+    """Return the compiled lexicon of a row.
 
     Parameters
     ----------
     language : str
         Code of the query language.
     row : LexiconRow
-        Where the lexicon comes from.
+        Sources of the lexicon.
     tables : Tables
         Where its sources are found.
 
     Raises
     ------
-    UnknownNameError, CardError
-        A lexicon that does not exist; a row that is not as it must be.
+    UnknownNameError
+        If a lexicon does not exist.
+    CardError
+        If a row has a fault.
     DataUnavailableError
-        A table that cannot be had.
+        If a table is not available.
     """
     rules = inflection(language, tables) if row.inflected else Inflection()
     what = {

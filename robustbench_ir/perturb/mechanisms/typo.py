@@ -26,7 +26,13 @@ Operation = Callable[[Graphemes, "Typo", Random], Graphemes | None]
 
 
 class OperationWeights(Card):
-    """How often each mistake is made, 0 or more; they need not add up to 1."""
+    """How often each mistake is made, 0 or more; the weights need not sum to 1.
+
+    Attributes
+    ----------
+    substitute, delete, insert, transpose, repeat : float
+        Weight of each mistake.
+    """
 
     substitute: _Weight
     delete: _Weight
@@ -42,7 +48,15 @@ class OperationWeights(Card):
 
 
 class TypoOptions(Card):
-    """A language's row in the card: its layout, or those in use, and, where typing is different, its own weights."""
+    """A language's row in the card.
+
+    Attributes
+    ----------
+    layout : str or list of str
+        Its keyboard, or those in use.
+    operations : OperationWeights, optional
+        Weights of its own, if people type differently on it.
+    """
 
     layout: str | Annotated[list[str], Field(min_length=1)]
     operations: OperationWeights | None = None
@@ -61,15 +75,15 @@ class Typo:
     Attributes
     ----------
     slips : callable
-        Grapheme to the graphemes that a finger may type instead.
+        Takes a grapheme, and returns the graphemes that a finger may type instead.
     letters : callable
-        Grapheme to the letters that a finger may type besides it.
+        Takes a grapheme, and returns the letters that a finger may type after it.
     shares : tuple of float
         See `_shares`.
     rotations : tuple
         See `_rotations`.
     language : str
-        Code of the language; it decides what the capital of a letter is.
+        Code of the language; it decides the capital of a letter.
     """
 
     slips: Alternatives
@@ -100,9 +114,9 @@ def _shares(weights: OperationWeights) -> dict[str, float]:
 
 
 def _rotations(names: Sequence[str]) -> tuple[tuple[tuple[str, Operation], ...], ...]:
-    """Return the order of trial for each drawn operation: those after it follow for words that it does not fit."""
+    """Return the order of trials for each drawn operation: the others follow for words that it does not fit."""
     trials = tuple((name, _OPERATIONS[name]) for name in names)
-    # The sum of the shares may fall short of 1 by a rounding error: a draw above it is the last one's.
+    # The sum of the shares may be below 1 by a rounding error: a draw above it counts for the last operation.
     return tuple(trials[place:] + trials[:place] for place in [*range(len(names)), len(names) - 1])
 
 
@@ -126,7 +140,7 @@ def _insert(parts: Graphemes, typo: Typo, random: Random) -> Graphemes | None:
 
 
 def _place(parts: Graphemes, alternatives: Alternatives, random: Random) -> int:
-    """Draw one of the places that have alternatives, each as likely as the other; -1 if there are none."""
+    """Draw one of the places that have alternatives, all equally likely; -1 if there are none."""
     place = int(random.random() * len(parts))
     if alternatives(parts[place]):
         return place
@@ -163,12 +177,12 @@ _OPERATIONS: Mapping[str, Operation] = {
 def make_typo(
     language: str, parameters: Mapping[str, object], options: Mapping[str, object], tables: Tables
 ) -> Transformation:
-    """Make the mechanism `typo` ready for a language; see `TransformationFactory`."""
+    """Make the mechanism `typo` for a language; see `TransformationFactory`."""
     mix = validate(TypoParameters, dict(parameters), "[parameters]").operations
     row = validate(TypoOptions, dict(options), f"[languages.{language}]")
     names = [row.layout] if isinstance(row.layout, str) else row.layout
-    fingers = combined([keyboard_model(name, tables) for name in names])
+    model = combined([keyboard_model(name, tables) for name in names])
     remember = lru_cache(maxsize=_GRAPHEMES_REMEMBERED)
-    slips, letters = remember(fingers.instead), remember(fingers.besides)
+    slips, letters = remember(model.instead), remember(model.besides)
     shares = _shares(row.operations or mix)
     return Typo(slips, letters, tuple(shares.values()), _rotations(list(shares)), language)
