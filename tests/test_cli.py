@@ -127,7 +127,7 @@ def test_attack_writes_a_result_and_show_prints_the_same_table(tmp_path: Path) -
     attacked = run("attack", "--model", "char-ngram", "--languages", "en,hi", "--recipe", "typo", cwd=tmp_path)
     assert attacked.returncode == 0, attacked.stderr
     path = tmp_path / "results" / "char-ngram-mini.json"
-    assert "results/char-ngram-mini.json has it all" in attacked.stdout
+    assert "results/char-ngram-mini.json has all results" in attacked.stdout
     assert json.loads(path.read_text(encoding="utf-8"))["task"] == "mini@1"
     for stage in ("load", "encode passages", "typo severity 3 seed 0: perturb", "encode queries", "rank"):
         assert stage in attacked.stderr

@@ -244,5 +244,5 @@ def test_the_commands_take_it(tmp_path: Path) -> None:
         answer = CliRunner().invoke(irbench, [*command, "--semantic-floor", "1.5"])
         assert isinstance(answer.exception, OptionError)
         alone = CliRunner().invoke(irbench, [*command, "--semantic-encoder", "char-ngram"])
-        assert "without a floor does nothing; say which" in str(alone.exception)
+        assert "has no effect without a floor; add one" in str(alone.exception)
     assert not (tmp_path / "set").exists()

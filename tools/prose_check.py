@@ -27,6 +27,20 @@ SUGGESTIONS = {
     r"\bwanted and not here\b": "'is missing'",
     r"\b[Ss]ay whether\b": "'Return True if'",
 }
+# Stricter rules for code whose prose was rewritten as a whole.
+REWRITTEN = ("cli", "integrations", "leaderboard", "perturb", "reports", "studies", "tasks", "training")
+SUGGESTIONS_FOR_REWRITTEN = {
+    r"\"\"\"(Say|Tell)\b": "'Return' or 'Print'",
+    r"^\s+(Of|For) (what|which|whom)\.": "a noun phrase: 'Name of the recipe.'",
+    r"\bat hand\b": "'available'",
+    r"\b(is|are) wanted\b": "'is needed'",
+    r"\bmend(s|ed)? (the|it|them|such)\b": "'correct'",
+    r"\bcan(not)? be had\b": "'is (not) available'",
+    r"\bgo(es)? on (where|with|in)\b": "'continue'",
+    r"\btold (apart|from)\b": "'distinguished'",
+    r"\bstrangers?\b": "'an unknown author'",
+    r"\b[Gg]oes up (when|whenever)\b": "'is raised whenever'",
+}
 
 
 def searched_files() -> list[Path]:
@@ -34,11 +48,18 @@ def searched_files() -> list[Path]:
     return [path for pattern in SEARCHED for path in sorted(ROOT.glob(pattern)) if path != Path(__file__)]
 
 
+def is_rewritten(path: Path) -> bool:
+    """Return True if a file is in one of the packages whose prose was rewritten."""
+    package = ROOT / "robustbench_ir"
+    return any(path.absolute().is_relative_to(package / name) for name in REWRITTEN)
+
+
 def findings(paths: Iterable[Path]) -> Iterator[tuple[str, str]]:
     """Yield each line that has one of the phrases, and a message that names its place and a better phrase."""
     for path in paths:
+        suggestions = SUGGESTIONS | (SUGGESTIONS_FOR_REWRITTEN if is_rewritten(path) else {})
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-            for phrase, suggestion in SUGGESTIONS.items():
+            for phrase, suggestion in suggestions.items():
                 if found := re.search(phrase, line):
                     yield line.strip(), f"{path}:{number}: {found[0]!r}: write {suggestion}"
 

@@ -14,20 +14,20 @@ _folder_option = click.option(
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("leaderboard"),
     show_default=True,
-    help="Of the leaderboard.",
+    help="Folder of the leaderboard.",
 )
 
 
-@click.group("leaderboard", short_help="Check, verify, build and look at the leaderboard.")
+@click.group("leaderboard", short_help="Check, verify, build and show the leaderboard.")
 def command() -> None:
-    """Check, verify, build and look at the leaderboard. `irbench submit` adds to it."""
+    """Check, verify, build and show the leaderboard. `irbench submit` adds to it."""
 
 
 @command.command("check")
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 @_folder_option
-@click.option("--new", is_flag=True, help="For submissions of others: they may not say that they are verified.")
-@click.option("--record", is_flag=True, help="Keep the digests that were made anew as the canonical ones.")
+@click.option("--new", is_flag=True, help="For new submissions, which must not be marked as verified.")
+@click.option("--record", is_flag=True, help="Keep the digests that were computed again as the canonical ones.")
 @click.option("--offline", is_flag=True, help="Use no network, and print which digests were not computed again.")
 @click.pass_context
 def check_command(
@@ -35,7 +35,7 @@ def check_command(
 ) -> None:
     """Check FILES, or all submissions: schema, aggregates, digests, names, duplicates. Status 2 if one is refused.
 
-    The network is asked only for data of a task that is not here yet, to make its queries anew.
+    The network is used only for missing data of a task, to make its queries again.
     """
     from contextlib import nullcontext
 
@@ -61,8 +61,8 @@ def check_command(
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--sample", type=click.IntRange(min=1), default=50, show_default=True, help="Number of queries.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Which queries.")
-@click.option("--model", help="Where the encoder is, if not where the entry says.")
-@click.option("--by", default="", help="Who you are; then the entry gets its mark if the numbers hold.")
+@click.option("--model", help="Name or folder of the encoder, if it differs from the entry.")
+@click.option("--by", default="", help="Your name; the entry is then marked as verified if the numbers hold.")
 @click.option(
     "--run", "runs", multiple=True, help="For an entry of TREC runs: its run files, as `irbench score` takes them."
 )
@@ -70,9 +70,9 @@ def check_command(
 def verify_entry(
     context: click.Context, file: Path, sample: int, seed: int, model: str | None, by: str, runs: tuple[str, ...]
 ) -> None:
-    """Run a random sample of the queries of an entry again, and say whether its numbers hold. Status 2 if not.
+    """Run a random sample of the queries of an entry again, and print whether its numbers hold. Status 2 if not.
 
-    An entry of TREC runs cannot be run again; with --run its run files are scored again, all queries.
+    An entry of TREC runs cannot be run again; with --run its run files are scored again, for all queries.
     """
     from robustbench_ir._base.files import write_whole
     from robustbench_ir.evaluation.score_runs import split_runs
@@ -101,7 +101,7 @@ def verify_entry(
 @click.option("--site", type=click.Path(path_type=Path), help="Folder of the page. Default: site in the folder.")
 @click.pass_context
 def build_command(context: click.Context, folder: Path, site: Path | None) -> None:
-    """Write leaderboard.json and the page of all submissions. Status 2 if some had to be left out."""
+    """Write leaderboard.json and the page of all submissions. Status 2 if some were left out."""
     from robustbench_ir.leaderboard.building import build_board
 
     page, refused, entries = build_board(folder, site)
@@ -115,7 +115,7 @@ def build_command(context: click.Context, folder: Path, site: Path | None) -> No
 @_folder_option
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
 def serve_command(folder: Path, port: int) -> None:
-    """Show the page on this machine alone."""
+    """Show the page on this machine only."""
     from functools import partial
     from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 

@@ -31,9 +31,9 @@ _recipe_option = click.option(
 )
 
 
-@click.group("lexicon", short_help="Build, look into and measure the lexicons of the recipes.")
+@click.group("lexicon", short_help="Build, show and measure the lexicons of the recipes.")
 def command() -> None:
-    """Build, look into and measure the lexicons of `code-switching` and `synonym`."""
+    """Build, show and measure the lexicons of `code-switching` and `synonym`."""
 
 
 @command.command("build")
@@ -41,12 +41,16 @@ def command() -> None:
 @click.option("--language", required=True, help="Language of the words: sw, swa, swh_Latn.")
 @click.option("--embedded", required=True, help="Language of the translations.")
 @click.option("--reverse", is_flag=True, help="The dictionary goes the other way, from --embedded to --language.")
-@click.option("--format", "form", type=click.Choice(FORMATS), help="Default: what the file's name says.")
+@click.option("--format", "form", type=click.Choice(FORMATS), help="Default: by the ending of the file.")
 @click.option(
-    "--on-bad-line", type=click.Choice(["refuse", "skip"]), default="refuse", show_default=True, help="What is done."
+    "--on-bad-line",
+    type=click.Choice(["refuse", "skip"]),
+    default="refuse",
+    show_default=True,
+    help="Stop, or leave the line out.",
 )
 @click.option("--licence", default="unknown", show_default=True, help="Terms of the dictionary; shown with results.")
-@click.option("--attribution", default="", help="Whom to thank. Default: the files' names.")
+@click.option("--attribution", default="", help="Authors of the dictionary. Default: the file names.")
 @click.option("--name", default="code-switching-own", show_default=True, help="Name of the recipe.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder of cards.")
 def build_lexicon(
@@ -84,8 +88,8 @@ def build_lexicon(
         console.print(Text(f"left out: {fault}", style="yellow"), soft_wrap=True)
     if len(faults) > _FAULTS_SHOWN:
         console.print(Text(f"left out: {len(faults) - _FAULTS_SHOWN} more lines", style="yellow"))
-    told = f"  {counts[code, other]} pairs, recipe {name}; use it with --cards {out} --recipe {name}"
-    console.print(Text.assemble((str(out), "bold"), told), soft_wrap=True)
+    message = f"  {counts[code, other]} pairs, recipe {name}; use it with --cards {out} --recipe {name}"
+    console.print(Text.assemble((str(out), "bold"), message), soft_wrap=True)
 
 
 @command.command("wordnet")
@@ -104,8 +108,8 @@ def wordnet(specifier: str, *, language: str, name: str, out: Path) -> None:
     found = read_installed_wordnet(specifier)
     code = language_code(language)
     count = write_synonym_cards(out, name, code, found.synsets, found.licence, found.attribution)
-    told = f"  {count} words in synsets, recipe {name}; use it with --cards {out} --recipe {name}"
-    Console().print(Text.assemble((str(out), "bold"), told), soft_wrap=True)
+    message = f"  {count} words in synsets, recipe {name}; use it with --cards {out} --recipe {name}"
+    Console().print(Text.assemble((str(out), "bold"), message), soft_wrap=True)
 
 
 @command.command("show")
@@ -114,7 +118,7 @@ def wordnet(specifier: str, *, language: str, name: str, out: Path) -> None:
 @_recipe_option
 @cards_option
 def show_lexicon(language: str, words: tuple[str, ...], recipe: str, cards: Path | None) -> None:
-    """Tell where the lexicon of LANGUAGE comes from, and what may stand in place of WORDS."""
+    """Print the sources of the lexicon of LANGUAGE, and the substitutes of WORDS."""
     code, tables = language_code(language), tables_of(cards)
     found = load_recipe(recipe, cards)
     if not found.covers(code):
@@ -137,7 +141,7 @@ def show_lexicon(language: str, words: tuple[str, ...], recipe: str, cards: Path
 @languages_option
 @cards_option
 def print_coverage(task: str, recipe: str, languages: tuple[str, ...] | None, cards: Path | None) -> None:
-    """Print which share of a task's words and queries a recipe's lexicons know."""
+    """Print the share of a task's words and queries that a recipe's lexicons cover."""
     whole = load_task(task, languages, cards)
     found = load_recipe(recipe, cards)
     own = found.for_task(whole)

@@ -48,7 +48,7 @@ def command(
 ) -> None:
     """Score TREC runs of any engine on a task: six columns, gzipped or not.
 
-    One --run is that of the clean queries. The others say what was asked: RECIPE@SEVERITY, RECIPE@SEVERITY:SEED, or a
+    One --run is that of the clean queries. The others name their queries: RECIPE@SEVERITY, RECIPE@SEVERITY:SEED, or a
     folder that `irbench perturb` has written. Relevant passages that a run does not have count as not retrieved.
     """
     look_up_measure(measure)
@@ -68,8 +68,8 @@ def command(
     console.print(score_table(result, by, measure))
     for label, share in not_retrieved(result).items():
         if share:
-            told = (
+            message = (
                 f"{label}: {share:.1%} of the relevant passages are not in the run; they add nothing to the measures, "
             )
-            console.print(Text(f"{told}and rank distance leaves their queries out", style="yellow"), soft_wrap=True)
-    console.print(Text.assemble((str(target), "bold"), " has it all"), soft_wrap=True)
+            console.print(Text(f"{message}and rank distance leaves their queries out", style="yellow"), soft_wrap=True)
+    console.print(Text.assemble((str(target), "bold"), " has all results"), soft_wrap=True)

@@ -21,7 +21,7 @@ from robustbench_ir.tasks.formats.trec import corpora
 @cards_option
 @click.pass_context
 def command(context: click.Context, cards: Path | None) -> None:
-    """List the tasks and their languages; `irbench tasks show NAME` tells all about one."""
+    """List the tasks and their languages; `irbench tasks show NAME` prints all facts about one."""
     context.obj = cards
     if context.invoked_subcommand is None:
         found = [task_card(name, cards) for name in task_names(cards)]
@@ -32,7 +32,7 @@ def command(context: click.Context, cards: Path | None) -> None:
 @click.argument("name")
 @click.pass_obj
 def show_task(cards: Path | None, name: str) -> None:
-    """Tell all about the task NAME."""
+    """Print all facts about the task NAME."""
     card = task_card(name, cards)
     sizes = {code: corpus.count for code, corpus in corpora(card.languages).items() if corpus.count}
     smallest = f" --languages {min(sizes, key=sizes.__getitem__)}" if sizes else ""
@@ -52,7 +52,7 @@ def show_task(cards: Path | None, name: str) -> None:
 @command.command("check")
 @click.argument("folder", type=click.Path(path_type=Path))
 def check_task_folder(folder: Path) -> None:
-    """Say everything that is wrong with a task of your own in FOLDER, by file and line.
+    """Print all faults of a task of your own in FOLDER, by file and line.
 
     \b
     corpus.jsonl    {"_id": "d1", "title": "", "text": "...", "language": "sw"}
@@ -60,7 +60,7 @@ def check_task_folder(folder: Path) -> None:
     qrels/test.tsv  query-id<TAB>corpus-id<TAB>score, or TREC's four columns
     task.toml       optional: query_language, passage_language, title, licence, citation, homepage, notes
 
-    Queries that are translations of each other share a parallel_id. Status 2 where the task would not load.
+    Queries that are translations of each other share a parallel_id. Status 2 if the task would not load.
     """  # noqa: D301
     console = Console()
     found: list[Fault] = []
@@ -73,10 +73,10 @@ def check_task_folder(folder: Path) -> None:
     faults = sum(not fault.note for fault in found)
     print_facts(f"{folder}  {faults} faults", folder_summary(raw))
     if faults:
-        raise DataError(f"{folder}: it would not load; mend the {faults} faults above and check again")
+        raise DataError(f"{folder}: it would not load; correct the {faults} faults above and check again")
     console.print(Text.assemble("It loads: ", (f"irbench attack --task {_path_of(folder)}", "bold")), soft_wrap=True)
 
 
 def _path_of(folder: Path) -> str:
-    """Return the folder as `--task` understands it: with a slash in it."""
+    """Return the folder in the form that `--task` needs: with a slash in it."""
     return f"{folder}" if "/" in f"{folder}" else f"./{folder}"

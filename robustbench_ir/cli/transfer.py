@@ -38,20 +38,22 @@ if TYPE_CHECKING:
 
 _NOTES = (
     "drop = clean - attacked, ± half of its 95% interval (questions resampled), and its share of clean; * is p < 0.05 "
-    "after Holm for all cells of a table; each row's queries were crafted on its encoder and asked of those in the "
-    "columns, ◆ of the one that they were crafted on."
+    "after Holm for all cells of a table; the queries of a row were crafted on its encoder and scored on those of the "
+    "columns; ◆ marks the encoder that they were crafted on."
 )
 
 
-@click.command("transfer", short_help="Craft queries against one encoder and ask them of others.")
+@click.command("transfer", short_help="Craft queries against one encoder and score them on others.")
 @click.option("--source", "sources", callback=split_commas, required=True, help="Encoders to craft on: A or A,B.")
-@click.option("--targets", callback=split_commas, help="Encoders to ask, besides the sources: B,C.")
+@click.option("--targets", callback=split_commas, help="Encoders to score, besides the sources: B,C.")
 @task_option
 @click.option(
     "--recipe", default="typo", show_default=True, help="A name of `irbench recipes`, or a mix: typo+synonym."
 )
 @languages_option
-@click.option("--severity", type=int, default=3, show_default=True, help="Of the random perturbations, 1 to 5.")
+@click.option(
+    "--severity", type=int, default=3, show_default=True, help="Severity of the random perturbations, 1 to 5."
+)
 @click.option("--seeds", type=int, default=1, show_default=True, help="Number of searches for each query.")
 @search_options("greedy")
 @semantic_floor_options
@@ -74,9 +76,9 @@ def command(  # noqa: PLR0913, PLR0917
     options: EncoderOptions,
     run: RunOptions,
 ) -> None:
-    """Craft queries against one encoder and ask them of others.
+    """Craft queries against one encoder and score them on others.
 
-    Prints how far each encoder falls in each setting, and the changes that did most harm.
+    Prints the drop of each encoder in each setting, and the most harmful changes.
     """
     from robustbench_ir.adversary.transfer import transfer
 
@@ -107,7 +109,7 @@ def command(  # noqa: PLR0913, PLR0917
     console.print(Text(_NOTES, style="dim"))
     for source, rows in found.substitutions.items():
         table = _table(
-            f"changes that did most harm to {source}, over all queries",
+            f"most harmful changes for {source}, over all queries",
             "language",
             ("before", "after", "queries", "gain"),
         )

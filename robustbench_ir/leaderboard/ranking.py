@@ -1,4 +1,4 @@
-"""Ranks that claim no more than the questions show: rows that cannot be told apart share a rank.
+"""Ranks that claim no more than the questions show: rows that cannot be distinguished share a rank.
 
 All rows of a task have the same questions, so that they are compared on the same resamples of these questions: a paired
 bootstrap over clusters, as in `robustbench_ir.metrics.statistics`. The macro mean of a resample is the mean, over query
@@ -180,7 +180,7 @@ def _places(drawn: Floats) -> _Weights:
 
 
 def shared_ranks(score: Floats, drawn: Floats) -> list[int]:
-    """Return ranks from 1: the best row and all rows that cannot be told from it, then the next group.
+    """Return ranks from 1: the best row and all rows that cannot be distinguished from it, then the next group.
 
     Parameters
     ----------

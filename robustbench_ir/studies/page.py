@@ -202,11 +202,11 @@ def _claim_table(study: Study, task: str) -> str:
 def _evidence(one: ArmComparison) -> str:
     difference = _with_interval(one.difference, one.measure, signed=True)
     if one.against == "zero":
-        told = f"gap {difference}"
+        message = f"gap {difference}"
     else:
         pair = f"{_formatted(one.hybrid, one.measure)} against {_formatted(one.other, one.measure)} of {one.against}"
-        told = f"{one.setting}: {pair}, {difference}"
-    return f"{told}, p {_p_value(one.p_holm)} ({_p_value(one.difference.p_questions)})"
+        message = f"{one.setting}: {pair}, {difference}"
+    return f"{message}, p {_p_value(one.p_holm)} ({_p_value(one.difference.p_questions)})"
 
 
 def _claims_elsewhere(study: Study) -> list[str]:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from transformers import TrainerControl, TrainerState, TrainingArguments
 
 
-class _Told(TrainerCallback):  # type: ignore[misc,unused-ignore]
+class _ProgressCallback(TrainerCallback):  # type: ignore[misc,unused-ignore]
     """Reports the progress of the training to a `Progress`. The trainer accepts subclasses of its own class only."""
 
     def __init__(self, progress: Progress, steps: int) -> None:
@@ -152,7 +152,7 @@ def _trainer(
         ),
         callbacks=[
             EarlyStoppingCallback(early_stopping_patience=training.patience),
-            _Told(progress, training.steps),
+            _ProgressCallback(progress, training.steps),
         ],
     )
     trainer.remove_callback(PrinterCallback)

@@ -55,9 +55,9 @@ def on_ethiopic(card: Keyboard) -> KeyboardModel:
             return []
         if order == _VOWEL_ORDERS:
             return [chr(ord(consonant) + _OF_A)]
-        slips = [chr(ord(consonant) + other) for other in range(_VOWEL_ORDERS) if other != order]
-        slips += [chr(ord(other) + order) for other in near[consonant]]
-        return [slip for slip in slips if unicodedata.category(slip) == "Lo"]
+        typos = [chr(ord(consonant) + other) for other in range(_VOWEL_ORDERS) if other != order]
+        typos += [chr(ord(other) + order) for other in near[consonant]]
+        return [typo for typo in typos if unicodedata.category(typo) == "Lo"]
 
     def besides(part: str) -> list[str]:
         return [chr(ord(other) + _BARE) for other in near.get(split(part[0])[0], ())]
@@ -119,13 +119,13 @@ def _with_candidates(card: Keyboard) -> KeyboardModel:
             spelt.setdefault(character, []).append(keys)
 
     def instead(part: str) -> list[str]:
-        slips = []
+        typos = []
         for keys in spelt.get(part, ()):
             for shown in _SHOWN:
-                slips += _candidates(card.spelling[keys], part)[:shown]
+                typos += _candidates(card.spelling[keys], part)[:shown]
             for other in [*_sounding_alike(keys, card.confused), *dict.fromkeys(_mistyped(keys, near))]:
-                slips += _candidates(card.spelling.get(other, ""), part)[:_FIRST_CHOICES]
-        return slips
+                typos += _candidates(card.spelling.get(other, ""), part)[:_FIRST_CHOICES]
+        return typos
 
     return KeyboardModel(instead, lambda _: (), lambda _: "")
 
@@ -160,10 +160,10 @@ def _with_stray_keys(card: Keyboard) -> KeyboardModel:
 
     def instead(part: str) -> list[str]:
         keys = spelt.get(part.lower(), part.lower())
-        slips = [typed(part, made) for made in _mistyped(keys, near)]
-        slips += [typed(part, keys + other) for other in near.get(keys[-1], ())]
-        slips += [typed(part, keys + keys[-1])] * _DOUBLED if len(keys) > 1 else []
-        return [slip for slip in slips if slip not in {"", part} and not slip.startswith(part)]
+        typos = [typed(part, made) for made in _mistyped(keys, near)]
+        typos += [typed(part, keys + other) for other in near.get(keys[-1], ())]
+        typos += [typed(part, keys + keys[-1])] * _DOUBLED if len(keys) > 1 else []
+        return [typo for typo in typos if typo not in {"", part} and not typo.startswith(part)]
 
     def besides(part: str) -> list[str]:
         keys = spelt.get(part.lower(), part.lower())

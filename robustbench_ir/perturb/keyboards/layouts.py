@@ -142,10 +142,10 @@ def _check_one_key_each(card: Keyboard, entry: Traversable) -> None:
 def _check_what_is_typed(card: Keyboard, entry: Traversable) -> None:
     """Refuse typos and spellings that the keys cannot type."""
     typed = {character for row in card.rows for key in row for character in key.lower() + key}
-    for letter, slips in card.missed.items():
-        for slip in slips:
-            if not slip or slip == letter or not set(slip.lower()) <= typed:
-                raise CardError(f"{entry}: key 'missed.{letter}': {slip!r} cannot be typed on the keys of 'rows'")
+    for letter, typos in card.missed.items():
+        for typo in typos:
+            if not typo or typo == letter or not set(typo.lower()) <= typed:
+                raise CardError(f"{entry}: key 'missed.{letter}': {typo!r} cannot be typed on the keys of 'rows'")
     if bool(card.spelling) != (card.kind in {"spelt", "hangul"}):
         raise CardError(f"{entry}: key 'spelling': a keyboard of kind {card.kind!r} has none, 'spelt' and 'hangul' do")
     for keys in card.spelling if card.kind == "spelt" else card.spelling.values():

@@ -86,18 +86,18 @@ def _beside(character: str, card: Keyboard, near: Neighbours) -> tuple[str, ...]
 
 
 def _instead(part: str, card: Keyboard, near: Neighbours) -> list[str]:
-    slips = []
+    typos = []
     for place, character in enumerate(part):
         before, after = part[:place], part[place + 1 :]
         others = _beside(character, card, near)
-        slips += [before + other + _carried(character, other, after, card, near) for other in others]
+        typos += [before + other + _carried(character, other, after, card, near) for other in others]
         plain = cased(character, lambda one: card.missed.get(one, ()))
         for other in plain:
-            slips += missing(before + other + after, others[:: len(plain)])
+            typos += missing(before + other + after, others[:: len(plain)])
         if place and is_mark(character) and not _group(character, card):
-            slips += missing(without_mark(part, place), others)
-    slips += _mistaken_marks(part, card, near)
-    return [new for slip in slips if slip and (new := nfc(slip)) != part and is_possible(new, part)]
+            typos += missing(without_mark(part, place), others)
+    typos += _mistaken_marks(part, card, near)
+    return [new for typo in typos if typo and (new := nfc(typo)) != part and is_possible(new, part)]
 
 
 def _carried(old: str, new: str, after: str, card: Keyboard, near: Neighbours) -> str:
@@ -118,15 +118,15 @@ def _mistaken_marks(part: str, card: Keyboard, near: Neighbours) -> list[str]:
     if len(part) == 1 and part in near and not card.marks:
         return []
     decomposed = unicodedata.normalize("NFD", part)
-    slips = []
+    typos = []
     for place, mark in enumerate(decomposed):
         group = _group(mark, card)
         before, after = decomposed[:place], decomposed[place + 1 :]
         others = [nfc(before + other + after) for other in group if other != mark]
-        slips += [other for other in others if len(other) <= len(part)]
+        typos += [other for other in others if len(other) <= len(part)]
         if group or (part[0] not in near and mark not in part and _FIRST_ACCENT <= mark <= _LAST_ACCENT):
-            slips += [before + after] * _MARK_MISSED
-    return slips
+            typos += [before + after] * _MARK_MISSED
+    return typos
 
 
 def _besides(part: str, card: Keyboard, near: Neighbours) -> list[str]:

@@ -50,7 +50,7 @@ def combined(models: list[KeyboardModel]) -> KeyboardModel:
     if len(models) == 1:
         return models[0]
     return KeyboardModel(
-        lambda part: [slip for one in models for slip in one.instead(part)],
+        lambda part: [typo for one in models for typo in one.instead(part)],
         lambda part: [extra for one in models for extra in one.besides(part)],
         models[0].keys,
     )

@@ -74,7 +74,7 @@ class Typo:
 
     Attributes
     ----------
-    slips : callable
+    substitutes : callable
         Takes a grapheme, and returns the graphemes that a finger may type instead.
     letters : callable
         Takes a grapheme, and returns the letters that a finger may type after it.
@@ -86,7 +86,7 @@ class Typo:
         Code of the language; it decides the capital of a letter.
     """
 
-    slips: Alternatives
+    substitutes: Alternatives
     letters: Alternatives
     shares: tuple[float, ...]
     rotations: tuple[tuple[tuple[str, Operation], ...], ...]
@@ -121,10 +121,10 @@ def _rotations(names: Sequence[str]) -> tuple[tuple[tuple[str, Operation], ...],
 
 
 def _substitute(parts: Graphemes, typo: Typo, random: Random) -> Graphemes | None:
-    place = _place(parts, typo.slips, random)
+    place = _place(parts, typo.substitutes, random)
     if place < 0:
         return None
-    return *parts[:place], pick(typo.slips(parts[place]), random), *parts[place + 1 :]
+    return *parts[:place], pick(typo.substitutes(parts[place]), random), *parts[place + 1 :]
 
 
 def _delete(parts: Graphemes, typo: Typo, random: Random) -> Graphemes | None:  # noqa: ARG001
@@ -183,6 +183,6 @@ def make_typo(
     names = [row.layout] if isinstance(row.layout, str) else row.layout
     model = combined([keyboard_model(name, tables) for name in names])
     remember = lru_cache(maxsize=_GRAPHEMES_REMEMBERED)
-    slips, letters = remember(model.instead), remember(model.besides)
+    substitutes, letters = remember(model.instead), remember(model.besides)
     shares = _shares(row.operations or mix)
-    return Typo(slips, letters, tuple(shares.values()), _rotations(list(shares)), language)
+    return Typo(substitutes, letters, tuple(shares.values()), _rotations(list(shares)), language)
