@@ -76,7 +76,7 @@ def test_severity_5_gives_what_the_function_returns(text: str, new: str) -> None
 @pytest.mark.parametrize(
     ("recipes", "message"),
     [
-        ([3], "int: is no recipe"),
+        ([3], "int: is not a recipe"),
         ([leet, rb.recipe(str.upper, name="leet")], "two recipes have the name 'leet'"),
         ([rb.recipe(len, name="number")], "recipe number: its function returned int; it must return a str"),
         ([rb.recipe(lambda text: text[999], name="broken")], "recipe broken: its function raised IndexError"),

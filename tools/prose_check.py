@@ -31,29 +31,26 @@ SUGGESTIONS = {
     r"\bto be had\b": "'available'",
     r"\bvouch": "'guarantee', 'verify'",
 }
-REWRITTEN_ROOMS = (
-    "adversary",
-    "evaluation",
-    "retrieval",
-    "metrics",
-    "results",
-    "encoders",
-    "defences",
-    "_base",
-    "resources",
-)
-SUGGESTIONS_FOR_ROOMS = {
+# Stricter rules for the package, whose prose was rewritten as a whole.
+REWRITTEN = ROOT / "robustbench_ir"
+SUGGESTIONS_FOR_REWRITTEN = {
     r"^\s+Of [a-z]": "say what it is: 'Number of resamples.'",
     r"^\s+How many\b": "'Number of'",
-    r"\bat hand\b": "'available'",
-    r"\b(is|are) wanted\b": "'is needed'",
     r"\bgoes? on there\b": "'continues'",
     r"\b[Ll]ock step\b": "'together'",
     r"\bthrown away\b": "'deleted'",
-    r"\bfor people\b": "'readable'",
     r"\b[Aa]s of `": "'See `...`'",
+    r"\"\"\"(Say|Tell)\b": "'Return' or 'Print'",
+    r"^\s+(Of|For) (what|which|whom)\.": "a noun phrase: 'Name of the recipe.'",
+    r"\bat hand\b": "'available'",
+    r"\b(is|are) wanted\b": "'is needed'",
+    r"\bmend(s|ed)? (the|it|them|such)\b": "'correct'",
+    r"\bcan(not)? be had\b": "'is (not) available'",
+    r"\bgo(es)? on (where|with|in)\b": "'continue'",
+    r"\btold (apart|from)\b": "'distinguished'",
+    r"\bstrangers?\b": "'an unknown author'",
+    r"\b[Gg]oes up (when|whenever)\b": "'is raised whenever'",
 }
-"""Phrases that some rooms of the package still have; these rooms no longer do."""
 
 
 def searched_files() -> list[Path]:
@@ -65,7 +62,7 @@ def searched_files() -> list[Path]:
 def findings(paths: Iterable[Path]) -> Iterator[tuple[str, str]]:
     """Yield each line that has one of the phrases, and a message that names its place and a better phrase."""
     for path in paths:
-        suggestions = SUGGESTIONS | (SUGGESTIONS_FOR_ROOMS if set(path.parts) & set(REWRITTEN_ROOMS) else {})
+        suggestions = SUGGESTIONS | (SUGGESTIONS_FOR_REWRITTEN if REWRITTEN in path.absolute().parents else {})
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
             for phrase, suggestion in suggestions.items():
                 if found := re.search(phrase, line):

@@ -61,7 +61,7 @@ if TYPE_CHECKING:
 @semantic_floor_options
 @click.option(
     "--normalise",
-    help="Repair queries before encoding, and tell what that wins: nfkc+invisible+confusables+spelling+deromanise-hi.",
+    help="Repair queries before encoding, and show the effect: nfkc+invisible+confusables+spelling+deromanise-hi.",
 )
 @encoder_options
 @search_options()
@@ -86,8 +86,8 @@ def command(  # noqa: PLR0913, PLR0917
 ) -> None:
     """Perturb a task's queries and measure how far an encoder falls.
 
-    Prints a table for each setting and writes everything to a result file. Run the same command again after it was
-    stopped: it goes on where it was.
+    Prints a table for each setting and writes everything to a result file. If it was stopped, run the same command
+    again to continue.
     """
     look_up_measure(measure)
     name = model or default_encoder()
@@ -104,7 +104,7 @@ def command(  # noqa: PLR0913, PLR0917
     if only_plan:
         _print_plan(request, run, search)
         return
-    target = out or Path("results") / f"{slug(name)}-{slug(task)}.json"
+    target = out or Path("results") / f"{file_name_part(name)}-{file_name_part(task)}.json"
     check_writable(target)
     with ProgressBar() as progress:
         run = replace(run, progress=progress)
@@ -121,8 +121,8 @@ def command(  # noqa: PLR0913, PLR0917
     if without:
         save_result(without, target.with_name(f"{target.stem}-without.json"))
         console.print(with_and_without(without, result, measure))
-    told = Text.assemble((str(target), "bold"), f" has it all; `irbench show {target}` prints this again")
-    console.print(told, soft_wrap=True)
+    message = Text.assemble((str(target), "bold"), f" has all results; `irbench show {target}` prints them again")
+    console.print(message, soft_wrap=True)
 
 
 def _attacked(request: Request, search: SearchOptions | None, run: RunOptions) -> tuple[Result, Searched | None]:
@@ -136,14 +136,16 @@ def _attacked(request: Request, search: SearchOptions | None, run: RunOptions) -
 
 def _print_plan(request: Request, run: RunOptions, search: SearchOptions | None) -> None:
     if search:
-        raise OptionError("--plan knows no searches: what they ask depends on the answers; leave out --search")
+        raise OptionError(
+            "--plan cannot plan searches, because each step depends on the scores of the last; leave out --search"
+        )
     with ProgressBar() as progress:
         plan = plan_run(request, replace(run, progress=progress))
     table_console().print(plan_table(plan), soft_wrap=True)
 
 
 def _print_recalls(console: Console, runs: RunExport) -> None:
-    """Print how good the index was, where it is not exact."""
+    """Print the recall of the index, if it is not exact."""
     for name, recall in runs.recalls().items() if runs.index != "flat" else ():
         found = f": the index {runs.index} finds {recall:.1%} of the exact first {min(runs.top, 100)}"
         text = Text.assemble((str(runs.folder / f"{name}.trec"), "bold"), f"{found}, on a sample of the queries")
@@ -151,7 +153,7 @@ def _print_recalls(console: Console, runs: RunExport) -> None:
 
 
 def _print_searches(console: Console, searched: Searched, goal: str, result_file: Path) -> None:
-    """Print what the searches cost and won, and write the attacked queries beside the result."""
+    """Print the cost and the effect of the searches, and write the attacked queries beside the result."""
     from robustbench_ir.adversary.outcomes import write_queries
 
     console.print(search_table(searched.attacked, goal))
@@ -162,6 +164,6 @@ def _print_searches(console: Console, searched: Searched, goal: str, result_file
     console.print(Text.assemble((str(folder), "bold"), " has the attacked queries"), soft_wrap=True)
 
 
-def slug(name: str) -> str:
-    """Return a name as part of a file name: the last part of a path or hub name, without odd characters."""
+def file_name_part(name: str) -> str:
+    """Return a name as part of a file name: the last part of a path or hub name, without special characters."""
     return re.sub(r"[^A-Za-z0-9.]+", "-", name.rstrip("/").rsplit("/", 1)[-1]).strip("-.") or "result"

@@ -25,7 +25,7 @@ from robustbench_ir.results.file import load_result
 def command(files: tuple[Path, ...], measure: str, out: Path | None, plot: Path | None) -> None:
     """Test whether the encoders of two or more result FILES differ: each further one against the first.
 
-    The files must be of the same task and the same perturbed queries; what is not paired is refused.
+    The files must be results on the same task with the same perturbed queries; other files are refused.
 
     \b
     irbench compare results/e5.json results/labse.json

@@ -13,7 +13,7 @@ from robustbench_ir.cli.options import cards_option
 from robustbench_ir.errors import DataError
 from robustbench_ir.tasks import task_card, task_names
 from robustbench_ir.tasks.faults import Fault
-from robustbench_ir.tasks.formats.beir import check_folder, summary
+from robustbench_ir.tasks.formats.beir import check_folder, folder_summary
 from robustbench_ir.tasks.formats.trec import corpora
 
 
@@ -21,7 +21,7 @@ from robustbench_ir.tasks.formats.trec import corpora
 @cards_option
 @click.pass_context
 def command(context: click.Context, cards: Path | None) -> None:
-    """List the tasks and their languages; `irbench tasks show NAME` tells all about one."""
+    """List the tasks and their languages; `irbench tasks show NAME` prints all facts about one."""
     context.obj = cards
     if context.invoked_subcommand is None:
         found = [task_card(name, cards) for name in task_names(cards)]
@@ -31,8 +31,8 @@ def command(context: click.Context, cards: Path | None) -> None:
 @command.command("show")
 @click.argument("name")
 @click.pass_obj
-def show(cards: Path | None, name: str) -> None:
-    """Tell all about the task NAME."""
+def show_task(cards: Path | None, name: str) -> None:
+    """Print all facts about the task NAME."""
     card = task_card(name, cards)
     sizes = {code: corpus.count for code, corpus in corpora(card.languages).items() if corpus.count}
     smallest = f" --languages {min(sizes, key=sizes.__getitem__)}" if sizes else ""
@@ -51,8 +51,8 @@ def show(cards: Path | None, name: str) -> None:
 
 @command.command("check")
 @click.argument("folder", type=click.Path(path_type=Path))
-def check(folder: Path) -> None:
-    """Say everything that is wrong with a task of your own in FOLDER, by file and line.
+def check_task_folder(folder: Path) -> None:
+    """Print all faults of a task of your own in FOLDER, by file and line.
 
     \b
     corpus.jsonl    {"_id": "d1", "title": "", "text": "...", "language": "sw"}
@@ -60,7 +60,7 @@ def check(folder: Path) -> None:
     qrels/test.tsv  query-id<TAB>corpus-id<TAB>score, or TREC's four columns
     task.toml       optional: query_language, passage_language, title, licence, citation, homepage, notes
 
-    Queries that are translations of each other share a parallel_id. Status 2 where the task would not load.
+    Queries that are translations of each other share a parallel_id. Status 2 if the task would not load.
     """  # noqa: D301
     console = Console()
     found: list[Fault] = []
@@ -71,12 +71,12 @@ def check(folder: Path) -> None:
 
     raw = check_folder(folder, tell)
     faults = sum(not fault.note for fault in found)
-    print_facts(f"{folder}  {faults} faults", summary(raw))
+    print_facts(f"{folder}  {faults} faults", folder_summary(raw))
     if faults:
-        raise DataError(f"{folder}: it would not load; mend the {faults} faults above and check again")
+        raise DataError(f"{folder}: it would not load; correct the {faults} faults above and check again")
     console.print(Text.assemble("It loads: ", (f"irbench attack --task {_path_of(folder)}", "bold")), soft_wrap=True)
 
 
 def _path_of(folder: Path) -> str:
-    """Return the folder as `--task` understands it: with a slash in it."""
+    """Return the folder in the form that `--task` needs: with a slash in it."""
     return f"{folder}" if "/" in f"{folder}" else f"./{folder}"

@@ -21,7 +21,7 @@ from robustbench_ir.encoders.batches import encode_texts
 from robustbench_ir.errors import OptionError
 from robustbench_ir.perturb import Perturbation
 from robustbench_ir.perturb.identity import FloorIdentity
-from robustbench_ir.perturb.perturbation import only
+from robustbench_ir.perturb.perturbation import with_edits
 
 DEFAULT_ENCODER = "use-multilingual"
 _QUERIES_AT_ONCE = 2048  # the embeddings of all their reduced forms take about 100 MB
@@ -112,7 +112,7 @@ class FloorJudge:
             places = self._places_left(perturbed, advance)
             if path:
                 write_cached(path, json.dumps(places).encode())
-        return [only(one, places[row]) if row in places else one for row, one in enumerate(perturbed)]
+        return [with_edits(one, places[row]) if row in places else one for row, one in enumerate(perturbed)]
 
     def _file(self, perturbed: Sequence[Perturbation]) -> Path | None:
         """Return the cache file, named by everything that decides the outcome; a resumed run need not encode again."""
@@ -162,7 +162,7 @@ def _reduced(block: Mapping[int, Perturbation], minimum: float, judge: Judge) ->
     below = list(left)
     while below:
         options = [(row, place) for row in below for place in left[row]]
-        trials = [only(block[row], {*left[row]} - {place}) for row, place in options]
+        trials = [with_edits(block[row], {*left[row]} - {place}) for row, place in options]
         best: dict[int, tuple[float, int]] = {}
         for (row, place), found in zip(options, judge(trials), strict=True):
             best[row] = max(best.get(row, (found, place)), (found, place))

@@ -1,4 +1,4 @@
-"""Recipes made of functions: an attack of your own without a card."""
+"""Recipes made from functions: an attack of your own without a card."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def recipe(
     description: str = "",
     whole: bool = False,
 ) -> Recipe:
-    """Make a recipe of a function that rewrites a query.
+    """Make a recipe from a function that rewrites a query.
 
     The function returns the query as it would be at severity 5. What it changed is found by comparison, word by word,
     and a lower severity makes a share of these changes: 10, 20, 35 or 50 %, at least one.
@@ -39,29 +39,29 @@ def recipe(
     Parameters
     ----------
     function : callable
-        Takes the text of a query, NFC, and returns the rewritten text; the same text where it has nothing to do. If it
-        has a second parameter, it gets a source of random numbers there, whose method `random` draws from [0, 1): the
-        only one that it should use, so that the same seed gives the same queries.
+        Takes the text of a query, NFC, and returns the rewritten text, or the same text if there is nothing to change.
+        If it has a second parameter, it receives a source of random numbers there, whose method `random` draws from
+        [0, 1). It should use no other source, so that the same seed gives the same queries.
     name : str, optional
         Part of the identity, under which results are reported; by default the name of the function.
     version : int
         Raise it whenever a perturbed query could change.
     languages : iterable of str, optional
-        Codes of the query languages that the function can touch; by default all.
+        Codes of the query languages that the function can change; by default all.
     description : str
-        One sentence for people; by default the first line of the function's docstring.
+        One sentence for readers; by default the first line of the function's docstring.
     whole : bool
         Whether the changes make sense only together, as in a paraphrase; every severity then makes all of them.
 
     Returns
     -------
     Recipe
-        Accepted wherever a recipe's name is.
+        Accepted wherever the name of a recipe is.
 
     Raises
     ------
     OptionError
-        The function has no usable name, or takes no text.
+        If the function has no usable name, or takes no text.
 
     Examples
     --------
@@ -88,16 +88,16 @@ def recipe(
 
 @dataclass(frozen=True)
 class FunctionTransformation:
-    """What a function changes in a query. A `Transformation`.
+    """The changes that a function makes to a query. A `Transformation`.
 
     Attributes
     ----------
     name : str
-        Of the recipe; the operation of every edit.
+        Name of the recipe, and the operation of every edit.
     rewrite : callable
         Takes a text and a source of random numbers; returns the rewritten text.
     whole : bool
-        Whether the changes are made together or not at all.
+        Whether the changes are made all together or not at all.
     """
 
     name: str
@@ -110,7 +110,7 @@ class FunctionTransformation:
         changes = {} if new == text else {(0, len(text)): new} if self.whole else _changes(text, new)
         after = {text[start:end]: new for (start, end), new in changes.items()}
         if any(after[text[start:end]] != new for (start, end), new in changes.items()):
-            # The same stretch is changed in two ways, which a rewriter cannot tell apart.
+            # Two equal stretches are changed in different ways, and a rewriter sees only the stretch.
             changes, after = {(0, len(text)): new}, {text: new}
         return Targets(list(changes), lambda before, _: (after[before], self.name))
 
@@ -168,7 +168,7 @@ class _Called:
 
 
 def _changes(text: str, new: str) -> dict[Span, str]:
-    """Return which stretches of a text were changed into what, whole words each; an insertion takes its neighbour."""
+    """Return the changed stretches of a text and their replacements, whole words; an insertion takes its neighbour."""
     before, after = _PIECE.findall(text), _PIECE.findall(new)
     starts = [0]
     for piece in before:

@@ -1,4 +1,4 @@
-"""The pictures of a report as PNG or SVG files, for papers and slides. Needs matplotlib (extra ``plots``)."""
+"""The pictures of a report as PNG or SVG files, for papers and slides. They need matplotlib (extra ``plots``)."""
 
 from __future__ import annotations
 
@@ -69,19 +69,19 @@ def write_plots(sheets: Sequence[Sheet], folder: Path, form: Form) -> list[Path]
     sheets : sequence of Sheet
         One for each result.
     folder : pathlib.Path
-        Where the files go.
+        Folder for the files.
     form : {"png", "svg"}
-        What kind of files. In SVG, text stays text.
+        Format of the files. In SVG, text stays text.
 
     Returns
     -------
     list of pathlib.Path
-        What was written.
+        The files.
 
     Raises
     ------
     OptionError
-        Matplotlib is not installed.
+        If matplotlib is not installed.
     """
     written = []
     with _style(form):
@@ -94,12 +94,19 @@ def write_plots(sheets: Sequence[Sheet], folder: Path, form: Form) -> list[Path]
 
 
 def write_comparison(rows: Sequence[EncoderComparison], path: Path) -> None:
-    """Write the differences of encoders with their intervals, a panel for each setting, as the path's ending says.
+    """Write the differences of encoders with their intervals, a panel for each setting.
+
+    Parameters
+    ----------
+    rows : sequence of EncoderComparison
+        The differences.
+    path : pathlib.Path
+        File to write; its ending decides the format.
 
     Raises
     ------
     OptionError
-        The path ends neither in .png nor in .svg, or matplotlib is not installed.
+        If the path ends neither in .png nor in .svg, or matplotlib is not installed.
     """
     form = next((one for one in get_args(Form) if path.suffix == f".{one}"), None)
     if form is None:

@@ -1,4 +1,4 @@
-"""Faults in a user's files, by file and line; lines are read with bounded memory."""
+"""Faults in a user's files, by file and line. Lines are read with bounded memory."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from pathlib import Path
 from robustbench_ir.errors import DataError
 
 LONGEST_LINE = 16 << 20
-"""Bytes; a longer line is refused, and never held in memory."""
+"""Number of bytes; a longer line is refused and never held in memory."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong, or only worth knowing, at one place.
+    """A fault, or a remark, at one place of a file.
 
     Attributes
     ----------
     path : pathlib.Path
         The file.
     line : int, optional
-        1-based; None where it is the file as a whole.
+        Line number from 1; None for the file as a whole.
     message : str
-        What is wrong and what to do.
+        The fault, and what to do about it.
     note : bool
-        Whether the task loads in spite of it.
+        Whether it is only a remark: the task loads all the same.
     """
 
     path: Path
@@ -41,23 +41,36 @@ class Fault:
 
 
 Report = Callable[[Fault], None]
-"""Told about each fault, in the order in which they are found."""
+"""Receives each fault, in the order in which they are found."""
 
 
 def raise_first(fault: Fault) -> None:
-    """Stop at a fault; pass over what is only a note. A `Report`.
+    """Raise an error for a fault, and ignore a remark. A `Report`.
 
     Raises
     ------
     DataError
-        The fault, with file and line.
+        If it is a fault; the message names file and line.
     """
     if not fault.note:
         raise DataError(str(fault))
 
 
 def lines(path: Path, report: Report) -> Iterator[tuple[int, str]]:
-    """Read the lines of a text file that are not blank, with their numbers, without line feeds."""
+    """Read the lines of a text file that are not blank, without line feeds.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    report : callable
+        Receives each fault.
+
+    Yields
+    ------
+    int, str
+        Line number from 1, and the line.
+    """
     try:
         with path.open("rb") as stream:
             number = 0
@@ -82,7 +95,20 @@ def lines(path: Path, report: Report) -> Iterator[tuple[int, str]]:
 
 
 def json_objects(path: Path, report: Report) -> Iterator[tuple[int, dict[str, object]]]:
-    """Read the objects of a JSON Lines file, with their line numbers."""
+    """Read the objects of a JSON Lines file.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    report : callable
+        Receives each fault.
+
+    Yields
+    ------
+    int, dict
+        Line number from 1, and the object.
+    """
     for number, line in lines(path, report):
         try:
             found = json.loads(line)

@@ -1,4 +1,4 @@
-"""A folder of the user's own as a task: BEIR's layout, with a language for each text.
+"""A folder of the user as a task: the layout of BEIR, with a language for each text.
 
 ::
 
@@ -24,24 +24,24 @@ from robustbench_ir.errors import CardError, DataError, UnknownNameError, neares
 from robustbench_ir.resources.cards import Card, read_card
 from robustbench_ir.resources.languages import language_code
 from robustbench_ir.tasks.faults import Fault, Report, json_objects, raise_first
-from robustbench_ir.tasks.formats.qrels import read_qrels
+from robustbench_ir.tasks.formats.qrels import read_qrels_folder
 from robustbench_ir.tasks.formats.readers import RawTask
 from robustbench_ir.tasks.task import Passage, Query, Task, build_task
 
-SETTINGS_FILE = "task.toml"
+_SETTINGS_FILE = "task.toml"
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _DIGEST_DIGITS = 12
 
 
 class FolderSettings(Card):
-    """What `task.toml` in the folder may say.
+    """Content of `task.toml` in the folder.
 
     Attributes
     ----------
     query_language, passage_language : str
-        Language of the lines that do not name one.
+        Language of lines that do not name one.
     title, licence, citation, homepage : str
-        For people; written beside perturbed queries.
+        For readers; written beside perturbed queries.
     notes : list of str
         What a user of the scores must know.
     """
@@ -56,29 +56,29 @@ class FolderSettings(Card):
 
 
 def is_folder(name: str) -> bool:
-    """Say whether a task is named by the path of a folder rather than by that of a card."""
+    """Return True if a task is named by the path of a folder, not by the name of a card."""
     return "/" in name or "\\" in name or name in {".", ".."}
 
 
 def folder_name(folder: Path) -> str:
-    """Return the folder's name as that of a task: lower case, no odd characters."""
+    """Return the name of the folder as the name of a task: lower case, without special characters."""
     slug = re.sub(r"[^a-z0-9]+", "-", folder.resolve().name.lower()).strip("-")
     return slug if slug[:1].isalpha() else f"folder-{slug}".rstrip("-")
 
 
 def folder_settings(folder: Path) -> FolderSettings:
-    """Read `task.toml`; all empty where there is none.
+    """Read `task.toml`; all settings are empty if there is none.
 
     Raises
     ------
     DataError
-        There is no such folder.
+        If there is no such folder.
     CardError
-        An unknown key or a value of the wrong type.
+        If a key is unknown or a value has the wrong type.
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; a task of your own is a folder with corpus.jsonl and queries.jsonl")
-    file = folder / SETTINGS_FILE
+    file = folder / _SETTINGS_FILE
     return read_card(FolderSettings, file) if file.is_file() else FolderSettings()
 
 
@@ -88,9 +88,9 @@ def load_folder(folder: Path) -> Task:
     Raises
     ------
     DataError
-        The first fault, with file and line.
+        If there is a fault; the message names file and line of the first one.
     CardError
-        A fault in `task.toml`.
+        If there is a fault in `task.toml`.
     """
     settings = folder_settings(folder)
     raw = read_folder(folder, settings, raise_first)
@@ -99,23 +99,40 @@ def load_folder(folder: Path) -> Task:
 
 
 def check_folder(folder: Path, report: Report) -> RawTask:
-    """Report every fault of a folder; return what could be read.
+    """Report every fault of a folder, and return what could be read.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        The folder.
+    report : callable
+        Receives each fault.
 
     Raises
     ------
     DataError
-        There is no such folder.
+        If there is no such folder.
     """
     try:
         settings = folder_settings(folder)
     except CardError as error:
-        report(Fault(folder / SETTINGS_FILE, None, str(error).removeprefix(f"{folder / SETTINGS_FILE}: ")))
+        report(Fault(folder / _SETTINGS_FILE, None, str(error).removeprefix(f"{folder / _SETTINGS_FILE}: ")))
         settings = FolderSettings()
     return read_folder(folder, settings, report)
 
 
 def read_folder(folder: Path, settings: FolderSettings, report: Report) -> RawTask:
-    """Read corpus, queries and judgements, and report each fault on the way."""
+    """Read corpus, queries and judgements.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        The folder.
+    settings : FolderSettings
+        Content of its `task.toml`.
+    report : callable
+        Receives each fault.
+    """
     raw = RawTask()
     corpus = _Texts(folder / "corpus.jsonl", "passage_language", settings.passage_language, report)
     for item in corpus.read():
@@ -123,7 +140,7 @@ def read_folder(folder: Path, settings: FolderSettings, report: Report) -> RawTa
     queries = _Texts(folder / "queries.jsonl", "query_language", settings.query_language, report)
     for item in queries.read():
         raw.queries.append(Query(item.text_id, item.language, item.text, item.parallel_id))
-    judged = read_qrels(folder / "qrels", queries.line_of, corpus.line_of, report)
+    judged = read_qrels_folder(folder / "qrels", queries.line_of, corpus.line_of, report)
     raw.relevant = judged.relevant
     left_out = (judged.elsewhere & queries.line_of.keys()) - judged.relevant.keys()
     if left_out:
@@ -157,7 +174,7 @@ class _Text:
 
 @dataclass
 class _Texts:
-    """One JSON Lines file of queries or passages, and the ids that it has."""
+    """One JSON Lines file of queries or passages, and the ids in it."""
 
     path: Path
     setting: str
@@ -168,7 +185,7 @@ class _Texts:
     _not_nfc: list[int] = field(default_factory=list)
 
     def read(self) -> Iterator[_Text]:
-        """Yield the lines without fault."""
+        """Yield the lines without faults."""
         number = 0
         for number, record in json_objects(self.path, self.report):
             item = self._item(number, record)
@@ -212,7 +229,7 @@ class _Texts:
             self.line_of[text_id] = number
 
     def _string(self, number: int, record: dict[str, object], key: str, *, required: bool = False) -> str | None:
-        """Return the text under a key; report and return None where it is not there or no text."""
+        """Return the text under a key; report and return None if it is missing or not a text."""
         value = record.get(key)
         if isinstance(value, str):
             if not _SURROGATE.search(value):
@@ -244,7 +261,7 @@ class _Texts:
         return code or None
 
     def _tell_languages(self) -> None:
-        advice = f'add "language": "sw" to each line, or {self.setting} = "sw" to {self.path.parent / SETTINGS_FILE}'
+        advice = f'add "language": "sw" to each line, or {self.setting} = "sw" to {self.path.parent / _SETTINGS_FILE}'
         if len(self._without_language) == len(self.line_of) > 1:
             self._fault(self._without_language[0], f"no line of the file says its language: {advice}")
             return
@@ -257,7 +274,7 @@ class _Texts:
 
 @lru_cache(maxsize=1 << 12)
 def _code(tag: str) -> str:
-    """Return the short code of a language tag, empty if it is none."""
+    """Return the short code of a language tag; empty if it is not a language tag."""
     try:
         return language_code(tag)
     except UnknownNameError:
@@ -274,8 +291,8 @@ def _kind(value: object) -> str:
     return kinds.get(type(value), "null")
 
 
-def summary(raw: RawTask) -> list[tuple[str, str]]:
-    """Say what a folder has, in lines of two cells."""
+def folder_summary(raw: RawTask) -> list[tuple[str, str]]:
+    """Return the sizes of a folder, as lines of two cells."""
     queries = Counter(query.language for query in raw.queries)
     passages = Counter(passage.language for passage in raw.passages)
     grades = [grade for grades in raw.relevant.values() for grade in grades.values()]

@@ -1,4 +1,4 @@
-"""Judgements as people keep them: BEIR's three columns, with or without a header, and TREC's four."""
+"""Judgements in the usual forms: the three columns of BEIR, with or without a header, and the four of TREC."""
 
 from __future__ import annotations
 
@@ -15,7 +15,17 @@ _DIGITS = 9  # so that every grade is a 32-bit number
 
 
 class Judgement(NamedTuple):
-    """One line: what a passage is to a query, 0 or less where it is not relevant; None where it says no number."""
+    """One line of a file of judgements.
+
+    Attributes
+    ----------
+    line : int
+        Line number from 1.
+    query_id, passage_id : str
+        Query and passage.
+    grade : int or None
+        0 or less for an irrelevant passage; None if it is not a number.
+    """
 
     line: int
     query_id: str
@@ -24,17 +34,17 @@ class Judgement(NamedTuple):
 
 
 @dataclass
-class Judgements:
-    """What the files of a folder say.
+class FolderJudgements:
+    """Judgements in the files of a folder.
 
     Attributes
     ----------
     relevant : dict
-        Query id to passage id to grade, 0 or less for what is not relevant.
+        Query id to passage id to grade, which is 0 or less for an irrelevant passage.
     elsewhere : set of str
         Queries that are judged in files of other splits.
     files : list of pathlib.Path
-        The files that were read.
+        Files that were read.
     """
 
     relevant: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -42,23 +52,25 @@ class Judgements:
     files: list[Path] = field(default_factory=list)
 
 
-def read_qrels(folder: Path, queries: Mapping[str, int], passages: Mapping[str, int], report: Report) -> Judgements:
-    """Read the judgements in a folder: the file of the split `test` where there is one, else all files together.
+def read_qrels_folder(
+    folder: Path, queries: Mapping[str, int], passages: Mapping[str, int], report: Report
+) -> FolderJudgements:
+    """Read the judgements in a folder: the file of the split `test` if there is one, else all files together.
 
     Parameters
     ----------
     folder : pathlib.Path
-        With `*.tsv`, `*.txt` or `*.qrels`.
+        Folder with `*.tsv`, `*.txt` or `*.qrels` files.
     queries, passages : mapping
-        The ids that exist; where there are none at all, their files are at fault, and nothing is said here.
+        Existing ids. If there are none at all, their files have faults, and unknown ids are not reported here.
     report : callable
-        Told about each fault.
+        Receives each fault.
     """
     files = sorted(path for path in folder.glob("*") if path.suffix in _SUFFIXES)
     if not files:
         report(Fault(folder, None, 'no judgements; write "query-id<TAB>corpus-id<TAB>score" lines into qrels/test.tsv'))
     chosen = [path for path in files if path.stem == _PREFERRED_SPLIT] or files
-    found = Judgements(files=chosen)
+    found = FolderJudgements(files=chosen)
     for path in files:
         if path in chosen:
             _read_file(path, queries, passages, found, report)
@@ -68,7 +80,7 @@ def read_qrels(folder: Path, queries: Mapping[str, int], passages: Mapping[str, 
 
 
 def _read_file(
-    path: Path, queries: Mapping[str, int], passages: Mapping[str, int], found: Judgements, report: Report
+    path: Path, queries: Mapping[str, int], passages: Mapping[str, int], found: FolderJudgements, report: Report
 ) -> None:
     for one in judgements(path, queries, report):
         known = True
@@ -79,7 +91,7 @@ def _read_file(
             report(Fault(path, one.line, f"passage {one.passage_id!r} is not in corpus.jsonl"))
             known = False
         if known:
-            judge(path, one, found.relevant, report)
+            add_judgement(path, one, found.relevant, report)
 
 
 def judgements(path: Path, queries: Container[str], report: Report) -> Iterator[Judgement]:
@@ -90,9 +102,9 @@ def judgements(path: Path, queries: Container[str], report: Report) -> Iterator[
     path : pathlib.Path
         The file.
     queries : container of str
-        The ids that exist: a first line that names none of them, nor a grade, is a header.
+        Existing ids. A first line with neither one of them nor a grade is a header.
     report : callable
-        Told about each line of another form.
+        Receives a fault for each line of another form.
     """
     for number, line in lines(path, report):
         row = _columns(line)
@@ -108,8 +120,20 @@ def judgements(path: Path, queries: Container[str], report: Report) -> Iterator[
             yield Judgement(number, query_id, passage_id, None)
 
 
-def judge(path: Path, one: Judgement, relevant: dict[str, dict[str, int]], report: Report) -> None:
-    """Enter a judgement; a second, other one of the same query and passage is a fault."""
+def add_judgement(path: Path, one: Judgement, relevant: dict[str, dict[str, int]], report: Report) -> None:
+    """Add a judgement to the others; a second judgement with another grade for the same query and passage is a fault.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        File of the judgement.
+    one : Judgement
+        The judgement.
+    relevant : dict
+        Query id to passage id to grade; it gets the judgement.
+    report : callable
+        Receives the fault.
+    """
     if one.grade is None:
         return
     before = relevant.setdefault(one.query_id, {}).setdefault(one.passage_id, one.grade)
@@ -120,7 +144,7 @@ def judge(path: Path, one: Judgement, relevant: dict[str, dict[str, int]], repor
 
 def _columns(line: str) -> tuple[str, str, str] | None:
     """Return query id, passage id and grade; None for a line of another form."""
-    for columns in (line.split("\t"), line.split()):  # an id may have a space in it where tabs part the columns
+    for columns in (line.split("\t"), line.split()):  # an id may contain a space if tabs separate the columns
         match columns:
             case [query_id, passage_id, grade] | [query_id, _, passage_id, grade]:
                 return query_id.strip(), passage_id.strip(), grade.strip()
