@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import robustbench_ir as rb
@@ -62,7 +63,9 @@ def test_changes_that_only_make_sense_together_are_made_together() -> None:
     assert turned.perturb([query("one two three four")], 1, 0)[0].text == "four three two one"
 
 
-@given(st.text(max_size=40), st.text(max_size=40))
+@example(":", "0:0")
+@given(st.text("a: .", max_size=12) | st.text(max_size=40), st.text("a: .", max_size=12) | st.text(max_size=40))
+@settings(max_examples=500)
 def test_severity_5_gives_what_the_function_returns(text: str, new: str) -> None:
     made = rb.recipe(lambda _: new, name="any").perturb([query(text)], 5, 0)[0]
     import unicodedata
@@ -146,3 +149,68 @@ def test_a_task_in_disorder_is_found() -> None:
     mini = load_task("mini", ["en", "sw"])
     with pytest.raises(ContractError, match="do not stand together"):
         check_task(replace(mini, queries=(*mini.queries[1:], mini.queries[0])))
+
+
+PLUGIN = """
+from robustbench_ir import load_encoder, load_task, recipe
+from robustbench_ir.perturb.transformation import Targets
+
+def make_shout(language, parameters, options, tables):
+    class Shout:
+        def targets(self, text, words, random):
+            return Targets(words, lambda word, _: (word.upper(), "shout"))
+    return Shout()
+
+def load_recipe(name):
+    return recipe(str.upper, name=name)
+
+def wrap(name, load):
+    return load(name.partition(":")[2])
+
+def facts(name):
+    return {"name": "elsewhere", "version": 1, "title": name, "description": "", "format": "elsewhere", "licence": "",
+            "citation": "", "homepage": "", "languages": {}}
+
+def load(name, languages):
+    return load_task("mini", languages)
+"""
+POINTS = """
+[robustbench_ir.transformations]
+shout = a_plugin:make_shout
+[robustbench_ir.encoders]
+theirs = robustbench_ir.encoders.lexical:CharacterNgrams
+[robustbench_ir.recipe_schemes]
+their-recipes = a_plugin:load_recipe
+[robustbench_ir.encoder_schemes]
+wrapped = a_plugin:wrap
+[robustbench_ir.task_schemes]
+elsewhere = a_plugin
+"""
+CARD = """
+name = "shout"
+version = 1
+title = "capitals"
+description = "Words in capitals."
+transformation = "shout"
+sources = ["none"]
+languages = { en = {}, sw = {} }
+"""
+
+
+def test_a_package_brings_mechanisms_encoders_and_schemes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As an installed distribution with entry points does."""
+    (tmp_path / "a_plugin.py").write_text(PLUGIN, encoding="utf-8")
+    about = tmp_path / "a_plugin-1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: a-plugin\nVersion: 1\n", encoding="utf-8")
+    (about / "entry_points.txt").write_text(POINTS, encoding="utf-8")
+    (tmp_path / "cards" / "attacks").mkdir(parents=True)
+    (tmp_path / "cards" / "attacks" / "shout.toml").write_text(CARD, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    run = rb.RunOptions(cards=tmp_path / "cards")
+    for encoder in ("theirs", "wrapped:char-ngram"):
+        result = rb.attack(encoder, "elsewhere:any", ["shout", "their-recipes:up"], languages=["en", "sw"], run=run)
+        assert [str(cell.recipe) for cell in result.attacked] == ["shout@1", "their-recipes:up@1"]
+        assert result.attacked[0].changed.all()
+        assert result.task == "mini@1"
+    check_recipe(rb.load_recipe("shout", tmp_path / "cards"), languages=["sw"])

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+import pkgutil
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
+
+import robustbench_ir
+from robustbench_ir.resources.plugins import PluginKind
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -45,6 +51,49 @@ def test_every_environment_variable_is_documented() -> None:
     assert {name for name in ("OPENAI_API_KEY", "HF_ENDPOINT", "OMP_NUM_THREADS") if f'"{name}"' in code} <= set(
         re.findall(r"[A-Z]+(?:_[A-Z]+)+", page)
     )
+
+
+def test_the_examples_of_ones_own_run(capsys: pytest.CaptureFixture[str]) -> None:
+    """All of them in one namespace, as a reader would type them; what is printed is what the comment says."""
+    page = (DOCS / "write-your-own.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
+    names: dict[str, object] = {}
+    for block in blocks:
+        exec(compile(block, "write-your-own.md", "exec"), names)  # noqa: S102
+        said = re.findall(r"^print\(.*\)  # (.*)$", block, flags=re.MULTILINE)
+        assert [line for line in said if line not in capsys.readouterr().out] == []
+    assert len(blocks) > 5
+
+
+def test_the_groups_of_entry_points_are_documented() -> None:
+    page = (DOCS / "write-your-own.md").read_text(encoding="utf-8")
+    assert {f"| `robustbench_ir.{kind}` |" for kind in get_args(PluginKind)} <= set(
+        re.findall(r"^\| `\S+` \|", page, re.M)
+    )
+
+
+def test_the_walks_lead_through_code_that_is_there() -> None:
+    page = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    rooms = "|".join(path.name for path in (ROOT / "robustbench_ir").iterdir() if path.is_dir())
+    named = re.findall(rf"`((?:{rooms})(?:\.[A-Za-z_]+)+)`", page)
+    assert len(named) > 25
+    for name in named:
+        pkgutil.resolve_name(f"robustbench_ir.{name}")
+    files = re.findall(r"`((?:attacks|tasks|studies|leaderboard|tests|robustbench_ir|docs)/[\w./-]*)`", page)
+    assert [path for path in files if not (ROOT / path).exists()] == []
+
+
+def test_the_picture_of_the_layers_is_that_of_the_code() -> None:
+    tool = runpy.run_path(str(ROOT / "tools" / "layers.py"))
+    page = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    assert tool["page_with"](page, tool["section"]()) == page, "stale: python tools/layers.py --write"
+
+
+def test_the_page_of_the_library_is_that_of_the_code_and_has_every_public_name() -> None:
+    page = (DOCS / "api.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"^### `rb\.(\w+)`$", page, flags=re.MULTILINE))
+    assert named == set(robustbench_ir.__all__) - {"__version__"}
+    assert runpy.run_path(str(ROOT / "tools" / "api_page.py"))["page"]() == page, "stale: ./check --docs"
 
 
 @pytest.mark.slow

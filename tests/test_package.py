@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import inspect
 import json
 import re
 import subprocess
@@ -102,6 +103,12 @@ def test_links_of_the_readme_work_on_a_package_index_and_lead_to_files() -> None
     assert all(link.startswith("https://") for link in links)
     assert here
     assert [path for path in here if not (ROOT / path.partition("#")[0]).exists()] == []
+
+
+def test_the_root_has_four_modules_and_attack_nine_arguments() -> None:
+    root = {path.stem for path in (ROOT / "robustbench_ir").glob("*.py")}
+    assert root == {"__init__", "_version", "errors", "testing"}
+    assert len(inspect.signature(robustbench_ir.attack).parameters) == 9
 
 
 def test_no_code_among_the_cards() -> None:

@@ -21,6 +21,7 @@ from robustbench_ir._base.cache import cache_folder
 from robustbench_ir.cli import irbench
 from robustbench_ir.errors import CardError, DataError, DataUnavailableError, OptionError
 from robustbench_ir.resources.cards import validate
+from robustbench_ir.resources.downloads import HubFile, locate, without_network
 from robustbench_ir.resources.languages import languages
 from robustbench_ir.tasks import Task, load_task, task_card
 from robustbench_ir.tasks.formats.corpus import judged_and_sampled, numbered_lines
@@ -85,6 +86,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     root.mkdir()
     httpd = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(root)))
     monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{httpd.server_port}")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     thread = threading.Thread(target=httpd.serve_forever, args=(0.01,))
     thread.start()
     yield Hub(root)
@@ -109,6 +111,38 @@ def test_miracl_is_downloaded_and_read(hub: Hub) -> None:
     # The second time nothing is asked of the hub.
     (hub.root / "datasets").rename(hub.root / "gone")
     assert load_task("miracl", ["yo"]).digest == task.digest
+
+
+def test_a_file_of_a_model_comes_by_commit_and_hash_and_the_users_own_folder_comes_first(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = b"weights"
+    served = hub.root / "owner" / "model" / "resolve" / MIRACL / "model.safetensors"
+    served.parent.mkdir(parents=True)
+    served.write_bytes(content)
+    pinned = sha256(content).hexdigest()
+    file = HubFile(repository="owner/model", revision=MIRACL, file=served.name, sha256=pinned, kind="model")
+    found = locate(file)
+    assert (found.name, found.read_bytes()) == (served.name, content)
+    with pytest.raises(DataError, match=r"model\.safetensors: has another hash"):
+        locate(file.model_copy(update={"sha256": "0" * 64}))
+    mine = tmp_path / "mine" / "models" / "owner" / "model" / MIRACL / served.name
+    mine.parent.mkdir(parents=True)
+    mine.write_bytes(content)
+    monkeypatch.setenv("ROBUSTBENCH_IR_DATA", str(tmp_path / "mine"))
+    assert locate(file) == mine
+
+
+def test_without_a_network_the_hub_is_not_asked_and_what_is_here_is_used(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.put("a/b", MIRACL, "x/y.tsv", "here")
+    file = HubFile(repository="a/b", revision=MIRACL, file="x/y.tsv")
+    with without_network(), pytest.raises(DataUnavailableError, match=r"^a/b/x/y\.tsv is not on this machine \("):
+        locate(file)
+    assert locate(file).read_text(encoding="utf-8") == "here"
+    monkeypatch.setenv("ROBUSTBENCH_IR_OFFLINE", "1")
+    assert locate(file).read_text(encoding="utf-8") == "here"
 
 
 def test_an_attack_runs_on_it(hub: Hub) -> None:

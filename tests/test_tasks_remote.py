@@ -113,6 +113,7 @@ def belebele_lines(variant: str) -> bytes:
 @pytest.fixture
 def belebele(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", server.url)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     folder = "/datasets/facebook/belebele/resolve/75b399394a9803252cfec289d103de462763db7c/data"
     server.files = {f"{folder}/{variant}.jsonl": belebele_lines(variant) for variant in BELEBELE}
 

@@ -22,6 +22,7 @@ import torch
 
 from robustbench_ir.cli import irbench
 from robustbench_ir.errors import DataError, EncoderError, OptionError, TrainingError, UnknownNameError
+from robustbench_ir.perturb import recipe
 from robustbench_ir.tasks import load_task
 from robustbench_ir.training.bases import train_tokenizer
 from robustbench_ir.training.batches import PairCollator, make_augmentation
@@ -247,6 +248,13 @@ def test_afriqa_trains_on_its_train_questions(shared_data: Path) -> None:
 
 
 # Batches and losses --------------------------------------------------------------------------------------------------
+
+
+def test_a_recipe_of_ones_own_augments() -> None:
+    shout = recipe(str.upper, name="shout")
+    rows = list(TABLE.dataset().select(range(20)))
+    collator = PairCollator(lambda _: {}, make_augmentation({"shout": 1.0}, 5, 0, [shout]), keep_clean=True)
+    assert collator.texts(rows)["query"] == [f"Query: {row['query'].upper()}" for row in rows[0::2]]
 
 
 def test_augmentation_changes_its_share_of_the_queries_and_nothing_else() -> None:

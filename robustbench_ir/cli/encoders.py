@@ -10,6 +10,7 @@ from robustbench_ir.encoders import BUILT_IN, default_encoder, encoder_names, lo
 _ANY_MODEL = (
     ("MODEL", "any sentence-transformers model, dense or sparse: a folder, or owner/model on the Hugging Face hub"),
     ("openai:MODEL@URL", "a model behind an OpenAI-compatible endpoint; the key from ROBUSTBENCH_IR_API_KEY"),
+    ("voyage:MODEL", "also cohere:, jina:, nim:, gemini:, ollama:, tei:, vllm:; each asked as its provider wants"),
 )
 
 

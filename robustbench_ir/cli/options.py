@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from robustbench_ir._base.parallel import Engine
     from robustbench_ir.adversary.search import SearchOptions
     from robustbench_ir.encoders import EncoderOptions
+    from robustbench_ir.encoders.providers import EncodingFormat
     from robustbench_ir.evaluation.request import RunOptions
     from robustbench_ir.evaluation.semantic_floor import SemanticFloor
     from robustbench_ir.retrieval.top_k import Index
@@ -44,6 +46,19 @@ def read_bytes(_: click.Context, __: click.Parameter, value: str) -> int:
         return parse_size(value)
     except OptionError as error:
         raise click.BadParameter(str(error)) from error
+
+
+def read_object(_: click.Context, __: click.Parameter, value: str | None) -> dict[str, object] | None:
+    """Read a JSON object; an option's callback."""
+    if value is None:
+        return None
+    try:
+        found = json.loads(value)
+    except ValueError as error:
+        raise click.BadParameter(f"{value!r} is not JSON ({error})") from error
+    if not isinstance(found, dict):
+        raise click.BadParameter(f'{value!r} is no JSON object; write such as \'{{"input_type": "query"}}\'')
+    return found
 
 
 def _gathered(
@@ -159,6 +174,9 @@ def _encoder_options(  # noqa: PLR0913, PLR0917
     devices: tuple[str, ...] | None,
     requests_per_minute: float | None,
     timeout: float,
+    query_body: Mapping[str, object] | None,
+    passage_body: Mapping[str, object] | None,
+    encoding_format: EncodingFormat | None,
 ) -> EncoderOptions:
     from robustbench_ir.encoders import EncoderOptions
 
@@ -176,6 +194,9 @@ def _encoder_options(  # noqa: PLR0913, PLR0917
         devices=devices or (),
         requests_per_minute=requests_per_minute,
         timeout=timeout,
+        query_body=query_body,
+        passage_body=passage_body,
+        encoding_format=encoding_format,
     )
 
 
@@ -198,6 +219,15 @@ encoder_options = _gathered(
         click.option("--trust-remote-code", is_flag=True, help="Run code that comes with the model."),
         click.option("--requests-per-minute", type=float, help="Limit for an endpoint. Default: none."),
         click.option("--timeout", type=float, default=60, show_default=True, help="Seconds to wait for an endpoint."),
+        click.option(
+            "--query-body", callback=read_object, help='JSON for an endpoint\'s requests: \'{"input_type": "query"}\'.'
+        ),
+        click.option("--passage-body", callback=read_object, help="The same for passages."),
+        click.option(
+            "--encoding-format",
+            type=click.Choice(["float", "base64", "none"]),
+            help="How an endpoint writes numbers. Default: the first of these that it accepts.",
+        ),
     ],
 )
 

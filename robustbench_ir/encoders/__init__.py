@@ -12,7 +12,7 @@ from robustbench_ir.encoders.encoder import CallableEncoder, Dense, Embeddings, 
 from robustbench_ir.encoders.lexical import Bm25, CharacterNgrams
 from robustbench_ir.encoders.loading import SPARSE_PREFIX
 from robustbench_ir.encoders.options import EncoderOptions
-from robustbench_ir.encoders.remote import REMOTE_PREFIX, load_remote
+from robustbench_ir.encoders.remote import is_remote, load_remote
 from robustbench_ir.encoders.sentence_transformer import load_sentence_transformer, wrap_model
 from robustbench_ir.encoders.universal import load_universal
 from robustbench_ir.errors import EncoderError, UnknownNameError
@@ -116,7 +116,7 @@ def load_encoder(name: str, options: EncoderOptions | None = None) -> Encoder:
     if wrapper is not None:
         wrapped: Encoder = wrapper.load()(name, lambda model: load_encoder(model, options))
         return wrapped
-    if name.startswith(REMOTE_PREFIX):
+    if is_remote(name):
         return load_remote(name, options or EncoderOptions())
     # Hub names without an owner exist only for old models; a bare word is far more likely a slip.
     if (

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from robustbench_ir.encoders.providers import FORMATS, EncodingFormat
 from robustbench_ir.errors import OptionError
 
 _DTYPES = ("float32", "float16", "bfloat16")
 _BACKENDS = ("torch", "onnx", "openvino")
+_OWN_FIELDS = {"model", "input", "texts", "requests", "encoding_format"}
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,10 @@ class EncoderOptions:
         Limit for an endpoint; by default none.
     timeout : float
         Seconds that an endpoint has for an answer.
+    query_body, passage_body : mapping, optional
+        Further fields of the requests to an endpoint, such as ``{"input_type": "query"}``; by default its provider's.
+    encoding_format : {"float", "base64", "none"}, optional
+        How an endpoint writes numbers; by default the first of these that it takes.
     """
 
     query_prompt: str | None = None
@@ -55,6 +62,9 @@ class EncoderOptions:
     devices: tuple[str, ...] = ()
     requests_per_minute: float | None = None
     timeout: float = 60.0
+    query_body: Mapping[str, object] | None = None
+    passage_body: Mapping[str, object] | None = None
+    encoding_format: EncodingFormat | None = None
 
 
 def check_options(options: EncoderOptions) -> None:
@@ -82,6 +92,16 @@ def check_options(options: EncoderOptions) -> None:
     ):
         if number is not None and number < 1:
             raise OptionError(f"{name} {number}: must be at least 1")
+    _check_requests(options)
     for name, amount in (("requests per minute", options.requests_per_minute), ("timeout", options.timeout)):
         if amount is not None and not amount > 0:
             raise OptionError(f"{name} {amount}: must be above 0")
+
+
+def _check_requests(options: EncoderOptions) -> None:
+    if options.encoding_format is not None and options.encoding_format not in FORMATS:
+        raise OptionError(f"encoding format {options.encoding_format!r}: there are {', '.join(FORMATS)}")
+    for body in (options.query_body, options.passage_body):
+        own = _OWN_FIELDS & set(body or ())
+        if own:
+            raise OptionError(f"a body with {', '.join(sorted(own))}: that is written for each request; leave it out")

@@ -1,1 +1,1 @@
-"""One run: read `attack` first."""
+"""One run: what is asked, how each cell is made, kept and exported. Read `attack` first."""

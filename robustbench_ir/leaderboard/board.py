@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import sha256
 from importlib.resources import files
-from math import isnan
 
 import numpy as np
 
@@ -18,13 +17,15 @@ from robustbench_ir._base.escaping import escaped
 from robustbench_ir._version import __version__
 from robustbench_ir.leaderboard.canonical import Digests, DigestStatus, comparison_key, digest_status
 from robustbench_ir.leaderboard.folder import FiledEntry
+from robustbench_ir.leaderboard.numbers import Choices, as_json, by_group, choices, view_numbers
 from robustbench_ir.leaderboard.published import PublishedRow
 from robustbench_ir.leaderboard.ranking import RANK_RESAMPLES, contributions, ranked
 from robustbench_ir.leaderboard.sheet import CellKey, EntrySheet
 from robustbench_ir.metrics.measures import Floats
+from robustbench_ir.metrics.settings import Setting
 from robustbench_ir.perturb import default_recipe_names
 from robustbench_ir.perturb.identity import AttackIdentity
-from robustbench_ir.resources.languages import languages
+from robustbench_ir.resources.languages import HIGH_RESOURCE, LOW_RESOURCE, languages
 from robustbench_ir.tasks.task import TaskIdentity
 
 HEADLINE_SEVERITY = 3
@@ -83,6 +84,7 @@ def board(
     return {
         "irbench": __version__,
         "resamples": resamples,
+        "levels": {"low": f"class 0\u2013{LOW_RESOURCE}", "high": f"class {HIGH_RESOURCE}\u20135"},
         "languages": _language_facts(grounds.values()),
         "reported": [row.model_dump(mode="json") for row in reported],
         "boards": [_board(_on_common_ground(lines), resamples) for _, lines in sorted(grounds.items())],
@@ -139,11 +141,15 @@ def _board(lines: Sequence[Line], resamples: int) -> JsonTable:
         for number, place in zip(rankable, table, strict=True):
             if place:
                 places.setdefault(number, {})[setting] = place
+    threats = [AttackIdentity.parse(recipe).threat for recipe, _ in keys]
+    asked = choices(keys, threats, headline, list(task.queries))
+    numbers = _numbers(lines, keys, settings, asked)
     rows = [
-        {**_row(line, keys, superseded.get(number, "")), "ranks": places.get(number, {})}
+        {**_row(line, superseded.get(number, "")), **numbers[number], "ranks": places.get(number, {})}
         for number, line in enumerate(lines)
     ]
     return {
+        **asked.to_json(),
         "task": task.identity,
         "task_name": TaskIdentity.parse(task.identity).name,
         "languages": list(task.queries),
@@ -152,7 +158,7 @@ def _board(lines: Sequence[Line], resamples: int) -> JsonTable:
         "settings": settings,
         "cells": [list(key) for key in keys],
         "names": _names([recipe for recipe, _ in keys]),
-        "threats": [AttackIdentity.parse(recipe).threat for recipe, _ in keys],
+        "threats": threats,
         "headline": [list(key) for key in sorted(headline, key=_cell_order)],
         "rows": rows,
     }
@@ -289,10 +295,48 @@ def _robust(sheet: EntrySheet, headline: set[CellKey], setting: str) -> Floats:
     return np.asarray(np.add.reduce(over_seeds) / len(over_seeds))
 
 
-def _row(line: Line, keys: Sequence[CellKey], superseded: str) -> JsonTable:
-    entry, sheet = line.filed.entry, line.sheet
+def _numbers(
+    lines: Sequence[Line], keys: list[CellKey], settings: Sequence[Setting], asked: Choices
+) -> list[JsonTable]:
+    """Return what the page shows of each line: means by group of languages, and what follows from them in each view."""
+    means_of: list[JsonTable] = [{} for _ in lines]
+    numbers_of: list[JsonTable] = [{} for _ in lines]
+    distance = by_group(
+        np.stack([_in_order(line.sheet, line.sheet.distance_by_language, keys) for line in lines]), asked
+    )
+    for setting in settings:
+        having = [number for number, line in enumerate(lines) if setting in line.sheet.average_precision]
+        tables = [_in_order(lines[number].sheet, lines[number].sheet.by_language[setting], keys) for number in having]
+        means = by_group(np.stack(tables), asked)
+        views = view_numbers(means, distance[having], asked)
+        listed = [{name: as_json(found) for name, found in view.items() if name != "change"} for view in views]
+        for place, (number, shown) in enumerate(zip(having, as_json(means), strict=True)):
+            means_of[number][setting] = shown
+            numbers_of[number][setting] = [{name: found[place] for name, found in view.items()} for view in listed]
+    changes = [as_json(view["change"]) for view in view_numbers(distance, distance, asked)]
+    coverage = as_json(np.stack([_in_order(line.sheet, line.sheet.coverage[:, None], keys) for line in lines])[..., 0])
+    return [
+        {"ap": means, "numbers": numbers, "rd": shown, "change": [one[number] for one in changes], "coverage": covered}
+        for number, (means, numbers, shown, covered) in enumerate(
+            zip(means_of, numbers_of, as_json(distance), coverage, strict=True)
+        )
+    ]
+
+
+def _in_order(sheet: EntrySheet, found: Floats, keys: list[CellKey]) -> Floats:
+    """Return the rows in the board's order of cells, NaN where the entry has no such cell."""
     place = {key: number for number, key in enumerate(sheet.groups)}
-    order = [place.get(key, -1) for key in keys]
+    if list(place) == keys:
+        return found
+    table = np.full((len(keys), found.shape[1]), np.nan)
+    for number, key in enumerate(keys):
+        if key in place:
+            table[number] = found[place[key]]
+    return table
+
+
+def _row(line: Line, superseded: str) -> JsonTable:
+    entry = line.filed.entry
     return {
         "file": f"{line.filed.path.parent.name}/{line.filed.path.name}",
         "date": entry.date,
@@ -303,16 +347,7 @@ def _row(line: Line, keys: Sequence[CellKey], superseded: str) -> JsonTable:
         "digests": line.standing,
         "why": line.why,
         "superseded": superseded,
-        "ap": {setting: _picked(found, order) for setting, found in sheet.by_language.items()},
-        "rd": _picked(sheet.distance_by_language, order),
-        "coverage": _picked(sheet.coverage[:, None], order),
     }
-
-
-def _picked(found: Floats, order: Sequence[int]) -> list[list[float | None] | None]:
-    """Return the rows in the board's order of cells, null where the entry has no such cell or a language no case."""
-    table = [[None if isnan(value) else round(value, _DIGITS) for value in row] for row in found.tolist()]
-    return [table[number] if number >= 0 else None for number in order]
 
 
 # The page is one HTML file that contains its data, so that it works from a disk and makes no request.

@@ -14,10 +14,8 @@ from robustbench_ir.metrics.measures import Floats
 from robustbench_ir.metrics.settings import Layout, Setting, nanmean, values
 from robustbench_ir.metrics.statistics import RESAMPLES, Estimate, Method, draws_by_group, intervals, simultaneous
 from robustbench_ir.perturb.identity import AttackIdentity
-from robustbench_ir.resources.languages import languages
+from robustbench_ir.resources.languages import resource_groups
 from robustbench_ir.retrieval.ranking import Ranks
-
-LOW_RESOURCE, HIGH_RESOURCE = 2, 4
 
 
 @dataclass(frozen=True)
@@ -194,17 +192,6 @@ class _Draws:
 
         before, after = (difference(one) for one in self.by_language)
         return ResourceGap(low, high, *self.estimates(np.concatenate([before, after, after - before])))
-
-
-def resource_groups(codes: Sequence[str], low_resource: int = LOW_RESOURCE) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return those of low resource class (2 or below, unless another is said) and those of high (4 or above).
-
-    >>> resource_groups(["en", "el", "sw"])
-    (('sw',), ('en',))
-    """
-    known = {code: languages()[code].resource_class for code in codes if code in languages()}
-    low = tuple(code for code, of in known.items() if of <= low_resource)
-    return low, tuple(code for code, of in known.items() if of >= HIGH_RESOURCE)
 
 
 def _area(curve: Floats, severities: Sequence[int]) -> Floats:

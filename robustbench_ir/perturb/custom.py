@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from inspect import Parameter, signature
@@ -174,9 +174,7 @@ def _changes(text: str, new: str) -> dict[Span, str]:
     for piece in before:
         starts.append(starts[-1] + len(piece))
     changes: dict[Span, str] = {}
-    for kind, first, last, new_first, new_last in _with_neighbours(before, after):
-        if kind == "equal":
-            continue
+    for first, last, new_first, new_last in _with_neighbours(before, after):
         replaced, inserted = before[first:last], after[new_first:new_last]
         if len(replaced) == len(inserted):
             pairs = zip(range(first, last), inserted, strict=True)
@@ -186,13 +184,20 @@ def _changes(text: str, new: str) -> dict[Span, str]:
     return changes
 
 
-def _with_neighbours(before: Sequence[str], after: Sequence[str]) -> Iterator[tuple[str, int, int, int, int]]:
-    """Yield the operations of `difflib`; an insertion includes the piece before it, or the first piece after it."""
+def _with_neighbours(before: Sequence[str], after: Sequence[str]) -> list[tuple[int, int, int, int]]:
+    """Return the differences, as pieces `first` to `last` of the one text and of the other, without overlap.
+
+    An insertion includes the piece before it, or at the beginning the first piece after it.
+    """
+    found: list[tuple[int, int, int, int]] = []
     for kind, first, last, new_first, new_last in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
-        if kind != "insert":
-            yield kind, first, last, new_first, new_last
-        elif first > 0:
-            yield kind, first - 1, last, new_first - 1, new_last
-        else:
-            more = min(1, len(before))
-            yield kind, first, last + more, new_first, new_last + more
+        if kind == "equal":
+            continue
+        back = int(kind == "insert" and first > 0)
+        more = int(kind == "insert" and first == 0 and bool(before))
+        wider = (first - back, last + more, new_first - back, new_last + more)
+        if found and wider[0] < found[-1][1]:  # two insertions around one piece
+            wider = (found[-1][0], wider[1], found[-1][2], wider[3])
+            del found[-1]
+        found.append(wider)
+    return found

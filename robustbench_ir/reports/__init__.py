@@ -1,1 +1,1 @@
-"""Results for people."""
+"""Results for people: tables, pages, charts, exports, and the page for reviewers."""

@@ -17,6 +17,7 @@ from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.reports.content import LanguageDrop, Sheet
 from robustbench_ir.reports.tables import Table, TableCell, language_table, number_cell, rank_change_table
 from robustbench_ir.reports.terminal import language_name
+from robustbench_ir.resources.languages import resource_level
 
 COLOURS = 10  # classes s0 to s9 of the style sheet
 _LINE_HEIGHT = 13.0
@@ -451,14 +452,13 @@ def language_pictures(sheet: Sheet) -> Iterator[Picture]:
 
 def _bar(one: LanguageDrop) -> Bar:
     known = one.resource_class
-    kind = "unknown" if known is None else ("low", "low", "low", "middle", "high", "high")[known]
     mark = "" if known is None else f"· {known}"
     return Bar(
         one.name,
         one.estimate.value,
         one.estimate.low,
         one.estimate.high,
-        kind,
+        resource_level(known),
         mark,
         "not covered" if one.reason else "",
     )

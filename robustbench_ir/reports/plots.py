@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,6 +17,7 @@ from robustbench_ir.errors import OptionError
 from robustbench_ir.reports.charts import curves
 from robustbench_ir.reports.content import Sheet
 from robustbench_ir.reports.terminal import language_name
+from robustbench_ir.resources.languages import ResourceLevel, resource_level
 from robustbench_ir.results.compare import Comparison
 
 if TYPE_CHECKING:
@@ -52,8 +53,12 @@ _COLOURS = (
     "#b0263f",
     "#59636e",
 )
-_BY_CLASS = ("#b3401c", "#b3401c", "#b3401c", "#94720c", "#2f6db5", "#2f6db5")
-_UNKNOWN = "#6d737c"
+_BY_LEVEL: Mapping[ResourceLevel, str] = {
+    "low": "#b3401c",
+    "middle": "#94720c",
+    "high": "#2f6db5",
+    "unknown": "#6d737c",
+}
 
 
 def write_plots(sheets: Sequence[Sheet], folder: Path, form: Form) -> list[Path]:
@@ -185,7 +190,7 @@ def _languages(sheet: Sheet) -> Figure:
         axes.barh(
             [one.name if mark is None else f"{one.name} · {mark}" for one, mark in zip(shown, known, strict=True)],
             [one.estimate.value for one in shown],
-            color=[_UNKNOWN if mark is None else _BY_CLASS[mark] for mark in known],
+            color=[_BY_LEVEL[resource_level(mark)] for mark in known],
             xerr=np.array([
                 (one.estimate.value - one.estimate.low, one.estimate.high - one.estimate.value) for one in shown
             ]).T if shown else None,

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     import icu
 
 
+ResourceLevel = Literal["low", "middle", "high", "unknown"]
+LOW_RESOURCE, HIGH_RESOURCE = 2, 4
+"""The resource class up to which a language is low-resource, and that from which it is high-resource."""
+
+
 class Language(Card):
     """One row of `attacks/_languages.toml`.
 
@@ -63,6 +68,35 @@ def languages() -> dict[str, Language]:
         facts = row if isinstance(row, dict) else {"": row}
         found[code] = validate(Language, {"code": code, **facts}, f"attacks/_languages.toml: [{code}]")
     return found
+
+
+def resource_level(resource_class: int | None) -> ResourceLevel:
+    """Return what a resource class is called; "unknown" for None."""
+    if resource_class is None:
+        return "unknown"
+    if resource_class <= LOW_RESOURCE:
+        return "low"
+    return "high" if resource_class >= HIGH_RESOURCE else "middle"
+
+
+def resource_groups(codes: Iterable[str], low_resource: int = LOW_RESOURCE) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the low-resource and the high-resource languages among some.
+
+    Parameters
+    ----------
+    codes : iterable of str
+        Languages; those without a row in `attacks/_languages.toml` are in neither group.
+    low_resource : int
+        The class up to which a language is low-resource.
+
+    Examples
+    --------
+    >>> resource_groups(["en", "el", "sw"])
+    (('sw',), ('en',))
+    """
+    known = {code: languages()[code].resource_class for code in codes if code in languages()}
+    low = tuple(code for code, of in known.items() if of <= low_resource)
+    return low, tuple(code for code, of in known.items() if of >= HIGH_RESOURCE)
 
 
 def language_code(name: str) -> str:

@@ -6,7 +6,6 @@ The upper rooms of this package are registered here in the same form, so that a 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Literal, TypeVar
@@ -16,7 +15,6 @@ from robustbench_ir.errors import CardError, nearest
 PluginKind = Literal["transformations", "encoders", "tasks", "recipe_schemes", "encoder_schemes", "task_schemes"]
 Made = TypeVar("Made")
 
-_SCHEME = re.compile(r"([a-z]+)(?:-[^:/]*)?:.*", re.DOTALL)
 _OWN_SCHEMES = (
     EntryPoint("textattack", "robustbench_ir.integrations.textattack.recipes:load_textattack_recipe", "recipe_schemes"),
     EntryPoint("normalised", "robustbench_ir.defences.names:load_defended", "encoder_schemes"),
@@ -39,11 +37,12 @@ def scheme(kind: Literal["recipe_schemes", "encoder_schemes", "task_schemes"], n
     kind : {"recipe_schemes", "encoder_schemes", "task_schemes"}
         What the name is a name of.
     name : str
-        The scheme is what stands before the first colon and before a hyphen, as in ``mteb:NFCorpus`` and
+        The scheme is what stands before the first colon, without a number behind a hyphen: ``mteb:NFCorpus``,
         ``smoothed-16:bm25``.
     """
-    match = _SCHEME.fullmatch(name)
-    return plugins(kind).get(match[1]) if match else None
+    head, colon, _ = name.partition(":")
+    registered = plugins(kind) if colon else {}
+    return registered.get(head) or registered.get(head.partition("-")[0])
 
 
 def built_in_or_plugin(kind: PluginKind, key: str, built_in: Mapping[str, Made], where: str) -> Made:

@@ -13,10 +13,10 @@ from typing import Literal
 
 import numpy as np
 
-from robustbench_ir.metrics import summary
 from robustbench_ir.metrics.settings import Setting
 from robustbench_ir.metrics.statistics import CONFIDENCE, SEED, holm
 from robustbench_ir.resources.cards import Card, folders, read_card
+from robustbench_ir.resources.languages import resource_groups
 from robustbench_ir.studies.measured import (
     RANK_DISTANCE,
     ArmScores,
@@ -29,7 +29,8 @@ from robustbench_ir.studies.measured import (
 from robustbench_ir.training.record import SamplerName
 
 Verdict = Literal["supported", "refuted", "inconclusive", "no case"]
-_LOWER_RESOURCE = 3
+LOWER_RESOURCE = 3
+"""Class up to which a study counts a language as low-resource: XQuAD-R has none of class 2 or below."""
 _ZERO = "zero"
 
 
@@ -212,7 +213,9 @@ def _number(
     """Return the number that a claim is about; None where the task has no such languages."""
     quantity: Quantity = RANK_DISTANCE if claim.measure == "rank distance" else setting
     if claim.measure == "gap of relative drop":
-        low, high = claim_resource_groups([one for one in arm.languages if one not in arm.not_covered[recipe]])
+        low, high = resource_groups(
+            [one for one in arm.languages if one not in arm.not_covered[recipe]], LOWER_RESOURCE
+        )
         if not low or not high:
             return None
         lower, higher = (mean_of([arm.relative_drop(quantity, recipe, [one]) for one in each]) for each in (low, high))
@@ -221,12 +224,3 @@ def _number(
     if chosen is not None and not chosen:
         return None
     return arm.relative_drop(quantity, recipe, chosen) if recipe else arm.number(quantity, languages=chosen)
-
-
-def claim_resource_groups(codes: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the query languages of resource class 3 or below, and those of class 4 or above.
-
-    >>> resource_groups(["en", "el", "sw"])
-    (('el', 'sw'), ('en',))
-    """
-    return summary.resource_groups(codes, _LOWER_RESOURCE)

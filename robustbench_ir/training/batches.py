@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
 from robustbench_ir.errors import OptionError
-from robustbench_ir.perturb import load_recipe
+from robustbench_ir.perturb import RecipeLike, as_recipe, load_recipe
 from robustbench_ir.perturb.recipe import SEVERITIES, Recipe
 from robustbench_ir.tasks import Query
 from robustbench_ir.training.table import text_hash
@@ -75,7 +75,9 @@ class Augmentation:
         return texts
 
 
-def make_augmentation(recipes: Mapping[str, float], severity: int, seed: int) -> Augmentation | None:
+def make_augmentation(
+    recipes: Mapping[str, float], severity: int, seed: int, own: Iterable[RecipeLike] = ()
+) -> Augmentation | None:
     """Load the recipes of an augmentation.
 
     Parameters
@@ -86,6 +88,8 @@ def make_augmentation(recipes: Mapping[str, float], severity: int, seed: int) ->
         Severity of the perturbations, 1 to 5.
     seed : int
         Seed of the perturbations.
+    own : iterable of Recipe or callable
+        Recipes of your own, which `recipes` names.
 
     Returns
     -------
@@ -108,7 +112,9 @@ def make_augmentation(recipes: Mapping[str, float], severity: int, seed: int) ->
         raise OptionError(f"augment: the probabilities add up to {sum(recipes.values()):g}; at most 1")
     if not recipes:
         return None
-    return Augmentation(tuple((load_recipe(name), share) for name, share in recipes.items()), severity, seed)
+    known = {recipe.name: recipe for recipe in map(as_recipe, own)}
+    chosen = tuple((known.get(name) or load_recipe(name), share) for name, share in recipes.items())
+    return Augmentation(chosen, severity, seed)
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 
 from robustbench_ir._base.progress import Progress, Silence
 from robustbench_ir.errors import OptionError, TrainingError
+from robustbench_ir.perturb import RecipeLike
 from robustbench_ir.tasks import load_task
 from robustbench_ir.training.batches import make_augmentation
 from robustbench_ir.training.record import (
@@ -32,6 +34,7 @@ def train(
     *,
     allow_overlap: bool = False,
     table: ParallelTable | None = None,
+    recipes: Iterable[RecipeLike] = (),
     device: str | None = None,
     progress: Progress | None = None,
 ) -> Trained:
@@ -47,6 +50,8 @@ def train(
         Whether the data may have texts of `training.tasks`; `training.json` and the model card then mention it.
     table : ParallelTable, optional
         The data, if it is loaded already; by default the tables that `training.data` names.
+    recipes : iterable of Recipe or callable
+        Recipes of your own, which `training.augment` names.
     device : str, optional
         Such as ``"cpu"``; by default sentence-transformers chooses. On a GPU that supports it, the forward pass is in
         bfloat16.
@@ -73,7 +78,7 @@ def train(
     if training.consistency and not training.augment:
         raise OptionError("consistency compares a query with its perturbed version; add --augment")
     _check_installed()
-    augmentation = make_augmentation(dict(training.augment), training.severity, training.seed)
+    augmentation = make_augmentation(dict(training.augment), training.severity, training.seed, recipes)
     watcher.stage("read the training data")
     rows = load_table(training.data, training.languages) if table is None else table.select(training.languages)
     record = _claimed(out, training, rows, allow_overlap)

@@ -3,11 +3,10 @@
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const boards = data.boards.filter((one) => one.rows.length);
-const PAGE = 100, DOTS = 1500, LOW = 2, HIGH = 4;
+const PAGE = 100, DOTS = 1500;
 const START = { task: "0", setting: "", threat: "", severity: "", language: "", name: "", size: "", verified: "", zero: "", old: "", sort: "robust", up: "", page: "1", model: "", pair: "" };
 let state = { ...START };
 const at = (id) => document.getElementById(id);
-const mean = (list) => (list.length ? list.reduce((sum, one) => sum + one, 0) / list.length : null);
 const some = (value) => value !== null && value !== undefined;
 const shown = (value, digits = 3) => (some(value) ? value.toFixed(digits).replace(/^-(?!0\.?0*$)/, "\u2212").replace(/^-/, "") : "\u2013");
 
@@ -22,65 +21,39 @@ function make(tag, facts = {}, ...inside) {
   return one;
 }
 
-// --- the numbers of a row, in the chosen setting, severity and languages
+// --- the numbers of a row, in the chosen setting, threat model, severity and languages; all of them are from the JSON
 
 const board = () => boards[Number(state.task)] || boards[0];
-
-function languagesChosen() {
-  const all = board().languages, wanted = state.language;
-  const level = (code) => data.languages[code]?.class;
-  if (!wanted) return all;
-  if (wanted === "low") return all.filter((code) => level(code) <= LOW);
-  if (wanted === "high") return all.filter((code) => level(code) >= HIGH);
-  if (wanted.startsWith("class ")) return all.filter((code) => String(level(code)) === wanted.slice(6));
-  return all.includes(wanted) ? [wanted] : all;
-}
-
-const places = (codes) => codes.map((code) => board().languages.indexOf(code));
-const over = (list, where) => (list ? mean(where.map((place) => list[place]).filter(some)) : null);
-const cellsOf = (threat) => board().cells.map((cell, place) => ({ recipe: cell[0], severity: cell[1], place })).filter((cell) => cell.place && (!threat || board().threats[cell.place] === threat));
-const cellsShown = () => cellsOf(state.threat).filter((cell) => String(cell.severity) === state.severity);
+const group = () => board().group_of[state.language] ?? board().group_of[""];
+const viewNumber = () => board().view_of[state.threat + "|" + state.severity];
+const view = () => board().views[viewNumber()] || { cells: [], headline: [] };
+const cell = (place) => ({ recipe: board().cells[place][0], severity: board().cells[place][1], place });
+const cellsOf = (threat) => board().cells.map((_, place) => cell(place)).filter((one) => one.place && (!threat || board().threats[one.place] === threat));
+const cellsShown = () => view().cells.map(cell);
+const headlineCells = () => view().headline.map(cell);
+const has = (row, place) => row.ap[state.setting]?.[place]?.some(some);
 
 const called = (recipe) => board().names[recipe];
 
-function headlineCells() {
-  const names = new Set(board().headline.map((cell) => cell[0]));
-  const cells = cellsShown().filter((cell) => names.has(cell.recipe));
-  return cells.length ? cells : cellsShown();
-}
-
-function numbers(row, where = places(languagesChosen())) {
-  const ap = row.ap[state.setting] || [];
-  const clean = over(ap[0], where);
-  const attacked = Object.fromEntries(cellsShown().map((cell) => [cell.recipe, over(ap[cell.place], where)]));
-  const head = headlineCells().map((cell) => attacked[cell.recipe]);
-  const robust = head.length && head.every(some) ? mean(head) : null;
-  const rd = over(row.rd[0], where);
-  const rdAttacked = headlineCells().map((cell) => over(row.rd[cell.place], where));
-  const having = Object.values(attacked).filter(some);
+function numbers(row) {
+  const ap = row.ap[state.setting] || [], mine = group(), seen = viewNumber();
+  const found = row.numbers[state.setting]?.[seen] || { robust: [], drop: [], worst: [], gap: null };
   const place = fairRanks() ? row.ranks[state.setting] : undefined;
   return {
-    row, clean, attacked, robust, rd, place,
+    row, place,
     rank: place ? place[3] : null,
-    drop: some(robust) && some(clean) ? clean - robust : null,
-    worst: having.length ? Math.min(...having) : null,
-    change: some(rd) && rdAttacked.length && rdAttacked.every(some) ? mean(rdAttacked) - rd : null,
-    gap: gap(row),
+    clean: ap[0]?.[mine],
+    attacked: Object.fromEntries(cellsShown().map((one) => [one.recipe, ap[one.place]?.[mine]])),
+    robust: found.robust[mine],
+    drop: found.drop[mine],
+    worst: found.worst[mine],
+    gap: found.gap,
+    rd: row.rd[0]?.[mine],
+    change: row.change[seen]?.[mine],
     size: row.model.parameters,
     name: row.model.name,
     date: row.date,
   };
-}
-
-function gap(row) {
-  const ap = row.ap[state.setting] || [];
-  const side = (test) => {
-    const where = places(board().languages.filter((code) => some(data.languages[code]?.class) && test(data.languages[code].class)));
-    const found = headlineCells().map((cell) => over(ap[cell.place], where));
-    return found.length && found.every(some) ? mean(found) : null;
-  };
-  const high = side((level) => level >= HIGH), low = side((level) => level <= LOW);
-  return some(high) && some(low) ? high - low : null;
 }
 
 const fairRanks = () => !state.language && headlineCells().some((cell) => board().headline.some((one) => one[0] === cell.recipe && one[1] === cell.severity));
@@ -92,13 +65,12 @@ function kept(row) {
     && (!state.size || (some(size) && size <= Number(state.size) * 1e6))
     && (!state.verified || row.verified)
     && (!state.zero || row.training.saw_task === "no")
-    && (!state.threat || cellsOf(state.threat).some((cell) => row.ap[state.setting]?.[cell.place]))
+    && (!state.threat || cellsOf(state.threat).some((one) => has(row, one.place)))
     && Boolean(row.ap[state.setting]);
 }
 
 function rowsShown() {
-  const where = places(languagesChosen());
-  const found = board().rows.filter(kept).map((row) => numbers(row, where));
+  const found = board().rows.filter(kept).map(numbers);
   const column = columns().find((one) => one.key === state.sort) || columns().find((one) => one.key === "robust");
   const sign = state.up ? 1 : -1;
   return found.sort((a, b) => {
@@ -122,7 +94,7 @@ function columns() {
     number("worst", "Worst", "The lowest mAP under any recipe"),
     number("rd", "RD", "Rank distance of parallel passages, clean; lower is fairer", 1),
     number("change", "RD change", "Rank distance under attack minus clean; can fall because everything sinks", 1),
-    number("gap", "Low-resource gap", "Robust score of languages of class 4 and 5 minus that of classes 0 to 2"),
+    number("gap", "Low-resource gap", `Robust score of high-resource languages (${data.levels.high}) minus that of low-resource ones (${data.levels.low})`),
     { key: "size", label: "Weights", title: "Number of weights", value: (one) => one.size, text: (one) => sizeText(one.size) },
     { key: "date", label: "Date", title: "Of the run", value: (one) => one.date, text: (one) => one.date },
   ];
@@ -222,9 +194,9 @@ function front(dots) {
 
 function curves(row) {
   const recipes = [...new Set(board().cells.slice(1).map((cell) => cell[0]))];
-  const where = places(languagesChosen()), ap = row.ap[state.setting] || [];
+  const ap = row.ap[state.setting] || [], mine = group();
   const width = 560, height = 260, edge = 40;
-  const points = recipes.map((recipe) => [[0, over(ap[0], where)], ...board().cells.map((cell, place) => (cell[0] === recipe ? [cell[1], over(ap[place], where)] : null)).filter(some)].filter((point) => some(point[1])));
+  const points = recipes.map((recipe) => [[0, ap[0]?.[mine]], ...board().cells.map((cell, place) => (cell[0] === recipe ? [cell[1], ap[place]?.[mine]] : null)).filter(some)].filter((point) => some(point[1])));
   const most = Math.max(...points.flat().map((point) => point[1]), 0.01) * 1.05;
   const x = (value) => edge + (value / 5) * (width - edge - 170), y = (value) => height - edge - (value / most) * (height - edge - 10);
   const svg = make("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": "mAP by severity; the table below has the numbers" }, make("path", { class: "axis", fill: "none", d: `M${edge} 10V${height - edge}H${x(5)}` }), make("text", { x: x(2.5), y: height - 6, "text-anchor": "middle" }, "severity"), make("text", { x: edge - 6, y: 16, "text-anchor": "end" }, most.toFixed(2)));
@@ -243,11 +215,11 @@ function curves(row) {
 }
 
 function heat(row) {
-  const cells = board().cells.map((cell, place) => ({ label: place ? `${called(cell[0])}, ${cell[1]}` : "clean", place })).filter((cell) => row.ap[state.setting]?.[cell.place]);
+  const cells = board().cells.map((cell, place) => ({ label: place ? `${called(cell[0])}, ${cell[1]}` : "clean", place })).filter((one) => has(row, one.place));
   const ap = row.ap[state.setting] || [];
-  const lines = board().languages.map((code, place) => {
+  const lines = board().languages.map((code) => {
     const fields = cells.map((cell) => {
-      const value = ap[cell.place][place], field = make("td", {}, shown(value));
+      const value = ap[cell.place][board().group_of[code]], field = make("td", {}, shown(value));
       if (some(value)) field.style.background = `hsl(${15 + 185 * value} 70% ${88 - 18 * Math.abs(value - 0.5)}%)`;
       else field.style.color = "inherit";
       return field;
@@ -276,7 +248,7 @@ function compared() {
   const rows = state.pair.split("|").map((file) => board().rows.find((row) => row.file === file)).filter(Boolean);
   at("compared").hidden = rows.length !== 2;
   if (rows.length !== 2) return at("compared").replaceChildren();
-  const [a, b] = rows.map((row) => numbers(row));
+  const [a, b] = rows.map(numbers);
   const lines = columns().filter((column) => !["name", "rank", "date"].includes(column.key)).map((column) => {
     const x = column.value(a), y = column.value(b), both = some(x) && some(y);
     const digits = column.key === "rd" || column.key === "change" ? 1 : 3;
@@ -317,7 +289,7 @@ function lists() {
   const classes = [...new Set(one.languages.map((code) => data.languages[code]?.class).filter(some))].sort();
   fill("setting", one.settings.map((name) => [name, name]));
   fill("severity", severities.map((name) => [name, name]));
-  fill("language", [["", "all"], ...(classes[0] <= LOW ? [["low", "low-resource (class 0\u20132)"]] : []), ...(classes[classes.length - 1] >= HIGH ? [["high", "high-resource (class 4\u20135)"]] : []), ...classes.map((level) => ["class " + level, "resource class " + level]), ...one.languages.map((code) => [code, `${data.languages[code]?.name || code} (${code})`])]);
+  fill("language", [["", "all"], ...["low", "high"].filter((name) => name in one.group_of).map((name) => [name, `${name}-resource (${data.levels[name]})`]), ...classes.map((level) => ["class " + level, "resource class " + level]), ...one.languages.map((code) => [code, `${data.languages[code]?.name || code} (${code})`])]);
 }
 
 function show() {
