@@ -226,7 +226,7 @@ encoder_options = _gathered(
         click.option(
             "--encoding-format",
             type=click.Choice(["float", "base64", "none"]),
-            help="How an endpoint writes numbers. Default: the first of these that it takes.",
+            help="How an endpoint writes numbers. Default: the first of these that it accepts.",
         ),
     ],
 )

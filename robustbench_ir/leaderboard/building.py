@@ -144,7 +144,7 @@ def build_board(folder: Path, target: Path | None = None) -> tuple[Path, list[Fi
 def _collector_at_rest() -> Iterator[None]:
     """Switch Python's garbage collector off for a while.
 
-    Among millions of numbers, none of which is garbage, its search for cycles takes a third of the time.
+    Among millions of numbers, none of which is garbage, its search for cycles takes a quarter of the time.
     """
     was_on = gc.isenabled()
     gc.disable()

@@ -185,9 +185,9 @@ def _changes(text: str, new: str) -> dict[Span, str]:
 
 
 def _with_neighbours(before: Sequence[str], after: Sequence[str]) -> list[tuple[int, int, int, int]]:
-    """Return what differs, as pieces `first` to `last` of the one text and of the other, without overlap.
+    """Return the differences, as pieces `first` to `last` of the one text and of the other, without overlap.
 
-    An insertion takes the piece before it along, or at the beginning the first piece after it.
+    An insertion includes the piece before it, or at the beginning the first piece after it.
     """
     found: list[tuple[int, int, int, int]] = []
     for kind, first, last, new_first, new_last in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():

@@ -89,7 +89,7 @@ def make_augmentation(
     seed : int
         Seed of the perturbations.
     own : iterable of Recipe or callable
-        Recipes that `recipes` may name besides those with cards.
+        Recipes of your own, which `recipes` names.
 
     Returns
     -------
