@@ -14,7 +14,7 @@ from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.runner import Runner
 from robustbench_ir.metrics.measures import Floats
 from robustbench_ir.retrieval.ranking import IntArray
-from robustbench_ir.retrieval.scores import pair_scores, product_with
+from robustbench_ir.retrieval.similarity import pair_scores, product_with
 from robustbench_ir.tasks import Qrels, Task
 
 # How safely a relevant passage is first: what an adversary who sees scores goes by where ranks do not move.

@@ -44,7 +44,7 @@ def load_model(name: str, options: EncoderOptions) -> SentenceTransformer | Spar
     if folder.is_dir() and not any((folder / file).is_file() for file in {wanted, "modules.json"}):
         raise EncoderError(f"{name}: not a sentence-transformers folder (it has no {wanted}); name one that is")
     if not folder.is_dir():
-        _check_reachable(plain, options)
+        check_reachable(plain, options)
     elif not options.trust_remote_code:
         _refuse_code(name, folder)
     place = str(folder) if folder.is_dir() else plain
@@ -57,8 +57,14 @@ def load_model(name: str, options: EncoderOptions) -> SentenceTransformer | Spar
     return model
 
 
-def _check_reachable(name: str, options: EncoderOptions) -> None:
-    """Ask the hub once, unless its cache has the model: the loaders would go on asking for a minute."""
+def check_reachable(name: str, options: EncoderOptions) -> None:
+    """Ask the hub once, unless its cache has the model: the loaders would go on asking for a minute.
+
+    Raises
+    ------
+    EncoderError
+        It cannot be asked, does not have the model or does not give it.
+    """
     from huggingface_hub import HfApi, try_to_load_from_cache
     from huggingface_hub.errors import GatedRepoError, HFValidationError
 

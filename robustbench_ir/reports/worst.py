@@ -24,6 +24,7 @@ from robustbench_ir.reports.content import Sheet
 from robustbench_ir.reports.review import Piece, pieces
 from robustbench_ir.results.result import Cell, Result
 from robustbench_ir.retrieval.ranking import Ranks
+from robustbench_ir.retrieval.similarity import product_with
 from robustbench_ir.tasks import Passage, Task, load_task, task_card
 from robustbench_ir.tasks.task import TaskIdentity
 
@@ -269,8 +270,7 @@ def with_overtaking(found: Sequence[WorstQuery], task: Task, encoder: Encoder, s
     if not texts:
         return list(found)
     runner = Runner(encoder, task)
-    product = runner.encode(texts) @ runner.pool.T
-    scores = product if isinstance(product, np.ndarray) else product.toarray()
+    scores = product_with(runner.pool)(runner.encode(texts))
     done = list(found)
     for place, score in zip(rows, scores, strict=True):
         done[place] = _with_best(found[place], task, score, setting)

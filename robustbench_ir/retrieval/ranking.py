@@ -17,7 +17,15 @@ from numpy.typing import NDArray
 
 from robustbench_ir._base.parallel import divided, in_threads, threads
 from robustbench_ir.encoders import Dense, Embeddings
-from robustbench_ir.retrieval.scores import Doubles, Product, pair_scores, product_with, rounding_error
+from robustbench_ir.encoders.token_embeddings import TokenEmbeddings
+from robustbench_ir.retrieval.scores import Doubles
+from robustbench_ir.retrieval.similarity import (
+    Product,
+    bytes_of_passage,
+    pair_scores,
+    product_with,
+    rounding_error,
+)
 from robustbench_ir.tasks import Task
 
 # Comparisons of one value with many, eight to a byte: counted by stretch, and found, in a fraction of the time.
@@ -75,6 +83,7 @@ def ones(bits: Bits) -> tuple[Rows, Rows]:
 DEFAULT_MEMORY = 1 << 28
 _SCORES_AT_ONCE = 1 << 22  # 16 MiB of float32: a tile that stays near the processor
 _SCORES_A_THREAD = 1 << 18
+_MAX_SIMS_A_THREAD = 1 << 13  # each is a product of two matrices
 _COMPARED_AT_ONCE = 1 << 22
 _UNSURE_AT_ONCE = 1 << 18
 
@@ -116,17 +125,17 @@ def rank_relevant(
 ) -> Ranks:
     """Rank the judged passages of some queries against the whole pool.
 
-    The order is by descending dot product of the float32 rows, computed in float64 wherever float32 could err; equal
-    scores are ordered by row of the pool.
+    The order is by descending dot product of the float32 rows, or MaxSim of rows of tokens, computed in float64
+    wherever float32 could err; equal scores are ordered by row of the pool.
 
     Parameters
     ----------
     task : Task
         Whose judgements.
-    passages : float32 or float16 array of shape (pool, dimensions)
+    passages : float32 or float16 array of shape (pool, dimensions), or TokenEmbeddings
         Dense or sparse; a dense one may be mapped from a file, and is read once, block by block.
-    queries : float32 array of shape (len(rows), dimensions)
-        Dense or sparse like `passages`.
+    queries : float32 array of shape (len(rows), dimensions), or TokenEmbeddings
+        Of the kind of `passages`.
     rows : sequence of int
         Ascending rows of `task.queries` that `queries` holds.
     advance : callable, optional
@@ -146,7 +155,8 @@ def rank_relevant(
     in_pool, in_language = np.ones((2, len(judged.passage)), dtype=np.int32)
     width = _passages_at_once(passages, memory)
     fitting = min(_SCORES_AT_ONCE, memory // 8 // threads()) // width
-    tiles = divided(len(rows), least=_SCORES_A_THREAD // width, most=fitting)
+    worth_a_thread = _MAX_SIMS_A_THREAD if isinstance(passages, TokenEmbeddings) else _SCORES_A_THREAD
+    tiles = divided(len(rows), least=worth_a_thread // width, most=fitting)
     blocks = range(0, passages.shape[0], width)
     done = 0
     for number, begin in enumerate(blocks):
@@ -161,9 +171,7 @@ def rank_relevant(
 
 def _passages_at_once(passages: Embeddings, memory: int) -> int:
     """Return how many passages make a block: as many as fit, in float32 and with the scores of one query."""
-    pool, dimensions = passages.shape
-    bytes_each = 4 * (dimensions if isinstance(passages, np.ndarray) else 1) + 16
-    return max(1, min(int(pool), _SCORES_AT_ONCE // 64, memory // bytes_each))
+    return max(1, min(int(passages.shape[0]), _SCORES_AT_ONCE // 64, memory // (bytes_of_passage(passages) + 16)))
 
 
 @dataclass(frozen=True)

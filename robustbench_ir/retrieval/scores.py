@@ -1,4 +1,4 @@
-"""Scores of queries against a block of passages: the one place that knows where matrices are multiplied."""
+"""Dot products of queries and a block of passages: the one place that knows where matrices are multiplied."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from robustbench_ir.encoders import Dense, Embeddings
+from robustbench_ir.encoders.encoder import Dense, Vectors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,12 +24,12 @@ _PAIRS_AT_ONCE = 1 << 9  # products that stay near the processor
 _SAFETY = 2  # a sum in sequence of products of like sign errs by 0.3 sqrt(n) units (standard deviation), others by less
 _SETTING = threading.Lock()  # torch has one for all threads
 
-Product = Callable[[Embeddings], Dense]
+Product = Callable[[Vectors], Dense]
 Doubles = NDArray[np.float64]
 Rows = NDArray[np.integer]
 
 
-def product_with(block: Embeddings, device: str | None = None) -> Product:
+def product_with(block: Vectors, device: str | None = None) -> Product:
     """Return the function that scores queries against a block of passages.
 
     Parameters
@@ -65,7 +65,7 @@ def _torch_product(passages: Dense, device: str) -> Product:
 
     there = torch.from_numpy(np.array(passages)).to(device)
 
-    def product(queries: Embeddings) -> Dense:
+    def product(queries: Vectors) -> Dense:
         with _full_precision():
             scores: torch.Tensor = torch.from_numpy(np.array(queries)).to(device) @ there.T
         return np.asarray(scores.cpu().numpy(), dtype=np.float32)
@@ -87,7 +87,7 @@ def _full_precision() -> Iterator[None]:
             torch.backends.cuda.matmul.allow_tf32 = before
 
 
-def rounding_error(queries: Embeddings, block: Embeddings) -> Dense:
+def rounding_error(queries: Vectors, block: Vectors) -> Dense:
     """Bound the error of each query's float32 scores against a block of passages.
 
     A sum of n products errs by some sqrt(n) units of its terms at most (Higham and Mary, 2019, doi:10.1137/18M1226312);
@@ -108,7 +108,7 @@ def _squares(rows: Dense) -> Doubles:
     return np.asarray(np.einsum("ij,ij->i", rows, rows, dtype=np.float32), dtype=np.float64)
 
 
-def pair_scores(queries: Embeddings, query: Rows, passages: Embeddings, passage: Rows) -> Doubles:
+def pair_scores(queries: Vectors, query: Rows, passages: Vectors, passage: Rows) -> Doubles:
     """Return the dot product of each pair of rows: in float64 for dense rows, as the block product for sparse ones.
 
     It depends on the two rows alone, not on their place or number: numpy sums each row pairwise by itself.

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from robustbench_ir.encoders import Dense, Embeddings
 from robustbench_ir.errors import OptionError
 from robustbench_ir.retrieval.ranking import DEFAULT_MEMORY
-from robustbench_ir.retrieval.scores import Doubles, Rows, pair_scores, product_with, rounding_error
+from robustbench_ir.retrieval.scores import Doubles, Rows
+from robustbench_ir.retrieval.similarity import bytes_of_passage, pair_scores, product_with, rounding_error
 
 Index = Literal["flat", "ivf-pq", "hnsw"]
 INDEXES: tuple[Index, ...] = get_args(Index)
@@ -34,7 +35,7 @@ class Best:
     rows : int64 array of shape (queries, top)
         Rows of the pool, by descending score, equal ones by row; -1 where an approximate index finds fewer.
     scores : float64 array of shape (queries, top)
-        Exact dot products.
+        Exact: dot products, or MaxSim.
     recall : float
         Share of the exact best (100, or `top` if less) that the index finds, mean over a sample of 200 queries; 1 where
         the search was exact.
@@ -53,7 +54,7 @@ def best_passages(
     Parameters
     ----------
     passages, queries : arrays of shape (pool, dimensions) and (queries, dimensions)
-        Dense, or sparse (then only with the index ``"flat"``); passages may be mapped from a file.
+        Dense, or sparse or of tokens (then only with the index ``"flat"``); passages may be mapped from a file.
     top : int
         How many passages, 1 or more; all where the pool has fewer.
     index : {"flat", "ivf-pq", "hnsw"}
@@ -83,10 +84,8 @@ def best_passages(
 
 def _exact(passages: Embeddings, queries: Embeddings, depth: int, memory: int) -> tuple[NDArray[np.int64], Doubles]:
     """Search block by block; what float32 cannot tell apart at the end of the list is compared in float64."""
-    pool, columns = passages.shape
-    width = max(
-        1, min(pool, memory // (4 * (columns if isinstance(passages, np.ndarray) else 1) + 4 * 2 * _QUERIES_AT_ONCE))
-    )
+    pool = int(passages.shape[0])
+    width = max(1, min(pool, memory // (bytes_of_passage(passages) + 4 * 2 * _QUERIES_AT_ONCE)))
     count = queries.shape[0]
     rows, scores = np.zeros((count, 0), dtype=np.int64), np.zeros((count, 0))
     for begin in range(0, pool, width):
