@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from robustbench_ir._base.parallel import in_threads
 from robustbench_ir.encoders import Encoder
 from robustbench_ir.errors import DataUnavailableError, OptionError, ResultError, RobustBenchError
 from robustbench_ir.evaluation.runner import Runner
@@ -270,7 +271,7 @@ def with_overtaking(found: Sequence[WorstQuery], task: Task, encoder: Encoder, s
     if not texts:
         return list(found)
     runner = Runner(encoder, task)
-    scores = product_with(runner.pool)(runner.encode(texts))
+    (scores,) = in_threads(product_with(runner.pool), [runner.encode(texts)])
     done = list(found)
     for place, score in zip(rows, scores, strict=True):
         done[place] = _with_best(found[place], task, score, setting)

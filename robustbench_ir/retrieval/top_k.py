@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from robustbench_ir._base.parallel import divided, in_threads
 from robustbench_ir.encoders import Dense, Embeddings
 from robustbench_ir.errors import OptionError
 from robustbench_ir.retrieval.ranking import DEFAULT_MEMORY
@@ -89,17 +92,27 @@ def _exact(passages: Embeddings, queries: Embeddings, depth: int, memory: int) -
     count = queries.shape[0]
     rows, scores = np.zeros((count, 0), dtype=np.int64), np.zeros((count, 0))
     for begin in range(0, pool, width):
-        block = passages[begin : begin + width]
-        product, error = product_with(block), rounding_error(queries, block)
-        merged = []
-        for top in range(0, count, _QUERIES_AT_ONCE):
-            found = product(queries[top : top + _QUERIES_AT_ONCE])
-            for row, of_row in enumerate(found, start=top):
-                near = _likely(of_row, error[row], depth)
-                exact = pair_scores(queries, np.full(len(near), row), block, near)
-                merged.append(_sorted(np.r_[rows[row], near + begin], np.r_[scores[row], exact], depth))
-        rows, scores = (np.array(column) for column in zip(*merged, strict=True))
+        best = _better(passages[begin : begin + width], begin, queries, rows, scores, depth)
+        tiles = in_threads(best, divided(count, most=_QUERIES_AT_ONCE))
+        rows, scores = (np.array(column) for column in zip(*itertools.chain.from_iterable(tiles), strict=True))
     return rows, scores
+
+
+def _better(
+    block: Embeddings, begin: int, queries: Embeddings, rows: NDArray[np.int64], scores: Doubles, depth: int
+) -> Callable[[slice], list[tuple[NDArray[np.int64], Doubles]]]:
+    """Return the function that merges what some queries have found so far with the best of a block."""
+    product, error = product_with(block), rounding_error(queries, block)
+
+    def better(tile: slice) -> list[tuple[NDArray[np.int64], Doubles]]:
+        merged = []
+        for row, found in enumerate(product(queries[tile]), start=tile.start):
+            near = _likely(found, error[row], depth)
+            exact = pair_scores(queries, np.full(len(near), row), block, near)
+            merged.append(_sorted(np.r_[rows[row], near + begin], np.r_[scores[row], exact], depth))
+        return merged
+
+    return better
 
 
 def _likely(scores: Dense, error: float, depth: int) -> Rows:
