@@ -8,12 +8,13 @@ from typing import Literal
 
 import numpy as np
 
+from robustbench_ir._base.parallel import divided, in_threads
 from robustbench_ir.adversary.goals import Goal, TargetRanks
 from robustbench_ir.encoders import Embeddings, Encoder
 from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.runner import Runner
 from robustbench_ir.metrics.measures import Floats
-from robustbench_ir.retrieval.scores import pair_scores, product_with
+from robustbench_ir.retrieval.similarity import pair_scores, product_with
 from robustbench_ir.tasks import Qrels, Task
 from robustbench_ir.tasks.task import IntArray
 
@@ -43,11 +44,15 @@ def score_margins(queries: Embeddings, pool: Embeddings, text: IntArray, passage
     own = np.full(queries.shape[0], -np.inf)
     np.maximum.at(own, text, pair_scores(queries, text, pool, passage))
     product, places = product_with(pool), np.empty(queries.shape[0], dtype=np.intp)
-    for start in range(0, queries.shape[0], _MARGINS_AT_ONCE):
-        scores = product(queries[start : start + _MARGINS_AT_ONCE])
-        first, last = np.searchsorted(text, [start, start + len(scores)])
-        scores[text[first:last] - start, passage[first:last]] = -np.inf
-        places[start : start + len(scores)] = scores.argmax(axis=1)
+
+    def place(tile: slice) -> None:
+        scores = product(queries[tile])
+        first, last = np.searchsorted(text, [tile.start, tile.stop])
+        scores[text[first:last] - tile.start, passage[first:last]] = -np.inf
+        places[tile] = scores.argmax(axis=1)
+
+    for _ in in_threads(place, divided(queries.shape[0], most=_MARGINS_AT_ONCE)):
+        pass
     best = pair_scores(queries, np.arange(queries.shape[0]), pool, places)
     return np.where(np.isfinite(own), own - best, 0.0).round(_DECIMALS)
 

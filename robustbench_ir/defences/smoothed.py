@@ -10,7 +10,8 @@ import scipy.sparse as sp
 
 from robustbench_ir._base.text import nfc, replace_spans, word_graphemes, word_spans
 from robustbench_ir.defences.normalised import described
-from robustbench_ir.encoders.encoder import Embeddings, Encoder, EncoderDescription, PoolEncoder
+from robustbench_ir.encoders.encoder import Embeddings, Encoder, EncoderDescription, PoolEncoder, Vectors
+from robustbench_ir.encoders.token_embeddings import TOKEN_SIMILARITIES, TokenEmbeddings
 from robustbench_ir.errors import OptionError
 from robustbench_ir.perturb.randomness import Random, generator, pick
 
@@ -49,7 +50,10 @@ class Smoothed:
         row = np.repeat(np.arange(len(groups)), self.copies + 1)
         share = np.full(len(column), 1 / (self.copies + 1), dtype=np.float32)
         average = sp.csr_array((share, (row, column)), shape=(len(groups), len(distinct)))
-        means = average @ self.passage_encoder.encode_queries(list(distinct))
+        rows = self.passage_encoder.encode_queries(list(distinct))
+        if isinstance(rows, TokenEmbeddings):
+            raise _refusal(self.passage_encoder)
+        means = average @ rows
         return _unit(means) if self.description.similarity == "cosine" else means
 
     def encode_passages(self, texts: Sequence[str]) -> Embeddings:
@@ -103,12 +107,21 @@ def smoothed(encoder: Encoder, copies: int = DEFAULT_COPIES) -> Smoothed | Smoot
     Raises
     ------
     OptionError
-        If the number of copies is out of range.
+        If the number of copies is out of range, or if it is a multi-vector model.
     """
     if not 1 <= copies <= 100:
         raise OptionError(f"{copies} copies are out of range; 1 to 100")
+    if encoder.description.similarity in TOKEN_SIMILARITIES:
+        raise _refusal(encoder)
     who = described(encoder.description, f"{SMOOTHED_PREFIX}-{copies}")
     return (SmoothedByPool if isinstance(encoder, PoolEncoder) else Smoothed)(encoder, copies, who)
+
+
+def _refusal(encoder: Encoder) -> OptionError:
+    return OptionError(
+        f"{encoder.description.name}: gives a row for each token, and copies of a query have other tokens: there is no "
+        f"mean; smooth an encoder that gives a row for each text"
+    )
 
 
 def copies_of(text: str, copies: int) -> list[str]:
@@ -155,7 +168,7 @@ def _mistyped(word: str, random: Random) -> str:
     return "".join(letters)
 
 
-def _unit(rows: Embeddings) -> Embeddings:
+def _unit(rows: Vectors) -> Vectors:
     if isinstance(rows, np.ndarray):
         lengths = np.linalg.norm(rows, axis=1, keepdims=True)
         return np.asarray(rows / np.where(lengths > 0, lengths, 1), dtype=np.float32)

@@ -11,9 +11,11 @@ from robustbench_ir.encoders.batches import EncodeTexts
 from robustbench_ir.encoders.encoder import CallableEncoder, Dense, Embeddings, Encoder, EncoderDescription, PoolEncoder
 from robustbench_ir.encoders.lexical import Bm25, CharacterNgrams
 from robustbench_ir.encoders.loading import SPARSE_PREFIX
+from robustbench_ir.encoders.multi_vector import is_loaded_multi_vector, is_multi_vector, load_multi_vector
 from robustbench_ir.encoders.options import EncoderOptions
 from robustbench_ir.encoders.remote import is_remote, load_remote
 from robustbench_ir.encoders.sentence_transformer import load_sentence_transformer, wrap_model
+from robustbench_ir.encoders.token_embeddings import TokenEmbeddings
 from robustbench_ir.encoders.universal import load_universal
 from robustbench_ir.errors import EncoderError, UnknownNameError
 from robustbench_ir.resources.plugins import plugins, scheme
@@ -26,6 +28,7 @@ __all__ = [
     "EncoderDescription",
     "EncoderOptions",
     "PoolEncoder",
+    "TokenEmbeddings",
     "as_encoder",
     "default_encoder",
     "encoder_names",
@@ -58,8 +61,8 @@ def as_encoder(given: str | Encoder | EncodeTexts | None, options: EncoderOption
     Parameters
     ----------
     given : str, Encoder, callable or None
-        A name (see `load_encoder`), an encoder object, a loaded ``SentenceTransformer`` or ``SparseEncoder``, a
-        function from texts to rows, or None for the default encoder.
+        A name (see `load_encoder`), an encoder object, a loaded ``SentenceTransformer``, ``SparseEncoder`` or
+        ``MultiVectorEncoder``, a function from texts to rows, or None for the default encoder.
     options : EncoderOptions, optional
         How an encoder is loaded by name; prompts and batch size of a loaded model.
 
@@ -72,6 +75,8 @@ def as_encoder(given: str | Encoder | EncodeTexts | None, options: EncoderOption
         return load_encoder(given or default_encoder(), options)
     if hasattr(given, "description") and hasattr(given, "encode_queries") and hasattr(given, "encode_passages"):
         return given
+    if is_loaded_multi_vector(given):
+        return load_multi_vector(given, options or EncoderOptions())
     if "sentence_transformers" in sys.modules:  # otherwise there is no loaded model
         from sentence_transformers import SentenceTransformer, SparseEncoder
 
@@ -92,10 +97,10 @@ def load_encoder(name: str, options: EncoderOptions | None = None) -> Encoder:
     Parameters
     ----------
     name : str
-        A built-in name, the name of a plug-in, the path of a sentence-transformers folder, ``owner/model`` on the hub,
-        either of the latter behind ``sparse:`` for a SPLADE model that is not marked as one, or
-        ``openai:MODEL@http://host/v1`` for an endpoint; any of these behind a defence, ``normalised:nfkc+confusables:``
-        or ``smoothed:``.
+        A built-in name, the name of a plug-in, the path of a folder of sentence-transformers or PyLate, or
+        ``owner/model`` on the hub, either of the latter behind ``sparse:`` for a SPLADE model that is not marked as
+        one, or ``openai:MODEL@http://host/v1`` for an endpoint; any of these behind a defence,
+        ``normalised:nfkc+confusables:`` or ``smoothed:``.
     options : EncoderOptions, optional
         Options of sentence-transformers models and endpoints.
 
@@ -125,4 +130,7 @@ def load_encoder(name: str, options: EncoderOptions | None = None) -> Encoder:
         and not name.startswith((SPARSE_PREFIX, "all-", "paraphrase-", "distiluse-", "LaBSE"))
     ):
         raise UnknownNameError("encoder", name, encoder_names())
-    return load_sentence_transformer(name, options or EncoderOptions())
+    chosen = options or EncoderOptions()
+    if not name.startswith(SPARSE_PREFIX) and is_multi_vector(name, chosen):
+        return load_multi_vector(name, chosen)
+    return load_sentence_transformer(name, chosen)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import tempfile
+import weakref
 from collections.abc import Callable, Iterator, Sequence
+from typing import BinaryIO, cast
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import NDArray
 
 from robustbench_ir.encoders.encoder import Dense, Embeddings, TextsRefusedError
 from robustbench_ir.encoders.store.store import EmbeddingStore
+from robustbench_ir.encoders.token_embeddings import TokenEmbeddings
 from robustbench_ir.errors import EncoderError, RobustBenchError
 
 _CHUNK_TEXTS = 512
@@ -74,6 +78,7 @@ class _Gathered:
         self._count = count
         self._places = places
         self._dense: Dense | None = None
+        self._tokens: _Tokens | None = None
         self._sparse: list[sp.csr_array] = []
         self._order: list[int] = []
 
@@ -83,6 +88,11 @@ class _Gathered:
         order = [place for places in targets for place in places]
         repeats = [len(places) for places in targets]
         repeated = rows if len(order) == len(texts) else rows[np.repeat(np.arange(len(texts)), repeats)]
+        if isinstance(repeated, TokenEmbeddings):
+            self._tokens = self._tokens or _Tokens(repeated.shape[1])
+            self._tokens.put(repeated)
+            self._order += order
+            return len(order)
         if not isinstance(repeated, np.ndarray):
             self._sparse.append(repeated)
             self._order += order
@@ -90,10 +100,7 @@ class _Gathered:
         if self._dense is None:
             self._dense = _room((self._count, repeated.shape[1]))
         if self._dense.shape[1] != repeated.shape[1]:
-            raise EncoderError(
-                f"the encoder returned {repeated.shape[1]} dimensions, and {self._dense.shape[1]} before; "
-                f"all its rows must have the same length"
-            )
+            raise _changed_dimensions(self._dense.shape[1], repeated.shape[1])
         self._dense[order] = repeated
         return len(order)
 
@@ -101,8 +108,62 @@ class _Gathered:
         """Return all rows, in the order of the texts."""
         if self._dense is not None:
             return self._dense
+        if self._tokens is not None:
+            return self._tokens.all()[np.argsort(self._order)]
         stacked: sp.csr_array = sp.vstack(self._sparse, format="csr")
         return stacked[np.argsort(self._order)]
+
+
+def _changed_dimensions(before: int, now: int) -> EncoderError:
+    return EncoderError(
+        f"the encoder returned {now} dimensions, and {before} before; all its rows must have the same length"
+    )
+
+
+class _Tokens:
+    """Rows of tokens, whose number is known only at the end; where they are many, in a file that has no name."""
+
+    def __init__(self, dimensions: int) -> None:
+        self._dimensions = dimensions
+        self._rows: list[Dense] = []
+        self._starts: list[NDArray[np.int64]] = []
+        self._counts: list[NDArray[np.int64]] = []
+        self._end = 0
+        self._file: BinaryIO | None = None
+
+    def put(self, texts: TokenEmbeddings) -> None:
+        """Take the rows of some texts, which may share them."""
+        if texts.shape[1] != self._dimensions:
+            raise _changed_dimensions(self._dimensions, texts.shape[1])
+        self._starts.append(texts.starts + self._end)
+        self._counts.append(texts.counts)
+        self._end += len(texts.rows)
+        self._rows.append(texts.rows)
+        if self._file or self._end * self._dimensions * np.dtype(np.float32).itemsize >= _MAPPED_BYTES:
+            self._write()
+
+    def all(self) -> TokenEmbeddings:
+        """Return all texts, in the order in which they came."""
+        if self._file:
+            self._file.flush()
+            rows = np.asarray(np.memmap(self._file, np.float32, mode="r", shape=(self._end, self._dimensions)))
+        else:
+            rows = np.concatenate(self._rows)
+        return TokenEmbeddings(rows, np.concatenate(self._starts), np.concatenate(self._counts))
+
+    def _write(self) -> None:
+        try:
+            if self._file is None:
+                self._file = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 it outlives this function
+                weakref.finalize(self, self._file.close)  # what is mapped from it stays
+            for rows in self._rows:
+                self._file.write(np.ascontiguousarray(rows).data)
+        except OSError as error:
+            raise EncoderError(
+                f"the rows of {self._end:,} tokens do not fit into {tempfile.gettempdir()} ({error.strerror}); make "
+                f"room there, or name another folder by TMPDIR"
+            ) from error
+        self._rows = []
 
 
 def _room(shape: tuple[int, int]) -> Dense:
@@ -176,6 +237,8 @@ def _checked(encode: EncodeTexts, texts: Sequence[str]) -> Embeddings:
 
 def _as_rows(given: Embeddings) -> Embeddings:
     """Return the output of a user's encoder as float32 rows: lists, tensors, other types and other sparse formats."""
+    if isinstance(given, TokenEmbeddings):
+        return given
     if sp.issparse(given):
         rows: sp.csr_array = sp.csr_array(given).astype(np.float32, copy=False)
         return rows
@@ -205,16 +268,27 @@ def _fails(encode: EncodeTexts, texts: Sequence[str]) -> bool:
 
 
 def _check(rows: Embeddings, texts: Sequence[str]) -> None:
-    if rows.ndim != 2 or rows.shape[0] != len(texts):
+    if len(rows.shape) != 2 or rows.shape[0] != len(texts):
         raise EncoderError(
             f"the encoder returned an array of shape {rows.shape} for {len(texts)} texts; one row for each is needed"
         )
-    finite = np.isfinite(rows.data if sp.issparse(rows) else rows)
-    if not finite.all():
-        # A sparse row is bad if any of its stored values is.
-        bad = np.flatnonzero(~np.isfinite(rows.sum(axis=1)))
+    bad = _not_finite(rows)
+    if len(bad):
         named = ", ".join(repr(texts[row][:60]) for row in bad[:_TEXTS_NAMED])
         raise EncoderError(
             f"the encoder returned NaN or infinite embeddings for {len(bad)} texts, such as {named}; "
             f"try another dtype or shorten them with a maximum length"
         )
+
+
+def _not_finite(rows: Embeddings) -> NDArray[np.intp]:
+    """Return the texts with a value that is no finite number."""
+    if isinstance(rows, TokenEmbeddings):
+        finite = np.isfinite(rows.rows).all(axis=1)
+        places = np.flatnonzero(~finite)
+        bad = [(rows.starts <= place) & (place < rows.starts + rows.counts) for place in places]
+        return np.flatnonzero(np.any(bad, axis=0)) if bad else places
+    if np.isfinite(rows if isinstance(rows, np.ndarray) else rows.data).all():
+        return np.empty(0, dtype=np.intp)
+    # A sparse row is bad if any of its stored values is.
+    return np.flatnonzero(~np.isfinite(rows.sum(axis=1)))

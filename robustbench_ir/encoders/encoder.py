@@ -10,11 +10,14 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from robustbench_ir.encoders.token_embeddings import TokenEmbeddings
 from robustbench_ir.errors import EncoderError
 
 Dense = NDArray[np.float32]
-Embeddings = Dense | sp.csr_array
+Vectors = Dense | sp.csr_array
 """Rows of float32, dense of shape (texts, dimensions) or sparse. The score of a pair is the dot product of its rows."""
+Embeddings = Vectors | TokenEmbeddings
+"""A row of float32 for each text, or one for each of its tokens; the score of a pair is then MaxSim."""
 
 
 class TextsRefusedError(EncoderError):
@@ -32,7 +35,8 @@ class EncoderDescription:
     fingerprint : str
         Hash of weights, prompts, lengths and types; it changes whenever an embedding could change.
     similarity : str
-        ``"cosine"`` (rows have length 1), ``"dot"``, or a name such as ``"bm25"``.
+        ``"cosine"`` (rows have length 1), ``"dot"``, ``"maxsim"`` or ``"meanmaxsim"`` (a row for each token), or a
+        name such as ``"bm25"``.
     dimensions : int
         Columns of the embeddings, 0 if they depend on the pool.
     revision : str
@@ -82,11 +86,16 @@ class PoolEncoder(Protocol):
 
 
 def stack(parts: Sequence[Embeddings]) -> Embeddings:
-    """Return rows stacked vertically; the result is sparse if one of them is."""
-    if any(sp.issparse(part) for part in parts):
-        stacked: sp.csr_array = sp.vstack([sp.csr_array(part) for part in parts], format="csr")
+    """Return rows stacked vertically; the result is sparse if one of them is, or rows of tokens if they are."""
+    tokens = [part for part in parts if isinstance(part, TokenEmbeddings)]
+    if tokens:
+        counts = np.concatenate([part.counts for part in tokens])
+        return TokenEmbeddings.in_order(np.concatenate([part.gathered() for part in tokens]), counts)
+    rows = [part for part in parts if not isinstance(part, TokenEmbeddings)]
+    if any(sp.issparse(part) for part in rows):
+        stacked: sp.csr_array = sp.vstack([sp.csr_array(part) for part in rows], format="csr")
         return stacked
-    return np.concatenate([part for part in parts if isinstance(part, np.ndarray)])
+    return np.concatenate([part for part in rows if isinstance(part, np.ndarray)])
 
 
 # A plain function as an encoder.

@@ -12,7 +12,9 @@ from robustbench_ir.encoders.options import EncoderOptions
 from robustbench_ir.encoders.prompts import Prompts
 
 if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer, SparseEncoder
+    from sentence_transformers import MultiVectorEncoder, SentenceTransformer, SparseEncoder
+
+    Model = SentenceTransformer | SparseEncoder | MultiVectorEncoder
 
 _BYTES_HASHED_AT_ONCE = 1 << 24
 _WEIGHT_FILES = {".onnx", ".onnx_data", ".xml", ".bin", ".safetensors"}
@@ -28,14 +30,12 @@ def libraries(backend: str) -> tuple[tuple[str, str], ...]:
     return tuple((library, _version(library)) for library in _LIBRARIES[backend])
 
 
-def fingerprint(
-    model: SentenceTransformer | SparseEncoder, prompts: Prompts, similarity: str, options: EncoderOptions, name: str
-) -> str:
+def fingerprint(model: Model, prompts: Prompts, similarity: str, options: EncoderOptions, name: str) -> str:
     """Return a hash of weights, tokeniser, module settings, prompts, length, dimensions and library versions.
 
     Parameters
     ----------
-    model : SentenceTransformer or SparseEncoder
+    model : SentenceTransformer, SparseEncoder or MultiVectorEncoder
         The loaded model.
     prompts : Prompts
         Prefixes of queries and passages.
@@ -66,7 +66,7 @@ def fingerprint(
     return hasher.hexdigest()
 
 
-def _hash_tensors(model: SentenceTransformer | SparseEncoder, hasher: blake2b) -> None:
+def _hash_tensors(model: Model, hasher: blake2b) -> None:
     import torch
 
     for name, tensor in sorted(model.state_dict().items()):
@@ -76,7 +76,7 @@ def _hash_tensors(model: SentenceTransformer | SparseEncoder, hasher: blake2b) -
             hasher.update(flat[start : start + _BYTES_HASHED_AT_ONCE].data)
 
 
-def _hash_files(model: SentenceTransformer | SparseEncoder, name: str, hasher: blake2b) -> None:
+def _hash_files(model: Model, name: str, hasher: blake2b) -> None:
     """Hash the files that an exported model is made from, since an export is not reproducible."""
     folder = Path(name).expanduser()
     if not folder.is_dir():
@@ -91,7 +91,7 @@ def _hash_files(model: SentenceTransformer | SparseEncoder, name: str, hasher: b
                     hasher.update(content)
 
 
-def _tokenizer(model: SentenceTransformer | SparseEncoder) -> object:
+def _tokenizer(model: Model) -> object:
     # A transformers tokeniser wraps one of the tokenizers library; a StaticEmbedding has the latter itself.
     outer = model.tokenizer
     inner = getattr(outer, "backend_tokenizer", outer)

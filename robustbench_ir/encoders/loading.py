@@ -44,7 +44,7 @@ def load_transformer_model(name: str, options: EncoderOptions) -> SentenceTransf
     if folder.is_dir() and not any((folder / file).is_file() for file in {required, "modules.json"}):
         raise EncoderError(f"{name}: not a sentence-transformers folder (it has no {required}); name another folder")
     if not folder.is_dir():
-        _check_reachable(plain, options)
+        check_reachable(plain, options)
     elif not options.trust_remote_code:
         _refuse_code(name, folder)
     place = str(folder) if folder.is_dir() else plain
@@ -57,8 +57,14 @@ def load_transformer_model(name: str, options: EncoderOptions) -> SentenceTransf
     return model
 
 
-def _check_reachable(name: str, options: EncoderOptions) -> None:
-    """Ask the hub once, unless the model is in the hub's cache: the loaders would try for a minute."""
+def check_reachable(name: str, options: EncoderOptions) -> None:
+    """Ask the hub once, unless the model is in the hub's cache: the loaders would try for a minute.
+
+    Raises
+    ------
+    EncoderError
+        If the hub cannot be reached, or if it does not have or does not give the model.
+    """
     from huggingface_hub import HfApi, try_to_load_from_cache
     from huggingface_hub.errors import GatedRepoError, HFValidationError
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from robustbench_ir._base.cache import using_cache
-from robustbench_ir.encoders import Embeddings, EncoderDescription, default_encoder, encoder_names
+from robustbench_ir.encoders import Embeddings, EncoderDescription, TokenEmbeddings, default_encoder, encoder_names
 from robustbench_ir.encoders.pool import fitted_on, passages_left
 from robustbench_ir.evaluation.evaluation import Evaluation, open_evaluation
 from robustbench_ir.evaluation.request import DEFAULT_RUN, CellName, Request, RunOptions
@@ -180,5 +180,6 @@ def _cost_of_one(encode: Callable[[Sequence[str]], Embeddings], texts: Sequence[
     start = time.perf_counter()
     rows = encode(texts)
     seconds = time.perf_counter() - start
-    size = rows.nbytes if isinstance(rows, np.ndarray) else rows.data.nbytes + rows.indices.nbytes
-    return seconds / len(texts), size / len(texts)
+    if isinstance(rows, np.ndarray | TokenEmbeddings):
+        return seconds / len(texts), rows.nbytes / len(texts)
+    return seconds / len(texts), (rows.data.nbytes + rows.indices.nbytes) / len(texts)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from robustbench_ir._base.cache import current_cache
@@ -73,7 +74,7 @@ class Runner:
         store = passage_store(self.encoder) if self.keeps_embeddings else None
         with self.clock.stage("encode passages", len(texts)):
             pool = encode_texts(fitted.encode_passages, texts, self.clock.advance, store)
-        if not self.compact or isinstance(pool, np.ndarray):
+        if not self.compact or not isinstance(pool, sp.csr_array):
             return pool, None
         columns: NDArray[np.intp] = np.unique(pool.indices).astype(np.intp)
         return pool[:, columns], columns
@@ -101,7 +102,7 @@ class Runner:
             if query_set and self.keeps_embeddings:
                 store = embedding_store(self.encoder, current_cache().of("embeddings"), "query", query_set)
             rows = encode_texts(self.fitted.encode_queries, texts, self.clock.advance, store)
-        return rows if columns is None else rows[:, columns]
+        return rows[:, columns] if columns is not None and isinstance(rows, sp.csr_array) else rows
 
     def rank(self, rows: Sequence[int], queries: Embeddings, label: str = "", task: Task | None = None) -> Ranks:
         """Rank the judged passages of some queries against the whole pool.

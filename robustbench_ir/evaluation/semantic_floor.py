@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 
 from robustbench_ir._base.cache import current_cache, read_cached, write_cached
 from robustbench_ir._version import __version__
-from robustbench_ir.encoders import Embeddings, Encoder, PoolEncoder, load_encoder
+from robustbench_ir.encoders import Encoder, PoolEncoder, load_encoder
 from robustbench_ir.encoders.batches import encode_texts
+from robustbench_ir.encoders.encoder import Vectors
+from robustbench_ir.encoders.token_embeddings import TOKEN_SIMILARITIES, TokenEmbeddings
 from robustbench_ir.errors import OptionError
 from robustbench_ir.perturb import Perturbation
 from robustbench_ir.perturb.identity import FloorIdentity
@@ -141,18 +143,24 @@ class FloorJudge:
         advance : callable, optional
             Called with the number of texts that were encoded since the last call.
         """
-        before = encode_texts(self.encoder.encode_queries, clean, advance)
+        before = self._rows(clean, advance)
         place_of = {text: place for place, text in enumerate(clean)}
 
         def judge(trials: Sequence[Perturbation]) -> list[float]:
             found = np.ones(len(trials))
             changed = [place for place, one in enumerate(trials) if one.changed]
             if changed:
-                after = encode_texts(self.encoder.encode_queries, [trials[place].text for place in changed], advance)
+                after = self._rows([trials[place].text for place in changed], advance)
                 found[changed] = _cosines(before[[place_of[trials[place].clean] for place in changed]], after)
             return found.tolist()
 
         return judge
+
+    def _rows(self, texts: Sequence[str], advance: Callable[[int], None]) -> Vectors:
+        rows = encode_texts(self.encoder.encode_queries, texts, advance)
+        if isinstance(rows, TokenEmbeddings):
+            raise _refusal(self.encoder.description.name)
+        return rows
 
 
 def _reduced(block: Mapping[int, Perturbation], minimum: float, judge: Judge) -> dict[int, list[int]]:
@@ -189,7 +197,7 @@ def load_floor(floor: SemanticFloor | float | None) -> FloorJudge | None:
     Raises
     ------
     OptionError
-        If it is out of range, or if the encoder needs a pool of passages.
+        If it is out of range, or if the encoder needs a pool of passages or gives a row for each token.
     UnknownNameError, EncoderError
         If there is no such encoder, or if it cannot be loaded.
     """
@@ -200,17 +208,25 @@ def load_floor(floor: SemanticFloor | float | None) -> FloorJudge | None:
     if isinstance(judge, PoolEncoder):
         name = judge.description.name
         raise OptionError(f"{name} depends on the pool and cannot compare two queries; name another semantic encoder")
+    if judge.description.similarity in TOKEN_SIMILARITIES:
+        raise _refusal(judge.description.name)
     return FloorJudge(judge, asked.minimum)
 
 
-def _cosines(before: Embeddings, after: Embeddings) -> _Similarities:
+def _refusal(name: str) -> OptionError:
+    return OptionError(
+        f"{name} gives a row for each token and has no cosine of two queries; name another semantic encoder"
+    )
+
+
+def _cosines(before: Vectors, after: Vectors) -> _Similarities:
     """Return the cosine of each pair of rows, -1 to 1; 0 if a row is all zeros."""
     lengths = np.sqrt(_dots(before, before) * _dots(after, after))
     cosines: _Similarities = _dots(before, after) / np.where(lengths > 0, lengths, 1)
     return cosines.round(_DECIMALS)
 
 
-def _dots(left: Embeddings, right: Embeddings) -> _Similarities:
+def _dots(left: Vectors, right: Vectors) -> _Similarities:
     if isinstance(left, np.ndarray) and isinstance(right, np.ndarray):
         return np.asarray((left * right).sum(axis=1, dtype=np.float64))
     return np.asarray(sp.csr_array(left).multiply(sp.csr_array(right)).sum(axis=1, dtype=np.float64))

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from robustbench_ir._base.parallel import in_threads
 from robustbench_ir.encoders import Encoder
 from robustbench_ir.errors import DataUnavailableError, OptionError, ResultError, RobustBenchError
 from robustbench_ir.evaluation.runner import Runner
@@ -24,6 +25,7 @@ from robustbench_ir.reports.content import Sheet
 from robustbench_ir.reports.review import TextPiece, cut_at_edits
 from robustbench_ir.results.result import Cell, Result
 from robustbench_ir.retrieval.ranking import Ranks
+from robustbench_ir.retrieval.similarity import product_with
 from robustbench_ir.tasks import Passage, Task, load_task, task_card
 from robustbench_ir.tasks.task import TaskIdentity
 
@@ -289,8 +291,7 @@ def with_overtaking(found: Sequence[WorstQuery], task: Task, encoder: Encoder, s
     if not texts:
         return list(found)
     runner = Runner(encoder, task)
-    product = runner.encode(texts) @ runner.pool.T
-    scores = product if isinstance(product, np.ndarray) else product.toarray()
+    (scores,) = in_threads(product_with(runner.pool), [runner.encode(texts)])
     done = list(found)
     for place, score in zip(rows, scores, strict=True):
         done[place] = _with_best(found[place], task, score, setting)

@@ -17,7 +17,15 @@ from numpy.typing import NDArray
 
 from robustbench_ir._base.parallel import divided, in_threads, threads
 from robustbench_ir.encoders import Dense, Embeddings
-from robustbench_ir.retrieval.scores import Doubles, Product, pair_scores, product_with, rounding_error
+from robustbench_ir.encoders.token_embeddings import TokenEmbeddings
+from robustbench_ir.retrieval.scores import Doubles
+from robustbench_ir.retrieval.similarity import (
+    Product,
+    bytes_of_passage,
+    pair_scores,
+    product_with,
+    rounding_error,
+)
 from robustbench_ir.tasks import Task
 from robustbench_ir.tasks.task import IntArray
 
@@ -76,6 +84,7 @@ def positions_of_ones(bits: Bits) -> tuple[_Rows, _Rows]:
 DEFAULT_MEMORY = 1 << 28
 _SCORES_AT_ONCE = 1 << 22  # 16 MiB of float32: a tile that fits into the processor's cache
 _SCORES_A_THREAD = 1 << 18
+_MAX_SIMS_A_THREAD = 1 << 13  # each is a product of two matrices
 _COMPARED_AT_ONCE = 1 << 22
 _UNSURE_AT_ONCE = 1 << 18
 
@@ -123,17 +132,18 @@ def rank_relevant(
 ) -> Ranks:
     """Rank the judged passages of some queries against the whole pool.
 
-    The order is by descending dot product of the float32 rows, computed in float64 wherever float32 could err; equal
-    scores are ordered by row of the pool.
+    The order is by descending dot product of the float32 rows, or MaxSim of rows of tokens, computed in float64
+    wherever float32 could err; equal scores are ordered by row of the pool.
 
     Parameters
     ----------
     task : Task
         Task with the judgements.
-    passages : float32 or float16 array of shape (pool, dimensions)
-        Embeddings of the pool, dense or sparse; a dense array may be mapped from a file, and is read once, by blocks.
-    queries : float32 array of shape (len(rows), dimensions)
-        Embeddings of the queries, dense or sparse like `passages`.
+    passages : float32 or float16 array of shape (pool, dimensions), or TokenEmbeddings
+        Embeddings of the pool, dense, sparse or of tokens; a dense array may be mapped from a file, and is read
+        once, by blocks.
+    queries : float32 array of shape (len(rows), dimensions), or TokenEmbeddings
+        Embeddings of the queries, of the same kind as `passages`.
     rows : sequence of int
         Rows of `task.queries` that `queries` holds, ascending.
     advance : callable, optional
@@ -153,7 +163,8 @@ def rank_relevant(
     in_pool, in_language = np.ones((2, len(judged.passage)), dtype=np.int32)
     width = _passages_at_once(passages, memory)
     fitting = min(_SCORES_AT_ONCE, memory // 8 // threads()) // width
-    tiles = divided(len(rows), least=_SCORES_A_THREAD // width, most=fitting)
+    worth_a_thread = _MAX_SIMS_A_THREAD if isinstance(passages, TokenEmbeddings) else _SCORES_A_THREAD
+    tiles = divided(len(rows), least=worth_a_thread // width, most=fitting)
     blocks = range(0, passages.shape[0], width)
     done = 0
     for number, begin in enumerate(blocks):
@@ -168,9 +179,7 @@ def rank_relevant(
 
 def _passages_at_once(passages: Embeddings, memory: int) -> int:
     """Return the number of passages in a block: as many as fit into memory, with the scores of one query."""
-    pool, dimensions = passages.shape
-    bytes_each = 4 * (dimensions if isinstance(passages, np.ndarray) else 1) + 16
-    return max(1, min(int(pool), _SCORES_AT_ONCE // 64, memory // bytes_each))
+    return max(1, min(int(passages.shape[0]), _SCORES_AT_ONCE // 64, memory // (bytes_of_passage(passages) + 16)))
 
 
 @dataclass(frozen=True)

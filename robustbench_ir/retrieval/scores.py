@@ -1,4 +1,4 @@
-"""Scores of queries for a block of passages: the only module that multiplies matrices."""
+"""Dot products of queries and a block of passages: the only module that multiplies dense and sparse matrices."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from robustbench_ir.encoders import Dense, Embeddings
+from robustbench_ir.encoders.encoder import Dense, Vectors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,12 +24,12 @@ _PAIRS_AT_ONCE = 1 << 9  # products that fit into the processor's cache
 _SAFETY = 2  # the error of a sequential sum of products of equal sign has a standard deviation of 0.3 sqrt(n) units
 _SETTING = threading.Lock()  # torch's setting holds for all threads
 
-Product = Callable[[Embeddings], Dense]
+Product = Callable[[Vectors], Dense]
 Doubles = NDArray[np.float64]
 RowNumbers = NDArray[np.integer]
 
 
-def product_with(block: Embeddings, device: str | None = None) -> Product:
+def product_with(block: Vectors, device: str | None = None) -> Product:
     """Return the function that scores queries for a block of passages.
 
     Parameters
@@ -65,7 +65,7 @@ def _torch_product(passages: Dense, device: str) -> Product:
 
     there = torch.from_numpy(np.array(passages)).to(device)
 
-    def product(queries: Embeddings) -> Dense:
+    def product(queries: Vectors) -> Dense:
         with _full_precision():
             scores: torch.Tensor = torch.from_numpy(np.array(queries)).to(device) @ there.T
         return np.asarray(scores.cpu().numpy(), dtype=np.float32)
@@ -87,7 +87,7 @@ def _full_precision() -> Iterator[None]:
             torch.backends.cuda.matmul.allow_tf32 = before
 
 
-def rounding_error(queries: Embeddings, block: Embeddings) -> Dense:
+def rounding_error(queries: Vectors, block: Vectors) -> Dense:
     """Return a bound on the error of each query's float32 scores for a block of passages.
 
     The error of a sum of n products is about sqrt(n) units of its terms at most (Higham and Mary, 2019,
@@ -115,7 +115,7 @@ def _squares(rows: Dense) -> Doubles:
     return np.asarray(np.einsum("ij,ij->i", rows, rows, dtype=np.float32), dtype=np.float64)
 
 
-def pair_scores(queries: Embeddings, query: RowNumbers, passages: Embeddings, passage: RowNumbers) -> Doubles:
+def pair_scores(queries: Vectors, query: RowNumbers, passages: Vectors, passage: RowNumbers) -> Doubles:
     """Return the dot product of each pair of rows: in float64 for dense rows, as in the block product for sparse ones.
 
     It depends only on the two rows, not on their position or number: numpy sums each row by itself.

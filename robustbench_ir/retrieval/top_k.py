@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from robustbench_ir._base.parallel import divided, in_threads
 from robustbench_ir.encoders import Dense, Embeddings
 from robustbench_ir.errors import OptionError
 from robustbench_ir.retrieval.ranking import DEFAULT_MEMORY
-from robustbench_ir.retrieval.scores import Doubles, RowNumbers, pair_scores, product_with, rounding_error
+from robustbench_ir.retrieval.scores import Doubles, RowNumbers
+from robustbench_ir.retrieval.similarity import bytes_of_passage, pair_scores, product_with, rounding_error
 
 Index = Literal["flat", "ivf-pq", "hnsw"]
 INDEXES: tuple[Index, ...] = get_args(Index)
@@ -34,7 +38,7 @@ class BestPassages:
     rows : int64 array of shape (queries, top)
         Rows of the pool, by descending score and ascending row; -1 if an approximate index finds fewer.
     scores : float64 array of shape (queries, top)
-        Exact dot products.
+        Exact: dot products, or MaxSim.
     recall : float
         Share of the exact best 100 (or `top`, if less) that the index finds, as a mean over a sample of 200 queries; 1
         for an exact search.
@@ -53,7 +57,8 @@ def best_passages(
     Parameters
     ----------
     passages, queries : arrays of shape (pool, dimensions) and (queries, dimensions)
-        Embeddings, dense or sparse (only with the index ``"flat"``); passages may be mapped from a file.
+        Embeddings, dense, sparse or of tokens (only dense ones with another index than ``"flat"``); passages may be
+        mapped from a file.
     top : int
         Number of passages, 1 or more; all of them if the pool has fewer.
     index : {"flat", "ivf-pq", "hnsw"}
@@ -83,24 +88,32 @@ def best_passages(
 
 def _exact(passages: Embeddings, queries: Embeddings, depth: int, memory: int) -> tuple[NDArray[np.int64], Doubles]:
     """Search block by block; scores that float32 cannot distinguish at the end of the list are compared in float64."""
-    pool, columns = passages.shape
-    width = max(
-        1, min(pool, memory // (4 * (columns if isinstance(passages, np.ndarray) else 1) + 4 * 2 * _QUERIES_AT_ONCE))
-    )
+    pool = int(passages.shape[0])
+    width = max(1, min(pool, memory // (bytes_of_passage(passages) + 4 * 2 * _QUERIES_AT_ONCE)))
     count = queries.shape[0]
     rows, scores = np.zeros((count, 0), dtype=np.int64), np.zeros((count, 0))
     for begin in range(0, pool, width):
-        block = passages[begin : begin + width]
-        product, error = product_with(block), rounding_error(queries, block)
-        merged = []
-        for top in range(0, count, _QUERIES_AT_ONCE):
-            found = product(queries[top : top + _QUERIES_AT_ONCE])
-            for row, of_row in enumerate(found, start=top):
-                near = _likely(of_row, error[row], depth)
-                exact = pair_scores(queries, np.full(len(near), row), block, near)
-                merged.append(_sorted(np.r_[rows[row], near + begin], np.r_[scores[row], exact], depth))
-        rows, scores = (np.array(column) for column in zip(*merged, strict=True))
+        best = _better(passages[begin : begin + width], begin, queries, rows, scores, depth)
+        tiles = in_threads(best, divided(count, most=_QUERIES_AT_ONCE))
+        rows, scores = (np.array(column) for column in zip(*itertools.chain.from_iterable(tiles), strict=True))
     return rows, scores
+
+
+def _better(
+    block: Embeddings, begin: int, queries: Embeddings, rows: NDArray[np.int64], scores: Doubles, depth: int
+) -> Callable[[slice], list[tuple[NDArray[np.int64], Doubles]]]:
+    """Return the function that merges what some queries have found so far with the best of a block."""
+    product, error = product_with(block), rounding_error(queries, block)
+
+    def better(tile: slice) -> list[tuple[NDArray[np.int64], Doubles]]:
+        merged = []
+        for row, found in enumerate(product(queries[tile]), start=tile.start):
+            near = _likely(found, error[row], depth)
+            exact = pair_scores(queries, np.full(len(near), row), block, near)
+            merged.append(_sorted(np.r_[rows[row], near + begin], np.r_[scores[row], exact], depth))
+        return merged
+
+    return better
 
 
 def _likely(scores: Dense, error: float, depth: int) -> RowNumbers:

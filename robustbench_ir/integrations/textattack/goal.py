@@ -14,7 +14,7 @@ from textattack.goal_functions import GoalFunction
 from textattack.models.wrappers import ModelWrapper
 from textattack.shared import AttackedText
 
-from robustbench_ir.encoders import Embeddings, Encoder, PoolEncoder
+from robustbench_ir.encoders import Embeddings, Encoder, PoolEncoder, TokenEmbeddings
 from robustbench_ir.encoders.batches import encode_texts
 from robustbench_ir.encoders.encoder import stack
 from robustbench_ir.errors import OptionError
@@ -40,7 +40,7 @@ class EncoderWrapper(ModelWrapper):
         self.model = encoder.fitted(texts) if isinstance(encoder, PoolEncoder) else encoder
         self.pool = encode_texts(self.model.encode_passages, texts)
 
-    def __call__(self, text_input_list: Sequence[str]) -> torch.Tensor | list[sp.csr_array]:
+    def __call__(self, text_input_list: Sequence[str]) -> torch.Tensor | list[sp.csr_array | TokenEmbeddings]:
         """Encode queries: one row each, in the two forms that TextAttack does not change."""
         rows = self.model.encode_queries(list(text_input_list))
         return torch.from_numpy(rows) if isinstance(rows, np.ndarray) else [rows[[row]] for row in range(rows.shape[0])]
@@ -133,7 +133,7 @@ class RetrievalGoal(GoalFunction):
         return found
 
     def _process_model_outputs(
-        self, _: Sequence[AttackedText], outputs: torch.Tensor | list[sp.csr_array]
+        self, _: Sequence[AttackedText], outputs: torch.Tensor | list[sp.csr_array | TokenEmbeddings]
     ) -> list[float]:
         rows = outputs.numpy() if isinstance(outputs, torch.Tensor) else stack(outputs)
         wrapper: EncoderWrapper = self.model
