@@ -9,6 +9,7 @@ from pathlib import Path
 
 from robustbench_ir.encoders.batches import EncodeTexts
 from robustbench_ir.encoders.encoder import CallableEncoder, Dense, Embeddings, Encoder, EncoderDescription, PoolEncoder
+from robustbench_ir.encoders.kinds import kind_of, refuse_kind
 from robustbench_ir.encoders.lexical import Bm25, CharacterNgrams
 from robustbench_ir.encoders.loading import SPARSE_PREFIX
 from robustbench_ir.encoders.options import EncoderOptions
@@ -75,6 +76,8 @@ def as_encoder(given: str | Encoder | EncodeTexts | None, options: EncoderOption
     if "sentence_transformers" in sys.modules:  # without it, nobody has a model of its kind
         from sentence_transformers import SentenceTransformer, SparseEncoder
 
+        kind = kind_of(given)
+        refuse_kind(type(given).__name__, "dense" if kind == "unknown" else kind, place="model")
         if isinstance(given, SentenceTransformer | SparseEncoder):
             name = given.model_card_data.base_model or type(given).__name__
             return wrap_model(given, name, options or EncoderOptions())

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import scipy.sparse as sp
 
-from robustbench_ir.encoders.encoder import Dense, Embeddings, TextsRefusedError
+from robustbench_ir.encoders.encoder import Dense, Embeddings, TextsRefusedError, as_rows
 from robustbench_ir.encoders.store.store import EmbeddingStore
 from robustbench_ir.errors import EncoderError, RobustBenchError
 
@@ -165,21 +165,13 @@ def _once(
 
 def _checked(encode: EncodeTexts, texts: Sequence[str]) -> Embeddings:
     try:
-        rows = _as_rows(encode(texts))
+        rows = as_rows(encode(texts))
     except Exception as error:  # an encoder is anybody's code
         if isinstance(error, RobustBenchError) and not isinstance(error, TextsRefusedError):
             raise
         raise EncoderError(_whose_fault(encode, texts, error)) from error
     _check(rows, texts)
     return rows
-
-
-def _as_rows(given: Embeddings) -> Embeddings:
-    """Take what an encoder of somebody's own gives: lists, tensors, other numbers and other sparse forms."""
-    if sp.issparse(given):
-        rows: sp.csr_array = sp.csr_array(given).astype(np.float32, copy=False)
-        return rows
-    return np.asarray(given, dtype=np.float32)
 
 
 def _whose_fault(encode: EncodeTexts, texts: Sequence[str], error: Exception) -> str:
@@ -198,7 +190,7 @@ def _whose_fault(encode: EncodeTexts, texts: Sequence[str], error: Exception) ->
 
 def _fails(encode: EncodeTexts, texts: Sequence[str]) -> bool:
     try:
-        encode(texts)
+        as_rows(encode(texts))
     except Exception:
         return True
     return False

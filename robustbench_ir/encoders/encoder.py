@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -32,7 +33,8 @@ class EncoderDescription:
     fingerprint : str
         Changes whenever an embedding could: hash of weights, prompts, lengths, types.
     similarity : str
-        ``"cosine"`` (rows have length 1), ``"dot"``, or a name such as ``"bm25"``.
+        ``"cosine"`` (rows have length 1), ``"dot"``, ``"euclidean"`` (see `robustbench_ir.encoders.distances`), or a
+        name such as ``"bm25"``.
     dimensions : int
         Columns of the embeddings, 0 if they depend on the pool.
     revision : str
@@ -43,6 +45,18 @@ class EncoderDescription:
         Libraries that compute the embeddings, and their versions.
     preprocessing : str
         Defence that stands before the encoder, such as ``normalised:nfkc``; empty without one.
+    kind : str
+        Such as ``"dense"`` or ``"sparse"``, see `robustbench_ir.encoders.kinds.Kind`; empty where it is not known.
+    dtype : str
+        Type in which the rows are computed; empty where it is not known.
+    token_limit : int
+        Tokens after which a text is cut; 0 for no limit, or one that is not known.
+    query_task, passage_task : str
+        What a model that takes a task is told for each side.
+    origins : tuple of (str, str)
+        Who chose the prompts and the similarity: an option, the model's own files, or its family.
+    notes : tuple of str
+        What the reader of a number should know of the encoder, a line each.
     """
 
     name: str
@@ -54,6 +68,13 @@ class EncoderDescription:
     passage_prompt: str = ""
     versions: tuple[tuple[str, str], ...] = ()
     preprocessing: str = ""
+    kind: str = ""
+    dtype: str = ""
+    token_limit: int = 0
+    query_task: str = ""
+    passage_task: str = ""
+    origins: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class Encoder(Protocol):
@@ -79,6 +100,11 @@ class PoolEncoder(Protocol):
 
     def fitted(self, passages: Sequence[str]) -> Encoder:
         """Return the encoder for this pool."""
+
+
+def as_dense(rows: Embeddings) -> Dense:
+    """Return rows as a dense array; for a few of them only."""
+    return rows if isinstance(rows, np.ndarray) else np.asarray(rows.toarray(), dtype=np.float32)
 
 
 def stack(parts: Sequence[Embeddings]) -> Embeddings:
@@ -116,7 +142,24 @@ class CallableEncoder:
         """Return what the function gives, as float32; shape (texts, dimensions)."""
         if not texts:
             return np.empty((0, 0), dtype=np.float32)
-        rows = self.function(list(texts))
-        if sp.issparse(rows):
-            return sp.csr_array(rows).astype(np.float32)
-        return np.asarray(rows, dtype=np.float32)
+        return as_rows(self.function(list(texts)))
+
+
+def as_rows(given: object) -> Embeddings:
+    """Return what an encoder of any kind gives as float32: lists, tensors of torch, other numbers and sparse forms."""
+    torch = sys.modules.get("torch")  # without it, nothing is a tensor of its kind
+    if torch is not None and isinstance(given, list | tuple) and given and isinstance(given[0], torch.Tensor):
+        given = torch.stack(list(given))
+    if torch is not None and isinstance(given, torch.Tensor):
+        tensor = given.detach().float().cpu()
+        if tensor.layout == torch.strided:
+            return np.asarray(tensor.numpy(), dtype=np.float32)
+        tensor = (tensor if tensor.layout == torch.sparse_coo else tensor.to_sparse_coo()).coalesce()
+        rows, columns = tensor.indices().numpy()
+        shape = (tensor.shape[0], tensor.shape[1])
+        found: sp.csr_array = sp.csr_array((tensor.values().numpy(), (rows, columns)), shape=shape)
+        return found
+    if sp.issparse(given):
+        compressed: sp.csr_array = sp.csr_array(given).astype(np.float32, copy=False)
+        return compressed
+    return np.asarray(given, dtype=np.float32)

@@ -191,6 +191,10 @@ def load_floor(floor: SemanticFloor | float | None) -> FloorJudge | None:
     if isinstance(judge, PoolEncoder):
         name = judge.description.name
         raise OptionError(f"{name} depends on the pool and cannot judge two queries; name another semantic encoder")
+    if judge.description.similarity == "euclidean":
+        raise OptionError(
+            f"{judge.description.name} is compared by distance, and a floor is a cosine; name another one"
+        )
     return FloorJudge(judge, asked.minimum)
 
 

@@ -1,0 +1,48 @@
+"""What decides a number and is seen in none: kind, similarity, prompts, tasks, type, limit, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from robustbench_ir.encoders.encoder import EncoderDescription
+
+
+def choices_in_words(who: EncoderDescription, cut: Mapping[str, float]) -> list[str]:
+    """Return what was chosen for an encoder and by whom, and what else the reader of its numbers should know.
+
+    Parameters
+    ----------
+    who : EncoderDescription
+        Of an encoder or of a result.
+    cut : mapping of str to float
+        Share of the ``queries`` and ``passages`` that it does not read to the end.
+
+    Returns
+    -------
+    list of str
+        A line of choices, then one for each note; empty where nothing is known.
+    """
+    if not who.kind:
+        return [*who.notes]
+    origins = dict(who.origins)
+
+    def told(what: str, value: str) -> str:
+        return f"{value} ({origins[what]})" if what in origins else value
+
+    parts = [
+        who.kind,
+        told("similarity", who.similarity),
+        told("query prompt", f"query prompt {who.query_prompt!r}" if who.query_prompt else "no query prompt"),
+        told("passage prompt", f"passage prompt {who.passage_prompt!r}" if who.passage_prompt else "no passage prompt"),
+        *([f"tasks {who.query_task or 'none'}, {who.passage_task or 'none'}"] if _has_tasks(who) else []),
+        *([who.dtype] if who.dtype else []),
+        *([f"at most {who.token_limit:,} tokens"] if who.token_limit else []),
+    ]
+    shares = [f"{share:.0%} of {side}" for side, share in cut.items() if share > 0]
+    lines = ["; ".join(parts)]
+    lines += [f"longer than the encoder reads, and cut: {', '.join(shares)}"] if shares else []
+    return [*lines, *who.notes]
+
+
+def _has_tasks(who: EncoderDescription) -> bool:
+    return who.kind == "router" or (who.query_task, who.passage_task) != ("query", "document")
