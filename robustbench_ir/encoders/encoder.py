@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import scipy.sparse as sp
@@ -145,7 +145,7 @@ class CallableEncoder:
         return as_rows(self.function(list(texts)))
 
 
-def as_rows(given: object) -> Embeddings:
+def as_rows(given: Any) -> Embeddings:
     """Return what an encoder of any kind gives as float32: lists, tensors of torch, other numbers and sparse forms."""
     torch = sys.modules.get("torch")  # without it, nothing is a tensor of its kind
     if torch is not None and isinstance(given, list | tuple) and given and isinstance(given[0], torch.Tensor):

@@ -147,7 +147,7 @@ def _choose(
             there = ", ".join(told.prompts) or "none"
             raise OptionError(f"{name}: has no prompt of the name {key!r}; there are: {there}")
         return Chosen(told.prompts[key], f"option --{side}-prompt-name {key}")
-    own = {_plain(own): own for own in reversed(told.prompts)}
+    own = {_plain(own): own for own in reversed(tuple(told.prompts))}
     said = [own[one] for one in known if one in own]
     for one in sorted(said, key=lambda one: not told.prompts[one]):
         return Chosen(told.prompts[one], f"model's {one}")

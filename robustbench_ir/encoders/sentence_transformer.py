@@ -151,7 +151,9 @@ def wrap_model(
         raise OptionError("model_kwargs are for a model that is loaded here; leave them out, or give its name")
     # A loaded model has empty prompts in the place of those that its files do not name.
     prompts = {key: text for key, text in (model.prompts or {}).items() if text}
-    told = Told(prompts, str(model.similarity_fn_name), str(model.model_card_data.base_model or ""))
+    # Its property would name the default, as if the model had said it.
+    similarity = str(vars(model).get("_similarity_fn_name") or "")
+    told = Told(prompts, similarity, str(model.model_card_data.base_model or ""))
     return _wrapped(LoadedModel(model, kind_of(model), told), name, options)
 
 
