@@ -20,7 +20,7 @@ from robustbench_ir.encoders.batches import encode_texts
 from robustbench_ir.encoders.encoder import as_dense
 from robustbench_ir.encoders.truncation import cut_shares
 from robustbench_ir.errors import EncoderError, OptionError, RobustBenchError
-from tests.support.models import KINDS, base, masked, multi_vector, reranker, save, with_code
+from tests.support.models import KINDS, base, masked, multi_vector, reranker, save, static, with_code
 
 QUERIES = ["When does the market open?", "six", "Soko hufunguliwa lini, na hufungwa lini? " * 3]
 PASSAGES = ["The market opens at six.", "At noon it closes.", "the " * 40, "谁 opens the market"]
@@ -160,7 +160,7 @@ def test_weights_are_looked_for_at_any_depth(kind: str, copied: Maker) -> None:
 def test_layers_that_are_left_over_are_refused(copied: Maker) -> None:
     folder = copied("transformer")
     change(folder / "config.json", num_hidden_layers=1)
-    with pytest.raises(EncoderError, match="16 weights of the file are not used, such as encoder.layer.1"):
+    with pytest.raises(EncoderError, match=r"16 weights of the file are not used, such as encoder\.layer\.1"):
         load_encoder(str(folder))
 
 
@@ -515,6 +515,12 @@ def test_half_precision_runs_in_float32_on_a_cpu_unless_told_otherwise(model: Ma
     half = load_encoder(folder, EncoderOptions(dtype="float16")).description
     assert (half.dtype, half.notes) == ("float16", ())
     assert half.fingerprint != who.fingerprint
+
+
+def test_half_precision_of_other_modules_is_seen_too(tmp_path: Path) -> None:
+    who = load_encoder(str(save(tmp_path / "static", [static().half()]))).description
+    assert who.dtype == "float32"
+    assert who.notes == ("saved as float16, run in float32 on this CPU; --dtype float16 runs it as it was saved",)
 
 
 @pytest.mark.parametrize(

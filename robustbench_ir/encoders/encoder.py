@@ -159,7 +159,7 @@ def as_rows(given: Any) -> Embeddings:
         shape = (tensor.shape[0], tensor.shape[1])
         found: sp.csr_array = sp.csr_array((tensor.values().numpy(), (rows, columns)), shape=shape)
         return found
-    if sp.issparse(given):
+    if isinstance(given, sp.sparray | sp.spmatrix):
         compressed: sp.csr_array = sp.csr_array(given).astype(np.float32, copy=False)
         return compressed
     return np.asarray(given, dtype=np.float32)

@@ -28,7 +28,8 @@ _REFUSALS: dict[Kind, str] = {
     ),
     "transformer": (
         "not a sentence-transformers {place} (it has no modules.json), so nothing says how its tokens become one row; "
-        "save it with its pooling by SentenceTransformer(modules=[...]).save(folder) and name that folder"
+        "save it with its pooling by SentenceTransformer(modules=[...]).save(folder) and name that folder, "
+        "or name a SPLADE model as sparse:{name}"
     ),
     "unknown": "is of a kind that cannot be told ({what}); name a SentenceTransformer or SparseEncoder",
 }
@@ -59,7 +60,7 @@ def refuse_kind(name: str, kind: Kind, what: str = "", place: str = "folder") ->
         The kind is ``reranker``, ``multi-vector``, ``transformer`` or ``unknown``; the message says what it is.
     """
     if kind in _REFUSALS:
-        raise EncoderError(f"{name}: {_REFUSALS[kind].format(what=what, place=place)}")
+        raise EncoderError(f"{name}: {_REFUSALS[kind].format(what=what, place=place, name=name)}")
 
 
 def _kind_of_files(saved: SavedModel) -> Kind:

@@ -68,7 +68,7 @@ def load_model(name: str, options: EncoderOptions) -> LoadedModel:
     OptionError
         An option that this kind of model does not have.
     """
-    saved = SavedModel(name.removeprefix(SPARSE_PREFIX), options.revision)
+    saved = SavedModel(_with_owner(name.removeprefix(SPARSE_PREFIX)), options.revision)
     if not saved.folder:
         _check_reachable(saved.name, options)
     kind = _checked_kind(name, saved)
@@ -82,6 +82,11 @@ def load_model(name: str, options: EncoderOptions) -> LoadedModel:
         except AttributeError as error:
             raise OptionError(f"{name}: reads texts of any length; leave the maximum length out") from error
     return loaded
+
+
+def _with_owner(name: str) -> str:
+    """Return the name on the hub of a model that sentence-transformers knows without its owner."""
+    return name if "/" in name or Path(name).expanduser().is_dir() else f"sentence-transformers/{name}"
 
 
 def _checked_kind(name: str, saved: SavedModel) -> Kind:
@@ -189,6 +194,8 @@ def _load(name: str, saved: SavedModel, kind: Kind, options: EncoderOptions) -> 
                 backend=options.backend,
                 **more,
             )
+            if dtype is None and options.backend == "torch" and model.device.type == "cpu":
+                dtype, notes = _float32_for(sorted({str(weight.dtype) for weight in model.parameters()}))
             # Modules that are not a transformer do not hear of the type above.
             model = model.to(getattr(torch, dtype)) if dtype else model
         except Exception as error:  # what is wrong with a model file shows as any error of a dozen libraries
@@ -214,8 +221,12 @@ def _dtype(saved: SavedModel, device: str | None, options: EncoderOptions) -> tu
 
     if options.dtype or options.backend != "torch" or not (device or get_device_name()).startswith("cpu"):
         return options.dtype, ()
-    half = str(saved.config.get("dtype") or saved.config.get("torch_dtype") or "")
-    if half not in _HALVES:
+    return _float32_for([str(saved.config.get("dtype") or saved.config.get("torch_dtype") or "")])
+
+
+def _float32_for(types: list[str]) -> tuple[str | None, tuple[str, ...]]:
+    half = next((name for name in _HALVES if f"torch.{name}" in types or name in types), None)
+    if half is None:
         return None, ()
     return "float32", (f"saved as {half}, run in float32 on this CPU; --dtype {half} runs it as it was saved",)
 
