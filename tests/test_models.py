@@ -234,7 +234,7 @@ def test_what_gives_no_rows_is_refused_as_what_it_is(tmp_path: Path) -> None:
         (colbert, "is a multi-vector model"),
         (pylate, "is a multi-vector model"),
         (plain, r"not a sentence-transformers folder \(it has no modules\.json\)"),
-        (newer, r"a kind that cannot be told \(GraphEncoder\)"),
+        (newer, r"of an unknown kind \(GraphEncoder\)"),
     ):
         for options in (EncoderOptions(), EncoderOptions(trust_remote_code=True)):
             with pytest.raises(EncoderError, match=message):

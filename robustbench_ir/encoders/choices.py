@@ -26,14 +26,16 @@ def choices_in_words(who: EncoderDescription, cut: Mapping[str, float]) -> list[
         return [*who.notes]
     origins = dict(who.origins)
 
-    def told(what: str, value: str) -> str:
+    def with_origin(what: str, value: str) -> str:
         return f"{value} ({origins[what]})" if what in origins else value
 
     parts = [
         who.kind,
-        told("similarity", who.similarity),
-        told("query prompt", f"query prompt {who.query_prompt!r}" if who.query_prompt else "no query prompt"),
-        told("passage prompt", f"passage prompt {who.passage_prompt!r}" if who.passage_prompt else "no passage prompt"),
+        with_origin("similarity", who.similarity),
+        with_origin("query prompt", f"query prompt {who.query_prompt!r}" if who.query_prompt else "no query prompt"),
+        with_origin(
+            "passage prompt", f"passage prompt {who.passage_prompt!r}" if who.passage_prompt else "no passage prompt"
+        ),
         *([f"tasks {who.query_task or 'none'}, {who.passage_task or 'none'}"] if _has_tasks(who) else []),
         *([who.dtype] if who.dtype else []),
         *([f"at most {who.token_limit:,} tokens"] if who.token_limit else []),

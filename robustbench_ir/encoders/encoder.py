@@ -52,7 +52,7 @@ class EncoderDescription:
     token_limit : int
         Tokens after which a text is cut; 0 for no limit, or one that is not known.
     query_task, passage_task : str
-        What a model that takes a task is told for each side.
+        The task that a model which takes one receives for each side.
     origins : tuple of (str, str)
         Who chose the prompts and the similarity: an option, the model's own files, or its family.
     notes : tuple of str
@@ -159,7 +159,9 @@ def as_rows(given: Any) -> Embeddings:
         shape = (tensor.shape[0], tensor.shape[1])
         found: sp.csr_array = sp.csr_array((tensor.values().numpy(), (rows, columns)), shape=shape)
         return found
-    if isinstance(given, sp.sparray | sp.spmatrix):
-        compressed: sp.csr_array = sp.csr_array(given).astype(np.float32, copy=False)
-        return compressed
-    return np.asarray(given, dtype=np.float32)
+    return _compressed(given) if sp.issparse(given) else np.asarray(given, dtype=np.float32)
+
+
+def _compressed(rows: Any) -> sp.csr_array:
+    compressed: sp.csr_array = sp.csr_array(rows).astype(np.float32, copy=False)
+    return compressed

@@ -122,7 +122,7 @@ def _module(path: str, module: nn.Module) -> list[object]:
 
 
 def _class(kind: type) -> list[str] | str:
-    """Return the name of a class, with the source of its module where that is nobody's library."""
+    """Return the name of a class, with the source of its module where that is not one of the libraries."""
     if kind.__module__.partition(".")[0] in _OTHERS_CODE:
         return f"{kind.__module__}.{kind.__qualname__}"
     try:

@@ -1,4 +1,4 @@
-"""What a model is: told by its files before it is loaded, or by the object that was given."""
+"""What a model is, by its files before it is loaded, or by the object that was given."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _REFUSALS: dict[Kind, str] = {
         "save it with its pooling by SentenceTransformer(modules=[...]).save(folder) and name that folder, "
         "or name a SPLADE model as sparse:{name}"
     ),
-    "unknown": "is of a kind that cannot be told ({what}); name a SentenceTransformer or SparseEncoder",
+    "unknown": "is of an unknown kind ({what}); name a SentenceTransformer or SparseEncoder",
 }
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from robustbench_ir.encoders.kinds import Kind, kind_of, refuse_kind
 from robustbench_ir.encoders.options import SIMILARITIES, EncoderOptions
-from robustbench_ir.encoders.prompts import Told
+from robustbench_ir.encoders.prompts import Declared
 from robustbench_ir.encoders.saved_model import SavedModel
 from robustbench_ir.encoders.weights import LoadReport, check_weights, load_reports
 from robustbench_ir.errors import EncoderError, OptionError
@@ -35,7 +35,7 @@ class LoadedModel:
         Every weight of it was found in its files.
     kind : str
         See `robustbench_ir.encoders.kinds.Kind`.
-    told : Told
+    declared : Declared
         Prompts and similarity, as far as the files name them.
     notes : tuple of str
         What the user should know of how it was loaded, a line each.
@@ -45,7 +45,7 @@ class LoadedModel:
 
     model: SentenceTransformer | SparseEncoder
     kind: Kind
-    told: Told
+    declared: Declared
     notes: tuple[str, ...] = ()
     reports: tuple[LoadReport, ...] = ()
 
@@ -112,10 +112,10 @@ def _is_mean_pooled(saved: SavedModel) -> bool:
     return saved.folder is None and saved.name.lower().startswith(("facebook/contriever", "facebook/mcontriever"))
 
 
-def _told(saved: SavedModel) -> Told:
+def _declared(saved: SavedModel) -> Declared:
     prompts = saved.settings.get("prompts")
     similarity = saved.settings.get("similarity_fn_name")
-    return Told(
+    return Declared(
         prompts={str(key): str(text) for key, text in prompts.items() if text is not None}
         if isinstance(prompts, dict)
         else {},
@@ -201,7 +201,7 @@ def _load(name: str, saved: SavedModel, kind: Kind, options: EncoderOptions) -> 
         except Exception as error:  # what is wrong with a model file shows as any error of a dozen libraries
             raise EncoderError(_explain(name, error, options.backend)) from error
     check_weights(name, reports)
-    return LoadedModel(model, kind, _told(saved), notes, tuple(reports))
+    return LoadedModel(model, kind, _declared(saved), notes, tuple(reports))
 
 
 def _check_device(device: str | None) -> None:

@@ -1,4 +1,4 @@
-"""What a model is told of each side, where its code takes a task: routers, and models with an adapter for each task."""
+"""The task that a model receives for each side, if its code takes one: routers, and models with several adapters."""
 
 from __future__ import annotations
 

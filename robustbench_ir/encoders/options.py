@@ -40,7 +40,7 @@ class EncoderOptions:
     query_prompt_name, passage_prompt_name : str, optional
         Name of one of the model's own prompts, where it has several.
     query_task, passage_task : str, optional
-        What a model that takes a task is told for each side; by default the names that it knows.
+        The task that a model which takes one receives for each side; by default the names that it knows.
     similarity : {"cosine", "dot", "euclidean", "manhattan"}, optional
         How rows are compared; by default as the model says, else as documented for its family, else by cosine.
     encode_kwargs : mapping of str to value

@@ -73,7 +73,7 @@ def _last_part(name: str) -> str:
 
 
 @dataclass(frozen=True)
-class Told:
+class Declared:
     """What a model says of itself.
 
     Attributes
@@ -106,14 +106,14 @@ class ChosenPrompts(NamedTuple):
     unused: tuple[str, ...]
 
 
-def choose_prompts(name: str, told: Told, options: EncoderOptions) -> ChosenPrompts:
+def choose_prompts(name: str, declared: Declared, options: EncoderOptions) -> ChosenPrompts:
     """Choose what is put before each text: an option, else the model's own word, else that of its family.
 
     Parameters
     ----------
     name : str
         Of the model, for errors.
-    told : Told
+    declared : Declared
         What the model says.
     options : EncoderOptions
         What the user says.
@@ -123,34 +123,34 @@ def choose_prompts(name: str, told: Told, options: EncoderOptions) -> ChosenProm
     OptionError
         The model has no prompt of the name that was given.
     """
-    family = family_prompts(told.family)
+    family = family_prompts(declared.family)
     given = (
         ("query", options.query_prompt, options.query_prompt_name, _QUERY_NAMES, family.query),
         ("passage", options.passage_prompt, options.passage_prompt_name, _PASSAGE_NAMES, family.passage),
     )
-    query, passage = (_choose(name, told, *one) for one in given)
+    query, passage = (_choose(name, declared, *one) for one in given)
     taken = any(
         one.origin.startswith("option") or (one.origin.startswith("model") and one.value) for one in (query, passage)
     )
-    return ChosenPrompts(query, passage, () if taken else tuple(key for key, text in told.prompts.items() if text))
+    return ChosenPrompts(query, passage, () if taken else tuple(key for key, text in declared.prompts.items() if text))
 
 
 def _choose(
-    name: str, told: Told, side: str, text: str | None, key: str | None, known: Sequence[str], family: str
+    name: str, declared: Declared, side: str, text: str | None, key: str | None, known: Sequence[str], family: str
 ) -> Chosen:
     if text is not None and key is not None:
         raise OptionError(f"--{side}-prompt and --{side}-prompt-name do not go together; give one of them")
     if text is not None:
         return Chosen(text, f"option --{side}-prompt")
     if key is not None:
-        if key not in told.prompts:
-            there = ", ".join(told.prompts) or "none"
+        if key not in declared.prompts:
+            there = ", ".join(declared.prompts) or "none"
             raise OptionError(f"{name}: has no prompt of the name {key!r}; there are: {there}")
-        return Chosen(told.prompts[key], f"option --{side}-prompt-name {key}")
-    own = {_plain(own): own for own in reversed(tuple(told.prompts))}
+        return Chosen(declared.prompts[key], f"option --{side}-prompt-name {key}")
+    own = {_plain(own): own for own in reversed(tuple(declared.prompts))}
     said = [own[one] for one in known if one in own]
-    for one in sorted(said, key=lambda one: not told.prompts[one]):
-        return Chosen(told.prompts[one], f"model's {one}")
+    for one in sorted(said, key=lambda one: not declared.prompts[one]):
+        return Chosen(declared.prompts[one], f"model's {one}")
     return Chosen(family, "family" if family else "")
 
 
@@ -158,11 +158,11 @@ def _plain(key: str) -> str:
     return regex.sub(r"[^a-z0-9]+", "-", key.lower())
 
 
-def choose_similarity(told: Told, options: EncoderOptions, default: str) -> Chosen:
+def choose_similarity(declared: Declared, options: EncoderOptions, default: str) -> Chosen:
     """Choose how rows are compared: an option, else the model's own word, else that of its family, else the default."""
     if options.similarity is not None:
         return Chosen(options.similarity, "option --similarity")
-    if told.similarity:
-        return Chosen(told.similarity, "model")
-    family = family_similarity(told.family)
+    if declared.similarity:
+        return Chosen(declared.similarity, "model")
+    family = family_similarity(declared.family)
     return Chosen(family, "family") if family else Chosen(default, "default of sentence-transformers")

@@ -18,7 +18,7 @@ from robustbench_ir.encoders.kinds import kind_of
 from robustbench_ir.encoders.loading import LoadedModel, load_model
 from robustbench_ir.encoders.model_tasks import tasks_of
 from robustbench_ir.encoders.options import EncoderOptions, Setting, check_options
-from robustbench_ir.encoders.prompts import ChosenPrompts, Told, choose_prompts, choose_similarity
+from robustbench_ir.encoders.prompts import ChosenPrompts, Declared, choose_prompts, choose_similarity
 from robustbench_ir.encoders.truncation import first_module, token_limit, tokens
 from robustbench_ir.encoders.weights import settle_poolers
 from robustbench_ir.errors import EncoderError, OptionError
@@ -153,14 +153,14 @@ def wrap_model(
     prompts = {key: text for key, text in (model.prompts or {}).items() if text}
     # Its property would name the default, as if the model had said it.
     similarity = str(vars(model).get("_similarity_fn_name") or "")
-    told = Told(prompts, similarity, str(model.model_card_data.base_model or ""))
-    return _wrapped(LoadedModel(model, kind_of(model), told), name, options)
+    declared = Declared(prompts, similarity, str(model.model_card_data.base_model or ""))
+    return _wrapped(LoadedModel(model, kind_of(model), declared), name, options)
 
 
 def _wrapped(loaded: LoadedModel, name: str, options: EncoderOptions) -> SentenceTransformerEncoder:
     model, kind = loaded.model, loaded.kind
-    prompts = choose_prompts(name, loaded.told, options)
-    similarity = choose_similarity(loaded.told, options, "dot" if kind == "sparse" else "cosine")
+    prompts = choose_prompts(name, loaded.declared, options)
+    similarity = choose_similarity(loaded.declared, options, "dot" if kind == "sparse" else "cosine")
     if similarity.value == "manhattan":
         raise OptionError(
             f"{name}: is compared by manhattan distance ({similarity.origin}), which no dot product ranks as; "

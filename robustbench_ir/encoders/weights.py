@@ -44,13 +44,13 @@ def load_reports() -> Iterator[list[LoadReport]]:
     def from_pretrained(cls: type[PreTrainedModel], *places: Any, **options: Any) -> Any:
         asked = options.pop("output_loading_info", False)
         options["ignore_mismatched_sizes"] = True
-        model, told = plain.__func__(cls, *places, output_loading_info=True, **options)
+        model, info = plain.__func__(cls, *places, output_loading_info=True, **options)
         found = {
-            key: tuple(sorted(map(_name, told.get(f"{key}_keys", ()))))
+            key: tuple(sorted(map(_name, info.get(f"{key}_keys", ()))))
             for key in ("missing", "unexpected", "mismatched")
         }
         reports.append(LoadReport(model, **found))
-        return (model, told) if asked else model
+        return (model, info) if asked else model
 
     with _LOADING:
         PreTrainedModel.from_pretrained = classmethod(from_pretrained)  # type: ignore[assignment, method-assign]
