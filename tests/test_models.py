@@ -742,6 +742,24 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=250)
 
 
+def test_cells_of_an_earlier_scoring_are_not_read(model: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    from robustbench_ir import attack
+    from robustbench_ir.evaluation import runner
+
+    ranked: list[int] = []
+    plain = runner.rank_relevant
+
+    def counting(*given: Any, **keywords: Any) -> Any:
+        ranked.append(1)
+        return plain(*given, **keywords)
+
+    monkeypatch.setattr(runner, "rank_relevant", counting)
+    for version, expected in ((2, 2), (2, 2), (3, 4)):
+        monkeypatch.setattr("robustbench_ir.evaluation.cell_cache.SCORING_VERSION", version)
+        attack(str(model("static")), recipes=["typo"], languages=["en", "sw"])
+        assert len(ranked) == expected
+
+
 def test_the_check_of_an_encoder_tells_all_and_refuses_what_is_wrong(copied: Maker, model: Maker) -> None:
     done = run("encoders", "check", str(model("transformer")), "--task", "mini", "--similarity", "dot")
     told = dict(line.strip().split("  ", 1) for line in done.stdout.splitlines()[1:])
