@@ -272,6 +272,8 @@ def test_names_on_the_hub_are_refused_and_belong_to_families(model: Maker, tmp_p
     home, commit = tmp_path / "home" / "hub", "0" * 40
     silent = Path(shutil.copytree(model("dense"), tmp_path / "silent"))
     (silent / "config_sentence_transformers.json").unlink()
+    tuned = Path(shutil.copytree(silent, tmp_path / "tuned"))
+    (tuned / "README.md").write_text("---\nbase_model: [intfloat/e5-small]\n---\n", encoding="utf-8")
     models = {
         "acme/reranker": reranker(tmp_path / "old", old=True),
         "acme/plain": base(tmp_path / "plain"),
@@ -279,6 +281,7 @@ def test_names_on_the_hub_are_refused_and_belong_to_families(model: Maker, tmp_p
         "acme/msmarco-bert-base-dot-v5": silent,
         "intfloat/e5-small": silent,
         "e5-small/labse": silent,
+        "acme/tuned": tuned,
     }
     for name, folder in models.items():
         place = home / f"models--{name.replace('/', '--')}"
@@ -297,6 +300,7 @@ def test_names_on_the_hub_are_refused_and_belong_to_families(model: Maker, tmp_p
         "acme/msmarco-bert-base-dot-v5 dense dot '' family",
         "intfloat/e5-small dense cosine 'query: ' default of sentence-transformers",
         "e5-small/labse dense cosine '' default of sentence-transformers",
+        "acme/tuned dense cosine 'query: ' default of sentence-transformers",
     ]
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from robustbench_ir.encoders.kinds import Kind, kind_of, refuse_kind
 from robustbench_ir.encoders.options import SIMILARITIES, EncoderOptions
-from robustbench_ir.encoders.prompts import Declared
+from robustbench_ir.encoders.prompts import Declared, has_family
 from robustbench_ir.encoders.saved_model import SavedModel
 from robustbench_ir.encoders.weights import LoadReport, check_weights, load_reports
 from robustbench_ir.errors import EncoderError, OptionError
@@ -120,7 +120,7 @@ def _declared(saved: SavedModel) -> Declared:
         if isinstance(prompts, dict)
         else {},
         similarity=str(similarity) if similarity in SIMILARITIES else "",
-        family=saved.family_name,
+        family=next(filter(has_family, saved.family_names), ""),
     )
 
 

@@ -68,6 +68,11 @@ def family_similarity(name: str) -> str:
     return "dot" if _DOT_PRODUCT.match(_last_part(name)) else ""
 
 
+def has_family(name: str) -> bool:
+    """Return whether something is documented for the family that a model's name belongs to."""
+    return any(family_prompts(name)) or bool(family_similarity(name))
+
+
 def _last_part(name: str) -> str:
     return name.lower().rstrip("/").rpartition("/")[2]
 

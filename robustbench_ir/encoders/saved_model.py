@@ -112,15 +112,19 @@ class SavedModel:
         return tuple(map(str, named)) if isinstance(named, list) else ()
 
     @cached_property
-    def family_name(self) -> str:
-        """The name on the hub whose family this model belongs to; empty for a folder whose card names no base."""
-        if not self.folder:
-            return self.name
+    def family_names(self) -> tuple[str, ...]:
+        """The names on the hub by which its family is looked up: its own, and that of the base that its card names."""
+        own = () if self.folder else (self.name,)
+        return (*own, self._base) if self._base else own
+
+    @property
+    def _base(self) -> str:
         from huggingface_hub import ModelCardData
         from huggingface_hub.repocard import metadata_load
 
+        path = self.file("README.md")
         try:
-            card = metadata_load(self.folder / "README.md") or {}
+            card = (metadata_load(path) if path else None) or {}
             base = ModelCardData(ignore_metadata_errors=True, **card).base_model
         except Exception:  # a card is free text: whatever is wrong with it, it names no base
             return ""

@@ -150,9 +150,12 @@ def _such_as(weights: Sequence[str]) -> str:
 
 def _of_the_trunk(report: LoadReport) -> list[str]:
     """Return the left-over weights that are layers of the model itself, or adapters; heads may be left over."""
-    own = {_NUMBER.sub("#", f".{weight}") for weight in report.model.state_dict()}
-    return [
-        weight
-        for weight in report.unexpected
-        if "lora_" in weight or any(_NUMBER.sub("#", f".{weight}").endswith(known) for known in own if "#" in known)
-    ]
+    numbered = {_NUMBER.sub("#", f".{weight}") for weight in report.model.state_dict()}
+    own = {weight for weight in numbered if "#" in weight}
+
+    def is_a_layer(weight: str) -> bool:
+        # A model with a head has the name of the model without one before its weights.
+        name = _NUMBER.sub("#", f".{weight}")
+        return bool({name, name.removeprefix(f".{report.model.base_model_prefix}")} & own)
+
+    return [weight for weight in report.unexpected if "lora_" in weight or is_a_layer(weight)]
