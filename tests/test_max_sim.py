@@ -206,7 +206,7 @@ def test_a_text_with_a_number_that_is_not_finite_is_named() -> None:
 
 def test_other_dimensions_than_before_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("robustbench_ir.encoders.batches._CHUNK_TEXTS", 2)
-    with pytest.raises(EncoderError, match="gave 4 dimensions, and 8 before"):
+    with pytest.raises(EncoderError, match="returned 4 dimensions, and 8 before"):
         encode_texts(
             lambda texts: TokenEmbeddings.of([np.ones((1, len(texts[0])))] * len(texts), len(texts[0])),
             ["a" * 8, "b" * 8, "a" * 4],

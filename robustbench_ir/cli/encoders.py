@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
 import click
 
 from robustbench_ir.cli.catalogue import print_facts, print_lines
-from robustbench_ir.encoders import BUILT_IN, default_encoder, encoder_names, load_encoder
+from robustbench_ir.cli.options import encoder_options
+from robustbench_ir.encoders import BUILT_IN, Encoder, default_encoder, encoder_names, load_encoder
+
+if TYPE_CHECKING:
+    from robustbench_ir.encoders import EncoderOptions
 
 _ANY_MODEL = (
     ("MODEL", "any sentence-transformers model, dense or sparse: a folder, or owner/model on the Hugging Face hub"),
@@ -38,6 +45,54 @@ def show_encoder(name: str) -> None:
         ("versions", ", ".join(f"{library} {number}" for library, number in who.versions)),
     ]
     print_facts(who.name, facts)
+
+
+@command.command("check")
+@click.argument("name", metavar="MODEL")
+@click.option("--task", help="Count the queries and passages of this task that are longer than the model reads.")
+@encoder_options
+def check(name: str, task: str | None, options: EncoderOptions) -> None:
+    """Look closely at MODEL: its kind, weights, prompts, similarity and limit, and whether its rows are the same twice.
+
+    What would make a number wrong is refused in one line.
+    """
+    from robustbench_ir.encoders.examination import examine
+
+    found = examine(name, options)
+    who = found.encoder.description
+    origins = dict(who.origins)
+    facts = [
+        ("kind", who.kind),
+        ("modules", ", ".join(found.modules)),
+        ("weights", f"{found.weights:,}, all of them found" if found.weights else ""),
+        ("prompts it has", ", ".join(found.own_prompts) or "none"),
+        ("query prompt", f"{who.query_prompt!r} {_by(origins, 'query prompt')}".rstrip()),
+        ("passage prompt", f"{who.passage_prompt!r} {_by(origins, 'passage prompt')}".rstrip()),
+        ("tasks", ", ".join(filter(None, dict.fromkeys((who.query_task, who.passage_task))))),
+        ("similarity", f"{who.similarity} {_by(origins, 'similarity')}".rstrip()),
+        ("dimensions", str(who.dimensions) if who.dimensions else "words of the pool"),
+        ("limit", f"{who.token_limit:,} tokens" if who.token_limit else "none that is known"),
+        ("cut", _cut(found.encoder, task) if task else ""),
+        ("dtype", who.dtype),
+        ("fingerprint", f"{who.fingerprint}, the same in two processes"),
+        ("rows", f"the same alone and in a batch, to {found.batch_difference:.0e}" if found.modules else ""),
+        *(("note", note) for note in who.notes),
+    ]
+    print_facts(who.name, facts)
+
+
+def _by(origins: Mapping[str, str], what: str) -> str:
+    return f"({origins[what]})" if what in origins else ""
+
+
+def _cut(encoder: Encoder, task: str) -> str:
+    from robustbench_ir.encoders.truncation import cut_shares
+    from robustbench_ir.tasks import load_task
+
+    loaded = load_task(task)
+    texts = [one.text for one in loaded.queries], [one.text for one in loaded.passages]
+    shares = cut_shares(encoder, *texts)
+    return ", ".join(f"{share:.0%} of {side}" for side, share in shares.items()) or "not known"
 
 
 def _default(name: str) -> str:

@@ -160,9 +160,35 @@ semantic_floor_options = _gathered(
 )
 
 
+def read_keywords(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> dict[str, str | int | float | bool]:
+    """Read ``key=value`` pairs, whose values are JSON where they can be; an option's callback.
+
+    >>> read_keywords(None, None, ("task=retrieval", "use_cache=false"))  # doctest: +SKIP
+    {'task': 'retrieval', 'use_cache': False}
+    """
+    keywords: dict[str, str | int | float | bool] = {}
+    for pair in value:
+        key, equals, text = pair.partition("=")
+        if not key.isidentifier() or not equals:
+            raise click.BadParameter(f"{pair!r}: write it like key=value")
+        try:
+            found = json.loads(text)
+        except ValueError:
+            found = text
+        keywords[key] = found if isinstance(found, str | int | float | bool) else text
+    return keywords
+
+
 def _encoder_options(  # noqa: PLR0913, PLR0917
     query_prompt: str | None,
     passage_prompt: str | None,
+    query_prompt_name: str | None,
+    passage_prompt_name: str | None,
+    query_task: str | None,
+    passage_task: str | None,
+    similarity: str | None,
+    encode_kwargs: dict[str, str | int | float | bool],
+    model_kwargs: dict[str, str | int | float | bool],
     device: str | None,
     batch_size: int,
     dtype: str | None,
@@ -183,6 +209,13 @@ def _encoder_options(  # noqa: PLR0913, PLR0917
     return EncoderOptions(
         query_prompt=query_prompt,
         passage_prompt=passage_prompt,
+        query_prompt_name=query_prompt_name,
+        passage_prompt_name=passage_prompt_name,
+        query_task=query_task,
+        passage_task=passage_task,
+        similarity=similarity,
+        encode_kwargs=encode_kwargs,
+        model_kwargs=model_kwargs,
         device=device,
         batch_size=batch_size,
         dtype=dtype,
@@ -206,12 +239,36 @@ encoder_options = _gathered(
     [
         click.option("--query-prompt", help="Text before each query. Default: the model's own, or that of its family."),
         click.option("--passage-prompt", help="Text before each passage."),
+        click.option("--query-prompt-name", help="One of the model's own prompts, by name, for queries."),
+        click.option("--passage-prompt-name", help="One of the model's own prompts, by name, for passages."),
+        click.option("--query-task", help="Task of queries, for models that take one, such as retrieval.query."),
+        click.option("--passage-task", help="Task of passages, for models that take one."),
+        click.option(
+            "--similarity",
+            help="cosine, dot, euclidean or manhattan. Default: that of the model or of its family, otherwise cosine.",
+        ),
+        click.option(
+            "--encode-kwarg",
+            "encode_kwargs",
+            multiple=True,
+            callback=read_keywords,
+            metavar="KEY=VALUE",
+            help="Keyword for the model's encode; may be repeated.",
+        ),
+        click.option(
+            "--model-kwarg",
+            "model_kwargs",
+            multiple=True,
+            callback=read_keywords,
+            metavar="KEY=VALUE",
+            help="Keyword for loading the model; may be repeated.",
+        ),
         click.option("--device", help="Such as cpu, cuda, mps. Default: the best available."),
         click.option(
             "--devices", callback=split_commas, help="Several devices, such as cuda:0,cuda:1, with one process each."
         ),
         click.option("--batch-size", type=int, default=32, show_default=True, help="Texts per forward pass."),
-        click.option("--dtype", help="float32, float16 or bfloat16. Default: the model's own."),
+        click.option("--dtype", help="float32, float16 or bfloat16. Default: the model's own; float32 on a CPU."),
         click.option("--max-length", type=int, help="Number of tokens after which a text is cut."),
         click.option("--truncate-dim", type=int, help="Number of first dimensions to keep (Matryoshka models)."),
         click.option("--backend", default="torch", show_default=True, help="torch, onnx or openvino (extras)."),

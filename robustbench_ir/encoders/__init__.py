@@ -6,12 +6,14 @@ import sys
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from robustbench_ir.encoders.batches import EncodeTexts
 from robustbench_ir.encoders.encoder import CallableEncoder, Dense, Embeddings, Encoder, EncoderDescription, PoolEncoder
+from robustbench_ir.encoders.kinds import kind_of, refuse_kind
 from robustbench_ir.encoders.lexical import Bm25, CharacterNgrams
 from robustbench_ir.encoders.loading import SPARSE_PREFIX
-from robustbench_ir.encoders.multi_vector import is_loaded_multi_vector, is_multi_vector, load_multi_vector
+from robustbench_ir.encoders.multi_vector import is_multi_vector, load_multi_vector
 from robustbench_ir.encoders.options import EncoderOptions
 from robustbench_ir.encoders.remote import is_remote, load_remote
 from robustbench_ir.encoders.sentence_transformer import load_sentence_transformer, wrap_model
@@ -19,6 +21,9 @@ from robustbench_ir.encoders.token_embeddings import TokenEmbeddings
 from robustbench_ir.encoders.universal import load_universal
 from robustbench_ir.errors import EncoderError, UnknownNameError
 from robustbench_ir.resources.plugins import plugins, scheme
+
+if TYPE_CHECKING:
+    from sentence_transformers import MultiVectorEncoder
 
 __all__ = [
     "BUILT_IN",
@@ -75,11 +80,13 @@ def as_encoder(given: str | Encoder | EncodeTexts | None, options: EncoderOption
         return load_encoder(given or default_encoder(), options)
     if hasattr(given, "description") and hasattr(given, "encode_queries") and hasattr(given, "encode_passages"):
         return given
-    if is_loaded_multi_vector(given):
-        return load_multi_vector(given, options or EncoderOptions())
     if "sentence_transformers" in sys.modules:  # otherwise there is no loaded model
         from sentence_transformers import SentenceTransformer, SparseEncoder
 
+        kind = kind_of(given)
+        if kind == "multi-vector":
+            return load_multi_vector(cast("MultiVectorEncoder", given), options or EncoderOptions())
+        refuse_kind(type(given).__name__, "dense" if kind == "unknown" else kind, place="model")
         if isinstance(given, SentenceTransformer | SparseEncoder):
             name = given.model_card_data.base_model or type(given).__name__
             return wrap_model(given, name, options or EncoderOptions())

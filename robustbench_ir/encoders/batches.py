@@ -12,7 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from robustbench_ir.encoders.encoder import Dense, Embeddings, TextsRefusedError
+from robustbench_ir.encoders.encoder import Dense, Embeddings, TextsRefusedError, as_embeddings
 from robustbench_ir.encoders.store.store import EmbeddingStore
 from robustbench_ir.encoders.token_embeddings import TokenEmbeddings
 from robustbench_ir.errors import EncoderError, RobustBenchError
@@ -226,23 +226,13 @@ def _once(
 
 def _checked(encode: EncodeTexts, texts: Sequence[str]) -> Embeddings:
     try:
-        rows = _as_rows(encode(texts))
+        rows = as_embeddings(encode(texts))
     except Exception as error:  # an encoder may be any user's code
         if isinstance(error, RobustBenchError) and not isinstance(error, TextsRefusedError):
             raise
         raise EncoderError(_whose_fault(encode, texts, error)) from error
     _check(rows, texts)
     return rows
-
-
-def _as_rows(given: Embeddings) -> Embeddings:
-    """Return the output of a user's encoder as float32 rows: lists, tensors, other types and other sparse formats."""
-    if isinstance(given, TokenEmbeddings):
-        return given
-    if sp.issparse(given):
-        rows: sp.csr_array = sp.csr_array(given).astype(np.float32, copy=False)
-        return rows
-    return np.asarray(given, dtype=np.float32)
 
 
 def _whose_fault(encode: EncodeTexts, texts: Sequence[str], error: Exception) -> str:
@@ -261,7 +251,7 @@ def _whose_fault(encode: EncodeTexts, texts: Sequence[str], error: Exception) ->
 
 def _fails(encode: EncodeTexts, texts: Sequence[str]) -> bool:
     try:
-        encode(texts)
+        as_embeddings(encode(texts))
     except Exception:
         return True
     return False

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import scipy.sparse as sp
@@ -35,7 +36,8 @@ class EncoderDescription:
     fingerprint : str
         Hash of weights, prompts, lengths and types; it changes whenever an embedding could change.
     similarity : str
-        ``"cosine"`` (rows have length 1), ``"dot"``, ``"maxsim"`` or ``"meanmaxsim"`` (a row for each token), or a
+        ``"cosine"`` (rows have length 1), ``"dot"``, ``"euclidean"`` (see `robustbench_ir.encoders.distances`),
+        ``"maxsim"`` or ``"meanmaxsim"`` (a row for each token), or a
         name such as ``"bm25"``.
     dimensions : int
         Columns of the embeddings, 0 if they depend on the pool.
@@ -47,6 +49,18 @@ class EncoderDescription:
         Libraries that compute the embeddings, with their versions.
     preprocessing : str
         Defence before the encoder, such as ``normalised:nfkc``; empty without one.
+    kind : str
+        See `robustbench_ir.encoders.kinds.Kind`, such as ``"dense"`` or ``"sparse"``; empty if it is not known.
+    dtype : str
+        Type in which the rows are computed; empty if it is not known.
+    token_limit : int
+        Number of tokens after which a text is cut; 0 if there is no limit, or if it is not known.
+    query_task, passage_task : str
+        Task that a model which takes one receives for each side.
+    origins : tuple of (str, str)
+        Where the prompts and the similarity come from: an option, the model's own files, or its family.
+    notes : tuple of str
+        What a reader of the numbers should know about the encoder, one line each.
     """
 
     name: str
@@ -58,6 +72,13 @@ class EncoderDescription:
     passage_prompt: str = ""
     versions: tuple[tuple[str, str], ...] = ()
     preprocessing: str = ""
+    kind: str = ""
+    dtype: str = ""
+    token_limit: int = 0
+    query_task: str = ""
+    passage_task: str = ""
+    origins: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class Encoder(Protocol):
@@ -83,6 +104,11 @@ class PoolEncoder(Protocol):
 
     def fitted(self, passages: Sequence[str]) -> Encoder:
         """Return the encoder fitted on this pool."""
+
+
+def as_dense(rows: Vectors) -> Dense:
+    """Return rows as a dense array; for a few of them only."""
+    return rows if isinstance(rows, np.ndarray) else np.asarray(rows.toarray(), dtype=np.float32)
 
 
 def stack(parts: Sequence[Embeddings]) -> Embeddings:
@@ -125,7 +151,31 @@ class CallableEncoder:
         """Return the function's rows as float32, shape (texts, dimensions)."""
         if not texts:
             return np.empty((0, 0), dtype=np.float32)
-        rows = self.function(list(texts))
-        if sp.issparse(rows):
-            return sp.csr_array(rows).astype(np.float32)
-        return np.asarray(rows, dtype=np.float32)
+        return as_embeddings(self.function(list(texts)))
+
+
+def as_embeddings(given: Any) -> Embeddings:
+    """Return what an encoder of any kind gives: rows of tokens as they are, anything else as by `as_rows`."""
+    return given if isinstance(given, TokenEmbeddings) else as_rows(given)
+
+
+def as_rows(given: Any) -> Vectors:
+    """Return what an encoder of any kind gives as float32: lists, tensors of torch, other numbers and sparse forms."""
+    torch = sys.modules.get("torch")  # without it, nothing is a tensor of its kind
+    if torch is not None and isinstance(given, list | tuple) and given and isinstance(given[0], torch.Tensor):
+        given = torch.stack(list(given))
+    if torch is not None and isinstance(given, torch.Tensor):
+        tensor = given.detach().float().cpu()
+        if tensor.layout == torch.strided:
+            return np.asarray(tensor.numpy(), dtype=np.float32)
+        tensor = (tensor if tensor.layout == torch.sparse_coo else tensor.to_sparse_coo()).coalesce()
+        rows, columns = tensor.indices().numpy()
+        shape = (tensor.shape[0], tensor.shape[1])
+        found: sp.csr_array = sp.csr_array((tensor.values().numpy(), (rows, columns)), shape=shape)
+        return found
+    return _compressed(given) if sp.issparse(given) else np.asarray(given, dtype=np.float32)
+
+
+def _compressed(rows: Any) -> sp.csr_array:
+    compressed: sp.csr_array = sp.csr_array(rows).astype(np.float32, copy=False)
+    return compressed

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from robustbench_ir.encoders.options import EncoderOptions
+from robustbench_ir.encoders.kinds import Kind, kind_of, refuse_kind
+from robustbench_ir.encoders.options import SIMILARITIES, EncoderOptions
+from robustbench_ir.encoders.prompts import Declared, has_family
+from robustbench_ir.encoders.saved_model import SavedModel
+from robustbench_ir.encoders.weights import LoadReport, check_weights, load_reports
 from robustbench_ir.errors import EncoderError, OptionError
 from robustbench_ir.resources.downloads import is_offline
 
@@ -18,9 +22,37 @@ if TYPE_CHECKING:
 
 SPARSE_PREFIX = "sparse:"
 _HUB_TIMEOUT_SECONDS = 10
+# Modules of PyLate are replaced by those of sentence-transformers.
+_TRUSTED_MODULES = ("sentence_transformers.", "torch.nn.", "pylate.")
+_HALVES = ("float16", "bfloat16")
 
 
-def load_transformer_model(name: str, options: EncoderOptions) -> SentenceTransformer | SparseEncoder:
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model with what its files say of it.
+
+    Attributes
+    ----------
+    model : SentenceTransformer or SparseEncoder
+        Every weight of it was found in its files.
+    kind : str
+        See `robustbench_ir.encoders.kinds.Kind`.
+    declared : Declared
+        Prompts and similarity, as far as the files name them.
+    notes : tuple of str
+        What the user should know of how it was loaded, a line each.
+    reports : tuple of LoadReport
+        What transformers said of the weights; none for a model that the user loaded.
+    """
+
+    model: SentenceTransformer | SparseEncoder
+    kind: Kind
+    declared: Declared
+    notes: tuple[str, ...] = ()
+    reports: tuple[LoadReport, ...] = ()
+
+
+def load_transformer_model(name: str, options: EncoderOptions) -> LoadedModel:
     """Load a sentence-transformers model, dense or sparse as it is marked.
 
     Parameters
@@ -33,28 +65,65 @@ def load_transformer_model(name: str, options: EncoderOptions) -> SentenceTransf
     Raises
     ------
     EncoderError
-        If it is not a sentence-transformers model, or is not available; the message says the next step.
+        If it is not a sentence-transformers model, is not available, or needs weights that its files do
+        not have; the message says the next step.
     OptionError
         If this kind of model does not have one of the options.
     """
-    plain = name.removeprefix(SPARSE_PREFIX)
-    folder = Path(plain).expanduser()
-    # A SPLADE model on the hub is often a masked language model and nothing else.
-    required = "config.json" if plain != name else "modules.json"
-    if folder.is_dir() and not any((folder / file).is_file() for file in {required, "modules.json"}):
-        raise EncoderError(f"{name}: not a sentence-transformers folder (it has no {required}); name another folder")
-    if not folder.is_dir():
-        check_reachable(plain, options)
-    elif not options.trust_remote_code:
-        _refuse_code(name, folder)
-    place = str(folder) if folder.is_dir() else plain
-    model = _load(name, place, plain != name or _is_sparse(place, options), options)
+    saved = SavedModel(with_owner(name.removeprefix(SPARSE_PREFIX)), options.revision)
+    if not saved.folder:
+        check_reachable(saved.name, options)
+    kind = _checked_kind(name, saved)
+    if not options.trust_remote_code:
+        refuse_code(name, saved)
+    _check_adapter(name, saved)
+    loaded = _load(name, saved, kind, options)
     if options.max_length is not None:
         try:
-            model.max_seq_length = options.max_length
+            loaded.model.max_seq_length = options.max_length
         except AttributeError as error:
             raise OptionError(f"{name}: reads texts of any length; do not set the maximum length") from error
-    return model
+    return loaded
+
+
+def with_owner(name: str) -> str:
+    """Return the name on the hub of a model that sentence-transformers knows without its owner."""
+    return name if "/" in name or Path(name).expanduser().is_dir() else f"sentence-transformers/{name}"
+
+
+def _checked_kind(name: str, saved: SavedModel) -> Kind:
+    """Return the kind of a saved model, and refuse one that gives no row for each text."""
+    kind = kind_of(saved)
+    place = "folder" if saved.folder else "model"
+    if kind == "transformer" and not saved.config:
+        raise EncoderError(f"{name}: not a sentence-transformers {place} (it has no modules.json); name one that is")
+    if name.startswith(SPARSE_PREFIX):
+        # A SPLADE model on the hub is often a masked language model and nothing else.
+        kind = "sparse" if kind in {"transformer", "dense"} else kind
+    elif kind == "transformer" and _is_mean_pooled(saved):
+        kind = "dense"
+    refuse_kind(name, kind, str(saved.settings.get("model_type", "")), place)
+    return kind
+
+
+def _is_mean_pooled(saved: SavedModel) -> bool:
+    """Return whether a plain transformer is documented to be pooled as sentence-transformers does by default.
+
+    https://huggingface.co/facebook/contriever
+    """
+    return saved.folder is None and saved.name.lower().startswith(("facebook/contriever", "facebook/mcontriever"))
+
+
+def _declared(saved: SavedModel) -> Declared:
+    prompts = saved.settings.get("prompts")
+    similarity = saved.settings.get("similarity_fn_name")
+    return Declared(
+        prompts={str(key): str(text) for key, text in prompts.items() if text is not None}
+        if isinstance(prompts, dict)
+        else {},
+        similarity=str(similarity) if similarity in SIMILARITIES else "",
+        family=next(filter(has_family, saved.family_names), ""),
+    )
 
 
 def check_reachable(name: str, options: EncoderOptions) -> None:
@@ -86,50 +155,89 @@ def check_reachable(name: str, options: EncoderOptions) -> None:
         ) from error
 
 
-def _refuse_code(name: str, folder: Path) -> None:
-    """Refuse a local folder with code: sentence-transformers before 6 runs it without permission."""
-    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
-        for module in json.loads((folder / "modules.json").read_bytes()):
-            if (folder / f"{module['type'].split('.')[0]}.py").exists():
-                raise EncoderError(_explain(name, ValueError("trust_remote_code"), "torch"))
+def refuse_code(name: str, saved: SavedModel) -> None:
+    """Refuse modules from anywhere but sentence-transformers, some versions of which would run them without a word."""
+    named = [kind for kind, _ in saved.modules]
+    for _, path in saved.modules:
+        # Classes that modules of sentence-transformers look up by their name.
+        config = saved.read("config.json", path) if path else {}
+        named += [str(config[key]) for key in ("tokenizer_class", "activation_function") if "." in str(config.get(key))]
+    if not all(kind.startswith(_TRUSTED_MODULES) for kind in named):
+        raise EncoderError(_explain(name, ValueError("trust_remote_code"), "torch"))
 
 
-def _is_sparse(place: str, options: EncoderOptions) -> bool:
-    from sentence_transformers.util import load_file_path
+def _check_adapter(name: str, saved: SavedModel) -> None:
+    """Refuse an adapter whose base model was a folder on another machine."""
+    for path in {"", *(path for _, path in saved.modules)}:
+        base = str(saved.read("adapter_config.json", path).get("base_model_name_or_path") or "")
+        if base.startswith(("/", "./", "../", "~")) and not Path(base).expanduser().is_dir():
+            raise EncoderError(
+                f"{name}: is an adapter, and its base model {base} is not here; "
+                f"put the right path or hub name into base_model_name_or_path of adapter_config.json"
+            )
 
-    try:
-        path = load_file_path(place, "config_sentence_transformers.json", revision=options.revision)
-        return path is not None and json.loads(Path(path).read_bytes()).get("model_type") == "SparseEncoder"
-    except (OSError, ValueError):
-        return False
 
-
-def _load(name: str, place: str, sparse: bool, options: EncoderOptions) -> SentenceTransformer | SparseEncoder:
+def _load(name: str, saved: SavedModel, kind: Kind, options: EncoderOptions) -> LoadedModel:
     import torch
     from sentence_transformers import SentenceTransformer, SparseEncoder
 
+    sparse = kind == "sparse"
     if sparse and options.truncate_dim is not None:
         raise OptionError(
             f"{name}: the columns of a sparse encoder are words, which cannot be cut off; do not set truncate_dim"
         )
+    device = options.device or (options.devices[0] if options.devices else None)
+    _check_device(device)
+    dtype, notes = _dtype(saved, device, options)
     more: dict[str, int] = {} if options.truncate_dim is None else {"truncate_dim": options.truncate_dim}
     make: Callable[..., SentenceTransformer | SparseEncoder] = SparseEncoder if sparse else SentenceTransformer
-    with quiet():
+    with quiet(), load_reports() as reports:
         try:
             model = make(
-                place,
-                device=options.device or (options.devices[0] if options.devices else None),
+                saved.place,
+                device=device,
                 revision=options.revision,
                 trust_remote_code=options.trust_remote_code,
                 local_files_only=is_offline(),
-                model_kwargs={"dtype": options.dtype} if options.dtype else None,
+                model_kwargs={**options.model_kwargs, **({"dtype": dtype} if dtype else {})} or None,
                 backend=options.backend,
                 **more,
             )
-            # Modules that are not transformers ignore `dtype` above.
-            return model.to(getattr(torch, options.dtype)) if options.dtype else model
+            if dtype is None and options.backend == "torch" and model.device.type == "cpu":
+                dtype, notes = _float32_for(sorted({str(weight.dtype) for weight in model.parameters()}))
+            # Modules that are not transformers ignore the type above.
+            model = model.to(getattr(torch, dtype)) if dtype else model
         except Exception as error:  # a faulty model file can raise any error of many libraries
             raise EncoderError(_explain(name, error, options.backend)) from error
+    check_weights(name, reports)
+    return LoadedModel(model, kind, _declared(saved), notes, tuple(reports))
+
+
+def _check_device(device: str | None) -> None:
+    import torch
+
+    if device is not None:
+        try:
+            torch.empty(0, device=device)
+        except Exception as error:  # torch has an error of its own for each kind of device
+            why = " ".join(str(error).split())[:80]
+            raise OptionError(f"device {device}: torch cannot use it here ({why}); leave it out or say cpu") from error
+
+
+def _dtype(saved: SavedModel, device: str | None, options: EncoderOptions) -> tuple[str | None, tuple[str, ...]]:
+    """Choose the type of the weights: half precision is several times slower than float32 on most CPUs."""
+    from sentence_transformers.util import get_device_name
+
+    if options.dtype or options.backend != "torch" or not (device or get_device_name()).startswith("cpu"):
+        return options.dtype, ()
+    return _float32_for([str(saved.config.get("dtype") or saved.config.get("torch_dtype") or "")])
+
+
+def _float32_for(types: list[str]) -> tuple[str | None, tuple[str, ...]]:
+    half = next((name for name in _HALVES if f"torch.{name}" in types or name in types), None)
+    if half is None:
+        return None, ()
+    return "float32", (f"saved as {half}, run in float32 on this CPU; --dtype {half} runs it as it was saved",)
 
 
 @contextmanager
@@ -155,6 +263,10 @@ def _explain(name: str, error: Exception, backend: str) -> str:
         return f"{name}: contains code of its own; if you trust its author, give --trust-remote-code"
     if backend != "torch" and "requires installing" in text:
         return f"backend {backend} is not installed; pip install 'robustbench-ir[{backend}]'"
+    if "Repo id must be" in text or "is not a local folder" in text:
+        return (
+            f"{name}: names another model that is neither a folder here nor on the hub ({text[:160]}); correct the name"
+        )
     if Path(name.removeprefix(SPARSE_PREFIX)).expanduser().is_dir():
         return f"{name}: not a sentence-transformers folder that can be loaded ({text[:160]})"
     return f"{name}: cannot be loaded as a sentence-transformers model ({text[:160]})"

@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeGuard, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 
 from robustbench_ir.encoders.encoder import EncoderDescription
 from robustbench_ir.encoders.fingerprint import fingerprint, libraries
-from robustbench_ir.encoders.loading import check_reachable, quiet
+from robustbench_ir.encoders.kinds import kind_of
+from robustbench_ir.encoders.loading import check_reachable, quiet, refuse_code, with_owner
 from robustbench_ir.encoders.options import EncoderOptions, check_options
 from robustbench_ir.encoders.prompts import Prompts
+from robustbench_ir.encoders.saved_model import SavedModel
 from robustbench_ir.encoders.token_embeddings import TokenEmbeddings
+from robustbench_ir.encoders.weights import check_weights, load_reports
 from robustbench_ir.errors import EncoderError, OptionError
 from robustbench_ir.resources.downloads import is_offline
 
 if TYPE_CHECKING:
     from sentence_transformers import MultiVectorEncoder
 
-_MODEL_TYPES = {"MultiVectorEncoder", "ColBERT"}  # the second is PyLate's
 _PYLATE = "pylate."
-_MODULES = (_PYLATE, "sentence_transformers.multi_vector_encoder.")
-_ARCHITECTURE = "HF_ColBERT"  # of the first ColBERT models, which have no modules.json
 _INSTALL = "multi-vector models need sentence-transformers 6 or later; pip install -U sentence-transformers"
 
 
@@ -117,21 +115,16 @@ def load_multi_vector(
     config = getattr(getattr(model[0], "auto_model", None), "config", None)
     description = EncoderDescription(
         name=called,
-        fingerprint=fingerprint(model, prompts, similarity, options, called),
+        fingerprint=fingerprint(model, {**prompts._asdict(), "similarity": similarity}, options, called, ()),
         similarity=similarity,
         dimensions=int(model.encode_query(["a"], show_progress_bar=False)[0].shape[-1]),
         revision=str(getattr(config, "_commit_hash", None) or options.revision or ""),
         query_prompt=prompts.query,
         passage_prompt=prompts.passage,
         versions=libraries(options.backend),
+        kind="multi-vector",
     )
     return LateInteractionEncoder(model, description, options.batch_size, options.devices)
-
-
-def is_loaded_multi_vector(model: object) -> TypeGuard[MultiVectorEncoder]:
-    """Return True if an object is a model that gives a row for each token."""
-    classes = [base.__module__ for base in type(model).__mro__]
-    return any(module.startswith((f"{_PYLATE}models", *_MODULES[1:])) for module in classes)
 
 
 def is_multi_vector(name: str, options: EncoderOptions) -> bool:
@@ -142,30 +135,10 @@ def is_multi_vector(name: str, options: EncoderOptions) -> bool:
     EncoderError
         If it is a name on the hub and the hub cannot be reached.
     """
-    if not Path(name).expanduser().is_dir():
-        check_reachable(name, options)
-    settings = _read(name, "config_sentence_transformers.json", options)
-    if isinstance(settings, dict) and settings.get("model_type") in _MODEL_TYPES:
-        return True
-    config = _read(name, "config.json", options)
-    if isinstance(config, dict) and _ARCHITECTURE in (config.get("architectures") or ()):
-        return True
-    modules = _read(name, "modules.json", options)
-    types = (
-        [str(module.get("type")) for module in modules if isinstance(module, dict)] if isinstance(modules, list) else []
-    )
-    return any(kind.startswith(_MODULES) for kind in types)
-
-
-def _read(name: str, file: str, options: EncoderOptions) -> object:
-    from sentence_transformers.util import load_file_path
-
-    place = str(Path(name).expanduser()) if Path(name).expanduser().is_dir() else name
-    try:
-        path = load_file_path(place, file, revision=options.revision, local_files_only=is_offline())
-        return json.loads(Path(path).read_bytes()) if path else None
-    except (OSError, ValueError):
-        return None
+    saved = SavedModel(with_owner(name), options.revision)
+    if not saved.folder:
+        check_reachable(saved.name, options)
+    return kind_of(saved) == "multi-vector"
 
 
 def _load(name: str, options: EncoderOptions) -> MultiVectorEncoder:
@@ -175,29 +148,33 @@ def _load(name: str, options: EncoderOptions) -> MultiVectorEncoder:
         from sentence_transformers import MultiVectorEncoder
     except ImportError as error:
         raise EncoderError(f"{name}: {_INSTALL}") from error
-    folder = Path(name).expanduser()
-    with quiet():
+    saved = SavedModel(with_owner(name), options.revision)
+    if not options.trust_remote_code:
+        refuse_code(name, saved)
+    with quiet(), load_reports() as reports:
         try:
             model = MultiVectorEncoder(
-                str(folder) if folder.is_dir() else name,
+                saved.place,
                 device=options.device or (options.devices[0] if options.devices else None),
                 revision=options.revision,
                 trust_remote_code=options.trust_remote_code,
                 local_files_only=is_offline(),
-                model_kwargs={"dtype": options.dtype} if options.dtype else None,
+                model_kwargs={**options.model_kwargs, **({"dtype": options.dtype} if options.dtype else {})} or None,
                 backend=cast("Literal['torch', 'onnx', 'openvino']", options.backend),
             )
             if options.max_length is not None:
                 _limit(model, options.max_length)
-            return model.to(getattr(torch, options.dtype)) if options.dtype else model
+            model = model.to(getattr(torch, options.dtype)) if options.dtype else model
         except Exception as error:  # what is wrong with a model file shows as any error of a dozen libraries
             raise EncoderError(_explain(name, error)) from error
+    check_weights(name, reports)
+    return model
 
 
 def _explain(name: str, error: Exception) -> str:
     text = " ".join(str(error).split())
     if "trust_remote_code" in text:
-        return f"{name}: brings code of its own; if you trust its author, say --trust-remote-code"
+        return f"{name}: contains code of its own; if you trust its author, give --trust-remote-code"
     return f"{name}: this multi-vector model cannot be loaded ({text[:160]})"
 
 

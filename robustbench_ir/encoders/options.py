@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from robustbench_ir.encoders.providers import FORMATS, EncodingFormat
 from robustbench_ir.errors import OptionError
@@ -11,6 +11,24 @@ from robustbench_ir.errors import OptionError
 _DTYPES = ("float32", "float16", "bfloat16")
 _BACKENDS = ("torch", "onnx", "openvino")
 _OWN_FIELDS = {"model", "input", "texts", "requests", "encoding_format"}
+SIMILARITIES = ("cosine", "dot", "euclidean", "manhattan")
+Setting = str | int | float | bool | None
+"""Value of a keyword that is handed to the model's own code."""
+
+_OWN_KEYWORDS = {
+    "batch_size": "--batch-size",
+    "device": "--device",
+    "dtype": "--dtype",
+    "torch_dtype": "--dtype",
+    "normalize_embeddings": "--similarity",
+    "prompt": "--query-prompt and --passage-prompt",
+    "prompt_name": "--query-prompt-name and --passage-prompt-name",
+    "truncate_dim": "--truncate-dim",
+}
+_REFUSED_KEYWORDS = frozenset(
+    {"chunk_size", "convert_to_numpy", "convert_to_tensor", "output_value", "pool", "precision", "show_progress_bar"}
+    | {"save_to_cpu", "convert_to_sparse_tensor", "output_loading_info", "ignore_mismatched_sizes"}
+)
 
 
 @dataclass(frozen=True)
@@ -21,12 +39,23 @@ class EncoderOptions:
     ----------
     query_prompt, passage_prompt : str, optional
         Prefix of each text. Default: the model's own prompts, otherwise those that are documented for its family.
+    query_prompt_name, passage_prompt_name : str, optional
+        Name of one of the model's own prompts, if it has several.
+    query_task, passage_task : str, optional
+        Task that a model which takes one receives for each side. Default: the names that it knows.
+    similarity : {"cosine", "dot", "euclidean", "manhattan"}, optional
+        How rows are compared. Default: what the model's files say, otherwise what is documented for its family,
+        otherwise cosine.
+    encode_kwargs : mapping of str to value
+        Further keywords for each call of the model's ``encode``.
+    model_kwargs : mapping of str to value
+        Further keywords for loading the model.
     device : str, optional
         Device such as ``"cuda"``. Default: sentence-transformers chooses.
     batch_size : int
         Texts in each forward pass, or in each request to an endpoint; at least 1.
     dtype : {"float32", "float16", "bfloat16"}, optional
-        Type of the weights. Default: the model's own.
+        Type of the weights. Default: the model's own, but float32 on a CPU, where half precision is slow.
     max_length : int, optional
         Number of tokens after which a text is cut. Default: the model's own.
     revision : str, optional
@@ -52,6 +81,13 @@ class EncoderOptions:
 
     query_prompt: str | None = None
     passage_prompt: str | None = None
+    query_prompt_name: str | None = None
+    passage_prompt_name: str | None = None
+    query_task: str | None = None
+    passage_task: str | None = None
+    similarity: str | None = None
+    encode_kwargs: Mapping[str, Setting] = field(default_factory=dict)
+    model_kwargs: Mapping[str, Setting] = field(default_factory=dict)
     device: str | None = None
     batch_size: int = 32
     dtype: str | None = None
@@ -80,6 +116,7 @@ def check_options(options: EncoderOptions) -> None:
         raise OptionError(f"dtype {options.dtype!r}: there are {', '.join(_DTYPES)}")
     if options.backend not in _BACKENDS:
         raise OptionError(f"backend {options.backend!r}: there are {', '.join(_BACKENDS)}")
+    _check_choices(options)
     if options.dtype is not None and options.backend != "torch":
         raise OptionError(f"dtype needs the backend torch; {options.backend} uses the type of its exported file")
     if options.devices and options.device is not None:
@@ -106,3 +143,13 @@ def _check_requests(options: EncoderOptions) -> None:
         own = _OWN_FIELDS & set(body or ())
         if own:
             raise OptionError(f"a body with {', '.join(sorted(own))}: that is written for each request; leave it out")
+
+
+def _check_choices(options: EncoderOptions) -> None:
+    if options.similarity is not None and options.similarity not in SIMILARITIES:
+        raise OptionError(f"similarity {options.similarity!r}: there are {', '.join(SIMILARITIES)}")
+    for keyword in (*options.encode_kwargs, *options.model_kwargs):
+        if keyword in _OWN_KEYWORDS:
+            raise OptionError(f"keyword {keyword}: say it by {_OWN_KEYWORDS[keyword]}")
+        if keyword in _REFUSED_KEYWORDS:
+            raise OptionError(f"keyword {keyword}: would change the form of the rows; leave it out")

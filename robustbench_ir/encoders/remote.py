@@ -331,6 +331,13 @@ def _refuse_local_options(options: EncoderOptions) -> None:
         ("maximum length", options.max_length),
         ("backend", None if options.backend == "torch" else options.backend),
         ("trust_remote_code", options.trust_remote_code),
+        ("query_prompt_name", options.query_prompt_name),
+        ("passage_prompt_name", options.passage_prompt_name),
+        ("query_task", options.query_task),
+        ("passage_task", options.passage_task),
+        ("encode_kwargs", options.encode_kwargs),
+        ("model_kwargs", options.model_kwargs),
+        ("similarity", options.similarity if options.similarity != "cosine" else None),
     ):
         if given:
             raise OptionError(f"{name}: cannot be set for an endpoint, where the server chooses it; leave it out")

@@ -3,24 +3,55 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import scipy.sparse as sp
 
-from robustbench_ir.encoders.encoder import Embeddings, EncoderDescription
+from robustbench_ir.encoders.distances import EXTRA_COLUMNS, euclidean_passages, euclidean_queries
+from robustbench_ir.encoders.encoder import EncoderDescription, Vectors, as_dense, as_rows
 from robustbench_ir.encoders.fingerprint import fingerprint, libraries
-from robustbench_ir.encoders.loading import SPARSE_PREFIX, load_transformer_model
-from robustbench_ir.encoders.options import EncoderOptions, check_options
-from robustbench_ir.encoders.prompts import Prompts, family_prompts
-from robustbench_ir.errors import OptionError
+from robustbench_ir.encoders.kinds import kind_of
+from robustbench_ir.encoders.loading import LoadedModel, load_transformer_model
+from robustbench_ir.encoders.model_tasks import tasks_of
+from robustbench_ir.encoders.options import EncoderOptions, Setting, check_options
+from robustbench_ir.encoders.prompts import ChosenPrompts, Declared, choose_prompts, choose_similarity
+from robustbench_ir.encoders.truncation import first_module, token_limit, tokens
+from robustbench_ir.encoders.weights import settle_poolers
+from robustbench_ir.errors import EncoderError, OptionError
 
 if TYPE_CHECKING:
     import torch
     from sentence_transformers import SentenceTransformer, SparseEncoder
+
+
+PROBES = (
+    "When does the market open?",
+    "The market opens at six in the morning, and closes at noon.",
+    "Soko hufunguliwa",
+)
+"""Texts of a few words that every model can read: the first encoding, before any text of a task."""
+
+_SAME_ROW_COSINE = 0.99  # of a text encoded alone and among others; 8-bit models come near it
+
+
+@dataclass(frozen=True)
+class Side:
+    """How the texts of one side are encoded.
+
+    Attributes
+    ----------
+    prompt : str
+        Put before each text.
+    keywords : mapping
+        Handed to the model's ``encode``; ``task`` is among them where the model takes one.
+    """
+
+    prompt: str
+    keywords: Mapping[str, Setting]
 
 
 @dataclass(frozen=True)
@@ -46,34 +77,47 @@ class SentenceTransformerEncoder:
     batch_size: int
     devices: tuple[str, ...]
     sparse: bool
+    query: Side
+    passage: Side
 
-    def encode_queries(self, texts: Sequence[str]) -> Embeddings:
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
         """Encode queries, with the query prompt; shape (texts, dimensions)."""
-        return self._encode(texts, self.description.query_prompt, "query")
+        rows = self._encode(texts, self.query)
+        return euclidean_queries(rows) if self.description.similarity == "euclidean" else rows
 
-    def encode_passages(self, texts: Sequence[str]) -> Embeddings:
+    def encode_passages(self, texts: Sequence[str]) -> Vectors:
         """Encode passages, with the passage prompt; shape (texts, dimensions)."""
-        return self._encode(texts, self.description.passage_prompt, "document")
+        rows = self._encode(texts, self.passage)
+        return euclidean_passages(rows) if self.description.similarity == "euclidean" else rows
 
-    def _encode(self, texts: Sequence[str], prompt: str, task: Literal["query", "document"]) -> Embeddings:
+    def share_cut(self, texts: Sequence[str], side: Literal["query", "passage"]) -> float:
+        """Return the share of texts that are longer than the model reads, with their prompt; 0 where none is cut."""
+        input_module = first_module(self.model, "query" if side == "query" else "document")
+        limit = token_limit(input_module, side)
+        prompt = (self.query if side == "query" else self.passage).prompt
+        if not limit or not texts:
+            return 0.0
+        return sum(count > limit for count in tokens(input_module, [prompt + text for text in texts])) / len(texts)
+
+    def _encode(self, texts: Sequence[str], side: Side) -> Vectors:
         options: dict[str, object] = {
-            "prompt": prompt,  # an empty one, too: None would bring in the model's default prompt
-            "task": task,  # models with a router have two encoders
+            "prompt": side.prompt,  # an empty one, too: None would bring in the model's default prompt
             "batch_size": self.batch_size,
             "show_progress_bar": False,
+            **side.keywords,
         }
         if self.devices and texts:
             share = -(-len(texts) // len(self.devices))
             options |= {"pool": self._pool, "chunk_size": max(1, share)}
         cosine = self.description.similarity == "cosine"
         encode: Callable[..., torch.Tensor] = self.model.encode
-        if self.sparse:
-            if not texts:
-                return sp.csr_array(np.empty((0, self.description.dimensions), dtype=np.float32))
-            return _compressed(encode(list(texts), save_to_cpu=True, **options), cosine)
         if not texts:
-            return np.empty((0, self.description.dimensions), dtype=np.float32)
-        return np.asarray(encode(list(texts), normalize_embeddings=cosine, **options), dtype=np.float32)
+            extra = EXTRA_COLUMNS if self.description.similarity == "euclidean" else 0
+            nothing = np.empty((0, self.description.dimensions - extra), dtype=np.float32)
+            return sp.csr_array(nothing) if self.sparse else nothing
+        if self.sparse:
+            return _compressed(encode(list(texts), save_to_cpu=True, **options), cosine)
+        return as_rows(encode(list(texts), normalize_embeddings=cosine, **options))
 
     @cached_property
     def _pool(self) -> object:
@@ -101,7 +145,7 @@ def load_sentence_transformer(name: str, options: EncoderOptions) -> SentenceTra
         If an option is out of range, or if the model does not have it.
     """
     check_options(options)
-    return wrap_model(load_transformer_model(name, options), name, options)
+    return _wrapped(load_transformer_model(name, options), name, options)
 
 
 def wrap_model(
@@ -120,34 +164,139 @@ def wrap_model(
 
     Raises
     ------
+    EncoderError
+        It cannot encode a few words.
     OptionError
-        If `truncate_dim` exceeds the model's dimensions.
+        If the model does not have one of the options.
     """
-    from sentence_transformers import SparseEncoder
+    check_options(options)
+    if options.model_kwargs:
+        raise OptionError("model_kwargs are for a model that is loaded here; leave them out, or give its name")
+    # A loaded model has empty prompts in the place of those that its files do not name.
+    prompts = {key: text for key, text in (model.prompts or {}).items() if text}
+    # Its property would name the default, as if the model had said it.
+    similarity = str(vars(model).get("_similarity_fn_name") or "")
+    declared = Declared(prompts, similarity, str(model.model_card_data.base_model or ""))
+    return _wrapped(LoadedModel(model, kind_of(model), declared), name, options)
 
-    prompts = _prompts(name.removeprefix(SPARSE_PREFIX), model, options)
-    similarity = "dot" if model.similarity_fn_name == "dot" else "cosine"
-    dimensions = _dimensions(model)
+
+def _wrapped(loaded: LoadedModel, name: str, options: EncoderOptions) -> SentenceTransformerEncoder:
+    model, kind = loaded.model, loaded.kind
+    prompts = choose_prompts(name, loaded.declared, options)
+    similarity = choose_similarity(loaded.declared, options, "dot" if kind == "sparse" else "cosine")
+    if similarity.value == "manhattan":
+        raise OptionError(
+            f"{name}: is compared by manhattan distance ({similarity.origin}), which no dot product ranks as; "
+            f"say --similarity cosine, dot or euclidean if one of them is meant"
+        )
+    origins = (("query prompt", prompts.query), ("passage prompt", prompts.passage), ("similarity", similarity))
+    bare = EncoderDescription(
+        name=name,
+        fingerprint="",
+        similarity=similarity.value,
+        dimensions=0,
+        revision=_revision(model, options),
+        query_prompt=prompts.query.value,
+        passage_prompt=prompts.passage.value,
+        versions=libraries(options.backend),
+        kind=kind,
+        dtype=str(next((weight.dtype for weight in model.parameters()), "")).removeprefix("torch."),
+        token_limit=token_limit(first_module(model, "document"), "passage"),
+        origins=tuple((what, choice.origin) for what, choice in origins if choice.origin),
+        notes=(*loaded.notes, *_unused_prompts(prompts)),
+    )
+    plain = SentenceTransformerEncoder(
+        model, bare, options.batch_size, (), kind == "sparse", Side("", {}), Side("", {})
+    )
+    encoder, rows = probed(plain, name, options)
+    settle_poolers(name, loaded.reports, lambda: bool(np.isfinite(as_dense(encoder.encode_queries(PROBES))).all()))
+    who = replace(encoder.description, dimensions=rows[0].shape[1])
+    _check_dimensions(name, who, options)
+    choices = {"query": vars(encoder.query), "passage": vars(encoder.passage), "similarity": similarity.value}
+    # Rows of half precision differ between devices by more than rounding hides.
+    behaviour = rows if who.dtype in {"", "float32", "float64"} else []
+    who = replace(who, fingerprint=fingerprint(model, choices, options, name, behaviour))
+    return replace(encoder, description=who, devices=options.devices)
+
+
+def _unused_prompts(prompts: ChosenPrompts) -> tuple[str, ...]:
+    if not prompts.unused:
+        return ()
+    named = ", ".join(prompts.unused)
+    return (
+        f"the model has prompts that are not used ({named}); name one by --query-prompt-name, --passage-prompt-name",
+    )
+
+
+def _check_dimensions(name: str, who: EncoderDescription, options: EncoderOptions) -> None:
+    dimensions = who.dimensions - (EXTRA_COLUMNS if who.similarity == "euclidean" else 0)
     if options.truncate_dim is not None and dimensions < options.truncate_dim:
         raise OptionError(f"truncate_dim {options.truncate_dim}: {name} has {dimensions} dimensions")
-    description = EncoderDescription(
-        name=name,
-        fingerprint=fingerprint(model, prompts, similarity, options, name),
-        similarity=similarity,
-        dimensions=dimensions,
-        revision=_revision(model, options),
-        query_prompt=prompts.query,
-        passage_prompt=prompts.passage,
-        versions=libraries(options.backend),
-    )
-    return SentenceTransformerEncoder(
-        model, description, options.batch_size, options.devices, isinstance(model, SparseEncoder)
-    )
 
 
-def _dimensions(model: SentenceTransformer | SparseEncoder) -> int:
-    """Return the number of dimensions, by encoding one letter: some models know it only then."""
-    return int(model.encode(["a"], show_progress_bar=False).shape[-1])
+def probed(
+    encoder: SentenceTransformerEncoder, name: str, options: EncoderOptions
+) -> tuple[SentenceTransformerEncoder, list[Vectors]]:
+    """Encode a few words as queries and as passages, with the tasks that the model takes.
+
+    Parameters
+    ----------
+    encoder : SentenceTransformerEncoder
+        Encoder with its prompts, without its tasks.
+    name : str
+        Name of the model, for errors.
+    options : EncoderOptions
+        Options with tasks and keywords.
+
+    Returns
+    -------
+    SentenceTransformerEncoder
+        Encoder with the tasks that the model knows.
+    list of rows
+        Rows of the probe texts, queries first.
+
+    Raises
+    ------
+    EncoderError
+        If the model cannot encode them, or if a text has another row when it is encoded with others.
+    """
+    first: Exception | None = None
+    for query, passage in tasks_of(encoder.model, options):
+        who = replace(encoder.description, query_task=query or "", passage_task=passage or "")
+        sides = [
+            Side(prompt, {**options.encode_kwargs, **({"task": task} if task else {})})
+            for prompt, task in ((who.query_prompt, query), (who.passage_prompt, passage))
+        ]
+        tried = replace(encoder, description=who, query=sides[0], passage=sides[1])
+        try:
+            rows = [tried.encode_queries(PROBES), tried.encode_passages(PROBES)]
+            alone = [tried.encode_queries(PROBES[:1]), tried.encode_passages(PROBES[:1])]
+        except Exception as error:  # a model may be any user's code
+            first = first or error
+            continue
+        for among, single in zip(rows, alone, strict=True):
+            _check_company(name, among[:1], single)
+        return tried, rows
+    raise EncoderError(_why_not(name, first)) from first
+
+
+def _check_company(name: str, among: Vectors, alone: Vectors) -> None:
+    left, right = as_dense(among).astype(np.float64), as_dense(alone).astype(np.float64)
+    lengths = float(np.linalg.norm(left) * np.linalg.norm(right))
+    if lengths and float((left * right).sum()) / lengths < _SAME_ROW_COSINE:
+        raise EncoderError(
+            f"{name}: a text has another row when longer texts are in its batch; "
+            f"is its padding masked, and on the right side? --batch-size 1 avoids it only where all texts are alone"
+        )
+
+
+def _why_not(name: str, error: Exception | None) -> str:
+    why = " ".join(str(error).split())[:160]
+    if "padding token" in why:
+        return f"{name}: its tokeniser has no padding token; name one as pad_token in its tokenizer_config.json"
+    if "task" in why.lower():
+        return f"{name}: wants a task that is not known ({why}); name it by --query-task and --passage-task"
+    return f"{name}: cannot encode a few words ({type(error).__name__}: {why}); correct the model or its options"
 
 
 def _compressed(tensor: torch.Tensor, cosine: bool) -> sp.csr_array:
@@ -158,17 +307,6 @@ def _compressed(tensor: torch.Tensor, cosine: bool) -> sp.csr_array:
     places, values = tensor.indices().numpy(), tensor.values().float().numpy()
     rows = sp.csr_array((values, (places[0], places[1])), shape=(tensor.shape[0], tensor.shape[1]))
     return sp.csr_array(normalize(rows)) if cosine else rows
-
-
-def _prompts(name: str, model: SentenceTransformer | SparseEncoder, options: EncoderOptions) -> Prompts:
-    own = {key: text for key, text in (model.prompts or {}).items() if text}
-    family = family_prompts(name)
-    query = own.get("query", family.query)
-    passage = own.get("document") or own.get("passage") or own.get("corpus") or family.passage
-    return Prompts(
-        query if options.query_prompt is None else options.query_prompt,
-        passage if options.passage_prompt is None else options.passage_prompt,
-    )
 
 
 def _revision(model: SentenceTransformer | SparseEncoder, options: EncoderOptions) -> str:

@@ -15,6 +15,9 @@ from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.results.file import CellRecord, cell_from_record, cell_record
 from robustbench_ir.results.result import Cell
 
+SCORING_VERSION = 2
+"""Raised with every change of the code after which a number could be another one, so that no cell of before is read."""
+
 
 @dataclass(frozen=True)
 class CellCache:
@@ -90,5 +93,6 @@ class CellCache:
     def _file(self, recipe: AttackIdentity, severity: int, seed: int, digest: str) -> Path | None:
         if not self.fingerprint:
             return None
-        parts = (__version__, self.fingerprint, self.task, self.task_digest, str(recipe), severity, seed, digest)
+        versions = (__version__, SCORING_VERSION)
+        parts = (*versions, self.fingerprint, self.task, self.task_digest, str(recipe), severity, seed, digest)
         return current_cache().path("cells", *parts)

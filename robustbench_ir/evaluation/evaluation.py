@@ -9,6 +9,7 @@ from functools import cached_property
 from robustbench_ir._base.progress import Clock
 from robustbench_ir._version import __version__
 from robustbench_ir.encoders import as_encoder
+from robustbench_ir.encoders.truncation import Cut, cut_shares
 from robustbench_ir.evaluation.cell_cache import CellCache
 from robustbench_ir.evaluation.request import CellName, Request, RunOptions
 from robustbench_ir.evaluation.run_export import RunWriter
@@ -158,7 +159,17 @@ class Evaluation:
             clean=self.clean,
             attacked=tuple(attacked),
             timings=dict(self.runner.clock.seconds),
+            cut=self._cut,
         )
+
+    @cached_property
+    def _cut(self) -> Cut:
+        """What the encoder does not read of the texts."""
+        task = self.runner.task
+        with self.runner.clock.stage("count tokens"):
+            return cut_shares(
+                self.runner.encoder, [query.text for query in task.queries], [passage.text for passage in task.passages]
+            )
 
     def _finished(self, cell: Cell, queries: QuerySet, *, new: bool) -> Cell:
         if new:

@@ -210,6 +210,10 @@ def load_floor(floor: SemanticFloor | float | None) -> FloorJudge | None:
         raise OptionError(f"{name} depends on the pool and cannot compare two queries; name another semantic encoder")
     if judge.description.similarity in TOKEN_SIMILARITIES:
         raise _refusal(judge.description.name)
+    if judge.description.similarity == "euclidean":
+        raise OptionError(
+            f"{judge.description.name} is compared by distance, and a floor is a cosine; name another one"
+        )
     return FloorJudge(judge, asked.minimum)
 
 

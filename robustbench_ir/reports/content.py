@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from robustbench_ir.encoders.choices import choices_in_words
 from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.score_runs import is_run
 from robustbench_ir.metrics.bias_findings import BiasFinding
@@ -400,6 +401,11 @@ class Sheet:
     def measure_name(self) -> str:
         """Usual name of the measure: mAP for the mean of AP."""
         return "mAP" if self.measure == "AP" else self.measure
+
+    @property
+    def choices(self) -> list[str]:
+        """What decides the numbers and is seen in none: kind, similarity, prompts, limit; a line each."""
+        return choices_in_words(self.result.encoder, self.result.cut)
 
     @property
     def severities(self) -> list[int]:

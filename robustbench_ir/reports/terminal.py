@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from robustbench_ir.adversary.outcomes import SearchedCell
+from robustbench_ir.encoders.choices import choices_in_words
 from robustbench_ir.evaluation.plan import Plan, PlannedCell
 from robustbench_ir.metrics.findings import Finding
 from robustbench_ir.metrics.settings import Setting
@@ -53,7 +54,8 @@ def score_table(result: Result, by: str | None = None, measure: str = "AP") -> R
     """
     name = "mAP" if measure == "AP" else measure
     several = len({severity for _, severity in result.groups}) > 1
-    parts: list[RenderableType] = [_heading(result)]
+    chosen = choices_in_words(result.encoder, result.cut)
+    parts: list[RenderableType] = [_heading(result), *(Text(line, style="dim") for line in chosen)]
     for setting in result.settings:
         table = empty_table(f"{setting} ({_POOLS[setting]})")
         table.add_column("recipe", no_wrap=True)

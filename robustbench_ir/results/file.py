@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 from pydantic import Field, ValidationError
@@ -45,6 +45,13 @@ class EncoderRecord(Card):
     passage_prompt: str
     versions: dict[str, str]
     preprocessing: str = ""
+    kind: str = ""
+    dtype: str = ""
+    token_limit: int = 0
+    query_task: str = ""
+    passage_task: str = ""
+    origins: dict[str, str] = {}
+    notes: list[str] = []
 
 
 class QueriesRecord(Card):
@@ -154,6 +161,7 @@ class ResultRecord(Card):
     clean: CellRecord
     attacked: list[CellRecord]
     timings_seconds: dict[str, float]
+    cut: dict[Literal["queries", "passages"], float] = {}
 
 
 _TOLERANCE = 1e-9
@@ -168,7 +176,7 @@ def result_to_json(result: Result) -> str:
         irbench=result.version,
         task=result.task,
         task_sha256=result.task_digest,
-        encoder=EncoderRecord.model_validate({**vars(result.encoder), "versions": dict(result.encoder.versions)}),
+        encoder=_encoder_record(result.encoder),
         pool=dict(result.judgements.pool),
         queries=QueriesRecord(
             id=list(result.judgements.query_ids),
@@ -185,6 +193,7 @@ def result_to_json(result: Result) -> str:
         clean=cell_record(result.judgements, result.clean),
         attacked=[cell_record(result.judgements, cell) for cell in result.attacked],
         timings_seconds={stage: round(seconds, 3) for stage, seconds in result.timings.items()},
+        cut={side: round(share, 4) for side, share in result.cut.items()},
     )
     return readable_json(record)
 
@@ -384,11 +393,22 @@ def result_from_json(text: str | bytes, where: str = "result") -> Result:
             for number, cell in enumerate(record.attacked)
         ),
         timings=record.timings_seconds,
+        cut={str(side): share for side, share in record.cut.items()},
     )
 
 
+def _encoder_record(who: EncoderDescription) -> EncoderRecord:
+    lists = {"versions": dict(who.versions), "origins": dict(who.origins), "notes": list(who.notes)}
+    return EncoderRecord.model_validate({**vars(who), **lists})
+
+
 def _encoder(record: EncoderRecord) -> EncoderDescription:
-    return EncoderDescription(**record.model_dump(exclude={"versions"}), versions=tuple(record.versions.items()))
+    return EncoderDescription(
+        **record.model_dump(exclude={"versions", "origins", "notes"}),
+        versions=tuple(record.versions.items()),
+        origins=tuple(record.origins.items()),
+        notes=tuple(record.notes),
+    )
 
 
 def _judgements(record: ResultRecord, where: str) -> Judgements:

@@ -162,6 +162,8 @@ class Result:
         One for each recipe, severity and seed.
     timings : mapping of str to float
         Seconds of each stage; the only part that differs between equal runs.
+    cut : mapping of str to float
+        Share of the ``queries`` and ``passages`` that are longer than the encoder reads; empty if it is not known.
     """
 
     version: str
@@ -172,6 +174,7 @@ class Result:
     clean: Cell
     attacked: tuple[Cell, ...]
     timings: Mapping[str, float] = field(default_factory=dict, compare=False)
+    cut: Mapping[str, float] = field(default_factory=dict)
 
     @cached_property
     def groups(self) -> dict[AttackGroup, tuple[Cell, ...]]:

@@ -86,7 +86,7 @@ def _loaded(base: str, options: EncoderOptions) -> SentenceTransformer:
             f"{base}: a transformer without pooling; save it by SentenceTransformer(...).save first, "
             f"so that it says how tokens become one embedding"
         )
-    model = load_transformer_model(base, options)
+    model = load_transformer_model(base, options).model
     if not isinstance(model, SentenceTransformer):
         raise EncoderError(f"{base}: a sparse encoder; only dense ones can be trained here")
     if getattr(model, "tokenizer", None) is None:
