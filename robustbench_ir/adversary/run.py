@@ -250,7 +250,7 @@ def measured_clean(victim: Victim, base: Result, goal: Goal) -> list[Measured]:
         layout.query,
         task.qrels.passage,
         layout.passage_language,
-        layout.grade,
+        np.where(layout.grade >= layout.relevant_from, layout.grade, 0),
         layout.own_pool,
         tuple(layout.pool.values()),
     )

@@ -23,7 +23,14 @@ _MARGINS_AT_ONCE = 256
 _DECIMALS = 6  # what the product's rounding cannot change
 
 
-def leads(queries: Embeddings, pool: Embeddings, text: IntArray, passage: IntArray, grade: IntArray) -> Floats:
+def leads(
+    queries: Embeddings,
+    pool: Embeddings,
+    text: IntArray,
+    passage: IntArray,
+    grade: IntArray,
+    left_out: IntArray | None = None,
+) -> Floats:
     """Return by how much the best relevant passage of each text scores above the best other one.
 
     Parameters
@@ -32,6 +39,8 @@ def leads(queries: Embeddings, pool: Embeddings, text: IntArray, passage: IntArr
         Dense or sparse.
     text, passage, grade : integer arrays of shape (entries,)
         Judgements, `text` ascending; those of grade 0 are of passages that are not relevant.
+    left_out : int32 array of shape (texts,), optional
+        Row of the passage that is no rival of each text, -1 for none; see `Task.own_passage`.
 
     Returns
     -------
@@ -47,6 +56,9 @@ def leads(queries: Embeddings, pool: Embeddings, text: IntArray, passage: IntArr
         scores = product(queries[start : start + _MARGINS_AT_ONCE])
         first, last = np.searchsorted(text, [start, start + len(scores)])
         scores[text[first:last] - start, passage[first:last]] = -np.inf
+        if left_out is not None:
+            (without,) = np.nonzero(left_out[start : start + len(scores)] >= 0)
+            scores[without, left_out[start + without]] = -np.inf
         places[start : start + len(scores)] = scores.argmax(axis=1)
     best = pair_scores(queries, np.arange(queries.shape[0]), pool, places)
     return np.where(np.isfinite(own), own - best, 0.0).round(_DECIMALS)
@@ -107,9 +119,8 @@ class Watch:
 def watch(task: Task, goal: Goal) -> Watch:
     """Return what must be ranked for a goal."""
     qrels, queries = task.qrels, len(task.queries)
-    grades = dict(
-        zip(zip(qrels.query.tolist(), qrels.passage.tolist(), strict=True), qrels.grade.tolist(), strict=True)
-    )
+    relevant = np.where(qrels.grade >= task.relevant_from, qrels.grade, 0)
+    grades = dict(zip(zip(qrels.query.tolist(), qrels.passage.tolist(), strict=True), relevant.tolist(), strict=True))
     for row in goal.watched:
         grades |= {(query, row): grades.get((query, row), 0) for query in range(queries)}
     query, passage, grade = np.array(
@@ -164,7 +175,8 @@ class Victim:
         entry = np.arange(len(text)) + np.repeat(last - np.cumsum(last - first), last - first)
         passage, grade = self.watch.passage[entry], self.watch.grade[entry]
         task = self.runner.task
-        watched = replace(task, qrels=Qrels(text, passage, grade))
+        own = None if task.own_passage is None else task.own_passage[rows]
+        watched = replace(task, qrels=Qrels(text, passage, grade), own_passage=own)
         ranks = self.runner.rank(range(len(rows)), embeddings, task=watched)
         return Standings(
             ranks.in_pool,
@@ -175,7 +187,7 @@ class Victim:
             grade,
             self._own(rows),
             tuple(task.pool_sizes.values()),
-            leads(embeddings, self.runner.pool, text, passage, grade) if self.shows_scores else None,
+            leads(embeddings, self.runner.pool, text, passage, grade, own) if self.shows_scores else None,
         )
 
     def _language(self, passage: IntArray) -> IntArray:

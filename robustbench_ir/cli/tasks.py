@@ -69,7 +69,7 @@ def check(folder: Path) -> None:
         found.append(fault)
         console.print(Text(str(fault), style="yellow" if fault.note else "red"), soft_wrap=True)
 
-    raw = check_folder(folder, tell)
+    raw, task = check_folder(folder, tell)
     faults = sum(not fault.note for fault in found)
     print_facts(f"{folder}  {faults} faults", summary(raw))
     if faults:

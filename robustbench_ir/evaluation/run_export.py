@@ -14,6 +14,7 @@ from robustbench_ir.encoders import Embeddings
 from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.runner import QuerySet
 from robustbench_ir.results.result import Cell
+from robustbench_ir.retrieval.ranking import IntArray
 from robustbench_ir.retrieval.top_k import INDEXES, Best, Index, best_passages
 from robustbench_ir.retrieval.trec_runs import write_run
 from robustbench_ir.tasks import Task
@@ -39,9 +40,9 @@ class RunExport:
         if self.index not in INDEXES:
             raise OptionError(f"index {self.index!r}: there are {', '.join(INDEXES)}")
 
-    def best(self, pool: Embeddings, queries: Embeddings, memory: int) -> Best:
-        """Search the pool for some queries."""
-        return best_passages(pool, queries, self.top, self.index, memory)
+    def best(self, pool: Embeddings, queries: Embeddings, memory: int, own: IntArray | None = None) -> Best:
+        """Search the pool for some queries, but for each one's own passage."""
+        return best_passages(pool, queries, self.top, self.index, memory, own)
 
     def write(self, task: Task, cell: Cell, best: Best, encoder: str) -> Path:
         """Write the run of a cell; the same cell, the same bytes."""
@@ -104,5 +105,7 @@ class RunWriter:
 
     def _best(self, queries: QuerySet) -> Best:
         runner, embeddings = queries.runner, queries.embeddings
+        own = runner.task.own_passage
         with runner.clock.stage("search", len(queries.rows), queries.label):
-            return self.export.best(runner.pool, embeddings, runner.memory)
+            own_rows = None if own is None else own[np.asarray(queries.rows)]
+            return self.export.best(runner.pool, embeddings, runner.memory, own_rows)

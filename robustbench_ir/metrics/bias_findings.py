@@ -22,7 +22,7 @@ from robustbench_ir.metrics.bias_measures import (
 from robustbench_ir.metrics.clusters import ClusterMeans, cluster_means
 from robustbench_ir.metrics.findings import Attacked, Group, RankedQueries, macro
 from robustbench_ir.metrics.measures import Floats
-from robustbench_ir.metrics.settings import Layout, headline, nanmean, rank_distances
+from robustbench_ir.metrics.settings import Layout, headline, nanmean, rank_distances, relevant_only
 from robustbench_ir.metrics.statistics import (
     RESAMPLES,
     SEED,
@@ -96,6 +96,7 @@ class Bias:
 
 def language_bias(layout: Layout, ranks: Ranks) -> Bias:
     """Measure language bias in the multilingual pool; NaN where queries have fewer than two relevant passages."""
+    layout, ranks = relevant_only(layout, ranks)
     found = bias_values(layout, ranks)
     unbiased = unbiased_values(layout)
     distance = found["rank_distance"]
@@ -117,6 +118,7 @@ def language_bias(layout: Layout, ranks: Ranks) -> Bias:
 
 def bias_values(layout: Layout, ranks: Ranks) -> dict[str, Floats]:
     """Return each of `BIAS_NAMES` for each query, float64 arrays of shape (queries,); NaN is no case."""
+    layout, ranks = relevant_only(layout, ranks)
     rank, query, language = ranks.in_pool, layout.query, layout.passage_language
     queries = len(layout.query_ids)
     distance = rank_distances(layout, ranks)
@@ -157,9 +159,9 @@ def bias_refusal(layout: Layout, name: str) -> str:
     several = count.sum(axis=1) > 1
     if not several.any():
         return "no query has two relevant passages"
+    if name in {"peer", "rank_distance", "rank_distance_share"} and not ((count > 0).sum(axis=1) > 1).any():
+        return "no query has relevant passages in two languages"
     if name == "peer":
-        if not ((count > 0).sum(axis=1) > 1).any():
-            return "no query has relevant passages in two languages"
         if not ((count > 1).any(axis=1) & ((count > 0).sum(axis=1) > 1)).any():
             return (
                 "every query has at most one relevant passage in a language, so that the Kruskal-Wallis statistic is "

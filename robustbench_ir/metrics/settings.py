@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal, get_args
 
@@ -43,6 +43,8 @@ class Layout:
         Number of the passage's language in `pool`.
     grade : int32 array of shape (judgements,)
         1 or more.
+    relevant_from : int
+        Grade from which on a passage is relevant to the measures that know no grades; see `Task.relevant_from`.
     """
 
     query_ids: tuple[str, ...]
@@ -52,6 +54,7 @@ class Layout:
     query: IntArray
     passage_language: IntArray
     grade: IntArray
+    relevant_from: int = 1
 
     @cached_property
     def query_languages(self) -> tuple[str, ...]:
@@ -87,6 +90,21 @@ class Layout:
         return sum(self.pool.values())
 
 
+def relevant_only(layout: Layout, ranks: Ranks) -> tuple[Layout, Ranks]:
+    """Return judgements and ranks of what is relevant where grades do not count; see `Layout.relevant_from`."""
+    if layout.relevant_from == 1:
+        return layout, ranks
+    kept = layout.grade >= layout.relevant_from
+    fewer = replace(
+        layout,
+        query=layout.query[kept],
+        passage_language=layout.passage_language[kept],
+        grade=layout.grade[kept],
+        relevant_from=1,
+    )
+    return fewer, Ranks(ranks.in_pool[kept], ranks.in_language[kept])
+
+
 def values(layout: Layout, ranks: Ranks, name: str, setting: Setting) -> Floats:
     """Return a measure for each query.
 
@@ -107,6 +125,8 @@ def values(layout: Layout, ranks: Ranks, name: str, setting: Setting) -> Floats:
         Multilingual: shape (queries,). Otherwise shape (queries, passage languages), with NaN in the languages that do
         not belong to the setting or have no relevant passage.
     """
+    if not name.startswith("nDCG"):
+        layout, ranks = relevant_only(layout, ranks)
     queries, languages = len(layout.query_ids), len(layout.pool)
     if setting == "multilingual":
         return measure(name)(Ranked(ranks.in_pool, layout.query, layout.grade, queries))
@@ -156,8 +176,9 @@ def nanmean(found: Floats, axis: int) -> Floats:
 
 
 def rank_distances(layout: Layout, ranks: Ranks) -> Floats:
-    """Return the rank distance of each query in the multilingual pool."""
-    return rank_distance(ranks.in_pool, layout.query, len(layout.query_ids))
+    """Return the rank distance of each query in the multilingual pool, between the languages of its answers."""
+    layout, ranks = relevant_only(layout, ranks)
+    return rank_distance(ranks.in_pool, layout.query, len(layout.query_ids), layout.passage_language)
 
 
 def layout_of(task: Task) -> Layout:
@@ -171,4 +192,5 @@ def layout_of(task: Task) -> Layout:
         query=task.qrels.query,
         passage_language=np.repeat(np.arange(len(sizes)), list(sizes.values()))[task.qrels.passage].astype(np.int32),
         grade=task.qrels.grade,
+        relevant_from=task.relevant_from,
     )

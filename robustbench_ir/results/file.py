@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError
 from robustbench_ir._base.files import write_whole
 from robustbench_ir.encoders import EncoderDescription
 from robustbench_ir.errors import DataError, ResultError
+from robustbench_ir.metrics.bias_measures import rank_distance
 from robustbench_ir.metrics.measures import DEFAULT_MEASURES, Floats
 from robustbench_ir.metrics.settings import SETTINGS, Layout, Setting, per_query, rank_distances, values
 from robustbench_ir.perturb.identity import AttackIdentity
@@ -54,6 +55,7 @@ class JudgementsRecord(Card):
     query: list[int]
     passage_language: list[int]
     grade: list[int]
+    relevant_from: int = Field(default=1, ge=1)
 
 
 class CellRecord(Card):
@@ -106,6 +108,7 @@ class ResultRecord(Card):
     clean: CellRecord
     attacked: list[CellRecord]
     timings_seconds: dict[str, float]
+    task_notes: list[str] = []
 
 
 _TOLERANCE = 1e-9
@@ -131,12 +134,14 @@ def result_to_json(result: Result) -> str:
             query=result.layout.query.tolist(),
             passage_language=result.layout.passage_language.tolist(),
             grade=result.layout.grade.tolist(),
+            relevant_from=result.layout.relevant_from,
         ),
         clean_scores=_clean_scores(result),
         scores=_scores(result),
         clean=cell_record(result.layout, result.clean),
         attacked=[cell_record(result.layout, cell) for cell in result.attacked],
         timings_seconds={stage: round(seconds, 3) for stage, seconds in result.timings.items()},
+        task_notes=list(result.task_notes),
     )
     return readable_json(record)
 
@@ -248,7 +253,9 @@ def cell_from_record(layout: Layout, record: CellRecord, where: str) -> Cell:
         raise ResultError(f"{where}: a rank in 'rank_in_pool' is above that in its language or below the pool's end")
     derived = _average_precision(layout, ranks)
     precise = all(_same(record.average_precision.get(setting, ()), derived[setting]) for setting in derived)
-    if not precise or not _same(record.rank_distance, _numbers(rank_distances(layout, ranks))):
+    # Up to 0.1.0, rank distance was told of any two relevant passages, also of two in one language.
+    distances = rank_distances(layout, ranks), rank_distance(ranks.in_pool, layout.query, queries)
+    if not precise or not any(_same(record.rank_distance, _numbers(distance)) for distance in distances):
         raise ResultError(f"{where}: AP or rank distance does not follow from the ranks; the file was changed by hand")
     return Cell(
         recipe=_identity(AttackIdentity.parse, record.recipe, f"{where}: recipe"),
@@ -315,6 +322,7 @@ def result_from_json(text: str | bytes, where: str = "result") -> Result:
             cell_from_record(layout, cell, f"{where}: attacked.{number}") for number, cell in enumerate(record.attacked)
         ),
         timings=record.timings_seconds,
+        task_notes=tuple(record.task_notes),
     )
 
 
@@ -336,6 +344,7 @@ def _layout(record: ResultRecord, where: str) -> Layout:
         query=np.array(judgements.query, dtype=np.int32),
         passage_language=np.array(judgements.passage_language, dtype=np.int32),
         grade=np.array(judgements.grade, dtype=np.int32),
+        relevant_from=judgements.relevant_from,
     )
     inside = (layout.query >= 0) & (layout.query < len(queries.id))
     inside &= (layout.passage_language >= 0) & (layout.passage_language < len(record.pool)) & (layout.grade >= 1)

@@ -151,6 +151,8 @@ class Result:
         One for each recipe, severity and seed.
     timings : mapping of str to float
         Seconds per stage; the only part that differs between equal runs.
+    task_notes : tuple of str
+        What the task leaves out of its source; see `Task.notes`.
     """
 
     version: str
@@ -161,6 +163,7 @@ class Result:
     clean: Cell
     attacked: tuple[Cell, ...]
     timings: Mapping[str, float] = field(default_factory=dict, compare=False)
+    task_notes: tuple[str, ...] = ()
 
     @cached_property
     def groups(self) -> dict[Group, tuple[Cell, ...]]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from robustbench_ir.encoders import Dense, Embeddings
 from robustbench_ir.errors import OptionError
-from robustbench_ir.retrieval.ranking import DEFAULT_MEMORY
+from robustbench_ir.retrieval.ranking import DEFAULT_MEMORY, IntArray
 from robustbench_ir.retrieval.scores import Doubles, Rows, pair_scores, product_with, rounding_error
 
 Index = Literal["flat", "ivf-pq", "hnsw"]
@@ -46,7 +46,12 @@ class Best:
 
 
 def best_passages(
-    passages: Embeddings, queries: Embeddings, top: int, index: Index = "flat", memory: int = DEFAULT_MEMORY
+    passages: Embeddings,
+    queries: Embeddings,
+    top: int,
+    index: Index = "flat",
+    memory: int = DEFAULT_MEMORY,
+    own: IntArray | None = None,
 ) -> Best:
     """Search a pool.
 
@@ -61,6 +66,8 @@ def best_passages(
         that takes too long; what they find is scored exactly and sorted.
     memory : int
         Bytes that a block of the pool and its scores may take in an exact search.
+    own : int32 array of shape (queries,), optional
+        Row of the passage that is left out of each query's list, -1 for none; see `Task.own_passage`.
 
     Raises
     ------
@@ -69,6 +76,8 @@ def best_passages(
     """
     if top < 1:
         raise OptionError(f"top {top}: at least 1 passage is wanted")
+    if own is not None:
+        return _without(own, best_passages(passages, queries, top + 1, index, memory), top)
     depth = min(top, passages.shape[0])
     if index == "flat":
         return Best(*_exact(passages, queries, depth, memory), recall=1.0)
@@ -79,6 +88,15 @@ def best_passages(
     exact, _ = _exact(passages, queries[sample], min(depth, _RECALL_DEPTH), memory)
     shares = [np.isin(true, found).mean() for true, found in zip(exact, rows[sample], strict=True)]
     return Best(rows, scores, float(np.mean(shares)))
+
+
+def _without(own: IntArray, found: Best, top: int) -> Best:
+    """Take each query's own passage out of a list that is one longer than asked for."""
+    left_out = found.rows == own[:, None]
+    order = np.argsort(left_out, axis=1, kind="stable")  # moves it to the end, and nothing else
+    rows = np.take_along_axis(np.where(left_out, -1, found.rows), order, axis=1)[:, :top]
+    scores = np.take_along_axis(np.where(left_out, -np.inf, found.scores), order, axis=1)[:, :top]
+    return Best(rows, scores, found.recall)
 
 
 def _exact(passages: Embeddings, queries: Embeddings, depth: int, memory: int) -> tuple[NDArray[np.int64], Doubles]:

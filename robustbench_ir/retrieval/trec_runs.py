@@ -13,6 +13,7 @@ from typing import BinaryIO
 import numpy as np
 
 from robustbench_ir._base.files import opened_whole
+from robustbench_ir._base.text import nfc
 from robustbench_ir.errors import DataError, nearest
 from robustbench_ir.retrieval.ranking import Ranks
 from robustbench_ir.tasks import Passage, Query, Task
@@ -59,7 +60,11 @@ def read_run(path: Path, task: Task) -> Run:
     passages = {passage.passage_id for passage in task.passages}
     scores: dict[str, dict[str, float]] = {}
     tag = ""
-    for where, (query, _, passage, _, written, last) in _rows(path):
+    for where, columns in _rows(path):
+        query, _, passage, _, written, last = columns
+        query, passage = _as_known(query, queries), _as_known(passage, passages)
+        if query in task.left_out.queries or passage in task.left_out.passages:
+            continue
         if query not in queries:
             raise DataError(f"{where}: {task.name} has no query {query!r}: {_likely(query, queries)}")
         if passage not in passages:
@@ -70,8 +75,15 @@ def read_run(path: Path, task: Task) -> Run:
         found[passage] = _score(written, where)
         tag = tag or last
     if not scores:
-        raise DataError(f"{path}: an empty run; its lines are `query Q0 passage rank score tag`")
+        raise DataError(
+            f"{path}: an empty run: no line is about a query of {task.name}; its lines are `query Q0 passage rank score tag`"
+        )
     return Run(tag, {query: _in_order(found) for query, found in scores.items()})
+
+
+def _as_known(name: str, known: Collection[str]) -> str:
+    """Return an id in the form in which folders are read, unless the task has it as it is written."""
+    return name if name in known else nfc(name)
 
 
 def _likely(name: str, known: Collection[str]) -> str:
@@ -92,6 +104,8 @@ def _rows(path: Path) -> Iterator[tuple[str, list[str]]]:
                 columns = line.decode().split()
             except UnicodeDecodeError as error:
                 raise DataError(f"{where}: not UTF-8 (byte {error.start + 1}); convert the file") from error
+            if not columns:  # a blank line at the end is common, and says nothing
+                continue
             if len(columns) != _COLUMNS:
                 raise DataError(f"{where}: {len(columns)} columns; six are wanted: query Q0 passage rank score tag")
             yield where, columns
@@ -126,8 +140,8 @@ def _in_order(scores: Mapping[str, float]) -> list[str]:
 def ranks_of_run(run: Run, task: Task) -> Ranks:
     """Return the ranks of a task's judged passages in a run; 0 where the run does not have them.
 
-    What the run has in other languages than the task's is left out, as if those passages were not there. The rank
-    within a language is that among the run's passages of the language.
+    What the run has in other languages than the task's is left out, as if those passages were not there, and so is a
+    query's own passage. The rank within a language is that among the run's passages of the language.
     """
     language_of = {passage.passage_id: passage.language for passage in task.passages}
     in_pool, in_language = np.zeros((2, len(task.qrels.query)), dtype=np.int32)
@@ -135,7 +149,9 @@ def ranks_of_run(run: Run, task: Task) -> Ranks:
     for row, query in enumerate(task.queries):
         places: dict[str, tuple[int, int]] = {}
         seen: dict[str, int] = {}
-        kept = (one for one in run.ranked.get(query.query_id, ()) if one in language_of)
+        own = None if task.own_passage is None else task.own_passage[row]
+        own_id = None if own is None or own < 0 else task.passages[own].passage_id
+        kept = (one for one in run.ranked.get(query.query_id, ()) if one in language_of and one != own_id)
         for rank, passage in enumerate(kept, start=1):
             language = language_of[passage]
             seen[language] = seen.get(language, 0) + 1
@@ -144,6 +160,13 @@ def ranks_of_run(run: Run, task: Task) -> Ranks:
             judged = task.passages[task.qrels.passage[judgement]].passage_id
             in_pool[judgement], in_language[judgement] = places.get(judged, (0, 0))
     return Ranks(in_pool, in_language)
+
+
+def check_ids(queries: Sequence[Query], passages: Sequence[Passage]) -> None:
+    """Raise DataError for an id that a TREC run cannot hold: one with white space in it, which would end its column."""
+    for one in (*(query.query_id for query in queries), *(passage.passage_id for passage in passages)):
+        if len(one.split()) != 1:
+            raise DataError(f"id {one!r} has white space in it, which a TREC run cannot hold; rename it")
 
 
 def write_run(
@@ -174,10 +197,8 @@ def write_run(
     ResultError
         The file cannot be written.
     """
+    check_ids(queries, passages)
     name = "-".join(tag.split()) or "irbench"
-    for one in (*(query.query_id for query in queries), *(passage.passage_id for passage in passages)):
-        if len(one.split()) != 1:
-            raise DataError(f"id {one!r} has white space in it, which a TREC run cannot hold; rename it")
     with opened_whole(path) as stream:
         # No time and no name in the gzip header: the same run, the same bytes.
         packed = gzip.GzipFile("", "wb", fileobj=stream, mtime=0) if path.suffix == ".gz" else None

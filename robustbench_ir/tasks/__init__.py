@@ -16,6 +16,7 @@ from robustbench_ir.tasks.formats.beir import folder_name, folder_settings, is_f
 from robustbench_ir.tasks.formats.readers import Reader
 from robustbench_ir.tasks.formats.registry import READERS
 from robustbench_ir.tasks.formats.trec import check_asked_for
+from robustbench_ir.tasks.pool import task_of
 from robustbench_ir.tasks.task import Passage, Qrels, Query, Task, build_task
 
 __all__ = [
@@ -103,7 +104,7 @@ def task_card(name: str, cards: Path | None = None) -> TaskCard:
     """
     if is_folder(name):
         settings = folder_settings(Path(name))
-        facts = settings.model_dump(exclude={"query_language", "passage_language"})
+        facts = settings.model_dump(include=set(TaskCard.model_fields))
         about = {"title": folder_name(Path(name)), "description": f"Your own folder {name}."}
         own = {**facts, "title": settings.title or about["title"], "description": about["description"], "languages": {}}
         return validate(TaskCard, {"name": about["title"], "version": 1, "format": "beir", **own}, name)
@@ -155,10 +156,7 @@ def load_task(
     # Only the files of the wanted languages are downloaded and read.
     wanted = select_languages(languages, card.languages)
     raw = reader(card.languages, wanted, cards, progress)
-    task = build_task(
-        card.name, card.version, raw.queries, raw.passages, raw.relevant, {**card.lexicons, **raw.lexicons}
-    )
-    return task.select(wanted)
+    return task_of(raw, card.name, card.version, {**card.lexicons, **raw.lexicons}).select(wanted)
 
 
 def _scheme(name: str) -> TaskScheme | None:
