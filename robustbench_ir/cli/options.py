@@ -109,6 +109,7 @@ measure_option = click.option(
     "--measure", default="AP", show_default=True, help="Measure of the table: AP, nDCG@k, RR@k or R@k."
 )
 
+force_option = click.option("--force", is_flag=True, help="Overwrite a result file of another encoder or task.")
 by_option = click.option("--by", type=click.Choice(["language"]), help="Open the table up by query language.")
 
 cards_option = click.option(

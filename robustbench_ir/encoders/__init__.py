@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from robustbench_ir.encoders.batches import EncodeTexts
 from robustbench_ir.encoders.encoder import CallableEncoder, Dense, Embeddings, Encoder, EncoderDescription, PoolEncoder
@@ -17,6 +18,9 @@ from robustbench_ir.encoders.sentence_transformer import load_sentence_transform
 from robustbench_ir.encoders.universal import load_universal
 from robustbench_ir.errors import EncoderError, UnknownNameError
 from robustbench_ir.resources.plugins import plugins, scheme
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer, SparseEncoder
 
 __all__ = [
     "BUILT_IN",
@@ -76,14 +80,20 @@ def as_encoder(given: str | Encoder | EncodeTexts | None, options: EncoderOption
         from sentence_transformers import SentenceTransformer, SparseEncoder
 
         if isinstance(given, SentenceTransformer | SparseEncoder):
-            name = given.model_card_data.base_model or type(given).__name__
-            return wrap_model(given, name, options or EncoderOptions())
+            return wrap_model(given, _name_of(given), options or EncoderOptions())
     if callable(given):
         return CallableEncoder(given)
     raise EncoderError(
         f"{type(given).__name__}: is no encoder; give a name, a function from texts to rows, or an object with "
         f"description, encode_queries and encode_passages"
     )
+
+
+def _name_of(model: SentenceTransformer | SparseEncoder) -> str:
+    """Return what a loaded model is called: by its card, else by where it was loaded from, else by its class."""
+    card = model.model_card_data
+    said = card.base_model or card.model_id or card.model_name
+    return str(said or getattr(model.tokenizer, "name_or_path", "") or type(model).__name__)
 
 
 def load_encoder(name: str, options: EncoderOptions | None = None) -> Encoder:

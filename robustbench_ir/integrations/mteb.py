@@ -9,8 +9,8 @@ from typing import Protocol, cast
 from robustbench_ir._base.text import nfc
 from robustbench_ir.errors import DataError, DataUnavailableError, OptionError, UnknownNameError
 from robustbench_ir.resources.languages import language_and_script, language_code, select_languages
+from robustbench_ir.tasks.formats.pool import task_of
 from robustbench_ir.tasks.formats.readers import RawTask
-from robustbench_ir.tasks.pool import task_of
 from robustbench_ir.tasks.task import Passage, Query, Task
 
 PREFIX = "mteb:"

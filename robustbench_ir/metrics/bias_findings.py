@@ -161,12 +161,11 @@ def bias_refusal(layout: Layout, name: str) -> str:
         return "no query has two relevant passages"
     if name in {"peer", "rank_distance", "rank_distance_share"} and not ((count > 0).sum(axis=1) > 1).any():
         return "no query has relevant passages in two languages"
-    if name == "peer":
-        if not ((count > 1).any(axis=1) & ((count > 0).sum(axis=1) > 1)).any():
-            return (
-                "every query has at most one relevant passage in a language, so that the Kruskal-Wallis statistic is "
-                "the same whatever the ranking"
-            )
+    if name == "peer" and not ((count > 1).any(axis=1) & ((count > 0).sum(axis=1) > 1)).any():
+        return (
+            "every query has at most one relevant passage in a language, so that the Kruskal-Wallis statistic is "
+            "the same whatever the ranking"
+        )
     if name == "rank_correlation" and len(set(layout.parallel_ids)) == len(layout.parallel_ids):
         return "no query has a parallel one in another language"
     if name in {"own_language_first", "english_first"} and np.isnan(unbiased_values(layout)[name]).all():

@@ -15,7 +15,7 @@ from rich.text import Text
 from robustbench_ir.adversary.outcomes import Attacked
 from robustbench_ir.evaluation.plan import Plan, PlannedCell
 from robustbench_ir.metrics.findings import Finding
-from robustbench_ir.metrics.settings import Setting
+from robustbench_ir.metrics.settings import Setting, by_language, headline, rank_distances, values
 from robustbench_ir.metrics.statistics import Estimate
 from robustbench_ir.perturb.identity import CLEAN
 from robustbench_ir.resources.languages import languages
@@ -53,8 +53,9 @@ def score_table(result: Result, by: str | None = None, measure: str = "AP") -> R
     """
     name = "mAP" if measure == "AP" else measure
     several = len({severity for _, severity in result.groups}) > 1
-    parts: list[RenderableType] = [_heading(result)]
-    for setting in result.settings:
+    parts: list[RenderableType] = [_heading(result), *(Text(f"note: {one}", "yellow") for one in result.task_notes)]
+    shown = _distinct_settings(result)
+    for setting in shown:
         table = empty_table(f"{setting} ({_POOLS[setting]})")
         table.add_column("recipe", no_wrap=True)
         if several:
@@ -64,6 +65,8 @@ def score_table(result: Result, by: str | None = None, measure: str = "AP") -> R
         bias = ("clean\nRD", "RD\nchange") if setting == "multilingual" else ()
         for header in (f"clean\n{name}", f"attacked\n{name}", "drop", "drop\n%", *bias, "coverage"):
             table.add_column(header, justify="right", no_wrap=True, vertical="bottom")
+        if not result.attacked:
+            _add_clean_rows(table, result, setting, measure, by)
         rows = groupby(result.findings(setting, measure, by), lambda row: (row.recipe, row.severity))
         for (recipe, severity), found in rows:
             for row in found:
@@ -76,6 +79,28 @@ def score_table(result: Result, by: str | None = None, measure: str = "AP") -> R
     parts += [*_worst_cases(result, measure), Text(), Text(_NOTES, style="dim")]
     parts += [*_not_covered(result), _signature(result, measure)]
     return Group(*parts)
+
+
+def _distinct_settings(result: Result) -> tuple[Setting, ...]:
+    """Return the settings to print: where the pool has one language, that of all languages together is another's."""
+    if len(result.layout.pool) > 1 or len(result.settings) != 2:
+        return result.settings
+    return tuple(setting for setting in result.settings if setting != "multilingual")
+
+
+def _add_clean_rows(table: Table, result: Result, setting: Setting, measure: str, by: str | None) -> None:
+    """Add what is known where nothing was attacked: the scores of the clean queries."""
+    found = values(result.layout, result.clean.ranks, measure, setting)
+    distances = rank_distances(result.layout, result.clean.ranks)
+    names = result.layout.query_languages if by == "language" else ("",)
+    scores, means = (
+        by_language(result.layout, one) if by == "language" else [headline(result.layout, one)]
+        for one in (found, distances)
+    )
+    for name, score, mean in zip(names, scores, means, strict=True):
+        labels = [CLEAN.label, *([language_name(name)] if name else [])]
+        bias = [number(float(mean), ",.0f"), "-"] if setting == "multilingual" else []
+        table.add_row(*labels, number(float(score), ".3f"), "-", "-", "-", *bias, "-")
 
 
 def _worst_cases(result: Result, measure: str) -> list[RenderableType]:

@@ -253,7 +253,7 @@ def cell_from_record(layout: Layout, record: CellRecord, where: str) -> Cell:
         raise ResultError(f"{where}: a rank in 'rank_in_pool' is above that in its language or below the pool's end")
     derived = _average_precision(layout, ranks)
     precise = all(_same(record.average_precision.get(setting, ()), derived[setting]) for setting in derived)
-    # Up to 0.1.0, rank distance was told of any two relevant passages, also of two in one language.
+    # Up to 0.1.0, rank distance was written for any two relevant passages, also for two in one language.
     distances = rank_distances(layout, ranks), rank_distance(ranks.in_pool, layout.query, queries)
     if not precise or not any(_same(record.rank_distance, _numbers(distance)) for distance in distances):
         raise ResultError(f"{where}: AP or rank distance does not follow from the ranks; the file was changed by hand")

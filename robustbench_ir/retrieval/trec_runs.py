@@ -76,7 +76,8 @@ def read_run(path: Path, task: Task) -> Run:
         tag = tag or last
     if not scores:
         raise DataError(
-            f"{path}: an empty run: no line is about a query of {task.name}; its lines are `query Q0 passage rank score tag`"
+            f"{path}: an empty run: no line is about a query of {task.name}; "
+            f"lines are `query Q0 passage rank score tag`"
         )
     return Run(tag, {query: _in_order(found) for query, found in scores.items()})
 

@@ -13,10 +13,10 @@ from robustbench_ir.resources.downloads import DownloadProgress
 from robustbench_ir.resources.languages import select_languages
 from robustbench_ir.resources.plugins import built_in_or_plugin, scheme
 from robustbench_ir.tasks.formats.beir import folder_name, folder_settings, is_folder, load_folder
+from robustbench_ir.tasks.formats.pool import task_of
 from robustbench_ir.tasks.formats.readers import Reader
 from robustbench_ir.tasks.formats.registry import READERS
 from robustbench_ir.tasks.formats.trec import check_asked_for
-from robustbench_ir.tasks.pool import task_of
 from robustbench_ir.tasks.task import Passage, Qrels, Query, Task, build_task
 
 __all__ = [

@@ -8,6 +8,7 @@ import json
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from typing import BinaryIO, cast
@@ -60,10 +61,11 @@ def raise_first(fault: Fault) -> None:
         raise DataError(str(fault))
 
 
-def _opened(path: Traversable) -> BinaryIO:
+@contextmanager
+def _opened(path: Traversable) -> Iterator[BinaryIO]:
     """Open a file for its bytes, unpacked if its name ends in ``.gz``."""
-    raw = cast("BinaryIO", path.open("rb"))
-    return cast("BinaryIO", gzip.GzipFile(fileobj=raw)) if path.name.endswith(".gz") else raw
+    with cast("BinaryIO", path.open("rb")) as raw:
+        yield cast("BinaryIO", gzip.GzipFile(fileobj=raw)) if path.name.endswith(".gz") else raw
 
 
 def lines(path: Traversable, report: Report) -> Iterator[tuple[int, str]]:

@@ -7,8 +7,8 @@
     qrels/test.tsv  query-id<TAB>corpus-id<TAB>score, or TREC's four columns
     task.toml       optional; see `FolderSettings`
 
-A ZIP archive of such a folder, as BEIR publishes them, gzipped JSON Lines, the Parquet files of the hub, and the names and
-keys of Anserini (`topics.tsv`, `id` and `contents`) are read too.
+A ZIP archive of such a folder, as BEIR publishes them, gzipped JSON Lines, the Parquet files of the hub, and the names
+and keys of Anserini (`topics.tsv`, `id` and `contents`) are read too.
 
 `language` and `parallel_id` may also stand inside `metadata`, as in BEIR and in what `irbench perturb` writes.
 """
@@ -39,9 +39,9 @@ from robustbench_ir.tasks.formats.folder_files import (
     text_files,
     there_is,
 )
+from robustbench_ir.tasks.formats.pool import pool_of, task_of
 from robustbench_ir.tasks.formats.qrels import read_qrels
 from robustbench_ir.tasks.formats.readers import RawTask
-from robustbench_ir.tasks.pool import pool_of, task_of
 from robustbench_ir.tasks.task import Passage, Query, Task
 
 SETTINGS_FILE = "task.toml"
@@ -60,7 +60,7 @@ class FolderSettings(Card):
     notes : list of str
         What a user of the scores must know.
     split : str
-        Which judgements: ``"dev"`` for those of `qrels/dev.tsv`. By default those of `test`, or all where there is none.
+        Which judgements: ``"dev"`` for those of `qrels/dev.tsv`. By default those of `test`, or all if there is none.
     relevant_from : int
         Grade from which on a passage is relevant to the measures that know no grades; 2 for TREC's Deep Learning track.
     ignore_identical_ids : bool
@@ -81,7 +81,7 @@ class FolderSettings(Card):
 
 def is_folder(name: str) -> bool:
     """Say whether a task is named by the path of a folder rather than by that of a card."""
-    return "/" in name or "\\" in name or name in {".", ".."}
+    return "/" in name or "\\" in name or name in {".", ".."} or name.endswith(".zip")
 
 
 def folder_name(folder: Path) -> str:
@@ -161,8 +161,7 @@ def check_folder(folder: Path, report: Report) -> tuple[RawTask, Task | None]:
     except CardError as error:
         file = inside / SETTINGS_FILE
         tell(Fault(file, None, str(error).removeprefix(f"{file}: ")))
-        # What the file says is not known: that lines say no language would be its fault, not theirs.
-        settings = FolderSettings(query_language="und", passage_language="und")
+        return RawTask(), None  # what else is wrong depends on what the file says
     raw = read_folder(inside, settings, tell)
     if faults:
         return raw, None

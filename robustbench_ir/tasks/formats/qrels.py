@@ -75,9 +75,9 @@ def read_qrels(files: Sequence[Traversable], split: str, queries: Container[str]
     """
     wanted = split or PREFERRED_SPLIT
     chosen = [path for path in files if split_of(path) == wanted]
-    if split and not chosen:
-        there = ", ".join(sorted({split_of(path) for path in files})) or "none"
-        report(Fault(files[0] if files else None, None, f"no judgements of the split {split!r}; there are: {there}"))
+    if split and files and not chosen:
+        there = ", ".join(sorted({split_of(path) for path in files}))
+        report(Fault(files[0], None, f"no judgements of the split {split!r}; there are: {there}"))
     found = Judgements(files=chosen or ([] if split else list(files)))
     if len({split_of(path) for path in found.files}) > 1:
         names = ", ".join(split_of(path) for path in found.files)
@@ -94,7 +94,7 @@ def read_qrels(files: Sequence[Traversable], split: str, queries: Container[str]
 
 @dataclass
 class _Once:
-    """Tells the first of many faults of one cause in a file, and of the others only how many there are."""
+    """Reports the first of many faults of one cause in a file, and of the others only how many there are."""
 
     report: Report
     count: dict[str, int] = field(default_factory=dict)
@@ -106,7 +106,7 @@ class _Once:
             self.report(fault)
 
     def finish(self, path: Traversable) -> None:
-        """Say how many there are beside those that were told."""
+        """Say how many there are beside those that were reported."""
         more = sum(self.count.values()) - len(self.count)
         if more:
             self.report(Fault(path, None, f"{more:,} more lines are at fault in the same way", note=True))

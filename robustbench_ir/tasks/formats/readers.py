@@ -133,7 +133,10 @@ def read_parallel_tsv(
     answers: dict[str, dict[str, int]] = {}
     for passage in raw.passages:
         answers.setdefault(passage.passage_id.split(":", 1)[1], {})[passage.passage_id] = 1
-    raw.relevant = {query.query_id: answers.get(query.parallel_id, {}) for query in raw.queries}
+    for query in raw.queries:
+        if query.parallel_id not in answers:
+            raise DataError(f"query {query.query_id!r} has no relevant passage: no passage has its parallel_id")
+        raw.relevant[query.query_id] = answers[query.parallel_id]
     return raw
 
 

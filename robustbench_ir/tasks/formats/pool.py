@@ -106,6 +106,8 @@ def pool_of(raw: RawTask, name: str, *, relevant_from: int = 1, ignore_identical
     DataError
         No judgement names both a query and a passage that exist, or no passage is relevant to any query.
     """
+    if not raw.queries or not raw.passages:
+        raise DataError(f"{name}: no {'passage' if raw.queries else 'query'} at all")
     queries = {query.query_id: query for query in raw.queries}
     passages = {passage.passage_id: passage for passage in raw.passages}
     relevant, notes = _existing(raw.relevant, queries, passages, name)
