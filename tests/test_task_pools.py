@@ -16,7 +16,7 @@ from click.testing import Result as Answer
 
 import robustbench_ir as rb
 from robustbench_ir.cli import irbench
-from robustbench_ir.encoders import Dense
+from robustbench_ir.encoders import Dense, as_encoder
 from robustbench_ir.errors import DataError
 from robustbench_ir.evaluation.runner import Runner
 from robustbench_ir.metrics.settings import layout_of, per_query, values
@@ -576,5 +576,5 @@ def test_a_loaded_model_is_called_by_where_it_came_from(tmp_path: Path) -> None:
 
     folder = tmp_path / "final"
     SentenceTransformer(modules=[BoW(vocab=["river", "bread"])]).save(str(folder))
-    name = rb.as_encoder(SentenceTransformer(str(folder))).description.name
+    name = as_encoder(SentenceTransformer(str(folder))).description.name
     assert name.endswith("final")
