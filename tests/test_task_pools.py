@@ -570,11 +570,10 @@ def test_the_check_is_an_audit_and_the_repair_says_what_it_did(tmp_path: Path) -
     assert "is not empty" in str(call("tasks", "check", f"{folder}", "--repair", f"{clean}").exception)
 
 
-def test_a_loaded_model_is_called_by_where_it_came_from(tmp_path: Path) -> None:
+def test_a_loaded_model_is_called_by_where_it_came_from(tiny_model: Path) -> None:  # case 24
     from sentence_transformers import SentenceTransformer
-    from sentence_transformers.sentence_transformer.modules import BoW
 
-    folder = tmp_path / "final"
-    SentenceTransformer(modules=[BoW(vocab=["river", "bread"])]).save(str(folder))
-    name = as_encoder(SentenceTransformer(str(folder))).description.name
-    assert name.endswith("final")
+    model = SentenceTransformer(str(tiny_model))
+    assert as_encoder(model).description.name == str(tiny_model)
+    model.model_card_data.model_id = "me/rivers"
+    assert as_encoder(model).description.name == "me/rivers"
