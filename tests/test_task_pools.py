@@ -17,7 +17,7 @@ from click.testing import Result as Answer
 import robustbench_ir as rb
 from robustbench_ir.cli import irbench
 from robustbench_ir.encoders import Dense, as_encoder
-from robustbench_ir.errors import DataError
+from robustbench_ir.errors import DataError, UnknownNameError
 from robustbench_ir.evaluation.runner import Runner
 from robustbench_ir.metrics.settings import layout_of, per_query, values
 from robustbench_ir.resources.languages import language_code, languages
@@ -103,6 +103,25 @@ def test_the_rule_can_be_switched_off_and_spares_what_is_judged(tmp_path: Path) 
     asked = [{"_id": f"{n}", "text": text.upper() + "?"} for n, text in enumerate(TOPICS)]
     qrels = "query-id\tcorpus-id\tscore\n" + "".join(f"{n}\t{n}\t1\n" for n in range(8))
     assert load_task(f"{make(tmp_path / 'faq', answers, asked, qrels)}").own_passage is None
+
+
+def test_a_search_does_not_find_the_query_itself_either(tmp_path: Path) -> None:
+    from robustbench_ir.adversary.candidates import Budget
+    from robustbench_ir.adversary.goals import make_goal
+    from robustbench_ir.adversary.search import SearchOptions
+    from robustbench_ir.adversary.victim import Victim, watch
+
+    task = load_task(f"{arguana(tmp_path / 'arguana')}")
+    options = SearchOptions(methods=("greedy",), budget=Budget(queries=20))
+    found = rb.search("char-ngram", task=task, recipes=["typo"], search=options, severities=[1])
+    assert found.attacked[0].clean_value == 1.0
+    runner = Runner(rb.load_encoder("char-ngram"), task)
+    victim = Victim(runner, watch(task, make_goal("map", task)), shows_scores=True)
+    texts = [query.text for query in task.queries]
+    for _, standings in victim.standings(range(len(texts)), texts):
+        assert set(standings.rank.tolist()) == {1}
+        assert standings.lead is not None
+        assert (standings.lead > 0).all()
 
 
 @pytest.mark.parametrize("memory", [1 << 28, 1 << 11])
@@ -206,14 +225,20 @@ def agrees_with_trec_eval(task: Task, folder: Path, relevant_from: int = 1) -> N
 
 def test_empty_passages_unjudged_queries_and_dangling_judgements_are_left_out_and_counted(tmp_path: Path) -> None:
     task = load_task(f"{shaped('fiqa', tmp_path / 'fiqa')}")  # case 5
-    assert task.notes == ("passages left out, since they have no text: 1, such as 'empty'",)
+    assert task.notes == (
+        "judgements are those of test; there are: dev, test",
+        "passages left out, since they have no text: 1, such as 'empty'",
+    )
     assert task.left_out.passages == {"empty"}
     task = load_task(f"{shaped('arguana', tmp_path / 'arguana')}")  # case 6
     assert task.notes[0] == (
         "judgements left out, since they name a passage that does not exist: 1, such as 'not-in-the-corpus'"
     )
     folder = shaped("ms-marco", tmp_path / "msmarco")  # cases 7 and 28
-    assert load_task(f"{folder}").notes == ("queries left out, since no passage is relevant to them: 3, such as 'q5'",)
+    assert load_task(f"{folder}").notes == (
+        "judgements are those of test; there are: dev, test",
+        "queries left out, since no passage is relevant to them: 3, such as 'q5'",
+    )
     (folder / "task.toml").write_text(TOML + 'split = "dev"\n')
     assert len(load_task(f"{folder}").queries) == 8
     (folder / "task.toml").write_text(TOML + 'split = "train"\n')
@@ -241,7 +266,9 @@ def task_notes(folder: Path) -> tuple[str, ...]:
 def test_splits_that_are_used_together_are_named(tmp_path: Path) -> None:  # case 28
     qrels = {"train": "q0\td0\t1\n", "dev": "q1\td1\t1\n"}
     folder = make(tmp_path / "x", numbered(), numbered(TOPICS, "q"), qrels)
-    assert load_task(f"{folder}").notes[0].startswith("the judgements of dev, train are used together; to use those of")
+    assert load_task(f"{folder}").notes[0] == (
+        "judgements of dev, train are used together; split in task.toml chooses one"
+    )
 
 
 @pytest.mark.parametrize("grade", ["1.0", "1", "1.", "1e0"])
@@ -314,6 +341,15 @@ def test_scripts_of_one_language_are_two_languages(tmp_path: Path) -> None:  # c
     again = [{**one, "language": "hi"} for one in queries]
     faults = [one for one in told(make(tmp_path / "y", corpus, again, qrels)) if not one.note]
     assert "has parallel_id '0' and language hi, as has 'qhin_Deva0'" in faults[0].message
+
+
+def test_a_language_in_another_script_than_the_task_has_is_not_the_same(tmp_path: Path) -> None:
+    toml = 'query_language = "hi"\npassage_language = "hi"\n'
+    qrels = "q0\td0\t1\n"
+    task = load_task(f"{make(tmp_path / 'x', numbered(), numbered(TOPICS, 'q'), qrels, toml)}")
+    assert task.select(["hin_Deva"]).query_languages == ("hi",)
+    with pytest.raises(UnknownNameError, match="unknown language 'hin_Latn'"):
+        task.select(["hin_Latn"])
 
 
 def test_every_iso_639_3_code_of_a_language_with_a_row_leads_to_it() -> None:  # case 17

@@ -98,8 +98,9 @@ def test_trec_judgements_and_no_header(tmp_path: Path) -> None:
 def test_the_test_split_is_used_where_there_are_several(tmp_path: Path) -> None:
     folder = make(tmp_path / "x", test="q1\td1\t1\n", train="query-id\tcorpus-id\tscore\nq2\td2\t1\n")
     assert [query.query_id for query in load_task(f"{folder}").queries] == ["q1"]
-    (told,) = [fault for fault in faults_of(folder) if fault.note]
-    assert told.message == "queries left out, since no passage is relevant to them: 1, such as 'q2'"
+    told = [fault.message for fault in faults_of(folder) if fault.note]
+    assert told[0] == "judgements are those of test; there are: test, train"
+    assert told[1] == "queries left out, since no passage is relevant to them: 1, such as 'q2'"
     assert load_task(f"{folder}").left_out.queries == {"q2"}
 
 

@@ -10,6 +10,7 @@ from robustbench_ir._base.text import nfc
 from robustbench_ir.errors import DataError, DataUnavailableError, OptionError, UnknownNameError
 from robustbench_ir.resources.languages import language_and_script, language_code, select_languages
 from robustbench_ir.tasks.formats.pool import task_of
+from robustbench_ir.tasks.formats.qrels import grade_of
 from robustbench_ir.tasks.formats.readers import RawTask
 from robustbench_ir.tasks.task import Passage, Query, Task
 
@@ -185,5 +186,10 @@ def _read_subset(raw: RawTask, language: str, data: Mapping[str, object], name: 
         own_id = f"{language}:{nfc(query_id)}"
         raw.queries.append(Query(own_id, language, nfc(question.strip()), own_id))
     for query_id, grades in relevant.items():
-        whole = {f"{language}:{nfc(one)}": int(grade) for one, grade in grades.items()}
-        raw.relevant[f"{language}:{nfc(query_id)}"] = whole
+        for passage_id, written in grades.items():
+            grade = grade_of(str(written))
+            if grade is None:
+                raise DataError(
+                    f"{name}: query {query_id!r} has a grade of {written!r}; only whole numbers are measured"
+                )
+            raw.relevant.setdefault(f"{language}:{nfc(query_id)}", {})[f"{language}:{nfc(passage_id)}"] = grade

@@ -186,7 +186,6 @@ def select_languages(wanted: Iterable[str] | None, available: Iterable[str]) -> 
     for name in named:
         try:
             code = name if name in offered else language_and_script(name)
-            code = code if code in offered else language_code(name)
         except UnknownNameError:
             code = ""
         if code not in offered:

@@ -116,18 +116,7 @@ def load_folder(folder: Path) -> Task:
         A fault in `task.toml`.
     """
     settings = folder_settings(folder)
-    told: list[Fault] = []
-
-    def report(fault: Fault) -> None:
-        raise_first(fault)
-        told.append(fault)
-
-    raw = read_folder(opened(folder), settings, report)
-    task = _task_of(raw, folder, settings)
-    splits = [
-        fault.message for fault in told if fault.path.name != SETTINGS_FILE and fault.message.startswith("the jud")
-    ]
-    return replace(task, notes=(*splits, *task.notes)) if splits else task
+    return _task_of(read_folder(opened(folder), settings, raise_first), folder, settings)
 
 
 def _task_of(raw: RawTask, folder: Path, settings: FolderSettings) -> Task:
@@ -190,7 +179,8 @@ def read_folder(folder: Traversable, settings: FolderSettings, report: Report) -
     if not files:
         message = 'no judgements; write "query-id<TAB>corpus-id<TAB>score" lines into qrels/test.tsv'
         tell(Fault(folder / "qrels", None, f"{message}; the folder has {there_is(folder)}"))
-    raw.relevant = read_qrels(files, settings.split, queries.line_of, tell).relevant
+    judged = read_qrels(files, settings.split, queries.line_of, tell)
+    raw.relevant, raw.notes = judged.relevant, judged.notes
     if files and not faults and not any(raw.relevant.values()):
         tell(Fault(folder / "qrels", None, "no query is judged"))
     if not faults:

@@ -138,7 +138,7 @@ def pool_of(raw: RawTask, name: str, *, relevant_from: int = 1, ignore_identical
         },
         own=own,
         left_out=left_out,
-        notes=tuple(notes),
+        notes=(*raw.notes, *notes),
     )
 
 

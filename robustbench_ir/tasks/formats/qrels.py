@@ -44,12 +44,12 @@ class Judgements:
     ----------
     relevant : dict
         Query id to passage id to grade, 0 or less for what is not relevant.
-    files : list
-        The files that were read.
+    notes : list of str
+        Which splits they are of, where there are several.
     """
 
     relevant: dict[str, dict[str, int]] = field(default_factory=dict)
-    files: list[Traversable] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def split_of(path: Traversable) -> str:
@@ -73,17 +73,18 @@ def read_qrels(files: Sequence[Traversable], split: str, queries: Container[str]
     report : callable
         Told about each fault.
     """
-    wanted = split or PREFERRED_SPLIT
-    chosen = [path for path in files if split_of(path) == wanted]
-    if split and files and not chosen:
-        there = ", ".join(sorted({split_of(path) for path in files}))
-        report(Fault(files[0], None, f"no judgements of the split {split!r}; there are: {there}"))
-    found = Judgements(files=chosen or ([] if split else list(files)))
-    if len({split_of(path) for path in found.files}) > 1:
-        names = ", ".join(split_of(path) for path in found.files)
-        message = f'the judgements of {names} are used together; to use those of one, say split = "..." in task.toml'
-        report(Fault(found.files[0], None, message, note=True))
-    for path in found.files:
+    splits = sorted({split_of(path) for path in files})
+    chosen = split or (PREFERRED_SPLIT if PREFERRED_SPLIT in splits else "")
+    if split and files and split not in splits:
+        report(Fault(files[0], None, f"no judgements of the split {split!r}; there are: {', '.join(splits)}"))
+    found = Judgements()
+    if len(splits) > 1 and chosen:
+        found.notes.append(f"judgements are those of {chosen}; there are: {', '.join(splits)}")
+    elif len(splits) > 1:
+        found.notes.append(f"judgements of {', '.join(splits)} are used together; split in task.toml chooses one")
+    for path in files:
+        if chosen and split_of(path) != chosen:
+            continue
         told = _Once(report)
         for one in judgements(path, queries, told):
             same = one._replace(query_id=nfc(one.query_id), passage_id=nfc(one.passage_id))

@@ -22,12 +22,16 @@ Rows = Mapping[str, Mapping[str, object]]
 
 @dataclass
 class RawTask:
-    """What a reader has read, unchecked: queries, passages, query id to passage id to grade, lexicons of its own."""
+    """What a reader has read, unchecked: queries, passages, query id to passage id to grade, lexicons of its own.
+
+    `notes` say what the reader has chosen, such as a split.
+    """
 
     queries: list[Query] = field(default_factory=list)
     passages: list[Passage] = field(default_factory=list)
     relevant: dict[str, dict[str, int]] = field(default_factory=dict)
     lexicons: dict[str, dict[str, dict[str, object]]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
 
 Reader = Callable[[Rows, Sequence[str], Path | None, DownloadProgress | None], RawTask]
