@@ -16,6 +16,7 @@ from click.testing import Result as Answer
 
 import robustbench_ir as rb
 from robustbench_ir.cli import irbench
+from robustbench_ir.cli.attack import distinct_slugs
 from robustbench_ir.encoders import Dense, as_encoder
 from robustbench_ir.errors import DataError, UnknownNameError
 from robustbench_ir.evaluation.runner import Runner
@@ -466,6 +467,30 @@ def test_results_of_namesakes_stand_beside_each_other(tmp_path: Path, monkeypatc
     assert load_result(out).task == load_task("./sw/qa").identity
     assert call(*same, "--task", "./yo/qa", "--force", "--name", "mine").exit_code == 0
     assert load_result(out).encoder.name == "mine"
+
+
+def test_results_of_two_checkpoints_of_one_name_stand_beside_each_other(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # case 24
+    import shutil
+
+    monkeypatch.chdir(tmp_path)
+    for run in ("runA", "runB"):
+        shutil.copytree(tiny_model, tmp_path / run / "final")
+    config = tmp_path / "runB" / "final" / "config_sentence_transformers.json"
+    said = json.loads(config.read_text()) if config.exists() else {}
+    config.write_text(json.dumps({**said, "prompts": {"query": "ask: ", "document": ""}}))
+    for run in ("runA", "runB"):
+        asked = ("attack", "--model", f"./{run}/final", "--languages", "en,sw", "--recipe", "typo")
+        answer = call(*asked)
+        assert answer.exit_code == 0, answer.output
+    found = [load_result(path) for path in (tmp_path / "results").iterdir()]
+    assert {one.encoder.name for one in found} == {"./runA/final", "./runB/final"}
+
+
+def test_encoders_of_one_last_name_have_files_of_their_own() -> None:  # case 24, in transfer
+    found = distinct_slugs(["./m/runA/final", "./m/runB/final", "bm25", "bm25"])
+    assert found == {"./m/runA/final": "m-runA-final", "./m/runB/final": "m-runB-final", "bm25": "bm25"}
 
 
 def test_relevance_may_begin_at_grade_2(tmp_path: Path) -> None:  # case 29

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -177,6 +179,13 @@ def _print_searches(console: Console, searched: Searched, goal: str, result_file
         cell = one.cell
         write_queries(folder / f"{cell.recipe.slug}-severity{cell.severity}-seed{cell.seed}.jsonl", searched.task, one)
     console.print(Text.assemble((str(folder), "bold"), " has the attacked queries"), soft_wrap=True)
+
+
+def distinct_slugs(names: Iterable[str]) -> dict[str, str]:
+    """Return each name as part of a file name: as `slug` does, and the whole path where two would be the same."""
+    short = {name: slug(name) for name in names}
+    count = Counter(short.values())
+    return {name: one if count[one] == 1 else slug(re.sub(r"[/\\]+", "-", name)) for name, one in short.items()}
 
 
 def slug(name: str) -> str:
