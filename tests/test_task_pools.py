@@ -20,6 +20,7 @@ from robustbench_ir.cli.attack import distinct_slugs
 from robustbench_ir.encoders import Dense, as_encoder
 from robustbench_ir.errors import DataError, UnknownNameError
 from robustbench_ir.evaluation.runner import Runner
+from robustbench_ir.evaluation.score_runs import score_runs
 from robustbench_ir.metrics.settings import layout_of, per_query, values
 from robustbench_ir.resources.languages import language_code, languages
 from robustbench_ir.results.file import load_result, result_from_json, result_to_json
@@ -29,7 +30,8 @@ from robustbench_ir.tasks import Task, load_task
 from robustbench_ir.tasks.audit import audit
 from robustbench_ir.tasks.faults import Fault
 from robustbench_ir.tasks.formats.beir import check_folder
-from tests.support.tasks import written
+from robustbench_ir.tasks.task import first_questions
+from tests.support.tasks import full_run, written
 
 MEASURES = {"AP": "map", "nDCG@10": "ndcg_cut_10", "R@10": "recall_10", "RR@1000": "recip_rank"}
 TOPICS = (
@@ -104,6 +106,29 @@ def test_the_rule_can_be_switched_off_and_spares_what_is_judged(tmp_path: Path) 
     asked = [{"_id": f"{n}", "text": text.upper() + "?"} for n, text in enumerate(TOPICS)]
     qrels = "query-id\tcorpus-id\tscore\n" + "".join(f"{n}\t{n}\t1\n" for n in range(8))
     assert load_task(f"{make(tmp_path / 'faq', answers, asked, qrels)}").own_passage is None
+
+
+def test_runs_of_other_engines_and_selections_know_the_own_passage_too(tmp_path: Path) -> None:
+    task = load_task(f"{arguana(tmp_path / 'arguana')}")
+    run = written(tmp_path / "run.trec", full_run(task, [query.text for query in task.queries]))
+    result = score_runs(task, run)
+    assert result.score(result.clean, "multilingual") == 1.0
+    random = np.random.default_rng(3)
+    drawn = _random_task(random)
+    own = random.integers(-1, len(drawn.passages), len(drawn.queries)).astype(np.int32)
+    drawn = replace(drawn, own_passage=own)
+    for fewer in (drawn.select(["bb", "cc"]), drawn.select(["aa"]), first_questions(drawn, 7)):
+        expected, found = named_own(drawn), named_own(fewer)
+        there = {one.passage_id for one in fewer.passages}
+        assert found == {
+            one.query_id: expected.get(one.query_id) for one in fewer.queries if expected.get(one.query_id) in there
+        }
+
+
+def named_own(task: Task) -> dict[str, str]:
+    assert task.own_passage is not None
+    pairs_of = zip(task.queries, task.own_passage.tolist(), strict=True)
+    return {query.query_id: task.passages[row].passage_id for query, row in pairs_of if row >= 0}
 
 
 def test_a_search_does_not_find_the_query_itself_either(tmp_path: Path) -> None:
@@ -491,6 +516,35 @@ def test_results_of_two_checkpoints_of_one_name_stand_beside_each_other(
 def test_encoders_of_one_last_name_have_files_of_their_own() -> None:  # case 24, in transfer
     found = distinct_slugs(["./m/runA/final", "./m/runB/final", "bm25", "bm25"])
     assert found == {"./m/runA/final": "m-runA-final", "./m/runB/final": "m-runB-final", "bm25": "bm25"}
+
+
+def test_variants_that_people_wrote_are_attacked_and_scored(tmp_path: Path) -> None:
+    folder, cards = shaped("mt-rag", tmp_path / "asked"), tmp_path / "mine"
+    page = (Path(__file__).parents[1] / "docs" / "write-your-own.md").read_text(encoding="utf-8")
+    card = page.split("```toml\n")[1].split("```")[0]
+    (cards / "attacks").mkdir(parents=True)
+    (cards / "attacks" / "human.toml").write_text(card.replace("which river is long", "long river carries water to"))
+    runs = tmp_path / "runs"
+    asked = ("attack", "--task", f"{folder}", "--model", "char-ngram", "--recipe", "human", "--cards", f"{cards}")
+    answer = call(*asked, "--run-out", f"{runs}", "--out", f"{tmp_path}/a.json")
+    assert answer.exit_code == 0, answer.output
+    given = ("--run", f"{runs}/clean.trec", "--run", f"human@3={runs}/human-severity3-seed0.trec")
+    answer = call(
+        "score",
+        "--task",
+        f"{folder}",
+        "--cards",
+        f"{cards}",
+        *given,
+        "--languages",
+        "en",
+        "--out",
+        f"{tmp_path}/s.json",
+    )
+    assert answer.exit_code == 0, answer.output
+    attacked, scored = (load_result(tmp_path / name) for name in ("a.json", "s.json"))
+    assert attacked.attacked[0].changed.tolist() == scored.attacked[0].changed.tolist() == [True] + [False] * 7
+    assert attacked.attacked[0].ranks.in_pool.tolist() == scored.attacked[0].ranks.in_pool.tolist()
 
 
 def test_relevance_may_begin_at_grade_2(tmp_path: Path) -> None:  # case 29

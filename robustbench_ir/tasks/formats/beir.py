@@ -368,6 +368,8 @@ def _records(path: Traversable, report: Report) -> Iterator[tuple[int, dict[str,
     for number, record in json_objects(path, report):
         if "_id" not in record and "id" in record and ("contents" in record or path.name.endswith(".parquet")):
             record["_id"] = record.pop("id")
+        if path.name.endswith(".parquet") and isinstance(record.get("_id"), int):
+            record["_id"] = str(record["_id"])  # a column of numbers is how pandas saves ids such as "1"
         if "text" not in record and "contents" in record:
             record["text"] = record.pop("contents")
         yield number, record
