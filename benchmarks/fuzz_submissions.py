@@ -20,8 +20,8 @@ with atheris.instrument_imports(include=["robustbench_ir.leaderboard", "json"]):
     from robustbench_ir.errors import ResultError
     from robustbench_ir.leaderboard.board import board, board_to_json, page
     from robustbench_ir.leaderboard.entry import entry_to_json
-    from robustbench_ir.leaderboard.faults import faults
-    from robustbench_ir.leaderboard.folder import Filed
+    from robustbench_ir.leaderboard.faults import entry_faults
+    from robustbench_ir.leaderboard.folder import FiledEntry
     from robustbench_ir.leaderboard.reading import entry_from_json
 
 MARKUP = "</script><script>alert(1)</script>"
@@ -90,10 +90,10 @@ def fuzz(content: bytes) -> None:
         return
     if entry_from_json(entry_to_json(entry).encode(), "x.json") != entry:
         raise AssertionError("what is written is not what was read")
-    if any("\n" in one for one in faults(entry)):
+    if any("\n" in one for one in entry_faults(entry)):
         raise AssertionError("a fault of several lines")
-    if not faults(entry):
-        made = page(board_to_json(board([Filed(Path("small") / "x.json", entry)], {}, resamples=2)))
+    if not entry_faults(entry):
+        made = page(board_to_json(board([FiledEntry(Path("small") / "x.json", entry)], {}, resamples=2)))
         if made.count("<script") != 2:
             raise AssertionError("its markup is in the page")
 
@@ -133,7 +133,7 @@ def _places(value: object) -> Iterator[tuple[Any, Any]]:
 
 def main() -> None:
     fuzz(SEED)
-    if faults(entry_from_json(SEED, "seed")):
+    if entry_faults(entry_from_json(SEED, "seed")):
         raise AssertionError("the seed must be an honest entry")
     atheris.Setup(sys.argv, fuzz, custom_mutator=mutated)
     atheris.Fuzz()

@@ -19,7 +19,14 @@ from numpy.random import Generator
 from scipy.stats import kstest
 
 from robustbench_ir.metrics.clusters import ClusterMeans, cluster_means
-from robustbench_ir.metrics.statistics import Method, draws, intervals, median_draws, sign_flip_p, simultaneous
+from robustbench_ir.metrics.statistics import (
+    IntervalMethod,
+    bootstrap_intervals,
+    draws,
+    median_draws,
+    sign_flip_p,
+    simultaneous,
+)
 from robustbench_ir.results.file import load_result
 
 LANGUAGES = 5
@@ -51,21 +58,21 @@ def coverage(questions: int, simulations: int, resamples: int, random: Generator
         before, after = draws([table(clean), table(attacked)], random, resamples)
         found = {"clean": before, "drop": before - after, "relative drop": (before - after) / before}
         for name, method in hits:
-            one = intervals(found[name], questions, method)[0]
+            one = bootstrap_intervals(found[name], questions, method)[0]
             hits[name, method] += one.low <= truth[name] <= one.high
     return {f"{name}, {method}": hit / simulations for (name, method), hit in hits.items()}
 
 
-def median_coverage(questions: int, simulations: int, resamples: int, random: Generator) -> dict[Method, float]:
+def median_coverage(questions: int, simulations: int, resamples: int, random: Generator) -> dict[IntervalMethod, float]:
     """Return how often the interval of the median over all queries holds the truth, which is that of a normal."""
-    hits: dict[Method, int] = {"percentile": 0, "bca": 0}
+    hits: dict[IntervalMethod, int] = {"percentile": 0, "bca": 0}
     for _ in range(simulations):
         clean, _ = simulated(random, questions)
         (draw,) = median_draws(
             [clean.ravel()], np.repeat(np.arange(questions), LANGUAGES), questions, random, resamples
         )
         for method in hits:
-            one = intervals(draw, questions, method)[0]
+            one = bootstrap_intervals(draw, questions, method)[0]
             hits[method] += one.low <= CLEAN <= one.high
     return {method: hit / simulations for method, hit in hits.items()}
 
@@ -80,7 +87,7 @@ def worst_coverage(questions: int, simulations: int, resamples: int, random: Gen
         (draw,) = draws([means], random, resamples)
         worst = int(draw[:, 0].argmax())
         excess += draw[worst, 0] - truth
-        one, other = intervals(draw[[worst]], questions)[0], simultaneous(draw, questions)[worst]
+        one, other = bootstrap_intervals(draw[[worst]], questions)[0], simultaneous(draw, questions)[worst]
         usual += one.low <= truth <= one.high
         together += other.low <= truth <= other.high
     return usual / simulations, together / simulations, excess / simulations
@@ -102,7 +109,7 @@ def timed(path: Path) -> None:
     for setting in result.settings:
         result.findings(setting, by="language")
     wall, cpu = time.perf_counter() - start, time.process_time() - used
-    cells = len(result.groups) * len(result.layout.query_languages) * len(result.settings)
+    cells = len(result.groups) * len(result.judgements.query_languages) * len(result.settings)
     print(f"{path}: 8 numbers of {cells} rows, 10,000 resamples and sign flips: {wall:.2f} s, {cpu:.2f} s of processor")
 
 

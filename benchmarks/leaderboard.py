@@ -14,7 +14,7 @@ from pathlib import Path
 
 from numpy.random import default_rng
 
-from robustbench_ir.leaderboard.building import build
+from robustbench_ir.leaderboard.building import build_board
 from robustbench_ir.leaderboard.entry import entry_to_json
 from robustbench_ir.leaderboard.reading import entry_from_json
 from robustbench_ir.leaderboard.schema import Entry
@@ -81,7 +81,7 @@ def main(entries: int) -> None:
             name = entry.model.name.replace("/", "--")
             (target / f"{name}.json").write_text(entry_to_json(entry), encoding="utf-8")
         start, worked = time.perf_counter(), time.process_time()
-        page, refused, taken = build(folder)
+        page, refused, taken = build_board(folder)
         seconds, worked = time.perf_counter() - start, time.process_time() - worked
         size = page.stat().st_size / 1e6
         print(f"{taken} entries, {len(refused)} left out: {seconds:.1f} s ({worked:.1f} s of the processor)")

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from robustbench_ir.encoders import EncoderDescription
-from robustbench_ir.metrics.settings import Layout, layout_of
+from robustbench_ir.metrics.settings import Judgements, judgements_of
 from robustbench_ir.perturb import digest, load_recipe
 from robustbench_ir.perturb.identity import CLEAN, AttackIdentity
 from robustbench_ir.results.file import save_result
@@ -34,7 +34,7 @@ RECIPES = (
 SEVERITIES = (1, 2, 3, 4, 5)
 
 
-def cells_without_ranks(layout: Layout) -> list[Cell]:
+def cells_without_ranks(layout: Judgements) -> list[Cell]:
     """Return the cells of all recipes and severities, with real digests, all ranks 1."""
     task = load_task("mini")
     ones = np.ones(len(layout.query), dtype=np.int32)
@@ -61,7 +61,7 @@ def cells_without_ranks(layout: Layout) -> list[Cell]:
     return cells
 
 
-def made_up(layout: Layout, severity: int, random: np.random.Generator) -> Ranks:
+def made_up(layout: Judgements, severity: int, random: np.random.Generator) -> Ranks:
     """Draw ranks that sink with the severity."""
     sizes = np.array(list(layout.pool.values()))[layout.passage_language]
     own = np.minimum(random.geometric(1 / (1.5 + severity), len(sizes)), sizes)
@@ -71,7 +71,7 @@ def made_up(layout: Layout, severity: int, random: np.random.Generator) -> Ranks
 
 def main() -> None:
     task = load_task("mini")
-    layout = layout_of(task)
+    layout = judgements_of(task)
     clean = Cell(CLEAN, 0, 0, "0" * 64, np.zeros(len(layout.query_ids), bool), np.zeros(len(layout.query_ids)), {},
                  made_up(layout, 0, np.random.default_rng(0)))  # fmt: skip
     cells = cells_without_ranks(layout)

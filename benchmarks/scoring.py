@@ -15,7 +15,7 @@ from collections.abc import Callable
 import numpy as np
 
 from robustbench_ir.metrics.bias_findings import language_bias
-from robustbench_ir.metrics.settings import Layout, values
+from robustbench_ir.metrics.settings import Judgements, per_query_scores
 from robustbench_ir.retrieval.ranking import rank_relevant
 from robustbench_ir.tasks import Passage, Qrels, Query, Task
 
@@ -63,7 +63,7 @@ def main() -> None:
             queries[start : start + block] @ passages.T
 
     ranks = rank_relevant(task, passages, queries, range(len(queries)))
-    layout = Layout(
+    layout = Judgements(
         query_ids=tuple(query.query_id for query in task.queries),
         parallel_ids=tuple(query.query_id for query in task.queries),
         languages=tuple(query.language for query in task.queries),
@@ -76,7 +76,7 @@ def main() -> None:
     def measures() -> None:
         for setting in ("monolingual", "cross-lingual", "multilingual"):
             for name in MEASURES:
-                values(layout, ranks, name, setting)
+                per_query_scores(layout, ranks, name, setting)
         language_bias(layout, ranks)
 
     bare = median_seconds(product)

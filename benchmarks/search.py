@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 
 from robustbench_ir.adversary import run as search_run
-from robustbench_ir.adversary.candidates import Budget, Draws, spaces
+from robustbench_ir.adversary.candidates import Budget, Draws, search_spaces
 from robustbench_ir.adversary.search import Searched, SearchOptions, search
 from robustbench_ir.encoders import Embeddings, Encoder, EncoderDescription, load_encoder
 from robustbench_ir.perturb import load_recipe
@@ -94,7 +94,7 @@ def say_peer(timed: Timed, task: Task, given: argparse.Namespace) -> float:
     from textattack_peer import textattack_finds
 
     draws = Draws(3, 0, 0, given.alternatives)
-    offered = spaces(task.queries, [load_recipe(given.recipe)], Budget(given.words, given.queries), draws)
+    offered = search_spaces(task.queries, [load_recipe(given.recipe)], Budget(given.words, given.queries), draws)
     timed.seconds, timed.clean = 0.0, frozenset()
     found = textattack_finds(timed, task, offered, given.words, to_the_end=False)
     share = f", {timed.seconds / found.seconds:.1%} of {found.seconds:.1f} s inside the encoder"

@@ -21,7 +21,7 @@ from textattack_peer import textattack_finds
 # isort: split
 from robustbench_ir import Budget, RunOptions, SearchOptions, load_encoder, load_recipe, load_task, search
 from robustbench_ir._base.text import nfc
-from robustbench_ir.adversary.candidates import Draws, spaces
+from robustbench_ir.adversary.candidates import Draws, search_spaces
 from robustbench_ir.tasks.task import first_questions
 
 WORDS = 2
@@ -49,7 +49,7 @@ def main() -> None:
     )
     mine = np.array([one.best.value for one in searched.attacked[0].outcomes])
     my_texts = [one.text for one in searched.attacked[0].outcomes]
-    offered = spaces(task.queries, [load_recipe("typo")], budget, Draws(3, 0, 0, ALTERNATIVES))
+    offered = search_spaces(task.queries, [load_recipe("typo")], budget, Draws(3, 0, 0, ALTERNATIVES))
     theirs = textattack_finds(encoder, task, offered, WORDS, to_the_end=True, in_order=given.in_order)
     same = np.isclose(mine, theirs.values, atol=1e-6)
     print(f"{given.encoder}, {len(task.queries)} questions, {WORDS} words, typo, {ALTERNATIVES} rewritings a word")

@@ -10,7 +10,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from robustbench_ir._base.text import replace_spans
-from robustbench_ir.adversary.candidates import Space
+from robustbench_ir.adversary.candidates import SearchSpace
 from robustbench_ir.encoders import Encoder
 from robustbench_ir.integrations.textattack import EncoderWrapper, RetrievalGoal, TaskDataset
 from robustbench_ir.tasks import Task
@@ -40,7 +40,7 @@ class Found:
 class GivenRewritings(WordSwap):
     """The rewritings of our search for a query, offered word by word."""
 
-    def begin(self, space: Space) -> None:
+    def begin(self, space: SearchSpace) -> None:
         """Turn to the next query."""
         clean = AttackedText(space.clean)
         self.clean: list[str] = clean.words
@@ -79,7 +79,7 @@ class InOrder(RetrievalGoal):
 
 
 def textattack_finds(
-    encoder: Encoder, task: Task, spaces: Sequence[Space], words: int, *, to_the_end: bool, in_order: bool = False
+    encoder: Encoder, task: Task, spaces: Sequence[SearchSpace], words: int, *, to_the_end: bool, in_order: bool = False
 ) -> Found:
     """Attack each query in turn.
 
@@ -87,7 +87,7 @@ def textattack_finds(
     ----------
     encoder, task
         Who is attacked, and whose queries and pool.
-    spaces : sequence of Space
+    spaces : sequence of SearchSpace
         What may be done to each query.
     words : int
         That may be changed.

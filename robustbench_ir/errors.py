@@ -1,17 +1,17 @@
-"""Everything this package raises on purpose.
+"""The errors that this package raises on purpose.
 
 ::
 
     RobustBenchError
-    ├── UnknownNameError     a recipe, task, encoder, language or measure that does not exist (nearest match shown)
-    ├── CardError            a card under attacks/ or tasks/ that is not as it must be
+    ├── UnknownNameError     a recipe, task, encoder, language or measure that does not exist (the nearest is named)
+    ├── CardError            a card under attacks/ or tasks/ that breaks the rules of its format
     ├── DataError            task, lexicon or keyboard data that breaks the rules of its format
-    │   └── DataUnavailableError   a file that is neither here nor to be had
-    ├── EncoderError         a model that cannot be loaded, or gives back something that is not an embedding
+    │   └── DataUnavailableError   a file that is missing and cannot be downloaded
+    ├── EncoderError         a model that cannot be loaded, or whose output is not an embedding
     ├── ResultError          a result file that cannot be read or written
-    ├── TrainingError        a training that cannot go on
+    ├── TrainingError        a training that cannot continue
     ├── WorkerError          a process that ended before its work was done
-    └── OptionError          an argument out of its range, or two that do not go together
+    └── OptionError          an argument that is out of range, or two that exclude each other
 
 Every message is one line and says the next step. The command line prints it and exits with status 2.
 """
@@ -23,11 +23,11 @@ from difflib import get_close_matches
 
 
 class RobustBenchError(Exception):
-    """Root of all errors that this package raises on purpose."""
+    """Base class of all errors that this package raises on purpose."""
 
 
 class UnknownNameError(RobustBenchError):
-    """A name that nothing answers to."""
+    """A name that does not exist."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         choices = sorted(known)
@@ -37,7 +37,7 @@ class UnknownNameError(RobustBenchError):
         self._known = choices
 
     def __reduce__(self) -> tuple[type[UnknownNameError], tuple[str, str, list[str]]]:
-        """Be told from one process to another."""
+        """Return what pickle needs to send the error to another process."""
         return type(self), (self.kind, self.name, self._known)
 
 
@@ -50,11 +50,11 @@ class DataError(RobustBenchError):
 
 
 class DataUnavailableError(DataError):
-    """A file that is neither in `ROBUSTBENCH_IR_DATA`, nor in the cache, nor to be downloaded."""
+    """A file that is neither in `ROBUSTBENCH_IR_DATA` nor in the cache, and cannot be downloaded."""
 
 
 class EncoderError(RobustBenchError):
-    """An encoder that cannot be loaded or whose output is unusable."""
+    """An encoder that cannot be loaded, or whose output is unusable."""
 
 
 class ResultError(RobustBenchError):
@@ -62,7 +62,7 @@ class ResultError(RobustBenchError):
 
 
 class TrainingError(RobustBenchError):
-    """A training that cannot go on."""
+    """A training that cannot continue."""
 
 
 class WorkerError(RobustBenchError):
@@ -70,18 +70,18 @@ class WorkerError(RobustBenchError):
 
 
 class OptionError(RobustBenchError):
-    """An argument out of its range."""
+    """An argument that is out of range."""
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:
-    """Say which choice is meant, or which there are.
+    """Return a hint at the name that the user may have meant.
 
     Parameters
     ----------
     name : str
-        What was asked for.
+        The name that the user gave.
     choices : iterable of str
-        What exists.
+        The names that exist.
 
     Returns
     -------

@@ -17,7 +17,7 @@ import numpy as np
 import regex
 
 from robustbench_ir._base.text import nfc, replace_spans
-from robustbench_ir.encoders import Embeddings, Encoder, PoolEncoder, as_encoder
+from robustbench_ir.encoders import Embeddings, Encoder, PoolEncoder, TokenEmbeddings, as_encoder
 from robustbench_ir.encoders.batches import EncodeTexts, encode_texts
 from robustbench_ir.errors import RobustBenchError
 from robustbench_ir.perturb import Perturbation, RecipeLike, as_recipe
@@ -165,7 +165,7 @@ def check_encoder(
         widths.add(together.shape[1])
         _check_rows(f"{who.name}, {kind}", encode, texts, together, tolerance)
         if who.similarity == "cosine":
-            lengths = np.linalg.norm(_dense(together), axis=1)
+            lengths = np.array([np.linalg.norm(row) for row in _by_text(together)])
             unit = np.allclose(lengths[lengths > 0], 1, atol=tolerance)
             _check(unit, who.name, otherwise="its similarity is cosine, and its rows do not have length 1")
     _check(len(widths) == 1, who.name, otherwise=f"queries and passages have {sorted(widths)} columns")
@@ -179,17 +179,25 @@ def _check_rows(
 ) -> None:
     _check(together.dtype == np.float32, where, otherwise=f"rows are {together.dtype}, they must be float32")
     _check(together.shape[0] == len(texts), where, otherwise=f"{len(texts)} texts give {together.shape[0]} rows")
-    dense = _dense(together)
-    _check(bool(np.isfinite(dense).all()), where, otherwise="a row has a value that is not finite")
-    alone = np.vstack([_dense(encode([text])) for text in texts])
-    _check(np.allclose(alone, dense, atol=atol), where, otherwise="a text has another row alone than in company")
-    backwards = _dense(encode(list(texts)[::-1]))[::-1]
-    _check(np.allclose(backwards, dense, atol=atol), where, otherwise="the order of the texts makes a difference")
+    rows = _by_text(together)
+    _check(all(np.isfinite(row).all() for row in rows), where, otherwise="a row has a value that is not finite")
+    alone = [_by_text(encode([text]))[0] for text in texts]
+    _check(_close(alone, rows, atol), where, otherwise="a text has another row alone than in company")
+    backwards = _by_text(encode(list(texts)[::-1]))[::-1]
+    _check(_close(backwards, rows, atol), where, otherwise="the order of the texts makes a difference")
     _check(encode_texts(encode, []).shape[0] == 0, where, otherwise="no texts give rows")
 
 
-def _dense(rows: Embeddings) -> np.ndarray:
-    return rows if isinstance(rows, np.ndarray) else np.asarray(rows.toarray())
+def _by_text(rows: Embeddings) -> list[np.ndarray]:
+    if isinstance(rows, TokenEmbeddings):
+        return [rows[[place]].gathered() for place in range(rows.shape[0])]
+    return list(rows if isinstance(rows, np.ndarray) else rows.toarray())
+
+
+def _close(left: Sequence[np.ndarray], right: Sequence[np.ndarray], atol: float) -> bool:
+    return all(
+        one.shape == other.shape and np.allclose(one, other, atol=atol) for one, other in zip(left, right, strict=True)
+    )
 
 
 def check_task(task: str | Task, *, languages: Iterable[str] | None = None) -> None:

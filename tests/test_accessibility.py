@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from robustbench_ir.leaderboard.board import board, board_to_json, page
-from robustbench_ir.leaderboard.folder import Filed
+from robustbench_ir.leaderboard.folder import FiledEntry
 from tests.support.boards import REPORTED, entry
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ OPEN = {
 
 @pytest.fixture(scope="module")
 def board_address(tmp_path_factory: pytest.TempPathFactory) -> str:
-    filed = [Filed(Path("small") / f"model-{number}.json", entry(number)) for number in range(ENTRIES)]
+    filed = [FiledEntry(Path("small") / f"model-{number}.json", entry(number)) for number in range(ENTRIES)]
     path = tmp_path_factory.mktemp("site") / "index.html"
     made = board(filed, {}, resamples=50, reported=[REPORTED])
     path.write_text(page(board_to_json(made)), encoding="utf-8")

@@ -13,13 +13,13 @@ import pytest
 import scipy.sparse as sp
 
 from robustbench_ir.adversary import run as search_run
-from robustbench_ir.adversary.candidates import Budget, Draws, passage_frequency, place_frequencies, spaces
+from robustbench_ir.adversary.candidates import Budget, Draws, passage_frequency, place_frequencies, search_spaces
 from robustbench_ir.adversary.driver import advance_together
-from robustbench_ir.adversary.goals import Standings, make_goal
+from robustbench_ir.adversary.goals import TargetRanks, make_goal
 from robustbench_ir.adversary.methods import make_method
 from robustbench_ir.adversary.outcomes import outcomes_from_json, outcomes_to_json, write_queries
 from robustbench_ir.adversary.search import Searched, SearchOptions, search
-from robustbench_ir.adversary.victim import leads
+from robustbench_ir.adversary.victim import score_margins
 from robustbench_ir.encoders import Embeddings, EncoderDescription, load_encoder
 from robustbench_ir.errors import OptionError, RobustBenchError, UnknownNameError
 from robustbench_ir.evaluation.attack import attack
@@ -33,12 +33,12 @@ from robustbench_ir.tasks.task import first_questions
 SMALL = ["en", "hi", "sw"]
 
 
-def standings(*ranks: Sequence[int], languages: Sequence[int] = (0, 1, 2), own: int = 0) -> Standings:
-    """Return the standings of some texts with three relevant passages, one in each language of ten passages."""
+def target_ranks(*ranks: Sequence[int], languages: Sequence[int] = (0, 1, 2), own: int = 0) -> TargetRanks:
+    """Return the target ranks of some texts with three relevant passages, one in each language of ten passages."""
     texts = len(ranks)
     ones = np.ones(3 * texts, dtype=np.int64)
     rank = np.array(ranks, dtype=np.int64).ravel()
-    return Standings(
+    return TargetRanks(
         rank,
         np.minimum(rank, 10),
         np.repeat(np.arange(texts), 3),
@@ -97,16 +97,16 @@ def test_a_goal_is_worth_what_it_says(goal: str, value: float, mini: Task) -> No
     relevant = {"q": {"en0": 1, "p": 1, "sw0": 1}}
     task = build_task("three", 1, [Query("q", "en", "text", "q")], passages, relevant)
     aim = make_goal(goal, task)
-    assert aim.values(standings([2, 5, 7]))[0, 0] == pytest.approx(value)
+    assert aim.aim_values(target_ranks([2, 5, 7]))[0, 0] == pytest.approx(value)
 
 
 def test_several_goals_are_averaged_and_all_must_be_reached(mini: Task) -> None:
     goal = make_goal("map + language=hi", mini)
-    clean, after = standings([1, 2, 3], [1, 2, 3]), standings([9, 8, 10], [1, 2, 3])
-    before = goal.values(clean)
+    clean, after = target_ranks([1, 2, 3], [1, 2, 3]), target_ranks([9, 8, 10], [1, 2, 3])
+    before = goal.aim_values(clean)
     assert goal.name == "map+language=hi"
-    assert goal.values(after).shape == (2, 2)
-    assert goal.reached(after, goal.values(after), before).tolist() == [True, False]
+    assert goal.aim_values(after).shape == (2, 2)
+    assert goal.reached(after, goal.aim_values(after), before).tolist() == [True, False]
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_several_goals_are_averaged_and_all_must_be_reached(mini: Task) -> None:
         ("passage=nothing", r"unknown passage 'nothing'"),
         ("beyond@450", r"only 450 passages"),
         ("language=en+language=hi", r"contradict each other"),
-        ("beyond@10+beyond@20", r"of one kind"),
+        ("beyond@10+beyond@20", r"of the same kind"),
         ("map+passage=en:market-1", r"contradict each other: the passage is relevant"),
         ("map+", r"unknown goal ''"),
     ],
@@ -177,8 +177,8 @@ def test_candidates_are_distinct_within_the_budget_and_the_same_alone(mini: Task
         Draws(3, 0, 5, 4),
     )
     queries = [*mini.queries[::7]]
-    together = spaces(queries, recipes, budget, draws)
-    assert together == [spaces([query], recipes, budget, draws)[0] for query in queries]
+    together = search_spaces(queries, recipes, budget, draws)
+    assert together == [search_spaces([query], recipes, budget, draws)[0] for query in queries]
     several = [space for space in together if len(space.places) > 1]
     assert len(several) > 20
     for space in together:
@@ -194,7 +194,7 @@ def test_candidates_are_distinct_within_the_budget_and_the_same_alone(mini: Task
 def test_constraints_of_the_recipe_hold_for_candidates(mini: Task) -> None:
     """Numbers and addresses are protected by the card of `typo`."""
     query = Query("q", "en", "Who called 911 from www.example.org yesterday?", "q")
-    (space,) = spaces([query], [load_recipe("typo")], Budget(), Draws(5, 0, 3, 8))
+    (space,) = search_spaces([query], [load_recipe("typo")], Budget(), Draws(5, 0, 3, 8))
     touched = {edit.before for place in space.places for edit in place}
     assert touched == {"Who", "called", "from", "yesterday"}
 
@@ -278,7 +278,7 @@ def test_searches_of_one_run_share_what_they_learn(mini: Task) -> None:
 )
 def test_a_deleted_word_takes_a_space_along_as_in_textattack(text: str, left: list[str]) -> None:
     """What `AttackedText.delete_word_at_index` of TextAttack 0.3.11 gives."""
-    (space,) = spaces([Query("q", "en", text, "q")], [load_recipe("typo")], Budget(), Draws(3, 0, 0, 2))
+    (space,) = search_spaces([Query("q", "en", text, "q")], [load_recipe("typo")], Budget(), Draws(3, 0, 0, 2))
     assert [space.without(place).text for place in range(len(space.places))] == left
 
 
@@ -296,7 +296,7 @@ def test_of_rewritings_that_are_equally_good_the_first_in_the_alphabet_is_taken(
     few = first_questions(mini.select(["en"]), 6)
     encoder = Fooled(clean=frozenset(query.text for query in few.queries))
     found = run(few, "greedy", encoder=encoder, starts=0).attacked[0].outcomes
-    offered = spaces(few.queries, [load_recipe("typo")], Budget(), Draws(3, 0, 0, 8))
+    offered = search_spaces(few.queries, [load_recipe("typo")], Budget(), Draws(3, 0, 0, 8))
     hurt = [(space, one) for space, one in zip(offered, found, strict=True) if one.edits]
     assert len(hurt) > 2
     for space, one in hurt:
@@ -308,7 +308,7 @@ def test_rare_words_come_first_and_no_deletion_is_asked_about(mini: Task) -> Non
     found = run(few, "greedy-rare", encoder=encoder, starts=0, budget=Budget(1, 500)).attacked[0]
     counts = passage_frequency(few)
     assert counts["the"] > 20 > counts["market"] > 0
-    offered = spaces(few.queries, [load_recipe("typo")], Budget(1), Draws(3, 0, 0, 8))
+    offered = search_spaces(few.queries, [load_recipe("typo")], Budget(1), Draws(3, 0, 0, 8))
     asked = set(encoder.asked[len(few.queries) :])
     for space, one in zip(offered, found.outcomes, strict=True):
         places = range(len(space.places))
@@ -511,7 +511,7 @@ def test_the_lead_is_that_of_the_best_relevant_passage() -> None:
     queries = np.array([[1, 0], [0, 1]], dtype=np.float32)
     text, passage, grade = np.array([[0, 0, 1, 1], [1, 3, 0, 2], [1, 1, 0, 2]], dtype=np.int32)
     for as_given in (np.asarray, sp.csr_array):
-        found = leads(as_given(queries), as_given(pool), text, passage, grade)
+        found = score_margins(as_given(queries), as_given(pool), text, passage, grade)
         assert found == pytest.approx([0.6 - 1, 1 - 0.8], abs=1e-6)
 
 

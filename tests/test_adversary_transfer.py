@@ -153,7 +153,7 @@ def test_transfer_prints_a_matrix_and_substitutions(tmp_path: Path) -> None:
         answer.output,
         re.MULTILINE,
     )
-    assert "changes that did most harm to bm25" in answer.output
+    assert "most harmful changes for bm25" in answer.output
     assert len(list(tmp_path.glob("*-to-*.json"))) == 4
 
 
@@ -164,14 +164,14 @@ def test_transfer_prints_a_matrix_and_substitutions(tmp_path: Path) -> None:
         (["--search", "greedy", "--goal", "mop"], "unknown goal 'mop'"),
         (["--search", "greedy", "--budget-words", "0"], "a budget of 0 words"),
         (["--search", "greedy", "--budget-queries", "0"], "a budget of 0 encoder queries"),
-        (["--goal", "map"], "say --search greedy, too"),
+        (["--goal", "map"], "add --search greedy"),
         (["--search", "greedy", "--jobs", "2"], "a search runs in one process"),
         (["--search", "greedy", "--run-out", "runs"], "writes no TREC runs"),
-        (["--search", "greedy", "--plan"], "--plan knows no searches"),
+        (["--search", "greedy", "--plan"], "--plan cannot plan searches"),
         (["--search", "greedy", "--semantic-floor", "2"], "semantic floor 2 is out of range"),
-        (["--search", "greedy", "--goal", "beyond@10+beyond@20"], "of one kind"),
+        (["--search", "greedy", "--goal", "beyond@10+beyond@20"], "of the same kind"),
         (["--search", "greedy", "--goal", "language=en", "--languages", "en"], "needs parallel passages"),
-        (["--until-reached"], "say --search greedy, too"),
+        (["--until-reached"], "add --search greedy"),
         (["--search", "greedy", "--severity", "9"], "severity 9 is out of range"),
         (["--search", "greedy", "--recipe", "typo+tipo"], "unknown recipe 'tipo'"),
         (["--search", "greedy", "--recipe", "transliteration", "--languages", "en"], "has no candidates"),

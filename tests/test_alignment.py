@@ -20,7 +20,7 @@ from robustbench_ir.perturb.lexicons.alignment import (
     phrase_pairs,
     sentence,
 )
-from robustbench_ir.perturb.lexicons.parallel_text import induced_pairs, read_bitext, read_translated_questions
+from robustbench_ir.perturb.lexicons.parallel_text import induced_pairs, read_parallel_files, read_translated_questions
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "ibm_model_1.json").read_text(encoding="utf-8"))
 CORPUS: list[tuple[str, str]] = [(source, target) for source, target in GOLDEN["corpus"]]
@@ -113,10 +113,10 @@ def test_bitext_of_unequal_length_names_both_files(tmp_path: Path) -> None:
     text, translation = tmp_path / "a.fi", tmp_path / "a.en"
     text.write_text("yksi\nkaksi\n", encoding="utf-8")
     translation.write_text("one\ntwo\n", encoding="utf-8")
-    assert read_bitext(text, translation) == [("yksi", "one"), ("kaksi", "two")]
+    assert read_parallel_files(text, translation) == [("yksi", "one"), ("kaksi", "two")]
     translation.write_text("one\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"a\.fi has 2 lines and .*a\.en has 1"):
-        read_bitext(text, translation)
+        read_parallel_files(text, translation)
 
 
 def test_translated_questions_name_the_bad_line(tmp_path: Path) -> None:

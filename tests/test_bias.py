@@ -20,7 +20,7 @@ from robustbench_ir.metrics.bias_findings import (
     mean_ranks,
 )
 from robustbench_ir.metrics.bias_measures import first_among, peer, rank_correlation, share_among
-from robustbench_ir.metrics.settings import Layout, by_language, values
+from robustbench_ir.metrics.settings import Judgements, by_language, per_query_scores
 from robustbench_ir.metrics.statistics import Estimate, tail
 from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.results.result import Cell, Result
@@ -30,11 +30,11 @@ GOLDEN = Path(__file__).parent / "golden"
 RANKS = ("in_pool", "in_language")
 
 
-def parallel(questions: int = 12, languages: tuple[str, ...] = ("en", "hi", "sw"), relevant: int = 1) -> Layout:
+def parallel(questions: int = 12, languages: tuple[str, ...] = ("en", "hi", "sw"), relevant: int = 1) -> Judgements:
     """Return a task of parallel questions with so many relevant passages in each language, pools of 20."""
     number = len(languages)
     each = number * relevant
-    return Layout(
+    return Judgements(
         query_ids=tuple(f"{one}:{question}" for question in range(questions) for one in languages),
         parallel_ids=tuple(f"{question}" for question in range(questions) for _ in languages),
         languages=languages * questions,
@@ -45,19 +45,19 @@ def parallel(questions: int = 12, languages: tuple[str, ...] = ("en", "hi", "sw"
     )
 
 
-def ranked(layout: Layout, rows: list[list[int]] | np.ndarray) -> Ranks:
+def ranked(layout: Judgements, rows: list[list[int]] | np.ndarray) -> Ranks:
     """Return ranks in the pool, a row a query; ranks in the language are of no matter here."""
     in_pool = np.asarray(rows, dtype=np.int32).ravel()
     return Ranks(in_pool, np.ones_like(in_pool))
 
 
-def random_ranks(layout: Layout, seed: int) -> Ranks:
+def random_ranks(layout: Judgements, seed: int) -> Ranks:
     random = default_rng(seed)
     size = len(layout.query) // len(layout.query_ids)
     return ranked(layout, np.array([random.permutation(layout.pool_size)[:size] + 1 for _ in layout.query_ids]))
 
 
-def cell(layout: Layout, ranks: Ranks) -> Cell:
+def cell(layout: Judgements, ranks: Ranks) -> Cell:
     changed = np.ones(len(layout.query_ids), dtype=bool)
     return Cell(AttackIdentity.parse("typo@1"), 3, 0, "0" * 64, changed, changed.astype(float), {}, ranks)
 
@@ -78,14 +78,14 @@ def test_bias_by_hand() -> None:
 
 def test_the_worked_example_of_the_design() -> None:
     layout = parallel(1, ("en", "hi", "sw"))
-    layout = Layout(**{**vars_of(layout), "pool": {"en": 7, "hi": 7, "sw": 6}})
+    layout = Judgements(**{**vars_of(layout), "pool": {"en": 7, "hi": 7, "sw": 6}})
     bias = language_bias(layout, ranked(layout, [[2, 5, 7]] * 3))
     assert bias.rank_distance == 5
     assert bias.rank_distance_share == pytest.approx(0.263158, abs=1e-6)
 
 
-def vars_of(layout: Layout) -> dict[str, object]:
-    return {name: getattr(layout, name) for name in Layout.__dataclass_fields__}
+def vars_of(layout: Judgements) -> dict[str, object]:
+    return {name: getattr(layout, name) for name in Judgements.__dataclass_fields__}
 
 
 def test_a_ranking_blind_to_language_has_the_unbiased_values() -> None:
@@ -222,7 +222,7 @@ def test_the_summary_of_changed_queries_is_that_of_a_result_that_has_no_others()
     from robustbench_ir import attack
 
     result: Result = attack("char-ngram", recipes=["typo"], languages=["en", "sw"], severities=[1, 5])
-    layout = result.layout
+    layout = result.judgements
     touched = (layout.question % np.where(layout.query_language == 0, 3, 2)) == 0
     clean, cells = result.clean.ranks, []
     for one in result.attacked:
@@ -232,8 +232,8 @@ def test_the_summary_of_changed_queries_is_that_of_a_result_that_has_no_others()
     (summary,) = replace(result, attacked=tuple(cells)).summaries("multilingual", resamples=300)
     found = summary.changed_only
     before, (after,) = (
-        values(layout, clean, "AP", "multilingual"),
-        [values(layout, one.ranks, "AP", "multilingual") for one in cells if one.severity == 5],
+        per_query_scores(layout, clean, "AP", "multilingual"),
+        [per_query_scores(layout, one.ranks, "AP", "multilingual") for one in cells if one.severity == 5],
     )
     old, new = (by_language(layout, one, touched) for one in (before, after))
     assert found.curve[-1].value == pytest.approx(new.mean() / old.mean())

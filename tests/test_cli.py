@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from robustbench_ir.cli import irbench
-from robustbench_ir.cli.attack import slug
+from robustbench_ir.cli.attack import file_name_part
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = (
@@ -127,7 +127,7 @@ def test_attack_writes_a_result_and_show_prints_the_same_table(tmp_path: Path) -
     attacked = run("attack", "--model", "char-ngram", "--languages", "en,hi", "--recipe", "typo", cwd=tmp_path)
     assert attacked.returncode == 0, attacked.stderr
     path = tmp_path / "results" / "char-ngram-mini.json"
-    assert "results/char-ngram-mini.json has it all" in attacked.stdout
+    assert "results/char-ngram-mini.json has all results" in attacked.stdout
     assert json.loads(path.read_text(encoding="utf-8"))["task"] == "mini@1"
     for stage in ("load", "encode passages", "typo severity 3 seed 0: perturb", "encode queries", "rank"):
         assert stage in attacked.stderr
@@ -150,7 +150,7 @@ def test_the_table_fits_a_terminal_of_80_columns(tmp_path: Path) -> None:
     [("intfloat/multilingual-e5-small", "multilingual-e5-small"), ("../x y/", "x-y"), ("..", "result"), ("a:b", "a-b")],
 )
 def test_names_become_harmless_file_names(name: str, expected: str) -> None:
-    assert slug(name) == expected
+    assert file_name_part(name) == expected
 
 
 def readme_commands() -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import robustbench_ir as rb
@@ -63,7 +63,9 @@ def test_changes_that_only_make_sense_together_are_made_together() -> None:
     assert turned.perturb([query("one two three four")], 1, 0)[0].text == "four three two one"
 
 
-@given(st.text(max_size=40), st.text(max_size=40))
+@example(":", "0:0")
+@given(st.text("a: .", max_size=12) | st.text(max_size=40), st.text("a: .", max_size=12) | st.text(max_size=40))
+@settings(max_examples=500)
 def test_severity_5_gives_what_the_function_returns(text: str, new: str) -> None:
     made = rb.recipe(lambda _: new, name="any").perturb([query(text)], 5, 0)[0]
     import unicodedata
@@ -74,7 +76,7 @@ def test_severity_5_gives_what_the_function_returns(text: str, new: str) -> None
 @pytest.mark.parametrize(
     ("recipes", "message"),
     [
-        ([3], "int: is no recipe"),
+        ([3], "int: is not a recipe"),
         ([leet, rb.recipe(str.upper, name="leet")], "two recipes have the name 'leet'"),
         ([rb.recipe(len, name="number")], "recipe number: its function returned int; it must return a str"),
         ([rb.recipe(lambda text: text[999], name="broken")], "recipe broken: its function raised IndexError"),

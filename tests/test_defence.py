@@ -147,7 +147,7 @@ def test_irbench_attack_tells_with_and_without(tmp_path: Path) -> None:
     )
     answer = CliRunner().invoke(irbench, [*arguments.split(), str(out)], catch_exceptions=False)
     assert answer.exit_code == 0
-    assert "only a preprocessor bought" in answer.output
+    assert "a preprocessor repairs the queries" in answer.output
     guarded, plain = rb.load_result(out), rb.load_result(tmp_path / "guarded-without.json")
     assert guarded.encoder.preprocessing == "normalised:nfkc+invisible"
     assert plain.encoder.preprocessing == ""

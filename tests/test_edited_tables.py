@@ -12,8 +12,8 @@ import pytest
 from robustbench_ir import load_recipe
 from robustbench_ir.perturb.constraints import stop_words
 from robustbench_ir.perturb.keyboards.layouts import key_places, keyboard, neighbours
-from robustbench_ir.perturb.keyboards.typist import typist
-from robustbench_ir.perturb.lexicons.build import bilingual, lexicon_source
+from robustbench_ir.perturb.keyboards.typist import keyboard_model
+from robustbench_ir.perturb.lexicons.build import lexicon_source, merged_bilingual
 from robustbench_ir.perturb.lexicons.inflection import inflection
 from robustbench_ir.perturb.romanisation import romaniser
 from robustbench_ir.resources.cards import Tables, packaged
@@ -48,7 +48,7 @@ EDITS = {
     "keyboard": Edit(*KEYBOARD, lambda tables: keyboard("mine", tables).rows),
     "neighbours": Edit(*KEYBOARD, lambda tables: neighbours("mine", tables)["a"]),
     "places of keys": Edit(*KEYBOARD, lambda tables: key_places("mine", tables)["a"]),
-    "typist": Edit(*KEYBOARD, lambda tables: sorted(typist("mine", tables).instead("a"))),
+    "typist": Edit(*KEYBOARD, lambda tables: sorted(keyboard_model("mine", tables).instead("a"))),
     "romanisation": Edit(
         "romanisation/mine.toml",
         ROMANISATION.format("a"),
@@ -70,7 +70,7 @@ EDITS = {
         "lexicons/mine.tsv",
         "one\tuno\n",
         "one\tdue\n",
-        lambda tables: bilingual(["mine"], tables),
+        lambda tables: merged_bilingual(["mine"], tables),
         (("_lexicons.toml", LEXICON),),
     ),
 }

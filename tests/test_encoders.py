@@ -93,7 +93,7 @@ def test_a_hub_name_without_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("huggingface_hub.HfApi.model_info", no_network)
     with pytest.raises(
-        EncoderError, match="somebody/some-model: neither a folder here nor a model that can be downloaded"
+        EncoderError, match="somebody/some-model: neither a folder on this machine nor a model that can be downloaded"
     ):
         load_encoder("somebody/some-model")
 
@@ -106,7 +106,9 @@ def test_code_in_a_model_is_not_run(tiny_model: Path, tmp_path: Path) -> None:
     (trap / "modules.json").write_text(json.dumps(modules), encoding="utf-8")
     marker = tmp_path / "ran"
     (trap / "evil.py").write_text(f"open({str(marker)!r}, 'w')\nclass Module: pass\n", encoding="utf-8")
-    with pytest.raises(EncoderError, match="brings code of its own; if you trust its author, say --trust-remote-code"):
+    with pytest.raises(
+        EncoderError, match="contains code of its own; if you trust its author, give --trust-remote-code"
+    ):
         load_encoder(str(trap))
     assert not marker.exists()
 

@@ -246,11 +246,11 @@ def test_truncated_dimensions_are_the_first_ones(load: Loader) -> None:
         ("transformer", EncoderOptions(truncate_dim=17), "has 16 dimensions"),
         ("static", EncoderOptions(truncate_dim=17), "has 16 dimensions"),
         ("endpoint", EncoderOptions(truncate_dim=9), "has 8 dimensions"),
-        ("static", EncoderOptions(max_length=8), "reads texts of any length; leave the maximum length out"),
+        ("static", EncoderOptions(max_length=8), "reads texts of any length; do not set the maximum length"),
         ("transformer", EncoderOptions(truncate_dim=0), "must be at least 1"),
         ("transformer", EncoderOptions(backend="tensorflow"), "there are torch, onnx, openvino"),
-        ("transformer", EncoderOptions(backend="onnx", dtype="float16"), "dtype goes with backend torch"),
-        ("transformer", EncoderOptions(device="cpu", devices=("cpu",)), "do not go together"),
+        ("transformer", EncoderOptions(backend="onnx", dtype="float16"), "dtype needs the backend torch"),
+        ("transformer", EncoderOptions(device="cpu", devices=("cpu",)), "exclude each other"),
         ("endpoint", EncoderOptions(requests_per_minute=0), "must be above 0"),
     ],
     ids=short,
@@ -299,7 +299,7 @@ def test_an_encoder_that_fails_on_one_text_names_it() -> None:
 
     texts = [*(f"text {number}" for number in range(600)), "a \N{SNOWMAN} in it"]
     with pytest.raises(
-        EncoderError, match=r"fails on the text 'a ☃ in it' \(ValueError: cannot tokenise this\); change or leave out"
+        EncoderError, match=r"fails on the text 'a ☃ in it' \(ValueError: cannot tokenise this\); change or remove"
     ) as caught:
         encode_texts(picky, texts)
     assert "\n" not in str(caught.value)
@@ -344,6 +344,6 @@ def test_a_function_attacks() -> None:
 
 def test_what_is_no_encoder_is_told() -> None:
     with pytest.raises(
-        EncoderError, match="int: is no encoder; give a name, a function from texts to rows, or an object"
+        EncoderError, match="int: is not an encoder; give a name, a function from texts to rows, or an object"
     ):
         as_encoder(3)  # type: ignore[arg-type]

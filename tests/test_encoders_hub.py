@@ -87,7 +87,7 @@ def encode(endpoint: str, folder: Path, *names: str) -> str:
 
 def test_a_model_of_the_hub_is_downloaded_once_and_is_the_model(hub: str, tiny_model: Path, tmp_path: Path) -> None:
     errors = encode(hub, tmp_path, "someone/tiny", str(tiny_model), "someone/tinny")
-    assert errors.startswith("someone/tinny: neither a folder here nor a model that can be downloaded now (")
+    assert errors.startswith("someone/tinny: neither a folder on this machine nor a model that can be downloaded now (")
     assert errors.count("\n") == 1
     downloaded = (tmp_path / "0.npy").read_bytes()
     assert downloaded == (tmp_path / "1.npy").read_bytes()

@@ -239,16 +239,16 @@ def test_a_cache_that_is_full_or_read_only_is_told_in_one_line_and_the_run_goes_
     def told(name: str) -> list[str]:
         errors = finished(irbench(cache, tmp_path / name, *options))
         assert "Traceback" not in errors
-        return [line for line in errors.splitlines() if "cannot be kept" in line]
+        return [line for line in errors.splitlines() if "cannot be cached" in line]
 
     try:
         (full,) = told("full.json")
-        assert "what is done cannot be kept (No space left on device); the run goes on" in full
+        assert "finished work cannot be cached (No space left on device); this run continues" in full
         kept = len(list((cache / "cells").glob("*.json")))
         assert kept, "what had room is kept"
         subprocess.run(["mount", "-o", "remount,ro,size=64m", str(cache)], check=True)
         (read_only,) = told("read-only.json")
-        assert "what is done cannot be kept (Read-only file system); the run goes on" in read_only
+        assert "finished work cannot be cached (Read-only file system); this run continues" in read_only
         subprocess.run(["mount", "-o", "remount,rw", str(cache)], check=True)
         assert told("roomy.json") == []
         assert len(list((cache / "cells").glob("*.json"))) == 9 > kept

@@ -18,7 +18,7 @@ import pytest
 
 from robustbench_ir._base.cache import cache_folder
 from robustbench_ir.errors import DataError, DataUnavailableError
-from robustbench_ir.resources.downloads import DataFile, HubFile, damaged, download, locate
+from robustbench_ir.resources.downloads import DataFile, HubFile, damaged_file, download, locate
 
 CONTENT = bytes(range(256)) * 8192  # 2 MiB
 HASH = sha256(CONTENT).hexdigest()
@@ -293,9 +293,9 @@ def test_a_damaged_download_is_thrown_away_but_not_a_file_of_the_users(tmp_path:
     ours.parent.mkdir(parents=True)
     for path in (mine, ours):
         path.write_bytes(b"half")
-    assert "it was thrown away, run the same command again" in str(damaged(ours, "is cut short"))
+    assert "it was deleted, run the same command again" in str(damaged_file(ours, "is cut short"))
     assert not ours.exists()
-    assert str(damaged(mine, "is cut short")) == f"{mine}: is cut short; put a whole copy there"
+    assert str(damaged_file(mine, "is cut short")) == f"{mine}: is cut short; put a whole copy there"
     assert mine.exists()
 
 

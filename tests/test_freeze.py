@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from robustbench_ir._base.text import replace_spans
 from robustbench_ir.cli import irbench
 from robustbench_ir.errors import DataError, ResultError
-from robustbench_ir.evaluation.query_sets import Manifest, claim, freeze
+from robustbench_ir.evaluation.query_sets import Manifest, check_target, export_query_set
 from robustbench_ir.perturb import coverage, digest, load_recipe
 from robustbench_ir.tasks import Passage, Query, Task, build_task, load_task
 
@@ -30,7 +30,7 @@ def task_of(queries: list[Query]) -> Task:
 def test_a_frozen_set_holds_all_that_was_done(tmp_path: Path) -> None:
     task = load_task("mini", ["ar", "zh"])
     recipe = load_recipe("typo")
-    manifest = freeze(task, recipe, 3, 1, tmp_path, {"licence": "Apache-2.0"})
+    manifest = export_query_set(task, recipe, 3, 1, tmp_path, {"licence": "Apache-2.0"})
     perturbed = recipe.perturb(task.queries, 3, 1)
     rows = [json.loads(line) for line in (tmp_path / "queries.jsonl").read_text(encoding="utf-8").splitlines()]
     for query, one, row in zip(task.queries, perturbed, rows, strict=True):
@@ -51,14 +51,14 @@ def test_a_frozen_set_holds_all_that_was_done(tmp_path: Path) -> None:
 
 
 def test_a_task_with_its_own_lexicons_is_perturbed_as_in_an_attack(tmp_path: Path) -> None:
-    manifest = freeze(load_task("mini", ["en"]), load_recipe("synonym"), 3, 0, tmp_path)
+    manifest = export_query_set(load_task("mini", ["en"]), load_recipe("synonym"), 3, 0, tmp_path)
     assert manifest.recipe.endswith("+mini")
 
 
 def test_tabs_and_line_breaks_do_not_break_the_table(tmp_path: Path) -> None:
     text = "one\ttwo\r\nthree\u2028four\x85five"
     queries = [Query("q\t1", "en", text, "1"), Query("q2", "en", "plain", "2")]
-    freeze(task_of(queries), load_recipe("typo"), 0, 0, tmp_path)
+    export_query_set(task_of(queries), load_recipe("typo"), 0, 0, tmp_path)
     with (tmp_path / "queries.tsv").open(encoding="utf-8", newline="") as stream:
         rows = list(csv.reader(stream, delimiter="\t", quoting=csv.QUOTE_NONE))
     assert rows == [["q 1", "one two three four five"], ["q2", "plain"]]
@@ -74,10 +74,10 @@ def test_a_task_with_a_lone_surrogate_is_refused() -> None:
 def test_a_folder_with_something_in_it_is_taken_only_by_force(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text("old", encoding="utf-8")
     (tmp_path / "mine.txt").write_text("mine", encoding="utf-8")
-    with pytest.raises(ResultError, match=r"is not empty; name another, or give --force"):
-        claim(tmp_path, force=False)
+    with pytest.raises(ResultError, match=r"is not empty; name another folder, or give --force"):
+        check_target(tmp_path, force=False)
     assert (tmp_path / "manifest.json").exists()
-    claim(tmp_path, force=True)
+    check_target(tmp_path, force=True)
     assert contents(tmp_path) == {"mine.txt": b"mine"}, "the manifest of a set that is about to change goes first"
 
 
@@ -91,7 +91,7 @@ def test_the_command_writes_the_same_bytes_each_time(tmp_path: Path) -> None:
     for name in ("one", "two"):
         status, output = perturb(*arguments, "--out", tmp_path / name)
         assert status == 0
-        assert "en as it was: English is written without diacritics" in output
+        assert "en unchanged: English is written without diacritics" in output
     one = contents(tmp_path / "one")
     assert one == contents(tmp_path / "two")
     assert len(one) == 4 * 3

@@ -20,7 +20,7 @@ from robustbench_ir._base.text import graphemes, nfc
 from robustbench_ir.errors import CardError
 from robustbench_ir.perturb import load_recipe
 from robustbench_ir.perturb.keyboards.layouts import key_places, keyboard, neighbours
-from robustbench_ir.perturb.keyboards.typist import typist
+from robustbench_ir.perturb.keyboards.typist import keyboard_model
 from robustbench_ir.resources.cards import Tables
 from robustbench_ir.tasks import Query
 from tests.support.recipes import queries_of
@@ -102,7 +102,7 @@ def test_every_table_names_its_source_and_its_slips_are_never_what_was_meant(lay
     card = keyboard(layout)
     assert card.source
     assert card.licence
-    fingers = typist(layout)
+    fingers = keyboard_model(layout)
     known = [*neighbours(layout), *card.missed, *"".join(card.spelling.values()), *"".join(card.marks.values())]
     for letter in known:
         for slip in fingers.instead(letter):
@@ -157,7 +157,7 @@ def test_every_table_names_its_source_and_its_slips_are_never_what_was_meant(lay
     ],
 )
 def test_what_fingers_type_instead(layout: str, grapheme: str, slips: set[str]) -> None:
-    assert slips <= set(typist(layout).instead(grapheme))
+    assert slips <= set(keyboard_model(layout).instead(grapheme))
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_what_fingers_type_instead(layout: str, grapheme: str, slips: set[str]) 
     ],
 )
 def test_what_nobody_would_leave(layout: str, grapheme: str, never: str) -> None:
-    slips = typist(layout).instead(grapheme)
+    slips = keyboard_model(layout).instead(grapheme)
     assert slips
     assert [slip for slip in slips if regex.fullmatch(never, slip)] == []
 
@@ -199,7 +199,7 @@ def test_what_nobody_would_leave(layout: str, grapheme: str, never: str) -> None
     ],
 )
 def test_what_fingers_type_besides(layout: str, grapheme: str, extra: str, never: str) -> None:
-    found = typist(layout).besides(grapheme)
+    found = keyboard_model(layout).besides(grapheme)
     assert extra in found
     assert never not in found
 
@@ -240,8 +240,8 @@ def test_neighbours_stand_beside_each_other_on_the_layout() -> None:
         ('missed = { "é" = ["e"] }', "key 'missed.é': 'e' cannot be typed on the keys of 'rows'"),
         ('missed = { "a" = ["a"] }', "key 'missed.a': 'a' cannot be typed"),
         ('missed = { "á" = [] }', "key 'missed.á'"),
-        ('marks = { "x" = "ab" }', "key 'marks': .*'x' is no combining mark"),
-        ('marks = { "\\u0301" = "a", "\\u0300\\u0301" = "b" }', "key 'marks': .*there twice"),
+        ('marks = { "x" = "ab" }', "key 'marks': .*'x' is not a combining mark"),
+        ('marks = { "\\u0301" = "a", "\\u0300\\u0301" = "b" }', "key 'marks': .*occurs twice"),
         ('spelling = { ab = "c" }', "key 'spelling': a keyboard of kind 'keys' has none"),
         ('kind = "spelt"', "key 'spelling': a keyboard of kind 'spelt' has none, 'spelt' and 'hangul' do"),
         ('kind = "spelt"\nspelling = { ax = "c" }', "key 'spelling': 'ax' cannot be typed on the keys of 'rows'"),
@@ -286,7 +286,7 @@ def test_a_letter_may_be_on_two_keys_where_the_table_says_so(tmp_path: Path) -> 
 
 @given(text=st.text(min_size=1, max_size=6).map(nfc), layout=st.sampled_from(NAMES))
 def test_any_grapheme_on_any_keyboard(text: str, layout: str) -> None:
-    fingers = typist(layout)
+    fingers = keyboard_model(layout)
     for grapheme in graphemes(text):
         assert all(slip and slip != grapheme and nfc(slip) == slip for slip in fingers.instead(grapheme))
         assert all(fingers.besides(grapheme))
@@ -298,8 +298,8 @@ def test_typing_errors_of_a_language_load_its_tables_only() -> None:
     program = """
 import sys
 from robustbench_ir.perturb.keyboards.layouts import keyboard
-from robustbench_ir.perturb.keyboards.typist import typist
-typist("zh-pinyin").instead("中"), typist("ko").instead("한")
+from robustbench_ir.perturb.keyboards.typist import keyboard_model
+keyboard_model("zh-pinyin").instead("中"), keyboard_model("ko").instead("한")
 assert "icu" not in sys.modules
 print(keyboard.cache_info().currsize)
 """

@@ -17,12 +17,12 @@ from robustbench_ir import Result, attack, save_result
 from robustbench_ir.cli import irbench
 from robustbench_ir.errors import OptionError, ResultError
 from robustbench_ir.leaderboard.board import board, board_to_json
-from robustbench_ir.leaderboard.building import build, check
+from robustbench_ir.leaderboard.building import build_board, check_submissions
 from robustbench_ir.leaderboard.canonical import read_canonical, write_canonical
 from robustbench_ir.leaderboard.entry import Declaration, entry_of, entry_to_json
 from robustbench_ir.leaderboard.export import model_index, mteb_result
-from robustbench_ir.leaderboard.faults import faults
-from robustbench_ir.leaderboard.folder import Filed, submit
+from robustbench_ir.leaderboard.faults import entry_faults
+from robustbench_ir.leaderboard.folder import FiledEntry, submit
 from robustbench_ir.leaderboard.ranking import contributions, ranked, shared_ranks
 from robustbench_ir.leaderboard.reading import entry_from_json, read_entry
 from robustbench_ir.leaderboard.schema import Entry, related_data
@@ -58,7 +58,7 @@ def renamed(entry: Entry, name: str) -> Entry:
 
 def test_an_entry_has_the_scores_of_its_result(result: Result, entry: Entry) -> None:
     """On a parallel task the mean over query languages is the mean over ordered pairs, too."""
-    assert faults(entry) == []
+    assert entry_faults(entry) == []
     for setting in result.settings:
         assert entry.scores[0].average_precision[setting] == pytest.approx(
             result.score(result.clean, setting), abs=1e-6
@@ -81,7 +81,7 @@ def test_a_model_trained_on_squad_has_seen_xquad_r(result: Result) -> None:
     seen = entry_of(on_xquad, replace(SAID, datasets=["SQuAD"]), DAY)
     assert seen.training.saw_task == "yes"
     denied = changed(seen, lambda table: table["training"].update(saw_task="no"))
-    assert faults(denied) == ["training.saw_task: must be 'yes', the task is made of SQuAD"]
+    assert entry_faults(denied) == ["training.saw_task: must be 'yes', the task is made of SQuAD"]
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_a_model_trained_on_squad_has_seen_xquad_r(result: Result) -> None:
     ],
 )
 def test_what_no_run_gives_is_refused(entry: Entry, change: Callable[[dict], None], said: str) -> None:  # type: ignore[type-arg]
-    assert said in faults(changed(entry, change))[0]
+    assert said in entry_faults(changed(entry, change))[0]
 
 
 def test_a_difference_of_a_millionth_is_rounding_and_more_is_not(entry: Entry) -> None:
@@ -111,7 +111,7 @@ def test_a_difference_of_a_millionth_is_rounding_and_more_is_not(entry: Entry) -
         def change(table: dict) -> None:  # type: ignore[type-arg]
             table["scores"][0]["average_precision"]["multilingual"] += amount
 
-        return faults(changed(entry, change))
+        return entry_faults(changed(entry, change))
 
     assert by(5e-7) == []
     assert by(2e-6) != []
@@ -120,7 +120,7 @@ def test_a_difference_of_a_millionth_is_rounding_and_more_is_not(entry: Entry) -
 def test_nothing_is_overwritten_and_nothing_is_there_twice(entry: Entry, tmp_path: Path) -> None:
     first = submit(entry, tmp_path)
     assert first == tmp_path / "submissions" / "mini" / "char-ngram.json"
-    with pytest.raises(ResultError, match="has this run already"):
+    with pytest.raises(ResultError, match="is an entry of the same run"):
         submit(entry, tmp_path)
     later = changed(entry, lambda table: table["model"].update(fingerprint="other weights"))
     assert submit(later, tmp_path).name == "char-ngram+2.json"
@@ -138,11 +138,11 @@ def test_canonical_digests_rank_and_others_do_not(entry: Entry, tmp_path: Path) 
     wrong = changed(renamed(entry, "cheat"), lambda table: table["cells"][1].update(queries_sha256="0" * 64))
     submit(entry, tmp_path)
     submit(wrong, tmp_path)
-    honest, cheat = check([], tmp_path, today=DAY)
+    honest, cheat = check_submissions([], tmp_path, today=DAY)
     assert (honest.path.name, honest.remark) == ("char-ngram.json", "canonical")
     assert cheat.remark.startswith("non-comparable: mini@1 am,en,sw typo@")
     write_canonical(tmp_path, honest.digests or {})
-    build(tmp_path)
+    build_board(tmp_path)
     rows = json.loads((tmp_path / "leaderboard.json").read_text(encoding="utf-8"))["boards"][0]["rows"]
     assert [(row["model"]["name"], row["digests"], bool(row["ranks"])) for row in rows] == [
         ("char-ngram", "canonical", True),
@@ -156,7 +156,7 @@ def test_a_recipe_that_is_not_here_leaves_digests_unverified(entry: Entry, tmp_p
             row["recipe"] = row["recipe"].replace("word-order@", "word-order@9")
 
     path = submit(changed(entry, change), tmp_path)
-    (verdict,) = check([path], tmp_path, today=DAY)
+    (verdict,) = check_submissions([path], tmp_path, today=DAY)
     assert verdict.faults == ()
     assert verdict.remark.startswith("unverified digests: word-order@9")
 
@@ -167,7 +167,7 @@ def test_queries_without_a_pool_of_their_own_are_canonical_too(shared_data: Path
     assert list(cross.task.pool) == ["fr"]
     assert cross.scores[0].rank_distance is None
     path = submit(cross, tmp_path)
-    assert check([path], tmp_path, today=DAY)[0].remark == "canonical"
+    assert check_submissions([path], tmp_path, today=DAY)[0].remark == "canonical"
 
 
 def test_a_newer_version_supersedes_and_both_stay(entry: Entry, tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_a_newer_version_supersedes_and_both_stay(entry: Entry, tmp_path: Path) 
 
     submit(entry, tmp_path)
     submit(changed(entry, newer), tmp_path)
-    build(tmp_path)
+    build_board(tmp_path)
     rows = json.loads((tmp_path / "leaderboard.json").read_text(encoding="utf-8"))["boards"][0]["rows"]
     by_file = {row["file"]: row["superseded"] for row in rows}
     assert by_file == {"mini/char-ngram.json": "char-ngram+2.json", "mini/char-ngram+2.json": ""}
@@ -187,13 +187,13 @@ def test_a_newer_version_supersedes_and_both_stay(entry: Entry, tmp_path: Path) 
 def test_a_new_entry_may_not_call_itself_verified_nor_come_from_tomorrow(entry: Entry, tmp_path: Path) -> None:
     mark = {"by": "me", "date": DAY, "sample": 50}
     path = submit(changed(entry, lambda table: table.update(verified=mark, date="2026-11-27")), tmp_path)
-    (verdict,) = check([path], tmp_path, own_word=False, today=DAY)
+    (verdict,) = check_submissions([path], tmp_path, own_word=False, today=DAY)
     assert len(verdict.faults) == 2
-    assert check([path], tmp_path, today="2026-11-27")[0].faults == ()
+    assert check_submissions([path], tmp_path, today="2026-11-27")[0].faults == ()
 
 
 def test_the_board_has_the_same_bytes_from_the_same_entries(entry: Entry) -> None:
-    filed = [Filed(Path("mini") / f"{name}.json", renamed(entry, name)) for name in ("a", "b", "c")]
+    filed = [FiledEntry(Path("mini") / f"{name}.json", renamed(entry, name)) for name in ("a", "b", "c")]
     assert board_to_json(board(filed, {})) == board_to_json(board(filed[::-1], {}))
 
 
@@ -295,7 +295,7 @@ def test_a_build_that_is_killed_leaves_old_or_new_files_and_no_half_ones(
 ) -> None:
     """Killed before anything is put in its place, all is old; later, each file is wholly the one or the other."""
     submit(entry, tmp_path)
-    build(tmp_path)
+    build_board(tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.suffix in {".html", ".json"}}
     submit(renamed(entry, "another"), tmp_path)
 
@@ -309,11 +309,11 @@ def test_a_build_that_is_killed_leaves_old_or_new_files_and_no_half_ones(
 
     monkeypatch.setattr(Path, "replace", killed)
     with pytest.raises(KeyboardInterrupt):
-        build(tmp_path)
+        build_board(tmp_path)
     monkeypatch.undo()
     assert len(done) == written
     left = {path: path.read_bytes() for path in before}
-    build(tmp_path)
+    build_board(tmp_path)
     assert all(content == (path.read_bytes() if path in done else before[path]) for path, content in left.items())
     assert not [path for path in tmp_path.rglob(".*") if "index" in path.name or "leaderboard" in path.name]
 
@@ -381,5 +381,5 @@ def build_elsewhere(folder: Path, target: Path) -> tuple[Path, list[object], int
     (target / "submissions").symlink_to(folder / "submissions")
     for name in ("canonical.json", "reported.json"):
         (target / name).write_bytes((folder / name).read_bytes())
-    page, refused, entries = build(target)
+    page, refused, entries = build_board(target)
     return page, list(refused), entries

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from robustbench_ir.leaderboard.board import board, board_to_json, page
-from robustbench_ir.leaderboard.folder import Filed
+from robustbench_ir.leaderboard.folder import FiledEntry
 from tests.support.boards import CRAFTED, REPORTED, SEARCHED, entry
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ ELSEWHERE = REPORTED.model_copy(update={"languages": ["en"]})
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> str:
-    filed = [Filed(Path("small") / f"model-{number}.json", entry(number)) for number in range(250)]
+    filed = [FiledEntry(Path("small") / f"model-{number}.json", entry(number)) for number in range(250)]
     path = tmp_path_factory.mktemp("site") / "index.html"
     path.write_text(
         page(board_to_json(board(filed, {}, resamples=200, reported=[REPORTED, ELSEWHERE]))), encoding="utf-8"

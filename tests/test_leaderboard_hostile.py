@@ -16,13 +16,13 @@ from hypothesis import strategies as some
 from robustbench_ir.errors import ResultError
 from robustbench_ir.leaderboard import reading
 from robustbench_ir.leaderboard.board import board, board_to_json, page
-from robustbench_ir.leaderboard.building import build, check
+from robustbench_ir.leaderboard.building import build_board, check_submissions
 from robustbench_ir.leaderboard.canonical import write_canonical
 from robustbench_ir.leaderboard.entry import entry_to_json
-from robustbench_ir.leaderboard.faults import faults
-from robustbench_ir.leaderboard.folder import Filed, submit
+from robustbench_ir.leaderboard.faults import entry_faults
+from robustbench_ir.leaderboard.folder import FiledEntry, submit
 from robustbench_ir.leaderboard.names import skeleton, slug
-from robustbench_ir.leaderboard.published import read_reported
+from robustbench_ir.leaderboard.published import read_published
 from robustbench_ir.leaderboard.reading import entry_from_json, read_entry
 from robustbench_ir.leaderboard.schema import Entry
 
@@ -121,7 +121,7 @@ def test_markup_in_any_string_is_refused_or_inert(place: tuple[Any, ...]) -> Non
         taken = entry_from_json(json.dumps(table).encode(), "x.json")
     except ResultError:
         return
-    made = page(board_to_json(board([Filed(Path("small") / "x.json", taken)], {}, resamples=10)))
+    made = page(board_to_json(board([FiledEntry(Path("small") / "x.json", taken)], {}, resamples=10)))
     assert MARKUP not in made
     assert made.count("<script") == 2
 
@@ -210,9 +210,7 @@ def test_deep_nesting_is_refused(content: str) -> None:
 
 
 def test_a_key_that_is_there_twice_is_refused() -> None:
-    assert "'date' is there twice" in refused(
-        json.dumps(small_table()).replace('"date"', '"date": "2026-01-01", "date"')
-    )
+    assert "'date' occurs twice" in refused(json.dumps(small_table()).replace('"date"', '"date": "2026-01-01", "date"'))
 
 
 @pytest.mark.parametrize(
@@ -255,18 +253,18 @@ def test_a_folder_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
     submit(entry(), outside)
     (board_folder / "submissions").mkdir(parents=True)
     (board_folder / "submissions" / "small").symlink_to(outside / "submissions" / "small")
-    assert check([], board_folder) == []
+    assert check_submissions([], board_folder) == []
 
 
 def test_a_file_in_anothers_place_and_a_copy_are_left_out(tmp_path: Path) -> None:
     path = submit(entry(), tmp_path)
     (path.parent / "other.json").write_bytes(path.read_bytes())
     (path.parent / "honest--model+2.json").write_bytes(path.read_bytes())
-    said = {one.path.name: one.faults for one in check([], tmp_path, today=DAY)}
+    said = {one.path.name: one.faults for one in check_submissions([], tmp_path, today=DAY)}
     assert said["honest--model.json"] == ()
     assert said["honest--model+2.json"] == (f"the same run as {path}",)
-    assert said["other.json"] == ("belongs into submissions/small/honest--model.json",)
-    _, refused_files, entries = build(tmp_path)
+    assert said["other.json"] == ("belongs in submissions/small/honest--model.json",)
+    _, refused_files, entries = build_board(tmp_path)
     assert (len(refused_files), entries) == (2, 1)
 
 
@@ -276,7 +274,7 @@ def test_an_entry_on_other_texts_never_ranks_among_others(tmp_path: Path) -> Non
         table["model"].update(name=name)
         table["task"]["sha256"] = ("b" if number < 2 else "c") * 64
         submit(entry_from_json(json.dumps(table).encode(), name), tmp_path)
-    build(tmp_path)
+    build_board(tmp_path)
     rows = json.loads((tmp_path / "leaderboard.json").read_text(encoding="utf-8"))["boards"][0]["rows"]
     assert [row["digests"] for row in rows] == ["unverified digests", "unverified digests", "non-comparable"]
 
@@ -313,7 +311,9 @@ def test_any_bytes_are_refused_in_one_line(content: bytes) -> None:
 def test_a_question_far_away_asks_for_no_memory() -> None:
     table = small_table()
     table["task"]["question"] = [0, 2_000_000_000]
-    assert faults(entry_from_json(json.dumps(table).encode(), "x.json"))[0].startswith("task.question: numbers must")
+    assert entry_faults(entry_from_json(json.dumps(table).encode(), "x.json"))[0].startswith(
+        "task.question: numbers must"
+    )
 
 
 def test_a_mean_that_is_no_share_is_a_fault_and_no_error() -> None:
@@ -321,7 +321,7 @@ def test_a_mean_that_is_no_share_is_a_fault_and_no_error() -> None:
     table = small_table()
     table["cells"][0]["average_precision"]["multilingual"] = [1.0, 0.0]
     table["cells"][1]["average_precision"]["multilingual"] = [1.0, 1.0]
-    assert faults(entry_from_json(json.dumps(table).encode(), "x.json")) == [
+    assert entry_faults(entry_from_json(json.dumps(table).encode(), "x.json")) == [
         "multilingual: a query has a case under one recipe and none under another"
     ]
 
@@ -335,7 +335,7 @@ def test_a_recipe_that_nobody_can_make_takes_no_ranks_away(tmp_path: Path) -> No
     submit(entry_from_json(json.dumps(table).encode(), "x.json"), tmp_path)
     table["model"].update(name="honest/model", fingerprint="more")
     submit(entry_from_json(json.dumps(table).encode(), "x.json"), tmp_path)
-    build(tmp_path)
+    build_board(tmp_path)
     (made,) = json.loads((tmp_path / "leaderboard.json").read_text(encoding="utf-8"))["boards"]
     assert made["headline"] == [["typo@3", 3]]
     ranked = {row["file"]: (bool(row["ranks"]), row["superseded"]) for row in made["rows"]}
@@ -360,10 +360,10 @@ def test_a_reported_row_has_a_source_and_nothing_else(change: dict[str, Any], sa
     row = {"task": "small", "languages": ["en"], "model": "x", "average_precision": {"multilingual": 0.5}}
     row |= {"rank_distance": None, "source": "https://example.org/", "table": "Table 1", "note": ""}
     (tmp_path / "reported.json").write_text(json.dumps([row]), encoding="utf-8")
-    assert len(read_reported(tmp_path)) == 1
+    assert len(read_published(tmp_path)) == 1
     (tmp_path / "reported.json").write_text(json.dumps([row | change]), encoding="utf-8")
     with pytest.raises(ResultError, match=f"0.*{said}"):
-        read_reported(tmp_path)
+        read_published(tmp_path)
 
 
 def test_the_fuzzer_finds_nothing_in_a_few_seconds(tmp_path: Path) -> None:
@@ -425,7 +425,7 @@ def test_another_goal_is_no_newer_version(tmp_path: Path) -> None:
         table = json.loads(with_recipe(f"greedy(typo@3)|goal=beyond@{depth}|words=2|queries=500"))
         table["cells"][1]["queries_sha256"] = f"{number}" * 64
         submit(entry_from_json(json.dumps(table).encode(), "x.json"), tmp_path)
-    build(tmp_path)
+    build_board(tmp_path)
     (made,) = json.loads((tmp_path / "leaderboard.json").read_text(encoding="utf-8"))["boards"]
     assert [row["superseded"] for row in made["rows"]] == ["", ""]
 
@@ -439,7 +439,7 @@ def test_the_board_says_what_attacks_are_called(tmp_path: Path) -> None:
     table["cells"] += [{**cell, "recipe": recipe} for recipe in recipes]
     table["scores"] += [{**score, "recipe": recipe} for recipe in recipes]
     submit(entry_from_json(json.dumps(table).encode(), "x.json"), tmp_path)
-    build(tmp_path)
+    build_board(tmp_path)
     (made,) = json.loads((tmp_path / "leaderboard.json").read_text(encoding="utf-8"))["boards"]
     assert made["task_name"] == "small"
     assert made["names"] == {

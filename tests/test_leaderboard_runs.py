@@ -16,10 +16,10 @@ from robustbench_ir.adversary.search import SearchOptions
 from robustbench_ir.adversary.transfer import transfer
 from robustbench_ir.cli import irbench
 from robustbench_ir.errors import ResultError
-from robustbench_ir.leaderboard.building import check
-from robustbench_ir.leaderboard.canonical import threat, write_canonical
+from robustbench_ir.leaderboard.building import check_submissions
+from robustbench_ir.leaderboard.canonical import threat_model, write_canonical
 from robustbench_ir.leaderboard.entry import Declaration, entry_of, entry_to_json
-from robustbench_ir.leaderboard.faults import faults
+from robustbench_ir.leaderboard.faults import entry_faults
 from robustbench_ir.leaderboard.folder import submit
 from robustbench_ir.leaderboard.reading import read_entry
 from robustbench_ir.leaderboard.rescoring import rescore
@@ -105,10 +105,10 @@ def test_rank_distance_is_a_mean_over_the_queries_that_know_it(runs: tuple[Path,
     clean, typo = runs
     result = score_runs(load_task("mini"), clean, [("typo@3", typo)], ["en", "sw"])
     entry = entry_of(result, SAID, DAY)
-    language = np.array(result.layout.languages)
+    language = np.array(result.judgements.languages)
     for score, cell in zip(entry.scores, (result.clean, *result.attacked), strict=True):
-        found = rank_distances(result.layout, cell.ranks)
-        each = [np.nanmean(found[language == code]) for code in result.layout.query_languages]
+        found = rank_distances(result.judgements, cell.ranks)
+        each = [np.nanmean(found[language == code]) for code in result.judgements.query_languages]
         assert score.rank_distance == pytest.approx(np.mean(each))
 
 
@@ -133,10 +133,10 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Result:
 
 def test_searches_are_taken_and_their_queries_are_the_models_own(searched: Result, tmp_path: Path) -> None:
     entry = entry_of(searched, SAID, DAY)
-    assert faults(entry) == []
-    assert [threat(cell.recipe) for cell in entry.cells[1:]] == ["average case", "worst case", "transfer"]
+    assert entry_faults(entry) == []
+    assert [threat_model(cell.recipe) for cell in entry.cells[1:]] == ["average case", "worst case", "transfer"]
     path = submit(entry, tmp_path)
-    assert check([path], tmp_path, today=DAY)[0].remark == "canonical"
+    assert check_submissions([path], tmp_path, today=DAY)[0].remark == "canonical"
     found = verify(entry, 10, seed=0)
     assert found.holds
     assert found.searched == 2
@@ -147,7 +147,7 @@ def test_offline_says_what_was_not_made_anew(
 ) -> None:
     """What has no data here is told from what has; with kept digests it is canonical all the same."""
     path = submit(entry_of(attack("char-ngram", "afriqa", ["typo"], languages=["fon"]), SAID, DAY), tmp_path)
-    made = check([path], tmp_path, today=DAY)[0].digests
+    made = check_submissions([path], tmp_path, today=DAY)[0].digests
     monkeypatch.setenv("ROBUSTBENCH_IR_DATA", str(tmp_path / "nothing"))
     monkeypatch.setenv("ROBUSTBENCH_IR_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("robustbench_ir.resources.downloads.download", lambda *_: pytest.fail("the network was asked"))
@@ -155,7 +155,7 @@ def test_offline_says_what_was_not_made_anew(
     status, said = run(*ask)
     assert status == 0
     assert "unverified digests: " in said
-    assert "the network is not to be asked" in said
+    assert "the network must not be used" in said
     write_canonical(tmp_path, made or {})
-    assert "canonical by canonical.json; not made anew: " in run(*ask)[1]
+    assert "canonical by canonical.json; not computed again: " in run(*ask)[1]
     assert not is_offline()

@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 from robustbench_ir._base.text import nfc, script
 from robustbench_ir.errors import DataError, RobustBenchError, UnknownNameError
 from robustbench_ir.perturb import load_recipe, recipe_names
-from robustbench_ir.perturb.lexicons.build import bilingual, joined, lexicon_sources, pivoted, synonyms
+from robustbench_ir.perturb.lexicons.build import (
+    lexicon_sources,
+    merged_bilingual,
+    pivot_synonyms,
+    synonyms,
+    translated_by_synsets,
+)
 from robustbench_ir.perturb.lexicons.inflection import (
     Entries,
     Inflection,
@@ -20,14 +26,14 @@ from robustbench_ir.perturb.lexicons.inflection import (
     lemma_forms,
     translated_forms,
 )
-from robustbench_ir.perturb.lexicons.sources import Complain, Format, read_pairs, refuse
-from robustbench_ir.perturb.lexicons.store import Lexicon, as_lines, compiled
+from robustbench_ir.perturb.lexicons.sources import Format, ReportLine, read_pairs, refuse_line
+from robustbench_ir.perturb.lexicons.store import Lexicon, as_lines, compiled_lexicon
 from robustbench_ir.resources.cards import packaged
 from robustbench_ir.resources.languages import languages
 from robustbench_ir.tasks import Query, task_card
 
 
-def pairs_of(tmp_path: Path, form: Format, text: str, complain: Complain = refuse) -> list[tuple[str, str]]:
+def pairs_of(tmp_path: Path, form: Format, text: str, complain: ReportLine = refuse_line) -> list[tuple[str, str]]:
     path = tmp_path / "table.tsv"
     path.write_text(text, encoding="utf-8")
     return list(read_pairs(form, path, complain))
@@ -147,7 +153,7 @@ def test_compiled_lexicons_are_kept_checked_and_made_again(tmp_path: Path, monke
         return {"a b": ("c",), "d": ("e", "f")}, {"ds": ("es",)}
 
     def load(what: str) -> Lexicon:
-        return compiled({"what": what}, Inflection(lemmas=True), compile_entries)
+        return compiled_lexicon({"what": what}, Inflection(lemmas=True), compile_entries)
 
     assert load("one").find("a b") == ("c",)
     assert load("one").find("ds") == ("es",)
@@ -163,7 +169,7 @@ def test_compiled_lexicons_are_kept_checked_and_made_again(tmp_path: Path, monke
 def test_a_cache_that_cannot_be_written_to_is_done_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("ROBUSTBENCH_IR_CACHE", str(tmp_path / "file" / "below"))
-    assert compiled({}, Inflection(), lambda: ({"a": ("b",)}, {})).find("a") == ("b",)
+    assert compiled_lexicon({}, Inflection(), lambda: ({"a": ("b",)}, {})).find("a") == ("b",)
 
 
 def test_nothing_is_loaded_for_other_languages(shared_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,18 +186,18 @@ def test_nothing_is_loaded_for_other_languages(shared_data: Path, monkeypatch: p
 
 def test_unknown_lexicon() -> None:
     with pytest.raises(UnknownNameError, match="unknown lexicon 'gatitos/hi-eng': did you mean"):
-        bilingual(["gatitos/hi-eng"])
+        merged_bilingual(["gatitos/hi-eng"])
 
 
 def test_translations_by_shared_synsets(shared_data: Path) -> None:
-    lexicon = joined("omw-wikt/de", "wordnet/en")
+    lexicon = translated_by_synsets("omw-wikt/de", "wordnet/en")
     assert "water" in lexicon["wasser"]
     assert "house" in lexicon["haus"]
 
 
 def test_synonyms_by_synset_and_by_pivot(shared_data: Path) -> None:
     assert "car" in synonyms("wordnet/en")["automobile"]
-    assert "保护" in pivoted(["cc-cedict/zh-en"], 2)["防护"]
+    assert "保护" in pivot_synonyms(["cc-cedict/zh-en"], 2)["防护"]
     for word, others in synonyms("omw-wikt/vi").items():
         assert {script(other) for other in others} == {script(word)}
 
@@ -201,7 +207,7 @@ def test_every_lexicon_can_be_read(name: str, shared_data: Path) -> None:
     source = lexicon_sources()[name]
     assert source.licence
     assert source.attribution
-    read = synonyms if source.format == "synsets" else lambda one: bilingual([one])
+    read = synonyms if source.format == "synsets" else lambda one: merged_bilingual([one])
     entries = read(name)
     assert entries
     assert all(word == nfc(word).lower() for word in entries)

@@ -18,7 +18,7 @@ from robustbench_ir.perturb import Perturbation, Recipe, coverage, load_recipe
 from robustbench_ir.perturb.mechanisms.masked_language_model import (
     MaskedModel,
     ModelFiles,
-    load_model,
+    load_masked_model,
     make_masked_language_model,
 )
 from robustbench_ir.resources.cards import Tables, validate
@@ -182,7 +182,9 @@ def test_proposals_are_those_of_transformers(kind: str, request: pytest.FixtureR
 
 
 def model_of(folder: Path) -> MaskedModel:
-    return load_model(validate(ModelFiles, {key: parameters_of(folder)[key] for key in ("model", "files")}, "here"))
+    return load_masked_model(
+        validate(ModelFiles, {key: parameters_of(folder)[key] for key in ("model", "files")}, "here")
+    )
 
 
 def test_all_words_of_a_query_are_masked_in_one_pass_and_once(bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:

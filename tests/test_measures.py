@@ -9,7 +9,7 @@ from numpy.random import Generator, default_rng
 
 from robustbench_ir.errors import UnknownNameError
 from robustbench_ir.metrics.bias_measures import mean_rank_by_language, own_language_first, rank_distance
-from robustbench_ir.metrics.measures import Ranked, average_precision, measure
+from robustbench_ir.metrics.measures import Ranked, average_precision, look_up_measure
 
 TREC_NAMES = {
     "AP": "map",
@@ -50,10 +50,10 @@ def test_measures_equal_trec_eval_on_a_thousand_random_rankings() -> None:
     ranked = Ranked(rank, group, grade, len(cases))
     for ours, theirs in TREC_NAMES.items():
         wanted = [expected[str(number)][theirs] for number in range(len(cases))]
-        np.testing.assert_allclose(measure(ours)(ranked), wanted, rtol=0, atol=1e-9, err_msg=ours)
+        np.testing.assert_allclose(look_up_measure(ours)(ranked), wanted, rtol=0, atol=1e-9, err_msg=ours)
     reciprocal = np.array([expected[str(number)]["recip_rank"] for number in range(len(cases))])
     cut = np.where(reciprocal >= 1 / 10, reciprocal, 0)
-    np.testing.assert_allclose(measure("RR@10")(ranked), cut, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(look_up_measure("RR@10")(ranked), cut, rtol=0, atol=1e-9)
 
 
 def test_worked_example_of_the_design() -> None:
@@ -68,7 +68,7 @@ def test_worked_example_of_the_design() -> None:
 def test_a_group_without_relevant_passages_is_no_case() -> None:
     ranked = Ranked(np.array([1]), np.array([1]), np.array([1]), 3)
     for name in ("AP", "nDCG@10", "RR@10", "R@10"):
-        np.testing.assert_array_equal(measure(name)(ranked), [np.nan, 1, np.nan])
+        np.testing.assert_array_equal(look_up_measure(name)(ranked), [np.nan, 1, np.nan])
 
 
 def test_rank_distance_needs_two_passages() -> None:
@@ -86,4 +86,4 @@ def test_own_language_first_and_mean_rank() -> None:
 @pytest.mark.parametrize("name", ["MAP", "nDCG", "nDCG@0", "R@-1", "R@1.5", "MRR@10", ""])
 def test_unknown_measures_are_refused(name: str) -> None:
     with pytest.raises(UnknownNameError, match="unknown measure"):
-        measure(name)
+        look_up_measure(name)

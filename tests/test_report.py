@@ -18,17 +18,17 @@ from robustbench_ir import Result, attack, save_result
 from robustbench_ir.cli import irbench
 from robustbench_ir.encoders import EncoderDescription, load_encoder
 from robustbench_ir.errors import OptionError
-from robustbench_ir.metrics.settings import Layout
+from robustbench_ir.metrics.settings import Judgements
 from robustbench_ir.perturb import load_recipe
 from robustbench_ir.perturb.identity import CLEAN, AttackIdentity, RecipeIdentity
 from robustbench_ir.reports import plots
 from robustbench_ir.reports.charts import Bar, apart, bar_chart, compact, heat_map, shortened, step, ticks
-from robustbench_ir.reports.content import Sheet, sheets, summary
+from robustbench_ir.reports.content import Sheet, prepare_sheets, summary_sentences
 from robustbench_ir.reports.exports import EXPORTS
 from robustbench_ir.reports.page import report_page
-from robustbench_ir.reports.review import direction
+from robustbench_ir.reports.review import text_direction
 from robustbench_ir.reports.tables import bias_table, rank_change_table, robustness_table, worst_case_table
-from robustbench_ir.reports.worst import Examples, examples_of
+from robustbench_ir.reports.worst import Examples, find_examples
 from robustbench_ir.results.result import Cell
 from robustbench_ir.retrieval.ranking import Ranks
 from robustbench_ir.tasks import load_task
@@ -49,7 +49,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Result:
 
 @pytest.fixture(scope="module")
 def sheet(small: Result) -> Sheet:
-    (one,) = sheets([("small.json", small)], resamples=FEW)
+    (one,) = prepare_sheets([("small.json", small)], resamples=FEW)
     return one
 
 
@@ -60,7 +60,7 @@ def by_hand(name: str = "a_b&c", recipe: AttackIdentity = TYPO) -> Result:
     questions an interval reaches from none to all of the draws being that question.
     """
     questions = ("1", "2", "3", "4")
-    layout = Layout(
+    layout = Judgements(
         query_ids=tuple(f"{language}:{one}" for language in ("en", "th") for one in questions),
         parallel_ids=questions * 2,
         languages=("en",) * 4 + ("th",) * 4,
@@ -89,8 +89,8 @@ def by_hand(name: str = "a_b&c", recipe: AttackIdentity = TYPO) -> Result:
 
 
 def page_of(*results: Result, worst: int = 3) -> str:
-    prepared = sheets([(f"{place}.json", one) for place, one in enumerate(results)], resamples=FEW)
-    return report_page(prepared, examples_of(prepared, worst))
+    prepared = prepare_sheets([(f"{place}.json", one) for place, one in enumerate(results)], resamples=FEW)
+    return report_page(prepared, find_examples(prepared, worst))
 
 
 # Numbers
@@ -99,7 +99,7 @@ def page_of(*results: Result, worst: int = 3) -> str:
 def test_the_summary_names_the_recipe_and_the_languages_that_lose_most(small: Result, sheet: Sheet) -> None:
     drops = {one.recipe: one for one in small.drops("multilingual") if one.severity == 3}
     worst = max(drops.values(), key=lambda one: one.absolute)
-    first, second = summary(sheet)
+    first, second = summary_sentences(sheet)
     assert f"{worst.recipe.label} costs char-ngram most: mAP falls" in first
     assert f"from {worst.clean:.3f} to {worst.attacked:.3f}, by {worst.absolute:.3f} (95% interval " in first
     assert re.search(r"queries in \w+ \(\d\.\d{3}, -?\d\.\d{3} to \d\.\d{3}\) lose most", second)
@@ -111,8 +111,8 @@ def test_a_recipe_that_helps_is_not_said_to_cost() -> None:
     better = replace(
         result, clean=replace(result.clean, ranks=cell.ranks), attacked=(replace(cell, ranks=result.clean.ranks),)
     )
-    (one,) = sheets([("x.json", better)], resamples=FEW)
-    assert "no recipe lowers the mAP of a_b&c" in summary(one)[0]
+    (one,) = prepare_sheets([("x.json", better)], resamples=FEW)
+    assert "no recipe lowers the mAP of a_b&c" in summary_sentences(one)[0]
 
 
 def test_intervals_by_language_are_those_of_the_findings(small: Result, sheet: Sheet) -> None:
@@ -165,7 +165,7 @@ def test_languages_are_sorted_by_drop_and_those_not_covered_stand_last_with_the_
 
 
 def test_rank_changes_are_attacked_minus_clean_mean_ranks() -> None:
-    (one,) = sheets([("x.json", by_hand())], resamples=FEW)
+    (one,) = prepare_sheets([("x.json", by_hand())], resamples=FEW)
     # English: question 2 of 4 falls from ranks 1 and 2 to 4 and 2, the others do not; Thai is untouched.
     assert one.rank_changes["typo@3"].tolist() == [[0.75, 0.0], [0.0, 0.0]]
 
@@ -194,7 +194,7 @@ def test_robustness_and_bias_are_those_of_the_result(small: Result, sheet: Sheet
 
 
 def test_of_many_results_details_are_left_out(small: Result) -> None:
-    prepared = sheets([(f"{one}.json", small) for one in range(4)], resamples=FEW)
+    prepared = prepare_sheets([(f"{one}.json", small) for one in range(4)], resamples=FEW)
     page = report_page(prepared, [Examples()] * 4)
     assert "Robustness in a few numbers" not in page
     assert all(not one.rank_margins for one in prepared)
@@ -206,7 +206,7 @@ def test_a_search_stands_beside_its_average_case_and_can_be_run_again(tmp_path: 
     (worst,) = result.attacked
     by_chance = replace(worst.recipe, search=replace(worst.recipe.search, method="random"))
     chance = replace(worst, recipe=by_chance, ranks=result.clean.ranks)
-    (one,) = sheets([("x.json", replace(result, attacked=(worst, chance)))], resamples=FEW)
+    (one,) = prepare_sheets([("x.json", replace(result, attacked=(worst, chance)))], resamples=FEW)
     (row,) = worst_case_table(one).rows
     assert [entry.text for entry in row[:6]] == [
         "greedy(typo,synonym)", "random(typo,synonym)", "3", "+0.000", "+0.062", "+0.062",
@@ -222,11 +222,11 @@ def test_a_search_stands_beside_its_average_case_and_can_be_run_again(tmp_path: 
 
 
 def test_the_worst_queries_are_the_worst_and_are_shown_as_they_were_ranked(small: Result, sheet: Sheet) -> None:
-    (found,) = examples_of([sheet], 6)
+    (found,) = find_examples([sheet], 6)
     task = load_task("mini", LANGUAGES)
     by_id = small.per_query()
     clean = by_id[by_id.recipe == "clean"].set_index("query_id").multilingual
-    assert len({small.layout.parallel_ids[one.row] for one in found.worst}) == 6
+    assert len({small.judgements.parallel_ids[one.row] for one in found.worst}) == 6
     assert {one.cell.recipe for one in found.worst} == set(sheet.recipes)
     for one in found.worst:
         assert one.cell.severity == 3
@@ -249,7 +249,7 @@ def test_the_worst_queries_are_the_worst_and_are_shown_as_they_were_ranked(small
 
 def test_the_passage_that_overtook_is_the_best_that_is_not_relevant(sheet: Sheet) -> None:
     encoder = load_encoder("char-ngram")
-    (found,) = examples_of([sheet], 4, encoders=[encoder])
+    (found,) = find_examples([sheet], 4, encoders=[encoder])
     task = load_task("mini", LANGUAGES)
     rows = encoder.encode_passages([passage.text for passage in task.passages])
     for one in found.worst:
@@ -263,7 +263,7 @@ def test_the_passage_that_overtook_is_the_best_that_is_not_relevant(sheet: Sheet
 
 def test_another_encoder_is_refused(sheet: Sheet) -> None:
     with pytest.raises(OptionError, match=r"bm25 made none of these results .* name the encoder of one, char-ngram"):
-        examples_of([sheet], 4, encoders=[load_encoder("bm25")])
+        find_examples([sheet], 4, encoders=[load_encoder("bm25")])
 
 
 def test_texts_that_are_not_here_are_said_to_be_missing_and_nothing_is_made_up(
@@ -279,19 +279,19 @@ def test_texts_that_are_not_here_are_said_to_be_missing_and_nothing_is_made_up(
         ),
     }
     for message, result in cases.items():
-        (found,) = examples_of(sheets([("x.json", result)], resamples=FEW), 3)
+        (found,) = find_examples(prepare_sheets([("x.json", result)], resamples=FEW), 3)
         assert any(message in note for note in found.notes), (message, found.notes)
         assert found.worst, "ranks are known without texts"
         assert all(one.texts is None for one in found.worst)
 
 
 def test_mixed_text_of_a_right_to_left_language_runs_from_the_right() -> None:
-    assert direction("ar", "mata بدأت") == "rtl"
-    assert direction("ar", "mata bada2at") == "auto"
-    assert direction("th", "กข") == "ltr"
-    assert direction("xx", "abc") == "auto"
-    assert direction("ha", "ya kake") == "ltr"
-    assert direction("ha", "يا كاكى") == "auto", (
+    assert text_direction("ar", "mata بدأت") == "rtl"
+    assert text_direction("ar", "mata bada2at") == "auto"
+    assert text_direction("th", "กข") == "ltr"
+    assert text_direction("xx", "abc") == "auto"
+    assert text_direction("ha", "ya kake") == "ltr"
+    assert text_direction("ha", "يا كاكى") == "auto", (
         "a Latin-script language in the Arabic script that it is written in, too"
     )
 
@@ -340,7 +340,7 @@ def test_a_result_without_attack_has_a_page_and_all_exports() -> None:
     clean = replace(by_hand(), attacked=())
     assert "was not attacked" in page_of(clean)
     assert "was not attacked" in page_of(clean, by_hand())
-    prepared = sheets([("x.json", clean)], resamples=FEW)
+    prepared = prepare_sheets([("x.json", clean)], resamples=FEW)
     assert all(write(prepared) for write in EXPORTS.values())
 
 
@@ -351,7 +351,7 @@ def test_the_command_makes_the_run_again(small: Result, sheet: Sheet) -> None:
     )
     judged = AttackIdentity.parse("typo@3~use-multilingual>=0.8")
     floored = replace(small, attacked=(replace(small.attacked[0], recipe=judged),))
-    (one,) = sheets([("x.json", floored)])
+    (one,) = prepare_sheets([("x.json", floored)])
     assert one.command.endswith("--seeds 1 --semantic-floor 0.8 --semantic-encoder use-multilingual")
 
 
@@ -359,7 +359,7 @@ def test_the_command_makes_the_run_again(small: Result, sheet: Sheet) -> None:
 
 
 def test_markdown() -> None:
-    (one,) = sheets([("x.json", by_hand("a_b|<i>"))], resamples=FEW)
+    (one,) = prepare_sheets([("x.json", by_hand("a_b|<i>"))], resamples=FEW)
     text = EXPORTS["markdown"]([one])
     assert text.startswith(
         "## a\\_b\\|\\<i\\> on hand@1\n\nAt severity 3, with the passages of all languages in one pool, "
@@ -378,7 +378,7 @@ def test_markdown() -> None:
 
 
 def test_latex() -> None:
-    (one,) = sheets([("x.json", by_hand("a_b&c%${}~^#", AttackIdentity.parse("ty\\po@3")))], resamples=FEW)
+    (one,) = prepare_sheets([("x.json", by_hand("a_b&c%${}~^#", AttackIdentity.parse("ty\\po@3")))], resamples=FEW)
     text = EXPORTS["latex"]([one])
     assert text.startswith("% \\usepackage{booktabs}\n% irbench attack ")
     caption = r"\caption{a\_b\&c\%\$\{\}\textasciitilde{}\textasciicircum{}\#: scores}"
@@ -395,7 +395,7 @@ def test_latex() -> None:
 
 
 def test_csv_has_each_language_and_the_macro_average() -> None:
-    (one,) = sheets([("x.json", by_hand('a,"b"'))], resamples=FEW)
+    (one,) = prepare_sheets([("x.json", by_hand('a,"b"'))], resamples=FEW)
     rows = list(csv.DictReader(io.StringIO(EXPORTS["csv"]([one]))))
     assert [(row["setting"], row["language"]) for row in rows[:3]] == [
         ("monolingual", "all"), ("monolingual", "en"), ("monolingual", "th"),
@@ -417,7 +417,7 @@ def test_csv_has_each_language_and_the_macro_average() -> None:
 
 def test_json_says_what_the_page_says(sheet: Sheet) -> None:
     (content,) = json.loads(EXPORTS["json"]([sheet]))
-    assert content["summary"] == summary(sheet)
+    assert content["summary"] == summary_sentences(sheet)
     assert [one["name"] for one in content["language_bias"][:3]] == [
         "rank_distance", "rank_distance_share", "rank_distance_median",
     ]  # fmt: skip
@@ -436,7 +436,7 @@ def test_plots_show_every_script_and_need_the_extra(tmp_path: Path, monkeypatch:
     if not {"Noto Sans Devanagari", "Noto Sans CJK JP"} <= {font.name for font in font_manager.fontManager.ttflist}:
         pytest.skip("NOTO FONTS ABSENT: without them pictures have boxes in place of letters; apt install fonts-noto")
     # A glyph that no font has is a warning, and warnings are errors here.
-    prepared = sheets([("x.json", by_hand("दिल्ली กรุงเทพ 北京 القاهرة"))], resamples=FEW)
+    prepared = prepare_sheets([("x.json", by_hand("दिल्ली กรุงเทพ 北京 القاهرة"))], resamples=FEW)
     written = plots.write_plots(prepared, tmp_path, "png")
     assert [path.name for path in written] == ["severity.png", "languages.png", "bias.png"]
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in written)

@@ -17,7 +17,7 @@ from robustbench_ir.adversary.search import search
 from robustbench_ir.adversary.transfer import transfer
 from robustbench_ir.cli import irbench
 from robustbench_ir.encoders import Embeddings, EncoderDescription, load_encoder
-from robustbench_ir.leaderboard.canonical import threat
+from robustbench_ir.leaderboard.canonical import threat_model
 from robustbench_ir.perturb.identity import Signature
 from robustbench_ir.reports.content import command_of
 from robustbench_ir.results.file import result_to_json
@@ -195,8 +195,8 @@ def test_encoders_with_odd_names(name: str, tmp_path: Path, monkeypatch: pytest.
 
 
 def test_the_threat_of_a_floor_with_parentheses_is_the_average_case() -> None:
-    assert threat("typo@3~model(v2)>=0.8") == "average case"
-    assert threat("typo@3~model%28v2%29>=0.8") == "average case"
+    assert threat_model("typo@3~model(v2)>=0.8") == "average case"
+    assert threat_model("typo@3~model%28v2%29>=0.8") == "average case"
 
 
 def test_users_name_an_attack_by_its_text() -> None:

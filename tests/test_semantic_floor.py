@@ -18,10 +18,10 @@ from robustbench_ir._base.text import replace_spans
 from robustbench_ir.cli import irbench
 from robustbench_ir.encoders import Encoder, load_encoder
 from robustbench_ir.errors import EncoderError, OptionError, UnknownNameError
-from robustbench_ir.evaluation.query_sets import freeze
+from robustbench_ir.evaluation.query_sets import export_query_set
 from robustbench_ir.evaluation.semantic_floor import FloorJudge, SemanticFloor, load_floor
 from robustbench_ir.perturb import Perturbation, digest, load_recipe
-from robustbench_ir.perturb.perturbation import only
+from robustbench_ir.perturb.perturbation import with_edits
 from robustbench_ir.tasks import Query, load_task
 
 JUDGES = [
@@ -78,11 +78,11 @@ def test_no_edit_is_taken_back_without_need(judge: str) -> None:
     """Greedy, told again with loops: the edit goes without which the query is nearest to the clean one."""
     for one in perturbed()[:6]:
         places = list(range(len(one.edits)))
-        while places and cosine(encoder(judge), only(one, places)) < 0.7:
-            nearest = [cosine(encoder(judge), only(one, [p for p in places if p != place])) for place in places]
+        while places and cosine(encoder(judge), with_edits(one, places)) < 0.7:
+            nearest = [cosine(encoder(judge), with_edits(one, [p for p in places if p != place])) for place in places]
             best = max(range(len(places)), key=lambda n: (round(nearest[n], 6), n))
             del places[best]
-        assert FloorJudge(encoder(judge), 0.7).applied([one]) == [only(one, places)]
+        assert FloorJudge(encoder(judge), 0.7).applied([one]) == [with_edits(one, places)]
 
 
 @pytest.mark.parametrize("judge", JUDGES)
@@ -106,10 +106,10 @@ def test_company_and_order_make_no_difference() -> None:
 def test_the_space_between_neighbours_goes_with_one_of_them() -> None:
     one = load_recipe("transliteration").perturb([Query("q", "zh", "谁带领黑豹队？", "q")], 5, 0)[0]
     assert one.text == "shei dai ling hei bao dui？"
-    assert only(one, range(len(one.edits))) == one
-    assert only(one, [0, 2, 3]).text == "shei带领hei bao队？"
-    assert only(one, [1]).text == "谁dai ling黑豹队？"
-    assert only(one, []).text == one.clean
+    assert with_edits(one, range(len(one.edits))) == one
+    assert with_edits(one, [0, 2, 3]).text == "shei带领hei bao队？"
+    assert with_edits(one, [1]).text == "谁dai ling黑豹队？"
+    assert with_edits(one, []).text == one.clean
 
 
 class Counting:
@@ -225,7 +225,7 @@ def test_frozen_sets_say_it_too(tmp_path: Path) -> None:
     manifest = json.loads((tmp_path / "cli" / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["recipe"] == f"{load_recipe('typo').identity}~char-ngram>=0.7"
     floor = FloorJudge(encoder("char-ngram"), 0.7)
-    same = freeze(load_task("mini", ["en"]), load_recipe("typo"), 5, 0, tmp_path / "library", floor=floor)
+    same = export_query_set(load_task("mini", ["en"]), load_recipe("typo"), 5, 0, tmp_path / "library", floor=floor)
     assert same.digest == manifest["digest"]
     rows = map(json.loads, (tmp_path / "cli" / "queries.jsonl").read_text(encoding="utf-8").splitlines())
     for row in rows:
@@ -244,5 +244,5 @@ def test_the_commands_take_it(tmp_path: Path) -> None:
         answer = CliRunner().invoke(irbench, [*command, "--semantic-floor", "1.5"])
         assert isinstance(answer.exception, OptionError)
         alone = CliRunner().invoke(irbench, [*command, "--semantic-encoder", "char-ngram"])
-        assert "without a floor does nothing; say which" in str(alone.exception)
+        assert "has no effect without a floor; add one" in str(alone.exception)
     assert not (tmp_path / "set").exists()

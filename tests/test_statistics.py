@@ -17,11 +17,11 @@ from robustbench_ir import attack
 from robustbench_ir.metrics.clusters import ClusterMeans, cluster_means
 from robustbench_ir.metrics.statistics import (
     Estimate,
+    bootstrap_intervals,
     draws,
     effect_size,
     exchange_p,
     holm,
-    intervals,
     median_draws,
     minimum_detectable,
     sign_flip_p,
@@ -61,7 +61,7 @@ def test_intervals_are_those_of_scipy_with_the_same_resamples(method: str) -> No
         method="BCa" if method == "bca" else method,
         rng=default_rng(5),
     ).confidence_interval
-    ours = intervals(draw, len(sample), method)[0]
+    ours = bootstrap_intervals(draw, len(sample), method)[0]
     assert (ours.low, ours.high) == pytest.approx(tuple(theirs), abs=1e-12)
     assert ours.value == pytest.approx(sample.mean())
 
@@ -74,7 +74,7 @@ def test_ties_are_half_below_in_bca_as_scipy_counts_them() -> None:
     theirs = stats.bootstrap(
         (sample,), np.mean, n_resamples=9999, confidence_level=1 - 2 * tail(20), method="BCa", rng=default_rng(5)
     ).confidence_interval
-    ours = intervals(draw, 20)[0]
+    ours = bootstrap_intervals(draw, 20)[0]
     assert (ours.low, ours.high) == pytest.approx(tuple(theirs), abs=1e-12)
 
 
@@ -85,7 +85,7 @@ def test_ties_are_ties_up_to_rounding() -> None:
     attacked = np.where(random.random(25) < 0.3, clean / 3, clean)
     before, after, drop = draws([plain(clean), plain(attacked), plain(clean - attacked)], default_rng(3), 4000)
     assert (before - after != drop).any()
-    one, other = intervals(before - after, 25)[0], intervals(drop, 25)[0]
+    one, other = bootstrap_intervals(before - after, 25)[0], bootstrap_intervals(drop, 25)[0]
     assert (one.low, one.high) == pytest.approx((other.low, other.high), abs=1e-12)
 
 
@@ -110,7 +110,7 @@ def test_simultaneous_intervals_reach_as_far_as_sidaks_for_independent_means() -
 def test_of_one_mean_a_simultaneous_interval_is_the_usual_one() -> None:
     value = default_rng(1).normal(size=(300, 1))
     (draw,) = draws([languages_of(value)], default_rng(2), 20_000)
-    one, usual = simultaneous(draw, 300)[0], intervals(draw, 300, "percentile")[0]
+    one, usual = simultaneous(draw, 300)[0], bootstrap_intervals(draw, 300, "percentile")[0]
     assert one.half_width == pytest.approx(usual.half_width, rel=0.02)
 
 
@@ -200,21 +200,22 @@ def test_parallel_queries_are_one_cluster() -> None:
     """Eleven copies of a question say no more than one; as independent ones they would narrow it 3.3 times."""
     question = default_rng(9).random((80, 1))
     one, eleven = (
-        intervals(draws([grid(value)], default_rng(1), 2000)[0], 80)[0] for value in (question, np.tile(question, 11))
+        bootstrap_intervals(draws([grid(value)], default_rng(1), 2000)[0], 80)[0]
+        for value in (question, np.tile(question, 11))
     )
     assert eleven.half_width == pytest.approx(one.half_width, rel=1e-9)
 
 
 def test_one_question_has_no_interval_and_equal_ones_an_empty_one() -> None:
-    alone = intervals(draws([plain(np.array([0.3]))], default_rng(0), 10)[0], 1)[0]
+    alone = bootstrap_intervals(draws([plain(np.array([0.3]))], default_rng(0), 10)[0], 1)[0]
     assert alone.value == 0.3
     assert np.isnan([alone.low, alone.high]).all()
-    same = intervals(draws([plain(np.full(9, 0.25))], default_rng(0), 10)[0], 9)[0]
+    same = bootstrap_intervals(draws([plain(np.full(9, 0.25))], default_rng(0), 10)[0], 9)[0]
     assert same == Estimate(0.25, 0.25, 0.25)
 
 
 def test_nothing_at_all_is_nan() -> None:
-    empty = intervals(draws([plain(np.full(5, np.nan))], default_rng(0), 10)[0], 5)[0]
+    empty = bootstrap_intervals(draws([plain(np.full(5, np.nan))], default_rng(0), 10)[0], 5)[0]
     assert np.isnan([empty.value, empty.low, empty.high]).all()
 
 
@@ -291,8 +292,8 @@ def test_a_result_without_attacks_has_no_findings(small: Result) -> None:
 
 def test_a_language_without_any_case_has_no_number(small: Result) -> None:
     """Swahili queries whose passages are in no language of their own: monolingual is not defined for them."""
-    pool = {"qq" if language == "sw" else language: size for language, size in small.layout.pool.items()}
-    result = replace(small, layout=replace(small.layout, pool=pool))
+    pool = {"qq" if language == "sw" else language: size for language, size in small.judgements.pool.items()}
+    result = replace(small, judgements=replace(small.judgements, pool=pool))
     rows = {row.language: row for row in result.findings("monolingual", by="language", resamples=50)}
     assert np.isnan([rows["sw"].drop.value, rows["sw"].drop.low, rows["sw"].p]).all()
     assert rows["hi"].drop.low <= rows["hi"].drop.value

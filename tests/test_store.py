@@ -18,11 +18,11 @@ import scipy.sparse as sp
 
 from robustbench_ir._base.cache import (
     Cache,
-    Entry,
+    CacheEntry,
     cache_folder,
     entries,
-    kept,
     make_room,
+    read_cached,
     remove,
     size_limit,
     to_prune,
@@ -33,8 +33,8 @@ from robustbench_ir._base.sizes import parse_age, parse_size
 from robustbench_ir.encoders import Embeddings, EncoderDescription
 from robustbench_ir.encoders.batches import encode_texts
 from robustbench_ir.encoders.lexical import Bm25, CharacterNgrams
-from robustbench_ir.encoders.store.limits import owner
-from robustbench_ir.encoders.store.limits import texts as texts_of
+from robustbench_ir.encoders.store.limits import shard_owner
+from robustbench_ir.encoders.store.limits import text_count as texts_of
 from robustbench_ir.encoders.store.store import EmbeddingStore, embedding_store, text_key
 from robustbench_ir.errors import EncoderError, OptionError
 
@@ -49,12 +49,12 @@ def tmp_path(tmp_path: Path) -> Path:
     return tmp_path / "embeddings"
 
 
-def shards(folder: Path) -> list[Entry]:
+def shards(folder: Path) -> list[CacheEntry]:
     return entries(folder, "embeddings")
 
 
-def encoders(listed: Sequence[Entry]) -> list[str]:
-    return [owner(shard).encoder for shard in listed]
+def encoders(listed: Sequence[CacheEntry]) -> list[str]:
+    return [shard_owner(shard).encoder for shard in listed]
 
 
 class Counting:
@@ -184,7 +184,7 @@ def test_what_is_made_faster_than_read_has_no_store(tmp_path: Path) -> None:
 
 def test_another_width_under_the_same_fingerprint_is_refused(tmp_path: Path) -> None:
     encode(tmp_path, ["a"])
-    with pytest.raises(EncoderError, match=r"gave 3 dimensions, and 8 in an earlier run; .*irbench cache prune"):
+    with pytest.raises(EncoderError, match=r"returned 3 dimensions, and 8 in an earlier run; .*irbench cache prune"):
         encode_texts(
             lambda texts: np.ones((len(texts), 3), dtype=np.float32),
             ["b"],
@@ -236,7 +236,7 @@ def test_a_damaged_shard_is_set_aside_told_once_and_encoded_again(
     np.testing.assert_array_equal(rows, rows_of(TEXTS))
     assert encoded == []
     assert len(caplog.messages) == 1
-    assert "is damaged (bit rot, or cut short); what it held of counting is encoded again" in caplog.messages[0]
+    assert "is damaged (bit rot, or truncated); its texts are encoded again by counting" in caplog.messages[0]
 
 
 @pytest.mark.parametrize("left", [0, 10, 16, 20, 40, 8000, 8252, 12_000])
@@ -319,7 +319,7 @@ def test_a_cache_that_cannot_be_written_is_told_once_and_done_without(
     np.testing.assert_array_equal(rows, rows_of(TEXTS))
     assert len(encoded) == len(TEXTS)
     assert len(caplog.messages) == 1
-    assert "what is done cannot be kept (Not a directory); the run goes on" in caplog.messages[0]
+    assert "finished work cannot be cached (Not a directory); this run continues" in caplog.messages[0]
 
 
 def mount(folder: Path, *options: str) -> None:
@@ -501,7 +501,7 @@ def test_all_kinds_are_listed_and_pruned_and_downloads_only_by_name(
 
 def test_one_limit_holds_for_all_kinds_and_downloads_are_not_counted(tmp_path: Path) -> None:
     fill(Cache(tmp_path))
-    kept(Cache(tmp_path).path("cells", "a part", 1, {"another": [2]}))
+    read_cached(Cache(tmp_path).path("cells", "a part", 1, {"another": [2]}))
     make_room(Cache(tmp_path, limit=2_000))
     assert kinds_in(tmp_path) == ["cells", "downloads", "lexicons"], "what was read just now stays"
 
@@ -606,4 +606,4 @@ def test_an_attack_without_a_cache_ends_with_the_same_result(
     without = attack(Numbers(), recipes=["typo"], languages=["en"])
     np.testing.assert_array_equal(with_cache.attacked[0].ranks.in_pool, without.attacked[0].ranks.in_pool)
     assert len(caplog.messages) == 1, "once for queries, passages and cells"
-    assert "cache: what is done cannot be kept (Not a directory)" in caplog.messages[0]
+    assert "cache: finished work cannot be cached (Not a directory)" in caplog.messages[0]

@@ -21,12 +21,12 @@ from robustbench_ir.resources.cards import packaged
 from robustbench_ir.resources.languages import resource_groups
 from robustbench_ir.results.file import load_result
 from robustbench_ir.results.result import Result
-from robustbench_ir.studies.analysis import judge
-from robustbench_ir.studies.checkpoint_training import prepare
+from robustbench_ir.studies.analysis import judge_claims
+from robustbench_ir.studies.checkpoint_training import load_training_data
 from robustbench_ir.studies.checkpoints import arms, checkpoints
-from robustbench_ir.studies.claims import LOWER_RESOURCE, Comparison, load_claims, together, verdict_of
+from robustbench_ir.studies.claims import LOWER_RESOURCE, ArmComparison, joint_verdict, load_claims, verdict_of
 from robustbench_ir.studies.config import StudyCard, load_study
-from robustbench_ir.studies.measured import NO_INTERVAL, Drawn, Interval, intervals, mean_of
+from robustbench_ir.studies.measured import NOT_ESTIMATED, Interval, SeedResamples, arm_intervals, mean_of
 from robustbench_ir.studies.page import study_page
 from robustbench_ir.studies.plan import plan_study
 from robustbench_ir.studies.record import Study, load_study_record
@@ -117,7 +117,7 @@ def test_alphas_and_variants_are_further_arms() -> None:
 # Uncertainty
 
 
-def drawn(seeds: np.ndarray, random: np.random.Generator, resamples: int = 400) -> Drawn:
+def drawn(seeds: np.ndarray, random: np.random.Generator, resamples: int = 400) -> SeedResamples:
     """Draw questions anew for values of shape (seeds, questions)."""
     found = []
     resample = int(random.integers(1 << 30))
@@ -125,7 +125,7 @@ def drawn(seeds: np.ndarray, random: np.random.Generator, resamples: int = 400) 
         table = cluster_means(row, np.arange(len(row)), np.zeros(len(row), int), np.ones((1, 1), bool), len(row))
         (draw,) = draws([table], np.random.default_rng(resample), resamples)
         found.append((draw[0, np.r_[0, 1 + len(row) : draw.shape[1]]], table.contributions()[:, 0]))
-    return Drawn(np.stack([one for one, _ in found]), np.stack([part for _, part in found]))
+    return SeedResamples(np.stack([one for one, _ in found]), np.stack([part for _, part in found]))
 
 
 @pytest.mark.parametrize(("seeds", "of_seeds", "of_both"), [(3, 0.05, 0.2), (3, 0.0, 0.5), (5, 0.1, 0.0)])
@@ -138,7 +138,7 @@ def test_intervals_over_questions_and_seeds_cover(seeds: int, of_seeds: float, o
             + of_seeds * random.normal(size=(seeds, 1))
             + of_both * random.normal(size=(seeds, 60))
         )
-        (found,) = intervals([drawn(values, random, 150)], random, 100)
+        (found,) = arm_intervals([drawn(values, random, 150)], random, 100)
         covered += found.low <= 0 <= found.high
         assert (found.p < 0.05) == (not found.low <= 0 <= found.high)
     # 95% or a little more: what question and seed do together counts twice. Binomial bounds of 300 trials.
@@ -157,7 +157,7 @@ def test_a_bootstrap_of_three_seeds_would_not_cover() -> None:
 def test_one_seed_gives_the_interval_over_questions() -> None:
     random = np.random.default_rng(7)
     values = random.normal(0.2, 1, size=(1, 200))
-    (found,) = intervals([drawn(values, random, 4000)], random, 4000)
+    (found,) = arm_intervals([drawn(values, random, 4000)], random, 4000)
     error = values.std(ddof=1) / math.sqrt(200)
     reach = stats.t.ppf(0.975, 199) * error
     assert found.low == pytest.approx(values.mean() - reach, abs=0.05 * reach)
@@ -170,7 +170,7 @@ def test_one_seed_gives_the_interval_over_questions() -> None:
 def test_seeds_alone_give_students_interval() -> None:
     """Where all questions agree, the interval is the t interval of the seeds' own numbers."""
     by_seed = np.array([0.1, 0.2, 0.6])
-    (found,) = intervals(
+    (found,) = arm_intervals(
         [drawn(np.repeat(by_seed[:, None], 40, axis=1), np.random.default_rng(8))], np.random.default_rng(8), 100
     )
     low, high = stats.t.interval(0.95, 2, by_seed.mean(), by_seed.std(ddof=1) / math.sqrt(3))
@@ -182,9 +182,9 @@ def test_seeds_alone_give_students_interval() -> None:
 def test_no_difference_has_no_width_and_what_is_missing_has_no_interval() -> None:
     random = np.random.default_rng(9)
     one = drawn(random.normal(size=(2, 30)), random)
-    nothing, missing, none = intervals([one - one, one / (one - one), None], random, 100)
+    nothing, missing, none = arm_intervals([one - one, one / (one - one), None], random, 100)
     assert (nothing.value, nothing.low, nothing.high, nothing.p, nothing.p_questions) == (0, 0, 0, 1, 1)
-    assert missing == none == NO_INTERVAL or (math.isnan(missing.value) and math.isnan(none.value))
+    assert missing == none == NOT_ESTIMATED or (math.isnan(missing.value) and math.isnan(none.value))
     assert mean_of([one, one]).by_seed == one.by_seed
 
 
@@ -201,7 +201,7 @@ def test_no_difference_has_no_width_and_what_is_missing_has_no_interval() -> Non
         (number(0.1, -0.01, 0.21), 0.01, "higher", "inconclusive"),
         (number(0.1, 0.05, 0.15), 0.06, "higher", "inconclusive"),
         (number(0.0, 0.0, 0.0), 1.0, "higher", "inconclusive"),
-        (NO_INTERVAL, NAN, "higher", "no case"),
+        (NOT_ESTIMATED, NAN, "higher", "no case"),
     ],
 )
 def test_the_verdict_rule(difference: Interval, p_holm: float, direction: str, verdict: str) -> None:
@@ -221,18 +221,18 @@ def test_the_verdict_rule(difference: Interval, p_holm: float, direction: str, v
     ],
 )
 def test_a_claim_needs_all_its_comparisons(verdicts: list[str], verdict: str) -> None:
-    assert together(verdicts) == verdict  # type: ignore[arg-type]
+    assert joint_verdict(verdicts) == verdict  # type: ignore[arg-type]
 
 
 def test_every_base_needs_more_than_one_to_be_confirmed() -> None:
     (claim,) = (one for one in load_claims() if one.every_base)
-    row = Comparison(claim.id, "mAP", "multilingual", "", "mono", 0.6, 0.5, number(0.1, 0.05, 0.15), 0.01, "higher")
+    row = ArmComparison(claim.id, "mAP", "multilingual", "", "mono", 0.6, 0.5, number(0.1, 0.05, 0.15), 0.01, "higher")
     worse = replace(row, difference=number(-0.1, -0.15, -0.05))
-    assert [one.verdict for one in judge([claim], "t", {"a": [row]})] == ["inconclusive"]
-    assert [one.verdict for one in judge([claim], "t", {"a": [worse]})] == ["refuted"]
-    (both,) = judge([claim], "t", {"a": [row], "b": [row]})
+    assert [one.verdict for one in judge_claims([claim], "t", {"a": [row]})] == ["inconclusive"]
+    assert [one.verdict for one in judge_claims([claim], "t", {"a": [worse]})] == ["refuted"]
+    (both,) = judge_claims([claim], "t", {"a": [row], "b": [row]})
     assert (both.base, both.verdict) == ("a, b", "supported")
-    assert [one.verdict for one in judge([claim], "t", {"a": [row], "b": [worse]})] == ["refuted"]
+    assert [one.verdict for one in judge_claims([claim], "t", {"a": [row], "b": [worse]})] == ["refuted"]
 
 
 def test_the_claims_are_those_of_the_paper_and_of_its_question() -> None:
@@ -316,7 +316,7 @@ def test_a_study_is_planned_stopped_resumed_and_judged(tmp_path: Path, monkeypat
     assert len(trained) == 3
     assert len(list(out.glob("results/*.json"))) == 2
     card = load_study("", config)
-    assert sum(not one.done for one in plan_study(card, prepare(card), out)) == 3 + 4
+    assert sum(not one.done for one in plan_study(card, load_training_data(card), out)) == 3 + 4
 
     monkeypatch.setattr("robustbench_ir.studies.run.attack", attack)
     run = runner.invoke(irbench, ["study", "--config", str(config), "--out", str(out)])

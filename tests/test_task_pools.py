@@ -16,12 +16,12 @@ from click.testing import Result as Answer
 
 import robustbench_ir as rb
 from robustbench_ir.cli import irbench
-from robustbench_ir.cli.attack import distinct_slugs
+from robustbench_ir.cli.attack import distinct_file_name_parts
 from robustbench_ir.encoders import Dense, as_encoder
 from robustbench_ir.errors import DataError, UnknownNameError
 from robustbench_ir.evaluation.runner import Runner
 from robustbench_ir.evaluation.score_runs import score_runs
-from robustbench_ir.metrics.settings import layout_of, per_query, values
+from robustbench_ir.metrics.settings import judgements_of, mean_over_passage_languages, per_query_scores
 from robustbench_ir.resources.languages import language_code, languages
 from robustbench_ir.results.file import load_result, result_from_json, result_to_json
 from robustbench_ir.retrieval.ranking import rank_relevant
@@ -135,19 +135,19 @@ def test_a_search_does_not_find_the_query_itself_either(tmp_path: Path) -> None:
     from robustbench_ir.adversary.candidates import Budget
     from robustbench_ir.adversary.goals import make_goal
     from robustbench_ir.adversary.search import SearchOptions
-    from robustbench_ir.adversary.victim import Victim, watch
+    from robustbench_ir.adversary.victim import Victim, target_passages
 
     task = load_task(f"{arguana(tmp_path / 'arguana')}")
     options = SearchOptions(methods=("greedy",), budget=Budget(queries=20))
     found = rb.search("char-ngram", task=task, recipes=["typo"], search=options, severities=[1])
     assert found.attacked[0].clean_value == 1.0
     runner = Runner(rb.load_encoder("char-ngram"), task)
-    victim = Victim(runner, watch(task, make_goal("map", task)), shows_scores=True)
+    victim = Victim(runner, target_passages(task, make_goal("map", task)), shows_scores=True)
     texts = [query.text for query in task.queries]
-    for _, standings in victim.standings(range(len(texts)), texts):
+    for _, standings in victim.target_ranks(range(len(texts)), texts):
         assert set(standings.rank.tolist()) == {1}
-        assert standings.lead is not None
-        assert (standings.lead > 0).all()
+        assert standings.score_margin is not None
+        assert (standings.score_margin > 0).all()
 
 
 @pytest.mark.parametrize("memory", [1 << 28, 1 << 11])
@@ -245,7 +245,9 @@ def agrees_with_trec_eval(task: Task, folder: Path, relevant_from: int = 1) -> N
     expected = evaluator.evaluate(run)
     result = rb.attack(runner.encoder, task=task, recipes=[])
     for ours, theirs in MEASURES.items():
-        found = per_query(values(result.layout, result.clean.ranks, ours, "multilingual"))
+        found = mean_over_passage_languages(
+            per_query_scores(result.judgements, result.clean.ranks, ours, "multilingual")
+        )
         assert found == pytest.approx([expected[one.query_id][theirs] for one in task.queries], abs=1e-9), ours
 
 
@@ -396,8 +398,8 @@ def test_rank_distance_is_of_languages_and_not_of_passages(tmp_path: Path) -> No
     two = load_task(f"{make(tmp_path / 'two', swahili, numbered(TOPICS[:2], 'q'), qrels)}")
     result = rb.attack("char-ngram", task=two, recipes=[])
     for row, distance in enumerate(result.per_query()["rank_distance"].tolist()):
-        own = result.layout.query == row
-        best = [result.clean.ranks.in_pool[own & (result.layout.passage_language == one)].min() for one in (0, 1)]
+        own = result.judgements.query == row
+        best = [result.clean.ranks.in_pool[own & (result.judgements.passage_language == one)].min() for one in (0, 1)]
         assert distance == abs(best[0] - best[1])
 
 
@@ -427,7 +429,7 @@ def test_a_run_over_all_queries_of_the_folder_is_scored(tmp_path: Path) -> None:
     run = written(tmp_path / "all.trec", {f"q{n}": {f"d{n}": 1.0} for n in range(8)})
     answer = call("score", "--task", f"{folder}", "--run", f"{run}", "--out", f"{tmp_path}/x.json")
     assert answer.exit_code == 0, answer.output
-    assert len(load_result(tmp_path / "x.json").layout.query_ids) == 5
+    assert len(load_result(tmp_path / "x.json").judgements.query_ids) == 5
     written(run, {"q99": {"d0": 1.0}})
     assert "has no query 'q99'" in str(call("score", "--task", f"{folder}", "--run", f"{run}").exception)
 
@@ -467,7 +469,7 @@ def test_ids_that_a_run_cannot_hold_are_refused_before_anything_is_encoded(tmp_p
     from robustbench_ir.evaluation.request import RunOptions
     from robustbench_ir.evaluation.run_export import RunExport
 
-    with pytest.raises(DataError, match="id 'query d0' has white space in it"):
+    with pytest.raises(DataError, match="id 'query d0' contains white space"):
         rb.attack(encode, task=f"{folder}/", recipes=["typo"], run=RunOptions(runs=RunExport(tmp_path / "runs")))
     assert not encoded
     assert "ids with white space in them: 8, such as 'query d0'" in call("tasks", "check", f"{folder}").output
@@ -514,7 +516,7 @@ def test_results_of_two_checkpoints_of_one_name_stand_beside_each_other(
 
 
 def test_encoders_of_one_last_name_have_files_of_their_own() -> None:  # case 24, in transfer
-    found = distinct_slugs(["./m/runA/final", "./m/runB/final", "bm25", "bm25"])
+    found = distinct_file_name_parts(["./m/runA/final", "./m/runB/final", "bm25", "bm25"])
     assert found == {"./m/runA/final": "m-runA-final", "./m/runB/final": "m-runB-final", "bm25": "bm25"}
 
 
@@ -555,9 +557,9 @@ def test_relevance_may_begin_at_grade_2(tmp_path: Path) -> None:  # case 29
     agrees_with_trec_eval(task, folder, relevant_from=2)
     result = rb.attack("char-ngram", task=task, recipes=["typo"])
     again = result_from_json(result_to_json(result))
-    assert again.layout.relevant_from == 2
+    assert again.judgements.relevant_from == 2
     assert again.score(again.clean, "multilingual") == result.score(result.clean, "multilingual")
-    assert layout_of(replace(task, relevant_from=1)).relevant_from == 1
+    assert judgements_of(replace(task, relevant_from=1)).relevant_from == 1
 
 
 def _zipped(folder: Path) -> Path:

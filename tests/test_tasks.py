@@ -120,7 +120,7 @@ def test_unknown_names_show_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match="unknown language 'eng-US-x'"):
         load_task("mini", ["eng-US-x"])
     for task in ("mini", load_task("mini")):
-        with pytest.raises(OptionError, match="no language at all; name one or more of am, "):
+        with pytest.raises(OptionError, match="no language is given; name one or more of am, "):
             attack("char-ngram", task, languages=[])
 
 

@@ -241,7 +241,7 @@ def test_every_fault_is_told_by_file_and_line_and_the_status_is_2(tmp_path: Path
         assert f"{folder}/corpus.jsonl:{number}: {message}" in told
     assert f"{folder}/qrels/test.tsv:6: grade 'x' is not an integer of at most 9 digits" in told
     faults = sum(line.startswith(f"{folder}/") for line in told)
-    assert answer.stderr == f"irbench: {folder}: it would not load; mend the {faults} faults above and check again\n"
+    assert answer.stderr == f"irbench: {folder}: it would not load; correct the {faults} faults above and check again\n"
 
 
 def test_a_good_folder_is_summed_up(tmp_path: Path) -> None:

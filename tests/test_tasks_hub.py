@@ -25,7 +25,7 @@ from robustbench_ir.resources.downloads import HubFile, locate, without_network
 from robustbench_ir.resources.languages import languages
 from robustbench_ir.tasks import Task, load_task, task_card
 from robustbench_ir.tasks.formats.corpus import judged_and_sampled, numbered_lines
-from robustbench_ir.tasks.formats.trec import HubShards, read_qrels, read_questions
+from robustbench_ir.tasks.formats.trec import HubShards, _read_grades, read_questions
 
 MIRACL = "5be20db9509754dadad47689368639fcec739c00"
 MIRACL_CORPUS = "d921ec7e349ce0d28daf30b2da9da5ee698bef0d"
@@ -289,7 +289,7 @@ def test_runs_on_one_language_of_a_large_collection_are_scored(hub: Hub, tmp_pat
     asked = ["score", "--task", "miracl", "--run", f"{run}", "--out", f"{tmp_path / 'out.json'}"]
     done = CliRunner().invoke(irbench, [*asked, "--languages", "yo"])
     assert done.exit_code == 0, done.output
-    assert rb.load_result(tmp_path / "out.json").layout.pool == {"yo": 5}
+    assert rb.load_result(tmp_path / "out.json").judgements.pool == {"yo": 5}
     assert isinstance(CliRunner().invoke(irbench, asked).exception, OptionError)
 
 
@@ -319,7 +319,7 @@ def bad_line(line: bytes) -> bytes:
 FAULTS = {
     "no question": ({"topics": ""}, r"dev\.tsv: holds no question; leave its language out by --languages"),
     "no tab": ({"topics": "0#0 Kí ni\n"}, r"dev\.tsv:1: expected id<TAB>question"),
-    "question twice": ({"topics": "1\ta\n1\tb\n"}, r"dev\.tsv:2: question id '1' occurs twice; mend the file"),
+    "question twice": ({"topics": "1\ta\n1\tb\n"}, r"dev\.tsv:2: question id '1' occurs twice; correct the file"),
     "question not UTF-8": ({"topics": b"1\ta\n2\t\xff\xfe\n"}, r"dev\.tsv:2: byte 3 is not UTF-8; save the file as"),
     "two columns": ({"qrels": "0#0\t30#0\n"}, r"dev\.tsv:1: expected query-id"),
     "grade no number": ({"qrels": "0#0 Q0 30#0 yes\n"}, r"dev\.tsv:1: grade 'yes' is not an integer"),
@@ -358,7 +358,7 @@ CUTS: dict[str, Callable[[bytes], bytes]] = {
 
 @pytest.mark.parametrize("cut", CUTS)
 def test_a_damaged_corpus_is_thrown_away_and_comes_anew(hub: Hub, cut: str) -> None:
-    with pytest.raises(DataError, match=r"docs-0\.jsonl\.gz: cannot be unpacked .*thrown away, run the same command"):
+    with pytest.raises(DataError, match=r"docs-0\.jsonl\.gz: cannot be unpacked .*was deleted, run the same command"):
         load_yoruba(hub, corpus=CUTS[cut](shard(YORUBA_PASSAGES)))
     assert not list(cache_folder().rglob("docs-0.jsonl.gz*[!k]"))
     assert len(load_yoruba(hub).passages) == 5
@@ -377,7 +377,9 @@ def test_a_line_without_end_is_not_held_in_memory(tmp_path: Path) -> None:
         "list(numbered_lines(Path(sys.argv[1])))\n"
     )
     done = subprocess.run([sys.executable, "-c", program, str(path)], check=False, capture_output=True, text=True)
-    assert done.stderr.strip().endswith("bomb.jsonl.gz:1: a line of over 16 MiB; it is no passage, mend the file")
+    assert done.stderr.strip().endswith(
+        "bomb.jsonl.gz:1: a line of over 16 MiB, which is not a passage; correct the file"
+    )
 
 
 def test_only_a_line_feed_ends_a_line(tmp_path: Path) -> None:
@@ -390,7 +392,7 @@ def test_only_a_line_feed_ends_a_line(tmp_path: Path) -> None:
 def test_qrels_are_separated_by_spaces_or_tabs(tmp_path: Path) -> None:
     path = tmp_path / "qrels.tsv"
     path.write_text("1 Q0 a 3\n1\tQ0\tb\t0\n1   0\tc  -1\n", encoding="utf-8")
-    assert read_qrels(path, {"1"}) == {"1": {"a": 3, "b": 0, "c": -1}}
+    assert _read_grades(path, {"1"}) == {"1": {"a": 3, "b": 0, "c": -1}}
 
 
 def test_a_card_gives_a_hash_for_each_shard_or_none() -> None:

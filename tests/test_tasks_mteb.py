@@ -151,7 +151,7 @@ def test_images_code_from_the_hub_and_no_network_are_refused() -> None:
         load_mteb(source, None)
     source = rivers()
     source.metadata = source.metadata.model_copy(update={"dataset": {"path": "x", "trust_remote_code": True}})
-    with pytest.raises(DataError, match="wants to run code from the hub"):
+    with pytest.raises(DataError, match="needs code from the hub"):
         load_mteb(source, None)
 
     class Offline(type(rivers())):  # type: ignore[misc]

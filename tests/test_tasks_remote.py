@@ -177,7 +177,7 @@ def test_gits_name_of_a_small_file_is_checked(belebele: None, server: Server) ->
 @pytest.mark.parametrize("tag", ["0" * 64, "0" * 40], ids=["SHA-256", "git"])
 def test_what_the_hub_names_otherwise_is_refused_and_thrown_away(belebele: None, server: Server, tag: str) -> None:
     server.tag = tag
-    with pytest.raises(DataError, match=r"eng_Latn\.jsonl: has another hash; .* thrown away, run the same command"):
+    with pytest.raises(DataError, match=r"eng_Latn\.jsonl: has another hash; .* was deleted, run the same command"):
         load_task("belebele", ["en"])
     assert not [path for path in cache_folder().rglob("*") if path.name in {tag, "eng_Latn.jsonl"}]
 
@@ -269,7 +269,7 @@ def test_a_bad_archive_is_named(server: Server, tmp_path: Path, content: bytes, 
 def test_an_archive_of_another_hash_is_refused(server: Server, tmp_path: Path) -> None:
     cards = mlqa_at(server, tmp_path, mlqa_archive())
     server.files["/MLQA/MLQA_V1.zip"] += b"x"
-    with pytest.raises(DataError, match=r"SHA-256 is .* expected .* thrown away"):
+    with pytest.raises(DataError, match=r"SHA-256 is .* expected .* was deleted"):
         load_task("mlqa-r", ["en"], cards)
 
 

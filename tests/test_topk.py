@@ -112,7 +112,7 @@ def test_a_run_that_is_written_is_read_again(tmp_path: Path) -> None:
         assert run.tag == "my-engine"
         assert run.ranked[task.queries[0].query_id] == [one.passage_id for one in task.passages[:4]]
         assert run.depth == 5
-    with pytest.raises(DataError, match="has white space in it"):
+    with pytest.raises(DataError, match="contains white space"):
         write_run(
             tmp_path / "x", [Query("a b", "en", "?", "a")], [Passage("p", "en", ".")], rows[:1, :1], scores[:1, :1], "x"
         )

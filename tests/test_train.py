@@ -28,10 +28,10 @@ from robustbench_ir.training.bases import train_tokenizer
 from robustbench_ir.training.batches import PairCollator, make_augmentation
 from robustbench_ir.training.losses import RetrievalLoss, disagreement
 from robustbench_ir.training.model_card import model_card
-from robustbench_ir.training.record import Training, checkpoints, last_checkpoint, make_training, read_trained
+from robustbench_ir.training.record import Training, checkpoint_folder, last_checkpoint, make_training, read_trained
 from robustbench_ir.training.samplers import CrossLingualBatchSampler, HybridBatchSampler, MonolingualBatchSampler
-from robustbench_ir.training.sources import half_of, load_table
-from robustbench_ir.training.table import ParallelTable, Row, overlap
+from robustbench_ir.training.sources import half_sentence, load_table
+from robustbench_ir.training.table import ParallelRow, ParallelTable, overlap
 from robustbench_ir.training.train import train
 
 LANGUAGES = ("de", "en", "fr", "sw")
@@ -45,7 +45,7 @@ def make_table(ids: int = 80, languages: tuple[str, ...] = LANGUAGES) -> Paralle
         words = random.choice(WORDS, 4, replace=False).tolist()
         for language in languages:
             told = [f"{word}{language}" for word in words]
-            rows.append(Row(f"id{number}", language, " ".join(told[:2]), " ".join([*told, f"no{number}"])))
+            rows.append(ParallelRow(f"id{number}", language, " ".join(told[:2]), " ".join([*told, f"no{number}"])))
     return ParallelTable("made", tuple(rows))
 
 
@@ -62,7 +62,7 @@ SMALL = Training(
 )
 
 
-def pairs_of(batch: list[int]) -> list[tuple[Row, Row]]:
+def pairs_of(batch: list[int]) -> list[tuple[ParallelRow, ParallelRow]]:
     return [(TABLE.rows[query], TABLE.rows[passage]) for query, passage in np.reshape(batch, (-1, 2)).tolist()]
 
 
@@ -141,17 +141,17 @@ def test_accelerate_resumes_and_shards_whole_batches() -> None:
 
 
 def test_a_language_with_one_row_is_left_out_and_counted() -> None:
-    table = replace(TABLE, rows=(*TABLE.rows, Row("alone", "zu", "q", "p")))
+    table = replace(TABLE, rows=(*TABLE.rows, ParallelRow("alone", "zu", "q", "p")))
     sampler = HybridBatchSampler(table.dataset(), 10, seed=0)
     assert sampler.left_out == {"monolingual": 1, "cross-lingual": 1}
     assert all(len(TABLE.rows) not in sampler.batch(number) for number in range(100))
-    alone = ParallelTable("alone", (Row("1", "zu", "q", "p"), Row("2", "xh", "q", "p")))
+    alone = ParallelTable("alone", (ParallelRow("1", "zu", "q", "p"), ParallelRow("2", "xh", "q", "p")))
     with pytest.raises(DataError, match="no language has two parallel ids"):
         MonolingualBatchSampler(alone.dataset(), 10)
 
 
 def test_ids_in_one_language_are_left_out_of_cross_lingual_batches() -> None:
-    table = replace(TABLE, rows=(*TABLE.rows, Row("x", "en", "q", "p"), Row("x", "en", "r", "s")))
+    table = replace(TABLE, rows=(*TABLE.rows, ParallelRow("x", "en", "q", "p"), ParallelRow("x", "en", "r", "s")))
     assert CrossLingualBatchSampler(table.dataset(), 10).left_out == {"cross-lingual": 2}
     with pytest.raises(DataError, match="no two parallel ids are in two languages"):
         HybridBatchSampler(make_table(languages=("en",)).dataset(), 10)
@@ -174,7 +174,7 @@ def test_files_are_read_the_same_as_json_lines_and_tsv(tmp_path: Path) -> None:
     cells = ["\t".join(rows[0]), *("\t".join(row.values()) for row in rows)]
     table.write_text("\n".join(cells) + "\n", encoding="utf-8")
     found = load_table(str(lines))
-    assert found.rows == (Row("1", "en", "who", "She"), Row("1", "fr", "qui", "Élle"))
+    assert found.rows == (ParallelRow("1", "en", "who", "She"), ParallelRow("1", "fr", "qui", "Élle"))
     assert load_table(str(table)).rows == found.rows
     joined = load_table([str(lines), str(table)], ["fr"])
     assert len({row.parallel_id for row in joined.rows}) == len(joined.rows) == 2
@@ -207,7 +207,7 @@ def test_names_of_tables_that_there_are_not(tmp_path: Path) -> None:
 
 def test_either_all_rows_have_a_negative_or_none() -> None:
     with pytest.raises(DataError, match="1 of 2 rows have no negative"):
-        ParallelTable("t", (Row("1", "en", "a", "b", "c"), Row("2", "en", "a", "b")))
+        ParallelTable("t", (ParallelRow("1", "en", "a", "b", "c"), ParallelRow("2", "en", "a", "b")))
 
 
 def test_validation_is_split_off_by_parallel_id() -> None:
@@ -233,10 +233,10 @@ def test_tatoeba_joins_languages_by_their_english_sentence(shared_data: Path) ->
 
 def test_half_of_a_sentence_is_where_id_and_language_say() -> None:
     sentence = "one two three four five"
-    assert half_of(sentence, "en", "1") == half_of(sentence, "en", "1")
-    halves = {half_of(sentence, "en", str(number)) for number in range(50)}
+    assert half_sentence(sentence, "en", "1") == half_sentence(sentence, "en", "1")
+    halves = {half_sentence(sentence, "en", str(number)) for number in range(50)}
     assert halves == {"one two three", "two three four", "three four five"}
-    assert half_of("one!", "en", "1") == "one!"
+    assert half_sentence("one!", "en", "1") == "one!"
 
 
 def test_afriqa_trains_on_its_train_questions(shared_data: Path) -> None:
@@ -350,7 +350,7 @@ def test_a_small_training_learns_and_leaves_a_model(small: Path) -> None:
     model = SentenceTransformer(str(small), device="cpu")
     assert model.encode_query(["amberen"]).shape == (1, 16)
     assert model.prompts == {"query": "Query: ", "document": "Passage: ", "passage": "Passage: "}
-    assert not checkpoints(small).exists()
+    assert not checkpoint_folder(small).exists()
     assert train(SMALL, small, table=TABLE) == trained  # nothing is done twice
     card = (small / "README.md").read_text(encoding="utf-8")
     assert "| seed | 0 |" in card
@@ -480,7 +480,10 @@ def test_a_base_without_a_tokeniser(tiny_model: Path, tmp_path: Path) -> None:
 def test_overlap_is_counted_refused_and_marked(tmp_path: Path) -> None:
     task = load_task("mini")
     query, passage = task.queries[0], task.passages[0]
-    copied = Row("mine", "en", f" {query.text.upper()}", "answer"), Row("mine2", "de", "ask", f"{passage.text}\n")
+    copied = (
+        ParallelRow("mine", "en", f" {query.text.upper()}", "answer"),
+        ParallelRow("mine2", "de", "ask", f"{passage.text}\n"),
+    )
     table = replace(TABLE, rows=(*TABLE.rows, *copied))
     assert not overlap(TABLE, task)
     found = overlap(table, task)

@@ -13,7 +13,7 @@ from robustbench_ir._base.text import nfc, word_spans
 from robustbench_ir.errors import CardError
 from robustbench_ir.perturb import load_recipe
 from robustbench_ir.perturb.randomness import generator
-from robustbench_ir.perturb.romanisation import Romaniser, respelling, romaniser, weighed
+from robustbench_ir.perturb.romanisation import Romaniser, ordered_spellings, respelling, romaniser
 from robustbench_ir.resources.cards import Tables
 from robustbench_ir.tasks import Query
 from tests.support.recipes import texts_of
@@ -170,7 +170,7 @@ def test_the_number_of_spellings_is_bounded() -> None:
 
 
 def test_spellings_are_drawn_by_weight_and_the_same_again() -> None:
-    spellings = weighed({"wala": 3, "vala": 1})
+    spellings = ordered_spellings({"wala": 3, "vala": 1})
     draws = [spellings.draw(generator("test", number)) for number in range(2000)]
     assert 0.7 < draws.count("wala") / 2000 < 0.8
     assert draws == [spellings.draw(generator("test", number)) for number in range(2000)]

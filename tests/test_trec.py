@@ -13,9 +13,9 @@ from click.testing import CliRunner
 from robustbench_ir import attack, load_result
 from robustbench_ir.cli import irbench
 from robustbench_ir.errors import DataError, OptionError, UnknownNameError
-from robustbench_ir.evaluation.query_sets import freeze
+from robustbench_ir.evaluation.query_sets import export_query_set
 from robustbench_ir.evaluation.score_runs import score_runs
-from robustbench_ir.metrics.settings import per_query, values
+from robustbench_ir.metrics.settings import mean_over_passage_languages, per_query_scores
 from robustbench_ir.perturb import load_recipe
 from robustbench_ir.results.file import result_from_json, result_to_json
 from robustbench_ir.retrieval.trec_runs import read_run
@@ -48,7 +48,9 @@ def test_measures_of_a_run_are_those_of_trec_eval(seed: int, tied: bool, tmp_pat
         qrels.setdefault(task.queries[query].query_id, {})[task.passages[passage].passage_id] = int(grade)
     expected = pytrec_eval.RelevanceEvaluator(qrels, set(TREC_NAMES.values()) | {"recip_rank"}).evaluate(run)
     for ours, theirs in (*TREC_NAMES.items(), ("RR@1000", "recip_rank")):
-        found = per_query(values(result.layout, result.clean.ranks, ours, "multilingual"))
+        found = mean_over_passage_languages(
+            per_query_scores(result.judgements, result.clean.ranks, ours, "multilingual")
+        )
         wanted = [expected.get(query.query_id, {}).get(theirs, 0.0) for query in task.queries]
         assert found == pytest.approx(wanted, abs=1e-9), ours
 
@@ -70,7 +72,7 @@ def test_full_runs_give_the_result_of_the_attack(tmp_path: Path) -> None:
     """An encoder attacked, and the same encoder as an engine that writes runs: the same cells."""
     languages = ["en", "sw"]
     task = load_task("mini", languages)
-    freeze(task, load_recipe("typo"), 3, 1, tmp_path / "frozen")
+    export_query_set(task, load_recipe("typo"), 3, 1, tmp_path / "frozen")
     asked = load_recipe("typo").perturb(task.queries, 3, 1)
     clean = written(tmp_path / "clean.trec", full_run(task, [query.text for query in task.queries]))
     typo = written(tmp_path / "typo.trec", full_run(task, [one.text for one in asked]))
@@ -95,8 +97,8 @@ def test_what_is_not_retrieved_survives_the_file_and_leaves_rank_distance_unknow
     result = score_runs(task, written(tmp_path / "run.trec", random_run(task, 5, 40, tied=False)))
     missing = result.clean.ranks.in_pool == 0
     assert 0 < missing.sum() < len(missing)
-    languages = len(result.layout.pool)
-    cell = result.layout.query * languages + result.layout.passage_language
+    languages = len(result.judgements.pool)
+    cell = result.judgements.query * languages + result.judgements.passage_language
     found = np.bincount(cell, ~missing, 40 * languages).reshape(40, languages)
     judged = np.bincount(cell, minlength=40 * languages).reshape(40, languages)
     known = ((judged == 0) | (found > 0)).all(axis=1) & ((judged > 0).sum(axis=1) > 1)
@@ -112,14 +114,14 @@ GOOD = "q0 Q0 aa0 1 2.5 engine\n"
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (GOOD + "q0 Q0 aa1 2 2.0\n", r"run\.trec:2: 5 columns; six are wanted"),
+        (GOOD + "q0 Q0 aa1 2 2.0\n", r"run\.trec:2: 5 columns; six are needed"),
         ("q99 Q0 aa0 1 2.5 engine\n", r"run\.trec:1: random has no query 'q99': did you mean 'q9'"),
         ("q0 Q0 zz 1 2.5 engine\n", r"run\.trec:1: random has no passage 'zz': its ids are like 'aa0'"),
-        (GOOD + GOOD, r"run\.trec:2: passage 'aa0' stands twice for query 'q0'"),
-        ("q0 Q0 aa0 1 nan engine\n", r"run\.trec:1: the score 'nan' is no finite number"),
+        (GOOD + GOOD, r"run\.trec:2: passage 'aa0' appears twice for query 'q0'"),
+        ("q0 Q0 aa0 1 nan engine\n", r"run\.trec:1: the score 'nan' is not a finite number"),
         ("q0 Q0 aa0 1 inf engine\n", "the score 'inf'"),
         ("q0 Q0 aa0 1 high engine\n", "the score 'high'"),
-        ("", "an empty run"),
+        ("", "the run is empty"),
         ("q0 Q0 \udcff 1 1 engine\n", r"run\.trec:1: not UTF-8 \(byte 7\)"),
         ("x" * 70_000, r"run\.trec:1: a line of more than 65,536 bytes"),
     ],
@@ -160,14 +162,14 @@ def test_a_label_that_says_no_query_set_is_refused(
 
 
 def test_a_folder_of_another_task_or_changed_by_hand_is_refused(tmp_path: Path) -> None:
-    freeze(load_task("mini", ["en", "sw"]), load_recipe("typo"), 3, 0, tmp_path / "frozen")
+    export_query_set(load_task("mini", ["en", "sw"]), load_recipe("typo"), 3, 0, tmp_path / "frozen")
     path = tmp_path / "run.trec"
     path.write_text(GOOD, encoding="utf-8")
-    with pytest.raises(DataError, match="has no query 'q0' of random@1; it is of mini@1"):
+    with pytest.raises(DataError, match="has no query 'q0' of random@1; it belongs to mini@1"):
         score_runs(random_task(1), path, [(str(tmp_path / "frozen"), path)])
     lines = (tmp_path / "frozen" / "queries.jsonl").read_text(encoding="utf-8")
     (tmp_path / "frozen" / "queries.jsonl").write_text(lines.partition("\n")[2], encoding="utf-8")
-    with pytest.raises(DataError, match=r"is not what manifest\.json says"):
+    with pytest.raises(DataError, match=r"does not match manifest\.json"):
         score_runs(random_task(1), path, [(str(tmp_path / "frozen"), path)])
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from robustbench_ir.perturb import load_recipe
 from robustbench_ir.perturb.keyboards.layouts import Keyboard, keyboard
-from robustbench_ir.perturb.keyboards.typist import typist
+from robustbench_ir.perturb.keyboards.typist import keyboard_model
 from robustbench_ir.resources.languages import languages
 from tools.keyboard_references import DUMPED, INSTALLED, NAMES, OURS
 
@@ -53,7 +53,7 @@ def main() -> None:
         print(line("", name).removeprefix("|  "))
     print(MISTAKES)
     for name, grapheme in EXAMPLES.items():
-        fingers = typist(name)
+        fingers = keyboard_model(name)
         besides = " ".join(dict.fromkeys(fingers.besides(grapheme)))
         print(f"| {name} | {grapheme} | {weighted(fingers.instead(grapheme))} | {besides} |")
 

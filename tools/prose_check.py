@@ -27,19 +27,44 @@ SUGGESTIONS = {
     r"\b[Nn]obody\b|\b[Ss]omebody\b": "name who: 'no process', 'the user'",
     r"\bwanted and not here\b": "'is missing'",
     r"\b[Ss]ay whether\b": "'Return True if'",
+    r"\bin no time\b": "'quickly'",
+    r"\bto be had\b": "'available'",
+    r"\bvouch": "'guarantee', 'verify'",
+}
+# Stricter rules for the package, whose prose was rewritten as a whole.
+REWRITTEN = ROOT / "robustbench_ir"
+SUGGESTIONS_FOR_REWRITTEN = {
+    r"^\s+Of [a-z]": "say what it is: 'Number of resamples.'",
+    r"^\s+How many\b": "'Number of'",
+    r"\bgoes? on there\b": "'continues'",
+    r"\b[Ll]ock step\b": "'together'",
+    r"\bthrown away\b": "'deleted'",
+    r"\b[Aa]s of `": "'See `...`'",
+    r"\"\"\"(Say|Tell)\b": "'Return' or 'Print'",
+    r"^\s+(Of|For) (what|which|whom)\.": "a noun phrase: 'Name of the recipe.'",
+    r"\bat hand\b": "'available'",
+    r"\b(is|are) wanted\b": "'is needed'",
+    r"\bmend(s|ed)? (the|it|them|such)\b": "'correct'",
+    r"\bcan(not)? be had\b": "'is (not) available'",
+    r"\bgo(es)? on (where|with|in)\b": "'continue'",
+    r"\btold (apart|from)\b": "'distinguished'",
+    r"\bstrangers?\b": "'an unknown author'",
+    r"\b[Gg]oes up (when|whenever)\b": "'is raised whenever'",
 }
 
 
 def searched_files() -> list[Path]:
     """Return the files that are checked by default."""
-    return [path for pattern in SEARCHED for path in sorted(ROOT.glob(pattern)) if path != Path(__file__)]
+    written_by_tools = {Path(__file__), ROOT / "docs" / "api.md"}  # the page repeats docstrings, which are searched
+    return [path for pattern in SEARCHED for path in sorted(ROOT.glob(pattern)) if path not in written_by_tools]
 
 
 def findings(paths: Iterable[Path]) -> Iterator[tuple[str, str]]:
     """Yield each line that has one of the phrases, and a message that names its place and a better phrase."""
     for path in paths:
+        suggestions = SUGGESTIONS | (SUGGESTIONS_FOR_REWRITTEN if REWRITTEN in path.absolute().parents else {})
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-            for phrase, suggestion in SUGGESTIONS.items():
+            for phrase, suggestion in suggestions.items():
                 if found := re.search(phrase, line):
                     yield line.strip(), f"{path}:{number}: {found[0]!r}: write {suggestion}"
 

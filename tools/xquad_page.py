@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from robustbench_ir.reports.content import sheets
+from robustbench_ir.reports.content import prepare_sheets
 from robustbench_ir.reports.exports import captioned
 from robustbench_ir.reports.tables import bias_table, robustness_table
 from robustbench_ir.reports.terminal import score_table
@@ -87,7 +87,7 @@ def main() -> None:
     print(HEAD)
     print(f"```\n{table(result)}\n```")
     print(MEANING)
-    (sheet,) = sheets([(sys.argv[1], result)])
+    (sheet,) = prepare_sheets([(sys.argv[1], result)])
     print(f"## Language bias\n\n{BIAS}\n{captioned(bias_table(sheet))}\n")
     print(f"## Robustness in a few numbers\n\n{captioned(robustness_table(sheet))}\n")
     print(f"## By query language\n\n```\n{table(result, 'language')}\n```")

@@ -1,7 +1,8 @@
-"""One cache for everything that can be made or downloaded again: its folder, its entries, what goes when it is full.
+"""The cache of everything that can be made or downloaded again: its folder, its entries, and their removal when full.
 
-Each kind has a folder of its own. An entry is named by a hash of all that decides its content, so it is never stale.
-Downloads are not counted in the size limit, and go only when that is asked for: they cost hours, and the rest minutes.
+Each kind has a folder of its own. An entry is named by a hash of everything that decides its content, so that it is
+never outdated. Downloads do not count in the size limit and are removed only on request: they take hours, everything
+else takes minutes.
 """
 
 from __future__ import annotations
@@ -25,81 +26,81 @@ from robustbench_ir._base.files import read_checked, write_checked
 from robustbench_ir._base.sizes import parse_size
 from robustbench_ir.errors import ResultError
 
-Kind = Literal["downloads", "embeddings", "cells", "searches", "floors", "lexicons", "nltk"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
-CHECKED: tuple[Kind, ...] = ("cells", "searches", "floors", "lexicons")
-"""Kinds whose entries are written by `keep`, with a checksum."""
+CacheKind = Literal["downloads", "embeddings", "cells", "searches", "floors", "lexicons", "nltk"]
+KINDS: tuple[CacheKind, ...] = get_args(CacheKind)
+CHECKED: tuple[CacheKind, ...] = ("cells", "searches", "floors", "lexicons")
+"""Kinds whose entries are written by `write_cached`, with a checksum."""
 
-CACHE_VARIABLE = "ROBUSTBENCH_IR_CACHE"
-LIMIT_VARIABLE = "ROBUSTBENCH_IR_CACHE_SIZE"
+_CACHE_VARIABLE = "ROBUSTBENCH_IR_CACHE"
+_LIMIT_VARIABLE = "ROBUSTBENCH_IR_CACHE_SIZE"
 NOT_KEPT = logging.getLogger("robustbench_ir.not_kept")
-"""Says that nothing can be kept: a matter of the machine, so that one process says it for all."""
+"""Logger of the warning that nothing can be cached, which one process gives for all."""
 
 _DEFAULT_LIMIT = "20GB"
 _DAMAGED = ".damaged"
-_WRITING_SECONDS = 3600  # rows without an index may be just beginning
+_WRITING_SECONDS = 3600  # a process may be about to write the index of rows without one
 _NO_ENTRIES = frozenset({".lock", ".part", ".incomplete"})
 _SHARD = frozenset({".rows", ".index", _DAMAGED})
 
 
 @dataclass(frozen=True)
 class Cache:
-    """A folder and a limit.
+    """A folder with a size limit.
 
     Attributes
     ----------
     folder : pathlib.Path
-        Has a folder for each kind.
+        Folder with one folder for each kind.
     limit : int or None
-        Bytes that all kinds but the downloads may take together; None for no limit.
+        Bytes that all kinds but the downloads may use together; None for no limit.
     """
 
     folder: Path
     limit: int | None = None
 
-    def of(self, kind: Kind) -> Path:
+    def of(self, kind: CacheKind) -> Path:
         """Return the folder of a kind."""
         return self.folder / kind
 
-    def path(self, kind: Kind, *parts: object, suffix: str = ".json") -> Path:
-        """Return where an entry lies.
+    def path(self, kind: CacheKind, *parts: object, suffix: str = ".json") -> Path:
+        """Return the path of an entry.
 
         Parameters
         ----------
         kind : str
             One of `KINDS`.
         *parts : object
-            All that decides its content, as JSON can write it.
+            Everything that decides its content, serialisable as JSON.
         suffix : str
-            Of the file.
+            Suffix of the file.
         """
-        return self.of(kind) / f"{key(*parts)}{suffix}"
+        return self.of(kind) / f"{entry_key(*parts)}{suffix}"
 
 
 @dataclass(frozen=True)
-class Entry:
-    """What is kept or removed as one: a file, a download with its hash, or rows of embeddings with their index.
+class CacheEntry:
+    """An entry, kept or removed as a whole: a file, a download with its hash, or rows of embeddings with their index.
 
     Attributes
     ----------
     kind : str
         One of `KINDS`.
     files : tuple of pathlib.Path
-        In order of their names.
+        Its files, in order of their names.
     size : int
-        Bytes of all of them.
+        Size of all files in bytes.
     last_used : float
-        Seconds since 1970.
+        Time of last use, in seconds since 1970.
     """
 
-    kind: Kind
+    kind: CacheKind
     files: tuple[Path, ...]
     size: int
     last_used: float
 
     @property
     def is_useless(self) -> bool:
-        """True for damaged embeddings, and for rows that a killed writer left without an index."""
+        """Whether these are damaged embeddings, or rows that a killed process left without an index."""
         if any(path.suffix == _DAMAGED for path in self.files):
             return True
         headless = self.kind == "embeddings" and not any(path.suffix == ".index" for path in self.files)
@@ -109,13 +110,13 @@ class Entry:
 _chosen: ContextVar[Cache | None] = ContextVar("cache", default=None)
 
 
-def key(*parts: object) -> str:
-    """Return 64 hexadecimal digits that stand for all parts."""
+def entry_key(*parts: object) -> str:
+    """Return a hash of all parts, 64 hexadecimal digits."""
     return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def current_cache() -> Cache:
-    """Return the cache in use: by `using_cache`, or else by `ROBUSTBENCH_IR_CACHE` and `ROBUSTBENCH_IR_CACHE_SIZE`."""
+    """Return the cache in use: that of `using_cache`, otherwise that of the environment variables."""
     return _chosen.get() or Cache(_folder_of_environment(), size_limit())
 
 
@@ -125,22 +126,22 @@ def cache_folder() -> Path:
 
 
 def use_cache(place: Cache | str | Path | None) -> None:
-    """Use this cache from now on, in this process; None for that of the environment."""
-    _chosen.set(as_cache(place))
+    """Use this cache in this process from now on; None stands for that of the environment variables."""
+    _chosen.set(_as_cache(place))
 
 
 @contextmanager
 def using_cache(place: Cache | str | Path | None) -> Iterator[None]:
-    """Use this cache while this lasts; None changes nothing."""
-    token = _chosen.set(as_cache(place) or _chosen.get())
+    """Use this cache inside the context; None changes nothing."""
+    token = _chosen.set(_as_cache(place) or _chosen.get())
     try:
         yield
     finally:
         _chosen.reset(token)
 
 
-def as_cache(place: Cache | str | Path | None) -> Cache | None:
-    """Return the cache that an argument `cache` names: a folder gets the limit of the environment."""
+def _as_cache(place: Cache | str | Path | None) -> Cache | None:
+    """Return the cache of an argument `cache`; a folder gets the limit of the environment variable."""
     if place is None or isinstance(place, Cache):
         return place
     return Cache(Path(place).expanduser(), size_limit())
@@ -148,33 +149,46 @@ def as_cache(place: Cache | str | Path | None) -> Cache | None:
 
 def size_limit() -> int | None:
     """Return the limit in bytes: `ROBUSTBENCH_IR_CACHE_SIZE`, by default 20 GB, None for ``none``."""
-    text = os.environ.get(LIMIT_VARIABLE) or _DEFAULT_LIMIT
+    text = os.environ.get(_LIMIT_VARIABLE) or _DEFAULT_LIMIT
     return None if text.lower() == "none" else parse_size(text)
 
 
-def kept(path: Path) -> bytes | None:
-    """Return the content of an entry and note its use; None if it is not there or not what was written."""
+def read_cached(path: Path) -> bytes | None:
+    """Return the content of an entry and record its use; None if it is missing or damaged."""
     content = read_checked(path)
     if content is not None:
-        with suppress(OSError):  # in a cache that is read only
+        with suppress(OSError):  # in a read-only cache
             os.utime(path)
     return content
 
 
-def keep(path: Path, content: bytes) -> None:
-    """Write finished work into the cache; where that is full or read only, say so once and go on without.
+def write_cached(path: Path, content: bytes) -> None:
+    """Write finished work into the cache; if that fails, warn once and continue: the result file will have it all.
 
-    The result file will have it all.
+    Parameters
+    ----------
+    path : pathlib.Path
+        Path of the entry.
+    content : bytes
+        Content of the entry.
     """
     _make_room_once(current_cache())
     try:
         write_checked(path, content)
     except ResultError as error:
-        say_not_kept(cache_folder(), error)
+        warn_not_kept(cache_folder(), error)
 
 
-def say_not_kept(folder: Path, error: OSError | ResultError) -> None:
-    """Say, once for each folder, that nothing can be kept there."""
+def warn_not_kept(folder: Path, error: OSError | ResultError) -> None:
+    """Warn, once for each folder, that nothing can be written there.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        The folder.
+    error : OSError or ResultError
+        The reason.
+    """
     cause = error if isinstance(error, OSError) else error.__cause__
     _say_not_kept(folder, getattr(cause, "strerror", None) or str(error))
 
@@ -182,48 +196,56 @@ def say_not_kept(folder: Path, error: OSError | ResultError) -> None:
 @lru_cache
 def _say_not_kept(folder: Path, reason: str) -> None:
     NOT_KEPT.warning(
-        "%s: what is done cannot be kept (%s); the run goes on, the next one does it again: "
+        "%s: finished work cannot be cached (%s); this run continues, but the next one must repeat it: "
         "free some space or set ROBUSTBENCH_IR_CACHE to another folder",
         folder,
         reason,
     )
 
 
-def entries(folder: Path, kind: Kind) -> list[Entry]:
-    """List the entries of a kind, the one that was not used for longest first."""
+def entries(folder: Path, kind: CacheKind) -> list[CacheEntry]:
+    """Return the entries of a kind, the least recently used first.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Folder of the kind.
+    kind : str
+        One of `KINDS`.
+    """
     grouped: dict[Path, list[Path]] = {}
     for path in sorted(folder.rglob("*")):
         if _is_part_of_an_entry(path, kind):
             grouped.setdefault(_entry_of(path, kind), []).append(path)
     listed = []
     for files in grouped.values():
-        with suppress(FileNotFoundError):  # removed by another process just now
+        with suppress(FileNotFoundError):  # another process has just removed it
             states = [path.stat() for path in files]
             size = sum(state.st_size for state in states)
-            listed.append(Entry(kind, tuple(files), size, max(state.st_mtime for state in states)))
+            listed.append(CacheEntry(kind, tuple(files), size, max(state.st_mtime for state in states)))
     return sorted(listed, key=lambda entry: (entry.last_used, entry.files))
 
 
 def to_prune(
-    listed: Iterable[Entry],
+    listed: Iterable[CacheEntry],
     *,
     unused_seconds: float | None = None,
     largest: int | None = None,
     everything: bool = False,
     spare: Collection[str] = (),
-) -> list[Entry]:
-    """Choose the entries that go, the one that was not used for longest first; useless ones always.
+) -> list[CacheEntry]:
+    """Return the entries to remove, the least recently used first; useless ones are always among them.
 
     Parameters
     ----------
-    listed : iterable of Entry
-        Those that may go.
+    listed : iterable of CacheEntry
+        Entries to choose from.
     unused_seconds : float, optional
-        What was not used for longer than this goes.
+        Remove entries that were not used for longer than this.
     largest : int, optional
-        Then more goes until no more than so many bytes are left.
+        Remove further entries until no more than so many bytes are left.
     everything : bool
-        All goes.
+        Remove all entries.
     spare : collection of str
         Names, up to their first dot, of entries that stay.
     """
@@ -240,15 +262,23 @@ def to_prune(
     return gone
 
 
-def remove(gone: Iterable[Entry]) -> None:
-    """Remove entries. The index goes before its rows: rows without one are never read."""
+def remove(gone: Iterable[CacheEntry]) -> None:
+    """Remove entries. The index is removed before its rows: rows without an index are never read."""
     for entry in gone:
         for path in entry.files:
             path.unlink(missing_ok=True)
 
 
 def make_room(cache: Cache, spare: Collection[str] = ()) -> None:
-    """Remove what was not used for longest until the cache is within its limit; see `to_prune`."""
+    """Remove the least recently used entries until the cache is within its limit; see `to_prune`.
+
+    Parameters
+    ----------
+    cache : Cache
+        The cache.
+    spare : collection of str
+        Names, up to their first dot, of entries that stay.
+    """
     if cache.limit is not None:
         listed = [entry for kind in KINDS if kind != "downloads" for entry in entries(cache.of(kind), kind)]
         remove(to_prune(listed, largest=cache.limit, spare=spare))
@@ -256,26 +286,26 @@ def make_room(cache: Cache, spare: Collection[str] = ()) -> None:
 
 @lru_cache
 def _make_room_once(cache: Cache) -> None:
-    """Make room at the first entry of a process: all that one run keeps this way is small beside its embeddings."""
+    """Make room at the first entry of a process: everything that one run caches this way is small."""
     make_room(cache)
 
 
-def damaged(listed: Iterable[Entry]) -> list[Entry]:
-    """Return the entries, among those written by `keep`, that are not what was written."""
+def damaged_entries(listed: Iterable[CacheEntry]) -> list[CacheEntry]:
+    """Return the entries, among those of `write_cached`, whose content does not match its checksum."""
     return [entry for entry in listed if read_checked(entry.files[0]) is None]
 
 
-def _is_part_of_an_entry(path: Path, kind: Kind) -> bool:
+def _is_part_of_an_entry(path: Path, kind: CacheKind) -> bool:
     if path.is_symlink() or not path.is_file() or path.name.startswith("."):
         return False
     return path.suffix in _SHARD if kind == "embeddings" else path.suffix not in _NO_ENTRIES
 
 
-def _entry_of(path: Path, kind: Kind) -> Path:
-    """Return what the files of one entry have in common: rows and index, or a download and its hash."""
+def _entry_of(path: Path, kind: CacheKind) -> Path:
+    """Return the common name of the files of one entry: rows and index, or a download and its hash."""
     return path.with_name(path.name.split(".")[0] if kind == "embeddings" else path.name.removesuffix(".sha256"))
 
 
 def _folder_of_environment() -> Path:
-    chosen = os.environ.get(CACHE_VARIABLE)
+    chosen = os.environ.get(_CACHE_VARIABLE)
     return Path(chosen).expanduser() if chosen else Path(platformdirs.user_cache_dir("robustbench-ir"))

@@ -1,18 +1,18 @@
-"""Percent escapes, so that a name can stand among signs that part one name from the next."""
+"""Percent-encoding, so that names can contain the signs that separate parts of an identity."""
 
 from __future__ import annotations
 
 import re
 from functools import cache
 
-NAME = "%|~(),+@=>"
-"""Signs that mean something in an identity, and are escaped in the names of encoders, recipes and tasks."""
+_IDENTITY_SIGNS = "%|~(),+@=>"
+"""Signs with a meaning in identities; they are escaped in the names of encoders, recipes and tasks."""
 
 _ESCAPE = re.compile(r"%([0-9A-F]{2})")
 
 
-def escaped(text: str, reserved: str = NAME) -> str:
-    """Replace the reserved signs, and control characters, by ``%`` and their code in two hexadecimal digits.
+def escaped(text: str, reserved: str = _IDENTITY_SIGNS) -> str:
+    """Return text with reserved signs and control characters as ``%`` and their code in two hexadecimal digits.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def escaped(text: str, reserved: str = NAME) -> str:
 
 
 def unescaped(text: str) -> str:
-    """Return the text that was escaped, whichever signs were.
+    """Return the text that was escaped, whatever the reserved signs were.
 
     >>> unescaped("model%28v2%29")
     'model(v2)'

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written beside and renamed, with a checksum where they are read again unseen."""
+"""Files that are complete or absent: written under a temporary name, then renamed; some have a checksum."""
 
 from __future__ import annotations
 
@@ -15,25 +15,33 @@ from typing import BinaryIO
 
 from robustbench_ir.errors import DataError, ResultError
 
-_TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}")  # as `opened_whole` has them named
+_TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}")  # the names that `opened_whole` uses
 _WRITING_SECONDS = 3600
 _CHECKSUM_BYTES = 65  # 64 hexadecimal digits and a line feed
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file at once; see `opened_whole`."""
+    """Write a file atomically; see `opened_whole`.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        File to write.
+    content : bytes
+        Its content.
+    """
     with opened_whole(path) as stream:
         stream.write(content)
 
 
 @contextmanager
 def opened_whole(path: Path) -> Iterator[BinaryIO]:
-    """Open a file to write: readers see the old one or the new one, never half of it.
+    """Open a file for atomic writing: readers see the old content or the new one, never a part of it.
 
     Raises
     ------
     ResultError
-        The disk is full, or the folder cannot be written to; nothing is left behind.
+        If the disk is full, or the folder cannot be written to; no file is left behind.
     """
     temporary = None
     try:
@@ -50,7 +58,7 @@ def opened_whole(path: Path) -> Iterator[BinaryIO]:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
         raise ResultError(
-            f"{path}: cannot be written ({error.strerror or error}); free some space or name another place, "
+            f"{path}: cannot be written ({error.strerror or error}); free some space or name another path, "
             f"then run the same command again: finished work is kept"
         ) from error
     except BaseException:
@@ -60,41 +68,49 @@ def opened_whole(path: Path) -> Iterator[BinaryIO]:
 
 
 def abandoned(folder: Path) -> Iterator[Path]:
-    """Find what processes that were killed had begun to write: files that no process has touched for an hour.
+    """Yield temporary files of killed processes: those that were not changed for an hour.
 
-    A process that lives writes on: it renames what it has finished within moments.
+    A running process renames its temporary files within moments.
     """
     for path in folder.rglob(".*"):
-        with suppress(FileNotFoundError):  # finished just now
+        with suppress(FileNotFoundError):  # it has just been finished
             if _TEMPORARY.fullmatch(path.name) and time.time() - path.stat().st_mtime > _WRITING_SECONDS:
                 yield path
 
 
 def check_writable(path: Path) -> None:
-    """See to it before hours of work that a file can be written there.
+    """Check, before hours of work, that a file can be written.
 
     Raises
     ------
     ResultError
-        It is a folder, or its folder cannot be made or written to.
+        If the path is a folder, or if its folder cannot be created or written to.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path.parent):
             pass
     except OSError as error:
-        raise ResultError(f"{path}: cannot be written ({error.strerror or error}); name another place") from error
+        raise ResultError(f"{path}: cannot be written ({error.strerror or error}); name another path") from error
     if path.is_dir():
         raise ResultError(f"{path}: is a folder; name a file")
 
 
 def write_checked(path: Path, content: bytes) -> None:
-    """Write a file with its checksum in front; see `write_whole`."""
+    """Write a file with its checksum in front; see `write_whole`.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        File to write.
+    content : bytes
+        Its content, without the checksum.
+    """
     write_whole(path, sha256(content).hexdigest().encode() + b"\n" + content)
 
 
 def read_checked(path: Path) -> bytes | None:
-    """Read a file written by `write_checked`; None if it is not there or not what was written."""
+    """Return the content of a file of `write_checked`; None if it is missing or does not match its checksum."""
     try:
         raw = path.read_bytes()
     except OSError:
@@ -110,7 +126,15 @@ def sha256_of(path: Path) -> str:
 
 
 def cannot_be_written(path: Path, error: OSError) -> DataError:
-    """Return the error for a download that has no room, or no permission, to be kept."""
+    """Return the error for a download that cannot be stored.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        File that was to be written.
+    error : OSError
+        The reason.
+    """
     return DataError(
         f"{path}: cannot be written ({error.strerror or error}); "
         f"free some space, or name another folder by ROBUSTBENCH_IR_CACHE"

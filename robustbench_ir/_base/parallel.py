@@ -1,7 +1,7 @@
-"""Threads for numpy, which lets others run while it works.
+"""Threads for numpy, and work in other processes.
 
-A product of matrices that divides itself among all processors leaves threads behind that wait for the next by spinning,
-and counting beside them gains nothing. So each thread multiplies for itself, with one thread of BLAS.
+A BLAS product that uses all processors leaves threads behind that wait for the next product in a busy loop, so that
+other threads are not faster. Therefore each thread multiplies by itself, with one BLAS thread.
 """
 
 from __future__ import annotations
@@ -27,40 +27,40 @@ from threadpoolctl import ThreadpoolController
 
 from robustbench_ir.errors import OptionError, RobustBenchError, WorkerError
 
-# Work for other processes of this machine. Each has a pipe of its own to the first process, and no lock with others.
+# Work in other processes of this machine. Each has a pipe of its own to the first process, and shares no lock.
 #
-# So a process that is killed, even while it writes its answer, is seen at once: its pipe ends. With one queue for
-# all, as in `concurrent.futures`, the first process would wait for the other half of that answer for ever.
+# So a killed process is noticed at once, even while it writes its answer: its pipe ends. With one queue for all, as
+# in `concurrent.futures`, the first process would wait forever for the rest of that answer.
 
-Request = TypeVar("Request")
-Name = TypeVar("Name")
-Made = TypeVar("Made")
-Handler = Callable[[int, FrameType | None], Any] | int | signal.Handlers | None
+_Request = TypeVar("_Request")
+_Name = TypeVar("_Name")
+_Made = TypeVar("_Made")
+_Handler = Callable[[int, FrameType | None], Any] | int | signal.Handlers | None
 
 
 class _Failed(NamedTuple):
-    """What a worker sends instead of what it was to make."""
+    """The error that a worker sends instead of what it was asked to make."""
 
     error: BaseException
 
 
 def processors() -> int:
-    """Return how many processors this process may use."""
+    """Return the number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def lost(what: str, done: int, names: int) -> str:
-    """Say that work was lost, and how to go on."""
+def _lost_work(what: str, done: int, names: int) -> str:
+    """Return the message that work was lost, and how to continue."""
     return (
         f"{what} was killed or ran out of memory; {done} of {names} cells are finished and kept: "
-        f"run the same command again to go on, with fewer --jobs if memory is short"
+        f"run the same command again to continue, with fewer --jobs if memory is short"
     )
 
 
-def made_in_processes(
-    open_worker: Callable[[Request], Callable[[Name], Made]], request: Request, names: Sequence[Name], jobs: int
-) -> Generator[tuple[Name, Made], None, None]:
-    """Make things in other processes of this machine; see `robustbench_ir._base.parallel.made_elsewhere`."""
+def _made_in_processes(
+    open_worker: Callable[[_Request], Callable[[_Name], _Made]], request: _Request, names: Sequence[_Name], jobs: int
+) -> Generator[tuple[_Name, _Made], None, None]:
+    """Make things in other processes of this machine; see `made_elsewhere`."""
     done = 0
     before = _on_broken_pipe(signal.SIG_IGN)
     workers: dict[Connection, SpawnProcess] = {}
@@ -69,7 +69,7 @@ def made_in_processes(
             for _ in range(min(jobs, len(names))):
                 _start(workers, open_worker, request, max(1, processors() // jobs))
         left = iter(names)
-        asked: dict[Connection, Name] = {}
+        asked: dict[Connection, _Name] = {}
         for worker in workers:
             _ask(worker, asked, left)
         while asked:
@@ -78,7 +78,7 @@ def made_in_processes(
                 try:
                     made = worker.recv()
                 except (EOFError, OSError) as error:
-                    raise WorkerError(lost("a process", done, len(names))) from error
+                    raise WorkerError(_lost_work("a process", done, len(names))) from error
                 name = asked.pop(worker)
                 if isinstance(made, _Failed):
                     raise made.error
@@ -95,33 +95,36 @@ def made_in_processes(
 
 def _start(
     workers: dict[Connection, SpawnProcess],
-    open_worker: Callable[[Request], Callable[[Name], Made]],
-    request: Request,
+    open_worker: Callable[[_Request], Callable[[_Name], _Made]],
+    request: _Request,
     threads: int,
 ) -> None:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_work, args=(theirs, open_worker, request, threads))
     process.start()
-    theirs.close()  # the worker has the only other end: the pipe ends with it
+    theirs.close()  # only the worker has the other end, so that the pipe ends with it
     workers[ours] = process
 
 
-def _ask(worker: Connection, asked: dict[Connection, Name], left: Iterator[Name]) -> None:
+def _ask(worker: Connection, asked: dict[Connection, _Name], left: Iterator[_Name]) -> None:
     for name in left:
         asked[worker] = name
-        with suppress(BrokenPipeError):  # it has ended: asked for its answer, its pipe says so
+        with suppress(BrokenPipeError):  # it has ended; reading its answer will say so
             worker.send(name)
         return
 
 
 def _work(
-    first_process: Connection, open_worker: Callable[[Request], Callable[[Name], Made]], request: Request, threads: int
+    first_process: Connection,
+    open_worker: Callable[[_Request], Callable[[_Name], _Made]],
+    request: _Request,
+    threads: int,
 ) -> None:
-    """Make what is asked for, until nobody asks any more."""
+    """Make what the first process asks for, until it asks no more."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _divide_processors(threads)
-    make: Callable[[Name], Made] | None = None
+    make: Callable[[_Name], _Made] | None = None
     while True:
         try:
             name = first_process.recv()
@@ -129,14 +132,14 @@ def _work(
             return
         try:
             make = make or open_worker(request)
-            answer: Made | _Failed = make(name)
+            answer: _Made | _Failed = make(name)
         except BaseException as error:
             answer = _failed(error)
         try:
             first_process.send(answer)
         except BrokenPipeError:
             return
-        except Exception as error:  # what cannot be pickled says so in many ways
+        except Exception as error:  # pickling can raise many kinds of error
             first_process.send(_failed(error))
 
 
@@ -151,10 +154,10 @@ def _failed(error: BaseException) -> _Failed:
     return _Failed(error)
 
 
-def _on_broken_pipe(handler: Handler) -> Handler:
-    """Choose what happens when a process is written to that has ended, and return what was chosen before.
+def _on_broken_pipe(handler: _Handler) -> _Handler:
+    """Set what happens when this process writes to a process that has ended; return the previous setting.
 
-    The command line has such a signal end it, for `irbench tasks | head`; but a worker's end is no reason to end.
+    The command line lets the signal end it, for `irbench tasks | head`; but the end of a worker must not end it.
     """
     if not hasattr(signal, "SIGPIPE") or threading.current_thread() is not threading.main_thread():
         return handler
@@ -163,7 +166,7 @@ def _on_broken_pipe(handler: Handler) -> Handler:
 
 @contextmanager
 def _interrupts_ignored() -> Iterator[None]:
-    """Start processes that never see Ctrl-C: the terminal sends it to all, and the first process ends the others."""
+    """Start processes that ignore Ctrl-C: the terminal sends it to all, and the first process ends the others."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -175,7 +178,7 @@ def _interrupts_ignored() -> Iterator[None]:
 
 
 def _end_with_parent() -> None:
-    """End when the first process is gone, however it ended: nobody would ever take the work."""
+    """End this process when the first process has ended, in whatever way, since its work is not needed any more."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
@@ -185,31 +188,49 @@ def _end_with_parent() -> None:
 def _divide_processors(threads: int) -> None:
     from threadpoolctl import threadpool_limits
 
-    # The first is for libraries that are yet to be loaded, such as torch; the second for those that are.
+    # The variables are for libraries that are loaded later, such as torch; the limits for those that are loaded now.
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[variable] = str(threads)
     threadpool_limits(threads)
 
 
-Part = TypeVar("Part")
-Done = TypeVar("Done")
+_Part = TypeVar("_Part")
+_Done = TypeVar("_Done")
 
 
 def threads() -> int:
-    """Return how many threads this process may use: OMP_NUM_THREADS, as libraries do, else one for each processor."""
-    wanted = os.environ.get("OMP_NUM_THREADS", "")
-    return int(wanted) if wanted.isdigit() and int(wanted) else processors()
+    """Return the number of threads that this process may use: OMP_NUM_THREADS, or one for each processor."""
+    limit = os.environ.get("OMP_NUM_THREADS", "")
+    return int(limit) if limit.isdigit() and int(limit) else processors()
 
 
 def divided(rows: int, *, least: int = 1, most: int | None = None) -> list[slice]:
-    """Divide rows into one part for each thread, or as few or as many as parts of `least` to `most` rows need."""
+    """Return rows divided into parts, one for each thread if their sizes allow it.
+
+    Parameters
+    ----------
+    rows : int
+        Number of rows.
+    least : int
+        Smallest number of rows in a part.
+    most : int, optional
+        Largest number of rows in a part.
+    """
     size = max(least, -(-rows // threads()))
     size = max(1, size if most is None else min(size, most))
     return [slice(start, min(start + size, rows)) for start in range(0, rows, size)]
 
 
-def in_threads(work: Callable[[Part], Done], parts: Sequence[Part]) -> Iterator[Done]:
-    """Do the work on each part, several at a time, and yield what it returns, in their order."""
+def in_threads(work: Callable[[_Part], _Done], parts: Sequence[_Part]) -> Iterator[_Done]:
+    """Do work on several parts at a time, and yield the results in the order of the parts.
+
+    Parameters
+    ----------
+    work : callable
+        Takes a part; returns the result.
+    parts : sequence
+        The parts.
+    """
     with _blas().limit(limits=1, user_api="blas"):
         if min(len(parts), threads()) < 2:
             yield from map(work, parts)
@@ -220,14 +241,13 @@ def in_threads(work: Callable[[Part], Done], parts: Sequence[Part]) -> Iterator[
 
 @cache
 def _blas() -> ThreadpoolController:
-    return ThreadpoolController()  # looks through all loaded libraries; numpy's is among them for good
+    return ThreadpoolController()  # searches all loaded libraries, among which is numpy's
 
 
-# How cells are made elsewhere: in processes on this machine, or on a Ray cluster. It knows nothing of what a cell is.
+# Work in processes of this machine or on a Ray cluster.
 #
-# A worker is opened once in each process, from a request that can be sent there, and then makes what it is named.
-# What it makes depends on the request and the name alone, so that order, place and number of processes cannot change
-# it.
+# A worker is opened once in each process, with a request, and then makes one thing for each name that it receives. What
+# it makes depends only on the request and the name, not on the order, place or number of processes.
 
 Engine = Literal["local", "ray"]
 
@@ -238,46 +258,47 @@ _open: dict[str, Callable[[Any], Any]] = {}
 
 def made_elsewhere(
     engine: Engine,
-    open_worker: Callable[[Request], Callable[[Name], Made]],
-    request: Request,
-    names: Sequence[Name],
+    open_worker: Callable[[_Request], Callable[[_Name], _Made]],
+    request: _Request,
+    names: Sequence[_Name],
     jobs: int,
-) -> Generator[tuple[Name, Made], None, None]:
-    """Make things in other processes, and yield each with its name as it is finished.
+) -> Generator[tuple[_Name, _Made], None, None]:
+    """Make things in other processes, and yield each with its name as soon as it is finished.
 
     Parameters
     ----------
     engine : {"local", "ray"}
-        Processes of this machine, or tasks on the Ray cluster at hand; Ray makes again what a lost node was making.
+        Processes of this machine, or tasks on a Ray cluster; Ray repeats the work of a lost node.
     open_worker : callable
-        Of a module: called once in each process, with the request; gives the function that makes what it is named.
+        Function of a module, called once in each process with the request; it returns the function that makes the thing
+        of a name.
     request, names : objects
-        What can be pickled.
+        Objects that can be pickled.
     jobs : int
-        Number of processes, or of tasks at a time; the processors are divided among them.
+        Number of processes, or of tasks at a time; they share the processors.
 
     Raises
     ------
     OptionError
-        The request cannot be sent to another process, or Ray is not installed.
+        If the request cannot be sent to another process, or if Ray is not installed.
     WorkerError
-        A process ended before its work was done.
+        If a process ended before its work was done.
     RobustBenchError
-        Whatever a worker raised.
+        If a worker raised it.
     """
     try:
         pickle.dumps(request)
-    except Exception as error:  # what cannot be pickled says so in many ways
+    except Exception as error:  # pickling can raise many kinds of error
         raise OptionError(
             f"this encoder or task cannot be sent to another process ({type(error).__name__}: {str(error)[:80]}); "
             f"name one, define its class in a module, or use a single job"
         ) from error
-    return (made_in_processes if engine == "local" else _on_ray)(open_worker, request, names, jobs)
+    return (_made_in_processes if engine == "local" else _on_ray)(open_worker, request, names, jobs)
 
 
 def _on_ray(
-    open_worker: Callable[[Request], Callable[[Name], Made]], request: Request, names: Sequence[Name], jobs: int
-) -> Generator[tuple[Name, Made], None, None]:
+    open_worker: Callable[[_Request], Callable[[_Name], _Made]], request: _Request, names: Sequence[_Name], jobs: int
+) -> Generator[tuple[_Name, _Made], None, None]:
     ray = _ray()
     ours = not ray.is_initialized()
     if ours:
@@ -318,11 +339,11 @@ def _answer(ray: ModuleType, finished: object, done: int, names: int) -> Any:
     except ray.exceptions.RayTaskError as error:
         raise error.cause from error
     except ray.exceptions.RayError as error:
-        raise WorkerError(lost(f"a task on Ray ({type(error).__name__})", done, names)) from error
+        raise WorkerError(_lost_work(f"a task on Ray ({type(error).__name__})", done, names)) from error
 
 
 def _make_on_ray(run: str, open_worker: Callable[[Any], Callable[[Any], Any]], request: object, name: object) -> object:
-    """Make one thing; a process that Ray uses again has its worker still open."""
+    """Make one thing; a process that Ray uses again still has its worker."""
     if run not in _open:
         _open.clear()
         _open[run] = open_worker(request)

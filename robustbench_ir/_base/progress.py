@@ -1,4 +1,4 @@
-"""How far a run is, and how long each stage took."""
+"""Progress of a run, and the time that each stage takes."""
 
 from __future__ import annotations
 
@@ -10,17 +10,25 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Receives how far a run is."""
+    """Receives the progress of a run."""
 
     def stage(self, name: str, total: int | None = None) -> None:
-        """Begin a stage of `total` steps, or of unknown length."""
+        """Begin a stage.
+
+        Parameters
+        ----------
+        name : str
+            Name of the stage.
+        total : int, optional
+            Number of steps; None if it is not known.
+        """
 
     def advance(self, steps: int) -> None:
-        """Count some more steps of the stage as done."""
+        """Count further steps of the stage as done."""
 
 
 class Silence:
-    """Reports nothing. A `Progress`."""
+    """Reports nothing. A `Progress`; see there for the parameters."""
 
     def stage(self, name: str, total: int | None = None) -> None:
         """Do nothing."""
@@ -31,7 +39,15 @@ class Silence:
 
 @dataclass
 class Clock:
-    """Reports the stages of a run to a progress, and adds up the seconds that each takes."""
+    """Reports the stages of a run to a progress, and adds up the seconds of each stage.
+
+    Attributes
+    ----------
+    progress : Progress
+        Receives the stages.
+    seconds : dict of str to float
+        Seconds of each stage so far.
+    """
 
     progress: Progress
     seconds: dict[str, float] = field(default_factory=dict)
@@ -40,7 +56,17 @@ class Clock:
     _depth: int = 0
 
     def download(self, file: str, done: int, total: int | None) -> None:
-        """Report how far a download is."""
+        """Report the progress of a download.
+
+        Parameters
+        ----------
+        file : str
+            Name of the file.
+        done : int
+            Bytes so far.
+        total : int or None
+            Size in bytes; None if it is not known.
+        """
         name = f"download {file}"
         if self._downloading != name:
             self._downloading, self._downloaded = name, 0
@@ -49,26 +75,34 @@ class Clock:
         self._downloaded = done
 
     def add(self, name: str, seconds: float) -> None:
-        """Count some more seconds for a stage."""
+        """Add seconds to a stage.
+
+        Parameters
+        ----------
+        name : str
+            Name of the stage.
+        seconds : float
+            Seconds to add.
+        """
         self.seconds[name] = self.seconds.get(name, 0.0) + seconds
 
     def advance(self, steps: int) -> None:
-        """Count some more steps of the stage as done; those of a stage inside another one are not reported."""
+        """Count further steps of the stage as done; steps of a stage inside another one are not reported."""
         if self._depth <= 1:
             self.progress.advance(steps)
 
     @contextmanager
     def stage(self, name: str, total: int | None = None, label: str = "") -> Iterator[None]:
-        """Time a stage; one inside another is timed too, but not reported, since a search has many small ones.
+        """Measure the time of a stage; a stage inside another one is not reported, since a search has many small ones.
 
         Parameters
         ----------
         name : str
-            Under which the seconds are added up.
+            Name under which the seconds are added up.
         total : int, optional
             Number of steps.
         label : str
-            What the stage works on, for people.
+            What the stage works on, for the progress.
         """
         self._depth += 1
         if self._depth == 1:

@@ -1,4 +1,4 @@
-"""One rule for asking a server again: how often, how long between, and when to give up at once."""
+"""The rule for repeating requests to a server: how often, with which waits, and when to give up at once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from urllib3.connectionpool import ConnectionPool
 from urllib3.exceptions import MaxRetryError, ResponseError
 
 BUSY = frozenset({408, 429, *range(500, 600)})
-"""Answers that may be others a moment later."""
+"""Status codes of answers that may change when the request is repeated."""
 
 FIRST_WAIT_SECONDS = 0.5
 _LONGEST_WAIT_SECONDS = 60
@@ -22,15 +22,15 @@ _CONNECTION_RETRIES = 3
 
 
 def session_with_retries(retries: int, first_wait: float | None = None) -> requests.Session:
-    """Open a session whose requests are sent again where that may help.
+    """Return a session that repeats requests if that may help.
 
-    A busy server (`BUSY`) and a broken connection are tried again after waits that double, or after what the server
-    asks for in ``Retry-After``, up to ten minutes. The last answer is returned, whatever its status.
+    A busy server (`BUSY`) and a broken connection are tried again after waits that double, or after the wait that the
+    server asks for in ``Retry-After``, up to ten minutes. The last answer is returned, whatever its status.
 
     Parameters
     ----------
     retries : int
-        Number of times that a request is sent again; at most three where no connection can be made.
+        Largest number of repetitions of a request; at most three if no connection can be made.
     first_wait : float, optional
         Seconds of the first wait. Default: half a second.
     """
@@ -69,7 +69,7 @@ def asked_wait(header: str) -> float:
 
 
 class _Retry(Retry):
-    """urllib3's rule, which stops at a ``Retry-After`` of ``1.5`` and would wait for hours; made to be derived from."""
+    """The rule of urllib3, extended by fractions of seconds in ``Retry-After`` and by a limit for it."""
 
     def parse_retry_after(self, retry_after: str) -> float:
         return asked_wait(retry_after)
@@ -84,5 +84,5 @@ class _Retry(Retry):
         _stacktrace: TracebackType | None = None,
     ) -> _Retry:
         if response is not None and (self.get_retry_after(response) or 0) > _LONGEST_ASKED_WAIT_SECONDS:
-            raise MaxRetryError(_pool, url, ResponseError("asks for a longer wait than is kept"))  # type: ignore[arg-type]
+            raise MaxRetryError(_pool, url, ResponseError("asks for a longer wait than is allowed"))  # type: ignore[arg-type]
         return super().increment(method, url, response, error, _pool, _stacktrace)

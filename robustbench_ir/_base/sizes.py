@@ -1,4 +1,4 @@
-"""Sizes and ages as people write them."""
+"""Sizes and times in the form in which people write them."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
 def parse_size(text: str) -> int:
-    """Read a number of bytes.
+    """Return a number of bytes.
 
     Parameters
     ----------
     text : str
-        Such as ``5GB``, ``2TB``, ``500 MiB`` or ``1.5g``.
+        Size such as ``5GB``, ``2TB``, ``500 MiB`` or ``1.5g``.
 
     Raises
     ------
     OptionError
-        It is something else.
+        If the text is not a size.
 
     Examples
     --------
@@ -35,17 +35,17 @@ def parse_size(text: str) -> int:
 
 
 def parse_age(text: str) -> float:
-    """Read a time in seconds.
+    """Return a time in seconds.
 
     Parameters
     ----------
     text : str
-        Such as ``30d``, ``12h`` or ``2w``.
+        Time such as ``30d``, ``12h`` or ``2w``.
 
     Raises
     ------
     OptionError
-        It is something else.
+        If the text is not a time.
     """
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|min|h|d|w)\s*", text, re.ASCII)
     if match is None:
@@ -54,7 +54,7 @@ def parse_age(text: str) -> float:
 
 
 def readable(size: int) -> str:
-    """Return a number of bytes for people.
+    """Return a number of bytes in readable form.
 
     Examples
     --------

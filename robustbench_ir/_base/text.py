@@ -1,4 +1,4 @@
-"""Text as people see it: normal form, graphemes, words.
+"""Text: normal form, graphemes, words.
 
 Characters are extended grapheme clusters and words are those of UAX #29 with ICU's dictionaries, so that Thai, Khmer,
 Lao, Burmese, Chinese and Japanese have words too.
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # `\X` of the regex library ends a cluster inside a conjunct: in Sinhala at the zero-width joiner, in Khmer at the coeng
 # and in Burmese at the virama that stack the next letter below.
 _GRAPHEME = regex.compile(r"(?:\X(?:(?<=\u200D)(?=[\u0D80-\u0DFF])|(?<=[\u17D2\u1039])(?=\p{L})))*\X")
-# Letters that neither carry nor join anything: each is a cluster by itself. Letters of the Latin, Greek, Cyrillic,
+# Letters without marks or joiners, each a cluster by itself. Letters of the Latin, Greek, Cyrillic,
 # Armenian, Hebrew, Arabic, Georgian, Ethiopic, Kana, Han and Hangul (composed) blocks, without their marks.
 _EACH_ITS_OWN = re.compile(
     "[ -\u02ff\u0370-\u0482\u048a-\u058f\u05d0-\u05ea\u0620-\u064a\u0671-\u06d5\u10a0-\u10ff\u1200-\u135a"
@@ -30,7 +30,7 @@ _ONE_WORD = regex.compile(
     r"(?V1)(?=\p{L})[[\p{L}\p{M}]&&[\p{Latin}\p{Greek}\p{Cyrillic}\p{Armenian}\p{Georgian}\p{Arabic}\p{Ethiopic}"
     r"\p{Devanagari}\p{Bengali}\p{Telugu}\p{Tamil}\p{Sinhala}\p{Gujarati}\p{Gurmukhi}\p{Kannada}\p{Malayalam}]]+"
 )
-LONGEST_CHUNK = 256  # code points; what is longer is not worth remembering
+LONGEST_CHUNK = 256  # code points; longer chunks are not remembered
 _LAST_BASIC_CODE_POINT = "\uffff"
 _FIRST_WORD_STATUS = 100  # ICU: rule status 0..99 is white space and punctuation
 
@@ -55,13 +55,19 @@ def graphemes(text: str) -> list[str]:
 
 @lru_cache(maxsize=1 << 16)
 def word_graphemes(word: str) -> tuple[str, ...]:
-    """Split a word, and remember it: a few thousand words make up most of any text; see `graphemes`."""
+    """Return the grapheme clusters of a word from a memory, since a few thousand words make up most of any text."""
     return tuple(graphemes(word))
 
 
 @lru_cache(maxsize=1 << 16)
 def stay_apart(left: str, right: str) -> bool:
-    """Say whether the grapheme clusters of two texts are the same where these stand side by side."""
+    """Return True if the grapheme clusters of two texts are unchanged when the texts are joined.
+
+    Parameters
+    ----------
+    left, right : str
+        Texts that stand side by side.
+    """
     return _GRAPHEME.findall(left + right) == _GRAPHEME.findall(left) + _GRAPHEME.findall(right)
 
 
@@ -73,14 +79,14 @@ def _word_breaker(language: str) -> icu.BreakIterator:
 
 
 def word_spans(text: str, language: str) -> list[Span]:
-    """Find the words of `text`.
+    """Return the spans of the words of `text`.
 
     Parameters
     ----------
     text : str
         Any text.
     language : str
-        BCP 47 code; it chooses ICU's tailoring.
+        BCP 47 code of the language, which chooses ICU's rules.
 
     Returns
     -------
@@ -98,7 +104,15 @@ def word_spans(text: str, language: str) -> list[Span]:
 
 
 def chunk_spans(chunk: str, language: str) -> tuple[Span, ...]:
-    """Find the words of a stretch of text between two spaces; see `word_spans`."""
+    """Return the spans of the words between two spaces; see `word_spans`.
+
+    Parameters
+    ----------
+    chunk : str
+        Text without spaces.
+    language : str
+        BCP 47 code of the language.
+    """
     if _ONE_WORD.fullmatch(chunk):
         return ((0, len(chunk)),)
     return _remembered_spans(chunk, language) if len(chunk) <= LONGEST_CHUNK else _spans(chunk, language)
@@ -124,7 +138,7 @@ _remembered_spans = lru_cache(maxsize=1 << 16)(_spans)
 
 
 def _from_utf16(text: str, spans: list[Span]) -> tuple[Span, ...]:
-    """Turn ICU's UTF-16 offsets into code point offsets."""
+    """Return spans in code points for ICU's spans in UTF-16 units."""
     code_point_at = {}
     offset = 0
     for index, character in enumerate(text):
@@ -135,7 +149,15 @@ def _from_utf16(text: str, spans: list[Span]) -> tuple[Span, ...]:
 
 
 def replace_spans(text: str, replacements: list[tuple[Span, str]]) -> str:
-    """Replace stretches of `text`, given in order and without overlap, and return NFC."""
+    """Return `text` with spans replaced, in NFC.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+    replacements : list of (span, str)
+        Spans with their new texts, in order and without overlap.
+    """
     pieces: list[str] = []
     position = 0
     for (start, end), new in replacements:
@@ -145,14 +167,30 @@ def replace_spans(text: str, replacements: list[tuple[Span, str]]) -> str:
 
 
 def upper(text: str, language: str) -> str:
-    """Return `text` in capitals, as the language writes them: Turkish "i" becomes "İ"."""
+    """Return `text` in upper case by the rules of the language: Turkish "i" becomes "İ".
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+    language : str
+        BCP 47 code of the language.
+    """
     import icu
 
     return str(icu.UnicodeString(text).toUpper(icu.Locale(language)))
 
 
 def lower(text: str, language: str) -> str:
-    """Return `text` in small letters, as the language writes them: Turkish "I" becomes "ı"."""
+    """Return `text` in lower case by the rules of the language: Turkish "I" becomes "ı".
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+    language : str
+        BCP 47 code of the language.
+    """
     import icu
 
     return str(icu.UnicodeString(text).toLower(icu.Locale(language)))
@@ -160,7 +198,7 @@ def lower(text: str, language: str) -> str:
 
 @lru_cache(maxsize=1 << 14)
 def scripts(text: str) -> frozenset[str]:
-    """Return the ISO 15924 codes of all scripts in a short text, without what all scripts share (Zyyy, Zinh)."""
+    """Return the ISO 15924 codes of all scripts in a short text, without the common ones (Zyyy, Zinh)."""
     import icu
 
     return frozenset(str(icu.Script.getScript(one).getShortName()) for one in set(text)) - {"Zyyy", "Zinh"}

@@ -1,5 +1,5 @@
-"""The worst case: search for the perturbation that hurts most, and what of it carries over to other encoders.
+"""The worst case: search for the perturbation that lowers retrieval most, and measure how it transfers to other models.
 
-This is the only room that knows both recipes and encoders. A goal says what is wanted, a budget what it may cost, the
-candidates what may be done to a query, a search method in which order it is tried.
+A goal says what the search minimises, a budget limits what it may change, the candidates are the rewritings that it may
+choose from, and a search method decides the order in which they are tried.
 """

@@ -1,4 +1,4 @@
-"""What may be done to a query: for each of its places a bounded list of rewritings, as the recipes make them."""
+"""Candidates of a search: for each word of a query, a bounded list of rewritings that the recipes make."""
 
 from __future__ import annotations
 
@@ -19,26 +19,24 @@ from robustbench_ir.perturb.perturbation import QueryLike, spaced
 from robustbench_ir.perturb.randomness import generator, shuffled
 from robustbench_ir.tasks import Task
 
-# What an adversary may spend on one query.
-
 
 @dataclass(frozen=True)
 class Budget:
-    """What an adversary may spend on one query.
+    """Limits on what an adversary may change in one query.
 
     Attributes
     ----------
     words : int
-        Places that may be changed at most, 1 or more.
+        Largest number of words that may be changed, 1 or more.
     queries : int
-        Distinct texts that the encoder may be asked about at most, besides the clean query, 1 or more.
+        Largest number of distinct texts that the encoder may encode besides the clean query, 1 or more.
     edit_rate : float
-        Share of the clean query's code points that may be replaced at most, in (0, 1].
+        Largest share of the clean query's code points that may be replaced, in (0, 1].
 
     Raises
     ------
     OptionError
-        One of them is out of range.
+        If a limit is out of range.
     """
 
     words: int = 2
@@ -47,20 +45,30 @@ class Budget:
 
     def __post_init__(self) -> None:
         if self.words < 1:
-            raise OptionError(f"a budget of {self.words} words changes nothing; at least 1 is wanted")
+            raise OptionError(f"a budget of {self.words} words changes nothing; at least 1 is needed")
         if self.queries < 1:
-            raise OptionError(f"a budget of {self.queries} encoder queries tries nothing; at least 1 is wanted")
+            raise OptionError(f"a budget of {self.queries} encoder queries tries nothing; at least 1 is needed")
         if not 0 < self.edit_rate <= 1:
             raise OptionError(f"edit rate {self.edit_rate:g} is out of range; above 0, at most 1")
 
 
-_DRAWS_FOR_EACH = 3  # a slip is often drawn again; after so many draws for each wanted one, the rest is left
+_DRAWS_FOR_EACH = 3  # the same rewriting is often drawn again: give up after so many draws for each rewriting
 
 Edits = tuple[Edit, ...]
 
 
-class Trial(NamedTuple):
-    """A text to try, and the edits that make it; a probe is asked about but is no perturbation, so never the result."""
+class Candidate(NamedTuple):
+    """A text to try, with the edits that make it.
+
+    Attributes
+    ----------
+    text : str
+        The text.
+    edits : tuple of Edit
+        Edits that turn the clean query into the text.
+    probe : bool
+        True for a text that is encoded only to measure the importance of a word; it is never the result.
+    """
 
     text: str
     edits: Edits
@@ -68,73 +76,90 @@ class Trial(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Space:
-    """All that may be done to one query.
+class SearchSpace:
+    """All rewritings of one query.
 
     Attributes
     ----------
     query_id, clean : str
-        Which query, and its text, NFC.
+        Id of the query, and its text in NFC.
     places : tuple of tuple of Edit
-        For each place, in order of the text, its distinct rewritings. Those of several recipes may overlap.
-    starts : tuple of Trial
-        Random perturbations within the budget; a search tries them first.
+        For each word that may change, in order of the text, its distinct rewritings. Places of several recipes may
+        overlap.
+    starts : tuple of Candidate
+        Random perturbations within the budget, which a search tries first.
     words : int
-        Number of places that may be changed together.
+        Largest number of places that may be changed together.
     replaceable : float
-        Number of code points that may be replaced together.
+        Largest number of code points that may be replaced together.
     frequency : tuple of int
-        For each place, the number of passages that have its rarest word; empty where nobody has counted.
+        For each place, the number of passages that contain its rarest word; empty if words were not counted.
     """
 
     query_id: str
     clean: str
     places: tuple[Edits, ...]
-    starts: tuple[Trial, ...]
+    starts: tuple[Candidate, ...]
     words: int
     replaceable: float
     frequency: tuple[int, ...] = ()
 
     def allows(self, edits: Sequence[Edit]) -> bool:
-        """Say whether these edits, in order of the text, may be made together."""
+        """Return True if these edits, in order of the text, may be made together."""
         apart = all(left.span[1] <= right.span[0] for left, right in pairwise(edits))
         return apart and len(edits) <= self.words and sum(len(edit.before) for edit in edits) <= self.replaceable
 
-    def trial(self, edits: Sequence[Edit]) -> Trial:
-        """Return the text that edits make, in whatever order they are given."""
+    def candidate(self, edits: Sequence[Edit]) -> Candidate:
+        """Return the candidate that these edits make; they may be in any order."""
         made = tuple(spaced(sorted(edits)))
-        return Trial(replace_spans(self.clean, [(edit.span, edit.after) for edit in made]), made)
+        return Candidate(replace_spans(self.clean, [(edit.span, edit.after) for edit in made]), made)
 
-    def extended(self, edits: Edits, place: int) -> list[Trial]:
-        """Return what one more place makes of edits: one trial for each of its rewritings that may be made."""
+    def extended(self, edits: Edits, place: int) -> list[Candidate]:
+        """Return the candidates that change one more place.
+
+        Parameters
+        ----------
+        edits : tuple of Edit
+            Edits that are already made.
+        place : int
+            Index of the place that is changed too.
+
+        Returns
+        -------
+        list of Candidate
+            One for each rewriting of the place that `allows` permits together with `edits`.
+        """
         more = (tuple(sorted((*edits, edit))) for edit in self.places[place])
-        return [self.trial(both) for both in more if self.allows(both)]
+        return [self.candidate(both) for both in more if self.allows(both)]
 
-    def without(self, place: int) -> Trial:
-        """Return the query without a place, and without the space before it, or after it for the first word."""
+    def without(self, place: int) -> Candidate:
+        """Return the query without the words of a place, as a probe.
+
+        The space before it is deleted too, or the space after it if it is the first word.
+        """
         start, end = self.places[place][0].span
         if regex.search(r"\w", self.clean[:start]):
             start -= self.clean[:start].endswith(" ")
         else:
             end += self.clean[end:].startswith(" ")
         left = self.clean[:start] + self.clean[end:]
-        return Trial(left if left.strip() else self.clean, (), probe=True)
+        return Candidate(left if left.strip() else self.clean, (), probe=True)
 
 
 @dataclass(frozen=True)
 class Draws:
-    """How rewritings and random perturbations are drawn.
+    """How many rewritings and random perturbations are drawn.
 
     Attributes
     ----------
     severity : int
-        Of the random perturbations, 1 to 5.
+        Severity of the random perturbations, 1 to 5.
     seed : int
-        Another seed, other draws.
+        Seed; another seed gives other draws.
     starts : int
-        Number of random perturbations of a query, of the recipes in turn.
+        Number of random perturbations of each query, made by the recipes in turn.
     alternatives : int
-        Distinct rewritings of a place by one recipe, at most.
+        Largest number of distinct rewritings of a place by one recipe.
     """
 
     severity: int
@@ -143,19 +168,21 @@ class Draws:
     alternatives: int
 
 
-def spaces(queries: Sequence[QueryLike], recipes: Sequence[Recipe], budget: Budget, draws: Draws) -> list[Space]:
-    """Find what may be done to queries, each by itself: it depends on nothing but query, recipes, budget and draws.
+def search_spaces(
+    queries: Sequence[QueryLike], recipes: Sequence[Recipe], budget: Budget, draws: Draws
+) -> list[SearchSpace]:
+    """Return the search space of each query, which depends only on query, recipes, budget and draws.
 
     Parameters
     ----------
     queries : sequence of QueryLike
-        With `query_id`, `language` and `text`.
+        Queries with `query_id`, `language` and `text`.
     recipes : sequence of Recipe
-        Their rewritings are offered together; those that do not cover a query's language offer none.
+        Recipes whose rewritings are offered together; a recipe that does not cover a query's language offers none.
     budget : Budget
-        Random perturbations that go beyond it lose edits.
+        Limits; random perturbations that exceed them lose edits.
     draws : Draws
-        How many rewritings and random perturbations, and which.
+        Number and seed of the rewritings and random perturbations.
     """
     finders: dict[tuple[RecipeIdentity, str], WordFinder] = {}
 
@@ -165,11 +192,11 @@ def spaces(queries: Sequence[QueryLike], recipes: Sequence[Recipe], budget: Budg
             finders[key] = word_finder(language, recipe.card.constraints, recipe.tables)
         return finders[key]
 
-    def space(query: QueryLike) -> Space:
+    def space(query: QueryLike) -> SearchSpace:
         clean = nfc(query.text)
         covering = [recipe for recipe in recipes if recipe.covers(query.language)]
         rate = min([budget.edit_rate, *(recipe.card.constraints.maximum_edit_rate for recipe in covering)])
-        bare = Space(query.query_id, clean, (), (), budget.words, rate * len(clean))
+        bare = SearchSpace(query.query_id, clean, (), (), budget.words, rate * len(clean))
         found: dict[Span, dict[str, Edit]] = {}
         for recipe in covering:
             words = find_words(recipe, query.language)(clean)
@@ -182,8 +209,8 @@ def spaces(queries: Sequence[QueryLike], recipes: Sequence[Recipe], budget: Budg
     return [space(query) for query in queries]
 
 
-def _starts(query: QueryLike, space: Space, recipes: Sequence[Recipe], draws: Draws) -> Iterator[Trial]:
-    """Draw random perturbations; a search with seed 0 begins with the recipe's seeds 0, 1, 2, ..."""
+def _starts(query: QueryLike, space: SearchSpace, recipes: Sequence[Recipe], draws: Draws) -> Iterator[Candidate]:
+    """Yield random perturbations; a search with seed 0 begins with the recipe's seeds 0, 1, 2, ..."""
     for number in range(draws.starts if recipes else 0):
         seed = draws.seed * draws.starts + number
         (one,) = recipes[number % len(recipes)].perturb([query], draws.severity, seed)
@@ -191,12 +218,12 @@ def _starts(query: QueryLike, space: Space, recipes: Sequence[Recipe], draws: Dr
 
 
 def _rewritings(query: QueryLike, clean: str, words: Sequence[Span], recipe: Recipe, draws: Draws) -> Iterator[Edit]:
-    """Draw distinct rewritings of each place, each draw by its own generator."""
+    """Yield distinct rewritings of each place; each draw has a generator of its own."""
     transformation, constraints = recipe.transformation(query.language), recipe.card.constraints
     key = f"{recipe.identity}\x1f{draws.seed}\x1fcandidates"
     found: dict[Span, set[str]] = {}
     for number in range(draws.alternatives * _DRAWS_FOR_EACH):
-        # Drawn anew, because some choices hold for a whole query: a convention, or which mechanism of a mixture.
+        # Draw again each time: some choices hold for a whole query, such as the mechanism of a mixture.
         spans, rewrite = transformation.targets(clean, words, generator(key, query.query_id, number))
         for span in spans:
             seen = found.setdefault(span, {clean[span[0] : span[1]]})
@@ -211,28 +238,43 @@ def _rewritings(query: QueryLike, clean: str, words: Sequence[Span], recipe: Rec
             return
 
 
-def _within(space: Space, one: Perturbation) -> Trial:
-    """Return a random perturbation with as many of its edits, drawn at random, as the budget allows."""
+def _within(space: SearchSpace, one: Perturbation) -> Candidate:
+    """Return a random perturbation with as many of its edits, chosen at random, as the budget allows."""
     kept: list[Edit] = []
     for edit in shuffled(one.edits, generator("within budget", one.query_id, one.text)):
         if space.allows(sorted([*kept, edit])):
             kept.append(edit)
-    return space.trial(kept)
+    return space.candidate(kept)
 
 
-# How rare the words of a query are among the passages: importance that no encoder is asked about.
+# Word frequencies in the pool: a measure of importance that needs no encoder.
 
 
 def passage_frequency(task: Task) -> Mapping[str, int]:
-    """Count the passages that have each word, case folded, whatever its language."""
+    """Return the number of passages that contain each word, case folded, in whatever language."""
     counts: Counter[str] = Counter()
     for passage in task.passages:
         counts.update(set(_words(nfc(passage.text), passage.language)))
     return counts
 
 
-def place_frequencies(space: Space, language: str, counts: Mapping[str, int]) -> tuple[int, ...]:
-    """Return, for each place of a query, the number of passages that have its rarest word; 0 for one without words."""
+def place_frequencies(space: SearchSpace, language: str, counts: Mapping[str, int]) -> tuple[int, ...]:
+    """Return, for each place of a query, the number of passages that contain its rarest word.
+
+    Parameters
+    ----------
+    space : SearchSpace
+        The query and its places.
+    language : str
+        BCP 47 code of the query's language.
+    counts : mapping of str to int
+        Word to number of passages, from `passage_frequency`.
+
+    Returns
+    -------
+    tuple of int
+        One number for each place; 0 for a place without words.
+    """
     words = [
         (start, end, counts.get(space.clean[start:end].casefold(), 0))
         for start, end in word_spans(space.clean, language)

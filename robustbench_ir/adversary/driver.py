@@ -1,7 +1,7 @@
-"""All queries advance together: a round asks the encoder about the new texts of every query that is still searched.
+"""Search all queries together: each round encodes the new texts of every query whose search is not finished.
 
-A search method is written for one query, as a generator that yields trials and is sent their values. What it does
-depends on nothing but its own query, so a query alone gives the same as among others.
+A search method handles one query: it is a generator that yields candidates and receives their values. It depends only
+on its own query, so that a query searched alone gives the same result as among others.
 """
 
 from __future__ import annotations
@@ -11,96 +11,117 @@ from typing import NamedTuple
 
 import numpy as np
 
-from robustbench_ir.adversary.candidates import Edits, Space, Trial
-from robustbench_ir.adversary.goals import Goal, Standings
+from robustbench_ir.adversary.candidates import Candidate, Edits, SearchSpace
+from robustbench_ir.adversary.goals import Goal, TargetRanks
 from robustbench_ir.adversary.victim import Victim
 
-_TIE = 1e-10  # below any difference of two values: of APs in a pool of 13,014 the least is 6e-9
+_TIE = 1e-10  # smaller than any difference of two values: the smallest difference of APs in a pool of 13,014 is 6e-9
 
-Search = Generator[Sequence[Trial], Sequence[float], None]
-"""Yields trials, is sent the value of each, smaller is better; ends when it has nothing more to try."""
+Search = Generator[Sequence[Candidate], Sequence[float], None]
+"""Yields candidates and receives the value of each; smaller is better. Ends when there is nothing more to try."""
 
 
-class Measured(NamedTuple):
-    """What a text does: the value of each aim, whether all are reached, and the ranks of the relevant passages.
+class Measurement(NamedTuple):
+    """The effect of a text on the goal.
 
-    `lead` is by how much the best relevant passage scores above the best other one, 0 where nobody looks at scores.
+    Attributes
+    ----------
+    values : tuple of float
+        Value of each aim, 0 to 1; smaller is better for the adversary.
+    reached : bool
+        Whether all aims are reached.
+    in_pool, in_language : tuple of int
+        Ranks of the relevant passages in the pool and among the passages of their language, 1-based.
+    score_margin : float
+        Score of the best relevant passage minus that of the best other one; 0 where the search does not use scores.
     """
 
     values: tuple[float, ...]
     reached: bool
     in_pool: tuple[int, ...]
     in_language: tuple[int, ...]
-    lead: float = 0.0
+    score_margin: float = 0.0
 
     @property
     def value(self) -> float:
-        """What an adversary wants smaller: the mean over the aims."""
+        """Mean of the values of the aims, which an adversary minimises."""
         return sum(self.values) / len(self.values)
 
     def worth(self, by_score: bool) -> float:
-        """Return what a search makes smaller: the value and, where scores are seen and values equal, the lead."""
-        return self.value + by_score * _TIE * self.lead / (1 + abs(self.lead))
+        """Return what a search minimises: the value; with `by_score`, the score margin decides between equal values."""
+        return self.value + by_score * _TIE * self.score_margin / (1 + abs(self.score_margin))
 
 
-class Outcome(NamedTuple):
-    """What a search found for one query.
+class QueryOutcome(NamedTuple):
+    """Result of the search for one query.
 
     Attributes
     ----------
     edits : tuple of Edit
-        Of the best text that was tried; empty if none was better than the clean query.
+        Edits of the best text that was tried; empty if no text was better than the clean query.
     text : str
-        That text.
-    clean, best : Measured
-        What the clean query does, and what the best text does.
+        The best text.
+    clean, best : Measurement
+        Effects of the clean query and of the best text.
     encodings : int
-        Distinct texts that the encoder was asked about, besides the clean one.
+        Number of distinct texts that were encoded, besides the clean query.
     """
 
     edits: Edits
     text: str
-    clean: Measured
-    best: Measured
+    clean: Measurement
+    best: Measurement
     encodings: int
 
     @property
     def attackable(self) -> bool:
-        """Whether there was something to attack: the goal applies to the query, and the clean one does not reach it."""
+        """Whether the goal applies to the query and the clean query does not reach it already."""
         return not self.clean.reached and not np.isnan(self.clean.value)
 
 
-class Pursuit(NamedTuple):
-    """One query to be searched: its row, what may be done to it, the method at its start, what the clean text does."""
+class QuerySearch(NamedTuple):
+    """One query to be searched.
+
+    Attributes
+    ----------
+    row : int
+        Row of the query in the task.
+    space : SearchSpace
+        Its rewritings.
+    search : Search
+        The search method at its start.
+    clean : Measurement
+        Effect of the clean query.
+    """
 
     row: int
-    space: Space
+    space: SearchSpace
     search: Search
-    clean: Measured
+    clean: Measurement
 
 
 Allowed = Callable[[Sequence[tuple[str, str]]], list[bool]]
-"""Takes clean and perturbed texts and says of each pair whether the perturbed one may be tried."""
+"""Takes pairs of clean and perturbed text; returns for each pair whether the perturbed text may be tried."""
 
-Known = dict[tuple[int, str], Measured]
-"""What texts do, by row of the query: all that searches of the same queries have learnt."""
+Measurements = dict[tuple[int, str], Measurement]
+"""Measurements by row of the query and text, shared by all searches of the same queries."""
 
 
-class Terms(NamedTuple):
-    """What holds for the search of every query.
+class SearchLimits(NamedTuple):
+    """Settings that hold for the search of every query.
 
     Attributes
     ----------
     budget : int
-        Distinct texts.
+        Largest number of distinct texts.
     stops : bool
-        Whether a query is left once the goal is reached.
+        Whether the search of a query ends once the goal is reached.
     any_will_do : bool
-        Whether the first perturbation counts even if the clean query is worse: no adversary, the average case.
+        Whether the first perturbation counts even if the clean query is worse: the average case, without an adversary.
     allowed : Allowed, optional
-        What may be tried; deletions, which are never a result, are not asked about.
+        Decides which texts may be tried. It is not called for probes, which are never a result.
     by_score : bool
-        Whether scores may be looked at where ranks say nothing.
+        Whether scores decide between texts whose ranks are equal.
     """
 
     budget: int
@@ -110,126 +131,127 @@ class Terms(NamedTuple):
     by_score: bool = False
 
 
-class _Attempt:
-    """One query under attack: what is known of it, and what is wanted next."""
+class _QueryState:
+    """State of the search for one query: the known texts, and the texts that it asks for next."""
 
-    def __init__(self, pursuit: Pursuit, terms: Terms) -> None:
-        self.row, self.space, self.search, self.clean = pursuit
-        self.stops, self.by_score = terms.stops, terms.by_score
+    def __init__(self, query_search: QuerySearch, limits: SearchLimits) -> None:
+        self.row, self.space, self.search, self.clean = query_search
+        self.stops, self.by_score = limits.stops, limits.by_score
         self.known = {self.space.clean: self.clean.worth(self.by_score)}
-        self.best, self.best_trial = self.clean, Trial(self.space.clean, ())
-        self.bound = np.inf if terms.any_will_do else self.clean.worth(self.by_score)
-        self.budget = self.left = terms.budget
-        self.request: Sequence[Trial] = ()
+        self.best, self.best_candidate = self.clean, Candidate(self.space.clean, ())
+        self.bound = np.inf if limits.any_will_do else self.clean.worth(self.by_score)
+        self.budget = self.left = limits.budget
+        self.request: Sequence[Candidate] = ()
         self.new: list[str] = []
 
     def begin(self) -> bool:
-        """Ask for the first trials; False if there is nothing to attack."""
+        """Ask for the first candidates; return False if there is nothing to attack."""
         if np.isnan(self.clean.value) or (self.clean.reached and self.stops):
             return False
         return self._asks_for(next(self.search, None))
 
-    def _asks_for(self, request: Sequence[Trial] | None) -> bool:
-        """Note what must be encoded for a request, and answer at once one of which everything is known."""
+    def _asks_for(self, request: Sequence[Candidate] | None) -> bool:
+        """Note the new texts of a request, or answer it if there are none; return False if the search has ended."""
         while request is not None:
             self.request = request
-            self.new = list(dict.fromkeys(trial.text for trial in request if trial.text not in self.known))
+            self.new = list(dict.fromkeys(candidate.text for candidate in request if candidate.text not in self.known))
             if self.new:
                 return True
             request = self._next()
         return False
 
-    def _next(self) -> Sequence[Trial] | None:
+    def _next(self) -> Sequence[Candidate] | None:
         try:
-            return self.search.send([self.known[trial.text] for trial in self.request])
+            return self.search.send([self.known[candidate.text] for candidate in self.request])
         except StopIteration:
             return None
 
     @property
     def perturbed(self) -> list[str]:
-        """The new texts that are no deletions."""
-        probes = {trial.text for trial in self.request if trial.probe}
+        """The new texts that are not probes."""
+        probes = {candidate.text for candidate in self.request if candidate.probe}
         return [text for text in self.new if text not in probes]
 
     def forbidden(self, texts: Sequence[str]) -> bool:
-        """Take that some new texts must not be tried: nothing is worse; False if the search is over."""
+        """Record that some new texts must not be tried; return False if the search has ended."""
         self.known |= dict.fromkeys(texts, np.inf)
         self.new = [text for text in self.new if text not in self.known]
         return bool(self.new) or self._asks_for(self._next())
 
     def within_budget(self) -> bool:
-        """Leave out the new texts for which the budget does not reach; False if it reaches for none."""
+        """Keep as many new texts as the budget allows; return False if it allows none."""
         self.new = self.new[: self.left]
         return bool(self.new)
 
-    def answered(self, found: Sequence[Measured]) -> bool:
-        """Take what the new texts do; False if the search of this query is over."""
+    def answered(self, found: Sequence[Measurement]) -> bool:
+        """Record the measurements of the new texts; return False if the search of this query has ended."""
         of_text = dict(zip(self.new, found, strict=True))
         self.left -= len(found)
         self.known |= {text: one.worth(self.by_score) for text, one in of_text.items()}
-        for trial in sorted(self.request):  # of equals the first in the alphabet
-            one = of_text.get(trial.text)
-            if one is not None and not trial.probe and self.known[trial.text] < self.bound:
-                self.best, self.best_trial, self.bound = one, trial, self.known[trial.text]
+        for candidate in sorted(self.request):  # of equally good texts, the first in alphabetical order wins
+            one = of_text.get(candidate.text)
+            if one is not None and not candidate.probe and self.known[candidate.text] < self.bound:
+                self.best, self.best_candidate, self.bound = one, candidate, self.known[candidate.text]
         if self.best.reached and self.stops:
             return False
-        complete = all(trial.text in self.known for trial in self.request)
+        complete = all(candidate.text in self.known for candidate in self.request)
         return complete and self._asks_for(self._next())
 
-    def outcome(self) -> Outcome:
-        text, edits, _ = self.best_trial
-        clean, best = (one._replace(lead=0.0) for one in (self.clean, self.best))
-        return Outcome(edits, text, clean, best, self.budget - self.left)
+    def outcome(self) -> QueryOutcome:
+        text, edits, _ = self.best_candidate
+        clean, best = (one._replace(score_margin=0.0) for one in (self.clean, self.best))
+        return QueryOutcome(edits, text, clean, best, self.budget - self.left)
 
 
 def advance_together(
     victim: Victim,
     goal: Goal,
-    pursuits: Sequence[Pursuit],
-    terms: Terms,
-    known: Known,
-    told: Callable[[int], None] = lambda _: None,
-) -> list[Outcome]:
-    """Search queries to the end, in lock step: each round encodes the new texts of all of them together.
+    searches: Sequence[QuerySearch],
+    limits: SearchLimits,
+    known: Measurements,
+    advance: Callable[[int], None] = lambda _: None,
+) -> list[QueryOutcome]:
+    """Search all queries to the end; each round encodes the new texts of all of them together.
 
     Parameters
     ----------
     victim : Victim
-        Who is asked.
+        The encoder that is attacked.
     goal : Goal
-        What is wanted.
-    pursuits : sequence of Pursuit
+        What the search minimises.
+    searches : sequence of QuerySearch
         The queries.
-    terms : Terms
-        What holds for each of them.
-    known : Known
-        What other searches have learnt, which is not encoded again and yet counted; what this one learns is added.
-    told : callable, optional
-        Told the number of queries done since the last call.
+    limits : SearchLimits
+        Settings for every query.
+    known : Measurements
+        Texts that other searches have measured. They are not encoded again, but count in the budget. New ones are
+        added.
+    advance : callable, optional
+        Called with the number of queries that were finished since the last call.
 
     Returns
     -------
-    list of Outcome
-        In the order of `pursuits`, the same as one by one, and whatever is known.
+    list of QueryOutcome
+        In the order of `searches`; the same as if each query were searched alone, whatever is in `known`.
     """
-    attempts = [_Attempt(one, terms) for one in pursuits]
-    clean = {one.row: one.clean for one in pursuits}
-    active = [one for one in attempts if one.begin()]
-    told(len(attempts) - len(active))
+    states = [_QueryState(one, limits) for one in searches]
+    clean = {one.row: one.clean for one in searches}
+    active = [one for one in states if one.begin()]
+    advance(len(states) - len(active))
     while active:
-        asking = [one for one in _permitted(active, terms.allowed) if one.within_budget()]
+        asking = [one for one in _permitted(active, limits.allowed) if one.within_budget()]
         asked = [(one.row, text) for one in asking for text in one.new]
         new = [pair for pair in asked if pair not in known]
-        found = measured(victim, goal, [row for row, _ in new], [text for _, text in new], clean)
+        found = measure_texts(victim, goal, [row for row, _ in new], [text for _, text in new], clean)
         known.update(zip(new, found, strict=True))
         left = [one for one in asking if one.answered([known[one.row, text] for text in one.new])]
-        told(len(active) - len(left))
+        advance(len(active) - len(left))
         active = left
-    return [one.outcome() for one in attempts]
+    return [one.outcome() for one in states]
 
 
-def _permitted(active: Sequence[_Attempt], allowed: Allowed | None) -> list[_Attempt]:
-    """Return the attempts that still want something when what must not be tried is taken out."""
+def _permitted(active: Sequence[_QueryState], allowed: Allowed | None) -> list[_QueryState]:
+    """Return the searches that still need texts encoded after the forbidden texts are taken out."""
     if allowed is None:
         return list(active)
     ready: set[int] = set()
@@ -242,7 +264,7 @@ def _permitted(active: Sequence[_Attempt], allowed: Allowed | None) -> list[_Att
             below = [text for text in one.perturbed if not verdict[one.space.clean, text]]
             rest = len(one.new) > len(below)
             if one.forbidden(below):
-                # Where something of the request is left it is judged; else the next request has come.
+                # If some texts of the request remain, they are ranked; otherwise the search has made its next request.
                 if rest:
                     ready.add(id(one))
                 else:
@@ -251,57 +273,57 @@ def _permitted(active: Sequence[_Attempt], allowed: Allowed | None) -> list[_Att
     return [one for one in active if id(one) in ready]
 
 
-def measured(
+def measure_texts(
     victim: Victim,
     goal: Goal,
     rows: Sequence[int],
     texts: Sequence[str],
-    clean: Mapping[int, Measured] | None = None,
-) -> list[Measured]:
-    """Measure what texts do.
+    clean: Mapping[int, Measurement] | None = None,
+) -> list[Measurement]:
+    """Rank the target passages for texts, and return the effect of each text.
 
     Parameters
     ----------
     victim : Victim
-        Who is asked.
+        The encoder that is attacked.
     goal : Goal
-        What is wanted.
+        What the search minimises.
     rows : sequence of int
         Row of the query that each text stands for.
     texts : sequence of str
-        As many.
-    clean : mapping, optional
-        What the clean queries do, by row; none if the texts are the clean queries.
+        As many texts as rows.
+    clean : mapping of int to Measurement, optional
+        Effects of the clean queries by row; None if the texts are the clean queries.
     """
-    found: dict[int, Measured] = {}
-    for places, standings in victim.standings(rows, texts):
+    found: dict[int, Measurement] = {}
+    for places, target_ranks in victim.target_ranks(rows, texts):
         before = [clean[rows[place]] for place in places] if clean else None
-        found |= zip(places, judged(goal, standings, before), strict=True)
+        found |= zip(places, measure_ranks(goal, target_ranks, before), strict=True)
     return [found[place] for place in range(len(texts))]
 
 
-def judged(goal: Goal, found: Standings, clean: Sequence[Measured] | None = None) -> list[Measured]:
-    """Say what standings are worth to an adversary.
+def measure_ranks(goal: Goal, found: TargetRanks, clean: Sequence[Measurement] | None = None) -> list[Measurement]:
+    """Return the effect of each text, given its target ranks.
 
     Parameters
     ----------
     goal : Goal
-        What is wanted.
-    found : Standings
-        Of some texts.
-    clean : sequence of Measured, optional
-        What the clean query of each text does; none if the texts are the clean queries.
+        What the search minimises.
+    found : TargetRanks
+        Ranks of the target passages for the texts.
+    clean : sequence of Measurement, optional
+        Effect of the clean query of each text; None if the texts are the clean queries.
     """
-    values = goal.values(found)
+    values = goal.aim_values(found)
     before = np.array([one.values for one in clean]).reshape(values.shape) if clean else values
     reached = goal.reached(found, values, before)
     picked = found.relevant
     cuts = np.searchsorted(found.text[picked], np.arange(1, found.texts))
     in_pool = np.split(found.rank[picked], cuts)
     in_language = np.split(found.rank_in_language[picked], cuts)
-    leads = [0.0] * found.texts if found.lead is None else found.lead.tolist()
-    each = zip(values.tolist(), reached.tolist(), in_pool, in_language, leads, strict=True)
+    margins = [0.0] * found.texts if found.score_margin is None else found.score_margin.tolist()
+    each = zip(values.tolist(), reached.tolist(), in_pool, in_language, margins, strict=True)
     return [
-        Measured(tuple(value), flag, tuple(pool.tolist()), tuple(language.tolist()), lead)
-        for value, flag, pool, language, lead in each
+        Measurement(tuple(value), flag, tuple(pool.tolist()), tuple(language.tolist()), score_margin)
+        for value, flag, pool, language, score_margin in each
     ]

@@ -1,7 +1,7 @@
-"""What an adversary wants, as a number from 0 (has it) to 1 that a search makes smaller.
+"""Goals of an adversary, as a number from 0 (reached) to 1 that a search minimises.
 
-A goal is written as ``map``, ``map:monolingual``, ``beyond@10``, ``rank-distance``, ``language=en``, ``passage=ID``;
-several are joined by ``+`` and then averaged. Goals look at ranks and nothing else: what ranks can be attacked.
+A goal is written as ``map``, ``map:monolingual``, ``beyond@10``, ``rank-distance``, ``language=en`` or ``passage=ID``;
+several are joined by ``+`` and averaged. Goals depend on ranks only.
 """
 
 from __future__ import annotations
@@ -19,30 +19,38 @@ from robustbench_ir.metrics.measures import Floats, Integers, Ranked, average_pr
 from robustbench_ir.metrics.settings import SETTINGS, nanmean
 from robustbench_ir.tasks import Task
 
-NAMES = ("map", "map:monolingual", "map:cross-lingual", "beyond@10", "rank-distance", "language=CODE", "passage=ID")
+_GOAL_NAMES = (
+    "map",
+    "map:monolingual",
+    "map:cross-lingual",
+    "beyond@10",
+    "rank-distance",
+    "language=CODE",
+    "passage=ID",
+)
 _FORM = regex.compile(r"(?P<name>[a-z-]+)(?:@(?P<depth>[1-9]\d*)|:(?P<setting>[a-z-]+)|=(?P<target>.+))?")
 
-Flags = NDArray[np.bool_]
+_Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Standings:
-    """Where the passages that matter stand for several texts; one entry for each text and passage.
+class TargetRanks:
+    """Ranks of the target passages for several texts; one entry for each text and passage.
 
     Attributes
     ----------
     rank, rank_in_language : integer array of shape (entries,)
-        1-based, in the whole pool and among the passages of the same language.
+        1-based ranks in the whole pool and among the passages of the same language.
     text : integer array of shape (entries,)
-        Number of the text, ascending.
+        Index of the text, ascending.
     passage, language, grade : integer array of shape (entries,)
-        Row of the passage, number of its language, and grade; 0 for a passage that is watched but not relevant.
+        Row of the passage, index of its language, and grade; grade 0 for a target that is not relevant.
     own_language : integer array of shape (texts,)
-        Number of the query's language in the pool, -1 if no passage is in it.
+        Index of the query's language in the pool, -1 if the pool has no passage in it.
     pool : tuple of int
-        Passages in each language.
-    lead : float array of shape (texts,), optional
-        By how much the best relevant passage scores above the best other one, for those who see scores.
+        Number of passages in each language.
+    score_margin : float array of shape (texts,), optional
+        Score of the best relevant passage minus that of the best other one; None if scores are not used.
     """
 
     rank: Integers
@@ -53,7 +61,7 @@ class Standings:
     grade: Integers
     own_language: Integers
     pool: tuple[int, ...]
-    lead: Floats | None = None
+    score_margin: Floats | None = None
 
     @property
     def texts(self) -> int:
@@ -61,69 +69,79 @@ class Standings:
         return len(self.own_language)
 
     @property
-    def relevant(self) -> Flags:
-        """Which entries are of relevant passages."""
+    def relevant(self) -> _Flags:
+        """Mask of the entries whose passage is relevant."""
         return self.grade > 0
 
 
 @dataclass(frozen=True)
 class Aim:
-    """One thing that an adversary wants.
+    """One part of a goal.
 
     Attributes
     ----------
     name : str
-        As it is written.
+        Name as the user writes it.
     value : callable
-        Standings to a number for each text, 0 to 1, smaller is better for the adversary; NaN where there is no case.
+        Takes target ranks; returns a number for each text, 0 to 1, smaller is better for the adversary; NaN where the
+        aim does not apply.
     reached : callable
-        Standings, their values and those of the clean queries to whether the aim is reached.
+        Takes target ranks, their values and those of the clean queries; returns for each text whether the aim is
+        reached.
     stops : bool
-        Whether there is nothing more to win once it is reached.
+        Whether nothing more can be gained once the aim is reached.
     watched : tuple of int
-        Rows of passages, relevant or not, whose ranks it wants to know.
+        Rows of passages, relevant or not, whose ranks the aim needs.
     """
 
     name: str
-    value: Callable[[Standings], Floats]
-    reached: Callable[[Standings, Floats, Floats], Flags]
+    value: Callable[[TargetRanks], Floats]
+    reached: Callable[[TargetRanks, Floats, Floats], _Flags]
     stops: bool = False
     watched: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class Goal:
-    """What an adversary wants: one aim, or the mean of several.
+    """What an adversary minimises: one aim, or the mean of several.
 
     Attributes
     ----------
     aims : tuple of Aim
-        One or more, not contradicting each other.
+        One or more aims that do not contradict each other.
     """
 
     aims: tuple[Aim, ...]
 
     @property
     def name(self) -> str:
-        """As it is written: ``map+language=en``."""
+        """Name as the user writes it, such as ``map+language=en``."""
         return "+".join(aim.name for aim in self.aims)
 
     @property
     def stops(self) -> bool:
-        """Whether there is nothing more to win once all aims are reached."""
+        """Whether nothing more can be gained once all aims are reached."""
         return all(aim.stops for aim in self.aims)
 
     @property
     def watched(self) -> tuple[int, ...]:
-        """Rows of passages whose ranks must be known whether or not they are relevant."""
+        """Rows of passages whose ranks are needed whether or not they are relevant."""
         return tuple(dict.fromkeys(row for aim in self.aims for row in aim.watched))
 
-    def values(self, found: Standings) -> Floats:
-        """Return the value of each aim, shape (texts, aims); their mean is what a search makes smaller."""
+    def aim_values(self, found: TargetRanks) -> Floats:
+        """Return the value of each aim, shape (texts, aims); a search minimises their mean."""
         return np.stack([aim.value(found) for aim in self.aims], axis=1)
 
-    def reached(self, found: Standings, values: Floats, clean: Floats) -> Flags:
-        """Say for each text whether every aim is reached; `values` and `clean` as of `values`."""
+    def reached(self, found: TargetRanks, values: Floats, clean: Floats) -> _Flags:
+        """Return for each text whether every aim is reached.
+
+        Parameters
+        ----------
+        found : TargetRanks
+            Target ranks of the texts.
+        values, clean : float64 array of shape (texts, aims)
+            From `aim_values`, for the texts and for their clean queries.
+        """
         each = [aim.reached(found, values[:, n], clean[:, n]) for n, aim in enumerate(self.aims)]
         return np.asarray(np.all(each, axis=0))
 
@@ -134,16 +152,16 @@ def make_goal(text: str, task: Task) -> Goal:
     Parameters
     ----------
     text : str
-        See the names in `NAMES`; ``ap`` is another word for ``map``.
+        A goal such as ``map`` or ``beyond@10+language=en``; ``ap`` is another name for ``map``.
     task : Task
-        Whose queries and pool.
+        Task with the queries and the pool.
 
     Raises
     ------
     UnknownNameError
-        No such goal, language or passage.
+        If there is no such goal, language or passage.
     OptionError
-        The task does not have what the goal needs, or two goals contradict each other.
+        If the task lacks what the goal needs, or if two goals contradict each other.
     """
     aims = tuple(_aim(part.strip(), task) for part in text.split("+"))
     _check_together([aim.name for aim in aims])
@@ -152,7 +170,7 @@ def make_goal(text: str, task: Task) -> Goal:
         if lowering and np.isin(aim.watched, task.qrels.passage).any():
             raise OptionError(
                 f"goals {lowering[0]} and {aim.name} contradict each other: the passage is relevant to a query, and "
-                f"would have to sink and to rise; choose one"
+                f"would have to move down and up at once; choose one"
             )
     return Goal(aims)
 
@@ -160,12 +178,12 @@ def make_goal(text: str, task: Task) -> Goal:
 def _aim(text: str, task: Task) -> Aim:
     match = _FORM.fullmatch(regex.sub("^ap(?=:|$)", "map", text))
     if not match or match["name"] not in _MAKERS:
-        raise UnknownNameError("goal", text, NAMES)
+        raise UnknownNameError("goal", text, _GOAL_NAMES)
     name, part = match["name"], next((kind for kind in ("depth", "setting", "target") if match[kind]), None)
-    maker, wanted, required = _MAKERS[name]
-    if part not in {wanted, None} or (required and part is None):
-        raise UnknownNameError("goal", text, NAMES)
-    return maker(match[wanted] if part else "", task)
+    maker, allowed, required = _MAKERS[name]
+    if part not in {allowed, None} or (required and part is None):
+        raise UnknownNameError("goal", text, _GOAL_NAMES)
+    return maker(match[allowed] if part else "", task)
 
 
 def _check_together(names: Sequence[str]) -> None:
@@ -173,12 +191,12 @@ def _check_together(names: Sequence[str]) -> None:
         several = sorted({name for name in names if name.startswith(kind)})
         if len(several) > 1:
             raise OptionError(
-                f"goals {several[0]} and {several[1]} contradict each other: one only can be first; choose one"
+                f"goals {several[0]} and {several[1]} contradict each other: only one can be first; choose one"
             )
     for prefix in ("map", "beyond", "rank-distance"):
         same = [name for name in names if name.startswith(prefix)]
         if len(same) > 1:
-            raise OptionError(f"goals {same[0]} and {same[1]} are of one kind; name one of them")
+            raise OptionError(f"goals {same[0]} and {same[1]} are of the same kind; give only one of them")
 
 
 def _map(setting: str, task: Task) -> Aim:
@@ -188,7 +206,7 @@ def _map(setting: str, task: Task) -> Aim:
     if setting == "monolingual" and not set(task.query_languages) & set(task.passage_languages):
         raise OptionError(f"goal map:monolingual: {task.name} has no passages in the languages of its queries; try map")
 
-    def value(found: Standings) -> Floats:
+    def value(found: TargetRanks) -> Floats:
         if setting in {"", "multilingual"}:
             return _average_precision(found.rank, found.text, found, found.relevant, found.texts)
         own = found.language == found.own_language[found.text]
@@ -202,7 +220,7 @@ def _map(setting: str, task: Task) -> Aim:
     return Aim(name, value, lambda _, after, before: after <= before / 2)
 
 
-def _average_precision(rank: Integers, group: Integers, found: Standings, picked: Flags, groups: int) -> Floats:
+def _average_precision(rank: Integers, group: Integers, found: TargetRanks, picked: _Flags, groups: int) -> Floats:
     return average_precision(Ranked(rank[picked], group[picked], found.grade[picked], groups))
 
 
@@ -212,7 +230,7 @@ def _beyond(depth: str, task: Task) -> Aim:
     if k >= len(task.passages):
         raise OptionError(f"goal beyond@{k}: the pool of {task.name} has only {len(task.passages)} passages")
 
-    def value(found: Standings) -> Floats:
+    def value(found: TargetRanks) -> Floats:
         best = np.full(found.texts, k + 1)
         np.minimum.at(best, found.text[found.relevant], found.rank[found.relevant])
         return (k + 1 - best) / k
@@ -221,10 +239,10 @@ def _beyond(depth: str, task: Task) -> Aim:
 
 
 def _rank_distance(_: str, task: Task) -> Aim:
-    """Tear the parallel passages apart: the attack on fairness; it is reached when rank distance has doubled."""
+    """Increase the rank distance of parallel passages, an attack on fairness; reached when the distance has doubled."""
     _need_parallel("rank-distance", task)
 
-    def value(found: Standings) -> Floats:
+    def value(found: TargetRanks) -> Floats:
         picked = found.relevant
         distance = rank_distance(found.rank[picked], found.text[picked], found.texts, found.language[picked])
         return 1 - distance / max(sum(found.pool) - 1, 1)
@@ -233,14 +251,14 @@ def _rank_distance(_: str, task: Task) -> Aim:
 
 
 def _language(code: str, task: Task) -> Aim:
-    """Move the relevant passages of one language before the others; it is reached when one of them is the first."""
+    """Move the relevant passages of one language ahead of the others; reached when one of them is ranked first."""
     name = f"language={code}"
     if code not in task.passage_languages:
         raise UnknownNameError("language", code, task.passage_languages)
     _need_parallel(name, task)
     number = task.passage_languages.index(code)
 
-    def value(found: Standings) -> Floats:
+    def value(found: TargetRanks) -> Floats:
         depth = np.log(found.rank) / np.log(max(sum(found.pool), 2))
         means = [
             _mean(depth[picked], found.text[picked], found.texts)
@@ -248,7 +266,7 @@ def _language(code: str, task: Task) -> Aim:
         ]
         return (1 + means[0] - means[1]) / 2
 
-    def reached(found: Standings, after: Floats, _: Floats) -> Flags:
+    def reached(found: TargetRanks, after: Floats, _: Floats) -> _Flags:
         best = np.full((2, found.texts), np.iinfo(np.int64).max)
         np.minimum.at(
             best,
@@ -268,12 +286,12 @@ def _mean(value: Floats, group: Integers, groups: int) -> Floats:
 
 
 def _passage(passage_id: str, task: Task) -> Aim:
-    """Bring one passage to the top, whatever is asked; it is reached when it is the first."""
+    """Bring one passage to the top for any query; reached when the passage is ranked first."""
     row = next((row for row, one in enumerate(task.passages) if one.passage_id == passage_id), None)
     if row is None:
         raise UnknownNameError("passage", passage_id, [one.passage_id for one in task.passages[:_IDS_SHOWN]])
 
-    def value(found: Standings) -> Floats:
+    def value(found: TargetRanks) -> Floats:
         picked = found.passage == row
         depth = np.log(found.rank[picked]) / np.log(max(sum(found.pool), 2))
         return _mean(depth, found.text[picked], found.texts)
@@ -299,4 +317,4 @@ _MAKERS: Mapping[str, tuple[Callable[[str, Task], Aim], str, bool]] = {
     "language": (_language, "target", True),
     "passage": (_passage, "target", True),
 }
-"""Name to what makes the aim, which part of the form it takes, and whether it must be there."""
+"""Name to the function that makes the aim, the part of the text that it takes, and whether that part is required."""

@@ -1,4 +1,4 @@
-"""Search methods by name: ``random``, ``best-of-20``, ``greedy``, ``beam-4`` and those in `NAMES`."""
+"""Search methods by name: ``random``, ``best-of-20``, ``greedy``, ``greedy-rare``, ``beam-4``, ``annealing-200``."""
 
 from __future__ import annotations
 
@@ -11,126 +11,164 @@ from typing import NamedTuple
 
 import regex
 
-from robustbench_ir.adversary.candidates import Edits, Space, Trial
+from robustbench_ir.adversary.candidates import Candidate, Edits, SearchSpace
 from robustbench_ir.adversary.driver import Search
 from robustbench_ir.adversary.victim import Access
 from robustbench_ir.errors import OptionError, UnknownNameError
 from robustbench_ir.perturb.randomness import Random, pick
 
-# Simulated annealing (Kirkpatrick, Gelatt and Vecchi 1983): one edit changes at a time, for the worse ever less.
+# Simulated annealing (Kirkpatrick, Gelatt and Vecchi 1983): losses are accepted more and more rarely.
 
 _FIRST_TEMPERATURE = 0.05  # a loss of 0.05 of a goal's range is then accepted in 37 cases of 100
 
 
-def annealing(space: Space, random: Random, size: int) -> Search:
-    """Try `size` times to set, replace or move one edit; a loss is taken with probability exp(-loss/temperature)."""
-    (value,) = yield [Trial(space.clean, ())]
+def annealing(space: SearchSpace, random: Random, size: int) -> Search:
+    """Set, replace or move one edit, `size` times; accept a loss with probability exp(-loss/temperature).
+
+    Parameters
+    ----------
+    space : SearchSpace
+        The query and its rewritings.
+    random : Random
+        Source of random numbers.
+    size : int
+        Number of steps, 1 or more.
+    """
+    (value,) = yield [Candidate(space.clean, ())]
     edits: Edits = ()
     for step in range(size if space.places else 0):
-        trial = _neighbour(space, edits, random)
-        if trial is None:
+        candidate = _neighbour(space, edits, random)
+        if candidate is None:
             continue
-        (found,) = yield [trial]
+        (found,) = yield [candidate]
         temperature = _FIRST_TEMPERATURE * (1 - step / size)
         if found <= value or random.random() < exp((value - found) / temperature):
-            value, edits = found, trial.edits
+            value, edits = found, candidate.edits
 
 
-def _neighbour(space: Space, edits: Edits, random: Random) -> Trial | None:
-    """Draw an edit, and put it in the place of those that it overlaps or, where the budget is full, of any one."""
+def _neighbour(space: SearchSpace, edits: Edits, random: Random) -> Candidate | None:
+    """Draw an edit that replaces those it overlaps, and further random ones if the budget is full."""
     edit = pick(pick(space.places, random), random)
     start, end = edit.span
     kept = [one for one in edits if one.span[1] <= start or end <= one.span[0]]
     while kept and not space.allows(sorted([*kept, edit])):
         kept.remove(pick(kept, random))
     both = sorted([*kept, edit])
-    return space.trial(both) if space.allows(both) else None
+    return space.candidate(both) if space.allows(both) else None
 
 
-# Beam search: the best sets of edits are all extended by one more, again and again.
+# Beam search: in each round, the best sets of edits are extended by one more edit.
 
 
-def beam(space: Space, random: Random, size: int) -> Search:  # noqa: ARG001
-    """Keep the `size` best sets of edits of each round, whether or not they are better than those of the one before.
+def beam(space: SearchSpace, random: Random, size: int) -> Search:  # noqa: ARG001
+    """Keep the `size` best sets of edits of each round, even if they are not better than those of the round before.
 
-    Where the budget of queries does not reach for a whole round, every place has had as many of its rewritings tried as
-    the others.
+    If the budget does not allow a whole round, all places have had the same number of rewritings tried.
+
+    Parameters
+    ----------
+    space : SearchSpace
+        The query and its rewritings.
+    random : Random
+        Not used.
+    size : int
+        Number of sets that are kept, 1 or more.
     """
     front: list[Edits] = [()]
     for _ in range(space.words):
-        trials = _in_turn([space.extended(edits, place) for edits in front for place in range(len(space.places))])
-        if not trials:
+        candidates = _in_turn([space.extended(edits, place) for edits in front for place in range(len(space.places))])
+        if not candidates:
             return
-        values = yield trials
-        best = sorted(range(len(trials)), key=lambda number: (values[number], number))[:size]
-        front = [trials[number].edits for number in best]
+        values = yield candidates
+        best = sorted(range(len(candidates)), key=lambda number: (values[number], number))[:size]
+        front = [candidates[number].edits for number in best]
 
 
-def _in_turn(groups: list[list[Trial]]) -> list[Trial]:
-    """Return the first of each group, then the second of each, and so on, each text once."""
+def _in_turn(groups: list[list[Candidate]]) -> list[Candidate]:
+    """Return the first candidate of each group, then the second of each, and so on; each text once."""
     longest = max(map(len, groups), default=0)
     found = [group[number] for number in range(longest) for group in groups if number < len(group)]
-    return list({trial.text: trial for trial in reversed(found)}.values())[::-1]
+    return list({candidate.text: candidate for candidate in reversed(found)}.values())[::-1]
 
 
-# Nothing but the random perturbations, of which the best is kept. As reference: the optimum, by trying everything.
+# Two references: the best of the random perturbations, and the optimum, found by trying everything.
 
 
-def best_of_starts(space: Space, random: Random, size: int) -> Search:  # noqa: ARG001
-    """Try nothing more: the driver has tried the random perturbations."""
+def _best_of_starts(space: SearchSpace, random: Random, size: int) -> Search:  # noqa: ARG001
+    """Try nothing more: the random perturbations have been tried already."""
     yield from ()
 
 
-def exhaustive(space: Space, random: Random, size: int) -> Search:  # noqa: ARG001
-    """Try every set of edits within the budget of words, the smallest first."""
+def exhaustive(space: SearchSpace, random: Random, size: int) -> Search:  # noqa: ARG001
+    """Try every set of edits within the budget of words, the smallest sets first.
+
+    Parameters
+    ----------
+    space : SearchSpace
+        The query and its rewritings.
+    random : Random
+        Not used.
+    size : int
+        Not used.
+    """
     for number in range(1, min(space.words, len(space.places)) + 1):
         sets = (edits for places in combinations(space.places, number) for edits in product(*places))
-        trials = [space.trial(edits) for edits in sets if space.allows(edits)]
-        values: Sequence[float] = yield trials
+        candidates = [space.candidate(edits) for edits in sets if space.allows(edits)]
+        values: Sequence[float] = yield candidates
         del values
 
 
-# Greedy search: the places that matter most are changed first, each to what serves best.
+# Greedy search: the most important places are changed first, each to its best rewriting.
 #
-# With importance by deletion as in TextFooler (arXiv 1907.11932) and DeepWordBug (1801.04354), or by how rare words
-# are.
+# Importance is measured by deletion, as in TextFooler (arXiv 1907.11932) and DeepWordBug (1801.04354), or by rarity.
 
 
-def greedy(space: Space, random: Random, size: int) -> Search:  # noqa: ARG001
-    """Change the places in the order of their importance, each to what serves best, where anything does.
+def greedy(space: SearchSpace, random: Random, size: int) -> Search:  # noqa: ARG001
+    """Change the places in order of importance, each to its best rewriting, if one is better than no change.
 
-    The importance of a place is what the goal wins when its words are deleted. Of places that are equally important the
-    first comes first; of rewritings that are equally good the first in the alphabet is taken, as in TextAttack.
+    The importance of a place is the gain of the goal when its words are deleted. Of equally important places the first
+    in the text comes first; of equally good rewritings the first in alphabetical order is taken, as in TextAttack.
+
+    Parameters
+    ----------
+    space : SearchSpace
+        The query and its rewritings.
+    random : Random
+        Not used.
+    size : int
+        Not used.
     """
     places = range(len(space.places))
-    (value,) = yield [Trial(space.clean, ())]
+    (value,) = yield [Candidate(space.clean, ())]
     importance = yield [space.without(place) for place in places]
     yield from _in_order(space, sorted(places, key=lambda place: (importance[place], place)), value)
 
 
-def greedy_by_rarity(space: Space, random: Random, size: int) -> Search:  # noqa: ARG001
-    """Do the same, but the rarer a word is among the passages, the more it matters: no deletion is asked about."""
-    (value,) = yield [Trial(space.clean, ())]
+def _greedy_by_rarity(space: SearchSpace, random: Random, size: int) -> Search:  # noqa: ARG001
+    """Search greedily, with rarity among the passages as the importance of a word, so that no deletion is encoded."""
+    (value,) = yield [Candidate(space.clean, ())]
     places = range(len(space.places))
     yield from _in_order(space, sorted(places, key=lambda place: (space.frequency[place], place)), value)
 
 
-def _in_order(space: Space, places: Iterable[int], value: float) -> Generator[Sequence[Trial], Sequence[float], None]:
+def _in_order(
+    space: SearchSpace, places: Iterable[int], value: float
+) -> Generator[Sequence[Candidate], Sequence[float], None]:
     edits: Edits = ()
     for place in places:
         if len(edits) == space.words:
             return
-        trials = space.extended(edits, place)
-        found = yield trials
-        best, trial = min(zip(found, trials, strict=True), default=(value, None))
-        if trial and best < value:
-            value, edits = best, trial.edits
+        candidates = space.extended(edits, place)
+        found = yield candidates
+        best, candidate = min(zip(found, candidates, strict=True), default=(value, None))
+        if candidate and best < value:
+            value, edits = best, candidate.edits
 
 
 class _Kind(NamedTuple):
-    """How to search; the size where none is named, None if it has none; random perturbations to begin with."""
+    """A kind of search: its function, its default size if it has one, and its number of random perturbations."""
 
-    search: Callable[[Space, Random, int], Search]
+    search: Callable[[SearchSpace, Random, int], Search]
     size: int | None
     starts: int
     needs: Access = "rank"
@@ -139,85 +177,105 @@ class _Kind(NamedTuple):
 
 _STARTS = 20
 _KINDS: Mapping[str, _Kind] = {
-    "random": _Kind(best_of_starts, None, 1),
-    "best-of": _Kind(best_of_starts, 20, 0),
+    "random": _Kind(_best_of_starts, None, 1),
+    "best-of": _Kind(_best_of_starts, 20, 0),
     "greedy": _Kind(greedy, None, _STARTS),
-    "greedy-rare": _Kind(greedy_by_rarity, None, _STARTS, by_rarity=True),
-    "greedy-score": _Kind(greedy_by_rarity, None, _STARTS, "score", by_rarity=True),
+    "greedy-rare": _Kind(_greedy_by_rarity, None, _STARTS, by_rarity=True),
+    "greedy-score": _Kind(_greedy_by_rarity, None, _STARTS, "score", by_rarity=True),
     "beam": _Kind(beam, 4, _STARTS),
     "annealing": _Kind(annealing, 200, _STARTS),
     "exhaustive": _Kind(exhaustive, None, 0),
 }
-NAMES = ("random", "best-of-20", "greedy", "greedy-rare", "greedy-score", "beam-4", "annealing-200", "exhaustive")
+_METHOD_NAMES = (
+    "random",
+    "best-of-20",
+    "greedy",
+    "greedy-rare",
+    "greedy-score",
+    "beam-4",
+    "annealing-200",
+    "exhaustive",
+)
 
 
 @dataclass(frozen=True)
-class Method:
-    """A way to search.
+class SearchMethod:
+    """A search method.
 
     Attributes
     ----------
     name : str
-        Such as ``"beam-4"``.
+        Name such as ``"beam-4"``.
     search : callable
-        Takes what may be done to a query and a source of random numbers, and begins a search.
+        Takes a search space and a source of random numbers; begins a search.
     starts : int
-        Random perturbations that are tried before anything else. So a search is never worse than the best of them.
+        Number of random perturbations that are tried first. A search is never worse than the best of them.
     needs : {"score", "rank", "text"}
         What it must learn from the encoder.
     by_rarity : bool
-        Whether it must be told how rare the words of a query are.
+        Whether it uses the frequency of the words among the passages.
     """
 
     name: str
-    search: Callable[[Space, Random], Search]
+    search: Callable[[SearchSpace, Random], Search]
     starts: int
     needs: Access = "rank"
     by_rarity: bool = False
 
     @property
     def any_will_do(self) -> bool:
-        """Whether the perturbation counts even if it helps: the average case."""
+        """Whether a perturbation counts even if it improves retrieval: the average case."""
         return self.name == "random"
 
-    def begin(self, space: Space, random: Random) -> Search:
-        """Begin with the random perturbations."""
+    def begin(self, space: SearchSpace, random: Random) -> Search:
+        """Begin a search with the random perturbations.
+
+        Parameters
+        ----------
+        space : SearchSpace
+            The query and its rewritings.
+        random : Random
+            Source of random numbers.
+        """
         if space.starts:
             yield space.starts
         yield from self.search(space, random)
 
 
-def make_method(name: str, starts: int | None = None) -> Method:
-    """Look up a search method.
+def make_method(name: str, starts: int | None = None) -> SearchMethod:
+    """Return the search method of a name.
 
     Parameters
     ----------
     name : str
-        One of `NAMES`; the number may be another one, or left out.
+        ``random``, ``best-of-20``, ``greedy``, ``greedy-rare``, ``greedy-score``, ``beam-4``, ``annealing-200`` or
+        ``exhaustive``; another number may be given, or none for the default.
     starts : int, optional
-        Random perturbations to begin with, instead of 20.
+        Number of random perturbations to begin with. Default: 20.
 
     Raises
     ------
     UnknownNameError
-        No such method.
+        If there is no such method.
     OptionError
-        A number of 0, or starts for a method that is nothing else.
+        If the number is 0, or if `starts` is given for a method that only tries random perturbations.
     """
     match = regex.fullmatch(r"([a-z-]+?)(?:-(\d+))?", name)
     kind = _KINDS.get(match[1]) if match else None
     if match is None or kind is None or (match[2] and kind.size is None):
-        raise UnknownNameError("search method", name, NAMES)
+        raise UnknownNameError("search method", name, _METHOD_NAMES)
     size = int(match[2] or kind.size or 0)
     if kind.size is not None and size < 1:
         raise OptionError(f"search {name}: the number must be at least 1")
-    fixed = kind.search is best_of_starts
+    fixed = kind.search is _best_of_starts
     if starts is not None and (fixed or starts < 0):
         raise OptionError(f"search {name} cannot begin with {starts} random perturbations; leave `starts` out")
     begun = (size or kind.starts) if fixed else kind.starts if starts is None else starts
     full = match[1] if kind.size is None else f"{match[1]}-{size}"
-    return Method(full, partial(_sized, kind.search, size), begun, kind.needs, kind.by_rarity)
+    return SearchMethod(full, partial(_sized, kind.search, size), begun, kind.needs, kind.by_rarity)
 
 
-def _sized(search: Callable[[Space, Random, int], Search], size: int, space: Space, random: Random) -> Search:
+def _sized(
+    search: Callable[[SearchSpace, Random, int], Search], size: int, space: SearchSpace, random: Random
+) -> Search:
     return search(space, random, size)

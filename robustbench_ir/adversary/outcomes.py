@@ -1,4 +1,4 @@
-"""What searches found, over all queries of a cell; and the queries as they were asked, for others to score."""
+"""Results of searches over all queries of a cell, and the attacked queries as a file for other systems."""
 
 from __future__ import annotations
 
@@ -10,58 +10,59 @@ from pathlib import Path
 import numpy as np
 
 from robustbench_ir._base.files import opened_whole
-from robustbench_ir.adversary.driver import Measured, Outcome
+from robustbench_ir.adversary.driver import Measurement, QueryOutcome
+from robustbench_ir.evaluation.query_sets import edit_record
 from robustbench_ir.perturb import Edit, Perturbation
 from robustbench_ir.results.result import Cell
 from robustbench_ir.tasks import Task
 
 
 @dataclass(frozen=True)
-class Attacked:
-    """A cell made by an adversary.
+class SearchedCell:
+    """A cell whose queries a search has made.
 
     Attributes
     ----------
     cell : Cell
-        As in the result.
+        The cell as it is in the result.
     goal : str
-        What was wanted.
-    outcomes : tuple of Outcome
+        Goal of the search.
+    outcomes : tuple of QueryOutcome
         One for each query of the task, in order.
     """
 
     cell: Cell
     goal: str
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[QueryOutcome, ...]
 
     @property
     def attackable(self) -> int:
-        """Number of queries to which the goal applies and that do not reach it when clean."""
+        """Number of queries to which the goal applies and whose clean text does not reach it."""
         return sum(one.attackable for one in self.outcomes)
 
     @property
     def successes(self) -> int:
-        """Number of them that reach it now."""
+        """Number of attackable queries that reach the goal after the attack."""
         return sum(one.attackable and one.best.reached for one in self.outcomes)
 
     @property
     def success_rate(self) -> float:
-        """Share of the attackable queries that reach the goal, 0 to 1; NaN where none is attackable."""
+        """Share of the attackable queries that reach the goal, 0 to 1; NaN if no query is attackable."""
         return self.successes / self.attackable if self.attackable else float("nan")
 
     @property
     def encodings(self) -> int:
-        """Texts that the encoder was asked about in all, besides the clean queries."""
+        """Number of texts that were encoded for all queries, besides the clean queries."""
         return sum(one.encodings for one in self.outcomes)
 
     @property
     def encodings_per_query(self) -> float:
-        """Mean number of texts for a query of the task."""
+        """Mean number of encoded texts for each query of the task."""
         return self.encodings / len(self.outcomes)
 
     @property
     def encodings_per_success(self) -> float:
-        """All texts that were asked about, divided by the successes; infinite where there is none."""
+        """Number of encoded texts divided by the number of successes; infinite if there is none."""
         return self.encodings / self.successes if self.successes else float("inf")
 
     @property
@@ -71,7 +72,7 @@ class Attacked:
 
     @property
     def value(self) -> float:
-        """The same over the attacked queries."""
+        """Mean of the goal's value over the attacked queries, 0 to 1."""
         return float(np.nanmean([one.best.value for one in self.outcomes]))
 
     @property
@@ -80,18 +81,37 @@ class Attacked:
         return sum(len(one.edits) for one in self.outcomes) / len(self.outcomes)
 
 
-def perturbation(query_id: str, clean: str, places: int, outcome: Outcome) -> Perturbation:
-    """Return an outcome as a recipe would give it."""
+def perturbation(query_id: str, clean: str, places: int, outcome: QueryOutcome) -> Perturbation:
+    """Return an outcome in the form of a recipe's perturbation.
+
+    Parameters
+    ----------
+    query_id, clean : str
+        Id and clean text of the query.
+    places : int
+        Number of places that could have changed.
+    outcome : QueryOutcome
+        Result of the search.
+    """
     return Perturbation(query_id, clean, outcome.text, outcome.edits, places)
 
 
-def write_queries(path: Path, task: Task, attacked: Attacked) -> None:
-    """Write the attacked queries, one JSON line each, as `irbench perturb` does: ``_id``, ``text``, ``metadata``.
+def write_queries(path: Path, task: Task, attacked: SearchedCell) -> None:
+    """Write the attacked queries as `irbench perturb` does: JSON lines with ``_id``, ``text`` and ``metadata``.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        File to write.
+    task : Task
+        Task with the clean queries.
+    attacked : SearchedCell
+        Results of the search, in the order of the task's queries.
 
     Raises
     ------
     ResultError
-        The file cannot be written.
+        If the file cannot be written.
     """
     with opened_whole(path) as stream:
         for query, one in zip(task.queries, attacked.outcomes, strict=True):
@@ -110,29 +130,26 @@ def write_queries(path: Path, task: Task, attacked: Attacked) -> None:
             stream.write(f"{json.dumps(line, ensure_ascii=False)}\n".encode())
 
 
-def edit_record(edit: Edit) -> dict[str, object]:
-    """Return an edit as JSON."""
-    return {"span": list(edit.span), "before": edit.before, "after": edit.after, "operation": edit.operation}
-
-
-def outcomes_to_json(outcomes: Sequence[Outcome]) -> bytes:
-    """Return outcomes as they are kept between runs."""
+def outcomes_to_json(outcomes: Sequence[QueryOutcome]) -> bytes:
+    """Return outcomes as JSON, in the form in which they are cached."""
     return json.dumps(outcomes, ensure_ascii=False).encode()
 
 
-def outcomes_from_json(content: bytes) -> list[Outcome]:
-    """Read what `outcomes_to_json` gives."""
+def outcomes_from_json(content: bytes) -> list[QueryOutcome]:
+    """Return the outcomes that `outcomes_to_json` has written."""
     return [
-        Outcome(
+        QueryOutcome(
             tuple(Edit((span[0], span[1]), *rest) for span, *rest in edits),
             text,
-            _measured(*clean),
-            _measured(*best),
+            _measurement(*clean),
+            _measurement(*best),
             encodings,
         )
         for edits, text, clean, best, encodings in json.loads(content)
     ]
 
 
-def _measured(values: list[float], reached: bool, in_pool: list[int], in_language: list[int], lead: float) -> Measured:
-    return Measured(tuple(values), reached, tuple(in_pool), tuple(in_language), lead)
+def _measurement(
+    values: list[float], reached: bool, in_pool: list[int], in_language: list[int], score_margin: float
+) -> Measurement:
+    return Measurement(tuple(values), reached, tuple(in_pool), tuple(in_language), score_margin)

@@ -1,4 +1,4 @@
-"""One adversary's aim and means: it makes cells out of search methods, block of queries by block."""
+"""Run searches over all queries of a task, in blocks of queries, and make cells of the results."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from pathlib import Path
 
 import numpy as np
 
-from robustbench_ir._base.cache import current_cache, keep, kept
+from robustbench_ir._base.cache import current_cache, read_cached, write_cached
 from robustbench_ir._base.text import nfc
 from robustbench_ir._version import __version__
 from robustbench_ir.adversary.candidates import (
     Budget,
+    Candidate,
     Draws,
-    Space,
-    Trial,
+    SearchSpace,
     passage_frequency,
     place_frequencies,
-    spaces,
+    search_spaces,
 )
 from robustbench_ir.adversary.driver import (
     Allowed,
-    Known,
-    Measured,
-    Outcome,
-    Pursuit,
-    Terms,
+    Measurement,
+    Measurements,
+    QueryOutcome,
+    QuerySearch,
+    SearchLimits,
     advance_together,
-    judged,
-    measured,
+    measure_ranks,
+    measure_texts,
 )
-from robustbench_ir.adversary.goals import Goal, Standings
-from robustbench_ir.adversary.methods import Method, make_method
-from robustbench_ir.adversary.outcomes import Attacked, outcomes_from_json, outcomes_to_json, perturbation
+from robustbench_ir.adversary.goals import Goal, TargetRanks
+from robustbench_ir.adversary.methods import SearchMethod, make_method
+from robustbench_ir.adversary.outcomes import SearchedCell, outcomes_from_json, outcomes_to_json, perturbation
 from robustbench_ir.adversary.victim import Victim
 from robustbench_ir.evaluation.semantic_floor import FloorJudge
 from robustbench_ir.perturb import Perturbation, Recipe
@@ -45,61 +45,71 @@ from robustbench_ir.results.result import Cell, Result
 from robustbench_ir.retrieval.ranking import Ranks
 
 QUERIES_AT_ONCE = 512
-"""Queries that advance in lock step, at most. What is found for them is kept: a run that was stopped goes on there."""
+"""Largest number of queries that are searched together. Finished blocks are cached, so that a stopped run resumes."""
 
 DEFAULT_ALTERNATIVES = 8
-_TEXTS_AT_ONCE = 1 << 16  # that they may ask about together: no more work than that is ever lost
-_KNOWN_AT_MOST = 1 << 18  # texts whose ranks are remembered: some 200 MB
-_ALGORITHMS = 2  # goes up when a search finds something else than before; what was kept is then found again
+_TEXTS_AT_ONCE = 1 << 16  # of one block, at most: no more work than that is lost when a run is stopped
+_KNOWN_AT_MOST = 1 << 18  # texts whose measurements are kept in memory: about 200 MB
+_ALGORITHMS = 2  # raised when a search could give another result than before, so that cached results are not used
 
 
 @dataclass(frozen=True)
 class CellSearch:
-    """A search for one cell: with which recipes, how, and from which draws."""
+    """The search that makes one cell.
+
+    Attributes
+    ----------
+    recipes : sequence of Recipe
+        Recipes whose rewritings are offered together.
+    method : SearchMethod
+        The search method.
+    draws : Draws
+        Number and seed of the rewritings and random perturbations.
+    """
 
     recipes: Sequence[Recipe]
-    method: Method
+    method: SearchMethod
     draws: Draws
 
 
 @dataclass(frozen=True)
 class SearchRun:
-    """One adversary's aim and means.
+    """An encoder, a goal and a budget, with which cells are searched.
 
     Attributes
     ----------
     victim : Victim
-        Who is attacked.
+        The encoder that is attacked.
     base : Result
-        The clean ranks.
+        Result with the clean ranks.
     goal : Goal
-        What is wanted.
-    clean : sequence of Measured
-        What each clean query does.
+        What the searches minimise.
+    clean : sequence of Measurement
+        Effect of each clean query.
     budget : Budget
-        For each query.
+        Limits for each query.
     until_reached : bool
-        Whether a query is left at its first success, though the goal could fall further.
+        Whether the search of a query ends at its first success, even if the goal could be lowered further.
     floor : FloorJudge, optional
-        What every perturbation that is tried must reach.
+        Sentence-encoder constraint that every perturbation must satisfy.
     resume : bool
-        Whether what an earlier run has found is used.
+        Whether cached results of an earlier run are used.
     """
 
     victim: Victim
     base: Result
     goal: Goal
-    clean: Sequence[Measured]
+    clean: Sequence[Measurement]
     budget: Budget
     until_reached: bool
     floor: FloorJudge | None
     resume: bool
 
-    def cells(self, searches: Sequence[CellSearch]) -> list[Attacked]:
-        """Search all queries, block by block; within a block no text is encoded for a query twice, whoever asks."""
+    def cells(self, searches: Sequence[CellSearch]) -> list[SearchedCell]:
+        """Run the searches over all queries, in blocks; within a block, no text is encoded twice for the same query."""
         task, clock = self.victim.runner.task, self.victim.runner.clock
         together = max(1, min(QUERIES_AT_ONCE, _TEXTS_AT_ONCE // self.budget.queries))
-        found: list[list[Outcome]] = [[] for _ in searches]
+        found: list[list[QueryOutcome]] = [[] for _ in searches]
         places: list[list[int]] = [[] for _ in searches]
         label = ", ".join(dict.fromkeys(self._name(one) for one in searches))
         if any(one.method.by_rarity for one in searches):
@@ -107,7 +117,7 @@ class SearchRun:
                 _ = self.counts
         with clock.stage("search", len(task.queries) * len(searches), label):
             for start in range(0, len(task.queries), together):
-                rows, known = range(start, min(start + together, len(task.queries))), Known({})
+                rows, known = range(start, min(start + together, len(task.queries))), Measurements({})
                 for number, one in enumerate(searches):
                     if len(known) > _KNOWN_AT_MOST:
                         known.clear()
@@ -126,7 +136,7 @@ class SearchRun:
         return f"{one.method.name} on {'+'.join(recipe.name for recipe in one.recipes)}"
 
     def identity(self, one: CellSearch) -> AttackIdentity:
-        """Say what was done: ``greedy(typo@3)|goal=map|words=2|queries=500``."""
+        """Return the identity of an attack, such as ``greedy(typo@3)|goal=map|words=2|queries=500``."""
         starts, alternatives = one.draws.starts, one.draws.alternatives
         search = SearchIdentity(
             method=one.method.name,
@@ -141,10 +151,10 @@ class SearchRun:
         recipes = tuple(recipe.identity for recipe in one.recipes)
         return AttackIdentity(recipes, self.floor.identity if self.floor else None, search)
 
-    def _spaces(self, rows: range, one: CellSearch) -> list[Space]:
-        """Find what may be done to some queries; random perturbations lose edits until they reach the floor."""
+    def _spaces(self, rows: range, one: CellSearch) -> list[SearchSpace]:
+        """Return the search spaces of some queries; random perturbations lose edits until they satisfy the floor."""
         queries = [self.victim.runner.task.queries[row] for row in rows]
-        block = spaces(queries, one.recipes, self.budget, one.draws)
+        block = search_spaces(queries, one.recipes, self.budget, one.draws)
         if one.method.by_rarity:
             block = [
                 replace(space, frequency=place_frequencies(space, query.language, self.counts))
@@ -160,21 +170,24 @@ class SearchRun:
         left = iter(self.floor.applied(drawn))
         return [
             replace(
-                space, starts=tuple(Trial(kept.text, kept.edits) for _, kept in zip(space.starts, left, strict=False))
+                space,
+                starts=tuple(Candidate(kept.text, kept.edits) for _, kept in zip(space.starts, left, strict=False)),
             )
             for space in block
         ]
 
-    def _block(self, rows: range, block: Sequence[Space], one: CellSearch, known: Known) -> list[Outcome]:
+    def _block(
+        self, rows: range, block: Sequence[SearchSpace], one: CellSearch, known: Measurements
+    ) -> list[QueryOutcome]:
         advance = self.victim.runner.clock.advance
         path = self._file(rows, block, one)
-        content = kept(path) if path and self.resume else None
+        content = read_cached(path) if path and self.resume else None
         if content is not None:
             advance(len(rows))
             return outcomes_from_json(content)
         identity = str(self.identity(one))
-        pursuits = [
-            Pursuit(
+        searches = [
+            QuerySearch(
                 row,
                 space,
                 one.method.begin(space, generator(identity, one.draws.seed, space.query_id)),
@@ -182,20 +195,20 @@ class SearchRun:
             )
             for row, space in zip(rows, block, strict=True)
         ]
-        terms = Terms(
+        limits = SearchLimits(
             self.budget.queries,
             self.until_reached or self.goal.stops,
             one.method.any_will_do,
             self._allowed(block),
             one.method.needs == "score",
         )
-        found = advance_together(self.victim, self.goal, pursuits, terms, known, advance)
+        found = advance_together(self.victim, self.goal, searches, limits, known, advance)
         if path:
-            keep(path, outcomes_to_json(found))
+            write_cached(path, outcomes_to_json(found))
         return found
 
-    def _allowed(self, block: Sequence[Space]) -> Allowed | None:
-        """Return what says of clean and perturbed texts whether they reach the floor."""
+    def _allowed(self, block: Sequence[SearchSpace]) -> Allowed | None:
+        """Return the function that decides which pairs of clean and perturbed text satisfy the floor."""
         if self.floor is None:
             return None
         judge, minimum = self.floor.judge([space.clean for space in block]), self.floor.minimum
@@ -205,8 +218,8 @@ class SearchRun:
 
         return allowed
 
-    def _file(self, rows: range, block: Sequence[Space], one: CellSearch) -> Path | None:
-        """Name the file by all that decides the outcomes; what may be done to the queries stands for every table."""
+    def _file(self, rows: range, block: Sequence[SearchSpace], one: CellSearch) -> Path | None:
+        """Return the cache file, named by everything that decides the outcomes; search spaces stand for the tables."""
         who = self.base.encoder.fingerprint
         judge = self.floor.encoder.description.fingerprint if self.floor else "none"
         if not who or not judge:
@@ -218,13 +231,13 @@ class SearchRun:
             spaces.update(repr(space).encode("utf-8", "surrogatepass"))
         return current_cache().path("searches", *map(str, identity), str(rows), spaces.hexdigest())
 
-    def _as_cell(self, one: CellSearch, found: Sequence[Outcome], places: Sequence[int]) -> Attacked:
-        task, layout = self.victim.runner.task, self.base.layout
+    def _as_cell(self, one: CellSearch, found: Sequence[QueryOutcome], places: Sequence[int]) -> SearchedCell:
+        task, judgements = self.victim.runner.task, self.base.judgements
         perturbed = [
             perturbation(query.query_id, nfc(query.text), number, outcome)
             for query, number, outcome in zip(task.queries, places, found, strict=True)
         ]
-        uncovered = [code for code in layout.query_languages if not any(each.covers(code) for each in one.recipes)]
+        uncovered = [code for code in judgements.query_languages if not any(each.covers(code) for each in one.recipes)]
         ranks = [
             np.concatenate([getattr(outcome.best, name) for outcome in found]) for name in ("in_pool", "in_language")
         ]
@@ -236,22 +249,32 @@ class SearchRun:
             Ranks(ranks[0].astype(np.int32), ranks[1].astype(np.int32)),
             {code: one.recipes[0].reason_not_covered(code) for code in uncovered},
         )
-        return Attacked(cell, self.goal.name, tuple(found))
+        return SearchedCell(cell, self.goal.name, tuple(found))
 
 
-def measured_clean(victim: Victim, base: Result, goal: Goal) -> list[Measured]:
-    """Return what the clean queries do; they are encoded only where their ranks do not say all."""
-    layout, ranks, task = base.layout, base.clean.ranks, victim.runner.task
+def measure_clean(victim: Victim, base: Result, goal: Goal) -> list[Measurement]:
+    """Return the effect of each clean query; they are encoded only if the clean ranks are not enough.
+
+    Parameters
+    ----------
+    victim : Victim
+        The encoder that is attacked.
+    base : Result
+        Result with the clean ranks.
+    goal : Goal
+        What the searches minimise.
+    """
+    judgements, ranks, task = base.judgements, base.clean.ranks, victim.runner.task
     if goal.watched or victim.shows_scores:
-        return measured(victim, goal, range(len(task.queries)), [query.text for query in task.queries])
-    standings = Standings(
+        return measure_texts(victim, goal, range(len(task.queries)), [query.text for query in task.queries])
+    target_ranks = TargetRanks(
         ranks.in_pool,
         ranks.in_language,
-        layout.query,
+        judgements.query,
         task.qrels.passage,
-        layout.passage_language,
-        np.where(layout.grade >= layout.relevant_from, layout.grade, 0),
-        layout.own_pool,
-        tuple(layout.pool.values()),
+        judgements.passage_language,
+        np.where(judgements.grade >= judgements.relevant_from, judgements.grade, 0),
+        judgements.own_pool,
+        tuple(judgements.pool.values()),
     )
-    return judged(goal, standings)
+    return measure_ranks(goal, target_ranks)

@@ -1,4 +1,4 @@
-"""The worst case: for each query, search for the perturbation that serves a goal best, within a budget."""
+"""The worst case: for each query, search within a budget for the perturbation that lowers a goal most."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from robustbench_ir._base.cache import using_cache
 from robustbench_ir.adversary.candidates import Budget, Draws
 from robustbench_ir.adversary.goals import Goal, make_goal
 from robustbench_ir.adversary.methods import make_method
-from robustbench_ir.adversary.outcomes import Attacked
-from robustbench_ir.adversary.run import DEFAULT_ALTERNATIVES, CellSearch, SearchRun, measured_clean
-from robustbench_ir.adversary.victim import Victim, check_access, watch
+from robustbench_ir.adversary.outcomes import SearchedCell
+from robustbench_ir.adversary.run import DEFAULT_ALTERNATIVES, CellSearch, SearchRun, measure_clean
+from robustbench_ir.adversary.victim import Victim, check_access, target_passages
 from robustbench_ir.encoders import Encoder, EncoderOptions
 from robustbench_ir.encoders.batches import EncodeTexts
 from robustbench_ir.errors import OptionError
@@ -27,27 +27,29 @@ from robustbench_ir.tasks import Task
 
 @dataclass(frozen=True)
 class SearchOptions:
-    """How an adversary searches, and for what.
+    """Goal, methods and budget of a search.
 
     Attributes
     ----------
     methods : sequence of str
-        ``"greedy"``, ``"beam-4"``, ``"annealing-200"``, ``"best-of-20"``, ``"exhaustive"``; ``"random"`` is none.
+        Names such as ``"greedy"``, ``"beam-4"``, ``"annealing-200"``, ``"best-of-20"`` and ``"exhaustive"``;
+        ``"random"`` is the average case.
     goal : str
-        See `robustbench_ir.adversary.goals`.
+        Goal; see `robustbench_ir.adversary.goals`.
     budget : Budget
-        For each query.
+        Limits for each query.
     starts : int, optional
-        Random perturbations that greedy, beam and annealing try first, 20 by default; they are never worse than these.
+        Number of random perturbations that greedy, beam and annealing try first. Default: 20. The result is never worse
+        than the best of them.
     alternatives : int
-        Distinct rewritings of a place by one recipe, 1 or more.
+        Largest number of distinct rewritings of a place by one recipe, 1 or more.
     until_reached : bool
-        Leave a query at its first success, as TextAttack does, instead of looking for the worst within the budget.
+        End the search of a query at its first success, as TextAttack does, instead of using the whole budget.
 
     Raises
     ------
     OptionError
-        A number of alternatives below 1, or no method.
+        If there is no method, or `alternatives` is below 1.
     """
 
     methods: Sequence[str] = ("greedy",)
@@ -70,20 +72,20 @@ DEFAULT_SEARCH = SearchOptions()
 
 @dataclass(frozen=True)
 class Searched:
-    """What adversaries found.
+    """Result of a search.
 
     Attributes
     ----------
     result : Result
-        As of `robustbench_ir.attack`: tables, files, frames.
-    attacked : tuple of Attacked
-        One for each attacked cell of the result, in order: success rate, encodings, the queries.
+        Ranks and scores, as `robustbench_ir.attack` returns them.
+    attacked : tuple of SearchedCell
+        One for each attacked cell of the result, in order: success rate, number of encodings, the queries.
     task : Task
-        Whose queries.
+        Task with the clean queries.
     """
 
     result: Result
-    attacked: tuple[Attacked, ...]
+    attacked: tuple[SearchedCell, ...]
     task: Task
 
 
@@ -100,26 +102,31 @@ def search(
     options: EncoderOptions | None = None,
     run: RunOptions = DEFAULT_RUN,
 ) -> Searched:
-    """Search for the perturbations that hurt most.
+    """Search for the perturbations that lower retrieval most.
 
     Parameters
     ----------
     encoder, task, languages, severities, seeds, options
-        As of `robustbench_ir.attack`. The severity is that of the random perturbations that a search begins with.
+        See `robustbench_ir.attack`. The severity is that of the random perturbations that a search begins with.
     recipes : sequence of str, Recipe, callable or tuple of these, optional
-        Where the rewritings come from; ``"typo+synonym"``, or a tuple, is a mix whose rewritings are offered together.
+        Recipes that make the rewritings; those of ``"typo+synonym"``, or of a tuple, are offered together.
     search : SearchOptions, optional
-        How it is searched, and for what.
+        Goal, methods and budget.
     semantic_floor : SemanticFloor or float, optional
-        Ask only about perturbations whose cosine with the clean query reaches this, in (0, 1]. What the floor's encoder
-        is asked is no part of the budget.
+        Try only perturbations whose cosine with the clean query reaches this, in (0, 1]. Encodings by the floor's
+        encoder do not count in the budget.
     run : RunOptions, optional
         How it is run; a search runs in one process and writes no TREC runs.
+
+    Returns
+    -------
+    Searched
+        The result, and the outcome of the search for each query.
 
     Raises
     ------
     RobustBenchError
-        See `robustbench_ir.errors`; nothing that was finished is lost.
+        See `robustbench_ir.errors`. Finished work is kept.
 
     Examples
     --------
@@ -139,7 +146,17 @@ def search(
 
 
 def search_request(request: Request, search: SearchOptions = DEFAULT_SEARCH, run: RunOptions = DEFAULT_RUN) -> Searched:
-    """Do what `search` does, for arguments that are already grouped; recipes may be mixes."""
+    """Search as `search` does, with arguments that are already grouped.
+
+    Parameters
+    ----------
+    request : Request
+        What is attacked, and with what; a recipe may be a tuple whose rewritings are offered together.
+    search : SearchOptions, optional
+        Goal, methods and budget.
+    run : RunOptions, optional
+        How it is run.
+    """
     with using_cache(run.cache):
         return _search(request, search, run)
 
@@ -147,8 +164,8 @@ def search_request(request: Request, search: SearchOptions = DEFAULT_SEARCH, run
 def _search(request: Request, search: SearchOptions, run: RunOptions) -> Searched:
     if not run.in_this_process or run.runs is not None:
         raise OptionError(
-            "a search runs in one process, whose searches share what they learn of the encoder, and writes no TREC "
-            "runs; leave out --jobs, --engine and --run-out"
+            "a search runs in one process, in which all queries share measurements, and writes no TREC runs; "
+            "leave out --jobs, --engine and --run-out"
         )
     mixes = [_mix(one) for one in (default_recipe_names(run.cards) if request.recipes is None else request.recipes)]
     single = tuple(dict.fromkeys(chain.from_iterable(mixes)))
@@ -177,12 +194,12 @@ def _search(request: Request, search: SearchOptions, run: RunOptions) -> Searche
 
 def _adversary(evaluation: Evaluation, search: SearchOptions, goal: Goal, *, shows_scores: bool) -> SearchRun:
     runner, base = evaluation.runner, evaluation.result([])
-    victim = Victim(runner, watch(runner.task, goal), shows_scores)
+    victim = Victim(runner, target_passages(runner.task, goal), shows_scores)
     return SearchRun(
         victim=victim,
         base=base,
         goal=goal,
-        clean=measured_clean(victim, base, goal),
+        clean=measure_clean(victim, base, goal),
         budget=search.budget,
         until_reached=search.until_reached,
         floor=evaluation.floor,

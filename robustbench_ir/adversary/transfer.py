@@ -1,4 +1,4 @@
-"""What carries over: queries crafted against one encoder are asked of others."""
+"""Transfer: queries that were attacked on one encoder are ranked by others."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from robustbench_ir.evaluation.request import DEFAULT_RUN, RecipeMix, Request, R
 from robustbench_ir.evaluation.semantic_floor import SemanticFloor, name_in_identity
 from robustbench_ir.metrics.findings import Finding
 from robustbench_ir.metrics.settings import Setting
-from robustbench_ir.metrics.statistics import RESAMPLES, Method, holm
+from robustbench_ir.metrics.statistics import RESAMPLES, IntervalMethod, holm
 from robustbench_ir.results.result import Drop, Result
 from robustbench_ir.tasks import Task
 
 
 @dataclass(frozen=True)
-class Substitution:
-    """A change that hurts several queries.
+class UniversalSubstitution:
+    """A substitution that lowers retrieval for several queries.
 
     Attributes
     ----------
     language : str
-        Of the queries.
+        Language of the queries.
     before, after : str
-        Lower case.
+        The replaced text and its replacement, in lower case.
     queries : int
-        Number of queries that were worse off with it, on the encoder that it was found on.
+        Number of queries whose retrieval was worse with it, on the source encoder.
     gain : float
-        Mean of what the goal won in them there, 0 to 1; other changes of the same query have their part in it.
+        Mean gain of the goal in these queries, 0 to 1; other edits of the same query contribute to it.
     """
 
     language: str
@@ -49,37 +49,45 @@ class Substitution:
 
 @dataclass(frozen=True)
 class Transfer:
-    """Queries crafted against each source, asked of each target.
+    """Results of ranking queries crafted on each source by each target.
 
     Attributes
     ----------
     sources, targets : tuple of str
-        Names of the encoders; every source is a target, too.
+        Names of the encoders; every source is also a target.
     results : mapping of (str, str) to Result
-        Source and target to the result: clean and attacked ranks of the target.
-    substitutions : mapping of str to tuple of Substitution
-        Source to the changes that did most harm.
+        Source and target to the clean and attacked ranks of the target.
+    substitutions : mapping of str to tuple of UniversalSubstitution
+        Source to the most harmful substitutions.
     """
 
     sources: tuple[str, ...]
     targets: tuple[str, ...]
     results: Mapping[tuple[str, str], Result]
-    substitutions: Mapping[str, tuple[Substitution, ...]]
+    substitutions: Mapping[str, tuple[UniversalSubstitution, ...]]
 
     def drop(self, source: str, target: str, setting: Setting, measure: str = "AP") -> Drop:
-        """Return how far a target falls under the queries crafted against a source, without an interval, in no time."""
+        """Return the drop of a target under the queries crafted on a source, quickly and without an interval.
+
+        Parameters
+        ----------
+        source, target : str
+            Names of the encoders.
+        setting, measure
+            See `Result.drops`.
+        """
         (found,) = self.results[source, target].drops(setting, measure)
         return found
 
     def matrix(
-        self, setting: Setting, measure: str = "AP", *, resamples: int = RESAMPLES, method: Method = "bca"
+        self, setting: Setting, measure: str = "AP", *, resamples: int = RESAMPLES, method: IntervalMethod = "bca"
     ) -> dict[tuple[str, str], Finding]:
         """Return the drop of each target under the queries of each source, with 95% intervals and tests.
 
         Parameters
         ----------
         setting, measure, resamples, method
-            As for `Result.findings`; the resamples of the questions are the same in all cells of the matrix.
+            See `Result.findings`; the resamples of the questions are the same in all cells of the matrix.
 
         Returns
         -------
@@ -108,30 +116,30 @@ def transfer(  # noqa: PLR0913
     options: EncoderOptions | None = None,
     run: RunOptions = DEFAULT_RUN,
 ) -> Transfer:
-    """Craft queries against each source and ask them of each target; the sources are targets, too.
+    """Craft queries on each source and rank them by each target; the sources are also targets.
 
     Parameters
     ----------
     sources, targets : sequence of str or Encoder
-        Names, folders, or objects of your own.
+        Names, folders, or encoder objects.
     recipe : str, Recipe, callable or tuple of these
-        Where the rewritings come from; see `robustbench_ir.search`.
+        Recipe that makes the rewritings; see `robustbench_ir.search`.
     search : SearchOptions, optional
-        How it is searched, by one method; ``"random"`` gives the drop without an adversary.
+        Goal, budget and one method; ``"random"`` gives the drop without an adversary.
     task, languages, severity, seeds, semantic_floor, options, run
-        As of `robustbench_ir.search`.
+        See `robustbench_ir.search`.
 
     Raises
     ------
     OptionError
-        There is no source, more than one method, or two encoders have one name.
+        If there is no source, if there is more than one method, or if two encoders have the same name.
     RobustBenchError
-        See `robustbench_ir.errors`; nothing that was finished is lost.
+        See `robustbench_ir.errors`. Finished work is kept.
     """
     if not sources:
         raise OptionError("no source to craft the queries on; name one")
     if len(search.methods) != 1:
-        raise OptionError(f"{len(search.methods)} search methods; a transfer is by one")
+        raise OptionError(f"{len(search.methods)} search methods; a transfer takes one")
     with using_cache(run.cache):
         whole = Request(task=task, languages=languages).load_task(run.cards)
     make_goal(search.goal, whole)
@@ -151,7 +159,7 @@ def transfer(  # noqa: PLR0913
         for name in names[: len(dict.fromkeys(_name(one) for one in sources))]
     }
     results = {
-        (source, target): found.result if source == target else _asked(loaded[target], found, source, run)
+        (source, target): found.result if source == target else _rank_crafted(loaded[target], found, source, run)
         for source, found in crafted.items()
         for target in names
     }
@@ -170,12 +178,12 @@ def _loaded(encoders: Sequence[str | Encoder], options: EncoderOptions | None) -
         if name not in found:
             found[name] = load_encoder(one, options) if isinstance(one, str) else one
         elif not isinstance(one, str) and found[name] is not one:
-            raise OptionError(f"two encoders have the name {name}; give each its own")
+            raise OptionError(f"two encoders have the name {name}; give each its own name")
     return found
 
 
-def _asked(encoder: Encoder, crafted: Searched, source: str, run: RunOptions) -> Result:
-    """Rank the queries that were crafted against another encoder: a task of their own, without any attack."""
+def _rank_crafted(encoder: Encoder, crafted: Searched, source: str, run: RunOptions) -> Result:
+    """Rank the queries that were crafted on another encoder, as a task of their own without any attack."""
     task = crafted.task
     clean = attack(encoder, task, [], run=run)
     cells = []
@@ -183,7 +191,7 @@ def _asked(encoder: Encoder, crafted: Searched, source: str, run: RunOptions) ->
         pairs = zip(task.queries, one.outcomes, strict=True)
         asked = replace(task, queries=tuple(replace(query, text=outcome.text) for query, outcome in pairs))
         found = attack(encoder, asked, [], run=run).clean.ranks
-        # What did not change keeps its clean ranks, so that its drop is exactly zero.
+        # Unchanged queries keep their clean ranks, so that their drop is exactly zero.
         changed = np.isin(task.qrels.query, np.flatnonzero(one.cell.changed))
         new = replace(found, in_pool=found.in_pool[changed], in_language=found.in_language[changed])
         ranks = clean.clean.ranks.updated(np.flatnonzero(changed), new)
@@ -192,15 +200,15 @@ def _asked(encoder: Encoder, crafted: Searched, source: str, run: RunOptions) ->
     return replace(clean, attacked=tuple(cells))
 
 
-def universal_substitutions(found: Searched, most: int = 20) -> tuple[Substitution, ...]:
-    """Return the changes that did most harm, summed over the queries that they hurt.
+def universal_substitutions(found: Searched, most: int = 20) -> tuple[UniversalSubstitution, ...]:
+    """Return the most harmful substitutions, by the sum of their gains.
 
     Parameters
     ----------
     found : Searched
-        What was crafted.
+        Result of the search on the source.
     most : int
-        Number of changes, at most.
+        Largest number of substitutions.
     """
     gains: dict[tuple[str, str, str], dict[str, float]] = {}
     for one in found.attacked:
@@ -209,9 +217,9 @@ def universal_substitutions(found: Searched, most: int = 20) -> tuple[Substituti
             for edit in outcome.edits if gain > 0 else ():
                 key = query.language, edit.before.lower(), edit.after.strip().lower()
                 gains.setdefault(key, {})[query.query_id] = gain
-    rows = [Substitution(*key, len(each), sum(each.values()) / len(each)) for key, each in gains.items()]
+    rows = [UniversalSubstitution(*key, len(each), sum(each.values()) / len(each)) for key, each in gains.items()]
     return tuple(sorted(rows, key=_most_harm)[:most])
 
 
-def _most_harm(row: Substitution) -> tuple[float, str, str, str]:
+def _most_harm(row: UniversalSubstitution) -> tuple[float, str, str, str]:
     return -row.queries * row.gain, row.language, row.before, row.after

@@ -1,4 +1,4 @@
-"""The command `irbench`. Commands are thin: they read arguments, call the library and print."""
+"""The command `irbench`. Commands are short: they read arguments, call the library and print."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from robustbench_ir.errors import RobustBenchError
 _WRONG_INPUT = 2
 _COMMANDS = {
     "attack": "Perturb a task's queries and measure how far an encoder falls.",
-    "cache": "See what embeddings are kept, and remove some.",
+    "cache": "List what is kept between runs, check it, and remove some of it.",
     "compare": "Test whether encoders differ on the same perturbed queries.",
     "encoders": "List the encoders, or show one.",
     "languages": "List the languages of the recipes, or show one.",
-    "leaderboard": "Check, verify, build and look at the leaderboard.",
-    "lexicon": "Build, look into and measure the lexicons of the recipes.",
+    "leaderboard": "Check, verify, build and show the leaderboard.",
+    "lexicon": "Build, show and measure the lexicons of the recipes.",
     "perturb": "Write perturbed queries to files, to evaluate other systems on.",
-    "preview": "See what a recipe does to a text.",
+    "preview": "Show what a recipe does to a text.",
     "recipes": "List the recipes and their languages, or show one.",
     "report": "Write a page, tables or pictures of one or more result files.",
     "score": "Score TREC runs of any engine, clean and perturbed.",
     "show": "Print the table of a result file again.",
     "study": "Train encoders in several ways, attack each, and judge the claims.",
-    "submit": "Make a leaderboard entry of a result file.",
+    "submit": "Make a leaderboard entry from a result file.",
     "tasks": "List the tasks and their languages, or show one.",
     "train": "Train an encoder on monolingual, cross-lingual or hybrid batches.",
-    "transfer": "Craft queries against one encoder and ask them of others.",
+    "transfer": "Craft queries against one encoder and score them on others.",
 }
 
 
 class _LazyGroup(click.Group):
-    """Loads a command's module when the command is run, so that `--help` is quick."""
+    """Loads the module of a command when the command is run, so that `--help` is quick."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(_COMMANDS)
@@ -73,7 +73,7 @@ def irbench() -> None:
 
 
 def main() -> None:
-    """Run the command line: one line on standard error and status 2 for what the user got wrong."""
+    """Run the command line. A mistake of the user is reported in one line on standard error, with status 2."""
     # A closed pipe (`irbench tasks | head`) ends the program quietly, as it does other programs.
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
@@ -90,9 +90,9 @@ def main() -> None:
         _say(str(error))
         sys.exit(_WRONG_INPUT)
     except (KeyboardInterrupt, click.Abort):
-        _say("stopped; finished work is kept: run the same command again to go on where it was")
+        _say("stopped; finished work is kept: run the same command again to continue")
         sys.exit(130)
-    # Without its standalone mode click hands the status of `context.exit` back.
+    # Without its standalone mode, click returns the status of `context.exit`.
     sys.exit(status if isinstance(status, int) else 0)
 
 

@@ -36,7 +36,7 @@ from robustbench_ir.evaluation.plan import plan_run
 from robustbench_ir.evaluation.request import Request, RunOptions
 from robustbench_ir.evaluation.run_export import RunExport
 from robustbench_ir.evaluation.semantic_floor import SemanticFloor
-from robustbench_ir.metrics.measures import measure as look_up_measure
+from robustbench_ir.metrics.measures import look_up_measure
 from robustbench_ir.reports.terminal import plan_table, score_table, search_table, with_and_without
 from robustbench_ir.results.file import save_result
 from robustbench_ir.results.naming import check_not_of_another_run, free_path
@@ -67,7 +67,7 @@ if TYPE_CHECKING:
 @semantic_floor_options
 @click.option(
     "--normalise",
-    help="Repair queries before encoding, and tell what that wins: nfkc+invisible+confusables+spelling+deromanise-hi.",
+    help="Repair queries before encoding, and show the effect: nfkc+invisible+confusables+spelling+deromanise-hi.",
 )
 @encoder_options
 @search_options()
@@ -94,8 +94,8 @@ def command(  # noqa: PLR0913, PLR0917
 ) -> None:
     """Perturb a task's queries and measure how far an encoder falls.
 
-    Prints a table for each setting and writes everything to a result file. Run the same command again after it was
-    stopped: it goes on where it was.
+    Prints a table for each setting and writes everything to a result file. If it was stopped, run the same command
+    again to continue.
     """
     look_up_measure(measure)
     chosen = model or default_encoder()
@@ -112,7 +112,7 @@ def command(  # noqa: PLR0913, PLR0917
     if only_plan:
         _print_plan(request, run, search)
         return
-    target = out or Path("results") / f"{slug(name or chosen)}-{slug(task)}.json"
+    target = out or Path("results") / f"{file_name_part(name or chosen)}-{file_name_part(task)}.json"
     check_writable(target)
     guarded = replace(request, encoder=f"normalised:{normalise}:{chosen}") if normalise else request
     if out and out.exists() and not force:
@@ -134,8 +134,8 @@ def command(  # noqa: PLR0913, PLR0917
     if without:
         save_result(without, target.with_name(f"{target.stem}-without.json"))
         console.print(with_and_without(without, result, measure))
-    told = Text.assemble((str(target), "bold"), f" has it all; `irbench show {target}` prints this again")
-    console.print(told, soft_wrap=True)
+    message = Text.assemble((str(target), "bold"), f" has all results; `irbench show {target}` prints them again")
+    console.print(message, soft_wrap=True)
 
 
 def _check_free(out: Path, request: Request, run: RunOptions) -> None:
@@ -155,14 +155,16 @@ def _attacked(request: Request, search: SearchOptions | None, run: RunOptions) -
 
 def _print_plan(request: Request, run: RunOptions, search: SearchOptions | None) -> None:
     if search:
-        raise OptionError("--plan knows no searches: what they ask depends on the answers; leave out --search")
+        raise OptionError(
+            "--plan cannot plan searches, because each step depends on the scores of the last; leave out --search"
+        )
     with ProgressBar() as progress:
         plan = plan_run(request, replace(run, progress=progress))
     table_console().print(plan_table(plan), soft_wrap=True)
 
 
 def _print_recalls(console: Console, runs: RunExport) -> None:
-    """Print how good the index was, where it is not exact."""
+    """Print the recall of the index, if it is not exact."""
     for name, recall in runs.recalls().items() if runs.index != "flat" else ():
         found = f": the index {runs.index} finds {recall:.1%} of the exact first {min(runs.top, 100)}"
         text = Text.assemble((str(runs.folder / f"{name}.trec"), "bold"), f"{found}, on a sample of the queries")
@@ -170,7 +172,7 @@ def _print_recalls(console: Console, runs: RunExport) -> None:
 
 
 def _print_searches(console: Console, searched: Searched, goal: str, result_file: Path) -> None:
-    """Print what the searches cost and won, and write the attacked queries beside the result."""
+    """Print the cost and the effect of the searches, and write the attacked queries beside the result."""
     from robustbench_ir.adversary.outcomes import write_queries
 
     console.print(search_table(searched.attacked, goal))
@@ -181,13 +183,15 @@ def _print_searches(console: Console, searched: Searched, goal: str, result_file
     console.print(Text.assemble((str(folder), "bold"), " has the attacked queries"), soft_wrap=True)
 
 
-def distinct_slugs(names: Iterable[str]) -> dict[str, str]:
-    """Return each name as part of a file name: as `slug` does, and the whole path where two would be the same."""
-    short = {name: slug(name) for name in names}
+def distinct_file_name_parts(names: Iterable[str]) -> dict[str, str]:
+    """Return each name as part of a file name: `file_name_part`, or the whole path where two are the same."""
+    short = {name: file_name_part(name) for name in names}
     count = Counter(short.values())
-    return {name: one if count[one] == 1 else slug(re.sub(r"[/\\]+", "-", name)) for name, one in short.items()}
+    return {
+        name: one if count[one] == 1 else file_name_part(re.sub(r"[/\\]+", "-", name)) for name, one in short.items()
+    }
 
 
-def slug(name: str) -> str:
+def file_name_part(name: str) -> str:
     """Return a name as part of a file name: the last part of a path or hub name, without odd characters."""
     return re.sub(r"[^A-Za-z0-9.]+", "-", name.rstrip("/").rsplit("/", 1)[-1]).strip("-.") or "result"

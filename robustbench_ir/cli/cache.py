@@ -11,11 +11,11 @@ import click
 from robustbench_ir._base.cache import (
     CHECKED,
     KINDS,
-    Entry,
-    Kind,
+    CacheEntry,
+    CacheKind,
     cache_folder,
     current_cache,
-    damaged,
+    damaged_entries,
     entries,
     remove,
     to_prune,
@@ -23,29 +23,29 @@ from robustbench_ir._base.cache import (
 from robustbench_ir._base.files import abandoned
 from robustbench_ir._base.sizes import parse_age, parse_size, readable
 from robustbench_ir.cli.catalogue import print_lines
-from robustbench_ir.encoders.store.limits import damaged_shards, owner, texts
+from robustbench_ir.encoders.store.limits import damaged_shards, shard_owner, text_count
 from robustbench_ir.resources.downloads import damaged_downloads
 
 _kinds_option = click.option(
-    "--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Only of this kind; may be given several times."
+    "--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Only entries of this kind; may be repeated."
 )
 
 
-@click.group("cache", short_help="See what is kept between runs, check it, and remove some.")
+@click.group("cache", short_help="List what is kept between runs, check it, and remove some of it.")
 def command() -> None:
-    """See what is kept between runs, check it, and remove some.
+    """List what is kept between runs, check it, and remove some of it.
 
-    It lies in ROBUSTBENCH_IR_CACHE: downloads, embeddings, cells (results of single settings), searches, floors (edits
-    that a semantic floor took back), compiled lexicons, and word lists for nltk. Above ROBUSTBENCH_IR_CACHE_SIZE (20GB;
-    `none` for no limit) what was not used for longest goes by itself. Downloads are not counted in that limit, and go
-    only when `prune --kind downloads` says so.
+    The folder is ROBUSTBENCH_IR_CACHE. It holds downloads, embeddings, cells (results of single settings), searches,
+    floors (edits that a semantic floor took back), compiled lexicons, and word lists for nltk. Above
+    ROBUSTBENCH_IR_CACHE_SIZE (20GB; `none` for no limit) the entries that were not used for longest are removed
+    automatically. Downloads do not count for this limit, and only `prune --kind downloads` removes them.
     """
 
 
 @command.command("ls")
 @_kinds_option
-def ls(kinds: tuple[Kind, ...]) -> None:
-    """List what is kept: kind, number of entries, size, last use.
+def list_cache(kinds: tuple[CacheKind, ...]) -> None:
+    """List the cache: kind, number of entries, size, last use.
 
     With --kind it lists single files, and for embeddings each encoder.
     """
@@ -67,20 +67,22 @@ def ls(kinds: tuple[Kind, ...]) -> None:
 
 @command.command("prune")
 @_kinds_option
-@click.option("--older-than", help="Remove what was not used for so long: 30d, 12h, 2w.")
-@click.option("--max-size", help="Remove what was not used for longest until so much is left: 5GB, 500MiB.")
+@click.option("--older-than", help="Remove entries that were not used for this long: 30d, 12h, 2w.")
+@click.option("--max-size", help="Remove entries not used for longest until this size is left: 5GB, 500MiB.")
 @click.option("--encoder", help="Only embeddings of the encoder of this name or fingerprint.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
-def prune_command(
-    kinds: tuple[Kind, ...], older_than: str | None, max_size: str | None, encoder: str | None, dry_run: bool
+@click.option("--dry-run", is_flag=True, help="Print what would be removed, and remove nothing.")
+def prune_cache(
+    kinds: tuple[CacheKind, ...], older_than: str | None, max_size: str | None, encoder: str | None, dry_run: bool
 ) -> None:
-    """Remove what can be made again; a kind or an encoder that is named without an age or a size goes as a whole.
+    """Remove entries that can be made again. Without an age or a size, all of a named kind or encoder is removed.
 
-    Downloads stay unless their kind is named. What is of no use goes with any pruning, and alone without an option:
-    damaged embeddings, and the unfinished files that killed runs left behind more than an hour ago.
+    Downloads stay unless their kind is named. Useless files are always removed, even without an option: damaged
+    embeddings, and unfinished files of runs that were killed more than an hour ago.
     """
     if encoder is not None:
-        listed = [one for one in _of("embeddings") if encoder in {owner(one).encoder, owner(one).fingerprint}]
+        listed = [
+            one for one in _of("embeddings") if encoder in {shard_owner(one).encoder, shard_owner(one).fingerprint}
+        ]
     else:
         chosen = kinds or [kind for kind in KINDS if kind != "downloads"]
         listed = [entry for kind in chosen for entry in _of(kind)]
@@ -105,14 +107,14 @@ def prune_command(
 
 @command.command("verify")
 @_kinds_option
-@click.option("--remove", "removes", is_flag=True, help="Remove what is damaged; it is made or downloaded again.")
+@click.option("--remove", "removes", is_flag=True, help="Remove damaged entries; they are made or downloaded again.")
 @click.pass_context
-def verify_command(context: click.Context, kinds: tuple[Kind, ...], removes: bool) -> None:
-    """Read everything that is kept, and say what is not what was written. Status 1 if something is damaged.
+def verify_cache(context: click.Context, kinds: tuple[CacheKind, ...], removes: bool) -> None:
+    """Read everything that is kept, and print what is damaged. Status 1 if something is damaged.
 
-    Nothing needs to be done about damage: each run notices it and does the work again.
+    Damage needs no action: each run notices it and does the work again.
     """
-    checks = {**dict.fromkeys(CHECKED, damaged), "embeddings": damaged_shards, "downloads": damaged_downloads}
+    checks = {**dict.fromkeys(CHECKED, damaged_entries), "embeddings": damaged_shards, "downloads": damaged_downloads}
     bad = []
     for kind in kinds or KINDS:
         if kind in checks:
@@ -127,32 +129,32 @@ def verify_command(context: click.Context, kinds: tuple[Kind, ...], removes: boo
     context.exit(1 if bad and not removes else 0)
 
 
-def _of(kind: Kind) -> list[Entry]:
+def _of(kind: CacheKind) -> list[CacheEntry]:
     return entries(current_cache().of(kind), kind)
 
 
-def _size_and_use(group: Iterable[Entry]) -> tuple[str, str]:
+def _size_and_use(group: Iterable[CacheEntry]) -> tuple[str, str]:
     found = list(group)
     used = time.strftime("%Y-%m-%d", time.localtime(max(entry.last_used for entry in found)))
     return readable(sum(entry.size for entry in found)), f"last used {used}"
 
 
-def _by_kind(listed: Iterable[Entry]) -> list[tuple[str, ...]]:
+def _by_kind(listed: Iterable[CacheEntry]) -> list[tuple[str, ...]]:
     """Return a line for each kind: its name, number of entries, size and last use."""
-    groups: dict[str, list[Entry]] = {}
+    groups: dict[str, list[CacheEntry]] = {}
     for entry in listed:
         groups.setdefault(entry.kind, []).append(entry)
     return [(kind, f"{len(group):,} entries", *_size_and_use(group)) for kind, group in groups.items()]
 
 
-def _by_encoder(shards: Iterable[Entry]) -> list[tuple[str, ...]]:
-    def name(entry: Entry) -> tuple[str, str, str]:
-        who = owner(entry)
+def _by_encoder(shards: Iterable[CacheEntry]) -> list[tuple[str, ...]]:
+    def name(entry: CacheEntry) -> tuple[str, str, str]:
+        who = shard_owner(entry)
         return who.encoder, who.side, who.fingerprint
 
     lines: list[tuple[str, ...]] = []
     for (encoder, side, fingerprint), group in groupby(sorted(shards, key=name), key=name):
-        mine = list(group)
-        size, used = _size_and_use(mine)
-        lines.append((encoder, f"{side} {sum(map(texts, mine)):,} texts", size, f"{used}  {fingerprint[:12]}"))
+        found = list(group)
+        size, used = _size_and_use(found)
+        lines.append((encoder, f"{side} {sum(map(text_count, found)):,} texts", size, f"{used}  {fingerprint[:12]}"))
     return lines

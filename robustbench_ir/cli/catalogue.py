@@ -1,4 +1,4 @@
-"""How `irbench recipes`, `tasks` and `encoders` print: one line each, or one whole."""
+"""Output of `irbench recipes`, `tasks` and `encoders`: one line for each item, or all facts of one item."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _WIDTH_OF_FILES = 100
 
 
 def print_lines(rows: Iterable[Sequence[str]]) -> None:
-    """Print one line for each row: name, what it is, for which languages; columns in line, lines never folded."""
+    """Print one line for each row: name, title, languages. Columns are aligned, and lines are not wrapped."""
     found = [list(row) for row in rows]
     widths = [max(cell_len(row[column]) for row in found) for column in range(len(found[0]) - 1)]
     console = Console()
@@ -24,7 +24,7 @@ def print_lines(rows: Iterable[Sequence[str]]) -> None:
 
 
 def print_facts(title: str, facts: Iterable[tuple[str, str]]) -> None:
-    """Print one thing whole: a title, and a line for each fact that there is."""
+    """Print all facts of one item: a title, and a line for each fact that is not empty."""
     table = Table.grid(padding=(0, 2))
     for name, text in facts:
         if text:
@@ -35,12 +35,12 @@ def print_facts(title: str, facts: Iterable[tuple[str, str]]) -> None:
 
 
 def count(languages: Iterable[str]) -> str:
-    """Say how many languages, and which."""
+    """Return the number of languages, and their codes."""
     codes = sorted(languages)
     return f"{len(codes)} languages: {' '.join(codes)}"
 
 
 def table_console() -> Console:
-    """Return the console for wide tables: as wide as the terminal, and wide enough where there is none."""
+    """Return a console for wide tables: as wide as the terminal, or wide enough if there is none."""
     console = Console()
     return console if console.is_terminal else Console(width=_WIDTH_OF_FILES)

@@ -11,7 +11,7 @@ from rich.text import Text
 from robustbench_ir._base.files import write_whole
 from robustbench_ir.cli.catalogue import table_console
 from robustbench_ir.cli.options import measure_option
-from robustbench_ir.metrics.measures import measure as look_up_measure
+from robustbench_ir.metrics.measures import look_up_measure
 from robustbench_ir.reports.terminal import comparison_table
 from robustbench_ir.results.compare import compare
 from robustbench_ir.results.file import load_result
@@ -25,7 +25,7 @@ from robustbench_ir.results.file import load_result
 def command(files: tuple[Path, ...], measure: str, out: Path | None, plot: Path | None) -> None:
     """Test whether the encoders of two or more result FILES differ: each further one against the first.
 
-    The files must be of the same task and the same perturbed queries; what is not paired is refused.
+    The files must be results on the same task with the same perturbed queries; other files are refused.
 
     \b
     irbench compare results/e5.json results/labse.json

@@ -18,9 +18,9 @@ from robustbench_ir.resources.languages import language_code, languages
 @cards_option
 @click.pass_context
 def command(context: click.Context, cards: Path | None) -> None:
-    """List the languages that recipes know; `irbench languages show CODE` tells all about one.
+    """List the languages of the recipes; `irbench languages show CODE` prints all facts about one.
 
-    The number behind the script is the resource class of Joshi et al. 2020, 0 (left behind) to 5.
+    The number after the script is the resource class of Joshi et al. 2020, 0 to 5 (most resources).
     """
     context.obj = cards
     if context.invoked_subcommand is None:
@@ -39,8 +39,8 @@ def command(context: click.Context, cards: Path | None) -> None:
 @command.command("show")
 @click.argument("language")
 @click.pass_obj
-def show(cards: Path | None, language: str) -> None:
-    """Tell all about LANGUAGE, by code or tag: sw, swa, swh_Latn."""
+def show_language(cards: Path | None, language: str) -> None:
+    """Print all facts about LANGUAGE, given by code or tag: sw, swa, swh_Latn."""
     known = languages()
     code = language_code(language)
     if code not in known:
@@ -64,7 +64,7 @@ def show(cards: Path | None, language: str) -> None:
 
 
 def _row(row: Mapping[str, object]) -> str:
-    """Say in a line what a card's row has: ``layout hi``, ``conventions hi-iso hi-plain``."""
+    """Return the content of a card's row in one line: ``layout hi``, ``conventions hi-iso hi-plain``."""
     return ", ".join(f"{key} {_value(value)}" for key, value in row.items())
 
 

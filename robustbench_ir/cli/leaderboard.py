@@ -9,42 +9,42 @@ import click
 
 _WRONG = 2
 
-folder_option = click.option(
+_folder_option = click.option(
     "--folder",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("leaderboard"),
     show_default=True,
-    help="Of the leaderboard.",
+    help="Folder of the leaderboard.",
 )
 
 
-@click.group("leaderboard", short_help="Check, verify, build and look at the leaderboard.")
+@click.group("leaderboard", short_help="Check, verify, build and show the leaderboard.")
 def command() -> None:
-    """Check, verify, build and look at the leaderboard. `irbench submit` adds to it."""
+    """Check, verify, build and show the leaderboard. `irbench submit` adds to it."""
 
 
 @command.command("check")
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
-@folder_option
-@click.option("--new", is_flag=True, help="For submissions of others: they may not say that they are verified.")
-@click.option("--record", is_flag=True, help="Keep the digests that were made anew as the canonical ones.")
-@click.option("--offline", is_flag=True, help="Ask the network for nothing, and say which digests were not made anew.")
+@_folder_option
+@click.option("--new", is_flag=True, help="For new submissions, which must not be marked as verified.")
+@click.option("--record", is_flag=True, help="Keep the digests that were computed again as the canonical ones.")
+@click.option("--offline", is_flag=True, help="Use no network, and print which digests were not computed again.")
 @click.pass_context
 def check_command(
     context: click.Context, files: tuple[Path, ...], folder: Path, new: bool, record: bool, offline: bool
 ) -> None:
     """Check FILES, or all submissions: schema, aggregates, digests, names, duplicates. Status 2 if one is refused.
 
-    The network is asked only for data of a task that is not here yet, to make its queries anew.
+    The network is used only for missing data of a task, to make its queries again.
     """
     from contextlib import nullcontext
 
-    from robustbench_ir.leaderboard.building import check
+    from robustbench_ir.leaderboard.building import check_submissions
     from robustbench_ir.leaderboard.canonical import write_canonical
     from robustbench_ir.resources.downloads import without_network
 
     with without_network() if offline else nullcontext():
-        verdicts = check(files, folder, own_word=not new)
+        verdicts = check_submissions(files, folder, own_word=not new)
     for one in verdicts:
         for fault in one.faults:
             click.echo(f"{one.path}: REFUSED: {fault}")
@@ -61,28 +61,28 @@ def check_command(
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--sample", type=click.IntRange(min=1), default=50, show_default=True, help="Number of queries.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Which queries.")
-@click.option("--model", help="Where the encoder is, if not where the entry says.")
-@click.option("--by", default="", help="Who you are; then the entry gets its mark if the numbers hold.")
+@click.option("--model", help="Name or folder of the encoder, if it differs from the entry.")
+@click.option("--by", default="", help="Your name; the entry is then marked as verified if the numbers hold.")
 @click.option(
     "--run", "runs", multiple=True, help="For an entry of TREC runs: its run files, as `irbench score` takes them."
 )
 @click.pass_context
-def verify_command(
+def verify_entry(
     context: click.Context, file: Path, sample: int, seed: int, model: str | None, by: str, runs: tuple[str, ...]
 ) -> None:
-    """Run a random sample of the queries of an entry again, and say whether its numbers hold. Status 2 if not.
+    """Run a random sample of the queries of an entry again, and print whether its numbers hold. Status 2 if not.
 
-    An entry of TREC runs cannot be run again; with --run its run files are scored again, all queries.
+    An entry of TREC runs cannot be run again; with --run its run files are scored again, for all queries.
     """
     from robustbench_ir._base.files import write_whole
     from robustbench_ir.evaluation.score_runs import split_runs
-    from robustbench_ir.leaderboard.building import entry_at
+    from robustbench_ir.leaderboard.building import read_sound_entry
     from robustbench_ir.leaderboard.entry import entry_to_json
     from robustbench_ir.leaderboard.rescoring import rescore
     from robustbench_ir.leaderboard.schema import Entry
     from robustbench_ir.leaderboard.verifying import verify
 
-    entry = entry_at(file)
+    entry = read_sound_entry(file)
     found = rescore(entry, *split_runs(runs)) if runs else verify(entry, sample, seed, model)
     click.echo(
         f"{file}: {'holds' if found.holds else 'DOES NOT HOLD'}: {found.equal} of {found.compared} values of "
@@ -97,14 +97,14 @@ def verify_command(
 
 
 @command.command("build")
-@folder_option
+@_folder_option
 @click.option("--site", type=click.Path(path_type=Path), help="Folder of the page. Default: site in the folder.")
 @click.pass_context
 def build_command(context: click.Context, folder: Path, site: Path | None) -> None:
-    """Write leaderboard.json and the page of all submissions. Status 2 if some had to be left out."""
-    from robustbench_ir.leaderboard.building import build
+    """Write leaderboard.json and the page of all submissions. Status 2 if some were left out."""
+    from robustbench_ir.leaderboard.building import build_board
 
-    page, refused, entries = build(folder, site)
+    page, refused, entries = build_board(folder, site)
     for one in refused:
         click.echo(f"{one.path}: LEFT OUT: {one.faults[0]}", err=True)
     click.echo(f"{page} shows {entries} {'entry' if entries == 1 else 'entries'}")
@@ -112,16 +112,16 @@ def build_command(context: click.Context, folder: Path, site: Path | None) -> No
 
 
 @command.command("serve")
-@folder_option
+@_folder_option
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
 def serve_command(folder: Path, port: int) -> None:
-    """Show the page on this machine alone."""
+    """Show the page on this machine only."""
     from functools import partial
     from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
-    from robustbench_ir.leaderboard.building import build
+    from robustbench_ir.leaderboard.building import build_board
 
-    page, _, _ = build(folder)
+    page, _, _ = build_board(folder)
     handler = partial(SimpleHTTPRequestHandler, directory=str(page.parent))
     with ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
         click.echo(f"http://127.0.0.1:{server.server_address[1]}/ until you press Ctrl-C")
@@ -133,7 +133,7 @@ def serve_command(folder: Path, port: int) -> None:
 @click.option("--as", "form", type=click.Choice(["model-index", "mteb"]), required=True)
 def export_command(file: Path, form: str) -> None:
     """Print an entry as the model-index block of a model card, or as a result file of mteb."""
-    from robustbench_ir.leaderboard.building import entry_at
+    from robustbench_ir.leaderboard.building import read_sound_entry
     from robustbench_ir.leaderboard.export import model_index, mteb_result
 
-    click.echo(model_index(entry_at(file)) if form == "model-index" else mteb_result(entry_at(file)))
+    click.echo(model_index(read_sound_entry(file)) if form == "model-index" else mteb_result(read_sound_entry(file)))

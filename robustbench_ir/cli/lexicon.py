@@ -17,7 +17,7 @@ from robustbench_ir.perturb import load_recipe
 from robustbench_ir.perturb.lexicons.build import lexicon_source, lexicon_sources
 from robustbench_ir.perturb.lexicons.cards import write_lexicon_cards, write_synonym_cards
 from robustbench_ir.perturb.lexicons.coverage import lexicon_coverage
-from robustbench_ir.perturb.lexicons.sources import FORMATS, Format, guess_format, read_pairs, refuse
+from robustbench_ir.perturb.lexicons.sources import FORMATS, Format, guess_format, read_pairs, refuse_line
 from robustbench_ir.perturb.lexicons.wordnets import read_installed_wordnet
 from robustbench_ir.perturb.mechanisms.substitution import lexicon_rows, load_lexicon, sources_of
 from robustbench_ir.resources.cards import tables_of
@@ -26,14 +26,14 @@ from robustbench_ir.tasks import load_task
 
 _FAULTS_SHOWN = 3
 
-recipe_option = click.option(
+_recipe_option = click.option(
     "--recipe", default="code-switching", show_default=True, help="A recipe that replaces words."
 )
 
 
-@click.group("lexicon", short_help="Build, look into and measure the lexicons of the recipes.")
+@click.group("lexicon", short_help="Build, show and measure the lexicons of the recipes.")
 def command() -> None:
-    """Build, look into and measure the lexicons of `code-switching` and `synonym`."""
+    """Build, show and measure the lexicons of `code-switching` and `synonym`."""
 
 
 @command.command("build")
@@ -41,15 +41,19 @@ def command() -> None:
 @click.option("--language", required=True, help="Language of the words: sw, swa, swh_Latn.")
 @click.option("--embedded", required=True, help="Language of the translations.")
 @click.option("--reverse", is_flag=True, help="The dictionary goes the other way, from --embedded to --language.")
-@click.option("--format", "form", type=click.Choice(FORMATS), help="Default: what the file's name says.")
+@click.option("--format", "form", type=click.Choice(FORMATS), help="Default: by the ending of the file.")
 @click.option(
-    "--on-bad-line", type=click.Choice(["refuse", "skip"]), default="refuse", show_default=True, help="What is done."
+    "--on-bad-line",
+    type=click.Choice(["refuse", "skip"]),
+    default="refuse",
+    show_default=True,
+    help="Stop, or leave the line out.",
 )
 @click.option("--licence", default="unknown", show_default=True, help="Terms of the dictionary; shown with results.")
-@click.option("--attribution", default="", help="Whom to thank. Default: the files' names.")
+@click.option("--attribution", default="", help="Authors of the dictionary. Default: the file names.")
 @click.option("--name", default="code-switching-own", show_default=True, help="Name of the recipe.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder of cards.")
-def build(
+def build_lexicon(
     sources: tuple[Path, ...],
     *,
     language: str,
@@ -71,7 +75,7 @@ def build(
     """  # noqa: D301
     code, other = language_code(language), language_code(embedded)
     faults: list[str] = []
-    complain = refuse if on_bad_line == "refuse" else faults.append
+    complain = refuse_line if on_bad_line == "refuse" else faults.append
     pairs = [pair for path in sources for pair in read_pairs(form or guess_format(path), path, complain)]
     if not pairs:
         raise OptionError(f"{sources[0]}: no entry in it; is --format right?")
@@ -84,8 +88,8 @@ def build(
         console.print(Text(f"left out: {fault}", style="yellow"), soft_wrap=True)
     if len(faults) > _FAULTS_SHOWN:
         console.print(Text(f"left out: {len(faults) - _FAULTS_SHOWN} more lines", style="yellow"))
-    told = f"  {counts[code, other]} pairs, recipe {name}; use it with --cards {out} --recipe {name}"
-    console.print(Text.assemble((str(out), "bold"), told), soft_wrap=True)
+    message = f"  {counts[code, other]} pairs, recipe {name}; use it with --cards {out} --recipe {name}"
+    console.print(Text.assemble((str(out), "bold"), message), soft_wrap=True)
 
 
 @command.command("wordnet")
@@ -104,17 +108,17 @@ def wordnet(specifier: str, *, language: str, name: str, out: Path) -> None:
     found = read_installed_wordnet(specifier)
     code = language_code(language)
     count = write_synonym_cards(out, name, code, found.synsets, found.licence, found.attribution)
-    told = f"  {count} words in synsets, recipe {name}; use it with --cards {out} --recipe {name}"
-    Console().print(Text.assemble((str(out), "bold"), told), soft_wrap=True)
+    message = f"  {count} words in synsets, recipe {name}; use it with --cards {out} --recipe {name}"
+    Console().print(Text.assemble((str(out), "bold"), message), soft_wrap=True)
 
 
 @command.command("show")
 @click.argument("language")
 @click.argument("words", nargs=-1)
-@recipe_option
+@_recipe_option
 @cards_option
-def show(language: str, words: tuple[str, ...], recipe: str, cards: Path | None) -> None:
-    """Tell where the lexicon of LANGUAGE comes from, and what may stand in place of WORDS."""
+def show_lexicon(language: str, words: tuple[str, ...], recipe: str, cards: Path | None) -> None:
+    """Print the sources of the lexicon of LANGUAGE, and the substitutes of WORDS."""
     code, tables = language_code(language), tables_of(cards)
     found = load_recipe(recipe, cards)
     if not found.covers(code):
@@ -133,11 +137,11 @@ def show(language: str, words: tuple[str, ...], recipe: str, cards: Path | None)
 
 @command.command("coverage")
 @click.option("--task", default="mini", show_default=True, help="A name of `irbench tasks`.")
-@recipe_option
+@_recipe_option
 @languages_option
 @cards_option
-def coverage(task: str, recipe: str, languages: tuple[str, ...] | None, cards: Path | None) -> None:
-    """Print which share of a task's words and queries a recipe's lexicons know."""
+def print_coverage(task: str, recipe: str, languages: tuple[str, ...] | None, cards: Path | None) -> None:
+    """Print the share of a task's words and queries that a recipe's lexicons cover."""
     whole = load_task(task, languages, cards)
     found = load_recipe(recipe, cards)
     own = found.for_task(whole)

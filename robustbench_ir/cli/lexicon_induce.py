@@ -20,9 +20,7 @@ from robustbench_ir.tasks import Task, load_task, task_card
 @click.command("induce", short_help="Make a recipe from the parallel queries of a task.")
 @click.option("--task", default="xquad-r", show_default=True, help="A task with parallel queries.")
 @click.option("--from", "matrix", callback=split_commas, help="Languages of the queries. Default: all of the task.")
-@click.option(
-    "--to", "embedded", callback=split_commas, help="Languages that are mixed in, or all of the task. Default: en."
-)
+@click.option("--to", "embedded", callback=split_commas, help="Languages that are mixed in, or `all`. Default: en.")
 @click.option(
     "--phrases/--words", default=True, show_default=True, help="Switch phrases as the parallel query has them."
 )
@@ -43,7 +41,7 @@ def command(
     out: Path,
     cards: Path | None,
 ) -> None:
-    """Align the parallel queries of a task, and make a recipe of the lexicons that come out.
+    """Align the parallel queries of a task, and make a recipe from the induced lexicons.
 
     \b
     irbench lexicon induce --task xquad-r --from hi,th --to en --out my-cards
@@ -70,8 +68,8 @@ def command(
     console = Console()
     for (source, target), count in counts.items():
         console.print(Text(f"  {source} into {target}: {count} pairs"), soft_wrap=True)
-    told = f"  recipe {name}; use it with --task {task} --cards {out} --recipe {name}"
-    console.print(Text.assemble((str(out), "bold"), told), soft_wrap=True)
+    message = f"  recipe {name}; use it with --task {task} --cards {out} --recipe {name}"
+    console.print(Text.assemble((str(out), "bold"), message), soft_wrap=True)
 
 
 def _parallel(task: Task, source: str, target: str) -> list[tuple[str, str]]:

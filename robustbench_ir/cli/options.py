@@ -1,9 +1,10 @@
-"""Options that several commands share, each declared once, and the values that groups of them make."""
+"""Options that several commands share, each declared once, and the values that are built from groups of options."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -17,11 +18,12 @@ if TYPE_CHECKING:
     from robustbench_ir._base.parallel import Engine
     from robustbench_ir.adversary.search import SearchOptions
     from robustbench_ir.encoders import EncoderOptions
+    from robustbench_ir.encoders.providers import EncodingFormat
     from robustbench_ir.evaluation.request import RunOptions
     from robustbench_ir.evaluation.semantic_floor import SemanticFloor
     from robustbench_ir.retrieval.top_k import Index
 
-Command = TypeVar("Command", bound=Callable[..., object])
+_Command = TypeVar("_Command", bound=Callable[..., object])
 
 
 def split_commas(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...] | None:
@@ -46,10 +48,23 @@ def read_bytes(_: click.Context, __: click.Parameter, value: str) -> int:
         raise click.BadParameter(str(error)) from error
 
 
+def read_object(_: click.Context, __: click.Parameter, value: str | None) -> dict[str, object] | None:
+    """Read a JSON object; an option's callback."""
+    if value is None:
+        return None
+    try:
+        found = json.loads(value)
+    except ValueError as error:
+        raise click.BadParameter(f"{value!r} is not JSON ({error})") from error
+    if not isinstance(found, dict):
+        raise click.BadParameter(f'{value!r} is no JSON object; write such as \'{{"input_type": "query"}}\'')
+    return found
+
+
 def _gathered(
-    argument: str, build: Callable[..., object], options: Sequence[Callable[[Command], Command]]
-) -> Callable[[Command], Command]:
-    """Add options to a command, which gets what `build` makes of them as one argument.
+    argument: str, build: Callable[..., object], options: Sequence[Callable[[_Command], _Command]]
+) -> Callable[[_Command], _Command]:
+    """Add options to a command; the command receives the result of `build` as one argument.
 
     Parameters
     ----------
@@ -62,13 +77,13 @@ def _gathered(
     """
     names = list(signature(build).parameters)
 
-    def decorate(function: Command) -> Command:
+    def decorate(function: _Command) -> _Command:
         @functools.wraps(function)
         def command(**values: object) -> object:
             own = {name: values.pop(name) for name in names}
             return function(**{argument: build(**own)}, **values)
 
-        decorated = cast("Command", command)
+        decorated = cast("_Command", command)
         for option in reversed(options):
             decorated = option(decorated)
         return decorated
@@ -84,7 +99,7 @@ recipes_option = click.option(
     "--recipe",
     "recipes",
     multiple=True,
-    help="A name of `irbench recipes`; may be repeated. Default: the four first ones.",
+    help="A name of `irbench recipes`; may be repeated. Default: the four default recipes.",
 )
 
 severities_option = click.option(
@@ -102,7 +117,7 @@ languages_option = click.option(
     "--language",
     "languages",
     callback=split_commas,
-    help="In these languages only, such as en,hi,sw. Default: all that there are.",
+    help="Only these languages, such as en,hi,sw. Default: all.",
 )
 
 measure_option = click.option(
@@ -124,7 +139,7 @@ def _semantic_floor(semantic_floor: float | None, semantic_encoder: str | None) 
 
     if semantic_floor is None:
         if semantic_encoder is not None:
-            raise OptionError("--semantic-encoder without a floor does nothing; say which, as --semantic-floor 0.8")
+            raise OptionError("--semantic-encoder has no effect without a floor; add one, such as --semantic-floor 0.8")
         return None
     return SemanticFloor(semantic_floor, semantic_encoder or DEFAULT_ENCODER)
 
@@ -140,7 +155,7 @@ semantic_floor_options = _gathered(
         ),
         click.option(
             "--semantic-encoder",
-            help="Encoder of the semantic floor; best not the one attacked. Default: use-multilingual.",
+            help="Encoder of the semantic floor, preferably not the attacked one. Default: use-multilingual.",
         ),
     ],
 )
@@ -160,6 +175,9 @@ def _encoder_options(  # noqa: PLR0913, PLR0917
     devices: tuple[str, ...] | None,
     requests_per_minute: float | None,
     timeout: float,
+    query_body: Mapping[str, object] | None,
+    passage_body: Mapping[str, object] | None,
+    encoding_format: EncodingFormat | None,
 ) -> EncoderOptions:
     from robustbench_ir.encoders import EncoderOptions
 
@@ -177,6 +195,9 @@ def _encoder_options(  # noqa: PLR0913, PLR0917
         devices=devices or (),
         requests_per_minute=requests_per_minute,
         timeout=timeout,
+        query_body=query_body,
+        passage_body=passage_body,
+        encoding_format=encoding_format,
     )
 
 
@@ -184,20 +205,29 @@ encoder_options = _gathered(
     "options",
     _encoder_options,
     [
-        click.option("--query-prompt", help="Put before each query. Default: the model's own, or that of its family."),
-        click.option("--passage-prompt", help="Put before each passage."),
-        click.option("--device", help="Such as cpu, cuda, mps. Default: the best there is."),
-        click.option("--devices", callback=split_commas, help="Several at once: cuda:0,cuda:1. One process each."),
+        click.option("--query-prompt", help="Text before each query. Default: the model's own, or that of its family."),
+        click.option("--passage-prompt", help="Text before each passage."),
+        click.option("--device", help="Such as cpu, cuda, mps. Default: the best available."),
+        click.option(
+            "--devices", callback=split_commas, help="Several devices, such as cuda:0,cuda:1, with one process each."
+        ),
         click.option("--batch-size", type=int, default=32, show_default=True, help="Texts per forward pass."),
         click.option("--dtype", help="float32, float16 or bfloat16. Default: the model's own."),
-        click.option("--max-length", type=int, help="Tokens after which a text is cut."),
-        click.option("--truncate-dim", type=int, help="Keep the first so many dimensions (Matryoshka models)."),
+        click.option("--max-length", type=int, help="Number of tokens after which a text is cut."),
+        click.option("--truncate-dim", type=int, help="Number of first dimensions to keep (Matryoshka models)."),
         click.option("--backend", default="torch", show_default=True, help="torch, onnx or openvino (extras)."),
         click.option("--revision", help="Commit, branch or tag on the hub."),
-        click.option("--trust-remote-code", is_flag=True, help="Run code that the model's author put into the model."),
+        click.option("--trust-remote-code", is_flag=True, help="Run code that comes with the model."),
         click.option("--requests-per-minute", type=float, help="Limit for an endpoint. Default: none."),
+        click.option("--timeout", type=float, default=60, show_default=True, help="Seconds to wait for an endpoint."),
         click.option(
-            "--timeout", type=float, default=60, show_default=True, help="Seconds an endpoint has for an answer."
+            "--query-body", callback=read_object, help='JSON for an endpoint\'s requests: \'{"input_type": "query"}\'.'
+        ),
+        click.option("--passage-body", callback=read_object, help="The same for passages."),
+        click.option(
+            "--encoding-format",
+            type=click.Choice(["float", "base64", "none"]),
+            help="How an endpoint writes numbers. Default: the first of these that it accepts.",
         ),
     ],
 )
@@ -226,7 +256,7 @@ def _simple_run_options(fresh: bool, cards: Path | None) -> RunOptions:
     return RunOptions(resume=not fresh, cards=cards)
 
 
-_fresh_option = click.option("--fresh", is_flag=True, help="Do again what an earlier run has finished.")
+_fresh_option = click.option("--fresh", is_flag=True, help="Repeat work that an earlier run has finished.")
 
 run_options = _gathered(
     "run",
@@ -235,39 +265,45 @@ run_options = _gathered(
         _fresh_option,
         cards_option,
         click.option(
-            "--jobs", type=int, default=1, show_default=True, help="Processes that make cells; the same bits as one."
+            "--jobs",
+            type=int,
+            default=1,
+            show_default=True,
+            help="Number of processes; the results are identical to those of one.",
         ),
         click.option(
             "--engine",
             type=click.Choice(["local", "ray"]),
             default="local",
             show_default=True,
-            help="Where they run: here, or on the Ray cluster at hand (extra ray).",
+            help="Where processes run: on this machine, or on the available Ray cluster (extra ray).",
         ),
         click.option(
             "--memory",
             callback=read_bytes,
             default="256MiB",
             show_default=True,
-            help="What ranking may take in each process, beside the embeddings.",
+            help="Memory for ranking in each process, beside the embeddings.",
         ),
         click.option(
-            "--run-out", type=click.Path(path_type=Path, file_okay=False), help="Write a TREC run for each cell there."
+            "--run-out", type=click.Path(path_type=Path, file_okay=False), help="Folder for a TREC run of each cell."
         ),
-        click.option("--top", type=int, default=100, show_default=True, help="Passages of each query in these runs."),
+        click.option(
+            "--top", type=int, default=100, show_default=True, help="Number of passages of each query in these runs."
+        ),
         click.option(
             "--index",
             type=click.Choice(["flat", "hnsw", "ivf-pq"]),
             default="flat",
             show_default=True,
-            help="How they are searched.",
+            help="How passages are searched for these runs.",
         ),
     ],
 )
-"""How a run is made, for commands that may use several processes and write TREC runs."""
+"""Options of a run, for commands that may use several processes and write TREC runs."""
 
 simple_run_options = _gathered("run", _simple_run_options, [_fresh_option, cards_option])
-"""How a run is made, for commands that use one process."""
+"""Options of a run, for commands that use one process."""
 
 
 def _search_options(
@@ -286,9 +322,7 @@ def _search_options(
     given = (goal, budget_words, budget_queries, edit_rate, starts, alternatives, until_reached or None)
     if not methods:
         if any(value is not None for value in given):
-            raise OptionError(
-                "--goal, --budget-words and the other options of a search need one; say --search greedy, too"
-            )
+            raise OptionError("--goal, --budget-words and the other options of a search need one; add --search greedy")
         return None
     default = DEFAULT_SEARCH.budget
     return SearchOptions(
@@ -305,8 +339,8 @@ def _search_options(
     )
 
 
-def search_options(*default: str) -> Callable[[Command], Command]:
-    """Add the options of a search; the command gets `search`, None where no method is named and there is no default."""
+def search_options(*default: str) -> Callable[[_Command], _Command]:
+    """Add the options of a search; the command receives `search`, None without a method or a default."""
     return _gathered(
         "search",
         _search_options,
@@ -317,25 +351,21 @@ def search_options(*default: str) -> Callable[[Command], Command]:
                 multiple=True,
                 default=default,
                 show_default=bool(default),
-                help="Worst: greedy, greedy-rare, greedy-score, beam-4, annealing-200, best-of-20, exhaustive; random.",
+                help="greedy, greedy-rare, greedy-score, beam-4, annealing-200, best-of-20, exhaustive or random.",
             ),
             click.option(
                 "--goal", help="map, beyond@10, rank-distance, language=en, passage=ID, joined by +. Default: map."
             ),
-            click.option("--budget-words", type=int, help="Words that a search may change. Default: 2."),
-            click.option(
-                "--budget-queries", type=int, help="Texts that a search may ask the encoder about. Default: 500."
-            ),
+            click.option("--budget-words", type=int, help="Number of words that a search may change. Default: 2."),
+            click.option("--budget-queries", type=int, help="Number of texts that a search may encode. Default: 500."),
             click.option(
                 "--budget-edit-rate",
                 "edit_rate",
                 type=float,
                 help="Share of a query's characters that a search may replace, above 0 and at most 1. Default: 1.",
             ),
-            click.option("--starts", type=int, help="Random perturbations that a search tries first. Default: 20."),
-            click.option("--alternatives", type=int, help="Rewritings of a place by one recipe. Default: 8."),
-            click.option(
-                "--until-reached", is_flag=True, help="Leave a query at its first success; do not look for the worst."
-            ),
+            click.option("--starts", type=int, help="Number of random perturbations tried first. Default: 20."),
+            click.option("--alternatives", type=int, help="Number of rewritings of a place by one recipe. Default: 8."),
+            click.option("--until-reached", is_flag=True, help="End the search of a query at its first success."),
         ],
     )

@@ -16,7 +16,7 @@ from robustbench_ir.cli.options import (
     task_option,
 )
 from robustbench_ir.errors import OptionError
-from robustbench_ir.evaluation.query_sets import MANIFEST, claim, freeze
+from robustbench_ir.evaluation.query_sets import MANIFEST, check_target, export_query_set
 from robustbench_ir.evaluation.semantic_floor import SemanticFloor, load_floor
 from robustbench_ir.perturb import default_recipe_names, load_recipe
 from robustbench_ir.perturb.recipe import SEVERITIES
@@ -54,8 +54,8 @@ def command(  # noqa: PLR0917
 ) -> None:
     """Write the perturbed queries of a task to files, to evaluate other systems on.
 
-    DIR has queries.jsonl (as in BEIR), queries.tsv and manifest.json. Several recipes, severities or seeds get a folder
-    each inside DIR, such as typo-severity3-seed0. The same command writes the same bytes.
+    The folder gets queries.jsonl (as in BEIR), queries.tsv and manifest.json. Several recipes, severities or seeds get
+    a folder each inside it, such as typo-severity3-seed0. The same command writes the same bytes.
     """
     for severity in severities:
         if severity not in SEVERITIES:
@@ -70,14 +70,16 @@ def command(  # noqa: PLR0917
         for seed in dict.fromkeys(seeds)
     ]
     judge = load_floor(floor)
-    claim(out, force=force)
+    check_target(out, force=force)
     whole = load_task(task, languages, cards)
     console = Console()
     for recipe, severity, seed in cells:
         inside = f"{recipe.name}-severity{severity}-seed{seed}" if len(cells) > 1 else ""
-        claim(out / inside, force=True)
-        manifest = freeze(whole, recipe, severity, seed, out / inside, terms, judge)
-        told = f"  {manifest.queries:,} queries, {manifest.coverage:.0%} changed, {manifest.edit_rate:.0%} of the text"
-        console.print(Text.assemble((str(out / inside / MANIFEST), "bold"), told), soft_wrap=True)
+        check_target(out / inside, force=True)
+        manifest = export_query_set(whole, recipe, severity, seed, out / inside, terms, judge)
+        message = (
+            f"  {manifest.queries:,} queries, {manifest.coverage:.0%} changed, {manifest.edit_rate:.0%} of the text"
+        )
+        console.print(Text.assemble((str(out / inside / MANIFEST), "bold"), message), soft_wrap=True)
         for language, reason in manifest.not_covered.items():
-            console.print(Text(f"  {language} as it was: {reason}", style="yellow"), soft_wrap=True)
+            console.print(Text(f"  {language} unchanged: {reason}", style="yellow"), soft_wrap=True)

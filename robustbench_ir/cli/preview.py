@@ -14,19 +14,19 @@ from robustbench_ir.cli.options import cards_option, languages_option
 from robustbench_ir.errors import OptionError
 from robustbench_ir.perturb import Perturbation, load_recipe, recipe_names
 from robustbench_ir.perturb.recipe import SEVERITIES
-from robustbench_ir.reports.review import pieces, review_page, review_sections
+from robustbench_ir.reports.review import cut_at_edits, review_page, review_sections
 from robustbench_ir.resources.languages import language_code
 from robustbench_ir.tasks import Query
 
 _SEVERITY_OF_PAGE = 3
 
 
-@click.command("preview", short_help="See what a recipe does to a text, or to real queries on a page.")
+@click.command("preview", short_help="Show what a recipe does to a text, or to real queries on a page.")
 @click.argument("recipe", required=False)
 @click.argument("text", required=False)
 @languages_option
 @click.option("--severity", "severities", type=int, multiple=True, help="1 to 5; may be repeated. Default: all five.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Another seed, another perturbation.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the perturbation.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write an HTML page of real queries.")
 @click.option(
     "--examples", type=click.IntRange(min=1), default=3, show_default=True, help="Queries per recipe on the page."
@@ -42,7 +42,7 @@ def command(
     examples: int,
     cards: Path | None,
 ) -> None:
-    """See what RECIPE does to TEXT before paying for an attack; or let native speakers review the recipes.
+    """Show what RECIPE does to TEXT before an attack, or write a page on which native speakers review the recipes.
 
     \b
     irbench preview typo --language hi "..."
@@ -58,14 +58,14 @@ def command(
         raise OptionError("a page shows one severity; give --severity once, from 1 to 5")
     severity = severities[0] if severities else _SEVERITY_OF_PAGE
     check_writable(out)
-    # A page of all recipes must not begin with a download of a gigabyte: those that need a model come when named.
+    # A page of all recipes must not begin with a download of a gigabyte: recipes with a model must be named.
     every = (load_recipe(name, cards) for name in recipe_names(cards))
     recipes = [load_recipe(recipe, cards)] if recipe else [one for one in every if not one.card.needs_model]
     wanted = None if languages == ("all",) else languages
     sections = review_sections(recipes, wanted, examples, severity, seed, cards)
     write_whole(out, review_page(sections, severity, seed).encode())
-    told = f"  {len(recipes)} recipes in {len(sections)} languages; open it in a browser"
-    Console().print(Text.assemble((str(out), "bold"), told), soft_wrap=True)
+    message = f"  {len(recipes)} recipes in {len(sections)} languages; open it in a browser"
+    Console().print(Text.assemble((str(out), "bold"), message), soft_wrap=True)
 
 
 def _print_preview(
@@ -80,7 +80,7 @@ def _print_preview(
         raise OptionError("give a recipe and a text between quotation marks, or --out FILE for a page of real queries")
     found = load_recipe(recipe, cards)
     if languages is None or len(languages) != 1:
-        raise OptionError("say which language the text is in, such as --language hi")
+        raise OptionError("name the language of the text, such as --language hi")
     code = language_code(languages[0])
     if not text.strip():
         raise OptionError("the text is empty; give a query between quotation marks")
@@ -99,9 +99,9 @@ def _print_preview(
             )
             console.print(line, soft_wrap=True)
         if not perturbation.changed:
-            console.print("      nothing here that this recipe could change", style="yellow")
+            console.print("      this recipe can change nothing in this text", style="yellow")
 
 
 def _coloured(perturbation: Perturbation) -> Text:
-    _, after = pieces(perturbation)
+    _, after = cut_at_edits(perturbation)
     return Text.assemble(*((piece.text, "bold green" if piece.operation else "") for piece in after))

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 
 class ProgressBar(AbstractContextManager["ProgressBar"]):
-    """A `robustbench_ir.Progress` on standard error: one line that says the stage."""
+    """A `robustbench_ir.Progress` on standard error: one line that shows the stage."""
 
     def __init__(self) -> None:
         self._bar = Progress(

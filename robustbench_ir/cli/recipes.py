@@ -15,7 +15,7 @@ from robustbench_ir.perturb import load_recipe, recipe_names
 @cards_option
 @click.pass_context
 def command(context: click.Context, cards: Path | None) -> None:
-    """List the recipes and their languages; `irbench recipes show NAME` tells all about one."""
+    """List the recipes and their languages; `irbench recipes show NAME` prints all facts about one."""
     context.obj = cards
     if context.invoked_subcommand is None:
         cards_found = [load_recipe(name, cards).card for name in recipe_names(cards)]
@@ -25,15 +25,15 @@ def command(context: click.Context, cards: Path | None) -> None:
 @command.command("show")
 @click.argument("name")
 @click.pass_obj
-def show(cards: Path | None, name: str) -> None:
-    """Tell all about the recipe NAME."""
+def show_recipe(cards: Path | None, name: str) -> None:
+    """Print all facts about the recipe NAME."""
     recipe = load_recipe(name, cards)
     card = recipe.card
     rungs = ", ".join(f"{severity}: {share:.0%}" for severity, share in enumerate(card.ladder, start=1))
     facts = [
         ("what it does", card.description),
         ("severity", f"share of the eligible words that change, {rungs}"),
-        ("left alone", ", ".join(card.constraints.protect) or "nothing"),
+        ("not changed", ", ".join(card.constraints.protect) or "nothing"),
         ("covers", count(card.languages)),
         *((f"not {language}", reason) for language, reason in card.not_covered.items()),
         ("sources", "; ".join(card.sources)),

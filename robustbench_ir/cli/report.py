@@ -12,13 +12,13 @@ from robustbench_ir._base.files import check_writable, write_whole
 from robustbench_ir.cli.options import cards_option, measure_option
 from robustbench_ir.encoders import Encoder, EncoderOptions, load_encoder
 from robustbench_ir.errors import OptionError
-from robustbench_ir.metrics.measures import measure as look_up_measure
+from robustbench_ir.metrics.measures import look_up_measure
 from robustbench_ir.metrics.settings import SETTINGS, Setting
-from robustbench_ir.reports.content import Sheet, sheets
+from robustbench_ir.reports.content import Sheet, prepare_sheets
 from robustbench_ir.reports.exports import EXPORTS
 from robustbench_ir.reports.page import report_page
 from robustbench_ir.reports.plots import Form, write_plots
-from robustbench_ir.reports.worst import examples_of
+from robustbench_ir.reports.worst import find_examples
 from robustbench_ir.results.file import load_result
 
 _PLOTS: tuple[Form, ...] = get_args(Form)
@@ -29,13 +29,19 @@ _PLOTS: tuple[Form, ...] = get_args(Form)
 @click.option("--out", type=click.Path(path_type=Path), help="File, or folder for pictures. Default: report.html.")
 @click.option("--format", "form", type=click.Choice(["html", *EXPORTS, *_PLOTS]), default="html", show_default=True)
 @measure_option
-@click.option("--setting", type=click.Choice(SETTINGS), help="Of pictures of one setting. Default: the widest.")
-@click.option("--severity", type=int, help="Of pictures of one severity. Default: 3, or the middle one.")
-@click.option("--worst", type=click.IntRange(min=0), default=20, show_default=True, help="Queries that lost most.")
-@click.option("--task", help="Where the texts come from, as `irbench attack --task` took it. Default: the result's.")
-@click.option("--with-passages", is_flag=True, help="Run the encoder again on them: what overtook the right passage?")
-@click.option("--model", "models", multiple=True, help="The encoder to run again, where it has another name here.")
-@click.option("--resamples", type=click.IntRange(min=100), help="Of intervals. Default: 10000; of many results, 2000.")
+@click.option("--setting", type=click.Choice(SETTINGS), help="Setting of pictures that show one. Default: the widest.")
+@click.option("--severity", type=int, help="Severity of pictures that show one. Default: 3, or the middle one.")
+@click.option(
+    "--worst", type=click.IntRange(min=0), default=20, show_default=True, help="Number of queries that lost most."
+)
+@click.option("--task", help="Task of the texts, as in `irbench attack --task`. Default: that of the result.")
+@click.option(
+    "--with-passages", is_flag=True, help="Run the encoder again, to show which passage overtook the relevant one."
+)
+@click.option("--model", "models", multiple=True, help="Encoder to run again, if its name has changed.")
+@click.option(
+    "--resamples", type=click.IntRange(min=100), help="Resamples of intervals. Default: 10000; for many results, 2000."
+)
 @cards_option
 def command(  # noqa: PLR0913, PLR0917
     results: tuple[Path, ...],
@@ -63,7 +69,7 @@ def command(  # noqa: PLR0913, PLR0917
     if (with_passages or models) and form != "html":
         raise OptionError(f"passages are shown on the page only; leave out --with-passages and --model for {form}")
     found = [(str(path), load_result(path)) for path in results]
-    prepared = sheets(found, measure, setting, severity, resamples)
+    prepared = prepare_sheets(found, measure, setting, severity, resamples)
     for plot in _PLOTS:
         if form == plot:
             _write_plots(prepared, out or Path("figures"), plot)
@@ -74,13 +80,13 @@ def command(  # noqa: PLR0913, PLR0917
     target = out or Path("report.html")
     check_writable(target)
     encoders = _encoders(prepared, models) if with_passages or models else []
-    page = report_page(prepared, examples_of(prepared, worst, task, cards, encoders))
+    page = report_page(prepared, find_examples(prepared, worst, task, cards, encoders))
     write_whole(target, page.encode())
     click.echo(f"{target}  {len(found)} result{'' if len(found) == 1 else 's'}; open it in a browser")
 
 
 def _encoders(prepared: Sequence[Sheet], models: Sequence[str]) -> list[Encoder]:
-    """Load the encoders of the results as they were then, or by the names that they have here."""
+    """Load the encoders of the results under the names in the results, or under their present names."""
     described = {sheet.result.encoder.fingerprint: sheet.result.encoder for sheet in prepared}.values()
     if models and len(models) != len(described):
         raise OptionError(f"{len(models)} models for results of {len(described)} encoders; name one for each, in order")

@@ -8,12 +8,12 @@ import click
 from rich.text import Text
 
 from robustbench_ir._base.files import check_writable
-from robustbench_ir.cli.attack import slug
+from robustbench_ir.cli.attack import file_name_part
 from robustbench_ir.cli.catalogue import table_console
 from robustbench_ir.cli.options import by_option, cards_option, force_option, languages_option, measure_option
 from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.score_runs import not_retrieved, score_runs, split_runs
-from robustbench_ir.metrics.measures import measure as look_up_measure
+from robustbench_ir.metrics.measures import look_up_measure
 from robustbench_ir.reports.terminal import score_table
 from robustbench_ir.results.file import save_result
 from robustbench_ir.results.naming import check_not_of_another_run, free_path
@@ -51,7 +51,7 @@ def command(  # noqa: PLR0917
 ) -> None:
     """Score TREC runs of any engine on a task: six columns, gzipped or not.
 
-    One --run is that of the clean queries. The others say what was asked: RECIPE@SEVERITY, RECIPE@SEVERITY:SEED, or a
+    One --run is that of the clean queries. The others name their queries: RECIPE@SEVERITY, RECIPE@SEVERITY:SEED, or a
     folder that `irbench perturb` has written. Relevant passages that a run does not have count as not retrieved.
     """
     look_up_measure(measure)
@@ -64,7 +64,8 @@ def command(  # noqa: PLR0917
         # A collection of many gigabytes: the runs must then be of these languages alone.
         whole = load_task(task, languages, cards)
     result = score_runs(whole, clean, attacked, languages, cards, name)
-    target = out or free_path(Path("results") / f"{slug(result.encoder.name)}-{slug(task)}-runs.json", result)
+    usual = Path("results") / f"{file_name_part(result.encoder.name)}-{file_name_part(task)}-runs.json"
+    target = out or free_path(usual, result)
     if out and not force:
         check_not_of_another_run(out, result.encoder.fingerprint, result.task)
     check_writable(target)
@@ -73,8 +74,8 @@ def command(  # noqa: PLR0917
     console.print(score_table(result, by, measure))
     for label, share in not_retrieved(result).items():
         if share:
-            told = (
+            message = (
                 f"{label}: {share:.1%} of the relevant passages are not in the run; they add nothing to the measures, "
             )
-            console.print(Text(f"{told}and rank distance leaves their queries out", style="yellow"), soft_wrap=True)
-    console.print(Text.assemble((str(target), "bold"), " has it all"), soft_wrap=True)
+            console.print(Text(f"{message}and rank distance leaves their queries out", style="yellow"), soft_wrap=True)
+    console.print(Text.assemble((str(target), "bold"), " has all results"), soft_wrap=True)

@@ -8,7 +8,7 @@ import click
 
 from robustbench_ir.cli.catalogue import table_console
 from robustbench_ir.cli.options import by_option, measure_option
-from robustbench_ir.metrics.measures import measure as look_up_measure
+from robustbench_ir.metrics.measures import look_up_measure
 from robustbench_ir.reports.terminal import score_table
 from robustbench_ir.results.file import load_result
 

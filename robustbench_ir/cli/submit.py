@@ -13,16 +13,16 @@ from robustbench_ir.leaderboard.folder import submit
 from robustbench_ir.results.file import load_result
 
 
-@click.command("submit", short_help="Make a leaderboard entry of a result file.")
+@click.command("submit", short_help="Make a leaderboard entry from a result file.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--name", required=True, help="Name on the board, such as intfloat/multilingual-e5-small.")
 @click.option("--link", required=True, help="Address of the model, https://...")
 @click.option("--paper", default="", help="Address of its paper.")
 @click.option("--code", default="", help="Address of its code.")
 @click.option("--contact", default="", help="Who answers questions; it will be public.")
-@click.option("--licence", default="", help="Of the model, an SPDX name such as MIT.")
+@click.option("--licence", default="", help="Licence of the model, an SPDX name such as MIT.")
 @click.option("--parameters", type=click.IntRange(min=0), help="Number of weights.")
-@click.option("--model-languages", callback=split_commas, help="That the model was made for: en,hi,sw.")
+@click.option("--model-languages", callback=split_commas, help="Languages that the model was made for: en,hi,sw.")
 @click.option(
     "--saw-task",
     type=click.Choice(["yes", "no", "unknown"]),
@@ -31,7 +31,7 @@ from robustbench_ir.results.file import load_result
     help="Whether training saw the task's data; with SQuAD among --trained-on it is yes for xquad-r.",
 )
 @click.option("--trained-on", callback=split_commas, help="Training data: 'MS MARCO,SQuAD'.")
-@click.option("--date", default=lambda: datetime.now(UTC).date().isoformat(), help="Of the run. Default: today.")
+@click.option("--date", default=lambda: datetime.now(UTC).date().isoformat(), help="Date of the run. Default: today.")
 @click.option("--folder", type=click.Path(path_type=Path), default=Path("leaderboard"), show_default=True)
 def command(  # noqa: PLR0913, PLR0917
     file: Path,
@@ -48,7 +48,7 @@ def command(  # noqa: PLR0913, PLR0917
     date: str,
     folder: Path,
 ) -> None:
-    """Make a leaderboard entry of a result FILE that `irbench attack` wrote; docs/submit.md says what comes next."""
+    """Make a leaderboard entry from a result FILE of `irbench attack`; docs/submit.md has the next steps."""
     declared = Declaration(
         name,
         link,
@@ -62,4 +62,4 @@ def command(  # noqa: PLR0913, PLR0917
         trained_on or (),
     )
     path = submit(entry_of(load_result(file), declared, date), folder)
-    click.echo(f"{path} is your entry; `irbench leaderboard check {path}` says whether it holds")
+    click.echo(f"{path} is your entry; `irbench leaderboard check {path}` checks it")

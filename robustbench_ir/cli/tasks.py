@@ -14,7 +14,7 @@ from robustbench_ir.errors import DataError
 from robustbench_ir.tasks import task_card, task_names
 from robustbench_ir.tasks.audit import audit, lengths
 from robustbench_ir.tasks.faults import Fault
-from robustbench_ir.tasks.formats.beir import check_folder, folder_settings, summary
+from robustbench_ir.tasks.formats.beir import check_folder, folder_settings, folder_summary
 from robustbench_ir.tasks.formats.trec import corpora
 from robustbench_ir.tasks.repair import write_repaired
 
@@ -23,7 +23,7 @@ from robustbench_ir.tasks.repair import write_repaired
 @cards_option
 @click.pass_context
 def command(context: click.Context, cards: Path | None) -> None:
-    """List the tasks and their languages; `irbench tasks show NAME` tells all about one."""
+    """List the tasks and their languages; `irbench tasks show NAME` prints all facts about one."""
     context.obj = cards
     if context.invoked_subcommand is None:
         found = [task_card(name, cards) for name in task_names(cards)]
@@ -33,8 +33,8 @@ def command(context: click.Context, cards: Path | None) -> None:
 @command.command("show")
 @click.argument("name")
 @click.pass_obj
-def show(cards: Path | None, name: str) -> None:
-    """Tell all about the task NAME."""
+def show_task(cards: Path | None, name: str) -> None:
+    """Print all facts about the task NAME."""
     card = task_card(name, cards)
     sizes = {code: corpus.count for code, corpus in corpora(card.languages).items() if corpus.count}
     smallest = f" --languages {min(sizes, key=sizes.__getitem__)}" if sizes else ""
@@ -58,8 +58,8 @@ def show(cards: Path | None, name: str) -> None:
     type=click.Path(path_type=Path, file_okay=False),
     help="Write a clean copy into this folder, and say what was done.",
 )
-def check(folder: Path, repair: Path | None) -> None:
-    """Say everything that is wrong with a task of your own in FOLDER, by file and line, and what may mislead in it.
+def check_task_folder(folder: Path, repair: Path | None) -> None:
+    """Print all faults of a task of your own in FOLDER, by file and line, and what may mislead in it.
 
     \b
     corpus.jsonl    {"_id": "d1", "title": "", "text": "...", "language": "sw"}
@@ -80,9 +80,9 @@ def check(folder: Path, repair: Path | None) -> None:
 
     raw, task = check_folder(folder, tell)
     faults = sum(not fault.note for fault in found)
-    print_facts(f"{folder}  {faults} faults", summary(raw) if raw.queries or raw.passages else [])
+    print_facts(f"{folder}  {faults} faults", folder_summary(raw) if raw.queries or raw.passages else [])
     if faults or task is None:
-        raise DataError(f"{folder}: it would not load; mend the {faults} faults above and check again")
+        raise DataError(f"{folder}: it would not load; correct the {faults} faults above and check again")
     print_facts("audit", lengths(task))
     for finding in audit(task):
         console.print(Text(f"note: {finding}", style="yellow"), soft_wrap=True)
@@ -95,5 +95,5 @@ def check(folder: Path, repair: Path | None) -> None:
 
 
 def _path_of(folder: Path) -> str:
-    """Return the folder as `--task` understands it: with a slash in it."""
+    """Return the folder in the form that `--task` needs: with a slash in it."""
     return f"{folder}" if "/" in f"{folder}" else f"./{folder}"

@@ -14,7 +14,7 @@ from robustbench_ir.cli.options import languages_option, split_commas
 from robustbench_ir.cli.progress import ProgressBar
 from robustbench_ir.training.record import SamplerName, Trained, Training
 
-Command = TypeVar("Command", bound=Callable[..., object])
+_Command = TypeVar("_Command", bound=Callable[..., object])
 
 
 def read_shares(_: click.Context, __: click.Parameter, value: str | None) -> tuple[tuple[str, float], ...]:
@@ -25,13 +25,13 @@ def read_shares(_: click.Context, __: click.Parameter, value: str | None) -> tup
         try:
             shares.append((name, float(share)))
         except ValueError:
-            raise click.BadParameter(f"{part!r} is no recipe:probability, such as typo:0.3") from None
+            raise click.BadParameter(f"{part!r} is not recipe:probability, such as typo:0.3") from None
         if not name:
-            raise click.BadParameter(f"{part!r} names no recipe; write such as typo:0.3")
+            raise click.BadParameter(f"{part!r} names no recipe; write, for example, typo:0.3")
     return tuple(shares)
 
 
-def _field(flag: str, kind: type[float] | click.Choice[str], text: str | None = None) -> Callable[[Command], Command]:
+def _field(flag: str, kind: type[float] | click.Choice[str], text: str | None = None) -> Callable[[_Command], _Command]:
     """Return the option for a field of `Training`, with the field's default."""
     default = Training.model_fields[flag.removeprefix("--").replace("-", "_")].default
     return click.option(flag, type=kind, default=default, show_default=True, help=text)
@@ -46,44 +46,47 @@ def _field(flag: str, kind: type[float] | click.Choice[str], text: str | None = 
     help="tatoeba, afriqa-train, FILE.jsonl, FILE.tsv or hub:owner/dataset; several: A,B.",
 )
 @click.option(
-    "--out", type=click.Path(path_type=Path), required=True, help="Folder for the model; new, or to go on in."
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Folder for the model; new, or that of a training to continue.",
 )
 @_field("--sampler", click.Choice(get_args(SamplerName)))
 @_field("--alpha", float, "Hybrid: share of monolingual batches.")
 @_field("--seed", int)
 @languages_option
-@_field("--batch-size", int, "Pairs in a batch.")
-@_field("--steps", int, "At most so many.")
+@_field("--batch-size", int, "Number of pairs in a batch.")
+@_field("--steps", int, "Largest number of steps.")
 @_field("--learning-rate", float, "Default: 3e-5; static-multilingual: 0.01.")
 @_field("--weight-decay", float)
 @_field("--warmup", float, "Share of steps in which the rate rises.")
 @_field("--scale", float, "Inverse of the temperature.")
-@_field("--max-length", int, "Tokens after which a text is cut. Default: the base's own.")
-@_field("--mini-batch", int, "Texts in a forward pass, to save memory. Default: all of the batch.")
+@_field("--max-length", int, "Number of tokens after which a text is cut. Default: that of the base.")
+@_field("--mini-batch", int, "Number of texts in a forward pass, to save memory. Default: the whole batch.")
 @click.option(
     "--augment", callback=read_shares, help="Perturb queries: recipe:probability, such as typo:0.3,synonym:0.2."
 )
-@_field("--severity", int, "Of the perturbations, 1 to 5.")
+@_field("--severity", int, "Severity of the perturbations, 1 to 5.")
 @_field("--consistency", float, "Weight of 1 - cosine(clean query, perturbed query) in the loss.")
-@_field("--validation", float, "Share of the parallel ids to validate on.")
-@_field("--evaluate-every", int, "Steps; each a checkpoint.")
-@_field("--patience", int, "Validations without a better loss after which the training ends.")
+@_field("--validation", float, "Share of the parallel ids for validation.")
+@_field("--evaluate-every", int, "Number of steps between two validations, each with a checkpoint.")
+@_field("--patience", int, "Number of validations without a better loss after which the training ends.")
 @click.option(
     "--task",
     "tasks",
     multiple=True,
     default=("mini",),
     show_default=True,
-    help="What the model will be evaluated on, and the data must not have; may be repeated.",
+    help="Task of the evaluation, whose texts the data must not contain; may be repeated.",
 )
-@click.option("--allow-overlap", is_flag=True, help="Train on texts of these tasks all the same; the card will say so.")
-@_field("--vocabulary", int, "static-multilingual: tokens.")
-@_field("--dimensions", int, "static-multilingual: size.")
-@click.option("--device", help="Such as cpu, cuda, mps. Default: the best there is.")
+@click.option("--allow-overlap", is_flag=True, help="Allow data with texts of these tasks; the model card says so.")
+@_field("--vocabulary", int, "static-multilingual: number of tokens.")
+@_field("--dimensions", int, "static-multilingual: size of the embeddings.")
+@click.option("--device", help="Such as cpu, cuda, mps. Default: the best available.")
 def command(out: Path, allow_overlap: bool, device: str | None, **values: object) -> None:
     """Train an encoder on monolingual, cross-lingual or hybrid batches.
 
-    The folder has the model, README.md and training.json. The same command goes on where a stopped one was.
+    The folder gets the model, README.md and training.json. If it was stopped, run the same command again to continue.
 
     \b
     irbench train --base static-multilingual --data tatoeba --out model

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from robustbench_ir._base.files import check_writable
-from robustbench_ir.cli.attack import distinct_slugs, slug
+from robustbench_ir.cli.attack import distinct_file_name_parts, file_name_part
 from robustbench_ir.cli.catalogue import table_console
 from robustbench_ir.cli.options import (
     encoder_options,
@@ -29,8 +29,8 @@ from robustbench_ir.encoders import EncoderOptions
 from robustbench_ir.evaluation.request import RunOptions
 from robustbench_ir.evaluation.semantic_floor import SemanticFloor
 from robustbench_ir.metrics.findings import Finding
-from robustbench_ir.metrics.measures import measure as look_up_measure
-from robustbench_ir.reports.terminal import number, with_interval
+from robustbench_ir.metrics.measures import look_up_measure
+from robustbench_ir.reports.terminal import formatted, formatted_with_interval
 from robustbench_ir.results.file import save_result
 from robustbench_ir.results.naming import free_path
 
@@ -38,21 +38,23 @@ if TYPE_CHECKING:
     from robustbench_ir.adversary.search import SearchOptions
 
 _NOTES = (
-    "drop = clean - attacked, ± half of its 95% interval (questions drawn anew), and its share of clean; * is p < 0.05 "
-    "after Holm for all cells of a table; each row's queries were crafted on its encoder and asked of those in the "
-    "columns, ◆ of the one that they were crafted on."
+    "drop = clean - attacked, ± half of its 95% interval (questions resampled), and its share of clean; * is p < 0.05 "
+    "after Holm for all cells of a table; the queries of a row were crafted on its encoder and scored on those of the "
+    "columns; ◆ marks the encoder that they were crafted on."
 )
 
 
-@click.command("transfer", short_help="Craft queries against one encoder and ask them of others.")
+@click.command("transfer", short_help="Craft queries against one encoder and score them on others.")
 @click.option("--source", "sources", callback=split_commas, required=True, help="Encoders to craft on: A or A,B.")
-@click.option("--targets", callback=split_commas, help="Encoders to ask, besides the sources: B,C.")
+@click.option("--targets", callback=split_commas, help="Encoders to score, besides the sources: B,C.")
 @task_option
 @click.option(
     "--recipe", default="typo", show_default=True, help="A name of `irbench recipes`, or a mix: typo+synonym."
 )
 @languages_option
-@click.option("--severity", type=int, default=3, show_default=True, help="Of the random perturbations, 1 to 5.")
+@click.option(
+    "--severity", type=int, default=3, show_default=True, help="Severity of the random perturbations, 1 to 5."
+)
 @click.option("--seeds", type=int, default=1, show_default=True, help="Number of searches for each query.")
 @search_options("greedy")
 @semantic_floor_options
@@ -75,9 +77,9 @@ def command(  # noqa: PLR0913, PLR0917
     options: EncoderOptions,
     run: RunOptions,
 ) -> None:
-    """Craft queries against one encoder and ask them of others.
+    """Craft queries against one encoder and score them on others.
 
-    Prints how far each encoder falls in each setting, and the changes that did most harm.
+    Prints the drop of each encoder in each setting, and the most harmful changes.
     """
     from robustbench_ir.adversary.transfer import transfer
 
@@ -99,7 +101,7 @@ def command(  # noqa: PLR0913, PLR0917
             run=replace(run, progress=progress),
         )
     console = table_console()
-    labels = distinct_slugs((*found.sources, *found.targets))
+    labels = distinct_file_name_parts((*found.sources, *found.targets))
     for setting in found.results[found.sources[0], found.sources[0]].settings:
         table = _table(f"{setting}: drop of {'mAP' if measure == 'AP' else measure}", "crafted on", found.targets)
         matrix = found.matrix(setting, measure)
@@ -109,7 +111,7 @@ def command(  # noqa: PLR0913, PLR0917
     console.print(Text(_NOTES, style="dim"))
     for source, rows in found.substitutions.items():
         table = _table(
-            f"changes that did most harm to {source}, over all queries",
+            f"most harmful changes for {source}, over all queries",
             "language",
             ("before", "after", "queries", "gain"),
         )
@@ -123,13 +125,13 @@ def command(  # noqa: PLR0913, PLR0917
 
 
 def _cell(one: Finding, own: bool) -> str:
-    share = number(one.relative_drop.value, "+.0%")
-    return f"{with_interval(one.drop, '.3f', one.p_holm)} {share} {'◆' if own else ' '}"
+    share = formatted(one.relative_drop.value, "+.0%")
+    return f"{formatted_with_interval(one.drop, '.3f', one.p_holm)} {share} {'◆' if own else ' '}"
 
 
 def _table(title: str, first: str, columns: tuple[str, ...]) -> Table:
     table = Table(title=f"\n{title}", title_justify="left", title_style="bold", box=SIMPLE_HEAD, show_edge=False)
     table.add_column(first)
     for column in columns:
-        table.add_column(slug(column), justify="right")
+        table.add_column(file_name_part(column), justify="right")
     return table

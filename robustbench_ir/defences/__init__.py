@@ -1,7 +1,7 @@
-"""Cheap defences to compare a robust encoder with: queries repaired before encoding, means over noisy copies.
+"""Simple defences to compare a robust encoder with: repaired queries, and means over noisy copies.
 
-This lies above encoders and recipes. What a defence wins is not the encoder's own, so it is part of the encoder's name,
-description and fingerprint, and of every signature.
+A defence is part of the encoder's name, description and fingerprint, and of every signature, since its effect is not
+the encoder's own.
 """
 
 from __future__ import annotations

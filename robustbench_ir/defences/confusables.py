@@ -1,8 +1,8 @@
-"""Look-alikes undone: a word becomes the pool's most frequent word that looks the same.
+"""Repair of look-alikes: a word becomes the most frequent word of the pool that looks the same.
 
-What a word becomes depends on its TR39 skeleton alone, letter by letter, and so is the same for a clean word and for
-all its disguises.
-A plain skeleton would do that, too, but writes "rn" for "m" and "l" for "I", which no encoder has seen.
+The result depends only on the word's TR39 skeleton, letter by letter, so that it is the same for a clean word and for
+all its disguises. A plain skeleton has this property too, but it writes "rn" for "m" and "l" for "I", which no encoder
+has seen.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ import regex
 from robustbench_ir._base.text import nfc, script
 from robustbench_ir.perturb.mechanisms.characters import confusables
 
-# Words of the alphabets that have look-alikes; no other script takes part in a disguise.
+# Words of the alphabets that have look-alikes.
 _WORD = regex.compile(r"(?V1)[[\p{L}\p{M}]&&[\p{Latin}\p{Greek}\p{Cyrillic}\p{Armenian}\p{Arabic}\p{Inherited}]]+")
 _SCRIPTS = ("Latn", "Cyrl", "Grek", "Arab", "Armn")
 _WORDS_REMEMBERED = 1 << 16
 
 Usage = Mapping[tuple[str, str], Counter[str]]
-"""Script and looks of a letter between its neighbours, to the letters that the pool's words have there."""
+"""Script and skeleton of a letter between its neighbours, to the letters that the pool's words have there."""
 
 
 @cache
 def _same_looks() -> dict[int, str]:
-    """Return letters with the one that stands for all that look like it: the first in Unicode's order."""
-    return {ord(letter): min(letter, *twins) for letter, twins in confusables().items()}
+    """Return each letter with the one that stands for all its look-alikes: the first in Unicode's order."""
+    return {ord(letter): min(letter, *look_alikes) for letter, look_alikes in confusables().items()}
 
 
 @cache
@@ -41,18 +41,18 @@ def _letters_of(key: str) -> Mapping[str, str]:
 
 
 def undisguise(pool: Sequence[str]) -> Callable[[str], str]:
-    """Return the repair for a pool.
+    """Return the repair of look-alikes for a pool.
 
     Parameters
     ----------
     pool : sequence of str
-        Texts of all passages. A word that looks like none of their words is written in one script, that in which all
-        its letters are to be had and best that of the text, each letter as the pool has it between such neighbours.
+        Texts of all passages. A word that looks like none of their words is written in one script that has all its
+        letters, preferably that of the text; each letter is the one that the pool has between the same neighbours.
 
     Returns
     -------
     callable
-        From text to text, NFC.
+        Takes a text; returns it repaired, in NFC.
     """
     words = Counter(word for text in pool for word in _WORD.findall(nfc(text)))
     known: dict[tuple[str, str], str] = {}
@@ -92,7 +92,7 @@ def _neighbours(key: str, place: int) -> Iterator[str]:
 
 
 def _usual_script(keys: str) -> str:
-    """Return the script of most letters that belong to one only."""
+    """Return the script of most of the letters that belong to a single script."""
     counts = Counter(
         next(iter(_letters_of(letter))) for letter in keys if letter.isalpha() and len(_letters_of(letter)) == 1
     )
@@ -100,9 +100,9 @@ def _usual_script(keys: str) -> str:
 
 
 def _rewritten(key: str, usual: str, usage: Usage) -> str:
-    """Write a word, given by what stands for its letters, in one script if that can be."""
+    """Return a word, given by its skeleton letters, in one script if possible."""
     choices = [_letters_of(letter) for letter in key]
-    # A combining mark goes with any script.
+    # A combining mark can follow letters of any script.
     common = set(_SCRIPTS).intersection(*(letters for letters in choices if "Zyyy" not in letters))
     order = sorted(common or _SCRIPTS, key=lambda one: (one != usual, _SCRIPTS.index(one)))
     letters = []
@@ -110,6 +110,6 @@ def _rewritten(key: str, usual: str, usage: Usage) -> str:
         own = next((one for one in order if one in found), "")
         seen = (usage[own, around] for around in _neighbours(key, place) if (own, around) in usage)
         best = next(seen, None)
-        # Of several that are equally frequent, the first in Unicode's order.
+        # Of several equally frequent letters, take the first in Unicode's order.
         letters.append(min(best, key=lambda one: (-best[one], one)) if best else found.get(own, key[place]))
     return "".join(letters)

@@ -1,7 +1,7 @@
-"""Romanised words read back: the tables of `attacks/romanisation/`, turned around by the words of the pool.
+"""Repair of romanised words: the tables of `attacks/romanisation/`, reversed with the words of the pool.
 
-Chat spellings cannot be reversed letter by letter, but words can: each word of the pool is spelt in all ways in which
-its language's conventions spell it, and a word of the query that is one of these becomes that word.
+Chat spellings cannot be reversed letter by letter, but words can: each word of the pool is spelt in all ways that its
+language's conventions allow, and a word of the query that is one of these spellings becomes that word.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ _LATIN_WORD = regex.compile(r"(?V1)[\p{Latin}\p{M}]+(?:['’0-9]*[\p{Latin}\p{M}
 
 @cache
 def deromanised_languages() -> tuple[str, ...]:
-    """List the languages whose words `transliteration` writes in Latin script and that have another one."""
+    """Return the languages that `transliteration` romanises and whose own script is not Latin."""
     rows, known = load_recipe("transliteration").card.languages, languages()
     return tuple(code for code in sorted(rows) if code in known and known[code].script != "Latn")
 
 
 def deromanise(language: str, pool: Sequence[str]) -> Callable[[str], str]:
-    """Return the repair for a language and a pool.
+    """Return the repair of romanised words for a language and a pool.
 
     Parameters
     ----------
     language : str
         One of `deromanised_languages`.
     pool : sequence of str
-        Texts of all passages. Latin words that stand in them as such are left alone.
+        Texts of all passages. Latin words that they contain are left unchanged.
 
     Returns
     -------
     callable
-        From text to text, NFC; words that are no spelling of any word of the pool stay.
+        Takes a text; returns it repaired, in NFC. Words that are not a spelling of a word of the pool stay.
     """
     native, latin = _words_of(pool, language)
     spellings = _spellings(language, native)
@@ -59,12 +59,14 @@ def _words_of(pool: Sequence[str], language: str) -> tuple[Counter[str], frozens
         latin.update(word.lower() for word in _LATIN_WORD.findall(text))
         if not text.isascii():
             native.update(text[start:end] for start, end in word_spans(text, language))
-    wanted = {"Jpan": {"Hira", "Kana", "Hani"}, "Kore": {"Hang"}}.get(own, {own, "Hani"} if own == "Hans" else {own})
-    return Counter({word: count for word, count in native.items() if scripts(word) & wanted}), frozenset(latin)
+    own_scripts = {"Jpan": {"Hira", "Kana", "Hani"}, "Kore": {"Hang"}}.get(
+        own, {own, "Hani"} if own == "Hans" else {own}
+    )
+    return Counter({word: count for word, count in native.items() if scripts(word) & own_scripts}), frozenset(latin)
 
 
 def _spellings(language: str, native: Mapping[str, int]) -> Mapping[str, str]:
-    """Return each spelling with the word it stands for: the one that is spelt so most often, by pool and convention."""
+    """Return each spelling with the word it stands for most often, by the frequencies of word and convention."""
     conventions = load_recipe("transliteration").card.languages[language]["conventions"]
     weight: dict[str, tuple[float, str]] = {}
     for name in conventions if isinstance(conventions, list) else ():

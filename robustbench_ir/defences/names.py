@@ -15,7 +15,7 @@ _SMOOTHED = re.compile(rf"{SMOOTHED_PREFIX}(?:-(\d+))?:(.+)", re.DOTALL)
 
 
 def load_defended(name: str, load: Callable[[str], Encoder]) -> Encoder:
-    """Load an encoder with the defence that its name begins with; one may stand before another.
+    """Load an encoder with the defence that its name begins with; defences can be nested.
 
     Parameters
     ----------
@@ -27,9 +27,9 @@ def load_defended(name: str, load: Callable[[str], Encoder]) -> Encoder:
     Raises
     ------
     OptionError
-        No model is named, or a number of copies out of range.
+        If no model is named, or if the number of copies is out of range.
     UnknownNameError
-        No such repair.
+        If there is no such repair.
     """
     match = _SMOOTHED.fullmatch(name)
     if match:

@@ -13,18 +13,18 @@ from robustbench_ir.errors import OptionError
 
 @dataclass(frozen=True)
 class Normalised:
-    """An encoder behind repairs. An `Encoder`.
+    """An encoder with repaired queries. An `Encoder`.
 
-    Only queries are repaired: an adversary cannot touch the passages, and their rows are those of the encoder alone.
+    Only queries are repaired: an adversary cannot change the passages, and their rows are those of the encoder alone.
 
     Attributes
     ----------
     passage_encoder : Encoder
         The encoder behind the repairs; it encodes the passages.
     repairs : tuple of callable
-        In the order in which they are done.
+        The repairs, in the order in which they are applied.
     description : EncoderDescription
-        Says that, and how, queries are repaired.
+        Description that names the repairs.
     """
 
     passage_encoder: Encoder
@@ -40,7 +40,7 @@ class Normalised:
         return self.passage_encoder.encode_passages(texts)
 
     def repaired(self, text: str) -> str:
-        """Return a query as the encoder gets it."""
+        """Return the repaired query."""
         for one in self.repairs:
             text = one(text)
         return text
@@ -48,7 +48,17 @@ class Normalised:
 
 @dataclass(frozen=True)
 class NormalisedByPool:
-    """An encoder behind repairs that know the pool's words, or one that itself depends on the pool. A `PoolEncoder`."""
+    """An encoder with repaired queries, where the repairs or the encoder depend on the pool. A `PoolEncoder`.
+
+    Attributes
+    ----------
+    passage_encoder : Encoder
+        The encoder behind the repairs.
+    makers : tuple of RepairMaker
+        The repairs, in the order in which they are applied.
+    description : EncoderDescription
+        Description that names the repairs.
+    """
 
     passage_encoder: Encoder
     makers: tuple[RepairMaker, ...]
@@ -61,7 +71,7 @@ class NormalisedByPool:
         return Normalised(fitted, tuple(one.make(passages) for one in self.makers), self.description)
 
     def encode_queries(self, texts: Sequence[str]) -> Embeddings:
-        """Refuse: the pool is not known yet."""
+        """Raise an error: the pool is not known yet."""
         raise OptionError(
             f"{self.description.name} depends on the pool; call fitted(passages) first ({len(texts)} texts)"
         )
@@ -70,22 +80,22 @@ class NormalisedByPool:
 
 
 def normalised(encoder: Encoder, repairs: Sequence[RepairLike]) -> Normalised | NormalisedByPool:
-    """Put repairs before an encoder.
+    """Return an encoder that repairs queries before they are encoded.
 
     Parameters
     ----------
     encoder : Encoder
-        Encodes what was repaired.
+        Encodes the repaired queries.
     repairs : sequence of str, callable or RepairMaker
-        One or more, in the order in which they are done: names of `load_repair`, functions from text to text, or what
-        `repair` makes of them. Nothing is kept for a function without a version.
+        One or more repairs, in the order in which they are applied: names (see `load_repair`), functions from text to
+        text, or results of `repair`. No work is kept for a function without a version.
 
     Raises
     ------
     UnknownNameError
-        There is no such repair.
+        If there is no such repair.
     OptionError
-        A repair is named twice.
+        If a repair is named twice.
 
     Examples
     --------
@@ -96,7 +106,7 @@ def normalised(encoder: Encoder, repairs: Sequence[RepairLike]) -> Normalised | 
     makers = tuple(map(as_repair, repairs))
     plain = [one.name for one in makers]
     if len(set(plain)) < len(plain):
-        raise OptionError(f"repairs {'+'.join(plain)}: one of them twice; name each once")
+        raise OptionError(f"repairs {'+'.join(plain)}: one of them is named twice; name each once")
     who = described(encoder.description, f"normalised:{'+'.join(plain)}", *(one.version for one in makers))
     if isinstance(encoder, PoolEncoder) or any(one.needs_pool for one in makers):
         return NormalisedByPool(encoder, makers, who)
@@ -109,11 +119,11 @@ def described(who: EncoderDescription, defence: str, *versions: int | None) -> E
     Parameters
     ----------
     who : EncoderDescription
-        The encoder alone.
+        Description of the encoder alone.
     defence : str
-        Part of the new name and fingerprint.
+        Name of the defence, part of the new name and fingerprint.
     *versions : int or None
-        Of the parts of the defence, also part of the fingerprint; if one is None, the fingerprint is empty.
+        Versions of the parts of the defence, part of the fingerprint; if one is None, the fingerprint is empty.
     """
     own = ",".join(map(str, versions)) if any(version != 1 for version in versions) else ""
     known = bool(who.fingerprint) and None not in versions

@@ -17,7 +17,7 @@ from robustbench_ir.defences.spelling import respell
 from robustbench_ir.errors import OptionError, UnknownNameError
 
 Repair = Callable[[str], str]
-"""Takes a query and gives it back repaired; doing it again changes nothing more."""
+"""Takes a query; returns it repaired. Repairing it again changes nothing."""
 
 # Characters without a glyph. The two joiners decide how letters of some scripts are drawn, so they have their own rule.
 _INVISIBLE = regex.compile(r"(?V1)[\p{Default_Ignorable_Code_Point}--[\u200C\u200D]]")
@@ -34,16 +34,16 @@ class RepairMaker:
     Attributes
     ----------
     name : str
-        Part of the defended encoder's name.
+        Name of the repair, part of the defended encoder's name.
     make : callable
-        Takes the texts of the pool and returns the repair.
+        Takes the texts of the pool; returns the repair.
     needs_pool : bool
-        Whether it looks at these texts.
+        Whether the repair depends on these texts.
     title : str
-        A few words for people.
+        Short description.
     version : int or None
-        Of a function of your own; raise it whenever a repaired query could change. Where it is None, nothing that the
-        defended encoder gives is kept.
+        Version of a user's function, raised whenever a repaired query could change. If it is None, no work of the
+        defended encoder is kept.
     """
 
     name: str
@@ -53,12 +53,12 @@ class RepairMaker:
     version: int | None = 1
 
 
-def normal_form(text: str) -> str:
+def _normal_form(text: str) -> str:
     """Return the text in NFKC: wide, ligated, raised and other compatibility characters become ordinary ones."""
     return unicodedata.normalize("NFKC", text)
 
 
-def without_invisible(text: str) -> str:
+def _without_invisible(text: str) -> str:
     """Remove characters without a glyph (Unicode's Default_Ignorable_Code_Point), bidirectional controls among them.
 
     The joiners U+200C and U+200D stay behind letters of scripts that are drawn by them (Arabic, Indic) and in emoji, as
@@ -72,33 +72,33 @@ def without_invisible(text: str) -> str:
 REPAIRS: Mapping[str, RepairMaker] = {
     one.name: one
     for one in (
-        RepairMaker("nfkc", lambda _: normal_form, False, "compatibility characters (NFKC)"),
-        RepairMaker("invisible", lambda _: without_invisible, False, "characters without a glyph are removed"),
+        RepairMaker("nfkc", lambda _: _normal_form, False, "compatibility characters (NFKC)"),
+        RepairMaker("invisible", lambda _: _without_invisible, False, "characters without a glyph are removed"),
         RepairMaker("confusables", undisguise, True, "look-alikes (TR39) become the letters of the pool's words"),
-        RepairMaker("spelling", respell, True, "words one slip away from a word of the pool become that word"),
+        RepairMaker("spelling", respell, True, "words one typo away from a word of the pool become that word"),
     )
 }
 _DEROMANISE = "deromanise-"
 RepairLike = str | Repair | RepairMaker
-"""Whatever stands for a repair: its name, a function from text to text, or what `repair` makes of one."""
+"""A repair: its name, a function from text to text, or a `RepairMaker`."""
 
 
 def repair(function: Repair, *, name: str, version: int = 1) -> RepairMaker:
-    """Make a repair of a function of your own.
+    """Return the repair that a function makes.
 
     Parameters
     ----------
     function : callable
-        Takes a query and returns it repaired; doing it again changes nothing more.
+        Takes a query; returns it repaired. Repairing it again must change nothing.
     name : str
-        Part of the defended encoder's name; letters, digits and hyphens.
+        Part of the defended encoder's name: letters, digits and hyphens.
     version : int
-        Raise it whenever a repaired query could change: finished work is kept under it.
+        Version of the function. Raise it whenever a repaired query could change: finished work is kept under it.
 
     Raises
     ------
     OptionError
-        The name has other characters, or is that of a repair of this package.
+        If the name has other characters, or is that of a repair of this package.
 
     Examples
     --------
@@ -113,7 +113,7 @@ def repair(function: Repair, *, name: str, version: int = 1) -> RepairMaker:
 
 
 def as_repair(given: RepairLike) -> RepairMaker:
-    """Return a repair for whatever stands for one; see `load_repair` and `repair` for the errors raised."""
+    """Return the repair of a name, function or `RepairMaker`; see `load_repair` and `repair` for the errors raised."""
     if isinstance(given, RepairMaker):
         return given
     if isinstance(given, str):
@@ -123,7 +123,7 @@ def as_repair(given: RepairLike) -> RepairMaker:
 
 
 def load_repair(name: str) -> RepairMaker:
-    """Look up a repair of this package.
+    """Return a repair of this package by name.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def load_repair(name: str) -> RepairMaker:
     Raises
     ------
     UnknownNameError
-        There is no such repair, or no table for the language.
+        If there is no such repair, or no table for the language.
     """
     name = name.strip()
     if name in REPAIRS:

@@ -1,4 +1,4 @@
-"""An encoder that gives the mean over a query and copies of it with slips of the hand."""
+"""An encoder that returns the mean over a query and copies of it with typos."""
 
 from __future__ import annotations
 
@@ -10,28 +10,29 @@ import scipy.sparse as sp
 
 from robustbench_ir._base.text import nfc, replace_spans, word_graphemes, word_spans
 from robustbench_ir.defences.normalised import described
-from robustbench_ir.encoders.encoder import Embeddings, Encoder, EncoderDescription, PoolEncoder
+from robustbench_ir.encoders.encoder import Embeddings, Encoder, EncoderDescription, PoolEncoder, Vectors
+from robustbench_ir.encoders.token_embeddings import TOKEN_SIMILARITIES, TokenEmbeddings
 from robustbench_ir.errors import OptionError
 from robustbench_ir.perturb.randomness import Random, generator, pick
 
 SMOOTHED_PREFIX = "smoothed"
 DEFAULT_COPIES = 8
-_SHARE = 0.2  # of the words of a copy that have a slip, at least one
-_ROOT = "und"  # no language's tailoring: an encoder is not told the language
+_SHARE = 0.2  # of the words of a copy that have a typo, at least one
+_ROOT = "und"  # no language's tailoring, since an encoder does not know the language
 
 
 @dataclass(frozen=True)
 class Smoothed:
-    """An encoder behind slips. An `Encoder`; passages are encoded as they are.
+    """An encoder with smoothed queries. An `Encoder`; passages are encoded as they are.
 
     Attributes
     ----------
     passage_encoder : Encoder
-        The encoder behind the slips.
+        The encoder behind the defence.
     copies : int
         Number of copies of each query besides itself, 1 or more.
     description : EncoderDescription
-        Says that queries are smoothed.
+        Description that names the defence.
     """
 
     passage_encoder: Encoder
@@ -39,7 +40,7 @@ class Smoothed:
     description: EncoderDescription
 
     def encode_queries(self, texts: Sequence[str]) -> Embeddings:
-        """Return the mean over each query and its copies, of length 1 where the encoder's rows are."""
+        """Return the mean over each query and its copies, with length 1 if the encoder's rows have length 1."""
         if not texts:
             return self.passage_encoder.encode_queries([])
         groups = [(text, *copies_of(text, self.copies)) for text in texts]
@@ -49,7 +50,10 @@ class Smoothed:
         row = np.repeat(np.arange(len(groups)), self.copies + 1)
         share = np.full(len(column), 1 / (self.copies + 1), dtype=np.float32)
         average = sp.csr_array((share, (row, column)), shape=(len(groups), len(distinct)))
-        means = average @ self.passage_encoder.encode_queries(list(distinct))
+        rows = self.passage_encoder.encode_queries(list(distinct))
+        if isinstance(rows, TokenEmbeddings):
+            raise _refusal(self.passage_encoder)
+        means = average @ rows
         return _unit(means) if self.description.similarity == "cosine" else means
 
     def encode_passages(self, texts: Sequence[str]) -> Embeddings:
@@ -59,7 +63,17 @@ class Smoothed:
 
 @dataclass(frozen=True)
 class SmoothedByPool:
-    """An encoder that depends on the pool, behind slips. A `PoolEncoder`."""
+    """An encoder that depends on the pool, with smoothed queries. A `PoolEncoder`.
+
+    Attributes
+    ----------
+    passage_encoder : Encoder
+        The encoder behind the defence.
+    copies : int
+        Number of copies of each query besides itself, 1 or more.
+    description : EncoderDescription
+        Description that names the defence.
+    """
 
     passage_encoder: Encoder
     copies: int
@@ -72,7 +86,7 @@ class SmoothedByPool:
         return Smoothed(fitted, self.copies, self.description)
 
     def encode_queries(self, texts: Sequence[str]) -> Embeddings:
-        """Refuse: the pool is not known yet."""
+        """Raise an error: the pool is not known yet."""
         raise OptionError(
             f"{self.description.name} depends on the pool; call fitted(passages) first ({len(texts)} texts)"
         )
@@ -81,31 +95,47 @@ class SmoothedByPool:
 
 
 def smoothed(encoder: Encoder, copies: int = DEFAULT_COPIES) -> Smoothed | SmoothedByPool:
-    """Put slips before an encoder.
+    """Return an encoder that smooths queries over noisy copies.
 
     Parameters
     ----------
     encoder : Encoder
         Encodes queries and copies.
     copies : int
-        1 to 100; so many times dearer is a query.
+        Number of copies, 1 to 100; encoding a query takes so many times longer.
 
     Raises
     ------
     OptionError
-        Copies out of range.
+        If the number of copies is out of range, or if it is a multi-vector model.
     """
     if not 1 <= copies <= 100:
         raise OptionError(f"{copies} copies are out of range; 1 to 100")
+    if encoder.description.similarity in TOKEN_SIMILARITIES:
+        raise _refusal(encoder)
     who = described(encoder.description, f"{SMOOTHED_PREFIX}-{copies}")
     return (SmoothedByPool if isinstance(encoder, PoolEncoder) else Smoothed)(encoder, copies, who)
 
 
-def copies_of(text: str, copies: int) -> list[str]:
-    """Return copies of a query, a fifth of their words with a slip: a letter left out, doubled, or swapped.
+def _refusal(encoder: Encoder) -> OptionError:
+    return OptionError(
+        f"{encoder.description.name}: gives a row for each token, and copies of a query have other tokens: there is no "
+        f"mean; smooth an encoder that gives a row for each text"
+    )
 
-    The slips are drawn by the text alone, so that the same query always has the same embedding. They are those that
-    need no keyboard: an encoder is not told the language.
+
+def copies_of(text: str, copies: int) -> list[str]:
+    """Return copies of a query in which a fifth of the words have a typo: a letter left out, doubled, or swapped.
+
+    The typos depend only on the text, so that the same query always has the same embedding. They need no keyboard,
+    since an encoder does not know the language.
+
+    Parameters
+    ----------
+    text : str
+        The query.
+    copies : int
+        Number of copies.
     """
     clean = nfc(text)
     words = [span for span in word_spans(clean, _ROOT) if any(map(str.isalpha, clean[span[0] : span[1]]))]
@@ -116,13 +146,15 @@ def copies_of(text: str, copies: int) -> list[str]:
 
 def _copy(clean: str, words: Sequence[tuple[int, int]], random: Random) -> str:
     certain = pick(words, random)
-    slips = [
-        (span, _slip(clean[span[0] : span[1]], random)) for span in words if span == certain or random.random() < _SHARE
+    typos = [
+        (span, _mistyped(clean[span[0] : span[1]], random))
+        for span in words
+        if span == certain or random.random() < _SHARE
     ]
-    return replace_spans(clean, slips)
+    return replace_spans(clean, typos)
 
 
-def _slip(word: str, random: Random) -> str:
+def _mistyped(word: str, random: Random) -> str:
     letters = list(word_graphemes(word))
     place = int(random.random() * len(letters))
     kind = pick(("drop", "double", "swap") if len(letters) > 1 else ("double",), random)
@@ -136,7 +168,7 @@ def _slip(word: str, random: Random) -> str:
     return "".join(letters)
 
 
-def _unit(rows: Embeddings) -> Embeddings:
+def _unit(rows: Vectors) -> Vectors:
     if isinstance(rows, np.ndarray):
         lengths = np.linalg.norm(rows, axis=1, keepdims=True)
         return np.asarray(rows / np.where(lengths > 0, lengths, 1), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Spelling repaired against the pool's own words: what an engine can do that has documents and no dictionary."""
+"""Spelling repair by the words of the pool, as an engine can do it that has documents and no dictionary."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import regex
 
 from robustbench_ir._base.text import nfc, word_graphemes
 
-# Scripts with spaces between words; elsewhere a slip moves the words' boundaries, and there is nothing to look up.
+# Scripts with spaces between words; in other scripts a typo moves the word boundaries.
 _WORD = regex.compile(r"(?V1)[[\p{L}\p{M}]--[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]]+")
-_SHORTEST = 5  # graphemes: a shorter word is one slip away from too many others
-_ENDING = 2  # graphemes: what differs there is more often an inflection than a slip
+_SHORTEST = 5  # graphemes: a shorter word is one typo away from too many others
+_ENDING = 2  # graphemes: a difference there is more often an inflection than a typo
 _WORDS_REMEMBERED = 1 << 16
 
 
 def respell(pool: Sequence[str]) -> Callable[[str], str]:
-    """Return the repair for a pool: a word that no passage has becomes the only one that is a slip away.
+    """Return the repair for a pool: a word that no passage has becomes the only word that is a typo away.
 
-    A slip is one grapheme cluster left out, put in, replaced, or swapped with its neighbour (Damerau 1964).
-    Candidates are found by the forms that both words have with one cluster left out, as in SymSpell (W. Garbe, 2012).
-    A slip at the first or the last two clusters is left, and so is a word with several candidates: most of these are
-    inflections.
+    A typo is one grapheme cluster left out, inserted, replaced, or swapped with its neighbour (Damerau 1964).
+    Candidates are found by the forms that both words have with one cluster left out, as in SymSpell (W. Garbe, 2012). A
+    typo at the first or the last two clusters is not repaired, and neither is a word with several candidates: most of
+    these are inflections.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def respell(pool: Sequence[str]) -> Callable[[str], str]:
     Returns
     -------
     callable
-        From text to text, NFC; words of fewer than five clusters and words of the pool stay.
+        Takes a text; returns it repaired, in NFC. Words of fewer than five clusters and words of the pool stay.
     """
     known = {word.lower(): None for text in pool for word in _WORD.findall(nfc(text))}
     shorter: dict[str, list[str]] = {}
@@ -45,7 +45,7 @@ def respell(pool: Sequence[str]) -> Callable[[str], str]:
         lower = word.lower()
         if lower in known or len(word_graphemes(lower)) < _SHORTEST:
             return word
-        near = {one for form in _forms(lower) for one in shorter.get(form, ()) if _one_slip(lower, one)}
+        near = {one for form in _forms(lower) for one in shorter.get(form, ()) if _one_typo(lower, one)}
         return _with_capitals_of(word, near.pop()) if len(near) == 1 else word
 
     return lambda text: _WORD.sub(lambda match: repaired(match[0]), nfc(text))
@@ -60,8 +60,8 @@ def _forms(word: str) -> Iterator[str]:
             yield "".join(clusters[:place] + clusters[place + 1 :])
 
 
-def _one_slip(left: str, right: str) -> bool:
-    """Say whether one slip makes `right` of `left`."""
+def _one_typo(left: str, right: str) -> bool:
+    """Return True if one typo turns `left` into `right`."""
     one, other = word_graphemes(left), word_graphemes(right)
     if one[:1] != other[:1] or one[-_ENDING:] != other[-_ENDING:]:
         return False

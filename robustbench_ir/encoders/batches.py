@@ -1,22 +1,26 @@
-"""Texts to embeddings: each distinct text once, the longest first, in chunks that are checked and kept."""
+"""Encode texts: each distinct text once, the longest first, in chunks that are checked and stored."""
 
 from __future__ import annotations
 
 import os
 import tempfile
+import weakref
 from collections.abc import Callable, Iterator, Sequence
+from typing import BinaryIO, cast
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import NDArray
 
 from robustbench_ir.encoders.encoder import Dense, Embeddings, TextsRefusedError
 from robustbench_ir.encoders.store.store import EmbeddingStore
+from robustbench_ir.encoders.token_embeddings import TokenEmbeddings
 from robustbench_ir.errors import EncoderError, RobustBenchError
 
 _CHUNK_TEXTS = 512
 _READ_TEXTS = 8192
 _TEXTS_NAMED = 3
-_MAPPED_BYTES = 1 << 29  # larger embeddings lie in a file, which the system may take out of memory and bring back
+_MAPPED_BYTES = 1 << 29  # larger embeddings are in a file, which the system can page out of memory
 
 EncodeTexts = Callable[[Sequence[str]], Embeddings]
 
@@ -27,35 +31,35 @@ def encode_texts(
     advance: Callable[[int], None] = lambda _: None,
     store: EmbeddingStore | None = None,
 ) -> Embeddings:
-    """Encode texts.
+    """Return the embeddings of texts.
 
     Parameters
     ----------
     encode : callable
         An encoder's `encode_queries` or `encode_passages`.
     texts : sequence of str
-        May repeat.
+        Texts; they may repeat.
     advance : callable, optional
-        Told the number of texts done since the last call.
+        Called with the number of texts that were encoded since the last call.
     store : EmbeddingStore, optional
-        Where rows are looked up before, and kept after.
+        Store from which known rows are read and to which new ones are written.
 
     Returns
     -------
     float32 array of shape (len(texts), dimensions)
-        Dense or sparse as the encoder gives it. Dense ones above half a gibibyte are mapped from an unnamed file.
+        Dense or sparse, as the encoder returns it. Dense arrays above half a gibibyte are mapped from an unnamed file.
 
     Raises
     ------
     EncoderError
-        Wrong number of rows, a row that is not finite, or an encoder that fails; the texts are named.
+        If the encoder fails, returns a wrong number of rows, or returns a row that is not finite; the texts are named.
     """
     if not len(texts):
         return encode([])
     places: dict[str, list[int]] = {}
     for place, text in enumerate(texts):
         places.setdefault(text, []).append(place)
-    # Texts of like length share a batch, so little is padding; ties go by text, so the order of input does not matter.
+    # Texts of similar length share a batch, which needs little padding. The order does not depend on the input's.
     distinct = sorted(places, key=lambda text: (-len(text), text))
     gathered = _Gathered(len(texts), places)
     missing: list[str] = distinct if store is None else []
@@ -68,21 +72,27 @@ def encode_texts(
 
 
 class _Gathered:
-    """Rows on their way to the places of their texts, without a second copy of them all."""
+    """Collects the rows of texts in one array, without a second copy of all of them."""
 
     def __init__(self, count: int, places: dict[str, list[int]]) -> None:
         self._count = count
         self._places = places
         self._dense: Dense | None = None
+        self._tokens: _Tokens | None = None
         self._sparse: list[sp.csr_array] = []
         self._order: list[int] = []
 
     def put(self, texts: Sequence[str], rows: Embeddings) -> int:
-        """Take the rows of some texts; return the number of places they went to."""
+        """Store the rows of some texts; return the number of places that they fill."""
         targets = [self._places[text] for text in texts]
         order = [place for places in targets for place in places]
         repeats = [len(places) for places in targets]
         repeated = rows if len(order) == len(texts) else rows[np.repeat(np.arange(len(texts)), repeats)]
+        if isinstance(repeated, TokenEmbeddings):
+            self._tokens = self._tokens or _Tokens(repeated.shape[1])
+            self._tokens.put(repeated)
+            self._order += order
+            return len(order)
         if not isinstance(repeated, np.ndarray):
             self._sparse.append(repeated)
             self._order += order
@@ -90,10 +100,7 @@ class _Gathered:
         if self._dense is None:
             self._dense = _room((self._count, repeated.shape[1]))
         if self._dense.shape[1] != repeated.shape[1]:
-            raise EncoderError(
-                f"the encoder gave {repeated.shape[1]} dimensions, and {self._dense.shape[1]} before; "
-                f"all its rows must be of one length"
-            )
+            raise _changed_dimensions(self._dense.shape[1], repeated.shape[1])
         self._dense[order] = repeated
         return len(order)
 
@@ -101,17 +108,71 @@ class _Gathered:
         """Return all rows, in the order of the texts."""
         if self._dense is not None:
             return self._dense
+        if self._tokens is not None:
+            return self._tokens.all()[np.argsort(self._order)]
         stacked: sp.csr_array = sp.vstack(self._sparse, format="csr")
         return stacked[np.argsort(self._order)]
 
 
+def _changed_dimensions(before: int, now: int) -> EncoderError:
+    return EncoderError(
+        f"the encoder returned {now} dimensions, and {before} before; all its rows must have the same length"
+    )
+
+
+class _Tokens:
+    """Rows of tokens, whose number is known only at the end; where they are many, in a file that has no name."""
+
+    def __init__(self, dimensions: int) -> None:
+        self._dimensions = dimensions
+        self._rows: list[Dense] = []
+        self._starts: list[NDArray[np.int64]] = []
+        self._counts: list[NDArray[np.int64]] = []
+        self._end = 0
+        self._file: BinaryIO | None = None
+
+    def put(self, texts: TokenEmbeddings) -> None:
+        """Take the rows of some texts, which may share them."""
+        if texts.shape[1] != self._dimensions:
+            raise _changed_dimensions(self._dimensions, texts.shape[1])
+        self._starts.append(texts.starts + self._end)
+        self._counts.append(texts.counts)
+        self._end += len(texts.rows)
+        self._rows.append(texts.rows)
+        if self._file or self._end * self._dimensions * np.dtype(np.float32).itemsize >= _MAPPED_BYTES:
+            self._write()
+
+    def all(self) -> TokenEmbeddings:
+        """Return all texts, in the order in which they came."""
+        if self._file:
+            self._file.flush()
+            rows = np.asarray(np.memmap(self._file, np.float32, mode="r", shape=(self._end, self._dimensions)))
+        else:
+            rows = np.concatenate(self._rows)
+        return TokenEmbeddings(rows, np.concatenate(self._starts), np.concatenate(self._counts))
+
+    def _write(self) -> None:
+        try:
+            if self._file is None:
+                self._file = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 it outlives this function
+                weakref.finalize(self, self._file.close)  # what is mapped from it stays
+            for rows in self._rows:
+                self._file.write(np.ascontiguousarray(rows).data)
+        except OSError as error:
+            raise EncoderError(
+                f"the rows of {self._end:,} tokens do not fit into {tempfile.gettempdir()} ({error.strerror}); make "
+                f"room there, or name another folder by TMPDIR"
+            ) from error
+        self._rows = []
+
+
 def _room(shape: tuple[int, int]) -> Dense:
-    """Return an empty array: in memory, or where it is large in a file that has no name and goes with it."""
+    """Return an empty array: in memory, or if it is large, mapped from an unnamed file that is deleted with it."""
     size = shape[0] * shape[1] * np.dtype(np.float32).itemsize
     if size >= _MAPPED_BYTES and hasattr(os, "posix_fallocate"):
         try:
             with tempfile.TemporaryFile() as file:
-                # Room is taken now: a disk that fills up later would end the process without a word.
+                # The space is reserved now: if the disk filled up later, the process would be killed without a message.
                 os.posix_fallocate(file.fileno(), 0, size)
                 return np.asarray(np.memmap(file, np.float32, mode="r+", shape=shape))
         except OSError:
@@ -122,7 +183,7 @@ def _room(shape: tuple[int, int]) -> Dense:
 def _recalled(
     store: EmbeddingStore, texts: Sequence[str], gathered: _Gathered, advance: Callable[[int], None]
 ) -> list[str]:
-    """Gather what the store has of some texts, and return the others."""
+    """Gather the rows that the store has; return the texts that it lacks."""
     found, rows = store.read(texts)
     if found.any():
         advance(gathered.put([text for text, there in zip(texts, found, strict=True) if there], rows))
@@ -132,7 +193,7 @@ def _recalled(
 def _encoded(
     encode: EncodeTexts, texts: Sequence[str], store: EmbeddingStore | None
 ) -> Iterator[tuple[Sequence[str], Embeddings]]:
-    """Encode chunk by chunk; what another process is encoding comes last, and is then read from the store."""
+    """Encode chunk by chunk; chunks that another process is encoding come last, and are then read from the store."""
     chunks = [texts[start : start + _CHUNK_TEXTS] for start in range(0, len(texts), _CHUNK_TEXTS)]
     left = []
     for chunk in chunks:
@@ -166,7 +227,7 @@ def _once(
 def _checked(encode: EncodeTexts, texts: Sequence[str]) -> Embeddings:
     try:
         rows = _as_rows(encode(texts))
-    except Exception as error:  # an encoder is anybody's code
+    except Exception as error:  # an encoder may be any user's code
         if isinstance(error, RobustBenchError) and not isinstance(error, TextsRefusedError):
             raise
         raise EncoderError(_whose_fault(encode, texts, error)) from error
@@ -175,7 +236,9 @@ def _checked(encode: EncodeTexts, texts: Sequence[str]) -> Embeddings:
 
 
 def _as_rows(given: Embeddings) -> Embeddings:
-    """Take what an encoder of somebody's own gives: lists, tensors, other numbers and other sparse forms."""
+    """Return the output of a user's encoder as float32 rows: lists, tensors, other types and other sparse formats."""
+    if isinstance(given, TokenEmbeddings):
+        return given
     if sp.issparse(given):
         rows: sp.csr_array = sp.csr_array(given).astype(np.float32, copy=False)
         return rows
@@ -183,7 +246,7 @@ def _as_rows(given: Embeddings) -> Embeddings:
 
 
 def _whose_fault(encode: EncodeTexts, texts: Sequence[str], error: Exception) -> str:
-    """Find the text that an encoder fails on, by halves."""
+    """Return a message that names the text on which the encoder fails, found by halving."""
     why = f"{type(error).__name__}: {' '.join(str(error).split())[:160]}".rstrip(": ")
     while len(texts) > 1:
         half = len(texts) // 2
@@ -192,7 +255,7 @@ def _whose_fault(encode: EncodeTexts, texts: Sequence[str], error: Exception) ->
             return f"the encoder fails on {len(texts)} texts at once, not on half of them ({why}); lower --batch-size"
         texts = failing[0]
     return (
-        f"the encoder fails on the text {texts[0][:60]!r} ({why}); change or leave out that text, or mend the encoder"
+        f"the encoder fails on the text {texts[0][:60]!r} ({why}); change or remove that text, or correct the encoder"
     )
 
 
@@ -205,16 +268,27 @@ def _fails(encode: EncodeTexts, texts: Sequence[str]) -> bool:
 
 
 def _check(rows: Embeddings, texts: Sequence[str]) -> None:
-    if rows.ndim != 2 or rows.shape[0] != len(texts):
+    if len(rows.shape) != 2 or rows.shape[0] != len(texts):
         raise EncoderError(
-            f"the encoder gave an array of shape {rows.shape} for {len(texts)} texts; one row each is wanted"
+            f"the encoder returned an array of shape {rows.shape} for {len(texts)} texts; one row for each is needed"
         )
-    finite = np.isfinite(rows.data if sp.issparse(rows) else rows)
-    if not finite.all():
-        # A sparse row is bad if any of its stored values is.
-        bad = np.flatnonzero(~np.isfinite(rows.sum(axis=1)))
+    bad = _not_finite(rows)
+    if len(bad):
         named = ", ".join(repr(texts[row][:60]) for row in bad[:_TEXTS_NAMED])
         raise EncoderError(
-            f"the encoder gave NaN or infinite embeddings for {len(bad)} texts, such as {named}; "
+            f"the encoder returned NaN or infinite embeddings for {len(bad)} texts, such as {named}; "
             f"try another dtype or shorten them with a maximum length"
         )
+
+
+def _not_finite(rows: Embeddings) -> NDArray[np.intp]:
+    """Return the texts with a value that is no finite number."""
+    if isinstance(rows, TokenEmbeddings):
+        finite = np.isfinite(rows.rows).all(axis=1)
+        places = np.flatnonzero(~finite)
+        bad = [(rows.starts <= place) & (place < rows.starts + rows.counts) for place in places]
+        return np.flatnonzero(np.any(bad, axis=0)) if bad else places
+    if np.isfinite(rows if isinstance(rows, np.ndarray) else rows.data).all():
+        return np.empty(0, dtype=np.intp)
+    # A sparse row is bad if any of its stored values is.
+    return np.flatnonzero(~np.isfinite(rows.sum(axis=1)))

@@ -1,4 +1,4 @@
-"""What an encoder must be."""
+"""The interface of an encoder."""
 
 from __future__ import annotations
 
@@ -10,39 +10,43 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from robustbench_ir.encoders.token_embeddings import TokenEmbeddings
 from robustbench_ir.errors import EncoderError
 
 Dense = NDArray[np.float32]
-Embeddings = Dense | sp.csr_array
+Vectors = Dense | sp.csr_array
 """Rows of float32, dense of shape (texts, dimensions) or sparse. The score of a pair is the dot product of its rows."""
+Embeddings = Vectors | TokenEmbeddings
+"""A row of float32 for each text, or one for each of its tokens; the score of a pair is then MaxSim."""
 
 
 class TextsRefusedError(EncoderError):
-    """An encoder does not take one of the texts that it was given; which one is then found."""
+    """An encoder refuses one of the texts; the failing text is then searched for."""
 
 
 @dataclass(frozen=True)
 class EncoderDescription:
-    """Who an encoder is.
+    """Description of an encoder.
 
     Attributes
     ----------
     name : str
-        As the user gave it.
+        Name that the user gave.
     fingerprint : str
-        Changes whenever an embedding could: hash of weights, prompts, lengths, types.
+        Hash of weights, prompts, lengths and types; it changes whenever an embedding could change.
     similarity : str
-        ``"cosine"`` (rows have length 1), ``"dot"``, or a name such as ``"bm25"``.
+        ``"cosine"`` (rows have length 1), ``"dot"``, ``"maxsim"`` or ``"meanmaxsim"`` (a row for each token), or a
+        name such as ``"bm25"``.
     dimensions : int
         Columns of the embeddings, 0 if they depend on the pool.
     revision : str
-        Commit of the model hub, or empty.
+        Commit on the model hub, or empty.
     query_prompt, passage_prompt : str
-        What is put before each text.
+        Prefix of each text.
     versions : tuple of (str, str)
-        Libraries that compute the embeddings, and their versions.
+        Libraries that compute the embeddings, with their versions.
     preprocessing : str
-        Defence that stands before the encoder, such as ``normalised:nfkc``; empty without one.
+        Defence before the encoder, such as ``normalised:nfkc``; empty without one.
     """
 
     name: str
@@ -57,9 +61,9 @@ class EncoderDescription:
 
 
 class Encoder(Protocol):
-    """Turns texts into vectors whose dot product says how well a passage answers a query.
+    """Turns texts into vectors; the dot product of two vectors is the score of a passage for a query.
 
-    A class of your own needs just these three.
+    A user's class needs only these three members.
     """
 
     @property
@@ -78,15 +82,20 @@ class PoolEncoder(Protocol):
     """An encoder whose vectors depend on the pool, such as BM25 with its document frequencies."""
 
     def fitted(self, passages: Sequence[str]) -> Encoder:
-        """Return the encoder for this pool."""
+        """Return the encoder fitted on this pool."""
 
 
 def stack(parts: Sequence[Embeddings]) -> Embeddings:
-    """Put rows below one another, sparse ones as sparse."""
-    if any(sp.issparse(part) for part in parts):
-        stacked: sp.csr_array = sp.vstack([sp.csr_array(part) for part in parts], format="csr")
+    """Return rows stacked vertically; the result is sparse if one of them is, or rows of tokens if they are."""
+    tokens = [part for part in parts if isinstance(part, TokenEmbeddings)]
+    if tokens:
+        counts = np.concatenate([part.counts for part in tokens])
+        return TokenEmbeddings.in_order(np.concatenate([part.gathered() for part in tokens]), counts)
+    rows = [part for part in parts if not isinstance(part, TokenEmbeddings)]
+    if any(sp.issparse(part) for part in rows):
+        stacked: sp.csr_array = sp.vstack([sp.csr_array(part) for part in rows], format="csr")
         return stacked
-    return np.concatenate([part for part in parts if isinstance(part, np.ndarray)])
+    return np.concatenate([part for part in rows if isinstance(part, np.ndarray)])
 
 
 # A plain function as an encoder.
@@ -96,8 +105,8 @@ def stack(parts: Sequence[Embeddings]) -> Embeddings:
 class CallableEncoder:
     """A function from texts to rows, for queries and passages alike. An `Encoder`.
 
-    Rows are compared by their dot product, as they come. Nothing is kept between runs unless the function has an
-    attribute ``fingerprint``: a function cannot be told from another one.
+    Rows are compared by their dot product, without normalisation. Nothing is stored between runs unless the function
+    has an attribute ``fingerprint``, since functions cannot be distinguished otherwise.
     """
 
     function: Callable[[Sequence[str]], Embeddings]
@@ -113,7 +122,7 @@ class CallableEncoder:
         return self.encode_passages(texts)
 
     def encode_passages(self, texts: Sequence[str]) -> Embeddings:
-        """Return what the function gives, as float32; shape (texts, dimensions)."""
+        """Return the function's rows as float32, shape (texts, dimensions)."""
         if not texts:
             return np.empty((0, 0), dtype=np.float32)
         rows = self.function(list(texts))

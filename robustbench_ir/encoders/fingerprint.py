@@ -1,4 +1,4 @@
-"""Who a sentence-transformers model is: a hash of everything that decides an embedding."""
+"""Fingerprint of a sentence-transformers model: a hash of everything that decides an embedding."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from robustbench_ir.encoders.options import EncoderOptions
 from robustbench_ir.encoders.prompts import Prompts
 
 if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer, SparseEncoder
+    from sentence_transformers import MultiVectorEncoder, SentenceTransformer, SparseEncoder
+
+    Model = SentenceTransformer | SparseEncoder | MultiVectorEncoder
 
 _BYTES_HASHED_AT_ONCE = 1 << 24
 _WEIGHT_FILES = {".onnx", ".onnx_data", ".xml", ".bin", ".safetensors"}
@@ -24,14 +26,26 @@ _LIBRARIES = {
 
 
 def libraries(backend: str) -> tuple[tuple[str, str], ...]:
-    """Return the libraries that compute the embeddings, and their versions."""
+    """Return the libraries that compute the embeddings, with their versions."""
     return tuple((library, _version(library)) for library in _LIBRARIES[backend])
 
 
-def fingerprint(
-    model: SentenceTransformer | SparseEncoder, prompts: Prompts, similarity: str, options: EncoderOptions, name: str
-) -> str:
-    """Hash weights, tokeniser, module settings, prompts, length, dimensions and the versions of the libraries."""
+def fingerprint(model: Model, prompts: Prompts, similarity: str, options: EncoderOptions, name: str) -> str:
+    """Return a hash of weights, tokeniser, module settings, prompts, length, dimensions and library versions.
+
+    Parameters
+    ----------
+    model : SentenceTransformer, SparseEncoder or MultiVectorEncoder
+        The loaded model.
+    prompts : Prompts
+        Prefixes of queries and passages.
+    similarity : str
+        ``"cosine"`` or ``"dot"``.
+    options : EncoderOptions
+        Options that it was loaded with.
+    name : str
+        Name on the hub, or path of the folder.
+    """
     hasher = blake2b(digest_size=16)
     _hash_tensors(model, hasher)
     if options.backend != "torch":
@@ -52,7 +66,7 @@ def fingerprint(
     return hasher.hexdigest()
 
 
-def _hash_tensors(model: SentenceTransformer | SparseEncoder, hasher: blake2b) -> None:
+def _hash_tensors(model: Model, hasher: blake2b) -> None:
     import torch
 
     for name, tensor in sorted(model.state_dict().items()):
@@ -62,8 +76,8 @@ def _hash_tensors(model: SentenceTransformer | SparseEncoder, hasher: blake2b) -
             hasher.update(flat[start : start + _BYTES_HASHED_AT_ONCE].data)
 
 
-def _hash_files(model: SentenceTransformer | SparseEncoder, name: str, hasher: blake2b) -> None:
-    """Hash what an exported model is made from; the export itself is not the same twice."""
+def _hash_files(model: Model, name: str, hasher: blake2b) -> None:
+    """Hash the files that an exported model is made from, since an export is not reproducible."""
     folder = Path(name).expanduser()
     if not folder.is_dir():
         config = getattr(getattr(model[0], "auto_model", None), "config", None)
@@ -77,14 +91,14 @@ def _hash_files(model: SentenceTransformer | SparseEncoder, name: str, hasher: b
                     hasher.update(content)
 
 
-def _tokenizer(model: SentenceTransformer | SparseEncoder) -> object:
+def _tokenizer(model: Model) -> object:
     # A transformers tokeniser wraps one of the tokenizers library; a StaticEmbedding has the latter itself.
     outer = model.tokenizer
     inner = getattr(outer, "backend_tokenizer", outer)
     if not hasattr(inner, "to_str"):
         return repr(outer)
     content = json.loads(inner.to_str())
-    # What the last call set, not what the model is; the maximum length is hashed by itself.
+    # These depend on the last call, not on the model; the maximum length is hashed separately.
     content.pop("truncation", None)
     content.pop("padding", None)
     return [content, getattr(outer, "truncation_side", None)]

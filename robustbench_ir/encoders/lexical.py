@@ -1,6 +1,6 @@
-"""Lexical baselines: they need no download and no training.
+"""Lexical baselines, which need no download and no training.
 
-Scores are dot products of sparse rows, so that they go through the same ranking as everything else.
+Scores are dot products of sparse rows, so that they are ranked like those of any other encoder.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Bm25:
         return EncoderDescription("bm25", "bm25@1:lucene:k1=1.5:b=0.75:uax29", "bm25", 0, versions=libraries)
 
     def fitted(self, passages: Sequence[str]) -> FittedBm25:
-        """Index the pool."""
+        """Return the encoder with an index of the pool."""
         from bm25s import BM25
 
         index = BM25(k1=1.5, b=0.75, method="lucene", backend="numpy")
@@ -81,17 +81,29 @@ class Bm25:
         return FittedBm25(self.description, dict(index.vocab_dict), weights.tocsr(), rows)
 
     def encode_queries(self, texts: Sequence[str]) -> Embeddings:
-        """Fit on the texts themselves: of use only for trying out."""
+        """Encode queries after fitting on them: useful for a first try only."""
         return self.fitted(texts).encode_queries(texts)
 
     def encode_passages(self, texts: Sequence[str]) -> Embeddings:
-        """Fit on the texts themselves."""
+        """Encode passages after fitting on them."""
         return self.fitted(texts).encode_passages(texts)
 
 
 @dataclass(frozen=True)
 class FittedBm25:
-    """BM25 with the document frequencies of one pool. An `Encoder`."""
+    """BM25 with the document frequencies of one pool. An `Encoder`.
+
+    Attributes
+    ----------
+    description : EncoderDescription
+        Name and fingerprint.
+    vocabulary : dict of str to int
+        Word to column.
+    weights : sparse array of shape (passages, vocabulary)
+        BM25 weight of each word in each passage of the pool.
+    rows : dict of str to int
+        Passage to its row.
+    """
 
     description: EncoderDescription
     vocabulary: dict[str, int]
@@ -111,7 +123,7 @@ class FittedBm25:
         return counts
 
     def encode_passages(self, texts: Sequence[str]) -> Embeddings:
-        """Return the BM25 weight of each word in each passage of the pool, shape (texts, vocabulary)."""
+        """Return the BM25 weights of passages of the pool, shape (texts, vocabulary)."""
         return self.weights[[self.rows[text] for text in texts]]
 
 

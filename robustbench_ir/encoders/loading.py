@@ -1,4 +1,4 @@
-"""Loads the models of sentence-transformers, and says in one line why one cannot be loaded."""
+"""Load sentence-transformers models; if one cannot be loaded, the error says why in one line."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ SPARSE_PREFIX = "sparse:"
 _HUB_TIMEOUT_SECONDS = 10
 
 
-def load_model(name: str, options: EncoderOptions) -> SentenceTransformer | SparseEncoder:
-    """Load a model as what it says it is.
+def load_transformer_model(name: str, options: EncoderOptions) -> SentenceTransformer | SparseEncoder:
+    """Load a sentence-transformers model, dense or sparse as it is marked.
 
     Parameters
     ----------
     name : str
-        Name on the hub or path of a folder; behind ``sparse:`` it is taken for a SPLADE model.
+        Name on the hub or path of a folder; behind ``sparse:`` it is loaded as a SPLADE model.
     options : EncoderOptions
-        How.
+        How it is loaded.
 
     Raises
     ------
     EncoderError
-        Not a sentence-transformers model, or not to be had; the message says the next step.
+        If it is not a sentence-transformers model, or is not available; the message says the next step.
     OptionError
-        An option that this kind of model does not have.
+        If this kind of model does not have one of the options.
     """
     plain = name.removeprefix(SPARSE_PREFIX)
     folder = Path(plain).expanduser()
     # A SPLADE model on the hub is often a masked language model and nothing else.
-    wanted = "config.json" if plain != name else "modules.json"
-    if folder.is_dir() and not any((folder / file).is_file() for file in {wanted, "modules.json"}):
-        raise EncoderError(f"{name}: not a sentence-transformers folder (it has no {wanted}); name one that is")
+    required = "config.json" if plain != name else "modules.json"
+    if folder.is_dir() and not any((folder / file).is_file() for file in {required, "modules.json"}):
+        raise EncoderError(f"{name}: not a sentence-transformers folder (it has no {required}); name another folder")
     if not folder.is_dir():
-        _check_reachable(plain, options)
+        check_reachable(plain, options)
     elif not options.trust_remote_code:
         _refuse_code(name, folder)
     place = str(folder) if folder.is_dir() else plain
@@ -53,12 +53,18 @@ def load_model(name: str, options: EncoderOptions) -> SentenceTransformer | Spar
         try:
             model.max_seq_length = options.max_length
         except AttributeError as error:
-            raise OptionError(f"{name}: reads texts of any length; leave the maximum length out") from error
+            raise OptionError(f"{name}: reads texts of any length; do not set the maximum length") from error
     return model
 
 
-def _check_reachable(name: str, options: EncoderOptions) -> None:
-    """Ask the hub once, unless its cache has the model: the loaders would go on asking for a minute."""
+def check_reachable(name: str, options: EncoderOptions) -> None:
+    """Ask the hub once, unless the model is in the hub's cache: the loaders would try for a minute.
+
+    Raises
+    ------
+    EncoderError
+        If the hub cannot be reached, or if it does not have or does not give the model.
+    """
     from huggingface_hub import HfApi, try_to_load_from_cache
     from huggingface_hub.errors import GatedRepoError, HFValidationError
 
@@ -69,18 +75,19 @@ def _check_reachable(name: str, options: EncoderOptions) -> None:
         if not is_offline():
             HfApi().model_info(name, revision=options.revision, timeout=_HUB_TIMEOUT_SECONDS)
     except HFValidationError as error:
-        raise EncoderError(f"{name}: neither a folder here nor a name that the model hub could know") from error
+        raise EncoderError(f"{name}: neither a folder on this machine nor a valid name on the model hub") from error
     except GatedRepoError as error:
         raise EncoderError(f"{name}: its author grants access on the hub; ask there, then `hf auth login`") from error
     except Exception as error:  # the hub's transport library, and so its errors, differ by version
         raise EncoderError(
-            f"{name}: neither a folder here nor a model that can be downloaded now ({type(error).__name__}); check the "
-            f"name and the network, or give the path of a saved model; `irbench encoders` lists what needs no download"
+            f"{name}: neither a folder on this machine nor a model that can be downloaded now "
+            f"({type(error).__name__}); check the name and the network, or give the path of a saved model; "
+            f"`irbench encoders` lists what needs no download"
         ) from error
 
 
 def _refuse_code(name: str, folder: Path) -> None:
-    """Sentence-transformers before 6 runs what lies in a local folder, without being told that it is trusted."""
+    """Refuse a local folder with code: sentence-transformers before 6 runs it without permission."""
     with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
         for module in json.loads((folder / "modules.json").read_bytes()):
             if (folder / f"{module['type'].split('.')[0]}.py").exists():
@@ -103,7 +110,7 @@ def _load(name: str, place: str, sparse: bool, options: EncoderOptions) -> Sente
 
     if sparse and options.truncate_dim is not None:
         raise OptionError(
-            f"{name}: the columns of a sparse encoder are words, not to be cut off; leave truncate_dim out"
+            f"{name}: the columns of a sparse encoder are words, which cannot be cut off; do not set truncate_dim"
         )
     more: dict[str, int] = {} if options.truncate_dim is None else {"truncate_dim": options.truncate_dim}
     make: Callable[..., SentenceTransformer | SparseEncoder] = SparseEncoder if sparse else SentenceTransformer
@@ -119,15 +126,15 @@ def _load(name: str, place: str, sparse: bool, options: EncoderOptions) -> Sente
                 backend=options.backend,
                 **more,
             )
-            # Modules that are not a transformer do not hear of the type above.
+            # Modules that are not transformers ignore `dtype` above.
             return model.to(getattr(torch, options.dtype)) if options.dtype else model
-        except Exception as error:  # what is wrong with a model file shows as any error of a dozen libraries
+        except Exception as error:  # a faulty model file can raise any error of many libraries
             raise EncoderError(_explain(name, error, options.backend)) from error
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep the libraries' own progress bars, load reports and deprecations out of ours."""
+    """Suppress the libraries' own progress bars, load reports and deprecation warnings."""
     from transformers.utils import logging
 
     level = logging.get_verbosity()
@@ -145,7 +152,7 @@ def quiet() -> Iterator[None]:
 def _explain(name: str, error: Exception, backend: str) -> str:
     text = " ".join(str(error).split())
     if "trust_remote_code" in text:
-        return f"{name}: brings code of its own; if you trust its author, say --trust-remote-code"
+        return f"{name}: contains code of its own; if you trust its author, give --trust-remote-code"
     if backend != "torch" and "requires installing" in text:
         return f"backend {backend} is not installed; pip install 'robustbench-ir[{backend}]'"
     if Path(name.removeprefix(SPARSE_PREFIX)).expanduser().is_dir():

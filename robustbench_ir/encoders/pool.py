@@ -1,4 +1,4 @@
-"""The pool of a task, encoded once for each encoder, ever."""
+"""The pool of a task, which is encoded only once for each encoder."""
 
 from __future__ import annotations
 
@@ -12,17 +12,33 @@ _TEXTS_LOOKED_UP = 4096
 
 
 def fitted_on(encoder: Encoder, passages: Sequence[str]) -> Encoder:
-    """Return the encoder for this pool: itself, unless its vectors depend on the pool."""
+    """Return the encoder fitted on a pool; the encoder itself if its vectors do not depend on the pool.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        The encoder.
+    passages : sequence of str
+        Texts of the pool.
+    """
     return encoder.fitted(passages) if isinstance(encoder, PoolEncoder) else encoder
 
 
 def passage_store(encoder: Encoder) -> EmbeddingStore | None:
-    """Return where the passages of an encoder are kept; None where nothing may be kept."""
+    """Return the store of an encoder's passages; None if nothing may be stored."""
     return embedding_store(encoder, current_cache().of("embeddings"), "passage")
 
 
 def passages_left(encoder: Encoder, passages: Sequence[str]) -> int:
-    """Return the number of distinct passages that no earlier run has encoded."""
+    """Return the number of distinct passages that no earlier run has encoded.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        The encoder.
+    passages : sequence of str
+        Texts of the pool.
+    """
     texts = list(dict.fromkeys(passages))
     store = passage_store(encoder)
     if store is None:

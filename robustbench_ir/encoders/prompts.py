@@ -1,4 +1,4 @@
-"""Prefixes that families of models are documented to need and that older model files do not carry themselves."""
+"""Prefixes that model families are documented to need and that older model files do not contain."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ import regex
 
 
 class Prompts(NamedTuple):
-    """What is put before a query and before a passage."""
+    """Prefixes.
+
+    Attributes
+    ----------
+    query, passage : str
+        Prefix of a query and of a passage.
+    """
 
     query: str
     passage: str
@@ -33,7 +39,7 @@ _FAMILIES: tuple[tuple[str, Prompts], ...] = (
 
 
 def family_prompts(name: str) -> Prompts:
-    """Return the documented prefixes of the family that a model's name belongs to, empty ones for all others.
+    """Return the documented prefixes of a model's family; empty ones for other models.
 
     >>> family_prompts("intfloat/multilingual-e5-small").query
     'query: '

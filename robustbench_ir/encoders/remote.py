@@ -1,7 +1,6 @@
-"""A model behind an OpenAI-compatible endpoint: ``POST {url}/embeddings``.
+"""A model behind an endpoint: OpenAI's interface, which vLLM, TEI, Ollama and others speak, and its relatives.
 
-The request and the answer are those of OpenAI's API reference, which vLLM, TEI, Ollama, llama.cpp and others speak:
-``{"model", "input": [texts], "encoding_format"}`` and ``{"data": [{"index", "embedding"}], "model"}``.
+`robustbench_ir.encoders.providers` has the facts about providers and the shapes of requests.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ import itertools
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import NoReturn
@@ -25,13 +24,13 @@ from robustbench_ir._base.retries import asked_wait, session_with_retries
 from robustbench_ir.encoders.encoder import Dense, EncoderDescription, TextsRefusedError
 from robustbench_ir.encoders.options import EncoderOptions, check_options
 from robustbench_ir.encoders.prompts import Prompts, family_prompts
+from robustbench_ir.encoders.providers import FORMATS, PROVIDERS, EncodingFormat, Provider
 from robustbench_ir.encoders.store.store import EmbeddingStore
 from robustbench_ir.errors import EncoderError, OptionError
 
 # Requests to an embeddings endpoint: batches, waiting, trying again, and errors that say what to do.
 
-KEY_VARIABLE = "ROBUSTBENCH_IR_API_KEY"
-_OPENAI_HOST = "api.openai.com"
+_KEY_VARIABLE = "ROBUSTBENCH_IR_API_KEY"
 _RETRIES = 7
 _FIRST_WAIT_SECONDS = 1.0
 _TOO_MANY_REQUESTS = 429
@@ -46,58 +45,74 @@ class Endpoint:
     Parameters
     ----------
     url : str
-        What ``/embeddings`` is added to.
+        URL to which ``/embeddings`` is added.
     model : str
-        As the server knows it.
+        Name of the model on the server.
     timeout : float
-        Seconds for connecting, and for each piece of an answer.
+        Seconds for the connection, and for each part of an answer.
     requests_per_minute : float, optional
-        At most so many.
+        Largest number of requests a minute.
+    provider : Provider
+        Shape of its requests and answers.
     """
 
-    def __init__(self, url: str, model: str, timeout: float, requests_per_minute: float | None) -> None:
-        self._url = f"{url}/embeddings"
+    def __init__(
+        self,
+        url: str,
+        model: str,
+        timeout: float,
+        requests_per_minute: float | None,
+        provider: Provider = PROVIDERS["openai"],
+    ) -> None:
+        self._url = f"{url}{provider.dialect.path(model)}"
         self._model = model
+        self._dialect = provider.dialect
         self._timeout = timeout
         self._interval = 60 / requests_per_minute if requests_per_minute else 0.0
         self._next = 0.0
-        # A request that is sent again comes no sooner than the rate allows.
+        # A request is not repeated sooner than the rate allows.
         self._session = session_with_retries(_RETRIES, max(_FIRST_WAIT_SECONDS, self._interval))
-        key = os.environ.get(KEY_VARIABLE)
-        # The key that everybody has set goes to the one host that it is for.
-        if not key and urlsplit(url).hostname == _OPENAI_HOST:
-            key = os.environ.get("OPENAI_API_KEY")
-        # Given to each request, so that no ~/.netrc replaces it.
-        self._auth = _Bearer(key)
+        key = os.environ.get(_KEY_VARIABLE)
+        # The provider's own key is sent to the provider only.
+        if not key and provider.key_variable and urlsplit(url).hostname == urlsplit(provider.url).hostname:
+            key = os.environ.get(provider.key_variable)
+        # Set for each request, so that ~/.netrc does not replace it.
+        self._auth = _Key(key, provider.key_header)
 
-    def embeddings(self, texts: Sequence[str]) -> Dense:
-        """Encode one request's worth of texts.
+    def embeddings(
+        self, texts: Sequence[str], extra: Mapping[str, object] | None = None, form: EncodingFormat = "float"
+    ) -> Dense:
+        """Return the embeddings of texts, with one request.
+
+        Parameters
+        ----------
+        texts : sequence of str
+            As many as one request may have.
+        extra : mapping, optional
+            Further fields of the request.
+        form : {"float", "base64", "none"}
+            How numbers are written in the answer, where the provider can be asked for it.
 
         Returns
         -------
         float32 array of shape (texts, dimensions)
-            In the order of the texts.
+            Rows in the order of the texts.
 
         Raises
         ------
         TextsRefusedError
-            The server does not take one of the texts.
+            If the server refuses one of the texts.
         EncoderError
-            It cannot be reached, or its answer is not what it should be.
+            If the server cannot be reached, or if its answer is malformed.
         """
-        body: dict[str, object] = {"model": self._model, "input": list(texts), "encoding_format": "float"}
-        answer = self._answer(body)
+        answer = self._answer(self._dialect.body(self._model, texts, extra or {}, form))
         try:
-            entries = sorted(answer.json()["data"], key=lambda entry: entry["index"])
-            rows = np.array([entry["embedding"] for entry in entries], dtype=np.float32)
-            good = [entry["index"] for entry in entries] == list(range(len(texts))) and rows.ndim == 2
+            return self._dialect.rows(answer.json(), len(texts))
         except (ValueError, KeyError, TypeError) as error:
-            raise EncoderError(self._not_an_endpoint(f"{type(error).__name__}")) from error
-        if not good:
-            raise EncoderError(self._not_an_endpoint(f"{len(entries)} rows for {len(texts)} texts"))
-        return rows
+            what = f"{error}" if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+            raise EncoderError(self._not_an_endpoint(what)) from error
 
-    def _answer(self, body: dict[str, object]) -> requests.Response:
+    def _answer(self, body: object) -> requests.Response:
         self._keep_to_rate()
         try:
             answer = self._session.post(
@@ -105,8 +120,8 @@ class Endpoint:
             )
         except requests.RequestException as error:
             raise EncoderError(
-                f"{self._url}: cannot be reached ({type(error).__name__}); is the server up "
-                f"and the URL right? Then run the same command again: what was encoded is kept"
+                f"{self._url}: cannot be reached ({type(error).__name__}); check "
+                f"the server and the URL, then run the same command again: finished work is kept"
             ) from error
         if not answer.ok or answer.status_code in _REDIRECTS:
             self._refuse(answer)
@@ -126,7 +141,7 @@ class Endpoint:
         if status in _REFUSALS_OF_TEXTS:
             raise TextsRefusedError(f"{self._url}: refuses {self._model} or a text ({said})")
         if status in _REFUSALS_OF_KEYS:
-            raise EncoderError(f"{self._url}: refuses the key ({said}); put one that is valid into {KEY_VARIABLE}")
+            raise EncoderError(f"{self._url}: refuses the key ({said}); put a valid key into {_KEY_VARIABLE}")
         if status == 404:
             raise EncoderError(
                 f"{self._url}: no such address or model {self._model!r} ({said}); the URL often ends in /v1"
@@ -137,34 +152,36 @@ class Endpoint:
         if tried <= _RETRIES and wait:
             raise EncoderError(
                 f"{self._url}: asks to come back in {wait / 60:.0f} minutes; run the same command again then: "
-                f"what was encoded is kept"
+                f"finished work is kept"
             )
         if status == _TOO_MANY_REQUESTS:
             raise EncoderError(
                 f"{self._url}: too many requests, {tried} times in a row ({said}); lower --requests-per-minute, "
-                f"or look at your quota, then run the same command again: what was encoded is kept"
+                f"or check your quota, then run the same command again: finished work is kept"
             )
         raise EncoderError(
-            f"{self._url}: fails, {tried} times in a row ({said}); run the same command again when the server is well: "
-            f"what was encoded is kept"
+            f"{self._url}: fails, {tried} times in a row ({said}); run the same command again when the server works: "
+            f"finished work is kept"
         )
 
     def _not_an_endpoint(self, what: str) -> str:
-        return f"{self._url}: does not answer as an OpenAI-compatible embeddings endpoint ({what}); check the URL"
+        kind = "an OpenAI-compatible embeddings endpoint, or that of its provider"
+        return f"{self._url}: does not answer as {kind} ({what}); check the URL"
 
 
-class _Bearer(requests.auth.AuthBase):
-    def __init__(self, key: str | None) -> None:
+class _Key(requests.auth.AuthBase):
+    def __init__(self, key: str | None, header: str) -> None:
         self._key = key
+        self._header = header
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         if self._key:
-            request.headers["Authorization"] = f"Bearer {self._key}"
+            request.headers[self._header] = f"Bearer {self._key}" if self._header == "Authorization" else self._key
         return request
 
 
 def _message(answer: requests.Response) -> str:
-    """Return what the server says went wrong: ``{"error": {"message": ...}}``, or the text of the answer."""
+    """Return the server's error message: ``{"error": {"message": ...}}``, or the text of the answer."""
     try:
         error = answer.json()
         for key in ("error", "message", "detail"):
@@ -174,59 +191,74 @@ def _message(answer: requests.Response) -> str:
     return " ".join(str(error).split())[:160] or str(answer.reason)
 
 
-REMOTE_PREFIX = "openai:"
-_OPENAI = "https://api.openai.com/v1"
-_MOST_INPUTS = 2048  # https://platform.openai.com/docs/api-reference/embeddings/create
 _PROBE = "The quick brown fox jumps over the lazy dog. 0123456789 你好 नमस्ते"
 _SAME_MODEL_COSINE = 0.9999
 
 
 @dataclass(frozen=True)
 class RemoteEncoder:
-    """A model behind an endpoint, compared by cosine. An `Encoder`."""
+    """A model behind an endpoint, compared by cosine. An `Encoder`.
+
+    Attributes
+    ----------
+    endpoint : Endpoint
+        The endpoint.
+    description : EncoderDescription
+        Name, fingerprint and prompts.
+    batch_size : int
+        Texts in each request.
+    """
 
     endpoint: Endpoint
     description: EncoderDescription
     batch_size: int
+    query_body: Mapping[str, object]
+    passage_body: Mapping[str, object]
+    form: EncodingFormat
 
     def encode_queries(self, texts: Sequence[str]) -> Dense:
         """Encode queries, with the query prompt; shape (texts, dimensions)."""
-        return self._encode([self.description.query_prompt + text for text in texts])
+        return self._encode([self.description.query_prompt + text for text in texts], self.query_body)
 
     def encode_passages(self, texts: Sequence[str]) -> Dense:
         """Encode passages, with the passage prompt; shape (texts, dimensions)."""
-        return self._encode([self.description.passage_prompt + text for text in texts])
+        return self._encode([self.description.passage_prompt + text for text in texts], self.passage_body)
 
-    def _encode(self, texts: Sequence[str]) -> Dense:
+    def _encode(self, texts: Sequence[str], extra: Mapping[str, object]) -> Dense:
         rows = np.empty((len(texts), self.description.dimensions), dtype=np.float32)
         for start in range(0, len(texts), self.batch_size):
             stop = min(start + self.batch_size, len(texts))
-            rows[start:stop] = _unit(self.endpoint.embeddings(texts[start:stop]), self.description.dimensions)
+            rows[start:stop] = _unit(
+                self.endpoint.embeddings(texts[start:stop], extra, self.form), self.description.dimensions
+            )
         return rows
 
 
 def load_remote(name: str, options: EncoderOptions) -> RemoteEncoder:
-    """Reach a model: one text is encoded, to learn the dimensions and to tell whether it is the model of the last time.
+    """Connect to a model; one text is encoded, to find its dimensions and to recognise the model of an earlier run.
 
     Parameters
     ----------
     name : str
-        ``openai:MODEL@http://host:8000/v1``; without a URL, OpenAI's own.
+        ``openai:MODEL@http://host:8000/v1``, or another of `PROVIDERS`; without a URL, the provider's own.
     options : EncoderOptions
-        Prompts, batch size, truncate_dim, revision, rate limit and timeout; the others are the server's affair.
+        Prompts, bodies, encoding format, batch size, truncate_dim, revision, rate limit and timeout; other options are
+        refused.
 
     Raises
     ------
     EncoderError
-        It cannot be reached, refuses the key or the model, or does not answer as it should.
+        If the endpoint cannot be reached, refuses the key or the model, or gives a malformed answer.
     OptionError
-        An option that an endpoint does not have, or a name that is not as above.
+        If an endpoint does not have one of the options, or if the name has another form.
     """
     check_options(options)
-    model, url = _parts(name)
+    provider, model, url = _parts(name)
     _refuse_local_options(options)
-    endpoint = Endpoint(url, model, options.timeout, options.requests_per_minute)
-    probe = endpoint.embeddings([_PROBE])
+    endpoint = Endpoint(url, model, options.timeout, options.requests_per_minute, provider)
+    query_body = provider.query_body if options.query_body is None else options.query_body
+    passage_body = provider.passage_body if options.passage_body is None else options.passage_body
+    form, probe = _first_answer(endpoint, query_body, options.encoding_format)
     dimensions = options.truncate_dim or probe.shape[1]
     if dimensions > probe.shape[1]:
         raise OptionError(f"truncate_dim {dimensions}: {model} has {probe.shape[1]} dimensions")
@@ -236,7 +268,10 @@ def load_remote(name: str, options: EncoderOptions) -> RemoteEncoder:
         family.passage if options.passage_prompt is None else options.passage_prompt,
     )
     state = _state(name, probe, options.revision)
-    settings = json.dumps([url, model, dimensions, options.revision, *prompts])
+    asked = [dict(query_body), dict(passage_body), form]
+    settings = json.dumps(
+        [url, model, dimensions, options.revision, *prompts, *(asked if asked != [{}, {}, "float"] else [])]
+    )
     description = EncoderDescription(
         name=name,
         fingerprint=blake2b(settings.encode() + state, digest_size=16).hexdigest(),
@@ -246,17 +281,46 @@ def load_remote(name: str, options: EncoderOptions) -> RemoteEncoder:
         query_prompt=prompts.query,
         passage_prompt=prompts.passage,
     )
-    return RemoteEncoder(endpoint, description, min(options.batch_size, _MOST_INPUTS))
+    batch = min(options.batch_size, provider.most_inputs)
+    return RemoteEncoder(endpoint, description, batch, query_body, passage_body, form)
 
 
-def _parts(name: str) -> tuple[str, str]:
-    match = regex.fullmatch(r"openai:(?P<model>.+?)(?:@(?P<url>https?://[^/\s?#]+[^\s?#]*))?", name)
+def is_remote(name: str) -> bool:
+    """Return True if a name begins with the scheme of a provider, as ``openai:`` or ``voyage:``."""
+    scheme, colon, _ = name.partition(":")
+    return bool(colon) and scheme in PROVIDERS
+
+
+def _first_answer(
+    endpoint: Endpoint, extra: Mapping[str, object], asked: EncodingFormat | None
+) -> tuple[EncodingFormat, Dense]:
+    """Encode one text, in the first format of numbers that the server takes."""
+    refusal: TextsRefusedError | None = None
+    for form in (asked,) if asked else FORMATS:
+        try:
+            return form, endpoint.embeddings([_PROBE], extra, form)
+        except TextsRefusedError as error:
+            refusal = refusal or error
+            if "encoding_format" not in str(error):
+                break
+    raise EncoderError(
+        f"{refusal}; a field that it needs can be given by --query-body and --passage-body, such as "
+        f'\'{{"input_type": "query"}}\''
+    ) from refusal
+
+
+def _parts(name: str) -> tuple[Provider, str, str]:
+    pattern = rf"(?P<scheme>{'|'.join(PROVIDERS)}):(?P<model>.+?)(?:@(?P<url>https?://[^/\s?#]+[^\s?#]*))?"
+    match = regex.fullmatch(pattern, name)
     if match is None or not match["model"] or "@http" in match["model"]:
-        raise OptionError(f"{name}: write it like openai:MODEL@http://localhost:8000/v1")
-    url = (match["url"] or _OPENAI).rstrip("/")
+        scheme = name.partition(":")[0]
+        raise OptionError(f"{name}: write it like {scheme}:MODEL@http://localhost:8000/v1")
+    provider = PROVIDERS[match["scheme"]]
+    url = (match["url"] or provider.url).rstrip("/")
     if "@" in url:
-        raise OptionError(f"openai:{match['model']}: no password in the URL; put the key into ROBUSTBENCH_IR_API_KEY")
-    return match["model"], url.removesuffix("/embeddings")
+        where = f"{match['scheme']}:{match['model']}"
+        raise OptionError(f"{where}: a password in the URL is not allowed; put the key into {_KEY_VARIABLE}")
+    return provider, match["model"], url.removesuffix("/embeddings")
 
 
 def _refuse_local_options(options: EncoderOptions) -> None:
@@ -269,13 +333,13 @@ def _refuse_local_options(options: EncoderOptions) -> None:
         ("trust_remote_code", options.trust_remote_code),
     ):
         if given:
-            raise OptionError(f"{name}: is chosen where the model runs, behind the endpoint; leave it out here")
+            raise OptionError(f"{name}: cannot be set for an endpoint, where the server chooses it; leave it out")
 
 
 def _unit(rows: Dense, dimensions: int) -> Dense:
     if rows.shape[1] < dimensions:
         raise EncoderError(
-            f"the endpoint gave {rows.shape[1]} dimensions, and {dimensions} before; run the command again"
+            f"the endpoint returned {rows.shape[1]} dimensions, and {dimensions} before; run the command again"
         )
     cut = rows[:, :dimensions]
     lengths: Dense = np.linalg.norm(cut, axis=1, keepdims=True).astype(np.float32)
@@ -285,10 +349,10 @@ def _unit(rows: Dense, dimensions: int) -> Dense:
 
 
 def _state(name: str, probe: Dense, revision: str | None) -> bytes:
-    """Tell the weights behind an endpoint from those of an earlier run by how they encode one text.
+    """Return bytes that stand for the weights behind an endpoint: its embedding of one text in the first run.
 
-    A server's answers differ in their last bits from one time to the next, so the first answer that is close enough
-    stands for the weights; other weights get an answer of their own.
+    A server's answers differ in their last bits from one request to the next, so the first answer that is similar
+    enough stands for the weights; other weights get an answer of their own.
     """
     unit = _unit(probe, probe.shape[1])
     for number in itertools.count():

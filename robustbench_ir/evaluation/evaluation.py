@@ -1,4 +1,4 @@
-"""One encoder attacked on one task: each cell is perturbed, encoded, ranked and kept."""
+"""One encoder attacked on one task: the queries of each cell are perturbed, encoded and ranked, and it is cached."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from robustbench_ir.evaluation.request import CellName, Request, RunOptions
 from robustbench_ir.evaluation.run_export import RunWriter
 from robustbench_ir.evaluation.runner import QuerySet, Runner
 from robustbench_ir.evaluation.semantic_floor import FloorJudge, load_floor
-from robustbench_ir.metrics.settings import layout_of
+from robustbench_ir.metrics.settings import judgements_of
 from robustbench_ir.perturb import Perturbation, Recipe, unchanged
 from robustbench_ir.perturb.identity import CLEAN, AttackIdentity
 from robustbench_ir.results.result import Cell, Result
@@ -31,7 +31,7 @@ def open_evaluation(request: Request, run: RunOptions, clean: bytes | None = Non
     run : RunOptions
         How it is run.
     clean : bytes, optional
-        The clean cell, where another process has made it.
+        The clean cell, if another process has made it.
     """
     clock = Clock(run.progress)
     recipes = request.load_recipes(run.cards)
@@ -43,7 +43,7 @@ def open_evaluation(request: Request, run: RunOptions, clean: bytes | None = Non
         encoder = as_encoder(request.encoder, request.options)
     device = request.options.device if request.options else None
     runner = Runner(encoder, task, clock, run.memory, device)
-    cells = CellCache(encoder.description.fingerprint, task.identity, task.digest, layout_of(task), run.resume)
+    cells = CellCache(encoder.description.fingerprint, task.identity, task.digest, judgements_of(task), run.resume)
     ready = {name: recipe.for_task(task) for name, recipe in recipes.items()}
     return Evaluation(request, run, runner, cells, ready, floor, cells.cell_of(clean) if clean else None)
 
@@ -61,13 +61,13 @@ class Evaluation:
     runner : Runner
         Encodes and ranks.
     cells : CellCache
-        Keeps what is finished.
+        Cache of finished cells.
     recipes : mapping of str to Recipe
-        By name, with the task's own lexicons.
+        Recipes by name, with the task's own lexicons.
     floor : FloorJudge, optional
-        Takes edits back.
+        Sentence-encoder constraint.
     known_clean : Cell, optional
-        The clean cell, where another process has made it.
+        The clean cell, if another process has made it.
     """
 
     request: Request
@@ -79,13 +79,13 @@ class Evaluation:
     known_clean: Cell | None = None
 
     @property
-    def names(self) -> tuple[CellName, ...]:
-        """The cells of the table, in the order of the result."""
+    def cell_names(self) -> tuple[CellName, ...]:
+        """Names of the cells, in the order of the result."""
         return self.request.cells(self.recipes)
 
     @cached_property
     def clean(self) -> Cell:
-        """The queries as they are, ranked."""
+        """The cell of the clean queries."""
         if self.known_clean is not None:
             return self.known_clean
         queries = self.clean_queries
@@ -95,12 +95,12 @@ class Evaluation:
 
     @cached_property
     def clean_queries(self) -> QuerySet:
-        """The queries as they are."""
+        """The clean queries as a query set."""
         same = [unchanged(query.query_id, query.text) for query in self.runner.task.queries]
         return QuerySet(self.runner, same, range(len(same)), str(CLEAN))
 
     def attacked(self, name: CellName) -> Cell:
-        """Perturb the queries and rank those that changed; the others keep their clean ranks."""
+        """Return an attacked cell: perturb the queries and rank those that changed; the others keep their ranks."""
         clean, recipe = self.clean.ranks, self.recipes[name.recipe]
         perturbed = self.perturbed(name)
         rows = [row for row, one in enumerate(perturbed) if one.changed]
@@ -113,23 +113,31 @@ class Evaluation:
             name.seed,
             perturbed,
             queries.ranks_over(clean),
-            recipe.not_covered(self.cells.layout.query_languages),
+            recipe.not_covered(self.cells.judgements.query_languages),
         )
         return self._finished(cell, queries, new=known is None)
 
-    def kept(self, name: CellName | None, perturbed: Sequence[Perturbation] = ()) -> Cell | None:
-        """Return a cell if an earlier run has finished it; the clean one where no name is given."""
+    def finished_cell(self, name: CellName | None, perturbed: Sequence[Perturbation] = ()) -> Cell | None:
+        """Return a cell if an earlier run has finished it, otherwise None.
+
+        Parameters
+        ----------
+        name : CellName or None
+            Name of the cell; None for the clean one.
+        perturbed : sequence of Perturbation
+            Its perturbed queries.
+        """
         if name is None:
             return self.cells.read(CLEAN, 0, 0, self.clean_queries.digest)
         queries = QuerySet(self.runner, perturbed, (), str(name))
         return self.cells.read(self.identity(name), name.severity, name.seed, queries.digest)
 
     def identity(self, name: CellName) -> AttackIdentity:
-        """Return the identity of the recipe, with the floor where there is one."""
+        """Return the identity of a cell's attack: the recipe, and the floor if there is one."""
         return AttackIdentity((self.recipes[name.recipe].identity,), self.floor.identity if self.floor else None)
 
     def perturbed(self, name: CellName) -> Sequence[Perturbation]:
-        """Return the queries as the cell asks them."""
+        """Return the perturbed queries of a cell."""
         clock, shared = self.runner.clock, self.run.perturbed
         with clock.stage("perturb", label=str(name)):
             perturbed = shared.get(name) if shared is not None else None
@@ -143,13 +151,13 @@ class Evaluation:
             return self.floor.applied(perturbed, clock.advance)
 
     def result(self, attacked: Sequence[Cell]) -> Result:
-        """Return the result with these attacked cells."""
+        """Return the result that consists of the clean cell and these attacked cells."""
         return Result(
             version=__version__,
             task=self.cells.task,
             task_digest=self.cells.task_digest,
             encoder=self.runner.encoder.description,
-            layout=self.cells.layout,
+            judgements=self.cells.judgements,
             clean=self.clean,
             attacked=tuple(attacked),
             timings=dict(self.runner.clock.seconds),

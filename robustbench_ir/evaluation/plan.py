@@ -1,4 +1,4 @@
-"""What a run would do and cost, found out without doing it: no model is downloaded, nothing is kept."""
+"""Plan of a run: what it would do and cost. Nothing is downloaded, and no cell is made."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from robustbench_ir._base.cache import using_cache
-from robustbench_ir.encoders import Embeddings, EncoderDescription, default_encoder, encoder_names
+from robustbench_ir.encoders import Embeddings, EncoderDescription, TokenEmbeddings, default_encoder, encoder_names
 from robustbench_ir.encoders.pool import fitted_on, passages_left
 from robustbench_ir.evaluation.evaluation import Evaluation, open_evaluation
 from robustbench_ir.evaluation.request import DEFAULT_RUN, CellName, Request, RunOptions
@@ -20,7 +20,7 @@ _SAMPLE = 32
 
 @dataclass(frozen=True)
 class PlannedCell:
-    """One cell of a run.
+    """One cell of a planned run.
 
     Attributes
     ----------
@@ -29,9 +29,9 @@ class PlannedCell:
     finished : bool
         Whether an earlier run has finished it.
     texts : int
-        Distinct queries that are to be encoded for it; at most so many where `exact` is false.
+        Number of distinct queries that must be encoded; an upper limit if `exact` is False.
     exact : bool
-        False where a model would have to run to know.
+        False if the number is known only after a model has run.
     """
 
     name: str
@@ -42,20 +42,20 @@ class PlannedCell:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run would do.
+    """Plan of a run.
 
     Attributes
     ----------
     encoder, task : str
-        Who, on what.
+        Names of encoder and task.
     cells : tuple of PlannedCell
-        The clean cell first.
+        The cells, the clean one first.
     passages : int
-        Distinct passages that are to be encoded.
+        Number of distinct passages that must be encoded.
     seconds : float or None
-        Of encoding in one process, from the time that a sample takes; None where the encoder is not at hand.
+        Estimated seconds of encoding in one process, from a sample; None if the encoder is not available.
     memory : int or None
-        Bytes of embeddings and ranking in each process, beside model and texts; None where the encoder is not at hand.
+        Bytes of embeddings and ranking in each process, without model and texts; None if the encoder is not available.
     """
 
     encoder: str
@@ -67,27 +67,27 @@ class Plan:
 
     @property
     def queries(self) -> int:
-        """Queries that are to be encoded, in all cells."""
+        """Number of queries that must be encoded, in all cells."""
         return sum(cell.texts for cell in self.cells)
 
 
 @dataclass(frozen=True)
 class _Absent:
-    """Stands for an encoder that would have to be downloaded. An `Encoder` that encodes nothing."""
+    """Placeholder for an encoder that would have to be downloaded. An `Encoder` that cannot encode."""
 
     description: EncoderDescription
 
     def encode_queries(self, texts: Sequence[str]) -> Embeddings:
-        """Never called."""
+        """Raise an error: a plan never encodes with it."""
         raise NotImplementedError
 
     encode_passages = encode_queries
 
 
 def plan_run(request: Request, run: RunOptions = DEFAULT_RUN) -> Plan:
-    """Find out what a run would do: load task and encoder, perturb, and time the encoder on a few texts.
+    """Plan a run: load task and encoder, perturb, and measure the time that the encoder needs for a few texts.
 
-    A model that would have to be downloaded is not, and what depends on it is unknown.
+    A model that would have to be downloaded is not loaded; the numbers that depend on it are unknown.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def plan_run(request: Request, run: RunOptions = DEFAULT_RUN) -> Plan:
     Raises
     ------
     RobustBenchError
-        Whatever the run would stop at before its first cell.
+        If the run would stop with an error before its first cell.
     """
     with using_cache(run.cache):
         return _plan(request, run)
@@ -107,11 +107,11 @@ def plan_run(request: Request, run: RunOptions = DEFAULT_RUN) -> Plan:
 
 def _plan(request: Request, run: RunOptions) -> Plan:
     named = request.encoder or default_encoder()
-    here = not isinstance(named, str) or _at_hand(named)
+    here = not isinstance(named, str) or _is_available(named)
     asked = replace(request, encoder=named if here else _Absent(EncoderDescription(str(named), "", "", 0)))
-    # A floor runs a model on every query; without it there are at most as many to encode.
+    # A floor would run a model on every query; without it, the number of texts to encode is an upper limit.
     evaluation = open_evaluation(replace(asked, semantic_floor=None), run)
-    cells = tuple(_planned(evaluation, request, name) for name in (None, *evaluation.names))
+    cells = tuple(_planned(evaluation, request, name) for name in (None, *evaluation.cell_names))
     queries = sum(cell.texts for cell in cells)
     runner = evaluation.runner
     pool = [passage.text for passage in runner.task.passages]
@@ -127,7 +127,7 @@ def _plan(request: Request, run: RunOptions) -> Plan:
     )
 
 
-def _at_hand(name: str) -> bool:
+def _is_available(name: str) -> bool:
     if name in encoder_names() or Path(name).expanduser().is_dir() or "/" not in name:
         return True
     from huggingface_hub import try_to_load_from_cache
@@ -136,13 +136,13 @@ def _at_hand(name: str) -> bool:
     try:
         return isinstance(try_to_load_from_cache(name, "config.json"), str)
     except HFValidationError:
-        return True  # no name for the hub: loading it says what is wrong
+        return True  # not a valid name on the hub: loading it raises the error
 
 
 def _planned(evaluation: Evaluation, request: Request, name: CellName | None) -> PlannedCell:
     queries = evaluation.runner.task.queries
     if name is None:
-        finished = evaluation.kept(None) is not None
+        finished = evaluation.finished_cell(None) is not None
         return PlannedCell("clean", finished, 0 if finished else len({query.text for query in queries}))
     recipe = evaluation.recipes[name.recipe]
     if recipe.card.needs_model:
@@ -150,7 +150,7 @@ def _planned(evaluation: Evaluation, request: Request, name: CellName | None) ->
         return PlannedCell(str(name), finished=False, texts=len(covered), exact=False)
     perturbed = evaluation.perturbed(name)
     exact = request.semantic_floor is None
-    finished = exact and evaluation.kept(name, perturbed) is not None
+    finished = exact and evaluation.finished_cell(name, perturbed) is not None
     texts = len({one.text for one in perturbed if one.changed})
     return PlannedCell(str(name), finished, 0 if finished else texts, exact)
 
@@ -162,7 +162,7 @@ class _Cost:
 
     @classmethod
     def measured(cls, evaluation: Evaluation, passages: int, queries: int) -> _Cost:
-        """Encode a few texts of either kind, and multiply."""
+        """Return the cost, extrapolated from a few passages and queries."""
         runner = evaluation.runner
         task = runner.task
         pool, asked = [one.text for one in task.passages], [one.text for one in task.queries]
@@ -175,10 +175,11 @@ class _Cost:
 
 
 def _cost_of_one(encode: Callable[[Sequence[str]], Embeddings], texts: Sequence[str]) -> tuple[float, float]:
-    """Return the seconds and bytes that a text takes; the first texts only warm up."""
+    """Return the seconds and bytes that one text takes; the first texts only warm up."""
     encode(texts[:2])
     start = time.perf_counter()
     rows = encode(texts)
     seconds = time.perf_counter() - start
-    size = rows.nbytes if isinstance(rows, np.ndarray) else rows.data.nbytes + rows.indices.nbytes
-    return seconds / len(texts), size / len(texts)
+    if isinstance(rows, np.ndarray | TokenEmbeddings):
+        return seconds / len(texts), rows.nbytes / len(texts)
+    return seconds / len(texts), (rows.data.nbytes + rows.indices.nbytes) / len(texts)

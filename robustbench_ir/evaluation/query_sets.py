@@ -1,7 +1,8 @@
-"""Perturbed query sets as files, for people who evaluate systems that this package does not run.
+"""Perturbed query sets as files, for systems that this package does not run.
 
-`queries.jsonl` is BEIR's: `_id`, `text`, `metadata`. `queries.tsv` has the id, a tab and the text. `manifest.json` says
-what was done to which task, and the SHA-256 of both; it is written last, so that a folder with one is whole.
+`queries.jsonl` has BEIR's format: `_id`, `text`, `metadata`. Each line of `queries.tsv` has the id, a tab and the text.
+`manifest.json` describes the perturbation and the task, and has the SHA-256 of both files; it is written last, so that
+a folder with a manifest is complete.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from robustbench_ir._base.files import check_writable, opened_whole, write_whole
 from robustbench_ir._version import __version__
 from robustbench_ir.errors import ResultError
 from robustbench_ir.evaluation.semantic_floor import FloorJudge
-from robustbench_ir.perturb import Perturbation, Recipe, coverage, digest
+from robustbench_ir.perturb import Edit, Perturbation, Recipe, coverage, digest
 from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.perturb.perturbation import mean_edit_rate
 from robustbench_ir.resources.cards import Card
@@ -25,10 +26,10 @@ from robustbench_ir.tasks import Query, Task
 MANIFEST = "manifest.json"
 JSON_LINES = "queries.jsonl"
 _TABLE = "queries.tsv"
-_BREAKS = re.compile(r"[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]+")  # tab, and all that `str.splitlines` splits at
+_BREAKS = re.compile(r"[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]+")  # tab, and all line breaks of `str.splitlines`
 
 
-class Changed(Card):
+class ChangeSummary(Card):
     """How much a perturbation changed.
 
     Attributes
@@ -36,7 +37,7 @@ class Changed(Card):
     queries : int
         Number of queries.
     coverage : float
-        Share of them that really changed, 0 to 1.
+        Share of the queries that changed, 0 to 1.
     edit_rate : float
         Mean share of a query's code points that were replaced, 0 to 1.
     """
@@ -46,8 +47,8 @@ class Changed(Card):
     edit_rate: float
 
 
-class Manifest(Changed):
-    """What `manifest.json` says, beside how much changed in all.
+class Manifest(ChangeSummary):
+    """Content of `manifest.json`, with the change of all queries.
 
     Attributes
     ----------
@@ -56,17 +57,17 @@ class Manifest(Changed):
     task, task_digest : str
         Identity of the task, and the SHA-256 of its texts.
     licence, citation, homepage : str
-        Terms and origin of the task; the perturbed queries stay under them. Empty for a task of your own.
+        Licence and origin of the task, which hold for the perturbed queries too; empty for a user's own task.
     recipe : str
-        Identity of the recipe, such as ``typo@1``.
+        Identity of the attack, such as ``typo@1``.
     severity, seed : int
-        How much, and which perturbation.
+        Severity and seed of the perturbation.
     digest : str
         SHA-256 of the perturbed query set, as in the results of `irbench attack`.
     languages : dict
         Language to how much changed in it.
     not_covered : dict
-        Language to the reason why its queries are as they were.
+        Language to the reason why its queries did not change.
     files : dict
         File to its SHA-256.
     """
@@ -81,12 +82,12 @@ class Manifest(Changed):
     severity: int
     seed: int
     digest: str
-    languages: dict[str, Changed]
+    languages: dict[str, ChangeSummary]
     not_covered: dict[str, str]
     files: dict[str, str]
 
 
-def freeze(
+def export_query_set(
     task: Task,
     recipe: Recipe,
     severity: int,
@@ -95,31 +96,31 @@ def freeze(
     terms: Mapping[str, str] | None = None,
     floor: FloorJudge | None = None,
 ) -> Manifest:
-    """Write the perturbed queries of a task; the same arguments write the same bytes.
+    """Write the perturbed queries of a task; the same arguments always write the same bytes.
 
     Parameters
     ----------
     task : Task
-        Whose queries.
+        Task with the clean queries.
     recipe : Recipe
-        What is done to them; it uses the task's own lexicons where there are any.
+        Recipe that perturbs them; it uses the task's own lexicons if there are any.
     severity, seed : int
-        How much, 0 to 5; which perturbation.
+        Severity, 0 to 5, and seed of the perturbation.
     folder : pathlib.Path
-        Where to; made if it is not there.
+        Folder to write to; it is created if it does not exist.
     terms : mapping, optional
         `licence`, `citation` and `homepage` of the task.
     floor : FloorJudge, optional
-        Edits are taken back until each query reaches it.
+        Sentence-encoder constraint that each query must satisfy.
 
     Raises
     ------
     OptionError
-        Severity out of range.
+        If the severity is out of range.
     DataError
-        A query that is not Unicode text.
+        If a query is not Unicode text.
     ResultError
-        The folder cannot be written to.
+        If the folder cannot be written to.
     """
     ready = recipe.for_task(task)
     perturbed = ready.perturb(task.queries, severity, seed)
@@ -150,31 +151,33 @@ def freeze(
     return manifest
 
 
-def claim(folder: Path, *, force: bool) -> None:
-    """See to it that query sets can be written into `folder`: make it, and refuse one that has something in it.
+def check_target(folder: Path, *, force: bool) -> None:
+    """Create the folder for query sets, and check that it is empty and can be written to.
 
     Parameters
     ----------
     folder : pathlib.Path
-        Where to.
+        Folder to write to.
     force : bool
-        Take it whatever is in it: files of the same name will be replaced, a manifest goes away now.
+        Accept a folder that is not empty: its manifest is removed now, and files of the same name will be replaced.
 
     Raises
     ------
     ResultError
-        It is not empty, no folder, or cannot be made.
+        If it is not empty, is not a folder, or cannot be created.
     """
     manifest = folder / MANIFEST
     check_writable(manifest)
     if force:
         manifest.unlink(missing_ok=True)
     elif any(folder.iterdir()):
-        raise ResultError(f"{folder}: is not empty; name another, or give --force to replace the query sets in it")
+        raise ResultError(
+            f"{folder}: is not empty; name another folder, or give --force to replace the query sets in it"
+        )
 
 
-def _changed(perturbed: Sequence[Perturbation]) -> Changed:
-    return Changed(queries=len(perturbed), coverage=coverage(perturbed), edit_rate=mean_edit_rate(perturbed))
+def _changed(perturbed: Sequence[Perturbation]) -> ChangeSummary:
+    return ChangeSummary(queries=len(perturbed), coverage=coverage(perturbed), edit_rate=mean_edit_rate(perturbed))
 
 
 def _write_lines(
@@ -191,12 +194,14 @@ def _write_lines(
 
 
 def _json_line(query: Query, one: Perturbation) -> str:
-    edits = [
-        {"span": list(edit.span), "before": edit.before, "after": edit.after, "operation": edit.operation}
-        for edit in one.edits
-    ]
+    edits = [edit_record(edit) for edit in one.edits]
     metadata = {"language": query.language, "parallel_id": query.parallel_id, "clean": one.clean, "edits": edits}
     return json.dumps({"_id": query.query_id, "text": one.text, "metadata": metadata}, ensure_ascii=False)
+
+
+def edit_record(edit: Edit) -> dict[str, object]:
+    """Return an edit as a JSON object."""
+    return {"span": list(edit.span), "before": edit.before, "after": edit.after, "operation": edit.operation}
 
 
 def _table_line(query: Query, one: Perturbation) -> str:
@@ -204,5 +209,5 @@ def _table_line(query: Query, one: Perturbation) -> str:
 
 
 def _one_cell(text: str) -> str:
-    """Return `text` with a space for tabs and line breaks, which would end the cell."""
+    """Return `text` with spaces in place of tabs and line breaks, which would end the cell."""
     return _BREAKS.sub(" ", text)

@@ -1,4 +1,4 @@
-"""The two values that say what a run is: what is attacked, and how it is run. Both can be sent to another process."""
+"""The two values that define a run: what is attacked, and how it is run. Both can be sent to another process."""
 
 from __future__ import annotations
 
@@ -21,15 +21,23 @@ from robustbench_ir.resources.downloads import DownloadProgress
 from robustbench_ir.retrieval.ranking import DEFAULT_MEMORY
 from robustbench_ir.tasks import Task, load_task
 
-SMALLEST_MEMORY = 1 << 24
+_SMALLEST_MEMORY = 1 << 24
 
 
 RecipeMix = RecipeLike | tuple[RecipeLike, ...]
-"""A recipe; for a search, also several whose rewritings are offered together: a tuple, or names joined by ``+``."""
+"""A recipe. For a search also several whose rewritings are offered together: a tuple, or names joined by ``+``."""
 
 
 class CellName(NamedTuple):
-    """One cell of the table: the name of a recipe, a severity and a seed."""
+    """Name of a cell.
+
+    Attributes
+    ----------
+    recipe : str
+        Name of the recipe.
+    severity, seed : int
+        Severity and seed of the perturbation.
+    """
 
     recipe: str
     severity: int
@@ -41,35 +49,35 @@ class CellName(NamedTuple):
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How something is run; none of it changes a number.
+    """How a request is run. It does not change any number.
 
     Attributes
     ----------
     jobs : int
-        Number of processes that make cells, 1 or more. A script that asks for more than one begins with
+        Number of processes that make cells, 1 or more. A script that uses more than one must begin with
         ``if __name__ == "__main__":``.
     engine : {"local", "ray"}
-        Where these processes run: on this machine, or on the Ray cluster at hand (extra ``ray``).
+        Where these processes run: on this machine, or on a Ray cluster (extra ``ray``).
     memory : int
-        Bytes that ranking may take in each process, beside the embeddings; 16 MiB or more.
+        Bytes that ranking may use in each process, without the embeddings; 16 MiB or more.
     resume : bool
-        Use the cells that an earlier run of the same encoder, task and version has finished.
+        Whether finished cells of an earlier run with the same encoder, task and version are used.
     progress : Progress
         Receives the stages of the run.
     cards : pathlib.Path, optional
-        Folder with recipes and tasks of your own, which names are looked up in first.
+        Folder with the user's recipes and tasks, in which names are looked up first.
     cache : Cache, str or pathlib.Path, optional
-        Where finished work and downloads are kept, instead of in the folder that `ROBUSTBENCH_IR_CACHE` names.
+        Folder for finished work and downloads, instead of the one that `ROBUSTBENCH_IR_CACHE` names.
     runs : RunExport, optional
-        Write a TREC run for each cell too; the queries of finished cells are encoded again for it.
+        Write a TREC run for each cell; the queries of finished cells are encoded again for it.
     perturbed : mutable mapping of CellName to sequence of Perturbation, optional
-        Perturbed queries that an earlier attack on the same task has made; what is missing is added. Give every attack
-        of several encoders on one task the same dictionary, and its queries are perturbed once.
+        Perturbed queries of earlier attacks on the same task; missing ones are added. If attacks of several encoders
+        on one task share this dictionary, the queries are perturbed only once.
 
     Raises
     ------
     OptionError
-        A number of jobs or bytes that is out of range.
+        If the number of jobs or bytes is out of range.
     """
 
     jobs: int = 1
@@ -85,12 +93,12 @@ class RunOptions:
     def __post_init__(self) -> None:
         if self.jobs < 1:
             raise OptionError(f"{self.jobs} jobs; at least 1 is needed")
-        if self.memory < SMALLEST_MEMORY:
-            raise OptionError(f"memory of {self.memory} bytes; at least {SMALLEST_MEMORY >> 20} MiB are needed")
+        if self.memory < _SMALLEST_MEMORY:
+            raise OptionError(f"memory of {self.memory} bytes; at least {_SMALLEST_MEMORY >> 20} MiB are needed")
 
     @property
     def in_this_process(self) -> bool:
-        """Whether all cells are made here."""
+        """Whether all cells are made in this process."""
         return self.jobs == 1 and self.engine == "local"
 
 
@@ -99,31 +107,31 @@ DEFAULT_RUN = RunOptions()
 
 @dataclass(frozen=True)
 class Request:
-    """What is attacked, and with what: all that decides the numbers of a result.
+    """What is attacked, and with what: everything that decides the numbers of a result.
 
     Attributes
     ----------
     encoder : str, Encoder, callable or None
-        As `robustbench_ir.encoders.as_encoder` takes it.
+        Encoder; see `robustbench_ir.encoders.as_encoder`.
     task : str, pathlib.Path or Task
-        Name of a task, a folder (a string needs a slash in it), or a task that you built.
+        Name of a task, a folder (a string needs a slash in it), or a `Task`.
     recipes : tuple of str, Recipe or callable, optional
-        As `robustbench_ir.perturb.as_recipe` takes them; None for those that run by default.
+        Recipes; see `robustbench_ir.perturb.as_recipe`. None stands for those that run by default.
     languages : tuple of str, optional
         Restrict queries and pool to these languages.
     severities : tuple of int
-        1 to 5 each.
+        Severities, 1 to 5 each.
     seeds : int
         Number of perturbations of each query, 1 or more.
     semantic_floor : SemanticFloor or float, optional
-        Edits are taken back until the perturbed query is this near to the clean one.
+        Edits are undone until the cosine of perturbed and clean query reaches this, in (0, 1].
     options : EncoderOptions, optional
         How an encoder is loaded by name.
 
     Raises
     ------
     OptionError
-        A severity or number of seeds that is out of range.
+        If a severity or the number of seeds is out of range.
     """
 
     encoder: str | Encoder | EncodeTexts | None = None
@@ -140,37 +148,52 @@ class Request:
             value = getattr(self, name)
             if value is not None:
                 object.__setattr__(self, name, tuple(value))
-        check_cells(self.severities, self.seeds)
+        _check_cells(self.severities, self.seeds)
 
     def load_recipes(self, cards: Path | None) -> dict[str, Recipe]:
-        """Load the recipes by name, each once; those that run by default where none is given.
+        """Return the recipes by name, each once; if none is given, those that run by default.
 
         Raises
         ------
         UnknownNameError
-            There is no such recipe.
+            If there is no such recipe.
         OptionError
-            Two recipes have one name.
+            If two recipes have the same name.
         """
         loaded: dict[str, Recipe] = {}
         for given in default_recipe_names(cards) if self.recipes is None else dict.fromkeys(self.recipes):
             if isinstance(given, tuple):
-                raise OptionError("several recipes at once are for a search; give each by itself")
+                raise OptionError("only a search can combine recipes; give each recipe by itself")
             recipe = as_recipe(given, cards)
             if recipe.name in loaded:
-                raise OptionError(f"two recipes have the name {recipe.name!r}; give each its own by recipe(..., name=)")
+                raise OptionError(
+                    f"two recipes have the name {recipe.name!r}; give each its own name by recipe(..., name=)"
+                )
             loaded[recipe.name] = recipe
         return loaded
 
     def load_task(self, cards: Path | None, progress: DownloadProgress | None = None) -> Task:
-        """Load the task, in the languages asked for; see `robustbench_ir.tasks.load_task` for the errors raised."""
+        """Return the task, in the languages of the request.
+
+        Parameters
+        ----------
+        cards : pathlib.Path or None
+            Folder with the user's tasks.
+        progress : callable, optional
+            Receives the progress of downloads.
+
+        Raises
+        ------
+        RobustBenchError
+            See `robustbench_ir.tasks.load_task`.
+        """
         if isinstance(self.task, Task):
             return self.task.select(self.languages)
         name = f"{self.task}/" if isinstance(self.task, Path) else self.task
         return load_task(name, self.languages, cards, progress)
 
     def cells(self, recipes: Iterable[str]) -> tuple[CellName, ...]:
-        """Return the cells of the table, in the order of the result."""
+        """Return the names of the cells of these recipes, in the order of the result."""
         return tuple(
             CellName(recipe, severity, seed)
             for recipe in recipes
@@ -179,18 +202,18 @@ class Request:
         )
 
 
-def check_cells(severities: Sequence[int], seeds: int) -> None:
-    """Check that the severities and the number of seeds make cells.
+def _check_cells(severities: Sequence[int], seeds: int) -> None:
+    """Check the severities and the number of seeds.
 
     Raises
     ------
     OptionError
-        One of them is out of range.
+        If one of them is out of range.
     """
     for severity in severities:
         if severity not in SEVERITIES[1:]:
             raise OptionError(f"severity {severity} is out of range; 1 to 5")
     if not severities:
-        raise OptionError("no severity at all; name one or more from 1 to 5")
+        raise OptionError("no severity is given; name one or more from 1 to 5")
     if seeds < 1:
         raise OptionError(f"{seeds} seeds; at least 1 is needed")

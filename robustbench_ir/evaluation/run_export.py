@@ -1,4 +1,4 @@
-"""The runs behind a result, as TREC files: one for each cell, with a JSON file beside it that says what it is."""
+"""Rankings of a result as TREC runs: one file for each cell, with a JSON file beside it that describes it."""
 
 from __future__ import annotations
 
@@ -14,20 +14,29 @@ from robustbench_ir.encoders import Embeddings
 from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.runner import QuerySet
 from robustbench_ir.results.result import Cell
-from robustbench_ir.retrieval.ranking import IntArray
-from robustbench_ir.retrieval.top_k import INDEXES, Best, Index, best_passages
+from robustbench_ir.retrieval.top_k import INDEXES, BestPassages, Index, best_passages
 from robustbench_ir.retrieval.trec_runs import write_run
 from robustbench_ir.tasks import Task
+from robustbench_ir.tasks.task import IntArray
 
 
 @dataclass(frozen=True)
 class RunExport:
-    """Where runs are written, how deep, and how they are searched.
+    """Where and how TREC runs are written.
+
+    Attributes
+    ----------
+    folder : pathlib.Path
+        Folder to write to.
+    top : int
+        Number of passages of each query, 1 or more.
+    index : {"flat", "ivf-pq", "hnsw"}
+        Index that finds them; see `robustbench_ir.retrieval.top_k.best_passages`.
 
     Raises
     ------
     OptionError
-        `top` below 1, or no such index.
+        If `top` is below 1, or there is no such index.
     """
 
     folder: Path
@@ -40,12 +49,39 @@ class RunExport:
         if self.index not in INDEXES:
             raise OptionError(f"index {self.index!r}: there are {', '.join(INDEXES)}")
 
-    def best(self, pool: Embeddings, queries: Embeddings, memory: int, own: IntArray | None = None) -> Best:
-        """Search the pool for some queries, but for each one's own passage."""
+    def best(self, pool: Embeddings, queries: Embeddings, memory: int, own: IntArray | None = None) -> BestPassages:
+        """Return the best passages of some queries, without each one's own passage.
+
+        Parameters
+        ----------
+        pool, queries : float32 arrays of shapes (passages, dimensions) and (queries, dimensions)
+            Embeddings, dense or sparse.
+        memory : int
+            Bytes that the search may use.
+        own : int32 array of shape (queries,), optional
+            See `Task.own_passage`.
+        """
         return best_passages(pool, queries, self.top, self.index, memory, own)
 
-    def write(self, task: Task, cell: Cell, best: Best, encoder: str) -> Path:
-        """Write the run of a cell; the same cell, the same bytes."""
+    def write(self, task: Task, cell: Cell, best: BestPassages, encoder: str) -> Path:
+        """Write the run of a cell and its description; the same cell always writes the same bytes.
+
+        Parameters
+        ----------
+        task : Task
+            Task with the ids of queries and passages.
+        cell : Cell
+            The cell.
+        best : BestPassages
+            The best passages of all queries.
+        encoder : str
+            Name of the encoder.
+
+        Returns
+        -------
+        pathlib.Path
+            The run file.
+        """
         recipe = cell.recipe.slug
         name = f"{recipe}-severity{cell.severity}-seed{cell.seed}" if cell.severity else recipe
         path = self.folder / f"{name}.trec"
@@ -72,12 +108,12 @@ class RunExport:
 
 @dataclass(frozen=True)
 class RunWriter:
-    """Writes the run of each finished cell; queries that did not change find what they found clean.
+    """Writes the run of each finished cell; unchanged queries have the passages of the clean query.
 
     Attributes
     ----------
     export : RunExport
-        Where to, how deep, and how it is searched.
+        Where and how runs are written.
     clean : QuerySet
         The clean queries.
     """
@@ -86,24 +122,32 @@ class RunWriter:
     clean: QuerySet
 
     def write(self, cell: Cell, queries: QuerySet) -> None:
-        """Write the run of a cell, and what it is."""
+        """Write the run of a cell and its description.
+
+        Parameters
+        ----------
+        cell : Cell
+            The cell.
+        queries : QuerySet
+            Its queries.
+        """
         runner = self.clean.runner
         best = self._clean_best if queries is self.clean else self._with_changed(queries)
         self.export.write(runner.task, cell, best, runner.encoder.description.name)
 
     @cached_property
-    def _clean_best(self) -> Best:
+    def _clean_best(self) -> BestPassages:
         return self._best(self.clean)
 
-    def _with_changed(self, queries: QuerySet) -> Best:
+    def _with_changed(self, queries: QuerySet) -> BestPassages:
         clean, rows = self._clean_best, list(queries.rows)
         if not rows:
             return clean
         changed, found, scores = self._best(queries), clean.rows.copy(), clean.scores.copy()
         found[rows], scores[rows] = changed.rows, changed.scores
-        return Best(found, scores, float(np.minimum(clean.recall, changed.recall)))
+        return BestPassages(found, scores, float(np.minimum(clean.recall, changed.recall)))
 
-    def _best(self, queries: QuerySet) -> Best:
+    def _best(self, queries: QuerySet) -> BestPassages:
         runner, embeddings = queries.runner, queries.embeddings
         own = runner.task.own_passage
         with runner.clock.stage("search", len(queries.rows), queries.label):

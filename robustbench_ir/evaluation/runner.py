@@ -1,7 +1,7 @@
-"""An encoder with the pool of a task: query texts go in, ranks come out.
+"""An encoder with the pool of a task: it takes query texts and returns ranks.
 
-Loading, fitting, encoding the pool, encoding queries and ranking stand here and nowhere else; attacks, searches,
-verification of entries and reports all rank by it.
+Loading, fitting, encoding the pool, encoding queries and ranking are implemented only here; attacks, searches,
+verification of entries and reports all use it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from robustbench_ir._base.cache import current_cache
@@ -31,20 +32,20 @@ class Runner:
     Attributes
     ----------
     encoder : Encoder
-        As it was loaded.
+        The encoder as it was loaded.
     task : Task
-        Whose pool and judgements.
+        Task with the pool and the judgements.
     clock : Clock
         Receives the stages and their seconds.
     memory : int
-        Bytes that ranking may take, beside the embeddings.
+        Bytes that ranking may use, without the embeddings.
     device : str, optional
-        Where dense scores are multiplied; see `robustbench_ir.retrieval.ranking.rank_relevant`.
+        Device on which dense scores are computed; see `robustbench_ir.retrieval.ranking.rank_relevant`.
     keeps_embeddings : bool
-        Whether embeddings are read from the store and kept in it.
+        Whether embeddings are read from the store and written to it.
     compact : bool
-        Whether dimensions in which a sparse pool is all zero are left out. Worth it where many small batches of queries
-        are ranked, since each product of sparse rows costs by its columns.
+        Whether dimensions in which a sparse pool is zero are left out. This is faster when many small batches of
+        queries are ranked, since the cost of each product of sparse rows depends on the number of columns.
     """
 
     encoder: Encoder
@@ -57,7 +58,7 @@ class Runner:
 
     @cached_property
     def fitted(self) -> Encoder:
-        """The encoder for this pool: itself, unless its vectors depend on the pool."""
+        """The encoder fitted on this pool; the encoder itself if its vectors do not depend on the pool."""
         return fitted_on(self.encoder, [passage.text for passage in self.task.passages])
 
     @property
@@ -67,13 +68,13 @@ class Runner:
 
     @cached_property
     def _pool(self) -> tuple[Embeddings, NDArray[np.intp] | None]:
-        """The pool, and which dimensions are left in it; None for all."""
+        """The embeddings of the pool, and the indices of the dimensions that are left; None if all are."""
         texts = [passage.text for passage in self.task.passages]
         fitted = self.fitted
         store = passage_store(self.encoder) if self.keeps_embeddings else None
         with self.clock.stage("encode passages", len(texts)):
             pool = encode_texts(fitted.encode_passages, texts, self.clock.advance, store)
-        if not self.compact or isinstance(pool, np.ndarray):
+        if not self.compact or not isinstance(pool, sp.csr_array):
             return pool, None
         columns: NDArray[np.intp] = np.unique(pool.indices).astype(np.intp)
         return pool[:, columns], columns
@@ -84,24 +85,24 @@ class Runner:
         Parameters
         ----------
         texts : sequence of str
-            May repeat.
+            Texts; they may repeat.
         label : str
-            Which queries these are, for the progress.
+            Name of the queries, for the progress.
         query_set : str, optional
-            Digest of the query set that they belong to, under which the embeddings are kept; by default they are not.
+            Digest of their query set, under which the embeddings are stored. By default they are not stored.
 
         Returns
         -------
         float32 array of shape (len(texts), dimensions)
-            Dense or sparse.
+            Embeddings, dense or sparse.
         """
-        columns = self._pool[1]  # first, since encoders that are fitted on the pool must see it before any query
+        columns = self._pool[1]  # the pool comes first, since some encoders are fitted on it
         with self.clock.stage("encode queries", len(texts), label):
             store = None
             if query_set and self.keeps_embeddings:
                 store = embedding_store(self.encoder, current_cache().of("embeddings"), "query", query_set)
             rows = encode_texts(self.fitted.encode_queries, texts, self.clock.advance, store)
-        return rows if columns is None else rows[:, columns]
+        return rows[:, columns] if columns is not None and isinstance(rows, sp.csr_array) else rows
 
     def rank(self, rows: Sequence[int], queries: Embeddings, label: str = "", task: Task | None = None) -> Ranks:
         """Rank the judged passages of some queries against the whole pool.
@@ -113,7 +114,7 @@ class Runner:
         queries : float32 array of shape (len(rows), dimensions)
             Their embeddings, from `encode`.
         label : str
-            Which queries these are, for the progress.
+            Name of the queries, for the progress.
         task : Task, optional
             The same pool with other judgements.
         """
@@ -126,16 +127,16 @@ class Runner:
 
 @dataclass(frozen=True)
 class QuerySet:
-    """Perturbed queries that a runner ranks; what does not change between them is not ranked again.
+    """Perturbed queries that a runner ranks; unchanged queries are not ranked again.
 
     Attributes
     ----------
     runner : Runner
-        Whose queries.
+        Encodes and ranks.
     perturbed : sequence of Perturbation
         All queries of the task, in its order.
     rows : sequence of int
-        Rows of those that are ranked, ascending.
+        Rows of the queries that are ranked, ascending.
     label : str
         Name of the set, for the progress.
     """
@@ -161,7 +162,7 @@ class QuerySet:
         return self.runner.rank(self.rows, self.embeddings, self.label)
 
     def ranks_over(self, clean: Ranks) -> Ranks:
-        """Return the ranks of all queries: the clean ones, but for those that are ranked."""
+        """Return the ranks of all queries: those of `ranks`, and the clean ones for the other queries."""
         if not self.rows:
             return clean
         return clean.updated(np.flatnonzero(np.isin(self.runner.task.qrels.query, self.rows)), self.ranks)

@@ -1,8 +1,8 @@
 """Score TREC runs of other engines on a task, with the same measures and the same result as an attack on an encoder.
 
-A run is truncated: a relevant passage that is not in it has no rank (0). It adds nothing to AP, as in trec_eval, where
-a ranking of all would add a little; rank distance is known only for queries whose parallel passages are all in the run.
-So numbers of runs compare with those of other runs of the same depth.
+A run is truncated: a relevant passage that it lacks has no rank (0). It adds nothing to AP, as in trec_eval, whereas a
+complete ranking would add a little. Rank distance is known only for queries whose parallel passages are all in the run.
+So runs can be compared only with runs of the same depth.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from robustbench_ir._version import __version__
 from robustbench_ir.encoders import EncoderDescription
 from robustbench_ir.errors import DataError, OptionError
 from robustbench_ir.evaluation.query_sets import JSON_LINES, MANIFEST, Manifest
-from robustbench_ir.metrics.settings import layout_of
+from robustbench_ir.metrics.settings import judgements_of
 from robustbench_ir.perturb import Edit, Perturbation, digest, load_recipe, unchanged
 from robustbench_ir.perturb.identity import CLEAN, AttackIdentity
 from robustbench_ir.perturb.recipe import SEVERITIES
@@ -32,19 +32,19 @@ _FINGERPRINT = "run:"
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A query set that an engine was asked.
+class RunQueries:
+    """The query set of a run.
 
     Attributes
     ----------
     recipe : AttackIdentity
-        What was done to the queries.
+        Identity of the attack.
     severity, seed : int
-        Which perturbation.
+        Severity and seed of the perturbation.
     queries : sequence of Perturbation
-        In the order of the task's queries.
+        Perturbations, in the order of the task's queries.
     not_covered : mapping of str to str
-        Languages that the recipe cannot touch, and why.
+        Languages that the recipe does not cover, with the reason.
     """
 
     recipe: AttackIdentity
@@ -62,41 +62,41 @@ def score_runs(
     cards: Path | None = None,
     name: str | None = None,
 ) -> Result:
-    """Score the run of the clean queries, and those of perturbed ones.
+    """Score the run of the clean queries, and those of perturbed queries.
 
     Parameters
     ----------
     task : Task
-        Whole: the ids of the runs are checked against it.
+        The whole task, against which the ids of the runs are checked.
     clean : pathlib.Path
-        Run of the task's own queries.
+        Run of the clean queries.
     attacked : sequence of (str, pathlib.Path)
-        What the engine was asked, and its run: see `asked`.
+        For each further run, its query set (see `load_query_set`) and its file.
     languages : sequence of str, optional
-        Score in these languages only; what runs have beside them is left out.
+        Score these languages only, and ignore everything else in the runs.
     cards : pathlib.Path, optional
-        A user's folder of recipes.
+        Folder with the user's recipes.
     name : str, optional
-        Of the engine; by default the tag of the clean run.
+        Name of the engine. Default: the tag of the clean run.
 
     Raises
     ------
     DataError
-        A run that is not as it must be, or queries that are not the task's.
+        If a run is malformed, or if the queries are not those of the task.
     OptionError
-        Something that is no query set.
+        If a name does not stand for a query set.
     """
     chosen = task.select(languages)
     run = read_run(clean, task)
     same = [unchanged(query.query_id, query.text) for query in chosen.queries]
-    sets = [(asked(label, chosen, cards), read_run(path, task)) for label, path in attacked]
+    sets = [(load_query_set(label, chosen, cards), read_run(path, task)) for label, path in attacked]
     return Result(
         version=__version__,
         task=chosen.identity,
         task_digest=chosen.digest,
         encoder=_engine(name or run.tag, run),
-        layout=layout_of(chosen),
-        clean=_cell(Asked(CLEAN, 0, 0, same, {}), run, chosen),
+        judgements=judgements_of(chosen),
+        clean=_cell(RunQueries(CLEAN, 0, 0, same, {}), run, chosen),
         attacked=tuple(_cell(one, its_run, chosen) for one, its_run in sets),
         task_notes=chosen.notes,
     )
@@ -109,70 +109,72 @@ def _engine(name: str, run: Run) -> EncoderDescription:
 
 
 def is_run(who: EncoderDescription) -> bool:
-    """Say whether a result is of TREC runs: there is then no encoder that could be run again."""
+    """Return True if a result comes from TREC runs, so that there is no encoder that could be run again."""
     return who.fingerprint.startswith(_FINGERPRINT)
 
 
 def split_runs(runs: Sequence[str]) -> tuple[Path, list[tuple[str, Path]]]:
-    """Split what ``--run`` was given into the clean run, and what was asked with each other one.
+    """Split the values of ``--run`` into the clean run, and the query set and path of each other run.
 
     Parameters
     ----------
     runs : sequence of str
-        One path, and any number of ``QUERIES=PATH``; see `asked`.
+        One path, and any number of ``QUERIES=PATH``; see `load_query_set`.
 
     Raises
     ------
     OptionError
-        Not exactly one clean run.
+        If there is not exactly one clean run.
     """
     clean = [run for run in runs if "=" not in run or Path(run).is_file()]
     if len(clean) != 1:
-        raise OptionError(f"{len(clean)} runs of the clean queries; name exactly one, as --run clean.trec")
+        raise OptionError(f"{len(clean)} runs of the clean queries; give exactly one, such as --run clean.trec")
     others = (run.rpartition("=") for run in runs if run != clean[0])
     return Path(clean[0]), [(label, Path(path)) for label, _, path in others]
 
 
-def _cell(one: Asked, run: Run, task: Task) -> Cell:
+def _cell(one: RunQueries, run: Run, task: Task) -> Cell:
     return Cell.of(one.recipe, one.severity, one.seed, one.queries, ranks_of_run(run, task), one.not_covered)
 
 
-def asked(label: str, task: Task, cards: Path | None = None) -> Asked:
-    """Find out what an engine was asked.
+def load_query_set(label: str, task: Task, cards: Path | None = None) -> RunQueries:
+    """Return the query set of a name.
 
     Parameters
     ----------
     label : str
-        A folder that `irbench perturb` has written; or recipe, severity and seed, such as ``typo@3`` or
-        ``typo@3:1``: the queries that `irbench perturb` writes for them with this version of irbench.
+        A folder that `irbench perturb` has written; or recipe, severity and seed, such as ``typo@3`` or ``typo@3:1``,
+        for the queries that this version of `irbench perturb` would write.
     task : Task
-        Whose queries.
+        Task with the clean queries.
+    cards : pathlib.Path, optional
+        Folder with the user's recipes.
 
     Raises
     ------
     OptionError
-        Neither of them.
+        If it is neither of them.
     UnknownNameError
-        No such recipe.
+        If there is no such recipe.
     DataError
-        The folder is not whole, or has the queries of another task.
+        If the folder is incomplete, or has the queries of another task.
     """
     if (Path(label) / MANIFEST).is_file():
-        return _frozen(Path(label), task)
+        return _read_exported(Path(label), task)
     recipe, _, rest = label.partition("@")
     severity, _, seed = rest.partition(":")
     if not (severity.isdecimal() and (seed or "0").isdecimal() and int(severity) in SEVERITIES):
         raise OptionError(
-            f"{label!r} says no query set; write recipe@severity or recipe@severity:seed, such as typo@3=typo.trec, "
+            f"{label!r} is not a query set; write recipe@severity or recipe@severity:seed, such as typo@3=typo.trec, "
             f"or name a folder that `irbench perturb` has written"
         )
     ready = load_recipe(recipe, cards).for_task(task)
     missed = ready.not_covered(task.query_languages)
     queries = ready.perturb(task.queries, int(severity), int(seed or 0))
-    return Asked(AttackIdentity((ready.identity,)), int(severity), int(seed or 0), queries, missed)
+    return RunQueries(AttackIdentity((ready.identity,)), int(severity), int(seed or 0), queries, missed)
 
 
-def _frozen(folder: Path, task: Task) -> Asked:
+def _read_exported(folder: Path, task: Task) -> RunQueries:
     try:
         manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
         lines = (folder / JSON_LINES).read_text(encoding="utf-8").removesuffix("\n").split("\n")
@@ -180,16 +182,18 @@ def _frozen(folder: Path, task: Task) -> Asked:
         attack = AttackIdentity.parse(manifest.recipe)
     except (OSError, ValidationError, DataError, ValueError, KeyError, TypeError) as error:
         raise DataError(
-            f"{folder}: not what `irbench perturb` writes ({type(error).__name__}); write it again"
+            f"{folder}: was not written by `irbench perturb` ({type(error).__name__}); write it again"
         ) from error
     if digest(list(found.values())) != manifest.digest:
-        raise DataError(f"{folder}: {JSON_LINES} is not what {MANIFEST} says; write it again with `irbench perturb`")
+        raise DataError(f"{folder}: {JSON_LINES} does not match {MANIFEST}; write it again with `irbench perturb`")
     for query in task.queries:
         if query.query_id not in found:
-            raise DataError(f"{folder}: has no query {query.query_id!r} of {task.identity}; it is of {manifest.task}")
+            raise DataError(
+                f"{folder}: has no query {query.query_id!r} of {task.identity}; it belongs to {manifest.task}"
+            )
     queries = [found[query.query_id] for query in task.queries]
     missed = {one: why for one, why in manifest.not_covered.items() if one in task.query_languages}
-    return Asked(attack, manifest.severity, manifest.seed, queries, missed)
+    return RunQueries(attack, manifest.severity, manifest.seed, queries, missed)
 
 
 def _perturbation(line: str) -> Perturbation:
@@ -200,7 +204,7 @@ def _perturbation(line: str) -> Perturbation:
 
 
 def not_retrieved(result: Result) -> dict[str, float]:
-    """Return the share of relevant passages that each run does not have, by query set; 0 to 1."""
+    """Return the share of relevant passages that each run lacks, 0 to 1, by query set."""
     return {
         str(cell.recipe) if cell is result.clean else f"{cell.recipe} severity {cell.severity} seed {cell.seed}": float(
             np.mean(cell.ranks.in_pool == 0)

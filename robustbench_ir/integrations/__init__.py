@@ -1,1 +1,1 @@
-"""Other packages' tasks and attacks, in both directions."""
+"""Tasks and attacks of other packages here, and those of this package there."""

@@ -14,13 +14,13 @@ from robustbench_ir.tasks.formats.qrels import grade_of
 from robustbench_ir.tasks.formats.readers import RawTask
 from robustbench_ir.tasks.task import Passage, Query, Task
 
-PREFIX = "mteb:"
+_PREFIX = "mteb:"
 _REVISION_DIGITS = 12
 _PREFERRED_SPLIT = "test"
 
 
 class Metadata(Protocol):
-    """What is read of a task's metadata in mteb."""
+    """Those metadata of a task in mteb that are read here."""
 
     name: str
     description: str
@@ -33,11 +33,11 @@ class Metadata(Protocol):
 
     @property
     def hf_subsets_to_langscripts(self) -> Mapping[str, Sequence[str]]:
-        """Subset to the languages in it, such as ``swh-Latn``."""
+        """Subset to its languages, such as ``swh-Latn``."""
 
 
 class MtebTask(Protocol):
-    """What is used of a retrieval task in mteb 2."""
+    """Those parts of a retrieval task in mteb 2 that are used here."""
 
     metadata: Metadata
     hf_subsets: Sequence[str]
@@ -62,16 +62,16 @@ def load(name: str, languages: Iterable[str] | None) -> Task:
 
 
 def mteb_task(name: str) -> MtebTask:
-    """Return mteb's own task object, without its data.
+    """Return the task object of mteb, without its data.
 
     Raises
     ------
     OptionError
-        The extra `mteb` is not installed.
+        If the extra `mteb` is not installed.
     UnknownNameError
-        mteb has no retrieval task of that name; the nearest is shown.
+        If mteb has no retrieval task of that name; the message shows the nearest name.
     """
-    wanted = name.removeprefix(PREFIX)
+    wanted = name.removeprefix(_PREFIX)
     try:
         import mteb
         from mteb.abstasks.retrieval import AbsTaskRetrieval
@@ -87,7 +87,7 @@ def mteb_task(name: str) -> MtebTask:
 
 
 def mteb_facts(task: MtebTask) -> dict[str, object]:
-    """Return what a card says of the task: the keys of `TaskCard`."""
+    """Return the keys of a `TaskCard` for the task."""
     about = task.metadata
     return {
         "title": about.name,
@@ -101,31 +101,31 @@ def mteb_facts(task: MtebTask) -> dict[str, object]:
 
 
 def load_mteb(task: MtebTask, languages: Iterable[str] | None) -> Task:
-    """Turn a retrieval task of mteb into one of ours, called ``mteb:<name>@<revision>``.
+    """Convert a retrieval task of mteb to a `Task`, called ``mteb:<name>@<revision>``.
 
-    Its monolingual subsets are taken, one a language; subsets whose queries and passages are in different languages are
-    not, for mteb does not say which is which.
+    Only monolingual subsets are taken, one for each language: mteb does not say which of two languages is that of the
+    queries.
 
     Parameters
     ----------
     task : MtebTask
-        From `mteb_task`, or one of your own.
+        From `mteb_task`, or a task of your own.
     languages : iterable of str, optional
-        Load these only.
+        Only these languages; all by default.
 
     Raises
     ------
     DataError
-        Nothing monolingual in it, more than text, or a way of scoring that this package does not have.
+        If no subset is monolingual, if the task has more than text, or if its scoring is not supported here.
     DataUnavailableError
-        mteb cannot get the data.
+        If mteb cannot load the data.
     """
     about = task.metadata
-    name = f"{PREFIX}{about.name}"
+    name = f"{_PREFIX}{about.name}"
     if list(about.modalities) != ["text"]:
         raise DataError(f"{name}: has {', '.join(about.modalities)}; only tasks with nothing but text can be attacked")
     if about.dataset.get("trust_remote_code"):
-        raise DataError(f"{name}: wants to run code from the hub, which this package never does")
+        raise DataError(f"{name}: needs code from the hub, which this package never runs")
     subsets = _subsets(task)
     wanted = select_languages(languages, subsets)
     if not wanted:
@@ -150,7 +150,7 @@ def _load(task: MtebTask, name: str) -> None:
 
 
 def _subsets(task: MtebTask) -> dict[str, str]:
-    """Return language code to the subset in that language; the script is told where two differ by it only."""
+    """Return language code to the subset in that language; with the script if two subsets differ only by it."""
     found: dict[str, str] = {}
     for subset, tags in task.metadata.hf_subsets_to_langscripts.items():
         if len(set(tags)) != 1:

@@ -1,4 +1,4 @@
-"""The board: from the entries to `leaderboard.json`, the same bytes from the same entries."""
+"""The board: it makes `leaderboard.json` of the entries, and the same entries always give the same bytes."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ import numpy as np
 
 from robustbench_ir._base.escaping import escaped
 from robustbench_ir._version import __version__
-from robustbench_ir.leaderboard.canonical import Digests, Standing, ground, standing
-from robustbench_ir.leaderboard.folder import Filed
+from robustbench_ir.leaderboard.canonical import Digests, DigestStatus, comparison_key, digest_status
+from robustbench_ir.leaderboard.folder import FiledEntry
 from robustbench_ir.leaderboard.numbers import Choices, as_json, by_group, choices, view_numbers
-from robustbench_ir.leaderboard.published import ReportedRow
-from robustbench_ir.leaderboard.ranking import RESAMPLES, contributions, ranked
-from robustbench_ir.leaderboard.sheet import CellKey, Sheet
+from robustbench_ir.leaderboard.published import PublishedRow
+from robustbench_ir.leaderboard.ranking import RANK_RESAMPLES, contributions, ranked
+from robustbench_ir.leaderboard.sheet import CellKey, EntrySheet
 from robustbench_ir.metrics.measures import Floats
 from robustbench_ir.metrics.settings import Setting
 from robustbench_ir.perturb import default_recipe_names
@@ -40,42 +40,47 @@ class Line:
 
     Attributes
     ----------
-    filed : Filed
+    filed : FiledEntry
         The entry and its file.
-    sheet : Sheet
-        Its values.
+    sheet : EntrySheet
+        Values of the entry.
     standing : str
         Whether its digests are the canonical ones.
     why : str
-        What is wrong or not known about them.
+        What is wrong with the digests, or unknown about them.
     """
 
-    filed: Filed
-    sheet: Sheet
-    standing: Standing
+    filed: FiledEntry
+    sheet: EntrySheet
+    standing: DigestStatus
     why: str
 
 
 def board(
-    filed: Iterable[Filed], known: Digests, resamples: int = RESAMPLES, reported: Sequence[ReportedRow] = ()
+    filed: Iterable[FiledEntry], known: Digests, resamples: int = RANK_RESAMPLES, reported: Sequence[PublishedRow] = ()
 ) -> JsonTable:
     """Return the board as JSON: one table for each task and set of languages.
 
     Parameters
     ----------
-    filed : iterable of Filed
+    filed : iterable of FiledEntry
         Entries without faults.
-    known : mapping
+    known : mapping of str to str
         Canonical digests.
     resamples : int
-        For ranks and their intervals.
-    reported : sequence of ReportedRow
-        Numbers of papers; they stand apart, beside the boards.
+        Number of resamples for ranks and their intervals, 1 or more.
+    reported : sequence of PublishedRow
+        Results from papers. They are shown beside the boards and are not ranked.
+
+    Returns
+    -------
+    dict
+        The content of `leaderboard.json`.
     """
     grounds: dict[str, list[Line]] = {}
     for one in sorted(filed, key=lambda one: one.path.as_posix()):
-        line = Line(one, one.sheet, *standing(one.entry, known))
-        grounds.setdefault(ground(one.entry), []).append(line)
+        line = Line(one, one.sheet, *digest_status(one.entry, known))
+        grounds.setdefault(comparison_key(one.entry), []).append(line)
     return {
         "irbench": __version__,
         "resamples": resamples,
@@ -121,7 +126,7 @@ def _board(lines: Sequence[Line], resamples: int) -> JsonTable:
     settings = list(dict.fromkeys(setting for line in lines for setting in line.sheet.average_precision))
     superseded = _superseded(lines)
     fair = [line for line in lines if line.standing != "non-comparable"]
-    # A recipe that nobody else can make must not take the ranking away from the others.
+    # A recipe that only its author can run must not decide over the ranking of the others.
     headline = _headline([line for line in fair if line.standing == "canonical"] or fair)
     rankable = [
         number
@@ -160,9 +165,10 @@ def _board(lines: Sequence[Line], resamples: int) -> JsonTable:
 
 
 def _on_common_ground(lines: Sequence[Line]) -> list[Line]:
-    """Mark the lines whose texts are not those of the others, so that all that are compared have the same queries.
+    """Mark the lines that have other texts than most lines, so that all lines that are compared have the same queries.
 
-    Where the canonical texts are known, lines with others are marked already; else the most frequent ones count.
+    Where the canonical texts are known, lines with other texts are marked already. Elsewhere the most frequent texts
+    count.
     """
     grounds = [
         (
@@ -189,7 +195,7 @@ def _cell_order(key: CellKey) -> tuple[bool, str, int]:
 
 
 def _names(recipes: Sequence[str]) -> dict[str, str]:
-    """Return what each attack is called: a search by its method and recipes, or all of it where two share these."""
+    """Return the name of each attack: a search has the name of its method and recipes, unless two searches share it."""
     short = {recipe: _short(AttackIdentity.parse(recipe)) for recipe in recipes}
     shared = Counter(short.values())
     return {recipe: name if shared[name] == 1 else recipe for recipe, name in short.items()}
@@ -207,7 +213,7 @@ def _version(recipe: str) -> tuple[int, ...]:
 
 
 def _headline(lines: Sequence[Line]) -> set[CellKey]:
-    """Return the cells that the ranking is over: the default recipes at severity 3, in the newest version there is."""
+    """Return the cells that the ranking is over: the default recipes at severity 3, in their newest version."""
     default = default_recipe_names()
     newest: dict[str, CellKey] = {}
     for key in sorted({key for line in lines for key in line.sheet.groups}):
@@ -219,7 +225,10 @@ def _headline(lines: Sequence[Line]) -> set[CellKey]:
 
 
 def _superseded(lines: Sequence[Line]) -> dict[int, str]:
-    """Say which lines have a later one of the same model with all their recipes, in the same or newer versions."""
+    """Return the lines that a later line of the same model replaces, and the file of that line.
+
+    The later line must have all recipes of the earlier one, in the same or newer versions.
+    """
     by_model: dict[tuple[str, str], list[int]] = {}
     for number, line in enumerate(lines):
         model = line.filed.entry.model
@@ -234,7 +243,7 @@ def _superseded(lines: Sequence[Line]) -> dict[int, str]:
 
 
 def _as_good(new: Line, old: Line) -> bool:
-    """Say whether digests allow a replacement: a canonical entry makes room for a canonical one only."""
+    """Return True if the digests allow a replacement: only a canonical entry replaces a canonical entry."""
     order = ("canonical", "unverified digests", "non-comparable")
     return new.standing != "non-comparable" and order.index(new.standing) <= order.index(old.standing)
 
@@ -249,7 +258,7 @@ def _replaces(new: Line, old: Line) -> bool:
     )
 
 
-def _versions(sheet: Sheet) -> dict[tuple[AttackIdentity, int], tuple[int, ...]]:
+def _versions(sheet: EntrySheet) -> dict[tuple[AttackIdentity, int], tuple[int, ...]]:
     return {(_in_any_version(recipe), severity): _version(recipe) for recipe, severity in sheet.groups}
 
 
@@ -278,7 +287,7 @@ def _ranks(
     return places
 
 
-def _robust(sheet: Sheet, headline: set[CellKey], setting: str) -> Floats:
+def _robust(sheet: EntrySheet, headline: set[CellKey], setting: str) -> Floats:
     """Return the mean AP of each query over the cells that the ranking is over."""
     found = {str(name): values for name, values in sheet.average_precision.items()}[setting]
     cells = (found[sheet.groups[key]] for key in sorted(headline))
@@ -314,7 +323,7 @@ def _numbers(
     ]
 
 
-def _in_order(sheet: Sheet, found: Floats, keys: list[CellKey]) -> Floats:
+def _in_order(sheet: EntrySheet, found: Floats, keys: list[CellKey]) -> Floats:
     """Return the rows in the board's order of cells, NaN where the entry has no such cell."""
     place = {key: number for number, key in enumerate(sheet.groups)}
     if list(place) == keys:
@@ -341,10 +350,10 @@ def _row(line: Line, superseded: str) -> JsonTable:
     }
 
 
-# The page: one HTML file with its data inside, so that it works from a disk; and makes no request.
+# The page is one HTML file that contains its data, so that it works from a disk and makes no request.
 #
-# The policy in its head allows the one style and the one script that are in it, by their hashes, and nothing else.
-# The data is a JSON block in which ``<`` is escaped, and the script writes strangers' texts as text, never as markup.
+# The policy in its head allows only the one style and the one script that it contains, by their hashes.
+# The data is a JSON block in which ``<`` is escaped. The script writes submitted texts as text, never as markup.
 
 _SITE = files("robustbench_ir.leaderboard") / "site"
 

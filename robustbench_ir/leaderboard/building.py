@@ -1,4 +1,4 @@
-"""Checks submissions, and writes the board and its page."""
+"""Check submissions, and write the board and its page."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ from pathlib import Path
 from robustbench_ir._base.files import write_whole
 from robustbench_ir.errors import ResultError
 from robustbench_ir.leaderboard.board import board, board_to_json, page
-from robustbench_ir.leaderboard.canonical import FILE as CANONICAL
-from robustbench_ir.leaderboard.canonical import read_canonical, recomputed, standing
-from robustbench_ir.leaderboard.faults import faults
-from robustbench_ir.leaderboard.folder import Filed, clashes, misplaced, submission_files
-from robustbench_ir.leaderboard.published import read_reported
+from robustbench_ir.leaderboard.canonical import CANONICAL_FILE, digest_status, read_canonical, recompute_digests
+from robustbench_ir.leaderboard.faults import entry_faults
+from robustbench_ir.leaderboard.folder import FiledEntry, clashes, misplaced, submission_files
+from robustbench_ir.leaderboard.published import read_published
 from robustbench_ir.leaderboard.reading import read_entry
 from robustbench_ir.leaderboard.schema import Entry
 
@@ -25,19 +24,19 @@ BOARD = "leaderboard.json"
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What a check says of a file.
+class FileCheck:
+    """Outcome of the check of one file.
 
     Attributes
     ----------
     path : pathlib.Path
         The file.
     faults : tuple of str
-        Why it is refused, one line each; empty where it is taken.
+        Why the file is refused, one line each; empty if it is accepted.
     remark : str
         ``canonical``, ``unverified digests: ...`` or ``non-comparable: ...``.
-    digests : dict
-        Those that were made anew.
+    digests : dict of str to str, optional
+        Digests that the check has computed again.
     """
 
     path: Path
@@ -46,36 +45,43 @@ class Verdict:
     digests: dict[str, str] | None = None
 
 
-def read_all(paths: Iterable[Path]) -> tuple[list[Filed], list[Verdict]]:
-    """Read files; those that are refused come as verdicts."""
+def read_all(paths: Iterable[Path]) -> tuple[list[FiledEntry], list[FileCheck]]:
+    """Read files, and return the accepted entries and the checks of the refused files."""
     filed, refused = [], []
     for path in paths:
         try:
-            one = Filed(path, read_entry(path))
+            one = FiledEntry(path, read_entry(path))
         except ResultError as error:
-            refused.append(Verdict(path, (str(error).removeprefix(f"{path}: "),)))
+            refused.append(FileCheck(path, (str(error).removeprefix(f"{path}: "),)))
             continue
-        wrong = [*faults(one.entry, partial(getattr, one, "sheet")), *filter(None, [misplaced(one)])]
+        wrong = [*entry_faults(one.entry, partial(getattr, one, "sheet")), *filter(None, [misplaced(one)])]
         if wrong:
-            refused.append(Verdict(path, tuple(wrong)))
+            refused.append(FileCheck(path, tuple(wrong)))
         else:
             filed.append(one)
     return filed, refused
 
 
-def check(paths: Sequence[Path], folder: Path, own_word: bool = True, today: str | None = None) -> list[Verdict]:
-    """Check files, each against itself, the rest of the folder, and the canonical queries.
+def check_submissions(
+    paths: Sequence[Path], folder: Path, own_word: bool = True, today: str | None = None
+) -> list[FileCheck]:
+    """Check each file by itself, against the rest of the folder, and against the canonical queries.
 
     Parameters
     ----------
     paths : sequence of pathlib.Path
-        Which files; all of the folder if empty.
+        Files to check; all files of the folder if empty.
     folder : pathlib.Path
-        Of the leaderboard.
+        Folder of the leaderboard.
     own_word : bool
-        Whether an entry may say that it is verified; a new one may not.
+        Whether an entry may declare itself verified. A new entry may not.
     today : str, optional
-        The latest date an entry may bear; that of the day in UTC by default.
+        Latest date that an entry may have, such as ``2026-11-26``; by default the current date in UTC.
+
+    Returns
+    -------
+    list of FileCheck
+        One for each file, sorted by path.
     """
     everything = submission_files(folder)
     wanted = {path.absolute() for path in paths or everything}
@@ -87,45 +93,45 @@ def check(paths: Sequence[Path], folder: Path, own_word: bool = True, today: str
         if one.path.absolute() in wanted:
             wrong = [clashing[one.path]] if one.path in clashing else []
             if one.entry.verified and not own_word:
-                wrong.append("verified: is for `irbench leaderboard verify` to write")
+                wrong.append("verified: only `irbench leaderboard verify` may write it")
             if one.entry.date > latest:
-                wrong.append(f"date: {one.entry.date} is yet to come")
+                wrong.append(f"date: {one.entry.date} is in the future")
             verdicts.append(_verdict(one, wrong, folder))
     return sorted(verdicts, key=lambda verdict: verdict.path)
 
 
-def _verdict(one: Filed, wrong: Sequence[str], folder: Path) -> Verdict:
+def _verdict(one: FiledEntry, wrong: Sequence[str], folder: Path) -> FileCheck:
     if wrong:
-        return Verdict(one.path, tuple(wrong))
-    made, why = recomputed(one.entry)
-    name, reason = standing(one.entry, {**read_canonical(folder), **made})
+        return FileCheck(one.path, tuple(wrong))
+    made, why = recompute_digests(one.entry)
+    name, reason = digest_status(one.entry, {**read_canonical(folder), **made})
     if name == "canonical" and why:
-        return Verdict(one.path, (), f"canonical by {CANONICAL}; not made anew: {why}", made)
+        return FileCheck(one.path, (), f"canonical by {CANONICAL_FILE}; not computed again: {why}", made)
     said = reason if name == "non-comparable" else why or reason
-    return Verdict(one.path, (), f"{name}: {said}" if said else name, made)
+    return FileCheck(one.path, (), f"{name}: {said}" if said else name, made)
 
 
-def build(folder: Path, target: Path | None = None) -> tuple[Path, list[Verdict], int]:
-    """Write `leaderboard.json` and the page; whoever reads sees the old ones or the new ones.
+def build_board(folder: Path, target: Path | None = None) -> tuple[Path, list[FileCheck], int]:
+    """Write `leaderboard.json` and the page. Readers see either the old files or the new ones, never a part of a file.
 
     Parameters
     ----------
     folder : pathlib.Path
-        Of the leaderboard.
+        Folder of the leaderboard.
     target : pathlib.Path, optional
-        Folder of the page; ``site`` in it by default.
+        Folder of the page; by default ``site`` inside `folder`.
 
     Returns
     -------
-    pathlib.Path, list of Verdict, int
+    pathlib.Path, list of FileCheck, int
         The page, the files that were left out, and the number of entries.
     """
     with _collector_at_rest():
         filed, refused = read_all(submission_files(folder))
         clashing = clashes(filed)
-        refused += [Verdict(path, (reason,)) for path, reason in clashing.items()]
+        refused += [FileCheck(path, (reason,)) for path, reason in clashing.items()]
         taken = [one for one in filed if one.path not in clashing]
-        text = board_to_json(board(taken, read_canonical(folder), reported=read_reported(folder)))
+        text = board_to_json(board(taken, read_canonical(folder), reported=read_published(folder)))
     site = target or folder / "site"
     written = page(text)
     write_whole(folder / BOARD, text.encode())
@@ -136,7 +142,10 @@ def build(folder: Path, target: Path | None = None) -> tuple[Path, list[Verdict]
 
 @contextmanager
 def _collector_at_rest() -> Iterator[None]:
-    """Keep Python from looking for cycles: among millions of numbers, none garbage, it takes a quarter of the time."""
+    """Switch Python's garbage collector off for a while.
+
+    Among millions of numbers, none of which is garbage, its search for cycles takes a quarter of the time.
+    """
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -146,16 +155,16 @@ def _collector_at_rest() -> Iterator[None]:
             gc.enable()
 
 
-def entry_at(path: Path) -> Entry:
-    """Read one entry that has no fault.
+def read_sound_entry(path: Path) -> Entry:
+    """Read one entry, and refuse it if it has a fault.
 
     Raises
     ------
     ResultError
-        It has one.
+        If the entry has a fault.
     """
     entry = read_entry(path)
-    wrong = faults(entry)
+    wrong = entry_faults(entry)
     if wrong:
         raise ResultError(f"{path}: {wrong[0]}")
     return entry

@@ -1,7 +1,7 @@
-"""The digests of query sets as the recipes of this version make them, and whether an entry was ranked on those.
+"""Digests of the query sets that the recipes of this version make, and whether an entry was ranked on those queries.
 
-What was recomputed is kept in `leaderboard/canonical.json`, so that a board can be built, and an entry be checked,
-where the task's data is not at hand. Entries themselves have no say in it.
+Digests that were computed once are kept in `leaderboard/canonical.json`, so that a board can be built, and an entry can
+be checked, where the data of the task is not available. Entries themselves cannot change this file.
 """
 
 from __future__ import annotations
@@ -19,16 +19,22 @@ from robustbench_ir.perturb.identity import CLEAN, AttackIdentity, Threat
 from robustbench_ir.tasks import Task, load_task, task_names
 from robustbench_ir.tasks.task import TaskIdentity
 
-Standing = Literal["canonical", "unverified digests", "non-comparable"]
+DigestStatus = Literal["canonical", "unverified digests", "non-comparable"]
 Digests = Mapping[str, str]
 """``xquad-r@1 en,hi typo@3 3 0`` (task, languages, recipe, severity, seed), or task and languages alone, to SHA-256."""
 
-FILE = "canonical.json"
+CANONICAL_FILE = "canonical.json"
 
 
 def read_canonical(folder: Path) -> dict[str, str]:
-    """Read the digests kept in the leaderboard's folder; none where there is no file."""
-    path = folder / FILE
+    """Read the digests that are kept in the folder of the leaderboard; an empty dict if there is no file.
+
+    Raises
+    ------
+    ResultError
+        If the file is not JSON.
+    """
+    path = folder / CANONICAL_FILE
     if not path.is_file():
         return {}
     try:
@@ -39,18 +45,26 @@ def read_canonical(folder: Path) -> dict[str, str]:
 
 
 def write_canonical(folder: Path, digests: Digests) -> None:
-    """Add digests to those kept."""
+    """Add digests to those that are kept.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Folder of the leaderboard.
+    digests : mapping of str to str
+        Digests to add; they replace kept ones of the same key.
+    """
     merged = {**read_canonical(folder), **digests}
-    write_whole(folder / FILE, (json.dumps(merged, indent=1, sort_keys=True) + "\n").encode())
+    write_whole(folder / CANONICAL_FILE, (json.dumps(merged, indent=1, sort_keys=True) + "\n").encode())
 
 
-def ground(entry: Entry) -> str:
-    """Say on what an entry was ranked: task, languages of the queries, and of the pool where they are others."""
+def comparison_key(entry: Entry) -> str:
+    """Return what entries must share to be compared: task, query languages, and pool languages if they differ."""
     asked, answered = ",".join(entry.task.queries), ",".join(entry.task.pool)
     return f"{entry.task.identity} {asked}" if asked == answered else f"{entry.task.identity} {asked} in {answered}"
 
 
-def threat(recipe: str) -> Threat:
+def threat_model(recipe: str) -> Threat:
     """Return the threat model of a recipe's identity.
 
     >>> [threat(one) for one in ("typo@3", "greedy(typo@3)|goal=map|words=2|queries=500")]
@@ -60,17 +74,29 @@ def threat(recipe: str) -> Threat:
 
 
 def _place(entry: Entry, cell: EntryCell) -> str:
-    return f"{ground(entry)} {cell.recipe} {cell.severity} {cell.seed}"
+    return f"{comparison_key(entry)} {cell.recipe} {cell.severity} {cell.seed}"
 
 
-def standing(entry: Entry, known: Digests) -> tuple[Standing, str]:
-    """Say whether an entry was ranked on the canonical queries and passages, and what is wrong or not known.
+def digest_status(entry: Entry, known: Digests) -> tuple[DigestStatus, str]:
+    """Compare the digests of an entry with the canonical ones.
 
-    Queries that a search made against one model are its own: there are no canonical ones.
+    Queries that a search made against one model belong to that model alone: for them there are no canonical digests.
+
+    Parameters
+    ----------
+    entry : Entry
+        Entry to judge.
+    known : mapping of str to str
+        Canonical digests.
+
+    Returns
+    -------
+    str, str
+        ``"canonical"``, ``"unverified digests"`` or ``"non-comparable"``; and the reason, empty for the first.
     """
     unknown = ""
-    drawn = [cell for cell in entry.cells if threat(cell.recipe) == "average case"]
-    said = {ground(entry): entry.task.sha256} | {_place(entry, cell): cell.queries_sha256 for cell in drawn}
+    drawn = [cell for cell in entry.cells if threat_model(cell.recipe) == "average case"]
+    said = {comparison_key(entry): entry.task.sha256} | {_place(entry, cell): cell.queries_sha256 for cell in drawn}
     for place, said_digest in said.items():
         if place not in known:
             unknown = unknown or place
@@ -79,27 +105,29 @@ def standing(entry: Entry, known: Digests) -> tuple[Standing, str]:
     return ("unverified digests", f"{unknown}: no canonical digest") if unknown else ("canonical", "")
 
 
-def recomputed(entry: Entry) -> tuple[dict[str, str], str]:
-    """Make an entry's task and query sets anew, where data, task and recipe are at hand.
+def recompute_digests(entry: Entry) -> tuple[dict[str, str], str]:
+    """Make the task and the query sets of an entry again, where data, task and recipe are available.
+
+    Only cards that ship with the package are read: an entry cannot name files.
 
     Returns
     -------
     dict, str
-        Digests by place, and why some are missing, or nothing. Only cards that ship are read: an entry names no files.
+        Digests by their key; and why some are missing, empty if none is.
     """
     name = TaskIdentity.parse(entry.task.identity).name
     if name not in task_names():
         return {}, f"task {entry.task.identity} does not ship with irbench"
     try:
-        task = task_of(entry)
+        task = task_of_entry(entry)
     except RobustBenchError as error:
         return {}, str(error)
     if task.identity != entry.task.identity:
         return {}, f"this irbench has {task.identity}"
-    found = {ground(entry): task.digest}
+    found = {comparison_key(entry): task.digest}
     missing = ""
     for cell in entry.cells:
-        if threat(cell.recipe) != "average case":
+        if threat_model(cell.recipe) != "average case":
             continue
         try:
             made = perturbed_queries(task, cell)
@@ -112,10 +140,11 @@ def recomputed(entry: Entry) -> tuple[dict[str, str], str]:
     return found, missing
 
 
-def task_of(entry: Entry) -> Task:
-    """Load the task of an entry: with the languages of its queries, or of its pool, too, if that is its size.
+def task_of_entry(entry: Entry) -> Task:
+    """Load the task of an entry.
 
-    A task reads the passages of the languages asked for, so that both can be different pools.
+    A task reads the passages of the chosen languages only. So the languages of the queries can give another pool than
+    the languages of queries and passages together; the pool whose size is that of the entry is taken.
     """
     name = TaskIdentity.parse(entry.task.identity).name
     both = dict.fromkeys((*entry.task.queries, *entry.task.pool))
@@ -127,7 +156,20 @@ def task_of(entry: Entry) -> Task:
 
 
 def perturbed_queries(task: Task, cell: EntryCell) -> list[Perturbation] | None:
-    """Make the queries of a cell anew; None where its recipe is not one that ships with this version."""
+    """Make the queries of a cell again.
+
+    Parameters
+    ----------
+    task : Task
+        Task of the entry.
+    cell : EntryCell
+        Recipe, severity and seed.
+
+    Returns
+    -------
+    list of Perturbation or None
+        One for each query of the task; None if the recipe does not ship with this version.
+    """
     attack = AttackIdentity.parse(cell.recipe)
     if attack == CLEAN:
         return [unchanged(one.query_id, one.text) for one in task.queries]

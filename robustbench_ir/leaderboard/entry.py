@@ -1,4 +1,4 @@
-"""From a result to an entry of the leaderboard."""
+"""Make an entry of the leaderboard from a result."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pydantic import ValidationError
 
 from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.score_runs import is_run
-from robustbench_ir.leaderboard.schema import NOT_RETRIEVED, SCHEMA_VERSION, Entry, EntryCell, related_data
+from robustbench_ir.leaderboard.schema import ENTRY_SCHEMA_VERSION, NOT_RETRIEVED, Entry, EntryCell, related_data
 from robustbench_ir.leaderboard.sheet import scores_of, sheet_of
 from robustbench_ir.metrics.measures import Floats
-from robustbench_ir.metrics.settings import per_query, rank_distances, values
+from robustbench_ir.metrics.settings import mean_over_passage_languages, per_query_scores, rank_distances
 from robustbench_ir.results.file import readable_json
 from robustbench_ir.results.result import Cell, Result
 from robustbench_ir.tasks.task import TaskIdentity
@@ -23,22 +23,26 @@ _DIGITS = 6
 
 @dataclass(frozen=True)
 class Declaration:
-    """What a result does not know of a model; empty where it is not known.
+    """What a submitter declares about a model, because a result does not know it; empty where it is unknown.
 
     Attributes
     ----------
     name, link : str
-        Shown on the board; `link` is an https address.
-    paper, code, contact, licence : str
-        More of that.
+        Name on the board; address of the model, which begins with ``https://``.
+    paper, code : str
+        Addresses of the paper and of the code.
+    contact : str
+        Who answers questions about the entry.
+    licence : str
+        Licence of the model.
     parameters : int or None
         Number of weights.
     languages : sequence of str
-        That the model was made for.
+        Languages that the model was made for.
     saw_task : {"yes", "no", "unknown"}
-        Whether training saw the task's data.
+        Whether the model was trained on the data of the task.
     datasets : sequence of str
-        What it was trained on.
+        Names of the training data.
     """
 
     name: str
@@ -54,27 +58,29 @@ class Declaration:
 
 
 def entry_of(result: Result, declared: Declaration, date: str) -> Entry:
-    """Make an entry of a result.
+    """Make an entry from a result.
+
+    Per-query values are rounded to 6 significant digits, and the averages are those of the rounded values.
 
     Parameters
     ----------
     result : Result
-        Its per-query values are rounded to 6 significant digits, and aggregates are those of the rounded ones.
+        Result of an attack or of scored runs.
     declared : Declaration
-        What the submitter says.
+        What the submitter declares.
     date : str
-        Of the submission, ``2026-11-26``.
+        Date of the submission, ``2026-11-26``.
 
     Raises
     ------
     OptionError
-        Something declared is not as the schema wants it.
+        If something that was declared does not fit the schema.
     """
     cells = [_cell(result, cell) for cell in (result.clean, *result.attacked)]
     task = TaskIdentity.parse(result.task).name
     related = related_data(task, declared.datasets)
     table = {
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": ENTRY_SCHEMA_VERSION,
         "irbench": result.version,
         "date": date,
         "model": _model(result, declared),
@@ -89,7 +95,7 @@ def entry_of(result: Result, declared: Declaration, date: str) -> Entry:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         key = ".".join(map(str, first["loc"]))
-        raise OptionError(f"{key}: {first['msg']}; `irbench submit --help` says what is wanted") from error
+        raise OptionError(f"{key}: {first['msg']}; `irbench submit --help` lists what is needed") from error
 
 
 _NO_SCORE = {
@@ -102,7 +108,7 @@ _NO_SCORE = {
 
 
 def entry_to_json(entry: Entry) -> str:
-    """Return the JSON text of an entry, long lists on one line."""
+    """Return the JSON text of an entry, with long lists on one line."""
     return readable_json(entry)
 
 
@@ -120,7 +126,7 @@ def _model(result: Result, declared: Declaration) -> dict[str, object]:
 
 
 def _task(result: Result) -> dict[str, object]:
-    layout = result.layout
+    layout = result.judgements
     numbers: dict[str, int] = {}
     return {
         "identity": result.task,
@@ -139,10 +145,12 @@ def _cell(result: Result, cell: Cell) -> EntryCell:
         queries_sha256=cell.digest,
         changed="".join("1" if one else "0" for one in cell.changed.tolist()),
         average_precision={
-            setting: _rounded(per_query(values(result.layout, cell.ranks, "AP", setting)))
+            setting: _rounded(
+                mean_over_passage_languages(per_query_scores(result.judgements, cell.ranks, "AP", setting))
+            )
             for setting in result.settings
         },
-        rank_distance=[int(one) for one in np.nan_to_num(rank_distances(result.layout, cell.ranks)).tolist()],
+        rank_distance=[int(one) for one in np.nan_to_num(rank_distances(result.judgements, cell.ranks)).tolist()],
     )
 
 

@@ -1,4 +1,4 @@
-"""An entry in the words of others: the `model-index` of a model card on the hub, and a result file of mteb."""
+"""An entry in other formats: the `model-index` of a model card on the hub, and a result file of mteb."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _SOURCE = {"name": "robustbench-ir"}
 def model_index(entry: Entry) -> str:
     """Return the `model-index` of a model card.
 
-    After https://github.com/huggingface/hub-docs/blob/main/modelcard.md. JSON is YAML, so that it can be pasted as it
-    is between the ``---`` of a README.md, and no text of an entry can end it.
+    The format is https://github.com/huggingface/hub-docs/blob/main/modelcard.md. JSON is valid YAML, so that the text
+    can be pasted between the ``---`` lines of a README.md, and no text of an entry can end that block.
     """
     results = [
         {
@@ -43,7 +43,7 @@ def _attack(recipe: str, severity: int) -> str:
 def mteb_result(entry: Entry) -> str:
     """Return a result file like those of mteb 2 (`mteb.TaskResult`): a list of scores for each split.
 
-    A split is what was done to the queries, a subset a query language with a setting.
+    A split names the attack on the queries, a subset a query language with a setting.
     """
     sheet = sheet_of(entry)
     scores: dict[str, list[dict[str, object]]] = {}

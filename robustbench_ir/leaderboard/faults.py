@@ -1,27 +1,38 @@
-"""What is wrong with an entry: each fault is one line."""
+"""Faults of an entry, one line each."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import chain
 
-from robustbench_ir.leaderboard.schema import Entry, EntryCell, ScoreRecord, related_data
-from robustbench_ir.leaderboard.sheet import Sheet, scores_of, sheet_of
+from robustbench_ir.leaderboard.schema import Entry, EntryCell, EntryScore, related_data
+from robustbench_ir.leaderboard.sheet import EntrySheet, scores_of, sheet_of
 from robustbench_ir.tasks.task import TaskIdentity
 
-TOLERANCE = 1e-6
+_TOLERANCE = 1e-6
 
 
-def faults(entry: Entry, sheet_for: Callable[[], Sheet] | None = None) -> list[str]:
-    """Say what is wrong with an entry: shape first, then what no run could give, then aggregates that do not follow.
+def entry_faults(entry: Entry, sheet_for: Callable[[], EntrySheet] | None = None) -> list[str]:
+    """Return the faults of an entry: of its shape first, then impossible values, then averages that do not follow.
 
-    `sheet_for` gives the arrays of the entry where somebody keeps them; it is called when their lengths are right.
+    Parameters
+    ----------
+    entry : Entry
+        Entry to check.
+    sheet_for : callable, optional
+        Returns the arrays of the entry where the caller keeps them; it is called only if all lists have the right
+        length.
+
+    Returns
+    -------
+    list of str
+        One line for each fault; empty if there is none.
     """
     misshapen = [*_misshapen(entry)]
     if misshapen:
         return misshapen
     sheet = sheet_for() if sheet_for else sheet_of(entry)
-    # Nothing is derived from what is impossible: the mean of it need not be a share.
+    # No average is derived from impossible values: it need not lie between 0 and 1.
     return [*_undeclared(entry), *_impossible(entry, sheet)] or [*_not_derived(entry, sheet)]
 
 
@@ -40,7 +51,7 @@ def _misshapen(entry: Entry) -> Iterator[str]:
         if (cell.recipe == "clean") != (number == 0) or (cell.severity == 0) != (number == 0):
             yield f"cells.{number}: the first cell is clean with severity 0, and no other is"
     if len({_key(cell) for cell in entry.cells}) < len(entry.cells):
-        yield "cells: the same recipe, severity and seed are there twice"
+        yield "cells: the same recipe, severity and seed occur twice"
 
 
 def _key(cell: EntryCell) -> tuple[str, int, int]:
@@ -53,7 +64,7 @@ def _undeclared(entry: Entry) -> Iterator[str]:
         yield f"training.saw_task: must be 'yes', the task is made of {related[0]}"
 
 
-def _impossible(entry: Entry, sheet: Sheet) -> Iterator[str]:
+def _impossible(entry: Entry, sheet: EntrySheet) -> Iterator[str]:
     pool = sum(entry.task.pool.values())
     truncated = entry.model.kind == "run"
     for setting, found in sheet.average_precision.items():
@@ -75,7 +86,7 @@ def _impossible(entry: Entry, sheet: Sheet) -> Iterator[str]:
         yield "cells.0: no query changes without an attack"
 
 
-def _not_derived(entry: Entry, sheet: Sheet) -> Iterator[str]:
+def _not_derived(entry: Entry, sheet: EntrySheet) -> Iterator[str]:
     derived = {(one.recipe, one.severity): one for one in scores_of(sheet)}
     written = {(one.recipe, one.severity): one for one in entry.scores}
     if derived.keys() != written.keys() or len(written) != len(entry.scores):
@@ -83,11 +94,11 @@ def _not_derived(entry: Entry, sheet: Sheet) -> Iterator[str]:
         return
     for key, score in written.items():
         for name, (said, found) in _pairs(score, derived[key]).items():
-            if (said is None) != (found is None) or abs((said or 0) - (found or 0)) > TOLERANCE:
+            if (said is None) != (found is None) or abs((said or 0) - (found or 0)) > _TOLERANCE:
                 yield f"scores of {key[0]} severity {key[1]}: {name} is {said}, the queries give {found}"
 
 
-def _pairs(said: ScoreRecord, found: ScoreRecord) -> dict[str, tuple[float | None, float | None]]:
+def _pairs(said: EntryScore, found: EntryScore) -> dict[str, tuple[float | None, float | None]]:
     settings = dict.fromkeys((*said.average_precision, *found.average_precision))
     return {
         **{one: (said.average_precision.get(one), found.average_precision.get(one)) for one in settings},

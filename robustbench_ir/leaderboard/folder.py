@@ -1,4 +1,4 @@
-"""The folder of submissions: one file for each entry, nothing ever overwritten.
+"""The folder of submissions: one file for each entry, and no file is ever overwritten.
 
 ``submissions/<task>/<model>.json``; a later entry of the same model is ``<model>+2.json``.
 """
@@ -16,36 +16,44 @@ from filelock import FileLock
 from robustbench_ir._base.files import write_whole
 from robustbench_ir.errors import ResultError
 from robustbench_ir.leaderboard.entry import entry_to_json
-from robustbench_ir.leaderboard.faults import faults
+from robustbench_ir.leaderboard.faults import entry_faults
 from robustbench_ir.leaderboard.names import skeleton, slug
 from robustbench_ir.leaderboard.reading import read_entry
 from robustbench_ir.leaderboard.schema import Entry
-from robustbench_ir.leaderboard.sheet import Sheet, sheet_of
+from robustbench_ir.leaderboard.sheet import EntrySheet, sheet_of
 from robustbench_ir.tasks.task import TaskIdentity
 
-SUBMISSIONS = "submissions"
+_SUBMISSIONS = "submissions"
 
 
 @dataclass(frozen=True)
-class Filed:
-    """An entry and the file it lies in."""
+class FiledEntry:
+    """An entry and its file.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+        The file.
+    entry : Entry
+        Its content.
+    """
 
     path: Path
     entry: Entry
 
     @cached_property
-    def sheet(self) -> Sheet:
-        """Its values as arrays."""
+    def sheet(self) -> EntrySheet:
+        """Values of the entry as arrays."""
         return sheet_of(self.entry)
 
 
 def submission_files(folder: Path) -> list[Path]:
     """List the files of all submissions, in order; links to folders are not followed."""
-    return sorted(_files(folder / SUBMISSIONS), key=_age)
+    return sorted(_files(folder / _SUBMISSIONS), key=_age)
 
 
 def _age(path: Path) -> tuple[str, str, int, str]:
-    """Order the files of a model as they were added: the tenth is no older than the second."""
+    """Return a key that sorts the files of a model as they were added: the second before the tenth."""
     return path.parent.name, _stem(path), len(path.name), path.name
 
 
@@ -63,25 +71,37 @@ def task_name(entry: Entry) -> str:
 
 
 def content_key(entry: Entry) -> tuple[str, ...]:
-    """Return what makes two entries the same run: model, task and query sets."""
+    """Return what identifies the run behind an entry: model, task and query sets."""
     cells = sorted(cell.queries_sha256 + cell.recipe for cell in entry.cells)
     return entry.model.fingerprint or entry.model.name, entry.task.sha256, *cells
 
 
 def submit(entry: Entry, folder: Path) -> Path:
-    """Add an entry to the leaderboard's folder; several processes may do so at once.
+    """Add an entry to the folder of the leaderboard. Several processes may do so at the same time.
+
+    Parameters
+    ----------
+    entry : Entry
+        Entry to add.
+    folder : pathlib.Path
+        Folder of the leaderboard.
+
+    Returns
+    -------
+    pathlib.Path
+        The new file.
 
     Raises
     ------
     ResultError
-        The entry has a fault, is there already, or bears a name that looks like another model's.
+        If the entry has a fault, if it was added before, or if its name looks like that of another model.
     """
-    wrong = faults(entry)
+    wrong = entry_faults(entry)
     if wrong:
         raise ResultError(f"{entry.model.name}: {wrong[0]}")
-    place = folder / SUBMISSIONS / slug(task_name(entry))
+    place = folder / _SUBMISSIONS / slug(task_name(entry))
     place.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / SUBMISSIONS / ".lock"):
+    with FileLock(folder / _SUBMISSIONS / ".lock"):
         _refuse_imitation(entry, folder)
         stem = slug(entry.model.name)
         number = 1
@@ -101,9 +121,9 @@ def _stem(path: Path) -> str:
 
 
 def _refuse_imitation(entry: Entry, folder: Path) -> None:
-    mine = slug(entry.model.name)
+    new = slug(entry.model.name)
     for path in submission_files(folder):
-        if _stem(path) != mine and skeleton(_stem(path)) == skeleton(mine):
+        if _stem(path) != new and skeleton(_stem(path)) == skeleton(new):
             raise ResultError(f"{entry.model.name}: looks like {_stem(path)}, which has an entry; choose another name")
 
 
@@ -112,19 +132,22 @@ def _refuse_duplicate(entry: Entry, path: Path) -> None:
     if other.model.name != entry.model.name:
         raise ResultError(f"{entry.model.name}: looks like {other.model.name}, which has an entry; choose another name")
     if content_key(other) == content_key(entry):
-        raise ResultError(f"{path}: has this run already; nothing was added")
+        raise ResultError(f"{path}: is an entry of the same run; nothing was added")
 
 
-def misplaced(one: Filed) -> str:
-    """Say what is wrong with the place of an entry's file, or nothing."""
+def misplaced(one: FiledEntry) -> str:
+    """Return where the file of an entry belongs; empty if it is at the right place."""
     wanted = (slug(task_name(one.entry)), slug(one.entry.model.name))
     if (one.path.parent.name, _stem(one.path)) != wanted:
-        return f"belongs into {SUBMISSIONS}/{wanted[0]}/{wanted[1]}.json"
+        return f"belongs in {_SUBMISSIONS}/{wanted[0]}/{wanted[1]}.json"
     return ""
 
 
-def clashes(filed: list[Filed]) -> dict[Path, str]:
-    """Say which entries repeat an earlier one, or bear a name that looks like another's; the earlier file stays."""
+def clashes(filed: list[FiledEntry]) -> dict[Path, str]:
+    """Return files that repeat an earlier entry or have a name that looks like that of another model, and why.
+
+    The earlier file stays.
+    """
     keys: dict[tuple[str, ...], Path] = {}
     names: dict[str, tuple[str, Path]] = {}
     found = {}

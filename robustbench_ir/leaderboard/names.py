@@ -1,8 +1,9 @@
-"""Names and texts of strangers: what a submission may call itself, and the file it lies in.
+"""Names and texts in submissions: which model names are allowed, and the file name that a model gets.
 
-Model names are ASCII, as on model hubs, so that no letter of another script can stand for a Latin one, no mark can
-turn the direction of a line, and no name is a path. What still looks alike in ASCII (``l1I``, ``O0``, ``rn`` and
-``m``) falls together in the skeleton, after the idea of Unicode TR39, and is refused where another name has it already.
+Model names are ASCII, as on model hubs. So no letter of another script can look like a Latin one, no control character
+can turn the direction of a line, and no name is a path. Characters that look alike even in ASCII (``l1I``, ``O0``,
+``rn`` and ``m``) become equal in the skeleton of a name, after the idea of Unicode TR39. A name is refused if another
+model has the same skeleton.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-NAME = r"^[A-Za-z0-9][A-Za-z0-9 ._/+:@()-]{0,99}$"
+MODEL_NAME = r"^[A-Za-z0-9][A-Za-z0-9 ._/+:@()-]{0,99}$"
 LINK = r"^(https://[A-Za-z0-9.-]{1,200}(:[0-9]{1,5})?(/[A-Za-z0-9._~%/?#@!&+,;=:-]{0,300})?)?$"
 
 _UNPRINTABLE = {"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"}
@@ -18,37 +19,37 @@ _ALIKE = str.maketrans({"1": "l", "i": "l", "0": "o", "5": "s"})
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)")  # files of these names cannot be made on Windows
 
 
-def plain(text: str) -> str:
-    """Return a text as it is.
+def printable_text(text: str) -> str:
+    """Return a text unchanged.
 
     Raises
     ------
     ValueError
-        It is not NFC, or holds control characters, marks of direction or others that cannot be seen.
+        If it is not NFC, or contains control characters, direction marks or other invisible characters.
     """
     if unicodedata.normalize("NFC", text) != text:
-        raise ValueError("text must be in Unicode's form NFC")
+        raise ValueError("text must be in Unicode normalisation form C")
     for character in text:
         if unicodedata.category(character) in _UNPRINTABLE:
-            raise ValueError(f"U+{ord(character):04X} cannot be seen and is not allowed")
+            raise ValueError(f"U+{ord(character):04X} is invisible and not allowed")
     return text
 
 
-def named(name: str) -> str:
-    """Return a model's name as it is.
+def safe_model_name(name: str) -> str:
+    """Return the name of a model unchanged.
 
     Raises
     ------
     ValueError
-        It could be read as a path.
+        If it could be read as a path.
     """
     if ".." in name or "//" in name or name.endswith(("/", ".", " ")) or "  " in name:
-        raise ValueError("a name has no '..', '//' or two spaces, and ends with none of '/', '.' and a space")
+        raise ValueError("a name must not contain '..', '//' or two spaces, nor end with '/', '.' or a space")
     return name
 
 
 def slug(name: str) -> str:
-    """Return a model's or task's name as a file name: lower case, ``/`` as ``--``.
+    """Return the file name for a model or task: lower case, ``/`` as ``--``.
 
     >>> slug("intfloat/multilingual-e5-small")
     'intfloat--multilingual-e5-small'
@@ -59,7 +60,7 @@ def slug(name: str) -> str:
 
 
 def skeleton(name: str) -> str:
-    """Return what is left of a name when characters that look alike are one, and signs between letters are none.
+    """Return a name in which characters that look alike are equal and signs between letters are missing.
 
     >>> skeleton("intfloat/e5-small") == skeleton("lntf1oat_E5.smaII")
     True

@@ -1,4 +1,4 @@
-"""Numbers that papers report, for comparison only: not run here, recomputed by nobody, without a rank."""
+"""Results from papers: neither computed here nor verified, so they are shown for comparison and not ranked."""
 
 from __future__ import annotations
 
@@ -12,13 +12,28 @@ from robustbench_ir.leaderboard.reading import json_of
 from robustbench_ir.leaderboard.schema import Link, Share, Short, Strict, Tag, Text
 from robustbench_ir.metrics.settings import Setting
 
-FILE = "reported.json"
+_FILE = "reported.json"
 
 
-class ReportedRow(Strict):
-    """A row of somebody's table: mAP of the clean queries by setting, and mean rank distance where it is given.
+class PublishedRow(Strict):
+    """A row of a table in a paper.
 
-    `source` is the address of the paper, `table` says where in it, `note` what keeps it from being comparable.
+    Attributes
+    ----------
+    task : str
+        Name of the task, without its version.
+    languages : list of str
+        Query languages.
+    model : str
+        Name of the model in the paper.
+    average_precision : dict of str to float
+        Setting to the mAP of the clean queries, 0 to 1.
+    rank_distance : float or None
+        Mean rank distance, where the paper has it.
+    source, table : str
+        Address of the paper, and the place in it.
+    note : str
+        Why the row cannot be compared with entries.
     """
 
     task: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,60}$")]
@@ -31,18 +46,18 @@ class ReportedRow(Strict):
     note: Text
 
 
-_ROWS: TypeAdapter[list[ReportedRow]] = TypeAdapter(list[ReportedRow])
+_ROWS: TypeAdapter[list[PublishedRow]] = TypeAdapter(list[PublishedRow])
 
 
-def read_reported(folder: Path) -> list[ReportedRow]:
-    """Read the rows in the leaderboard's folder; none where there is no file.
+def read_published(folder: Path) -> list[PublishedRow]:
+    """Read the rows in the folder of the leaderboard; an empty list if there is no file.
 
     Raises
     ------
     ResultError
-        A row against the schema; one line.
+        If a row does not fit the schema, or the file is not JSON.
     """
-    path = folder / FILE
+    path = folder / _FILE
     if not path.is_file():
         return []
     try:
@@ -50,6 +65,6 @@ def read_reported(folder: Path) -> list[ReportedRow]:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"]))
-        raise ResultError(f"{path}: {place}: {first['msg']}; mend the row") from error
+        raise ResultError(f"{path}: {place}: {first['msg']}; correct the row") from error
     except ValueError as error:
         raise ResultError(f"{path}: not JSON ({error}); restore it from git") from error

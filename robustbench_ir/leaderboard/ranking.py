@@ -1,8 +1,8 @@
-"""Ranks that say no more than the questions do: rows that cannot be told apart share one.
+"""Ranks that claim no more than the questions show: rows that cannot be distinguished share a rank.
 
-All rows of a task were asked the same questions, so that they are compared on the same resamples of them: a paired
-bootstrap over clusters, as in `robustbench_ir.metrics.statistics`. A macro mean of a resample is the mean over query
-languages of the sum of the drawn values divided by the number of drawn cases.
+All rows of a task have the same questions, so that they are compared on the same resamples of these questions: a paired
+bootstrap over clusters, as in `robustbench_ir.metrics.statistics`. The macro mean of a resample is the mean, over query
+languages, of the sum of the drawn values divided by the number of drawn cases.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from numpy.typing import NDArray
 from robustbench_ir._base.parallel import divided, in_threads
 from robustbench_ir.metrics.measures import Floats, Integers, sums
 
-RESAMPLES = 1_000
-SEED = 0
+RANK_RESAMPLES = 1_000
+_SEED = 0
 _TAIL = 2.5
 
-Weights = NDArray[np.float32]
+_Weights = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Standing:
-    """A row's place.
+class RankedRow:
+    """Score and rank of a row.
 
     Attributes
     ----------
     score, low, high : float
-        Macro mean, and its 95% percentile interval.
+        Macro mean, and the ends of its 95% percentile interval.
     rank : int
-        1 for the best; rows whose difference to the best of their group has an interval that holds 0 share it.
+        1 for the best. Rows share the rank of the best row of their group if the interval of their difference holds 0.
     best, worst : int
-        95% interval of the rank over resamples, in which nothing is shared.
+        Ends of the 95% interval of the rank over resamples, in which no rank is shared.
     """
 
     score: float
@@ -49,12 +49,12 @@ class Standing:
 
 @dataclass(frozen=True)
 class Contributions:
-    """What one row's questions bring to each query language.
+    """What the questions of one row contribute to each query language.
 
     Attributes
     ----------
-    sums, counts : float64 arrays of shape (questions, languages)
-        Sum and number of its values.
+    sums, counts : float64 array of shape (questions, languages)
+        Sum and number of the values.
     """
 
     sums: Floats
@@ -62,14 +62,14 @@ class Contributions:
 
 
 def contributions(value: Floats, question: Integers, language: Integers) -> Contributions:
-    """Sum per-query values up by question and language; a value of 0 is no case.
+    """Sum up per-query values by question and language. A value of 0 means that the query has no case.
 
     Parameters
     ----------
     value : float64 array of shape (queries,)
-        Such as the mean over recipes of the attacked AP.
-    question, language : integer arrays of shape (queries,)
-        To which each query belongs.
+        Such as the mean, over recipes, of the attacked AP.
+    question, language : int array of shape (queries,)
+        Number of the question and of the language of each query.
     """
     shape = (int(question.max()) + 1, int(language.max()) + 1)
     cell, size = question * shape[1] + language, shape[0] * shape[1]
@@ -78,12 +78,27 @@ def contributions(value: Floats, question: Integers, language: Integers) -> Cont
     )
 
 
-def resampled(rows: Sequence[Contributions], random: Generator, resamples: int = RESAMPLES) -> Floats:
-    """Return the macro means of each row, shape (rows, 1 + resamples): the data's own first."""
+def resampled(rows: Sequence[Contributions], random: Generator, resamples: int = RANK_RESAMPLES) -> Floats:
+    """Return the macro means of each row over the data and over resamples of the questions.
+
+    Parameters
+    ----------
+    rows : sequence of Contributions
+        Rows that have the same questions.
+    random : numpy.random.Generator
+        Source of the resamples.
+    resamples : int
+        Number of resamples, 1 or more.
+
+    Returns
+    -------
+    float64 array of shape (rows, 1 + resamples)
+        Macro mean of the data first.
+    """
     questions = len(rows[0].sums)
     drawn = random.integers(0, questions, size=(resamples, questions)) + questions * np.arange(resamples)[:, None]
     counts = np.bincount(drawn.ravel(), minlength=resamples * questions).reshape(resamples, questions)
-    weights: Weights = np.vstack([np.ones(questions), counts]).astype(np.float32)
+    weights: _Weights = np.vstack([np.ones(questions), counts]).astype(np.float32)
     groups: dict[bytes, list[int]] = {}
     for number, row in enumerate(rows):
         groups.setdefault(row.counts.astype(np.float32).tobytes(), []).append(number)
@@ -93,10 +108,11 @@ def resampled(rows: Sequence[Contributions], random: Generator, resamples: int =
     return found
 
 
-def _macro_means(rows: Sequence[Contributions], weights: Weights) -> Floats:
+def _macro_means(rows: Sequence[Contributions], weights: _Weights) -> Floats:
     """Return the macro means of rows that have the same cases, shape (rows, resamples).
 
-    Languages with the same counts share a denominator, so that parallel questions cost one product, not one a language.
+    Languages with the same counts share a denominator, so that parallel questions need one matrix product in all, not
+    one for each language.
     """
     counts = rows[0].counts
     columns: dict[bytes, list[int]] = {}
@@ -112,8 +128,23 @@ def _macro_means(rows: Sequence[Contributions], weights: Weights) -> Floats:
     return np.asarray(total / np.maximum(strata, 1))
 
 
-def ranked(rows: Sequence[Contributions], resamples: int = RESAMPLES, seed: int = SEED) -> list[Standing]:
-    """Rank rows by their macro mean, the larger the better; in the order given."""
+def ranked(rows: Sequence[Contributions], resamples: int = RANK_RESAMPLES, seed: int = _SEED) -> list[RankedRow]:
+    """Rank rows by their macro mean; larger is better.
+
+    Parameters
+    ----------
+    rows : sequence of Contributions
+        Rows that have the same questions.
+    resamples : int
+        Number of resamples, 1 or more.
+    seed : int
+        Seed of the resamples.
+
+    Returns
+    -------
+    list of RankedRow
+        In the order of `rows`.
+    """
     if not rows:
         return []
     draw = resampled(rows, default_rng(seed), resamples)
@@ -122,10 +153,10 @@ def ranked(rows: Sequence[Contributions], resamples: int = RESAMPLES, seed: int 
     best, worst = _ends(_places(drawn), method="nearest").astype(int)
     rank = shared_ranks(score, drawn)
     columns = (score, low, high, rank, best, worst)
-    return [Standing(*one) for one in zip(*(np.asarray(column).tolist() for column in columns), strict=True)]
+    return [RankedRow(*one) for one in zip(*(np.asarray(column).tolist() for column in columns), strict=True)]
 
 
-def _ends(drawn: Floats | Weights, method: Literal["linear", "nearest"] = "linear") -> Floats:
+def _ends(drawn: Floats | _Weights, method: Literal["linear", "nearest"] = "linear") -> Floats:
     """Return the ends of each row's 95% percentile interval, shape (2, rows)."""
 
     def of_rows(part: slice) -> Floats:
@@ -134,12 +165,12 @@ def _ends(drawn: Floats | Weights, method: Literal["linear", "nearest"] = "linea
     return np.concatenate(list(in_threads(of_rows, divided(len(drawn)))), axis=1)
 
 
-def _places(drawn: Floats) -> Weights:
+def _places(drawn: Floats) -> _Weights:
     """Return the rank of each row in each resample, 1 for the largest, shape (rows, resamples)."""
     rows, resamples = drawn.shape
     in_order = np.arange(1, rows + 1, dtype=np.float32)[None, :]
 
-    def of_resamples(part: slice) -> Weights:
+    def of_resamples(part: slice) -> _Weights:
         order = np.argsort(np.ascontiguousarray(-drawn[:, part].T, dtype=np.float32), axis=1, kind="stable")
         places = np.empty(order.shape, dtype=np.float32)
         np.put_along_axis(places, order, in_order, axis=1)
@@ -149,14 +180,14 @@ def _places(drawn: Floats) -> Weights:
 
 
 def shared_ranks(score: Floats, drawn: Floats) -> list[int]:
-    """Return ranks from 1: the best row, then all below it that cannot be told from it, then the next.
+    """Return ranks from 1: the best row and all rows that cannot be distinguished from it, then the next group.
 
     Parameters
     ----------
     score : float64 array of shape (rows,)
-        Of the data.
+        Macro means of the data.
     drawn : float64 array of shape (rows, resamples)
-        Of the same resamples for all rows.
+        Macro means of the resamples, the same ones for all rows.
     """
     order = np.argsort(-score, kind="stable")
     ranks = [0] * len(score)

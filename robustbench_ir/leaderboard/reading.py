@@ -1,4 +1,4 @@
-"""Reads a file that a stranger wrote: small enough, a plain file, JSON in which nothing is said twice."""
+"""Read files from unknown authors safely: of limited size, plain files only, JSON without repeated keys."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from robustbench_ir.errors import ResultError
 from robustbench_ir.leaderboard.schema import Entry
 
-MAX_BYTES = 64 << 20
+_MAX_BYTES = 64 << 20
 _SHOWN = 80
 
 
@@ -22,14 +22,15 @@ def read_entry(path: Path) -> Entry:
     Raises
     ------
     ResultError
-        Not a plain file, larger than 64 MiB, not JSON, a key twice, NaN or Infinity, or against the schema; one line.
+        If the file is not a plain file, is larger than 64 MiB, is not JSON, repeats a key, contains NaN or Infinity, or
+        does not fit the schema.
     """
     return entry_from_json(_bytes(path), str(path))
 
 
 def _bytes(path: Path) -> bytes:
     try:
-        # Neither a link, which could lead out of the folder, nor a pipe, which would never end.
+        # A link could lead out of the folder, and a pipe would never end.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     except OSError as error:
         raise ResultError(f"{path}: cannot be read ({error.strerror}); name a plain file, not a link") from error
@@ -38,16 +39,24 @@ def _bytes(path: Path) -> bytes:
         os.close(descriptor)
         raise ResultError(f"{path}: is not a plain file")
     with os.fdopen(descriptor, "rb") as stream:
-        if found.st_size > MAX_BYTES:
-            raise ResultError(f"{path}: {found.st_size >> 20} MiB; a submission has at most {MAX_BYTES >> 20} MiB")
-        content = stream.read(MAX_BYTES + 1)
-    if len(content) > MAX_BYTES:
-        raise ResultError(f"{path}: grew beyond {MAX_BYTES >> 20} MiB while it was read")
+        if found.st_size > _MAX_BYTES:
+            raise ResultError(f"{path}: {found.st_size >> 20} MiB; a submission has at most {_MAX_BYTES >> 20} MiB")
+        content = stream.read(_MAX_BYTES + 1)
+    if len(content) > _MAX_BYTES:
+        raise ResultError(f"{path}: grew beyond {_MAX_BYTES >> 20} MiB while it was read")
     return content
 
 
 def entry_from_json(content: bytes, where: str) -> Entry:
-    """Read a submission from its bytes; see `read_entry`."""
+    """Read a submission from its bytes; see `read_entry` for the errors.
+
+    Parameters
+    ----------
+    content : bytes
+        JSON text in UTF-8.
+    where : str
+        Name of the source, for messages.
+    """
     try:
         return Entry.model_validate(json_of(content))
     except ValidationError as error:
@@ -59,7 +68,13 @@ def entry_from_json(content: bytes, where: str) -> Entry:
 
 
 def json_of(content: bytes) -> object:
-    """Read JSON in which no key is there twice and every number is one; `ValueError` if it is not that."""
+    """Read JSON in which no key occurs twice and every number is finite.
+
+    Raises
+    ------
+    ValueError
+        If the text is not such JSON.
+    """
     return json.loads(content.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant)
 
 
@@ -68,7 +83,7 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(table) != len(pairs):
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise ValueError(f"key {twice!r} is there twice")
+        raise ValueError(f"key {twice!r} occurs twice")
     return table
 
 
@@ -83,5 +98,5 @@ def _explained(error: ValidationError) -> str:
 
 
 def _shown(text: str) -> str:
-    """Return a stranger's text as it may stand in one line of a terminal."""
+    """Return a text from an unknown author so that it is safe in one line of a terminal."""
     return ascii(text)[1:-1][: 2 * _SHOWN]

@@ -1,4 +1,4 @@
-"""Scores the run files of an entry again: what can be verified of a system that is no encoder."""
+"""Score the run files of an entry again: the way to verify a system that is not an encoder."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ _ROUNDING = 1e-5
 
 
 def rescore(entry: Entry, clean: Path, attacked: Sequence[tuple[str, Path]]) -> Verification:
-    """Score the TREC runs of an entry again, all queries; every value must be the entry's.
+    """Score the TREC runs of an entry again, for all queries; every value must equal that of the entry.
 
-    It shows that the numbers are those of the runs, not that the system gave them.
+    This shows that the numbers are those of the runs, not that the system produced the runs.
 
     Parameters
     ----------
     entry : Entry
-        Of kind ``run``, without faults.
+        Entry of kind ``run``, without faults.
     clean : pathlib.Path
-        Run of the task's own queries.
+        Run of the clean queries.
     attacked : sequence of (str, pathlib.Path)
-        What was asked, and its run: see `robustbench_ir.evaluation.score_runs.asked`.
+        Query set and its run, as `robustbench_ir.evaluation.score_runs.split_runs` returns them.
 
     Raises
     ------
     ResultError
-        The entry is of an encoder, or the runs are others.
+        If the entry is of an encoder, or the runs are not those of the entry.
     """
     name = entry.model.name
     if entry.model.kind != "run":

@@ -1,8 +1,8 @@
-"""The schema of a leaderboard entry: what is written, field by field, and how much of it at most.
+"""The schema of a leaderboard entry: each field, its type and its limits.
 
-Queries are grouped by language. A value of 0 says that a query has no such case: neither AP over a whole pool nor the
-rank distance of several passages can be 0. A TREC run can lack every relevant passage of a query: its AP is then
-written as `NOT_RETRIEVED`, which no mean shows, and its rank distance, which nobody knows, as 0.
+Queries are grouped by language. A value of 0 says that a query has no such case, because neither AP over a whole pool
+nor the rank distance of several passages can be 0. A TREC run can lack every relevant passage of a query. AP is then
+written as `NOT_RETRIEVED`, which no mean shows, and the rank distance, which is unknown, as 0.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, ConfigDict, Field
 
 from robustbench_ir.errors import DataError
-from robustbench_ir.leaderboard.names import LINK, NAME, named, plain
+from robustbench_ir.leaderboard.names import LINK, MODEL_NAME, printable_text, safe_model_name
 from robustbench_ir.metrics.settings import Setting
 from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.resources.cards import Card, packaged
 from robustbench_ir.tasks.task import TaskIdentity
 
-SCHEMA_VERSION = 1
+ENTRY_SCHEMA_VERSION = 1
 MAX_QUERIES = 2_000_000
 MAX_CELLS = 1_000
 NOT_RETRIEVED = 1e-9
@@ -35,7 +35,7 @@ def _calendar(value: str) -> str:
 
 
 def _as_written(parse: Callable[[str], object]) -> Callable[[str], str]:
-    """Return what refuses an identity that is not written as this package writes it: each has one spelling."""
+    """Return a validator that refuses an identity which this package would write in another way."""
 
     def check(text: str) -> str:
         try:
@@ -49,8 +49,8 @@ def _as_written(parse: Callable[[str], object]) -> Callable[[str], str]:
     return check
 
 
-Text = Annotated[str, Field(max_length=500), AfterValidator(plain)]
-Short = Annotated[str, Field(max_length=100), AfterValidator(plain)]
+Text = Annotated[str, Field(max_length=500), AfterValidator(printable_text)]
+Short = Annotated[str, Field(max_length=100), AfterValidator(printable_text)]
 Link = Annotated[str, Field(pattern=LINK)]
 Tag = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,8}([_-][A-Za-z0-9]{1,8}){0,4}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -68,20 +68,44 @@ ByTag = Annotated[dict[Tag, Annotated[int, Field(ge=1, le=10**9)]], Field(min_le
 
 
 class Strict(Card):
-    """Immutable, no unknown key, no conversion, no infinity."""
+    """A record that is immutable and allows no unknown key, no conversion of types, and no infinite number."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class ModelRecord(Strict):
-    """Who was attacked. `encoder` is what `irbench attack --model` was given; prompts are put before each text.
+    """The model that was attacked.
 
-    `kind` is ``run`` for any other system: its TREC runs were scored (`irbench score`), `encoder` is their tag, and
-    nobody can run it again.
+    Attributes
+    ----------
+    kind : {"encoder", "run"}
+        ``run`` for a system whose TREC runs were scored (`irbench score`); it cannot be run again.
+    name : str
+        Name on the board.
+    encoder : str
+        Value of `irbench attack --model`, or the tag of the runs.
+    revision, fingerprint : str
+        Commit on the hub; hash of everything that decides the vectors.
+    similarity : str
+        Such as ``cosine``.
+    dimensions : int
+        Size of the vectors; 0 if they have none.
+    query_prompt, passage_prompt : str
+        Texts put before each query and each passage.
+    parameters : int or None
+        Number of weights.
+    licence : str
+        Licence of the model.
+    languages : list of str
+        Languages that the model was made for.
+    link, paper, code : str
+        Addresses of the model, of its paper and of its code.
+    contact : str
+        Who answers questions.
     """
 
     kind: Literal["encoder", "run"] = "encoder"
-    name: Annotated[str, Field(pattern=NAME), AfterValidator(named)]
+    name: Annotated[str, Field(pattern=MODEL_NAME), AfterValidator(safe_model_name)]
     encoder: Text
     revision: Short
     fingerprint: Short
@@ -99,14 +123,32 @@ class ModelRecord(Strict):
 
 
 class TrainingRecord(Strict):
-    """Whether training saw the data of the task, and what it was trained on; as declared by the submitter."""
+    """Training data of the model, as the submitter declares it.
+
+    Attributes
+    ----------
+    saw_task : {"yes", "no", "unknown"}
+        Whether the model was trained on the data of the task.
+    datasets : list of str
+        Names of the training data.
+    """
 
     saw_task: Literal["yes", "no", "unknown"]
     datasets: list[Short] = Field(max_length=200)
 
 
 class TaskRecord(Strict):
-    """What was ranked: passages and queries of each language, and of each query the number of its question."""
+    """The task that was ranked.
+
+    Attributes
+    ----------
+    identity, sha256 : str
+        Name and version, and the digest of all texts and judgements.
+    pool, queries : dict of str to int
+        Language to its number of passages, and to its number of queries.
+    question : list of int
+        For each query, the number of its question.
+    """
 
     identity: TaskText
     sha256: Sha256
@@ -116,7 +158,23 @@ class TaskRecord(Strict):
 
 
 class EntryCell(Strict):
-    """Values for each query under one recipe, severity and seed; `changed` is a digit 0 or 1 for each query."""
+    """Values of each query under one recipe, severity and seed.
+
+    Attributes
+    ----------
+    recipe : str
+        Identity of the attack.
+    severity, seed : int
+        Severity, 0 to 5; seed of the perturbation.
+    queries_sha256 : str
+        Digest of the query set.
+    changed : str
+        A digit for each query: 1 if its text changed, else 0.
+    average_precision : dict of str to list of float
+        Setting to the AP of each query, 0 to 1.
+    rank_distance : list of int
+        Rank distance of each query.
+    """
 
     recipe: Attack
     severity: int = Field(ge=0, le=5)
@@ -127,8 +185,22 @@ class EntryCell(Strict):
     rank_distance: Counts
 
 
-class ScoreRecord(Strict):
-    """Macro averages over query languages, means over seeds; recomputed by everybody who reads them."""
+class EntryScore(Strict):
+    """Macro averages over query languages, means over seeds. Every reader computes them again.
+
+    Attributes
+    ----------
+    recipe : str
+        Identity of the attack.
+    severity : int
+        0 to 5.
+    average_precision : dict of str to float
+        Setting to mAP.
+    rank_distance : float or None
+        Mean rank distance.
+    coverage : float
+        Share of queries that changed.
+    """
 
     recipe: Attack
     severity: int = Field(ge=0, le=5)
@@ -138,7 +210,15 @@ class ScoreRecord(Strict):
 
 
 class VerifiedRecord(Strict):
-    """Who ran a sample of the queries again, when, and how many."""
+    """Who verified the entry.
+
+    Attributes
+    ----------
+    by, date : str
+        Name of the verifier, and the day.
+    sample : int
+        Number of queries that were run again.
+    """
 
     by: Short = Field(min_length=1)
     date: Day
@@ -146,7 +226,29 @@ class VerifiedRecord(Strict):
 
 
 class Entry(Strict):
-    """The file."""
+    """The content of a submission file.
+
+    Attributes
+    ----------
+    schema_version : int
+        Version of this schema.
+    irbench, date : str
+        Version of this package, and day of the submission.
+    model : ModelRecord
+        The model that was attacked.
+    training : TrainingRecord
+        Its training data.
+    task : TaskRecord
+        The task that was ranked.
+    environment : dict of str to str
+        Libraries and their versions.
+    scores : list of EntryScore
+        Averages of each recipe and severity.
+    cells : list of EntryCell
+        Values of each query; the first cell is clean.
+    verified : VerifiedRecord or None
+        Who verified the entry.
+    """
 
     schema_version: Literal[1]
     irbench: Short
@@ -155,7 +257,7 @@ class Entry(Strict):
     training: TrainingRecord
     task: TaskRecord
     environment: Versions
-    scores: list[ScoreRecord] = Field(min_length=1, max_length=MAX_CELLS)
+    scores: list[EntryScore] = Field(min_length=1, max_length=MAX_CELLS)
     cells: list[EntryCell] = Field(min_length=1, max_length=MAX_CELLS)
     verified: VerifiedRecord | None = None
 
@@ -164,14 +266,14 @@ class Entry(Strict):
 
 
 def related_data(task: str, datasets: Sequence[str]) -> list[str]:
-    """Return those of the data sets that a task is made of, by name.
+    """Return those training data sets that contain data of a task.
 
     Parameters
     ----------
     task : str
-        Name without version.
+        Name of the task, without its version.
     datasets : sequence of str
-        That a model was trained on.
+        Names of the training data of a model.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""An entry's values as arrays, and the macro averages that follow from them."""
+"""The values of an entry as arrays, and the macro averages that follow from them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from robustbench_ir.leaderboard.schema import Entry, ScoreRecord
+from robustbench_ir.leaderboard.schema import Entry, EntryScore
 from robustbench_ir.metrics.measures import Floats
 from robustbench_ir.metrics.settings import Setting, nanmean
 
@@ -17,7 +17,7 @@ CellKey = tuple[str, int]
 
 
 @dataclass(frozen=True)
-class Sheet:
+class EntrySheet:
     """The values of one entry.
 
     Attributes
@@ -25,11 +25,11 @@ class Sheet:
     starts : integer array of shape (languages,)
         First row of each query language; queries are grouped by it.
     keys : tuple of (str, int)
-        Recipe and severity, for each cell; seeds of the same are several cells. The first is clean.
+        Recipe and severity of each cell; each seed is a cell of its own. The first cell is clean.
     average_precision : mapping of setting to float64 array of shape (cells, queries)
         0 where there is no case.
     rank_distance : float64 array of shape (cells, queries)
-        0 where there is no case, or a run does not know it.
+        0 where there is no case, or where it is unknown because a run lacks the passages.
     changed : bool array of shape (cells, queries)
         Whether the query's text changed.
     """
@@ -59,7 +59,7 @@ class Sheet:
         having = self.rank_distance > 0
         if (having == having[0]).all():
             return self._means(self.rank_distance)
-        # Runs know it for other queries under each recipe.
+        # In runs it is known for other queries under each recipe.
         count = np.add.reduceat(having.astype(float), self.starts, axis=1)
         total = np.add.reduceat(self.rank_distance, self.starts, axis=1)
         mean = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
@@ -83,11 +83,11 @@ class Sheet:
         return np.stack([found[rows].mean(axis=0) for rows in self.groups.values()])
 
 
-def sheet_of(entry: Entry) -> Sheet:
+def sheet_of(entry: Entry) -> EntrySheet:
     """Return the arrays of an entry whose lists have the right lengths (see `robustbench_ir.leaderboard.faults`)."""
     sizes = list(entry.task.queries.values())
     digits = np.frombuffer("".join(cell.changed for cell in entry.cells).encode(), dtype=np.uint8)
-    return Sheet(
+    return EntrySheet(
         starts=np.cumsum([0, *sizes[:-1]]),
         keys=tuple((cell.recipe, cell.severity) for cell in entry.cells),
         average_precision={
@@ -100,17 +100,17 @@ def sheet_of(entry: Entry) -> Sheet:
 
 
 def _macro(found: Floats) -> Floats:
-    """Return the mean over languages; `nanmean` only where it is needed, which is slow for thousands of entries."""
+    """Return the mean over languages. `nanmean` is slow for thousands of entries and used only where it is needed."""
     plain = np.asarray(np.add.reduce(found, axis=1) / found.shape[1])  # as `mean`, in half the time
     return nanmean(found, axis=1) if np.isnan(plain).any() else plain
 
 
-def scores_of(sheet: Sheet) -> list[ScoreRecord]:
+def scores_of(sheet: EntrySheet) -> list[EntryScore]:
     """Return the macro averages, clean first."""
     macro = {setting: _macro(found) for setting, found in sheet.by_language.items()}
     distance = _macro(sheet.distance_by_language)
     return [
-        ScoreRecord(
+        EntryScore(
             recipe=recipe,
             severity=severity,
             average_precision={setting: round(float(found[row]), 9) for setting, found in macro.items()},

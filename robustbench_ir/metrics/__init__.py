@@ -1,1 +1,1 @@
-"""Scores: measures on ranks, and language bias."""
+"""Measures on ranks, language bias, and statistics."""

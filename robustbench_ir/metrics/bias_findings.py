@@ -1,4 +1,4 @@
-"""How an attack changes language bias, with intervals; formulas in `robustbench_ir.metrics.bias_measures`."""
+"""Language bias of ranks, and how an attack changes it, with intervals; see `robustbench_ir.metrics.bias_measures`."""
 
 from __future__ import annotations
 
@@ -20,28 +20,26 @@ from robustbench_ir.metrics.bias_measures import (
     share_among,
 )
 from robustbench_ir.metrics.clusters import ClusterMeans, cluster_means
-from robustbench_ir.metrics.findings import Attacked, Group, RankedQueries, macro
+from robustbench_ir.metrics.findings import AttackedCells, AttackGroup, RankedQueries, macro_means
 from robustbench_ir.metrics.measures import Floats
-from robustbench_ir.metrics.settings import Layout, headline, nanmean, rank_distances, relevant_only
+from robustbench_ir.metrics.settings import Judgements, macro_average, nanmean, rank_distances, relevant_only
 from robustbench_ir.metrics.statistics import (
     RESAMPLES,
     SEED,
     Estimate,
-    Method,
+    IntervalMethod,
+    bootstrap_intervals,
     draws,
     draws_by_group,
     exchange_p,
     holm,
-    intervals,
     median_draws,
     sign_flip_p,
 )
 from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.retrieval.ranking import Ranks
 
-# Language bias of a set of ranks: each number per query, and its means.
-#
-# `robustbench_ir.metrics.bias_measures` has the formulas; here they meet the languages of a task.
+# Language bias of a set of ranks: the numbers per query, and their means.
 
 BIAS_NAMES = (
     "rank_distance",
@@ -58,22 +56,22 @@ _ENGLISH = "en"
 class Bias:
     """Language bias of one set of ranks in the multilingual pool: means over queries, then over query languages.
 
-    NaN where a number does not exist for the task; `bias_refusal` says why.
+    A number that does not exist for the task is NaN; `bias_refusal` gives the reason.
 
     Attributes
     ----------
     rank_distance : float
-        Mean of largest minus smallest rank of the parallel relevant passages; lower is fairer.
+        Mean of largest minus smallest rank of the relevant parallel passages; lower is fairer.
     rank_distance_share : float
-        The same divided by (pool - 1), 0 to 1.
+        Rank distance divided by (pool - 1), 0 to 1.
     rank_distance_median : float
-        Median over all queries.
+        Median rank distance over all queries.
     own_language_first : float
         Share of queries whose best-ranked relevant passage is in their language.
     own_language_unbiased : float
-        What that would be if languages made no difference: 1/L with one relevant passage in each of L languages.
+        Expected share if languages made no difference: 1/L with one relevant passage in each of L languages.
     english_first, english_unbiased : float
-        The same for English passages, over the queries that are not in English.
+        The same shares for English passages, over the queries that are not in English.
     rank_correlation : float
         Mean rank correlation between parallel queries (MRC), -1 to 1; higher is fairer.
     peer : float
@@ -94,68 +92,84 @@ class Bias:
     mean_rank: Floats
 
 
-def language_bias(layout: Layout, ranks: Ranks) -> Bias:
-    """Measure language bias in the multilingual pool; NaN where queries have fewer than two relevant passages."""
-    layout, ranks = relevant_only(layout, ranks)
-    found = bias_values(layout, ranks)
-    unbiased = unbiased_values(layout)
+def language_bias(judgements: Judgements, ranks: Ranks) -> Bias:
+    """Return language bias in the multilingual pool; NaN if queries have fewer than two relevant passages.
+
+    Parameters
+    ----------
+    judgements : Judgements
+        Queries, languages and judgements.
+    ranks : Ranks
+        Ranks of the judged passages.
+    """
+    judgements, ranks = relevant_only(judgements, ranks)
+    found = _bias_values(judgements, ranks)
+    unbiased = _unbiased_values(judgements)
     distance = found["rank_distance"]
     known = distance[~np.isnan(distance)]
     return Bias(
-        **{name: headline(layout, found[name]) for name in BIAS_NAMES},
+        **{name: macro_average(judgements, found[name]) for name in BIAS_NAMES},
         rank_distance_median=float(np.median(known)) if len(known) else float("nan"),
-        own_language_unbiased=headline(layout, unbiased["own_language_first"]),
-        english_unbiased=headline(layout, unbiased["english_first"]),
+        own_language_unbiased=macro_average(judgements, unbiased["own_language_first"]),
+        english_unbiased=macro_average(judgements, unbiased["english_first"]),
         mean_rank=mean_rank_by_language(
             ranks.in_pool,
-            layout.query,
-            layout.passage_language,
-            layout.query_language,
-            (len(layout.query_languages), len(layout.pool)),
+            judgements.query,
+            judgements.passage_language,
+            judgements.query_language,
+            (len(judgements.query_languages), len(judgements.pool)),
         ),
     )
 
 
-def bias_values(layout: Layout, ranks: Ranks) -> dict[str, Floats]:
-    """Return each of `BIAS_NAMES` for each query, float64 arrays of shape (queries,); NaN is no case."""
-    layout, ranks = relevant_only(layout, ranks)
-    rank, query, language = ranks.in_pool, layout.query, layout.passage_language
-    queries = len(layout.query_ids)
-    distance = rank_distances(layout, ranks)
+def _bias_values(judgements: Judgements, ranks: Ranks) -> dict[str, Floats]:
+    """Return each of `BIAS_NAMES` for each query, float64 arrays of shape (queries,); NaN if it is undefined."""
+    judgements, ranks = relevant_only(judgements, ranks)
+    rank, query, language = ranks.in_pool, judgements.query, judgements.passage_language
+    queries = len(judgements.query_ids)
+    distance = rank_distances(judgements, ranks)
     return {
         "rank_distance": distance,
-        "rank_distance_share": distance / max(layout.pool_size - 1, 1),
-        "own_language_first": own_language_first(rank, query, language, layout.own_pool),
-        "english_first": _not_english(layout, first_among(rank, query, _in_english(layout), queries)),
-        "rank_correlation": rank_correlation(rank, query, language, layout.question),
+        "rank_distance_share": distance / max(judgements.pool_size - 1, 1),
+        "own_language_first": own_language_first(rank, query, language, judgements.own_pool),
+        "english_first": _not_english(judgements, first_among(rank, query, _in_english(judgements), queries)),
+        "rank_correlation": rank_correlation(rank, query, language, judgements.question),
         "peer": peer(rank, query, language, queries),
     }
 
 
-def unbiased_values(layout: Layout) -> dict[str, Floats]:
-    """Return for each query what a ranking blind to language would have, for those `BIAS_NAMES` where it is known."""
-    queries = len(layout.query_ids)
-    own = layout.passage_language == layout.own_pool[layout.query]
+def _unbiased_values(judgements: Judgements) -> dict[str, Floats]:
+    """Return for each query the expectation without language bias, for those `BIAS_NAMES` where it is known."""
+    queries = len(judgements.query_ids)
+    own = judgements.passage_language == judgements.own_pool[judgements.query]
     return {
-        "own_language_first": share_among(layout.query, own, queries),
-        "english_first": _not_english(layout, share_among(layout.query, _in_english(layout), queries)),
+        "own_language_first": share_among(judgements.query, own, queries),
+        "english_first": _not_english(judgements, share_among(judgements.query, _in_english(judgements), queries)),
     }
 
 
-def _in_english(layout: Layout) -> NDArray[np.bool_]:
-    english = list(layout.pool).index(_ENGLISH) if _ENGLISH in layout.pool else -1
-    return np.asarray(layout.passage_language == english)
+def _in_english(judgements: Judgements) -> NDArray[np.bool_]:
+    english = list(judgements.pool).index(_ENGLISH) if _ENGLISH in judgements.pool else -1
+    return np.asarray(judgements.passage_language == english)
 
 
-def _not_english(layout: Layout, value: Floats) -> Floats:
-    return np.where(np.array(layout.languages) == _ENGLISH, np.nan, value)
+def _not_english(judgements: Judgements, value: Floats) -> Floats:
+    return np.where(np.array(judgements.languages) == _ENGLISH, np.nan, value)
 
 
-def bias_refusal(layout: Layout, name: str) -> str:
-    """Say why one of `BIAS_NAMES` does not exist for a task; empty where it does."""
-    languages = len(layout.pool)
-    cell = layout.query * languages + layout.passage_language
-    count = np.bincount(cell, minlength=len(layout.query_ids) * languages).reshape(-1, languages)
+def bias_refusal(judgements: Judgements, name: str) -> str:
+    """Return why one of `BIAS_NAMES` does not exist for a task; an empty string if it exists.
+
+    Parameters
+    ----------
+    judgements : Judgements
+        Queries, languages and judgements.
+    name : str
+        One of `BIAS_NAMES`.
+    """
+    languages = len(judgements.pool)
+    cell = judgements.query * languages + judgements.passage_language
+    count = np.bincount(cell, minlength=len(judgements.query_ids) * languages).reshape(-1, languages)
     several = count.sum(axis=1) > 1
     if not several.any():
         return "no query has two relevant passages"
@@ -166,16 +180,16 @@ def bias_refusal(layout: Layout, name: str) -> str:
             "every query has at most one relevant passage in a language, so that the Kruskal-Wallis statistic is "
             "the same whatever the ranking"
         )
-    if name == "rank_correlation" and len(set(layout.parallel_ids)) == len(layout.parallel_ids):
+    if name == "rank_correlation" and len(set(judgements.parallel_ids)) == len(judgements.parallel_ids):
         return "no query has a parallel one in another language"
-    if name in {"own_language_first", "english_first"} and np.isnan(unbiased_values(layout)[name]).all():
+    if name in {"own_language_first", "english_first"} and np.isnan(_unbiased_values(judgements)[name]).all():
         kind = "its own language" if name == "own_language_first" else "English, asked in another language,"
         return f"no query has relevant passages both in {kind} and in others"
     return ""
 
 
-MEDIAN = "rank_distance_median"
-FINDING_NAMES = (*BIAS_NAMES[:2], MEDIAN, *BIAS_NAMES[2:])
+_MEDIAN = "rank_distance_median"
+FINDING_NAMES = (*BIAS_NAMES[:2], _MEDIAN, *BIAS_NAMES[2:])
 _MEANS_AT_ONCE = 1024  # 90 MB of draws
 
 
@@ -185,20 +199,22 @@ class BiasFinding:
 
     Attributes
     ----------
-    recipe, severity
-        Of what.
+    recipe : AttackIdentity
+        Identity of the attack.
+    severity : int
+        Severity of the attack.
     name : str
         One of `FINDING_NAMES`; see `Bias`.
     clean, attacked, change : Estimate
-        Before, after, and attacked - clean, paired; macro averages over query languages, means over seeds. The median
-        rank distance is over all queries, of the mean over seeds.
+        The number before and after, and attacked - clean, paired; macro averages over query languages, as means over
+        seeds. The median rank distance is taken over all queries, of the mean over seeds.
     unbiased : float
-        What a ranking blind to language would have; NaN where that is not known.
+        Expectation for a ranking without language bias; NaN if it is not known.
     p, p_holm : float
-        That the change is 0, by exchanging clean and attacked of whole questions; adjusted for the recipes and
-        severities with the same name.
+        p value of the hypothesis that the change is 0, by exchanging clean and attacked ranks of whole questions;
+        `p_holm` is adjusted for the recipes and severities with the same name.
     refusal : str
-        Why the number does not exist for this task; empty where it does.
+        Reason why the number does not exist for this task; empty if it exists.
     """
 
     recipe: AttackIdentity
@@ -214,42 +230,64 @@ class BiasFinding:
 
 
 def bias_findings(
-    layout: Layout,
+    judgements: Judgements,
     clean: Ranks,
-    attacked: Attacked,
+    attacked: AttackedCells,
     *,
     random: Generator,
     resamples: int = RESAMPLES,
-    method: Method = "bca",
+    method: IntervalMethod = "bca",
 ) -> list[BiasFinding]:
-    """Return a finding for each recipe, severity and name; see `Result.bias_findings`."""
+    """Return a finding for each recipe, severity and name; see `Result.bias_findings`.
+
+    Parameters
+    ----------
+    judgements : Judgements
+        Queries, languages and judgements.
+    clean : Ranks
+        Ranks of the clean queries.
+    attacked : mapping
+        Recipe and severity to their cells, one for each seed.
+    random : numpy.random.Generator
+        Source of the resamples and exchanges.
+    resamples : int
+        Number of each.
+    method : {"bca", "percentile"}
+        Kind of interval.
+    """
     if not attacked:
         return []
-    before = bias_values(layout, clean)
-    after = {key: _over_seeds(layout, cells) for key, cells in attacked.items()}
-    medians = _medians(layout, before, after, random, resamples)
-    changes = {key: [macro(layout, found[name] - before[name]) for name in BIAS_NAMES] for key, found in after.items()}
+    before = _bias_values(judgements, clean)
+    after = {key: _over_seeds(judgements, cells) for key, cells in attacked.items()}
+    medians = _medians(judgements, before, after, random, resamples)
+    changes = {
+        key: [macro_means(judgements, found[name] - before[name]) for name in BIAS_NAMES]
+        for key, found in after.items()
+    }
     clean_draw, drawn = draws_by_group(
-        [macro(layout, before[name]) for name in BIAS_NAMES],
-        {key: [*(macro(layout, found[name]) for name in BIAS_NAMES), *changes[key]] for key, found in after.items()},
+        [macro_means(judgements, before[name]) for name in BIAS_NAMES],
+        {
+            key: [*(macro_means(judgements, found[name]) for name in BIAS_NAMES), *changes[key]]
+            for key, found in after.items()
+        },
         random,
         resamples,
     )
     every = [one for found in changes.values() for one in found]
     p_values = iter(sign_flip_p(every, random, resamples))
-    blind = {name: headline(layout, found) for name, found in unbiased_values(layout).items()}
-    refusals = {name: bias_refusal(layout, name) for name in BIAS_NAMES}
-    refusals[MEDIAN] = refusals["rank_distance"]
+    blind = {name: macro_average(judgements, found) for name, found in _unbiased_values(judgements).items()}
+    refusals = {name: bias_refusal(judgements, name) for name in BIAS_NAMES}
+    refusals[_MEDIAN] = refusals["rank_distance"]
     rows = []
     for key, of_key in drawn.items():
         three = zip(clean_draw, of_key[: len(BIAS_NAMES)], of_key[len(BIAS_NAMES) :], strict=True)
         each = {name: _Drawn(*one, float(next(p_values)[0])) for name, one in zip(BIAS_NAMES, three, strict=True)}
-        each[MEDIAN] = medians[key]
+        each[_MEDIAN] = medians[key]
         rows += [
             BiasFinding(
                 *key,
                 name,
-                *each[name].estimates(layout.questions, method),
+                *each[name].estimates(judgements.questions, method),
                 blind.get(name, float("nan")),
                 float("nan") if np.isnan(each[name].change[0, 0]) else each[name].p,
                 float("nan"),
@@ -261,36 +299,36 @@ def bias_findings(
 
 
 class _Drawn(NamedTuple):
-    """Draws of one number, and the p of its change."""
+    """Draws of one number, and the p value of its change."""
 
     clean: Floats
     attacked: Floats
     change: Floats
     p: float
 
-    def estimates(self, questions: int, method: Method) -> tuple[Estimate, Estimate, Estimate]:
+    def estimates(self, questions: int, method: IntervalMethod) -> tuple[Estimate, Estimate, Estimate]:
         clean, attacked, change = (
-            intervals(of, questions, method)[0] for of in (self.clean, self.attacked, self.change)
+            bootstrap_intervals(of, questions, method)[0] for of in (self.clean, self.attacked, self.change)
         )
         return clean, attacked, change
 
 
 def _medians(
-    layout: Layout,
+    judgements: Judgements,
     before: Mapping[str, Floats],
-    after: Mapping[Group, Mapping[str, Floats]],
+    after: Mapping[AttackGroup, Mapping[str, Floats]],
     random: Generator,
     resamples: int,
-) -> dict[Group, _Drawn]:
-    """Return the median rank distance; its change is that of the queries that have one clean and attacked."""
+) -> dict[AttackGroup, _Drawn]:
+    """Return the median rank distance; its change is over the queries whose rank distance is known before and after."""
     clean = before["rank_distance"]
     attacked = [found["rank_distance"] for found in after.values()]
     known = [~np.isnan(clean + one) for one in attacked]
     pairs = [
         (np.where(both, clean, np.nan), np.where(both, one, np.nan)) for both, one in zip(known, attacked, strict=True)
     ]
-    cluster, clusters = layout.question, layout.questions
-    # Where a result has all ranks, as an encoder's has, the pairs are the samples themselves.
+    cluster, clusters = judgements.question, judgements.questions
+    # If a result has all ranks, as that of an encoder does, the pairs are the samples themselves.
     distinct = {one.tobytes(): one for one in [clean, *attacked, *chain.from_iterable(pairs)]}
     found = median_draws(list(distinct.values()), cluster, clusters, random, resamples)
     draw_of = dict(zip(distinct, found, strict=True))
@@ -306,8 +344,8 @@ def _medians(
     }
 
 
-def _over_seeds(layout: Layout, cells: Sequence[RankedQueries]) -> dict[str, Floats]:
-    found = [bias_values(layout, cell.ranks) for cell in cells]
+def _over_seeds(judgements: Judgements, cells: Sequence[RankedQueries]) -> dict[str, Floats]:
+    found = [_bias_values(judgements, cell.ranks) for cell in cells]
     return {name: nanmean(np.stack([one[name] for one in found]), axis=0) for name in BIAS_NAMES}
 
 
@@ -325,9 +363,10 @@ class MeanRanks:
     Attributes
     ----------
     query_languages, passage_languages : tuple of str
-        Rows and columns.
+        Languages of the rows and columns.
     clean, attacked, change : float64 arrays of shape (query languages, passage languages)
-        Before, after (mean over seeds), attacked - clean: above 0 the passages sank. NaN where there are none.
+        Mean rank before and after (mean over seeds), and attacked - clean; above 0 the passages moved down. NaN if
+        there are no passages.
     low, high : float64 arrays of that shape
         Ends of the 95% interval of the change.
     """
@@ -342,44 +381,60 @@ class MeanRanks:
 
 
 def mean_ranks(
-    layout: Layout,
+    judgements: Judgements,
     clean: Ranks,
     cells: Sequence[RankedQueries],
     *,
     seed: int = SEED,
     resamples: int = RESAMPLES,
-    method: Method = "bca",
+    method: IntervalMethod = "bca",
 ) -> MeanRanks:
-    """Return the matrices under one recipe and severity; `cells` has one cell a seed."""
-    shape = len(layout.query_languages), len(layout.pool)
+    """Return the mean ranks under one recipe and severity.
+
+    Parameters
+    ----------
+    judgements : Judgements
+        Queries, languages and judgements.
+    clean : Ranks
+        Ranks of the clean queries.
+    cells : sequence of RankedQueries
+        The attacked cells, one for each seed.
+    seed : int
+        Seed of the resamples.
+    resamples : int
+        Number of bootstrap resamples.
+    method : {"bca", "percentile"}
+        Kind of interval.
+    """
+    shape = len(judgements.query_languages), len(judgements.pool)
     before, *attacked = (np.where(one.in_pool > 0, one.in_pool, np.nan) for one in (clean, *(c.ranks for c in cells)))
     after = np.mean(attacked, axis=0)
-    # A matrix of a hundred languages is drawn some rows at a time, all with the same resamples.
+    # To save memory, a large matrix is drawn a few rows at a time, always with the same resamples.
     together = max(1, _MEANS_AT_ONCE // shape[1])
     found = [
         one
         for start in range(0, shape[0], together)
         for draw in draws(
-            [_by_pair(layout, after - before, range(start, min(start + together, shape[0])))],
+            [_by_pair(judgements, after - before, range(start, min(start + together, shape[0])))],
             np.random.default_rng(seed),
             resamples,
         )
-        for one in intervals(draw, layout.questions, method)
+        for one in bootstrap_intervals(draw, judgements.questions, method)
     ]
     every = range(shape[0])
     return MeanRanks(
-        layout.query_languages,
-        tuple(layout.pool),
-        *(_by_pair(layout, rank, every).estimate().reshape(shape) for rank in (before, after)),
+        judgements.query_languages,
+        tuple(judgements.pool),
+        *(_by_pair(judgements, rank, every).estimate().reshape(shape) for rank in (before, after)),
         *(np.array([getattr(one, name) for one in found]).reshape(shape) for name in ("value", "low", "high")),
     )
 
 
-def _by_pair(layout: Layout, value: Floats, rows: range) -> ClusterMeans:
+def _by_pair(judgements: Judgements, value: Floats, rows: range) -> ClusterMeans:
     """Return a mean for each query language of `rows` and each passage language."""
-    columns = len(layout.pool)
-    row = layout.query_language[layout.query] - rows.start
+    columns = len(judgements.pool)
+    row = judgements.query_language[judgements.query] - rows.start
     here = (row >= 0) & (row < len(rows))
-    cell = row[here] * columns + layout.passage_language[here]
+    cell = row[here] * columns + judgements.passage_language[here]
     each = np.eye(len(rows) * columns, dtype=bool)
-    return cluster_means(value[here], layout.question[layout.query][here], cell, each, layout.questions)
+    return cluster_means(value[here], judgements.question[judgements.query][here], cell, each, judgements.questions)

@@ -1,7 +1,8 @@
-"""Language bias: where the parallel passages of one question stand in the multilingual pool.
+"""Measures of language bias: the ranks of the parallel passages of one question in the multilingual pool.
 
-Rank distance is that of arXiv 2408.10536, section 4.1. It grows with the pool, is driven by the worst language, and can
-fall under attack because everything sinks: read it beside mAP, its share of the pool and the mean rank per language.
+Rank distance is that of arXiv 2408.10536, section 4.1. It grows with the pool, depends on the worst language most, and
+can fall under attack because all passages move down: read it together with mAP, its share of the pool and the mean rank
+per language.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from robustbench_ir.metrics.measures import Floats, Integers, sums
 def rank_distance(rank: Integers, query: Integers, queries: int, language: Integers | None = None) -> Floats:
     """Return RD for each query: largest minus smallest rank of its relevant passages; NaN below two of them.
 
-    NaN too where a run does not have all of them: RD would be at least so much, and nobody knows how much.
+    It is NaN for a query with fewer than two relevant passages, and if a run lacks one of them, since RD is then
+    unknown.
 
     Parameters
     ----------
     rank : integer array of shape (relevant,)
-        1-based rank in the multilingual pool; 0 where a run does not have the passage.
+        1-based rank in the multilingual pool; 0 if a run lacks the passage.
     query : integer array of shape (relevant,)
         Row of the query.
     queries : int
@@ -62,50 +64,59 @@ def _best_of_each(rank: Integers, query: Integers, language: Integers) -> tuple[
     return rank[first], query[first]
 
 
-def first_among(rank: Integers, query: Integers, wanted: NDArray[np.bool_], queries: int) -> Floats:
-    """Say for each query whether its best-ranked relevant passage is among the wanted ones: 1, 0, or NaN.
+def first_among(rank: Integers, query: Integers, chosen: NDArray[np.bool_], queries: int) -> Floats:
+    """Return for each query whether its best-ranked relevant passage is one of the chosen ones: 1, 0, or NaN.
 
-    NaN where none of its relevant passages is wanted, or all are, or a run has none of them. Unbiased value:
-    `share_among`.
+    It is NaN if none or all of its relevant passages are chosen, or if a run lacks all of them. `share_among` gives the
+    unbiased value.
 
     Parameters
     ----------
     rank, query : integer arrays of shape (relevant,)
-        Rank in the multilingual pool, row of the query.
-    wanted : bool array of shape (relevant,)
-        Such as those in the query's own language.
+        Rank in the multilingual pool, and row of the query.
+    chosen : bool array of shape (relevant,)
+        Mask of the chosen passages, such as those in the query's own language.
     queries : int
         Number of queries.
     """
     order = np.lexsort((rank, rank == 0, query))
     first = order[np.unique(query[order], return_index=True)[1]]
     value = np.full(queries, np.nan)
-    value[query[first]] = np.where(rank[first] > 0, wanted[first], np.nan)
-    return np.where(np.isnan(share_among(query, wanted, queries)), np.nan, value)
+    value[query[first]] = np.where(rank[first] > 0, chosen[first], np.nan)
+    return np.where(np.isnan(share_among(query, chosen, queries)), np.nan, value)
 
 
-def share_among(query: Integers, wanted: NDArray[np.bool_], queries: int) -> Floats:
-    """Return the share of each query's relevant passages that are wanted; NaN where it is 0 or 1.
+def share_among(query: Integers, chosen: NDArray[np.bool_], queries: int) -> Floats:
+    """Return the share of each query's relevant passages that are chosen; NaN if it is 0 or 1.
 
-    It is the chance that a ranking blind to language puts a wanted one first: 1/L with one passage in each of L
-    languages.
+    This is the probability that a ranking without language bias puts a chosen one first: 1/L with one passage in each
+    of L languages.
+
+    Parameters
+    ----------
+    query : integer array of shape (relevant,)
+        Row of the query.
+    chosen : bool array of shape (relevant,)
+        Mask of the chosen passages.
+    queries : int
+        Number of queries.
     """
-    share = sums(query, wanted.astype(np.float64), queries) / np.maximum(np.bincount(query, minlength=queries), 1)
+    share = sums(query, chosen.astype(np.float64), queries) / np.maximum(np.bincount(query, minlength=queries), 1)
     return np.where((share > 0) & (share < 1), share, np.nan)
 
 
 def own_language_first(rank: Integers, query: Integers, passage_language: Integers, query_language: Integers) -> Floats:
-    """Say for each query whether its best-ranked relevant passage is in its own language: 1, 0, or NaN.
+    """Return for each query whether its best-ranked relevant passage is in its own language: 1, 0, or NaN.
 
-    NaN where no relevant passage is in the query's language, or all are, or a run has none of them. Unbiased
-    value of the mean: one divided by the number of languages that have a relevant passage.
+    It is NaN if none or all of its relevant passages are in the query's language, or if a run lacks all of them. The
+    unbiased value of the mean is one divided by the number of languages that have a relevant passage.
 
     Parameters
     ----------
     rank, query, passage_language : integer arrays of shape (relevant,)
-        Rank in the multilingual pool, row of the query, number of the passage's language.
+        Rank in the multilingual pool, row of the query, index of the passage's language.
     query_language : integer array of shape (queries,)
-        Number of the query's language, -1 if no passage is in it.
+        Index of the query's language, -1 if no passage is in it.
     """
     return first_among(rank, query, passage_language == query_language[query], len(query_language))
 
@@ -113,18 +124,18 @@ def own_language_first(rank: Integers, query: Integers, passage_language: Intege
 def rank_correlation(rank: Integers, query: Integers, passage_language: Integers, question: Integers) -> Floats:
     """Return for each query the mean Spearman correlation of its ranking with those of its parallel queries.
 
-    What arXiv 2509.06195 calls RC_i(a); its mean over queries and languages is MRC, 1 where the language of a question
-    makes no difference to the ranking. There the whole ranking is correlated; here only the relevant passages, one for
-    each passage language, because their ranks are what a result holds. Languages in which a query has several relevant
-    passages are left out: which is which is not known. NaN without a parallel query, or with fewer than two languages
-    in common.
+    arXiv 2509.06195 calls this RC_i(a); its mean over queries and languages is MRC, which is 1 if the language of a
+    question makes no difference to the ranking. In that paper the whole ranking is correlated; here only the relevant
+    passages are, one for each passage language, because a result holds only their ranks. Languages in which a query has
+    several relevant passages are left out, since it is not known which of them correspond. It is NaN without a parallel
+    query, or with fewer than two languages in common.
 
     Parameters
     ----------
     rank, query, passage_language : integer arrays of shape (relevant,)
-        Rank in the multilingual pool, row of the query, number of the passage's language.
+        Rank in the multilingual pool, row of the query, index of the passage's language.
     question : integer array of shape (queries,)
-        Which queries are translations of each other.
+        Index of the question; queries with the same one are translations of each other.
     """
     table = _rank_table(rank, query, passage_language, len(question))
     found = np.full(len(question), np.nan)
@@ -136,7 +147,7 @@ def rank_correlation(rank: Integers, query: Integers, passage_language: Integers
 
 
 def _rank_table(rank: Integers, query: Integers, passage_language: Integers, queries: int) -> Floats:
-    """Return ranks, shape (queries, languages); NaN where a language has no relevant passage, or several."""
+    """Return ranks, shape (queries, languages); NaN if a language has no relevant passage, or several."""
     languages = int(passage_language.max()) + 1
     cell = query * languages + passage_language
     table = np.full(queries * languages, np.nan)
@@ -174,15 +185,16 @@ def _standardised(table: Floats) -> Floats:
 def peer(rank: Integers, query: Integers, passage_language: Integers, queries: int) -> Floats:
     """Return PEER for each query: the p of a Kruskal-Wallis test that all languages' relevant passages rank alike.
 
-    After Yang et al. 2024 (https://doi.org/10.1145/3626772.3657943) over the whole pool, all grades alike: H = (N - 1)
-    x sum of squares between languages / total sum of squares, of the ranks in the pool, chi squared with one degree
-    less than there are languages. 1 is fair. NaN where no language has two relevant passages, or only one language has
-    any, or a run does not have them all: with one passage for each of L languages H is L - 1 whatever the ranking.
+    After Yang et al. 2024 (https://doi.org/10.1145/3626772.3657943), over the whole pool and without regard to grades:
+    H = (N - 1) x sum of squares between languages / total sum of squares, of the ranks in the pool, which follows chi
+    squared with one degree less than there are languages. 1 is fair. It is NaN if no language has two relevant
+    passages, if only one language has any, or if a run lacks one of them: with one passage for each of L languages H is
+    L - 1 whatever the ranking.
 
     Parameters
     ----------
     rank, query, passage_language : integer arrays of shape (relevant,)
-        Rank in the multilingual pool, row of the query, number of the passage's language.
+        Rank in the multilingual pool, row of the query, index of the passage's language.
     queries : int
         Number of queries.
     """
@@ -211,7 +223,16 @@ def mean_rank_by_language(
 ) -> NDArray[np.float64]:
     """Return the mean rank of relevant passages, shape (query languages, passage languages).
 
-    NaN where there is none, or where a run does not have them all.
+    It is NaN if there are no such passages, or if a run lacks one of them.
+
+    Parameters
+    ----------
+    rank, query, passage_language : integer arrays of shape (relevant,)
+        Rank in the multilingual pool, row of the query, index of the passage's language.
+    query_language : integer array of shape (queries,)
+        Index of the query's language.
+    shape : (int, int)
+        Number of query languages and of passage languages.
     """
     cell = query_language[query] * shape[1] + passage_language
     count = np.bincount(cell, minlength=shape[0] * shape[1])

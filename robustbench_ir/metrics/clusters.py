@@ -1,8 +1,8 @@
-"""Macro means over questions, kept as what each question brings to them, so that questions can be drawn anew.
+"""Macro means over questions, stored as the contribution of each question, so that questions can be resampled.
 
 A cluster is a question: parallel queries (the same question in eleven languages) are one cluster, not eleven
-independent samples. A stratum is what is averaged within before it is averaged over: a query language, or an ordered
-pair.
+independent samples. A stratum is a query language, or an ordered pair of languages: values are averaged within each
+stratum, then over strata.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from robustbench_ir.metrics.measures import Floats, Integers, sums
 
 @dataclass(frozen=True)
 class ClusterMeans:
-    """Macro means, as the sums and counts that each cluster brings to each stratum.
+    """Macro means, as the sums and counts of each cluster in each stratum.
 
     Attributes
     ----------
     sums, counts : float64 arrays of shape (clusters, strata)
         Sum and number of the values of a cluster in a stratum.
     members : bool array of shape (strata, statistics)
-        Which strata each macro mean is over.
+        Strata that each macro mean averages over.
     """
 
     sums: Floats
@@ -37,14 +37,14 @@ class ClusterMeans:
         return np.asarray(columns.means_of(columns.stacked.sum(axis=0, keepdims=True))[0])
 
     def contributions(self) -> Floats:
-        """Return what each cluster adds to the macro means, shape (clusters, statistics); the sum is the estimate."""
+        """Return each cluster's contribution to the macro means, shape (clusters, statistics); they sum to the mean."""
         return self._weighted(self.sums)
 
     def influence(self) -> Floats:
-        """Return how far each cluster moves the macro means, shape (clusters, statistics).
+        """Return the influence of each cluster on the macro means, shape (clusters, statistics).
 
-        Number of clusters times the linearised effect of each; the mean is 0, and the standard deviation divided by the
-        root of the number of clusters is the standard error.
+        This is the number of clusters times the linearised effect of each; its mean is 0, and its standard deviation
+        divided by the root of the number of clusters is the standard error.
         """
         total, count = self.sums.sum(axis=0), self.counts.sum(axis=0)
         mean = np.divide(total, count, out=np.zeros_like(total), where=count > 0)
@@ -52,7 +52,7 @@ class ClusterMeans:
 
     @property
     def clusters(self) -> int:
-        """Number of clusters that bring anything."""
+        """Number of clusters that have values."""
         return int((self.counts > 0).any(axis=1).sum())
 
     def _weighted(self, by_stratum: Floats) -> Floats:
@@ -65,16 +65,16 @@ class ClusterMeans:
 def cluster_means(
     value: Floats, cluster: Integers, stratum: Integers, members: NDArray[np.bool_], clusters: int
 ) -> ClusterMeans:
-    """Sum values up by cluster and stratum.
+    """Return the sums and counts of values by cluster and stratum.
 
     Parameters
     ----------
     value : float64 array, any shape
-        NaN is no case.
+        Values; NaN is left out.
     cluster, stratum : integer arrays of the same shape
-        To which each value belongs.
+        Cluster and stratum of each value.
     members : bool array of shape (strata, statistics)
-        Which strata each macro mean is over.
+        Strata that each macro mean averages over.
     clusters : int
         Number of clusters.
 
@@ -98,20 +98,20 @@ def cluster_means(
 
 @dataclass(frozen=True)
 class Columns:
-    """Strata put together where that is exact: with the same counts they share a denominator.
+    """Strata that are combined where this is exact: strata with the same counts share a denominator.
 
-    Of eleven parallel languages only one column is left for each macro mean.
+    For eleven parallel languages, only one column remains for each macro mean.
 
     Attributes
     ----------
     numerators : float64 array of shape (clusters, columns)
         Sums of the values, over the strata of a column.
     denominators : float64 array of shape (clusters, denominators)
-        Counts, each distinct column of them once.
+        The distinct columns of counts.
     denominator : integer array of shape (columns,)
-        Which denominator a column has.
+        Index of the denominator of each column.
     strata : float64 array of shape (columns, statistics)
-        How many strata of which macro mean are in the column.
+        Number of strata of each macro mean in a column.
     """
 
     numerators: Floats
@@ -121,7 +121,7 @@ class Columns:
 
     @staticmethod
     def of(means: ClusterMeans) -> Columns:
-        """Put strata together."""
+        """Return the combined strata of macro means."""
         used = np.flatnonzero(means.counts.any(axis=0) & means.members.any(axis=1))
         numbers: dict[bytes, int] = {}
         group = np.array([numbers.setdefault(means.counts[:, one].tobytes(), len(numbers)) for one in used], dtype=int)

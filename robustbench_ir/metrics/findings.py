@@ -1,4 +1,4 @@
-"""Findings: each drop with its interval, its test and its effect size; see `robustbench_ir.metrics.statistics`."""
+"""Findings: drops with interval, test and effect size; see `robustbench_ir.metrics.statistics`."""
 
 from __future__ import annotations
 
@@ -12,15 +12,23 @@ from numpy.typing import NDArray
 
 from robustbench_ir.metrics.clusters import ClusterMeans, cluster_means
 from robustbench_ir.metrics.measures import Floats
-from robustbench_ir.metrics.settings import Layout, Setting, by_language, headline, nanmean, rank_distances, values
+from robustbench_ir.metrics.settings import (
+    Judgements,
+    Setting,
+    by_language,
+    macro_average,
+    nanmean,
+    per_query_scores,
+    rank_distances,
+)
 from robustbench_ir.metrics.statistics import (
     RESAMPLES,
     Estimate,
-    Method,
+    IntervalMethod,
+    bootstrap_intervals,
     draws_by_group,
     effect_size,
     holm,
-    intervals,
     minimum_detectable,
     sign_flip_p,
 )
@@ -29,7 +37,7 @@ from robustbench_ir.retrieval.ranking import Ranks
 
 
 class RankedQueries(Protocol):
-    """What is needed of one attacked cell; `robustbench_ir.Cell` is one."""
+    """The parts of an attacked cell that are needed here; a `robustbench_ir.Cell` has them."""
 
     @property
     def ranks(self) -> Ranks:
@@ -44,41 +52,46 @@ class RankedQueries(Protocol):
         """Share of each query's characters that were replaced."""
 
 
-Group = tuple[AttackIdentity, int]
-"""What was done to the queries, and the severity."""
+AttackGroup = tuple[AttackIdentity, int]
+"""Identity of an attack, and its severity."""
 
-Attacked = Mapping[Group, Sequence[RankedQueries]]
+AttackedCells = Mapping[AttackGroup, Sequence[RankedQueries]]
+"""Attack and severity to their cells, one for each seed."""
 
 
 @dataclass(frozen=True)
 class Finding:
     """How far a measure falls under one recipe and severity in one setting, with 95% intervals.
 
-    Values equal those of `Drop`. Intervals are by cluster bootstrap over questions, p by cluster sign-flip permutation.
+    Values equal those of `Drop`. Intervals are by a cluster bootstrap over questions, p values by sign flips of
+    clusters.
 
     Attributes
     ----------
-    recipe, severity, setting, measure, language
-        Of what; `language` is the query language, or ``"all"`` for the macro average.
+    recipe, severity, setting, measure : AttackIdentity, int, str, str
+        Attack, setting and measure.
+    language : str
+        Query language, or ``"all"`` for the macro average.
     clean, attacked : Estimate
         The measure before and after.
     drop, relative_drop : Estimate
-        Clean - attacked; the same divided by clean, NaN where that is 0.
+        Clean - attacked, and the same divided by clean; NaN if clean is 0.
     changed_only : Estimate
-        The absolute drop over queries that really changed.
+        The absolute drop over queries that changed.
     clean_rank_distance, rank_distance_change : Estimate
-        In the multilingual pool; change = attacked - clean. NaN where queries have one relevant passage.
+        Rank distance in the multilingual pool, and its change, attacked - clean. NaN if queries have one relevant
+        passage.
     p, p_holm : float
-        That the drop is 0; NaN where no query changed. `p_holm` is adjusted for all rows of the same setting and kind
-        (recipes x severities, or recipes x severities x languages).
+        p value of the hypothesis that the drop is 0; NaN if no query changed. `p_holm` is adjusted for all rows of the
+        same setting and kind (recipes x severities, or recipes x severities x languages).
     p_rank_distance, p_rank_distance_holm : float
-        That the change of rank distance is 0.
+        p values of the hypothesis that the change of rank distance is 0.
     effect_size : float
-        Of the drop: standardised mean difference over questions (Cohen's d_z).
+        Standardised mean difference of the drop over questions (Cohen's d_z).
     minimum_detectable : float
-        Smallest drop that a test at 5% would find in 80% of samples of so many questions.
+        Smallest drop that a test at 5% would find in 80% of samples with as many questions.
     coverage, edit_rate : float
-        Share of queries that really changed, and of characters that were replaced.
+        Share of queries that changed, and of characters that were replaced.
     questions : int
         Number of clusters.
     """
@@ -114,14 +127,14 @@ class Finding:
 
 @dataclass(frozen=True)
 class OverSeeds:
-    """One recipe and severity per query: means over seeds, which are nested in queries.
+    """One recipe and severity per query, as means over seeds, which are nested in queries.
 
     Attributes
     ----------
     value : float64 array of shape (queries,) or (queries, passage languages)
         The measure.
     changed_only : float64 array of that shape
-        Clean - attacked over the seeds that changed the query; NaN where none did.
+        Clean - attacked over the seeds that changed the query; NaN if none did.
     rank_distance, coverage, edit_rate : float64 arrays of shape (queries,)
         Means over seeds; coverage is the share of seeds that changed the query.
     """
@@ -134,81 +147,96 @@ class OverSeeds:
 
 
 def over_seeds(
-    layout: Layout, clean: Floats, cells: Sequence[RankedQueries], setting: Setting, measure: str
+    judgements: Judgements, clean: Floats, cells: Sequence[RankedQueries], setting: Setting, measure: str
 ) -> OverSeeds:
-    """Return the means over seeds; `clean` is the measure of the clean queries."""
-    found = np.stack([values(layout, cell.ranks, measure, setting) for cell in cells])
+    """Return means over seeds for each query.
+
+    Parameters
+    ----------
+    judgements : Judgements
+        Queries, languages and judgements.
+    clean : float64 array
+        The measure of the clean queries, from `per_query_scores`.
+    cells : sequence of RankedQueries
+        The attacked cells, one for each seed.
+    setting, measure : str
+        Setting and measure.
+    """
+    found = np.stack([per_query_scores(judgements, cell.ranks, measure, setting) for cell in cells])
     changed = np.stack([cell.changed for cell in cells])
     mask = changed.reshape(changed.shape + (1,) * (found.ndim - 2))
     return OverSeeds(
         value=found.mean(axis=0),
         changed_only=nanmean(np.where(mask, clean - found, np.nan), axis=0),
-        rank_distance=np.mean([rank_distances(layout, cell.ranks) for cell in cells], axis=0),
+        rank_distance=np.mean([rank_distances(judgements, cell.ranks) for cell in cells], axis=0),
         coverage=changed.mean(axis=0),
         edit_rate=np.mean([cell.edit_rate for cell in cells], axis=0),
     )
 
 
-def macro(layout: Layout, found: Floats, by: str | None = None) -> ClusterMeans:
+def macro_means(judgements: Judgements, found: Floats, by: str | None = None) -> ClusterMeans:
     """Return values as macro means that can be resampled: one, or one for each query language.
 
     Parameters
     ----------
-    layout : Layout
-        What the values belong to.
+    judgements : Judgements
+        Queries and languages of the values.
     found : float64 array of shape (queries,) or (queries, passage languages)
-        As for `headline` and `by_language`, whose values the estimates are.
+        Values; the estimates equal those of `macro_average` and `by_language`.
     by : {"language"}, optional
-        One macro mean for each query language.
+        Return one macro mean for each query language.
     """
     wide = found.reshape(len(found), -1)
-    columns, languages = wide.shape[1], len(layout.query_languages)
-    cluster = np.broadcast_to(layout.question[:, None], wide.shape)
-    stratum = layout.query_language[:, None] * columns + np.arange(columns)
+    columns, languages = wide.shape[1], len(judgements.query_languages)
+    cluster = np.broadcast_to(judgements.question[:, None], wide.shape)
+    stratum = judgements.query_language[:, None] * columns + np.arange(columns)
     one = np.eye(languages, dtype=bool) if by == "language" else np.ones((languages, 1), dtype=bool)
-    return cluster_means(wide, cluster, stratum, np.repeat(one, columns, axis=0), layout.questions)
+    return cluster_means(wide, cluster, stratum, np.repeat(one, columns, axis=0), judgements.questions)
 
 
 def findings(
-    layout: Layout,
+    judgements: Judgements,
     clean: Ranks,
-    attacked: Attacked,
+    attacked: AttackedCells,
     setting: Setting,
     measure: str,
     by: str | None,
     *,
     random: Generator,
     resamples: int = RESAMPLES,
-    method: Method = "bca",
+    method: IntervalMethod = "bca",
 ) -> list[Finding]:
-    """Return a finding for each recipe and severity, and query language where asked; the order of `Result.drops`.
+    """Return a finding for each recipe and severity, or each query language of these, in the order of `Result.drops`.
 
     Parameters
     ----------
-    layout : Layout
-        Queries, pool languages, judgements.
+    judgements : Judgements
+        Queries, languages and judgements.
     clean : Ranks
-        Of the clean queries.
+        Ranks of the clean queries.
     attacked : mapping
-        Recipe and severity to its cells, one a seed.
+        Recipe and severity to their cells, one for each seed.
     setting, measure, by
-        As for `Result.drops`.
+        See `Result.drops`.
     random : numpy.random.Generator
-        Whence resamples and sign flips.
+        Source of the resamples and sign flips.
     resamples : int
-        How many of each.
+        Number of each.
     method : {"bca", "percentile"}
         Kind of interval.
     """
     if not attacked:
         return []
-    before, distance = values(layout, clean, measure, setting), rank_distances(layout, clean)
-    after = [over_seeds(layout, before, cells, setting, measure) for cells in attacked.values()]
-    # Changes of rank distance are paired: a run that lacks a passage has a rank distance clean, and none attacked.
+    before, distance = per_query_scores(judgements, clean, measure, setting), rank_distances(judgements, clean)
+    after = [over_seeds(judgements, before, cells, setting, measure) for cells in attacked.values()]
+    # Changes of rank distance are paired, since a run may lack a passage for the attacked query only.
     (clean_draw, distance_draw), draw = draws_by_group(
-        [macro(layout, found, by) for found in (before, distance)],
+        [macro_means(judgements, found, by) for found in (before, distance)],
         {
-            group: [macro(layout, found, by) for found in (one.value, one.changed_only, one.rank_distance - distance)]
+            group: [
+                macro_means(judgements, found, by)
+                for found in (one.value, one.changed_only, one.rank_distance - distance)
+            ]
             for group, one in zip(attacked, after, strict=True)
         },
         random,
@@ -216,18 +244,18 @@ def findings(
     )
 
     def estimates(of: Floats) -> list[Estimate]:
-        return intervals(of, layout.questions, method)
+        return bootstrap_intervals(of, judgements.questions, method)
 
-    names = layout.query_languages if by == "language" else ("all",)
+    names = judgements.query_languages if by == "language" else ("all",)
     columns: dict[str, Sequence[object]] = {
         "clean": estimates(clean_draw),
         "clean_rank_distance": estimates(distance_draw),
         "language": names,
         "setting": [setting] * len(names),
         "measure": [measure] * len(names),
-        "questions": [layout.questions] * len(names),
+        "questions": [judgements.questions] * len(names),
     }
-    tests = _tests(layout, before, distance, after, by, random, resamples)
+    tests = _tests(judgements, before, distance, after, by, random, resamples)
     rows: list[Finding] = []
     for (recipe, severity), one, tested in zip(attacked, after, tests, strict=True):
         after_draw, changed_draw, distance_change = draw[recipe, severity]
@@ -239,8 +267,8 @@ def findings(
             "relative_drop": estimates(ratio(clean_draw - after_draw, clean_draw)),
             "changed_only": estimates(changed_draw),
             "rank_distance_change": estimates(distance_change),
-            "coverage": _means(layout, one.coverage, by),
-            "edit_rate": _means(layout, one.edit_rate, by),
+            "coverage": _means(judgements, one.coverage, by),
+            "edit_rate": _means(judgements, one.edit_rate, by),
             **tested,
         }
         rows += [Finding(**dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)]
@@ -248,16 +276,22 @@ def findings(
 
 
 def ratio(above: Floats, below: Floats) -> Floats:
-    """Divide; NaN where the divisor is 0."""
+    """Return the quotient of two arrays; NaN if the divisor is 0.
+
+    Parameters
+    ----------
+    above, below : float64 arrays of the same shape
+        Dividend and divisor.
+    """
     return np.divide(above, below, out=np.full_like(above, np.nan), where=below != 0)
 
 
-def _means(layout: Layout, found: Floats, by: str | None) -> list[float]:
-    return by_language(layout, found).tolist() if by == "language" else [headline(layout, found)]
+def _means(judgements: Judgements, found: Floats, by: str | None) -> list[float]:
+    return by_language(judgements, found).tolist() if by == "language" else [macro_average(judgements, found)]
 
 
 def _tests(
-    layout: Layout,
+    judgements: Judgements,
     clean: Floats,
     distance: Floats,
     after: Sequence[OverSeeds],
@@ -265,15 +299,15 @@ def _tests(
     random: Generator,
     resamples: int,
 ) -> list[dict[str, list[float]]]:
-    """Return the columns of `Finding` that are about tests, for each of `after`; p values before Holm."""
-    drops = [macro(layout, clean - one.value, by) for one in after]
-    changes = [macro(layout, one.rank_distance - distance, by) for one in after]
+    """Return the columns of `Finding` that concern tests, for each of `after`, before Holm's adjustment."""
+    drops = [macro_means(judgements, clean - one.value, by) for one in after]
+    changes = [macro_means(judgements, one.rank_distance - distance, by) for one in after]
     p_values = sign_flip_p([*drops, *changes], random, resamples)
     columns = []
     for one, drop, change, *p_of in zip(
         after, drops, changes, p_values[: len(after)], p_values[len(after) :], strict=True
     ):
-        touched = np.array(_means(layout, one.coverage, by)) > 0
+        touched = np.array(_means(judgements, one.coverage, by)) > 0
         p, p_distance = (
             np.where(touched & ~np.isnan(means.estimate()), found, np.nan).tolist()
             for means, found in zip((drop, change), p_of, strict=True)

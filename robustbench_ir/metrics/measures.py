@@ -1,8 +1,8 @@
 """Measures: pure functions on the ranks of the relevant passages.
 
 Relevant passages that belong together form a group, usually those of one query; they may stand anywhere in the arrays.
-A group without relevant passages scores NaN: it is not a zero, it is no case. A relevant passage that a truncated
-run does not have has rank 0: it adds nothing, as in trec_eval.
+A group without relevant passages scores NaN, not 0, since no score is defined for it. A relevant passage that a
+truncated run lacks has rank 0: it adds nothing, as in trec_eval.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ class Ranked:
     Attributes
     ----------
     rank : integer array of shape (relevant,)
-        1-based; 0 where a run does not have the passage.
+        1-based rank; 0 if a run lacks the passage.
     group : integer array of shape (relevant,)
-        Which group each belongs to, 0 to `groups` - 1.
+        Group of each passage, 0 to `groups` - 1.
     grade : integer array of shape (relevant,)
-        1 or more; only nDCG looks at it.
+        Grade, 1 or more; used by nDCG only.
     groups : int
         Number of groups.
     """
@@ -49,8 +49,17 @@ _LARGEST = np.iinfo(np.int32).max
 
 
 def average_precision(ranked: Ranked, depth: int | None = None) -> Floats:
-    """AP over the full pool: mean of (position among relevant) / rank; with a depth, those below it add 0.
+    """Return AP over the full pool: the mean of (position among relevant) / rank, range 0 to 1.
 
+    Parameters
+    ----------
+    ranked : Ranked
+        Ranks of the relevant passages.
+    depth : int, optional
+        Rank below which passages add 0.
+
+    Examples
+    --------
     >>> one = np.zeros(3, dtype=int)
     >>> round(float(average_precision(Ranked(np.array([2, 5, 7]), one, one + 1, 1))[0]), 6)
     0.442857
@@ -63,7 +72,15 @@ def average_precision(ranked: Ranked, depth: int | None = None) -> Floats:
 
 
 def ndcg(ranked: Ranked, depth: int) -> Floats:
-    """Return nDCG@depth with linear gain and log2 discount, as trec_eval's `ndcg_cut`, range 0 to 1."""
+    """Return nDCG@depth with linear gain and log2 discount, as trec_eval's `ndcg_cut`, range 0 to 1.
+
+    Parameters
+    ----------
+    ranked : Ranked
+        Ranks of the relevant passages.
+    depth : int
+        Rank below which passages are ignored, 1 or more.
+    """
     discount = np.log2(np.maximum(ranked.rank, 1) + 1.0)
     gain = np.where(_within(ranked.rank, depth), ranked.grade / discount, 0.0)
     order, position, size = _positions(ranked, -ranked.grade)
@@ -73,7 +90,15 @@ def ndcg(ranked: Ranked, depth: int) -> Floats:
 
 
 def reciprocal_rank(ranked: Ranked, depth: int) -> Floats:
-    """Return RR@depth: 1 / rank of the first relevant passage, 0 if it is below `depth`."""
+    """Return RR@depth: 1 / rank of the first relevant passage, 0 if it is below `depth`.
+
+    Parameters
+    ----------
+    ranked : Ranked
+        Ranks of the relevant passages.
+    depth : int
+        Rank below which passages are ignored, 1 or more.
+    """
     order, position, size = _positions(ranked, _missing_last(ranked.rank))
     first = position == 1
     rank = ranked.rank[order][first]
@@ -83,13 +108,29 @@ def reciprocal_rank(ranked: Ranked, depth: int) -> Floats:
 
 
 def recall(ranked: Ranked, depth: int) -> Floats:
-    """Return R@depth: share of the relevant passages ranked `depth` or better, range 0 to 1."""
+    """Return R@depth: share of the relevant passages ranked `depth` or better, range 0 to 1.
+
+    Parameters
+    ----------
+    ranked : Ranked
+        Ranks of the relevant passages.
+    depth : int
+        Rank below which passages are ignored, 1 or more.
+    """
     found = sums(ranked.group, _within(ranked.rank, depth).astype(float), ranked.groups)
     return _divide(found, np.bincount(ranked.group, minlength=ranked.groups))
 
 
 def precision(ranked: Ranked, depth: int) -> Floats:
-    """Return P@depth: number of relevant passages ranked `depth` or better, divided by `depth`, range 0 to 1."""
+    """Return P@depth: number of relevant passages ranked `depth` or better, divided by `depth`, range 0 to 1.
+
+    Parameters
+    ----------
+    ranked : Ranked
+        Ranks of the relevant passages.
+    depth : int
+        Rank below which passages are ignored, 1 or more.
+    """
     found = sums(ranked.group, _within(ranked.rank, depth).astype(float), ranked.groups)
     return np.where(np.bincount(ranked.group, minlength=ranked.groups) > 0, found / depth, np.nan)
 
@@ -105,7 +146,7 @@ def _missing_last(rank: Integers) -> Integers:
 def _positions(ranked: Ranked, key: Integers) -> tuple[NDArray[np.intp], Integers, Integers]:
     """Return an order by group and key, the 1-based position within the group in that order, and the group sizes."""
     size = np.bincount(ranked.group, minlength=ranked.groups)
-    if size.max(initial=0) <= 1:  # as in a single language of a parallel task: any order is one by group and key
+    if size.max(initial=0) <= 1:  # as in one language of a parallel task: any order will do
         return np.arange(len(key)), np.ones_like(ranked.group), size
     # One 64-bit key sorts several times as fast as lexsort. Ranks and grades have fewer than 32 bits.
     order = np.argsort((ranked.group.astype(np.int64) << 32) + np.minimum(key, _LARGEST))
@@ -114,7 +155,17 @@ def _positions(ranked: Ranked, key: Integers) -> tuple[NDArray[np.intp], Integer
 
 
 def sums(group: Integers, value: Floats, groups: int) -> Floats:
-    """Return the sum of the values of each group."""
+    """Return the sum of the values of each group.
+
+    Parameters
+    ----------
+    group : integer array
+        Group of each value, 0 to `groups` - 1.
+    value : float64 array of the same shape
+        Values.
+    groups : int
+        Number of groups.
+    """
     return np.asarray(np.bincount(group, value, groups), dtype=np.float64)
 
 
@@ -139,13 +190,18 @@ _WITH_DEPTH: dict[str, Callable[[Ranked, int], Floats]] = {
 DEFAULT_MEASURES = ("AP", "nDCG@10", "RR@10", "R@1", "R@10", "R@100")
 
 
-def measure(name: str) -> Measure:
-    """Look up a measure by its ir_measures name.
+def look_up_measure(name: str) -> Measure:
+    """Return the measure of an ir_measures name.
+
+    Parameters
+    ----------
+    name : str
+        ``AP``, or ``AP@k``, ``P@k``, ``R@k``, ``RR@k``, ``nDCG@k`` with a whole number k >= 1.
 
     Raises
     ------
     UnknownNameError
-        Not ``AP``, or ``AP@k``, ``P@k``, ``R@k``, ``RR@k``, ``nDCG@k`` with a whole number k >= 1.
+        If there is no such measure.
     """
     if name == "AP":
         return average_precision

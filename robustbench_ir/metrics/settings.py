@@ -1,10 +1,10 @@
-"""From ranks to scores in the three settings.
+"""Scores in the three settings.
 
 - monolingual: the pool is the query's own language;
 - cross-lingual: the pool is one other language, for every ordered pair;
 - multilingual: the pool is the union of all languages.
 
-The headline is a macro average: over languages, ordered pairs, or query languages, as in LAReQA (arXiv 2004.05484).
+The macro average is over languages, ordered pairs, or query languages, as in LAReQA (arXiv 2004.05484).
 """
 
 from __future__ import annotations
@@ -19,30 +19,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robustbench_ir.metrics.bias_measures import rank_distance
-from robustbench_ir.metrics.measures import Floats, Ranked, measure
-from robustbench_ir.retrieval.ranking import IntArray, Ranks
+from robustbench_ir.metrics.measures import Floats, Ranked, look_up_measure
+from robustbench_ir.retrieval.ranking import Ranks
 from robustbench_ir.tasks import Task
+from robustbench_ir.tasks.task import IntArray
 
 Setting = Literal["monolingual", "cross-lingual", "multilingual"]
 SETTINGS: tuple[Setting, ...] = get_args(Setting)
 
 
 @dataclass(frozen=True)
-class Layout:
-    """What the ranks belong to: the queries, the languages of the pool and the judgements.
+class Judgements:
+    """Queries, languages of the pool, and judgements, to which ranks belong.
 
     Attributes
     ----------
     query_ids, parallel_ids, languages : tuple of str
-        Per query: identity, question that it is a translation of, language.
+        For each query, its id, the id of its question, and its language.
     pool : mapping of str to int
-        Passage languages and their number of passages, in order.
+        Passage languages with their number of passages, in order.
     query : int32 array of shape (judgements,)
         Row of the query.
     passage_language : int32 array of shape (judgements,)
-        Number of the passage's language in `pool`.
+        Index of the passage's language in `pool`.
     grade : int32 array of shape (judgements,)
-        1 or more.
+        Grade, 1 or more.
     relevant_from : int
         Grade from which on a passage is relevant to the measures that know no grades; see `Task.relevant_from`.
     """
@@ -63,19 +64,19 @@ class Layout:
 
     @cached_property
     def query_language(self) -> IntArray:
-        """Per query, the number of its language in `query_languages`."""
+        """For each query, the index of its language in `query_languages`."""
         numbers = {language: number for number, language in enumerate(self.query_languages)}
         return np.array([numbers[language] for language in self.languages], dtype=np.int32)
 
     @cached_property
     def own_pool(self) -> IntArray:
-        """Per query, the number of its language in `pool`, -1 if no passage is in it."""
+        """For each query, the index of its language in `pool`, -1 if no passage is in it."""
         numbers = {language: number for number, language in enumerate(self.pool)}
         return np.array([numbers.get(language, -1) for language in self.languages], dtype=np.int32)
 
     @cached_property
     def question(self) -> IntArray:
-        """Per query, the number of its question: parallel queries have the same one."""
+        """For each query, the index of its question; parallel queries have the same one."""
         numbers = {name: number for number, name in enumerate(dict.fromkeys(self.parallel_ids))}
         return np.array([numbers[name] for name in self.parallel_ids], dtype=np.int32)
 
@@ -90,101 +91,127 @@ class Layout:
         return sum(self.pool.values())
 
 
-def relevant_only(layout: Layout, ranks: Ranks) -> tuple[Layout, Ranks]:
-    """Return judgements and ranks of what is relevant where grades do not count; see `Layout.relevant_from`."""
-    if layout.relevant_from == 1:
-        return layout, ranks
-    kept = layout.grade >= layout.relevant_from
+def relevant_only(judgements: Judgements, ranks: Ranks) -> tuple[Judgements, Ranks]:
+    """Return judgements and ranks of what is relevant where grades do not count; see `Judgements.relevant_from`."""
+    if judgements.relevant_from == 1:
+        return judgements, ranks
+    kept = judgements.grade >= judgements.relevant_from
     fewer = replace(
-        layout,
-        query=layout.query[kept],
-        passage_language=layout.passage_language[kept],
-        grade=layout.grade[kept],
+        judgements,
+        query=judgements.query[kept],
+        passage_language=judgements.passage_language[kept],
+        grade=judgements.grade[kept],
         relevant_from=1,
     )
     return fewer, Ranks(ranks.in_pool[kept], ranks.in_language[kept])
 
 
-def values(layout: Layout, ranks: Ranks, name: str, setting: Setting) -> Floats:
+def per_query_scores(judgements: Judgements, ranks: Ranks, name: str, setting: Setting) -> Floats:
     """Return a measure for each query.
 
     Parameters
     ----------
-    layout : Layout
-        What the ranks belong to.
+    judgements : Judgements
+        Queries, languages and judgements.
     ranks : Ranks
-        One entry for each judgement.
+        Ranks of the judged passages.
     name : str
-        Measure, such as ``"AP"``.
+        Name of the measure, such as ``"AP"``.
     setting : str
         One of `SETTINGS`.
 
     Returns
     -------
     float64 array
-        Multilingual: shape (queries,). Otherwise shape (queries, passage languages), with NaN in the languages that do
-        not belong to the setting or have no relevant passage.
+        Multilingual: shape (queries,). Otherwise shape (queries, passage languages), with NaN for languages that do not
+        belong to the setting or have no relevant passage.
     """
     if not name.startswith("nDCG"):
-        layout, ranks = relevant_only(layout, ranks)
-    queries, languages = len(layout.query_ids), len(layout.pool)
+        judgements, ranks = relevant_only(judgements, ranks)
+    queries, languages = len(judgements.query_ids), len(judgements.pool)
     if setting == "multilingual":
-        return measure(name)(Ranked(ranks.in_pool, layout.query, layout.grade, queries))
-    group = layout.query * languages + layout.passage_language
-    found = measure(name)(Ranked(ranks.in_language, group, layout.grade, queries * languages))
-    own = layout.own_pool[:, None] == np.arange(languages)
+        return look_up_measure(name)(Ranked(ranks.in_pool, judgements.query, judgements.grade, queries))
+    group = judgements.query * languages + judgements.passage_language
+    found = look_up_measure(name)(Ranked(ranks.in_language, group, judgements.grade, queries * languages))
+    own = judgements.own_pool[:, None] == np.arange(languages)
     return np.where(own if setting == "monolingual" else ~own, found.reshape(queries, languages), np.nan)
 
 
-def per_query(found: Floats) -> Floats:
-    """Return one value for each query: the mean over passage languages where there are several."""
+def mean_over_passage_languages(found: Floats) -> Floats:
+    """Return one value for each query: the mean over passage languages if there are several."""
     return found if found.ndim == 1 else nanmean(found, axis=1)
 
 
-def by_language(layout: Layout, found: Floats, only: NDArray[np.bool_] | None = None) -> Floats:
-    """Return the mean for each query language; over ordered pairs first where there are several passage languages.
+def by_language(judgements: Judgements, found: Floats, only: NDArray[np.bool_] | None = None) -> Floats:
+    """Return the mean for each query language; over ordered pairs first if there are several passage languages.
 
     Parameters
     ----------
-    layout : Layout
-        What the values belong to.
+    judgements : Judgements
+        Queries and languages of the values.
     found : float64 array
-        From `values`, or any array whose first axis is the queries.
+        From `per_query_scores`, or any array whose first axis is the queries.
     only : bool array of shape (queries,), optional
-        Queries that count.
+        Mask of the queries that count.
     """
-    pairs = _pairs(layout, found, only)
+    pairs = _pairs(judgements, found, only)
     return pairs if pairs.ndim == 1 else nanmean(pairs, axis=1)
 
 
-def headline(layout: Layout, found: Floats, only: NDArray[np.bool_] | None = None) -> float:
-    """Return the macro average over languages or ordered pairs; NaN where there is no case."""
-    return float(nanmean(_pairs(layout, found, only).ravel(), axis=0))
+def macro_average(judgements: Judgements, found: Floats, only: NDArray[np.bool_] | None = None) -> float:
+    """Return the macro average over languages or ordered pairs; NaN if there are no values.
+
+    Parameters
+    ----------
+    judgements : Judgements
+        Queries and languages of the values.
+    found : float64 array
+        From `per_query_scores`, or any array whose first axis is the queries.
+    only : bool array of shape (queries,), optional
+        Mask of the queries that count.
+    """
+    return float(nanmean(_pairs(judgements, found, only).ravel(), axis=0))
 
 
-def _pairs(layout: Layout, found: Floats, only: NDArray[np.bool_] | None) -> Floats:
+def _pairs(judgements: Judgements, found: Floats, only: NDArray[np.bool_] | None) -> Floats:
     masked = found if only is None else np.where(only if found.ndim == 1 else only[:, None], found, np.nan)
-    numbers = range(len(layout.query_languages))
-    return np.array([nanmean(masked[layout.query_language == number], axis=0) for number in numbers])
+    numbers = range(len(judgements.query_languages))
+    return np.array([nanmean(masked[judgements.query_language == number], axis=0) for number in numbers])
 
 
 def nanmean(found: Floats, axis: int) -> Floats:
-    """Return the mean of what is not NaN, and NaN where nothing is left, without a warning."""
+    """Return the mean of the values that are not NaN, without a warning if there are none.
+
+    Parameters
+    ----------
+    found : float64 array
+        Values.
+    axis : int
+        Axis over which the mean is taken.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         return np.asarray(np.nanmean(found, axis=axis))
 
 
-def rank_distances(layout: Layout, ranks: Ranks) -> Floats:
-    """Return the rank distance of each query in the multilingual pool, between the languages of its answers."""
-    layout, ranks = relevant_only(layout, ranks)
-    return rank_distance(ranks.in_pool, layout.query, len(layout.query_ids), layout.passage_language)
+def rank_distances(judgements: Judgements, ranks: Ranks) -> Floats:
+    """Return the rank distance of each query in the multilingual pool, between the languages of its answers.
+
+    Parameters
+    ----------
+    judgements : Judgements
+        Queries, languages and judgements.
+    ranks : Ranks
+        Ranks of the judged passages.
+    """
+    judgements, ranks = relevant_only(judgements, ranks)
+    return rank_distance(ranks.in_pool, judgements.query, len(judgements.query_ids), judgements.passage_language)
 
 
-def layout_of(task: Task) -> Layout:
-    """Return queries, languages and judgements of a task, as results and scores know them."""
+def judgements_of(task: Task) -> Judgements:
+    """Return queries, languages and judgements of a task, as results and scores use them."""
     sizes = task.pool_sizes
-    return Layout(
+    return Judgements(
         query_ids=tuple(query.query_id for query in task.queries),
         parallel_ids=tuple(query.parallel_id for query in task.queries),
         languages=tuple(query.language for query in task.queries),

@@ -1,13 +1,13 @@
 """Uncertainty of macro means over questions: bootstrap intervals, sign-flip tests, Holm, effect size, power.
 
-What is drawn is questions, with all their parallel queries, clean and attacked (see `robustbench_ir.metrics.clusters`).
+Questions are resampled, with all their parallel queries, clean and attacked (see `robustbench_ir.metrics.clusters`).
 
 Every reported mean is a macro mean: a mean over strata (query languages, or ordered pairs) of the means within them. It
-is computed anew from the sums and counts of each resample, so that a language in which few questions exist, or none in
-some resample, is treated as it is in the estimate itself.
+is computed again from the sums and counts of each resample, so that a language with few questions, or with none in some
+resample, is treated as it is in the estimate itself.
 
 Arrays of draws have the draws on their last axis: the estimate, then the estimate without each cluster (jackknife),
-then the resamples. Whatever is made of several means, such as a ratio, is made of their draws, element by element.
+then the resamples. A function of several means, such as a ratio, is computed from their draws, element by element.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from numpy.typing import NDArray
 from robustbench_ir.metrics.clusters import ClusterMeans, Columns
 from robustbench_ir.metrics.measures import Floats, Integers
 
-Method = Literal["percentile", "bca"]
-Group = TypeVar("Group", bound=Hashable)
+IntervalMethod = Literal["percentile", "bca"]
+_Group = TypeVar("_Group", bound=Hashable)
 
 CONFIDENCE = 0.95
 RESAMPLES = 10_000
 SEED = 0
-POWER = 0.8
+_POWER = 0.8
 _WEIGHTS_AT_ONCE = 1 << 20  # 8 MiB of float64
-_ROUNDING = 1e-9  # as a share of the spread of the draws: what differs by less is equal
+_ROUNDING = 1e-9  # as a share of the spread of the draws: values that differ by less count as equal
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,9 @@ class Estimate:
     Attributes
     ----------
     value : float
-        Of the data; NaN where there is no case.
+        Estimate from the data; NaN if there are no values.
     low, high : float
-        Ends of the interval; NaN with fewer than two clusters.
+        Ends of the interval; NaN if there are fewer than two clusters.
     """
 
     value: float
@@ -53,33 +53,34 @@ class Estimate:
 
     @property
     def half_width(self) -> float:
-        """Half of the interval's width, what is printed after ±; the interval itself need not be symmetric."""
+        """Half of the interval's width, which is printed after ±; the interval itself need not be symmetric."""
         return (self.high - self.low) / 2
 
 
 def draws(tables: Sequence[ClusterMeans], random: Generator, resamples: int = RESAMPLES) -> list[Floats]:
-    """Draw clusters with replacement, the same ones for all tables.
+    """Resample clusters with replacement, the same ones for all tables.
 
     Parameters
     ----------
     tables : sequence of ClusterMeans
-        Over the same clusters.
+        Macro means over the same clusters.
     random : numpy.random.Generator
-        Whence the resamples.
+        Source of the resamples.
     resamples : int
-        How many.
+        Number of resamples.
 
     Returns
     -------
     list of float64 array of shape (statistics, 1 + clusters + resamples)
-        For each table: the estimate, those without each cluster, those of the resamples. NaN where no stratum is left.
+        For each table: the estimate, the estimates without each cluster, and those of the resamples. NaN if no stratum
+        is left.
     """
     clusters = len(tables[0].sums)
     columns = [Columns.of(table) for table in tables]
     stacked = np.hstack([one.stacked for one in columns])
     ends = np.cumsum([one.stacked.shape[1] for one in columns])[:-1]
     total = stacked.sum(axis=0, keepdims=True)
-    resampled = (weights @ stacked for weights in resample_weights(clusters, random, resamples))
+    resampled = (weights @ stacked for weights in _resample_weights(clusters, random, resamples))
     found = [np.empty((table.members.shape[1], 1 + clusters + resamples)) for table in tables]
     start = 0
     for totals in chain((total, total - stacked), resampled):
@@ -91,17 +92,34 @@ def draws(tables: Sequence[ClusterMeans], random: Generator, resamples: int = RE
 
 def draws_by_group(
     before: Sequence[ClusterMeans],
-    after: Mapping[Group, Sequence[ClusterMeans]],
+    after: Mapping[_Group, Sequence[ClusterMeans]],
     random: Generator,
     resamples: int = RESAMPLES,
-) -> tuple[list[Floats], dict[Group, list[Floats]]]:
-    """Draw once for all: what is clean, and what each group of attacked cells has; see `draws`."""
+) -> tuple[list[Floats], dict[_Group, list[Floats]]]:
+    """Resample once for the clean queries and for each group of attacked cells; see `draws`.
+
+    Parameters
+    ----------
+    before : sequence of ClusterMeans
+        Tables of the clean queries.
+    after : mapping
+        Group to its tables.
+    random : numpy.random.Generator
+        Source of the resamples.
+    resamples : int
+        Number of resamples.
+
+    Returns
+    -------
+    list of float64 array, dict
+        The draws of the clean queries, and those of each group.
+    """
     found = iter(draws([*before, *chain.from_iterable(after.values())], random, resamples))
     clean = [next(found) for _ in before]
     return clean, {group: [next(found) for _ in tables] for group, tables in after.items()}
 
 
-def resample_weights(clusters: int, random: Generator, resamples: int) -> Iterator[Floats]:
+def _resample_weights(clusters: int, random: Generator, resamples: int) -> Iterator[Floats]:
     """Yield blocks of shape (resamples, clusters): how often each cluster was drawn."""
     block = max(1, _WEIGHTS_AT_ONCE // clusters)
     for start in range(0, resamples, block):
@@ -111,18 +129,18 @@ def resample_weights(clusters: int, random: Generator, resamples: int) -> Iterat
         yield np.bincount(drawn.ravel(), minlength=rows * clusters).astype(np.float64).reshape(rows, clusters)
 
 
-def intervals(draw: Floats, clusters: int, method: Method = "bca") -> list[Estimate]:
+def bootstrap_intervals(draw: Floats, clusters: int, method: IntervalMethod = "bca") -> list[Estimate]:
     """Return an estimate with its 95% interval for each row of draws.
 
     Parameters
     ----------
     draw : float64 array of shape (statistics, 1 + clusters + resamples)
-        From `draws`, or computed from such.
+        From `draws`, or computed from its results.
     clusters : int
-        Number of clusters, those that bring nothing included.
+        Number of clusters, including those without values.
     method : {"bca", "percentile"}
         Bias-corrected and accelerated (Efron 1987, https://doi.org/10.1080/01621459.1987.10478410), with the jackknife
-        over clusters; or the plain quantiles of the resamples. Both at the level of `tail`.
+        over clusters; or the plain quantiles of the resamples. Both are at the level of `tail`.
     """
     value, left_out, resampled = draw[:, 0], draw[:, 1 : 1 + clusters], np.sort(draw[:, 1 + clusters :], axis=1)
     valid = np.count_nonzero(~np.isnan(resampled), axis=1)
@@ -137,26 +155,26 @@ def intervals(draw: Floats, clusters: int, method: Method = "bca") -> list[Estim
 
 
 def simultaneous(draw: Floats, clusters: int) -> list[Estimate]:
-    """Return estimates with intervals that in 95% of samples hold the truth in all rows at once.
+    """Return estimates with intervals that contain the truth in all rows at once, in 95% of samples.
 
-    So the interval of a row holds in as many samples however the row was chosen, such as for being the largest (Berk
-    et al. 2013, https://doi.org/10.1214/12-AOS1077). Estimate plus and minus a number of bootstrap standard errors, the
-    same number for all rows: the quantile of the largest deviation of any row in a resample, in standard errors (Mandel
-    and Betensky 2008, https://doi.org/10.1016/j.csda.2007.07.005), at the level of `tail`.
+    So the interval of a row holds in as many samples even if the row was chosen for being the largest (Berk et al.
+    2013, https://doi.org/10.1214/12-AOS1077). Each interval is the estimate plus and minus a number of bootstrap
+    standard errors, which is the same for all rows: the quantile of the largest deviation of any row in a resample, in
+    standard errors (Mandel and Betensky 2008, https://doi.org/10.1016/j.csda.2007.07.005), at the level of `tail`.
 
     Parameters
     ----------
     draw : float64 array of shape (statistics, 1 + clusters + resamples)
-        From `draws`, or computed from such.
+        From `draws`, or computed from its results.
     clusters : int
-        Number of clusters, those that bring nothing included.
+        Number of clusters, including those without values.
     """
     value, resampled = draw[:, 0], draw[:, 1 + clusters :]
     there = ~np.isnan(resampled)
     deviation = np.where(there, resampled - value[:, None], 0.0)
     count = np.maximum(there.sum(axis=1), 1)
     error = np.sqrt((deviation**2).sum(axis=1) / count - (deviation.sum(axis=1) / count) ** 2)
-    # A language that is not covered has a drop of exactly 0 in every resample; what is left elsewhere is rounding.
+    # A language that is not covered has a drop of exactly 0 in every resample, up to rounding.
     varies = error > _ROUNDING * error.max()
     reach = np.nan
     if clusters > 1 and varies.any():
@@ -167,9 +185,9 @@ def simultaneous(draw: Floats, clusters: int) -> list[Estimate]:
 
 
 def tail(clusters: int) -> float:
-    """Return the share of resamples beyond each end of the interval: 0.025, and a little less where clusters are few.
+    """Return the share of resamples beyond each end of the interval: 0.025, or a little less if there are few clusters.
 
-    Resamples of n clusters vary less than samples do, by (n - 1) / n, and know nothing of Student's t. Hesterberg 2015
+    Resamples of n clusters vary less than samples do, by (n - 1) / n, and do not allow for Student's t. Hesterberg 2015
     (https://doi.org/10.1080/00031305.2015.1089789) widens the interval accordingly: 0.0218 for 60 clusters.
     """
     from scipy.special import ndtr, stdtrit
@@ -177,17 +195,17 @@ def tail(clusters: int) -> float:
     if clusters < 2:
         return (1 - CONFIDENCE) / 2
     quantile = stdtrit(clusters - 1, (1 - CONFIDENCE) / 2)
-    # Two clusters would take it below what 1 can be told from; nothing that small is among ten thousand resamples.
+    # With two clusters the level would be too small for float64; no resample is that far out.
     return max(float(ndtr(np.sqrt(clusters / (clusters - 1)) * quantile)), 1e-12)
 
 
 def _corrected(levels: Floats, value: Floats, left_out: Floats, resampled: Floats, valid: NDArray[np.intp]) -> Floats:
-    """Return the levels of the quantiles that BCa takes, shape (statistics, 2)."""
+    """Return the levels of the quantiles that BCa uses, shape (statistics, 2)."""
     from scipy.special import ndtr, ndtri
 
     size = np.maximum(valid, 1)
-    # Half of those that equal the estimate lie below it. Sums in another order equal it up to rounding only, and where
-    # few values are possible (AP of easy queries, shares) many resamples do.
+    # Half of the resamples that equal the estimate count as below it. They are many if few values are possible (AP of
+    # easy queries, shares), and sums in another order equal it only up to rounding.
     slack = _ROUNDING * (np.take_along_axis(resampled, size[:, None] - 1, axis=1) - resampled[:, :1])
     apart = resampled - value[:, None]
     below = (apart < -slack).sum(axis=1) + 0.5 * (np.abs(apart) <= slack).sum(axis=1)
@@ -202,7 +220,7 @@ def _corrected(levels: Floats, value: Floats, left_out: Floats, resampled: Float
 
 
 def _quantiles(ordered: Floats, valid: NDArray[np.intp], levels: Floats) -> Floats:
-    """Return quantiles of each row's first `valid` numbers, between neighbours as `numpy.quantile` does."""
+    """Return quantiles of each row's first `valid` numbers, interpolated as by `numpy.quantile`."""
     place = levels * np.maximum(valid - 1, 0)[:, None]
     below = np.floor(place).astype(int)
     above = np.minimum(below + 1, np.maximum(valid - 1, 0)[:, None])
@@ -211,36 +229,36 @@ def _quantiles(ordered: Floats, valid: NDArray[np.intp], levels: Floats) -> Floa
 
 
 def sign_flip_p(tables: Sequence[ClusterMeans], random: Generator, resamples: int = RESAMPLES) -> list[Floats]:
-    """Test that macro means of paired differences are 0: flip the sign of whole clusters at random.
+    """Test that macro means of paired differences are 0, by flipping the signs of whole clusters at random.
 
-    Where clean and attacked could as well be exchanged, question by question, every flip is as likely as the data. A
-    flip leaves all counts as they are, so that the macro mean is a signed sum of `ClusterMeans.contributions`.
+    If clean and attacked could be exchanged for each question, every flip is as likely as the data. A flip leaves all
+    counts unchanged, so that the macro mean is a signed sum of `ClusterMeans.contributions`.
 
     Parameters
     ----------
     tables : sequence of ClusterMeans
-        Of differences, over the same clusters; they get the same flips.
+        Differences over the same clusters; all tables get the same flips.
     random : numpy.random.Generator
-        Whence the signs.
+        Source of the signs.
     resamples : int
         Number of flips.
 
     Returns
     -------
     list of float64 array of shape (statistics,)
-        Two-sided p, (1 + flips at least as far from 0) / (1 + flips); 1 where all differences are 0.
+        Two-sided p, (1 + flips at least as far from 0) / (1 + flips); 1 if all differences are 0.
     """
     part = np.hstack([table.contributions() for table in tables])
     total, slack = part.sum(axis=0), 1e-12 * np.abs(part).sum(axis=0)
     at_least = np.ones(part.shape[1])
-    for heads in coin_flips(len(part), random, resamples):
+    for heads in _coin_flips(len(part), random, resamples):
         at_least += (np.abs(2 * (heads @ part) - total) >= np.abs(total) - slack).sum(axis=0)
     ends = np.cumsum([table.members.shape[1] for table in tables])
     return np.split(at_least / (1 + resamples), ends[:-1])
 
 
-def coin_flips(clusters: int, random: Generator, resamples: int) -> Iterator[Floats]:
-    """Yield blocks of shape (flips, clusters) of zeros and ones, as likely."""
+def _coin_flips(clusters: int, random: Generator, resamples: int) -> Iterator[Floats]:
+    """Yield blocks of shape (flips, clusters) of zeros and ones with equal probability."""
     block = max(1, _WEIGHTS_AT_ONCE // clusters)
     for start in range(0, resamples, block):
         flips = min(block, resamples - start)
@@ -249,8 +267,12 @@ def coin_flips(clusters: int, random: Generator, resamples: int) -> Iterator[Flo
 
 
 def holm(p: Floats) -> Floats:
-    """Adjust p values for their number (Holm 1979, https://www.jstor.org/stable/4615733); NaN is no test.
+    """Return p values adjusted for their number; NaN is not counted as a test.
 
+    See Holm 1979, https://www.jstor.org/stable/4615733.
+
+    Examples
+    --------
     >>> holm(np.array([0.01, 0.04, 0.03]))
     array([0.03, 0.06, 0.06])
     """
@@ -264,8 +286,8 @@ def holm(p: Floats) -> Floats:
 def effect_size(means: ClusterMeans) -> Floats:
     """Return the standardised mean difference over clusters (Cohen's d_z), shape (statistics,).
 
-    The macro mean of the differences divided by the standard deviation of what the clusters bring to it; NaN where that
-    is 0. 0.2 is called small, 0.5 medium, 0.8 large.
+    The macro mean of the differences divided by the standard deviation of the clusters' contributions; NaN if that is
+    0. 0.2 is called small, 0.5 medium, 0.8 large.
     """
     spread = _spread(means)
     return np.asarray(np.divide(means.estimate(), spread, out=np.full(len(spread), np.nan), where=spread > 0))
@@ -279,12 +301,12 @@ def standard_error(means: ClusterMeans) -> Floats:
 def minimum_detectable(means: ClusterMeans) -> Floats:
     """Return the smallest difference that a test at 5% would find in 80% of samples of this size, shape (statistics,).
 
-    (z of 0.975 + z of 0.8) standard errors, 2.80, with the standard deviation of these data. It says what the sample
-    could have shown; it is no threshold for the difference found.
+    This is (z of 0.975 + z of 0.8) standard errors, 2.80, with the standard deviation of these data. It describes the
+    sample size; it is not a threshold for the observed difference.
     """
     from scipy.special import ndtri
 
-    factor = ndtri(1 - (1 - CONFIDENCE) / 2) + ndtri(POWER)
+    factor = ndtri(1 - (1 - CONFIDENCE) / 2) + ndtri(_POWER)
     return np.asarray(factor * standard_error(means))
 
 
@@ -295,7 +317,7 @@ def _spread(means: ClusterMeans) -> Floats:
     return np.asarray(np.sqrt((means.influence() ** 2).sum(axis=0) / freedom))
 
 
-# Medians over all queries, with the questions drawn again; `robustbench_ir.metrics.statistics` has the means.
+# Medians over all queries, with resampled questions.
 
 _BINS = 128
 _AT_ONCE = 256
@@ -303,16 +325,16 @@ _AT_ONCE = 256
 
 @dataclass(frozen=True)
 class Ordered:
-    """A sample in order, cut into stretches so that the median of a resample is looked for in one of them.
+    """A sorted sample, divided into stretches so that the median of a resample is searched in one of them only.
 
     Attributes
     ----------
     value : float64 array of shape (stretches, size)
-        Ascending; the last stretch is filled up.
+        Ascending values; the last stretch is padded.
     cluster : integer array of that shape
-        To which each value belongs; the number of clusters where it is filled up.
+        Cluster of each value; the number of clusters for padding.
     counts : float64 array of shape (clusters, stretches)
-        Values of a cluster in a stretch.
+        Number of values of a cluster in a stretch.
     """
 
     value: Floats
@@ -321,7 +343,17 @@ class Ordered:
 
     @staticmethod
     def of(sample: Floats, cluster: Integers, clusters: int) -> Ordered:
-        """Sort; NaN is no value."""
+        """Return a sample in order.
+
+        Parameters
+        ----------
+        sample : float64 array of shape (queries,)
+            Values; NaN is left out.
+        cluster : integer array of shape (queries,)
+            Cluster of each value.
+        clusters : int
+            Number of clusters.
+        """
         known = np.flatnonzero(~np.isnan(sample))
         order = known[np.argsort(sample[known], kind="stable")]
         size = max(1, -(-len(order) // _BINS))
@@ -334,12 +366,14 @@ class Ordered:
         return Ordered(value.reshape(shape), group.reshape(shape), counts.reshape(clusters, stretches))
 
     def medians(self, weights: Floats) -> Floats:
-        """Return the median where each value counts as often as its cluster, as `numpy.median`; NaN for no value.
+        """Return the median of each resample, as `numpy.median`; each value counts as often as its cluster was drawn.
+
+        It is NaN for a resample without values.
 
         Parameters
         ----------
         weights : float64 array of shape (resamples, clusters)
-            Whole numbers.
+            Whole numbers: how often each cluster was drawn.
         """
         upto = np.cumsum(weights @ self.counts, axis=1)
         total = upto[:, -1]
@@ -348,7 +382,7 @@ class Ordered:
         return np.where(total > 0, (lower + upper) / 2, np.nan)
 
     def _at(self, weights: Floats, upto: Floats, place: Floats) -> Floats:
-        """Return the value at a place, 0-based, among those that are drawn."""
+        """Return the value at a 0-based place among the resampled values."""
         rows = np.arange(len(weights))
         stretch = np.minimum((upto <= place[:, None]).sum(axis=1), len(self.value) - 1)
         before = np.where(stretch > 0, upto[rows, stretch - 1], 0)
@@ -360,24 +394,24 @@ class Ordered:
 def median_draws(
     samples: Sequence[Floats], cluster: Integers, clusters: int, random: Generator, resamples: int = RESAMPLES
 ) -> list[Floats]:
-    """Draw clusters with replacement, the same ones for all samples.
+    """Resample clusters with replacement, the same ones for all samples.
 
     Parameters
     ----------
     samples : sequence of float64 array of shape (queries,)
-        NaN is no value.
+        Values; NaN is left out.
     cluster : integer array of shape (queries,)
-        To which each query belongs.
+        Cluster of each query.
     clusters, random, resamples
-        As for `robustbench_ir.metrics.statistics.draws`, whose clusters are the same with an equal generator.
+        See `draws`; equal generators give the same clusters.
 
     Returns
     -------
     list of float64 array of shape (1, 1 + clusters + resamples)
-        For each sample: the median, those without each cluster, those of the resamples.
+        For each sample: the median, the medians without each cluster, and those of the resamples.
     """
     ordered = [Ordered.of(sample, cluster, clusters) for sample in samples]
-    blocks = chain([np.ones((1, clusters))], _without_each(clusters), resample_weights(clusters, random, resamples))
+    blocks = chain([np.ones((1, clusters))], _without_each(clusters), _resample_weights(clusters, random, resamples))
     found: list[list[Floats]] = [[] for _ in samples]
     for weights in blocks:
         for medians, one in zip(found, ordered, strict=True):
@@ -398,25 +432,25 @@ def exchange_p(
     random: Generator,
     resamples: int = RESAMPLES,
 ) -> list[float]:
-    """Test that medians are the same: exchange clean and attacked of whole clusters at random.
+    """Test that medians are equal, by exchanging clean and attacked values of whole clusters at random.
 
-    What `sign_flip_p` does for means: there an exchange is a change of sign.
+    For means, `sign_flip_p` does the same: there, an exchange is a change of sign.
 
     Parameters
     ----------
     pairs : sequence of (float64 array, float64 array) of shape (queries,)
-        Before and after.
+        Values before and after.
     cluster, clusters
-        As for `median_draws`.
+        See `median_draws`.
     random : numpy.random.Generator
-        Whence the exchanges.
+        Source of the exchanges.
     resamples : int
         Number of exchanges.
 
     Returns
     -------
     list of float
-        Two-sided p, (1 + exchanges that set the medians at least as far apart) / (1 + exchanges).
+        Two-sided p, (1 + exchanges with medians at least as far apart) / (1 + exchanges).
     """
     both = [
         Ordered.of(np.concatenate(pair), np.concatenate([cluster, cluster + clusters]), 2 * clusters) for pair in pairs
@@ -428,6 +462,6 @@ def exchange_p(
 
     at_least = np.ones(len(both))
     observed = [apart(one, np.zeros((1, clusters)))[0] for one in both]
-    for flips in coin_flips(clusters, random, resamples):
+    for flips in _coin_flips(clusters, random, resamples):
         at_least += [np.count_nonzero(apart(one, flips) >= far - 1e-9) for one, far in zip(both, observed, strict=True)]
     return [float(one) for one in at_least / (1 + resamples)]

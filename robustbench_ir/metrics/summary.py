@@ -1,4 +1,4 @@
-"""Robustness against one recipe in a few numbers: curve over severities, its area, worst language, resource gap."""
+"""Summary of the robustness against one recipe: curve over severities, its area, worst language, resource gap."""
 
 from __future__ import annotations
 
@@ -9,10 +9,17 @@ import numpy as np
 from numpy.random import Generator
 
 from robustbench_ir.metrics.clusters import ClusterMeans
-from robustbench_ir.metrics.findings import Attacked, Group, macro, over_seeds, ratio
+from robustbench_ir.metrics.findings import AttackedCells, AttackGroup, macro_means, over_seeds, ratio
 from robustbench_ir.metrics.measures import Floats
-from robustbench_ir.metrics.settings import Layout, Setting, nanmean, values
-from robustbench_ir.metrics.statistics import RESAMPLES, Estimate, Method, draws_by_group, intervals, simultaneous
+from robustbench_ir.metrics.settings import Judgements, Setting, nanmean, per_query_scores
+from robustbench_ir.metrics.statistics import (
+    RESAMPLES,
+    Estimate,
+    IntervalMethod,
+    bootstrap_intervals,
+    draws_by_group,
+    simultaneous,
+)
 from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.resources.languages import resource_groups
 from robustbench_ir.retrieval.ranking import Ranks
@@ -20,17 +27,17 @@ from robustbench_ir.retrieval.ranking import Ranks
 
 @dataclass(frozen=True)
 class WorstLanguage:
-    """The query language that loses most.
+    """The query language with the largest drop.
 
     Attributes
     ----------
     language : str
-        With the largest absolute drop at the highest severity.
+        Language with the largest absolute drop at the highest severity.
     drop : Estimate
-        That drop. It was chosen for being the largest, so it is on average too large; its interval knows that, because
-        it holds for all query languages at once (`simultaneous`).
+        Its drop. Since it was chosen for being the largest, it is too large on average; its interval allows for this,
+        because it holds for all query languages at once (`simultaneous`).
     share : float
-        Share of the resamples in which this language is the worst; near 1 where there is no doubt about it.
+        Share of the resamples in which this language is the worst; near 1 if it is clearly the worst.
     """
 
     language: str
@@ -40,14 +47,15 @@ class WorstLanguage:
 
 @dataclass(frozen=True)
 class ResourceGap:
-    """How much better high-resource query languages do than low-resource ones, and what the attack does to that.
+    """How much better high-resource query languages score than low-resource ones, and how the attack changes that.
 
     Attributes
     ----------
     low, high : tuple of str
         Query languages of resource class 2 or below, and 4 or above (Joshi et al. 2020); class 3 is neither.
     clean, attacked, change : Estimate
-        Mean over the high ones - mean over the low ones, before, after, and attacked - clean: above 0 the gap widens.
+        Mean over the high ones - mean over the low ones, before and after, and attacked - clean; above 0 the gap
+        widens.
     """
 
     low: tuple[str, ...]
@@ -66,12 +74,11 @@ class Robustness:
     curve : tuple of Estimate
         Relative robustness, attacked / clean, at each severity; the severity curve begins with 1 at severity 0.
     area : Estimate
-        Area under that curve by trapezoids from severity 0 to the highest, divided by the highest; 1 where nothing is
-        lost.
+        Area under that curve by trapezoids from severity 0 to the highest, divided by the highest; 1 without any loss.
     worst : WorstLanguage or None
-        At the highest severity; None where no language has a query.
+        Worst language at the highest severity; None if no language has a query.
     gap : ResourceGap or None
-        At the highest severity; None where the task lacks languages of either kind.
+        Resource gap at the highest severity; None if the task lacks low- or high-resource languages.
     """
 
     curve: tuple[Estimate, ...]
@@ -86,15 +93,15 @@ class Summary:
 
     Attributes
     ----------
-    recipe, setting, measure
-        Of what.
+    recipe, setting, measure : AttackIdentity, str, str
+        Attack, setting and measure.
     severities : tuple of int
-        Ascending.
+        Severities, ascending.
     all_queries : Robustness
-        Over all queries.
+        Robustness over all queries.
     changed_only : Robustness
-        Over those that a severity really changed, clean and attacked: other queries at each severity, and each over the
-        seeds that changed it.
+        Robustness over the queries that a severity changed, clean and attacked: these differ by severity, and each is a
+        mean over the seeds that changed it.
     """
 
     recipe: AttackIdentity
@@ -106,33 +113,53 @@ class Summary:
 
 
 def summaries(
-    layout: Layout,
+    judgements: Judgements,
     clean: Ranks,
-    attacked: Attacked,
+    attacked: AttackedCells,
     setting: Setting,
     measure: str,
     *,
     random: Generator,
     resamples: int = RESAMPLES,
-    method: Method = "bca",
+    method: IntervalMethod = "bca",
 ) -> list[Summary]:
-    """Return a summary for each recipe; see `Result.summaries`."""
+    """Return a summary for each recipe; see `Result.summaries`.
+
+    Parameters
+    ----------
+    judgements : Judgements
+        Queries, languages and judgements.
+    clean : Ranks
+        Ranks of the clean queries.
+    attacked : mapping
+        Recipe and severity to their cells, one for each seed.
+    setting, measure : str
+        Setting and measure.
+    random : numpy.random.Generator
+        Source of the resamples.
+    resamples : int
+        Number of resamples.
+    method : {"bca", "percentile"}
+        Kind of interval.
+    """
     if not attacked:
         return []
-    before = values(layout, clean, measure, setting)
+    before = per_query_scores(judgements, clean, measure, setting)
     severities: dict[AttackIdentity, list[int]] = {}
     for recipe, severity in attacked:
         severities.setdefault(recipe, []).append(severity)
     highest = {(recipe, max(some)) for recipe, some in severities.items()}
 
-    def tables(group: Group) -> list[ClusterMeans]:
-        one = over_seeds(layout, before, attacked[group], setting, measure)
+    def tables(group: AttackGroup) -> list[ClusterMeans]:
+        one = over_seeds(judgements, before, attacked[group], setting, measure)
         same = np.where(np.isnan(one.changed_only), np.nan, before)
         found = one.value, same, one.changed_only
-        return [macro(layout, value, by) for by in (None, "language")[: 1 + (group in highest)] for value in found]
+        return [
+            macro_means(judgements, value, by) for by in (None, "language")[: 1 + (group in highest)] for value in found
+        ]
 
-    (whole, each), drawn = draws_by_group(
-        [macro(layout, before), macro(layout, before, "language")],
+    (whole, per_language), drawn = draws_by_group(
+        [macro_means(judgements, before), macro_means(judgements, before, "language")],
         {group: tables(group) for group in attacked},
         random,
         resamples,
@@ -143,8 +170,8 @@ def summaries(
         curves = [drawn[recipe, severity][:3] for severity in ordered]
         value, same, lost = drawn[recipe, ordered[-1]][3:]
         pairs = (
-            _Draws(layout, ordered, [(whole, after) for after, *_ in curves], (each, value), method),
-            _Draws(layout, ordered, [(old, old - fall) for _, old, fall in curves], (same, same - lost), method),
+            _Draws(judgements, ordered, [(whole, after) for after, *_ in curves], (per_language, value), method),
+            _Draws(judgements, ordered, [(old, old - fall) for _, old, fall in curves], (same, same - lost), method),
         )
         rows.append(Summary(recipe, setting, measure, ordered, *(one.robustness() for one in pairs)))
     return rows
@@ -154,11 +181,11 @@ def summaries(
 class _Draws:
     """Clean and attacked draws of one recipe: of the macro average at each severity, by language at the highest."""
 
-    layout: Layout
+    judgements: Judgements
     severities: tuple[int, ...]
     pairs: Sequence[tuple[Floats, Floats]]
     by_language: tuple[Floats, Floats]
-    method: Method
+    method: IntervalMethod
 
     def robustness(self) -> Robustness:
         curve = np.concatenate([ratio(after, before) for before, after in self.pairs])
@@ -166,25 +193,25 @@ class _Draws:
         return Robustness(tuple(self.estimates(curve)), area, self.worst(), self.gap())
 
     def estimates(self, of: Floats) -> list[Estimate]:
-        return intervals(of, self.layout.questions, self.method)
+        return bootstrap_intervals(of, self.judgements.questions, self.method)
 
     def worst(self) -> WorstLanguage | None:
         clean, attacked = self.by_language
         lost = clean - attacked
         if np.isnan(lost[:, 0]).all():
             return None
-        # A language of which no question was drawn cannot be the worst.
+        # A language without a resampled question cannot be the worst.
         first = np.argmax(np.where(np.isnan(lost), -np.inf, lost), axis=0)
         worst = int(first[0])
-        share = float(np.mean(first[1 + self.layout.questions :] == worst))
-        drop = simultaneous(lost, self.layout.questions)[worst]
-        return WorstLanguage(self.layout.query_languages[worst], drop, share)
+        share = float(np.mean(first[1 + self.judgements.questions :] == worst))
+        drop = simultaneous(lost, self.judgements.questions)[worst]
+        return WorstLanguage(self.judgements.query_languages[worst], drop, share)
 
     def gap(self) -> ResourceGap | None:
-        low, high = resource_groups(self.layout.query_languages)
+        low, high = resource_groups(self.judgements.query_languages)
         if not low or not high:
             return None
-        rows = {language: number for number, language in enumerate(self.layout.query_languages)}
+        rows = {language: number for number, language in enumerate(self.judgements.query_languages)}
 
         def difference(by_language: Floats) -> Floats:
             better, worse = (nanmean(by_language[[rows[one] for one in group]], axis=0) for group in (high, low))

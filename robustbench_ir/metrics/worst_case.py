@@ -1,4 +1,4 @@
-"""How much worse an adversary is than chance: the gap between worst case and average case."""
+"""The gap between worst case and average case: how much more a search lowers retrieval than random perturbations."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.random import Generator
 
-from robustbench_ir.metrics.findings import Attacked, macro, over_seeds
-from robustbench_ir.metrics.settings import Layout, Setting, values
-from robustbench_ir.metrics.statistics import RESAMPLES, Estimate, Method, draws_by_group, intervals
+from robustbench_ir.metrics.findings import AttackedCells, macro_means, over_seeds
+from robustbench_ir.metrics.settings import Judgements, Setting, per_query_scores
+from robustbench_ir.metrics.statistics import RESAMPLES, Estimate, IntervalMethod, bootstrap_intervals, draws_by_group
 from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.retrieval.ranking import Ranks
 
@@ -19,18 +19,18 @@ _RANDOM = "random"
 
 @dataclass(frozen=True)
 class WorstCase:
-    """The drop under a search, and the drop under random perturbations of the same queries, with 95% intervals.
+    """The drop under a search, and under random perturbations of the same queries, with 95% intervals.
 
     Attributes
     ----------
     average, worst : AttackIdentity
         Identities of the random perturbations and of the search.
-    severity, setting, measure
-        Of what.
+    severity, setting, measure : int, str, str
+        Severity, setting and measure.
     average_drop, worst_drop : Estimate
-        Clean - attacked, macro averages, means over seeds.
+        Clean - attacked, macro averages, as means over seeds.
     gap : Estimate
-        Worst - average drop, paired: what an adversary adds to chance.
+        Worst - average drop, paired.
     """
 
     average: AttackIdentity
@@ -44,10 +44,19 @@ class WorstCase:
 
 
 def average_case_of(worst: AttackIdentity, attacks: Collection[AttackIdentity]) -> AttackIdentity | None:
-    """Return which of `attacks` is the average case of a search; None where there is none, or for no search.
+    """Return which attack is the average case of a search, or None.
 
-    The random perturbations with the same goal and budget if they are there; otherwise the recipe itself.
+    It is the random perturbation with the same goal and budget if there is one, otherwise the recipe itself.
 
+    Parameters
+    ----------
+    worst : AttackIdentity
+        Identity of the search.
+    attacks : collection of AttackIdentity
+        Identities to choose from.
+
+    Examples
+    --------
     >>> search = AttackIdentity.parse("greedy(typo@3)|goal=map|words=2|queries=500")
     >>> str(average_case_of(search, [AttackIdentity.parse("typo@3")]))
     'typo@3'
@@ -62,23 +71,41 @@ def average_case_of(worst: AttackIdentity, attacks: Collection[AttackIdentity]) 
 
 
 def _by_chance(attack: AttackIdentity) -> AttackIdentity:
-    """Return the random search with the same recipes, goal and budget; how a search begins is the method's business."""
+    """Return the random search with the same recipes, goal and budget, whatever its number of perturbations."""
     search = attack.search
     return replace(attack, search=replace(search, method=_RANDOM, starts=None)) if search else attack
 
 
 def worst_cases(
-    layout: Layout,
+    judgements: Judgements,
     clean: Ranks,
-    attacked: Attacked,
+    attacked: AttackedCells,
     setting: Setting,
     measure: str,
     *,
     random: Generator,
     resamples: int = RESAMPLES,
-    method: Method = "bca",
+    method: IntervalMethod = "bca",
 ) -> list[WorstCase]:
-    """Return a row for each search and severity of which the average case is there; see `Result.worst_cases`."""
+    """Return a row for each search and severity whose average case is in the result; see `Result.worst_cases`.
+
+    Parameters
+    ----------
+    judgements : Judgements
+        Queries, languages and judgements.
+    clean : Ranks
+        Ranks of the clean queries.
+    attacked : mapping
+        Recipe and severity to their cells, one for each seed.
+    setting, measure : str
+        Setting and measure.
+    random : numpy.random.Generator
+        Source of the resamples.
+    resamples : int
+        Number of resamples.
+    method : {"bca", "percentile"}
+        Kind of interval.
+    """
     pairs = []
     for worst, severity in attacked:
         average = average_case_of(worst, [recipe for recipe, other in attacked if other == severity])
@@ -86,18 +113,18 @@ def worst_cases(
             pairs.append((average, worst, severity))
     if not pairs:
         return []
-    before = values(layout, clean, measure, setting)
-    wanted = {(name, severity) for average, worst, severity in pairs for name in (average, worst)}
+    before = per_query_scores(judgements, clean, measure, setting)
+    needed = {(name, severity) for average, worst, severity in pairs for name in (average, worst)}
     drops = {
-        key: [macro(layout, before - over_seeds(layout, before, cells, setting, measure).value)]
+        key: [macro_means(judgements, before - over_seeds(judgements, before, cells, setting, measure).value)]
         for key, cells in attacked.items()
-        if key in wanted
+        if key in needed
     }
     _, drawn = draws_by_group([], drops, random, resamples)
     rows = []
     for average, worst, severity in pairs:
         (usual,), (found,) = drawn[average, severity], drawn[worst, severity]
         three = np.concatenate([usual, found, found - usual])
-        estimates = intervals(three, layout.questions, method)
+        estimates = bootstrap_intervals(three, judgements.questions, method)
         rows.append(WorstCase(average, worst, severity, setting, measure, *estimates))
     return rows

@@ -1,4 +1,4 @@
-"""Recipes that perturb queries. This room knows no encoder and no task."""
+"""Recipes that perturb queries. This package depends on no encoder and no task."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from robustbench_ir.perturb.custom import Rewrite, recipe
 from robustbench_ir.perturb.mechanisms.characters import make_homoglyph, make_invisible
 from robustbench_ir.perturb.mechanisms.masked_language_model import make_masked_language_model
 from robustbench_ir.perturb.mechanisms.mixture import make_mixture
-from robustbench_ir.perturb.mechanisms.paired_query import make_twin
+from robustbench_ir.perturb.mechanisms.paired_query import make_paired_query
 from robustbench_ir.perturb.mechanisms.spacing import make_casing_spacing, make_repetition, make_word_order
 from robustbench_ir.perturb.mechanisms.substitution import make_substitution
 from robustbench_ir.perturb.mechanisms.transliteration import make_transliteration
@@ -19,7 +19,7 @@ from robustbench_ir.perturb.mechanisms.wrong_layout import make_wrong_layout
 from robustbench_ir.perturb.perturbation import Edit, Perturbation, coverage, digest, unchanged
 from robustbench_ir.perturb.recipe import Recipe, RecipeCard
 from robustbench_ir.perturb.transformation import Transformation, TransformationFactory
-from robustbench_ir.resources.cards import Tables, names, read_named, tables_of
+from robustbench_ir.resources.cards import Tables, card_names, read_named, tables_of
 from robustbench_ir.resources.plugins import built_in_or_plugin, scheme
 
 __all__ = [
@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 RecipeLike = str | Recipe | Rewrite
-"""Whatever stands for a recipe: its name, the recipe itself, or a function that rewrites a query."""
+"""A recipe, its name, or a function that rewrites a query."""
 
 
 def _make_mixture(
@@ -54,10 +54,10 @@ _BUILT_IN: Mapping[str, TransformationFactory] = {
     "invisible": make_invisible,
     "masked-language-model": make_masked_language_model,
     "mixture": _make_mixture,
+    "paired-query": make_paired_query,
     "repetition": make_repetition,
     "substitution": make_substitution,
     "transliteration": make_transliteration,
-    "twin": make_twin,
     "typo": make_typo,
     "word-order": make_word_order,
     "wrong-layout": make_wrong_layout,
@@ -65,17 +65,17 @@ _BUILT_IN: Mapping[str, TransformationFactory] = {
 
 
 def recipe_names(cards: Path | None = None) -> list[str]:
-    """List all recipes, sorted; `cards` is a user's folder of further cards."""
-    return names("attacks", cards)
+    """Return the names of all recipes, sorted; `cards` is a user's folder of further cards."""
+    return card_names("attacks", cards)
 
 
 def default_recipe_names(cards: Path | None = None) -> list[str]:
-    """List the recipes that an attack runs when none is named: those whose card says `default = true`."""
+    """Return the names of the recipes that an attack runs by default: those whose card has `default = true`."""
     return [name for name in recipe_names(cards) if load_recipe(name, cards).card.default]
 
 
 def as_recipe(given: RecipeLike, cards: Path | None = None) -> Recipe:
-    """Return a recipe for whatever stands for one.
+    """Return the recipe for a name, a recipe or a function.
 
     Parameters
     ----------
@@ -87,9 +87,9 @@ def as_recipe(given: RecipeLike, cards: Path | None = None) -> Recipe:
     Raises
     ------
     UnknownNameError
-        There is no such recipe; the nearest name is shown.
+        If there is no such recipe; the message shows the nearest name.
     OptionError
-        It is none of these.
+        If the argument is of another type.
     """
     if isinstance(given, Recipe):
         return given
@@ -98,7 +98,7 @@ def as_recipe(given: RecipeLike, cards: Path | None = None) -> Recipe:
     if callable(given):
         return recipe(given)
     raise OptionError(
-        f"{type(given).__name__}: is no recipe; give a name, a Recipe, or a function that rewrites a query"
+        f"{type(given).__name__}: is not a recipe; give a name, a Recipe, or a function that rewrites a query"
     )
 
 
@@ -115,9 +115,9 @@ def load_recipe(name: str, cards: Path | None = None) -> Recipe:
     Raises
     ------
     UnknownNameError
-        There is no such recipe; the nearest name is shown.
+        If there is no such recipe; the message shows the nearest name.
     CardError
-        The card is not as it must be; file and key are named.
+        If the card has a fault; the message names file and key.
     """
     foreign = scheme("recipe_schemes", name)
     if foreign is not None:

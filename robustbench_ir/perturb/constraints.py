@@ -16,26 +16,26 @@ from robustbench_ir.resources.languages import languages
 
 _DIGIT = regex.compile(r"\p{N}")
 _ADDRESS = regex.compile(r"(?:https?://|www\.)\S+|\S+@\S+\.\S+|\b[\w-]+(?:\.[\w-]+)+/\S*", regex.IGNORECASE)
-LONGEST_WORD = 256  # code points; what is longer was not typed, and a romanisation of megabytes never ends
+LONGEST_WORD = 256  # code points; no one types longer words, and a romanisation of megabytes never ends
 _CHUNKS_REMEMBERED = 1 << 15
 _WORDS_REMEMBERED = 1 << 15
-_TEXTS_REMEMBERED = 1 << 12  # the same queries come again with another severity and another seed
+_TEXTS_REMEMBERED = 1 << 12  # the same queries occur again with another severity and another seed
 
 
 class Constraints(Card):
-    """The card's `[constraints]`. Words of more than 256 code points are left alone, too.
+    """The card's `[constraints]`. Words of more than 256 code points are not changed either.
 
     Attributes
     ----------
     minimum_graphemes : int
-        Shorter words are left alone.
+        Shorter words are not changed.
     protect : list of {"numbers", "addresses", "capitalised", "stop-words"}
-        Words with a digit; URLs and e-mail addresses; words with a capital that do not begin the query (names;
-        not in languages that write all nouns so); words of `attacks/_stop_words.toml`.
+        Words that are not changed: words with a digit; URLs and e-mail addresses; words with a capital that do not
+        begin the query (names; not in languages that capitalise all nouns); words of `attacks/_stop_words.toml`.
     maximum_edit_rate : float
-        Share of a query's code points that may be replaced at most, in (0, 1]; edits that go beyond are not made.
+        Largest share of a query's code points that may be replaced, in (0, 1]; further edits are not made.
     keep_script : bool
-        Whether edits that bring in a script which the word did not have are not made.
+        Whether edits are forbidden that add a script which the word did not have.
     """
 
     minimum_graphemes: int = Field(default=1, ge=1)
@@ -44,18 +44,31 @@ class Constraints(Card):
     keep_script: bool = False
 
     def forbid(self, before: str, after: str) -> bool:
-        """Say whether an edit must not be made, however many others are."""
+        """Return True if an edit must not be made, whatever the other edits are.
+
+        Parameters
+        ----------
+        before, after : str
+            The text before and after the edit.
+        """
         return self.keep_script and not scripts(after) <= scripts(before)
 
 
 @cache
 def stop_words(language: str, tables: Tables = SHIPPED) -> frozenset[str]:
-    """Return the closed-class words of a language, lower case; none where the table has no row.
+    """Return the closed-class words of a language, lower case; none if the table has no row.
+
+    Parameters
+    ----------
+    language : str
+        Code of the language.
+    tables : Tables
+        Where the table is found.
 
     Raises
     ------
     CardError
-        A row of the table is not a string.
+        If a row of the table is not a string.
     """
     row = tables.rows("_stop_words.toml").get(language, "")
     if not isinstance(row, str):
@@ -68,14 +81,14 @@ WordFinder = Callable[[str], Sequence[Span]]
 
 
 def word_finder(language: str, constraints: Constraints, tables: Tables = SHIPPED) -> WordFinder:
-    """Return what finds the words of a query that the constraints leave open.
+    """Return a function that finds those words of a query that the constraints allow to change.
 
     Parameters
     ----------
     language : str
-        Code of the query language; it chooses the word segmentation and the stop words.
+        Code of the query language; it decides word segmentation and stop words.
     constraints : Constraints
-        What is left alone.
+        Which words are not changed.
     tables : Tables
         Where the stop words are found.
     """
@@ -93,7 +106,7 @@ def word_finder(language: str, constraints: Constraints, tables: Tables = SHIPPE
             and not any(left < end and start < right for left, right in taken)
         )
 
-    # All but the capitals is decided by what stands between two spaces, and few such chunks make up most of any text.
+    # Except for capitals, the text between two spaces decides, and few such chunks make up most of any text.
     remembered = lru_cache(maxsize=_CHUNKS_REMEMBERED)(find_in)
 
     @lru_cache(maxsize=_TEXTS_REMEMBERED)
@@ -112,7 +125,7 @@ def word_finder(language: str, constraints: Constraints, tables: Tables = SHIPPE
 
 
 def _word_test(language: str, constraints: Constraints, tables: Tables) -> Callable[[str], bool]:
-    """Return what says of a word whether it may be changed, whatever stands around it."""
+    """Return a function that returns True if a word may be changed, whatever its context."""
     tests: list[Callable[[str], bool]] = []
     if "numbers" in constraints.protect:
         tests.append(lambda word: not _DIGIT.search(word))

@@ -1,9 +1,9 @@
-"""Recipes made of functions: an attack of your own without a card."""
+"""Recipes made from functions: an attack of your own without a card."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from inspect import Parameter, signature
@@ -31,7 +31,7 @@ def recipe(
     description: str = "",
     whole: bool = False,
 ) -> Recipe:
-    """Make a recipe of a function that rewrites a query.
+    """Make a recipe from a function that rewrites a query.
 
     The function returns the query as it would be at severity 5. What it changed is found by comparison, word by word,
     and a lower severity makes a share of these changes: 10, 20, 35 or 50 %, at least one.
@@ -39,29 +39,29 @@ def recipe(
     Parameters
     ----------
     function : callable
-        Takes the text of a query, NFC, and returns the rewritten text; the same text where it has nothing to do. If it
-        has a second parameter, it gets a source of random numbers there, whose method `random` draws from [0, 1): the
-        only one that it should use, so that the same seed gives the same queries.
+        Takes the text of a query, NFC, and returns the rewritten text, or the same text if there is nothing to change.
+        If it has a second parameter, it receives a source of random numbers there, whose method `random` draws from
+        [0, 1). It should use no other source, so that the same seed gives the same queries.
     name : str, optional
         Part of the identity, under which results are reported; by default the name of the function.
     version : int
         Raise it whenever a perturbed query could change.
     languages : iterable of str, optional
-        Codes of the query languages that the function can touch; by default all.
+        Codes of the query languages that the function can change; by default all.
     description : str
-        One sentence for people; by default the first line of the function's docstring.
+        One sentence for readers; by default the first line of the function's docstring.
     whole : bool
         Whether the changes make sense only together, as in a paraphrase; every severity then makes all of them.
 
     Returns
     -------
     Recipe
-        Accepted wherever a recipe's name is.
+        Accepted wherever the name of a recipe is.
 
     Raises
     ------
     OptionError
-        The function has no usable name, or takes no text.
+        If the function has no usable name, or takes no text.
 
     Examples
     --------
@@ -88,16 +88,16 @@ def recipe(
 
 @dataclass(frozen=True)
 class FunctionTransformation:
-    """What a function changes in a query. A `Transformation`.
+    """The changes that a function makes to a query. A `Transformation`.
 
     Attributes
     ----------
     name : str
-        Of the recipe; the operation of every edit.
+        Name of the recipe, and the operation of every edit.
     rewrite : callable
         Takes a text and a source of random numbers; returns the rewritten text.
     whole : bool
-        Whether the changes are made together or not at all.
+        Whether the changes are made all together or not at all.
     """
 
     name: str
@@ -110,7 +110,7 @@ class FunctionTransformation:
         changes = {} if new == text else {(0, len(text)): new} if self.whole else _changes(text, new)
         after = {text[start:end]: new for (start, end), new in changes.items()}
         if any(after[text[start:end]] != new for (start, end), new in changes.items()):
-            # The same stretch is changed in two ways, which a rewriter cannot tell apart.
+            # Two equal stretches are changed in different ways, and a rewriter sees only the stretch.
             changes, after = {(0, len(text)): new}, {text: new}
         return Targets(list(changes), lambda before, _: (after[before], self.name))
 
@@ -168,15 +168,13 @@ class _Called:
 
 
 def _changes(text: str, new: str) -> dict[Span, str]:
-    """Return which stretches of a text were changed into what, whole words each; an insertion takes its neighbour."""
+    """Return the changed stretches of a text and their replacements, whole words; an insertion takes its neighbour."""
     before, after = _PIECE.findall(text), _PIECE.findall(new)
     starts = [0]
     for piece in before:
         starts.append(starts[-1] + len(piece))
     changes: dict[Span, str] = {}
-    for kind, first, last, new_first, new_last in _with_neighbours(before, after):
-        if kind == "equal":
-            continue
+    for first, last, new_first, new_last in _with_neighbours(before, after):
         replaced, inserted = before[first:last], after[new_first:new_last]
         if len(replaced) == len(inserted):
             pairs = zip(range(first, last), inserted, strict=True)
@@ -186,13 +184,20 @@ def _changes(text: str, new: str) -> dict[Span, str]:
     return changes
 
 
-def _with_neighbours(before: Sequence[str], after: Sequence[str]) -> Iterator[tuple[str, int, int, int, int]]:
-    """Yield the operations of `difflib`; an insertion takes the piece before it along, or the first piece after it."""
+def _with_neighbours(before: Sequence[str], after: Sequence[str]) -> list[tuple[int, int, int, int]]:
+    """Return the differences, as pieces `first` to `last` of the one text and of the other, without overlap.
+
+    An insertion includes the piece before it, or at the beginning the first piece after it.
+    """
+    found: list[tuple[int, int, int, int]] = []
     for kind, first, last, new_first, new_last in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
-        if kind != "insert":
-            yield kind, first, last, new_first, new_last
-        elif first > 0:
-            yield kind, first - 1, last, new_first - 1, new_last
-        else:
-            more = min(1, len(before))
-            yield kind, first, last + more, new_first, new_last + more
+        if kind == "equal":
+            continue
+        back = int(kind == "insert" and first > 0)
+        more = int(kind == "insert" and first == 0 and bool(before))
+        wider = (first - back, last + more, new_first - back, new_last + more)
+        if found and wider[0] < found[-1][1]:  # two insertions around one piece
+            wider = (found[-1][0], wider[1], found[-1][2], wider[3])
+            del found[-1]
+        found.append(wider)
+    return found

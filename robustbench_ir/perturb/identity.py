@@ -1,4 +1,4 @@
-"""What an attack was and what a number is a number of, as values with one way to write them and one to read them.
+"""Identities of attacks and signatures of numbers: values, with one way to write them and one way to read them.
 
 The grammar is in docs/identity.md, for other tools that write or read identities.
 """
@@ -40,12 +40,12 @@ _SEARCH = re.compile(
 
 @dataclass(frozen=True)
 class RecipeIdentity:
-    """A recipe in one version, with all that its queries depend on.
+    """A recipe in one version, with everything that its queries depend on.
 
     Attributes
     ----------
     name : str
-        Name of the card, or of a foreign transformation.
+        Name of the card, or of a transformation of another library.
     version : str
         Version of the card, or release of the library that the transformation is from.
     model_digest : str
@@ -56,7 +56,7 @@ class RecipeIdentity:
     Raises
     ------
     DataError
-        The digest is not eight hexadecimal digits.
+        If the digest is not eight hexadecimal digits.
 
     Examples
     --------
@@ -83,7 +83,13 @@ class RecipeIdentity:
 
     @classmethod
     def parse(cls, text: str) -> RecipeIdentity:
-        """Read what `str` has written; raise DataError for anything else."""
+        """Read what `str` has written.
+
+        Raises
+        ------
+        DataError
+            If the text is not such an identity.
+        """
         recipe, floor = _recipe(text, text)
         if floor is not None:
             raise _unreadable("the identity of a recipe, such as typo@3", text)
@@ -99,7 +105,7 @@ class FloorIdentity:
     encoder : str
         Name of the encoder that judges.
     minimum : float
-        In (0, 1].
+        Smallest cosine, in (0, 1].
     """
 
     encoder: str
@@ -118,15 +124,15 @@ class SearchIdentity:
     method, goal : str
         Such as ``"beam-4"`` and ``"map+language=en"``.
     words, queries : int
-        Budget for each query: places that may be changed, and texts that the encoder may be asked about.
+        Budget for each query: number of places that may be changed, and of texts that may be encoded.
     edit_rate : float
         Share of the query's code points that may be replaced.
     until_reached : bool
-        Whether a query is left at its first success.
+        Whether the search of a query ends at its first success.
     starts, alternatives : int, optional
-        Random perturbations to begin with and rewritings of a place; None for the method's own number.
+        Number of random perturbations to begin with, and of rewritings of a place; None for the method's own number.
     crafted_on : str
-        Name of the encoder that was searched, where the queries were asked of another one; else empty.
+        Name of the encoder that was searched, if another encoder was scored; else empty.
     """
 
     method: str
@@ -141,7 +147,7 @@ class SearchIdentity:
 
     @property
     def means(self) -> str:
-        """Goal, budget and further settings, as they stand behind the recipes."""
+        """Goal, budget and further settings, as they follow the recipes."""
         parts = [
             f"goal={escaped(self.goal, _FIELD)}",
             f"words={self.words}",
@@ -157,24 +163,24 @@ class SearchIdentity:
 
 @dataclass(frozen=True, eq=False)
 class AttackIdentity:
-    """What was done to the queries of a cell; without a recipe, nothing was.
+    """How the queries of a cell were changed; without a recipe, they are the clean queries.
 
-    It is equal to its own text, and has the hash of it, so that ``result.groups["typo@3", 3]`` finds its cells and
+    It is equal to its own text, and has the same hash, so that ``result.groups["typo@3", 3]`` finds its cells and
     ``finding.recipe == "typo@3"`` holds.
 
     Attributes
     ----------
     recipes : tuple of RecipeIdentity
-        None for the clean queries, one for random perturbations, one or more for a search.
+        Empty for the clean queries, one for random perturbations, one or more for a search.
     floor : FloorIdentity, optional
-        What every perturbation must reach.
+        Sentence-encoder constraint on every perturbation.
     search : SearchIdentity, optional
         How an adversary searched; None for random perturbations.
 
     Raises
     ------
     DataError
-        Several recipes without a search, or a floor or a search without a recipe.
+        If there are several recipes without a search, or a floor or a search without a recipe.
 
     Examples
     --------
@@ -213,7 +219,7 @@ class AttackIdentity:
     def parse(cls, text: str) -> AttackIdentity:
         """Read an identity.
 
-        Names of encoders may lack their escapes, as older versions wrote them, where nothing can be mistaken.
+        Older versions wrote names of encoders without escapes. They are read where the meaning is clear.
 
         Parameters
         ----------
@@ -223,13 +229,13 @@ class AttackIdentity:
         Raises
         ------
         DataError
-            The text is no identity.
+            If the text is not an identity.
         """
         return _attack(text)
 
     @classmethod
     def of(cls, identity: AttackIdentity | str) -> AttackIdentity:
-        """Return an identity that may be given as its text."""
+        """Return an identity that is given as such or as its text."""
         return identity if isinstance(identity, AttackIdentity) else cls.parse(identity)
 
     @property
@@ -241,17 +247,17 @@ class AttackIdentity:
 
     @property
     def label(self) -> str:
-        """Names alone, for tables: ``typo``, ``greedy(typo,synonym)``, ``clean``."""
+        """Names only, for tables: ``typo``, ``greedy(typo,synonym)``, ``clean``."""
         names = ",".join(recipe.name for recipe in self.recipes)
         return f"{self.search.method}({names})" if self.search else names or "clean"
 
     def crafted_on(self, encoder: str) -> AttackIdentity:
-        """Return the identity of the same queries, found by this search on `encoder` and asked of another one.
+        """Return the identity of the same queries, found by this search on `encoder` and scored on another one.
 
         Raises
         ------
         DataError
-            There was no search.
+            If there was no search.
         """
         if self.search is None:
             raise DataError(f"{self} is no search, so that its queries were crafted on no encoder")
@@ -259,7 +265,7 @@ class AttackIdentity:
 
     @property
     def slug(self) -> str:
-        """Names alone, for files: ``typo``, ``greedy-typo+synonym``, ``clean``."""
+        """Names only, for files: ``typo``, ``greedy-typo+synonym``, ``clean``."""
         names = "+".join(recipe.name for recipe in self.recipes)
         return f"{self.search.method}-{names}" if self.search else names or "clean"
 
@@ -272,12 +278,12 @@ class AttackIdentity:
 
 
 CLEAN = AttackIdentity()
-"""The queries as they are."""
+"""The clean queries."""
 
 
 @dataclass(frozen=True)
 class Signature:
-    """What a number is a number of.
+    """Everything that a number depends on.
 
     Attributes
     ----------
@@ -290,18 +296,18 @@ class Signature:
     irbench : str
         Version of this package.
     recipes : tuple of AttackIdentity
-        None for a clean number; several where a table shares its signature.
+        Empty for a clean number; several if a table shares its signature.
     severity : int
         0 for a clean number.
     seeds : tuple of int
-        None for a clean number.
+        Empty for a clean number.
     defence : str
-        What stands before the encoder; empty without one.
+        Defence before the encoder; empty without one.
 
     Raises
     ------
     DataError
-        A severity or seeds without a recipe.
+        If there is a severity or a seed without a recipe.
     """
 
     task: str
@@ -334,8 +340,15 @@ class Signature:
 
     @classmethod
     def parse(cls, text: str) -> Signature:
-        """Read a signature; raise DataError for what `str` does not write.
+        """Read a signature.
 
+        Raises
+        ------
+        DataError
+            If `str` does not write such a text.
+
+        Examples
+        --------
         >>> Signature.parse("task=mini@1|languages=en|recipe=none|pool=monolingual|measure=AP|irbench=0.1.0").task
         'mini@1'
         """

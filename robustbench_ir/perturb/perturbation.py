@@ -12,7 +12,17 @@ from robustbench_ir.errors import DataError
 
 
 class Edit(NamedTuple):
-    """One change: code points `span` of the clean query, what stood there, what stands there now, and how."""
+    """One change of a query.
+
+    Attributes
+    ----------
+    span : (int, int)
+        First and last + 1 code point in the clean query.
+    before, after : str
+        Text at that place before and after.
+    operation : str
+        Name of the operation.
+    """
 
     span: Span
     before: str
@@ -26,11 +36,11 @@ class Perturbation(NamedTuple):
     Attributes
     ----------
     query_id : str
-        Which query.
+        Id of the query.
     clean, text : str
-        Before and after, NFC.
+        The text before and after, NFC.
     edits : tuple of Edit
-        What was changed, in order.
+        The changes, in order.
     eligible : int
         Number of places that the recipe could have changed.
     """
@@ -57,7 +67,7 @@ class QueryLike(Protocol):
 
     @property
     def query_id(self) -> str:
-        """Identity; the random choices depend on it."""
+        """Id of the query; the random choices depend on it."""
 
     @property
     def language(self) -> str:
@@ -69,19 +79,27 @@ class QueryLike(Protocol):
 
 
 def unchanged(query_id: str, text: str) -> Perturbation:
-    """Return a query as its own perturbation, without edits."""
+    """Return the perturbation of a query that changes nothing.
+
+    Parameters
+    ----------
+    query_id : str
+        Id of the query.
+    text : str
+        The query, NFC.
+    """
     return Perturbation(query_id, text, text, (), 0)
 
 
 def digest(perturbations: Sequence[Perturbation]) -> str:
-    """Return the SHA-256 of a perturbed query set, whatever its order: 64 hexadecimal digits.
+    """Return the SHA-256 of a perturbed query set as 64 hexadecimal digits, whatever the order of the queries.
 
-    Computed over the UTF-8 lines ``["query id", "text"]`` (JSON, not escaped), sorted by query id.
+    It is computed over the UTF-8 lines ``["query id", "text"]`` (JSON, not escaped), sorted by query id.
 
     Raises
     ------
     DataError
-        A text with a lone surrogate, which has no UTF-8 form.
+        If a text contains a lone surrogate, which has no UTF-8 form.
     """
     lines = sorted(json.dumps([one.query_id, one.text], ensure_ascii=False) for one in perturbations)
     try:
@@ -101,7 +119,7 @@ def mean_edit_rate(perturbations: Sequence[Perturbation]) -> float:
 
 
 def spaced(edits: list[Edit]) -> list[Edit]:
-    """Put a space between Latin words that come to stand side by side in a script without spaces."""
+    """Put a space between Latin words that become neighbours in a script without spaces."""
     reached = -1
     for place, edit in enumerate(edits):
         if edit.span[0] == reached and _are_latin(edits[place - 1].after[-1:], edit.after[:1]):
@@ -111,21 +129,21 @@ def spaced(edits: list[Edit]) -> list[Edit]:
 
 
 def _are_latin(*characters: str) -> bool:
-    """Say whether all of these are letters of the Latin script."""
+    """Return True if all of these are letters of the Latin script."""
     return all(character.isalpha() and character < "\u0250" for character in characters)
 
 
-def only(one: Perturbation, places: Collection[int]) -> Perturbation:
-    """Return the perturbation with only some of its edits; the edits alone give the text.
+def with_edits(one: Perturbation, places: Collection[int]) -> Perturbation:
+    """Return the perturbation with only some of its edits.
 
     Parameters
     ----------
     one : Perturbation
-        As a recipe gives it.
+        Perturbation from a recipe.
     places : collection of int
-        Which of `one.edits` stay.
+        Places in `one.edits` of the edits to keep.
     """
-    # A space that was put between two neighbours goes with one of them.
+    # A space between two neighbours is removed if one of them is.
     edits = spaced([edit for place, edit in enumerate(_unspaced(one.edits)) if place in places])
     text = replace_spans(one.clean, [(edit.span, edit.after) for edit in edits])
     return one._replace(text=text, edits=tuple(edits))

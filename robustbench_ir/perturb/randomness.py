@@ -1,4 +1,4 @@
-"""Randomness that depends on nothing but what it is for."""
+"""Randomness that depends only on its purpose."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import chain, count
 from struct import Struct
 from typing import Protocol, TypeVar
 
-Item = TypeVar("Item")
+_Item = TypeVar("_Item")
 
 _BLOCK = Struct("<16I")
 _UNIT = 2.0**-32
@@ -23,7 +23,7 @@ class Random(Protocol):
 
 
 class _Stream:
-    """The numbers of one key. Python's own generator takes longer to seed than a query takes to perturb."""
+    """The random numbers of one key. Python's own generator takes longer to seed than a query takes to perturb."""
 
     __slots__ = ("random",)
 
@@ -38,22 +38,46 @@ def _block(key: bytes, number: int) -> Iterator[float]:
 
 
 def generator(*key: str | int) -> Random:
-    """Return the generator that belongs to `key`, the same in every process and on every machine."""
+    """Return the random generator of `key`; it is the same in every process and on every machine."""
     return _Stream("\x1f".join(map(str, key)).encode("utf-8", "surrogatepass"))
 
 
-def pick(items: Sequence[Item], random: Random) -> Item:
-    """Draw one item, each as likely as the other."""
+def pick(items: Sequence[_Item], random: Random) -> _Item:
+    """Draw one item; all are equally likely.
+
+    Parameters
+    ----------
+    items : sequence
+        At least one item.
+    random : Random
+        Source of random numbers.
+    """
     return items[int(random.random() * len(items))]
 
 
-def pick_early(items: Sequence[Item], random: Random) -> Item:
-    """Draw one item of a list that begins with the best: of four, the first in 63 cases of 100."""
+def pick_early(items: Sequence[_Item], random: Random) -> _Item:
+    """Draw one item of a list whose best items come first: of four items, the first in 63 of 100 cases.
+
+    Parameters
+    ----------
+    items : sequence
+        At least one item, the best first.
+    random : Random
+        Source of random numbers.
+    """
     return items[int(random.random() ** 3 * len(items))]
 
 
-def shuffled(items: Sequence[Item], random: Random) -> Iterator[Item]:
-    """Yield the items in random order (Fisher-Yates), drawing only for those that are asked for."""
+def shuffled(items: Sequence[_Item], random: Random) -> Iterator[_Item]:
+    """Yield the items in random order (Fisher-Yates). Random numbers are drawn only for the items that are used.
+
+    Parameters
+    ----------
+    items : sequence
+        The items.
+    random : Random
+        Source of random numbers.
+    """
     left = list(items)
     for place in range(len(left)):
         drawn = place + int(random.random() * (len(left) - place))

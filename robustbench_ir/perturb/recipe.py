@@ -1,4 +1,4 @@
-"""A recipe: a card joined to its mechanism. It perturbs queries and knows no encoder and no task."""
+"""A recipe: a card with its mechanism. It perturbs queries, and depends on no encoder and no task."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from robustbench_ir.perturb.transformation import Transformation, Transformation
 from robustbench_ir.resources.cards import SHIPPED, NamedCard, Tables
 
 SEVERITIES = range(6)
-Share = Annotated[float, Field(gt=0, le=1)]
+_Share = Annotated[float, Field(gt=0, le=1)]
 EVERY_LANGUAGE = "*"
-"""Key of a row that holds for every language without a row of its own."""
+"""Key of a row for every language that has no row of its own."""
 
 LanguageRows = Mapping[str, Mapping[str, object]]
-"""Language to what the mechanism needs to be ready for it."""
+"""Language to the options of the mechanism for it."""
 
 
 class HasLexicons(Protocol):
-    """What a recipe needs of a task that may bring lexicons of its own."""
+    """What a recipe needs of a task that may have lexicons of its own."""
 
     @property
     def name(self) -> str:
@@ -37,7 +37,7 @@ class HasLexicons(Protocol):
 
     @property
     def lexicons(self) -> Mapping[str, LanguageRows]:
-        """Recipe name to the rows that replace the card's."""
+        """Recipe name to the rows that replace those of the card."""
 
 
 class RecipeCard(NamedCard):
@@ -48,7 +48,7 @@ class RecipeCard(NamedCard):
     name : str
         Name of the recipe and of the file.
     version : int
-        Goes up whenever a perturbed query could change.
+        It is raised whenever a perturbed query could change.
     title, description : str
         A few words; one sentence.
     look_for : str
@@ -60,15 +60,15 @@ class RecipeCard(NamedCard):
     ladder : list of float
         Share of the eligible words that severity 1 to 5 changes, in (0, 1].
     sources : list of str
-        Where numbers and tables come from.
+        Sources of numbers and tables.
     constraints : Constraints
-        Which words are left alone.
+        Which words are not changed.
     parameters : dict
-        For the mechanism, the same in all languages.
+        Parameters of the mechanism, the same in all languages.
     languages : dict
-        For the mechanism, per language.
+        Language to the options of the mechanism.
     not_covered : dict
-        Language to the reason why the recipe cannot touch it.
+        Language to the reason why the recipe cannot change its queries.
     """
 
     version: int = Field(ge=1)
@@ -77,7 +77,7 @@ class RecipeCard(NamedCard):
     look_for: str = ""
     transformation: str
     default: bool = False
-    ladder: list[Share] = Field(default=[0.1, 0.2, 0.35, 0.5, 1.0], min_length=5, max_length=5)
+    ladder: list[_Share] = Field(default=[0.1, 0.2, 0.35, 0.5, 1.0], min_length=5, max_length=5)
     sources: list[str]
     constraints: Constraints = Constraints()
     parameters: dict[str, object] = {}
@@ -92,7 +92,7 @@ class RecipeCard(NamedCard):
 
     @property
     def needs_model(self) -> bool:
-        """Whether the recipe works only where the files of a model can be had."""
+        """Whether the recipe works only if the files of a model are available."""
         return bool(self.model_digest)
 
 
@@ -103,15 +103,15 @@ class Recipe:
     Attributes
     ----------
     card : RecipeCard
-        What it does, to which languages.
+        The card.
     factory : TransformationFactory
-        How it does it.
+        Makes the mechanism.
     lexicons : str, optional
         Name of the task whose own lexicons are used; part of the identity.
     tables : Tables
         Where the tables that the card names are found.
     release : str
-        Release of the library that the mechanism is from; it stands for the card's version in the identity.
+        Release of the library that the mechanism is from; it replaces the card's version in the identity.
     """
 
     card: RecipeCard
@@ -128,26 +128,26 @@ class Recipe:
 
     @property
     def identity(self) -> RecipeIdentity:
-        """Name and version, model, whose lexicons: ``typo@1``, ``synonym-masked@1+d585f47b``, ``synonym@1+mini``."""
+        """Name and version, with model and lexicons: ``typo@1``, ``synonym-masked@1+d585f47b``, ``synonym@1+mini``."""
         version = self.release or str(self.card.version)
         return RecipeIdentity(self.card.name, version, self.card.model_digest, self.lexicons or "")
 
     def covers(self, language: str) -> bool:
-        """Return True if the recipe can touch queries of this language."""
+        """Return True if the recipe can change queries of this language."""
         return language in self.card.languages or EVERY_LANGUAGE in self.card.languages
 
     def reason_not_covered(self, language: str) -> str:
-        """Say why the recipe cannot touch this language; empty if it can."""
+        """Return the reason why the recipe cannot change queries of this language; empty if it can."""
         if self.covers(language):
             return ""
         return self.card.not_covered.get(language, f"no row for {language} in attacks/{self.name}.toml")
 
     def not_covered(self, languages: Iterable[str]) -> dict[str, str]:
-        """Return which of these languages the recipe cannot touch, and why."""
+        """Return those of the languages whose queries the recipe cannot change, with the reason."""
         return {language: self.reason_not_covered(language) for language in languages if not self.covers(language)}
 
     def for_task(self, task: HasLexicons) -> Recipe:
-        """Return the recipe with the task's own language rows in place of the card's; itself where it has none."""
+        """Return the recipe with the task's own language rows in place of the card's; unchanged if it has none."""
         rows = task.lexicons.get(self.name)
         if rows is None:
             return self
@@ -157,7 +157,7 @@ class Recipe:
         return Recipe(card, self.factory, task.name, self.tables, self.release)
 
     def transformation(self, language: str) -> Transformation:
-        """Return the mechanism ready for a covered language; its tables are loaded on first use."""
+        """Return the mechanism for a covered language; its tables are loaded on first use."""
         return self._prepared(language)[1]
 
     def _prepared(self, language: str) -> tuple[WordFinder, Transformation]:
@@ -171,18 +171,18 @@ class Recipe:
         return self._ready[language]
 
     def perturb(self, queries: Iterable[QueryLike], severity: int, seed: int) -> list[Perturbation]:
-        """Perturb queries, each by itself: order, company and process make no difference.
+        """Perturb queries, each independently: their order, the other queries and the process make no difference.
 
-        A severity makes the edits of the one below it, and more.
+        A severity makes the edits of the next lower one, and more.
 
         Parameters
         ----------
         queries : iterable of QueryLike
             Objects with `query_id`, `language` and `text`.
         severity : int
-            0 (identity) to 5.
+            0 (no change) to 5.
         seed : int
-            Another seed, another perturbation.
+            Seed of the perturbation.
 
         Returns
         -------
@@ -192,15 +192,15 @@ class Recipe:
         Raises
         ------
         OptionError
-            Severity out of range.
+            If the severity is out of range.
         DataUnavailableError
-            A lexicon is wanted that cannot be had.
+            If a lexicon is needed that cannot be loaded.
         """
         if severity not in SEVERITIES:
             raise OptionError(f"severity {severity} is out of range; 1 to 5 (0 changes nothing)")
         if severity == 0:
             return [unchanged(query.query_id, nfc(query.text)) for query in queries]
-        # The key is without the severity: what a lower one changes, a higher one changes too.
+        # The key has no severity, so that a higher severity changes everything that a lower one changes.
         key, share = f"{self.identity}\x1f{seed}", self.card.ladder[severity - 1]
         return [
             self._perturb_one(query, share, generator(key, query.query_id))
@@ -232,5 +232,13 @@ class Recipe:
 
 
 def number_to_change(eligible: int, share: float) -> int:
-    """Return how many of `eligible` places are changed: the share, rounded, and at least one where there is one."""
+    """Return the number of places to change: the share, rounded, and at least one if there is a place.
+
+    Parameters
+    ----------
+    eligible : int
+        Number of places that can be changed.
+    share : float
+        Share of them, in (0, 1].
+    """
     return min(eligible, max(1, int(eligible * share + 0.5)))

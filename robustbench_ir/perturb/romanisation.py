@@ -1,4 +1,4 @@
-"""Conventions under `attacks/romanisation/`: a word in another script, in the several spellings that people give it."""
+"""Conventions under `attacks/romanisation/`: a word in another script, in the several spellings that people use."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _WORDS_REMEMBERED = 50_000
 _SPELLINGS_KEPT = 16
-Weights = Annotated[dict[str, Annotated[float, Field(gt=0)]], Field(min_length=1)]
+_SpellingWeights = Annotated[dict[str, Annotated[float, Field(gt=0)]], Field(min_length=1)]
 
 
 class Convention(Card):
@@ -31,26 +31,34 @@ class Convention(Card):
     Attributes
     ----------
     title, source : str
-        What it is, and where it is published.
+        Name of the convention, and where it is published.
     rules : str
         ICU transform rules; ``::Name;`` calls a transform that ICU brings. The input is one lower-case word.
     spellings : dict of str to dict
-        A stretch of what the rules write (``^`` before it: only at the beginning of the word, ``$`` after it: only at
-        the end) to the ways in which people spell it, with weights above 0. The longest stretch is taken, from left to
-        right. Stretches that are not listed stay as the rules write them.
+        A stretch of the output of the rules to its spellings, with weights above 0. ``^`` before the stretch matches
+        only at the beginning of the word, ``$`` after it only at the end. The longest stretch is taken, from left to
+        right. Other stretches stay as the rules write them.
     words : dict of str to dict
-        Lower-case words that are spelt otherwise than the rules would have it, to their spellings with weights.
+        Lower-case words that the rules would spell wrongly, to their spellings with weights.
     """
 
     title: str
     source: str
     rules: str
-    spellings: dict[str, Weights] = {}
-    words: dict[str, Weights] = {}
+    spellings: dict[str, _SpellingWeights] = {}
+    words: dict[str, _SpellingWeights] = {}
 
 
 class Spellings(NamedTuple):
-    """The spellings of one word, most likely first, and the running sums of their probabilities (the last is 1)."""
+    """The spellings of one word.
+
+    Attributes
+    ----------
+    texts : tuple of str
+        The spellings, the most likely first.
+    sums : tuple of float
+        Running sums of their probabilities; the last is 1.
+    """
 
     texts: tuple[str, ...]
     sums: tuple[float, ...]
@@ -62,8 +70,8 @@ class Spellings(NamedTuple):
         return self.texts[min(bisect(self.sums, random.random()), len(self.texts) - 1)]
 
 
-def weighed(weights: Mapping[str, float]) -> Spellings:
-    """Order spellings by their weights, above 0, which need not sum to 1."""
+def ordered_spellings(weights: Mapping[str, float]) -> Spellings:
+    """Return spellings ordered by their weights, which are above 0 and need not sum to 1."""
     found = sorted(weights.items(), key=lambda one: (-one[1], one[0]))
     total = sum(weights.values())
     return Spellings(
@@ -78,16 +86,16 @@ class Respelling:
     Attributes
     ----------
     pattern : re.Pattern
-        Finds the next stretch that has several spellings; the group that matched numbers it.
+        Finds the next stretch that has several spellings; the number of the group that matched identifies it.
     ways : tuple of (str, float) pairs
-        Per group, the spellings and their probabilities.
+        For each group, the spellings and their probabilities.
     """
 
     pattern: re.Pattern[str]
     ways: tuple[tuple[tuple[str, float], ...], ...]
 
     def __call__(self, base: str) -> Spellings:
-        """Enumerate the spellings of what the rules wrote, each stretch by itself; the most likely ones are kept."""
+        """Return the spellings of an output of the rules; stretches vary independently, the likeliest are kept."""
         found: list[tuple[str, float]] = [("", 1.0)]
         for ways in self._pieces(base):
             grown: dict[str, float] = {}
@@ -95,7 +103,7 @@ class Respelling:
                 for tail, share in ways:
                     grown[head + tail] = grown.get(head + tail, 0.0) + likely * share
             found = sorted(grown.items(), key=lambda one: (-one[1], one[0]))[:_SPELLINGS_KEPT]
-        return weighed({text: likely for text, likely in found if text.strip()} or {"": 1.0})
+        return ordered_spellings({text: likely for text, likely in found if text.strip()} or {"": 1.0})
 
     def _pieces(self, base: str) -> Iterator[tuple[tuple[str, float], ...]]:
         end = 0
@@ -109,7 +117,7 @@ class Respelling:
 
 
 def respelling(spellings: Mapping[str, Mapping[str, float]]) -> Respelling:
-    """Make a convention's `spellings` ready; without any, a word has the one spelling that the rules write."""
+    """Make the `spellings` of a convention ready; without any, a word has only the spelling that the rules write."""
     keys = sorted(spellings, key=lambda key: (-len(key), key))
     # The class is empty: it matches nothing.
     pattern = "|".join(f"({_stretch(key)})" for key in keys) or r"[^\w\W]"
@@ -125,7 +133,21 @@ def _stretch(key: str) -> str:
 
 @dataclass(frozen=True)
 class Romaniser:
-    """One convention, with a memory of the words that it has seen."""
+    """One convention, which remembers the words that it has spelt.
+
+    Attributes
+    ----------
+    name : str
+        Name of the convention.
+    transform : icu.Transliterator
+        The rules.
+    respell : Respelling
+        Spellings of stretches.
+    words : mapping of str to Spellings
+        Spellings of whole words.
+    memory : dict of str to Spellings
+        Words that were spelt before.
+    """
 
     name: str
     transform: icu.Transliterator = field(repr=False)
@@ -134,7 +156,7 @@ class Romaniser:
     memory: dict[str, Spellings] = field(default_factory=dict, repr=False, compare=False)
 
     def __call__(self, word: str) -> Spellings:
-        """Return the ways in which this convention writes the word; capitals are kept."""
+        """Return the spellings of the word in this convention; capitals are kept."""
         known = self.memory.get(word)
         if known is None:
             if len(self.memory) >= _WORDS_REMEMBERED:
@@ -149,7 +171,7 @@ class Romaniser:
 
 
 def _half_written(word: str, text: str) -> bool:
-    """Say whether letters of the word's own script stand beside Latin ones: nobody types half a word."""
+    """Return True if letters of the word's own script are left beside Latin ones, which no one types."""
     kept = any(letter in word for letter in text if letter.isalpha() and not letter.isascii())
     return kept and any(letter.isalpha() and letter.isascii() for letter in text)
 
@@ -164,10 +186,17 @@ def _with_capitals_of(word: str, text: str) -> str:
 def romaniser(name: str, tables: Tables = SHIPPED) -> Romaniser:
     """Load a convention.
 
+    Parameters
+    ----------
+    name : str
+        Name of a table under `attacks/romanisation/`.
+    tables : Tables
+        Where the table is found.
+
     Raises
     ------
     CardError
-        No such table, or rules that ICU does not accept.
+        If there is no such table, or ICU does not accept its rules.
     """
     import icu
 
@@ -178,5 +207,5 @@ def romaniser(name: str, tables: Tables = SHIPPED) -> Romaniser:
     except icu.ICUError as error:
         # ICU pads the text around the fault with zeros.
         raise CardError(f"{entry}: key 'rules': ICU says {str(error).replace(chr(92) + 'x00', '')}") from error
-    words = {nfc(word): weighed(ways) for word, ways in convention.words.items()}
+    words = {nfc(word): ordered_spellings(ways) for word, ways in convention.words.items()}
     return Romaniser(name, transform, respelling(convention.spellings), words)

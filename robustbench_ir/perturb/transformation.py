@@ -1,4 +1,4 @@
-"""What a mechanism of perturbation must be: something that finds targets in a query and rewrites them."""
+"""The protocol of a mechanism of perturbation: it finds targets in a query and rewrites them."""
 
 from __future__ import annotations
 
@@ -11,18 +11,26 @@ from robustbench_ir.resources.cards import Card, Tables, validate
 
 Parameters = TypeVar("Parameters", bound=Card)
 Rewriter = Callable[[str, Random], tuple[str, str] | None]
-"""Takes a stretch of text and draws one rewriting: the new text and the name of the operation; None if nothing fits."""
+"""Takes a stretch of text and draws one rewriting: new text and name of the operation; None if there is none."""
 
 
 class Targets(NamedTuple):
-    """What a mechanism can rewrite in one query: stretches in order, without overlap, and how."""
+    """What a mechanism can rewrite in one query.
+
+    Attributes
+    ----------
+    spans : sequence of (int, int)
+        Stretches of the query, in order, without overlap.
+    rewrite : callable
+        Rewrites a stretch.
+    """
 
     spans: Sequence[Span]
     rewrite: Rewriter
 
 
 class Transformation(Protocol):
-    """One mechanism, ready for one language."""
+    """One mechanism, prepared for one language."""
 
     def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:
         """Find what can be rewritten.
@@ -32,19 +40,19 @@ class Transformation(Protocol):
         text : str
             The query, NFC.
         words : sequence of (int, int)
-            Its words that the recipe's constraints leave open, in order.
+            Those of its words that the constraints of the recipe allow to change, in order.
         random : random.Random
             For choices that hold for the whole query, such as a romanisation convention.
 
         Returns
         -------
         Targets
-            The same text is rewritten in the same way wherever in the query it stands, but for the draws.
+            Equal stretches are rewritten in the same way, up to random draws, wherever they stand in the query.
         """
 
 
 class TransformationFactory(Protocol):
-    """Makes a mechanism ready for one language; this is what a plug-in registers."""
+    """Prepares a mechanism for one language. A plug-in registers such a factory."""
 
     def __call__(
         self, language: str, parameters: Mapping[str, object], options: Mapping[str, object], tables: Tables
@@ -65,16 +73,16 @@ class TransformationFactory(Protocol):
         Raises
         ------
         CardError
-            A key or value of the card that the mechanism does not know.
+            If the card has a key or value that the mechanism does not know.
         """
 
 
 class NoOptions(Card):
-    """A language's row in the card: empty."""
+    """A language's row in the card, which must be empty."""
 
 
 class NoParameters(Card):
-    """The card's `[parameters]`: none."""
+    """The card's `[parameters]`, which must be empty."""
 
 
 def for_every_language(

@@ -1,6 +1,6 @@
 """Pictures as inline SVG: lines with bands, bars with whiskers, heat maps.
 
-Colours are classes of the page's style sheet, so that light and dark are decided there. All text is escaped by Markup.
+Colours are classes of the page's style sheet, which has a light and a dark version. All text is escaped by Markup.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 from robustbench_ir.metrics.settings import Setting
 from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.reports.content import LanguageDrop, Sheet
-from robustbench_ir.reports.tables import Entry, Table, language_table, number, rank_change_table
+from robustbench_ir.reports.tables import Table, TableCell, language_table, number_cell, rank_change_table
 from robustbench_ir.reports.terminal import language_name
 from robustbench_ir.resources.languages import resource_level
 
@@ -26,7 +26,15 @@ _WIDTH = 430.0
 
 @dataclass(frozen=True)
 class Point:
-    """A value at a place of the x axis, with the ends of its interval; NaN where there is none."""
+    """A value at a place of the x axis.
+
+    Attributes
+    ----------
+    x, y : float
+        Place and value.
+    low, high : float
+        Ends of the interval; NaN if there is none.
+    """
 
     x: float
     y: float
@@ -36,7 +44,17 @@ class Point:
 
 @dataclass(frozen=True)
 class Line:
-    """A named curve; `colour` is 0 to 9."""
+    """A named curve.
+
+    Attributes
+    ----------
+    name : str
+        Name at the end of the curve.
+    points : tuple of Point
+        Sorted by x.
+    colour : int
+        Number of the colour, 0 to 9.
+    """
 
     name: str
     points: tuple[Point, ...]
@@ -45,9 +63,20 @@ class Line:
 
 @dataclass(frozen=True)
 class Bar:
-    """A named value with its interval; `kind` is a class of the style sheet, `mark` stands small behind the name.
+    """A named value with its interval.
 
-    `note` says why there is no value, and is empty where there is one.
+    Attributes
+    ----------
+    name : str
+        Name of the bar.
+    value, low, high : float
+        Value and ends of its interval; NaN if there is none.
+    kind : str
+        Class of the style sheet.
+    mark : str
+        Small text after the name.
+    note : str
+        Why there is no value; empty if there is one.
     """
 
     name: str
@@ -60,8 +89,17 @@ class Bar:
 
 
 def shortened(name: str, longest: int = 18) -> str:
-    """Cut the middle out of a long name: both ends tell models apart.
+    """Cut the middle out of a long name, because both ends distinguish models.
 
+    Parameters
+    ----------
+    name : str
+        The name.
+    longest : int
+        Largest number of characters.
+
+    Examples
+    --------
     >>> shortened("paraphrase-multilingual-MiniLM-L12-v2")
     'paraphras…-L12-v2'
     """
@@ -72,7 +110,15 @@ def shortened(name: str, longest: int = 18) -> str:
 
 
 def ticks(low: float, high: float, wanted: int = 4) -> list[float]:
-    """Return round numbers that span `low` to `high`: multiples of 1, 2 or 5 times a power of ten."""
+    """Return round numbers that span an interval: multiples of 1, 2 or 5 times a power of ten.
+
+    Parameters
+    ----------
+    low, high : float
+        Ends of the interval.
+    wanted : int
+        Approximate number of steps.
+    """
     span = high - low or abs(high) or 1.0
     power = 10.0 ** math.floor(math.log10(span / wanted))
     step = next(size * power for size in (1, 2, 5, 10) if span / (size * power) <= wanted)
@@ -81,16 +127,16 @@ def ticks(low: float, high: float, wanted: int = 4) -> list[float]:
 
 
 def line_chart(title: str, lines: Sequence[Line], x_label: str, y_label: str) -> Markup:
-    """Draw curves with their bands; each is named at its end.
+    """Draw curves with their bands; each has its name at its end.
 
     Parameters
     ----------
     title : str
-        What the picture shows; read out by screen readers.
+        Description of the picture, which screen readers read out.
     lines : sequence of Line
-        Points sorted by x; one or more.
+        One or more curves.
     x_label, y_label : str
-        What the axes say.
+        Labels of the axes.
     """
     height, left, right, top, bottom = 250.0, 40.0, 128.0, 24.0, 38.0
     points = [point for line in lines for point in line.points]
@@ -135,12 +181,12 @@ def _curve(line: Line, across: Callable[[float], float], down: Callable[[float],
 
 
 def bar_chart(title: str, bars: Sequence[Bar]) -> Markup:
-    """Draw one horizontal bar a row, from zero, with whiskers and the value at the right.
+    """Draw one horizontal bar for each row, from zero, with whiskers and the value at the right.
 
     Parameters
     ----------
     title : str
-        What the picture shows.
+        Description of the picture.
     bars : sequence of Bar
         In the order of the picture, from the top.
     """
@@ -180,14 +226,14 @@ def heat_map(
     values: Sequence[Sequence[float]],
     bounds: Sequence[float],
 ) -> Markup:
-    """Draw a matrix of changes: one hue for what grows, another for what shrinks, and the number in each cell.
+    """Draw a matrix of changes: one hue for increases, another for decreases, and the number in each cell.
 
     Parameters
     ----------
     title : str
-        What the picture shows.
+        Description of the picture.
     rows, columns : sequence of str
-        Names at the left, short ones at the top.
+        Names at the left, short names at the top.
     values : sequence of sequence of float
         One row for each of `rows`; NaN stays empty.
     bounds : sequence of float
@@ -211,13 +257,21 @@ def heat_map(
 
 
 def step(value: float, bounds: Sequence[float]) -> str:
-    """Return the class of a heat map's colour: ``n4`` (shrinks most) to ``n1``, ``z``, ``p1`` to ``p4``."""
+    """Return the class of a heat map's colour: ``n4`` (largest decrease) to ``n1``, ``z``, ``p1`` to ``p4``.
+
+    Parameters
+    ----------
+    value : float
+        The change.
+    bounds : sequence of float
+        Four ascending sizes at which the colour changes.
+    """
     size = sum(abs(value) >= bound for bound in bounds)
     return f"{'p' if value > 0 else 'n'}{size}" if size else "z"
 
 
 def heat_bounds(values: Sequence[float]) -> list[float]:
-    """Return the sizes at which a heat map's colour changes: shares of the largest, which is far above the others."""
+    """Return the sizes at which a heat map changes its colour: shares of the largest change, often an outlier."""
     largest = max((abs(value) for value in values if not math.isnan(value)), default=0.0) or 1.0
     return [_two_digits(largest * share) for share in (0.02, 0.1, 0.3, 0.6)]
 
@@ -241,8 +295,19 @@ def compact(value: float) -> str:
 
 
 def apart(places: Sequence[float], distance: float, low: float, high: float) -> list[float]:
-    """Move places so that neighbours are `distance` apart and all lie within `low` and `high`, in the same order.
+    """Move places so that neighbours are at least a distance apart, in the same order.
 
+    Parameters
+    ----------
+    places : sequence of float
+        The places.
+    distance : float
+        Smallest distance.
+    low, high : float
+        Limits of all places.
+
+    Examples
+    --------
     >>> apart([10, 11, 50], 10, 0, 100)
     [10.0, 20.0, 50.0]
     """
@@ -250,7 +315,7 @@ def apart(places: Sequence[float], distance: float, low: float, high: float) -> 
     moved = [min(max(float(places[place]), low), high) for place in order]
     for before in range(len(moved) - 1):
         moved[before + 1] = max(moved[before + 1], moved[before] + distance)
-    # What was pushed over the lower edge pushes back.
+    # Places that were moved beyond the upper limit move back.
     limit = high
     for place in reversed(range(len(moved))):
         moved[place] = min(moved[place], limit)
@@ -276,7 +341,7 @@ def _text(x: float, y: float, text: str, style: str, whole: str = "") -> Markup:
 
 
 def _tag(form: LiteralString, *values: str | float) -> Markup:
-    """Fill a form of ours in; texts are escaped. `Markup.format` parses each form anew, in Python."""
+    """Fill in a template of this module; texts are escaped. `Markup.format` is slower, because it parses in Python."""
     filled = form.format(*(escape(value) if isinstance(value, str) else value for value in values))
     return Markup(filled)  # noqa: S704
 
@@ -290,12 +355,22 @@ def _picture(title: str, width: float, height: float, parts: Sequence[Markup], f
 # The pictures of a report, each with the table behind it.
 
 _LARGEST_MAP = 24
-"""Languages of a heat map at most; more would be too small to read."""
+"""Largest number of languages in a heat map; more would be too small to read."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture, its heading, and the table behind it."""
+    """A picture with its table.
+
+    Attributes
+    ----------
+    heading : str
+        Heading of the picture.
+    image : Markup
+        The picture.
+    table : Table
+        Its numbers.
+    """
 
     heading: str
     image: Markup
@@ -303,7 +378,15 @@ class Picture:
 
 
 def curves(sheet: Sheet, setting: Setting) -> tuple[Line, ...]:
-    """Return one curve a recipe, from clean to the highest severity, with the interval of the drop as its band."""
+    """Return one curve for each recipe, from clean to the highest severity, with the interval of the drop as its band.
+
+    Parameters
+    ----------
+    sheet : Sheet
+        The result.
+    setting : str
+        The setting.
+    """
     return tuple(
         Line(name, _points(sheet, setting, recipe), number % COLOURS)
         for number, (recipe, name) in enumerate(sheet.recipe_names.items())
@@ -329,7 +412,7 @@ def curve_pictures(sheet: Sheet) -> Iterator[Picture]:
 
 
 def comparison_pictures(sheets: Sequence[Sheet]) -> Iterator[Picture]:
-    """Yield the severity curves of each recipe, one curve a result."""
+    """Yield the severity curves of each recipe, with one curve for each result."""
     names = dict.fromkeys(name for sheet in sheets for name in sheet.recipe_names.values())
     for name in names:
         lines = tuple(
@@ -345,18 +428,18 @@ def comparison_pictures(sheets: Sequence[Sheet]) -> Iterator[Picture]:
 
 def _curve_table(title: str, lines: Sequence[Line]) -> Table:
     rows = [
-        (Entry(line.name), number(point.x, "g"), number(point.y, ".3f"), _band(point))
+        (TableCell(line.name), number_cell(point.x, "g"), number_cell(point.y, ".3f"), _band(point))
         for line in lines
         for point in line.points
     ]
     return Table(title, ("curve", "severity (0 is clean)", "value", "95% interval of the change"), tuple(rows))
 
 
-def _band(point: Point) -> Entry:
+def _band(point: Point) -> TableCell:
     """Return the ends of a point's band."""
     if math.isnan(point.low) or point.low == point.high:
-        return number(math.nan, "")
-    return Entry(f"{point.low:.3f} to {point.high:.3f}", point.low)
+        return number_cell(math.nan, "")
+    return TableCell(f"{point.low:.3f} to {point.high:.3f}", point.low)
 
 
 def language_pictures(sheet: Sheet) -> Iterator[Picture]:
@@ -382,9 +465,9 @@ def _bar(one: LanguageDrop) -> Bar:
 
 
 def bias_pictures(sheet: Sheet) -> Iterator[Picture]:
-    """Yield the heat maps of rank change, one a recipe, all with the same colours."""
+    """Yield the heat maps of rank change, one for each recipe, all with the same colours."""
     bounds = bias_bounds(sheet)
-    layout = sheet.result.layout
+    layout = sheet.result.judgements
     rows = _shown(list(layout.query_languages), sheet)
     columns = _shown(list(layout.pool), sheet)
     for recipe, changes in sheet.rank_changes.items():
@@ -407,7 +490,7 @@ def bias_bounds(sheet: Sheet) -> list[float]:
 
 
 def bias_legend(sheet: Sheet) -> list[tuple[str, str]]:
-    """Return class and meaning of each colour of the heat maps, from rising to sinking."""
+    """Return class and meaning of each colour of the heat maps, from better to worse ranks."""
     bounds = bias_bounds(sheet)
     rising = [(f"n{size}", f"{compact(-bounds[size - 1])} or less") for size in range(4, 0, -1)]
     sinking = [(f"p{size}", f"{compact(bounds[size - 1])} or more") for size in range(1, 5)]
@@ -415,7 +498,7 @@ def bias_legend(sheet: Sheet) -> list[tuple[str, str]]:
 
 
 def _shown(names: list[str], sheet: Sheet) -> list[int]:
-    """Return the numbers of the languages that a heat map shows: all, or those that lose most, in the task's order."""
+    """Return the places of the languages in a heat map: all, or those that lose most, in the order of the task."""
     if len(names) <= _LARGEST_MAP:
         return list(range(len(names)))
     losing = [one.language for one in next(iter(sheet.by_language.values()))]

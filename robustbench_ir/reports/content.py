@@ -1,4 +1,4 @@
-"""What a report says of results, as numbers and names: every form of the report (page, table, picture) shows these."""
+"""The content of a report as numbers and names: every form of the report (page, table, picture) shows these."""
 
 from __future__ import annotations
 
@@ -18,10 +18,17 @@ from robustbench_ir.evaluation.score_runs import is_run
 from robustbench_ir.metrics.bias_findings import BiasFinding
 from robustbench_ir.metrics.bias_measures import mean_rank_by_language
 from robustbench_ir.metrics.clusters import ClusterMeans, cluster_means
-from robustbench_ir.metrics.findings import Group
+from robustbench_ir.metrics.findings import AttackGroup
 from robustbench_ir.metrics.measures import Floats
-from robustbench_ir.metrics.settings import Layout, Setting, by_language, headline, rank_distances, values
-from robustbench_ir.metrics.statistics import RESAMPLES, SEED, Estimate, draws, intervals
+from robustbench_ir.metrics.settings import (
+    Judgements,
+    Setting,
+    by_language,
+    macro_average,
+    per_query_scores,
+    rank_distances,
+)
+from robustbench_ir.metrics.statistics import RESAMPLES, SEED, Estimate, bootstrap_intervals, draws
 from robustbench_ir.metrics.summary import Summary
 from robustbench_ir.metrics.worst_case import WorstCase
 from robustbench_ir.perturb.identity import AttackIdentity, FloorIdentity, SearchIdentity
@@ -35,12 +42,12 @@ from robustbench_ir.tasks.task import TaskIdentity
 
 @dataclass(frozen=True)
 class _Together:
-    """What all attacks of one command share.
+    """Options that all attacks of one command share.
 
     Attributes
     ----------
     floor : FloorIdentity, optional
-        What every perturbation must reach.
+        Sentence-encoder constraint on every perturbation.
     search : SearchIdentity, optional
         Goal, budget and settings of the adversary; its method is empty.
     severities : tuple of int
@@ -56,9 +63,9 @@ class _Together:
 
 
 def command_of(result: Result) -> str:
-    """Return the command line that makes a result again, with all that decides the numbers.
+    """Return the command line that makes a result again, with all options that decide the numbers.
 
-    Attacks that no one command can do, such as searches with different budgets, have a line each.
+    Attacks that do not fit into one command, such as searches with different budgets, get a line each.
     """
     if is_run(result.encoder):
         return shlex.join(_score(result))
@@ -77,7 +84,7 @@ def command_of(result: Result) -> str:
 
 
 def _grouped(result: Result) -> dict[_Together, dict[str, list[str]]]:
-    """Return, for attacks that go together, each recipe or mix of recipes with the methods that searched it."""
+    """Return the attacks that one command can run: each recipe or mix of recipes with the methods that searched it."""
     severities: dict[tuple[AttackIdentity, int], list[int]] = {}
     for (attack, severity), cells in result.groups.items():
         severities.setdefault((attack, len(cells)), []).append(severity)
@@ -119,7 +126,7 @@ def _transfers(
 
 
 def _score(result: Result) -> list[str]:
-    """Return the command for TREC runs, with the names that `irbench attack --run-out` gives them."""
+    """Return the command for TREC runs, with the file names that `irbench attack --run-out` gives them."""
     runs = [
         f"{cell.recipe.recipes[0].name}@{cell.severity}:{cell.seed}={cell.recipe.slug}-severity{cell.severity}"
         f"-seed{cell.seed}.trec"
@@ -129,12 +136,12 @@ def _score(result: Result) -> list[str]:
 
 
 def _task(result: Result) -> list[str]:
-    languages = dict.fromkeys((*result.layout.query_languages, *result.layout.pool))
+    languages = dict.fromkeys((*result.judgements.query_languages, *result.judgements.pool))
     return ["--task", TaskIdentity.parse(result.task).name, "--languages", ",".join(languages)]
 
 
 def _means(together: _Together) -> list[str]:
-    """Return the options of search and floor."""
+    """Return the options of search and constraint."""
     search, floor = together.search, together.floor
     parts: list[str] = []
     if search:
@@ -152,26 +159,30 @@ def _given(options: Mapping[str, str]) -> list[str]:
     return [word for option, value in options.items() if value for word in (option, value)]
 
 
-# The numbers of a report with their intervals: each setting's drops, drops by language, means over recipes.
+# The numbers of a report with their intervals: drops of each setting, drops by language, means over recipes.
 #
 # Drops and intervals are those of `Result.findings`, from the same resamples of the questions; only what a report
-# shows is estimated, all of it from one draw, because a page may hold hundreds of rows.
+# shows is estimated, all of it from the same resamples, because a page may hold hundreds of rows.
 
 
 @dataclass(frozen=True)
 class Score:
-    """A drop under one recipe and severity in one setting, macro averages, means over seeds.
+    """A drop under one recipe and severity in one setting: macro averages, means over seeds.
 
     Attributes
     ----------
-    recipe, severity, setting
-        Of what.
+    recipe : AttackIdentity
+        The attack.
+    severity : int
+        Its severity.
+    setting : str
+        The setting.
     clean : float
-        The measure before.
+        Clean value of the measure.
     drop : Estimate
         Clean - attacked.
     rank_distance_change : Estimate
-        Attacked - clean, in the multilingual pool, whatever the setting.
+        Attacked - clean, in the multilingual pool whatever the setting.
     coverage : float
         Share of queries that really changed.
     """
@@ -186,7 +197,7 @@ class Score:
 
     @property
     def attacked(self) -> float:
-        """The measure after."""
+        """Attacked value of the measure."""
         return self.clean - self.drop.value
 
     @property
@@ -196,25 +207,47 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """A macro mean: over recipes with their severity, and over query languages (all where none is named)."""
+class MacroMean:
+    """A macro mean to estimate.
 
-    groups: tuple[Group, ...]
+    Attributes
+    ----------
+    groups : tuple of (AttackIdentity, int)
+        Attacks with their severity, over which the mean is taken.
+    languages : tuple of str
+        Query languages over which the mean is taken; empty for all.
+    """
+
+    groups: tuple[AttackGroup, ...]
     languages: tuple[str, ...] = ()
 
 
-def scores(result: Result, measure: str, resamples: int) -> dict[Setting, list[Score]]:
-    """Return the macro drops of each setting by recipe and severity, in the order of `Result.drops`."""
-    layout, groups = result.layout, result.groups
+def macro_scores(result: Result, measure: str, resamples: int) -> dict[Setting, list[Score]]:
+    """Return the macro drops of each setting by recipe and severity, in the order of `Result.drops`.
+
+    Parameters
+    ----------
+    result : Result
+        Result of an attack.
+    measure : str
+        Such as ``"AP"``.
+    resamples : int
+        Number of resamples of the intervals.
+    """
+    layout, groups = result.judgements, result.groups
     if not groups:
         return {setting: [] for setting in result.settings}
-    wanted = [Wanted((group,)) for group in groups]
+    wanted = [MacroMean((group,)) for group in groups]
     drops = [_drops(result, measure, setting, list(groups)) for setting in result.settings]
     found = _estimates(layout, [*drops, _rank_distance_changes(result)], wanted, resamples)
     coverage = [
-        headline(layout, np.mean([cell.changed for cell in cells], axis=0, dtype=float)) for cells in groups.values()
+        macro_average(layout, np.mean([cell.changed for cell in cells], axis=0, dtype=float))
+        for cells in groups.values()
     ]
-    clean = [headline(layout, values(layout, result.clean.ranks, measure, setting)) for setting in result.settings]
+    clean = [
+        macro_average(layout, per_query_scores(layout, result.clean.ranks, measure, setting))
+        for setting in result.settings
+    ]
     return {
         setting: [
             Score(*group, setting, before, drop, distance, share)
@@ -225,43 +258,61 @@ def scores(result: Result, measure: str, resamples: int) -> dict[Setting, list[S
 
 
 def drop_estimates(
-    result: Result, measure: str, setting: Setting, wanted: Sequence[Wanted], resamples: int
+    result: Result, measure: str, setting: Setting, wanted: Sequence[MacroMean], resamples: int
 ) -> list[Estimate]:
-    """Return clean minus attacked for each of `wanted`."""
+    """Return clean - attacked for each macro mean.
+
+    Parameters
+    ----------
+    result : Result
+        Result of an attack.
+    measure : str
+        Such as ``"AP"``.
+    setting : str
+        The setting.
+    wanted : sequence of MacroMean
+        Means to estimate.
+    resamples : int
+        Number of resamples of the intervals.
+    """
     groups = list(dict.fromkeys(group for one in wanted for group in one.groups))
-    return _estimates(result.layout, [_drops(result, measure, setting, groups)], wanted, resamples)[0]
+    return _estimates(result.judgements, [_drops(result, measure, setting, groups)], wanted, resamples)[0]
 
 
-def _drops(result: Result, measure: str, setting: Setting, groups: Sequence[Group]) -> dict[Group, Floats]:
-    clean = values(result.layout, result.clean.ranks, measure, setting)
+def _drops(result: Result, measure: str, setting: Setting, groups: Sequence[AttackGroup]) -> dict[AttackGroup, Floats]:
+    clean = per_query_scores(result.judgements, result.clean.ranks, measure, setting)
     return {
         group: np.mean(
-            [clean - values(result.layout, cell.ranks, measure, setting) for cell in result.groups[group]], axis=0
+            [
+                clean - per_query_scores(result.judgements, cell.ranks, measure, setting)
+                for cell in result.groups[group]
+            ],
+            axis=0,
         )
         for group in groups
     }
 
 
-def _rank_distance_changes(result: Result) -> dict[Group, Floats]:
-    clean = rank_distances(result.layout, result.clean.ranks)
+def _rank_distance_changes(result: Result) -> dict[AttackGroup, Floats]:
+    clean = rank_distances(result.judgements, result.clean.ranks)
     return {
-        group: np.mean([rank_distances(result.layout, cell.ranks) for cell in cells], axis=0) - clean
+        group: np.mean([rank_distances(result.judgements, cell.ranks) for cell in cells], axis=0) - clean
         for group, cells in result.groups.items()
     }
 
 
 def _estimates(
-    layout: Layout, changes: Sequence[Mapping[Group, Floats]], wanted: Sequence[Wanted], resamples: int
+    layout: Judgements, changes: Sequence[Mapping[AttackGroup, Floats]], wanted: Sequence[MacroMean], resamples: int
 ) -> list[list[Estimate]]:
     """Return the estimates of `wanted` for each kind of change, all from the same resamples."""
     if not wanted:
         return [[] for _ in changes]
     tables = [_macro(layout, one, wanted) for one in changes]
     found = draws(tables, np.random.default_rng(SEED), resamples)
-    return [intervals(draw, layout.questions) for draw in found]
+    return [bootstrap_intervals(draw, layout.questions) for draw in found]
 
 
-def _macro(layout: Layout, changes: Mapping[Group, Floats], wanted: Sequence[Wanted]) -> ClusterMeans:
+def _macro(layout: Judgements, changes: Mapping[AttackGroup, Floats], wanted: Sequence[MacroMean]) -> ClusterMeans:
     """Sum up by question and stratum: recipe and severity, query language, passage language."""
     place = {group: number for number, group in enumerate(changes)}
     value = np.stack([one.reshape(len(layout.query_ids), -1) for one in changes.values()])
@@ -287,9 +338,16 @@ NO_INTERVAL = Estimate(math.nan, math.nan, math.nan)
 
 @dataclass(frozen=True)
 class LanguageDrop:
-    """The drop in one query language: under one recipe, or the mean over those recipes that cover the language.
+    """The drop in one query language: under one recipe, or the mean over the recipes that cover the language.
 
-    `reason` says why the recipe does not cover the language; the estimate is NaN then.
+    Attributes
+    ----------
+    language : str
+        Code of the language.
+    estimate : Estimate
+        The drop; NaN if the recipe does not cover the language.
+    reason : str
+        Why the recipe does not cover the language; empty if it does.
     """
 
     language: str
@@ -303,31 +361,31 @@ class LanguageDrop:
 
     @property
     def resource_class(self) -> int | None:
-        """0 (left behind) to 5 (winners); None where it is not known."""
+        """Resource class of Joshi et al. 2020, 0 to 5; None if unknown."""
         facts = languages().get(self.language)
         return facts.resource_class if facts else None
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """One result and what is shown of it.
+    """One result, and the choice of what a report shows of it.
 
     Attributes
     ----------
     result : Result
-        Whence all numbers.
+        Source of all numbers.
     name : str
-        Short name of the encoder, unlike that of other results.
+        Short name of the encoder, different from those of the other results.
     measure : str
         Such as ``"AP"``.
     setting : str
-        Of what is shown for one setting only: multilingual where the task has it.
+        Setting of everything that is shown for one setting only; multilingual where the task has it.
     severity : int
-        Of what is shown for one severity only: 3 where it was run, else the middle one.
+        Severity of everything that is shown for one severity only; 3 where it was run, else the middle one.
     resamples : int
-        Of the bootstrap.
+        Number of resamples of the bootstrap.
     detailed : bool
-        Whether robustness, language bias and intervals of rank changes are shown, too: not among many results.
+        Whether robustness, language bias and intervals of rank changes are shown too; not if there are many results.
     """
 
     result: Result
@@ -340,12 +398,12 @@ class Sheet:
 
     @property
     def measure_name(self) -> str:
-        """As people write it: mAP for the mean of AP."""
+        """Usual name of the measure: mAP for the mean of AP."""
         return "mAP" if self.measure == "AP" else self.measure
 
     @property
     def severities(self) -> list[int]:
-        """All that were run, ascending."""
+        """All severities that were run, ascending."""
         return sorted({severity for _, severity in self.result.groups})
 
     @property
@@ -355,18 +413,18 @@ class Sheet:
 
     @cached_property
     def recipe_names(self) -> dict[AttackIdentity, str]:
-        """What each recipe is called: its name, or its whole identity where two share the name."""
+        """Short name of each recipe: its name, or its whole identity if two recipes share the name."""
         shared = Counter(recipe.label for recipe in self.recipes)
         return {recipe: recipe.label if shared[recipe.label] == 1 else str(recipe) for recipe in self.recipes}
 
     def heading(self, recipe: AttackIdentity | None) -> str:
-        """Return what a recipe is called, or the mean over recipes where none is named."""
+        """Return the short name of a recipe, or that of the mean over recipes for None."""
         return self.recipe_names[recipe] if recipe else "mean over recipes"
 
     @cached_property
     def scores(self) -> dict[Setting, list[Score]]:
         """The macro drops of each setting, by recipe and severity."""
-        return scores(self.result, self.measure, self.resamples)
+        return macro_scores(self.result, self.measure, self.resamples)
 
     @cached_property
     def at_severity(self) -> list[Score]:
@@ -382,13 +440,13 @@ class Sheet:
     @cached_property
     def by_language(self) -> dict[AttackIdentity | None, list[LanguageDrop]]:
         """The drop in each query language, largest first: by recipe, and under None the mean over recipes."""
-        names = self.result.layout.query_languages
+        names = self.result.judgements.query_languages
         here = [recipe for recipe in self.recipes if (recipe, self.severity) in self.result.groups]
         cells = [(recipe, name) for recipe in here for name in names if name not in self._reasons[recipe]]
         covered = {name: tuple(recipe for recipe, other in cells if other == name) for name in names}
         means = [name for name in names if covered[name]]
-        wanted = [Wanted(((recipe, self.severity),), (name,)) for recipe, name in cells]
-        wanted += [Wanted(tuple((recipe, self.severity) for recipe in covered[name]), (name,)) for name in means]
+        wanted = [MacroMean(((recipe, self.severity),), (name,)) for recipe, name in cells]
+        wanted += [MacroMean(tuple((recipe, self.severity) for recipe in covered[name]), (name,)) for name in means]
         found = drop_estimates(self.result, self.measure, self.setting, wanted, self.resamples)
         keys: list[tuple[AttackIdentity | None, str]] = [*cells, *((None, name) for name in means)]
         known = dict(zip(keys, found, strict=True))
@@ -422,7 +480,7 @@ class Sheet:
     @cached_property
     def rank_margins(self) -> dict[AttackIdentity, Floats]:
         """By recipe, half of the 95% interval of each rank change; none where there are many."""
-        layout = self.result.layout
+        layout = self.result.judgements
         if not self.detailed or len(layout.query_languages) * len(layout.pool) > _MOST_MARGINS:
             return {}
         found = {
@@ -448,7 +506,7 @@ class Sheet:
         return found if any(not one.refusal for one in found) else []
 
     def _mean_ranks(self, cell: Cell) -> Floats:
-        layout = self.result.layout
+        layout = self.result.judgements
         shape = len(layout.query_languages), len(layout.pool)
         return mean_rank_by_language(
             cell.ranks.in_pool, layout.query, layout.passage_language, layout.query_language, shape
@@ -457,7 +515,7 @@ class Sheet:
     @cached_property
     def coverage(self) -> dict[str, dict[AttackIdentity, float]]:
         """By language and recipe, the share of queries that really changed at the one severity."""
-        layout = self.result.layout
+        layout = self.result.judgements
         rows: dict[str, dict[AttackIdentity, float]] = {name: {} for name in layout.query_languages}
         for (recipe, severity), cells in self.result.groups.items():
             if severity == self.severity:
@@ -468,7 +526,7 @@ class Sheet:
 
     @property
     def not_covered(self) -> list[tuple[str, str, str]]:
-        """Recipe, language and reason of what a recipe does not touch."""
+        """Recipe, language and reason for each language that a recipe cannot change."""
         return [
             (self.recipe_names[recipe], language_name(language), reason)
             for recipe in self.recipes
@@ -482,11 +540,11 @@ class Sheet:
 
     @property
     def command(self) -> str:
-        """The command line that makes the result again; several where one cannot."""
+        """Command line that makes the result again; several lines if one command cannot."""
         return command_of(self.result)
 
 
-def sheets(
+def prepare_sheets(
     results: Sequence[tuple[str, Result]],
     measure: str = "AP",
     setting: Setting | None = None,
@@ -498,18 +556,18 @@ def sheets(
     Parameters
     ----------
     results : sequence of (str, Result)
-        Each with the name of its file, which tells two results of one encoder apart.
+        Each with the name of its file, which distinguishes two results of one encoder.
     measure : str
         Such as ``"AP"``.
     setting, severity : optional
-        What is shown where there is room for one; by default the widest setting, and severity 3 or the middle one.
+        What is shown where there is room for one only; by default the widest setting, and severity 3 or the middle one.
     resamples : int, optional
-        Of the bootstrap; by default 10,000, and 2,000 for more than three results.
+        Number of resamples of the bootstrap; by default 10,000, and 2,000 for more than three results.
 
     Raises
     ------
     OptionError
-        A setting or severity that a result does not have.
+        If a result does not have the setting or severity.
     """
     drawn = resamples or (RESAMPLES if len(results) <= _FEW_RESULTS else _RESAMPLES_OF_MANY)
     found = []
@@ -541,7 +599,7 @@ def _usual(severities: Sequence[int]) -> int:
 
 
 def _names(results: Sequence[tuple[str, Result]]) -> list[str]:
-    """Return the last part of each encoder's name; the file's too where several share it, at last a number."""
+    """Return the last part of each encoder's name; with the file name, or at last a number, where several share it."""
     short = [re.split(r"[\\/]", result.encoder.name.rstrip("\\/"))[-1] or "encoder" for _, result in results]
     files = [
         name if short.count(name) == 1 else f"{name} ({Path(file).stem})"
@@ -555,15 +613,15 @@ def _names(results: Sequence[tuple[str, Result]]) -> list[str]:
 
 # A result in two plain sentences.
 
-POOLS: dict[Setting, str] = {
+_POOLS: dict[Setting, str] = {
     "monolingual": "with the passages of the query's own language as the pool",
     "cross-lingual": "with the passages of one other language as the pool",
     "multilingual": "with the passages of all languages in one pool",
 }
 
 
-def summary(sheet: Sheet) -> list[str]:
-    """Say which recipe costs most, and which query languages lose most, each with its interval."""
+def summary_sentences(sheet: Sheet) -> list[str]:
+    """Return sentences on which recipe costs most, and which query languages lose most, each with its interval."""
     if not sheet.at_severity:
         return [f"{sheet.name} was not attacked; there are clean scores only."]
     return [_recipes(sheet, sheet.at_severity), *_languages(sheet)]
@@ -572,7 +630,7 @@ def summary(sheet: Sheet) -> list[str]:
 def _recipes(sheet: Sheet, found: list[Score]) -> str:
     worst, *others = found
     drop, name = worst.drop, sheet.recipe_names[worst.recipe]
-    when = f"At severity {sheet.severity}, {POOLS[sheet.setting]},"
+    when = f"At severity {sheet.severity}, {_POOLS[sheet.setting]},"
     if drop.value <= 0:
         return f"{when} no recipe lowers the {sheet.measure_name} of {sheet.name}, which is {worst.clean:.3f}."
     most = " most" if others else ""

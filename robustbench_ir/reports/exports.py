@@ -10,18 +10,18 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import is_dataclass
 
-from robustbench_ir._base.markdown import escaped, markdown_table
+from robustbench_ir._base.markdown import escaped_markdown, markdown_table
 from robustbench_ir.metrics.statistics import Estimate
 from robustbench_ir.perturb.identity import AttackIdentity
-from robustbench_ir.reports.content import NO_INTERVAL, LanguageDrop, Sheet, summary
+from robustbench_ir.reports.content import NO_INTERVAL, LanguageDrop, Sheet, summary_sentences
 from robustbench_ir.reports.tables import (
     Table,
-    comparison_table,
     coverage_table,
+    drops_table,
     language_comparison_table,
     language_table,
     more_tables,
-    score_table,
+    side_by_side_table,
 )
 
 _LATEX = {
@@ -52,10 +52,10 @@ def to_markdown(sheets: Sequence[Sheet]) -> str:
     """Return summary, scores, drops by language and coverage as GitHub-flavoured Markdown."""
     parts = []
     if len(sheets) > 1:
-        parts += ["## Side by side", *map(captioned, (comparison_table(sheets), *_languages_side_by_side(sheets)))]
+        parts += ["## Side by side", *map(captioned, (side_by_side_table(sheets), *_languages_side_by_side(sheets)))]
     for sheet in sheets:
-        parts.append(f"## {escaped(sheet.name)} on {escaped(sheet.result.task)}")
-        parts += [escaped(sentence) for sentence in summary(sheet)]
+        parts.append(f"## {escaped_markdown(sheet.name)} on {escaped_markdown(sheet.result.task)}")
+        parts += [escaped_markdown(sentence) for sentence in summary_sentences(sheet)]
         parts += map(captioned, _tables(sheet))
         parts.append(_fenced("\n".join((sheet.command, *sheet.signatures))))
     return "\n\n".join(parts) + "\n"
@@ -64,7 +64,7 @@ def to_markdown(sheets: Sequence[Sheet]) -> str:
 def _tables(sheet: Sheet) -> Iterator[Table]:
     if not sheet.result.groups:
         return
-    yield score_table(sheet)
+    yield drops_table(sheet)
     yield from more_tables(sheet)
     yield language_table(sheet, next(iter(sheet.by_language)))
     yield coverage_table(sheet)
@@ -78,8 +78,10 @@ def _languages_side_by_side(sheets: Sequence[Sheet]) -> list[Table]:
 def captioned(table: Table) -> str:
     """Return a table as GitHub-flavoured Markdown, its caption above it."""
     right = {place for place in range(len(table.columns)) if table.is_numeric(place)}
-    rows = [[escaped(entry.text) for entry in row] for row in table.rows]
-    return f"**{escaped(table.caption)}**\n\n" + markdown_table([escaped(name) for name in table.columns], rows, right)
+    rows = [[escaped_markdown(entry.text) for entry in row] for row in table.rows]
+    return f"**{escaped_markdown(table.caption)}**\n\n" + markdown_table(
+        [escaped_markdown(name) for name in table.columns], rows, right
+    )
 
 
 def _fenced(text: str) -> str:
@@ -88,10 +90,10 @@ def _fenced(text: str) -> str:
 
 
 def to_latex(sheets: Sequence[Sheet]) -> str:
-    r"""Return the scores as LaTeX tables that need ``\usepackage{booktabs}``."""
-    tables = [table for sheet in sheets if sheet.result.groups for table in (score_table(sheet),)]
+    """Return the scores as LaTeX tables, which need the package booktabs."""
+    tables = [table for sheet in sheets if sheet.result.groups for table in (drops_table(sheet),)]
     if len(sheets) > 1:
-        tables = [comparison_table(sheets), *tables]
+        tables = [side_by_side_table(sheets), *tables]
     sources = "".join(
         f"% {' '.join(line.split())}\n" for sheet in sheets for line in (*sheet.command.splitlines(), *sheet.signatures)
     )
@@ -128,7 +130,7 @@ def _latex_text(text: str) -> str:
 def to_csv(sheets: Sequence[Sheet]) -> str:
     """Return one row for each result, setting, recipe, severity and query language; ``all`` is the macro average.
 
-    Empty where there is no number. By language, intervals are those of the page: its setting and severity.
+    A missing number is empty. By language, only rows in the setting and at the severity of the page have intervals.
     """
     stream = io.StringIO()
     table = csv.writer(stream, lineterminator="\n")
@@ -180,19 +182,19 @@ def _number(value: float) -> float | None:
 
 
 def to_json(sheets: Sequence[Sheet]) -> str:
-    """Return what the page says: summary, rows as in CSV, drops by language, rank changes, coverage, command."""
+    """Return the content of the page: summary, rows as in CSV, drops by language, rank changes, coverage, command."""
     return json.dumps([_content(sheet) for sheet in sheets], ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
 
 def _content(sheet: Sheet) -> dict[str, object]:
-    layout = sheet.result.layout
+    layout = sheet.result.judgements
     return {
         "encoder": sheet.result.encoder.name,
         "task": sheet.result.task,
         "task_sha256": sheet.result.task_digest,
         "setting": sheet.setting,
         "severity": sheet.severity,
-        "summary": summary(sheet),
+        "summary": summary_sentences(sheet),
         "scores": list(_records(sheet)),
         "drop_by_language": {
             str(recipe or "mean over recipes"): [_language(one) for one in drops]
@@ -224,7 +226,7 @@ def _details(sheet: Sheet) -> dict[str, object]:
 
 
 def _plain(value: object) -> object:
-    """Return what JSON can say: rounded numbers, None for none."""
+    """Return a value that JSON can hold: rounded numbers, and None for NaN."""
     if isinstance(value, AttackIdentity):
         return str(value)
     if is_dataclass(value):

@@ -1,4 +1,4 @@
-"""The report as one HTML file: nothing is loaded from anywhere, nothing runs but the script that sorts tables."""
+"""The report as one HTML file. It loads nothing, and its only script sorts tables."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from robustbench_ir.reports.charts import (
     curve_pictures,
     language_pictures,
 )
-from robustbench_ir.reports.content import Sheet, summary
-from robustbench_ir.reports.review import direction, visible
+from robustbench_ir.reports.content import Sheet, summary_sentences
+from robustbench_ir.reports.review import text_direction, with_visible_code_points
 from robustbench_ir.reports.tables import (
     Table,
     bias_table,
-    comparison_table,
     coverage_table,
+    drops_table,
     language_comparison_table,
     robustness_table,
-    score_table,
+    side_by_side_table,
     worst_case_table,
 )
 from robustbench_ir.reports.terminal import language_name
@@ -85,7 +85,7 @@ def report_page(sheets: Sequence[Sheet], examples: Sequence[Examples]) -> str:
     sheets : sequence of Sheet
         One for each result.
     examples : sequence of Examples
-        As many.
+        One for each result.
     """
     from jinja2 import Environment, StrictUndefined
 
@@ -94,12 +94,16 @@ def report_page(sheets: Sequence[Sheet], examples: Sequence[Examples]) -> str:
         (here / name).read_text(encoding="utf-8") for name in ("report.html.jinja", "report.css", "report.js")
     )
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"visible": visible, "language_name": language_name, "direction": direction}
+    environment.filters |= {
+        "visible": with_visible_code_points,
+        "language_name": language_name,
+        "direction": text_direction,
+    }
     return environment.from_string(template).render(
         title=_title(sheets),
         version=__version__,
         resamples=sheets[0].resamples,
-        # The browser runs and applies nothing but these two texts.
+        # The browser runs and applies only these two texts.
         style=Markup(style),  # noqa: S704
         style_hash=_hash(style),
         script=Markup(script),  # noqa: S704
@@ -114,7 +118,7 @@ def report_page(sheets: Sequence[Sheet], examples: Sequence[Examples]) -> str:
 
 
 def _parts(sheet: Sheet) -> list[tuple[str, str]]:
-    """Return what the page of one result has."""
+    """Return the sections that the page of one result has."""
     absent = {"robustness"} if not sheet.detailed else set()
     absent |= {"bias"} if sheet.setting != "multilingual" else set()
     return [part for part in _PARTS if part[0] not in absent] if sheet.result.groups else list(_PARTS[-1:])
@@ -144,7 +148,7 @@ def _warnings(sheets: Sequence[Sheet]) -> list[str]:
 def _comparison(sheets: Sequence[Sheet]) -> _Comparison:
     attacked = [sheet for sheet in sheets if sheet.result.groups]
     return _Comparison(
-        comparison_table(sheets),
+        side_by_side_table(sheets),
         list(comparison_pictures(sheets)),
         language_comparison_table(attacked) if attacked else Table("", (), ()),
     )
@@ -157,8 +161,8 @@ def _section(key: str, sheet: Sheet, examples: Examples) -> _Section:
         key,
         sheet,
         _heading(sheet),
-        summary(sheet),
-        score_table(sheet),
+        summary_sentences(sheet),
+        drops_table(sheet),
         list(curve_pictures(sheet)),
         robustness_table(sheet) if detailed else None,
         worst_case_table(sheet) if detailed and sheet.worst_cases else None,
@@ -174,7 +178,7 @@ def _section(key: str, sheet: Sheet, examples: Examples) -> _Section:
 
 
 def _heading(sheet: Sheet) -> str:
-    layout = sheet.result.layout
+    layout = sheet.result.judgements
     seeds = len({cell.seed for cell in sheet.result.attacked})
     severities = ", ".join(map(str, sheet.severities)) or "none"
     return (

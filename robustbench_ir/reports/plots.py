@@ -1,4 +1,4 @@
-"""The pictures of a report as PNG or SVG files, for papers and slides. Needs matplotlib (extra ``plots``)."""
+"""The pictures of a report as PNG or SVG files, for papers and slides. They need matplotlib (extra ``plots``)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from robustbench_ir.reports.charts import curves
 from robustbench_ir.reports.content import Sheet
 from robustbench_ir.reports.terminal import language_name
 from robustbench_ir.resources.languages import ResourceLevel, resource_level
-from robustbench_ir.results.compare import Comparison
+from robustbench_ir.results.compare import EncoderComparison
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -69,19 +69,19 @@ def write_plots(sheets: Sequence[Sheet], folder: Path, form: Form) -> list[Path]
     sheets : sequence of Sheet
         One for each result.
     folder : pathlib.Path
-        Where the files go.
+        Folder for the files.
     form : {"png", "svg"}
-        What kind of files. In SVG, text stays text.
+        Format of the files. In SVG, text stays text.
 
     Returns
     -------
     list of pathlib.Path
-        What was written.
+        The files.
 
     Raises
     ------
     OptionError
-        Matplotlib is not installed.
+        If matplotlib is not installed.
     """
     written = []
     with _style(form):
@@ -93,13 +93,20 @@ def write_plots(sheets: Sequence[Sheet], folder: Path, form: Form) -> list[Path]
     return written
 
 
-def write_comparison(rows: Sequence[Comparison], path: Path) -> None:
-    """Write the differences of encoders with their intervals, a panel for each setting, as the path's ending says.
+def write_comparison(rows: Sequence[EncoderComparison], path: Path) -> None:
+    """Write the differences of encoders with their intervals, a panel for each setting.
+
+    Parameters
+    ----------
+    rows : sequence of EncoderComparison
+        The differences.
+    path : pathlib.Path
+        File to write; its ending decides the format.
 
     Raises
     ------
     OptionError
-        The path ends neither in .png nor in .svg, or matplotlib is not installed.
+        If the path ends neither in .png nor in .svg, or matplotlib is not installed.
     """
     form = next((one for one in get_args(Form) if path.suffix == f".{one}"), None)
     if form is None:
@@ -174,7 +181,7 @@ def _languages(sheet: Sheet) -> Figure:
     from matplotlib.figure import Figure
 
     panels = sheet.by_language
-    rows = len(sheet.result.layout.query_languages)
+    rows = len(sheet.result.judgements.query_languages)
     figure = Figure(figsize=(3.2 * len(panels), 1.2 + 0.22 * rows), layout="constrained")
     for place, (recipe, drops) in enumerate(panels.items(), start=1):
         axes = figure.add_subplot(1, len(panels), place)
@@ -199,7 +206,7 @@ def _languages(sheet: Sheet) -> Figure:
 def _bias(sheet: Sheet) -> Figure:
     from matplotlib.figure import Figure
 
-    layout, panels = sheet.result.layout, sheet.rank_changes
+    layout, panels = sheet.result.judgements, sheet.rank_changes
     reach = max(float(np.nanmax(np.abs(changes), initial=1.0)) for changes in panels.values())
     wide, high = 1.2 + 0.3 * len(layout.pool), 1.2 + 0.24 * len(layout.query_languages)
     figure = Figure(figsize=(wide * len(panels) + 0.8, high), layout="constrained")
@@ -216,7 +223,7 @@ def _bias(sheet: Sheet) -> Figure:
     return figure
 
 
-def _differences(rows: Sequence[Comparison]) -> Figure:
+def _differences(rows: Sequence[EncoderComparison]) -> Figure:
     from matplotlib.figure import Figure
 
     settings = list(dict.fromkeys(row.setting for row in rows))
@@ -250,6 +257,6 @@ def _differences(rows: Sequence[Comparison]) -> Figure:
     return figure
 
 
-def _label(row: Comparison) -> str:
+def _label(row: EncoderComparison) -> str:
     what = f"{row.recipe.label} {row.severity}" if row.severity else row.recipe.label
     return f"{what}, {row.quantity}"

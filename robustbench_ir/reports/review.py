@@ -1,6 +1,6 @@
-"""A page for native speakers to review the recipes: real queries before and after, language by language.
+"""A page on which native speakers review the recipes: real queries before and after, language by language.
 
-The queries of a language are those of a task that has it.
+The queries of a language come from a task that has it.
 """
 
 from __future__ import annotations
@@ -25,8 +25,16 @@ _TRIED = 60  # queries of a language that are tried until enough of them change
 
 
 @dataclass(frozen=True)
-class Piece:
-    """A stretch of a query; `operation` names what an edit did, and is empty between edits."""
+class TextPiece:
+    """A stretch of a query.
+
+    Attributes
+    ----------
+    text : str
+        The stretch.
+    operation : str
+        What an edit did there; empty between edits.
+    """
 
     text: str
     operation: str = ""
@@ -34,16 +42,34 @@ class Piece:
 
 @dataclass(frozen=True)
 class Example:
-    """A query before and after."""
+    """A query before and after.
 
-    before: tuple[Piece, ...]
-    after: tuple[Piece, ...]
+    Attributes
+    ----------
+    before, after : tuple of TextPiece
+        The two texts, cut at the edits.
+    edits : tuple of Edit
+        The edits.
+    """
+
+    before: tuple[TextPiece, ...]
+    after: tuple[TextPiece, ...]
     edits: tuple[Edit, ...]
 
 
 @dataclass(frozen=True)
-class Trial:
-    """One recipe in one language: examples, or why there are none."""
+class RecipeReview:
+    """One recipe in one language.
+
+    Attributes
+    ----------
+    recipe : Recipe
+        The recipe.
+    examples : tuple of Example
+        Queries that it changed.
+    reason : str
+        Why there are no examples; empty if there are some.
+    """
 
     recipe: Recipe
     examples: tuple[Example, ...]
@@ -51,12 +77,22 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Section:
-    """One language."""
+class LanguageReview:
+    """All recipes in one language.
+
+    Attributes
+    ----------
+    language : Language
+        The language.
+    task : str
+        Identity of the task that the queries come from.
+    trials : tuple of RecipeReview
+        One for each recipe.
+    """
 
     language: Language
     task: str
-    trials: tuple[Trial, ...]
+    trials: tuple[RecipeReview, ...]
 
 
 def review_sections(
@@ -66,10 +102,10 @@ def review_sections(
     severity: int,
     seed: int,
     cards: Path | None = None,
-) -> list[Section]:
-    """Try recipes on real queries of every language that some task has.
+) -> list[LanguageReview]:
+    """Apply recipes to real queries of every language that some task has.
 
-    Tasks of found text are preferred to synthetic ones; a task whose data cannot be had is passed over.
+    Tasks of found text are preferred to synthetic ones. A task whose data cannot be loaded is left out.
 
     Parameters
     ----------
@@ -78,16 +114,16 @@ def review_sections(
     wanted : iterable of str, optional
         Languages; all by default.
     examples : int
-        Queries for each recipe.
+        Number of queries for each recipe.
     severity, seed : int
-        How much, 1 to 5; which perturbation, and which queries.
+        Severity, 1 to 5; seed of the perturbations and of the choice of queries.
     cards : pathlib.Path, optional
         A user's folder of cards.
 
     Raises
     ------
     UnknownNameError
-        A language that no task has.
+        If no task has one of the languages.
     """
     offered = {code for name in _by_preference(cards) for code in task_card(name, cards).languages}
     # Recipes have no rows for languages without facts: there is nothing to review unless they are asked for.
@@ -99,17 +135,17 @@ def review_sections(
             queries = list(islice(shuffled(own, generator("review", seed)), _TRIED))
             ready = [recipe.for_task(task) for recipe in recipes]
             trials = tuple(_trial(recipe, queries, examples, severity, seed) for recipe in ready)
-            sections.append(Section(_facts(code), task.identity, trials))
+            sections.append(LanguageReview(_facts(code), task.identity, trials))
     return sorted(sections, key=lambda section: section.language.name)
 
 
 def _by_preference(cards: Path | None) -> list[str]:
-    """List the tasks of the user's folder, then those that ship and serve here."""
+    """List the tasks of the user's folder, then the shipped tasks that are used here."""
     return [*(name for name in task_names(cards) if name not in task_names()), *_SOURCES]
 
 
 def _tasks(missing: set[str], cards: Path | None) -> Iterator[Task]:
-    """Yield tasks that have, together, each of the missing languages once."""
+    """Yield tasks that together have each of the missing languages once."""
     for name in _by_preference(cards):
         here = missing & task_card(name, cards).languages.keys()
         if not here:
@@ -128,50 +164,57 @@ def _facts(code: str) -> Language:
     return known[code]
 
 
-def _trial(recipe: Recipe, queries: Sequence[Query], count: int, severity: int, seed: int) -> Trial:
-    """Try a recipe on queries of one language; the first `count` that change are shown."""
+def _trial(recipe: Recipe, queries: Sequence[Query], count: int, severity: int, seed: int) -> RecipeReview:
+    """Apply a recipe to queries of one language, and return the first `count` that change."""
     language = queries[0].language
     if not recipe.covers(language):
-        return Trial(recipe, (), recipe.reason_not_covered(language))
+        return RecipeReview(recipe, (), recipe.reason_not_covered(language))
     examples: list[Example] = []
     for query in queries:
         (one,) = recipe.perturb([query], severity, seed)
         if one.changed:
-            examples.append(Example(*pieces(one), one.edits))
+            examples.append(Example(*cut_at_edits(one), one.edits))
         if len(examples) == count:
             break
     reason = "" if examples else f"it changes none of {len(queries)} queries"
-    return Trial(recipe, tuple(examples), reason)
+    return RecipeReview(recipe, tuple(examples), reason)
 
 
-def pieces(one: Perturbation) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
+def cut_at_edits(one: Perturbation) -> tuple[tuple[TextPiece, ...], tuple[TextPiece, ...]]:
     """Cut the clean and the perturbed query at the edits."""
-    before, after = list[Piece](), list[Piece]()
+    before, after = list[TextPiece](), list[TextPiece]()
     position = 0
     for edit in one.edits:
-        between = Piece(one.clean[position : edit.span[0]])
-        before += (between, Piece(edit.before, edit.operation))
-        after += (between, Piece(edit.after, edit.operation))
+        between = TextPiece(one.clean[position : edit.span[0]])
+        before += (between, TextPiece(edit.before, edit.operation))
+        after += (between, TextPiece(edit.after, edit.operation))
         position = edit.span[1]
-    rest = Piece(one.clean[position:])
+    rest = TextPiece(one.clean[position:])
     return tuple(_full([*before, rest])), tuple(_full([*after, rest]))
 
 
-def _full(found: list[Piece]) -> Iterator[Piece]:
+def _full(found: list[TextPiece]) -> Iterator[TextPiece]:
     return (piece for piece in found if piece.text)
 
 
-def visible(text: str) -> str:
-    """Return `text` with the code points of what has no glyph: ``pass⟨U+200B⟩age``."""
+def with_visible_code_points(text: str) -> str:
+    """Return a text in which characters without a glyph are shown by their code points: ``pass⟨U+200B⟩age``."""
     hidden = {"Cf", "Cc", "Zl", "Zp"}
     return "".join(f"⟨U+{ord(one):04X}⟩" if unicodedata.category(one) in hidden else one for one in text)
 
 
-def direction(language: str, text: str) -> str:
+def text_direction(language: str, text: str) -> str:
     """Return the value of HTML's `dir` for a text.
 
-    A query of a right-to-left language in which one word is left in its script is laid out from the right, whatever
-    comes first in it; wholly in the other kind of script, it is laid out as its letters are.
+    A query of a right-to-left language that still has a letter of its own script is laid out from the right, whatever
+    comes first in it. A query that is wholly in a script of the other direction is laid out as its letters are.
+
+    Parameters
+    ----------
+    language : str
+        Code of the language of the query.
+    text : str
+        The text.
     """
     if language not in languages():
         return "auto"
@@ -180,20 +223,20 @@ def direction(language: str, text: str) -> str:
     return usual if any(unicodedata.bidirectional(one) in strong for one in text) else "auto"
 
 
-def review_page(sections: Sequence[Section], severity: int, seed: int) -> str:
+def review_page(sections: Sequence[LanguageReview], severity: int, seed: int) -> str:
     """Return the page, self-contained HTML; every text is escaped.
 
     Parameters
     ----------
-    sections : sequence of Section
+    sections : sequence of LanguageReview
         One for each language, in order.
     severity, seed : int
-        As the trials were made.
+        Severity and seed of the examples.
     """
     from jinja2 import Environment, StrictUndefined
 
     template = (files("robustbench_ir.reports") / "review.html.jinja").read_text(encoding="utf-8")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"visible": visible, "direction": direction}
+    environment.filters |= {"visible": with_visible_code_points, "direction": text_direction}
     page = environment.from_string(template)
     return page.render(sections=sections, severity=severity, seed=seed, version=__version__)

@@ -15,12 +15,20 @@ from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.reports.content import LanguageDrop, Score, Sheet
 from robustbench_ir.reports.terminal import language_name
 
-NOTHING = "–"
+_NOTHING = "–"
 
 
 @dataclass(frozen=True)
-class Entry:
-    """What stands in a cell of a table, and the number to sort by; None in columns of words."""
+class TableCell:
+    """A cell of a table.
+
+    Attributes
+    ----------
+    text : str
+        The text that is shown.
+    value : float or None
+        The number by which the column is sorted; None in columns of words.
+    """
 
     text: str
     value: float | None = None
@@ -28,66 +36,100 @@ class Entry:
 
 @dataclass(frozen=True)
 class Table:
-    """A table; each column is of words or of numbers throughout."""
+    """A table; each column holds either words or numbers.
+
+    Attributes
+    ----------
+    caption : str
+        Heading of the table.
+    columns : tuple of str
+        Name of each column.
+    rows : tuple of tuple of TableCell
+        The rows.
+    """
 
     caption: str
     columns: tuple[str, ...]
-    rows: tuple[tuple[Entry, ...], ...]
+    rows: tuple[tuple[TableCell, ...], ...]
 
     def is_numeric(self, column: int) -> bool:
-        """Say whether a column holds numbers."""
+        """Return True if a column holds numbers."""
         return bool(self.rows) and self.rows[0][column].value is not None
 
 
-def number(value: float, form: str) -> Entry:
-    """Return a number as it is shown; a dash where there is none."""
-    return Entry(NOTHING if math.isnan(value) else f"{value:{form}}", value)
+def number_cell(value: float, form: str) -> TableCell:
+    """Return the cell of a number, with a dash for NaN.
+
+    Parameters
+    ----------
+    value : float
+        The number.
+    form : str
+        Format, such as ``"+.3f"``.
+    """
+    return TableCell(_NOTHING if math.isnan(value) else f"{value:{form}}", value)
 
 
-def interval(estimate: Estimate, form: str) -> Entry:
-    """Return an interval as it is shown, ``+0.096 to +0.108``; sorted by its lower end."""
+def interval_cell(estimate: Estimate, form: str) -> TableCell:
+    """Return the cell of an interval, such as ``+0.096 to +0.108``; it is sorted by its lower end.
+
+    Parameters
+    ----------
+    estimate : Estimate
+        Number with its interval.
+    form : str
+        Format, such as ``"+.3f"``.
+    """
     if math.isnan(estimate.low):
-        return Entry(NOTHING, math.nan)
-    return Entry(f"{estimate.low:{form}} to {estimate.high:{form}}", estimate.low)
+        return TableCell(_NOTHING, math.nan)
+    return TableCell(f"{estimate.low:{form}} to {estimate.high:{form}}", estimate.low)
 
 
-def score_table(sheet: Sheet) -> Table:
+def drops_table(sheet: Sheet) -> Table:
     """Return the drops in every setting under every recipe and severity."""
     name = sheet.measure_name
     columns = ("recipe", "severity", "setting", f"clean {name}", f"attacked {name}", "drop", "95% interval of the drop",
                "drop %",  "RD change", "95% interval of RD change", "coverage")  # fmt: skip
     rows = [
-        (Entry(sheet.recipe_names[one.recipe]), number(one.severity, "d"), Entry(setting), *_numbers(one))
+        (TableCell(sheet.recipe_names[one.recipe]), number_cell(one.severity, "d"), TableCell(setting), *_numbers(one))
         for setting, found in sheet.scores.items()
         for one in found
     ]
     return Table(f"{sheet.name}: scores", columns, tuple(rows))
 
 
-def _numbers(one: Score) -> tuple[Entry, ...]:
+def _numbers(one: Score) -> tuple[TableCell, ...]:
     return (
-        number(one.clean, ".3f"),
-        number(one.attacked, ".3f"),
-        number(one.drop.value, "+.3f"),
-        interval(one.drop, "+.3f"),
-        number(one.relative, "+.1%"),
-        number(one.rank_distance_change.value, "+,.1f"),
-        interval(one.rank_distance_change, "+,.1f"),
-        number(one.coverage, ".0%"),
+        number_cell(one.clean, ".3f"),
+        number_cell(one.attacked, ".3f"),
+        number_cell(one.drop.value, "+.3f"),
+        interval_cell(one.drop, "+.3f"),
+        number_cell(one.relative, "+.1%"),
+        number_cell(one.rank_distance_change.value, "+,.1f"),
+        interval_cell(one.rank_distance_change, "+,.1f"),
+        number_cell(one.coverage, ".0%"),
     )
 
 
 def language_table(sheet: Sheet, recipe: AttackIdentity | None) -> Table:
-    """Return the drop by query language: under one recipe, or the mean over recipes where none is named."""
+    """Return the drop by query language.
+
+    Parameters
+    ----------
+    sheet : Sheet
+        The result.
+    recipe : AttackIdentity or None
+        The attack; None for the mean over recipes.
+    """
     drops = sheet.by_language[recipe]
     columns = ("language", "resource class", f"drop in {sheet.measure_name}", "95% interval", "remark")
     rows = [
         (
-            Entry(one.name),
+            TableCell(one.name),
             _resource_class(one),
-            number(one.estimate.value, "+.3f"),
-            interval(one.estimate, "+.3f"),
-            Entry(one.reason),
+            number_cell(one.estimate.value, "+.3f"),
+            interval_cell(one.estimate, "+.3f"),
+            TableCell(one.reason),
         )
         for one in drops
     ]
@@ -95,17 +137,25 @@ def language_table(sheet: Sheet, recipe: AttackIdentity | None) -> Table:
     return Table(f"{sheet.name}: drop by query language, {what}", columns, tuple(rows))
 
 
-def _resource_class(one: LanguageDrop) -> Entry:
+def _resource_class(one: LanguageDrop) -> TableCell:
     known = one.resource_class
-    return Entry(NOTHING, math.nan) if known is None else Entry(str(known), float(known))
+    return TableCell(_NOTHING, math.nan) if known is None else TableCell(str(known), float(known))
 
 
 def rank_change_table(sheet: Sheet, recipe: AttackIdentity) -> Table:
-    """Return the change of the mean rank by query language and passage language."""
-    layout, changes = sheet.result.layout, sheet.rank_changes[recipe]
+    """Return the change of the mean rank by query language and passage language.
+
+    Parameters
+    ----------
+    sheet : Sheet
+        The result.
+    recipe : AttackIdentity
+        The attack.
+    """
+    layout, changes = sheet.result.judgements, sheet.rank_changes[recipe]
     margins = sheet.rank_margins.get(recipe, np.full(changes.shape, np.nan))
     rows = [
-        (Entry(language_name(language)), *map(_rank_change, *lines))
+        (TableCell(language_name(language)), *map(_rank_change, *lines))
         for language, *lines in zip(layout.query_languages, changes.tolist(), margins.tolist(), strict=True)
     ]
     return Table(
@@ -115,40 +165,40 @@ def rank_change_table(sheet: Sheet, recipe: AttackIdentity) -> Table:
     )
 
 
-def _rank_change(change: float, margin: float) -> Entry:
-    found = number(change, "+,.1f")
-    return found if math.isnan(margin) else Entry(f"{found.text} ±{margin:,.1f}", change)
+def _rank_change(change: float, margin: float) -> TableCell:
+    found = number_cell(change, "+,.1f")
+    return found if math.isnan(margin) else TableCell(f"{found.text} ±{margin:,.1f}", change)
 
 
 def coverage_table(sheet: Sheet) -> Table:
     """Return the share of queries that each recipe really changed, by language."""
     recipes = list(sheet.rank_changes)
     rows = [
-        (Entry(language_name(language)), *(number(shares.get(recipe, math.nan), ".0%") for recipe in recipes))
+        (TableCell(language_name(language)), *(number_cell(shares.get(recipe, math.nan), ".0%") for recipe in recipes))
         for language, shares in sheet.coverage.items()
     ]
     names = tuple(sheet.recipe_names[recipe] for recipe in recipes)
     return Table(f"{sheet.name}: coverage", ("language", *names), tuple(rows))
 
 
-def comparison_table(sheets: Sequence[Sheet]) -> Table:
-    """Return the drops of several results side by side, in each one's setting at its severity."""
+def side_by_side_table(sheets: Sequence[Sheet]) -> Table:
+    """Return the drops of several results side by side, each in its setting at its severity."""
     recipes = dict.fromkeys(recipe for sheet in sheets for recipe in sheet.recipe_names.values())
     rows = []
     for sheet in sheets:
         found = {sheet.recipe_names[one.recipe]: one for one in sheet.at_severity}
         clean = sheet.result.score(sheet.result.clean, sheet.setting, sheet.measure)
-        drops = [_with_margin(found[name]) if name in found else number(math.nan, "") for name in recipes]
-        rows.append((Entry(sheet.name), number(clean, ".3f"), *drops))
+        drops = [_with_margin(found[name]) if name in found else number_cell(math.nan, "") for name in recipes]
+        rows.append((TableCell(sheet.name), number_cell(clean, ".3f"), *drops))
     first = sheets[0]
     names = tuple(f"drop, {name}" for name in recipes)
     caption = f"{first.measure_name} and its drop at severity {first.severity}, {first.setting}"
     return Table(caption, ("encoder", f"clean {first.measure_name}", *names), tuple(rows))
 
 
-def _with_margin(one: Score) -> Entry:
+def _with_margin(one: Score) -> TableCell:
     margin = one.drop.half_width
-    return Entry(f"{one.drop.value:+.3f}" + ("" if math.isnan(margin) else f" ± {margin:.3f}"), one.drop.value)
+    return TableCell(f"{one.drop.value:+.3f}" + ("" if math.isnan(margin) else f" ± {margin:.3f}"), one.drop.value)
 
 
 def language_comparison_table(sheets: Sequence[Sheet]) -> Table:
@@ -157,9 +207,9 @@ def language_comparison_table(sheets: Sequence[Sheet]) -> Table:
     names = dict.fromkeys(language for drops in found for language in drops)
     rows = [
         (
-            Entry(language_name(name)),
+            TableCell(language_name(name)),
             _resource_class(next(drops[name] for drops in found if name in drops)),
-            *(number(drops[name].estimate.value if name in drops else math.nan, "+.3f") for drops in found),
+            *(number_cell(drops[name].estimate.value if name in drops else math.nan, "+.3f") for drops in found),
         )
         for name in names
     ]
@@ -167,7 +217,7 @@ def language_comparison_table(sheets: Sequence[Sheet]) -> Table:
     return Table(f"Drop in {sheets[0].measure_name} by query language, mean over recipes", columns, tuple(rows))
 
 
-# Tables of a report that take more work: robustness in a few numbers, language bias, worst against average case.
+# Tables that need more computation: robustness in a few numbers, language bias, worst against average case.
 
 _BIAS: dict[str, tuple[str, str]] = {
     "rank_distance": ("rank distance (RD), mean", ",.1f"),
@@ -181,7 +231,7 @@ _BIAS: dict[str, tuple[str, str]] = {
 
 
 def more_tables(sheet: Sheet) -> Iterator[Table]:
-    """Yield the tables of this module that a sheet has; none where it is one of many (`Sheet.detailed`)."""
+    """Yield the tables of robustness, worst case and language bias that a sheet has; none if not `Sheet.detailed`."""
     if sheet.detailed and sheet.result.groups:
         yield robustness_table(sheet)
         if sheet.worst_cases:
@@ -198,53 +248,57 @@ def robustness_table(sheet: Sheet) -> Table:
                "95% interval", "worst language", "its drop", "95% interval, all languages at once",
                "worst in")  # fmt: skip
     rows = tuple(
-        (Entry(sheet.recipe_names[one.recipe]), Entry(which), *_robustness(of), *(_gap(of.gap) if gap else ()))
+        (TableCell(sheet.recipe_names[one.recipe]), TableCell(which), *_robustness(of), *(_gap(of.gap) if gap else ()))
         for one in sheet.summaries
         for which, of in (("all", one.all_queries), ("changed", one.changed_only))
     )
     return Table(f"{sheet.name}: robustness, {sheet.setting}", (*columns, *of_gap), rows)
 
 
-def _robustness(of: Robustness) -> Iterator[Entry]:
-    yield number(of.area.value, ".3f")
-    yield interval(of.area, ".3f")
-    yield number(of.curve[-1].value, ".3f")
-    yield interval(of.curve[-1], ".3f")
+def _robustness(of: Robustness) -> Iterator[TableCell]:
+    yield number_cell(of.area.value, ".3f")
+    yield interval_cell(of.area, ".3f")
+    yield number_cell(of.curve[-1].value, ".3f")
+    yield interval_cell(of.curve[-1], ".3f")
     yield from _worst(of.worst)
 
 
-def _worst(worst: WorstLanguage | None) -> tuple[Entry, ...]:
+def _worst(worst: WorstLanguage | None) -> tuple[TableCell, ...]:
     if worst is None:
-        return Entry(NOTHING), *[number(math.nan, "")] * 3
+        return TableCell(_NOTHING), *[number_cell(math.nan, "")] * 3
     drop = worst.drop
-    named = Entry(language_name(worst.language))
-    return named, number(drop.value, "+.3f"), interval(drop, "+.3f"), number(worst.share, ".0%")
+    named = TableCell(language_name(worst.language))
+    return named, number_cell(drop.value, "+.3f"), interval_cell(drop, "+.3f"), number_cell(worst.share, ".0%")
 
 
-def _gap(gap: ResourceGap | None) -> tuple[Entry, ...]:
+def _gap(gap: ResourceGap | None) -> tuple[TableCell, ...]:
     if gap is None:
-        return (number(math.nan, ""),) * 3
-    return number(gap.clean.value, "+.3f"), number(gap.change.value, "+.3f"), interval(gap.change, "+.3f")
+        return (number_cell(math.nan, ""),) * 3
+    return (
+        number_cell(gap.clean.value, "+.3f"),
+        number_cell(gap.change.value, "+.3f"),
+        interval_cell(gap.change, "+.3f"),
+    )
 
 
 def bias_table(sheet: Sheet) -> Table:
-    """Return each number of language bias under each recipe, at the one severity; the caption says what is missing."""
+    """Return the numbers of language bias under each recipe at the one severity; the caption names missing ones."""
     columns = ("recipe", "number", "clean", "attacked", "change", "95% interval of the change", "p (Holm)",
                "blind to language")  # fmt: skip
-    rows = tuple((Entry(sheet.recipe_names[one.recipe]), *_bias(one)) for one in sheet.bias if not one.refusal)
+    rows = tuple((TableCell(sheet.recipe_names[one.recipe]), *_bias(one)) for one in sheet.bias if not one.refusal)
     missing = dict.fromkeys(f"; no {_BIAS[one.name][0]}: {one.refusal}" for one in sheet.bias if one.refusal)
     return Table(f"{sheet.name}: language bias, severity {sheet.severity}{''.join(missing)}", columns, rows)
 
 
-def _bias(one: BiasFinding) -> Iterator[Entry]:
+def _bias(one: BiasFinding) -> Iterator[TableCell]:
     name, form = _BIAS[one.name]
-    yield Entry(name)
-    yield number(one.clean.value, form)
-    yield number(one.attacked.value, form)
-    yield number(one.change.value, f"+{form}")
-    yield interval(one.change, f"+{form}")
-    yield number(one.p_holm, ".4f")
-    yield number(one.unbiased, form)
+    yield TableCell(name)
+    yield number_cell(one.clean.value, form)
+    yield number_cell(one.attacked.value, form)
+    yield number_cell(one.change.value, f"+{form}")
+    yield interval_cell(one.change, f"+{form}")
+    yield number_cell(one.p_holm, ".4f")
+    yield number_cell(one.unbiased, form)
 
 
 def worst_case_table(sheet: Sheet) -> Table:
@@ -252,13 +306,13 @@ def worst_case_table(sheet: Sheet) -> Table:
     columns = ("search", "average case", "severity", "average drop", "worst drop", "gap", "95% interval of the gap")
     rows = tuple(
         (
-            Entry(sheet.recipe_names[one.worst]),
-            Entry(one.average.label),
-            number(one.severity, "d"),
-            number(one.average_drop.value, "+.3f"),
-            number(one.worst_drop.value, "+.3f"),
-            number(one.gap.value, "+.3f"),
-            interval(one.gap, "+.3f"),
+            TableCell(sheet.recipe_names[one.worst]),
+            TableCell(one.average.label),
+            number_cell(one.severity, "d"),
+            number_cell(one.average_drop.value, "+.3f"),
+            number_cell(one.worst_drop.value, "+.3f"),
+            number_cell(one.gap.value, "+.3f"),
+            interval_cell(one.gap, "+.3f"),
         )
         for one in sheet.worst_cases
     )

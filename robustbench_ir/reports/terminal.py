@@ -1,4 +1,4 @@
-"""The score table on a terminal."""
+"""The tables of a terminal."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from robustbench_ir.adversary.outcomes import Attacked
+from robustbench_ir.adversary.outcomes import SearchedCell
 from robustbench_ir.evaluation.plan import Plan, PlannedCell
 from robustbench_ir.metrics.findings import Finding
-from robustbench_ir.metrics.settings import Setting, by_language, headline, rank_distances, values
+from robustbench_ir.metrics.settings import Setting, by_language, macro_average, per_query_scores, rank_distances
 from robustbench_ir.metrics.statistics import Estimate
 from robustbench_ir.perturb.identity import CLEAN
 from robustbench_ir.resources.languages import languages
-from robustbench_ir.results.compare import Comparison
+from robustbench_ir.results.compare import EncoderComparison
 from robustbench_ir.results.result import Drop, Result
 
 _POOLS: dict[Setting, str] = {
@@ -28,8 +28,8 @@ _POOLS: dict[Setting, str] = {
     "multilingual": "pool: all languages together",
 }
 _NOTES = (
-    "drop = clean - attacked, ± half of its 95% interval (questions drawn anew); * is p < 0.05 after Holm for all rows "
-    "of a table; RD = rank distance of parallel passages, lower is fairer, and falls too when everything sinks; "
+    "drop = clean - attacked, ± half of its 95% interval (questions resampled); * is p < 0.05 after Holm for all rows "
+    "of a table; RD = rank distance of parallel passages, lower is fairer, and falls too when all passages fall; "
     "coverage = share of queries that really changed."
 )
 _SEARCH_NOTES = (
@@ -40,12 +40,12 @@ _SIGNIFICANT = 0.05
 
 
 def score_table(result: Result, by: str | None = None, measure: str = "AP") -> RenderableType:
-    """Return the tables of a result, one for each setting, with what they need to be read.
+    """Return the tables of a result, one for each setting, with the notes that explain them.
 
     Parameters
     ----------
     result : Result
-        What to show.
+        Result to show.
     by : {"language"}, optional
         One row for each recipe and query language.
     measure : str
@@ -83,24 +83,24 @@ def score_table(result: Result, by: str | None = None, measure: str = "AP") -> R
 
 def _distinct_settings(result: Result) -> tuple[Setting, ...]:
     """Return the settings to print: where the pool has one language, that of all languages together is another's."""
-    if len(result.layout.pool) > 1 or len(result.settings) != 2:
+    if len(result.judgements.pool) > 1 or len(result.settings) != 2:
         return result.settings
     return tuple(setting for setting in result.settings if setting != "multilingual")
 
 
 def _add_clean_rows(table: Table, result: Result, setting: Setting, measure: str, by: str | None) -> None:
     """Add what is known where nothing was attacked: the scores of the clean queries."""
-    found = values(result.layout, result.clean.ranks, measure, setting)
-    distances = rank_distances(result.layout, result.clean.ranks)
-    names = result.layout.query_languages if by == "language" else ("",)
+    found = per_query_scores(result.judgements, result.clean.ranks, measure, setting)
+    distances = rank_distances(result.judgements, result.clean.ranks)
+    names = result.judgements.query_languages if by == "language" else ("",)
     scores, means = (
-        by_language(result.layout, one) if by == "language" else [headline(result.layout, one)]
+        by_language(result.judgements, one) if by == "language" else [macro_average(result.judgements, one)]
         for one in (found, distances)
     )
     for name, score, mean in zip(names, scores, means, strict=True):
         labels = [CLEAN.label, *([language_name(name)] if name else [])]
-        bias = [number(float(mean), ",.0f"), "-"] if setting == "multilingual" else []
-        table.add_row(*labels, number(float(score), ".3f"), "-", "-", "-", *bias, "-")
+        bias = [formatted(float(mean), ",.0f"), "-"] if setting == "multilingual" else []
+        table.add_row(*labels, formatted(float(score), ".3f"), "-", "-", "-", *bias, "-")
 
 
 def _worst_cases(result: Result, measure: str) -> list[RenderableType]:
@@ -114,20 +114,22 @@ def _worst_cases(result: Result, measure: str) -> list[RenderableType]:
     for header in ("average\ndrop", "worst\ndrop", "gap"):
         table.add_column(header, justify="right", no_wrap=True, vertical="bottom")
     for row in rows:
-        drops = (with_interval(one, ".3f", float("nan")) for one in (row.average_drop, row.worst_drop, row.gap))
+        drops = (
+            formatted_with_interval(one, ".3f", float("nan")) for one in (row.average_drop, row.worst_drop, row.gap)
+        )
         table.add_row(row.worst.label, str(row.severity), row.setting, *drops)
     return [table]
 
 
-def search_table(attacked: Sequence[Attacked], goal: str) -> RenderableType:
-    """Return a row for each searched cell: the goal before and after, successes, and what they cost.
+def search_table(attacked: Sequence[SearchedCell], goal: str) -> RenderableType:
+    """Return a row for each searched cell: the goal before and after, successes, and their cost.
 
     Parameters
     ----------
-    attacked : sequence of Attacked
-        What searches found.
+    attacked : sequence of SearchedCell
+        Outcomes of the searches.
     goal : str
-        What they searched for.
+        Goal of the searches.
     """
     table = Table(title=f"\ngoal {goal}", title_justify="left", title_style="bold", box=SIMPLE_HEAD, show_edge=False)
     table.add_column("search")
@@ -142,7 +144,7 @@ def search_table(attacked: Sequence[Attacked], goal: str) -> RenderableType:
 
 
 def empty_table(title: str = "") -> Table:
-    """Return a table without columns, in the style of all tables here."""
+    """Return a table without columns, in the style of all tables of this module."""
     return Table(
         title=f"\n{title}" if title else None,
         title_justify="left",
@@ -155,8 +157,8 @@ def empty_table(title: str = "") -> Table:
 
 
 def _heading(result: Result) -> Text:
-    queries = f"{len(result.layout.query_ids):,} queries in {len(result.layout.query_languages)} languages"
-    passages = f"{result.layout.pool_size:,} passages in {len(result.layout.pool)}"
+    queries = f"{len(result.judgements.query_ids):,} queries in {len(result.judgements.query_languages)} languages"
+    passages = f"{result.judgements.pool_size:,} passages in {len(result.judgements.pool)}"
     severities = ", ".join(map(str, dict.fromkeys(severity for _, severity in result.groups)))
     seeds = len({cell.seed for cell in result.attacked})
     attack = f"; severity {severities}, {seeds} {'seed' if seeds == 1 else 'seeds'}" if result.groups else ""
@@ -164,27 +166,37 @@ def _heading(result: Result) -> Text:
 
 
 def language_name(code: str) -> str:
-    """Return the English name of a language, the code itself where there is no row for it."""
+    """Return the English name of a language, or its code if the name is unknown."""
     return languages()[code].name if code in languages() else code
 
 
 def _numbers(row: Finding) -> list[str]:
     bias = (
-        number(row.clean_rank_distance.value, ",.0f"),
-        with_interval(row.rank_distance_change, ",.0f", row.p_rank_distance_holm),
+        formatted(row.clean_rank_distance.value, ",.0f"),
+        formatted_with_interval(row.rank_distance_change, ",.0f", row.p_rank_distance_holm),
     )
     return [
-        number(row.clean.value, ".3f"),
-        number(row.attacked.value, ".3f"),
-        with_interval(row.drop, ".3f", row.p_holm),
-        number(row.relative_drop.value, "+.1%"),
+        formatted(row.clean.value, ".3f"),
+        formatted(row.attacked.value, ".3f"),
+        formatted_with_interval(row.drop, ".3f", row.p_holm),
+        formatted(row.relative_drop.value, "+.1%"),
         *(bias if row.setting == "multilingual" else ()),
-        number(row.coverage, ".0%"),
+        formatted(row.coverage, ".0%"),
     ]
 
 
-def with_interval(estimate: Estimate, form: str, p: float) -> str:
-    """Return such as ``+0.055* ±0.004``; the star's place is kept, so that numbers stand in line."""
+def formatted_with_interval(estimate: Estimate, form: str, p: float) -> str:
+    """Return a number with half of its interval, such as ``+0.055* ±0.004``; numbers without a star keep its space.
+
+    Parameters
+    ----------
+    estimate : Estimate
+        Number and interval.
+    form : str
+        Format of the number, such as ``".3f"``.
+    p : float
+        p value; a star marks one below 0.05.
+    """
     if math.isnan(estimate.value):
         return "-"
     star = "*" if p < _SIGNIFICANT else " "
@@ -192,8 +204,16 @@ def with_interval(estimate: Estimate, form: str, p: float) -> str:
     return f"{estimate.value:+{form}}{star}{width}"
 
 
-def number(value: float, form: str) -> str:
-    """Return a number in a format, a dash where there is none."""
+def formatted(value: float, form: str) -> str:
+    """Return a number in a format, or a dash for NaN.
+
+    Parameters
+    ----------
+    value : float
+        The number.
+    form : str
+        Format, such as ``".3f"``.
+    """
     return "-" if math.isnan(value) else f"{value:{form}}"
 
 
@@ -215,13 +235,13 @@ def _signature(result: Result, measure: str) -> Text:
 # The table of a comparison on a terminal.
 
 _COMPARISON_NOTES = (
-    "difference = second - first, ± half of its 95% interval (questions drawn anew); p is that of a paired test by "
+    "difference = second - first, ± half of its 95% interval (questions resampled); p is that of a paired test by "
     "sign flips of whole questions, after Holm for all rows of a setting, * below 0.05; d_z = difference in standard "
     "deviations over questions. A drop that is larger in the second encoder has a difference above 0."
 )
 
 
-def comparison_table(rows: Sequence[Comparison]) -> RenderableType:
+def comparison_table(rows: Sequence[EncoderComparison]) -> RenderableType:
     """Return the tables of a comparison, one for each setting and pair of encoders."""
     parts: list[RenderableType] = []
     for (setting, first, second), group in groupby(rows, lambda row: (row.setting, row.first, row.second)):
@@ -238,11 +258,11 @@ def comparison_table(rows: Sequence[Comparison]) -> RenderableType:
                 row.recipe.label,
                 *([str(row.severity) if row.severity else ""] if several else []),
                 row.quantity,
-                number(row.of_first.value, ".3f"),
-                number(row.of_second.value, ".3f"),
-                with_interval(row.difference, ".3f", row.p_holm),
-                number(row.p_holm, ".4f"),
-                number(row.effect_size, "+.2f"),
+                formatted(row.of_first.value, ".3f"),
+                formatted(row.of_second.value, ".3f"),
+                formatted_with_interval(row.difference, ".3f", row.p_holm),
+                formatted(row.p_holm, ".4f"),
+                formatted(row.effect_size, "+.2f"),
             )
         parts.append(table)
     return Group(*parts, Text(), Text(_COMPARISON_NOTES, style="dim"))
@@ -252,21 +272,21 @@ def _shown(measure: str) -> str:
     return "mAP" if measure == "AP" else measure
 
 
-# What a defence wins: the same attacks with and without it, side by side.
+# The effect of a defence: the same attacks with and without it, side by side.
 
 _NOTE = (
-    "what the drop loses by the defence is robustness that only a preprocessor bought: not the encoder's own, and "
-    "its signature says so"
+    "the drop is smaller because a preprocessor repairs the queries; the encoder itself is not more robust, and the "
+    "signature names the defence"
 )
 
 
 def with_and_without(without: Result, guarded: Result, measure: str = "AP") -> RenderableType:
-    """Return a table of drops, a row for each setting, recipe and severity.
+    """Return a table of drops, with a row for each setting, recipe and severity.
 
     Parameters
     ----------
     without, guarded : Result
-        Of the same attacks, without and with the defence.
+        Results of the same attacks without and with the defence.
     measure : str
         Such as ``"AP"`` (shown as mAP) or ``"nDCG@10"``.
     """
@@ -306,7 +326,7 @@ _MEBIBYTE = 1 << 20
 
 
 def plan_table(plan: Plan) -> RenderableType:
-    """Return a line for each cell, and below them texts, time and memory."""
+    """Return a line for each cell, and below them texts, duration and memory."""
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.add_column("cell", no_wrap=True)
     table.add_column("texts to encode", justify="right", no_wrap=True)
@@ -314,7 +334,7 @@ def plan_table(plan: Plan) -> RenderableType:
         table.add_row(cell.name, _texts(cell))
     left = sum(not cell.finished for cell in plan.cells)
     some = "" if all(cell.exact for cell in plan.cells) else "at most "
-    time = "unknown: the encoder is not here yet" if plan.seconds is None else _about(plan.seconds)
+    time = "unknown: the encoder was not downloaded yet" if plan.seconds is None else _about(plan.seconds)
     memory = "unknown" if plan.memory is None else f"about {plan.memory / _MEBIBYTE:,.0f} MiB"
     lines = (
         Text.assemble((plan.encoder, "bold"), f" on {plan.task}: {len(plan.cells)} cells, {left} to be made"),

@@ -1,7 +1,7 @@
 """The queries that lost most.
 
-A result holds ranks, no texts: those are made again from task, recipe, severity and seed.
-Everything made again is checked: the task by its digest, the perturbed queries by theirs.
+A result holds ranks but no texts. The texts are made again from task, recipe, severity and seed, and checked: the task
+by its digest, the perturbed queries by theirs.
 """
 
 from __future__ import annotations
@@ -13,41 +13,43 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from robustbench_ir._base.parallel import in_threads
 from robustbench_ir.encoders import Encoder
 from robustbench_ir.errors import DataUnavailableError, OptionError, ResultError, RobustBenchError
 from robustbench_ir.evaluation.runner import Runner
 from robustbench_ir.evaluation.semantic_floor import SemanticFloor, load_floor
-from robustbench_ir.metrics.settings import Layout, Setting, per_query, values
+from robustbench_ir.metrics.settings import Judgements, Setting, mean_over_passage_languages, per_query_scores
 from robustbench_ir.perturb import Edit, Perturbation, digest, load_recipe
 from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.reports.content import Sheet
-from robustbench_ir.reports.review import Piece, pieces
+from robustbench_ir.reports.review import TextPiece, cut_at_edits
 from robustbench_ir.results.result import Cell, Result
 from robustbench_ir.retrieval.ranking import Ranks
+from robustbench_ir.retrieval.similarity import product_with
 from robustbench_ir.tasks import Passage, Task, load_task, task_card
 from robustbench_ir.tasks.task import TaskIdentity
 
 
 @dataclass(frozen=True)
-class Texts:
-    """What was made again of one query.
+class QueryTexts:
+    """The texts of one query.
 
     Attributes
     ----------
-    before, after : tuple of Piece
-        The query, cut at the edits.
+    before, after : tuple of TextPiece
+        The query before and after, cut at the edits.
     edits : tuple of Edit
-        The edits themselves.
+        The edits.
     perturbed : str
         The query as it was ranked.
     right : Passage
-        The relevant passage that ranked best before.
+        The relevant passage with the best clean rank.
     overtook : Passage, optional
-        The passage that is not relevant and ranks best now; known only where the encoder ran again.
+        The irrelevant passage with the best rank under attack; known only if the encoder ran again.
     """
 
-    before: tuple[Piece, ...]
-    after: tuple[Piece, ...]
+    before: tuple[TextPiece, ...]
+    after: tuple[TextPiece, ...]
     edits: tuple[Edit, ...]
     perturbed: str
     right: Passage
@@ -61,17 +63,17 @@ class WorstQuery:
     Attributes
     ----------
     cell : Cell
-        Under which recipe, severity and seed.
+        Recipe, severity and seed.
     row, judgement : int
-        Of the query and of the relevant passage that ranked best before.
+        Row of the query, and of the judgement of the relevant passage with the best clean rank.
     query_id, language : str
-        Which query.
+        Id and language of the query.
     clean, attacked : float
-        The measure.
+        The measure before and after.
     rank_before, rank_after : int
-        Of that passage, in the setting's pool.
-    texts : Texts, optional
-        None where they cannot be made again.
+        Rank of that passage, in the pool of the setting.
+    texts : QueryTexts, optional
+        None if they cannot be made again.
     """
 
     cell: Cell
@@ -83,16 +85,23 @@ class WorstQuery:
     attacked: float
     rank_before: int
     rank_after: int
-    texts: Texts | None = None
+    texts: QueryTexts | None = None
 
 
 def worst_queries(sheet: Sheet, count: int = 20) -> list[WorstQuery]:
-    """Find the queries whose measure fell most, at the sheet's severity and setting, first seed.
+    """Find the queries whose measure fell most, at the severity and in the setting of the sheet, for the first seed.
 
-    The recipes take turns, so that each is shown; a question is shown once, whatever the language. Of equal falls the
-    one whose passage sank deepest comes first.
+    The recipes take turns, so that each is shown. Each question is shown once, in one language. Of equal drops, the one
+    whose passage fell furthest comes first.
+
+    Parameters
+    ----------
+    sheet : Sheet
+        The result.
+    count : int
+        Largest number of queries.
     """
-    result, layout = sheet.result, sheet.result.layout
+    result, layout = sheet.result, sheet.result.judgements
     queues = [
         _by_fall(sheet, next(iter(cells)))
         for (_, severity), cells in result.groups.items()
@@ -112,8 +121,11 @@ def worst_queries(sheet: Sheet, count: int = 20) -> list[WorstQuery]:
 
 
 def _by_fall(sheet: Sheet, cell: Cell) -> Iterator[WorstQuery]:
-    layout, clean = sheet.result.layout, sheet.result.clean.ranks
-    before, after = (per_query(values(layout, ranks, sheet.measure, sheet.setting)) for ranks in (clean, cell.ranks))
+    layout, clean = sheet.result.judgements, sheet.result.clean.ranks
+    before, after = (
+        mean_over_passage_languages(per_query_scores(layout, ranks, sheet.measure, sheet.setting))
+        for ranks in (clean, cell.ranks)
+    )
     judgement = _best_judgement(layout, clean, sheet.setting)
     rank_before, rank_after = (_ranks_in(ranks, sheet.setting)[judgement] for ranks in (clean, cell.ranks))
     fall = np.where(np.isnan(before - after) | (judgement < 0), -np.inf, before - after)
@@ -137,8 +149,8 @@ def _ranks_in(ranks: Ranks, setting: Setting) -> NDArray[np.int32]:
     return ranks.in_pool if setting == "multilingual" else ranks.in_language
 
 
-def _best_judgement(layout: Layout, clean: Ranks, setting: Setting) -> NDArray[np.intp]:
-    """Return for each query the judgement that ranked best before; -1 where the setting has none."""
+def _best_judgement(layout: Judgements, clean: Ranks, setting: Setting) -> NDArray[np.intp]:
+    """Return the judgement with the best clean rank of each query; -1 where the setting has none."""
     own = layout.passage_language == layout.own_pool[layout.query]
     counts = {"multilingual": np.ones(len(own), dtype=bool), "monolingual": own, "cross-lingual": ~own}[setting]
     judgements = np.flatnonzero(counts)
@@ -149,24 +161,24 @@ def _best_judgement(layout: Layout, clean: Ranks, setting: Setting) -> NDArray[n
     return best
 
 
-def task_of(result: Result, name: str | None = None, cards: Path | None = None) -> Task:
-    """Load the task of a result from what lies on this machine; nothing is downloaded.
+def task_of_result(result: Result, name: str | None = None, cards: Path | None = None) -> Task:
+    """Load the task of a result from data on this machine; nothing is downloaded.
 
     Parameters
     ----------
     result : Result
-        Which task, in which languages.
+        Result with the name and the languages of the task.
     name : str, optional
-        As `irbench attack --task` took it; the name in the result by default.
+        Value of `irbench attack --task`; by default the name in the result.
     cards : pathlib.Path, optional
         A user's folder of cards.
 
     Raises
     ------
     RobustBenchError
-        The data is not here, there is no such task, or its texts are not those that were ranked.
+        If the data is not on this machine, the task does not exist, or its texts are not those that were ranked.
     """
-    wanted = list(dict.fromkeys((*result.layout.query_languages, *result.layout.pool)))
+    wanted = list(dict.fromkeys((*result.judgements.query_languages, *result.judgements.pool)))
     task = load_task(name or TaskIdentity.parse(result.task).name, wanted, cards, _no_download)
     if task.digest != result.task_digest:
         raise ResultError(f"{task.identity} holds other texts than those that were ranked; name yours with --task")
@@ -180,11 +192,20 @@ def _no_download(file: str, done: int, total: int | None) -> None:  # noqa: ARG0
 def perturbed_again(task: Task, cell: Cell, cards: Path | None = None) -> list[Perturbation]:
     """Make the perturbed queries of a cell again.
 
+    Parameters
+    ----------
+    task : Task
+        Task of the result.
+    cell : Cell
+        Recipe, severity and seed.
+    cards : pathlib.Path, optional
+        A user's folder of cards.
+
     Raises
     ------
     RobustBenchError
-        The recipe is not the one that ran, or the queries that it makes are not those that were ranked; or they were
-        found by a search, which only its encoder can repeat.
+        If the recipe is not the one that was run, if it makes other queries than those that were ranked, or if a search
+        found the queries, which only its encoder can repeat.
     """
     if cell.recipe.search:
         raise ResultError(
@@ -205,23 +226,23 @@ def perturbed_again(task: Task, cell: Cell, cards: Path | None = None) -> list[P
 def with_texts(
     found: Sequence[WorstQuery], task: Task, known: dict[str, list[Perturbation]], cards: Path | None = None
 ) -> tuple[list[WorstQuery], list[str]]:
-    """Add the texts.
+    """Add the texts to the worst queries.
 
     Parameters
     ----------
     found : sequence of WorstQuery
-        Of one result.
+        Queries of one result.
     task : Task
-        From `task_of`.
+        From `task_of_result`.
     known : dict
-        Perturbed queries by digest; those made here are added, so that results of one task share them.
+        Perturbed queries by digest. Query sets that are made here are added, so that results of one task share them.
     cards : pathlib.Path, optional
         A user's folder of cards.
 
     Returns
     -------
     list of WorstQuery, list of str
-        The queries, and why some have no texts.
+        The queries, and the reasons why some have no texts.
     """
     faults: dict[AttackIdentity, str] = {}
     done = []
@@ -240,37 +261,37 @@ def with_texts(
     return done, list(faults.values())
 
 
-def _texts(task: Task, made: Perturbation, judgement: int) -> Texts:
+def _texts(task: Task, made: Perturbation, judgement: int) -> QueryTexts:
     right = task.passages[int(task.qrels.passage[judgement])]
-    return Texts(*pieces(made), made.edits, made.text, right)
+    return QueryTexts(*cut_at_edits(made), made.edits, made.text, right)
 
 
-# The passage that overtook the right one. This needs scores, so the encoder runs again, on a few queries only.
+# The passage that overtook the relevant one. This needs scores, so the encoder runs again on a few queries.
 
 
 def with_overtaking(found: Sequence[WorstQuery], task: Task, encoder: Encoder, setting: Setting) -> list[WorstQuery]:
-    """Add the passage that is not relevant and ranks best for the perturbed query.
+    """Add the irrelevant passage that ranks best for the perturbed query.
 
-    The pool comes from the embedding store where an attack has left it.
+    The embeddings of the pool come from the embedding store if an attack has left them there.
 
     Parameters
     ----------
     found : sequence of WorstQuery
-        Those without texts stay as they are.
+        Those without texts stay unchanged.
     task : Task
-        Of the result.
+        Task of the result.
     encoder : Encoder
-        That of the result; the fingerprints are the same.
+        Encoder of the result; the fingerprints are equal.
     setting : str
-        Multilingual: best of the whole pool; otherwise, best in the language of the right passage.
+        For multilingual, the best passage of the whole pool; otherwise the best in the language of the relevant
+        passage.
     """
     rows = [place for place, one in enumerate(found) if one.texts]
     texts = [one.texts.perturbed for one in found if one.texts]
     if not texts:
         return list(found)
     runner = Runner(encoder, task)
-    product = runner.encode(texts) @ runner.pool.T
-    scores = product if isinstance(product, np.ndarray) else product.toarray()
+    (scores,) = in_threads(product_with(runner.pool), [runner.encode(texts)])
     done = list(found)
     for place, score in zip(rows, scores, strict=True):
         done[place] = _with_best(found[place], task, score, setting)
@@ -293,19 +314,29 @@ def _with_best(one: WorstQuery, task: Task, score: NDArray[np.float32], setting:
     return replace(one, texts=replace(one.texts, overtook=best))
 
 
-# The worst queries of several results, with all that can be made again of them, and what could not and why.
+# The worst queries of several results, with their texts, or the reason why these cannot be made again.
 
 
 @dataclass(frozen=True)
 class Examples:
-    """The worst queries of a result, what a reader must know of them, and whose texts they are, under which terms."""
+    """The worst queries of a result.
+
+    Attributes
+    ----------
+    worst : sequence of WorstQuery
+        The queries.
+    notes : sequence of str
+        What a reader must know about them.
+    source : str
+        Source and terms of the texts.
+    """
 
     worst: Sequence[WorstQuery] = ()
     notes: Sequence[str] = ()
     source: str = ""
 
 
-def examples_of(
+def find_examples(
     sheets: Sequence[Sheet],
     count: int,
     task: str | None = None,
@@ -319,18 +350,18 @@ def examples_of(
     sheets : sequence of Sheet
         One for each result.
     count : int
-        Queries of each.
+        Number of queries of each result.
     task : str, optional
-        As `irbench attack --task` took it; needed where a result does not say where its folder lies.
+        Value of `irbench attack --task`; needed if the task is a folder, whose path a result does not hold.
     cards : pathlib.Path, optional
         A user's folder of cards.
     encoders : sequence of Encoder
-        Those that run again, for the passages that overtook the right ones; each serves the results that it made.
+        Encoders to run again, for the passages that overtook the relevant ones; each is used for its own results.
 
     Raises
     ------
     OptionError
-        An encoder that made none of the results.
+        If an encoder made none of the results.
     """
     made = {sheet.result.encoder.fingerprint for sheet in sheets}
     for encoder in encoders:
@@ -358,7 +389,7 @@ def _examples(
     digest = sheet.result.task_digest
     if digest not in tasks:
         try:
-            tasks[digest] = task_of(sheet.result, name, cards)
+            tasks[digest] = task_of_result(sheet.result, name, cards)
         except RobustBenchError as error:
             tasks[digest] = error
     task = tasks[digest]
@@ -378,7 +409,7 @@ def _examples(
 
 
 def _source(name: str, cards: Path | None) -> str:
-    """Say whose the texts are and under which terms, as the card of the task does; empty where it has none."""
+    """Return the source and the terms of the texts from the card of the task; empty if it has no card."""
     try:
         card = task_card(name, cards)
     except RobustBenchError:

@@ -1,4 +1,4 @@
-"""Cards: the TOML tables under attacks/, tasks/ and studies/ that say what there is; Python says how it is done."""
+"""Cards: the TOML tables under attacks/, tasks/ and studies/."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CardKind = Literal["attacks", "tasks", "studies", "leaderboard"]
 
 
 class Card(BaseModel):
-    """Base of every card: immutable, no unknown key, no silent conversion."""
+    """Base class of every card: immutable, without unknown keys and silent conversions."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -29,7 +29,7 @@ AnyCard = TypeVar("AnyCard", bound=Card)
 
 
 class NamedCard(Card):
-    """A card that says its own name, which is that of its file."""
+    """A card with its own name, which is also that of its file."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
 
@@ -38,25 +38,25 @@ AnyNamedCard = TypeVar("AnyNamedCard", bound=NamedCard)
 
 
 def packaged(kind: CardKind) -> Traversable:
-    """Return the folder of the cards that ship with the package, installed or not."""
+    """Return the folder of the cards that ship with the package, whether it is installed or not."""
     inside = files("robustbench_ir") / "_cards" / kind
     return inside if inside.is_dir() else Path(__file__).parents[2] / kind
 
 
-def folders(kind: CardKind, extra: Path | None = None) -> list[Traversable]:
-    """Return the folders that hold cards of this kind, the user's own first.
+def card_folders(kind: CardKind, extra: Path | None = None) -> list[Traversable]:
+    """Return the folders that hold cards of this kind, the user's folder first.
 
     Parameters
     ----------
     kind : {"attacks", "tasks", "studies", "leaderboard"}
-        Which cards.
+        Kind of the cards.
     extra : pathlib.Path, optional
-        A user's folder (``--cards DIR``) with `attacks/` or `tasks/` inside.
+        The user's folder (``--cards DIR``) with `attacks/` or `tasks/` inside.
 
     Raises
     ------
     CardError
-        `extra` is not a folder.
+        If `extra` is not a folder.
     """
     own: list[Traversable] = []
     if extra is not None:
@@ -67,44 +67,55 @@ def folders(kind: CardKind, extra: Path | None = None) -> list[Traversable]:
     return [*own, packaged(kind)]
 
 
-def names(kind: CardKind, extra: Path | None = None) -> list[str]:
-    """List the names of all cards of this kind, sorted."""
+def card_names(kind: CardKind, extra: Path | None = None) -> list[str]:
+    """Return the names of all cards of this kind, sorted.
+
+    Parameters
+    ----------
+    kind : {"attacks", "tasks", "studies", "leaderboard"}
+        Kind of the cards.
+    extra : pathlib.Path, optional
+        The user's folder of cards.
+    """
     return sorted({stem for stem, _ in _card_files(kind, extra)})
 
 
 def _card_files(kind: CardKind, extra: Path | None) -> Iterator[tuple[str, Traversable]]:
-    for folder in folders(kind, extra):
+    for folder in card_folders(kind, extra):
         for entry in folder.iterdir():
             if entry.is_file() and entry.name.endswith(".toml") and not entry.name.startswith("_"):
                 yield entry.name.removesuffix(".toml"), entry
 
 
-def find(kind: CardKind, name: str, what: str, extra: Path | None = None) -> Traversable:
-    """Find the file of the card called `name`.
-
-    Raises
-    ------
-    UnknownNameError
-        There is no such card; the nearest name is shown.
-    """
+def _find_card(kind: CardKind, name: str, what: str, extra: Path | None = None) -> Traversable:
+    """Return the file of the card called `name`; raise UnknownNameError if there is none."""
     for stem, entry in _card_files(kind, extra):
         if stem == name:
             return entry
-    raise UnknownNameError(what, name, names(kind, extra))
+    raise UnknownNameError(what, name, card_names(kind, extra))
 
 
 def resource(kind: CardKind, relative: str, extra: Path | None = None) -> Traversable:
-    """Find a table or data file that a card names, such as ``keyboards/de.toml``.
+    """Return a table or data file that a card names, such as ``keyboards/de.toml``.
+
+    Parameters
+    ----------
+    kind : {"attacks", "tasks", "studies", "leaderboard"}
+        Kind of the card.
+    relative : str
+        Path below the folder of the cards, with slashes.
+    extra : pathlib.Path, optional
+        The user's folder of cards.
 
     Raises
     ------
     CardError
-        The file is missing, or the path leaves the folder of the cards.
+        If the file is missing, or if the path leaves the folder of the cards.
     """
     parts = relative.split("/")
     if not relative or any(part in {"", ".", ".."} or "\\" in part or ":" in part for part in parts):
         raise CardError(f"{kind}: {relative!r} is not a path inside the folder of the cards")
-    for folder in folders(kind, extra):
+    for folder in card_folders(kind, extra):
         entry = folder.joinpath(*parts)
         if entry.is_file():
             return entry
@@ -113,28 +124,28 @@ def resource(kind: CardKind, relative: str, extra: Path | None = None) -> Traver
 
 @dataclass(frozen=True)
 class Tables:
-    """Where the tables that recipes name are found: the user's folder of cards first, then what ships.
+    """Where the tables that recipes name are found: in the user's folder of cards, then in the package.
 
     Attributes
     ----------
     extra : pathlib.Path, optional
-        A user's folder (``--cards DIR``) with `attacks/` inside.
+        The user's folder (``--cards DIR``) with `attacks/` inside.
     state : str
-        Stands for what the files were when a recipe was loaded; see `tables_of`. What is read from a table is kept in
-        memory under the tables that it is read from, so that an edited file makes other tables, and is read again.
+        Hash of path, time and size of the files when a recipe was loaded; see `tables_of`. Content is kept in memory
+        for each `Tables`, so that an edited file gives another `Tables` and is read again.
     """
 
     extra: Path | None = None
     state: str = ""
 
     def find(self, relative: str) -> Traversable:
-        """Find a table such as ``keyboards/de.toml``; see `resource` for what can go wrong."""
+        """Return a table such as ``keyboards/de.toml``; see `resource` for the errors raised."""
         return resource("attacks", relative, self.extra)
 
     def rows(self, name: str) -> dict[str, object]:
-        """Read a table that a user's folder may extend, such as ``_lexicons.toml``: the user's rows win."""
+        """Return a table that a user's folder may extend, such as ``_lexicons.toml``; the user's rows are preferred."""
         merged: dict[str, object] = {}
-        for folder in reversed(folders("attacks", self.extra)):
+        for folder in reversed(card_folders("attacks", self.extra)):
             if (folder / name).is_file():
                 merged.update(read_toml(folder / name))
         return merged
@@ -144,13 +155,13 @@ SHIPPED = Tables()
 
 
 def tables_of(extra: Path | None) -> Tables:
-    """Return the tables as they are now: they equal those of an earlier call unless a file was edited since."""
-    places = [str(folder) for folder in folders("attacks", extra) if isinstance(folder, Path)]
+    """Return the tables as they are now; they equal those of an earlier call unless a file was edited."""
+    places = [str(folder) for folder in card_folders("attacks", extra) if isinstance(folder, Path)]
     return Tables(extra, sha256(repr([_stamps(place) for place in places]).encode()).hexdigest())
 
 
 def _stamps(folder: str) -> list[tuple[str, int, int]]:
-    """Return path, time of the last edit and size of all files below a folder; a folder of 200 takes a millisecond."""
+    """Return path, time of the last edit and size of all files below a folder; 200 files take a millisecond."""
     stamps = []
     with os.scandir(folder) as found:
         for entry in found:
@@ -163,12 +174,12 @@ def _stamps(folder: str) -> list[tuple[str, int, int]]:
 
 
 def read_toml(entry: Traversable) -> dict[str, object]:
-    """Read a TOML file.
+    """Return the content of a TOML file.
 
     Raises
     ------
     CardError
-        Not UTF-8 or not TOML; the message names the file and the line.
+        If it is not UTF-8 or not TOML; the message names the file and the line.
     """
     try:
         return tomllib.loads(entry.read_text(encoding="utf-8-sig"))
@@ -177,12 +188,19 @@ def read_toml(entry: Traversable) -> dict[str, object]:
 
 
 def read_card(model: type[AnyCard], entry: Traversable) -> AnyCard:
-    """Read and check one card.
+    """Return one card, after checking it.
+
+    Parameters
+    ----------
+    model : type
+        Class of the card.
+    entry : Traversable
+        File of the card.
 
     Raises
     ------
     CardError
-        The first fault, with file, key and what would be right.
+        If the card has a fault; the message names the first one, with file, key and valid values.
     """
     return validate(model, read_toml(entry), str(entry))
 
@@ -190,16 +208,29 @@ def read_card(model: type[AnyCard], entry: Traversable) -> AnyCard:
 def read_named(
     model: type[AnyNamedCard], kind: CardKind, name: str, what: str, extra: Path | None = None
 ) -> AnyNamedCard:
-    """Find and read the card called `name`.
+    """Return the card called `name`.
+
+    Parameters
+    ----------
+    model : type
+        Class of the card.
+    kind : {"attacks", "tasks", "studies", "leaderboard"}
+        Kind of the card.
+    name : str
+        Name of the card.
+    what : str
+        What the name stands for, such as ``"recipe"``, for the message.
+    extra : pathlib.Path, optional
+        The user's folder of cards.
 
     Raises
     ------
     UnknownNameError
-        There is no such card; the nearest name is shown.
+        If there is no such card; the message shows the nearest name.
     CardError
-        The first fault, with file, key and what would be right.
+        If the card has a fault; the message names the first one, with file, key and valid values.
     """
-    entry = find(kind, name, what, extra)
+    entry = _find_card(kind, name, what, extra)
     card = read_card(model, entry)
     if card.name != name:
         raise CardError(f"{entry}: key 'name' is {card.name!r}, the file says {name!r}")
@@ -207,12 +238,21 @@ def read_named(
 
 
 def validate(model: type[AnyCard], table: object, where: str) -> AnyCard:
-    """Check a table against a model; `where` names the file (and key) in the error.
+    """Return a table as an instance of a model, after checking it.
+
+    Parameters
+    ----------
+    model : type
+        Class of the card.
+    table : object
+        The table.
+    where : str
+        Name of the file (and key), for the message.
 
     Raises
     ------
     CardError
-        The first fault, with file, key and what would be right.
+        If the table has a fault; the message names the first one, with file, key and valid values.
     """
     try:
         return model.model_validate(table, strict=None)
@@ -221,7 +261,7 @@ def validate(model: type[AnyCard], table: object, where: str) -> AnyCard:
 
 
 def _explain(model: type[Card], error: ValidationError) -> str:
-    # An unknown key is often the missing one, misspelt: it is named first.
+    # An unknown key is often a misspelt missing one, so it is named first.
     first = min(error.errors(include_url=False), key=lambda one: one["type"] != "extra_forbidden")
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":

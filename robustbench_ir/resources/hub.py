@@ -1,4 +1,4 @@
-"""One file of the Hugging Face hub, pinned by its commit: downloaded and kept by huggingface_hub, and checked here."""
+"""Files of the Hugging Face hub, pinned by commit: downloaded and cached by huggingface_hub, and checked here."""
 
 from __future__ import annotations
 
@@ -12,43 +12,45 @@ from typing import Literal
 from robustbench_ir._base.files import cannot_be_written, sha256_of
 from robustbench_ir.errors import DataError, DataUnavailableError, OptionError
 
-HUB_VARIABLE = "HF_ENDPOINT"
+_HUB_VARIABLE = "HF_ENDPOINT"
 _SAFE = ("https://", "http://127.0.0.1:", "http://localhost:")
 _CHUNK_BYTES = 1 << 20
 _ACCOUNT = frozenset({401, 403})
 
-Kind = Literal["dataset", "model"]
+RepositoryKind = Literal["dataset", "model"]
 
 
 def download_from_hub(
-    repository: str, revision: str, name: str, *, kind: Kind, sha256: str | None, folder: Path, offline: bool
+    repository: str, revision: str, name: str, *, kind: RepositoryKind, sha256: str | None, folder: Path, offline: bool
 ) -> Path:
     """Return the path of a file of the hub, or of the mirror that `HF_ENDPOINT` names.
 
     Parameters
     ----------
     repository, revision, name : str
-        Such as ``miracl/miracl``, the 40 digits of a commit, and the path in the repository.
+        Name such as ``miracl/miracl``, the 40 digits of a commit, and the path in the repository.
     kind : {"dataset", "model"}
-        What the repository holds.
+        Kind of the repository.
     sha256 : str or None
-        Expected hash. None: the hub's own hash, after which huggingface_hub names the file that it keeps.
+        Expected hash. If it is None, the hub's own hash is expected, by which huggingface_hub names the cached file.
     folder : pathlib.Path
         Cache of huggingface_hub.
     offline : bool
-        Only look into that cache.
+        Whether only the cache may be used.
 
     Raises
     ------
     DataUnavailableError
-        It is not in the cache, and cannot be downloaded.
+        If the file is not in the cache and cannot be downloaded.
     DataError
-        What came is not what the commit has, or the cache cannot be written to.
+        If the file does not match the commit, or if the cache cannot be written to.
+    OptionError
+        If `HF_ENDPOINT` is not https.
     """
-    endpoint = os.environ.get(HUB_VARIABLE, "").rstrip("/") or None
+    endpoint = os.environ.get(_HUB_VARIABLE, "").rstrip("/") or None
     if endpoint and not endpoint.startswith(_SAFE):
         raise OptionError(
-            f"{HUB_VARIABLE}={endpoint} is not https, so nothing would vouch for {name}; name another one"
+            f"{_HUB_VARIABLE}={endpoint} is not https, so {name} could not be verified; name another endpoint"
         )
     from huggingface_hub import hf_hub_download
     from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
@@ -67,10 +69,10 @@ def download_from_hub(
     disable_progress_bars()
     try:
         path = Path(get())
-        if not _is_whole(path, sha256):  # it has rotted, or was broken on its way
+        if not _is_whole(path, sha256):  # it was damaged on the disk or on its way
             discard(path)
             path = Path(get())
-    except Exception as error:  # also those of its HTTP client, which is another one in each of its versions
+    except Exception as error:  # also those of its HTTP client, which differs by version
         if isinstance(error, OSError) and error.errno:
             raise cannot_be_written(folder, error) from error
         raise DataUnavailableError(_reason(error)) from error
@@ -80,7 +82,7 @@ def download_from_hub(
     if not _is_whole(path, sha256) or revision not in path.parts:
         fault = "has another hash" if revision in path.parts else f"is of another revision than {revision}"
         discard(path)
-        raise DataError(f"{path}: {fault}; the download was thrown away, run the same command to try again")
+        raise DataError(f"{path}: {fault}; the download was deleted, run the same command to try again")
     return path
 
 
@@ -91,9 +93,9 @@ def discard(path: Path) -> None:
 
 
 def _is_whole(path: Path, sha256: str | None) -> bool:
-    """Return True if a file has its hash: the pinned one, or else the one that it is kept under.
+    """Return True if a file matches its hash: the given one, or the one that it is named by.
 
-    That is the SHA-256 of large files, and git's name of small ones. Where a disk has no symbolic links, it is unknown.
+    That is the SHA-256 of large files, and git's name of small ones. On a disk without symbolic links it is unknown.
     """
     if sha256:
         return sha256_of(path) == sha256
@@ -101,7 +103,7 @@ def _is_whole(path: Path, sha256: str | None) -> bool:
 
 
 def has_own_hash(path: Path) -> bool:
-    """Return True if a file has the hash that it is named by, or is not named by one."""
+    """Return True if a file matches the hash that it is named by, or is not named by one."""
     kept_as = path.name
     if re.fullmatch(r"[0-9a-f]{64}", kept_as):
         return sha256_of(path) == kept_as
@@ -109,7 +111,7 @@ def has_own_hash(path: Path) -> bool:
 
 
 def _git_blob(path: Path) -> str:
-    """Return the name that git gives to a file's content: SHA-1 over ``blob``, size, a zero byte, content."""
+    """Return git's name of a file's content: SHA-1 over ``blob``, size, a zero byte, content."""
     hasher = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
     with path.open("rb") as stream:
         while chunk := stream.read(_CHUNK_BYTES):
@@ -122,7 +124,7 @@ def _reason(error: Exception) -> str:
 
     answer = getattr(error, "response", None) or getattr(error.__cause__, "response", None)
     if answer is not None:
-        account = " (it may want an account: run `hf auth login`)" if answer.status_code in _ACCOUNT else ""
+        account = " (it may require an account: run `hf auth login`)" if answer.status_code in _ACCOUNT else ""
         return f"the hub answered {answer.status_code}{account}"
     if isinstance(error, LocalEntryNotFoundError):
         return "no connection to the hub"

@@ -26,15 +26,15 @@ class Language(Card):
     Attributes
     ----------
     code : str
-        BCP 47 language code, two letters where there are two.
+        BCP 47 language code, with two letters if there is such a code.
     name : str
         English name.
     script : str
-        ISO 15924 code of the script it is mostly written in.
+        ISO 15924 code of its main script.
     resource_class : int
         0 (left behind) to 5 (winners), after Joshi et al. 2020, https://aclanthology.org/2020.acl-main.560.
     capitalised_nouns : bool
-        Whether all nouns begin with a capital, so that a capital does not mean a name.
+        Whether all nouns begin with a capital, so that a capital does not mark a name.
     """
 
     code: str
@@ -45,12 +45,12 @@ class Language(Card):
 
     @property
     def direction(self) -> Literal["ltr", "rtl"]:
-        """Which way its script runs, after Unicode's script metadata in ICU; the values of HTML's `dir`."""
+        """Direction of its script, after Unicode's script metadata in ICU; the values of HTML's `dir`."""
         return "rtl" if self._script().isRightToLeft() else "ltr"
 
     @property
     def has_spaces(self) -> bool:
-        """Whether its words stand apart; where they do not, a dictionary finds them (ICU)."""
+        """Whether it writes spaces between words; otherwise a dictionary of ICU finds the words."""
         return not self._script().breaksBetweenLetters()
 
     def _script(self) -> icu.Script:
@@ -110,7 +110,7 @@ def language_code(name: str) -> str:
     Raises
     ------
     UnknownNameError
-        Not a language tag.
+        If it is not a language tag.
 
     Examples
     --------
@@ -166,22 +166,29 @@ _SAME_SCRIPT = {"Jpan": ("Hrkt", "Hira", "Kana", "Hani"), "Hang": ("Kore",), "Ha
 """Scripts that a tag may say for one that holds them."""
 
 
-def select_languages(wanted: Iterable[str] | None, available: Iterable[str]) -> list[str]:
-    """Choose languages of a task, in the task's own order; none named, or ``all``, are all.
+def select_languages(chosen: Iterable[str] | None, available: Iterable[str]) -> list[str]:
+    """Return the chosen languages of a task, in the task's own order.
+
+    Parameters
+    ----------
+    chosen : iterable of str or None
+        Language tags; None or ``all`` stands for all languages.
+    available : iterable of str
+        Languages of the task.
 
     Raises
     ------
     UnknownNameError
-        One of them is not in the task; the nearest is shown.
+        If one of them is not in the task; the message shows the nearest one.
     OptionError
-        An empty list.
+        If the list is empty.
     """
     offered = list(available)
-    named = None if wanted is None else list(wanted)
+    named = None if chosen is None else list(chosen)
     if named is None or named == ["all"]:
         return offered
     if not named:
-        raise OptionError(f"no language at all; name one or more of {', '.join(offered)}")
+        raise OptionError(f"no language is given; name one or more of {', '.join(offered)}")
     codes = set()
     for name in named:
         try:

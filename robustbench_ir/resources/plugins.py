@@ -1,7 +1,7 @@
-"""What other packages bring: mechanisms, encoders and readers, registered as entry points.
+"""Plug-ins: mechanisms, encoders and readers of other packages, registered as entry points.
 
-The upper rooms of this package are registered here in the same form, so that a lower room can load a name such as
-``mteb:NFCorpus`` without importing the room that knows how.
+The upper rooms of this package are registered in the same form, so that a lower room can load a name such as
+``mteb:NFCorpus`` without importing the room that implements it.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Literal, TypeVar
 from robustbench_ir.errors import CardError, nearest
 
 PluginKind = Literal["transformations", "encoders", "tasks", "recipe_schemes", "encoder_schemes", "task_schemes"]
-Made = TypeVar("Made")
+_Made = TypeVar("_Made")
 
 _OWN_SCHEMES = (
-    EntryPoint("textattack", "robustbench_ir.integrations.textattack.recipes:load_foreign", "recipe_schemes"),
+    EntryPoint("textattack", "robustbench_ir.integrations.textattack.recipes:load_textattack_recipe", "recipe_schemes"),
     EntryPoint("normalised", "robustbench_ir.defences.names:load_defended", "encoder_schemes"),
     EntryPoint("smoothed", "robustbench_ir.defences.names:load_defended", "encoder_schemes"),
     EntryPoint("mteb", "robustbench_ir.integrations.mteb", "task_schemes"),
@@ -24,20 +24,20 @@ _OWN_SCHEMES = (
 
 
 def plugins(kind: PluginKind) -> dict[str, EntryPoint]:
-    """Return what is registered as ``robustbench_ir.<kind>``, by name; nothing is loaded yet."""
+    """Return the entry points of ``robustbench_ir.<kind>`` by name, without loading them."""
     own = {point.name: point for point in _OWN_SCHEMES if point.group == kind}
     return {point.name: point for point in entry_points(group=f"robustbench_ir.{kind}")} | own
 
 
 def scheme(kind: Literal["recipe_schemes", "encoder_schemes", "task_schemes"], name: str) -> EntryPoint | None:
-    """Return what loads names that begin like this one; None where nothing does.
+    """Return the entry point that loads names of this scheme, or None.
 
     Parameters
     ----------
     kind : {"recipe_schemes", "encoder_schemes", "task_schemes"}
-        What the name is a name of.
+        Kind of thing that the name stands for.
     name : str
-        The scheme is what stands before the first colon, without a number behind a hyphen: ``mteb:NFCorpus``,
+        Name whose scheme stands before the first colon, without a number after a hyphen: ``mteb:NFCorpus``,
         ``smoothed-16:bm25``.
     """
     head, colon, _ = name.partition(":")
@@ -45,18 +45,29 @@ def scheme(kind: Literal["recipe_schemes", "encoder_schemes", "task_schemes"], n
     return registered.get(head) or registered.get(head.partition("-")[0])
 
 
-def built_in_or_plugin(kind: PluginKind, key: str, built_in: Mapping[str, Made], where: str) -> Made:
-    """Return what a card names by `key`: the package's own first, then that of a plug-in.
+def built_in_or_plugin(kind: PluginKind, key: str, built_in: Mapping[str, _Made], where: str) -> _Made:
+    """Return what a card names by `key`: from this package, otherwise from a plug-in.
+
+    Parameters
+    ----------
+    kind : PluginKind
+        Group of entry points.
+    key : str
+        Name of the mechanism, encoder or reader.
+    built_in : mapping
+        Those of this package.
+    where : str
+        Name of the file and key, for the message.
 
     Raises
     ------
     CardError
-        There is nothing of this name; `where` says which file and key, and the nearest name is shown.
+        If there is none of this name; the message shows the nearest one.
     """
     if key in built_in:
         return built_in[key]
     found = plugins(kind)
     if key not in found:
         raise CardError(f"{where} {key!r}: {nearest(key, [*built_in, *found])}")
-    made: Made = found[key].load()
+    made: _Made = found[key].load()
     return made

@@ -1,1 +1,1 @@
-"""What a run found, as a value and as a file, and the comparison of two."""
+"""Results as values and as files, and the comparison of results."""

@@ -1,4 +1,4 @@
-"""Paired comparison of results: the same questions, the same perturbed queries, different encoders."""
+"""Paired comparison of encoders on the same questions and the same perturbed queries."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from robustbench_ir.errors import OptionError
-from robustbench_ir.metrics.findings import Group, macro, over_seeds
+from robustbench_ir.metrics.findings import AttackGroup, macro_means, over_seeds
 from robustbench_ir.metrics.measures import Floats
-from robustbench_ir.metrics.settings import Setting, values
+from robustbench_ir.metrics.settings import Setting, per_query_scores
 from robustbench_ir.metrics.statistics import (
     RESAMPLES,
     SEED,
     Estimate,
-    Method,
+    IntervalMethod,
+    bootstrap_intervals,
     draws,
     effect_size,
     holm,
-    intervals,
     sign_flip_p,
 )
 from robustbench_ir.perturb.identity import CLEAN, AttackIdentity
@@ -27,21 +27,26 @@ from robustbench_ir.results.result import Result
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """One number of two encoders, and the paired test that it is the same, with 95% intervals.
+class EncoderComparison:
+    """A paired comparison of one score or drop of two encoders, with 95% intervals.
 
     Attributes
     ----------
     first, second : str
         Names of the encoders; `first` is that of the first result.
-    setting, measure, recipe, severity
-        Of what; the recipe of clean scores is ``clean``.
+    setting, measure : str
+        Setting and measure.
+    recipe : AttackIdentity
+        Identity of the attack; ``clean`` for clean scores.
+    severity : int
+        Severity, 0 for clean scores.
     quantity : str
         ``"score"`` of the clean or attacked queries, or ``"drop"``, clean - attacked.
     of_first, of_second, difference : Estimate
-        Macro averages, means over seeds; difference = second - first.
+        Macro averages, as means over seeds; difference = second - first.
     p, p_holm : float
-        That the difference is 0, by sign flips of whole questions; adjusted for all rows of a setting.
+        p value of the hypothesis that the difference is 0, by sign flips of whole questions; `p_holm` is adjusted for
+        all rows of a setting.
     effect_size : float
         Standardised mean difference over questions (Cohen's d_z).
     """
@@ -61,7 +66,7 @@ class Comparison:
     effect_size: float
 
     def record(self) -> dict[str, object]:
-        """Return it as plain values, for JSON; what is not a number is None."""
+        """Return the fields as plain values for JSON; NaN becomes None."""
         return {name: _plain(value) for name, value in vars(self).items()}
 
 
@@ -78,27 +83,27 @@ def compare(
     measure: str = "AP",
     *,
     resamples: int = RESAMPLES,
-    method: Method = "bca",
+    method: IntervalMethod = "bca",
     seed: int = SEED,
-) -> list[Comparison]:
-    """Compare each further result with the first, in every setting.
+) -> list[EncoderComparison]:
+    """Compare each further result with the first one, in every setting.
 
     Parameters
     ----------
     results : sequence of Result
-        Two or more, of the same task and the same perturbed queries.
+        Two or more results of the same task and the same perturbed queries.
     measure : str
-        Such as ``"AP"``.
+        Name of the measure, such as ``"AP"``.
     resamples, method, seed
-        As for `Result.findings`.
+        See `Result.findings`.
 
     Raises
     ------
     OptionError
-        The results cannot be compared; the message says why.
+        If the results cannot be compared; the message says why.
     """
     if len(results) < 2:
-        raise OptionError("one result alone cannot be compared; name two or more")
+        raise OptionError("a single result cannot be compared; name two or more")
     for number, other in enumerate(results[1:], start=2):
         _check(results[0], other, number)
     return [
@@ -118,7 +123,7 @@ def _check(first: Result, other: Result, number: int) -> None:
     where = f"result {number} ({other.encoder.name}) cannot be compared with the first ({first.encoder.name})"
     if first.task != other.task:
         raise OptionError(f"{where}: task {other.task}, not {first.task}; attack both on one task")
-    same = [one.layout.query_ids + one.layout.languages + tuple(one.layout.pool) for one in (first, other)]
+    same = [one.judgements.query_ids + one.judgements.languages + tuple(one.judgements.pool) for one in (first, other)]
     if first.task_digest != other.task_digest or same[0] != same[1]:
         raise OptionError(f"{where}: other queries, passages or languages of {first.task}; attack both with the same")
     if not set(first.groups) & set(other.groups):
@@ -135,30 +140,32 @@ def _check(first: Result, other: Result, number: int) -> None:
             )
 
 
-def _common(first: Result, other: Result) -> list[Group]:
+def _common(first: Result, other: Result) -> list[AttackGroup]:
     return [key for key in first.groups if key in other.groups]
 
 
 def _pair(
-    first: Result, other: Result, setting: Setting, measure: str, resamples: int, method: Method, seed: int
-) -> list[Comparison]:
-    layout, random = first.layout, np.random.default_rng(seed)
+    first: Result, other: Result, setting: Setting, measure: str, resamples: int, method: IntervalMethod, seed: int
+) -> list[EncoderComparison]:
+    judgements, random = first.judgements, np.random.default_rng(seed)
     keys = [(CLEAN, 0, "score")]
     columns = [_numbers(one, _common(first, other), setting, measure) for one in (first, other)]
     for recipe, severity in _common(first, other):
         keys += [(recipe, severity, "score"), (recipe, severity, "drop")]
-    # Differences have tables of their own: that of two equal columns is exactly 0, whatever order BLAS adds them in.
-    differences = [macro(layout, b - a) for a, b in zip(*columns, strict=True)]
-    draw = draws([*(macro(layout, found) for found in columns[0] + columns[1]), *differences], random, resamples)
+    # Differences have tables of their own, so that those of equal columns are exactly 0, whatever the order of BLAS.
+    differences = [macro_means(judgements, b - a) for a, b in zip(*columns, strict=True)]
+    draw = draws(
+        [*(macro_means(judgements, found) for found in columns[0] + columns[1]), *differences], random, resamples
+    )
     p_values = sign_flip_p(differences, random, resamples)
     rows = []
     for number, key in enumerate(keys):
         of_first, of_second, difference = (
-            intervals(one, layout.questions, method)[0] for one in draw[number :: len(keys)]
+            bootstrap_intervals(one, judgements.questions, method)[0] for one in draw[number :: len(keys)]
         )
         recipe, severity, quantity = key
         rows.append(
-            Comparison(
+            EncoderComparison(
                 first=first.encoder.name,
                 second=other.encoder.name,
                 setting=setting,
@@ -177,16 +184,16 @@ def _pair(
     return rows
 
 
-def _numbers(result: Result, common: Sequence[Group], setting: Setting, measure: str) -> list[Floats]:
-    """Return per query: the clean measure, then the attacked one and the drop of each recipe and severity."""
-    clean = values(result.layout, result.clean.ranks, measure, setting)
+def _numbers(result: Result, common: Sequence[AttackGroup], setting: Setting, measure: str) -> list[Floats]:
+    """Return, for each query, the clean measure, and the attacked measure and the drop of each recipe and severity."""
+    clean = per_query_scores(result.judgements, result.clean.ranks, measure, setting)
     found = [clean]
     for key in common:
-        attacked = over_seeds(result.layout, clean, result.groups[key], setting, measure).value
+        attacked = over_seeds(result.judgements, clean, result.groups[key], setting, measure).value
         found += [attacked, clean - attacked]
     return found
 
 
-def _adjusted(rows: list[Comparison]) -> list[Comparison]:
+def _adjusted(rows: list[EncoderComparison]) -> list[EncoderComparison]:
     adjusted = holm(np.array([row.p for row in rows]))
     return [replace(row, p_holm=float(p)) for row, p in zip(rows, adjusted, strict=True)]

@@ -1,4 +1,4 @@
-"""Results as JSON: strict, versioned, whole, and checked against its own numbers when it is read."""
+"""Results as JSON files: strict, versioned, written as a whole, and checked against their own ranks on reading."""
 
 from __future__ import annotations
 
@@ -15,7 +15,14 @@ from robustbench_ir.encoders import EncoderDescription
 from robustbench_ir.errors import DataError, ResultError
 from robustbench_ir.metrics.bias_measures import rank_distance
 from robustbench_ir.metrics.measures import DEFAULT_MEASURES, Floats
-from robustbench_ir.metrics.settings import SETTINGS, Layout, Setting, per_query, rank_distances, values
+from robustbench_ir.metrics.settings import (
+    SETTINGS,
+    Judgements,
+    Setting,
+    mean_over_passage_languages,
+    per_query_scores,
+    rank_distances,
+)
 from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.resources.cards import Card
 from robustbench_ir.results.result import Cell, Result
@@ -24,11 +31,11 @@ from robustbench_ir.tasks.task import TaskIdentity
 
 # The schema of a result file: what is written, field by field.
 
-SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 1
 
 
 class EncoderRecord(Card):
-    """See `EncoderDescription`."""
+    """Record of an `EncoderDescription`, which has the same attributes; `versions` maps each library to its version."""
 
     name: str
     fingerprint: str
@@ -42,7 +49,13 @@ class EncoderRecord(Card):
 
 
 class QueriesRecord(Card):
-    """Parallel arrays, one entry for each query."""
+    """Parallel arrays with one entry for each query.
+
+    Attributes
+    ----------
+    id, parallel_id, language : list of str
+        Id of the query, id of its question, and language code.
+    """
 
     id: list[str]
     parallel_id: list[str]
@@ -50,7 +63,13 @@ class QueriesRecord(Card):
 
 
 class JudgementsRecord(Card):
-    """Parallel arrays, one entry for each judgement: row of the query, number of the passage's language, grade."""
+    """Parallel arrays with one entry for each judgement.
+
+    Attributes
+    ----------
+    query, passage_language, grade : list of int
+        Row of the query, index of the passage's language in the pool, and grade, 1 or more.
+    """
 
     query: list[int]
     passage_language: list[int]
@@ -59,9 +78,16 @@ class JudgementsRecord(Card):
 
 
 class CellRecord(Card):
-    """See `Cell`. `average_precision` and `rank_distance` follow from the ranks and are there to be read.
+    """Record of a `Cell`.
 
-    A rank is 0, in the pool and in the language, where a truncated run does not have the passage.
+    Attributes
+    ----------
+    recipe, severity, seed, queries_sha256, not_covered, changed, edit_rate
+        See `Cell`; `queries_sha256` is its `digest`.
+    rank_in_pool, rank_in_language : list of int
+        Ranks of the judged passages, 1-based; 0 in both if a truncated run lacks the passage.
+    average_precision, rank_distance
+        Values that follow from the ranks, for other readers of the file.
     """
 
     recipe: str
@@ -77,8 +103,18 @@ class CellRecord(Card):
     rank_distance: list[float | None]
 
 
-class ScoreRecord(Card):
-    """One aggregate: a macro average with its signature."""
+class AggregateRecord(Card):
+    """One macro average with its signature.
+
+    Attributes
+    ----------
+    signature : str
+        What was measured.
+    clean, attacked, drop, relative_drop, drop_changed_only, coverage, edit_rate : float
+        See `Drop`.
+    clean_rank_distance, rank_distance_change : float or None
+        See `Drop`; None if it is undefined.
+    """
 
     signature: str
     clean: float
@@ -93,7 +129,19 @@ class ScoreRecord(Card):
 
 
 class ResultRecord(Card):
-    """The file."""
+    """The whole file.
+
+    Attributes
+    ----------
+    schema_version : int
+        Version of this schema.
+    irbench, task, task_sha256, encoder, pool, queries, judgements, clean, attacked, timings_seconds
+        See `Result` and `Judgements`.
+    clean_scores : dict of str to float
+        Signature to clean score.
+    scores : list of AggregateRecord
+        Macro averages of the attacked cells.
+    """
 
     schema_version: int
     irbench: str
@@ -104,7 +152,7 @@ class ResultRecord(Card):
     queries: QueriesRecord
     judgements: JudgementsRecord
     clean_scores: dict[str, float]
-    scores: list[ScoreRecord]
+    scores: list[AggregateRecord]
     clean: CellRecord
     attacked: list[CellRecord]
     timings_seconds: dict[str, float]
@@ -113,33 +161,33 @@ class ResultRecord(Card):
 
 _TOLERANCE = 1e-9
 
-Identity = TypeVar("Identity")
+_Identity = TypeVar("_Identity")
 
 
 def result_to_json(result: Result) -> str:
-    """Return the JSON text of a result; two equal results differ in `timings_seconds` at most."""
+    """Return the JSON text of a result; equal results differ in `timings_seconds` only."""
     record = ResultRecord(
-        schema_version=SCHEMA_VERSION,
+        schema_version=_SCHEMA_VERSION,
         irbench=result.version,
         task=result.task,
         task_sha256=result.task_digest,
         encoder=EncoderRecord.model_validate({**vars(result.encoder), "versions": dict(result.encoder.versions)}),
-        pool=dict(result.layout.pool),
+        pool=dict(result.judgements.pool),
         queries=QueriesRecord(
-            id=list(result.layout.query_ids),
-            parallel_id=list(result.layout.parallel_ids),
-            language=list(result.layout.languages),
+            id=list(result.judgements.query_ids),
+            parallel_id=list(result.judgements.parallel_ids),
+            language=list(result.judgements.languages),
         ),
         judgements=JudgementsRecord(
-            query=result.layout.query.tolist(),
-            passage_language=result.layout.passage_language.tolist(),
-            grade=result.layout.grade.tolist(),
-            relevant_from=result.layout.relevant_from,
+            query=result.judgements.query.tolist(),
+            passage_language=result.judgements.passage_language.tolist(),
+            grade=result.judgements.grade.tolist(),
+            relevant_from=result.judgements.relevant_from,
         ),
         clean_scores=_clean_scores(result),
         scores=_scores(result),
-        clean=cell_record(result.layout, result.clean),
-        attacked=[cell_record(result.layout, cell) for cell in result.attacked],
+        clean=cell_record(result.judgements, result.clean),
+        attacked=[cell_record(result.judgements, cell) for cell in result.attacked],
         timings_seconds={stage: round(seconds, 3) for stage, seconds in result.timings.items()},
         task_notes=list(result.task_notes),
     )
@@ -147,7 +195,7 @@ def result_to_json(result: Result) -> str:
 
 
 def readable_json(record: Card) -> str:
-    """Return JSON with a line for each key, and long lists of numbers on one line."""
+    """Return JSON with a line for each key, and lists of numbers on one line."""
     return _indented(record.model_dump(mode="json"), "") + "\n"
 
 
@@ -177,9 +225,9 @@ def _clean_scores(result: Result) -> dict[str, float]:
     return scores
 
 
-def _scores(result: Result) -> list[ScoreRecord]:
+def _scores(result: Result) -> list[AggregateRecord]:
     return [
-        ScoreRecord(
+        AggregateRecord(
             signature=result.signature(setting, drop.recipe, drop.severity, name),
             clean=drop.clean,
             attacked=drop.attacked,
@@ -197,8 +245,16 @@ def _scores(result: Result) -> list[ScoreRecord]:
     ]
 
 
-def cell_record(layout: Layout, cell: Cell) -> CellRecord:
-    """Return what is written of a cell."""
+def cell_record(judgements: Judgements, cell: Cell) -> CellRecord:
+    """Return the record of a cell.
+
+    Parameters
+    ----------
+    judgements : Judgements
+        Queries, languages and judgements of the result.
+    cell : Cell
+        The cell.
+    """
     return CellRecord(
         recipe=str(cell.recipe),
         severity=cell.severity,
@@ -209,13 +265,16 @@ def cell_record(layout: Layout, cell: Cell) -> CellRecord:
         edit_rate=cell.edit_rate.tolist(),
         rank_in_pool=cell.ranks.in_pool.tolist(),
         rank_in_language=cell.ranks.in_language.tolist(),
-        average_precision=_average_precision(layout, cell.ranks),
-        rank_distance=_numbers(rank_distances(layout, cell.ranks)),
+        average_precision=_average_precision(judgements, cell.ranks),
+        rank_distance=_numbers(rank_distances(judgements, cell.ranks)),
     )
 
 
-def _average_precision(layout: Layout, ranks: Ranks) -> dict[Setting, list[float | None]]:
-    return {setting: _numbers(per_query(values(layout, ranks, "AP", setting))) for setting in SETTINGS}
+def _average_precision(judgements: Judgements, ranks: Ranks) -> dict[Setting, list[float | None]]:
+    return {
+        setting: _numbers(mean_over_passage_languages(per_query_scores(judgements, ranks, "AP", setting)))
+        for setting in SETTINGS
+    }
 
 
 def _number(value: float) -> float | None:
@@ -226,35 +285,44 @@ def _numbers(found: Floats) -> list[float | None]:
     return [None if value != value else value for value in found.tolist()]  # noqa: PLR0124  # NaN, and fast
 
 
-def cell_from_record(layout: Layout, record: CellRecord, where: str) -> Cell:
-    """Return the cell that was written.
+def cell_from_record(judgements: Judgements, record: CellRecord, where: str) -> Cell:
+    """Return the cell of a record.
+
+    Parameters
+    ----------
+    judgements : Judgements
+        Queries, languages and judgements of the result.
+    record : CellRecord
+        The record.
+    where : str
+        Name of the file and the cell, for errors.
 
     Raises
     ------
     ResultError
-        A malformed identity, arrays of the wrong length, ranks out of range, or AP and rank distance that do not
-        follow from the ranks.
+        If the identity is malformed, an array has the wrong length, a rank is out of range, or AP or rank distance does
+        not follow from the ranks.
     """
     ranks = Ranks(np.array(record.rank_in_pool, dtype=np.int32), np.array(record.rank_in_language, dtype=np.int32))
-    queries, judgements = len(layout.query_ids), len(layout.query)
-    if (len(record.changed), len(record.edit_rate)) != (queries, queries):
-        raise ResultError(f"{where}: 'changed' and 'edit_rate' must have one entry for each of the {queries} queries")
-    if (len(ranks.in_pool), len(ranks.in_language)) != (judgements, judgements):
-        raise ResultError(f"{where}: ranks must have one entry for each of the {judgements} judgements")
-    sizes = np.array(list(layout.pool.values()))[layout.passage_language]
+    query_count, judgement_count = len(judgements.query_ids), len(judgements.query)
+    if (len(record.changed), len(record.edit_rate)) != (query_count, query_count):
+        raise ResultError(
+            f"{where}: 'changed' and 'edit_rate' must have one entry for each of the {query_count} queries"
+        )
+    if (len(ranks.in_pool), len(ranks.in_language)) != (judgement_count, judgement_count):
+        raise ResultError(f"{where}: ranks must have one entry for each of the {judgement_count} judgements")
+    sizes = np.array(list(judgements.pool.values()))[judgements.passage_language]
     missing = ranks.in_pool == 0
     if not (missing | ((ranks.in_language >= 1) & (ranks.in_language <= sizes))).all():
         raise ResultError(f"{where}: a rank in 'rank_in_language' lies outside 1 to the size of that language's pool")
     if ranks.in_language[missing].any():
-        raise ResultError(
-            f"{where}: 'rank_in_pool' says that a passage is not in the run, 'rank_in_language' that it is"
-        )
-    if not ((ranks.in_pool >= ranks.in_language) & (ranks.in_pool <= layout.pool_size)).all():
+        raise ResultError(f"{where}: a passage has no rank in 'rank_in_pool' but one in 'rank_in_language'")
+    if not ((ranks.in_pool >= ranks.in_language) & (ranks.in_pool <= judgements.pool_size)).all():
         raise ResultError(f"{where}: a rank in 'rank_in_pool' is above that in its language or below the pool's end")
-    derived = _average_precision(layout, ranks)
+    derived = _average_precision(judgements, ranks)
     precise = all(_same(record.average_precision.get(setting, ()), derived[setting]) for setting in derived)
     # Up to 0.1.0, rank distance was written for any two relevant passages, also for two in one language.
-    distances = rank_distances(layout, ranks), rank_distance(ranks.in_pool, layout.query, queries)
+    distances = rank_distances(judgements, ranks), rank_distance(ranks.in_pool, judgements.query, query_count)
     if not precise or not any(_same(record.rank_distance, _numbers(distance)) for distance in distances):
         raise ResultError(f"{where}: AP or rank distance does not follow from the ranks; the file was changed by hand")
     return Cell(
@@ -269,7 +337,7 @@ def cell_from_record(layout: Layout, record: CellRecord, where: str) -> Cell:
     )
 
 
-def _identity(parse: Callable[[str], Identity], text: str, where: str) -> Identity:
+def _identity(parse: Callable[[str], _Identity], text: str, where: str) -> _Identity:
     try:
         return parse(text)
     except DataError as error:
@@ -289,14 +357,14 @@ def result_from_json(text: str | bytes, where: str = "result") -> Result:
     Parameters
     ----------
     text : str or bytes
-        JSON.
+        JSON text.
     where : str
         Name of the file, for errors.
 
     Raises
     ------
     ResultError
-        Not JSON, not a result, of a later schema, or at odds with itself.
+        If the text is not JSON, is not a result, has a later schema, or contradicts itself.
     """
     try:
         record = ResultRecord.model_validate_json(text)
@@ -304,22 +372,23 @@ def result_from_json(text: str | bytes, where: str = "result") -> Result:
         first = error.errors(include_url=False)[0]
         key = ".".join(map(str, first["loc"]))
         raise ResultError(f"{where}: not an irbench result: {key or 'file'}: {first['msg']}") from error
-    if record.schema_version != SCHEMA_VERSION:
+    if record.schema_version != _SCHEMA_VERSION:
         raise ResultError(
-            f"{where}: schema version {record.schema_version}, this irbench reads {SCHEMA_VERSION}; "
+            f"{where}: schema version {record.schema_version}, this irbench reads {_SCHEMA_VERSION}; "
             f"read it with irbench {record.irbench}"
         )
-    layout = _layout(record, where)
+    judgements = _judgements(record, where)
     _identity(TaskIdentity.parse, record.task, f"{where}: task")
     return Result(
         version=record.irbench,
         task=record.task,
         task_digest=record.task_sha256,
         encoder=_encoder(record.encoder),
-        layout=layout,
-        clean=cell_from_record(layout, record.clean, f"{where}: clean"),
+        judgements=judgements,
+        clean=cell_from_record(judgements, record.clean, f"{where}: clean"),
         attacked=tuple(
-            cell_from_record(layout, cell, f"{where}: attacked.{number}") for number, cell in enumerate(record.attacked)
+            cell_from_record(judgements, cell, f"{where}: attacked.{number}")
+            for number, cell in enumerate(record.attacked)
         ),
         timings=record.timings_seconds,
         task_notes=tuple(record.task_notes),
@@ -330,31 +399,46 @@ def _encoder(record: EncoderRecord) -> EncoderDescription:
     return EncoderDescription(**record.model_dump(exclude={"versions"}), versions=tuple(record.versions.items()))
 
 
-def _layout(record: ResultRecord, where: str) -> Layout:
-    queries, judgements = record.queries, record.judgements
+def _judgements(record: ResultRecord, where: str) -> Judgements:
+    queries, written = record.queries, record.judgements
     if not len(queries.id) == len(queries.parallel_id) == len(queries.language) > 0:
         raise ResultError(f"{where}: queries: the lists must be equally long and not empty")
-    if not len(judgements.query) == len(judgements.passage_language) == len(judgements.grade) > 0:
+    if not len(written.query) == len(written.passage_language) == len(written.grade) > 0:
         raise ResultError(f"{where}: judgements: the lists must be equally long and not empty")
-    layout = Layout(
+    judgements = Judgements(
         query_ids=tuple(queries.id),
         parallel_ids=tuple(queries.parallel_id),
         languages=tuple(queries.language),
         pool=record.pool,
-        query=np.array(judgements.query, dtype=np.int32),
-        passage_language=np.array(judgements.passage_language, dtype=np.int32),
-        grade=np.array(judgements.grade, dtype=np.int32),
-        relevant_from=judgements.relevant_from,
+        query=np.array(written.query, dtype=np.int32),
+        passage_language=np.array(written.passage_language, dtype=np.int32),
+        grade=np.array(written.grade, dtype=np.int32),
+        relevant_from=written.relevant_from,
     )
-    inside = (layout.query >= 0) & (layout.query < len(queries.id))
-    inside &= (layout.passage_language >= 0) & (layout.passage_language < len(record.pool)) & (layout.grade >= 1)
+    inside = (judgements.query >= 0) & (judgements.query < len(queries.id))
+    inside &= (
+        (judgements.passage_language >= 0) & (judgements.passage_language < len(record.pool)) & (judgements.grade >= 1)
+    )
     if not inside.all():
         raise ResultError(f"{where}: judgements: a query or language that does not exist, or a grade below 1")
-    return layout
+    return judgements
 
 
 def save_result(result: Result, path: Path) -> Path:
-    """Write a result at once; see `robustbench_ir._base.files.write_whole` for what can go wrong."""
+    """Write a result file, and return its path.
+
+    Parameters
+    ----------
+    result : Result
+        The result.
+    path : pathlib.Path
+        File to write.
+
+    Raises
+    ------
+    ResultError
+        If the file cannot be written.
+    """
     write_whole(path, result_to_json(result).encode())
     return path
 
@@ -365,7 +449,7 @@ def load_result(path: str | Path) -> Result:
     Raises
     ------
     ResultError
-        No such file, or not a result; the message says what is wrong.
+        If there is no such file, or if it is not a result; the message says what is wrong.
     """
     try:
         content = Path(path).read_bytes()

@@ -18,7 +18,7 @@ def is_of_another_run(path: Path, fingerprint: str, task: str) -> bool:
     path : pathlib.Path
         Where a result is to be written.
     fingerprint : str
-        Of the encoder.
+        Fingerprint of the encoder.
     task : str
         Identity of the task.
     """

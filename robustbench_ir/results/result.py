@@ -1,4 +1,4 @@
-"""What a run found. Everything but the ranks is derived, so that anybody can compute it again."""
+"""Results. Everything but the ranks is derived from them, so that it can be computed again."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from numpy.typing import NDArray
 
 from robustbench_ir.encoders import EncoderDescription
 from robustbench_ir.metrics.bias_findings import Bias, BiasFinding, MeanRanks, bias_findings, language_bias, mean_ranks
-from robustbench_ir.metrics.findings import Finding, Group, OverSeeds, findings, over_seeds
+from robustbench_ir.metrics.findings import AttackGroup, Finding, OverSeeds, findings, over_seeds
 from robustbench_ir.metrics.measures import Floats
 from robustbench_ir.metrics.settings import (
     SETTINGS,
-    Layout,
+    Judgements,
     Setting,
     by_language,
-    headline,
-    per_query,
+    macro_average,
+    mean_over_passage_languages,
+    per_query_scores,
     rank_distances,
-    values,
 )
-from robustbench_ir.metrics.statistics import RESAMPLES, SEED, Estimate, Method
+from robustbench_ir.metrics.statistics import RESAMPLES, SEED, Estimate, IntervalMethod
 from robustbench_ir.metrics.summary import Summary, summaries
 from robustbench_ir.metrics.worst_case import WorstCase, worst_cases
 from robustbench_ir.perturb import Perturbation, digest
@@ -37,24 +37,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Cell:
-    """The ranks under one recipe, severity and seed; or the clean ones.
+    """The ranks under one recipe, severity and seed, or the clean ranks.
 
     Attributes
     ----------
     recipe : AttackIdentity
-        What was done to the queries, such as ``typo@1``; ``clean`` for nothing.
+        Identity of the attack, such as ``typo@1``; ``clean`` for the clean queries.
     severity, seed : int
-        0 for clean.
+        Severity and seed of the perturbation; 0 for the clean queries.
     digest : str
         SHA-256 of the query set that was ranked; see `robustbench_ir.perturb.digest`.
     changed : bool array of shape (queries,)
-        Whether the query's text changed.
+        Whether each query's text changed.
     edit_rate : float64 array of shape (queries,)
-        Share of the query's characters that were replaced.
+        Share of each query's characters that were replaced.
     not_covered : mapping of str to str
-        Query languages that the recipe cannot touch, and why.
+        Query languages that the recipe does not cover, with the reason.
     ranks : Ranks
-        One entry for each judgement.
+        Ranks of the judged passages.
     """
 
     recipe: AttackIdentity
@@ -76,7 +76,15 @@ class Cell:
         ranks: Ranks,
         not_covered: Mapping[str, str] | None = None,
     ) -> Cell:
-        """Return the cell of a perturbed query set and its ranks; the other parameters are the fields."""
+        """Return the cell of a perturbed query set and its ranks.
+
+        Parameters
+        ----------
+        recipe, severity, seed, ranks, not_covered
+            Fields of the cell.
+        perturbed : sequence of Perturbation
+            The query set.
+        """
         return cls(
             recipe=recipe,
             severity=severity,
@@ -91,20 +99,23 @@ class Cell:
 
 @dataclass(frozen=True)
 class Drop:
-    """How far a measure falls under one recipe and severity in one setting, means over seeds.
+    """How far a measure falls under one recipe and severity in one setting, as means over seeds.
 
     Attributes
     ----------
-    recipe, severity, setting, measure, language
-        Of what; `language` is the query language, or ``"all"`` for the macro average.
+    recipe, severity, setting, measure : AttackIdentity, int, str, str
+        Attack, setting and measure.
+    language : str
+        Query language, or ``"all"`` for the macro average.
     clean, attacked : float
         The measure before and after.
     changed_only : float
-        The absolute drop over queries that really changed.
+        The absolute drop over queries that changed.
     clean_rank_distance, rank_distance_change : float
-        In the multilingual pool, whatever the setting; positive change is more bias or deeper ranks.
+        Rank distance in the multilingual pool, whatever the setting, and its change; a positive change is more bias or
+        deeper ranks.
     coverage, edit_rate : float
-        Share of queries that really changed, and of characters that were replaced.
+        Share of queries that changed, and of characters that were replaced.
     """
 
     recipe: AttackIdentity
@@ -127,7 +138,7 @@ class Drop:
 
     @property
     def relative(self) -> float:
-        """Absolute drop divided by the clean value; NaN where that is 0."""
+        """Absolute drop divided by the clean value; NaN if the clean value is 0."""
         return self.absolute / self.clean if self.clean else float("nan")
 
 
@@ -138,19 +149,19 @@ class Result:
     Attributes
     ----------
     version : str
-        Version of this package that made it.
+        Version of this package that made the result.
     task, task_digest : str
         Identity of the task, and SHA-256 of its texts and judgements.
     encoder : EncoderDescription
-        Who was attacked.
-    layout : Layout
-        Queries, pool languages, judgements.
+        The encoder that was attacked.
+    judgements : Judgements
+        Queries, languages of the pool, and judgements.
     clean : Cell
-        Without attack.
+        The clean cell.
     attacked : tuple of Cell
         One for each recipe, severity and seed.
     timings : mapping of str to float
-        Seconds per stage; the only part that differs between equal runs.
+        Seconds of each stage; the only part that differs between equal runs.
     task_notes : tuple of str
         What the task leaves out of its source; see `Task.notes`.
     """
@@ -159,16 +170,16 @@ class Result:
     task: str
     task_digest: str
     encoder: EncoderDescription
-    layout: Layout
+    judgements: Judgements
     clean: Cell
     attacked: tuple[Cell, ...]
     timings: Mapping[str, float] = field(default_factory=dict, compare=False)
     task_notes: tuple[str, ...] = ()
 
     @cached_property
-    def groups(self) -> dict[Group, tuple[Cell, ...]]:
-        """The attacked cells by recipe and severity; each group has one cell a seed."""
-        found: dict[Group, list[Cell]] = {}
+    def groups(self) -> dict[AttackGroup, tuple[Cell, ...]]:
+        """The attacked cells by recipe and severity; each group has one cell for each seed."""
+        found: dict[AttackGroup, list[Cell]] = {}
         for cell in self.attacked:
             found.setdefault((cell.recipe, cell.severity), []).append(cell)
         return {key: tuple(cells) for key, cells in found.items()}
@@ -176,14 +187,27 @@ class Result:
     @property
     def settings(self) -> tuple[Setting, ...]:
         """The settings that the task has."""
-        clean = self.layout, self.clean.ranks
-        return tuple(setting for setting in SETTINGS if not np.isnan(values(*clean, "AP", setting)).all())
+        clean = self.judgements, self.clean.ranks
+        return tuple(setting for setting in SETTINGS if not np.isnan(per_query_scores(*clean, "AP", setting)).all())
 
     def signature(
         self, setting: Setting, recipe: AttackIdentity | str | None = None, severity: int = 0, measure: str = "AP"
     ) -> str:
-        """Say what a number is a number of, so that two can be compared by eye; `Signature.parse` reads it.
+        """Return the signature of a number: what it measures, so that two numbers can be compared.
 
+        `Signature.parse` reads it.
+
+        Parameters
+        ----------
+        setting, measure : str
+            Setting and measure.
+        recipe : AttackIdentity or str, optional
+            Identity of the attack; None for a clean number.
+        severity : int
+            Severity of the attack.
+
+        Examples
+        --------
         >>> result.signature("multilingual", "typo@1", 3)  # doctest: +SKIP
         'task=xquad-r@1|languages=en,hi|recipe=typo@1|severity=3|seeds=0,1,2|pool=multilingual|measure=AP|irbench=0.1.0'
         """
@@ -192,11 +216,21 @@ class Result:
     def shared_signature(
         self, setting: Setting, recipes: Sequence[AttackIdentity | str], severity: int = 0, measure: str = "AP"
     ) -> Signature:
-        """Return the signature that the numbers of several recipes share; none for clean numbers."""
+        """Return the signature that the numbers of several recipes share.
+
+        Parameters
+        ----------
+        setting, measure : str
+            Setting and measure.
+        recipes : sequence of AttackIdentity or str
+            Identities of the attacks; empty for clean numbers.
+        severity : int
+            Severity of the attacks.
+        """
         attacks = tuple(map(AttackIdentity.of, recipes))
         return Signature(
             task=self.task,
-            languages=self.layout.query_languages,
+            languages=self.judgements.query_languages,
             pool=setting,
             measure=measure,
             irbench=self.version,
@@ -207,31 +241,39 @@ class Result:
         )
 
     def score(self, cell: Cell, setting: Setting, measure: str = "AP") -> float:
-        """Return the headline of a measure: macro average over languages or ordered pairs."""
-        return headline(self.layout, values(self.layout, cell.ranks, measure, setting))
+        """Return the macro average of a measure over languages or ordered pairs.
+
+        Parameters
+        ----------
+        cell : Cell
+            The clean cell or an attacked one.
+        setting, measure : str
+            Setting and measure.
+        """
+        return macro_average(self.judgements, per_query_scores(self.judgements, cell.ranks, measure, setting))
 
     def bias(self, cell: Cell) -> Bias:
-        """Return the language bias under one cell."""
-        return language_bias(self.layout, cell.ranks)
+        """Return the language bias of one cell."""
+        return language_bias(self.judgements, cell.ranks)
 
     def drops(self, setting: Setting, measure: str = "AP", by: str | None = None) -> list[Drop]:
-        """Return the drop under each recipe and severity, without intervals, in no time; see `findings`.
+        """Return the drop under each recipe and severity, quickly and without intervals; see `findings`.
 
         Parameters
         ----------
         setting : str
             One of `SETTINGS`.
         measure : str
-            Such as ``"AP"`` or ``"nDCG@10"``.
+            Name of the measure, such as ``"AP"`` or ``"nDCG@10"``.
         by : {"language"}, optional
-            One row for each query language instead of the macro average.
+            Return one row for each query language instead of the macro average.
         """
-        names = self.layout.query_languages if by == "language" else ("all",)
-        clean = values(self.layout, self.clean.ranks, measure, setting)
-        clean_distance = rank_distances(self.layout, self.clean.ranks)
+        names = self.judgements.query_languages if by == "language" else ("all",)
+        clean = per_query_scores(self.judgements, self.clean.ranks, measure, setting)
+        clean_distance = rank_distances(self.judgements, self.clean.ranks)
         rows = []
         for (recipe, severity), cells in self.groups.items():
-            attacked = over_seeds(self.layout, clean, cells, setting, measure)
+            attacked = over_seeds(self.judgements, clean, cells, setting, measure)
             for name, numbers in zip(names, self._columns(clean, clean_distance, attacked, by).T, strict=True):
                 rows.append(Drop(recipe, severity, setting, measure, name, *map(float, numbers)))
         return rows
@@ -248,8 +290,8 @@ class Result:
             attacked.edit_rate,
         )
         if by == "language":
-            return np.array([by_language(self.layout, column) for column in columns])
-        return np.array([[headline(self.layout, column)] for column in columns])
+            return np.array([by_language(self.judgements, column) for column in columns])
+        return np.array([[macro_average(self.judgements, column)] for column in columns])
 
     def findings(
         self,
@@ -258,7 +300,7 @@ class Result:
         by: str | None = None,
         *,
         resamples: int = RESAMPLES,
-        method: Method = "bca",
+        method: IntervalMethod = "bca",
         seed: int = SEED,
     ) -> list[Finding]:
         """Return the drops with 95% intervals, tests and effect sizes; the same arguments give the same numbers.
@@ -266,28 +308,40 @@ class Result:
         Parameters
         ----------
         setting, measure, by
-            As for `drops`; the rows are in the same order.
+            See `drops`; the rows are in the same order.
         resamples : int
-            Of the bootstrap, and sign flips of the test.
+            Number of bootstrap resamples, and of sign flips.
         method : {"bca", "percentile"}
             Kind of interval.
         seed : int
-            Of the resamples.
+            Seed of the resamples.
         """
         random = np.random.default_rng(seed)
-        attacked = self.layout, self.clean.ranks, self.groups
+        attacked = self.judgements, self.clean.ranks, self.groups
         return findings(*attacked, setting, measure, by, random=random, resamples=resamples, method=method)
 
     def bias_findings(
-        self, severity: int | None = None, *, resamples: int = RESAMPLES, method: Method = "bca", seed: int = SEED
+        self,
+        severity: int | None = None,
+        *,
+        resamples: int = RESAMPLES,
+        method: IntervalMethod = "bca",
+        seed: int = SEED,
     ) -> list[BiasFinding]:
         """Return the change of each number of language bias under each recipe and severity, with 95% intervals.
 
-        Where a severity is named, under that alone; Holm then counts no other.
+        Parameters
+        ----------
+        severity : int, optional
+            Consider this severity only; p values are then adjusted for fewer tests.
+        resamples, method, seed
+            See `findings`.
         """
         random = np.random.default_rng(seed)
         groups = {key: cells for key, cells in self.groups.items() if severity in (None, key[1])}
-        return bias_findings(self.layout, self.clean.ranks, groups, random=random, resamples=resamples, method=method)
+        return bias_findings(
+            self.judgements, self.clean.ranks, groups, random=random, resamples=resamples, method=method
+        )
 
     def mean_ranks(
         self,
@@ -295,12 +349,27 @@ class Result:
         severity: int,
         *,
         resamples: int = RESAMPLES,
-        method: Method = "bca",
+        method: IntervalMethod = "bca",
         seed: int = SEED,
     ) -> MeanRanks:
-        """Return the mean rank by query language and passage language, clean and attacked; KeyError if not attacked."""
+        """Return the mean rank by query language and passage language, clean and attacked.
+
+        Parameters
+        ----------
+        recipe : AttackIdentity or str
+            Identity of the attack.
+        severity : int
+            Severity of the attack.
+        resamples, method, seed
+            See `findings`.
+
+        Raises
+        ------
+        KeyError
+            If the result has no such attack.
+        """
         cells = self.groups[AttackIdentity.of(recipe), severity]
-        return mean_ranks(self.layout, self.clean.ranks, cells, seed=seed, resamples=resamples, method=method)
+        return mean_ranks(self.judgements, self.clean.ranks, cells, seed=seed, resamples=resamples, method=method)
 
     def summaries(
         self,
@@ -308,12 +377,20 @@ class Result:
         measure: str = "AP",
         *,
         resamples: int = RESAMPLES,
-        method: Method = "bca",
+        method: IntervalMethod = "bca",
         seed: int = SEED,
     ) -> list[Summary]:
-        """Return for each recipe its severity curve, the area under it, the worst language and the resource gap."""
+        """Return for each recipe its severity curve, the area under it, the worst language and the resource gap.
+
+        Parameters
+        ----------
+        setting, measure : str
+            Setting and measure.
+        resamples, method, seed
+            See `findings`.
+        """
         random = np.random.default_rng(seed)
-        attacked = self.layout, self.clean.ranks, self.groups
+        attacked = self.judgements, self.clean.ranks, self.groups
         return summaries(*attacked, setting, measure, random=random, resamples=resamples, method=method)
 
     def worst_cases(
@@ -322,12 +399,20 @@ class Result:
         measure: str = "AP",
         *,
         resamples: int = RESAMPLES,
-        method: Method = "bca",
+        method: IntervalMethod = "bca",
         seed: int = SEED,
     ) -> list[WorstCase]:
-        """Return for each search of an adversary how much worse it is than random perturbations in this result."""
+        """Return for each search how much larger its drop is than that of random perturbations in this result.
+
+        Parameters
+        ----------
+        setting, measure : str
+            Setting and measure.
+        resamples, method, seed
+            See `findings`.
+        """
         random = np.random.default_rng(seed)
-        attacked = self.layout, self.clean.ranks, self.groups
+        attacked = self.judgements, self.clean.ranks, self.groups
         return worst_cases(*attacked, setting, measure, random=random, resamples=resamples, method=method)
 
     def to_frame(self, measures: Iterable[str] = ("AP",), *, resamples: int = RESAMPLES) -> pd.DataFrame:
@@ -336,21 +421,27 @@ class Result:
         Parameters
         ----------
         measures : iterable of str
-            Such as ``["AP", "nDCG@10"]``.
+            Names of measures, such as ``["AP", "nDCG@10"]``.
         resamples : int
-            Of the intervals and tests; fewer are quicker.
+            Number of resamples for the intervals and tests; fewer are faster.
 
         Returns
         -------
         pandas.DataFrame
-            Columns are the fields of `Finding`. `clean`, `attacked`, `drop`, `relative_drop`, `changed_only`,
+            Its columns are the fields of `Finding`. `clean`, `attacked`, `drop`, `relative_drop`, `changed_only`,
             `clean_rank_distance` and `rank_distance_change` are followed by the ends of their 95% intervals, such as
-            `drop_low` and `drop_high`. Plain numbers and strings only, so that it survives CSV and Parquet.
+            `drop_low` and `drop_high`. It has only plain numbers and strings, so that CSV and Parquet files keep it
+            whole.
         """
-        return findings_frame(self, measures, resamples)
+        return _findings_frame(self, measures, resamples)
 
     def per_query(self, measure: str = "AP") -> pd.DataFrame:
-        """Return one row for each query, clean and under each cell.
+        """Return one row for each query and cell, with the clean cell first.
+
+        Parameters
+        ----------
+        measure : str
+            Name of the measure.
 
         Returns
         -------
@@ -358,13 +449,13 @@ class Result:
             Columns `query_id`, `parallel_id`, `language`, `recipe`, `severity`, `seed`, `changed`, `edit_rate`, the
             measure in each setting, and `rank_distance`.
         """
-        return queries_frame(self, measure)
+        return _queries_frame(self, measure)
 
 
 # A result as pandas tables: tidy, with intervals, and per query.
 
 
-def findings_frame(result: Result, measures: Iterable[str], resamples: int) -> pd.DataFrame:
+def _findings_frame(result: Result, measures: Iterable[str], resamples: int) -> pd.DataFrame:
     """Return the table of `Result.to_frame`."""
     import pandas as pd
 
@@ -380,7 +471,7 @@ def findings_frame(result: Result, measures: Iterable[str], resamples: int) -> p
 
 
 def _columns(row: Finding) -> dict[str, object]:
-    """Return the fields of a finding, an estimate as three columns."""
+    """Return the fields of a finding, with an estimate as three columns."""
     columns: dict[str, object] = {}
     for name, value in vars(row).items():
         if isinstance(value, Estimate):
@@ -392,27 +483,28 @@ def _columns(row: Finding) -> dict[str, object]:
     return columns
 
 
-def queries_frame(result: Result, measure: str) -> pd.DataFrame:
+def _queries_frame(result: Result, measure: str) -> pd.DataFrame:
     """Return the table of `Result.per_query`."""
     import pandas as pd
 
-    layout = result.layout
+    judgements = result.judgements
     frames = []
     for cell in (result.clean, *result.attacked):
         settings: dict[str, object] = {
-            setting: per_query(values(layout, cell.ranks, measure, setting)) for setting in result.settings
+            setting: mean_over_passage_languages(per_query_scores(judgements, cell.ranks, measure, setting))
+            for setting in result.settings
         }
         columns: dict[str, object] = {
-            "query_id": layout.query_ids,
-            "parallel_id": layout.parallel_ids,
-            "language": layout.languages,
+            "query_id": judgements.query_ids,
+            "parallel_id": judgements.parallel_ids,
+            "language": judgements.languages,
             "recipe": str(cell.recipe),
             "severity": cell.severity,
             "seed": cell.seed,
             "changed": cell.changed,
             "edit_rate": cell.edit_rate,
             **settings,
-            "rank_distance": rank_distances(layout, cell.ranks),
+            "rank_distance": rank_distances(judgements, cell.ranks),
         }
         frames.append(pd.DataFrame(columns))
     return pd.concat(frames, ignore_index=True)

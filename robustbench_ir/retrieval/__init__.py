@@ -1,1 +1,1 @@
-"""Exact ranks, top-k search and TREC runs."""
+"""Exact ranks, search for the best passages, and TREC runs."""

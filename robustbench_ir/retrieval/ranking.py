@@ -1,8 +1,8 @@
-"""Exact ranks of the relevant passages, by counting what scores higher: no sorting, no runs, no loop over passages.
+"""Exact ranks of the relevant passages, by counting the passages with higher scores: no sorting, no loop over passages.
 
 The matrix product is in float32, whose last bits depend on the processor, the number of threads and the shape of the
-block. So it only decides what is clearly above or below a relevant passage; what is nearer than its rounding error is
-compared in float64, pair by pair. Equal embeddings then give equal ranks on any number of threads or processes, in
+block. So it decides only what is clearly above or below a relevant passage; scores within its rounding error are
+compared in float64, pair by pair. Equal embeddings then give equal ranks with any number of threads or processes, in
 blocks of any size, on CPU or GPU.
 """
 
@@ -17,18 +17,27 @@ from numpy.typing import NDArray
 
 from robustbench_ir._base.parallel import divided, in_threads, threads
 from robustbench_ir.encoders import Dense, Embeddings
-from robustbench_ir.retrieval.scores import Doubles, Product, pair_scores, product_with, rounding_error
+from robustbench_ir.encoders.token_embeddings import TokenEmbeddings
+from robustbench_ir.retrieval.scores import Doubles
+from robustbench_ir.retrieval.similarity import (
+    Product,
+    bytes_of_passage,
+    pair_scores,
+    product_with,
+    rounding_error,
+)
 from robustbench_ir.tasks import Task
+from robustbench_ir.tasks.task import IntArray
 
-# Comparisons of one value with many, eight to a byte: counted by stretch, and found, in a fraction of the time.
+# Comparisons are packed eight to a byte, which makes counting and finding them several times as fast.
 
 Bits = NDArray[np.uint8]
 Bools = NDArray[np.bool_]
-Rows = NDArray[np.intp]
+_Rows = NDArray[np.intp]
 
 
-def packed(compared: Bools) -> Bits:
-    """Pack rows of comparisons.
+def packed_bits(compared: Bools) -> Bits:
+    """Pack comparisons, eight to a byte.
 
     Parameters
     ----------
@@ -42,14 +51,14 @@ def packed(compared: Bools) -> Bits:
     return np.packbits(compared, axis=1)
 
 
-def counts_by_stretch(bits: Bits, starts: Rows) -> NDArray[np.int32]:
-    """Count the ones between each start and the next, the last stretch going to the end.
+def counts_by_stretch(bits: Bits, starts: _Rows) -> NDArray[np.int32]:
+    """Return the number of ones in each stretch of columns; the last stretch goes to the end.
 
     Parameters
     ----------
     bits : uint8 array of shape (rows, columns / 8)
     starts : int array of shape (stretches,)
-        Columns, ascending, the first 0.
+        First column of each stretch, ascending, beginning with 0.
 
     Returns
     -------
@@ -57,47 +66,54 @@ def counts_by_stretch(bits: Bits, starts: Rows) -> NDArray[np.int32]:
     """
     byte, bit = np.divmod(starts, 8)
     counts: NDArray[np.int32] = np.add.reduceat(np.bitwise_count(bits), byte, axis=1, dtype=np.int32)
-    counts[:, :-1][:, byte[:-1] == byte[1:]] = 0  # of an empty range reduceat returns the first element
-    # The byte in which a stretch starts was counted with it, whole: its first bits are of the stretch before.
+    counts[:, :-1][:, byte[:-1] == byte[1:]] = 0  # for an empty range, reduceat returns the first element
+    # The byte in which a stretch starts was counted whole; its first bits belong to the stretch before.
     before = np.bitwise_count(bits[:, byte] & (0xFF00 >> bit & 0xFF).astype(np.uint8)).astype(np.int32)
     counts -= before
     counts[:, :-1] += before[:, 1:]
     return counts
 
 
-def ones(bits: Bits) -> tuple[Rows, Rows]:
-    """Return row and column of every one, in order; fast where there are few."""
+def positions_of_ones(bits: Bits) -> tuple[_Rows, _Rows]:
+    """Return row and column of each one, in order; fast if there are few."""
     row, byte = np.divmod(np.flatnonzero(bits != 0), bits.shape[1])
     which, bit = np.nonzero(np.unpackbits(bits[row, byte, None], axis=1))
     return row[which], byte[which] * 8 + bit
 
 
 DEFAULT_MEMORY = 1 << 28
-_SCORES_AT_ONCE = 1 << 22  # 16 MiB of float32: a tile that stays near the processor
+_SCORES_AT_ONCE = 1 << 22  # 16 MiB of float32: a tile that fits into the processor's cache
 _SCORES_A_THREAD = 1 << 18
+_MAX_SIMS_A_THREAD = 1 << 13  # each is a product of two matrices
 _COMPARED_AT_ONCE = 1 << 22
 _UNSURE_AT_ONCE = 1 << 18
-
-IntArray = NDArray[np.int32]
 
 
 @dataclass(frozen=True)
 class Ranks:
-    """Ranks of judged passages, 1-based, in the order of the task's judgements; 0 where a run does not have it.
+    """Ranks of judged passages, 1-based, in the order of the task's judgements; 0 for a passage that a run lacks.
 
     Attributes
     ----------
     in_pool : int32 array of shape (judgements,)
-        Among all passages.
+        Ranks among all passages.
     in_language : int32 array of shape (judgements,)
-        Among the passages of the judged passage's language.
+        Ranks among the passages in the judged passage's language.
     """
 
     in_pool: IntArray
     in_language: IntArray
 
     def updated(self, judgements: NDArray[np.intp], new: Ranks) -> Ranks:
-        """Return ranks with those of some judgements replaced."""
+        """Return a copy with the ranks of some judgements replaced.
+
+        Parameters
+        ----------
+        judgements : integer array
+            Indices of the judgements.
+        new : Ranks
+            Their new ranks.
+        """
         in_pool, in_language = self.in_pool.copy(), self.in_language.copy()
         in_pool[judgements] = new.in_pool
         in_language[judgements] = new.in_language
@@ -116,25 +132,27 @@ def rank_relevant(
 ) -> Ranks:
     """Rank the judged passages of some queries against the whole pool.
 
-    The order is by descending dot product of the float32 rows, computed in float64 wherever float32 could err; equal
-    scores are ordered by row of the pool. A query's own passage is ranked against nothing: see `Task.own_passage`.
+    The order is by descending dot product of the float32 rows, or MaxSim of rows of tokens, computed in float64
+    wherever float32 could err; equal scores are ordered by row of the pool. A query's own passage is no rival of the
+    judged ones: see `Task.own_passage`.
 
     Parameters
     ----------
     task : Task
-        Whose judgements.
-    passages : float32 or float16 array of shape (pool, dimensions)
-        Dense or sparse; a dense one may be mapped from a file, and is read once, block by block.
-    queries : float32 array of shape (len(rows), dimensions)
-        Dense or sparse like `passages`.
+        Task with the judgements.
+    passages : float32 or float16 array of shape (pool, dimensions), or TokenEmbeddings
+        Embeddings of the pool, dense, sparse or of tokens; a dense array may be mapped from a file, and is read
+        once, by blocks.
+    queries : float32 array of shape (len(rows), dimensions), or TokenEmbeddings
+        Embeddings of the queries, of the same kind as `passages`.
     rows : sequence of int
-        Ascending rows of `task.queries` that `queries` holds.
+        Rows of `task.queries` that `queries` holds, ascending.
     advance : callable, optional
-        Told the number of queries done since the last call; over several blocks of the pool, a share of them.
+        Called with the number of queries that were finished since the last call; a share of them for each block.
     memory : int
-        Bytes that a block of the pool and its scores may take beside the embeddings.
+        Bytes that a block of the pool and its scores may use, without the embeddings.
     device : str, optional
-        Where dense scores are multiplied; by default the GPU where torch is loaded and has one.
+        Device on which dense scores are computed. Default: the GPU if torch is loaded and has one.
 
     Returns
     -------
@@ -146,16 +164,17 @@ def rank_relevant(
     in_pool, in_language = np.ones((2, len(judged.passage)), dtype=np.int32)
     width = _passages_at_once(passages, memory)
     fitting = min(_SCORES_AT_ONCE, memory // 8 // threads()) // width
-    tiles = divided(len(rows), least=_SCORES_A_THREAD // width, most=fitting)
+    worth_a_thread = _MAX_SIMS_A_THREAD if isinstance(passages, TokenEmbeddings) else _SCORES_A_THREAD
+    tiles = divided(len(rows), least=worth_a_thread // width, most=fitting)
     blocks = range(0, passages.shape[0], width)
     done = 0
     for number, begin in enumerate(blocks):
         block = _Block.of(passages[begin : begin + width], begin, queries, judged, starts, device)
         fresh = partial(_Unsure, judged, queries, block, in_pool, in_language)
         for ranked in in_threads(partial(_rank_tile, fresh), tiles):
-            told = (number * len(rows) + ranked) // len(blocks)
-            advance(told - done)
-            done = told
+            position = (number * len(rows) + ranked) // len(blocks)
+            advance(position - done)
+            done = position
     if task.own_passage is not None:
         _leave_out(task.own_passage[np.asarray(rows)], judged, passages, queries, in_pool, in_language, starts)
     return Ranks(in_pool, in_language)
@@ -168,7 +187,7 @@ def _leave_out(
     queries: Embeddings,
     in_pool: IntArray,
     in_language: IntArray,
-    starts: Rows,
+    starts: _Rows,
 ) -> None:
     """Take each query's own passage out of the ranks of the judged passages that it was counted for."""
     passage = own[judged.query]
@@ -183,21 +202,19 @@ def _leave_out(
 
 
 def _passages_at_once(passages: Embeddings, memory: int) -> int:
-    """Return how many passages make a block: as many as fit, in float32 and with the scores of one query."""
-    pool, dimensions = passages.shape
-    bytes_each = 4 * (dimensions if isinstance(passages, np.ndarray) else 1) + 16
-    return max(1, min(int(pool), _SCORES_AT_ONCE // 64, memory // bytes_each))
+    """Return the number of passages in a block: as many as fit into memory, with the scores of one query."""
+    return max(1, min(int(passages.shape[0]), _SCORES_AT_ONCE // 64, memory // (bytes_of_passage(passages) + 16)))
 
 
 @dataclass(frozen=True)
 class _Judged:
-    """The judgements of some queries: row among these queries, passage, number of its language, exact score."""
+    """The judgements of some queries: row among these queries, passage, index of its language, exact score."""
 
-    query: Rows
+    query: _Rows
     passage: IntArray
-    language: Rows
+    language: _Rows
     score: Doubles
-    first: Rows
+    first: _Rows
 
 
 def _judged(task: Task, passages: Embeddings, queries: Embeddings, rows: Sequence[int]) -> _Judged:
@@ -216,10 +233,10 @@ def _judged(task: Task, passages: Embeddings, queries: Embeddings, rows: Sequenc
 
 @dataclass(frozen=True)
 class _Block:
-    """Some passages of the pool, beginning with row `begin`, and what the judgements' scores are compared with in them.
+    """A block of the pool from row `begin` on, with the bounds that the judged passages' scores are compared with.
 
-    `high` and `low` are the scores from which on a passage is surely above a judged one, and may be above it; `cuts` is
-    where each of `languages` begins.
+    A passage with a score above `high` is surely above a judged one, and from `low` on it may be; `cuts` has the first
+    column of each of `languages`.
     """
 
     passages: Embeddings
@@ -228,12 +245,12 @@ class _Block:
     exact: bool
     high: Dense
     low: Dense
-    languages: Rows
-    cuts: Rows
+    languages: _Rows
+    cuts: _Rows
 
     @classmethod
     def of(
-        cls, passages: Embeddings, begin: int, queries: Embeddings, judged: _Judged, starts: Rows, device: str | None
+        cls, passages: Embeddings, begin: int, queries: Embeddings, judged: _Judged, starts: _Rows, device: str | None
     ) -> _Block:
         end = begin + passages.shape[0]
         error = rounding_error(queries, passages)[judged.query]
@@ -251,7 +268,7 @@ class _Block:
 
 
 def _rank_tile(fresh: Callable[[], _Unsure], tile: slice) -> int:
-    """Add to the ranks of the judged passages of some queries, and return the last row: other threads have others."""
+    """Add to the ranks of the judged passages of a tile of queries; return its last row."""
     unsure = fresh()
     judged = unsure.judged
     scores = unsure.block.product(unsure.queries[tile])
@@ -268,40 +285,41 @@ def _rank_tile(fresh: Callable[[], _Unsure], tile: slice) -> int:
 
 
 def _count_above(scores: Dense, top: int, part: slice, unsure: _Unsure) -> IntArray:
-    """Count what is surely above some judged passages, and remember what may be.
+    """Count the passages that are surely above judged ones, and record those that may be.
 
     Parameters
     ----------
     scores : float32 array of shape (queries, passages)
-        Of a tile against the block.
+        Scores of a tile of queries for the block.
     top : int
-        Row of its first query.
+        Row of the tile's first query.
     part : slice
-        Which judgements.
+        Judgements to count for.
     unsure : _Unsure
-        Knows the block, and is told what float32 cannot tell.
+        Has the block; receives the pairs that float32 cannot order.
 
     Returns
     -------
     int32 array of shape (judged, languages of the block)
+        Number of passages above each judged one, by language.
     """
     judged, block = unsure.judged, unsure.block
     above, perhaps = np.empty((2, part.stop - part.start, -(-scores.shape[1] // 8)), dtype=np.uint8)
     for row in range(judged.query[part.start], judged.query[part.stop - 1] + 1):
         own = slice(max(judged.first[row], part.start), min(judged.first[row + 1], part.stop))
         there = slice(own.start - part.start, own.stop - part.start)
-        above[there] = packed(scores[row - top] > block.high[own])
-        perhaps[there] = packed(scores[row - top] >= block.low[own])
-    judgement, passage = ones(above ^ perhaps)
+        above[there] = packed_bits(scores[row - top] > block.high[own])
+        perhaps[there] = packed_bits(scores[row - top] >= block.low[own])
+    judgement, passage = positions_of_ones(above ^ perhaps)
     unsure.add(judgement + part.start, passage)
     return counts_by_stretch(above, block.cuts)
 
 
 @dataclass
 class _Unsure:
-    """Pairs of a judgement and a passage whose order float32 cannot tell; settled many at a time.
+    """Pairs of a judgement and a passage that float32 cannot order; they are compared in float64, many at a time.
 
-    A passage comes before a judged one if its score is higher, or the same and its row earlier.
+    A passage is ranked above a judged one if its score is higher, or if it is equal and its row comes first.
     """
 
     judged: _Judged
@@ -309,12 +327,12 @@ class _Unsure:
     block: _Block
     in_pool: IntArray
     in_language: IntArray
-    _pairs: list[tuple[Rows, Rows]] = field(default_factory=list)
+    _pairs: list[tuple[_Rows, _Rows]] = field(default_factory=list)
     _count: int = 0
 
-    def add(self, judgement: Rows, passage: Rows) -> None:
-        """Remember pairs of a judgement and a row of the block."""
-        # The judged passages themselves are as near as can be, and do not come before themselves.
+    def add(self, judgement: _Rows, passage: _Rows) -> None:
+        """Record pairs of a judgement and a row of the block."""
+        # A judged passage is not ranked above itself.
         others = passage + self.block.begin != self.judged.passage[judgement]
         self._pairs.append((judgement[others], passage[others]))
         self._count += int(np.count_nonzero(others))
@@ -322,7 +340,7 @@ class _Unsure:
             self.settle()
 
     def settle(self) -> None:
-        """Compare the exact scores and add to the ranks what comes before."""
+        """Compare the exact scores, and add the passages above to the ranks."""
         if not self._pairs:
             return
         judgement, passage = (np.concatenate(column) for column in zip(*self._pairs, strict=True))

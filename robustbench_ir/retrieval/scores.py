@@ -1,4 +1,4 @@
-"""Scores of queries against a block of passages: the one place that knows where matrices are multiplied."""
+"""Dot products of queries and a block of passages: the only module that multiplies dense and sparse matrices."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from robustbench_ir.encoders import Dense, Embeddings
+from robustbench_ir.encoders.encoder import Dense, Vectors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,29 +20,29 @@ if TYPE_CHECKING:
     import torch
 
 _UNIT = 2.0**-24  # largest relative error of one float32 operation
-_PAIRS_AT_ONCE = 1 << 9  # products that stay near the processor
-_SAFETY = 2  # a sum in sequence of products of like sign errs by 0.3 sqrt(n) units (standard deviation), others by less
-_SETTING = threading.Lock()  # torch has one for all threads
+_PAIRS_AT_ONCE = 1 << 9  # products that fit into the processor's cache
+_SAFETY = 2  # the error of a sequential sum of products of equal sign has a standard deviation of 0.3 sqrt(n) units
+_SETTING = threading.Lock()  # torch's setting holds for all threads
 
-Product = Callable[[Embeddings], Dense]
+Product = Callable[[Vectors], Dense]
 Doubles = NDArray[np.float64]
-Rows = NDArray[np.integer]
+RowNumbers = NDArray[np.integer]
 
 
-def product_with(block: Embeddings, device: str | None = None) -> Product:
-    """Return the function that scores queries against a block of passages.
+def product_with(block: Vectors, device: str | None = None) -> Product:
+    """Return the function that scores queries for a block of passages.
 
     Parameters
     ----------
     block : float32 or float16 array of shape (passages, dimensions)
-        Dense, possibly mapped from a file, or sparse.
+        Embeddings, dense (possibly mapped from a file) or sparse.
     device : str, optional
-        A torch device for dense embeddings. By default the GPU where torch is loaded and has one, else numpy.
+        Torch device for dense embeddings. Default: the GPU if torch is loaded and has one, otherwise numpy.
 
     Returns
     -------
     callable
-        From queries of shape (queries, dimensions) to float32 scores of shape (queries, passages).
+        Takes queries of shape (queries, dimensions); returns float32 scores of shape (queries, passages).
     """
     if not isinstance(block, np.ndarray):
         columns = block.T.tocsr()
@@ -55,7 +55,7 @@ def product_with(block: Embeddings, device: str | None = None) -> Product:
 
 
 def _gpu() -> str | None:
-    """Return the GPU, without loading torch for that: an encoder that runs on one has loaded it."""
+    """Return the GPU if there is one; torch is not loaded for this, since an encoder on a GPU has loaded it."""
     torch = sys.modules.get("torch")
     return "cuda" if torch is not None and torch.cuda.is_available() else None
 
@@ -65,7 +65,7 @@ def _torch_product(passages: Dense, device: str) -> Product:
 
     there = torch.from_numpy(np.array(passages)).to(device)
 
-    def product(queries: Embeddings) -> Dense:
+    def product(queries: Vectors) -> Dense:
         with _full_precision():
             scores: torch.Tensor = torch.from_numpy(np.array(queries)).to(device) @ there.T
         return np.asarray(scores.cpu().numpy(), dtype=np.float32)
@@ -75,7 +75,7 @@ def _torch_product(passages: Dense, device: str) -> Product:
 
 @contextmanager
 def _full_precision() -> Iterator[None]:
-    """Keep GPUs from rounding the factors to ten bits (TF32), which `rounding_error` does not allow for."""
+    """Prevent GPUs from rounding the factors to ten bits (TF32), which `rounding_error` does not allow for."""
     import torch
 
     with _SETTING:
@@ -87,15 +87,22 @@ def _full_precision() -> Iterator[None]:
             torch.backends.cuda.matmul.allow_tf32 = before
 
 
-def rounding_error(queries: Embeddings, block: Embeddings) -> Dense:
-    """Bound the error of each query's float32 scores against a block of passages.
+def rounding_error(queries: Vectors, block: Vectors) -> Dense:
+    """Return a bound on the error of each query's float32 scores for a block of passages.
 
-    A sum of n products errs by some sqrt(n) units of its terms at most (Higham and Mary, 2019, doi:10.1137/18M1226312);
-    twice that is allowed here. Sparse products are summed in one order everywhere: nothing is to be allowed for.
+    The error of a sum of n products is about sqrt(n) units of its terms at most (Higham and Mary, 2019,
+    doi:10.1137/18M1226312); twice that is allowed here. Sparse products are summed in one order everywhere, so that
+    their bound is 0.
+
+    Parameters
+    ----------
+    queries, block : float arrays of shapes (queries, dimensions) and (passages, dimensions)
+        Embeddings, dense or sparse.
 
     Returns
     -------
     float32 array of shape (queries,)
+        The bound for each query.
     """
     if not isinstance(queries, np.ndarray) or not isinstance(block, np.ndarray):
         return np.zeros(queries.shape[0], dtype=np.float32)
@@ -108,17 +115,17 @@ def _squares(rows: Dense) -> Doubles:
     return np.asarray(np.einsum("ij,ij->i", rows, rows, dtype=np.float32), dtype=np.float64)
 
 
-def pair_scores(queries: Embeddings, query: Rows, passages: Embeddings, passage: Rows) -> Doubles:
-    """Return the dot product of each pair of rows: in float64 for dense rows, as the block product for sparse ones.
+def pair_scores(queries: Vectors, query: RowNumbers, passages: Vectors, passage: RowNumbers) -> Doubles:
+    """Return the dot product of each pair of rows: in float64 for dense rows, as in the block product for sparse ones.
 
-    It depends on the two rows alone, not on their place or number: numpy sums each row pairwise by itself.
+    It depends only on the two rows, not on their position or number: numpy sums each row by itself.
 
     Parameters
     ----------
     queries, passages : float arrays of shapes (queries, dimensions) and (passages, dimensions)
-        Dense or sparse.
+        Embeddings, dense or sparse.
     query, passage : integer arrays of shape (pairs,)
-        Row in each; `query` ascends.
+        Rows of each pair, with `query` ascending.
 
     Returns
     -------
@@ -133,7 +140,7 @@ def pair_scores(queries: Embeddings, query: Rows, passages: Embeddings, passage:
         return scores
     for start in range(0, len(query), _PAIRS_AT_ONCE):
         part = slice(start, start + _PAIRS_AT_ONCE)
-        # One product for many pairs: a block of sparse rows is transposed for each product, which costs by its columns.
+        # One product for many pairs, since transposing sparse rows for each product takes time.
         rows, row = np.unique(query[part], return_inverse=True)
         columns, column = np.unique(passage[part], return_inverse=True)
         scores[part] = product_with(passages[columns])(queries[rows])[row, column]

@@ -1,17 +1,22 @@
-"""The best passages of each query: exact by blocks, or by an approximate index of faiss with its recall beside it."""
+"""The best passages of each query: exact, or by an approximate index of faiss, whose recall is measured."""
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from robustbench_ir._base.parallel import divided, in_threads
 from robustbench_ir.encoders import Dense, Embeddings
 from robustbench_ir.errors import OptionError
-from robustbench_ir.retrieval.ranking import DEFAULT_MEMORY, IntArray
-from robustbench_ir.retrieval.scores import Doubles, Rows, pair_scores, product_with, rounding_error
+from robustbench_ir.retrieval.ranking import DEFAULT_MEMORY
+from robustbench_ir.retrieval.scores import Doubles, RowNumbers
+from robustbench_ir.retrieval.similarity import bytes_of_passage, pair_scores, product_with, rounding_error
+from robustbench_ir.tasks.task import IntArray
 
 Index = Literal["flat", "ivf-pq", "hnsw"]
 INDEXES: tuple[Index, ...] = get_args(Index)
@@ -19,25 +24,25 @@ INDEXES: tuple[Index, ...] = get_args(Index)
 _SAMPLE = 200
 _RECALL_DEPTH = 100
 _QUERIES_AT_ONCE = 64
-_NEIGHBOURS = 32  # of a node of HNSW, faiss's own default
+_NEIGHBOURS = 32  # of a node of HNSW; the default of faiss
 _BITS = 8  # of a code of a product quantiser
 _TRAINING_PASSAGES = 100_000
 _LISTS_PROBED = 16
 
 
 @dataclass(frozen=True)
-class Best:
+class BestPassages:
     """The best passages of some queries.
 
     Attributes
     ----------
     rows : int64 array of shape (queries, top)
-        Rows of the pool, by descending score, equal ones by row; -1 where an approximate index finds fewer.
+        Rows of the pool, by descending score and ascending row; -1 if an approximate index finds fewer.
     scores : float64 array of shape (queries, top)
-        Exact dot products.
+        Exact: dot products, or MaxSim.
     recall : float
-        Share of the exact best (100, or `top` if less) that the index finds, mean over a sample of 200 queries; 1 where
-        the search was exact.
+        Share of the exact best 100 (or `top`, if less) that the index finds, as a mean over a sample of 200 queries; 1
+        for an exact search.
     """
 
     rows: NDArray[np.int64]
@@ -52,80 +57,89 @@ def best_passages(
     index: Index = "flat",
     memory: int = DEFAULT_MEMORY,
     own: IntArray | None = None,
-) -> Best:
-    """Search a pool.
+) -> BestPassages:
+    """Return the best passages of each query.
 
     Parameters
     ----------
     passages, queries : arrays of shape (pool, dimensions) and (queries, dimensions)
-        Dense, or sparse (then only with the index ``"flat"``); passages may be mapped from a file.
+        Embeddings, dense, sparse or of tokens (only dense ones with another index than ``"flat"``); passages may be
+        mapped from a file.
     top : int
-        How many passages, 1 or more; all where the pool has fewer.
+        Number of passages, 1 or more; all of them if the pool has fewer.
     index : {"flat", "ivf-pq", "hnsw"}
-        ``"flat"`` compares with every passage and is exact. The others are faiss's, for pools where
-        that takes too long; what they find is scored exactly and sorted.
+        ``"flat"`` compares with every passage and is exact. The others are approximate indexes of faiss, for pools
+        where an exact search takes too long; the passages that they find are scored exactly and sorted.
     memory : int
-        Bytes that a block of the pool and its scores may take in an exact search.
+        Bytes that a block of the pool and its scores may use in an exact search.
     own : int32 array of shape (queries,), optional
         Row of the passage that is left out of each query's list, -1 for none; see `Task.own_passage`.
 
     Raises
     ------
     OptionError
-        `top` below 1, sparse rows in an approximate index, or faiss is not installed.
+        If `top` is below 1, rows are sparse with an approximate index, or faiss is not installed.
     """
     if top < 1:
-        raise OptionError(f"top {top}: at least 1 passage is wanted")
+        raise OptionError(f"top {top}: at least 1 passage is needed")
     if own is not None:
         return _without(own, best_passages(passages, queries, top + 1, index, memory), top)
     depth = min(top, passages.shape[0])
     if index == "flat":
-        return Best(*_exact(passages, queries, depth, memory), recall=1.0)
+        return BestPassages(*_exact(passages, queries, depth, memory), recall=1.0)
     if not isinstance(passages, np.ndarray) or not isinstance(queries, np.ndarray):
         raise OptionError(f"index {index!r} takes dense embeddings only; use 'flat' with this encoder")
     rows, scores = _approximate(passages, queries, depth, index)
     sample = np.unique(np.linspace(0, len(queries) - 1, min(_SAMPLE, len(queries))).astype(int))
     exact, _ = _exact(passages, queries[sample], min(depth, _RECALL_DEPTH), memory)
     shares = [np.isin(true, found).mean() for true, found in zip(exact, rows[sample], strict=True)]
-    return Best(rows, scores, float(np.mean(shares)))
+    return BestPassages(rows, scores, float(np.mean(shares)))
 
 
-def _without(own: IntArray, found: Best, top: int) -> Best:
+def _without(own: IntArray, found: BestPassages, top: int) -> BestPassages:
     """Take each query's own passage out of a list that is one longer than asked for."""
     left_out = found.rows == own[:, None]
     order = np.argsort(left_out, axis=1, kind="stable")  # moves it to the end, and nothing else
     rows = np.take_along_axis(np.where(left_out, -1, found.rows), order, axis=1)[:, :top]
     scores = np.take_along_axis(np.where(left_out, -np.inf, found.scores), order, axis=1)[:, :top]
-    return Best(rows, scores, found.recall)
+    return BestPassages(rows, scores, found.recall)
 
 
 def _exact(passages: Embeddings, queries: Embeddings, depth: int, memory: int) -> tuple[NDArray[np.int64], Doubles]:
-    """Search block by block; what float32 cannot tell apart at the end of the list is compared in float64."""
-    pool, columns = passages.shape
-    width = max(
-        1, min(pool, memory // (4 * (columns if isinstance(passages, np.ndarray) else 1) + 4 * 2 * _QUERIES_AT_ONCE))
-    )
+    """Search block by block; scores that float32 cannot distinguish at the end of the list are compared in float64."""
+    pool = int(passages.shape[0])
+    width = max(1, min(pool, memory // (bytes_of_passage(passages) + 4 * 2 * _QUERIES_AT_ONCE)))
     count = queries.shape[0]
     rows, scores = np.zeros((count, 0), dtype=np.int64), np.zeros((count, 0))
     for begin in range(0, pool, width):
-        block = passages[begin : begin + width]
-        product, error = product_with(block), rounding_error(queries, block)
-        merged = []
-        for top in range(0, count, _QUERIES_AT_ONCE):
-            found = product(queries[top : top + _QUERIES_AT_ONCE])
-            for row, of_row in enumerate(found, start=top):
-                near = _likely(of_row, error[row], depth)
-                exact = pair_scores(queries, np.full(len(near), row), block, near)
-                merged.append(_sorted(np.r_[rows[row], near + begin], np.r_[scores[row], exact], depth))
-        rows, scores = (np.array(column) for column in zip(*merged, strict=True))
+        best = _better(passages[begin : begin + width], begin, queries, rows, scores, depth)
+        tiles = in_threads(best, divided(count, most=_QUERIES_AT_ONCE))
+        rows, scores = (np.array(column) for column in zip(*itertools.chain.from_iterable(tiles), strict=True))
     return rows, scores
 
 
-def _likely(scores: Dense, error: float, depth: int) -> Rows:
+def _better(
+    block: Embeddings, begin: int, queries: Embeddings, rows: NDArray[np.int64], scores: Doubles, depth: int
+) -> Callable[[slice], list[tuple[NDArray[np.int64], Doubles]]]:
+    """Return the function that merges what some queries have found so far with the best of a block."""
+    product, error = product_with(block), rounding_error(queries, block)
+
+    def better(tile: slice) -> list[tuple[NDArray[np.int64], Doubles]]:
+        merged = []
+        for row, found in enumerate(product(queries[tile]), start=tile.start):
+            near = _likely(found, error[row], depth)
+            exact = pair_scores(queries, np.full(len(near), row), block, near)
+            merged.append(_sorted(np.r_[rows[row], near + begin], np.r_[scores[row], exact], depth))
+        return merged
+
+    return better
+
+
+def _likely(scores: Dense, error: float, depth: int) -> RowNumbers:
     if len(scores) <= depth:
         return np.arange(len(scores))
     last = np.partition(scores, len(scores) - depth)[len(scores) - depth]
-    # Twice: the last of the list may err, and so may what stands below it.
+    # Twice the error: that of the last score in the list, and that of the score below it.
     return np.flatnonzero(scores >= last - 2 * error)
 
 

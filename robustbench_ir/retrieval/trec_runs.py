@@ -1,4 +1,4 @@
-"""TREC runs: six columns, ``query Q0 passage rank score tag``; what other engines write, and what evaluators read."""
+"""TREC runs, with six columns ``query Q0 passage rank score tag``, as other engines write and evaluators read them."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ _IDS_COMPARED = 50_000  # comparing with more would take minutes
 
 @dataclass(frozen=True)
 class Run:
-    """What an engine has retrieved.
+    """The ranking of an engine.
 
     Attributes
     ----------
     tag : str
-        Name of the run, the last column of its first line.
-    ranked : mapping
-        Query id to passage ids, the best first. Ordered as trec_eval does it: by score as a float32, descending, equal
-        ones by passage id in UTF-8, descending. The column of ranks is not looked at.
+        Name of the run, from the last column of its first line.
+    ranked : mapping of str to sequence of str
+        Query id to passage ids, best first. They are ordered as in trec_eval: by descending score as a float32, then by
+        descending passage id in UTF-8. The column of ranks is ignored.
     """
 
     tag: str
@@ -43,18 +43,25 @@ class Run:
 
     @property
     def depth(self) -> int:
-        """Passages of the query that has most."""
+        """Largest number of passages of a query."""
         return max((len(passages) for passages in self.ranked.values()), default=0)
 
 
 def read_run(path: Path, task: Task) -> Run:
     """Read a run, gzipped or not, and check it against the task.
 
+    Parameters
+    ----------
+    path : pathlib.Path
+        The run file.
+    task : Task
+        Task with the queries and passages that the run may name.
+
     Raises
     ------
     DataError
-        Not to be read, not six columns, a score that is no finite number, a query or passage that the task does not
-        have, a passage twice for one query; file and line are named.
+        If the file cannot be read, a line does not have six columns, a score is not a finite number, the task lacks a
+        query or passage, or a passage appears twice for a query. The message names file and line.
     """
     queries = {query.query_id for query in task.queries}
     passages = {passage.passage_id for passage in task.passages}
@@ -71,12 +78,12 @@ def read_run(path: Path, task: Task) -> Run:
             raise DataError(f"{where}: {task.name} has no passage {passage!r}: {_likely(passage, passages)}")
         found = scores.setdefault(query, {})
         if passage in found:
-            raise DataError(f"{where}: passage {passage!r} stands twice for query {query!r}; leave one of them")
+            raise DataError(f"{where}: passage {passage!r} appears twice for query {query!r}; remove one of the lines")
         found[passage] = _score(written, where)
         tag = tag or last
     if not scores:
         raise DataError(
-            f"{path}: an empty run: no line is about a query of {task.name}; "
+            f"{path}: the run is empty: no line is about a query of {task.name}; "
             f"lines are `query Q0 passage rank score tag`"
         )
     return Run(tag, {query: _in_order(found) for query, found in scores.items()})
@@ -100,7 +107,7 @@ def _rows(path: Path) -> Iterator[tuple[str, list[str]]]:
             number += 1
             where = f"{path}:{number}"
             if len(line) > _LONGEST_LINE:
-                raise DataError(f"{where}: a line of more than {_LONGEST_LINE:,} bytes is no line of a run")
+                raise DataError(f"{where}: a line of more than {_LONGEST_LINE:,} bytes; this is not a TREC run")
             try:
                 columns = line.decode().split()
             except UnicodeDecodeError as error:
@@ -108,7 +115,7 @@ def _rows(path: Path) -> Iterator[tuple[str, list[str]]]:
             if not columns:  # a blank line at the end is common, and says nothing
                 continue
             if len(columns) != _COLUMNS:
-                raise DataError(f"{where}: {len(columns)} columns; six are wanted: query Q0 passage rank score tag")
+                raise DataError(f"{where}: {len(columns)} columns; six are needed: query Q0 passage rank score tag")
             yield where, columns
 
 
@@ -129,7 +136,7 @@ def _score(written: str, where: str) -> float:
     except ValueError:
         score = math.nan
     if not math.isfinite(score):
-        raise DataError(f"{where}: the score {written!r} is no finite number")
+        raise DataError(f"{where}: the score {written!r} is not a finite number")
     return score
 
 
@@ -139,7 +146,7 @@ def _in_order(scores: Mapping[str, float]) -> list[str]:
 
 
 def ranks_of_run(run: Run, task: Task) -> Ranks:
-    """Return the ranks of a task's judged passages in a run; 0 where the run does not have them.
+    """Return the ranks of a task's judged passages in a run; 0 for those that the run lacks.
 
     What the run has in other languages than the task's is left out, as if those passages were not there, and so is a
     query's own passage. The rank within a language is that among the run's passages of the language.
@@ -167,7 +174,7 @@ def check_ids(queries: Sequence[Query], passages: Sequence[Passage]) -> None:
     """Raise DataError for an id that a TREC run cannot hold: one with white space in it, which would end its column."""
     for one in (*(query.query_id for query in queries), *(passage.passage_id for passage in passages)):
         if len(one.split()) != 1:
-            raise DataError(f"id {one!r} has white space in it, which a TREC run cannot hold; rename it")
+            raise DataError(f"id {one!r} contains white space, which a TREC run cannot represent; rename it")
 
 
 def write_run(
@@ -178,30 +185,30 @@ def write_run(
     scores: np.ndarray,
     tag: str,
 ) -> Path:
-    """Write a run; gzipped where the name ends in ``.gz``.
+    """Write a run; it is gzipped if the name ends in ``.gz``.
 
     Parameters
     ----------
     path : pathlib.Path
-        Where to.
+        File to write.
     queries, passages : sequences
-        Of the task.
+        Queries and passages of the task.
     rows, scores : arrays of shape (queries, top)
-        Rows of the passages, the best first, and their scores; rows below 0 are left out.
+        Rows of the passages, best first, and their scores; rows below 0 are left out.
     tag : str
         Name of the run.
 
     Raises
     ------
     DataError
-        An id with white space in it, which would end its column.
+        If an id contains white space, which would end its column.
     ResultError
-        The file cannot be written.
+        If the file cannot be written.
     """
     check_ids(queries, passages)
     name = "-".join(tag.split()) or "irbench"
     with opened_whole(path) as stream:
-        # No time and no name in the gzip header: the same run, the same bytes.
+        # The gzip header has no time and no name, so that the same run always gives the same bytes.
         packed = gzip.GzipFile("", "wb", fileobj=stream, mtime=0) if path.suffix == ".gz" else None
         for query, its_rows, its_scores in zip(queries, rows.tolist(), scores.tolist(), strict=True):
             pairs = [(row, score) for row, score in zip(its_rows, its_scores, strict=True) if row >= 0]

@@ -1,1 +1,1 @@
-"""Studies: train encoders in several ways, attack each of them, and say with statistics what the difference made."""
+"""Studies: train encoders in several ways, attack each of them, and test the differences with statistics."""

@@ -1,4 +1,4 @@
-"""From the results of all checkpoints to every number and every verdict of a study."""
+"""Compute all numbers and verdicts of a study from the results of its checkpoints."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from robustbench_ir.metrics.settings import SETTINGS, Setting, headline
+from robustbench_ir.metrics.settings import SETTINGS, Setting, macro_average
 from robustbench_ir.metrics.statistics import SEED
 from robustbench_ir.resources.languages import resource_groups
 from robustbench_ir.results.result import Result
 from robustbench_ir.studies.checkpoints import Arm
-from robustbench_ir.studies.claims import LOWER_RESOURCE, Claim, Comparison, comparisons, together
+from robustbench_ir.studies.claims import LOWER_RESOURCE, ArmComparison, Claim, comparisons, joint_verdict
 from robustbench_ir.studies.config import UNTRAINED
-from robustbench_ir.studies.measured import RANK_DISTANCE, Drawn, Measured, intervals, measured
-from robustbench_ir.studies.record import ALL, Attacked, Judged, Row
+from robustbench_ir.studies.measured import RANK_DISTANCE, ArmScores, SeedResamples, arm_intervals, score_arm
+from robustbench_ir.studies.record import ALL, Judged, StudyAttack, StudyRow
 
 MULTILINGUAL: Setting = "multilingual"
 NOT_TRAINED = "not trained"
@@ -26,28 +26,28 @@ LOWER, HIGHER = "class 3 or below", "class 4 or above"
 
 
 class _Quantity(NamedTuple):
-    """What a row is about, and the function that takes it from an arm."""
+    """The subject of a row, and the function that computes it for an arm."""
 
     name: str
     recipe: str
     group: str
-    of: Callable[[Measured], Drawn]
+    of: Callable[[ArmScores], SeedResamples]
 
 
 @dataclass(frozen=True)
-class Analysed:
-    """All that one base's checkpoints say on one task.
+class Analysis:
+    """All numbers of one base's checkpoints on one task.
 
     Attributes
     ----------
-    rows : tuple of Row
+    rows : tuple of StudyRow
         Numbers of each arm, and of the differences between arms.
-    comparisons : tuple of Comparison
-        The evidence of the claims.
+    comparisons : tuple of ArmComparison
+        Evidence for the claims.
     """
 
-    rows: tuple[Row, ...]
-    comparisons: tuple[Comparison, ...]
+    rows: tuple[StudyRow, ...]
+    comparisons: tuple[ArmComparison, ...]
 
 
 def analyse(
@@ -57,23 +57,24 @@ def analyse(
     claims: Sequence[Claim],
     trained: Sequence[str],
     resamples: int,
-) -> Analysed:
-    """Analyse one base on one task.
+) -> Analysis:
+    """Analyse the checkpoints of one base on one task.
 
     Parameters
     ----------
     base, task : str
-        How the rows call them.
-    results : sequence of (Arm, results)
-        Results of each arm, one a seed, in the order of the seeds; the arms that the claims are about come first.
+        Names of the base and of the task in the rows.
+    results : sequence of (Arm, sequence of Result)
+        Each arm with its results, one for each seed, in the order of the seeds. The arms that the claims are about come
+        first.
     claims : sequence of Claim
-        To judge.
+        Claims to judge.
     trained : sequence of str
         Languages of the training data.
     resamples : int
-        Of the bootstrap, and sign flips of the tests.
+        Number of resamples of the bootstrap, and of sign flips of the tests.
     """
-    found = {arm.label: measured(seeds, resamples) for arm, seeds in results}
+    found = {arm.label: score_arm(seeds, resamples) for arm, seeds in results}
     arms = [arm for arm, _ in results]
     any_arm = found[arms[0].label]
     wanted = [
@@ -82,17 +83,17 @@ def analyse(
         for against in ("", *_references(arm, arms))
         for what in _quantities(any_arm, trained)
     ]
-    numbers = intervals([_number(found, *one) for one in wanted], np.random.default_rng(SEED), resamples)
+    numbers = arm_intervals([_number(found, *one) for one in wanted], np.random.default_rng(SEED), resamples)
     rows = tuple(
-        Row(base, task, arm, against, what.name, what.recipe, what.group, number)
+        StudyRow(base, task, arm, against, what.name, what.recipe, what.group, number)
         for (arm, against, what), number in zip(wanted, numbers, strict=True)
         if number.by_seed
     )
-    return Analysed(rows, tuple(comparisons(claims, found, trained, resamples)))
+    return Analysis(rows, tuple(comparisons(claims, found, trained, resamples)))
 
 
 def _references(arm: Arm, arms: Sequence[Arm]) -> list[str]:
-    """Return the arms that an arm is compared with: hybrid with the baselines, a change with what it changes."""
+    """Return the arms to compare an arm with: for hybrid the baselines, for a variant the unchanged arm."""
     by_sampler = {one.label for one in arms}
     if arm.sampler == UNTRAINED:
         return []
@@ -106,12 +107,12 @@ def _references(arm: Arm, arms: Sequence[Arm]) -> list[str]:
     return [one for one in wanted if one in by_sampler]
 
 
-def _number(found: Mapping[str, Measured], arm: str, against: str, what: _Quantity) -> Drawn:
+def _number(found: Mapping[str, ArmScores], arm: str, against: str, what: _Quantity) -> SeedResamples:
     return what.of(found[arm]) - what.of(found[against]) if against else what.of(found[arm])
 
 
-def _quantities(arm: Measured, trained: Sequence[str]) -> Iterator[_Quantity]:
-    """Yield what rows are made for: macro averages of everything, and the multilingual ones by language and group."""
+def _quantities(arm: ArmScores, trained: Sequence[str]) -> Iterator[_Quantity]:
+    """Yield the subjects of rows: all macro averages, and the multilingual ones also by language and group."""
     for setting in SETTINGS:
         yield _Quantity(f"mAP {setting}", "", ALL, partial(_clean, setting, None))
     yield _Quantity(RANK_DISTANCE, "", ALL, partial(_clean, RANK_DISTANCE, None))
@@ -129,40 +130,40 @@ def _quantities(arm: Measured, trained: Sequence[str]) -> Iterator[_Quantity]:
                 yield _Quantity(f"relative drop {MULTILINGUAL}", recipe, name, lost)
 
 
-def _clean(quantity: str, languages: Sequence[str] | None, arm: Measured) -> Drawn:
+def _clean(quantity: str, languages: Sequence[str] | None, arm: ArmScores) -> SeedResamples:
     return arm.number(quantity, languages=languages)
 
 
-def _drop(quantity: str, recipe: str, arm: Measured) -> Drawn:
+def _drop(quantity: str, recipe: str, arm: ArmScores) -> SeedResamples:
     return arm.drop(quantity, recipe)
 
 
-def _change(quantity: str, recipe: str, arm: Measured) -> Drawn:
+def _change(quantity: str, recipe: str, arm: ArmScores) -> SeedResamples:
     return arm.number(quantity, recipe) - arm.number(quantity)
 
 
-def _relative_drop(quantity: str, recipe: str, languages: Sequence[str] | None, arm: Measured) -> Drawn:
+def _relative_drop(quantity: str, recipe: str, languages: Sequence[str] | None, arm: ArmScores) -> SeedResamples:
     return arm.relative_drop(quantity, recipe, languages)
 
 
 def _groups(languages: Sequence[str], trained: Sequence[str]) -> dict[str, Sequence[str]]:
-    """Return the groups of query languages that rows are made for, those with a member."""
+    """Return the groups of query languages that get rows; empty groups are left out."""
     low, high = resource_groups(languages, LOWER_RESOURCE)
     groups: dict[str, Sequence[str]] = {one: [one] for one in languages}
     groups |= {LOWER: low, HIGHER: high, NOT_TRAINED: [one for one in languages if one not in trained]}
     return {name: members for name, members in groups.items() if members}
 
 
-def judge(claims: Sequence[Claim], task: str, evidence: Mapping[str, Sequence[Comparison]]) -> list[Judged]:
-    """Turn comparisons into verdicts on one task: one a base, or one for all bases where the claim says so.
+def judge_claims(claims: Sequence[Claim], task: str, evidence: Mapping[str, Sequence[ArmComparison]]) -> list[Judged]:
+    """Return the verdicts on one task: one for each base, or one for all bases where the claim asks for it.
 
     Parameters
     ----------
     claims : sequence of Claim
         In the order of the table.
     task : str
-        Its label.
-    evidence : mapping of str to sequence of Comparison
+        Label of the task.
+    evidence : mapping of str to sequence of ArmComparison
         Base to its comparisons on the task.
     """
     judged = []
@@ -173,25 +174,33 @@ def judge(claims: Sequence[Claim], task: str, evidence: Mapping[str, Sequence[Co
             ordered = sorted(found, key=lambda one: one.recipe) if claim.each_recipe else found
             for recipe, group in groupby(ordered, key=lambda one: one.recipe):
                 rows = tuple(group)
-                verdict = together(one.verdict for one in rows)
+                verdict = joint_verdict(one.verdict for one in rows)
                 if claim.every_base and len(evidence) == 1 and verdict == "supported":
                     verdict = "inconclusive"  # one base is not every base
                 judged.append(Judged(claim.id, claim.sentence, recipe, base, task, verdict, rows))
     return judged
 
 
-def attacks(task: str, result: Result) -> list[Attacked]:
-    """Say how the queries of a task were perturbed; the same for every encoder."""
-    layout = result.layout
+def describe_attacks(task: str, result: Result) -> list[StudyAttack]:
+    """Return how the queries of a task were perturbed; this is the same for every encoder.
+
+    Parameters
+    ----------
+    task : str
+        Label of the task.
+    result : Result
+        Any result on the task.
+    """
+    layout = result.judgements
     return [
-        Attacked(
+        StudyAttack(
             task=task,
             recipe=str(recipe),
             queries=len(layout.query_ids),
             questions=layout.questions,
             passages=layout.pool_size,
-            coverage=headline(layout, np.mean([one.changed for one in cells], axis=0)),
-            edit_rate=headline(layout, np.mean([one.edit_rate for one in cells], axis=0)),
+            coverage=macro_average(layout, np.mean([one.changed for one in cells], axis=0)),
+            edit_rate=macro_average(layout, np.mean([one.edit_rate for one in cells], axis=0)),
             not_covered=tuple(cells[0].not_covered),
             digests=tuple(one.digest for one in cells),
             signature=result.signature(MULTILINGUAL, recipe, severity),

@@ -1,4 +1,4 @@
-"""Where a study meets `robustbench_ir.training`: its data, its trainings, its model cards."""
+"""The connection of a study with `robustbench_ir.training`: its data, its trainings, its model cards."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from robustbench_ir.training.train import train
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What every checkpoint is trained on.
+    """The data that every checkpoint is trained on.
 
     Attributes
     ----------
     table : ParallelTable
         The rows.
     settings : mapping
-        The arguments of `Training` that give these rows.
+        Arguments of `Training` that give these rows.
     """
 
     table: ParallelTable
@@ -34,7 +34,7 @@ class TrainingData:
 
     @property
     def name(self) -> str:
-        """What the table is called."""
+        """Name of the table."""
         return self.table.name
 
     @property
@@ -45,13 +45,13 @@ class TrainingData:
         )
 
 
-def prepare(card: StudyCard) -> TrainingData:
+def load_training_data(card: StudyCard) -> TrainingData:
     """Load the training data of a study.
 
     Raises
     ------
     OptionError
-        A key of the card's `training` that there is not, or a value out of its range.
+        If the card's `training` has an unknown key, or a value is out of its range.
     RobustBenchError
         See `robustbench_ir.training.sources.load_table`.
     """
@@ -65,20 +65,44 @@ def prepare(card: StudyCard) -> TrainingData:
 
 
 def overlap_with(data: TrainingData, label: str, task: Task) -> Overlap:
-    """Compare the training data with a task."""
+    """Compare the training data with a task.
+
+    Parameters
+    ----------
+    data : TrainingData
+        The training data.
+    label : str
+        Name of the task in the study.
+    task : Task
+        The task.
+    """
     return overlap(data.table, task).model_copy(update={"task": label})
 
 
 def train_checkpoint(
     settings: Mapping[str, object], folder: Path, data: TrainingData, overlapping: Sequence[str], progress: Progress
 ) -> None:
-    """Train one checkpoint, or go on with it; `overlapping` names tasks whose overlap is allowed, for its card."""
+    """Train one checkpoint, or resume its training.
+
+    Parameters
+    ----------
+    settings : mapping
+        Arguments of `Training`.
+    folder : pathlib.Path
+        Folder of the model.
+    data : TrainingData
+        The training data.
+    overlapping : sequence of str
+        Tasks that may have texts in common with the data; the model card mentions them.
+    progress : Progress
+        Receives the progress.
+    """
     training = make_training(**{**settings, "tasks": tuple(overlapping)})
     train(training, folder, allow_overlap=bool(overlapping), table=data.table, progress=progress)
 
 
 def training_facts(folder: Path) -> dict[str, float] | None:
-    """Return what a finished training says of itself; None if it is not finished."""
+    """Return the numbers of a finished training; None if it is not finished."""
     trained = read_trained(folder)
     if trained is None:
         return None
@@ -94,7 +118,15 @@ def training_facts(folder: Path) -> dict[str, float] | None:
 
 
 def write_card(folder: Path, results: Sequence[Result]) -> None:
-    """Write the model card anew, with the robustness table."""
+    """Write the model card again, with the robustness table.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Folder of the model.
+    results : sequence of Result
+        Results of the model.
+    """
     trained = read_trained(folder)
     if trained is not None:
         write_model_card(trained, tuple(results))

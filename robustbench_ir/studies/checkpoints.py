@@ -1,4 +1,4 @@
-"""What a study trains: arms (ways to train) and their checkpoints, one a seed, each with a folder of its own."""
+"""What a study trains: arms (ways to train) and their checkpoints, one for each seed, each with its own folder."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from robustbench_ir.leaderboard.names import slug
-from robustbench_ir.studies.config import UNTRAINED, StudyCard, StudyTask, Variant, digest
+from robustbench_ir.studies.config import UNTRAINED, StudyCard, StudyTask, Variant, short_digest
 
 
 @dataclass(frozen=True)
@@ -17,15 +17,15 @@ class Arm:
     Attributes
     ----------
     base : str
-        What training starts from.
+        Model that the training starts from.
     sampler : str
-        ``"hybrid"``, ``"mono"``, ``"cross"``, or ``"untrained"`` for the base as it is.
+        ``"hybrid"``, ``"mono"``, ``"cross"``, or ``"untrained"`` for the base without training.
     alpha : float
-        Share of monolingual batches; of hybrid only.
+        Share of monolingual batches of the hybrid sampler; NaN for other samplers.
     variant : Variant
-        What else is changed.
+        Other changes of the training.
     label : str
-        How tables call it, such as ``hybrid``, ``hybrid alpha=0.3``, ``mono+typo``.
+        Name in tables, such as ``hybrid``, ``hybrid alpha=0.3``, ``mono+typo``.
     """
 
     base: str
@@ -44,9 +44,9 @@ class Checkpoint:
     arm : Arm
         How it is trained.
     seed : int
-        Of the training.
+        Seed of the training.
     training : mapping
-        The arguments of `robustbench_ir.training.record.Training`; empty for an untrained base.
+        Arguments of `robustbench_ir.training.record.Training`; empty for an untrained base.
     """
 
     arm: Arm
@@ -55,24 +55,42 @@ class Checkpoint:
 
     @property
     def name(self) -> str:
-        """Name of its files; other arguments of the training give another name, so that nothing is mistaken."""
+        """Name of its files. Other arguments of the training give another name, so that files are never confused."""
         base = slug(Path(self.arm.base).name)
         if not self.training:
-            return f"{base}-{UNTRAINED}-{digest(self.arm.base)}"
-        return f"{base}-{slug(self.arm.label)}-seed{self.seed}-{digest(dict(self.training))}"
+            return f"{base}-{UNTRAINED}-{short_digest(self.arm.base)}"
+        return f"{base}-{slug(self.arm.label)}-seed{self.seed}-{short_digest(dict(self.training))}"
 
     def encoder(self, out: Path) -> str:
-        """Return what `robustbench_ir.attack` loads."""
+        """Return the name under which `robustbench_ir.attack` loads the model."""
         return str(out / "models" / self.name) if self.training else self.arm.base
 
     def result(self, out: Path, task: StudyTask, attack_digest: str) -> Path:
-        """Return the file of its result on a task."""
-        which = digest([attack_digest, task.name, list(task.languages)])
+        """Return the file of its result on a task.
+
+        Parameters
+        ----------
+        out : pathlib.Path
+            Folder of the study.
+        task : StudyTask
+            The task.
+        attack_digest : str
+            See `StudyCard.attack_digest`.
+        """
+        which = short_digest([attack_digest, task.name, list(task.languages)])
         return out / "results" / f"{self.name}-{task.name}-{which}.json"
 
 
 def arms(card: StudyCard, base: str) -> list[Arm]:
-    """Return the arms of a study from one base; those that the claims are about first."""
+    """Return the arms of a study from one base; the arms that the claims are about come first.
+
+    Parameters
+    ----------
+    card : StudyCard
+        Card of the study.
+    base : str
+        Model that the training starts from.
+    """
     main, *others = card.variants
     first, *alphas = card.alphas
     found = [_arm(base, sampler, first, main, main) for sampler in card.samplers]
@@ -90,7 +108,17 @@ def _arm(base: str, sampler: str, alpha: float, variant: Variant, main: Variant,
 
 
 def checkpoints(card: StudyCard, arm: Arm, data: Mapping[str, object]) -> list[Checkpoint]:
-    """Return the checkpoints of an arm, one a seed; `data` holds the arguments of `Training` for what is trained on."""
+    """Return the checkpoints of an arm, one for each seed.
+
+    Parameters
+    ----------
+    card : StudyCard
+        Card of the study.
+    arm : Arm
+        How they are trained.
+    data : mapping
+        Arguments of `Training` that give the training data.
+    """
     if arm.sampler == UNTRAINED:
         return [Checkpoint(arm, 0, {})]
     settings: dict[str, object] = {

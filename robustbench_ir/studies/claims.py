@@ -1,7 +1,8 @@
 """The claim table: each claim as comparisons with a sign, and one rule that turns them into a verdict.
 
-Claims are rows of `studies/_claims.toml`. A claim can need several comparisons (hybrid against two baselines, in three
-settings); all comparisons of all claims on one task and base are one family, whose p values are adjusted after Holm.
+Claims are rows of `studies/_claims.toml`. A claim can need several comparisons, such as hybrid against two baselines in
+three settings. All comparisons of all claims on one task from one base are one family, whose p values are adjusted by
+the method of Holm.
 """
 
 from __future__ import annotations
@@ -14,9 +15,17 @@ import numpy as np
 
 from robustbench_ir.metrics.settings import Setting
 from robustbench_ir.metrics.statistics import CONFIDENCE, SEED, holm
-from robustbench_ir.resources.cards import Card, folders, read_card
+from robustbench_ir.resources.cards import Card, card_folders, read_card
 from robustbench_ir.resources.languages import resource_groups
-from robustbench_ir.studies.measured import RANK_DISTANCE, Drawn, Interval, Measured, Quantity, intervals, mean_of
+from robustbench_ir.studies.measured import (
+    RANK_DISTANCE,
+    ArmScores,
+    Interval,
+    Quantity,
+    SeedResamples,
+    arm_intervals,
+    mean_of,
+)
 from robustbench_ir.training.record import SamplerName
 
 Verdict = Literal["supported", "refuted", "inconclusive", "no case"]
@@ -31,21 +40,21 @@ class Claim(Card):
     Attributes
     ----------
     id, sentence : str
-        Short name, and what is claimed.
+        Short name, and the claim in words.
     measure : str
-        Of what: ``"mAP"``, ``"rank distance"``, ``"relative drop"`` or ``"gap of relative drop"``.
+        What is measured: ``"mAP"``, ``"rank distance"``, ``"relative drop"`` or ``"gap of relative drop"``.
     settings : tuple of str
-        In which.
+        Settings in which it is measured.
     against : tuple of str
-        Samplers that hybrid is compared with; ``"zero"`` compares with nothing.
+        Samplers that hybrid is compared with; ``"zero"`` means that hybrid is compared with 0.
     direction : {"higher", "lower"}
-        The sign of hybrid - other that the sentence claims.
+        The claimed sign of hybrid - other.
     languages : {"all", "not trained"}
-        Which query languages count.
+        Query languages that count.
     each_recipe : bool
-        One verdict for each attack.
+        Whether each attack gets its own verdict.
     every_base : bool
-        The verdict needs every base of the study.
+        Whether the verdict needs every base of the study.
     """
 
     id: str
@@ -65,28 +74,28 @@ class _ClaimTable(Card):
 
 def load_claims() -> tuple[Claim, ...]:
     """Return the claims that ship with the package."""
-    (folder,) = folders("studies")
+    (folder,) = card_folders("studies")
     return read_card(_ClaimTable, folder / "_claims.toml").claims
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ArmComparison:
     """Hybrid against one other sampler, in one number.
 
     Attributes
     ----------
     claim, measure : str
-        For which claim, and in which of its measures.
+        Short name of the claim, and its measure.
     setting, recipe, against : str
-        Of what; the recipe of clean numbers is empty.
+        Setting, recipe and other sampler; the recipe of clean numbers is empty.
     hybrid, other : float
         The two numbers, means over seeds.
     difference : Interval
         Hybrid - other.
     p_holm : float
-        The interval's p, adjusted for all comparisons on one task from one base.
+        The p value of the interval, adjusted for all comparisons on one task from one base.
     direction : {"higher", "lower"}
-        What is claimed of the difference.
+        The claimed sign of the difference.
     """
 
     claim: str
@@ -102,21 +111,21 @@ class Comparison:
 
     @property
     def verdict(self) -> Verdict:
-        """What it says of the claim; see `verdict_of`."""
+        """What the comparison says about the claim; see `verdict_of`."""
         return verdict_of(self.difference, self.p_holm, self.direction)
 
 
 def verdict_of(difference: Interval, p_holm: float, direction: Literal["higher", "lower"]) -> Verdict:
-    """Judge one comparison: the interval must exclude 0, and p still be below 0.05 after Holm.
+    """Judge one comparison: the interval must exclude 0, and p must be below 0.05 after Holm.
 
     Parameters
     ----------
     difference : Interval
         Hybrid - other.
     p_holm : float
-        Its p, adjusted for the family.
+        Its p value, adjusted for the family.
     direction : {"higher", "lower"}
-        The sign that is claimed.
+        The claimed sign.
 
     Returns
     -------
@@ -131,8 +140,8 @@ def verdict_of(difference: Interval, p_holm: float, direction: Literal["higher",
     return "supported" if (difference.value > 0) == (direction == "higher") else "refuted"
 
 
-def together(verdicts: Iterable[Verdict]) -> Verdict:
-    """Judge a claim that needs several comparisons: supported if all are, refuted if any is."""
+def joint_verdict(verdicts: Iterable[Verdict]) -> Verdict:
+    """Judge a claim that needs several comparisons: it is supported if all are, and refuted if one is."""
     found = [one for one in verdicts if one != "no case"]
     if not found:
         return "no case"
@@ -142,20 +151,20 @@ def together(verdicts: Iterable[Verdict]) -> Verdict:
 
 
 def comparisons(
-    claims: Sequence[Claim], arms: Mapping[str, Measured], trained: Sequence[str], flips: int
-) -> list[Comparison]:
+    claims: Sequence[Claim], arms: Mapping[str, ArmScores], trained: Sequence[str], flips: int
+) -> list[ArmComparison]:
     """Make every comparison of every claim on one task from one base, and adjust their p values together.
 
     Parameters
     ----------
     claims : sequence of Claim
         From `load_claims`.
-    arms : mapping of str to Measured
-        Sampler to what it does on the task; comparisons with a sampler that is not there are left out.
+    arms : mapping of str to ArmScores
+        Sampler to its scores on the task. Comparisons with a missing sampler are left out.
     trained : sequence of str
         Languages of the training data.
     flips : int
-        Of the sign-flip tests.
+        Number of sign flips of each test.
     """
     if "hybrid" not in arms:
         return []
@@ -173,10 +182,10 @@ def comparisons(
         for claim, setting, recipe, against in asked
     ]
     numbers = [one and (one - two if two else one) for one, two in zip(hybrid, other, strict=True)]
-    found = intervals(numbers, np.random.default_rng(SEED), flips)
+    found = arm_intervals(numbers, np.random.default_rng(SEED), flips)
     adjusted = holm(np.array([one.p for one in found]))
     return [
-        Comparison(
+        ArmComparison(
             claim=claim.id,
             measure=claim.measure,
             setting=setting,
@@ -194,11 +203,13 @@ def comparisons(
     ]
 
 
-def _mean(number: Drawn | None) -> float:
+def _mean(number: SeedResamples | None) -> float:
     return float(np.mean(number.by_seed)) if number else float("nan")
 
 
-def _number(claim: Claim, arm: Measured, setting: Setting, recipe: str, trained: Sequence[str]) -> Drawn | None:
+def _number(
+    claim: Claim, arm: ArmScores, setting: Setting, recipe: str, trained: Sequence[str]
+) -> SeedResamples | None:
     """Return the number that a claim is about; None where the task has no such languages."""
     quantity: Quantity = RANK_DISTANCE if claim.measure == "rank distance" else setting
     if claim.measure == "gap of relative drop":

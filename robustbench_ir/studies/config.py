@@ -1,4 +1,4 @@
-"""The card of a study: all that decides its numbers, in one TOML file."""
+"""The card of a study: everything that decides its numbers, in one TOML file."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ UNTRAINED = "untrained"
 
 
 class StudyTask(Card):
-    """A task that every checkpoint is attacked on.
+    """A task on which every checkpoint is attacked.
 
     Attributes
     ----------
     name : str
         A name of `irbench tasks`.
     languages : tuple of str
-        Queries and pool in these languages only; empty for all.
+        Only queries and passages in these languages; empty for all.
     """
 
     name: str
@@ -32,21 +32,21 @@ class StudyTask(Card):
 
     @property
     def label(self) -> str:
-        """Name, and the languages where they were chosen: ``xquad-r (en, hi)``."""
+        """Name, with the languages if they were chosen: ``xquad-r (en, hi)``."""
         return f"{self.name} ({', '.join(self.languages)})" if self.languages else self.name
 
 
 class Variant(Card):
-    """One way to change the training, beside the sampler.
+    """One change of the training other than the sampler.
 
     Attributes
     ----------
     name : str
-        ``"plain"``, or what stands after the sampler in tables: ``hybrid+typo``.
+        ``"plain"``, or the suffix of the sampler in tables: ``typo`` in ``hybrid+typo``.
     augment : mapping of str to float
         Recipe to the share of queries that it perturbs, 0 to 1.
     consistency : float
-        Weight of the loss that draws the clean and the perturbed query together.
+        Weight of the loss that pulls clean and perturbed query together.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
@@ -55,16 +55,16 @@ class Variant(Card):
 
 
 class Pace(Card):
-    """Seconds that parts of a study took where it was measured, for plans before the first checkpoint is there.
+    """Measured durations of the parts of a study in seconds, for plans before the first checkpoint exists.
 
     Attributes
     ----------
     step : float
-        Of one training step.
+        Duration of one training step.
     start : float
-        Of all that comes before and after the steps.
+        Duration of everything before and after the steps.
     attack : mapping of str to float
-        Task to the seconds that one checkpoint takes with all recipes.
+        Task to the duration of all attacks on one checkpoint.
     """
 
     step: float = Field(gt=0)
@@ -78,37 +78,38 @@ class StudyCard(NamedCard):
     Attributes
     ----------
     name, title, description : str
-        Of the study.
+        Name of the study and of the file; a few words; one or two sentences.
     bases : tuple of str
-        What training starts from: ``static-multilingual``, a name on the hub, or a folder. Empty: `--base` must say.
+        Models that trainings start from: ``static-multilingual``, a name on the hub, or a folder. If empty, `--base` is
+        required.
     untrained : bool
-        Whether the bases themselves are attacked too, before any training.
+        Whether the bases themselves are attacked too, without training.
     data : tuple of str
         Training data: names or files that `irbench train --data` takes.
     languages : tuple of str
-        Training rows in these languages only; empty for all. The others of a task are its zero-shot languages.
+        Only training rows in these languages; empty for all. Other languages of a task are zero-shot languages.
     samplers : tuple of str
         Ways to fill a batch.
     alphas : tuple of float
-        Shares of monolingual batches in hybrid training; the first is the one that the claims are about.
+        Shares of monolingual batches in hybrid training; the claims are about the first.
     seeds : tuple of int
-        Of the trainings.
+        Seeds of the trainings.
     variants : tuple of Variant
-        The first is the one that the claims are about.
+        Other changes of the training; the claims are about the first.
     training : mapping
         Further keys of `robustbench_ir.training.record.Training`, such as `steps` and `batch_size`.
     tasks : tuple of StudyTask
-        The first is the one whose verdicts stand in the claim table.
+        Tasks to attack; the claim table has the verdicts on the first.
     recipes : tuple of str
-        Attacks.
+        Recipes of the attacks.
     severity, perturbation_seeds : int
-        How much, 1 to 5; how many perturbations of each query.
+        Severity, 1 to 5; number of perturbations of each query.
     encode_batch : int
-        Texts per forward pass when attacked.
+        Number of texts per forward pass in an attack.
     resamples : int
-        Of the bootstrap, and sign flips of the test.
+        Number of resamples of the bootstrap, and of sign flips of the test.
     pace : Pace
-        For plans.
+        Durations for plans.
     """
 
     title: str
@@ -150,15 +151,15 @@ class StudyCard(NamedCard):
 
     @property
     def attack_digest(self) -> str:
-        """Say in eight digits what decides a result beside encoder and task."""
+        """Eight hexadecimal digits that stand for everything that decides a result beside encoder and task."""
         from robustbench_ir._version import __version__
         from robustbench_ir.perturb import load_recipe
 
         recipes = [str(load_recipe(name).identity) for name in self.recipes]
-        return digest([__version__, recipes, self.severity, self.perturbation_seeds])
+        return short_digest([__version__, recipes, self.severity, self.perturbation_seeds])
 
 
-def digest(value: object) -> str:
+def short_digest(value: object) -> str:
     """Return eight hexadecimal digits of a JSON value."""
     return sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:8]
 
@@ -169,20 +170,20 @@ def load_study(name: str, config: Path | None = None, bases: tuple[str, ...] = (
     Parameters
     ----------
     name : str
-        One that ships, such as ``hybrid-batch``; not read where `config` is given.
+        Name of a study that ships, such as ``hybrid-batch``; ignored if `config` is given.
     config : pathlib.Path, optional
-        A file of your own.
+        A card of your own.
     bases : tuple of str
-        Instead of those of the card.
+        Replace the bases of the card; empty to keep them.
 
     Raises
     ------
     UnknownNameError
-        There is no such study; the nearest name is shown.
+        If there is no such study; the message shows the nearest name.
     CardError
-        The first fault, with file, key and what would be right.
+        If the card has a fault; the message names file, key and the right form.
     OptionError
-        Neither the card nor the arguments name a base.
+        If neither the card nor the arguments name a base.
     """
     card = read_card(StudyCard, config) if config else read_named(StudyCard, "studies", name, "study")
     from robustbench_ir.perturb import load_recipe

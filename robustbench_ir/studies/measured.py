@@ -9,49 +9,50 @@ import numpy as np
 from numpy.random import Generator
 
 from robustbench_ir.metrics.clusters import ClusterMeans
-from robustbench_ir.metrics.findings import macro, over_seeds, ratio
+from robustbench_ir.metrics.findings import macro_means, over_seeds, ratio
 from robustbench_ir.metrics.measures import Floats
-from robustbench_ir.metrics.settings import SETTINGS, Setting, nanmean, rank_distances, values
+from robustbench_ir.metrics.settings import SETTINGS, Setting, nanmean, per_query_scores, rank_distances
 from robustbench_ir.metrics.statistics import CONFIDENCE, SEED, draws, sign_flip_p
 from robustbench_ir.results.result import Result
 
-# Uncertainty over questions and training seeds: what is drawn again, and what a few seeds can show.
+# Uncertainty over questions and training seeds: what is resampled, and what a few seeds can show.
 #
 # A number of an arm (a way to train) varies for two reasons: other questions could have been asked, and another seed
 # would have trained another model. Questions are resampled (cluster bootstrap, all arms and seeds with the same
 # questions: the arms are paired). Seeds are too few for that: a bootstrap of three values never leaves their range,
-# and covers the truth in three cases of four at best. Their part is Student's: the variance between the seeds' own
-# numbers, divided by their number. Both are added, with the degrees of freedom of Satterthwaite 1946
+# and covers the truth in three cases of four at best. Their part follows Student: the variance between the numbers of
+# the seeds, divided by the number of seeds. Both are added, with the degrees of freedom of Satterthwaite 1946
 # (https://doi.org/10.2307/3002019). What question and seed do together is in both parts, so that the interval is a
 # little too wide rather than too narrow.
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """A number of each seed, with its resamples and what each question adds to it.
+class SeedResamples:
+    """A number for each training seed, with its resamples and the contribution of each question.
 
     Attributes
     ----------
     draw : float64 array of shape (seeds, 1 + resamples)
-        The number, then those of the resampled questions; every `Drawn` of one analysis has the same questions drawn.
+        The number, then that of each resample of the questions. All `SeedResamples` of one analysis have the same
+        resamples.
     part : float64 array of shape (seeds, questions)
-        What each question adds; the sum is the number.
+        Contribution of each question; their sum is the number.
     """
 
     draw: Floats
     part: Floats
 
-    def __sub__(self, other: Drawn) -> Drawn:
+    def __sub__(self, other: SeedResamples) -> SeedResamples:
         """Return the difference, paired by question and seed."""
-        return Drawn(self.draw - other.draw, self.part - other.part)
+        return SeedResamples(self.draw - other.draw, self.part - other.part)
 
-    def __truediv__(self, other: Drawn) -> Drawn:
+    def __truediv__(self, other: SeedResamples) -> SeedResamples:
         """Return the ratio; NaN where the other is 0. Its parts are those at the other's value."""
-        return Drawn(ratio(self.draw, other.draw), ratio(self.part, other.draw[:, :1]))
+        return SeedResamples(ratio(self.draw, other.draw), ratio(self.part, other.draw[:, :1]))
 
     @property
     def exists(self) -> bool:
-        """Whether there is a number at all."""
+        """Whether the number exists for every seed."""
         return not bool(np.isnan(self.draw[:, 0]).any())
 
     @property
@@ -60,9 +61,9 @@ class Drawn:
         return tuple(map(float, self.draw[:, 0]))
 
 
-def mean_of(numbers: Sequence[Drawn]) -> Drawn:
+def mean_of(numbers: Sequence[SeedResamples]) -> SeedResamples:
     """Return the mean of several numbers, such as those of several languages."""
-    return Drawn(
+    return SeedResamples(
         nanmean(np.stack([one.draw for one in numbers]), axis=0),
         nanmean(np.stack([one.part for one in numbers]), axis=0),
     )
@@ -75,15 +76,15 @@ class Interval:
     Attributes
     ----------
     value, low, high : float
-        NaN where there is no case.
+        Mean and ends of the interval; NaN where there is no case.
     p : float
-        Two-sided, that it is 0, of the same standard error; 1 where there is no variation and the value is 0.
+        Two-sided p value for a value of 0, from the same standard error; 1 if there is no variation and the value is 0.
     p_questions : float
-        The same for these very models: sign flips of whole questions, seeds as they are.
+        The same for these very models: by sign flips of whole questions, with the seeds fixed.
     by_seed : tuple of float
         The number of each seed.
     spread_of_seeds : float
-        Standard deviation of these; NaN with one.
+        Standard deviation of these numbers; NaN for one seed.
     freedom : float
         Degrees of freedom of the interval.
     """
@@ -99,38 +100,38 @@ class Interval:
 
 
 _NAN = float("nan")
-NO_INTERVAL = Interval(_NAN, _NAN, _NAN, _NAN, _NAN, (), _NAN, _NAN)
+NOT_ESTIMATED = Interval(_NAN, _NAN, _NAN, _NAN, _NAN, (), _NAN, _NAN)
 
 
-def intervals(numbers: Sequence[Drawn | None], random: Generator, flips: int = 10_000) -> list[Interval]:
-    """Return for each number its mean over seeds with interval and tests; with one seed it is over questions only.
+def arm_intervals(numbers: Sequence[SeedResamples | None], random: Generator, flips: int = 10_000) -> list[Interval]:
+    """Return the mean over seeds of each number, with interval and tests. With one seed they are over questions only.
 
     Parameters
     ----------
-    numbers : sequence of Drawn
-        Of one task; they get the same sign flips. None is no number, and has no interval.
+    numbers : sequence of SeedResamples or None
+        Numbers of one task; all get the same sign flips. None has no interval.
     random : numpy.random.Generator
-        Whence the sign flips.
+        Source of the sign flips.
     flips : int
-        How many.
+        Number of sign flips, 1 or more.
     """
     there = [one for one in numbers if one is not None and one.exists]
     if not there:
-        return [NO_INTERVAL for _ in numbers]
+        return [NOT_ESTIMATED for _ in numbers]
     parts = np.stack([nanmean(one.part, axis=0) for one in there], axis=1)
     table = ClusterMeans(len(parts) * parts, np.ones_like(parts), np.eye(len(there), dtype=bool))
     flipped = iter(sign_flip_p([table], random, flips)[0].tolist())
-    return [_interval(one, next(flipped)) if one is not None and one.exists else NO_INTERVAL for one in numbers]
+    return [_interval(one, next(flipped)) if one is not None and one.exists else NOT_ESTIMATED for one in numbers]
 
 
-def _interval(number: Drawn, p_questions: float) -> Interval:
+def _interval(number: SeedResamples, p_questions: float) -> Interval:
     from scipy.special import stdtr, stdtrit
 
     seeds, questions = number.part.shape
     whole = number.draw.mean(axis=0)
     value, resampled = float(whole[0]), whole[1:][~np.isnan(whole[1:])]
     if questions < 2 or len(resampled) < 2:
-        return replace(NO_INTERVAL, value=value, by_seed=number.by_seed)
+        return replace(NOT_ESTIMATED, value=value, by_seed=number.by_seed)
     # A resample of n clusters varies less than a sample does, by (n - 1) / n.
     of_questions = float(np.var(resampled)) * questions / (questions - 1)
     spread = float(np.std(number.draw[:, 0], ddof=1)) if seeds > 1 else float("nan")
@@ -143,87 +144,97 @@ def _interval(number: Drawn, p_questions: float) -> Interval:
     return Interval(value, value - reach, value + reach, p, p_questions, number.by_seed, spread, freedom)
 
 
-CLEAN = "clean"
+_CLEAN = "clean"
 RANK_DISTANCE = "rank distance"
 Quantity = Setting | str
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What one arm, of several seeds, does on one task.
+class ArmScores:
+    """Scores of one arm, over several seeds, on one task.
 
     Attributes
     ----------
     languages : tuple of str
-        Query languages, in the task's order.
+        Query languages, in the order of the task.
     recipes : tuple of str
         Name of each recipe.
     not_covered : mapping of str to tuple of str
-        Name of each recipe to the query languages that it cannot touch.
+        Name of each recipe to the query languages that it cannot change.
     numbers : mapping
-        Quantity (a setting, whose mAP it is, or ``"rank distance"``) and recipe (or ``"clean"``) to the macro average,
-        then each query language's own mean.
+        Quantity (a setting, for its mAP, or ``"rank distance"``) and recipe (or ``"clean"``) to the macro average,
+        followed by the mean of each query language.
     """
 
     languages: tuple[str, ...]
     recipes: tuple[str, ...]
     not_covered: Mapping[str, tuple[str, ...]]
-    numbers: Mapping[tuple[Quantity, str], tuple[Drawn, ...]]
+    numbers: Mapping[tuple[Quantity, str], tuple[SeedResamples, ...]]
 
-    def number(self, quantity: Quantity, recipe: str = CLEAN, languages: Sequence[str] | None = None) -> Drawn:
-        """Return a macro average, over some of the query languages where they are named."""
+    def number(self, quantity: Quantity, recipe: str = _CLEAN, languages: Sequence[str] | None = None) -> SeedResamples:
+        """Return a macro average, over all query languages or over those that are named.
+
+        Parameters
+        ----------
+        quantity : str
+            A setting, for its mAP, or ``"rank distance"``.
+        recipe : str
+            Name of a recipe, or ``"clean"``.
+        languages : sequence of str, optional
+            Query languages; all by default.
+        """
         whole, *each = self.numbers[quantity, recipe]
         if languages is None:
             return whole
         return mean_of([each[self.languages.index(one)] for one in languages])
 
-    def drop(self, quantity: Quantity, recipe: str, languages: Sequence[str] | None = None) -> Drawn:
-        """Return clean - attacked."""
-        return self.number(quantity, CLEAN, languages) - self.number(quantity, recipe, languages)
+    def drop(self, quantity: Quantity, recipe: str, languages: Sequence[str] | None = None) -> SeedResamples:
+        """Return clean - attacked; see `number` for the parameters."""
+        return self.number(quantity, _CLEAN, languages) - self.number(quantity, recipe, languages)
 
-    def relative_drop(self, quantity: Quantity, recipe: str, languages: Sequence[str] | None = None) -> Drawn:
-        """Return the drop divided by the clean number."""
-        return self.drop(quantity, recipe, languages) / self.number(quantity, CLEAN, languages)
+    def relative_drop(self, quantity: Quantity, recipe: str, languages: Sequence[str] | None = None) -> SeedResamples:
+        """Return the drop divided by the clean number; see `number` for the parameters."""
+        return self.drop(quantity, recipe, languages) / self.number(quantity, _CLEAN, languages)
 
 
-def measured(results: Sequence[Result], resamples: int, measure: str = "AP") -> Measured:
-    """Draw the questions of an arm's results, one a seed, anew; every call draws the same ones.
+def score_arm(results: Sequence[Result], resamples: int, measure: str = "AP") -> ArmScores:
+    """Compute the scores of an arm, with resamples of the questions. Every call draws the same resamples.
 
     Parameters
     ----------
     results : sequence of Result
-        Of one task, with the same cells, in the order of the seeds.
+        Results on one task with the same cells, one for each seed, in the order of the seeds.
     resamples : int
-        How many.
+        Number of resamples, 1 or more.
     measure : str
         Such as ``"AP"``.
     """
     by_seed = [_of_one(one, resamples, measure) for one in results]
     numbers = {
         key: tuple(
-            Drawn(np.stack([draw for draw, _ in seeds]), np.stack([part for _, part in seeds]))
+            SeedResamples(np.stack([draw for draw, _ in seeds]), np.stack([part for _, part in seeds]))
             for seeds in zip(*(one[key] for one in by_seed), strict=True)
         )
         for key in by_seed[0]
     }
     recipes = tuple(dict.fromkeys(identity.label for identity, _ in results[0].groups))
     missed = {identity.label: tuple(cells[0].not_covered) for (identity, _), cells in results[0].groups.items()}
-    return Measured(results[0].layout.query_languages, recipes, missed, numbers)
+    return ArmScores(results[0].judgements.query_languages, recipes, missed, numbers)
 
 
 def _of_one(result: Result, resamples: int, measure: str) -> dict[tuple[Quantity, str], list[tuple[Floats, Floats]]]:
     """Return draws and parts of each number: the macro average, then each language's."""
-    layout = result.layout
+    layout = result.judgements
     found: dict[tuple[Quantity, str], Floats] = {}
     for setting in SETTINGS:
-        clean = values(layout, result.clean.ranks, measure, setting)
-        found[setting, CLEAN] = clean
+        clean = per_query_scores(layout, result.clean.ranks, measure, setting)
+        found[setting, _CLEAN] = clean
         for (identity, _), cells in result.groups.items():
             attacked = over_seeds(layout, clean, cells, setting, measure)
             found[setting, identity.label] = attacked.value
             found[RANK_DISTANCE, identity.label] = attacked.rank_distance
-    found[RANK_DISTANCE, CLEAN] = rank_distances(layout, result.clean.ranks)
-    tables = [macro(layout, value, by) for value in found.values() for by in (None, "language")]
+    found[RANK_DISTANCE, _CLEAN] = rank_distances(layout, result.clean.ranks)
+    tables = [macro_means(layout, value, by) for value in found.values() for by in (None, "language")]
     drawn = iter(draws(tables, np.random.default_rng(SEED), resamples))
     parts = iter(tables)
     kept = np.r_[0, 1 + layout.questions : 1 + layout.questions + resamples]

@@ -1,4 +1,4 @@
-"""The report of a study as Markdown, made of nothing but what `study.json` holds."""
+"""The report of a study as Markdown, made only from the content of `study.json`."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Iterable, Sequence
 from robustbench_ir._base.markdown import markdown_table
 from robustbench_ir.resources.languages import languages
 from robustbench_ir.studies.analysis import HIGHER, LOWER, MULTILINGUAL, NOT_TRAINED
-from robustbench_ir.studies.claims import Comparison
+from robustbench_ir.studies.claims import ArmComparison
 from robustbench_ir.studies.config import UNTRAINED
 from robustbench_ir.studies.measured import RANK_DISTANCE, Interval
-from robustbench_ir.studies.record import ALL, Row, Study
+from robustbench_ir.studies.record import ALL, Study, StudyRow
 
-# What a study's report says in words: how big it was, what its verdicts do not say, how to read its numbers.
+# The text of the report: the size of the study, the limits of its verdicts, how to read its numbers.
 
-HOW_TO_READ = """\
+_HOW_TO_READ = """\
 - hybrid, mono, cross: how batches were filled. A monolingual batch has one language; in a cross-lingual one, query and
   passage of each pair have different languages; hybrid training draws one kind or the other for each batch.
 - mAP: mean average precision, the macro average over query languages (ordered pairs in the cross-lingual setting).
@@ -25,7 +25,7 @@ HOW_TO_READ = """\
   robustness are about the relative drop. A model that finds nothing loses nothing: read it beside clean mAP too.
 - gap: relative drop of the lower-resource query languages (class 3 or below, Joshi et al. 2020) minus that of the
   others (class 4 or above), over the languages that the attack can touch.
-- Intervals are of 95%: questions are drawn anew (parallel queries of a question stay together; both sides of a
+- Intervals are of 95%: questions are resampled (parallel queries of a question stay together; both sides of a
   difference get the same questions), and the variance between seeds is added with Student's t. With one seed they are
   over questions only.
 - p is of the same standard error, after Holm over all comparisons of all claims on one task from one base. In brackets:
@@ -33,12 +33,12 @@ HOW_TO_READ = """\
 - A claim is supported where the interval of each difference excludes 0 on the claimed side and p is below 0.05; refuted
   where one does on the other side; else inconclusive. "no case": the task lacks what the claim is about."""
 
-MANY, WEAK = 30, 0.1
-CHANGES = "Each column is judged by itself, with its own adjustment for many comparisons."
+_MANY, _WEAK = 30, 0.1
+_CHANGES = "Each column is judged by itself, with its own adjustment for many comparisons."
 
 
 def size_of(study: Study) -> str:
-    """Say how much was trained, on what, and how often."""
+    """Return sentences on how much was trained, on what, and how often."""
     card = study.config
     training = card["training"]
     steps = training.get("steps", "the default number of") if isinstance(training, dict) else "?"
@@ -50,7 +50,7 @@ def size_of(study: Study) -> str:
         f"Base: {bases}. Trained on {data}: {study.training_rows:,} rows in {len(study.trained_languages)} "
         f"languages, {steps} steps each, {seeds} seed{'s' if seeds > 1 else ''} for each way to fill a batch.",
     ]
-    if len(study.trained_languages) < MANY:
+    if len(study.trained_languages) < _MANY:
         sentences.append(f"Trained languages: {', '.join(study.trained_languages)}; all others are new to the models.")
     if "tatoeba" in data:
         sentences.append(
@@ -68,7 +68,15 @@ def size_of(study: Study) -> str:
 
 
 def cannot_say(study: Study, task: str) -> str:
-    """Say what the verdicts do not say."""
+    """Return sentences on the limits of the verdicts.
+
+    Parameters
+    ----------
+    study : Study
+        The study.
+    task : str
+        Label of the task of the claim table.
+    """
     bases = len({one.base for one in study.checkpoints})
     seeds = len({one.seed for one in study.checkpoints if one.seconds > 0})
     sentences = [
@@ -93,7 +101,7 @@ def cannot_say(study: Study, task: str) -> str:
         for one in study.rows
         if one.task == task and one.quantity == "mAP cross-lingual" and one.number.value > 0 and not one.against
     ]
-    if crossing and max(crossing) < WEAK:
+    if crossing and max(crossing) < _WEAK:
         sentences.append(
             f"No model here finds passages of another language: cross-lingual mAP is at most {max(crossing):.3f}. What "
             "is said of the cross-lingual and multilingual settings compares models that fail there, and a drop from "
@@ -124,7 +132,7 @@ def study_page(study: Study) -> str:
         for base in _bases(study):
             heading = f"## Numbers on {task}" + (f", from {base}" if len(_bases(study)) > 1 else "")
             parts += [heading, *_numbers(study, base, task)]
-    parts += ["## How to read the numbers", HOW_TO_READ, "## How it was made", *_making(study)]
+    parts += ["## How to read the numbers", _HOW_TO_READ, "## How it was made", *_making(study)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -136,15 +144,15 @@ def _bases(study: Study) -> list[str]:
     return list(dict.fromkeys(one.base for one in study.checkpoints))
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
-    """Return a Markdown table; all but the first `left` columns are set to the right."""
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
+    """Return a Markdown table; all but the first `left` columns are aligned to the right."""
     return markdown_table(head, rows, range(left, len(head)))
 
 
-def number(value: float, quantity: str = "", *, signed: bool = False) -> str:
-    """Return a number as it is printed: relative drops in per cent, rank distance in ranks, mAP with three places.
+def _formatted(value: float, quantity: str = "", *, signed: bool = False) -> str:
+    """Return a number for the page: relative drops in per cent, rank distance in ranks, mAP with three digits.
 
-    Differences of mAP have four.
+    Differences of mAP have four digits.
     """
     if math.isnan(value):
         return _NOTHING
@@ -158,16 +166,16 @@ def number(value: float, quantity: str = "", *, signed: bool = False) -> str:
     return f"{round(value, places) + 0.0:{sign}.{places}f}"
 
 
-def with_interval(found: Interval, quantity: str, *, signed: bool = False) -> str:
+def _with_interval(found: Interval, quantity: str, *, signed: bool = False) -> str:
     """Return a number with the ends of its interval."""
     if math.isnan(found.low):
-        return number(found.value, quantity, signed=signed)
-    ends = ", ".join(number(one, quantity, signed=signed) for one in (found.low, found.high))
-    return f"{number(found.value, quantity, signed=signed)} [{ends}]"
+        return _formatted(found.value, quantity, signed=signed)
+    ends = ", ".join(_formatted(one, quantity, signed=signed) for one in (found.low, found.high))
+    return f"{_formatted(found.value, quantity, signed=signed)} [{ends}]"
 
 
-def probability(p: float) -> str:
-    """Return a p value with two digits that count."""
+def _p_value(p: float) -> str:
+    """Return a p value with two significant digits."""
     if math.isnan(p):
         return _NOTHING
     return "<0.0001" if p < 0.0001 else f"{p:.2g}" if p < 0.1 else f"{p:.2f}"
@@ -188,17 +196,17 @@ def _claim_table(study: Study, task: str) -> str:
             rows.append(
                 (named, one.recipe or "none", f"**{one.verdict}**", "<br>".join(map(_evidence, one.comparisons)))
             )
-    return table(("claim", "attack", "verdict", "evidence"), rows, left=4)
+    return _table(("claim", "attack", "verdict", "evidence"), rows, left=4)
 
 
-def _evidence(one: Comparison) -> str:
-    difference = with_interval(one.difference, one.measure, signed=True)
+def _evidence(one: ArmComparison) -> str:
+    difference = _with_interval(one.difference, one.measure, signed=True)
     if one.against == "zero":
-        told = f"gap {difference}"
+        message = f"gap {difference}"
     else:
-        pair = f"{number(one.hybrid, one.measure)} against {number(one.other, one.measure)} of {one.against}"
-        told = f"{one.setting}: {pair}, {difference}"
-    return f"{told}, p {probability(one.p_holm)} ({probability(one.difference.p_questions)})"
+        pair = f"{_formatted(one.hybrid, one.measure)} against {_formatted(one.other, one.measure)} of {one.against}"
+        message = f"{one.setting}: {pair}, {difference}"
+    return f"{message}, p {_p_value(one.p_holm)} ({_p_value(one.difference.p_questions)})"
 
 
 def _claims_elsewhere(study: Study) -> list[str]:
@@ -218,7 +226,7 @@ def _claims_elsewhere(study: Study) -> list[str]:
         for claim, sentence, recipe, base in keys
     ]
     head = ("claim", "attack", *tasks)
-    return ["### The verdicts on every task", CHANGES, table(head, rows, left=len(head))]
+    return ["### The verdicts on every task", _CHANGES, _table(head, rows, left=len(head))]
 
 
 def _numbers(study: Study, base: str, task: str) -> list[str]:
@@ -230,16 +238,16 @@ def _numbers(study: Study, base: str, task: str) -> list[str]:
 
     def cells(arm: str, against: str, recipe: str, quantities: Sequence[str]) -> list[str]:
         each = ((found.get((arm, against, one, recipe, ALL)), one) for one in quantities)
-        return [with_interval(one, what, signed=bool(against)) if one else _NOTHING for one, what in each]
+        return [_with_interval(one, what, signed=bool(against)) if one else _NOTHING for one, what in each]
 
     attacked = [f"drop {MULTILINGUAL}", f"relative drop {MULTILINGUAL}", f"{RANK_DISTANCE} change"]
     relative = [f"relative drop {one}" for one in ("monolingual", "cross-lingual", MULTILINGUAL)]
     names = [(f"{arm} - {against}", arm, against) for arm, against in pairs]
     parts = [
         "Clean queries, mean over seeds [95% interval over questions and seeds]:",
-        table(("batches", *_CLEAN), [(arm, *cells(arm, "", "", _CLEAN)) for arm in arms]),
+        _table(("batches", *_CLEAN), [(arm, *cells(arm, "", "", _CLEAN)) for arm in arms]),
         "What the attacks do, in the pool of all languages:",
-        table(
+        _table(
             ("attack", "batches", *attacked),
             [(recipe, arm, *cells(arm, "", recipe, attacked)) for recipe in recipes for arm in arms],
             left=2,
@@ -248,9 +256,9 @@ def _numbers(study: Study, base: str, task: str) -> list[str]:
     if names:
         parts += [
             "Paired differences, clean:",
-            table(("difference", *_CLEAN), [(name, *cells(arm, other, "", _CLEAN)) for name, arm, other in names]),
+            _table(("difference", *_CLEAN), [(name, *cells(arm, other, "", _CLEAN)) for name, arm, other in names]),
             "Paired differences of the relative drop, by setting; below zero the first of the two loses less:",
-            table(
+            _table(
                 ("attack", "difference", *relative),
                 [
                     (recipe, name, *cells(arm, other, recipe, relative))
@@ -263,8 +271,8 @@ def _numbers(study: Study, base: str, task: str) -> list[str]:
     return [*parts, *_by_language(study, rows, recipes)]
 
 
-def _by_language(study: Study, rows: Sequence[Row], recipes: Sequence[str]) -> list[str]:
-    """Return the tables by query language and group: the three samplers clean, and hybrid against both under attack."""
+def _by_language(study: Study, rows: Sequence[StudyRow], recipes: Sequence[str]) -> list[str]:
+    """Return the tables by query language and group: the samplers clean, and hybrid against both under attack."""
     samplers = [one for one in ("hybrid", "mono", "cross", UNTRAINED) if any(row.arm == one for row in rows)]
     groups = list(dict.fromkeys(row.languages for row in rows if row.languages != ALL))
     found = {(row.arm, row.against, row.quantity, row.recipe, row.languages): row.number for row in rows}
@@ -272,12 +280,12 @@ def _by_language(study: Study, rows: Sequence[Row], recipes: Sequence[str]) -> l
 
     def cell(arm: str, against: str, quantity: str, recipe: str, group: str) -> str:
         one = found.get((arm, against, quantity, recipe, group))
-        return with_interval(one, quantity, signed=bool(against)) if one else _NOTHING
+        return _with_interval(one, quantity, signed=bool(against)) if one else _NOTHING
 
     named = [(_named(study, one), one) for one in groups]
     parts = [
         "mAP in the pool of all languages, by query language and group:",
-        table(
+        _table(
             ("queries in", *samplers),
             [(name, *(cell(arm, "", clean, "", group) for arm in samplers)) for name, group in named],
         ),
@@ -286,7 +294,7 @@ def _by_language(study: Study, rows: Sequence[Row], recipes: Sequence[str]) -> l
         if ("hybrid", other) in {(row.arm, row.against) for row in rows}:
             parts += [
                 f"Relative drop, hybrid - {other}, by query language and group:",
-                table(
+                _table(
                     ("queries in", *recipes),
                     [
                         (name, *(cell("hybrid", other, lost, recipe, group) for recipe in recipes))
@@ -306,7 +314,9 @@ def _named(study: Study, group: str) -> str:
 
 
 def _making(study: Study) -> list[str]:
-    trained = [(one.arm, str(one.seed), number_of_seconds(one.seconds), _facts(one.facts)) for one in study.checkpoints]
+    trained = [
+        (one.arm, str(one.seed), _formatted_seconds(one.seconds), _facts(one.facts)) for one in study.checkpoints
+    ]
     spent = ", ".join(f"{name} {seconds / 60:.0f} min" for name, seconds in study.seconds.items())
     attacked = [
         (one.task, one.recipe, f"{one.coverage:.0%}", f"{one.edit_rate:.1%}", ", ".join(one.not_covered) or _NOTHING)
@@ -320,17 +330,17 @@ def _making(study: Study) -> list[str]:
     return [
         f"```\n{study.command}\n```",
         f"irbench {study.irbench}, {study.date}, {study.machine}; {spent}.",
-        table(("batches", "seed", "seconds", "the training says"), trained, left=4),
+        _table(("batches", "seed", "seconds", "the training says"), trained, left=4),
         "Texts of the evaluation that the training data has (after case and spaces are put aside):",
-        table(("task", "queries", "passages"), overlap),
+        _table(("task", "queries", "passages"), overlap),
         "What the attacks changed:",
-        table(("task", "attack", "queries changed", "characters replaced", "not touched"), attacked, left=2),
+        _table(("task", "attack", "queries changed", "characters replaced", "not touched"), attacked, left=2),
         "Signatures of the numbers in the pool of all languages:",
         "```\n" + "\n".join(signatures) + "\n```",
     ]
 
 
-def number_of_seconds(seconds: float) -> str:
+def _formatted_seconds(seconds: float) -> str:
     """Return seconds as they are printed."""
     return _NOTHING if math.isnan(seconds) else f"{seconds:.0f}"
 

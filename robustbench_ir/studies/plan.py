@@ -1,4 +1,4 @@
-"""What a study would do and how long that takes, found out without doing it."""
+"""What a study would do, and how long it would take."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ class Step:
     Attributes
     ----------
     kind : {"train", "attack"}
-        What is done.
+        Kind of work.
     checkpoint : str
-        To which model.
+        Name of the model.
     what : str
-        Steps and batch size, or the task and its attacks.
+        Number of steps and batch size, or the task and its attacks.
     done : bool
-        Whether an earlier run has finished it.
+        Whether an earlier run has finished the step.
     seconds : float
-        It takes: as the finished ones of the same kind did, else as the card says.
+        Duration: that of finished steps of the same kind, else that of the card.
     """
 
     kind: str
@@ -45,11 +45,11 @@ def plan_study(card: StudyCard, data: TrainingData, out: Path) -> list[Step]:
     Parameters
     ----------
     card : StudyCard
-        What to do.
+        Card of the study.
     data : TrainingData
-        What is trained on.
+        The training data.
     out : pathlib.Path
-        Where earlier runs left their work.
+        Folder in which earlier runs left their work.
     """
     ones = [one for _, each in all_checkpoints(card, data) for one in each]
     training = _training_seconds(card, ones, out)
@@ -67,7 +67,7 @@ def plan_study(card: StudyCard, data: TrainingData, out: Path) -> list[Step]:
 
 
 def seconds_left(steps: Sequence[Step]) -> float:
-    """Return how long the steps take that are not done."""
+    """Return the duration of the steps that are not done."""
     return sum(one.seconds for one in steps if not one.done)
 
 

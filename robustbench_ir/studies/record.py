@@ -1,4 +1,4 @@
-"""What a study found: plain values, as `study.json` has them; the report is made of nothing else."""
+"""The findings of a study as plain values, as in `study.json`. The report is made only from these."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from robustbench_ir._base.files import write_whole
 from robustbench_ir.errors import ResultError
-from robustbench_ir.studies.claims import Comparison, Verdict
+from robustbench_ir.studies.claims import ArmComparison, Verdict
 from robustbench_ir.studies.measured import Interval
 from robustbench_ir.training.record import Overlap
 
@@ -18,15 +18,15 @@ ALL = "all"
 
 
 @dataclass(frozen=True)
-class Row:
-    """One number of one arm, or of two arms' difference.
+class StudyRow:
+    """One number of one arm, or of the difference of two arms.
 
     Attributes
     ----------
     base, task : str
-        From which base, on which task.
+        Base and task.
     arm, against : str
-        Whose number; the other arm where it is a difference, arm - against, else empty.
+        The arm; the other arm of a difference arm - against, else empty.
     quantity : str
         ``"mAP multilingual"`` and so on, ``"rank distance"``; under attack ``"drop multilingual"``,
         ``"relative drop multilingual"``, ``"rank distance change"``.
@@ -35,7 +35,7 @@ class Row:
     languages : str
         ``"all"``, one query language, or a group of them.
     number : Interval
-        With its interval over questions and seeds.
+        The number with its interval over questions and seeds.
     """
 
     base: str
@@ -50,17 +50,17 @@ class Row:
 
 @dataclass(frozen=True)
 class Judged:
-    """One claim on one task from one base (from all where it needs every base).
+    """The verdict on one claim on one task from one base, or from all bases if the claim needs every base.
 
     Attributes
     ----------
     id, sentence, recipe : str
-        The claim; under which attack, empty where it is about clean numbers.
+        Short name of the claim and the claim in words; the attack, empty for a claim about clean numbers.
     base, task : str
-        On what it was judged.
+        Base and task on which it was judged.
     verdict : str
-        See `robustbench_ir.studies.claims.verdict_of` and `together`.
-    comparisons : tuple of Comparison
+        See `robustbench_ir.studies.claims.verdict_of` and `joint_verdict`.
+    comparisons : tuple of ArmComparison
         The evidence.
     """
 
@@ -70,23 +70,23 @@ class Judged:
     base: str
     task: str
     verdict: Verdict
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[ArmComparison, ...]
 
 
 @dataclass(frozen=True)
-class Trained:
-    """One checkpoint.
+class StudyCheckpoint:
+    """One checkpoint of a study.
 
     Attributes
     ----------
     name, base, arm : str
-        Of which; the name is that of its folder.
+        Name of its folder; base and arm.
     seed : int
-        Of the training.
+        Seed of the training.
     seconds : float
-        The training took; NaN for an untrained base.
+        Duration of the training; NaN for an untrained base.
     facts : mapping of str to float
-        What the training says of itself, such as its last validation loss.
+        Numbers of the training, such as its last validation loss.
     """
 
     name: str
@@ -98,7 +98,7 @@ class Trained:
 
 
 @dataclass(frozen=True)
-class Attacked:
+class StudyAttack:
     """One attack on the queries of one task.
 
     Attributes
@@ -110,11 +110,11 @@ class Attacked:
     coverage, edit_rate : float
         Share of queries that changed, and of characters that were replaced.
     not_covered : tuple of str
-        Query languages that the recipe cannot touch.
+        Query languages that the recipe cannot change.
     digests : tuple of str
-        SHA-256 of the perturbed queries, one a seed of the perturbation.
+        SHA-256 of the perturbed queries, one for each seed of the perturbation.
     signature : str
-        Of the numbers in the multilingual pool.
+        Signature of the numbers in the multilingual pool.
     """
 
     task: str
@@ -131,28 +131,28 @@ class Attacked:
 
 @dataclass(frozen=True)
 class Study:
-    """Everything that a study found.
+    """All findings of a study.
 
     Attributes
     ----------
     name, title, description : str
-        Of its card.
+        From its card.
     irbench, machine, date : str
-        Version, class of machine, day of the analysis.
+        Version of this package, class of machine, day of the analysis.
     command : str
-        That does it again.
+        Command that runs the study again.
     config : mapping
         The card, as it was used.
     trained_languages : tuple of str
-        Of the training data.
+        Languages of the training data.
     training_rows : int
         Number of rows of the training data.
     overlaps : tuple of Overlap
-        One a task.
+        Overlap with each task.
     checkpoints, attacks, rows, claims
-        What was trained, what it was attacked with, every number, every verdict.
+        Checkpoints, attacks, all numbers, and all verdicts.
     seconds : mapping of str to float
-        That training and attacking took, whenever they were done; and this analysis.
+        Duration of training and attacking, whenever they were done, and of this analysis.
     """
 
     name: str
@@ -166,15 +166,23 @@ class Study:
     trained_languages: tuple[str, ...]
     training_rows: int
     overlaps: tuple[Overlap, ...]
-    checkpoints: tuple[Trained, ...]
-    attacks: tuple[Attacked, ...]
-    rows: tuple[Row, ...]
+    checkpoints: tuple[StudyCheckpoint, ...]
+    attacks: tuple[StudyAttack, ...]
+    rows: tuple[StudyRow, ...]
     claims: tuple[Judged, ...]
     seconds: Mapping[str, float]
 
 
 def save_study(study: Study, path: Path) -> None:
-    """Write a study as JSON; what is not a number is null."""
+    """Write a study as JSON; NaN becomes null.
+
+    Parameters
+    ----------
+    study : Study
+        The study.
+    path : pathlib.Path
+        File to write.
+    """
     from pydantic import TypeAdapter
 
     plain = _nan_as_none(TypeAdapter(Study).dump_python(study, mode="python"))
@@ -182,12 +190,12 @@ def save_study(study: Study, path: Path) -> None:
 
 
 def load_study_record(path: Path) -> Study:
-    """Read what `save_study` wrote.
+    """Read a file that `save_study` wrote.
 
     Raises
     ------
     ResultError
-        No such file, or not a study.
+        If there is no such file, or it is not a study.
     """
     from pydantic import TypeAdapter, ValidationError
 

@@ -1,7 +1,7 @@
-"""A study from its card to its numbers: train, attack, analyse. What is finished is never done again.
+"""Run a study from its card to its numbers: train, attack, analyse. Finished work is never repeated.
 
-Every checkpoint and every result has a file whose name says what it was made with, so that a study that was stopped, or
-whose card has grown, goes on where it was.
+The name of the file of a checkpoint or a result depends on everything that it was made with. So a study that was
+stopped, or whose card was extended, continues where it was.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from robustbench_ir.evaluation.request import CellName, RunOptions
 from robustbench_ir.perturb import Perturbation
 from robustbench_ir.results.file import load_result, save_result
 from robustbench_ir.results.result import Result
-from robustbench_ir.studies.analysis import analyse, attacks, judge
+from robustbench_ir.studies.analysis import analyse, describe_attacks, judge_claims
 from robustbench_ir.studies.checkpoint_training import (
     TrainingData,
+    load_training_data,
     overlap_with,
-    prepare,
     train_checkpoint,
     training_facts,
     write_card,
@@ -35,16 +35,16 @@ from robustbench_ir.studies.checkpoint_training import (
 from robustbench_ir.studies.checkpoints import Arm, Checkpoint, arms, checkpoints
 from robustbench_ir.studies.claims import load_claims
 from robustbench_ir.studies.config import StudyCard, StudyTask
-from robustbench_ir.studies.record import Judged, Row, Study, Trained, save_study
+from robustbench_ir.studies.record import Judged, Study, StudyCheckpoint, StudyRow, save_study
 from robustbench_ir.tasks import Task, load_task
 from robustbench_ir.training.record import Overlap
 from robustbench_ir.training.table import check_overlap
 
-# The class of machine that made the numbers: enough to judge times by, nothing that names the machine.
+# The class of the machine that made the numbers: enough to judge durations, without naming the machine.
 
 
 def machine_class() -> str:
-    """Return cores, memory, processor architecture and accelerator.
+    """Return number of cores, memory, processor architecture and accelerator.
 
     >>> machine_class()  # doctest: +SKIP
     '2 cores x86_64, 8 GiB, no GPU'
@@ -57,16 +57,32 @@ def machine_class() -> str:
     return f"{cores} core{'s' if cores > 1 else ''} {platform.machine()}, {memory:.0f} GiB, {graphics}"
 
 
-RECORD = "study.json"
+STUDY_FILE = "study.json"
 
 
 def all_checkpoints(card: StudyCard, data: TrainingData) -> list[tuple[Arm, list[Checkpoint]]]:
-    """Return the checkpoints of a study, arm by arm."""
+    """Return the checkpoints of a study, arm by arm.
+
+    Parameters
+    ----------
+    card : StudyCard
+        Card of the study.
+    data : TrainingData
+        The training data.
+    """
     return [(arm, checkpoints(card, arm, data.settings)) for base in card.bases for arm in arms(card, base)]
 
 
 def facts_of(checkpoint: Checkpoint, out: Path) -> dict[str, float] | None:
-    """Return what a finished training says of itself; None if it is not finished."""
+    """Return the numbers of a finished training; None if it is not finished, empty for an untrained base.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        The checkpoint.
+    out : pathlib.Path
+        Folder of the study.
+    """
     return training_facts(out / "models" / checkpoint.name) if checkpoint.training else {}
 
 
@@ -79,35 +95,35 @@ def run_study(
     progress: Progress | None = None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Study:
-    """Train, attack and analyse whatever is not finished, and write `study.json`.
+    """Do all work that is not finished: train, attack, analyse, and write `study.json`.
 
     Parameters
     ----------
     card : StudyCard
-        What to do.
+        Card of the study.
     out : pathlib.Path
         Folder of the models, results and numbers.
     command : str
-        That does it again, for the report.
+        Command that runs the study again, for the report.
     allow_overlap : bool
-        Go on where training data has texts of a task; the numbers say so.
+        Whether training data may have texts of a task; the report then says so.
     progress : Progress, optional
-        Told how far the present step is.
+        Receives the progress of the current step.
     tell : callable
-        Given a line for each finished step.
+        Receives a line for each finished step.
 
     Raises
     ------
     DataError
-        Training data and a task have texts in common, and that is not allowed.
+        If training data and a task have texts in common, and that is not allowed.
     RobustBenchError
-        See `robustbench_ir.errors`; nothing that was finished is lost.
+        See `robustbench_ir.errors`; finished work is kept.
     """
     started = time.perf_counter()
     progress = progress or Silence()
-    check_writable(out / RECORD)
+    check_writable(out / STUDY_FILE)
     progress.stage("read the training data and the tasks")
-    data = prepare(card)
+    data = load_training_data(card)
     tasks = {task: load_task(task.name, task.languages or None) for task in card.tasks}
     overlaps = tuple(overlap_with(data, label.label, task) for label, task in tasks.items())
     check_overlap(f"the training data ({data.name})", overlaps, allow=allow_overlap)
@@ -122,7 +138,7 @@ def run_study(
             write_card(out / "models" / checkpoint.name, [_result(card, checkpoint, out, task) for task in card.tasks])
     progress.stage("analyse")
     study = _study(card, out, command, data, overlaps, planned, started)
-    save_study(study, out / RECORD)
+    save_study(study, out / STUDY_FILE)
     return study
 
 
@@ -152,7 +168,7 @@ def _attack(
     progress: Progress,
     tell: Callable[[str], None],
 ) -> bool:
-    """Attack one checkpoint on one task, and say whether that was still to be done."""
+    """Attack one checkpoint on one task; return True if the result did not exist before."""
     path = checkpoint.result(out, label, card.attack_digest)
     if path.exists():
         return False
@@ -180,7 +196,7 @@ def _study(
     planned: Sequence[tuple[Arm, Sequence[Checkpoint]]],
     started: float,
 ) -> Study:
-    rows: list[Row] = []
+    rows: list[StudyRow] = []
     judged: list[Judged] = []
     perturbed = []
     attacking = 0.0
@@ -195,8 +211,8 @@ def _study(
             found = analyse(base, task.label, results, claims, data.languages, card.resamples)
             rows += found.rows
             evidence[base] = found.comparisons
-        perturbed += attacks(task.label, results[0][1][0])
-        judged += judge(claims, task.label, evidence)
+        perturbed += describe_attacks(task.label, results[0][1][0])
+        judged += judge_claims(claims, task.label, evidence)
     trained = tuple(_trained(one, out) for _, ones in planned for one in ones)
     return Study(
         name=card.name,
@@ -226,7 +242,7 @@ def _result(card: StudyCard, checkpoint: Checkpoint, out: Path, task: StudyTask)
     return load_result(checkpoint.result(out, task, card.attack_digest))
 
 
-def _trained(checkpoint: Checkpoint, out: Path) -> Trained:
+def _trained(checkpoint: Checkpoint, out: Path) -> StudyCheckpoint:
     facts = dict(facts_of(checkpoint, out) or {})
     seconds = facts.pop("seconds", float("nan"))
-    return Trained(checkpoint.name, checkpoint.arm.base, checkpoint.arm.label, checkpoint.seed, seconds, facts)
+    return StudyCheckpoint(checkpoint.name, checkpoint.arm.base, checkpoint.arm.label, checkpoint.seed, seconds, facts)

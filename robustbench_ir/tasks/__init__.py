@@ -8,7 +8,7 @@ from typing import Protocol, cast
 
 from pydantic import Field
 
-from robustbench_ir.resources.cards import NamedCard, names, read_named, validate
+from robustbench_ir.resources.cards import NamedCard, card_names, read_named, validate
 from robustbench_ir.resources.downloads import DownloadProgress
 from robustbench_ir.resources.languages import select_languages
 from robustbench_ir.resources.plugins import built_in_or_plugin, scheme
@@ -16,7 +16,7 @@ from robustbench_ir.tasks.formats.beir import folder_name, folder_settings, is_f
 from robustbench_ir.tasks.formats.pool import task_of
 from robustbench_ir.tasks.formats.readers import Reader
 from robustbench_ir.tasks.formats.registry import READERS
-from robustbench_ir.tasks.formats.trec import check_asked_for
+from robustbench_ir.tasks.formats.trec import check_download_size
 from robustbench_ir.tasks.task import Passage, Qrels, Query, Task, build_task
 
 __all__ = [
@@ -40,21 +40,21 @@ class TaskCard(NamedCard):
     name : str
         Name of the task and of the file.
     version : int
-        Goes up whenever a score could change.
+        It is raised whenever a score could change.
     title, description : str
-        A few words; what it is, in one or two sentences.
+        A few words; a description in one or two sentences.
     format : str
         Key of the reader.
     licence, citation, homepage : str
-        Terms and origin of the data.
+        Terms, reference and address of the data.
     synthetic : bool
-        Whether the text was made up rather than found.
+        Whether the texts were written for this task, not found.
     parallel : bool
         Whether the questions are the same in all languages, as far as each has them.
     notes : list of str
         What a user of the scores must know.
     languages : dict
-        Language to what the reader needs to find its files.
+        Language to the keys that the reader needs to find its files.
     lexicons : dict
         The task's own lexicons; see `Task.lexicons`.
     """
@@ -74,33 +74,48 @@ class TaskCard(NamedCard):
 
 
 class TaskScheme(Protocol):
-    """What loads the tasks of another library, whose names begin with its scheme, such as ``mteb:``."""
+    """Loader for tasks of another library, whose names begin with its scheme, such as ``mteb:``."""
 
     def facts(self, name: str) -> Mapping[str, object]:
         """Return the keys of the task's `TaskCard`, without loading its data."""
 
     def load(self, name: str, languages: Iterable[str] | None) -> Task:
-        """Load the task, in some of its languages."""
+        """Load the task.
+
+        Parameters
+        ----------
+        name : str
+            Name of the task, with its scheme.
+        languages : iterable of str, optional
+            Only these languages; all by default.
+        """
 
 
 def task_names(cards: Path | None = None) -> list[str]:
-    """List all tasks, sorted; `cards` is a user's folder of further cards."""
-    return names("tasks", cards)
+    """Return the names of all tasks, sorted; `cards` is a user's folder of further cards."""
+    return card_names("tasks", cards)
 
 
 def task_card(name: str, cards: Path | None = None) -> TaskCard:
     """Read the card of a task, without its data.
 
-    A folder of your own and a task of mteb get one that says what they say of themselves.
+    A folder of your own and a task of mteb have no card; one is made from what they say about themselves.
+
+    Parameters
+    ----------
+    name : str
+        Name of the task; see `load_task`.
+    cards : pathlib.Path, optional
+        A user's folder of cards.
 
     Raises
     ------
     DataError
-        There is no such folder.
+        If there is no such folder.
     UnknownNameError
-        There is no such task; the nearest name is shown.
+        If there is no such task; the message shows the nearest name.
     CardError
-        The card is not as it must be; file and key are named.
+        If the card has a fault; the message names file and key.
     """
     if is_folder(name):
         settings = folder_settings(Path(name))
@@ -128,21 +143,21 @@ def load_task(
         Name of a card, such as ``"xquad-r"``; path of a folder of your own, with a slash in it, such as ``"./mine"``;
         or a retrieval task of mteb, such as ``"mteb:NFCorpus"``.
     languages : iterable of str, optional
-        Keep queries and pool in these languages only; all by default, but for collections of many gigabytes, where
-        ``["all"]`` asks for them.
+        Only queries and passages in these languages; all by default. Collections of many gigabytes need a choice, and
+        ``["all"]`` chooses all languages.
     cards : pathlib.Path, optional
         A user's folder with `tasks/*.toml`.
     progress : callable, optional
-        Told about downloads.
+        Receives the progress of downloads.
 
     Raises
     ------
     UnknownNameError
-        No such task, or a language that it does not have.
+        If there is no such task, or the task does not have one of the languages.
     CardError, DataError
-        A fault in the card or in the data.
+        If there is a fault in the card or in the data.
     OptionError
-        No language named, where all are more than a gigabyte to download.
+        If no language is named for a task whose data is more than a gigabyte to download.
     """
     if is_folder(name):
         return load_folder(Path(name)).select(languages)
@@ -152,8 +167,8 @@ def load_task(
     card = task_card(name, cards)
     reader = _reader(card)
     if languages is None:
-        check_asked_for(card.name, card.languages)
-    # Only the files of the wanted languages are downloaded and read.
+        check_download_size(card.name, card.languages)
+    # Only the files of the chosen languages are downloaded and read.
     wanted = select_languages(languages, card.languages)
     raw = reader(card.languages, wanted, cards, progress)
     return task_of(raw, card.name, card.version, {**card.lexicons, **raw.lexicons}).select(wanted)

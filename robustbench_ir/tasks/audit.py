@@ -32,7 +32,7 @@ class Finding:
     what : str
         In a few words.
     ids : tuple of str
-        Of the queries or passages that it is about.
+        Ids of the queries or passages that it is about.
     harm : str
         What it does to the numbers.
     """
@@ -163,7 +163,7 @@ def _script(text: str) -> str:
 
 
 def lengths(task: Task) -> list[tuple[str, str]]:
-    """Say how long queries and passages are, in lines of two cells."""
+    """Return how long queries and passages are, in lines of two cells."""
     return [
         ("words in a query", _spread(one.text for one in task.queries)),
         ("words in a passage", _spread(one.text for one in task.passages)),

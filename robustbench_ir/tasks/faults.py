@@ -1,4 +1,4 @@
-"""Faults in a user's files, by file and line; lines are read with bounded memory."""
+"""Faults in a user's files, by file and line. Lines are read with bounded memory."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from typing import BinaryIO, cast
 from robustbench_ir.errors import DataError
 
 LONGEST_LINE = 16 << 20
-"""Bytes; a longer line is refused, and never held in memory."""
+"""Number of bytes; a longer line is refused and never held in memory."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong, or only worth knowing, at one place.
+    """A fault, or a remark, at one place of a file.
 
     Attributes
     ----------
     path : pathlib.Path or the like
         The file, which may be a member of a ZIP archive.
     line : int, optional
-        1-based; None where it is the file as a whole.
+        Line number from 1; None for the file as a whole.
     message : str
-        What is wrong and what to do.
+        The fault, and what to do about it.
     note : bool
-        Whether the task loads in spite of it.
+        Whether it is only a remark: the task loads all the same.
     """
 
     path: Traversable
@@ -46,16 +46,16 @@ class Fault:
 
 
 Report = Callable[[Fault], None]
-"""Told about each fault, in the order in which they are found."""
+"""Receives each fault, in the order in which they are found."""
 
 
 def raise_first(fault: Fault) -> None:
-    """Stop at a fault; pass over what is only a note. A `Report`.
+    """Raise an error for a fault, and ignore a remark. A `Report`.
 
     Raises
     ------
     DataError
-        The fault, with file and line.
+        If it is a fault; the message names file and line.
     """
     if not fault.note:
         raise DataError(str(fault))

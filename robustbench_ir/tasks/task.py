@@ -1,4 +1,4 @@
-"""A task: queries, passages, and which passage answers which query."""
+"""A task: queries, passages, and judgements of which passages answer which query."""
 
 from __future__ import annotations
 
@@ -22,12 +22,24 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _IDENTITY = re.compile(r"(?P<name>[^\x00-\x1f\x7f]+)@(?P<version>[^@\x00-\x1f\x7f]*)")
 
 IntArray = NDArray[np.int32]
-Item = TypeVar("Item", "Query", "Passage")
+_Item = TypeVar("_Item", "Query", "Passage")
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A question in one language; parallel queries share `parallel_id`."""
+    """A query in one language.
+
+    Attributes
+    ----------
+    query_id : str
+        Identifies the query in its task.
+    language : str
+        Code of its language.
+    text : str
+        The query.
+    parallel_id : str
+        The same for all queries that are translations of each other.
+    """
 
     query_id: str
     language: str
@@ -37,7 +49,17 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A text that queries are ranked against."""
+    """A text that queries are ranked against.
+
+    Attributes
+    ----------
+    passage_id : str
+        Identifies the passage in its task.
+    language : str
+        Code of its language.
+    text : str
+        The passage.
+    """
 
     passage_id: str
     language: str
@@ -63,7 +85,15 @@ class Qrels:
 
 @dataclass(frozen=True)
 class TaskIdentity:
-    """Name and version of a task: ``xquad-r@1``; docs/identity.md has the grammar."""
+    """Name and version of a task: ``xquad-r@1``; docs/identity.md has the grammar.
+
+    Attributes
+    ----------
+    name : str
+        Name of the card.
+    version : str
+        Version of the card.
+    """
 
     name: str
     version: str
@@ -73,8 +103,15 @@ class TaskIdentity:
 
     @classmethod
     def parse(cls, text: str) -> TaskIdentity:
-        """Read what `str` has written; raise DataError for anything else.
+        """Read what `str` has written.
 
+        Raises
+        ------
+        DataError
+            If the text is not such an identity.
+
+        Examples
+        --------
         >>> TaskIdentity.parse("xquad-r@1").name
         'xquad-r'
         """
@@ -113,7 +150,7 @@ class Task:
     queries : tuple of Query
         Grouped by language.
     passages : tuple of Passage
-        Grouped by language, so that each language is one slice of the pool.
+        Grouped by language; each language is one slice of the pool.
     qrels : Qrels
         At least one judgement for each query.
     lexicons : mapping
@@ -152,7 +189,7 @@ class Task:
 
     @cached_property
     def passage_slices(self) -> dict[str, slice]:
-        """The rows of the pool that each passage language occupies."""
+        """Rows of the pool for each passage language."""
         slices = {}
         start = 0
         for language, group in groupby(self.passages, key=lambda passage: passage.language):
@@ -168,7 +205,7 @@ class Task:
 
     @property
     def passage_languages(self) -> tuple[str, ...]:
-        """Languages of the pool, in order."""
+        """Languages of the pool, in order of appearance."""
         return tuple(self.passage_slices)
 
     @cached_property
@@ -189,16 +226,17 @@ class Task:
         return hasher.hexdigest()
 
     def select(self, languages: Iterable[str] | None) -> Task:
-        """Return the task with queries and pool in these languages only.
+        """Return the task with queries and passages in these languages only.
 
-        Where the pool has nothing in a language of the queries, the languages that answer them stay in it.
+        If the pool has no passage in a language of the queries, it keeps the languages of the passages that answer
+        them.
 
         Raises
         ------
         UnknownNameError
-            A language that the task does not have.
+            If the task does not have one of the languages.
         DataError
-            Nothing is left to rank.
+            If no query is left.
         """
         if languages is None:
             return self
@@ -261,12 +299,14 @@ def build_task(
     lexicons: Mapping[str, Mapping[str, Mapping[str, object]]] | None = None,
     own: Mapping[str, str] | None = None,
 ) -> Task:
-    """Check what a reader has read and bring it into order.
+    """Check what a reader has read, and sort it.
 
     Parameters
     ----------
-    name, version : str, int or str
-        Of the card; see `Task`.
+    name : str
+        Name of the task.
+    version : int or str
+        See `Task`.
     queries, passages : sequence
         In any order.
     relevant : mapping
@@ -279,8 +319,8 @@ def build_task(
     Raises
     ------
     DataError
-        An empty text, one that is not Unicode, a duplicated id, a judgement of an unknown passage or query, a query
-        without relevant passages.
+        If a text is empty or not Unicode, an id occurs twice, a judgement has an unknown passage or query, or a query
+        has no relevant passage.
     """
     queries = _grouped(queries)
     passages = _grouped(passages)
@@ -307,8 +347,8 @@ def build_task(
     return Task(name, version, tuple(queries), tuple(passages), qrels, lexicons or {}, own_passage)
 
 
-def _grouped(items: Sequence[Item]) -> list[Item]:
-    """Bring items of one language together; languages stay in order of appearance."""
+def _grouped(items: Sequence[_Item]) -> list[_Item]:
+    """Sort items by language; languages stay in order of appearance."""
     order = {language: place for place, language in enumerate(dict.fromkeys(item.language for item in items))}
     return sorted(items, key=lambda item: order[item.language])
 
@@ -326,26 +366,26 @@ def _check_texts(name: str, what: str, rows: Sequence[tuple[str, str]]) -> None:
         raise DataError(f"{name}: {what} id {one_id!r} occurs {count} times")
 
 
-# Fewer questions against the whole pool: a search asks the encoder hundreds of times about each.
+# Fewer questions against the whole pool: a search encodes hundreds of texts for each.
 
 
 def first_questions(task: Task, number: int) -> Task:
-    """Return the task with its first questions only, in all their languages; the pool stays whole.
+    """Return the task with its first questions only, in all their languages. The pool stays complete.
 
     Parameters
     ----------
     task : Task
-        Its queries are chosen by `parallel_id`, in order of appearance.
+        Task whose questions are chosen by `parallel_id`, in order of appearance.
     number : int
-        Questions, 1 or more.
+        Number of questions, 1 or more.
 
     Raises
     ------
     OptionError
-        A number below 1.
+        If the number is below 1.
     """
     if number < 1:
-        raise OptionError(f"{number} questions; at least 1 is wanted")
+        raise OptionError(f"{number} questions; at least 1 is needed")
     chosen = set(list(dict.fromkeys(query.parallel_id for query in task.queries))[:number])
     rows = np.array([row for row, query in enumerate(task.queries) if query.parallel_id in chosen])
     kept = np.isin(task.qrels.query, rows)

@@ -1,4 +1,4 @@
-"""What a training starts from: a model by name or folder, or an untrained static one."""
+"""The model that a training starts from: one named by its name or folder, or an untrained static one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from robustbench_ir.encoders import EncoderOptions
-from robustbench_ir.encoders.loading import load_model
+from robustbench_ir.encoders.loading import load_transformer_model
 from robustbench_ir.errors import EncoderError, OptionError
 from robustbench_ir.training.batches import PASSAGE_PREFIX, QUERY_PREFIX
 from robustbench_ir.training.table import ParallelTable
@@ -23,7 +23,7 @@ _LONGEST_TOKEN = 20  # letters; without a limit whole sentences of scripts witho
 
 
 def default_learning_rate(base: str) -> float:
-    """Return the rate that a base learns with unless another is asked for."""
+    """Return the learning rate that a base has by default."""
     return STATIC_LEARNING_RATE if base == STATIC else TRANSFORMER_LEARNING_RATE
 
 
@@ -37,29 +37,29 @@ def load_base(
     max_length: int | None = None,
     device: str | None = None,
 ) -> SentenceTransformer:
-    """Load or make the model that is to be trained, with the prefixes of arXiv 2408.10536 as its prompts.
+    """Load or make the model that is to be trained. Its prompts are the prefixes of arXiv 2408.10536.
 
     Parameters
     ----------
     base : str
         ``"static-multilingual"``, the path of a folder, or a name on the hub.
     table : ParallelTable
-        What a static base's tokeniser is trained on.
+        Texts on which the tokeniser of a static base is trained.
     seed : int
-        Of a static base's first embeddings.
+        Seed of the first embeddings of a static base.
     vocabulary, dimensions : int
-        Tokens and embedding size of a static base.
+        Number of tokens and size of the embeddings of a static base.
     max_length : int, optional
-        Tokens after which a text is cut; by default the model's own.
+        Number of tokens after which a text is cut; by default that of the model.
     device : str, optional
         Such as ``"cuda"``; by default sentence-transformers chooses.
 
     Raises
     ------
     EncoderError
-        The base cannot be had, has no tokeniser, or is sparse.
+        If the base cannot be loaded, has no tokeniser, or is sparse.
     OptionError
-        Too small a vocabulary, or a base that reads texts of any length was given a maximum.
+        If the vocabulary is too small, or a maximum length was given for a base that reads texts of any length.
     """
     if base == STATIC:
         if max_length is not None:
@@ -77,7 +77,7 @@ def _loaded(base: str, options: EncoderOptions) -> SentenceTransformer:
 
     folder = Path(base).expanduser()
     if folder.is_dir() and not any(folder.rglob("tokenizer*")) and not any(folder.rglob("*vocab*")):
-        # Transformers 5 makes an empty tokeniser of nothing, silently, and every text is the same then.
+        # Without files transformers 5 silently makes an empty tokeniser, for which all texts are equal.
         raise EncoderError(
             f"{base}: has no tokeniser; save the model's tokeniser into the folder, or name another base"
         )
@@ -86,7 +86,7 @@ def _loaded(base: str, options: EncoderOptions) -> SentenceTransformer:
             f"{base}: a transformer without pooling; save it by SentenceTransformer(...).save first, "
             f"so that it says how tokens become one embedding"
         )
-    model = load_model(base, options)
+    model = load_transformer_model(base, options)
     if not isinstance(model, SentenceTransformer):
         raise EncoderError(f"{base}: a sparse encoder; only dense ones can be trained here")
     if getattr(model, "tokenizer", None) is None:
@@ -114,27 +114,27 @@ def _static(
 
 
 def train_tokenizer(table: ParallelTable, vocabulary: int) -> Tokenizer:
-    """Train a BPE tokeniser on the distinct texts of a table, the same for the same table.
+    """Train a BPE tokeniser on the distinct texts of a table; the same table gives the same tokeniser.
 
-    Small letters in NFKC; pieces of words of up to 20 letters. What it has not seen it spells in bytes, so that no text
-    of any script is unknown to it.
+    It works on lower-case letters in NFKC and on pieces of words of up to 20 letters. Unknown text is spelt in bytes,
+    so that no text of any script is unknown.
 
     Parameters
     ----------
     table : ParallelTable
-        Its queries are pieces of, or questions to, its passages: both are read.
+        Both its queries and its passages are read.
     vocabulary : int
-        Tokens at most, more than the 256 bytes.
+        Largest number of tokens, more than the 256 bytes.
 
     Raises
     ------
     OptionError
-        Too small a vocabulary.
+        If the vocabulary is too small.
     """
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
     if vocabulary <= 256:
-        raise OptionError(f"vocabulary {vocabulary}: more than 256 tokens are wanted, one for each byte")
+        raise OptionError(f"vocabulary {vocabulary}: more than 256 tokens are needed, one for each byte")
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)

@@ -1,4 +1,4 @@
-"""From row numbers to the texts of a batch, perturbed on the way where that is wanted."""
+"""Turn the row numbers of a batch into its texts, and perturb queries where the training asks for it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from robustbench_ir.errors import OptionError
 from robustbench_ir.perturb import RecipeLike, as_recipe, load_recipe
 from robustbench_ir.perturb.recipe import SEVERITIES, Recipe
 from robustbench_ir.tasks import Query
-from robustbench_ir.training.table import number_of
+from robustbench_ir.training.table import text_hash
 
 if TYPE_CHECKING:
     import torch
@@ -21,11 +21,11 @@ QUERY_PREFIX = "Query: "
 PASSAGE_PREFIX = "Passage: "
 
 Tokenize = Callable[[list[str]], Mapping[str, "torch.Tensor"]]
-"""A model's own: texts to the tensors of its `forward`."""
+"""The tokeniser of a model: takes texts and returns the tensors for `forward`."""
 
 
 class TrainingRow(TypedDict, total=False):
-    """A row of `ParallelTable.dataset`."""
+    """A row of `ParallelTable.dataset`; its keys are the fields of `ParallelRow`, and `split`."""
 
     parallel_id: str
     language: str
@@ -39,16 +39,16 @@ class TrainingRow(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Perturbs queries while training.
+    """Perturbs queries during training.
 
     Attributes
     ----------
     recipes : tuple of (Recipe, float)
-        Each with the probability that a query is perturbed by it; together at most 1.
+        Each recipe with the probability that it perturbs a query; at most 1 in sum.
     severity : int
-        1 to 5.
+        Severity of the perturbations, 1 to 5.
     seed : int
-        Another seed, other perturbations.
+        Seed of the perturbations.
     """
 
     recipes: tuple[tuple[Recipe, float], ...]
@@ -56,13 +56,13 @@ class Augmentation:
     seed: int
 
     def perturb(self, queries: Sequence[TrainingRow]) -> list[str]:
-        """Return the texts, some of them perturbed.
+        """Return the texts of the queries, some of them perturbed.
 
-        What happens depends on the seed and on the rows of the batch alone: a resumed training sees the same, and a
-        query that comes again in another batch is perturbed anew.
+        The outcome depends only on the seed and on the rows of the batch. So a resumed training sees the same texts,
+        and a query that occurs again in another batch gets another perturbation.
         """
         names = [f"{row['source']}\x1f{row['parallel_id']}\x1f{row['language']}" for row in queries]
-        batch = number_of("\x1e".join(names))
+        batch = text_hash("\x1e".join(names))
         draws = np.random.default_rng((self.seed, batch)).random(len(queries))
         texts = [row["query"] for row in queries]
         low = 0.0
@@ -78,14 +78,30 @@ class Augmentation:
 def make_augmentation(
     recipes: Mapping[str, float], severity: int, seed: int, own: Iterable[RecipeLike] = ()
 ) -> Augmentation | None:
-    """Look the recipes up; None where there are none.
+    """Load the recipes of an augmentation.
+
+    Parameters
+    ----------
+    recipes : mapping of str to float
+        Recipe name to the probability that it perturbs a query, above 0 and at most 1.
+    severity : int
+        Severity of the perturbations, 1 to 5.
+    seed : int
+        Seed of the perturbations.
+    own : iterable of Recipe or callable
+        Recipes of your own, which `recipes` names.
+
+    Returns
+    -------
+    Augmentation or None
+        None if there are no recipes.
 
     Raises
     ------
     OptionError
-        A probability or the severity out of range.
+        If a probability or the severity is out of range.
     UnknownNameError
-        No such recipe.
+        If there is no such recipe.
     """
     if severity not in SEVERITIES[1:]:
         raise OptionError(f"severity {severity} of the augmentation is out of range; 1 to 5")
@@ -103,10 +119,23 @@ def make_augmentation(
 
 @dataclass(frozen=True)
 class PairCollator:
-    """Makes of the rows of a batch sampler what a loss of sentence-transformers reads.
+    """Turns the rows of a batch into what a loss of sentence-transformers reads.
 
-    Rows are query row, passage row, query row, passage row. The batch has `query`, `passage`, `negative` where there is
-    one, and, if `keep_clean`, `clean`: the query before it was perturbed.
+    Rows are query row, passage row, query row, passage row, and so on. The batch has `query`, `passage`, `negative`
+    where the rows have one, and, with `keep_clean`, `clean`: the query before it was perturbed.
+
+    Attributes
+    ----------
+    tokenize : callable
+        Tokeniser of the model.
+    augmentation : Augmentation, optional
+        Perturbs the queries.
+    keep_clean : bool
+        Whether the batch also has the clean queries.
+    query_prefix, passage_prefix : str
+        Texts put before each query and each passage.
+    valid_label_columns : tuple of str
+        Read by the trainer; there are none.
     """
 
     tokenize: Tokenize
@@ -117,7 +146,7 @@ class PairCollator:
     valid_label_columns: tuple[str, ...] = ()
 
     def __call__(self, rows: Sequence[TrainingRow]) -> dict[str, torch.Tensor]:
-        """Return the tensors, named as the trainer expects them; `label` says how many pairs there are."""
+        """Return the tensors under the names that the trainer expects; `label` has one value for each pair."""
         import torch
 
         batch = {"label": torch.ones(len(rows) // 2)}

@@ -17,7 +17,14 @@ from robustbench_ir.encoders.loading import quiet
 from robustbench_ir.training.bases import default_learning_rate, load_base
 from robustbench_ir.training.batches import Augmentation, PairCollator
 from robustbench_ir.training.losses import RetrievalLoss
-from robustbench_ir.training.record import Outcome, Record, Training, checkpoints, last_checkpoint, write_record
+from robustbench_ir.training.record import (
+    Record,
+    Training,
+    TrainingOutcome,
+    checkpoint_folder,
+    last_checkpoint,
+    write_record,
+)
 from robustbench_ir.training.samplers import HybridBatchSampler
 from robustbench_ir.training.table import ParallelTable
 
@@ -27,8 +34,8 @@ if TYPE_CHECKING:
     from transformers import TrainerControl, TrainerState, TrainingArguments
 
 
-class _Told(TrainerCallback):  # type: ignore[misc,unused-ignore]
-    """Tells a `Progress` how far the training is; the trainer takes its subclasses only."""
+class _ProgressCallback(TrainerCallback):  # type: ignore[misc,unused-ignore]
+    """Reports the progress of the training to a `Progress`. The trainer accepts subclasses of its own class only."""
 
     def __init__(self, progress: Progress, steps: int) -> None:
         self._progress = progress
@@ -68,8 +75,24 @@ def run_training(
     out: Path,
     device: str | None,
     progress: Progress,
-) -> Outcome:
-    """Train from the base, or from the last checkpoint in `out`, and save the best model into `out`."""
+) -> TrainingOutcome:
+    """Train from the base, or from the last checkpoint in `out`, and save the best model into `out`.
+
+    Parameters
+    ----------
+    record : Record
+        What to train.
+    table : ParallelTable
+        Training data.
+    augmentation : Augmentation, optional
+        Perturbs the queries.
+    out : pathlib.Path
+        Folder of the model and its checkpoints.
+    device : str, optional
+        Such as ``"cpu"``; by default sentence-transformers chooses.
+    progress : Progress
+        Receives the progress.
+    """
     training = record.training
     progress.stage("prepare the base")
     held_in, held_out = table.split(training.validation)
@@ -96,7 +119,7 @@ def run_training(
     state = trainer.state
     losses = [(int(entry["step"]), float(entry["eval_loss"])) for entry in state.log_history if "eval_loss" in entry]
     sampler = _sampler(training)(rows, training.batch_size, seed=training.seed)
-    return Outcome(
+    return TrainingOutcome(
         validation_losses=((0, first), *losses),
         steps=int(state.global_step),
         best_step=int(state.best_global_step or state.global_step),
@@ -129,7 +152,7 @@ def _trainer(
         ),
         callbacks=[
             EarlyStoppingCallback(early_stopping_patience=training.patience),
-            _Told(progress, training.steps),
+            _ProgressCallback(progress, training.steps),
         ],
     )
     trainer.remove_callback(PrinterCallback)
@@ -143,11 +166,11 @@ def _arguments(training: Training, out: Path, device: torch.device) -> SentenceT
     on_gpu = device.type == "cuda"
     every = min(training.evaluate_every, training.steps)
     return SentenceTransformerTrainingArguments(
-        output_dir=str(checkpoints(out)),
+        output_dir=str(checkpoint_folder(out)),
         max_steps=training.steps,
         per_device_train_batch_size=training.batch_size,
         per_device_eval_batch_size=training.batch_size,
-        # Its annotation wants a subclass of its own; all it needs is what torch's has.
+        # The annotation asks for a subclass of its own class, but the methods of torch's class suffice.
         batch_sampler=_sampler(training),  # type: ignore[arg-type]
         learning_rate=_learning_rate(training),
         weight_decay=training.weight_decay,
@@ -189,6 +212,6 @@ def _loss_name(training: Training) -> str:
 
 
 def _remove_unfinished(out: Path) -> None:
-    for folder in checkpoints(out).glob("checkpoint-*"):
+    for folder in checkpoint_folder(out).glob("checkpoint-*"):
         if not (folder / "trainer_state.json").is_file():
             shutil.rmtree(folder)

@@ -1,4 +1,4 @@
-"""The loss: InfoNCE over cosine with in-batch negatives, and what a query and its perturbed self owe each other."""
+"""The loss: InfoNCE over cosine with in-batch negatives, and a term for clean and perturbed queries."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from sentence_transformers import SentenceTransformer
 
-Features = dict[str, torch.Tensor]
+_Features = dict[str, torch.Tensor]
 
 
 class RetrievalLoss(nn.Module):
@@ -23,18 +23,19 @@ class RetrievalLoss(nn.Module):
     Parameters
     ----------
     model : SentenceTransformer
-        What is trained.
+        Model to train.
     scale : float
         Inverse of the temperature, above 0.
     consistency : float
-        Weight of the second term, at least 0; with 0 the batch has no clean queries.
+        Weight of the second term, at least 0. With 0 the batch has no clean queries.
     mini_batch : int, optional
-        Texts per forward pass; with it the loss is that of GradCache (arXiv 2101.06983), the same value in less memory.
+        Number of texts per forward pass. The loss is then that of GradCache (arXiv 2101.06983): the same value in less
+        memory.
 
     Raises
     ------
     TrainingError
-        The loss is not a finite number.
+        If the loss is not a finite number.
     """
 
     def __init__(
@@ -54,8 +55,16 @@ class RetrievalLoss(nn.Module):
             else losses.CachedMultipleNegativesRankingLoss(model, scale=scale, mini_batch_size=mini_batch)
         )
 
-    def forward(self, features: Iterable[Features], labels: torch.Tensor) -> torch.Tensor:
-        """Return the loss of a batch: queries, passages, negatives if any, and, while learning, clean queries."""
+    def forward(self, features: Iterable[_Features], labels: torch.Tensor) -> torch.Tensor:
+        """Return the loss of a batch.
+
+        Parameters
+        ----------
+        features : iterable of dict
+            Queries, passages, negatives if there are any, and, during training with `consistency`, clean queries.
+        labels : torch.Tensor
+            Required by sentence-transformers.
+        """
         parts = list(features)
         apart = self.consistency > 0 and self.model.training
         clean = parts.pop() if apart else None
@@ -67,11 +76,17 @@ class RetrievalLoss(nn.Module):
             raise TrainingError("the loss is not a finite number; lower the learning rate")
         return loss
 
-    def _embed(self, features: Features) -> torch.Tensor:
+    def _embed(self, features: _Features) -> torch.Tensor:
         embedding: torch.Tensor = self.model(dict(features))["sentence_embedding"]
         return embedding
 
 
 def disagreement(clean: torch.Tensor, perturbed: torch.Tensor) -> torch.Tensor:
-    """Return the mean of 1 - cosine over pairs of embeddings, both of shape (pairs, dimensions); from 0 to 2."""
+    """Return the mean of 1 - cosine over pairs of embeddings, from 0 to 2.
+
+    Parameters
+    ----------
+    clean, perturbed : torch.Tensor of shape (pairs, dimensions)
+        Embeddings of the two versions of each query.
+    """
     return (1 - nn.functional.cosine_similarity(clean, perturbed)).mean()

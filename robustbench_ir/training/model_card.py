@@ -1,4 +1,4 @@
-"""The README.md beside a trained model: what it is made of, what it scores, how it falls."""
+"""The README.md beside a trained model: its training, its scores, and its robustness."""
 
 from __future__ import annotations
 
@@ -33,12 +33,28 @@ passages = model.encode_document(["..."])
 
 
 def write_model_card(trained: Trained, results: Sequence[Result] = ()) -> None:
-    """Write README.md into the model's folder; again, with results, once it was evaluated."""
+    """Write README.md into the folder of the model.
+
+    Parameters
+    ----------
+    trained : Trained
+        The model.
+    results : sequence of Result
+        Results of the model, once it was evaluated.
+    """
     write_whole(trained.folder / "README.md", model_card(trained, results).encode())
 
 
 def model_card(trained: Trained, results: Sequence[Result] = ()) -> str:
-    """Return the card: Markdown behind the header that model hubs read."""
+    """Return the card: Markdown behind the header that model hubs read.
+
+    Parameters
+    ----------
+    trained : Trained
+        The model.
+    results : sequence of Result
+        Results of the model, once it was evaluated.
+    """
     record, outcome = trained.record, trained.outcome
     training = record.training
     languages = ", ".join(f'"{code}"' for code in record.data.languages)

@@ -1,4 +1,4 @@
-"""What a training is asked to do, and what it did: `training.json` beside the model."""
+"""Settings and outcome of a training: `training.json` beside the model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from robustbench_ir._base.files import write_whole
 from robustbench_ir.errors import OptionError, ResultError
 
-RECORD = "training.json"
+_RECORD = "training.json"
 
 SamplerName = Literal["hybrid", "mono", "cross"]
 
@@ -22,52 +22,52 @@ class _Frozen(BaseModel):
 
 
 class Training(_Frozen):
-    """All that decides a model: the same `Training` on the same data gives the same weights on a CPU.
+    """All settings that decide a model: the same `Training` on the same data gives the same weights on a CPU.
 
     Attributes
     ----------
     base : str
         ``"static-multilingual"``, the path of a folder, or a name on the hub.
     data : tuple of str
-        Tables, as `load_table` knows them.
+        Names of tables, as `load_table` takes them.
     sampler : {"hybrid", "mono", "cross"}
         How batches are filled.
     alpha : float
         Share of monolingual batches of the hybrid sampler, in [0, 1].
     seed : int
-        Of batches, first weights and dropout, perturbations.
+        Seed of batches, first weights, dropout and perturbations.
     languages : tuple of str, optional
-        Queries in these languages only.
+        Only queries in these languages are used.
     batch_size : int
-        Pairs in a batch.
+        Number of pairs in a batch.
     steps : int
-        At most so many.
+        Largest number of steps.
     learning_rate : float, optional
-        By default 3e-5, for a static base 0.01.
+        By default 3e-5, and 0.01 for a static base.
     weight_decay, warmup : float
-        Of AdamW; share of the steps in which the learning rate rises.
+        Weight decay of AdamW; share of the steps in which the learning rate rises.
     scale : float
-        Inverse of the loss's temperature.
+        Inverse of the temperature of the loss.
     max_length : int, optional
-        Tokens after which a text is cut; by default the base's own.
+        Number of tokens after which a text is cut; by default that of the base.
     mini_batch : int, optional
-        Texts in a forward pass, to save memory.
+        Number of texts in a forward pass, to save memory.
     augment : tuple of (str, float)
-        Recipes, each with the probability that a query is perturbed by it.
+        Recipes, each with the probability that it perturbs a query.
     severity : int
-        Of the perturbations, 1 to 5.
+        Severity of the perturbations, 1 to 5.
     consistency : float
         Weight of 1 - cosine(clean query, perturbed query) in the loss.
     validation : float
-        Share of the parallel ids that is validated on.
+        Share of the parallel ids that is used for validation.
     evaluate_every : int
-        Steps between two validations, each followed by a checkpoint.
+        Number of steps between two validations, each followed by a checkpoint.
     patience : int
-        Validations without a better loss after which the training ends.
+        Number of validations without a better loss after which the training ends.
     tasks : tuple of str
-        What the model will be evaluated on; the data must not overlap with it.
+        Tasks that the model will be evaluated on; the data must not overlap with them.
     vocabulary, dimensions : int
-        Of a static base.
+        Number of tokens and size of the embeddings of a static base.
     """
 
     base: str = Field(min_length=1)
@@ -101,7 +101,19 @@ class Training(_Frozen):
 
 
 class DataRecord(_Frozen):
-    """The table of a training."""
+    """The table that a model was trained on.
+
+    Attributes
+    ----------
+    name, digest, licence : str
+        Name, hash of the rows, and terms of the texts.
+    rows : int
+        Number of rows.
+    languages : tuple of str
+        Languages of the queries.
+    notes : tuple of str
+        What was left out, and why.
+    """
 
     name: str
     rows: int
@@ -112,16 +124,16 @@ class DataRecord(_Frozen):
 
 
 class Overlap(_Frozen):
-    """What a training table and a task share.
+    """Texts that a training table and a task have in common.
 
     Attributes
     ----------
     task : str
-        Identity of the task, or what else it is called.
+        Identity of the task, or its name in a study.
     queries, passages : int
-        The task's distinct texts.
+        Number of distinct texts of the task.
     shared_queries, shared_passages : int
-        Those that occur, as query, passage or negative, in the table.
+        Number of those that occur in the table, as query, passage or negative.
     """
 
     task: str
@@ -150,27 +162,27 @@ class Overlap(_Frozen):
         )
 
 
-class Outcome(_Frozen):
-    """How a training ended.
+class TrainingOutcome(_Frozen):
+    """Outcome of a training.
 
     Attributes
     ----------
     validation_losses : tuple of (int, float)
-        Step and loss.
+        Steps and their losses.
     steps : int
-        Steps done.
+        Number of steps that were done.
     best_step : int
         Step of the best validation loss, whose weights were kept.
     seconds : float
-        Of the last process; one that was killed before is not counted.
+        Duration of the last process; earlier processes that were killed are not counted.
     resumed_from : int
-        Step at which the last process went on; 0 if it did all.
+        Step from which the last process resumed; 0 if it did all steps.
     left_out : dict
-        Rows that the sampler could not use, by kind of batch.
+        Kind of batch to the number of rows that the sampler could not use.
     learning_rate : float
-        That was used.
+        The learning rate.
     loss : str
-        Its name and parts.
+        Name and parts of the loss.
     versions : dict
         Libraries and their versions.
     """
@@ -187,13 +199,27 @@ class Outcome(_Frozen):
 
 
 class Record(_Frozen):
-    """`training.json`: what was asked, of which data, and, once it has ended, what came of it."""
+    """The content of `training.json`.
+
+    Attributes
+    ----------
+    training : Training
+        The settings.
+    data : DataRecord
+        The training data.
+    overlap : tuple of Overlap
+        Texts that the data has in common with each task.
+    first_loss : float or None
+        Validation loss before the training; None before it was computed.
+    outcome : TrainingOutcome or None
+        None until the training has ended.
+    """
 
     training: Training
     data: DataRecord
     overlap: tuple[Overlap, ...] = ()
     first_loss: float | None = None
-    outcome: Outcome | None = None
+    outcome: TrainingOutcome | None = None
 
 
 @dataclass(frozen=True)
@@ -205,23 +231,23 @@ class Trained:
     folder : pathlib.Path
         ``SentenceTransformer(folder)`` loads it.
     record : Record
-        What is in its `training.json`.
-    outcome : Outcome
+        Content of its `training.json`.
+    outcome : TrainingOutcome
         The same as ``record.outcome``.
     """
 
     folder: Path
     record: Record
-    outcome: Outcome
+    outcome: TrainingOutcome
 
     @property
     def validation_losses(self) -> tuple[tuple[int, float], ...]:
-        """Steps and validation losses; the first is that of the base."""
+        """Steps and validation losses; the first is the loss of the base."""
         return self.outcome.validation_losses
 
     @property
     def steps(self) -> int:
-        """Steps done."""
+        """Number of steps that were done."""
         return self.outcome.steps
 
     @property
@@ -231,12 +257,12 @@ class Trained:
 
 
 def make_training(**values: object) -> Training:
-    """Make a `Training` of values of unknown origin.
+    """Make a `Training` from values that were not checked yet.
 
     Raises
     ------
     OptionError
-        A value out of its range, or a name that there is not.
+        If a value is out of its range, or a name is unknown.
     """
     try:
         return Training.model_validate(values)
@@ -245,14 +271,14 @@ def make_training(**values: object) -> Training:
 
 
 def read_record(folder: Path) -> Record | None:
-    """Read `training.json`; None where there is none.
+    """Read `training.json`; return None if there is none.
 
     Raises
     ------
     ResultError
-        It is not what this package writes.
+        If this package did not write the file.
     """
-    path = folder / RECORD
+    path = folder / _RECORD
     if not path.is_file():
         return None
     try:
@@ -262,8 +288,16 @@ def read_record(folder: Path) -> Record | None:
 
 
 def write_record(folder: Path, record: Record) -> None:
-    """Write `training.json`, whole or not at all."""
-    write_whole(folder / RECORD, record.model_dump_json(indent=2).encode() + b"\n")
+    """Write `training.json` in one step, so that no part of it is ever read.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Folder of the model.
+    record : Record
+        The content.
+    """
+    write_whole(folder / _RECORD, record.model_dump_json(indent=2).encode() + b"\n")
 
 
 def read_trained(folder: Path) -> Trained | None:
@@ -278,14 +312,17 @@ def _first(error: ValidationError) -> str:
     return f"{key}: {first['msg']}" if key else str(first["msg"])
 
 
-def checkpoints(out: Path) -> Path:
-    """Return the folder of a training's checkpoints."""
+def checkpoint_folder(out: Path) -> Path:
+    """Return the folder in which a training keeps its checkpoints."""
     return out / "checkpoints"
 
 
 def last_checkpoint(out: Path) -> Path | None:
-    """Return the newest whole checkpoint; the trainer writes its state last, so one without it was cut short."""
-    whole = [path.parent for path in checkpoints(out).glob("checkpoint-*/trainer_state.json") if _is_json(path)]
+    """Return the newest complete checkpoint; None if there is none.
+
+    The trainer writes its state last, so a checkpoint without it is incomplete.
+    """
+    whole = [path.parent for path in checkpoint_folder(out).glob("checkpoint-*/trainer_state.json") if _is_json(path)]
     return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
 
 

@@ -1,9 +1,9 @@
-"""How a batch is filled: monolingual, cross-lingual, or now one and now the other (arXiv 2408.10536).
+"""How a batch is filled: monolingual, cross-lingual, or sometimes one and sometimes the other (arXiv 2408.10536).
 
-A batch of B pairs is 2B row numbers: query row, passage row, query row, passage row. So a pair may be made of two rows
-without there being a table of all pairs, and a batch that is cut between two pairs is still one.
+A batch of B pairs is a list of 2B row numbers: query row, passage row, query row, passage row. So a pair may consist of
+two rows without a table of all pairs, and a batch that is cut between two pairs is still a batch.
 
-Batch n of epoch e depends on the seed, e and n alone: a training that is resumed goes on with the same batches, and
+Batch n of epoch e depends only on the seed, e and n. So a training that is resumed continues with the same batches, and
 processes that take every other batch take different ones.
 """
 
@@ -24,40 +24,40 @@ if TYPE_CHECKING:
     import torch
     from datasets import Dataset
 
-Numbers = npt.NDArray[np.int64]
+_Numbers = npt.NDArray[np.int64]
 _FEWEST = 2  # a pair alone in its batch has no negative
 
 
 @dataclass(frozen=True)
 class _Pool:
-    """Rows of one batch's choice, those of a parallel id side by side.
+    """Rows from which a batch is drawn, ordered by parallel id.
 
     Attributes
     ----------
-    rows : int64 array
-        Row numbers, by parallel id.
-    starts, counts : int64 array, (parallel ids,)
-        Where in `rows` those of a parallel id begin, and how many they are.
-    languages, passage_languages : int64 array, (rows,)
-        Code of each row's languages.
+    rows : int64 array of shape (rows,)
+        Row numbers.
+    starts, counts : int64 array of shape (parallel ids,)
+        Where in `rows` those of a parallel id begin, and their number.
+    languages, passage_languages : int64 array of shape (rows,)
+        Codes of the languages of each row.
     """
 
-    rows: Numbers
-    starts: Numbers
-    counts: Numbers
-    languages: Numbers
-    passage_languages: Numbers
+    rows: _Numbers
+    starts: _Numbers
+    counts: _Numbers
+    languages: _Numbers
+    passage_languages: _Numbers
 
-    def monolingual(self, size: int, random: np.random.Generator) -> Numbers:
-        """Draw different parallel ids, and a row of each; shape (pairs, 2)."""
+    def monolingual(self, size: int, random: np.random.Generator) -> _Numbers:
+        """Draw different parallel ids, and one row of each; shape (pairs, 2)."""
         chosen = self._different(size, random)
         rows = self.rows[self.starts[chosen] + random.integers(self.counts[chosen])]
         return np.stack([rows, rows], axis=1)
 
-    def cross_lingual(self, size: int, random: np.random.Generator) -> Numbers:
+    def cross_lingual(self, size: int, random: np.random.Generator) -> _Numbers:
         """Draw different parallel ids, and a query and a passage of each in different languages; shape (pairs, 2).
 
-        Each such choice of two rows is equally likely: two are drawn and put back until their languages differ.
+        Each such choice of two rows is equally likely: two rows are drawn again until their languages differ.
         """
         chosen = self._different(size, random)
         places = np.empty((len(chosen), 2), dtype=np.int64)
@@ -69,7 +69,7 @@ class _Pool:
             open_ = open_[same]
         return self.rows[places]
 
-    def _different(self, size: int, random: np.random.Generator) -> Numbers:
+    def _different(self, size: int, random: np.random.Generator) -> _Numbers:
         number = len(self.starts)
         return random.choice(number, min(size, number), replace=False, shuffle=False)
 
@@ -81,13 +81,13 @@ class _Mode:
     Attributes
     ----------
     pools : list of lists of _Pool
-        Of each data set.
-    shares : float array, (data sets,)
-        How probable each is: by its rows.
+        The pools of each data set.
+    shares : float64 array of shape (data sets,)
+        Probability of each data set, by its number of rows.
     rows : int
-        All rows in the pools.
+        Number of rows in the pools.
     left_out : int
-        Rows that this way cannot use.
+        Number of rows that this way cannot use.
     """
 
     pools: list[list[_Pool]]
@@ -104,22 +104,22 @@ class _Mode:
 class _Codes:
     """The columns of a data set as numbers."""
 
-    parallel: Numbers
-    language: Numbers
-    passage_language: Numbers
-    source: Numbers
-    everything: Numbers = field(init=False)
+    parallel: _Numbers
+    language: _Numbers
+    passage_language: _Numbers
+    source: _Numbers
+    everything: _Numbers = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "everything", np.arange(len(self.parallel)))
 
-    def pool(self, rows: Numbers) -> _Pool:
+    def pool(self, rows: _Numbers) -> _Pool:
         ordered = rows[np.argsort(self.parallel[rows], kind="stable")]
         _, starts, counts = np.unique(self.parallel[ordered], return_index=True, return_counts=True)
         return _Pool(ordered, starts, counts, self.language[ordered], self.passage_language[ordered])
 
     def monolingual(self) -> _Mode:
-        """One pool for each language of each data set, of the rows whose passage is in that language too."""
+        """Return one pool for each language of each data set: rows whose query and passage are in that language."""
         same = self.everything[self.language == self.passage_language]
         return self._mode(
             [self.pool(same[(self.source[same] == source) & (self.language[same] == language)]) for language in known]
@@ -127,7 +127,7 @@ class _Codes:
         )
 
     def cross_lingual(self) -> _Mode:
-        """One pool for each data set, of the parallel ids that have a query and a passage in different languages."""
+        """Return one pool for each data set: parallel ids with a query and a passage in different languages."""
         first_language = np.full(self.parallel.max(initial=-1) + 1, -1)
         first_language[self.parallel[::-1]] = self.language[::-1]
         # A pair in different languages exists unless all queries and all passages are in one language.
@@ -139,7 +139,7 @@ class _Codes:
         able = self.everything[joined[self.parallel]]
         return self._mode([self.pool(able[self.source[able] == source])] for source in np.unique(self.source[able]))
 
-    def _languages_by_source(self, rows: Numbers) -> Iterator[tuple[int, Numbers]]:
+    def _languages_by_source(self, rows: _Numbers) -> Iterator[tuple[int, _Numbers]]:
         for source in np.unique(self.source[rows]):
             yield int(source), np.unique(self.language[rows[self.source[rows] == source]])
 
@@ -154,34 +154,34 @@ class _Codes:
 class HybridBatchSampler(BatchSampler):
     """Batches that are monolingual with probability `alpha`, else cross-lingual.
 
-    Monolingual: one language, drawn uniformly, for all queries and passages of the batch. Cross-lingual: the query and
-    the passage of each pair are in different languages, many languages in a batch. Where the rows are of several data
-    sets, a batch is of one of them, drawn by size. No parallel id is twice in a batch.
+    Monolingual: all queries and passages of the batch are in one language, which is drawn uniformly. Cross-lingual:
+    query and passage of each pair are in different languages, and a batch has many languages. If the rows are from
+    several data sets, a batch is from one of them, drawn by size. No parallel id occurs twice in a batch.
 
-    An epoch has as many pairs as there are rows that can be used; because languages are drawn uniformly, it is no walk
-    through all of them. A language with fewer parallel ids than a batch has pairs makes smaller batches.
+    An epoch has as many pairs as there are rows that can be used. Because languages are drawn uniformly, it does not
+    visit each row once. A language with fewer parallel ids than a batch has pairs gives smaller batches.
 
     Parameters
     ----------
     dataset : datasets.Dataset
-        Columns `parallel_id` and `language`; `passage_language` and `source` where there are such.
+        With the columns `parallel_id` and `language`, and optionally `passage_language` and `source`.
     batch_size : int
-        Pairs in a batch, at least 2; a batch has twice as many row numbers.
+        Number of pairs in a batch, at least 2; a batch has twice as many row numbers.
     drop_last : bool
-        Leave the last batch of an epoch out if it would be smaller.
+        Whether the last batch of an epoch is left out if it would be smaller.
     valid_label_columns, generator
         Given by the trainer, and not needed.
     seed : int
-        Of all draws, at least 0.
+        Seed of all draws, at least 0.
     alpha : float
-        In [0, 1].
+        Share of monolingual batches, in [0, 1].
 
     Raises
     ------
     OptionError
-        An argument out of range.
+        If an argument is out of range.
     DataError
-        No batch of one of the two kinds can be made of the rows.
+        If no batch of one of the two kinds can be made from the rows.
     """
 
     def __init__(
@@ -204,19 +204,19 @@ class HybridBatchSampler(BatchSampler):
         self.seed = seed
         self.epoch = 0
         self.drop_last = drop_last
-        # None is accelerate's word for batches of different sizes; a number would make it throw smaller ones away.
+        # None tells accelerate that batches differ in size; with a number it would discard smaller ones.
         self.batch_size = None  # type: ignore[assignment]
         self._mono = _wanted(codes.monolingual(), alpha > 0, "no language has two parallel ids with a passage in it")
         self._cross = _wanted(codes.cross_lingual(), alpha < 1, "no two parallel ids are in two languages")
 
     @property
     def left_out(self) -> dict[str, int]:
-        """Rows that cannot be used, by kind of batch; kinds that alpha excludes are not named."""
+        """Number of rows that cannot be used, by kind of batch; kinds that alpha excludes are left out."""
         modes = {"monolingual": self._mono, "cross-lingual": self._cross}
         return {name: mode.left_out for name, mode in modes.items() if mode is not None}
 
     def set_epoch(self, epoch: int) -> None:
-        """Say which epoch the next walk is; another epoch, other batches."""
+        """Set the number of the epoch; another epoch has other batches."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -229,7 +229,15 @@ class HybridBatchSampler(BatchSampler):
             yield self.batch(number, min(self.pairs, rows - number * self.pairs))
 
     def batch(self, number: int, size: int | None = None) -> list[int]:
-        """Return batch `number` of this epoch: query row, passage row, query row, passage row."""
+        """Return a batch of this epoch: query row, passage row, query row, passage row.
+
+        Parameters
+        ----------
+        number : int
+            Number of the batch, from 0.
+        size : int, optional
+            Number of pairs; by default that of the sampler.
+        """
         random = np.random.default_rng((self.seed, self.epoch, number))
         wanted = self.pairs if size is None else size
         if self._cross is None or (self._mono is not None and random.random() < self.alpha):
@@ -241,7 +249,7 @@ class HybridBatchSampler(BatchSampler):
 
 
 class MonolingualBatchSampler(HybridBatchSampler):
-    """Batches of one language each, the language drawn uniformly: `HybridBatchSampler` with an alpha of 1."""
+    """Batches of one language each, which is drawn uniformly: `HybridBatchSampler` with an alpha of 1."""
 
     def __init__(
         self, dataset: Dataset, batch_size: int, drop_last: bool = False, *, seed: int = 0, **_: object
@@ -250,7 +258,7 @@ class MonolingualBatchSampler(HybridBatchSampler):
 
 
 class CrossLingualBatchSampler(HybridBatchSampler):
-    """Batches whose pairs join two languages each: `HybridBatchSampler` with an alpha of 0."""
+    """Batches of pairs in two languages each: `HybridBatchSampler` with an alpha of 0."""
 
     def __init__(
         self, dataset: Dataset, batch_size: int, drop_last: bool = False, *, seed: int = 0, **_: object
@@ -276,13 +284,13 @@ def _read_codes(dataset: Dataset) -> _Codes:
     passage_language = table["passage_language"] if "passage_language" in columns else language
     both = _numbered(pa.chunked_array([*language.chunks, *passage_language.chunks]))
     source = _numbered(table["source"]) if "source" in columns else np.zeros(len(language), dtype=np.int64)
-    # A batch is of one data set: there, rows of the same id in another data set are no translations of these.
+    # A batch is from one data set: rows of the same id in another data set are not translations of its rows.
     places = np.stack([source, _numbered(table["parallel_id"])])
-    parallel: Numbers = np.unique(places, axis=1, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    parallel: _Numbers = np.unique(places, axis=1, return_inverse=True)[1].reshape(-1).astype(np.int64)
     return _Codes(parallel, both[: len(language)], both[len(language) :], source)
 
 
-def _numbered(column: pa.ChunkedArray) -> Numbers:
+def _numbered(column: pa.ChunkedArray) -> _Numbers:
     """Return a number for each distinct value."""
-    codes: Numbers = column.combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
+    codes: _Numbers = column.combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
     return codes

@@ -1,4 +1,4 @@
-"""Where parallel tables come from: Tatoeba, AfriQA's train questions, your own file, the hub."""
+"""Sources of parallel tables: Tatoeba, the training questions of AfriQA, a file of your own, the hub."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from robustbench_ir.resources.downloads import DataFile, DownloadProgress, locat
 from robustbench_ir.resources.languages import select_languages
 from robustbench_ir.tasks import TaskCard, load_task, task_card
 from robustbench_ir.tasks.formats.readers import json_lines
-from robustbench_ir.training.table import ParallelTable, Row, checked_row, join, number_of
+from robustbench_ir.training.table import ParallelRow, ParallelTable, checked_row, join, text_hash
 
 HUB_PREFIX = "hub:"
 _HUB_NAME = re.compile(r"[\w\-]+/[\w\-.]+")
@@ -25,7 +25,7 @@ _NAMES = ("tatoeba", "afriqa-train", "FILE.jsonl", "FILE.tsv", "hub:owner/datase
 
 
 class _FileRow(Card):
-    """A line of a user's own table."""
+    """A line of a user's table."""
 
     parallel_id: str
     language: str
@@ -34,8 +34,8 @@ class _FileRow(Card):
     negative: str | None = None
     passage_language: str | None = None
 
-    def row(self) -> Row:
-        return Row(
+    def row(self) -> ParallelRow:
+        return ParallelRow(
             self.parallel_id,
             self.language,
             self.query,
@@ -58,7 +58,7 @@ def load_table(
     languages: Iterable[str] | None = None,
     progress: DownloadProgress | None = None,
 ) -> ParallelTable:
-    """Load a parallel table by name, or several as one.
+    """Load a parallel table by name, or several tables as one.
 
     Parameters
     ----------
@@ -66,18 +66,18 @@ def load_table(
         ``"tatoeba"``; ``"afriqa-train"``; the path of a JSON Lines or TSV file; or ``"hub:owner/dataset"``, whose train
         split has the columns of such a file. See docs/training.md.
     languages : iterable of str, optional
-        Queries in these languages only; all by default.
+        Only queries in these languages; all by default.
     progress : callable, optional
-        Told about downloads.
+        Receives the progress of downloads.
 
     Raises
     ------
     UnknownNameError
-        No such table or language.
+        If there is no such table or language.
     DataError
-        A file that breaks the rules of its format; file and line are named.
+        If a file breaks the rules of its format; the message names file and line.
     DataUnavailableError
-        Data that is neither here nor to be downloaded.
+        If data is neither on this machine nor can be downloaded.
     """
     names = (name,) if isinstance(name, str) else tuple(dict.fromkeys(name))
     wanted = None if languages is None else tuple(languages)
@@ -99,12 +99,12 @@ def _load_one(name: str, languages: tuple[str, ...] | None, progress: DownloadPr
 
 
 def _tatoeba(languages: tuple[str, ...] | None, progress: DownloadProgress | None) -> ParallelTable:
-    """Sentences that translate the same English one share its id; a query is half of the words of its sentence."""
+    """Sentences that translate the same English sentence share its id; a query is half of the words of its sentence."""
     card = task_card("tatoeba")
     wanted = select_languages(languages, card.languages)
-    # Which sentences English has is known from its partners: with English alone they all are read.
+    # The English sentences are known from their translations: for English alone all languages are read.
     task = load_task("tatoeba", wanted if set(wanted) - {"en"} else None, progress=progress)
-    # A sentence with several translations goes with the first: it must not be wrong for the others.
+    # A sentence with several translations is paired with the first, so that it is not a wrong answer for the others.
     sentences = {
         (query.language, query.text): task.passages[passage].passage_id
         for query, passage in reversed(
@@ -119,26 +119,37 @@ def _tatoeba(languages: tuple[str, ...] | None, progress: DownloadProgress | Non
     for parallel_id, language, sentence in found:
         if language not in wanted:
             continue
-        query = half_of(sentence, language, parallel_id)
+        query = half_sentence(sentence, language, parallel_id)
         if query == sentence:
             short += 1
         else:
-            rows.append(Row(parallel_id, language, query, sentence))
+            rows.append(ParallelRow(parallel_id, language, query, sentence))
     notes = (f"tatoeba: {short} sentences of one word left out",) if short else ()
     return ParallelTable("tatoeba", tuple(rows), card.licence, notes)
 
 
-def half_of(sentence: str, language: str, parallel_id: str) -> str:
-    """Return a stretch of half of a sentence's words, rounded up; the place depends on the id and the language alone.
+def half_sentence(sentence: str, language: str, parallel_id: str) -> str:
+    """Return a stretch of half of the words of a sentence, rounded up.
 
-    >>> half_of("the cat sat on the mat", "en", "1")
+    Parameters
+    ----------
+    sentence : str
+        The sentence.
+    language : str
+        Code of its language.
+    parallel_id : str
+        Its id; the place of the stretch depends only on id and language.
+
+    Examples
+    --------
+    >>> half_sentence("the cat sat on the mat", "en", "1")
     'the cat sat'
     """
     spans = word_spans(sentence, language)
     length = (len(spans) + 1) // 2
     if length == len(spans):
         return sentence
-    first = number_of(f"{language}\x1f{parallel_id}") % (len(spans) - length + 1)
+    first = text_hash(f"{language}\x1f{parallel_id}") % (len(spans) - length + 1)
     return sentence[spans[first][0] : spans[first + length - 1][1]]
 
 
@@ -154,15 +165,15 @@ def _afriqa(progress: DownloadProgress | None) -> ParallelTable:
                 continue
             parallel_id = f"{language}:{line.id}"
             rows += [
-                Row(parallel_id, language, nfc(line.question_lang.strip()), passage, passage_language=pivot),
-                Row(parallel_id, pivot, nfc(line.question_translated.strip()), passage),
+                ParallelRow(parallel_id, language, nfc(line.question_lang.strip()), passage, passage_language=pivot),
+                ParallelRow(parallel_id, pivot, nfc(line.question_translated.strip()), passage),
             ]
     notes = (f"afriqa-train: {without} questions without a passage left out",) if without else ()
     return ParallelTable("afriqa-train", tuple(row for row in rows if row.query), card.licence, notes)
 
 
 def _afriqa_train_files(card: TaskCard) -> Iterator[tuple[str, DataFile]]:
-    """Find the train split among the files whose passages only add to the task's pool."""
+    """Yield the files of the train split; the card lists them among those whose passages only extend the pool."""
     for language, row in card.languages.items():
         distractors = row.get("distractors", [])
         for entry in distractors if isinstance(distractors, list) else []:
@@ -176,7 +187,7 @@ def _file(name: str) -> ParallelTable:
     if path.suffix not in _ENDINGS:
         raise DataError(f"{name}: a table ends in .jsonl or .tsv; see docs/training.md for the columns")
     if not path.is_file():
-        raise DataUnavailableError(f"{name}: no such file; name a table that is here")
+        raise DataUnavailableError(f"{name}: no such file; check the path")
     lines = json_lines(path, _FileRow) if path.suffix == ".jsonl" else _tsv_lines(path)
     first = 1 if path.suffix == ".jsonl" else 2
     rows = (checked_row(f"{name}:{number}", line.row()) for number, line in enumerate(lines, start=first))
@@ -207,7 +218,7 @@ def _hub(name: str) -> ParallelTable:
         found: Iterable[Mapping[str, object]] = load_dataset(repository, split="train")
     except Exception as error:  # the errors of the hub's libraries differ by version
         text = " ".join(str(error).split())[:160]
-        raise DataUnavailableError(f"{name}: cannot be had ({text}); check the name and the network") from error
+        raise DataUnavailableError(f"{name}: cannot be loaded ({text}); check the name and the network") from error
     kept = set(_FileRow.model_fields)
     rows = []
     for number, cells in enumerate(found):

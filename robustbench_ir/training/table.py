@@ -1,4 +1,4 @@
-"""The parallel table that a model is trained on: questions and their passages, in several languages each."""
+"""The parallel table that a model is trained on: queries and their passages, in several languages each."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 
-class Row(NamedTuple):
+class ParallelRow(NamedTuple):
     """A query and a passage that answers it.
 
     Attributes
     ----------
     parallel_id : str
-        The same for all rows that say the same in other languages.
+        The same for all rows that are translations of each other.
     language : str
         Code of the query's language.
     query, passage : str
         The texts, NFC.
     negative : str
-        A passage that does not answer the query; empty where there is none.
+        A passage that does not answer the query; empty if there is none.
     passage_language : str
         Code of the passage's language; empty if it is that of the query.
     source : str
-        The data set that the row is from.
+        Name of the data set that the row is from.
     """
 
     parallel_id: str
@@ -53,8 +53,8 @@ class ParallelTable:
     Attributes
     ----------
     name : str
-        Where they are from, as `load_table` knows it.
-    rows : tuple of Row
+        Name of the data, as `load_table` takes it.
+    rows : tuple of ParallelRow
         In the order of the source.
     licence : str
         Terms of the texts; empty if unknown.
@@ -64,11 +64,11 @@ class ParallelTable:
     Raises
     ------
     DataError
-        There is no row, or some rows have a negative and some have none.
+        If there is no row, or only some rows have a negative.
     """
 
     name: str
-    rows: tuple[Row, ...] = field(repr=False)
+    rows: tuple[ParallelRow, ...] = field(repr=False)
     licence: str = ""
     notes: tuple[str, ...] = ()
 
@@ -95,19 +95,19 @@ class ParallelTable:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-like name of the rows, 32 hexadecimal digits (BLAKE2b)."""
+        """Hash of the rows: 32 hexadecimal digits (BLAKE2b)."""
         state = blake2b(digest_size=16)
         for row in self.rows:
             state.update("\x1f".join(row).encode() + b"\x1e")
         return state.hexdigest()
 
     def select(self, languages: Iterable[str] | None) -> ParallelTable:
-        """Return the table with queries of these languages only; itself for None.
+        """Return the table with queries of these languages only; all of it for None.
 
         Raises
         ------
         UnknownNameError
-            A language that no row has.
+            If no row has one of the languages.
         """
         if languages is None:
             return self
@@ -115,7 +115,7 @@ class ParallelTable:
         return replace(self, rows=tuple(row for row in self.rows if row.language in wanted))
 
     def split(self, validation: float) -> tuple[ParallelTable, ParallelTable]:
-        """Split off rows to validate on, whole parallel ids at a time: the same ids on every machine.
+        """Split off rows for validation, whole parallel ids at a time: the same ids on every machine.
 
         Parameters
         ----------
@@ -124,11 +124,11 @@ class ParallelTable:
 
         Raises
         ------
-        DataError
-            One of the two parts would be empty.
+        OptionError
+            If one of the two parts would be empty.
         """
         bound = int(validation * 2**64)
-        chosen = [number_of(row.parallel_id) < bound for row in self.rows]
+        chosen = [text_hash(row.parallel_id) < bound for row in self.rows]
         parts = (False, f"{self.name} (to train)"), (True, f"{self.name} (to validate)")
         train, held_out = (
             replace(self, name=name, rows=tuple(row for row, one in zip(self.rows, chosen, strict=True) if one is side))
@@ -144,11 +144,11 @@ class ParallelTable:
         Parameters
         ----------
         split : {"train", "validation"}
-            Written into each row; the collator leaves queries to validate on clean.
+            Written into each row; the collator perturbs no query of the validation.
         """
         from datasets import Dataset
 
-        columns = dict(zip(Row._fields, map(list, zip(*self.rows, strict=True)), strict=True))
+        columns = dict(zip(ParallelRow._fields, map(list, zip(*self.rows, strict=True)), strict=True))
         languages = zip(columns["language"], columns["passage_language"], strict=True)
         columns["passage_language"] = [own or other for other, own in languages]
         if not self.has_negatives:
@@ -157,7 +157,7 @@ class ParallelTable:
 
 
 def join(tables: Iterable[ParallelTable]) -> ParallelTable:
-    """Put tables one below the other; their parallel ids stay apart."""
+    """Concatenate tables; their parallel ids stay different."""
     parts = list(tables)
     if len(parts) == 1:
         return parts[0]
@@ -174,15 +174,22 @@ def join(tables: Iterable[ParallelTable]) -> ParallelTable:
     )
 
 
-def checked_row(where: str, row: Row) -> Row:
-    """Return a row in NFC and without white space around it.
+def checked_row(where: str, row: ParallelRow) -> ParallelRow:
+    """Return a row in NFC and without white space around its texts.
+
+    Parameters
+    ----------
+    where : str
+        Place of the row, for messages.
+    row : ParallelRow
+        The row.
 
     Raises
     ------
     DataError
-        A text or the parallel id is empty, or query and passage are the same.
+        If a text or the parallel id is empty, or query and passage are equal.
     """
-    clean = Row(*(nfc(value.strip()) for value in row))
+    clean = ParallelRow(*(nfc(value.strip()) for value in row))
     for name in ("parallel_id", "language", "query", "passage"):
         if not getattr(clean, name):
             raise DataError(f"{where}: {name} is empty; give it a text or leave the row out")
@@ -191,8 +198,8 @@ def checked_row(where: str, row: Row) -> Row:
     return clean
 
 
-def number_of(text: str) -> int:
-    """Return 64 bits that depend on a text alone, the same on every machine (BLAKE2b)."""
+def text_hash(text: str) -> int:
+    """Return 64 bits that depend only on a text, the same on every machine (BLAKE2b)."""
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest())
 
 
@@ -204,11 +211,19 @@ def _refuse_split(table: ParallelTable, validation: float) -> ParallelTable:
     )
 
 
-# How much of what a model is evaluated on it was trained on.
+# How many of the texts that a model is evaluated on it was trained on.
 
 
 def overlap(table: ParallelTable, task: Task) -> Overlap:
-    """Count the texts of a task that a table has too, whatever their case, normal form and white space."""
+    """Count the texts of a task that a table has too. Case, normal form and white space make no difference.
+
+    Parameters
+    ----------
+    table : ParallelTable
+        Training data.
+    task : Task
+        Task that the model is evaluated on.
+    """
     seen = _folded(text for row in table.rows for text in (row.query, row.passage, row.negative))
     queries = _folded(query.text for query in task.queries)
     passages = _folded(passage.text for passage in task.passages)
@@ -222,17 +237,26 @@ def overlap(table: ParallelTable, task: Task) -> Overlap:
 
 
 def check_overlap(name: str, found: Sequence[Overlap], *, allow: bool) -> None:
-    """Refuse training data that shares texts with what a model is evaluated on.
+    """Refuse training data that has texts in common with a task that the model is evaluated on.
+
+    Parameters
+    ----------
+    name : str
+        Name of the training data, for the message.
+    found : sequence of Overlap
+        Overlap with each task.
+    allow : bool
+        Whether common texts are allowed.
 
     Raises
     ------
     DataError
-        The data of this name shares texts, and that is not allowed.
+        If the data has common texts, and they are not allowed.
     """
     if any(found) and not allow:
         raise DataError(
-            f"{name} has {'; '.join(str(one) for one in found if one)}: a score would be of what was learnt by heart; "
-            f"leave out that task or that data, or say --allow-overlap and have every report say so"
+            f"{name} has {'; '.join(str(one) for one in found if one)}: a score would measure what the model has "
+            f"memorised; leave out that task or that data, or add --allow-overlap, which every report then mentions"
         )
 
 

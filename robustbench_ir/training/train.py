@@ -1,4 +1,4 @@
-"""Trains a dual encoder: base x table x sampler -> a folder that sentence-transformers loads."""
+"""Train a dual encoder: from base, table and sampler to a folder that sentence-transformers loads."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from robustbench_ir.training.record import (
     Record,
     Trained,
     Training,
-    checkpoints,
+    checkpoint_folder,
     last_checkpoint,
     read_record,
     read_trained,
@@ -38,24 +38,25 @@ def train(
     device: str | None = None,
     progress: Progress | None = None,
 ) -> Trained:
-    """Train a model, go on with a training that was stopped, or return one that has ended.
+    """Train a model, resume a training that was stopped, or return one that has ended.
 
     Parameters
     ----------
     training : Training
-        What to train; see there.
+        Settings of the training.
     out : pathlib.Path
         Folder of the model. Until the training ends it also holds `checkpoints/`.
     allow_overlap : bool
-        Train on data that has texts of `training.tasks`; it is written into `training.json` and the model card.
+        Whether the data may have texts of `training.tasks`; `training.json` and the model card then mention it.
     table : ParallelTable, optional
-        The data, where it is loaded already; by default `training.data` says it.
+        The data, if it is loaded already; by default the tables that `training.data` names.
     recipes : iterable of Recipe or callable
         Recipes of your own, which `training.augment` names.
     device : str, optional
-        Such as ``"cpu"``; by default sentence-transformers chooses. On a GPU that can, the forward pass is in bfloat16.
+        Such as ``"cpu"``; by default sentence-transformers chooses. On a GPU that supports it, the forward pass is in
+        bfloat16.
     progress : Progress, optional
-        Told how far it is.
+        Receives the progress.
 
     Returns
     -------
@@ -65,17 +66,17 @@ def train(
     Raises
     ------
     OptionError
-        An argument out of range, or `out` holds another training.
+        If an argument is out of range, or `out` holds another training.
     DataError
-        The data overlaps with a task, or the sampler can make no batch of it.
+        If the data overlaps with a task, or the sampler can make no batch from it.
     EncoderError
-        The base cannot be had or has no tokeniser.
+        If the base cannot be loaded or has no tokeniser.
     TrainingError
-        The loss was no finite number; the last good checkpoint stays in `out`.
+        If the loss was not a finite number; the last good checkpoint stays in `out`.
     """
     watcher = progress or Silence()
     if training.consistency and not training.augment:
-        raise OptionError("consistency compares a query with its perturbed self; say --augment, too")
+        raise OptionError("consistency compares a query with its perturbed version; add --augment")
     _check_installed()
     augmentation = make_augmentation(dict(training.augment), training.severity, training.seed, recipes)
     watcher.stage("read the training data")
@@ -101,12 +102,12 @@ def train(
 
     write_model_card(trained)
     write_record(out, record)
-    shutil.rmtree(checkpoints(out), ignore_errors=True)
+    shutil.rmtree(checkpoint_folder(out), ignore_errors=True)
     return trained
 
 
 def _claimed(out: Path, training: Training, table: ParallelTable, allow_overlap: bool) -> Record:
-    """Return the record of a training in its folder, new or as it was left."""
+    """Return the record of the training in a folder: a new one, or the one that an earlier run has written."""
     data = DataRecord(
         name=table.name,
         rows=len(table.rows),
@@ -140,4 +141,4 @@ def _difference(before: Training, after: Training) -> str:
 def _check_installed() -> None:
     missing = [name for name in ("accelerate", "datasets") if find_spec(name) is None]
     if missing:
-        raise OptionError(f"{' and '.join(missing)} wanted to train; pip install 'robustbench-ir[train]'")
+        raise OptionError(f"{' and '.join(missing)} needed for training; pip install 'robustbench-ir[train]'")

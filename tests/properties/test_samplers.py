@@ -9,11 +9,11 @@ pytest.importorskip("datasets", reason="DATASETS ABSENT: pip install -e '.[train
 
 from robustbench_ir.errors import DataError
 from robustbench_ir.training.samplers import HybridBatchSampler
-from robustbench_ir.training.table import ParallelTable, Row
+from robustbench_ir.training.table import ParallelRow, ParallelTable
 
 _rows = st.lists(
     st.builds(
-        Row,
+        ParallelRow,
         parallel_id=st.integers(0, 12).map(str),
         language=st.sampled_from("abc"),
         query=st.just("q"),
@@ -29,7 +29,9 @@ _rows = st.lists(
 
 @settings(max_examples=60, deadline=None)
 @given(_rows, st.integers(2, 9), st.sampled_from([0.0, 0.5, 1.0]), st.integers(0, 3), st.booleans())
-def test_batches_keep_their_promises(rows: list[Row], size: int, alpha: float, seed: int, drop_last: bool) -> None:
+def test_batches_keep_their_promises(
+    rows: list[ParallelRow], size: int, alpha: float, seed: int, drop_last: bool
+) -> None:
     dataset = ParallelTable("t", tuple(rows)).dataset()
     try:
         sampler = HybridBatchSampler(dataset, size, drop_last, seed=seed, alpha=alpha)

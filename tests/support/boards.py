@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from robustbench_ir.leaderboard.published import ReportedRow
+from robustbench_ir.leaderboard.published import PublishedRow
 from robustbench_ir.leaderboard.reading import entry_from_json
 from robustbench_ir.leaderboard.schema import Entry
 from robustbench_ir.leaderboard.sheet import scores_of, sheet_of
@@ -76,7 +76,7 @@ def entry(number: int) -> Entry:
     return draft.model_copy(update={"scores": scores_of(sheet_of(draft))})
 
 
-REPORTED = ReportedRow(
+REPORTED = PublishedRow(
     task="small",
     languages=["en", "sw"],
     model=EVIL[:90],

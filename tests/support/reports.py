@@ -9,9 +9,9 @@ import pytest
 
 from robustbench_ir import attack, load_task
 from robustbench_ir.reports import worst as examples_module
-from robustbench_ir.reports.content import sheets
+from robustbench_ir.reports.content import prepare_sheets
 from robustbench_ir.reports.page import report_page
-from robustbench_ir.reports.worst import examples_of
+from robustbench_ir.reports.worst import find_examples
 
 EVIL = "<script>document.title = 'taken'</script><img src=x onerror=\"document.title = 'taken'\">"
 
@@ -24,10 +24,10 @@ def hostile_report(folder: Path) -> Path:
     task = replace(mini, name="hostile", queries=tuple(queries), passages=tuple(passages), lexicons={})
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ROBUSTBENCH_IR_CACHE", str(folder))
-        patch.setattr(examples_module, "task_of", lambda *_: task)
+        patch.setattr(examples_module, "task_of_result", lambda *_: task)
         result = attack("char-ngram", task, ["typo", "word-order"], severities=[1, 3, 5])
-        prepared = sheets([("a.json", result), ("b.json", result)], resamples=200)
-        text = report_page(prepared, examples_of(prepared, 5))
+        prepared = prepare_sheets([("a.json", result), ("b.json", result)], resamples=200)
+        text = report_page(prepared, find_examples(prepared, 5))
     assert EVIL not in text
     assert "The right passage" in text, "there must be queries to show"
     path = folder / "report.html"

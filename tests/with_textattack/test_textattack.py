@@ -102,7 +102,7 @@ def test_a_whole_run_in_irbench() -> None:
     result = rb.attack("char-ngram", "mini", ["textattack:WordSwapQWERTY"], languages=["en", "hi"], severities=[5])
     assert "recipe=textattack:WordSwapQWERTY@0.3.11|" in result.signature("monolingual", result.attacked[0].recipe, 5)
     assert result.score(result.attacked[0], "monolingual") < result.score(result.clean, "monolingual")
-    hindi = np.array(result.layout.languages) == "hi"
+    hindi = np.array(result.judgements.languages) == "hi"
     assert result.attacked[0].changed[hindi].mean() < 0.2  # TextAttack's keyboard has no key for it
     assert result.attacked[0].changed[~hindi].mean() > 0.9
 
@@ -146,7 +146,7 @@ def test_textattack_attacks_a_task(task: rb.Task, encoder: str) -> None:
 def rb_average_precision(result: rb.Result) -> list[float]:
     from robustbench_ir.metrics.measures import Ranked, average_precision
 
-    layout = result.layout
+    layout = result.judgements
     ranked = Ranked(result.clean.ranks.in_pool, layout.query, layout.grade, len(layout.query_ids))
     return average_precision(ranked).tolist()
 
@@ -185,11 +185,11 @@ def test_our_greedy_search_finds_what_theirs_finds(monkeypatch: pytest.MonkeyPat
     monkeypatch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
     from textattack_peer import textattack_finds
 
-    from robustbench_ir.adversary.candidates import Draws, spaces
+    from robustbench_ir.adversary.candidates import Draws, search_spaces
 
     task, budget = rb.load_task("mini", ["en"]), rb.Budget(words=2, queries=10**6)
     found = rb.search("char-ngram", task, ["typo"], rb.SearchOptions(budget=budget, starts=0, alternatives=4))
-    offered = spaces(task.queries, [rb.load_recipe("typo")], budget, Draws(3, 0, 0, 4))
+    offered = search_spaces(task.queries, [rb.load_recipe("typo")], budget, Draws(3, 0, 0, 4))
     encoder = rb.load_encoder("char-ngram")
     theirs = textattack_finds(encoder, task, offered, 2, to_the_end=True, in_order=True)
     ours = found.attacked[0].outcomes

@@ -1,1 +1,1 @@
-"""Embeddings kept on disk, so that a text is encoded once."""
+"""Embeddings stored on disk, so that each text is encoded only once."""

@@ -1,4 +1,4 @@
-"""What the embedding store holds: whose rows they are, and whether they are what was written."""
+"""Content of the embedding store: owners of the shards, number of texts, damaged shards."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from robustbench_ir._base.cache import Entry
+from robustbench_ir._base.cache import CacheEntry
 from robustbench_ir.encoders.store.shards import KEY_BYTES, DamagedShardError, open_shard
 
 ABOUT = "about.json"
@@ -18,12 +18,12 @@ ABOUT = "about.json"
 
 @dataclass(frozen=True)
 class Owner:
-    """Whose rows a shard has.
+    """Owner of the rows in a shard.
 
     Attributes
     ----------
     encoder, side, fingerprint : str
-        Encoder, and which of its two functions made them.
+        Name of the encoder, ``"query"`` or ``"passage"``, and the encoder's fingerprint.
     """
 
     encoder: str
@@ -31,28 +31,28 @@ class Owner:
     fingerprint: str
 
 
-def owner(entry: Entry) -> Owner:
-    """Return whose rows a shard has."""
+def shard_owner(entry: CacheEntry) -> Owner:
+    """Return the owner of a shard."""
     about = {"encoder": "?", "side": "?", "fingerprint": ""}
     with suppress(OSError, ValueError):
         about |= json.loads((entry.files[0].parent / ABOUT).read_bytes())
     return Owner(about["encoder"], about["side"], about["fingerprint"])
 
 
-def texts(entry: Entry) -> int:
-    """Return the number of texts whose rows a shard has; 0 if it is damaged."""
+def text_count(entry: CacheEntry) -> int:
+    """Return the number of texts in a shard; 0 if it is damaged."""
     with suppress(OSError, DamagedShardError):
         shard = open_shard(_index(entry))
         return sum(len(keys) // KEY_BYTES for _, keys in shard.read_on()) if shard else 0
     return 0
 
 
-def damaged_shards(listed: Iterable[Entry]) -> list[Entry]:
-    """Return the shards that are not what was written, reading each row."""
+def damaged_shards(listed: Iterable[CacheEntry]) -> list[CacheEntry]:
+    """Return the shards whose content does not match their checksums; each row is read."""
     return [entry for entry in listed if not entry.is_useless and not _is_whole(entry)]
 
 
-def _is_whole(entry: Entry) -> bool:
+def _is_whole(entry: CacheEntry) -> bool:
     try:
         shard = open_shard(_index(entry))
         if shard is not None:
@@ -60,10 +60,10 @@ def _is_whole(entry: Entry) -> bool:
                 shard.take(np.arange(first, first + len(keys) // KEY_BYTES))
     except DamagedShardError:
         return False
-    except FileNotFoundError:  # its writer has only begun, or it was removed just now
+    except FileNotFoundError:  # it is not complete yet, or another process has just removed it
         return True
     return True
 
 
-def _index(entry: Entry) -> Path:
+def _index(entry: CacheEntry) -> Path:
     return entry.files[0].with_suffix(".index")

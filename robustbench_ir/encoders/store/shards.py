@@ -1,15 +1,17 @@
-"""The files of the embedding store: rows as they are, and beside them an index that says whose they are.
+"""Files of the embedding store: the rows, and beside them an index with the texts' keys.
 
-A shard is two files that only ever grow, written by one process and read by any number, so that it needs no lock::
+A shard is two files that only grow, written by one process and read by any number, so that it needs no lock::
 
-    NAME.rows    dense: rows of float32 or float16, one after the other; sparse: a row's columns (uint32) with their
-                 values (float32), one after the other; all little-endian, nothing else
-    NAME.index   header: magic (8 bytes), columns (uint32), bytes of an entry (uint32: 2, 4, or 8 for sparse), then a
-                 record for each batch: rows (uint32), CRC-32 of the rows, CRC-32 of this record, a text's BLAKE2b
-                 (16 bytes) for each row, and if sparse the number of entries (uint32) of each row
+    NAME.rows    dense: rows of float32 or float16, one after the other; tokens: the rows of a text's tokens, one text
+                 after the other; sparse: a row's columns (uint32) with their values (float32), one after the other;
+                 all little-endian, nothing else
+    NAME.index   header: magic (8 bytes), columns (uint32), kind of an entry (uint32: 2 or 4, its bytes, for dense; 8
+                 for sparse; 258 or 260, 256 more than its bytes, for tokens), then a record for each batch: rows or
+                 texts (uint32), CRC-32 of them, CRC-32 of this record, a text's BLAKE2b (16 bytes) for each, and
+                 if not dense the number of entries, or of rows of tokens (uint32), of each
 
-Rows are written before their record: a row counts as soon as its record is whole, and half a record at the end is a
-writer that was stopped, or is writing now.
+Rows are written before their record: a row counts as soon as its record is complete. A partial record at the end
+belongs to a writer that was stopped or is still writing.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from robustbench_ir.encoders.encoder import Dense, Embeddings
+from robustbench_ir.encoders.token_embeddings import TokenEmbeddings
 
 KEY_BYTES = 16
 _LENGTH_BYTES = 4
@@ -33,15 +36,18 @@ _MAGIC = b"RBIRROW1"
 _HEADER = struct.Struct("<8sII")
 _RECORD = struct.Struct("<III")
 _SPARSE = 8
+_OF_TOKENS = 256
 _TYPES: dict[int, np.dtype[np.generic]] = {
     2: np.dtype("<f2"),
     4: np.dtype("<f4"),
+    _OF_TOKENS + 2: np.dtype("<f2"),
+    _OF_TOKENS + 4: np.dtype("<f4"),
     _SPARSE: np.dtype([("column", "<u4"), ("value", "<f4")]),
 }
 
 
 class DamagedShardError(Exception):
-    """Files that are not what was written. Never leaves the store."""
+    """Files whose content does not match their checksums. It is caught inside the store."""
 
 
 @dataclass(frozen=True)
@@ -53,13 +59,13 @@ class Batch:
     columns : int
         Dimensions of a row.
     width : int
-        Bytes of an entry.
+        Kind of an entry, as in the header.
     rows : int
-        How many.
+        Number of rows; for rows of tokens, the number of texts.
     content : bytes
         The rows.
     lengths : bytes
-        Of sparse rows, the number of entries of each.
+        For sparse rows, the number of entries of each row; for rows of tokens, the number of rows of each text.
     """
 
     columns: int
@@ -80,7 +86,7 @@ class Shard:
     columns : int
         Dimensions of a row.
     width : int
-        Bytes of an entry.
+        Kind of an entry, as in the header.
     """
 
     index: Path
@@ -100,16 +106,16 @@ class Shard:
 
     @property
     def count(self) -> int:
-        """Number of rows that have been read of."""
+        """Number of rows whose records have been read."""
         return self._starts[-1]
 
     def read_on(self) -> Iterator[tuple[int, bytes]]:
-        """Read the records that were not there the last time: first row, and the keys one after the other.
+        """Read the records that were added since the last call; yield the first row and the keys of each.
 
         Raises
         ------
         DamagedShardError
-            A record is not what was written, or the rows that it speaks of are not there.
+            If a record does not match its checksum, or if its rows are missing.
         """
         if self.index.stat().st_size == self._read_to:
             return
@@ -117,7 +123,7 @@ class Shard:
             stream.seek(self._read_to)
             content = stream.read()
         size = self.rows.stat().st_size
-        per_row = KEY_BYTES + (_LENGTH_BYTES if self.width == _SPARSE else 0)
+        per_row = KEY_BYTES + (_LENGTH_BYTES if self.width >= _SPARSE else 0)
         at = 0
         while len(content) - at >= _RECORD.size:
             count, of_rows, of_record = _RECORD.unpack_from(content, at)
@@ -125,8 +131,9 @@ class Shard:
             if len(body) < count * per_row:
                 break
             lengths = np.frombuffer(body, "<u4", offset=count * KEY_BYTES)
-            entries = int(lengths.sum()) if self.width == _SPARSE else count * self.columns
-            stop = self._bytes[-1] + entries * self.width
+            entries = int(lengths.sum()) if self.width >= _SPARSE else count
+            columns = 1 if self.width == _SPARSE else self.columns
+            stop = self._bytes[-1] + entries * columns * _TYPES[self.width].itemsize
             if _checksum(count, of_rows, body) != of_record or stop > size:
                 raise DamagedShardError(self.index)
             at += _RECORD.size + len(body)
@@ -138,12 +145,12 @@ class Shard:
             yield self._starts[-2], body[: count * KEY_BYTES]
 
     def take(self, rows: NDArray[np.int64]) -> Embeddings:
-        """Return rows by number, after checking every batch that one of them is in.
+        """Return rows by index, after checking every batch that contains one of them.
 
         Raises
         ------
         DamagedShardError
-            A batch is not what was written.
+            If a batch does not match its checksum.
         """
         # An empty file cannot be mapped: sparse rows may all be zero.
         mapped = np.memmap(self.rows, np.uint8, mode="r") if self._bytes[-1] else np.empty(0, dtype=np.uint8)
@@ -155,7 +162,15 @@ class Shard:
         entries = mapped[: self._bytes[-1]].view(_TYPES[self.width])
         if self.width == _SPARSE:
             return self._take_sparse(entries, rows)
+        if self.width > _OF_TOKENS:
+            return self._take_tokens(entries.reshape(-1, self.columns), rows)
         return np.asarray(entries.reshape(-1, self.columns)[rows], dtype=np.float32)
+
+    def _take_tokens(self, entries: NDArray[np.generic], texts: NDArray[np.int64]) -> TokenEmbeddings:
+        counts = np.concatenate([[0], *self._lengths]).astype(np.int64)
+        ends = counts.cumsum()
+        taken = [entries[ends[text] : ends[text + 1]] for text in texts.tolist()]
+        return TokenEmbeddings.in_order(np.concatenate(taken).astype(np.float32), counts[texts + 1])
 
     def _take_sparse(self, entries: NDArray[np.generic], rows: NDArray[np.int64]) -> sp.csr_array:
         ends = np.concatenate([[0], *self._lengths]).cumsum()
@@ -170,12 +185,12 @@ class Shard:
 
 
 def open_shard(index: Path) -> Shard | None:
-    """Open a shard; None if its writer has not come to the end of the header.
+    """Open a shard; return None if its header is not complete yet.
 
     Raises
     ------
     DamagedShardError
-        It does not begin as a shard does.
+        If the header is malformed.
     """
     with index.open("rb") as stream:
         header = stream.read(_HEADER.size)
@@ -187,11 +202,15 @@ def open_shard(index: Path) -> Shard | None:
     return Shard(index, columns, width)
 
 
-def packed(rows: Embeddings) -> Batch:
-    """Return rows as they are written: float16 where that loses nothing, as for a model that computes in float16."""
+def packed_batch(rows: Embeddings) -> Batch:
+    """Return rows as they are written: as float16 if that is exact, as for a model that computes in float16."""
     if isinstance(rows, np.ndarray):
         narrow = _narrowest(rows)
         return Batch(rows.shape[1], narrow.itemsize, len(rows), narrow.tobytes())
+    if isinstance(rows, TokenEmbeddings):
+        narrow = _narrowest(rows.gathered())
+        counts = rows.counts.astype("<u4")
+        return Batch(rows.shape[1], _OF_TOKENS + narrow.itemsize, len(counts), narrow.tobytes(), counts.tobytes())
     entries = np.empty(rows.nnz, dtype=_TYPES[_SPARSE])
     entries["column"], entries["value"] = rows.indices, rows.data
     lengths = np.diff(rows.indptr).astype("<u4")
@@ -199,14 +218,23 @@ def packed(rows: Embeddings) -> Batch:
 
 
 def append(index: Path, keys: bytes, batch: Batch) -> int:
-    """Add rows to the end of a shard, or begin one; return the size of its rows in bytes.
+    """Append rows to a shard, or begin one; return the size of its rows in bytes.
 
-    A writer that fails takes back what it has written, so that a full disk is no fuller than before.
+    If writing fails, the appended bytes are removed, so that a full disk does not become fuller.
+
+    Parameters
+    ----------
+    index : pathlib.Path
+        The file ``NAME.index``.
+    keys : bytes
+        Keys of the texts, one after the other.
+    batch : Batch
+        Their rows.
 
     Raises
     ------
     OSError
-        The disk is full, or cannot be written to.
+        If the disk is full, or cannot be written to.
     """
     path = index.with_suffix(".rows")
     body = keys + batch.lengths

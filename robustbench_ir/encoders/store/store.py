@@ -1,6 +1,6 @@
-"""Embeddings that are kept by content: a text is encoded once for each encoder and side, ever.
+"""Embeddings by content: a text is encoded only once for each encoder and side.
 
-What is found is read back bit for bit; what is not is encoded and added. Any number of processes may share a store:
+Stored rows are returned bit for bit; missing ones are encoded and added. Any number of processes may share a store:
 each writes shards of its own (see `robustbench_ir.encoders.store.shards`) and reads those of all.
 """
 
@@ -22,33 +22,42 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from robustbench_ir._base.cache import Cache, current_cache, key, make_room, say_not_kept
+from robustbench_ir._base.cache import Cache, current_cache, entry_key, make_room, warn_not_kept
 from robustbench_ir._base.files import write_whole
 from robustbench_ir.encoders.encoder import Embeddings, Encoder, EncoderDescription, PoolEncoder, stack
 from robustbench_ir.encoders.lexical import CharacterNgrams
 from robustbench_ir.encoders.store.limits import ABOUT
-from robustbench_ir.encoders.store.shards import KEY_BYTES, DamagedShardError, Shard, append, open_shard, packed
+from robustbench_ir.encoders.store.shards import KEY_BYTES, DamagedShardError, Shard, append, open_shard, packed_batch
 from robustbench_ir.errors import EncoderError, ResultError
 
 Side = Literal["query", "passage"]
 
 _LOG = logging.getLogger("robustbench_ir")
 
-_SHARD_BYTES = 1 << 26  # a damaged or evicted shard costs the encoding of this much
+_SHARD_BYTES = 1 << 26  # rows that must be encoded again if a shard is damaged or removed
 _CLAIMS = 64
 _ROW_BITS = 40
 
 
 def embedding_store(encoder: Encoder, folder: Path, side: Side, batch: str = "") -> EmbeddingStore | None:
-    """Return the store of an encoder's queries or passages, or None where nothing may be kept.
+    """Return the store of an encoder's queries or passages, or None if nothing may be stored.
 
-    Texts of one `batch`, such as the queries of one cell, have a store of their own: the last bits of a row depend on
-    the texts that it was encoded with, and must not depend on what other cells happened to encode before.
+    Nothing is stored if the encoder has no fingerprint, so that it cannot be distinguished from another one; if a row
+    depends on the pool and not only on its text; or if rows are computed faster than they are read.
 
-    That is where an encoder has no fingerprint, so that it cannot be told from another one, where a row depends on the
-    pool and not on its text alone, and where rows are made faster than they are read.
+    Parameters
+    ----------
+    encoder : Encoder
+        The encoder.
+    folder : pathlib.Path
+        Folder of all stores.
+    side : {"query", "passage"}
+        Function of the encoder that makes the rows.
+    batch : str
+        Texts of one batch, such as the queries of one cell, have a store of their own: the last bits of a row depend on
+        the texts that it was encoded with, and must not depend on other cells.
     """
-    if side == "passage":  # a defence leaves the passages alone: their rows are those of the encoder behind it
+    if side == "passage":  # a defence does not change passages: their rows are those of the encoder behind it
         while hasattr(encoder, "passage_encoder"):
             encoder = encoder.passage_encoder
     who = encoder.description
@@ -65,15 +74,15 @@ class EmbeddingStore:
     Parameters
     ----------
     folder : pathlib.Path
-        Of all stores.
+        Folder of all stores.
     encoder : EncoderDescription
-        Its fingerprint decides; its name is for people.
+        Description of the encoder, whose fingerprint selects the rows.
     side : {"query", "passage"}
-        Which of the encoder's two functions made the rows.
+        Function of the encoder that makes the rows.
     """
 
     def __init__(self, folder: Path, encoder: EncoderDescription, side: Side) -> None:
-        self.folder = folder / key(encoder.fingerprint, side)
+        self.folder = folder / entry_key(encoder.fingerprint, side)
         self._about = {"encoder": encoder.name, "fingerprint": encoder.fingerprint, "side": side}
         self._shards: list[Shard] = []
         self._numbers: dict[str, int] = {}
@@ -84,14 +93,14 @@ class EmbeddingStore:
         self._used: set[str] = set()
 
     def read(self, texts: Sequence[str]) -> tuple[NDArray[np.bool_], Embeddings]:
-        """Look texts up.
+        """Look up the rows of texts.
 
         Returns
         -------
         found : bool array of shape (texts,)
-            Which of them are there.
+            Mask of the texts that the store has.
         rows : float32 array of shape (found, dimensions)
-            Theirs, in order.
+            Their rows, in order.
         """
         keys = [text_key(text) for text in texts]
         while True:
@@ -103,34 +112,48 @@ class EmbeddingStore:
                 return found, rows
 
     def keep(self, texts: Sequence[str], rows: Embeddings) -> None:
-        """Add the rows of texts; where the folder cannot be written to, say so once and keep nothing from then on.
+        """Add the rows of texts; if the folder cannot be written to, warn once and store nothing from then on.
+
+        Parameters
+        ----------
+        texts : sequence of str
+            The texts.
+        rows : float32 array of shape (texts, dimensions)
+            Their embeddings, dense or sparse.
 
         Raises
         ------
         EncoderError
-            The store has rows of another width under the same fingerprint.
+            If the store has rows with another number of dimensions under the same fingerprint.
         """
         if not self._keeps or not len(texts):
             return
         if self._shards and self._shards[0].columns != rows.shape[1]:
             raise EncoderError(
-                f"{self._about['encoder']}: gave {rows.shape[1]} dimensions, and {self._shards[0].columns} in an "
+                f"{self._about['encoder']}: returned {rows.shape[1]} dimensions, and {self._shards[0].columns} in an "
                 f"earlier run; give it another fingerprint, or `irbench cache prune --encoder {self._about['encoder']}`"
             )
-        batch = packed(rows)
+        batch = packed_batch(rows)
         try:
             index = self._shard_to_write(batch.width)
             size = append(index, b"".join(map(text_key, texts)), batch)
             self._writing = (index, size, batch.width)
         except (OSError, ResultError) as error:
             self._keeps = False
-            say_not_kept(self.folder.parent.parent, error)
+            warn_not_kept(self.folder.parent.parent, error)
 
     @contextmanager
     def claim(self, texts: Sequence[str], wait: bool) -> Iterator[bool]:
-        """Announce that these texts are being encoded; False if another process says so of them already.
+        """Announce that these texts are being encoded; yield False if another process has already done so.
 
-        A process that dies gives up its claim. Where no lock can be had, everybody encodes for themselves.
+        The claim of a process ends with the process. If files cannot be locked, every process encodes for itself.
+
+        Parameters
+        ----------
+        texts : sequence of str
+            The texts.
+        wait : bool
+            Whether to wait until the other process has finished.
         """
         slot = int.from_bytes(text_key("\0".join(texts))[:4]) % _CLAIMS
         lock = None
@@ -159,13 +182,13 @@ class EmbeddingStore:
         if not about.exists():
             write_whole(about, json.dumps(self._about, ensure_ascii=False).encode())
         make_room(Cache(self.folder.parent.parent, current_cache().limit), spare=self._used)
-        # The time first: shards are read in the order in which they were begun, and the first row of a text counts.
+        # The name begins with the time, since shards are read in order and the first row of a text counts.
         index = self.folder / f"{time.time_ns():020d}-{os.getpid()}-{secrets.token_hex(4)}.index"
         self._used.add(index.stem)
         return index
 
     def _look_again(self) -> None:
-        """Take in what this and other processes have added since the last time."""
+        """Read the rows that this and other processes have added since the last call."""
         for index in sorted(self.folder.glob("*.index")):
             if index.name in self._bad:
                 continue
@@ -179,7 +202,7 @@ class EmbeddingStore:
                 self._take_in(self._numbers[index.name])
             except DamagedShardError:
                 self._set_aside(index)
-            except FileNotFoundError:  # pruned by another process just now
+            except FileNotFoundError:  # another process has just removed it
                 self._forget(index)
 
     def _take_in(self, number: int) -> None:
@@ -189,7 +212,7 @@ class EmbeddingStore:
                 self._places.setdefault(keys[at : at + KEY_BYTES], row)
 
     def _take(self, places: NDArray[np.int64]) -> Embeddings | None:
-        """Return rows, or None if some of them turned out not to be what was written."""
+        """Return rows, or None if a shard turned out to be damaged or was removed."""
         numbers = places >> _ROW_BITS
         parts: list[Embeddings] = []
         order: list[NDArray[np.intp]] = []
@@ -212,21 +235,21 @@ class EmbeddingStore:
         return stacked
 
     def _note_use(self, shard: Shard) -> None:
-        """Note the time of last use, once a run, where `irbench cache` looks for it."""
+        """Record the time of last use, once a run, where `irbench cache` looks for it."""
         if shard.index.stem not in self._used:
             self._used.add(shard.index.stem)
             with suppress(OSError):
                 os.utime(shard.rows)
 
     def _set_aside(self, index: Path) -> None:
-        """Take a damaged shard out, here and for everybody, and say so; its texts are encoded again."""
+        """Rename a damaged shard, so that no process reads it, and warn; its texts are encoded again."""
         self._forget(index)
-        with suppress(OSError):  # in a folder that is read only it stays where it is
+        with suppress(OSError):  # in a read-only folder it stays where it is
             index.with_suffix(".rows").replace(index.with_suffix(".rows.damaged"))
         with suppress(OSError):
             index.replace(index.with_suffix(".index.damaged"))
         _LOG.warning(
-            "%s: is damaged (bit rot, or cut short); what it held of %s is encoded again, nothing needs to be done",
+            "%s: is damaged (bit rot, or truncated); its texts are encoded again by %s, nothing needs to be done",
             index.with_suffix(".rows"),
             self._about["encoder"],
         )
@@ -240,5 +263,5 @@ class EmbeddingStore:
 
 
 def text_key(text: str) -> bytes:
-    """Return what a text is looked up by: BLAKE2b of its UTF-8, 16 bytes."""
+    """Return the key of a text: BLAKE2b of its UTF-8, 16 bytes."""
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=KEY_BYTES).digest()

@@ -1,7 +1,7 @@
 """Tasks, encoders and recipes of this package in TextAttack: data set, model wrapper, goal function, transformation.
 
-Needs TextAttack, in an environment of its own: see docs/textattack.md. Importing this makes TextAttack importable
-without a network.
+TextAttack must be installed, in its own environment: see docs/textattack.md. Importing this package makes TextAttack
+importable without a network.
 
 >>> from textattack import Attack  # doctest: +SKIP
 >>> task = load_task("mini", ["en"])  # doctest: +SKIP
@@ -13,9 +13,9 @@ without a network.
 
 from __future__ import annotations
 
-from robustbench_ir.integrations.textattack.recipes import prepare
+from robustbench_ir.integrations.textattack.recipes import make_textattack_importable
 
-prepare()
+make_textattack_importable()
 
 from robustbench_ir.integrations.textattack.dataset import TaskDataset  # noqa: E402
 from robustbench_ir.integrations.textattack.goal import EncoderWrapper, RetrievalGoal, RetrievalGoalResult  # noqa: E402

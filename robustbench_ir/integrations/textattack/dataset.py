@@ -1,4 +1,4 @@
-"""The queries of a task as TextAttack's data set."""
+"""The queries of a task as a data set of TextAttack."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class TaskDataset(Dataset):
     Parameters
     ----------
     task : Task
-        Whose queries.
+        Task with the queries.
     language : str, optional
-        Queries of this language only; the rows stay those of the whole task.
+        Only queries of this language; the rows stay those of the whole task.
     """
 
     def __init__(self, task: Task, language: str | None = None) -> None:

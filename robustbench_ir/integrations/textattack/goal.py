@@ -1,4 +1,4 @@
-"""Retrieval as TextAttack's goal: lower the average precision of the query."""
+"""Retrieval as a goal of TextAttack: lower the average precision of the query."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from textattack.goal_functions import GoalFunction
 from textattack.models.wrappers import ModelWrapper
 from textattack.shared import AttackedText
 
-from robustbench_ir.encoders import Embeddings, Encoder, PoolEncoder
+from robustbench_ir.encoders import Embeddings, Encoder, PoolEncoder, TokenEmbeddings
 from robustbench_ir.encoders.batches import encode_texts
 from robustbench_ir.encoders.encoder import stack
 from robustbench_ir.errors import OptionError
@@ -24,14 +24,14 @@ from robustbench_ir.tasks import Qrels, Task
 
 
 class EncoderWrapper(ModelWrapper):
-    """An encoder with a pool, as TextAttack's model.
+    """An encoder with a pool, as a model of TextAttack.
 
     Parameters
     ----------
     encoder : Encoder
-        Any; see `robustbench_ir.load_encoder`.
+        Any encoder; see `robustbench_ir.load_encoder`.
     task : Task
-        Its passages are the pool; they are encoded once, here.
+        Its passages are the pool; they are encoded once, when the wrapper is made.
     """
 
     def __init__(self, encoder: Encoder, task: Task) -> None:
@@ -40,13 +40,21 @@ class EncoderWrapper(ModelWrapper):
         self.model = encoder.fitted(texts) if isinstance(encoder, PoolEncoder) else encoder
         self.pool = encode_texts(self.model.encode_passages, texts)
 
-    def __call__(self, text_input_list: Sequence[str]) -> torch.Tensor | list[sp.csr_array]:
-        """Encode queries: one row each, in the two forms that TextAttack leaves as they are."""
+    def __call__(self, text_input_list: Sequence[str]) -> torch.Tensor | list[sp.csr_array | TokenEmbeddings]:
+        """Encode queries: one row each, in the two forms that TextAttack does not change."""
         rows = self.model.encode_queries(list(text_input_list))
         return torch.from_numpy(rows) if isinstance(rows, np.ndarray) else [rows[[row]] for row in range(rows.shape[0])]
 
     def average_precision(self, query: int, embeddings: Embeddings) -> list[float]:
-        """Return the AP of a query of the task, given by its row, for several embeddings of it."""
+        """Return the AP of a query for several embeddings of it.
+
+        Parameters
+        ----------
+        query : int
+            Row of the query in the task.
+        embeddings : array of shape (texts, dimensions)
+            Embeddings, dense or sparse.
+        """
         judged = np.flatnonzero(self.task.qrels.query == query)
         texts = embeddings.shape[0]
         group = np.repeat(np.arange(texts, dtype=np.int32), len(judged))
@@ -59,17 +67,17 @@ class EncoderWrapper(ModelWrapper):
 
 
 class RetrievalGoalResult(GoalFunctionResult):
-    """What a text does: `raw_output` is the AP, `score` is 1 - AP."""
+    """Outcome for a text: `raw_output` is the AP, `score` is 1 - AP."""
 
     def __init__(self, *arguments: object) -> None:
         super().__init__(*arguments, goal_function_result_type="Retrieval")
 
     def get_text_color_input(self) -> str:
-        """Colour of the clean words."""
+        """Return the colour of the clean words."""
         return "red"
 
     def get_text_color_perturbed(self) -> str:
-        """Colour of the perturbed words."""
+        """Return the colour of the perturbed words."""
         return "blue"
 
     def get_colored_output(self, color_method: str | None = None) -> str:  # noqa: ARG002
@@ -78,27 +86,27 @@ class RetrievalGoalResult(GoalFunctionResult):
 
 
 class RetrievalGoal(GoalFunction):
-    """Lower the AP of the query over the whole pool; reached where it is a share of the clean AP or less.
+    """Lower the AP of the query over the whole pool. The goal is reached at a share of the clean AP.
 
     Parameters
     ----------
     model_wrapper : EncoderWrapper
         Encoder and pool.
     share : float
-        Share of the clean AP, 0 to 1. With ``maximizable=True`` a search goes on as long as there is something to try.
+        Share of the clean AP, 0 to 1. With ``maximizable=True`` a search continues as long as there are candidates.
     options
-        Those of TextAttack's `GoalFunction`: `query_budget`, `model_batch_size`, `maximizable` and others.
+        Options of TextAttack's `GoalFunction`: `query_budget`, `model_batch_size`, `maximizable` and others.
 
     Raises
     ------
     OptionError
-        Share out of range.
+        If the share is out of range.
     """
 
     def __init__(self, model_wrapper: EncoderWrapper, share: float = 0.5, **options: object) -> None:
         if not 0 <= share <= 1:
             raise OptionError(f"share {share:g} is out of range; 0 to 1")
-        # TextAttack warns of every model and goal function that it has not made itself.
+        # TextAttack logs a warning for every model and goal function that is not its own.
         log = logging.getLogger("textattack")
         level = log.level
         log.setLevel(logging.ERROR)
@@ -110,7 +118,15 @@ class RetrievalGoal(GoalFunction):
     def init_attack_example(
         self, attacked_text: AttackedText, ground_truth_output: int
     ) -> tuple[RetrievalGoalResult, bool]:
-        """Begin with a query: `ground_truth_output` is its row in the task, as `TaskDataset` gives it."""
+        """Begin with a query.
+
+        Parameters
+        ----------
+        attacked_text : AttackedText
+            The query.
+        ground_truth_output : int
+            Its row in the task, as `TaskDataset` gives it.
+        """
         self.clear_cache()  # the same text may be another query, with another AP
         self.ground_truth_output = ground_truth_output
         (self.clean,) = self._call_model([attacked_text])
@@ -118,7 +134,7 @@ class RetrievalGoal(GoalFunction):
         return found
 
     def _process_model_outputs(
-        self, _: Sequence[AttackedText], outputs: torch.Tensor | list[sp.csr_array]
+        self, _: Sequence[AttackedText], outputs: torch.Tensor | list[sp.csr_array | TokenEmbeddings]
     ) -> list[float]:
         rows = outputs.numpy() if isinstance(outputs, torch.Tensor) else stack(outputs)
         wrapper: EncoderWrapper = self.model

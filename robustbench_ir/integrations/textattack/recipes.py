@@ -1,7 +1,7 @@
 """Transformations and augmenters of TextAttack as recipes, such as ``textattack:WordSwapQWERTY``.
 
-TextAttack is an extra with an environment of its own (docs/textattack.md). Its words are its own, too: what it leaves
-alone in Hindi or Thai is left alone here, and coverage tells.
+TextAttack is an extra with an environment of its own (docs/textattack.md). It also has its own rules for words: words
+of Hindi or Thai that it does not change stay unchanged here, and the coverage shows how many queries changed.
 """
 
 from __future__ import annotations
@@ -33,13 +33,23 @@ if TYPE_CHECKING:
     from textattack.shared import AttackedText
     from textattack.transformations import Transformation as TheirTransformation
 
-PREFIX = "textattack:"
+_PREFIX = "textattack:"
 _SEEDS = 1 << 32
 _NOT_WORD_BY_WORD = ("SentenceTransformation", "WordInnerSwapRandom", "WordMergeMaskedLM")
 
 
-class Foreign(NamedTuple):
-    """What is taken of TextAttack: a transformation, which words it may touch, and which results are good."""
+class TextAttackTransformation(NamedTuple):
+    """The parts of a transformation of TextAttack that a recipe uses.
+
+    Attributes
+    ----------
+    transformation : textattack.transformations.Transformation
+        Rewrites words.
+    open_words : sequence of PreTransformationConstraint
+        Which words it may change.
+    constraints : sequence of Constraint
+        Which results are accepted.
+    """
 
     transformation: TheirTransformation
     open_words: Sequence[PreTransformationConstraint]
@@ -48,23 +58,23 @@ class Foreign(NamedTuple):
 
 @dataclass(frozen=True)
 class WordByWord:
-    """One of TextAttack's transformations. A `Transformation`.
+    """A transformation of TextAttack, applied to one word at a time. A `Transformation`.
 
-    TextAttack draws from the global generators of Python, numpy and torch. They are seeded from the recipe's own
-    generator before each call, and put back as they were after it.
+    TextAttack draws from the global generators of Python, numpy and torch. Before each call they are seeded from the
+    recipe's own generator, and afterwards their state is restored.
     """
 
-    foreign: Foreign
+    wrapped: TextAttackTransformation
 
     def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:  # noqa: ARG002
-        """Offer TextAttack's own words that its constraints leave open; see `Transformation.targets`."""
+        """Offer the words of TextAttack that its constraints allow; see `Transformation.targets`."""
         from textattack.shared import AttackedText
 
         clean = AttackedText(text)
         spans = word_places(clean)
         opened = set(range(len(spans)))
-        for constraint in self.foreign.open_words:
-            opened &= constraint(clean, self.foreign.transformation)
+        for constraint in self.wrapped.open_words:
+            opened &= constraint(clean, self.wrapped.transformation)
         first: dict[str, int] = {}
         for number in sorted(opened):
             first.setdefault(text[spans[number][0] : spans[number][1]], number)
@@ -72,18 +82,18 @@ class WordByWord:
         def rewrite(word: str, random: Random) -> tuple[str, str] | None:
             number = first[word]
             found = sorted(_rewritings(clean, spans[number], self._texts(clean, number, random)))
-            return (pick(found, random), type(self.foreign.transformation).__name__) if found else None
+            return (pick(found, random), type(self.wrapped.transformation).__name__) if found else None
 
         return Targets([spans[number] for number in sorted(opened)], rewrite)
 
     def _texts(self, clean: AttackedText, number: int, random: Random) -> Sequence[AttackedText]:
         try:
             with seeded(random):
-                found = self.foreign.transformation(clean, self.foreign.open_words, indices_to_modify=[number])
-                for constraint in self.foreign.constraints:
+                found = self.wrapped.transformation(clean, self.wrapped.open_words, indices_to_modify=[number])
+                for constraint in self.wrapped.constraints:
                     found = constraint.call_many(found, clean) if found else found
         except (OSError, LookupError) as error:  # models and word lists that are loaded on first use
-            raise _no_data(type(self.foreign.transformation).__name__, error) from error
+            raise _no_data(type(self.wrapped.transformation).__name__, error) from error
         return list(found)
 
 
@@ -99,7 +109,7 @@ def word_places(text: AttackedText) -> list[Span]:
 
 
 def _rewritings(clean: AttackedText, place: Span, found: Sequence[AttackedText]) -> set[str]:
-    """Return what stands in place of a word in texts that differ from the clean one there and nowhere else."""
+    """Return the replacements of a word, from texts that differ from the clean one only there."""
     text = clean.text
     before, word, after = text[: place[0]], text[place[0] : place[1]], text[place[1] :]
     rewritings = set()
@@ -113,7 +123,7 @@ def _rewritings(clean: AttackedText, place: Span, found: Sequence[AttackedText])
 
 @contextmanager
 def seeded(random: Random) -> Iterator[None]:
-    """Seed the global generators of Python, numpy and torch for a while, and put them back as they were."""
+    """Seed the global generators of Python, numpy and torch for a while, and restore their state afterwards."""
     import torch
 
     seed = int(random.random() * _SEEDS)
@@ -129,32 +139,32 @@ def seeded(random: Random) -> Iterator[None]:
         torch.set_rng_state(states[2])
 
 
-def load_foreign(name: str) -> Recipe:
+def load_textattack_recipe(name: str) -> Recipe:
     """Return the recipe that runs a transformation or an augmenter of TextAttack.
 
     Parameters
     ----------
     name : str
         ``textattack:`` and the name of a class of `textattack.transformations` or `textattack.augmentation`. Its
-        severity is the share of the words that change, as that of other recipes; an augmenter's own is not looked at.
+        severity is the share of the words that change, as for other recipes; an augmenter's own share is ignored.
 
     Raises
     ------
     DataUnavailableError
-        TextAttack is not installed, or cannot have the data that the class wants.
+        If TextAttack is not installed, or the data that the class needs is missing.
     UnknownNameError
-        No such class.
+        If there is no such class.
     OptionError
-        A class that needs arguments, or that does not work word by word.
+        If the class needs arguments, or does not work word by word.
     """
-    foreign = _made(name)
+    wrapped = _made(name)
     rows: Mapping[str, dict[str, object]] = {code: {} for code in languages()}
     card = RecipeCard.model_construct(
         name=name,
         version=1,
-        title=name.removeprefix(PREFIX),
-        description=f"{name.removeprefix(PREFIX)} of TextAttack {version('textattack')}.",
-        transformation="foreign",
+        title=name.removeprefix(_PREFIX),
+        description=f"{name.removeprefix(_PREFIX)} of TextAttack {version('textattack')}.",
+        transformation="textattack",
         sources=["TextAttack (Morris et al. 2020), https://arxiv.org/abs/2005.05909"],
         languages=dict(rows),
     )
@@ -165,14 +175,14 @@ def load_foreign(name: str) -> Recipe:
         options: Mapping[str, object],  # noqa: ARG001
         tables: Tables,  # noqa: ARG001
     ) -> WordByWord:
-        return WordByWord(foreign)
+        return WordByWord(wrapped)
 
     return Recipe(card, factory, release=version("textattack"))
 
 
 @cache
-def _made(name: str) -> Foreign:
-    prepare()
+def _made(name: str) -> TextAttackTransformation:
+    make_textattack_importable()
     from textattack import augmentation, transformations
 
     classes = {
@@ -181,9 +191,9 @@ def _made(name: str) -> Foreign:
         for key, value in getmembers(module, isclass)
         if not isabstract(value) and issubclass(value, (transformations.Transformation, augmentation.Augmenter))
     }
-    wanted = name.removeprefix(PREFIX)
+    wanted = name.removeprefix(_PREFIX)
     if wanted not in classes:
-        raise UnknownNameError("recipe", name, [f"{PREFIX}{key}" for key in classes])
+        raise UnknownNameError("recipe", name, [f"{_PREFIX}{key}" for key in classes])
     try:
         made = classes[wanted]()
     except TypeError as error:
@@ -193,11 +203,11 @@ def _made(name: str) -> Foreign:
     except Exception as error:  # a download that fails shows as any error of half a dozen libraries
         raise _no_data(name, error) from error
     parts = vars(made)  # an augmenter has constraints beside its transformation
-    foreign = Foreign(
+    wrapped = TextAttackTransformation(
         parts.get("transformation", made), parts.get("pre_transformation_constraints", ()), parts.get("constraints", ())
     )
-    _check_word_by_word(name, foreign.transformation)
-    return foreign
+    _check_word_by_word(name, wrapped.transformation)
+    return wrapped
 
 
 def _no_data(name: str, error: Exception) -> DataUnavailableError:
@@ -205,7 +215,7 @@ def _no_data(name: str, error: Exception) -> DataUnavailableError:
     if len(reason) > 160:  # NLTK names what is missing at the start, an OSError at the end of a path of any length
         reason = f"{reason[:80]} ... {reason[-80:]}"
     return DataUnavailableError(
-        f"{name}: TextAttack cannot have its data ({type(error).__name__}: {reason}); it looks into TA_CACHE_DIR, "
+        f"{name}: TextAttack cannot load its data ({type(error).__name__}: {reason}); it looks into TA_CACHE_DIR, "
         f"NLTK_DATA and the model hub's cache first"
     )
 
@@ -221,15 +231,15 @@ def _check_word_by_word(name: str, transformation: object) -> None:
             )
 
 
-def prepare() -> None:
-    """Let TextAttack be imported without a network: it wants NLTK's stop words, and downloads them otherwise.
+def make_textattack_importable() -> None:
+    """Let TextAttack be imported without a network: its import needs NLTK's stop words and would download them.
 
-    Where NLTK finds none, it gets the English words of `attacks/_stop_words.toml`, in a folder of the cache.
+    If NLTK has none, it gets the English words of `attacks/_stop_words.toml`, in a folder of the cache.
 
     Raises
     ------
     DataUnavailableError
-        TextAttack is not installed.
+        If TextAttack is not installed.
     """
     try:
         import nltk.data

@@ -1,4 +1,4 @@
-"""A recipe as TextAttack's transformation."""
+"""A recipe as a transformation of TextAttack."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from robustbench_ir.perturb.randomness import generator
 
 
 class RecipeTransformation(WordSwap):
-    """What a recipe can make of each word, as a word swap of TextAttack.
+    """The rewritings of each word by a recipe, as a word swap of TextAttack.
 
-    The draws depend on the recipe, the seed and the text alone. What the recipe would change across two of TextAttack's
-    words is not offered; several of our words in one of TextAttack's (Thai, Chinese) are, one at a time.
+    The draws depend only on the recipe, the seed and the text. A change that spans two of TextAttack's words is not
+    offered. Several words of ours inside one word of TextAttack (Thai, Chinese) are offered one at a time.
 
     Parameters
     ----------
     recipe : Recipe
-        Any; see `robustbench_ir.load_recipe`.
+        Any recipe; see `robustbench_ir.load_recipe`.
     language : str
-        Of the texts.
+        Code of the language of the texts.
     alternatives : int
-        Draws for each place, 1 or more; equal ones are offered once.
+        Number of draws for each place, 1 or more; equal ones are offered once.
     seed : int
-        Another seed, other draws.
+        Seed of the draws.
 
     Raises
     ------
     OptionError
-        The recipe does not cover the language.
+        If the recipe does not cover the language.
     """
 
     def __init__(self, recipe: Recipe, language: str, alternatives: int = 8, seed: int = 0) -> None:

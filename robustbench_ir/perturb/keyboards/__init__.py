@@ -1,1 +1,1 @@
-"""Keyboard layouts, and the slips that people make on them."""
+"""Keyboard layouts, and the typos that people make on them."""

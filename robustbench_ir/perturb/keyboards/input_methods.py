@@ -1,6 +1,6 @@
-"""Slips on keyboards where several keys make a character: Ethiopic, Hangul, and spelling input methods.
+"""Typos on keyboards where several keys make a character: Ethiopic, Hangul, and spelling input methods.
 
-A slip is made on the keys; what the input method then composes is the mistake.
+The mistake is made on the keys; the input method then composes the typo from them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from functools import partial
 
 from robustbench_ir._base.text import nfc
 from robustbench_ir.perturb.keyboards.layouts import Keyboard, Neighbours, neighbours_on
-from robustbench_ir.perturb.keyboards.single_keys import Typist, cased, missing
+from robustbench_ir.perturb.keyboards.single_keys import KeyboardModel, cased, missing
 
 _ETHIOPIC = 0x1200
 _SYLLABLES_PER_CONSONANT = 8  # the Ethiopic block lists each consonant's vowel orders in rows of eight
@@ -24,14 +24,14 @@ _VOWELS = "ㅏㅐㅑㅒㅓㅔㅕㅖㅗㅘㅙㅚㅛㅜㅝㅞㅟㅠㅡㅢㅣ"
 _TAILS = ("", *"ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ")
 _SYLLABLE_COUNT = len(_LEADS) * len(_VOWELS) * len(_TAILS)
 _SHOWN = (9, 4, 2)  # candidates on the first page of an input method, and how many of them are taken more often
-_FIRST_CHOICES = 2  # of a syllable that was not meant, a typist takes one of the first
+_FIRST_CHOICES = 2  # of an unintended syllable, people choose one of the first candidates
 _DOUBLED = 3  # weight of a key pressed twice
 
 Compose = Callable[[str], str]
 
 
 def _mistyped(keys: str, near: Neighbours) -> Iterator[str]:
-    """Yield the keys with one mistake: a neighbouring key, or a key missed."""
+    """Yield the keys with one mistake: a neighbouring key, or a missed key."""
     for place, key in enumerate(keys):
         before, after = keys[:place], keys[place + 1 :]
         others = near.get(key, ())
@@ -39,8 +39,8 @@ def _mistyped(keys: str, near: Neighbours) -> Iterator[str]:
         yield from missing(before + after, others)
 
 
-def on_ethiopic(card: Keyboard) -> Typist:
-    """Return the typist on consonant keys, with the vowel order chosen after: the neighbour's, or a wrong vowel."""
+def on_ethiopic(card: Keyboard) -> KeyboardModel:
+    """Return the keyboard model for consonant keys followed by a vowel order: a neighbour's, or a wrong vowel."""
     near = neighbours_on(card)
 
     def split(syllable: str) -> tuple[str, int]:
@@ -55,18 +55,18 @@ def on_ethiopic(card: Keyboard) -> Typist:
             return []
         if order == _VOWEL_ORDERS:
             return [chr(ord(consonant) + _OF_A)]
-        slips = [chr(ord(consonant) + other) for other in range(_VOWEL_ORDERS) if other != order]
-        slips += [chr(ord(other) + order) for other in near[consonant]]
-        return [slip for slip in slips if unicodedata.category(slip) == "Lo"]
+        typos = [chr(ord(consonant) + other) for other in range(_VOWEL_ORDERS) if other != order]
+        typos += [chr(ord(other) + order) for other in near[consonant]]
+        return [typo for typo in typos if unicodedata.category(typo) == "Lo"]
 
     def besides(part: str) -> list[str]:
         return [chr(ord(other) + _BARE) for other in near.get(split(part[0])[0], ())]
 
-    return Typist(instead, besides, lambda _: "")
+    return KeyboardModel(instead, besides, lambda _: "")
 
 
-def on_hangul(card: Keyboard) -> Typist:
-    """Return the typist on jamo keys; syllables are taken apart as they are met, not all 11,172 beforehand."""
+def on_hangul(card: Keyboard) -> KeyboardModel:
+    """Return the keyboard model for jamo keys; syllables are decomposed on demand, because there are 11,172."""
     near = neighbours_on(card)
     joined = {keys: jamo for jamo, keys in card.spelling.items()}
 
@@ -91,7 +91,7 @@ def on_hangul(card: Keyboard) -> Typist:
         others = [other for other in near.get(last, ()) if (other in _VOWELS) == (last in _VOWELS)]
         return [other for other in others if not _syllable(pressed + other, joined)]
 
-    return Typist(instead, besides, keys)
+    return KeyboardModel(instead, besides, keys)
 
 
 def _syllable(keys: str, joined: Mapping[str, str]) -> str:
@@ -105,13 +105,13 @@ def _syllable(keys: str, joined: Mapping[str, str]) -> str:
     return chr(_FIRST_SYLLABLE + number)
 
 
-def on_spelling(card: Keyboard) -> Typist:
-    """Return the typist on an input method that turns keys into characters."""
+def on_spelling(card: Keyboard) -> KeyboardModel:
+    """Return the keyboard model for an input method that turns keys into characters."""
     return _with_stray_keys(card) if card.stray else _with_candidates(card)
 
 
-def _with_candidates(card: Keyboard) -> Typist:
-    """Pinyin, romaji: what is typed must spell something, and one of several candidates is chosen."""
+def _with_candidates(card: Keyboard) -> KeyboardModel:
+    """Pinyin and romaji: the keys must spell something, and one of several candidates is chosen."""
     near = neighbours_on(card)
     spelt: dict[str, list[str]] = {}
     for keys, characters in card.spelling.items():
@@ -119,15 +119,15 @@ def _with_candidates(card: Keyboard) -> Typist:
             spelt.setdefault(character, []).append(keys)
 
     def instead(part: str) -> list[str]:
-        slips = []
+        typos = []
         for keys in spelt.get(part, ()):
             for shown in _SHOWN:
-                slips += _candidates(card.spelling[keys], part)[:shown]
+                typos += _candidates(card.spelling[keys], part)[:shown]
             for other in [*_sounding_alike(keys, card.confused), *dict.fromkeys(_mistyped(keys, near))]:
-                slips += _candidates(card.spelling.get(other, ""), part)[:_FIRST_CHOICES]
-        return slips
+                typos += _candidates(card.spelling.get(other, ""), part)[:_FIRST_CHOICES]
+        return typos
 
-    return Typist(instead, lambda _: (), lambda _: "")
+    return KeyboardModel(instead, lambda _: (), lambda _: "")
 
 
 def _sounding_alike(keys: str, confused: Sequence[tuple[str, str]]) -> Iterator[str]:
@@ -141,13 +141,13 @@ def _sounding_alike(keys: str, confused: Sequence[tuple[str, str]]) -> Iterator[
 
 
 def _candidates(characters: str, part: str) -> list[str]:
-    """Return what can be chosen in place of a character: hiragana for hiragana, ideographs for ideographs."""
+    """Return the characters that can be chosen instead of one: hiragana for hiragana, ideographs for ideographs."""
     writing = unicodedata.name(part).split()[0]
     return [one for one in characters if one != part and unicodedata.name(one).startswith(writing)]
 
 
-def _with_stray_keys(card: Keyboard) -> Typist:
-    """Telex: keys that form nothing stay as they are, and a key pressed twice undoes what it made."""
+def _with_stray_keys(card: Keyboard) -> KeyboardModel:
+    """Telex: keys that form nothing stay unchanged, and a key pressed twice undoes what it made."""
     near = neighbours_on(card)
     spelt = dict(_spellings(card))
     formed = {keys: letter for letter, keys in spelt.items()}
@@ -160,10 +160,10 @@ def _with_stray_keys(card: Keyboard) -> Typist:
 
     def instead(part: str) -> list[str]:
         keys = spelt.get(part.lower(), part.lower())
-        slips = [typed(part, made) for made in _mistyped(keys, near)]
-        slips += [typed(part, keys + other) for other in near.get(keys[-1], ())]
-        slips += [typed(part, keys + keys[-1])] * _DOUBLED if len(keys) > 1 else []
-        return [slip for slip in slips if slip not in {"", part} and not slip.startswith(part)]
+        typos = [typed(part, made) for made in _mistyped(keys, near)]
+        typos += [typed(part, keys + other) for other in near.get(keys[-1], ())]
+        typos += [typed(part, keys + keys[-1])] * _DOUBLED if len(keys) > 1 else []
+        return [typo for typo in typos if typo not in {"", part} and not typo.startswith(part)]
 
     def besides(part: str) -> list[str]:
         keys = spelt.get(part.lower(), part.lower())
@@ -174,7 +174,7 @@ def _with_stray_keys(card: Keyboard) -> Typist:
         keys = spelt.get(character.lower(), character.lower())
         return keys[:1].upper() + keys[1:] if character.isupper() else keys
 
-    return Typist(instead, besides, keys_of)
+    return KeyboardModel(instead, besides, keys_of)
 
 
 def _spellings(card: Keyboard) -> Iterator[tuple[str, str]]:

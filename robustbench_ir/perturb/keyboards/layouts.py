@@ -1,4 +1,4 @@
-"""Keyboard tables: which keys there are, what they type, and which of them lie side by side."""
+"""Keyboard tables: the keys, what they type, and which of them are neighbours."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from robustbench_ir.resources.cards import SHIPPED, Card, Tables, read_card
 Neighbours = Mapping[str, tuple[str, ...]]
 
 _ROW_OFFSETS = (0.0, 1.5, 1.75, 2.25)  # in key widths: digits, Q row, A row, Z row of an ISO keyboard
-_TOUCHING = 1.15  # distance in key widths between the centres of keys that a slipping finger confuses
+_TOUCHING = 1.15  # largest distance, in key widths, between the centres of keys that a finger confuses
 _LONGEST_ROW = 13  # keys of the digit row of an ISO keyboard, from the left edge to backspace
 
 
@@ -28,30 +28,30 @@ class Keyboard(Card):
     Attributes
     ----------
     title, source, licence : str
-        What it is, where its facts are from, and under which terms.
+        Name, source of the facts, and terms of the source.
     kind : {"keys", "ethiopic", "hangul", "spelt"}
-        `keys`: a key types a character. `ethiopic`: consonant keys, the vowel is chosen after. `hangul`: keys type
+        `keys`: a key types a character. `ethiopic`: consonant keys; the vowel is chosen after. `hangul`: keys type
         jamo, which form syllables. `spelt`: an input method turns several keys into a character.
     script : str, optional
-        ISO 15924 code: only letters of this script are slips. Georgian keyboards have Latin letters, too.
+        ISO 15924 code: only letters of this script are used for typos. Georgian keyboards also have Latin letters.
     on : str, optional
-        Name of the table whose rows it has, in place of `rows`.
+        Name of the table whose rows are used, in place of `rows`.
     rows : list of list of str
-        Rows of keys from the digit row down; a key lists its characters by shift level, a dead key its mark.
+        Rows of keys from the digit row down. A key lists its characters by shift level, a dead key its mark.
     twice : str
         Letters that the keyboard really has on two keys.
     missed : dict of str to list of str
-        Letters with a modifier key, dead key or long press of their own, and what is typed where it is missed.
+        Letters that need a modifier key, dead key or long press, to what is typed without it.
     marks : dict of str to str
-        Combining marks that are typed apart (dead key, tone key, long press) and are mistaken for each other, with the
-        letters that carry them.
+        Combining marks that are typed separately (dead key, tone key, long press) and are confused with each other, to
+        the letters that carry them.
     spelling : dict of str to str
-        `spelt`: keys, and the characters that they form, the likeliest first; of keys that type a mark, the mark.
+        `spelt`: keys to the characters that they form, the most likely first; for keys that type a mark, the mark.
         `hangul`: jamo of two keys.
-    confused : list of two str
-        `spelt`: spellings that speakers take for each other, such as zh and z.
+    confused : list of (str, str)
+        `spelt`: spellings that speakers confuse, such as zh and z.
     stray : bool
-        `spelt`: keys that form nothing stay as they are, as in Telex.
+        `spelt`: keys that form nothing stay unchanged, as in Telex.
     """
 
     title: str
@@ -83,7 +83,7 @@ class Keyboard(Card):
         known = "".join(groups)
         for mark in known:
             if unicodedata.category(mark) != "Mn" or known.count(mark) > 1:
-                raise ValueError(f"{mark!r} is no combining mark, or is there twice")
+                raise ValueError(f"{mark!r} is not a combining mark, or occurs twice")
         return groups
 
 
@@ -97,19 +97,19 @@ def _is_script(code: str) -> bool:
 
 @cache
 def keyboard(layout: str, tables: Tables = SHIPPED) -> Keyboard:
-    """Read and check a table, with the rows of the one that it stands on.
+    """Read and check a table, with the rows of the table that it is based on.
 
     Parameters
     ----------
     layout : str
         Name of a table under `attacks/keyboards/`.
     tables : Tables
-        Where it is found.
+        Where the table is found.
 
     Raises
     ------
     CardError
-        No such table, or a fault in it; the message names file and key.
+        If there is no such table, or it has a fault; the message names file and key.
     """
     entry = tables.find(f"keyboards/{layout}.toml")
     card = read_card(Keyboard, entry)
@@ -126,7 +126,7 @@ def keyboard(layout: str, tables: Tables = SHIPPED) -> Keyboard:
 
 
 def _check_one_key_each(card: Keyboard, entry: Traversable) -> None:
-    """Refuse a letter or mark on two keys, most often a slip of the table's author."""
+    """Refuse a letter or mark on two keys, which is usually a mistake of the table's author."""
     typed: dict[str, str] = {}
     for line, row in enumerate(card.rows):
         for key in row:
@@ -140,12 +140,12 @@ def _check_one_key_each(card: Keyboard, entry: Traversable) -> None:
 
 
 def _check_what_is_typed(card: Keyboard, entry: Traversable) -> None:
-    """Refuse what the keys cannot type."""
+    """Refuse typos and spellings that the keys cannot type."""
     typed = {character for row in card.rows for key in row for character in key.lower() + key}
-    for letter, slips in card.missed.items():
-        for slip in slips:
-            if not slip or slip == letter or not set(slip.lower()) <= typed:
-                raise CardError(f"{entry}: key 'missed.{letter}': {slip!r} cannot be typed on the keys of 'rows'")
+    for letter, typos in card.missed.items():
+        for typo in typos:
+            if not typo or typo == letter or not set(typo.lower()) <= typed:
+                raise CardError(f"{entry}: key 'missed.{letter}': {typo!r} cannot be typed on the keys of 'rows'")
     if bool(card.spelling) != (card.kind in {"spelt", "hangul"}):
         raise CardError(f"{entry}: key 'spelling': a keyboard of kind {card.kind!r} has none, 'spelt' and 'hangul' do")
     for keys in card.spelling if card.kind == "spelt" else card.spelling.values():
@@ -157,24 +157,38 @@ def _check_what_is_typed(card: Keyboard, entry: Traversable) -> None:
 
 @cache
 def neighbours(layout: str, tables: Tables = SHIPPED) -> Neighbours:
-    """Return the characters on the keys beside that of each character: letters for letters, marks for marks.
+    """Return, for each character, the characters on the neighbouring keys: letters for letters, marks for marks.
+
+    Parameters
+    ----------
+    layout : str
+        Name of a table under `attacks/keyboards/`.
+    tables : Tables
+        Where the table is found.
 
     Raises
     ------
     CardError
-        No such table, or a fault in it.
+        If there is no such table, or it has a fault.
     """
     return neighbours_on(keyboard(layout, tables))
 
 
 @cache
 def key_places(layout: str, tables: Tables = SHIPPED) -> Mapping[str, tuple[int, int, int]]:
-    """Return where each character of a layout is typed: row from the bottom, column, shift level.
+    """Return the key of each character of a layout: row from the bottom, column, shift level.
+
+    Parameters
+    ----------
+    layout : str
+        Name of a table under `attacks/keyboards/`.
+    tables : Tables
+        Where the table is found.
 
     Raises
     ------
     CardError
-        No such table, or a fault in it.
+        If there is no such table, or it has a fault.
     """
     places: dict[str, tuple[int, int, int]] = {}
     for line, row in enumerate(reversed(keyboard(layout, tables).rows)):
@@ -194,7 +208,7 @@ def neighbours_on(card: Keyboard) -> Neighbours:
                 continue
             near = ((x - other_x) ** 2 + 0.75 * (y - other_y) ** 2) <= _TOUCHING**2
             same_key = x == other_x and y == other_y
-            # On the same key only the shift level differs: a slip between letters, but not between the cases of one.
+            # On the same key only the shift level differs: a typo between letters, but not between the cases of one.
             cases = {unicodedata.category(character), unicodedata.category(other)} == {"Ll", "Lu"}
             fits = not cases if same_key else level == other_level
             if near and fits:

@@ -1,4 +1,4 @@
-"""What a reader takes for a possible spelling: which characters stand in the same place, which marks go together."""
+"""Possible spellings for a reader: which characters can stand in the same place, and which marks can be combined."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ _MEDIAL = regex.compile(r"\p{InSC=Consonant_Medial}")
 _TWO = 2
 _FIRST_OF_BRAHMI = "\u0900"
 _BURMESE_A = "\u1021"  # an independent vowel by its property, but it carries vowel signs as consonants do
-_TATWEEL = "\u0640"  # lengthens a line of writing, is no letter
+_TATWEEL = "\u0640"  # lengthens a line of writing, and is not a letter
 _ZWJ = "\u200d"
 
 
 @lru_cache(maxsize=1 << 12)
 def orthographic_class(character: str) -> str:
-    """Return the class within which a slip leaves a possible spelling: a vowel sign for a vowel sign, not for a virama.
+    """Return the class within which a typo leaves a possible spelling, such as vowel signs.
 
     Returns
     -------
     str
-        "L" for a letter, "M" for a mark, with the place in the syllable for scripts of Brahmi's family; nothing for
-        what is neither, and for what NFC text never holds.
+        "L" for a letter, "M" for a mark, with the place in the syllable for scripts of the Brahmi family. Empty for
+        other characters and for those that NFC text never contains.
     """
     kind = unicodedata.category(character)[0]
     if kind not in "LM" or character == _TATWEEL or not unicodedata.is_normalized("NFC", character):
@@ -56,27 +56,25 @@ def _side(character: str) -> str:
 
 
 def is_letter(character: str) -> bool:
-    """Say whether a character can stand alone: a letter, but no vowel sign, which some scripts count among letters."""
+    """Return True if a character can stand alone: a letter, but not a vowel sign that its script counts as a letter."""
     return unicodedata.category(character)[0] == "L" and not _VOWEL_SIGN.match(character)
 
 
 def is_mark(character: str) -> bool:
-    """Say whether a character only goes with the letter before it."""
+    """Return True if a character only occurs with the letter before it."""
     return unicodedata.category(character)[0] == "M"
 
 
 def is_possible(cluster: str, before: str) -> bool:
-    """Say whether a reader can make sense of a grapheme that a slip left.
+    """Return True if a reader can make sense of a grapheme after a typo.
+
+    There must be no mark at the start and none twice, the medial consonants must be in order, and there must be no
+    second vowel sign that was not there before.
 
     Parameters
     ----------
     cluster, before : str
-        The grapheme, and what it was: two vowel signs stay on the sides on which they were.
-
-    Returns
-    -------
-    bool
-        No mark at the start, none twice, medial consonants in order, no two vowel signs that were not there.
+        The grapheme after and before the typo. Two vowel signs must stay on the same sides.
     """
     if is_mark(cluster[0]):
         return False
@@ -94,7 +92,15 @@ def _vowel_sides(cluster: str) -> list[str]:
     return [_side(mark) for mark in cluster if is_mark(mark) and _VOWEL_SIGN.match(mark)]
 
 
-def without(cluster: str, place: int) -> str:
-    """Leave out the mark at `place`; nothing if a joiner would be left without what it joins."""
+def without_mark(cluster: str, place: int) -> str:
+    """Return a grapheme without one of its marks; empty if a joiner would lose what it joins.
+
+    Parameters
+    ----------
+    cluster : str
+        The grapheme.
+    place : int
+        Place of the mark.
+    """
     rest = cluster[:place] + cluster[place + 1 :]
     return "" if _ZWJ in cluster else rest

@@ -1,4 +1,4 @@
-"""Slips on keyboards whose keys type a letter or a mark each."""
+"""Typos on keyboards where each key types one letter or mark."""
 
 from __future__ import annotations
 
@@ -9,28 +9,29 @@ from functools import partial
 
 from robustbench_ir._base.text import nfc
 from robustbench_ir.perturb.keyboards.layouts import Keyboard, Neighbours, neighbours_on
-from robustbench_ir.perturb.keyboards.orthography import is_letter, is_mark, is_possible, without
+from robustbench_ir.perturb.keyboards.orthography import is_letter, is_mark, is_possible, without_mark
 
-_MARK_MISSED = 4  # weight: about as often as all keys beside a letter are hit instead of it
+_MARK_MISSED = 4  # weight: about as often as all neighbours of a letter's key together are hit instead
 
 _FIRST_ACCENT, _LAST_ACCENT = "\u0300", "\u036f"
 
 Alternatives = Callable[[str], Sequence[str]]
-"""Grapheme to what is typed for it; what stands there twice is twice as likely."""
+"""Returns what is typed instead of a grapheme; a text that occurs twice is twice as likely."""
 
 
 @dataclass(frozen=True)
-class Typist:
-    """What fingers do on one keyboard.
+class KeyboardModel:
+    """The typos of fingers on one keyboard.
 
     Attributes
     ----------
     instead : callable
-        Grapheme to what a finger that slips types instead, NFC.
+        Takes a grapheme, and returns what may be typed instead of it, NFC.
     besides : callable
-        Grapheme to what a finger that touches one key more leaves after it, NFC.
+        Takes a grapheme, and returns what a finger that touches one more key may type after it, NFC.
     keys : callable
-        Character to the keys that type it, as characters of the table's rows; empty where there are none.
+        Takes a character, and returns the keys that type it, as characters of the table's rows; empty if there are
+        none.
     """
 
     instead: Alternatives
@@ -38,16 +39,24 @@ class Typist:
     keys: Callable[[str], str]
 
 
-def on_keys(card: Keyboard) -> Typist:
-    """Return the typist on a keyboard of kind `keys`."""
+def on_keys(card: Keyboard) -> KeyboardModel:
+    """Return the keyboard model for a keyboard of kind `keys`."""
     near = neighbours_on(card)
     typed = {character for row in card.rows for key in row for character in key}
     instead = partial(_instead, card=card, near=near)
-    return Typist(instead, partial(_besides, card=card, near=near), partial(_keys, typed=typed))
+    return KeyboardModel(instead, partial(_besides, card=card, near=near), partial(_keys, typed=typed))
 
 
 def cased(character: str, found: Callable[[str], Sequence[str]]) -> tuple[str, ...]:
-    """Look up a character; a capital that is not there by its small letter."""
+    """Look a character up; a capital that is not found is looked up as its small letter.
+
+    Parameters
+    ----------
+    character : str
+        The character.
+    found : callable
+        Returns the alternatives of a character.
+    """
     others = tuple(found(character))
     if others or not character.isupper():
         return others
@@ -55,7 +64,15 @@ def cased(character: str, found: Callable[[str], Sequence[str]]) -> tuple[str, .
 
 
 def missing(target: str, others: Sequence[str]) -> list[str]:
-    """Make a missed key as frequent as all its neighbours taken together."""
+    """Repeat the text of a missed key, so that it is as likely as all neighbours of the key together.
+
+    Parameters
+    ----------
+    target : str
+        Text without the key.
+    others : sequence of str
+        Texts with a neighbour of the key.
+    """
     return [target] * max(1, len(others))
 
 
@@ -69,18 +86,18 @@ def _beside(character: str, card: Keyboard, near: Neighbours) -> tuple[str, ...]
 
 
 def _instead(part: str, card: Keyboard, near: Neighbours) -> list[str]:
-    slips = []
+    typos = []
     for place, character in enumerate(part):
         before, after = part[:place], part[place + 1 :]
         others = _beside(character, card, near)
-        slips += [before + other + _carried(character, other, after, card, near) for other in others]
+        typos += [before + other + _carried(character, other, after, card, near) for other in others]
         plain = cased(character, lambda one: card.missed.get(one, ()))
         for other in plain:
-            slips += missing(before + other + after, others[:: len(plain)])
+            typos += missing(before + other + after, others[:: len(plain)])
         if place and is_mark(character) and not _group(character, card):
-            slips += missing(without(part, place), others)
-    slips += _mistaken_marks(part, card, near)
-    return [new for slip in slips if slip and (new := nfc(slip)) != part and is_possible(new, part)]
+            typos += missing(without_mark(part, place), others)
+    typos += _mistaken_marks(part, card, near)
+    return [new for typo in typos if typo and (new := nfc(typo)) != part and is_possible(new, part)]
 
 
 def _carried(old: str, new: str, after: str, card: Keyboard, near: Neighbours) -> str:
@@ -97,19 +114,19 @@ def _group(mark: str, card: Keyboard) -> str:
 
 
 def _mistaken_marks(part: str, card: Keyboard, near: Neighbours) -> list[str]:
-    """Leave out a mark that is typed apart, or take another of its group."""
+    """Leave out a mark that is typed separately, or replace it by another of its group."""
     if len(part) == 1 and part in near and not card.marks:
         return []
     decomposed = unicodedata.normalize("NFD", part)
-    slips = []
+    typos = []
     for place, mark in enumerate(decomposed):
         group = _group(mark, card)
         before, after = decomposed[:place], decomposed[place + 1 :]
         others = [nfc(before + other + after) for other in group if other != mark]
-        slips += [other for other in others if len(other) <= len(part)]
+        typos += [other for other in others if len(other) <= len(part)]
         if group or (part[0] not in near and mark not in part and _FIRST_ACCENT <= mark <= _LAST_ACCENT):
-            slips += [before + after] * _MARK_MISSED
-    return slips
+            typos += [before + after] * _MARK_MISSED
+    return typos
 
 
 def _besides(part: str, card: Keyboard, near: Neighbours) -> list[str]:

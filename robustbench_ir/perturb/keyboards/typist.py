@@ -1,4 +1,4 @@
-"""The typist on a named keyboard, whatever its kind."""
+"""Keyboard models by the name of the keyboard, whatever its kind."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from functools import cache
 
 from robustbench_ir.perturb.keyboards.input_methods import on_ethiopic, on_hangul, on_spelling
 from robustbench_ir.perturb.keyboards.layouts import Keyboard, keyboard
-from robustbench_ir.perturb.keyboards.single_keys import Typist, on_keys
+from robustbench_ir.perturb.keyboards.single_keys import KeyboardModel, on_keys
 from robustbench_ir.resources.cards import SHIPPED, Tables
 
-_KINDS: Mapping[str, Callable[[Keyboard], Typist]] = {
+_KINDS: Mapping[str, Callable[[Keyboard], KeyboardModel]] = {
     "keys": on_keys,
     "ethiopic": on_ethiopic,
     "hangul": on_hangul,
@@ -19,38 +19,38 @@ _KINDS: Mapping[str, Callable[[Keyboard], Typist]] = {
 
 
 @cache
-def typist(layout: str, tables: Tables = SHIPPED) -> Typist:
-    """Return the typist on a keyboard.
+def keyboard_model(layout: str, tables: Tables = SHIPPED) -> KeyboardModel:
+    """Return the keyboard model of a keyboard.
 
     Parameters
     ----------
     layout : str
         Name of a table under `attacks/keyboards/`.
     tables : Tables
-        Where it is found.
+        Where the table is found.
 
     Raises
     ------
     CardError
-        No such table, or a fault in it.
+        If there is no such table, or it has a fault.
 
     Examples
     --------
-    >>> typist("vi-telex").keys("ộ")
+    >>> keyboard_model("vi-telex").keys("ộ")
     'ooj'
-    >>> {"란", "하"} <= set(typist("ko").instead("한"))
+    >>> {"란", "하"} <= set(keyboard_model("ko").instead("한"))
     True
     """
     card = keyboard(layout, tables)
     return _KINDS[card.kind](card)
 
 
-def either(typists: list[Typist]) -> Typist:
-    """Return a typist who uses several keyboards, such as a telephone and a computer."""
-    if len(typists) == 1:
-        return typists[0]
-    return Typist(
-        lambda part: [slip for one in typists for slip in one.instead(part)],
-        lambda part: [extra for one in typists for extra in one.besides(part)],
-        typists[0].keys,
+def combined(models: list[KeyboardModel]) -> KeyboardModel:
+    """Return the model of people who use several keyboards, such as those of a telephone and a computer."""
+    if len(models) == 1:
+        return models[0]
+    return KeyboardModel(
+        lambda part: [typo for one in models for typo in one.instead(part)],
+        lambda part: [extra for one in models for extra in one.besides(part)],
+        models[0].keys,
     )

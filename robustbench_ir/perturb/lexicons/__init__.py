@@ -1,1 +1,1 @@
-"""Lexicons: where words come from, how they are compiled and kept."""
+"""Lexicons: their sources, how they are compiled, and where they are kept."""

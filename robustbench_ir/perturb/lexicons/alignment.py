@@ -1,7 +1,7 @@
-"""Lexicons induced from parallel queries: word alignment by IBM model 1, no model to download.
+"""Lexicons induced from parallel queries: word alignment by IBM model 1, which needs no download.
 
-Model 1 is Brown et al. 1993 (https://aclanthology.org/J93-2003); alignments are made symmetric by grow-diag (Koehn,
-Och & Marcu 2003, https://aclanthology.org/N03-1017), and so are phrase pairs extracted.
+Model 1 is by Brown et al. 1993 (https://aclanthology.org/J93-2003). Alignments are made symmetric by grow-diag, and
+phrase pairs are extracted, as by Koehn, Och & Marcu 2003 (https://aclanthology.org/N03-1017).
 """
 
 from __future__ import annotations
@@ -17,20 +17,30 @@ from numpy.typing import NDArray
 
 from robustbench_ir._base.text import Span, nfc, word_spans
 
-Link = tuple[int, int]
+WordLink = tuple[int, int]
 Probabilities = dict[tuple[str, str], float]
-"""(source word, target word) to the probability of the target word given the source word."""
+"""(Source word, target word) to the probability of the target word given the source word."""
 
 NULL = ""
 _ROUNDS = 10
 _LONGEST_PHRASE = 4
-_INTERRUPTED = regex.compile(r"[\p{N}\p{P}--[\p{Pd}'’]]", regex.VERSION1)  # a phrase with a number or a comma in it
+_INTERRUPTED = regex.compile(r"[\p{N}\p{P}--[\p{Pd}'’]]", regex.VERSION1)  # a phrase that contains a number or a comma
 _STEPS = tuple(step for step in product((-1, 0, 1), repeat=2) if step != (0, 0))
 
 
 @dataclass(frozen=True)
 class Sentence:
-    """A text and its words: where they are, and as they are compared."""
+    """A text and its words.
+
+    Attributes
+    ----------
+    text : str
+        The text, NFC.
+    spans : tuple of (int, int)
+        Place of each word.
+    words : tuple of str
+        Each word in lower case, for comparison.
+    """
 
     text: str
     spans: tuple[Span, ...]
@@ -38,7 +48,15 @@ class Sentence:
 
 
 def sentence(text: str, language: str) -> Sentence:
-    """Cut a text into words, lower case and NFC for comparison."""
+    """Split a text into words.
+
+    Parameters
+    ----------
+    text : str
+        The text.
+    language : str
+        Code of its language; it decides the segmentation.
+    """
     whole = nfc(text)
     spans = tuple(word_spans(whole, language))
     return Sentence(whole, spans, tuple(whole[start:end].lower() for start, end in spans))
@@ -50,15 +68,15 @@ def ibm_model_1(pairs: Sequence[tuple[Sequence[str], Sequence[str]]], rounds: in
     Parameters
     ----------
     pairs : sequence of (sequence of str, sequence of str)
-        Source and target words of each sentence pair. Put `NULL` among the source words to let target words be
-        unaligned.
+        Source and target words of each sentence pair. `NULL` among the source words allows target words without a
+        source.
     rounds : int
-        Iterations, 1 or more; the start is uniform.
+        Number of iterations, 1 or more; the start is uniform.
 
     Returns
     -------
     dict
-        Probability, 0 to 1, of each target word given each source word that it stands with in some pair.
+        Probability, 0 to 1, of each target word given each source word of the same sentence pair.
     """
     cells: dict[tuple[str, str], int] = {}
     sources: dict[str, int] = {}
@@ -90,15 +108,15 @@ def _one_round(
     return np.asarray(counts / np.bincount(source, counts)[source])
 
 
-def align(source: Sequence[str], target: Sequence[str], forth: Probabilities, back: Probabilities) -> set[Link]:
-    """Return the links between source and target places, symmetric by grow-diag.
+def align(source: Sequence[str], target: Sequence[str], forth: Probabilities, back: Probabilities) -> set[WordLink]:
+    """Return the links between source and target places, made symmetric by grow-diag.
 
     Parameters
     ----------
     source, target : sequence of str
         Words of one sentence pair.
     forth, back : dict
-        Model 1 from source to target, and from target to source.
+        Probabilities of model 1 from source to target, and from target to source.
     """
     one = {(_best(word, source, forth), place) for place, word in enumerate(target)}
     other = {(place, _best(word, target, back)) for place, word in enumerate(source)}
@@ -124,10 +142,23 @@ def _best(word: str, others: Sequence[str], probabilities: Probabilities) -> int
     return best if best >= 0 and scores[best] > probabilities.get((NULL, word), 0.0) else -1
 
 
-def phrase_pairs(links: set[Link], source_length: int, target_length: int) -> Iterator[tuple[Link, Link]]:
-    """Yield the consistent phrase pairs: (first, last) source place and (first, last) target place.
+def phrase_pairs(links: set[WordLink], source_length: int, target_length: int) -> Iterator[tuple[WordLink, WordLink]]:
+    """Yield the consistent phrase pairs of up to four words a side.
 
-    Consistent: at least one link inside, and none from inside one phrase to outside the other. Up to four words a side.
+    A pair is consistent if at least one link is inside it, and no link goes from inside one phrase to outside the
+    other.
+
+    Parameters
+    ----------
+    links : set of (int, int)
+        Source place and target place of each link.
+    source_length, target_length : int
+        Number of words.
+
+    Yields
+    ------
+    (int, int), (int, int)
+        First and last source place, first and last target place.
     """
     for first in range(source_length):
         for last in range(first, min(first + _LONGEST_PHRASE, source_length)):
@@ -141,19 +172,19 @@ def phrase_pairs(links: set[Link], source_length: int, target_length: int) -> It
 
 
 @dataclass(frozen=True)
-class Induced:
+class InducedPair:
     """One pair of an induced lexicon.
 
     Attributes
     ----------
     entry, substitute : str
-        Word or phrase, lower case; its translation, as it was written most often.
+        Word or phrase in lower case; its translation in its most frequent form.
     count : int
-        Number of sentence pairs that show it.
+        Number of sentence pairs that show the pair.
     score : float
         Geometric mean of the two relative frequencies, 0 to 1.
     probability : float
-        Geometric mean of what the two translation models say, 0 to 1; 0 for phrases, of which they know nothing.
+        Geometric mean of the probabilities of the two translation models, 0 to 1; 0 for phrases, which they lack.
     """
 
     entry: str
@@ -165,7 +196,7 @@ class Induced:
 
 def induce(
     pairs: Sequence[tuple[Sentence, Sentence]], *, phrases: bool = False, minimum_score: float = 0.3
-) -> list[Induced]:
+) -> list[InducedPair]:
     """Induce a bilingual lexicon from sentence pairs.
 
     Parameters
@@ -173,9 +204,9 @@ def induce(
     pairs : sequence of (Sentence, Sentence)
         Translations of each other.
     phrases : bool
-        Whether phrases of up to four words are taken, too.
+        Whether phrases of up to four words are induced too.
     minimum_score : float
-        Pairs below it are left out.
+        Pairs with a smaller score are left out.
 
     Returns
     -------
@@ -196,7 +227,7 @@ def induce(
                 written[surface.lower()].update(_as_written(surface, first=outside[0] == 0))
     return sorted(
         (
-            Induced(entry, _usual(written[other]), count, score, _both(entry, other, forth, back))
+            InducedPair(entry, _usual(written[other]), count, score, _both(entry, other, forth, back))
             for (entry, other), count, score in _scored(together)
             if score >= minimum_score and entry != other
         ),
@@ -209,12 +240,12 @@ def _both(entry: str, other: str, forth: Probabilities, back: Probabilities) -> 
 
 
 def _as_written(surface: str, *, first: bool) -> dict[str, int]:
-    """Return how a phrase is written, and what that is worth: the capital that begins a sentence says nothing."""
+    """Return the form of a phrase and its weight: the capital at the beginning of a sentence does not count."""
     return {surface[0].lower() + surface[1:]: 0} if first else {surface: 1}
 
 
 def names_among(sentences: Iterable[Sentence]) -> frozenset[str]:
-    """Return the words, lower case, that more often than not have a capital within a sentence: Mandela, uMandela."""
+    """Return the words, in lower case, that mostly have a capital within a sentence: Mandela, uMandela."""
     capitals: Counter[str] = Counter()
     for one in sentences:
         for span, word in list(zip(one.spans, one.words, strict=True))[1:]:
@@ -232,10 +263,10 @@ def _scored(together: Counter[tuple[str, str]]) -> Iterator[tuple[tuple[str, str
         yield pair, count, count / float(np.sqrt(of_entry[pair[0]] * of_other[pair[1]]))
 
 
-def _stretch(one: Sentence, places: Link) -> str:
+def _stretch(one: Sentence, places: WordLink) -> str:
     return one.text[one.spans[places[0]][0] : one.spans[places[1]][1]]
 
 
 def _usual(written: Counter[str]) -> str:
-    """Return how a phrase is written most often; without a capital if it ever is, for titles take words as names."""
+    """Return the most frequent form of a phrase; without a capital if it ever occurs so, since titles use capitals."""
     return min(written, key=lambda text: (not written[text], text[0].isupper(), -written[text], text))

@@ -1,4 +1,4 @@
-"""Lexicons: what may stand in place of a word, put together from other people's tables.
+"""Lexicons: possible substitutes of a word, combined from published tables.
 
 A lexicon maps an entry (lower case, NFC, one space between words) to its substitutes, the best first.
 """
@@ -22,7 +22,7 @@ from robustbench_ir.perturb.lexicons.parallel_text import (
     PARALLEL_FORMATS,
     ParallelFormat,
     induced_pairs,
-    read_bitext,
+    read_parallel_files,
     read_translated_questions,
 )
 from robustbench_ir.perturb.lexicons.sources import Format, Pair, read_pairs
@@ -44,29 +44,29 @@ _HOOKS = str.maketrans("ƙɗɓƴ", "kdby")
 
 
 class LexiconSource(Card):
-    """One row of `attacks/_lexicons.toml`.
+    """One row of `attacks/_lexicons.toml`. Exactly one of `file`, `table` and `parallel` is given.
 
     Attributes
     ----------
     format : str
-        How the table is read, see `read_pairs`; or how parallel text is read, from which the lexicon is induced:
-        `bitext` (two files, line by line) or `afriqa` (JSON Lines).
+        Format of the table (see `read_pairs`), or of the parallel text from which the lexicon is induced: `bitext` (two
+        files, line by line) or `afriqa` (JSON Lines).
     file : DataFile, optional
-        A pinned file that is downloaded.
+        A pinned file to download.
     table : str, optional
         A table that ships with the project, below `attacks/`.
     parallel : list of DataFile
-        Pinned files of parallel text. One of the three must be there.
+        Pinned files of parallel text.
     languages : (str, str), optional
         Codes of the two languages of parallel text.
     wrong : list of str
-        Entries that are struck out, by whoever read them.
+        Entries to leave out, which a reader has found to be wrong.
     minimum_probability : float
-        What both translation models must give an induced pair (geometric mean), 0 to 1.
+        Smallest geometric mean of the two translation probabilities of an induced pair, 0 to 1.
     shortest, fewest_words : int
-        Code points, and words between spaces, that an entry has at least.
+        Smallest number of code points, and of words, of an entry.
     licence, attribution : str
-        Terms of the table and whom to thank.
+        Terms of the table, and its authors.
     """
 
     format: Format | ParallelFormat
@@ -86,17 +86,19 @@ class LexiconSource(Card):
         if sum(map(bool, (self.file, self.table, self.parallel))) != 1:
             raise ValueError("name one of 'file', 'table' and 'parallel'")
         if bool(self.parallel) != (self.format in PARALLEL_FORMATS):
-            raise ValueError(f"'parallel' is for the formats {' and '.join(PARALLEL_FORMATS)}, and they want it")
+            raise ValueError(f"'parallel' is for the formats {' and '.join(PARALLEL_FORMATS)}, and they need it")
         if bool(self.parallel) != (self.languages != ("", "")):
-            raise ValueError("'languages' are for parallel text, which wants them: of the words, of the translations")
+            raise ValueError(
+                "'languages' are for parallel text, which needs both: of the words and of the translations"
+            )
         if any(file.sha256 is None for file in (*self.parallel, *([self.file] if self.file else []))):
-            raise ValueError("a lexicon goes by its hash: 'sha256' of the file is missing")
+            raise ValueError("a lexicon is identified by its hash: 'sha256' of the file is missing")
         if self.format == "bitext" and len(self.parallel) != 2:
             raise ValueError("'parallel' of a bitext is two files: text and translation")
         return self
 
     def pairs(self, tables: Tables) -> Iterator[Pair]:
-        """Return the pairs of word and substitute; pinned files are downloaded if they are not here."""
+        """Yield the pairs of word and substitute; pinned files are downloaded if they are missing."""
         wrong = frozenset(map(nfc, self.wrong))
         for word, substitute in self._read(tables):
             long_enough = len(word) >= self.shortest and word.count(" ") + 1 >= self.fewest_words
@@ -106,13 +108,13 @@ class LexiconSource(Card):
     def _read(self, tables: Tables) -> Iterable[Pair]:
         places = [locate(file) for file in self.parallel]
         if self.format == "bitext":
-            return induced_pairs(self.languages, read_bitext(*places), self.minimum_probability)
+            return induced_pairs(self.languages, read_parallel_files(*places), self.minimum_probability)
         if self.format == "afriqa":
             return induced_pairs(self.languages, read_translated_questions(places), self.minimum_probability)
         return read_pairs(self.format, locate(self.file) if self.file else tables.find(self.table or ""))
 
     def digest(self, tables: Tables) -> str:
-        """Return a SHA-256 of all that decides the pairs, without downloading anything."""
+        """Return a SHA-256 of everything that decides the pairs, without downloading anything."""
         row = self.model_dump_json().encode()
         return sha256(row + (tables.find(self.table).read_bytes() if self.table else b"")).hexdigest()
 
@@ -132,10 +134,17 @@ def _pairs(name: str, tables: Tables) -> tuple[Pair, ...]:
 def lexicon_source(name: str, tables: Tables = SHIPPED) -> LexiconSource:
     """Return the lexicon that a card names.
 
+    Parameters
+    ----------
+    name : str
+        Name of a row of `attacks/_lexicons.toml`.
+    tables : Tables
+        Where the table is found.
+
     Raises
     ------
     UnknownNameError
-        There is none of this name; the nearest is shown.
+        If there is no such lexicon; the message shows the nearest name.
     """
     known = lexicon_sources(tables)
     if name not in known:
@@ -144,11 +153,19 @@ def lexicon_source(name: str, tables: Tables = SHIPPED) -> LexiconSource:
 
 
 def everyday_words(name: str, tables: Tables = SHIPPED) -> frozenset[str]:
-    """Return the words that a lexicon of everyday words has entries for."""
+    """Return the entries of a lexicon of everyday words.
+
+    Parameters
+    ----------
+    name : str
+        Name of the lexicon.
+    tables : Tables
+        Where the lexicon is found.
+    """
     return frozenset(word for word, _ in _pairs(name, tables))
 
 
-def bilingual(
+def merged_bilingual(
     names: Iterable[str], tables: Tables = SHIPPED, everyday: Collection[str] = (), function_words: Collection[str] = ()
 ) -> Entries:
     """Merge lexicons of (word, translation) pairs.
@@ -156,9 +173,9 @@ def bilingual(
     Parameters
     ----------
     names : iterable of str
-        A word that an earlier one knows is not looked up in a later one.
+        Lexicons. A word of an earlier one is not looked up in a later one.
     tables : Tables
-        Where they are found.
+        Where the lexicons are found.
     everyday : collection of str
         Translations that come before all others.
     function_words : collection of str
@@ -174,21 +191,21 @@ def bilingual(
     return merged
 
 
-def joined(
+def translated_by_synsets(
     matrix: str,
     embedded: str,
     tables: Tables = SHIPPED,
     everyday: Collection[str] = (),
     function_words: Collection[str] = (),
 ) -> Entries:
-    """Translate by shared WordNet synsets.
+    """Translate words by the WordNet synsets that they share.
 
     Parameters
     ----------
     matrix, embedded : str
         Lexicons of format `synsets`: of the query's language, and of the language that is mixed in.
     tables : Tables
-        Where they are found.
+        Where the lexicons are found.
     everyday : collection of str
         Translations that come before all others.
     function_words : collection of str
@@ -197,8 +214,8 @@ def joined(
     Returns
     -------
     Entries
-        Words with their translations, those that share most synsets, and most firmly, first; none that shares less than
-        three quarters of what the first does.
+        Words with their translations. Those that share most synsets, weighted by their place in the synset, come first;
+        translations that share less than three quarters of what the first shares are left out.
     """
     ranked = {}
     for word, shared in _shared(matrix, embedded, tables).items():
@@ -209,7 +226,7 @@ def joined(
 
 
 def _shared(matrix: str, embedded: str, tables: Tables) -> dict[str, dict[str, float]]:
-    """Return the share of a word's synsets that another word is in; less where it does not stand first in them."""
+    """Return the share of a word's synsets that contain another word, weighted by the place of that word in them."""
     words_of: dict[str, list[str]] = defaultdict(list)
     for word, synset in _pairs(embedded, tables):
         words_of[synset].append(word)
@@ -218,7 +235,7 @@ def _shared(matrix: str, embedded: str, tables: Tables) -> dict[str, dict[str, f
     for word, synset in _pairs(matrix, tables):
         for place, other in enumerate(words_of.get(synset, ())):
             if other != word:
-                # A synset lists its words by how often they mean it: the first counts most. Where a word will do,
+                # A synset lists its words by how often they mean it: the first counts most. Where a word exists,
                 # people do not switch to a phrase: "pressure", not "force per unit area".
                 wordy = " " in other and " " not in word
                 shared[word][other] += (_PHRASE_FOR_WORD if wordy else 1) / (1 + place) / senses[word]
@@ -228,10 +245,20 @@ def _shared(matrix: str, embedded: str, tables: Tables) -> dict[str, dict[str, f
 def synonyms(
     name: str, tables: Tables = SHIPPED, everyday: Collection[str] = (), function_words: Collection[str] = ()
 ) -> Entries:
-    """Return words of the same synsets and script, those that share most synsets first.
+    """Return words of the same synsets and script; those that share most synsets come first.
 
-    A word has many senses, and which one is meant is not known: a synonym must be one in a good part of them. Where
-    `everyday` words are given, synonyms are among them.
+    A word has many senses, and the intended one is unknown, so a synonym must be one in many of them.
+
+    Parameters
+    ----------
+    name : str
+        Lexicon of format `synsets`.
+    tables : Tables
+        Where the lexicon is found.
+    everyday : collection of str
+        If given, only these words are synonyms.
+    function_words : collection of str
+        Synonyms that are left out.
     """
     likely = {
         word: sorted(
@@ -246,10 +273,22 @@ def synonyms(
     return _same_script(_kept(likely, (), function_words))
 
 
-def pivoted(
+def pivot_synonyms(
     names: Iterable[str], minimum_shared: int, tables: Tables = SHIPPED, function_words: Collection[str] = ()
 ) -> Entries:
-    """Return words that share at least `minimum_shared` translations, those that share most first."""
+    """Return words that share translations; those that share most come first.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Bilingual lexicons.
+    minimum_shared : int
+        Smallest number of shared translations.
+    tables : Tables
+        Where the lexicons are found.
+    function_words : collection of str
+        Synonyms that are left out.
+    """
     words_of: dict[str, list[str]] = defaultdict(list)
     for name in names:
         for word, translation in _pairs(name, tables):
@@ -266,7 +305,7 @@ def pivoted(
 
 
 def _same_word(word: str, other: str) -> bool:
-    """Say whether two words are spellings or forms of one: the same but for marks, spaces and the last letters."""
+    """Return True if two words are forms of one word: equal except for marks, spaces and the last letters."""
     left, right = sorted((_bare(word), _bare(other)), key=len)
     stem = left[:-1] if len(left) > _LONG_WORD else left
     return right.startswith(stem) and len(right) - len(left) <= _ENDING
@@ -287,7 +326,7 @@ def _same_script(lexicon: Entries) -> Entries:
 def _kept(
     found: Mapping[str, Iterable[str]], everyday: Collection[str] = (), function_words: Collection[str] = ()
 ) -> Entries:
-    """Keep the best substitutes: everyday words where there are any, words before phrases, what people say as it is."""
+    """Keep the best substitutes: everyday words if there are any, words before phrases, without dictionary remarks."""
     kept = {}
     for word, others in found.items():
         sayable = [one for one in map(_plain, others) if one and one.lower() not in function_words and one != word]
@@ -299,6 +338,6 @@ def _kept(
 
 
 def _plain(substitute: str) -> str:
-    """Return what one would say of a dictionary's gloss, "to run (fast)": "run"; nothing if that cannot be told."""
+    """Return the word in a dictionary's gloss: "run" for "to run (fast)"; empty if it is unclear."""
     bare = _GLOSS.sub("", _REMARK.sub("", substitute)).strip()
     return "" if _ODD.search(bare) or bare.count(" ") >= _LONGEST_SUBSTITUTE_WORDS else bare

@@ -1,4 +1,4 @@
-"""A folder of cards made from somebody's dictionary, for `--cards DIR`."""
+"""A folder of cards made from a user's dictionary, for `--cards DIR`."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def write_lexicon_cards(
     *,
     inflected: bool = True,
 ) -> dict[tuple[str, str], int]:
-    """Write lexicons and the recipe that uses them; what the folder had before of other recipes stays.
+    """Write lexicons and the recipe that uses them. Other recipes in the folder stay.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def write_lexicon_cards(
     lexicons : mapping
         (language, embedded language) to pairs of word and translation, the best translation of a word first.
     licence, attribution : str
-        Terms of the lexicons and whom to thank.
+        Terms of the lexicons, and their authors.
     inflected : bool
         Whether inflected forms of the entries are found too.
 
@@ -70,9 +70,9 @@ def write_lexicon_cards(
     Raises
     ------
     ResultError
-        The folder cannot be written to.
+        If the folder cannot be written to.
     CardError
-        It has an `attacks/_lexicons.toml` that is not TOML.
+        If it has an `attacks/_lexicons.toml` that is not TOML.
     """
     counts = {}
     sources: dict[str, dict[str, str]] = {}
@@ -98,14 +98,16 @@ def write_synonym_cards(
 
     Parameters
     ----------
-    folder, recipe : pathlib.Path, str
-        Where to, and the recipe's name.
+    folder : pathlib.Path
+        Gets the cards.
+    recipe : str
+        Name of the recipe card.
     language : str
         Code of the language.
     synsets : iterable of (str, str)
         Word and synset.
     licence, attribution : str
-        Terms of the wordnet and whom to thank.
+        Terms of the wordnet, and its authors.
 
     Returns
     -------
@@ -145,7 +147,7 @@ def _write_card(
 
 
 def _toml(value: object) -> str:
-    """Write a value as TOML; strings, booleans, lists and tables are all that cards of lexicons hold."""
+    """Write a value as TOML; cards of lexicons hold only strings, booleans, lists and tables."""
     if isinstance(value, Mapping):
         return "{ " + ", ".join(f"{json.dumps(key)} = {_toml(inner)}" for key, inner in value.items()) + " }"
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""How much of real queries a lexicon knows."""
+"""Share of the words of real queries that are in a lexicon."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from robustbench_ir.perturb.recipe import Recipe
 
 @dataclass(frozen=True)
 class LexiconCoverage:
-    """Shares, 0 to 1, of the words that a recipe's constraints leave open and of the queries that have such a word.
+    """Shares, 0 to 1, of the words that a recipe's constraints allow to change, and of the queries with such a word.
 
     Attributes
     ----------
     words, queries : float
-        Known as they are written or as an inflected form.
+        Share in the lexicon, in any form.
     exact_words, exact_queries : float
-        Known as they are written.
+        Share in the lexicon, in the form in which they are written.
     """
 
     words: float
@@ -31,14 +31,14 @@ class LexiconCoverage:
 
 
 def lexicon_coverage(recipe: Recipe, queries: Sequence[QueryLike]) -> LexiconCoverage:
-    """Count what a recipe of substitutions could replace in queries of one language.
+    """Return the share of words and queries that a recipe of substitutions could change, for one language.
 
     Parameters
     ----------
     recipe : Recipe
-        One that covers the language.
-    queries : sequence
-        At least one, all of one language.
+        A recipe that covers the language.
+    queries : sequence of QueryLike
+        At least one query, all in one language.
     """
     language = queries[0].language
     rows = {language: _exact(recipe.card.languages[language])}

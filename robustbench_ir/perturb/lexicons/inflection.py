@@ -1,7 +1,8 @@
-"""Inflected forms: what finds "cities" where a lexicon has "city".
+"""Inflected forms: how "cities" is found where a lexicon has "city".
 
-Lemmas come from simplemma's dictionaries, once, when a lexicon is compiled. Where simplemma has no dictionary, clitics
-are taken off, and entries that a word begins with are tried, by the rules in `attacks/_inflection.toml`.
+Lemmas come from the dictionaries of simplemma, once, when a lexicon is compiled. For languages without such a
+dictionary, clitics are removed, and entries that a word begins with are tried, by the rules in
+`attacks/_inflection.toml`.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from robustbench_ir.resources.cards import SHIPPED, Card, Tables, validate
 
 Entries = Mapping[str, tuple[str, ...]]
 
-_OF_WORD = 0.6  # share of the word that its entry must account for
-_OF_FORM = 0.5  # a lemma that is shorter is one of another word: "kat" (floor) of Turkish "katıldı" (joined)
+_OF_WORD = 0.6  # smallest share of the word that its entry must have
+_OF_FORM = 0.5  # a shorter lemma belongs to another word: "kat" (floor) of Turkish "katıldı" (joined)
 
 
 class Inflection(Card):
@@ -29,13 +30,14 @@ class Inflection(Card):
     lemmas : bool
         Whether simplemma's dictionary of the language is used.
     proclitics : list of str
-        What is written together with the word that follows, the longest first: articles, conjunctions, prepositions.
+        Texts that are written together with the following word, the longest first: articles, conjunctions,
+        prepositions.
     enclitics : list of str
-        What is written together with the word before it: case particles. Lexicons of word forms are entered without
-        them, too.
+        Texts that are written together with the preceding word: case particles. Lexicons of word forms also get entries
+        without them.
     beginning : int
-        Number of code points that an entry must have at least to be found as the beginning of a longer word; 0 where
-        words do not take endings.
+        Smallest number of code points of an entry that is found as the beginning of a longer word; 0 if words take no
+        endings.
     """
 
     lemmas: bool = False
@@ -46,20 +48,28 @@ class Inflection(Card):
 
 @cache
 def inflection(language: str, tables: Tables = SHIPPED) -> Inflection:
-    """Return the row of a language; an empty one for languages that do not inflect or have no row."""
+    """Return the row of a language; an empty one for languages that do not inflect or have no row.
+
+    Parameters
+    ----------
+    language : str
+        Code of the language.
+    tables : Tables
+        Where the table is found.
+    """
     row = tables.rows("_inflection.toml").get(language, {})
     return validate(Inflection, row, f"attacks/_inflection.toml: [{language}]")
 
 
 def lemma_forms(language: str, lemmas: Iterable[str]) -> dict[str, str]:
-    """Return the inflected forms of these words: form to lemma, both lower case.
+    """Return the inflected forms of words: form to lemma, both in lower case.
 
     Parameters
     ----------
     language : str
-        One that simplemma has a dictionary of.
+        A language of which simplemma has a dictionary.
     lemmas : iterable of str
-        Lower case.
+        The words, in lower case.
     """
     from simplemma.strategies.dictionaries import DefaultDictionaryFactory
 
@@ -73,9 +83,18 @@ def lemma_forms(language: str, lemmas: Iterable[str]) -> dict[str, str]:
 
 
 def with_base_forms(entries: Entries, language: str, embedded: str, rules: Inflection) -> dict[str, tuple[str, ...]]:
-    """Add the lemmas, and the words without enclitics, of a lexicon of word forms, such as text has them.
+    """Add lemmas, and words without enclitics, to a lexicon of word forms from a text.
 
-    "asemalle" (to the station) also tells what "asema" is. A lemma is translated by the lemma of the translation.
+    "asemalle" (to the station) also gives an entry for "asema". A lemma is translated by the lemma of the translation.
+
+    Parameters
+    ----------
+    entries : mapping
+        The lexicon.
+    language, embedded : str
+        Codes of the language of the entries and of that of the substitutes.
+    rules : Inflection
+        Rules of the language of the entries.
     """
     from simplemma import lemmatize
 
@@ -91,14 +110,29 @@ def with_base_forms(entries: Entries, language: str, embedded: str, rules: Infle
 
 
 def translated_forms(entries: Entries, forms: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
-    """Return what may stand in place of inflected words in another language: what stands for the lemma."""
+    """Return substitutes in another language for inflected words: those of the lemma.
+
+    Parameters
+    ----------
+    entries : mapping
+        The lexicon.
+    forms : mapping of str to str
+        Form to lemma.
+    """
     return {form: entries[lemma] for form, lemma in forms.items() if form not in entries and lemma in entries}
 
 
 def inflected_synonyms(entries: Entries, forms: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
-    """Return what may stand in place of inflected words in their own language, inflected in the same way.
+    """Return substitutes in the same language for inflected words, inflected in the same way.
 
-    The ending that makes the form out of the lemma is put on the synonym; only forms of the dictionary are kept.
+    The ending that turns the lemma into the form is added to the synonym; only forms in the dictionary are kept.
+
+    Parameters
+    ----------
+    entries : mapping
+        The lexicon.
+    forms : mapping of str to str
+        Form to lemma.
     """
     found = {}
     for form, lemma in forms.items():
@@ -117,7 +151,15 @@ def _with_ending(word: str, old: str, new: str) -> tuple[str, str]:
 
 
 def without_proclitic(word: str, proclitics: Sequence[str]) -> str:
-    """Return the word without its longest proclitic, or as it is; two code points stay at least."""
+    """Return the word without its longest proclitic; at least two code points are left.
+
+    Parameters
+    ----------
+    word : str
+        The word.
+    proclitics : sequence of str
+        The longest first.
+    """
     for clitic in proclitics:
         if word.startswith(clitic) and len(word) >= len(clitic) + 2:
             return word[len(clitic) :]
@@ -125,16 +167,16 @@ def without_proclitic(word: str, proclitics: Sequence[str]) -> str:
 
 
 def longest_beginning(word: str, entries: Entries, minimum: int) -> tuple[str, ...]:
-    """Return what stands for the longest entry that a word begins with; nothing if all are too short.
+    """Return the substitutes of the longest entry that a word begins with; empty if all are too short.
 
     Parameters
     ----------
     word : str
-        Lower case.
+        The word, in lower case.
     entries : mapping
         The lexicon.
     minimum : int
-        Number of code points that the entry must have at least; it must make up most of the word, too.
+        Smallest number of code points of the entry, which must also make up most of the word.
     """
     for length in range(len(word) - 1, max(minimum, ceil(_OF_WORD * len(word))) - 1, -1):
         found = entries.get(word[:length])

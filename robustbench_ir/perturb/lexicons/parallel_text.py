@@ -1,8 +1,8 @@
-"""Lexicons induced from parallel text: readers of bitext, and which of the aligned words are kept.
+"""Lexicons induced from parallel text: readers of the texts, and the choice of the aligned words to keep.
 
-Precision comes first: a wrong word in a query is worse than a word that stays. A pair is kept when it was seen twice,
-the word alignments agree on it, and both translation models give it much of their probability; the last leaves out rare
-words that always stand in the same sentences and cannot be told apart.
+Precision comes first: a wrong word in a query is worse than an unchanged word. A pair is kept if it occurs twice, the
+word alignments agree on it, and both translation models give it much of their probability. The last condition leaves
+out rare words that always occur in the same sentences and cannot be distinguished.
 """
 
 from __future__ import annotations
@@ -27,13 +27,18 @@ _WORD = regex.compile(r"[\p{L}\p{M}\p{Pd}\u200c]{2,}|\p{Han}|\p{Hangul}")  # no 
 _NAMED = ("question", "translated_question")
 
 
-def read_bitext(text: Traversable, translation: Traversable) -> list[Pair]:
+def read_parallel_files(text: Traversable, translation: Traversable) -> list[Pair]:
     """Read two files whose lines are translations of each other.
+
+    Parameters
+    ----------
+    text, translation : Traversable
+        The two files.
 
     Raises
     ------
     DataError
-        They have not as many lines; one is not UTF-8.
+        If the files have different numbers of lines, or one is not UTF-8.
     """
     left, right = (read_text(entry).removesuffix("\n").split("\n") for entry in (text, translation))
     if len(left) != len(right):
@@ -52,7 +57,7 @@ def read_translated_questions(entries: Iterable[Traversable]) -> list[Pair]:
     Raises
     ------
     DataError
-        A line without a question or its translation.
+        If a line has no question or no translation.
     """
     return [pair for entry in entries for pair in _translated(entry)]
 
@@ -70,22 +75,22 @@ def _translated(entry: Traversable) -> Iterator[Pair]:
 
 
 def induced_pairs(languages: tuple[str, str], texts: Sequence[Pair], minimum_probability: float) -> list[Pair]:
-    """Return the word pairs of parallel text that can be relied on.
+    """Return the reliable word pairs of parallel text.
 
     Parameters
     ----------
     languages : (str, str)
-        Of the words, and of their translations.
+        Codes of the language of the words and of that of their translations.
     texts : sequence of (str, str)
         Sentences and their translations.
     minimum_probability : float
-        What both translation models must give a pair (geometric mean), 0 to 1.
+        Smallest geometric mean of the two translation probabilities of a pair, 0 to 1.
 
     Returns
     -------
     list of (str, str)
-        Word, lower case, and translation; the best translation of a word first. None translates into a function word,
-        and none is a name in both languages.
+        Word in lower case, and translation; the best translation of a word first. No translation is a function word,
+        and no pair is a name in both languages.
     """
     from robustbench_ir.perturb.lexicons.alignment import induce, names_among, sentence
 

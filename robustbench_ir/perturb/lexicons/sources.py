@@ -1,4 +1,4 @@
-"""Readers of other people's dictionaries: from a file to pairs of a word and what may stand in its place."""
+"""Readers of published dictionaries: from a file to pairs of a word and its substitute."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from robustbench_ir.errors import DataError, DataUnavailableError, OptionError
 
 Pair = tuple[str, str]
 Format = Literal["tsv", "muse", "synsets", "naijasenti", "dictd", "tei"]
-Complain = Callable[[str], None]
-"""Told about each line that is not as it must be, as ``file:line: fault``."""
+ReportLine = Callable[[str], None]
+"""Receives a message for each faulty line, ``file:line: fault``."""
 
 _DIGITS = {
     digit: value for value, digit in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
@@ -27,18 +27,18 @@ _NUMBERING = re.compile(r"^\s*\d+\.\s*")
 _REMARK = re.compile(r"\([^)]*\)|\[[^\]]*\]|<[^>]*>|\{[^}]*\}|/[^/]*/")
 
 
-def refuse(fault: str) -> None:
-    """Stop at the first bad line. A `Complain`.
+def refuse_line(fault: str) -> None:
+    """Raise an error for a faulty line. A `ReportLine`.
 
     Raises
     ------
     DataError
         Always.
     """
-    raise DataError(f"{fault}; mend the line, or leave such lines out with --on-bad-line skip")
+    raise DataError(f"{fault}; correct the line, or leave such lines out with --on-bad-line skip")
 
 
-def read_pairs(form: Format, entry: Traversable, complain: Complain = refuse) -> Iterator[Pair]:
+def read_pairs(form: Format, entry: Traversable, complain: ReportLine = refuse_line) -> Iterator[Pair]:
     """Read a dictionary.
 
     Parameters
@@ -50,17 +50,17 @@ def read_pairs(form: Format, entry: Traversable, complain: Complain = refuse) ->
     entry : Traversable
         The file.
     complain : callable
-        What is done about a bad line: by default, the first one is an error.
+        Receives a message for each faulty line; by default the first one is an error.
 
     Yields
     ------
     (str, str)
-        Word, lower case, and substitute; NFC, one space between words, neither empty.
+        Word in lower case, and substitute; NFC, one space between words, neither empty.
 
     Raises
     ------
     DataError
-        Not UTF-8, no such columns, XML that is broken or declares entities.
+        If the file is not UTF-8 or lacks a column, or its XML is broken or declares entities.
     """
     for word, substitute in _READERS[form](entry, complain):
         left, right = _clean(word).lower(), _clean(substitute)
@@ -78,9 +78,9 @@ def read_text(entry: Traversable) -> str:
     Raises
     ------
     DataError
-        It is not UTF-8.
+        If it is not UTF-8.
     DataUnavailableError
-        It cannot be read.
+        If it cannot be read.
     """
     try:
         return entry.read_text(encoding="utf-8")
@@ -90,10 +90,10 @@ def read_text(entry: Traversable) -> str:
         raise DataUnavailableError(f"{entry}: cannot be read ({error.strerror or error}); name a file") from error
 
 
-def _by_line(parse: Callable[[str], Pair | str | None]) -> Callable[[Traversable, Complain], Iterator[Pair]]:
-    """Return the reader that parses each line to a pair, to nothing, or to what is wrong with it."""
+def _by_line(parse: Callable[[str], Pair | str | None]) -> Callable[[Traversable, ReportLine], Iterator[Pair]]:
+    """Return a reader whose parser turns each line into a pair, into None, or into a message about its fault."""
 
-    def read(entry: Traversable, complain: Complain) -> Iterator[Pair]:
+    def read(entry: Traversable, complain: ReportLine) -> Iterator[Pair]:
         for number, line in enumerate(read_text(entry).split("\n"), start=1):
             stripped = line.rstrip("\r")
             if not stripped.strip() or stripped.startswith("#"):
@@ -124,7 +124,7 @@ def _synset(line: str) -> Pair | str | None:
     return (columns[2], columns[0]) if columns[1].endswith("lemma") else None
 
 
-def _naijasenti(entry: Traversable, complain: Complain) -> Iterator[Pair]:  # noqa: ARG001
+def _naijasenti(entry: Traversable, complain: ReportLine) -> Iterator[Pair]:  # noqa: ARG001
     rows = csv.DictReader(io.StringIO(read_text(entry)))
     if not {"word", "human"} <= set(rows.fieldnames or ()):
         raise DataError(f"{entry}:1: no columns 'word' and 'human'")
@@ -132,8 +132,8 @@ def _naijasenti(entry: Traversable, complain: Complain) -> Iterator[Pair]:  # no
         yield row["human"] or "", row["word"] or ""
 
 
-def _dictd(entry: Traversable, complain: Complain) -> Iterator[Pair]:
-    """Read a dictd database: `headword<TAB>offset<TAB>length` in base 64, and the bodies that it points into."""
+def _dictd(entry: Traversable, complain: ReportLine) -> Iterator[Pair]:
+    """Read a dictd database: `headword<TAB>offset<TAB>length` in base 64, and the bodies that it refers to."""
     bodies = _bodies(Path(str(entry)))
     for number, line in enumerate(read_text(entry).split("\n"), start=1):
         columns = line.split("\t")
@@ -165,7 +165,7 @@ def _base64(number: str) -> int:
 
 
 def _definitions(body: str) -> Iterator[str]:
-    """Yield the translations in one of FreeDict's bodies: behind the headword's line, no remarks, no examples."""
+    """Yield the translations in one of FreeDict's bodies: after the headword's line, without remarks and examples."""
     for line in body.split("\n")[1:]:
         if line.lstrip().startswith('"'):
             continue
@@ -173,7 +173,7 @@ def _definitions(body: str) -> Iterator[str]:
             yield part.rpartition(":")[2].replace("~", " ")
 
 
-def _tei(entry: Traversable, complain: Complain) -> Iterator[Pair]:  # noqa: ARG001
+def _tei(entry: Traversable, complain: ReportLine) -> Iterator[Pair]:  # noqa: ARG001
     from defusedxml import DefusedXmlException
     from defusedxml.ElementTree import ParseError, iterparse
 
@@ -194,7 +194,7 @@ def _tei_entry(entry: Element) -> Iterator[Pair]:
             yield headword, "".join(quote.itertext())
 
 
-_READERS: Mapping[Format, Callable[[Traversable, Complain], Iterator[Pair]]] = {
+_READERS: Mapping[Format, Callable[[Traversable, ReportLine], Iterator[Pair]]] = {
     "tsv": _by_line(_tsv),
     "muse": _by_line(_muse),
     "synsets": _by_line(_synset),
@@ -213,13 +213,13 @@ _BY_ENDING: Mapping[str, Format] = {
 
 
 def guess_format(path: Path) -> Format:
-    """Return the format that a file's name says.
+    """Return the format that the name of a file suggests.
 
     Raises
     ------
     OptionError
-        It says none.
+        If the ending is unknown.
     """
     if path.suffix not in _BY_ENDING:
-        raise OptionError(f"{path}: the name does not say what it is; add --format, one of {', '.join(FORMATS)}")
+        raise OptionError(f"{path}: the ending of the name is unknown; add --format, one of {', '.join(FORMATS)}")
     return _BY_ENDING[path.suffix]

@@ -1,7 +1,7 @@
-"""Compiled lexicons: made once from other people's tables, kept in the cache, loaded in a fraction of a second.
+"""Compiled lexicons: made once from published tables, kept in the cache, and loaded in a fraction of a second.
 
 The file is UTF-8 text behind a checksum: a line `entry<TAB>substitute<TAB>...` for each entry, an empty line, and the
-same for inflected forms, sorted by code points. Entries become a dict; forms, of which there may be a million, stay
+same for inflected forms, sorted by code points. Entries become a dict. Forms, of which there may be a million, stay
 bytes that are searched.
 """
 
@@ -12,23 +12,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
-from robustbench_ir._base.cache import current_cache, kept
+from robustbench_ir._base.cache import current_cache, read_cached
 from robustbench_ir._base.files import write_checked
 from robustbench_ir.errors import ResultError
 from robustbench_ir.perturb.lexicons.inflection import Entries, Inflection, longest_beginning, without_proclitic
 
-_FORMAT = 3  # goes up when the same sources would give other entries
+_FORMAT = 3  # raised when the same sources would give other entries
 _FORMS_REMEMBERED = 1 << 16
 
 
 @dataclass(frozen=True)
 class Lexicon:
-    """What may stand in place of a word or phrase, the best first.
+    """Substitutes of words and phrases, the best first.
 
     Attributes
     ----------
     entries : mapping of str to tuple of str
-        Lower case, NFC, one space between words.
+        Entries in lower case, NFC, with one space between words.
     forms : bytes
         Inflected forms: lines `form<TAB>substitute<TAB>...` in order of their UTF-8.
     rules : Inflection
@@ -40,7 +40,7 @@ class Lexicon:
     rules: Inflection = field(default_factory=Inflection)
 
     def find(self, stretch: str) -> tuple[str, ...]:
-        """Return the substitutes of a word or phrase, lower case; none if it is not known, in any form."""
+        """Return the substitutes of a word or phrase in lower case; empty if it is unknown in every form."""
         found = self.entries.get(stretch)
         if found is None and self._inflects and " " not in stretch:
             return self._form(stretch)
@@ -63,7 +63,7 @@ class Lexicon:
 
 
 def _line(lines: bytes, word: str) -> tuple[str, ...]:
-    """Return the columns behind `word` in sorted lines, by binary search."""
+    """Return the columns after `word` in sorted lines, by binary search."""
     wanted = word.encode("utf-8", "surrogatepass")
     low, high = 0, len(lines)
     while low < high:
@@ -79,22 +79,22 @@ def _line(lines: bytes, word: str) -> tuple[str, ...]:
     return ()
 
 
-def compiled(
+def compiled_lexicon(
     what: Mapping[str, object], rules: Inflection, compile_entries: Callable[[], tuple[Entries, Entries]]
 ) -> Lexicon:
-    """Return a lexicon from the cache, or compile it and keep it there if the cache can be written to.
+    """Return a lexicon from the cache, or compile it and keep it there if the cache is writable.
 
     Parameters
     ----------
     what : mapping
-        All that decides what is in it, as JSON has it: the card's row, the SHA-256 of the sources.
+        Everything that decides its content, as JSON: the card's row, the SHA-256 of the sources.
     rules : Inflection
         How inflected forms are found.
     compile_entries : callable
         Returns entries and inflected forms.
     """
     path = current_cache().path("lexicons", _FORMAT, what, rules.model_dump(), suffix=".tsv")
-    content = kept(path)
+    content = read_cached(path)
     if content is None:
         entries, forms = compile_entries()
         content = as_lines(entries) + b"\n" + as_lines(forms)

@@ -1,4 +1,4 @@
-"""Wordnets that the `wn` library has installed, read once into cards: what a query becomes never depends on them."""
+"""Wordnets that the `wn` library has installed. They are read once into cards, so that no query depends on them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class InstalledWordnet:
     Attributes
     ----------
     synsets : tuple of (str, str)
-        Word, lower case and NFC, and the synset it is in; synsets of one word are left out.
+        Word, in lower case and NFC, and its synset; synsets with one word are left out.
     licence, attribution : str
-        Terms of the wordnet and whom to thank, as it says itself.
+        Terms of the wordnet and its authors, as it states them.
     """
 
     synsets: tuple[Pair, ...]
@@ -37,9 +37,9 @@ def read_installed_wordnet(specifier: str) -> InstalledWordnet:
     Raises
     ------
     OptionError
-        The library is not installed.
+        If the library is not installed.
     DataUnavailableError
-        The wordnet is not installed, or has no synonyms; the message says how to install it.
+        If the wordnet is not installed; the message says how to install it.
     """
     try:
         import wn

@@ -1,4 +1,4 @@
-"""Characters that look the same, and characters that cannot be seen."""
+"""Characters that look the same, and characters that are invisible."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _ALPHABETS = frozenset({"Latn", "Grek", "Cyrl", "Armn", "Arab"})
 
 
 class HomoglyphParameters(Card):
-    """The card's `[parameters]`: share of a word's letters with a twin that are replaced, at least one; in (0, 1]."""
+    """The card's `[parameters]`: share of a word's letters with a look-alike that are replaced, at least one."""
 
     share: Annotated[float, Field(gt=0, le=1)]
 
 
 class InvisibleParameters(Card):
-    """The card's `[parameters]`: the characters that are put into words."""
+    """The card's `[parameters]`: the characters to insert into words."""
 
     characters: Annotated[list[Annotated[str, Field(min_length=1, max_length=1)]], Field(min_length=1)]
 
@@ -35,7 +35,7 @@ class InvisibleParameters(Card):
 def confusables() -> Mapping[str, tuple[str, ...]]:
     """Return letters with the letters that look like them (Unicode TR39 skeletons, from ICU).
 
-    Only whole letters that normalisation leaves alone and that run in the same direction; alphabets, not ideographs.
+    Only whole letters that normalisation does not change and that run in the same direction; alphabets, not ideographs.
     """
     import icu
 
@@ -59,12 +59,12 @@ def _direction(letter: str) -> bool:
 
 @dataclass(frozen=True)
 class Homoglyph:
-    """Letters replaced by twins of another alphabet. A `Transformation`."""
+    """Letters replaced by look-alikes of another alphabet. A `Transformation`."""
 
     share: float
 
     def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:  # noqa: ARG002
-        """Offer the words that hold a letter with a twin; see `Transformation.targets`."""
+        """Offer the words that contain a letter with a look-alike; see `Transformation.targets`."""
         twins = confusables()
         found = [(start, end) for start, end in words if any(letter in twins for letter in text[start:end])]
         return Targets(found, self._disguise)
@@ -84,7 +84,7 @@ class Homoglyph:
 
 @dataclass(frozen=True)
 class Invisible:
-    """Characters without a glyph put between the graphemes of a word. A `Transformation`."""
+    """Invisible characters between the graphemes of a word. A `Transformation`."""
 
     characters: tuple[str, ...]
 

@@ -1,11 +1,11 @@
-"""Words replaced by what a masked language model puts in their place: words of the same language that fit the sentence.
+"""Words replaced by proposals of a masked language model: words of the same language that fit the sentence.
 
 The word is masked in its query, and the model's most probable whole words are the candidates. One mask stands for the
 word, however many pieces it has, so that all candidates are single pieces of the model's vocabulary.
 
-All words of a query go through the model together, and no other query with them: company makes no difference. The
-model runs on the CPU in float32; another processor or version of torch may still round differently, and so swap two
-candidates that are almost equally probable. The digest of the perturbed queries tells.
+All words of a query go through the model together and without other queries, so that these make no difference. The
+model runs on the CPU in float32. Another processor or version of torch may still round differently, and so exchange two
+candidates that are almost equally probable; the digest of the perturbed queries then differs.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ from robustbench_ir.resources.languages import languages
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-# A masked language model: its files, pinned, and what it proposes for a masked word.
+# A masked language model: its pinned files, and its proposals for a masked word.
 
 _CONTEXT = 128  # code points on either side of the word
 _PIECES_REMEMBERED = 1 << 18
-_DIGITS = 6  # of a probability: what is beyond is rounding of the sums, and ties go by text
+_DIGITS = 6  # of a probability: further digits are rounding errors; ties are decided by the text
 
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+_Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class ModelFiles(Card):
-    """Which model, to the bit.
+    """The exact files of a model.
 
     Attributes
     ----------
@@ -57,7 +57,7 @@ class ModelFiles(Card):
 
     model: str
     revision: str | None = Field(default=None, pattern=r"^[0-9a-f]{40}$")
-    files: dict[Annotated[str, Field(pattern=r"^[\w\-][\w\-.]*$")], Sha256] = Field(min_length=1)
+    files: dict[Annotated[str, Field(pattern=r"^[\w\-][\w\-.]*$")], _Sha256] = Field(min_length=1)
 
     @property
     def hub_files(self) -> list[HubFile]:
@@ -66,7 +66,7 @@ class ModelFiles(Card):
         Raises
         ------
         CardError
-            No revision.
+            If there is no revision.
         """
         if self.revision is None:
             raise CardError(f"key 'revision' is missing: pin the commit of {self.model}, or name a folder by its path")
@@ -76,14 +76,22 @@ class ModelFiles(Card):
         ]
 
 
-class Piece(NamedTuple):
-    """A piece of the vocabulary as it reads, and whether it begins a word."""
+class VocabularyPiece(NamedTuple):
+    """A piece of the vocabulary.
+
+    Attributes
+    ----------
+    text : str
+        The piece as it reads.
+    begins_word : bool
+        Whether it begins a word.
+    """
 
     text: str
     begins_word: bool
 
 
-Proposal = tuple[Piece, float]
+Proposal = tuple[VocabularyPiece, float]
 """A piece and its probability, 0 to 1."""
 
 
@@ -96,32 +104,32 @@ class MaskedModel:
     network, tokenizer
         From transformers, on the CPU, in float32.
     piece : callable
-        Number of a piece of the vocabulary to the piece.
+        Takes the number of a piece of the vocabulary, and returns the piece.
     longest : int
-        Most pieces that the network takes.
+        Largest number of pieces that the network takes.
     """
 
     network: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
-    piece: Callable[[int], Piece]
+    piece: Callable[[int], VocabularyPiece]
     longest: int
 
     def proposals(self, text: str, words: Sequence[Span], count: int) -> list[list[Proposal]]:
-        """Ask what could stand in the place of each word, in one forward pass.
+        """Return proposals for the place of each word, from one forward pass.
 
         Parameters
         ----------
         text : str
             The query.
         words : sequence of (int, int)
-            Its words that are masked, one at a time.
+            Its words to mask, one at a time.
         count : int
-            Proposals for each word, 1 or more.
+            Number of proposals for each word, 1 or more.
 
         Returns
         -------
-        list of list of (Piece, float)
-            For each word the pieces and their probabilities, the most probable first; none where the mask is cut off.
+        list of list of (VocabularyPiece, float)
+            For each word the pieces and their probabilities, the most probable first; empty if the mask was cut off.
         """
         import torch
 
@@ -134,7 +142,7 @@ class MaskedModel:
         found: list[list[Proposal]] = [[] for _ in words]
         if not len(rows):
             return found
-        # Only the masks are scored against the vocabulary, which is most of the work of a multilingual model.
+        # Only the masks are scored against the vocabulary, because this is most of the work of a multilingual model.
         decoder = self.network.get_output_embeddings()
         hook = decoder.register_forward_pre_hook(lambda _, inputs: (inputs[0][rows, places],))
         try:
@@ -165,17 +173,17 @@ def _masked(text: str, span: Span, mask: str) -> str:
     return f"{left}{mask}{right}"
 
 
-def load_model(files: ModelFiles) -> MaskedModel:
+def load_masked_model(files: ModelFiles) -> MaskedModel:
     """Load a model on the CPU, from safetensors; code that comes with it is not run.
 
     Raises
     ------
     CardError
-        A model of the hub without a revision.
+        If a model of the hub has no revision.
     DataUnavailableError
-        Its files cannot be had, or the extra `mlm` is not installed.
+        If its files are not available, or the extra `mlm` is not installed.
     DataError
-        A file that is not the pinned one, or files that are no masked language model.
+        If a file is not the pinned one, or the files are not a masked language model.
     """
     return _loaded(files.model, files.revision, tuple(sorted(files.files.items())))
 
@@ -228,10 +236,10 @@ def _from_folder(folder: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase
             network, report = AutoModelForMaskedLM.from_pretrained(
                 folder, local_files_only=True, trust_remote_code=False, use_safetensors=True, output_loading_info=True
             )
-        except Exception as error:  # what is wrong with a model file shows as any error of a dozen libraries
+        except Exception as error:  # faults of a model file are raised as errors of a dozen libraries
             text = " ".join(str(error).split())
             raise DataError(
-                f"{folder}: not a masked language model that can be loaded ({text[:160]}); safetensors are wanted"
+                f"{folder}: not a masked language model that can be loaded ({text[:160]}); safetensors are needed"
             ) from error
     if report["missing_keys"]:
         raise DataError(
@@ -243,7 +251,7 @@ def _from_folder(folder: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the library's own progress bars and load reports out of ours."""
+    """Hide the progress bars and load reports of the library."""
     from transformers.utils import logging
 
     level = logging.get_verbosity()
@@ -257,36 +265,36 @@ def _quiet() -> Iterator[None]:
 
 
 def _anchor(tokenizer: PreTrainedTokenizerBase) -> int:
-    """Return a piece that others are read behind."""
+    """Return a piece after which others are decoded."""
     return int(tokenizer.encode("a", add_special_tokens=False)[-1])
 
 
-def _piece(tokenizer: PreTrainedTokenizerBase, anchor: int, number: int) -> Piece:
-    """Read a piece behind another one: every kind of tokeniser writes a space there if the piece begins a word."""
+def _piece(tokenizer: PreTrainedTokenizerBase, anchor: int, number: int) -> VocabularyPiece:
+    """Decode a piece after another one: every kind of tokeniser then writes a space if the piece begins a word."""
     before, both = (str(tokenizer.decode(numbers)) for numbers in ([anchor], [anchor, number]))
     text = both.removeprefix(before)
-    return Piece(text.strip(), text[:1].isspace())
+    return VocabularyPiece(text.strip(), text[:1].isspace())
 
 
 _WORDS_AT_ONCE = 32
-_BLOCKS_REMEMBERED = 1 << 15  # the same queries come again with another severity and another seed
+_BLOCKS_REMEMBERED = 1 << 15  # the same queries occur again with another severity and another seed
 _LETTERS = regex.compile(r"[\p{L}\p{M}]+(?:['’\-\u200c\u200d·][\p{L}\p{M}]+)*")
 
 Candidates = Mapping[str, tuple[str, ...]]
-"""A word as it stands in the query to what may replace it, the most probable first."""
+"""A word of the query to its replacements, the most probable first."""
 
 
 class MaskedLanguageModelParameters(ModelFiles):
-    """The card's `[parameters]`: the files of a model, and what is taken from it.
+    """The card's `[parameters]`: the files of a model, and the choice among its proposals.
 
     Attributes
     ----------
     operation : str
-        What the edit is called in the record of changes.
+        Name of the operation in the edits.
     top_k : int
-        Number of the model's proposals that are looked at, before any is refused.
+        Number of proposals that are considered, before any is refused.
     minimum_probability : float
-        Proposals below it are refused, 0 to 1.
+        Proposals with a smaller probability are refused, 0 to 1.
     """
 
     operation: str = "synonym"
@@ -301,18 +309,18 @@ class MaskedLanguageModel:
     Attributes
     ----------
     candidates : callable
-        Takes a text and some of its words, and asks the model for all of them at once.
+        Takes a text and some of its words, and runs the model for all of them at once.
     operation : str
-        What the edit is called.
+        Name of the operation in the edits.
     """
 
     candidates: Callable[[str, tuple[Span, ...]], Candidates]
     operation: str
 
     def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:  # noqa: ARG002
-        """Offer every word; the model is asked when the first is rewritten. See `Transformation.targets`.
+        """Offer every word; the model runs when the first is rewritten. See `Transformation.targets`.
 
-        A word that comes twice gets the candidates of its first place.
+        A word that occurs twice gets the candidates of its first place.
         """
         first: dict[str, Span] = {}
         for start, end in words:
@@ -334,18 +342,18 @@ def make_masked_language_model(
     options: Mapping[str, object],
     tables: Tables,
 ) -> Transformation:
-    """Make the mechanism `masked-language-model` ready for a language; see `TransformationFactory`.
+    """Make the mechanism `masked-language-model` for a language; see `TransformationFactory`.
 
     Raises
     ------
     DataUnavailableError
-        The model's files cannot be had, or the extra `mlm` is not installed.
+        If the files of the model are not available, or the extra `mlm` is not installed.
     DataError
-        The files are not those that the card pins, or not a masked language model.
+        If the files are not those that the card pins, or not a masked language model.
     """
     validate(NoOptions, dict(options), f"[languages.{language}]")
     card = validate(MaskedLanguageModelParameters, dict(parameters), "[parameters]")
-    choose = partial(_candidates, load_model(card), card, language, stop_words(language, tables))
+    choose = partial(_candidates, load_masked_model(card), card, language, stop_words(language, tables))
     return MaskedLanguageModel(lru_cache(maxsize=_BLOCKS_REMEMBERED)(choose), card.operation)
 
 
@@ -375,7 +383,7 @@ def _has_spaces(language: str) -> bool:
 
 
 def _fits(proposal: str, original: str, language: str) -> bool:
-    """Say whether a proposal is one word in the script of the original, and no lone letter in place of a long word."""
+    """Return True if a proposal is one word in the script of the original, and not one letter for a long word."""
     return (
         _LETTERS.fullmatch(proposal) is not None
         and chunk_spans(proposal, language) == ((0, len(proposal)),)
@@ -385,7 +393,7 @@ def _fits(proposal: str, original: str, language: str) -> bool:
 
 
 def _cased(proposal: str, original: str, opens: bool, language: str) -> str:
-    """Write a proposal like the original; empty where its capital, or its lack of one, would make it another kind."""
+    """Return a proposal with the case of the original; empty if its case would make it another kind of word."""
     if len(original) > 1 and original.isupper():
         return upper(proposal, language)
     if opens and original[0].isupper():

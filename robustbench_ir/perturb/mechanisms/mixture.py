@@ -1,4 +1,4 @@
-"""Several mechanisms in one recipe: which one changes a word is drawn by weight."""
+"""Several mechanisms in one recipe: for each word, one is drawn by weight."""
 
 from __future__ import annotations
 
@@ -61,12 +61,14 @@ def make_mixture(
     tables: Tables,
     load: Callable[[str, Tables], Recipe],
 ) -> Transformation:
-    """Make the mechanism `mixture` ready for a language; see `TransformationFactory`.
+    """Make the mechanism `mixture` for a language; see `TransformationFactory`.
 
     Parameters
     ----------
+    language, parameters, options, tables
+        See `TransformationFactory`.
     load : callable
-        Gives a recipe by name.
+        Takes a name and tables, and returns a recipe.
     """
     validate(NoOptions, dict(options), f"[languages.{language}]")
     weights = validate(MixtureParameters, dict(parameters), "[parameters]").recipes

@@ -1,4 +1,4 @@
-"""The query as a person wrote it in another form: looked up whole, in a table that the task brings."""
+"""The query as a person wrote it in another form: looked up as a whole, in a table that the task has."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from robustbench_ir.perturb.transformation import NoParameters, Targets, Transfo
 from robustbench_ir.resources.cards import Card, Tables, validate
 
 
-class TwinOptions(Card):
-    """A language's row, which only a task can bring: each query's text to that of its twin."""
+class PairedQueryOptions(Card):
+    """A language's row, which only a task can have: the text of each query to that of its paired query."""
 
     twins: dict[str, str]
 
 
 @dataclass(frozen=True)
-class Twin:
-    """The whole query replaced by its twin. A `Transformation`."""
+class PairedQuery:
+    """The whole query replaced by its paired query. A `Transformation`."""
 
     twins: Mapping[str, str]
 
     def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:  # noqa: ARG002
-        """Offer the query as a whole, where it has a twin; see `Transformation.targets`."""
+        """Offer the query as a whole, if it has a paired query; see `Transformation.targets`."""
         found = [(0, len(text))] if self.twins.get(text, text) != text else []
         return Targets(found, lambda query, _: (self.twins[query], "twin"))
 
 
-def make_twin(
+def make_paired_query(
     language: str,
     parameters: Mapping[str, object],
     options: Mapping[str, object],
     tables: Tables,  # noqa: ARG001
 ) -> Transformation:
-    """Make the mechanism `twin` ready for a language; see `TransformationFactory`."""
+    """Make the mechanism `paired-query` for a language; see `TransformationFactory`."""
     validate(NoParameters, dict(parameters), "[parameters]")
-    twins = validate(TwinOptions, dict(options), f"[languages.{language}]").twins
-    return Twin({nfc(query): nfc(other) for query, other in twins.items()})
+    twins = validate(PairedQueryOptions, dict(options), f"[languages.{language}]").twins
+    return PairedQuery({nfc(query): nfc(other) for query, other in twins.items()})

@@ -20,7 +20,7 @@ class CasingSpacing:
     language: str
 
     def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:  # noqa: ARG002
-        """Offer every word, with the space behind it where another word follows; see `Transformation.targets`."""
+        """Offer every word, with the space after it if another word follows; see `Transformation.targets`."""
         following = {start for start, _ in words}
         found = []
         for start, end in words:
@@ -54,10 +54,10 @@ class WordOrder:
     """Neighbouring words swapped. A `Transformation`."""
 
     def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:
-        """Offer pairs of words with nothing but white space between them; see `Transformation.targets`."""
+        """Offer pairs of words with only white space between them; see `Transformation.targets`."""
         found = []
         swapped = {}
-        first = int(random.random() * 2)  # which words form a pair is drawn for each query
+        first = int(random.random() * 2)  # pairs begin with the first or the second word, drawn for each query
         if first and len(words) == 2:
             first = 0
         for (start, end), (next_start, next_end) in zip(words[first::2], words[first + 1 :: 2], strict=False):
@@ -70,7 +70,7 @@ class WordOrder:
 
 @dataclass(frozen=True)
 class Repetition:
-    """A word said twice, or its last letter drawn out. A `Transformation`."""
+    """A word repeated, or its last letter lengthened. A `Transformation`."""
 
     def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:  # noqa: ARG002
         """Offer every word; see `Transformation.targets`."""

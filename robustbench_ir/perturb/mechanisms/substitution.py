@@ -1,4 +1,4 @@
-"""Words replaced by what a lexicon gives: translations (code-switching) or words of the same language (synonyms)."""
+"""Words replaced by substitutes from a lexicon: translations (code-switching) or words of the same language."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ from pydantic import Field, model_validator
 
 from robustbench_ir._base.text import Span
 from robustbench_ir.perturb.constraints import stop_words
-from robustbench_ir.perturb.lexicons.build import bilingual, everyday_words, joined, lexicon_source, pivoted, synonyms
+from robustbench_ir.perturb.lexicons.build import (
+    everyday_words,
+    lexicon_source,
+    merged_bilingual,
+    pivot_synonyms,
+    synonyms,
+    translated_by_synsets,
+)
 from robustbench_ir.perturb.lexicons.inflection import (
     Entries,
     Inflection,
@@ -21,7 +28,7 @@ from robustbench_ir.perturb.lexicons.inflection import (
     translated_forms,
     with_base_forms,
 )
-from robustbench_ir.perturb.lexicons.store import Lexicon, compiled
+from robustbench_ir.perturb.lexicons.store import Lexicon, compiled_lexicon
 from robustbench_ir.perturb.randomness import Random, pick, pick_early
 from robustbench_ir.perturb.transformation import Targets, Transformation
 from robustbench_ir.resources.cards import Card, Tables, validate
@@ -36,19 +43,19 @@ class SubstitutionParameters(Card):
     Attributes
     ----------
     operation : str
-        What the edit is called in the record of changes.
+        Name of the operation in the edits.
     """
 
     operation: str
 
 
 class LexiconRow(Card):
-    """Where a lexicon comes from; several sources are tried in this order.
+    """Sources of a lexicon; several sources are used in this order.
 
     Attributes
     ----------
     embedded : str, optional
-        Code of the language that is mixed in; for the reader, the lexicons decide.
+        Code of the language that is mixed in; for readers, because the lexicons decide.
     lexicons : list of str
         Two-column lexicons: word, substitute.
     join : list of str
@@ -57,9 +64,11 @@ class LexiconRow(Card):
         A synset table whose words of one synset replace each other.
     pivot : list of str
         Bilingual lexicons; words that share `minimum_shared` translations replace each other.
+    minimum_shared : int
+        Smallest number of shared translations.
     everyday : str, optional
-        A lexicon whose entries are everyday words of the embedded language: where a word has translations among them,
-        it has no others. Of synonyms, only everyday words are left.
+        A lexicon whose entries are everyday words of the embedded language. A word with translations among them gets no
+        other translations. Of synonyms, only everyday words are kept.
     inflected : bool
         Whether inflected forms of the entries are found too.
     """
@@ -76,14 +85,14 @@ class LexiconRow(Card):
     @model_validator(mode="after")
     def _whole(self) -> Self:
         if len(self.join) == 1:
-            raise ValueError("'join' wants two synset tables, not one")
+            raise ValueError("'join' needs two synset tables, not one")
         if not (self.lexicons or self.join or self.synsets or self.pivot):
             raise ValueError("names no lexicon; add 'lexicons', 'join', 'synsets' or 'pivot'")
         return self
 
 
 class LexiconRows(Card):
-    """A row with several lexicons, such as those of several embedded languages; one is drawn for each query."""
+    """A row with several lexicons, such as those of several embedded languages. One is drawn for each query."""
 
     any_of: list[LexiconRow] = Field(min_length=1)
 
@@ -91,10 +100,17 @@ class LexiconRows(Card):
 def lexicon_rows(language: str, options: Mapping[str, object]) -> list[LexiconRow]:
     """Return the lexicons of a language's row in the card: one, or those under `any_of`.
 
+    Parameters
+    ----------
+    language : str
+        Code of the language.
+    options : mapping
+        The row.
+
     Raises
     ------
     CardError
-        A row that is not as it must be.
+        If the row has a fault.
     """
     where = f"[languages.{language}]"
     if "any_of" in options:
@@ -103,7 +119,7 @@ def lexicon_rows(language: str, options: Mapping[str, object]) -> list[LexiconRo
 
 
 @dataclass(frozen=True)
-class Substitution:
+class LexiconSubstitution:
     """Replacement from a lexicon, the longest entry first. A `Transformation`.
 
     Attributes
@@ -111,9 +127,9 @@ class Substitution:
     lexicons : tuple of Lexicon
         One of them is drawn for each query.
     operation : str
-        What the edit is called.
+        Name of the operation in the edits.
     copies_capital : bool
-        Whether what stands for a word with a capital gets one, too.
+        Whether the substitute of a word with a capital gets a capital too.
     """
 
     lexicons: tuple[Lexicon, ...]
@@ -121,7 +137,7 @@ class Substitution:
     copies_capital: bool = True
 
     def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:
-        """Offer the words and phrases that the drawn lexicon knows; see `Transformation.targets`."""
+        """Offer the words and phrases in the drawn lexicon; see `Transformation.targets`."""
         lexicon = pick(self.lexicons, random) if len(self.lexicons) > 1 else self.lexicons[0]
         found = []
         position = 0
@@ -145,13 +161,13 @@ class Substitution:
 def make_substitution(
     language: str, parameters: Mapping[str, object], options: Mapping[str, object], tables: Tables
 ) -> Transformation:
-    """Make the mechanism `substitution` ready for a language; see `TransformationFactory`."""
+    """Make the mechanism `substitution` for a language; see `TransformationFactory`."""
     operation = validate(SubstitutionParameters, dict(parameters), "[parameters]").operation
     rows = lexicon_rows(language, options)
     facts = languages().get(language)
     nouns_into_another = bool(facts and facts.capitalised_nouns) and any(row.embedded for row in rows)
     lexicons = tuple(load_lexicon(language, row, tables) for row in rows)
-    return Substitution(lexicons, operation, copies_capital=not nouns_into_another)
+    return LexiconSubstitution(lexicons, operation, copies_capital=not nouns_into_another)
 
 
 def sources_of(row: LexiconRow) -> tuple[str, ...]:
@@ -160,23 +176,25 @@ def sources_of(row: LexiconRow) -> tuple[str, ...]:
 
 
 def load_lexicon(language: str, row: LexiconRow, tables: Tables) -> Lexicon:
-    """Return the lexicon of a row, compiled.
+    """Return the compiled lexicon of a row.
 
     Parameters
     ----------
     language : str
         Code of the query language.
     row : LexiconRow
-        Where the lexicon comes from.
+        Sources of the lexicon.
     tables : Tables
         Where its sources are found.
 
     Raises
     ------
-    UnknownNameError, CardError
-        A lexicon that does not exist; a row that is not as it must be.
+    UnknownNameError
+        If a lexicon does not exist.
+    CardError
+        If a row has a fault.
     DataUnavailableError
-        A table that cannot be had.
+        If a table is not available.
     """
     rules = inflection(language, tables) if row.inflected else Inflection()
     what = {
@@ -194,7 +212,7 @@ def load_lexicon(language: str, row: LexiconRow, tables: Tables) -> Lexicon:
         words = {*entries, *(other.lower() for others in entries.values() for other in others)}
         return entries, inflected_synonyms(entries, lemma_forms(language, words))
 
-    return compiled(what, rules, compile_entries)
+    return compiled_lexicon(what, rules, compile_entries)
 
 
 def _entries(language: str, row: LexiconRow, tables: Tables) -> Entries:
@@ -202,18 +220,18 @@ def _entries(language: str, row: LexiconRow, tables: Tables) -> Entries:
     function_words = stop_words(row.embedded or language, tables)
     parts: list[Entries] = []
     if row.lexicons:
-        parts.append(bilingual(row.lexicons, tables, everyday, function_words))
+        parts.append(merged_bilingual(row.lexicons, tables, everyday, function_words))
     if row.join:
-        parts.append(joined(row.join[0], row.join[1], tables, everyday, function_words))
+        parts.append(translated_by_synsets(row.join[0], row.join[1], tables, everyday, function_words))
     if row.synsets:
         parts.append(synonyms(row.synsets, tables, everyday, function_words))
     if row.pivot:
-        parts.append(pivoted(row.pivot, row.minimum_shared, tables, function_words))
+        parts.append(pivot_synonyms(row.pivot, row.minimum_shared, tables, function_words))
     merged: dict[str, tuple[str, ...]] = {}
     for part in reversed(parts):
         merged.update(part)
     induced = [name for name in row.lexicons if lexicon_source(name, tables).parallel]
     if not induced or not row.inflected:
         return merged
-    found = bilingual(induced, tables, everyday, function_words)
+    found = merged_bilingual(induced, tables, everyday, function_words)
     return {**with_base_forms(found, language, row.embedded or language, inflection(language, tables)), **merged}

@@ -14,14 +14,14 @@ from robustbench_ir.resources.cards import Card, Tables, validate
 
 
 class TransliterationOptions(Card):
-    """A language's row in the card: the conventions that its people use, one of which is drawn for each query."""
+    """A language's row in the card: the conventions that people use, one of which is drawn for each query."""
 
     conventions: list[str]
 
 
 @dataclass(frozen=True)
 class Transliteration:
-    """Words by one of several conventions, the same for the whole query; spellings anew for each word.
+    """Words in one of several conventions, the same for the whole query; the spelling is drawn for each word.
 
     A `Transformation`.
     """
@@ -45,7 +45,7 @@ class Transliteration:
 def make_transliteration(
     language: str, parameters: Mapping[str, object], options: Mapping[str, object], tables: Tables
 ) -> Transformation:
-    """Make the mechanism `transliteration` ready for a language; see `TransformationFactory`."""
+    """Make the mechanism `transliteration` for a language; see `TransformationFactory`."""
     validate(NoParameters, dict(parameters), "[parameters]")
     row = validate(TransliterationOptions, dict(options), f"[languages.{language}]")
     if not row.conventions:

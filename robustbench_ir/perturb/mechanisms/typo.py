@@ -13,26 +13,32 @@ from pydantic import Field, model_validator
 
 from robustbench_ir._base.text import Span, lower, nfc, stay_apart, upper, word_graphemes
 from robustbench_ir.perturb.keyboards.single_keys import Alternatives
-from robustbench_ir.perturb.keyboards.typist import either, typist
+from robustbench_ir.perturb.keyboards.typist import combined, keyboard_model
 from robustbench_ir.perturb.randomness import Random, pick
 from robustbench_ir.perturb.transformation import Targets, Transformation
 from robustbench_ir.resources.cards import Card, Tables, validate
 
 _GRAPHEMES_REMEMBERED = 1 << 14
 
-Weight = Annotated[float, Field(ge=0)]
+_Weight = Annotated[float, Field(ge=0)]
 Graphemes = tuple[str, ...]
 Operation = Callable[[Graphemes, "Typo", Random], Graphemes | None]
 
 
 class OperationWeights(Card):
-    """How often each mistake is made, 0 or more; they need not add up to 1."""
+    """How often each mistake is made, 0 or more; the weights need not sum to 1.
 
-    substitute: Weight
-    delete: Weight
-    insert: Weight
-    transpose: Weight
-    repeat: Weight
+    Attributes
+    ----------
+    substitute, delete, insert, transpose, repeat : float
+        Weight of each mistake.
+    """
+
+    substitute: _Weight
+    delete: _Weight
+    insert: _Weight
+    transpose: _Weight
+    repeat: _Weight
 
     @model_validator(mode="after")
     def _some_weight(self) -> Self:
@@ -42,7 +48,15 @@ class OperationWeights(Card):
 
 
 class TypoOptions(Card):
-    """A language's row in the card: its layout, or those in use, and, where typing is different, its own weights."""
+    """A language's row in the card.
+
+    Attributes
+    ----------
+    layout : str or list of str
+        Its keyboard, or those in use.
+    operations : OperationWeights, optional
+        Weights of its own, if people type differently on it.
+    """
 
     layout: str | Annotated[list[str], Field(min_length=1)]
     operations: OperationWeights | None = None
@@ -60,19 +74,19 @@ class Typo:
 
     Attributes
     ----------
-    slips : callable
-        Grapheme to the graphemes that a finger may type instead.
+    substitutes : callable
+        Takes a grapheme, and returns the graphemes that a finger may type instead.
     letters : callable
-        Grapheme to the letters that a finger may type besides it.
+        Takes a grapheme, and returns the letters that a finger may type after it.
     shares : tuple of float
         See `_shares`.
     rotations : tuple
         See `_rotations`.
     language : str
-        Code of the language; it decides what the capital of a letter is.
+        Code of the language; it decides the capital of a letter.
     """
 
-    slips: Alternatives
+    substitutes: Alternatives
     letters: Alternatives
     shares: tuple[float, ...]
     rotations: tuple[tuple[tuple[str, Operation], ...], ...]
@@ -100,17 +114,17 @@ def _shares(weights: OperationWeights) -> dict[str, float]:
 
 
 def _rotations(names: Sequence[str]) -> tuple[tuple[tuple[str, Operation], ...], ...]:
-    """Return the order of trial for each drawn operation: those after it follow for words that it does not fit."""
-    trials = tuple((name, OPERATIONS[name]) for name in names)
-    # The sum of the shares may fall short of 1 by a rounding error: a draw above it is the last one's.
+    """Return the order of trials for each drawn operation: the others follow for words that it does not fit."""
+    trials = tuple((name, _OPERATIONS[name]) for name in names)
+    # The sum of the shares may be below 1 by a rounding error: a draw above it counts for the last operation.
     return tuple(trials[place:] + trials[:place] for place in [*range(len(names)), len(names) - 1])
 
 
 def _substitute(parts: Graphemes, typo: Typo, random: Random) -> Graphemes | None:
-    place = _place(parts, typo.slips, random)
+    place = _place(parts, typo.substitutes, random)
     if place < 0:
         return None
-    return *parts[:place], pick(typo.slips(parts[place]), random), *parts[place + 1 :]
+    return *parts[:place], pick(typo.substitutes(parts[place]), random), *parts[place + 1 :]
 
 
 def _delete(parts: Graphemes, typo: Typo, random: Random) -> Graphemes | None:  # noqa: ARG001
@@ -126,7 +140,7 @@ def _insert(parts: Graphemes, typo: Typo, random: Random) -> Graphemes | None:
 
 
 def _place(parts: Graphemes, alternatives: Alternatives, random: Random) -> int:
-    """Draw one of the places that have alternatives, each as likely as the other; -1 if there are none."""
+    """Draw one of the places that have alternatives, all equally likely; -1 if there are none."""
     place = int(random.random() * len(parts))
     if alternatives(parts[place]):
         return place
@@ -151,7 +165,7 @@ def _repeat(parts: Graphemes, typo: Typo, random: Random) -> Graphemes | None:
     return *parts[: place + 1], again, *parts[place + 1 :]
 
 
-OPERATIONS: Mapping[str, Operation] = {
+_OPERATIONS: Mapping[str, Operation] = {
     "substitute": _substitute,
     "delete": _delete,
     "insert": _insert,
@@ -163,12 +177,12 @@ OPERATIONS: Mapping[str, Operation] = {
 def make_typo(
     language: str, parameters: Mapping[str, object], options: Mapping[str, object], tables: Tables
 ) -> Transformation:
-    """Make the mechanism `typo` ready for a language; see `TransformationFactory`."""
+    """Make the mechanism `typo` for a language; see `TransformationFactory`."""
     mix = validate(TypoParameters, dict(parameters), "[parameters]").operations
     row = validate(TypoOptions, dict(options), f"[languages.{language}]")
     names = [row.layout] if isinstance(row.layout, str) else row.layout
-    fingers = either([typist(name, tables) for name in names])
+    model = combined([keyboard_model(name, tables) for name in names])
     remember = lru_cache(maxsize=_GRAPHEMES_REMEMBERED)
-    slips, letters = remember(fingers.instead), remember(fingers.besides)
+    substitutes, letters = remember(model.instead), remember(model.besides)
     shares = _shares(row.operations or mix)
-    return Typo(slips, letters, tuple(shares.values()), _rotations(list(shares)), language)
+    return Typo(substitutes, letters, tuple(shares.values()), _rotations(list(shares)), language)

@@ -8,18 +8,26 @@ from functools import cache
 
 from robustbench_ir._base.text import Span, nfc
 from robustbench_ir.perturb.keyboards.layouts import key_places
-from robustbench_ir.perturb.keyboards.typist import typist
+from robustbench_ir.perturb.keyboards.typist import keyboard_model
 from robustbench_ir.perturb.randomness import Random
 from robustbench_ir.perturb.transformation import Targets, Transformation
 from robustbench_ir.resources.cards import Card, Tables, validate
 
 
 class WrongLayoutParameters(Card):
-    """The card's `[parameters]`: none."""
+    """The card's `[parameters]`, which must be empty."""
 
 
 class WrongLayoutOptions(Card):
-    """A language's row in the card: the layout that the fingers know, and the one that is active."""
+    """A language's row in the card.
+
+    Attributes
+    ----------
+    layout : str
+        Layout that the person means to type on.
+    active : str
+        Layout that is active.
+    """
 
     layout: str
     active: str
@@ -27,7 +35,7 @@ class WrongLayoutOptions(Card):
 
 @dataclass(frozen=True)
 class WrongLayout:
-    """Characters replaced by what their keys type on another layout. A `Transformation`."""
+    """Characters replaced by those that their keys type on another layout. A `Transformation`."""
 
     typed: Callable[[str], str]
 
@@ -37,7 +45,7 @@ class WrongLayout:
         return Targets(found, lambda word, _: (self._wrong(word), "wrong layout"))
 
     def _wrong(self, word: str) -> str:
-        """Return what the keys type; nothing where one of the characters has no key."""
+        """Return what the keys type; empty if one of the characters has no key."""
         pieces = [self.typed(character) for character in word]
         return nfc("".join(pieces)) if all(pieces) else ""
 
@@ -45,11 +53,11 @@ class WrongLayout:
 def make_wrong_layout(
     language: str, parameters: Mapping[str, object], options: Mapping[str, object], tables: Tables
 ) -> Transformation:
-    """Make the mechanism `wrong-layout` ready for a language; see `TransformationFactory`."""
+    """Make the mechanism `wrong-layout` for a language; see `TransformationFactory`."""
     validate(WrongLayoutParameters, dict(parameters), "[parameters]")
     row = validate(WrongLayoutOptions, dict(options), f"[languages.{language}]")
     there = _typed_there(row, tables)
-    keys = typist(row.layout, tables).keys
+    keys = keyboard_model(row.layout, tables).keys
 
     @cache
     def typed(character: str) -> str:

@@ -1,4 +1,4 @@
-"""A folder of the user's own as a task: BEIR's layout, with a language for each text.
+"""A folder of the user as a task: the layout of BEIR, with a language for each text.
 
 ::
 
@@ -40,23 +40,23 @@ from robustbench_ir.tasks.formats.folder_files import (
     there_is,
 )
 from robustbench_ir.tasks.formats.pool import pool_of, task_of
-from robustbench_ir.tasks.formats.qrels import read_qrels
+from robustbench_ir.tasks.formats.qrels import read_qrels_folder
 from robustbench_ir.tasks.formats.readers import RawTask
 from robustbench_ir.tasks.task import Passage, Query, Task
 
-SETTINGS_FILE = "task.toml"
+_SETTINGS_FILE = "task.toml"
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 class FolderSettings(Card):
-    """What `task.toml` in the folder may say.
+    """Content of `task.toml` in the folder.
 
     Attributes
     ----------
     query_language, passage_language : str
-        Language of the lines that do not name one.
+        Language of lines that do not name one.
     title, licence, citation, homepage : str
-        For people; written beside perturbed queries.
+        For readers; written beside perturbed queries.
     notes : list of str
         What a user of the scores must know.
     split : str
@@ -80,7 +80,7 @@ class FolderSettings(Card):
 
 
 def is_folder(name: str) -> bool:
-    """Say whether a task is named by the path of a folder rather than by that of a card."""
+    """Return True if a task is named by the path of a folder, not by the name of a card."""
     return "/" in name or "\\" in name or name in {".", ".."} or name.endswith(".zip")
 
 
@@ -92,16 +92,16 @@ def folder_name(folder: Path) -> str:
 
 
 def folder_settings(folder: Path) -> FolderSettings:
-    """Read `task.toml`; all empty where there is none.
+    """Read `task.toml`; all settings are empty if there is none.
 
     Raises
     ------
     DataError
-        There is no such folder.
+        If there is no such folder.
     CardError
-        An unknown key or a value of the wrong type.
+        If a key is unknown or a value has the wrong type.
     """
-    file = opened(folder) / SETTINGS_FILE
+    file = opened(folder) / _SETTINGS_FILE
     return read_card(FolderSettings, file) if file.is_file() else FolderSettings()
 
 
@@ -111,9 +111,9 @@ def load_folder(folder: Path) -> Task:
     Raises
     ------
     DataError
-        The first fault, with file and line.
+        If there is a fault; the message names file and line of the first one.
     CardError
-        A fault in `task.toml`.
+        If there is a fault in `task.toml`.
     """
     settings = folder_settings(folder)
     return _task_of(read_folder(opened(folder), settings, raise_first), folder, settings)
@@ -135,7 +135,7 @@ def check_folder(folder: Path, report: Report) -> tuple[RawTask, Task | None]:
     Raises
     ------
     DataError
-        There is no such folder.
+        If there is no such folder.
     """
     faults: list[Fault] = []
 
@@ -148,7 +148,7 @@ def check_folder(folder: Path, report: Report) -> tuple[RawTask, Task | None]:
     try:
         settings = folder_settings(folder)
     except CardError as error:
-        file = inside / SETTINGS_FILE
+        file = inside / _SETTINGS_FILE
         tell(Fault(file, None, str(error).removeprefix(f"{file}: ")))
         return RawTask(), None  # what else is wrong depends on what the file says
     raw = read_folder(inside, settings, tell)
@@ -179,7 +179,7 @@ def read_folder(folder: Traversable, settings: FolderSettings, report: Report) -
     if not files:
         message = 'no judgements; write "query-id<TAB>corpus-id<TAB>score" lines into qrels/test.tsv'
         tell(Fault(folder / "qrels", None, f"{message}; the folder has {there_is(folder)}"))
-    judged = read_qrels(files, settings.split, queries.line_of, tell)
+    judged = read_qrels_folder(files, settings.split, queries.line_of, tell)
     raw.relevant, raw.notes = judged.relevant, judged.notes
     if files and not faults and not any(raw.relevant.values()):
         tell(Fault(folder / "qrels", None, "no query is judged"))
@@ -240,7 +240,7 @@ class _Text:
 
 @dataclass
 class _Texts:
-    """One JSON Lines file of queries or passages, and the ids that it has."""
+    """One JSON Lines file of queries or passages, and the ids in it."""
 
     folder: Traversable
     names: Sequence[str]
@@ -302,7 +302,7 @@ class _Texts:
             self.line_of[text_id] = number
 
     def _string(self, number: int, record: dict[str, object], key: str, *, required: bool = False) -> str | None:
-        """Return the text under a key; report and return None where it is not there or no text."""
+        """Return the text under a key; report and return None if it is missing or not a text."""
         value = record.get(key)
         if isinstance(value, str):
             if not _SURROGATE.search(value):
@@ -334,7 +334,7 @@ class _Texts:
         return code or None
 
     def _tell_languages(self) -> None:
-        advice = f'add "language": "sw" to each line, or {self.setting} = "sw" to {self.folder / SETTINGS_FILE}'
+        advice = f'add "language": "sw" to each line, or {self.setting} = "sw" to {self.folder / _SETTINGS_FILE}'
         if len(self._without_language) == len(self.line_of) > 1:
             self.fault(self._without_language[0], f"no line of the file says its language: {advice}")
             return
@@ -348,7 +348,7 @@ class _Texts:
 
 @lru_cache(maxsize=1 << 12)
 def _code(tag: str) -> str:
-    """Return the short code of a language tag, empty if it is none."""
+    """Return the short code of a language tag; empty if it is not a language tag."""
     try:
         return language_and_script(tag)
     except UnknownNameError:
@@ -385,8 +385,8 @@ def _kind(value: object) -> str:
     return kinds.get(type(value), "null")
 
 
-def summary(raw: RawTask) -> list[tuple[str, str]]:
-    """Say what a folder has, in lines of two cells."""
+def folder_summary(raw: RawTask) -> list[tuple[str, str]]:
+    """Return the sizes of a folder, as lines of two cells."""
     queries = Counter(query.language for query in raw.queries)
     passages = Counter(passage.language for passage in raw.passages)
     grades = [grade for grades in raw.relevant.values() for grade in grades.values()]

@@ -11,10 +11,10 @@ from pydantic import ConfigDict
 from robustbench_ir._base.text import nfc
 from robustbench_ir.resources.cards import Card, validate
 from robustbench_ir.resources.downloads import DownloadProgress, HubFile, locate
-from robustbench_ir.tasks.formats.readers import RawTask, Rows, json_lines
+from robustbench_ir.tasks.formats.readers import CardRows, RawTask, json_lines
 from robustbench_ir.tasks.task import Passage, Query
 
-TWIN_RECIPE = "belebele-latin"
+PAIRED_QUERY_RECIPE = "belebele-latin"
 
 
 class _VariantRow(HubFile):
@@ -30,15 +30,16 @@ class _Line(Card):
 
 
 def read_belebele(
-    rows: Rows,
+    rows: CardRows,
     wanted: Sequence[str],
     cards: Path | None,  # noqa: ARG001
     progress: DownloadProgress | None,
 ) -> RawTask:
-    """Read files with `link`, `question_number`, `flores_passage` and `question`.
+    """Read files with `link`, `question_number`, `flores_passage` and `question`. A `Reader`.
 
-    A question's relevant passages are the translations of its passage in all languages. Where a row names a `twin`, the
-    same questions in Latin script, these are what the recipe `belebele-latin` makes of the language's queries.
+    The relevant passages of a question are the translations of its passage in all languages. Where a row has a `twin`,
+    a file with the same questions in Latin script, the recipe `belebele-latin` replaces the language's queries by
+    those.
     """
     raw = RawTask()
     answers: dict[str, dict[str, int]] = {}
@@ -58,12 +59,12 @@ def read_belebele(
             latin = {
                 _question_id(line): nfc(line.question.strip()) for line in json_lines(locate(row.twin, progress), _Line)
             }
-            # Of equal questions about different passages the first one's twin stands for all.
+            # Of equal questions about different passages, the paired query of the first is used for all.
             found = {questions[one]: latin[one] for one in reversed(questions) if one in latin}
             twins[language] = {"twins": found}
     raw.passages = list(passages.values())
     raw.relevant = {query.query_id: answers[query.parallel_id] for query in raw.queries}
-    raw.lexicons = {TWIN_RECIPE: twins}
+    raw.lexicons = {PAIRED_QUERY_RECIPE: twins}
     return raw
 
 

@@ -11,7 +11,7 @@ from robustbench_ir._base.text import nfc
 from robustbench_ir.errors import DataError
 from robustbench_ir.resources.cards import Card, validate
 from robustbench_ir.resources.downloads import DataFile, DownloadProgress, locate
-from robustbench_ir.tasks.formats.readers import RawTask, Rows
+from robustbench_ir.tasks.formats.readers import CardRows, RawTask
 from robustbench_ir.tasks.task import Passage, Query
 
 _PIVOT = "en"
@@ -27,16 +27,16 @@ class _PivotRow(Card):
 
 
 def read_bitext(
-    rows: Rows,
+    rows: CardRows,
     wanted: Sequence[str],
     cards: Path | None,  # noqa: ARG001
     progress: DownloadProgress | None,
 ) -> RawTask:
-    """Read pairs of files: line n of the one is the translation of line n of the other.
+    """Read pairs of files: line n of one is the translation of line n of the other. A `Reader`.
 
-    The row of English says which side asks: `asks = false`, sentences of the other languages are queries and their
-    English translations the passages; `asks = true`, the other way round. Identical sentences of one language are one
-    query or passage, with all their translations; queries with the same English sentence are parallel.
+    The row of English says on which side the queries are. With `asks = false`, sentences of the other languages are
+    queries and their English translations are passages; with `asks = true`, the reverse. Equal sentences of one
+    language are one query or passage, with all their translations. Queries with the same English sentence are parallel.
     """
     pivot_asks = validate(_PivotRow, rows[_PIVOT], f"[languages.{_PIVOT}]").asks
     queries: dict[str, Query] = {}

@@ -1,4 +1,4 @@
-"""Corpora as gzipped or plain JSON Lines: read once, line by line, keeping only what is wanted."""
+"""Corpora as JSON Lines, gzipped or not: read once, line by line, keeping only what is needed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from robustbench_ir._base.text import nfc
 from robustbench_ir.errors import DataError
-from robustbench_ir.resources.downloads import damaged
+from robustbench_ir.resources.downloads import damaged_file
 from robustbench_ir.tasks.task import Passage
 
 _LONGEST_LINE_BYTES = 1 << 24
@@ -25,7 +25,15 @@ _BUFFER_BYTES = 1 << 20
 
 
 class CorpusLine(BaseModel):
-    """One line of a corpus; keys that are not read, such as the address of a news article, are left out."""
+    """One line of a corpus; other keys, such as the address of a news article, are ignored.
+
+    Attributes
+    ----------
+    docid : str
+        Id of the passage.
+    title, text : str, optional
+        Its texts.
+    """
 
     model_config = ConfigDict(extra="ignore")
 
@@ -35,22 +43,22 @@ class CorpusLine(BaseModel):
 
 
 def numbered_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Read the lines of a file, unpacked if its name ends in ``.gz``, in bounded memory.
+    """Read the lines of a file in bounded memory. The file is unpacked if its name ends in ``.gz``.
 
     Raises
     ------
     DataError
-        The file cannot be unpacked or is cut short (a download is thrown away), or a line is over 16 MiB.
+        If the file cannot be unpacked or is incomplete (a download is then deleted), or a line is longer than 16 MiB.
     """
     try:
         with closing(_opened(path)) as stream:
             lines = iter(partial(stream.readline, _LONGEST_LINE_BYTES + 1), b"")
             for number, line in enumerate(lines, start=1):
                 if len(line) > _LONGEST_LINE_BYTES:
-                    raise DataError(f"{path}:{number}: a line of over 16 MiB; it is no passage, mend the file")
+                    raise DataError(f"{path}:{number}: a line of over 16 MiB, which is not a passage; correct the file")
                 yield number, line
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise damaged(path, f"cannot be unpacked to its end ({error})") from error
+        raise damaged_file(path, f"cannot be unpacked to its end ({error})") from error
 
 
 def _opened(path: Path) -> BinaryIO:
@@ -66,7 +74,7 @@ def corpus_lines(paths: Iterable[Path]) -> Iterator[CorpusLine]:
     Raises
     ------
     DataError
-        A line that is not UTF-8, not JSON, or without `docid`: named by file and number.
+        If a line is not UTF-8, not JSON, or without `docid`; the message names file and line.
     """
     read = CorpusLine.model_validate_json
     for path in paths:
@@ -80,7 +88,15 @@ def corpus_lines(paths: Iterable[Path]) -> Iterator[CorpusLine]:
 
 
 def passages(paths: Iterable[Path], language: str) -> Iterator[Passage]:
-    """Return all passages of a corpus; one without any text is left out, as nothing could find it."""
+    """Yield all passages of a corpus that have text: one without text can never be found.
+
+    Parameters
+    ----------
+    paths : iterable of pathlib.Path
+        The files, in order.
+    language : str
+        Language of the passages.
+    """
     for line in corpus_lines(paths):
         passage = _passage(line, language)
         if passage.text:
@@ -90,23 +106,23 @@ def passages(paths: Iterable[Path], language: str) -> Iterator[Passage]:
 def judged_and_sampled(
     paths: Iterable[Path], language: str, judged: Collection[str], sampled: int
 ) -> Iterator[Passage]:
-    """Return the judged passages of a corpus and a sample of the others, reading it once.
+    """Yield the judged passages of a corpus and a sample of the others, reading the corpus once.
 
-    The sample is those whose `docid` has the smallest BLAKE2b hashes: the same on every machine and in any order of the
-    files, and a larger sample holds the smaller one. Memory grows with what is kept.
+    The sample has the passages whose `docid` has the smallest BLAKE2b hash: the same on every machine and in any order
+    of the files, and a larger sample contains a smaller one. Memory grows with the number of passages that are kept.
 
     Parameters
     ----------
     paths : iterable of pathlib.Path
-        The files, one after the other.
+        The files, in order.
     language : str
         Language of the passages.
     judged : collection of str
-        What is kept anyway; a set.
+        Ids of the passages to keep in any case; a set.
     sampled : int
-        How many others.
+        Number of other passages to keep.
     """
-    # The largest hash stands first, so that it goes when a smaller one comes; the number settles ties.
+    # The largest hash stands first, so that a smaller one replaces it; the number of the line decides ties.
     kept: list[tuple[int, int, CorpusLine]] = []
     for number, line in enumerate(corpus_lines(paths)):
         if line.docid in judged:
@@ -124,6 +140,6 @@ def judged_and_sampled(
 
 
 def _passage(line: CorpusLine, language: str) -> Passage:
-    """Put title and text together as Anserini's MrTyDiCollection does, which made the published baselines."""
+    """Join title and text as Anserini's MrTyDiCollection does, with which the published baselines were made."""
     text = nfc(f"{line.title or ''}\n{line.text or ''}".strip())
     return Passage(f"{language}:{line.docid}", language, text)

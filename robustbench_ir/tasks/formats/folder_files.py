@@ -69,7 +69,7 @@ def judgement_files(folder: Traversable) -> list[Traversable]:
 
 
 def there_is(folder: Traversable) -> str:
-    """Say what a folder has, for whoever looks for something else in it."""
+    """Return the names in a folder, for the error that something else is not in it."""
     names = sorted(one.name for one in folder.iterdir())
     return ", ".join(names[:_NAMES_SHOWN]) + (", ..." if len(names) > _NAMES_SHOWN else "") if names else "nothing"
 

@@ -13,8 +13,8 @@ from pydantic import ConfigDict, ValidationError
 from robustbench_ir._base.text import Span, nfc
 from robustbench_ir.errors import DataError
 from robustbench_ir.resources.cards import Card, validate
-from robustbench_ir.resources.downloads import DataFile, DownloadProgress, damaged, locate
-from robustbench_ir.tasks.formats.readers import RawTask, Rows
+from robustbench_ir.resources.downloads import DataFile, DownloadProgress, damaged_file, locate
+from robustbench_ir.tasks.formats.readers import CardRows, RawTask
 from robustbench_ir.tasks.task import Passage, Query
 
 
@@ -51,15 +51,15 @@ class _SquadFile(_Part):
 
 
 def read_squad_archive(
-    rows: Rows,
+    rows: CardRows,
     wanted: Sequence[str],
     cards: Path | None,  # noqa: ARG001
     progress: DownloadProgress | None,
 ) -> RawTask:
-    """Read SQuAD files of a ZIP archive, one a language, whose parallel questions share their id (MLQA).
+    """Read SQuAD files of a ZIP archive, one for each language; parallel questions share their id (MLQA). A `Reader`.
 
-    Every sentence of a context is a candidate; the relevant one is that in which the first answer starts. A question's
-    relevant passages are those of its parallel questions in all languages.
+    Every sentence of a context is a candidate. The relevant sentence is the one in which the first answer starts. The
+    relevant passages of a question are those of its parallel questions in all languages.
     """
     raw = RawTask()
     gold: dict[str, dict[str, int]] = {}
@@ -90,7 +90,7 @@ def _squad_file(path: Path, member: str) -> _SquadFile:
     except KeyError as error:
         raise DataError(f"{path}: holds no {member}") from error
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        raise damaged(path, f"not a whole ZIP archive ({error})") from error
+        raise damaged_file(path, f"not a whole ZIP archive ({error})") from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"]))
@@ -107,7 +107,7 @@ def _holds_answer(spans: Sequence[Span], question: _Question, where: str) -> int
 
 
 def sentence_spans(text: str, language: str) -> list[Span]:
-    """Cut a text into sentences after UAX #29, as ICU tailors it to the language.
+    """Split a text into sentences by UAX #29, as ICU adapts it to the language.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def sentence_spans(text: str, language: str) -> list[Span]:
     Returns
     -------
     list of (int, int)
-        Code points, in order, without the white space around a sentence, and without empty ones.
+        Start and end of each sentence in code points, in order, without the white space around it. None is empty.
     """
     import icu
 

@@ -95,7 +95,7 @@ def pool_of(raw: RawTask, name: str, *, relevant_from: int = 1, ignore_identical
     raw : RawTask
         As it was read.
     name : str
-        Of the task, for errors.
+        Name of the task, for errors.
     relevant_from : int
         Grade from which on a passage is relevant.
     ignore_identical_ids : bool

@@ -28,7 +28,17 @@ _NAMES: Mapping[str, str] = {
 
 
 class Judgement(NamedTuple):
-    """One line: what a passage is to a query, 0 or less where it is not relevant; None where it says no number."""
+    """One line of a file of judgements.
+
+    Attributes
+    ----------
+    line : int
+        Line number from 1.
+    query_id, passage_id : str
+        Query and passage.
+    grade : int or None
+        0 or less for an irrelevant passage; None if it is not a number.
+    """
 
     line: int
     query_id: str
@@ -37,8 +47,8 @@ class Judgement(NamedTuple):
 
 
 @dataclass
-class Judgements:
-    """What the files of a folder say.
+class FolderJudgements:
+    """Judgements in the files of a folder.
 
     Attributes
     ----------
@@ -59,7 +69,9 @@ def split_of(path: Traversable) -> str:
     return re.sub(r"^qrels[.-](?=.)", "", name)
 
 
-def read_qrels(files: Sequence[Traversable], split: str, queries: Container[str], report: Report) -> Judgements:
+def read_qrels_folder(
+    files: Sequence[Traversable], split: str, queries: Container[str], report: Report
+) -> FolderJudgements:
     """Read the judgements of a split: `test` where none is named and there is one, else all files together.
 
     Parameters
@@ -71,13 +83,13 @@ def read_qrels(files: Sequence[Traversable], split: str, queries: Container[str]
     queries : container of str
         The ids that exist.
     report : callable
-        Told about each fault.
+        Receives each fault.
     """
     splits = sorted({split_of(path) for path in files})
     chosen = split or (PREFERRED_SPLIT if PREFERRED_SPLIT in splits else "")
     if split and files and split not in splits:
         report(Fault(files[0], None, f"no judgements of the split {split!r}; there are: {', '.join(splits)}"))
-    found = Judgements()
+    found = FolderJudgements()
     if len(splits) > 1 and chosen:
         found.notes.append(f"judgements are those of {chosen}; there are: {', '.join(splits)}")
     elif len(splits) > 1:
@@ -88,7 +100,7 @@ def read_qrels(files: Sequence[Traversable], split: str, queries: Container[str]
         told = _Once(report)
         for one in judgements(path, queries, told):
             same = one._replace(query_id=nfc(one.query_id), passage_id=nfc(one.passage_id))
-            judge(path, same, found.relevant, told)
+            add_judgement(path, same, found.relevant, told)
         told.finish(path)
     return found
 
@@ -107,7 +119,7 @@ class _Once:
             self.report(fault)
 
     def finish(self, path: Traversable) -> None:
-        """Say how many there are beside those that were reported."""
+        """Report how many there are beside those that were reported."""
         more = sum(self.count.values()) - len(self.count)
         if more:
             self.report(Fault(path, None, f"{more:,} more lines are at fault in the same way", note=True))
@@ -123,9 +135,9 @@ def judgements(path: Traversable, queries: Container[str], report: Report) -> It
     path : pathlib.Path or the like
         The file; JSON Lines where the name ends so.
     queries : container of str
-        The ids that exist: a first line that names none of them, nor a grade, is a header.
+        Existing ids. A first line with neither one of them nor a grade is a header.
     report : callable
-        Told about each line of another form.
+        Receives a fault for each line of another form.
     """
     if path.name.endswith((".jsonl", ".jsonl.gz", ".parquet")):
         yield from _of_objects(path, report)
@@ -217,7 +229,7 @@ def _of_objects(path: Traversable, report: Report) -> Iterator[Judgement]:
         yield _judgement(path, number, (str(query), str(passage), str(grade)), report)
 
 
-def judge(path: Traversable, one: Judgement, relevant: dict[str, dict[str, int]], report: Report) -> None:
+def add_judgement(path: Traversable, one: Judgement, relevant: dict[str, dict[str, int]], report: Report) -> None:
     """Enter a judgement; a second, other one of the same query and passage is a fault."""
     if one.grade is None:
         return
@@ -229,7 +241,7 @@ def judge(path: Traversable, one: Judgement, relevant: dict[str, dict[str, int]]
 
 def _columns(line: str) -> tuple[str, str, str] | None:
     """Return query id, passage id and grade; None for a line of another form."""
-    for columns in (line.split("\t"), line.split()):  # an id may have a space in it where tabs part the columns
+    for columns in (line.split("\t"), line.split()):  # an id may contain a space if tabs separate the columns
         match columns:
             case [query_id, passage_id, grade] | [query_id, _, passage_id, grade]:
                 return query_id.strip(), passage_id.strip(), grade.strip()

@@ -1,4 +1,4 @@
-"""Readers: one function per file format, from a card's rows to queries, passages and judgements."""
+"""Readers: one function for each file format, from the rows of a card to queries, passages and judgements."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from robustbench_ir.resources.downloads import DataFile, DownloadProgress, locat
 from robustbench_ir.tasks.formats.corpus import numbered_lines
 from robustbench_ir.tasks.task import Passage, Query
 
-Rows = Mapping[str, Mapping[str, object]]
-"""A card's `[languages]`: language to what the reader needs to find its files."""
+CardRows = Mapping[str, Mapping[str, object]]
+"""A card's `[languages]`: language to the keys that the reader needs to find its files."""
 
 
 @dataclass
@@ -34,8 +34,8 @@ class RawTask:
     notes: list[str] = field(default_factory=list)
 
 
-Reader = Callable[[Rows, Sequence[str], Path | None, DownloadProgress | None], RawTask]
-"""Called with the rows, the languages that are wanted, the user's folder of cards and who is told about downloads."""
+Reader = Callable[[CardRows, Sequence[str], Path | None, DownloadProgress | None], RawTask]
+"""Takes the rows, the chosen languages, the user's folder of cards, and a callable for the progress of downloads."""
 
 
 class _SquadAnswer(Card):
@@ -67,15 +67,15 @@ class _SquadFile(Card):
 
 
 def read_squad_sentences(
-    rows: Rows,
+    rows: CardRows,
     wanted: Sequence[str],
     cards: Path | None,  # noqa: ARG001
     progress: DownloadProgress | None,
 ) -> RawTask:
-    """Read LAReQA's SQuAD files with sentence breaks (XQuAD-R, MLQA-R).
+    """Read LAReQA's SQuAD files with sentence breaks (XQuAD-R, MLQA-R). A `Reader`.
 
-    Every sentence is a candidate; the relevant one is the first with start <= answer_start < end. A question's relevant
-    passages are those of its parallel questions in all languages.
+    Every sentence is a candidate. The relevant sentence is the first with start <= answer_start < end. The relevant
+    passages of a question are those of its parallel questions in all languages.
     """
     raw = RawTask()
     gold: dict[str, dict[str, int]] = {}
@@ -118,14 +118,14 @@ class _ParallelRow(Card):
 
 
 def read_parallel_tsv(
-    rows: Rows,
+    rows: CardRows,
     wanted: Sequence[str],
     cards: Path | None,
     progress: DownloadProgress | None,  # noqa: ARG001
 ) -> RawTask:
-    """Read tables `parallel_id<TAB>text` that ship with the cards, two a language: queries and passages.
+    """Read tables `parallel_id<TAB>text` that ship with the cards: queries and passages of each language. A `Reader`.
 
-    A query is answered by the passages, in all languages, that have its `parallel_id`.
+    The relevant passages of a query are those with its `parallel_id`, in all languages.
     """
     raw = RawTask()
     for language in wanted:
@@ -166,7 +166,7 @@ class _PivotRow(Card):
 
 
 class AfriqaContext(Card):
-    """What is read of a line that only adds to the pool."""
+    """A line whose passage only extends the pool."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
     context: str | None
@@ -179,16 +179,17 @@ class _AfriqaLine(AfriqaContext):
 
 
 def read_afriqa(
-    rows: Rows,
+    rows: CardRows,
     wanted: Sequence[str],
     cards: Path | None,  # noqa: ARG001
     progress: DownloadProgress | None,
 ) -> RawTask:
-    """Read AfriQA's gold passages: a question in an African language is answered by a passage in a pivot language.
+    """Read AfriQA's gold passages. A `Reader`.
 
-    The pool is the distinct contexts of all files of a pivot language; the question's human translation into the pivot
-    language is its parallel query. A row says either `pivot`, `queries` and `distractors` (files whose contexts join
-    the pool), or, for a pivot language, `translations = true`.
+    A question in an African language is answered by a passage in a pivot language. The pool is the distinct contexts of
+    all files of a pivot language. The human translation of a question into the pivot language is its parallel query. A
+    row has either `pivot`, `queries` and `distractors` (files whose contexts extend the pool), or, for a pivot
+    language, `translations = true`.
     """
     raw = RawTask()
     pool: dict[tuple[str, str], Passage] = {}
@@ -217,7 +218,7 @@ def read_afriqa(
 
 
 def _pooled(pool: dict[tuple[str, str], Passage], language: str, context: str | None) -> str | None:
-    """Put a context into the pool, once, and return its id; None where the file has no context for a question."""
+    """Put a context into the pool, once, and return its id; None if the file has no context for a question."""
     text = nfc((context or "").strip())
     if not text:
         return None
@@ -228,10 +229,17 @@ def _pooled(pool: dict[tuple[str, str], Passage], language: str, context: str | 
 def json_lines(path: Path, model: type[AnyCard]) -> Iterator[AnyCard]:
     """Read JSON Lines.
 
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    model : type of Card
+        Model of each line.
+
     Raises
     ------
     DataError
-        A line that does not fit the model, is not UTF-8 or is over 16 MiB; the message names file and line.
+        If a line does not fit the model, is not UTF-8 or is longer than 16 MiB; the message names file and line.
     """
     for number, line in numbered_lines(path):
         try:

@@ -1,4 +1,4 @@
-"""Which reader reads which file format."""
+"""The reader of each file format."""
 
 from __future__ import annotations
 

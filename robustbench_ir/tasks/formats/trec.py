@@ -1,4 +1,4 @@
-"""Collections as the TREC tools know them: questions as `id<TAB>text`, qrels, and a corpus as JSON Lines."""
+"""Collections in the form of the TREC tools: questions as `id<TAB>text`, qrels, and a corpus as JSON Lines."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from robustbench_ir.resources.cards import Card, validate
 from robustbench_ir.resources.downloads import DataFile, DownloadProgress, HubFile, locate
 from robustbench_ir.tasks.faults import lines, raise_first
 from robustbench_ir.tasks.formats.corpus import judged_and_sampled, passages
-from robustbench_ir.tasks.formats.qrels import judge, judgements
-from robustbench_ir.tasks.formats.readers import RawTask, Rows
+from robustbench_ir.tasks.formats.qrels import add_judgement, judgements
+from robustbench_ir.tasks.formats.readers import CardRows, RawTask
 from robustbench_ir.tasks.task import Passage, Query
 
 _ASKED_FOR_ABOVE_MEGABYTES = 1000
 
-Judgements = dict[str, dict[str, int]]
-"""Query id to passage id to grade, as in the file: 0 is judged and found irrelevant."""
+_Grades = dict[str, dict[str, int]]
+"""Query id to passage id to grade, as in the file: 0 means judged as irrelevant."""
 
 
 class HubShards(Card):
@@ -34,11 +34,11 @@ class HubShards(Card):
     file : str
         Path in the repository, with ``{shard}`` for the number where there are several.
     shards : int
-        How many, counted from 0.
+        Number of files; their numbers begin with 0.
     count : int, optional
-        Passages in all of them, as published.
+        Number of passages in all of them, as published.
     sha256 : list of str
-        One for each, where known.
+        Hash of each file, where known.
     """
 
     repository: str
@@ -68,7 +68,10 @@ class HubShards(Card):
 
     @property
     def megabytes(self) -> float | None:
-        """The download, about: measured on the corpora whose size is told, 0.15 kB a passage packed and 1 kB plain."""
+        """Approximate size of the download.
+
+        It is computed from the corpora whose size is published: 0.15 kB for a compressed passage, 1 kB for a plain one.
+        """
         return self.count and self.count * (0.15 if self.file.endswith(".gz") else 1) / 1000
 
 
@@ -85,19 +88,26 @@ class _QueriesOnlyRow(Card):
     queries_only: Literal[True]
 
 
-def corpora(rows: Rows) -> dict[str, HubShards]:
+def corpora(rows: CardRows) -> dict[str, HubShards]:
     """Return the corpus of each language that has one, from the rows of a card."""
     found = {code: row["passages"] for code, row in rows.items() if isinstance(row.get("passages"), dict)}
     return {code: validate(HubShards, corpus, f"[languages.{code}]") for code, corpus in found.items()}
 
 
-def check_asked_for(name: str, rows: Rows) -> None:
-    """See to it that nobody downloads all languages of a large collection by leaving out which.
+def check_download_size(name: str, rows: CardRows) -> None:
+    """Refuse to download all languages of a large collection if no language was chosen.
+
+    Parameters
+    ----------
+    name : str
+        Name of the task, for the message.
+    rows : mapping
+        Rows of its card.
 
     Raises
     ------
     OptionError
-        They are more than a gigabyte; it says what they are and how to ask for some, or for all.
+        If all languages together are more than a gigabyte; the message says how to choose some, or all.
     """
     found = {code: corpus for code, corpus in corpora(rows).items() if corpus.count and corpus.megabytes}
     passages, megabytes = (sum(getattr(one, what) for one in found.values()) for what in ("count", "megabytes"))
@@ -112,17 +122,17 @@ def check_asked_for(name: str, rows: Rows) -> None:
 
 
 def read_trec_collection(
-    rows: Rows,
+    rows: CardRows,
     wanted: Sequence[str],
     cards: Path | None,  # noqa: ARG001
     progress: DownloadProgress | None,
 ) -> RawTask:
-    """Read a collection of questions, qrels and passages (MIRACL, Mr. TyDi, CIRAL).
+    """Read a collection of questions, qrels and passages (MIRACL, Mr. TyDi, CIRAL). A `Reader`.
 
-    A row says `queries`, `judgements` and `passages`; `sampled`, if only the judged passages and so many others are
-    ranked; `queries_in`, if the questions are in another language, whose row is then ``queries_only = true``; and
-    `translations`, the same questions in the language of the passages, which become parallel queries.
-    Questions without a relevant passage are left out: no measure is defined for them.
+    A row has `queries`, `judgements` and `passages`. With `sampled`, only the judged passages and this number of others
+    are ranked. With `queries_in`, the questions are in another language, whose row is then ``queries_only = true``.
+    With `translations`, the same questions in the language of the passages become parallel queries. Questions without a
+    relevant passage are left out, because no measure is defined for them.
     """
     raw = RawTask()
     collections: dict[str, _CollectionRow] = {}
@@ -131,7 +141,7 @@ def read_trec_collection(
             validate(_QueriesOnlyRow, row, f"[languages.{language}]")
         else:
             collections[language] = validate(_CollectionRow, row, f"[languages.{language}]")
-    # Named alone, a language of questions means all that they ask; named with others, those others.
+    # A language of questions alone selects all collections that it asks; with other languages, only those.
     asked = [one for one in collections if one in wanted] or [
         one for one, facts in collections.items() if facts.queries_in in wanted
     ]
@@ -148,7 +158,7 @@ def _read_one(
         raise DataError(f"the questions on {language} are in {spoken}: ask for both, --languages {spoken},{language}")
     questions = read_questions(locate(facts.queries, progress))
     path = locate(facts.judgements, progress)
-    judged = read_qrels(path, questions)
+    judged = _read_grades(path, questions)
     translations = read_questions(locate(facts.translations, progress)) if facts.translations else {}
     answered = {query_id for query_id, grades in judged.items() if any(grade > 0 for grade in grades.values())}
     if not answered:
@@ -167,7 +177,7 @@ def _read_one(
 
 
 def _pool(
-    language: str, facts: _CollectionRow, judged: Judgements, progress: DownloadProgress | None
+    language: str, facts: _CollectionRow, judged: _Grades, progress: DownloadProgress | None
 ) -> Iterator[Passage]:
     # One file at a time: the first is read before the last is downloaded.
     paths = (locate(file, progress) for file in facts.passages.files())
@@ -177,7 +187,7 @@ def _pool(
     return judged_and_sampled(paths, language, ids, facts.sampled)
 
 
-def _check_all_there(path: Path, language: str, judged: Judgements, pool: Sequence[Passage]) -> None:
+def _check_all_there(path: Path, language: str, judged: _Grades, pool: Sequence[Passage]) -> None:
     relevant = {f"{language}:{docid}" for grades in judged.values() for docid, grade in grades.items() if grade > 0}
     missing = relevant.difference(passage.passage_id for passage in pool)
     if missing:
@@ -194,7 +204,7 @@ def read_questions(path: Path) -> Mapping[str, str]:
     Raises
     ------
     DataError
-        No line at all, a line without a tab, one that is not UTF-8, or an id that comes twice.
+        If there is no line, a line has no tab or is not UTF-8, or an id occurs twice.
     """
     found: dict[str, str] = {}
     for number, line in lines(path, raise_first):
@@ -202,24 +212,24 @@ def read_questions(path: Path) -> Mapping[str, str]:
         if not tab or not query_id.strip() or not text.strip():
             raise DataError(f"{path}:{number}: expected id<TAB>question")
         if query_id in found:
-            raise DataError(f"{path}:{number}: question id {query_id!r} occurs twice; mend the file")
+            raise DataError(f"{path}:{number}: question id {query_id!r} occurs twice; correct the file")
         found[query_id] = nfc(text.strip())
     if not found:
         raise DataError(f"{path}: holds no question; leave its language out by --languages")
     return found
 
 
-def read_qrels(path: Path, questions: Container[str]) -> Judgements:
+def _read_grades(path: Path, questions: Container[str]) -> _Grades:
     """Read the judgements of some questions; see `robustbench_ir.tasks.formats.qrels`.
 
     Raises
     ------
     DataError
-        A line with other columns, a grade that is no whole number, an unknown question, or two grades for one passage.
+        If a line has other columns, a grade is not an integer, a question is unknown, or a passage has two grades.
     """
-    found: Judgements = {}
+    found: _Grades = {}
     for one in judgements(path, questions, raise_first):
         if one.query_id not in questions:
             raise DataError(f"{path}:{one.line}: judges question {one.query_id!r}, which does not exist")
-        judge(path, one, found, raise_first)
+        add_judgement(path, one, found, raise_first)
     return found

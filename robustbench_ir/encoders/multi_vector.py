@@ -1,0 +1,220 @@
+"""Multi-vector models (ColBERT, PyLate) by sentence-transformers: a hub name, a folder, or one that you loaded."""
+
+from __future__ import annotations
+
+import json
+import weakref
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeGuard, cast
+
+import numpy as np
+
+from robustbench_ir.encoders.encoder import EncoderDescription
+from robustbench_ir.encoders.fingerprint import fingerprint, libraries
+from robustbench_ir.encoders.loading import check_reachable, quiet
+from robustbench_ir.encoders.options import EncoderOptions, check_options
+from robustbench_ir.encoders.prompts import Prompts
+from robustbench_ir.encoders.token_embeddings import TokenEmbeddings
+from robustbench_ir.errors import EncoderError, OptionError
+from robustbench_ir.resources.downloads import is_offline
+
+if TYPE_CHECKING:
+    from sentence_transformers import MultiVectorEncoder
+
+_MODEL_TYPES = {"MultiVectorEncoder", "ColBERT"}  # the second is PyLate's
+_PYLATE = "pylate."
+_MODULES = (_PYLATE, "sentence_transformers.multi_vector_encoder.")
+_ARCHITECTURE = "HF_ColBERT"  # of the first ColBERT models, which have no modules.json
+_INSTALL = "multi-vector models need sentence-transformers 6 or later; pip install -U sentence-transformers"
+
+
+@dataclass(frozen=True)
+class LateInteractionEncoder:
+    """A multi-vector model with its prompts. An `Encoder` whose embeddings are `TokenEmbeddings`.
+
+    The model decides which tokens count: some leave out punctuation in passages, or lengthen a query by masks.
+    """
+
+    model: MultiVectorEncoder
+    description: EncoderDescription
+    batch_size: int
+    devices: tuple[str, ...]
+
+    def encode_queries(self, texts: Sequence[str]) -> TokenEmbeddings:
+        """Encode queries, with the query prompt."""
+        queries = self._encode(self.model.encode_query, texts, self.description.query_prompt)
+        if self.description.similarity != "meanmaxsim":
+            return queries
+        # The mean over a query's tokens is the sum over tokens that are so much shorter.
+        counts = np.repeat(queries.counts, queries.counts).astype(np.float32)
+        return TokenEmbeddings.in_order(queries.rows / counts[:, None], queries.counts)
+
+    def encode_passages(self, texts: Sequence[str]) -> TokenEmbeddings:
+        """Encode passages, with the passage prompt."""
+        return self._encode(self.model.encode_document, texts, self.description.passage_prompt)
+
+    def _encode(self, encode: Callable[..., list[np.ndarray]], texts: Sequence[str], prompt: str) -> TokenEmbeddings:
+        if not texts:
+            return TokenEmbeddings.of([], self.description.dimensions)
+        options: dict[str, object] = {}
+        if self.devices:
+            options = {"pool": self._pool, "chunk_size": max(1, -(-len(texts) // len(self.devices)))}
+        rows = encode(
+            list(texts),
+            prompt=prompt,  # an empty one, too: None would bring in the model's own
+            batch_size=self.batch_size,
+            show_progress_bar=False,
+            convert_to_numpy=True,
+            **options,
+        )
+        return TokenEmbeddings.of(rows, self.description.dimensions)
+
+    @cached_property
+    def _pool(self) -> object:
+        """One process for each device, started when first needed and stopped with this object or the program."""
+        pool = self.model.start_multi_process_pool(list(self.devices))
+        weakref.finalize(self, self.model.stop_multi_process_pool, pool)
+        return pool
+
+
+def load_multi_vector(
+    name_or_model: str | MultiVectorEncoder, options: EncoderOptions, name: str = ""
+) -> LateInteractionEncoder:
+    """Load a multi-vector model, or take one that is loaded.
+
+    Parameters
+    ----------
+    name_or_model : str or MultiVectorEncoder
+        Name on the hub, path of a folder of sentence-transformers, PyLate or ColBERT, or a model.
+    options : EncoderOptions
+        How the model is loaded, and its prompts and batch size.
+    name : str, optional
+        Name of a loaded model. Default: the name of its base model.
+
+    Raises
+    ------
+    EncoderError
+        If the model cannot be loaded, or sentence-transformers is older than 6.
+    OptionError
+        If `truncate_dim` is given, which these models do not have, or if an option is out of its range.
+    """
+    check_options(options)
+    if options.truncate_dim is not None:
+        raise OptionError(
+            f"{name or name_or_model}: a multi-vector model has no fewer dimensions; leave truncate_dim out"
+        )
+    if isinstance(name_or_model, str):
+        model, called = _load(name_or_model, options), name_or_model
+    else:
+        model, called = name_or_model, name or name_or_model.model_card_data.base_model or type(name_or_model).__name__
+        if not hasattr(model, "encode_query") or type(model).__module__.startswith(_PYLATE):
+            raise EncoderError(f"{called}: a model of PyLate; save it by save_pretrained(folder) and name that folder")
+    prompts = _prompts(model, options)
+    similarity = model.similarity_fn_name
+    config = getattr(getattr(model[0], "auto_model", None), "config", None)
+    description = EncoderDescription(
+        name=called,
+        fingerprint=fingerprint(model, prompts, similarity, options, called),
+        similarity=similarity,
+        dimensions=int(model.encode_query(["a"], show_progress_bar=False)[0].shape[-1]),
+        revision=str(getattr(config, "_commit_hash", None) or options.revision or ""),
+        query_prompt=prompts.query,
+        passage_prompt=prompts.passage,
+        versions=libraries(options.backend),
+    )
+    return LateInteractionEncoder(model, description, options.batch_size, options.devices)
+
+
+def is_loaded_multi_vector(model: object) -> TypeGuard[MultiVectorEncoder]:
+    """Return True if an object is a model that gives a row for each token."""
+    classes = [base.__module__ for base in type(model).__mro__]
+    return any(module.startswith((f"{_PYLATE}models", *_MODULES[1:])) for module in classes)
+
+
+def is_multi_vector(name: str, options: EncoderOptions) -> bool:
+    """Return True if the files of a model say that it gives a row for each token.
+
+    Raises
+    ------
+    EncoderError
+        If it is a name on the hub and the hub cannot be reached.
+    """
+    if not Path(name).expanduser().is_dir():
+        check_reachable(name, options)
+    settings = _read(name, "config_sentence_transformers.json", options)
+    if isinstance(settings, dict) and settings.get("model_type") in _MODEL_TYPES:
+        return True
+    config = _read(name, "config.json", options)
+    if isinstance(config, dict) and _ARCHITECTURE in (config.get("architectures") or ()):
+        return True
+    modules = _read(name, "modules.json", options)
+    types = (
+        [str(module.get("type")) for module in modules if isinstance(module, dict)] if isinstance(modules, list) else []
+    )
+    return any(kind.startswith(_MODULES) for kind in types)
+
+
+def _read(name: str, file: str, options: EncoderOptions) -> object:
+    from sentence_transformers.util import load_file_path
+
+    place = str(Path(name).expanduser()) if Path(name).expanduser().is_dir() else name
+    try:
+        path = load_file_path(place, file, revision=options.revision, local_files_only=is_offline())
+        return json.loads(Path(path).read_bytes()) if path else None
+    except (OSError, ValueError):
+        return None
+
+
+def _load(name: str, options: EncoderOptions) -> MultiVectorEncoder:
+    import torch
+
+    try:
+        from sentence_transformers import MultiVectorEncoder
+    except ImportError as error:
+        raise EncoderError(f"{name}: {_INSTALL}") from error
+    folder = Path(name).expanduser()
+    with quiet():
+        try:
+            model = MultiVectorEncoder(
+                str(folder) if folder.is_dir() else name,
+                device=options.device or (options.devices[0] if options.devices else None),
+                revision=options.revision,
+                trust_remote_code=options.trust_remote_code,
+                local_files_only=is_offline(),
+                model_kwargs={"dtype": options.dtype} if options.dtype else None,
+                backend=cast("Literal['torch', 'onnx', 'openvino']", options.backend),
+            )
+            if options.max_length is not None:
+                _limit(model, options.max_length)
+            return model.to(getattr(torch, options.dtype)) if options.dtype else model
+        except Exception as error:  # what is wrong with a model file shows as any error of a dozen libraries
+            raise EncoderError(_explain(name, error)) from error
+
+
+def _explain(name: str, error: Exception) -> str:
+    text = " ".join(str(error).split())
+    if "trust_remote_code" in text:
+        return f"{name}: brings code of its own; if you trust its author, say --trust-remote-code"
+    return f"{name}: this multi-vector model cannot be loaded ({text[:160]})"
+
+
+def _limit(model: MultiVectorEncoder, tokens: int) -> None:
+    """Cut texts after a number of tokens; a side may have its own limit, and queries that are filled up have one."""
+    model.max_seq_length = tokens
+    first = model[0]
+    sides = ("document_length",) if getattr(first, "query_expansion", None) else ("document_length", "query_length")
+    for side in sides:
+        if getattr(first, side, None) is not None:
+            setattr(first, side, tokens)
+
+
+def _prompts(model: MultiVectorEncoder, options: EncoderOptions) -> Prompts:
+    own = {key: text for key, text in (model.prompts or {}).items() if text}
+    passage = own.get("document") or own.get("passage") or own.get("corpus") or ""
+    return Prompts(
+        own.get("query", "") if options.query_prompt is None else options.query_prompt,
+        passage if options.passage_prompt is None else options.passage_prompt,
+    )

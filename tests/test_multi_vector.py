@@ -1,0 +1,241 @@
+"""Multi-vector models, from each kind of folder that people have, are scored by MaxSim as the library scores them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import robustbench_ir as rb
+from robustbench_ir.cli import irbench
+from robustbench_ir.encoders import EncoderOptions, TokenEmbeddings, as_encoder, load_encoder
+from robustbench_ir.encoders.multi_vector import LateInteractionEncoder, is_multi_vector
+from robustbench_ir.errors import EncoderError, OptionError
+from robustbench_ir.evaluation.runner import Runner
+from robustbench_ir.retrieval.similarity import product_with
+from robustbench_ir.tasks import load_task
+from robustbench_ir.testing import check_encoder
+from tests.support.multi_vector import COLUMNS, colbert_folder, make_model, pylate_folder
+
+sentence_transformers = pytest.importorskip("sentence_transformers", minversion="6")
+if TYPE_CHECKING:
+    from sentence_transformers import MultiVectorEncoder
+
+QUERIES = ["what is this?", "a longer question, with more of everything", "a"]
+PASSAGES = ["this, is an answer.", "?", "nothing at all, but words" * 4, "..."]
+
+
+def saved(model: MultiVectorEncoder, folder: Path) -> Path:
+    model.save_pretrained(str(folder))
+    return folder
+
+
+FOLDERS: dict[str, Callable[[Path], Path]] = {
+    "maxsim": lambda folder: saved(make_model(folder), folder / "model"),
+    "meanmaxsim": lambda folder: saved(make_model(folder, "meanmaxsim"), folder / "model"),
+    "query expansion": lambda folder: saved(make_model(folder, expansion=32), folder / "model"),
+    "PyLate": lambda folder: pylate_folder(make_model(folder), folder / "model"),
+    "ColBERT": lambda folder: colbert_folder(folder / "model"),
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return FOLDERS["maxsim"](tmp_path_factory.mktemp("multi-vector"))
+
+
+@pytest.mark.parametrize("kind", FOLDERS)
+def test_scores_are_the_librarys_own(kind: str, tmp_path: Path) -> None:
+    path = FOLDERS[kind](tmp_path)
+    encoder = load_encoder(str(path), EncoderOptions(device="cpu"))
+    model = sentence_transformers.MultiVectorEncoder(str(path), device="cpu")
+    expected = model.similarity(model.encode_query(QUERIES), model.encode_document(PASSAGES)).numpy()
+    queries, passages = encoder.encode_queries(QUERIES), encoder.encode_passages(PASSAGES)
+    assert isinstance(passages, TokenEmbeddings)
+    assert passages.counts.tolist() == [len(rows) for rows in model.encode_document(PASSAGES)]
+    np.testing.assert_allclose(product_with(passages)(queries), expected, atol=1e-5)
+    who = encoder.description
+    assert (who.similarity, who.dimensions) == (model.similarity_fn_name, COLUMNS)
+    assert (who.query_prompt, who.passage_prompt) == (model.prompts["query"], model.prompts["document"])
+
+
+def test_the_contract_of_encoders_holds(folder: Path) -> None:
+    check_encoder(str(folder), texts=["one", "a second, and longer, text", "a third"])
+
+
+def test_an_object_is_taken_for_what_it_is(folder: Path) -> None:
+    model = sentence_transformers.MultiVectorEncoder(str(folder), device="cpu")
+    encoder = as_encoder(model, EncoderOptions(query_prompt=""))
+    assert isinstance(encoder, LateInteractionEncoder)
+    assert encoder.description.query_prompt == ""
+    np.testing.assert_allclose(
+        encoder.encode_queries(["a"]).gathered(), model.encode(["a"], prompt="", task="query")[0].numpy(), atol=1e-6
+    )
+
+
+def test_an_object_of_pylate_is_to_be_saved_first() -> None:
+    class ColBERT:
+        model_card_data = type("Card", (), {"base_model": "owner/colbert"})
+
+        def encode(self, texts: list[str]) -> list[list[float]]:
+            return [[0.0] for _ in texts]
+
+    ColBERT.__module__ = "pylate.models.colbert"
+    with pytest.raises(EncoderError, match=r"owner/colbert: a model of PyLate; save it by save_pretrained\(folder\)"):
+        as_encoder(ColBERT())
+
+
+def test_only_models_that_say_so_are_multi_vector(tiny_model: Path, folder: Path) -> None:
+    options = EncoderOptions()
+    assert is_multi_vector(str(folder), options)
+    assert not is_multi_vector(str(tiny_model), options)
+    assert not is_multi_vector(str(tiny_model.parent / "base"), options)
+
+
+def changed(folder: Path, copy: Path, file: str, **values: object) -> Path:
+    shutil.copytree(folder, copy)
+    path = next(copy.glob(file))
+    path.write_text(json.dumps({**json.loads(path.read_bytes()), **values}), encoding="utf-8")
+    return copy
+
+
+def test_the_fingerprint_follows_what_decides_a_row(folder: Path, tmp_path: Path) -> None:
+    def fingerprint(path: Path, **options: object) -> str:
+        return load_encoder(str(path), EncoderOptions(**options)).description.fingerprint
+
+    expansion = {"strategy": "fixed", "attend": False, "length": 16, "token": None}
+    found = {
+        "as it is": fingerprint(folder),
+        "skiplist": fingerprint(changed(folder, tmp_path / "1", "*_MultiVectorMask/config.json", skiplist_words=["!"])),
+        "expansion": fingerprint(
+            changed(folder, tmp_path / "2", "sentence_bert_config.json", query_expansion=expansion)
+        ),
+        "limit": fingerprint(changed(folder, tmp_path / "3", "sentence_bert_config.json", document_length=9)),
+        "similarity": fingerprint(
+            changed(folder, tmp_path / "4", "config_sentence_transformers.json", similarity_fn_name="meanmaxsim")
+        ),
+        "prompt": fingerprint(folder, query_prompt="ask: "),
+        "length": fingerprint(folder, max_length=12),
+        "dtype": fingerprint(folder, dtype="bfloat16"),
+    }
+    assert len(set(found.values())) == len(found), found
+    moved = tmp_path / "elsewhere"
+    shutil.copytree(folder, moved)
+    assert fingerprint(moved) == found["as it is"]
+
+
+def test_the_length_cuts_both_sides(folder: Path) -> None:
+    encoder = load_encoder(str(folder), EncoderOptions(max_length=12))
+    assert encoder.encode_passages(["word " * 40]).counts.tolist() == [12]
+    assert encoder.encode_queries(["word " * 40]).counts.tolist() == [12]
+
+
+def test_half_precision_gives_rows_of_float32(folder: Path) -> None:
+    rows = load_encoder(str(folder), EncoderOptions(dtype="bfloat16")).encode_passages(PASSAGES)
+    assert rows.dtype == np.float32
+    assert np.isfinite(rows.rows).all()
+
+
+def test_what_these_models_cannot_do_is_refused_in_one_line(folder: Path) -> None:
+    with pytest.raises(OptionError, match="a multi-vector model has no fewer dimensions; leave truncate_dim out"):
+        load_encoder(str(folder), EncoderOptions(truncate_dim=4))
+    with pytest.raises(OptionError, match="gives a row for each token, and copies of a query have other tokens"):
+        load_encoder(f"smoothed:{folder}")
+    with pytest.raises(OptionError, match="gives a row for each token and has no cosine of two queries"):
+        rb.attack("char-ngram", "mini", ["typo"], languages=["en"], semantic_floor=rb.SemanticFloor(0.5, str(folder)))
+
+
+def test_a_broken_folder_is_told_in_one_line(folder: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(folder, broken)
+    next(broken.glob("**/model.safetensors")).write_bytes(b"nothing")
+    with pytest.raises(EncoderError, match="broken: this multi-vector model cannot be loaded"):
+        load_encoder(str(broken))
+
+
+# Attacks, from end to end.
+
+
+def digits(result: rb.Result) -> list[list[int]]:
+    return [
+        [*cell.ranks.in_pool.tolist(), *cell.ranks.in_language.tolist()] for cell in (result.clean, *result.attacked)
+    ]
+
+
+def test_an_attack_ranks_as_the_library_does_and_again_from_the_cache(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = rb.attack(str(folder), "mini", ["typo"], languages=["en", "sw"])
+    task = load_task("mini", languages=["en", "sw"])
+    model = sentence_transformers.MultiVectorEncoder(str(folder), device="cpu")
+    pool = model.encode_document([passage.text for passage in task.passages])
+    asked = model.encode_query([query.text for query in task.queries])
+    scores = model.similarity(asked, pool).double().numpy()
+    own = scores[task.qrels.query, task.qrels.passage]
+    # The library's scores are float32: what is nearer than that may stand either way.
+    above = (scores[task.qrels.query] > own[:, None] + 1e-4).sum(axis=1)
+    perhaps = (scores[task.qrels.query] > own[:, None] - 1e-4).sum(axis=1)
+    ranks = result.clean.ranks.in_pool
+    assert (above < ranks).all()
+    assert (ranks <= perhaps).all()
+    assert (perhaps - above).mean() < 2
+
+    def no_more(*_: object) -> None:
+        raise AssertionError("encodes again")
+
+    for side in ("encode_queries", "encode_passages"):
+        monkeypatch.setattr(LateInteractionEncoder, side, no_more)
+    assert digits(rb.attack(str(folder), "mini", ["typo"], languages=["en", "sw"])) == digits(result)
+    fresh = rb.RunOptions(resume=False)  # ranks are made again, of embeddings that are kept
+    assert digits(rb.attack(str(folder), "mini", ["typo"], languages=["en", "sw"], run=fresh)) == digits(result)
+
+
+def test_two_processes_and_little_memory_make_the_same_ranks(folder: Path, tmp_path: Path) -> None:
+    found = []
+    for number, options in enumerate(({"jobs": 2}, {}, {"memory": 1 << 24})):
+        run = rb.RunOptions(cache=tmp_path / str(number), **options)
+        found.append(digits(rb.attack(str(folder), "mini", ["typo", "synonym"], languages=["en", "sw"], run=run)))
+    assert found[0] == found[1] == found[2]
+
+
+def test_a_compact_runner_ranks_alike(folder: Path) -> None:
+    task = load_task("mini", languages=["en"])
+    encoder = load_encoder(str(folder))
+    texts = [query.text for query in task.queries]
+    ranks = []
+    for compact in (False, True):
+        runner = Runner(encoder, task, compact=compact)
+        ranks.append(runner.rank(range(len(texts)), runner.encode(texts)).in_pool.tolist())
+    assert ranks[0] == ranks[1]
+
+
+def irb(*arguments: str) -> str:
+    answer = CliRunner().invoke(irbench, arguments)
+    assert answer.exit_code == 0, answer.output
+    return answer.output
+
+
+def test_the_command_line_attacks_searches_exports_and_reports(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    common = ("attack", "--model", str(folder), "--task", "mini", "--languages", "en,sw", "--recipe", "typo")
+    assert "clean" in irb(*common, "--out", "mv.json", "--run-out", "runs", "--top", "20")
+    result = rb.load_result("mv.json")
+    assert result.encoder.similarity == "maxsim"
+    lines = Path("runs/clean.trec").read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 20 * len({line.split()[0] for line in lines})
+    irb("report", "mv.json", "--with-passages", "--worst", "3", "--out", "mv.html")
+    assert "Which passage overtook the right one is known only" not in Path("mv.html").read_text(encoding="utf-8")
+    irb(*common, "--search", "greedy", "--budget-queries", "10", "--out", "search.json")
+    assert rb.load_result("search.json").attacked
+    assert "maxsim" in irb("encoders", "show", str(folder))
+    refused = CliRunner().invoke(irbench, [*common, "--run-out", "other", "--index", "hnsw", "--fresh"])
+    assert isinstance(refused.exception, OptionError)
+    assert "takes dense embeddings only; use 'flat' with this encoder" in str(refused.exception)
