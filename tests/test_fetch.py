@@ -33,6 +33,7 @@ class Server:
     url: str = ""
     answers: list[int] = field(default_factory=list)
     ranges: list[str | None] = field(default_factory=list)
+    sent: list[str] = field(default_factory=list)
     honours_ranges: bool = True
     headers: dict[str, str] = field(default_factory=dict)
     on_trouble: dict[str, str] = field(default_factory=dict)
@@ -50,6 +51,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         def do_GET(self) -> None:
             asked = self.headers.get("Range")
             state.ranges.append(asked)
+            state.sent.append(str(self.headers))
             status = state.answers.pop(0) if state.answers else 200
             if status != 200:
                 self.answer(status, {"Content-Length": "0", **state.on_trouble})
@@ -106,6 +108,15 @@ def test_a_file_comes_whole_and_once(server: Server, tmp_path: Path) -> None:
     assert told[-1] == ("file.bin", len(CONTENT), len(CONTENT))
     download(server.url, target, HASH)
     assert len(server.ranges) == 1
+
+
+def test_the_token_of_the_hub_is_sent_to_no_other_address(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    download(server.url, tmp_path / "file.bin", HASH)
+    assert "Host" in server.sent[0]
+    assert "hf_secret" not in server.sent[0]
 
 
 @pytest.mark.parametrize("honours_ranges", [True, False])

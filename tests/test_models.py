@@ -319,7 +319,7 @@ def test_no_class_from_elsewhere_is_loaded_without_trust(where: str, copied: Mak
     else:
         content["tokenizer_class"] = "evil.Evil"
     file.write_text(json.dumps(content), encoding="utf-8")
-    with pytest.raises(EncoderError, match="contains code of its own; .* give --trust-remote-code"):
+    with pytest.raises(EncoderError, match=r"contains code of its own; .* give --trust-remote-code"):
         load_encoder(str(folder))
     assert not marker.exists()
 

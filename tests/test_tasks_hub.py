@@ -221,15 +221,26 @@ def put_ciral(hub: Hub, name: str, code: str) -> None:
     )
 
 
-def test_ciral_asks_in_english(hub: Hub) -> None:
+def test_a_collection_without_translations_asks_in_english(hub: Hub, tmp_path: Path) -> None:
     put_ciral(hub, "hausa", "ha")
-    task = load_task("ciral", ["en", "ha"])
+    shipped = (Path(__file__).parents[1] / "tasks" / "ciral.toml").read_text(encoding="utf-8")
+    without = [line for line in shipped.splitlines() if not line.startswith("translations.")]
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks" / "ciral.toml").write_text("\n".join(without), encoding="utf-8")
+    task = load_task("ciral", ["en", "ha"], cards=tmp_path)
     assert task.query_languages == ("en",)
     # The empty passage is left out, and so is the question that nothing answers.
     assert relevant(task) == {("en:ha:22", "ha:VOA#1#0", 1), ("en:ha:23", "ha:VOA#2#0", 1)}
     assert len(task.passages) == 2
     with pytest.raises(DataError, match=r"the questions on ha are in en: ask for both, --languages en,ha"):
-        load_task("ciral", ["ha"])
+        load_task("ciral", ["ha"], cards=tmp_path)
+
+
+def test_the_questions_of_ciral_in_hausa_are_pinned_by_their_hash() -> None:
+    pinned = task_card("ciral").languages["ha"]["translations"]
+    assert isinstance(pinned, dict)
+    assert pinned["sha256"] == "094a09c35477629ebe372b1164725c69b7ca2564827acaceb0872d8a88e9a47d"
+    assert "/43add835e20bd66b48f9a640be9bad95a4762d82/" in pinned["url"]
 
 
 def test_ciral_has_translated_questions(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -100,6 +100,15 @@ def test_a_task_of_mteb_becomes_one_of_ours() -> None:
 
 
 @needs_mteb
+def test_a_query_does_not_find_itself_where_mteb_leaves_it_out() -> None:
+    task = load_mteb(rivers(ignore_identical_ids=True), ["swh"])
+    assert task.identity == "mteb:Rivers@75b399394a98-without-own"
+    assert task.own_passage is not None
+    assert [task.passages[row].passage_id for row in task.own_passage] == ["sw:q1"]
+    assert load_mteb(rivers(), ["swh"]).own_passage is None
+
+
+@needs_mteb
 def test_only_the_languages_that_are_wanted_are_loaded() -> None:
     source = rivers()
     assert load_mteb(source, ["swh"]).query_languages == ("sw",)
@@ -125,7 +134,6 @@ def test_an_older_task_is_converted() -> None:
     ("changes", "message"),
     [
         ({"top_ranked": {"q1": ["d1"]}}, "mteb:Rivers: reranks a list given for each query"),
-        ({"ignore_identical_ids": True}, "mteb:Rivers: leaves each query's own passage out of its ranking"),
         ({"queries": [{"id": "q1", "text": "x", "instruction": "be brief"}]}, "query 'q1' .* has an instruction"),
         ({"eval_langs": {"eng-swh": ["eng-Latn", "swh-Latn"]}}, "every subset has queries and passages in different"),
     ],

@@ -36,25 +36,48 @@ my-folder/
   corpus.jsonl    {"_id": "d1", "title": "", "text": "...", "language": "sw"}
   queries.jsonl   {"_id": "q1", "text": "...", "language": "sw", "parallel_id": "1"}
   qrels/test.tsv  query-id<TAB>corpus-id<TAB>score, with or without a header, or TREC's four columns
-  task.toml       optional: query_language, passage_language, title, licence, citation, homepage, notes
+  task.toml       optional: query_language, passage_language, split, relevant_from, ignore_identical_ids,
+                  title, licence, citation, homepage, notes
 ```
 
-- Languages are BCP 47 or ISO 639-3 codes; `language` and `parallel_id` may stand inside `metadata`. Where no line of a
-  file names a language, `task.toml` does: `query_language = "sw"`.
-- Queries that are translations of each other share a `parallel_id`; its default is the query's own id.
-- Title and text of a passage are joined. Grades above 0 are relevant; every query needs one.
-- Where `qrels/` has several files, `test` is used alone, and queries that only others judge are left out.
-- Results name the task `my-folder@` and the beginning of the SHA-256 of its texts and judgements.
+BEIR's ZIP archives load as they are (`--task ./scifact.zip`), and so do gzipped JSON Lines (`corpus.jsonl.gz`),
+judgements as `qrels.tsv` beside the texts or as JSON Lines (`{"query-id": "q1", "corpus-id": "d1", "score": 1}`), the
+Parquet files of a data set of the hub (with pyarrow), and Anserini's names: `collection/*.jsonl` with `id` and
+`contents`, `topics*.tsv`, `qrels*.txt`.
 
-`irbench tasks check ./my-folder` says every fault by file and line, then what is there; its status is 2 where the task
-would not load. Lines above 16 MiB are refused.
+- Languages are BCP 47 or ISO 639-3 codes. A script that is not the usual one of the language is kept: `hin_Deva` is
+  `hi` and `hin_Latn` is `hi-Latn`, `zho_Hans` is `zh` and `zho_Hant` is `zh-Hant`. `language` and `parallel_id` may
+  stand inside `metadata`. Where no line of a file names a language, `task.toml` does: `query_language = "sw"`.
+- Queries that are translations of each other share a `parallel_id`; its default is the query's own id. Two queries of
+  one language with one `parallel_id` are refused.
+- Title and text of a passage are joined. Texts and ids are read in Unicode normalisation form C.
+- The first line of `qrels/*.tsv` may be a header; the columns are then taken by their names, and names that say
+  nothing are refused. Grades are whole numbers, `1.0` among them. Those above 0 are relevant; `relevant_from = 2`
+  asks for more, as trec_eval's `-l 2` does: nDCG still gains from grade 1.
+- Where `qrels/` has several files, `test` is used alone, or what `split = "dev"` says; all of them where there is no
+  `test`.
+- Left out, with their number above the table and in the result: queries without a relevant passage, passages without
+  text that nothing finds relevant, judgements of passages and queries that do not exist.
+- **A passage with the id of a query is left out of that query's ranking**, as BEIR and mteb do (ArguAna, Quora): the
+  query was taken from the pool, and finds itself first whatever is done to it. The identity of the task then ends in
+  `-without-own`. A passage that has another text and is judged relevant stays. `ignore_identical_ids = false` keeps
+  all.
+- Results name the task `my-folder@` and the beginning of the SHA-256 of its texts and judgements. Where
+  `results/MODEL-TASK.json` is the result of another encoder or folder of that name, the new one gets some digits in
+  its name.
+
+`irbench tasks check ./my-folder` says every fault by file and line, then what is there; its status is 2 where the
+task would not load. It goes on with what loads and may mislead all the same: copies of relevant passages without a
+judgement, queries that stand in the pool, near-duplicates, very short queries and long passages, ids that a TREC run
+cannot hold, texts in another script than the rest of their language. `--repair OUT` writes a clean copy and says what
+it did. Lines above 16 MiB are refused.
 
 ## Tasks of mteb
 
 `--task mteb:NFCorpus`, with the extra: `pip install 'robustbench-ir[mteb]'`. The monolingual subsets of a text
 retrieval task are taken, one a language, at mteb's pinned revision. Refused with the reason: subsets whose queries and
-passages are in different languages, reranking of given lists, instructions and conversations, and tasks that leave a
-query's own passage out of its ranking.
+passages are in different languages, reranking of given lists, instructions and conversations. What counts and what is
+left out is as in folders; a query's own passage is left out of its ranking where mteb does so.
 """
 
 

@@ -244,7 +244,7 @@ def _rank_distance(_: str, task: Task) -> Aim:
 
     def value(found: TargetRanks) -> Floats:
         picked = found.relevant
-        distance = rank_distance(found.rank[picked], found.text[picked], found.texts)
+        distance = rank_distance(found.rank[picked], found.text[picked], found.texts, found.language[picked])
         return 1 - distance / max(sum(found.pool) - 1, 1)
 
     return Aim("rank-distance", value, lambda _, after, before: (after < before) & (1 - after >= 2 * (1 - before)))

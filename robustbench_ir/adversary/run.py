@@ -273,7 +273,7 @@ def measure_clean(victim: Victim, base: Result, goal: Goal) -> list[Measurement]
         judgements.query,
         task.qrels.passage,
         judgements.passage_language,
-        judgements.grade,
+        np.where(judgements.grade >= judgements.relevant_from, judgements.grade, 0),
         judgements.own_pool,
         tuple(judgements.pool.values()),
     )

@@ -24,7 +24,14 @@ _MARGINS_AT_ONCE = 256
 _DECIMALS = 6  # digits that the rounding of the product cannot change
 
 
-def score_margins(queries: Embeddings, pool: Embeddings, text: IntArray, passage: IntArray, grade: IntArray) -> Floats:
+def score_margins(
+    queries: Embeddings,
+    pool: Embeddings,
+    text: IntArray,
+    passage: IntArray,
+    grade: IntArray,
+    left_out: IntArray | None = None,
+) -> Floats:
     """Return the score of the best relevant passage of each text minus that of the best other passage.
 
     Parameters
@@ -33,6 +40,8 @@ def score_margins(queries: Embeddings, pool: Embeddings, text: IntArray, passage
         Embeddings, dense or sparse.
     text, passage, grade : integer arrays of shape (entries,)
         Judgements, with `text` ascending; passages of grade 0 are not relevant.
+    left_out : int32 array of shape (texts,), optional
+        Row of the passage that is no rival of each text, -1 for none; see `Task.own_passage`.
 
     Returns
     -------
@@ -49,6 +58,9 @@ def score_margins(queries: Embeddings, pool: Embeddings, text: IntArray, passage
         scores = product(queries[tile])
         first, last = np.searchsorted(text, [tile.start, tile.stop])
         scores[text[first:last] - tile.start, passage[first:last]] = -np.inf
+        if left_out is not None:
+            (without,) = np.nonzero(left_out[tile] >= 0)
+            scores[without, left_out[tile][without]] = -np.inf
         places[tile] = scores.argmax(axis=1)
 
     for _ in in_threads(place, divided(queries.shape[0], most=_MARGINS_AT_ONCE)):
@@ -120,9 +132,8 @@ def target_passages(task: Task, goal: Goal) -> TargetPassages:
         Goal with the passages that it watches.
     """
     qrels, queries = task.qrels, len(task.queries)
-    grades = dict(
-        zip(zip(qrels.query.tolist(), qrels.passage.tolist(), strict=True), qrels.grade.tolist(), strict=True)
-    )
+    relevant = np.where(qrels.grade >= task.relevant_from, qrels.grade, 0)
+    grades = dict(zip(zip(qrels.query.tolist(), qrels.passage.tolist(), strict=True), relevant.tolist(), strict=True))
     for row in goal.watched:
         grades |= {(query, row): grades.get((query, row), 0) for query in range(queries)}
     query, passage, grade = np.array(
@@ -178,7 +189,8 @@ class Victim:
         entry = np.arange(len(text)) + np.repeat(last - np.cumsum(last - first), last - first)
         passage, grade = self.targets.passage[entry], self.targets.grade[entry]
         task = self.runner.task
-        watched = replace(task, qrels=Qrels(text, passage, grade))
+        own = None if task.own_passage is None else task.own_passage[rows]
+        watched = replace(task, qrels=Qrels(text, passage, grade), own_passage=own)
         ranks = self.runner.rank(range(len(rows)), embeddings, task=watched)
         return TargetRanks(
             ranks.in_pool,
@@ -189,7 +201,7 @@ class Victim:
             grade,
             self._own(rows),
             tuple(task.pool_sizes.values()),
-            score_margins(embeddings, self.runner.pool, text, passage, grade) if self.shows_scores else None,
+            score_margins(embeddings, self.runner.pool, text, passage, grade, own) if self.shows_scores else None,
         )
 
     def _language(self, passage: IntArray) -> IntArray:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +18,7 @@ from robustbench_ir.cli.catalogue import table_console
 from robustbench_ir.cli.options import (
     by_option,
     encoder_options,
+    force_option,
     languages_option,
     measure_option,
     recipes_option,
@@ -26,7 +29,7 @@ from robustbench_ir.cli.options import (
     task_option,
 )
 from robustbench_ir.cli.progress import ProgressBar
-from robustbench_ir.encoders import EncoderOptions, default_encoder
+from robustbench_ir.encoders import EncoderOptions, as_encoder, default_encoder
 from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.attack import run_request
 from robustbench_ir.evaluation.plan import plan_run
@@ -36,6 +39,7 @@ from robustbench_ir.evaluation.semantic_floor import SemanticFloor
 from robustbench_ir.metrics.measures import look_up_measure
 from robustbench_ir.reports.terminal import plan_table, score_table, search_table, with_and_without
 from robustbench_ir.results.file import save_result
+from robustbench_ir.results.naming import check_not_of_another_run, free_path
 from robustbench_ir.results.result import Result
 
 if TYPE_CHECKING:
@@ -58,6 +62,8 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, dir_okay=False),
     help="Result file. Default: results/MODEL-TASK.json.",
 )
+@click.option("--name", help="What the encoder is called in table and result. Default: the last part of MODEL.")
+@force_option
 @semantic_floor_options
 @click.option(
     "--normalise",
@@ -77,6 +83,8 @@ def command(  # noqa: PLR0913, PLR0917
     by: str | None,
     measure: str,
     out: Path | None,
+    name: str | None,
+    force: bool,
     floor: SemanticFloor | None,
     normalise: str | None,
     options: EncoderOptions,
@@ -90,9 +98,9 @@ def command(  # noqa: PLR0913, PLR0917
     again to continue.
     """
     look_up_measure(measure)
-    name = model or default_encoder()
+    chosen = model or default_encoder()
     request = Request(
-        encoder=name,
+        encoder=chosen,
         task=task,
         recipes=recipes or None,
         languages=languages,
@@ -104,13 +112,18 @@ def command(  # noqa: PLR0913, PLR0917
     if only_plan:
         _print_plan(request, run, search)
         return
-    target = out or Path("results") / f"{file_name_part(name)}-{file_name_part(task)}.json"
+    target = out or Path("results") / f"{file_name_part(name or chosen)}-{file_name_part(task)}.json"
     check_writable(target)
+    guarded = replace(request, encoder=f"normalised:{normalise}:{chosen}") if normalise else request
+    if out and out.exists() and not force:
+        _check_free(out, guarded, run)
     with ProgressBar() as progress:
         run = replace(run, progress=progress)
-        guarded = replace(request, encoder=f"normalised:{normalise}:{name}") if normalise else request
         without = _attacked(request, search, replace(run, runs=None))[0] if normalise else None
         result, searched = _attacked(guarded, search, run)
+    if name:
+        result = replace(result, encoder=replace(result.encoder, name=name))
+    target = target if out else free_path(target, result)
     save_result(result, target)
     console = table_console()
     console.print(score_table(result, by, measure))
@@ -123,6 +136,12 @@ def command(  # noqa: PLR0913, PLR0917
         console.print(with_and_without(without, result, measure))
     message = Text.assemble((str(target), "bold"), f" has all results; `irbench show {target}` prints them again")
     console.print(message, soft_wrap=True)
+
+
+def _check_free(out: Path, request: Request, run: RunOptions) -> None:
+    """Refuse to overwrite the result of another run, before hours are spent on this one."""
+    fingerprint = as_encoder(request.encoder, request.options).description.fingerprint
+    check_not_of_another_run(out, fingerprint, request.load_task(run.cards).identity)
 
 
 def _attacked(request: Request, search: SearchOptions | None, run: RunOptions) -> tuple[Result, Searched | None]:
@@ -164,6 +183,15 @@ def _print_searches(console: Console, searched: Searched, goal: str, result_file
     console.print(Text.assemble((str(folder), "bold"), " has the attacked queries"), soft_wrap=True)
 
 
+def distinct_file_name_parts(names: Iterable[str]) -> dict[str, str]:
+    """Return each name as part of a file name: `file_name_part`, or the whole path where two are the same."""
+    short = {name: file_name_part(name) for name in names}
+    count = Counter(short.values())
+    return {
+        name: one if count[one] == 1 else file_name_part(re.sub(r"[/\\]+", "-", name)) for name, one in short.items()
+    }
+
+
 def file_name_part(name: str) -> str:
-    """Return a name as part of a file name: the last part of a path or hub name, without special characters."""
+    """Return a name as part of a file name: the last part of a path or hub name, without odd characters."""
     return re.sub(r"[^A-Za-z0-9.]+", "-", name.rstrip("/").rsplit("/", 1)[-1]).strip("-.") or "result"

@@ -124,7 +124,8 @@ measure_option = click.option(
     "--measure", default="AP", show_default=True, help="Measure of the table: AP, nDCG@k, RR@k or R@k."
 )
 
-by_option = click.option("--by", type=click.Choice(["language"]), help="One row for each query language.")
+force_option = click.option("--force", is_flag=True, help="Overwrite a result file of another encoder or task.")
+by_option = click.option("--by", type=click.Choice(["language"]), help="Open the table up by query language.")
 
 cards_option = click.option(
     "--cards",

@@ -10,12 +10,13 @@ from rich.text import Text
 from robustbench_ir._base.files import check_writable
 from robustbench_ir.cli.attack import file_name_part
 from robustbench_ir.cli.catalogue import table_console
-from robustbench_ir.cli.options import by_option, cards_option, languages_option, measure_option
+from robustbench_ir.cli.options import by_option, cards_option, force_option, languages_option, measure_option
 from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.score_runs import not_retrieved, score_runs, split_runs
 from robustbench_ir.metrics.measures import look_up_measure
 from robustbench_ir.reports.terminal import score_table
 from robustbench_ir.results.file import save_result
+from robustbench_ir.results.naming import check_not_of_another_run, free_path
 from robustbench_ir.tasks import load_task
 
 
@@ -35,8 +36,9 @@ from robustbench_ir.tasks import load_task
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="Result file. Default: results/NAME-TASK-runs.json."
 )
+@force_option
 @cards_option
-def command(
+def command(  # noqa: PLR0917
     task: str,
     runs: tuple[str, ...],
     languages: tuple[str, ...] | None,
@@ -44,6 +46,7 @@ def command(
     by: str | None,
     measure: str,
     out: Path | None,
+    force: bool,
     cards: Path | None,
 ) -> None:
     """Score TREC runs of any engine on a task: six columns, gzipped or not.
@@ -61,7 +64,10 @@ def command(
         # A collection of many gigabytes: the runs must then be of these languages alone.
         whole = load_task(task, languages, cards)
     result = score_runs(whole, clean, attacked, languages, cards, name)
-    target = out or Path("results") / f"{file_name_part(result.encoder.name)}-{file_name_part(task)}-runs.json"
+    usual = Path("results") / f"{file_name_part(result.encoder.name)}-{file_name_part(task)}-runs.json"
+    target = out or free_path(usual, result)
+    if out and not force:
+        check_not_of_another_run(out, result.encoder.fingerprint, result.task)
     check_writable(target)
     save_result(result, target)
     console = table_console()

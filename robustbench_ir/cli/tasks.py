@@ -12,9 +12,11 @@ from robustbench_ir.cli.catalogue import count, print_facts, print_lines
 from robustbench_ir.cli.options import cards_option
 from robustbench_ir.errors import DataError
 from robustbench_ir.tasks import task_card, task_names
+from robustbench_ir.tasks.audit import audit, lengths
 from robustbench_ir.tasks.faults import Fault
-from robustbench_ir.tasks.formats.beir import check_folder, folder_summary
+from robustbench_ir.tasks.formats.beir import check_folder, folder_settings, folder_summary
 from robustbench_ir.tasks.formats.trec import corpora
+from robustbench_ir.tasks.repair import write_repaired
 
 
 @click.group("tasks", invoke_without_command=True, short_help="List the tasks and their languages, or show one.")
@@ -51,16 +53,23 @@ def show_task(cards: Path | None, name: str) -> None:
 
 @command.command("check")
 @click.argument("folder", type=click.Path(path_type=Path))
-def check_task_folder(folder: Path) -> None:
-    """Print all faults of a task of your own in FOLDER, by file and line.
+@click.option(
+    "--repair",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write a clean copy into this folder, and say what was done.",
+)
+def check_task_folder(folder: Path, repair: Path | None) -> None:
+    """Print all faults of a task of your own in FOLDER, by file and line, and what may mislead in it.
 
     \b
     corpus.jsonl    {"_id": "d1", "title": "", "text": "...", "language": "sw"}
     queries.jsonl   {"_id": "q1", "text": "...", "language": "sw", "parallel_id": "1"}
     qrels/test.tsv  query-id<TAB>corpus-id<TAB>score, or TREC's four columns
-    task.toml       optional: query_language, passage_language, title, licence, citation, homepage, notes
+    task.toml       optional: query_language, passage_language, split, relevant_from, ignore_identical_ids,
+                    title, licence, citation, homepage, notes
 
-    Queries that are translations of each other share a parallel_id. Status 2 if the task would not load.
+    FOLDER may be a ZIP archive of BEIR; gzipped JSON Lines and Parquet files are read too. Queries that are
+    translations of each other share a parallel_id. Status 2 where the task would not load.
     """  # noqa: D301
     console = Console()
     found: list[Fault] = []
@@ -69,11 +78,19 @@ def check_task_folder(folder: Path) -> None:
         found.append(fault)
         console.print(Text(str(fault), style="yellow" if fault.note else "red"), soft_wrap=True)
 
-    raw = check_folder(folder, tell)
+    raw, task = check_folder(folder, tell)
     faults = sum(not fault.note for fault in found)
-    print_facts(f"{folder}  {faults} faults", folder_summary(raw))
-    if faults:
+    print_facts(f"{folder}  {faults} faults", folder_summary(raw) if raw.queries or raw.passages else [])
+    if faults or task is None:
         raise DataError(f"{folder}: it would not load; correct the {faults} faults above and check again")
+    print_facts("audit", lengths(task))
+    for finding in audit(task):
+        console.print(Text(f"note: {finding}", style="yellow"), soft_wrap=True)
+    if repair:
+        about = folder_settings(folder).model_dump(exclude={"split", "query_language", "passage_language"})
+        for line in write_repaired(task, repair, about):
+            console.print(Text(f"repaired: {line}"), soft_wrap=True)
+        folder = repair
     console.print(Text.assemble("It loads: ", (f"irbench attack --task {_path_of(folder)}", "bold")), soft_wrap=True)
 
 

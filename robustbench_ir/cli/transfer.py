@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from robustbench_ir._base.files import check_writable
-from robustbench_ir.cli.attack import file_name_part
+from robustbench_ir.cli.attack import distinct_file_name_parts, file_name_part
 from robustbench_ir.cli.catalogue import table_console
 from robustbench_ir.cli.options import (
     encoder_options,
@@ -32,6 +32,7 @@ from robustbench_ir.metrics.findings import Finding
 from robustbench_ir.metrics.measures import look_up_measure
 from robustbench_ir.reports.terminal import formatted, formatted_with_interval
 from robustbench_ir.results.file import save_result
+from robustbench_ir.results.naming import free_path
 
 if TYPE_CHECKING:
     from robustbench_ir.adversary.search import SearchOptions
@@ -100,6 +101,7 @@ def command(  # noqa: PLR0913, PLR0917
             run=replace(run, progress=progress),
         )
     console = table_console()
+    labels = distinct_file_name_parts((*found.sources, *found.targets))
     for setting in found.results[found.sources[0], found.sources[0]].settings:
         table = _table(f"{setting}: drop of {'mAP' if measure == 'AP' else measure}", "crafted on", found.targets)
         matrix = found.matrix(setting, measure)
@@ -117,7 +119,7 @@ def command(  # noqa: PLR0913, PLR0917
             table.add_row(row.language, row.before, row.after, str(row.queries), f"{row.gain:.3f}")
         console.print(table)
     for (source, target), result in found.results.items() if out else ():
-        path = (out or Path()) / f"{file_name_part(source)}-to-{file_name_part(target)}.json"
+        path = free_path((out or Path()) / f"{labels[source]}-to-{labels[target]}.json", result)
         save_result(result, path)
         console.print(Text(str(path), style="bold"), soft_wrap=True)
 

@@ -23,7 +23,7 @@ from robustbench_ir.errors import EncoderError, UnknownNameError
 from robustbench_ir.resources.plugins import plugins, scheme
 
 if TYPE_CHECKING:
-    from sentence_transformers import MultiVectorEncoder
+    from sentence_transformers import MultiVectorEncoder, SentenceTransformer, SparseEncoder
 
 __all__ = [
     "BUILT_IN",
@@ -88,14 +88,20 @@ def as_encoder(given: str | Encoder | EncodeTexts | None, options: EncoderOption
             return load_multi_vector(cast("MultiVectorEncoder", given), options or EncoderOptions())
         refuse_kind(type(given).__name__, "dense" if kind == "unknown" else kind, place="model")
         if isinstance(given, SentenceTransformer | SparseEncoder):
-            name = given.model_card_data.base_model or type(given).__name__
-            return wrap_model(given, name, options or EncoderOptions())
+            return wrap_model(given, _name_of(given), options or EncoderOptions())
     if callable(given):
         return CallableEncoder(given)
     raise EncoderError(
         f"{type(given).__name__}: is not an encoder; give a name, a function from texts to rows, or an object with "
         f"description, encode_queries and encode_passages"
     )
+
+
+def _name_of(model: SentenceTransformer | SparseEncoder) -> str:
+    """Return what a loaded model is called: by its card, else by where it was loaded from, else by its class."""
+    card = model.model_card_data
+    said = card.base_model or card.model_id or card.model_name
+    return str(said or getattr(model.tokenizer, "name_or_path", "") or type(model).__name__)
 
 
 def load_encoder(name: str, options: EncoderOptions | None = None) -> Encoder:

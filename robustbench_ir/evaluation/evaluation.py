@@ -19,6 +19,7 @@ from robustbench_ir.metrics.settings import judgements_of
 from robustbench_ir.perturb import Perturbation, Recipe, unchanged
 from robustbench_ir.perturb.identity import CLEAN, AttackIdentity
 from robustbench_ir.results.result import Cell, Result
+from robustbench_ir.retrieval.trec_runs import check_ids
 
 
 def open_evaluation(request: Request, run: RunOptions, clean: bytes | None = None) -> Evaluation:
@@ -38,6 +39,8 @@ def open_evaluation(request: Request, run: RunOptions, clean: bytes | None = Non
     with clock.stage("load"):
         floor = load_floor(request.semantic_floor)
         task = request.load_task(run.cards, clock.download)
+        if run.runs:
+            check_ids(task.queries, task.passages)  # before hours of encoding, not after
         encoder = as_encoder(request.encoder, request.options)
     device = request.options.device if request.options else None
     runner = Runner(encoder, task, clock, run.memory, device)
@@ -160,6 +163,7 @@ class Evaluation:
             attacked=tuple(attacked),
             timings=dict(self.runner.clock.seconds),
             cut=self._cut,
+            task_notes=self.runner.task.notes,
         )
 
     @cached_property

@@ -17,6 +17,7 @@ from robustbench_ir.results.result import Cell
 from robustbench_ir.retrieval.top_k import INDEXES, BestPassages, Index, best_passages
 from robustbench_ir.retrieval.trec_runs import write_run
 from robustbench_ir.tasks import Task
+from robustbench_ir.tasks.task import IntArray
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,8 @@ class RunExport:
         if self.index not in INDEXES:
             raise OptionError(f"index {self.index!r}: there are {', '.join(INDEXES)}")
 
-    def best(self, pool: Embeddings, queries: Embeddings, memory: int) -> BestPassages:
-        """Return the best passages of some queries.
+    def best(self, pool: Embeddings, queries: Embeddings, memory: int, own: IntArray | None = None) -> BestPassages:
+        """Return the best passages of some queries, without each one's own passage.
 
         Parameters
         ----------
@@ -57,8 +58,10 @@ class RunExport:
             Embeddings, dense or sparse.
         memory : int
             Bytes that the search may use.
+        own : int32 array of shape (queries,), optional
+            See `Task.own_passage`.
         """
-        return best_passages(pool, queries, self.top, self.index, memory)
+        return best_passages(pool, queries, self.top, self.index, memory, own)
 
     def write(self, task: Task, cell: Cell, best: BestPassages, encoder: str) -> Path:
         """Write the run of a cell and its description; the same cell always writes the same bytes.
@@ -146,5 +149,7 @@ class RunWriter:
 
     def _best(self, queries: QuerySet) -> BestPassages:
         runner, embeddings = queries.runner, queries.embeddings
+        own = runner.task.own_passage
         with runner.clock.stage("search", len(queries.rows), queries.label):
-            return self.export.best(runner.pool, embeddings, runner.memory)
+            own_rows = None if own is None else own[np.asarray(queries.rows)]
+            return self.export.best(runner.pool, embeddings, runner.memory, own_rows)

@@ -98,6 +98,7 @@ def score_runs(
         judgements=judgements_of(chosen),
         clean=_cell(RunQueries(CLEAN, 0, 0, same, {}), run, chosen),
         attacked=tuple(_cell(one, its_run, chosen) for one, its_run in sets),
+        task_notes=chosen.notes,
     )
 
 

@@ -8,9 +8,11 @@ from typing import Protocol, cast
 
 from robustbench_ir._base.text import nfc
 from robustbench_ir.errors import DataError, DataUnavailableError, OptionError, UnknownNameError
-from robustbench_ir.resources.languages import language_code, select_languages
+from robustbench_ir.resources.languages import language_and_script, language_code, select_languages
+from robustbench_ir.tasks.formats.pool import task_of
+from robustbench_ir.tasks.formats.qrels import grade_of
 from robustbench_ir.tasks.formats.readers import RawTask
-from robustbench_ir.tasks.task import Passage, Query, Task, build_task
+from robustbench_ir.tasks.task import Passage, Query, Task
 
 _PREFIX = "mteb:"
 _REVISION_DIGITS = 12
@@ -133,9 +135,9 @@ def load_mteb(task: MtebTask, languages: Iterable[str] | None) -> Task:
     split = _PREFERRED_SPLIT if _PREFERRED_SPLIT in about.eval_splits else about.eval_splits[0]
     raw = RawTask()
     for language in wanted:
-        _read_subset(raw, language, task.dataset[subsets[language]][split], name, alike=task.ignore_identical_ids)
+        _read_subset(raw, language, task.dataset[subsets[language]][split], name)
     revision = str(about.dataset.get("revision", ""))[:_REVISION_DIGITS]
-    return build_task(name, revision or "unpinned", raw.queries, raw.passages, raw.relevant)
+    return task_of(raw, name, revision or "unpinned", ignore_identical_ids=task.ignore_identical_ids)
 
 
 def _load(task: MtebTask, name: str) -> None:
@@ -155,15 +157,16 @@ def _subsets(task: MtebTask) -> dict[str, str]:
             continue
         language, _, script = tags[0].partition("-")
         try:
+            usual = language_and_script(tags[0])
             code = language_code(language)
         except UnknownNameError:  # such as programming languages
-            code = language
-        free = (one for one in (code, f"{code}-{script}", subset) if one not in found)
+            usual = code = language
+        free = (one for one in (usual, f"{code}-{script}", subset) if one not in found)
         found[next(free, subset)] = subset
     return found
 
 
-def _read_subset(raw: RawTask, language: str, data: Mapping[str, object], name: str, *, alike: bool) -> None:
+def _read_subset(raw: RawTask, language: str, data: Mapping[str, object], name: str) -> None:
     if data.get("top_ranked"):
         raise DataError(
             f"{name}: reranks a list given for each query; only tasks that rank a whole pool can be attacked"
@@ -171,27 +174,22 @@ def _read_subset(raw: RawTask, language: str, data: Mapping[str, object], name: 
     queries = cast("Iterable[Mapping[str, object]]", data["queries"])
     corpus = cast("Iterable[Mapping[str, object]]", data["corpus"])
     relevant = cast("Mapping[str, Mapping[str, int]]", data["relevant_docs"])
-    judged = {passage_id for grades in relevant.values() for passage_id, grade in grades.items() if grade > 0}
-    ids = set()
     for one in corpus:
-        passage_id, text = str(one["id"]), nfc(f"{one.get('title') or ''} {one.get('text') or ''}".strip())
-        ids.add(passage_id)
-        if text or passage_id in judged:  # empty passages that answer nothing are common, and no loss
-            raw.passages.append(Passage(f"{language}:{passage_id}", language, text))
+        text = nfc(f"{one.get('title') or ''} {one.get('text') or ''}".strip())
+        raw.passages.append(Passage(f"{language}:{nfc(str(one['id']))}", language, text))
     for one in queries:
-        query_id = str(one["id"])
-        grades = {f"{language}:{other}": grade for other, grade in relevant.get(query_id, {}).items() if grade > 0}
-        if not grades:
-            continue
-        if alike and query_id in ids:
-            raise DataError(
-                f"{name}: leaves each query's own passage out of its ranking, which cannot be done here yet"
-            )
-        question = one["text"]
+        query_id, question = str(one["id"]), one["text"]
         if not isinstance(question, str) or one.get("instruction"):
             raise DataError(
                 f"{name}: query {query_id!r} is a conversation or has an instruction; neither can be attacked"
             )
-        own_id = f"{language}:{query_id}"
+        own_id = f"{language}:{nfc(query_id)}"
         raw.queries.append(Query(own_id, language, nfc(question.strip()), own_id))
-        raw.relevant[own_id] = grades
+    for query_id, grades in relevant.items():
+        for passage_id, written in grades.items():
+            grade = grade_of(str(written))
+            if grade is None:
+                raise DataError(
+                    f"{name}: query {query_id!r} has a grade of {written!r}; only whole numbers are measured"
+                )
+            raw.relevant.setdefault(f"{language}:{nfc(query_id)}", {})[f"{language}:{nfc(passage_id)}"] = grade

@@ -22,7 +22,7 @@ from robustbench_ir.metrics.bias_measures import (
 from robustbench_ir.metrics.clusters import ClusterMeans, cluster_means
 from robustbench_ir.metrics.findings import AttackedCells, AttackGroup, RankedQueries, macro_means
 from robustbench_ir.metrics.measures import Floats
-from robustbench_ir.metrics.settings import Judgements, macro_average, nanmean, rank_distances
+from robustbench_ir.metrics.settings import Judgements, macro_average, nanmean, rank_distances, relevant_only
 from robustbench_ir.metrics.statistics import (
     RESAMPLES,
     SEED,
@@ -102,6 +102,7 @@ def language_bias(judgements: Judgements, ranks: Ranks) -> Bias:
     ranks : Ranks
         Ranks of the judged passages.
     """
+    judgements, ranks = relevant_only(judgements, ranks)
     found = _bias_values(judgements, ranks)
     unbiased = _unbiased_values(judgements)
     distance = found["rank_distance"]
@@ -123,6 +124,7 @@ def language_bias(judgements: Judgements, ranks: Ranks) -> Bias:
 
 def _bias_values(judgements: Judgements, ranks: Ranks) -> dict[str, Floats]:
     """Return each of `BIAS_NAMES` for each query, float64 arrays of shape (queries,); NaN if it is undefined."""
+    judgements, ranks = relevant_only(judgements, ranks)
     rank, query, language = ranks.in_pool, judgements.query, judgements.passage_language
     queries = len(judgements.query_ids)
     distance = rank_distances(judgements, ranks)
@@ -171,14 +173,13 @@ def bias_refusal(judgements: Judgements, name: str) -> str:
     several = count.sum(axis=1) > 1
     if not several.any():
         return "no query has two relevant passages"
-    if name == "peer":
-        if not ((count > 0).sum(axis=1) > 1).any():
-            return "no query has relevant passages in two languages"
-        if not ((count > 1).any(axis=1) & ((count > 0).sum(axis=1) > 1)).any():
-            return (
-                "every query has at most one relevant passage in a language, so that the Kruskal-Wallis statistic is "
-                "the same whatever the ranking"
-            )
+    if name in {"peer", "rank_distance", "rank_distance_share"} and not ((count > 0).sum(axis=1) > 1).any():
+        return "no query has relevant passages in two languages"
+    if name == "peer" and not ((count > 1).any(axis=1) & ((count > 0).sum(axis=1) > 1)).any():
+        return (
+            "every query has at most one relevant passage in a language, so that the Kruskal-Wallis statistic is "
+            "the same whatever the ranking"
+        )
     if name == "rank_correlation" and len(set(judgements.parallel_ids)) == len(judgements.parallel_ids):
         return "no query has a parallel one in another language"
     if name in {"own_language_first", "english_first"} and np.isnan(_unbiased_values(judgements)[name]).all():

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from robustbench_ir.metrics.measures import Floats, Integers, sums
 
 
-def rank_distance(rank: Integers, query: Integers, queries: int) -> Floats:
-    """Return RD for each query: largest minus smallest rank of its relevant passages.
+def rank_distance(rank: Integers, query: Integers, queries: int, language: Integers | None = None) -> Floats:
+    """Return RD for each query: largest minus smallest rank of its relevant passages; NaN below two of them.
 
     It is NaN for a query with fewer than two relevant passages, and if a run lacks one of them, since RD is then
     unknown.
@@ -27,15 +27,24 @@ def rank_distance(rank: Integers, query: Integers, queries: int) -> Floats:
         Row of the query.
     queries : int
         Number of queries.
+    language : integer array of shape (relevant,), optional
+        Number of the passage's language. The best passage of each language then stands for it, and RD is NaN where a
+        query has relevant passages in one language only: there is nothing to be unfair to.
 
     Examples
     --------
     >>> rank_distance(np.array([2, 5, 7]), np.zeros(3, dtype=int), 1)
     array([5.])
+    >>> rank_distance(np.array([2, 5, 7]), np.zeros(3, dtype=int), 1, np.array([0, 0, 1]))
+    array([5.])
+    >>> rank_distance(np.array([2, 5, 7]), np.zeros(3, dtype=int), 1, np.array([0, 0, 0]))
+    array([nan])
     """
     found = np.full(queries, np.nan)
     if not len(query):
         return found
+    if language is not None:
+        rank, query = _best_of_each(rank, query, language)
     if (query[1:] < query[:-1]).any():
         order = np.argsort(query, kind="stable")
         rank, query = rank[order], query[order]
@@ -44,6 +53,15 @@ def rank_distance(rank: Integers, query: Integers, queries: int) -> Floats:
     known = (np.diff(starts, append=len(query)) > 1) & (smallest > 0)
     found[query[starts[known]]] = largest[known] - smallest[known]
     return found
+
+
+def _best_of_each(rank: Integers, query: Integers, language: Integers) -> tuple[Integers, Integers]:
+    """Return the best rank of each query in each language that has a relevant passage, and its query; 0 is last."""
+    languages = int(language.max()) + 1
+    cell = query * languages + language
+    order = np.lexsort((rank, rank == 0, cell))
+    first = order[np.unique(cell[order], return_index=True)[1]]
+    return rank[first], query[first]
 
 
 def first_among(rank: Integers, query: Integers, chosen: NDArray[np.bool_], queries: int) -> Floats:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal, get_args
 
@@ -44,6 +44,8 @@ class Judgements:
         Index of the passage's language in `pool`.
     grade : int32 array of shape (judgements,)
         Grade, 1 or more.
+    relevant_from : int
+        Grade from which on a passage is relevant to the measures that know no grades; see `Task.relevant_from`.
     """
 
     query_ids: tuple[str, ...]
@@ -53,6 +55,7 @@ class Judgements:
     query: IntArray
     passage_language: IntArray
     grade: IntArray
+    relevant_from: int = 1
 
     @cached_property
     def query_languages(self) -> tuple[str, ...]:
@@ -88,6 +91,21 @@ class Judgements:
         return sum(self.pool.values())
 
 
+def relevant_only(judgements: Judgements, ranks: Ranks) -> tuple[Judgements, Ranks]:
+    """Return judgements and ranks of what is relevant where grades do not count; see `Judgements.relevant_from`."""
+    if judgements.relevant_from == 1:
+        return judgements, ranks
+    kept = judgements.grade >= judgements.relevant_from
+    fewer = replace(
+        judgements,
+        query=judgements.query[kept],
+        passage_language=judgements.passage_language[kept],
+        grade=judgements.grade[kept],
+        relevant_from=1,
+    )
+    return fewer, Ranks(ranks.in_pool[kept], ranks.in_language[kept])
+
+
 def per_query_scores(judgements: Judgements, ranks: Ranks, name: str, setting: Setting) -> Floats:
     """Return a measure for each query.
 
@@ -108,6 +126,8 @@ def per_query_scores(judgements: Judgements, ranks: Ranks, name: str, setting: S
         Multilingual: shape (queries,). Otherwise shape (queries, passage languages), with NaN for languages that do not
         belong to the setting or have no relevant passage.
     """
+    if not name.startswith("nDCG"):
+        judgements, ranks = relevant_only(judgements, ranks)
     queries, languages = len(judgements.query_ids), len(judgements.pool)
     if setting == "multilingual":
         return look_up_measure(name)(Ranked(ranks.in_pool, judgements.query, judgements.grade, queries))
@@ -175,7 +195,7 @@ def nanmean(found: Floats, axis: int) -> Floats:
 
 
 def rank_distances(judgements: Judgements, ranks: Ranks) -> Floats:
-    """Return the rank distance of each query in the multilingual pool.
+    """Return the rank distance of each query in the multilingual pool, between the languages of its answers.
 
     Parameters
     ----------
@@ -184,7 +204,8 @@ def rank_distances(judgements: Judgements, ranks: Ranks) -> Floats:
     ranks : Ranks
         Ranks of the judged passages.
     """
-    return rank_distance(ranks.in_pool, judgements.query, len(judgements.query_ids))
+    judgements, ranks = relevant_only(judgements, ranks)
+    return rank_distance(ranks.in_pool, judgements.query, len(judgements.query_ids), judgements.passage_language)
 
 
 def judgements_of(task: Task) -> Judgements:
@@ -198,4 +219,5 @@ def judgements_of(task: Task) -> Judgements:
         query=task.qrels.query,
         passage_language=np.repeat(np.arange(len(sizes)), list(sizes.values()))[task.qrels.passage].astype(np.int32),
         grade=task.qrels.grade,
+        relevant_from=task.relevant_from,
     )

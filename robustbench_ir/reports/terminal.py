@@ -16,7 +16,7 @@ from robustbench_ir.adversary.outcomes import SearchedCell
 from robustbench_ir.encoders.choices import choices_in_words
 from robustbench_ir.evaluation.plan import Plan, PlannedCell
 from robustbench_ir.metrics.findings import Finding
-from robustbench_ir.metrics.settings import Setting
+from robustbench_ir.metrics.settings import Setting, by_language, macro_average, per_query_scores, rank_distances
 from robustbench_ir.metrics.statistics import Estimate
 from robustbench_ir.perturb.identity import CLEAN
 from robustbench_ir.resources.languages import languages
@@ -56,7 +56,9 @@ def score_table(result: Result, by: str | None = None, measure: str = "AP") -> R
     several = len({severity for _, severity in result.groups}) > 1
     chosen = choices_in_words(result.encoder, result.cut)
     parts: list[RenderableType] = [_heading(result), *(Text(line, style="dim") for line in chosen)]
-    for setting in result.settings:
+    parts += [Text(f"note: {note}", "yellow") for note in result.task_notes]
+    shown = _distinct_settings(result)
+    for setting in shown:
         table = empty_table(f"{setting} ({_POOLS[setting]})")
         table.add_column("recipe", no_wrap=True)
         if several:
@@ -66,6 +68,8 @@ def score_table(result: Result, by: str | None = None, measure: str = "AP") -> R
         bias = ("clean\nRD", "RD\nchange") if setting == "multilingual" else ()
         for header in (f"clean\n{name}", f"attacked\n{name}", "drop", "drop\n%", *bias, "coverage"):
             table.add_column(header, justify="right", no_wrap=True, vertical="bottom")
+        if not result.attacked:
+            _add_clean_rows(table, result, setting, measure, by)
         rows = groupby(result.findings(setting, measure, by), lambda row: (row.recipe, row.severity))
         for (recipe, severity), found in rows:
             for row in found:
@@ -78,6 +82,28 @@ def score_table(result: Result, by: str | None = None, measure: str = "AP") -> R
     parts += [*_worst_cases(result, measure), Text(), Text(_NOTES, style="dim")]
     parts += [*_not_covered(result), _signature(result, measure)]
     return Group(*parts)
+
+
+def _distinct_settings(result: Result) -> tuple[Setting, ...]:
+    """Return the settings to print: where the pool has one language, that of all languages together is another's."""
+    if len(result.judgements.pool) > 1 or len(result.settings) != 2:
+        return result.settings
+    return tuple(setting for setting in result.settings if setting != "multilingual")
+
+
+def _add_clean_rows(table: Table, result: Result, setting: Setting, measure: str, by: str | None) -> None:
+    """Add what is known where nothing was attacked: the scores of the clean queries."""
+    found = per_query_scores(result.judgements, result.clean.ranks, measure, setting)
+    distances = rank_distances(result.judgements, result.clean.ranks)
+    names = result.judgements.query_languages if by == "language" else ("",)
+    scores, means = (
+        by_language(result.judgements, one) if by == "language" else [macro_average(result.judgements, one)]
+        for one in (found, distances)
+    )
+    for name, score, mean in zip(names, scores, means, strict=True):
+        labels = [CLEAN.label, *([language_name(name)] if name else [])]
+        bias = [formatted(float(mean), ",.0f"), "-"] if setting == "multilingual" else []
+        table.add_row(*labels, formatted(float(score), ".3f"), "-", "-", "-", *bias, "-")
 
 
 def _worst_cases(result: Result, measure: str) -> list[RenderableType]:

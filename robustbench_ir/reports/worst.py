@@ -303,6 +303,8 @@ def _with_best(one: WorstQuery, task: Task, score: NDArray[np.float32], setting:
         return one
     allowed = np.ones(len(score), dtype=bool)
     allowed[task.qrels.passage[task.qrels.query == one.row]] = False
+    if task.own_passage is not None and task.own_passage[one.row] >= 0:
+        allowed[task.own_passage[one.row]] = False
     if setting != "multilingual":
         part = task.passage_slices[one.texts.right.language]
         allowed[: part.start] = allowed[part.stop :] = False

@@ -182,7 +182,7 @@ def read_toml(entry: Traversable) -> dict[str, object]:
         If it is not UTF-8 or not TOML; the message names the file and the line.
     """
     try:
-        return tomllib.loads(entry.read_text(encoding="utf-8"))
+        return tomllib.loads(entry.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CardError(f"{entry}: not a TOML file: {error}") from error
 

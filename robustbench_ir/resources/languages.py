@@ -123,13 +123,47 @@ def language_code(name: str) -> str:
     from langcodes.tag_parser import LanguageTagError
 
     try:
-        tag = langcodes.standardize_tag(name.replace("_", "-"), macro=True)
-        code = langcodes.get(tag).language
+        # The language itself where it has a row, such as Twi, and else the one that it is a kind of, such as Akan.
+        found = [langcodes.get(langcodes.standardize_tag(name.replace("_", "-"), macro=kind)) for kind in (False, True)]
+        codes = [one.language for one in found]
     except LanguageTagError:
-        code = None
+        codes = [None]
+    code = next((one for one in codes if one in languages()), codes[-1])
     if not code or not langcodes.tag_is_valid(code):
         raise UnknownNameError("language", name, languages())
     return code
+
+
+def language_and_script(name: str) -> str:
+    """Return the short code of a language tag, with its script where that is not the usual one of the language.
+
+    Raises
+    ------
+    UnknownNameError
+        Not a language tag.
+
+    Examples
+    --------
+    >>> [language_and_script(name) for name in ("hin_Deva", "hin_Latn", "zh-TW", "swh_Latn")]
+    ['hi', 'hi-Latn', 'zh-Hant', 'sw']
+    """
+    code = language_code(name)
+    if name == code:
+        return code
+    import langcodes
+    from langcodes.tag_parser import LanguageTagError
+
+    try:
+        tag = langcodes.get(langcodes.standardize_tag(name.replace("_", "-"), macro=True))
+    except LanguageTagError:
+        return code
+    script = tag.script or (tag.maximize().script if tag.territory else None)
+    usual = languages()[code].script if code in languages() else langcodes.get(code).maximize().script
+    return code if script is None or script in {usual, *_SAME_SCRIPT.get(usual or "", ())} else f"{code}-{script}"
+
+
+_SAME_SCRIPT = {"Jpan": ("Hrkt", "Hira", "Kana", "Hani"), "Hang": ("Kore",), "Hans": ("Hani",)}
+"""Scripts that a tag may say for one that holds them."""
 
 
 def select_languages(chosen: Iterable[str] | None, available: Iterable[str]) -> list[str]:
@@ -158,7 +192,7 @@ def select_languages(chosen: Iterable[str] | None, available: Iterable[str]) -> 
     codes = set()
     for name in named:
         try:
-            code = name if name in offered else language_code(name)
+            code = name if name in offered else language_and_script(name)
         except UnknownNameError:
             code = ""
         if code not in offered:

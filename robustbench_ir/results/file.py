@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError
 from robustbench_ir._base.files import write_whole
 from robustbench_ir.encoders import EncoderDescription
 from robustbench_ir.errors import DataError, ResultError
+from robustbench_ir.metrics.bias_measures import rank_distance
 from robustbench_ir.metrics.measures import DEFAULT_MEASURES, Floats
 from robustbench_ir.metrics.settings import (
     SETTINGS,
@@ -80,6 +81,7 @@ class JudgementsRecord(Card):
     query: list[int]
     passage_language: list[int]
     grade: list[int]
+    relevant_from: int = Field(default=1, ge=1)
 
 
 class CellRecord(Card):
@@ -162,6 +164,7 @@ class ResultRecord(Card):
     attacked: list[CellRecord]
     timings_seconds: dict[str, float]
     cut: dict[Literal["queries", "passages"], float] = {}
+    task_notes: list[str] = []
 
 
 _TOLERANCE = 1e-9
@@ -187,6 +190,7 @@ def result_to_json(result: Result) -> str:
             query=result.judgements.query.tolist(),
             passage_language=result.judgements.passage_language.tolist(),
             grade=result.judgements.grade.tolist(),
+            relevant_from=result.judgements.relevant_from,
         ),
         clean_scores=_clean_scores(result),
         scores=_scores(result),
@@ -194,6 +198,7 @@ def result_to_json(result: Result) -> str:
         attacked=[cell_record(result.judgements, cell) for cell in result.attacked],
         timings_seconds={stage: round(seconds, 3) for stage, seconds in result.timings.items()},
         cut={side: round(share, 4) for side, share in result.cut.items()},
+        task_notes=list(result.task_notes),
     )
     return readable_json(record)
 
@@ -325,7 +330,9 @@ def cell_from_record(judgements: Judgements, record: CellRecord, where: str) -> 
         raise ResultError(f"{where}: a rank in 'rank_in_pool' is above that in its language or below the pool's end")
     derived = _average_precision(judgements, ranks)
     precise = all(_same(record.average_precision.get(setting, ()), derived[setting]) for setting in derived)
-    if not precise or not _same(record.rank_distance, _numbers(rank_distances(judgements, ranks))):
+    # Up to 0.1.0, rank distance was written for any two relevant passages, also for two in one language.
+    distances = rank_distances(judgements, ranks), rank_distance(ranks.in_pool, judgements.query, query_count)
+    if not precise or not any(_same(record.rank_distance, _numbers(distance)) for distance in distances):
         raise ResultError(f"{where}: AP or rank distance does not follow from the ranks; the file was changed by hand")
     return Cell(
         recipe=_identity(AttackIdentity.parse, record.recipe, f"{where}: recipe"),
@@ -394,6 +401,7 @@ def result_from_json(text: str | bytes, where: str = "result") -> Result:
         ),
         timings=record.timings_seconds,
         cut={str(side): share for side, share in record.cut.items()},
+        task_notes=tuple(record.task_notes),
     )
 
 
@@ -425,6 +433,7 @@ def _judgements(record: ResultRecord, where: str) -> Judgements:
         query=np.array(written.query, dtype=np.int32),
         passage_language=np.array(written.passage_language, dtype=np.int32),
         grade=np.array(written.grade, dtype=np.int32),
+        relevant_from=written.relevant_from,
     )
     inside = (judgements.query >= 0) & (judgements.query < len(queries.id))
     inside &= (

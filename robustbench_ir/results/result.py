@@ -164,6 +164,8 @@ class Result:
         Seconds of each stage; the only part that differs between equal runs.
     cut : mapping of str to float
         Share of the ``queries`` and ``passages`` that are longer than the encoder reads; empty if it is not known.
+    task_notes : tuple of str
+        What the task leaves out of its source; see `Task.notes`.
     """
 
     version: str
@@ -175,6 +177,7 @@ class Result:
     attacked: tuple[Cell, ...]
     timings: Mapping[str, float] = field(default_factory=dict, compare=False)
     cut: Mapping[str, float] = field(default_factory=dict)
+    task_notes: tuple[str, ...] = ()
 
     @cached_property
     def groups(self) -> dict[AttackGroup, tuple[Cell, ...]]:

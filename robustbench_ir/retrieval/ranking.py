@@ -133,7 +133,8 @@ def rank_relevant(
     """Rank the judged passages of some queries against the whole pool.
 
     The order is by descending dot product of the float32 rows, or MaxSim of rows of tokens, computed in float64
-    wherever float32 could err; equal scores are ordered by row of the pool.
+    wherever float32 could err; equal scores are ordered by row of the pool. A query's own passage is no rival of the
+    judged ones: see `Task.own_passage`.
 
     Parameters
     ----------
@@ -174,7 +175,30 @@ def rank_relevant(
             position = (number * len(rows) + ranked) // len(blocks)
             advance(position - done)
             done = position
+    if task.own_passage is not None:
+        _leave_out(task.own_passage[np.asarray(rows)], judged, passages, queries, in_pool, in_language, starts)
     return Ranks(in_pool, in_language)
+
+
+def _leave_out(
+    own: IntArray,
+    judged: _Judged,
+    passages: Embeddings,
+    queries: Embeddings,
+    in_pool: IntArray,
+    in_language: IntArray,
+    starts: _Rows,
+) -> None:
+    """Take each query's own passage out of the ranks of the judged passages that it was counted for."""
+    passage = own[judged.query]
+    (there,) = np.nonzero((passage >= 0) & (passage != judged.passage))
+    passage = passage[there]
+    score = pair_scores(queries, judged.query[there], passages, passage)
+    than, at = judged.score[there], judged.passage[there]
+    before = (score > than) | ((score == than) & (passage < at))
+    same = np.searchsorted(starts, passage, side="right") - 1 == judged.language[there]
+    in_pool[there[before]] -= 1
+    in_language[there[before & same]] -= 1
 
 
 def _passages_at_once(passages: Embeddings, memory: int) -> int:

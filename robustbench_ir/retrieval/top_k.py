@@ -16,6 +16,7 @@ from robustbench_ir.errors import OptionError
 from robustbench_ir.retrieval.ranking import DEFAULT_MEMORY
 from robustbench_ir.retrieval.scores import Doubles, RowNumbers
 from robustbench_ir.retrieval.similarity import bytes_of_passage, pair_scores, product_with, rounding_error
+from robustbench_ir.tasks.task import IntArray
 
 Index = Literal["flat", "ivf-pq", "hnsw"]
 INDEXES: tuple[Index, ...] = get_args(Index)
@@ -50,7 +51,12 @@ class BestPassages:
 
 
 def best_passages(
-    passages: Embeddings, queries: Embeddings, top: int, index: Index = "flat", memory: int = DEFAULT_MEMORY
+    passages: Embeddings,
+    queries: Embeddings,
+    top: int,
+    index: Index = "flat",
+    memory: int = DEFAULT_MEMORY,
+    own: IntArray | None = None,
 ) -> BestPassages:
     """Return the best passages of each query.
 
@@ -66,6 +72,8 @@ def best_passages(
         where an exact search takes too long; the passages that they find are scored exactly and sorted.
     memory : int
         Bytes that a block of the pool and its scores may use in an exact search.
+    own : int32 array of shape (queries,), optional
+        Row of the passage that is left out of each query's list, -1 for none; see `Task.own_passage`.
 
     Raises
     ------
@@ -74,6 +82,8 @@ def best_passages(
     """
     if top < 1:
         raise OptionError(f"top {top}: at least 1 passage is needed")
+    if own is not None:
+        return _without(own, best_passages(passages, queries, top + 1, index, memory), top)
     depth = min(top, passages.shape[0])
     if index == "flat":
         return BestPassages(*_exact(passages, queries, depth, memory), recall=1.0)
@@ -84,6 +94,15 @@ def best_passages(
     exact, _ = _exact(passages, queries[sample], min(depth, _RECALL_DEPTH), memory)
     shares = [np.isin(true, found).mean() for true, found in zip(exact, rows[sample], strict=True)]
     return BestPassages(rows, scores, float(np.mean(shares)))
+
+
+def _without(own: IntArray, found: BestPassages, top: int) -> BestPassages:
+    """Take each query's own passage out of a list that is one longer than asked for."""
+    left_out = found.rows == own[:, None]
+    order = np.argsort(left_out, axis=1, kind="stable")  # moves it to the end, and nothing else
+    rows = np.take_along_axis(np.where(left_out, -1, found.rows), order, axis=1)[:, :top]
+    scores = np.take_along_axis(np.where(left_out, -np.inf, found.scores), order, axis=1)[:, :top]
+    return BestPassages(rows, scores, found.recall)
 
 
 def _exact(passages: Embeddings, queries: Embeddings, depth: int, memory: int) -> tuple[NDArray[np.int64], Doubles]:

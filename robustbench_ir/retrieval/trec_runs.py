@@ -13,6 +13,7 @@ from typing import BinaryIO
 import numpy as np
 
 from robustbench_ir._base.files import opened_whole
+from robustbench_ir._base.text import nfc
 from robustbench_ir.errors import DataError, nearest
 from robustbench_ir.retrieval.ranking import Ranks
 from robustbench_ir.tasks import Passage, Query, Task
@@ -66,7 +67,11 @@ def read_run(path: Path, task: Task) -> Run:
     passages = {passage.passage_id for passage in task.passages}
     scores: dict[str, dict[str, float]] = {}
     tag = ""
-    for where, (query, _, passage, _, written, last) in _rows(path):
+    for where, columns in _rows(path):
+        query, _, passage, _, written, last = columns
+        query, passage = _as_known(query, queries), _as_known(passage, passages)
+        if query in task.left_out.queries or passage in task.left_out.passages:
+            continue
         if query not in queries:
             raise DataError(f"{where}: {task.name} has no query {query!r}: {_likely(query, queries)}")
         if passage not in passages:
@@ -77,8 +82,16 @@ def read_run(path: Path, task: Task) -> Run:
         found[passage] = _score(written, where)
         tag = tag or last
     if not scores:
-        raise DataError(f"{path}: the run is empty; its lines are `query Q0 passage rank score tag`")
+        raise DataError(
+            f"{path}: the run is empty: no line is about a query of {task.name}; "
+            f"lines are `query Q0 passage rank score tag`"
+        )
     return Run(tag, {query: _in_order(found) for query, found in scores.items()})
+
+
+def _as_known(name: str, known: Collection[str]) -> str:
+    """Return an id in the form in which folders are read, unless the task has it as it is written."""
+    return name if name in known else nfc(name)
 
 
 def _likely(name: str, known: Collection[str]) -> str:
@@ -99,6 +112,8 @@ def _rows(path: Path) -> Iterator[tuple[str, list[str]]]:
                 columns = line.decode().split()
             except UnicodeDecodeError as error:
                 raise DataError(f"{where}: not UTF-8 (byte {error.start + 1}); convert the file") from error
+            if not columns:  # a blank line at the end is common, and says nothing
+                continue
             if len(columns) != _COLUMNS:
                 raise DataError(f"{where}: {len(columns)} columns; six are needed: query Q0 passage rank score tag")
             yield where, columns
@@ -133,15 +148,8 @@ def _in_order(scores: Mapping[str, float]) -> list[str]:
 def ranks_of_run(run: Run, task: Task) -> Ranks:
     """Return the ranks of a task's judged passages in a run; 0 for those that the run lacks.
 
-    Passages in other languages than the task's are ignored, as if they were not in the run. The rank within a language
-    is the rank among the run's passages in that language.
-
-    Parameters
-    ----------
-    run : Run
-        The run.
-    task : Task
-        Task with the judgements.
+    What the run has in other languages than the task's is left out, as if those passages were not there, and so is a
+    query's own passage. The rank within a language is that among the run's passages of the language.
     """
     language_of = {passage.passage_id: passage.language for passage in task.passages}
     in_pool, in_language = np.zeros((2, len(task.qrels.query)), dtype=np.int32)
@@ -149,7 +157,9 @@ def ranks_of_run(run: Run, task: Task) -> Ranks:
     for row, query in enumerate(task.queries):
         places: dict[str, tuple[int, int]] = {}
         seen: dict[str, int] = {}
-        kept = (one for one in run.ranked.get(query.query_id, ()) if one in language_of)
+        own = None if task.own_passage is None else task.own_passage[row]
+        own_id = None if own is None or own < 0 else task.passages[own].passage_id
+        kept = (one for one in run.ranked.get(query.query_id, ()) if one in language_of and one != own_id)
         for rank, passage in enumerate(kept, start=1):
             language = language_of[passage]
             seen[language] = seen.get(language, 0) + 1
@@ -158,6 +168,13 @@ def ranks_of_run(run: Run, task: Task) -> Ranks:
             judged = task.passages[task.qrels.passage[judgement]].passage_id
             in_pool[judgement], in_language[judgement] = places.get(judged, (0, 0))
     return Ranks(in_pool, in_language)
+
+
+def check_ids(queries: Sequence[Query], passages: Sequence[Passage]) -> None:
+    """Raise DataError for an id that a TREC run cannot hold: one with white space in it, which would end its column."""
+    for one in (*(query.query_id for query in queries), *(passage.passage_id for passage in passages)):
+        if len(one.split()) != 1:
+            raise DataError(f"id {one!r} contains white space, which a TREC run cannot represent; rename it")
 
 
 def write_run(
@@ -188,10 +205,8 @@ def write_run(
     ResultError
         If the file cannot be written.
     """
+    check_ids(queries, passages)
     name = "-".join(tag.split()) or "irbench"
-    for one in (*(query.query_id for query in queries), *(passage.passage_id for passage in passages)):
-        if len(one.split()) != 1:
-            raise DataError(f"id {one!r} contains white space, which a TREC run cannot represent; rename it")
     with opened_whole(path) as stream:
         # The gzip header has no time and no name, so that the same run always gives the same bytes.
         packed = gzip.GzipFile("", "wb", fileobj=stream, mtime=0) if path.suffix == ".gz" else None

@@ -13,6 +13,7 @@ from robustbench_ir.resources.downloads import DownloadProgress
 from robustbench_ir.resources.languages import select_languages
 from robustbench_ir.resources.plugins import built_in_or_plugin, scheme
 from robustbench_ir.tasks.formats.beir import folder_name, folder_settings, is_folder, load_folder
+from robustbench_ir.tasks.formats.pool import task_of
 from robustbench_ir.tasks.formats.readers import Reader
 from robustbench_ir.tasks.formats.registry import READERS
 from robustbench_ir.tasks.formats.trec import check_download_size
@@ -118,7 +119,7 @@ def task_card(name: str, cards: Path | None = None) -> TaskCard:
     """
     if is_folder(name):
         settings = folder_settings(Path(name))
-        facts = settings.model_dump(exclude={"query_language", "passage_language"})
+        facts = settings.model_dump(include=set(TaskCard.model_fields))
         about = {"title": folder_name(Path(name)), "description": f"Your own folder {name}."}
         own = {**facts, "title": settings.title or about["title"], "description": about["description"], "languages": {}}
         return validate(TaskCard, {"name": about["title"], "version": 1, "format": "beir", **own}, name)
@@ -170,10 +171,7 @@ def load_task(
     # Only the files of the chosen languages are downloaded and read.
     wanted = select_languages(languages, card.languages)
     raw = reader(card.languages, wanted, cards, progress)
-    task = build_task(
-        card.name, card.version, raw.queries, raw.passages, raw.relevant, {**card.lexicons, **raw.lexicons}
-    )
-    return task.select(wanted)
+    return task_of(raw, card.name, card.version, {**card.lexicons, **raw.lexicons}).select(wanted)
 
 
 def _scheme(name: str) -> TaskScheme | None:

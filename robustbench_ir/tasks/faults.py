@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import codecs
+import gzip
 import json
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from importlib.resources.abc import Traversable
+from typing import BinaryIO, cast
 
 from robustbench_ir.errors import DataError
 
@@ -20,8 +25,8 @@ class Fault:
 
     Attributes
     ----------
-    path : pathlib.Path
-        The file.
+    path : pathlib.Path or the like
+        The file, which may be a member of a ZIP archive.
     line : int, optional
         Line number from 1; None for the file as a whole.
     message : str
@@ -30,7 +35,7 @@ class Fault:
         Whether it is only a remark: the task loads all the same.
     """
 
-    path: Path
+    path: Traversable
     line: int | None
     message: str
     note: bool = False
@@ -56,23 +61,17 @@ def raise_first(fault: Fault) -> None:
         raise DataError(str(fault))
 
 
-def lines(path: Path, report: Report) -> Iterator[tuple[int, str]]:
-    """Read the lines of a text file that are not blank, without line feeds.
+@contextmanager
+def _opened(path: Traversable) -> Iterator[BinaryIO]:
+    """Open a file for its bytes, unpacked if its name ends in ``.gz``."""
+    with cast("BinaryIO", path.open("rb")) as raw:
+        yield cast("BinaryIO", gzip.GzipFile(fileobj=raw)) if path.name.endswith(".gz") else raw
 
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file.
-    report : callable
-        Receives each fault.
 
-    Yields
-    ------
-    int, str
-        Line number from 1, and the line.
-    """
+def lines(path: Traversable, report: Report) -> Iterator[tuple[int, str]]:
+    """Read the lines of a text file that are not blank, with their numbers, without line feeds; unpack ``.gz``."""
     try:
-        with path.open("rb") as stream:
+        with _opened(path) as stream:
             number = 0
             while line := stream.readline(LONGEST_LINE + 1):
                 number += 1
@@ -90,25 +89,15 @@ def lines(path: Path, report: Report) -> Iterator[tuple[int, str]]:
                     yield number, text.rstrip("\r\n")
     except FileNotFoundError:
         report(Fault(path, None, "no such file"))
-    except OSError as error:
-        report(Fault(path, None, f"cannot be read: {error.strerror or error}"))
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+        report(Fault(path, None, f"cannot be read: {getattr(error, 'strerror', None) or error}"))
 
 
-def json_objects(path: Path, report: Report) -> Iterator[tuple[int, dict[str, object]]]:
-    """Read the objects of a JSON Lines file.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file.
-    report : callable
-        Receives each fault.
-
-    Yields
-    ------
-    int, dict
-        Line number from 1, and the object.
-    """
+def json_objects(path: Traversable, report: Report) -> Iterator[tuple[int, dict[str, object]]]:
+    """Read the objects of a JSON Lines file, or the rows of a Parquet file, with their numbers from 1."""
+    if path.name.endswith(".parquet"):
+        yield from _parquet_rows(path, report)
+        return
     for number, line in lines(path, report):
         try:
             found = json.loads(line)
@@ -121,3 +110,19 @@ def json_objects(path: Path, report: Report) -> Iterator[tuple[int, dict[str, ob
                 yield number, found
             else:
                 report(Fault(path, number, 'a line must be an object, such as {"_id": "1", "text": "..."}'))
+
+
+def _parquet_rows(path: Traversable, report: Report) -> Iterator[tuple[int, dict[str, object]]]:
+    try:
+        from pyarrow import ArrowException, parquet
+    except ImportError:
+        report(Fault(path, None, "a Parquet file is read by pyarrow; pip install pyarrow, or save it as JSON Lines"))
+        return
+    number = 0
+    try:
+        with path.open("rb") as stream:
+            for batch in parquet.ParquetFile(stream).iter_batches():
+                for number, record in enumerate(batch.to_pylist(), start=number + 1):  # noqa: B020  # goes on counting
+                    yield number, record
+    except (OSError, ArrowException) as error:
+        report(Fault(path, None, f"cannot be read as Parquet: {str(error).splitlines()[0]}"))

@@ -122,6 +122,22 @@ class TaskIdentity:
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """Ids in the source of a task that are no part of it: a run of another engine may have them all the same.
+
+    Attributes
+    ----------
+    queries : frozenset of str
+        Queries without a relevant passage.
+    passages : frozenset of str
+        Passages without text.
+    """
+
+    queries: frozenset[str] = frozenset()
+    passages: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
 class Task:
     """Queries, passages and judgements, checked.
 
@@ -139,6 +155,15 @@ class Task:
         At least one judgement for each query.
     lexicons : mapping
         The task's own lexicons: recipe name to language to the row that replaces the recipe card's.
+    own_passage : int32 array of shape (queries,), optional
+        Row of the passage that is left out of the query's ranking, because it is the query itself; -1 for none. None
+        where that holds for no query.
+    relevant_from : int
+        Grade from which on a passage is relevant to the measures that know no grades, as trec_eval's ``-l``.
+    left_out : LeftOut
+        What the source of the task has, and the task does not.
+    notes : tuple of str
+        What was left out on the way, a sentence for each kind.
     """
 
     name: str
@@ -147,6 +172,10 @@ class Task:
     passages: tuple[Passage, ...]
     qrels: Qrels
     lexicons: Mapping[str, Mapping[str, Mapping[str, object]]] = field(default_factory=dict)
+    own_passage: IntArray | None = None
+    relevant_from: int = 1
+    left_out: LeftOut = LeftOut()
+    notes: tuple[str, ...] = ()
 
     @property
     def identity(self) -> str:
@@ -189,6 +218,11 @@ class Task:
             hasher.update(f"{passage.passage_id}\t{passage.language}\t{passage.text}\n".encode())
         for column in (self.qrels.query, self.qrels.passage, self.qrels.grade):
             hasher.update(column.astype("<i4").tobytes())
+        # Only where there is something to add, so that the digests of other tasks stay what they were.
+        if self.own_passage is not None:
+            hasher.update(b"without own passage\n" + self.own_passage.astype("<i4").tobytes())
+        if self.relevant_from != 1:
+            hasher.update(f"relevant from {self.relevant_from}\n".encode())
         return hasher.hexdigest()
 
     def select(self, languages: Iterable[str] | None) -> Task:
@@ -227,8 +261,14 @@ class Task:
             _renumbered(self.qrels.passage[judged], passage_rows),
             self.qrels.grade[judged],
         )
-        queries = tuple(self.queries[row] for row in query_rows)
-        return replace(self, queries=queries, passages=tuple(self.passages[row] for row in passage_rows), qrels=qrels)
+        own = None if self.own_passage is None else _kept_rows(self.own_passage[query_rows], passage_rows)
+        return replace(
+            self,
+            queries=tuple(self.queries[row] for row in query_rows),
+            passages=tuple(self.passages[row] for row in passage_rows),
+            qrels=qrels,
+            own_passage=own,
+        )
 
     def _pool_for(self, languages: set[str]) -> set[str]:
         homeless = languages - set(self.passage_languages)
@@ -243,6 +283,13 @@ def _renumbered(rows: IntArray, kept: Sequence[int]) -> IntArray:
     return np.searchsorted(np.asarray(kept), rows).astype(np.int32)
 
 
+def _kept_rows(rows: IntArray, kept: Sequence[int]) -> IntArray | None:
+    """Return the new numbers of rows, -1 for those that are not kept; None where none is."""
+    number = {row: place for place, row in enumerate(kept)}
+    found = np.array([number.get(row, -1) for row in rows.tolist()], dtype=np.int32)
+    return found if (found >= 0).any() else None
+
+
 def build_task(
     name: str,
     version: int | str,
@@ -250,6 +297,7 @@ def build_task(
     passages: Sequence[Passage],
     relevant: Mapping[str, Mapping[str, int]],
     lexicons: Mapping[str, Mapping[str, Mapping[str, object]]] | None = None,
+    own: Mapping[str, str] | None = None,
 ) -> Task:
     """Check what a reader has read, and sort it.
 
@@ -265,6 +313,8 @@ def build_task(
         Query id to passage id to grade (1 or more).
     lexicons : mapping, optional
         See `Task.lexicons`.
+    own : mapping, optional
+        Query id to the id of the passage that is left out of its ranking; see `Task.own_passage`.
 
     Raises
     ------
@@ -291,7 +341,10 @@ def build_task(
     if unanswered:
         raise DataError(f"{name}: query {min(unanswered)!r} has no relevant passage ({len(unanswered)} such queries)")
     query, passage, grade = np.array(sorted(triples), dtype=np.int32).T.copy()
-    return Task(name, version, tuple(queries), tuple(passages), Qrels(query, passage, grade), lexicons or {})
+    qrels = Qrels(query, passage, grade)
+    own_rows = [passage_rows.get((own or {}).get(one.query_id, ""), -1) for one in queries]
+    own_passage = np.array(own_rows, dtype=np.int32) if own else None
+    return Task(name, version, tuple(queries), tuple(passages), qrels, lexicons or {}, own_passage)
 
 
 def _grouped(items: Sequence[_Item]) -> list[_Item]:
@@ -338,4 +391,5 @@ def first_questions(task: Task, number: int) -> Task:
     kept = np.isin(task.qrels.query, rows)
     query = np.searchsorted(rows, task.qrels.query[kept]).astype(np.int32)
     qrels = Qrels(query, task.qrels.passage[kept], task.qrels.grade[kept])
-    return replace(task, queries=tuple(task.queries[row] for row in rows), qrels=qrels)
+    own = None if task.own_passage is None else task.own_passage[rows]
+    return replace(task, queries=tuple(task.queries[row] for row in rows), qrels=qrels, own_passage=own)

@@ -59,7 +59,8 @@ class EncoderWrapper(ModelWrapper):
         texts = embeddings.shape[0]
         group = np.repeat(np.arange(texts, dtype=np.int32), len(judged))
         passage, grade = np.tile(self.task.qrels.passage[judged], texts), np.tile(self.task.qrels.grade[judged], texts)
-        task = replace(self.task, qrels=Qrels(group, passage, grade))
+        own = None if self.task.own_passage is None else np.repeat(self.task.own_passage[query], texts)
+        task = replace(self.task, qrels=Qrels(group, passage, grade), own_passage=own)
         ranks = rank_relevant(task, self.pool, embeddings, range(texts))
         found: list[float] = average_precision(Ranked(ranks.in_pool, group, grade, texts)).tolist()
         return found

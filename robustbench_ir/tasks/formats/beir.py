@@ -5,7 +5,10 @@
     corpus.jsonl    {"_id": "d1", "title": "", "text": "...", "language": "sw"}
     queries.jsonl   {"_id": "q1", "text": "...", "language": "sw", "parallel_id": "1"}
     qrels/test.tsv  query-id<TAB>corpus-id<TAB>score, or TREC's four columns
-    task.toml       optional: query_language, passage_language, title, licence, citation, homepage, notes
+    task.toml       optional; see `FolderSettings`
+
+A ZIP archive of such a folder, as BEIR publishes them, gzipped JSON Lines, the Parquet files of the hub, and the names
+and keys of Anserini (`topics.tsv`, `id` and `contents`) are read too.
 
 `language` and `parallel_id` may also stand inside `metadata`, as in BEIR and in what `irbench perturb` writes.
 """
@@ -14,23 +17,35 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from importlib.resources.abc import Traversable
 from pathlib import Path
+
+from pydantic import Field
 
 from robustbench_ir._base.text import nfc
 from robustbench_ir.errors import CardError, DataError, UnknownNameError, nearest
 from robustbench_ir.resources.cards import Card, read_card
-from robustbench_ir.resources.languages import language_code
-from robustbench_ir.tasks.faults import Fault, Report, json_objects, raise_first
+from robustbench_ir.resources.languages import language_and_script
+from robustbench_ir.tasks.faults import Fault, Report, json_objects, lines, raise_first
+from robustbench_ir.tasks.formats.folder_files import (
+    CORPUS,
+    QUERIES,
+    TEXT_SUFFIXES,
+    judgement_files,
+    opened,
+    text_files,
+    there_is,
+)
+from robustbench_ir.tasks.formats.pool import pool_of, task_of
 from robustbench_ir.tasks.formats.qrels import read_qrels_folder
 from robustbench_ir.tasks.formats.readers import RawTask
-from robustbench_ir.tasks.task import Passage, Query, Task, build_task
+from robustbench_ir.tasks.task import Passage, Query, Task
 
 _SETTINGS_FILE = "task.toml"
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
-_DIGEST_DIGITS = 12
 
 
 class FolderSettings(Card):
@@ -44,6 +59,12 @@ class FolderSettings(Card):
         For readers; written beside perturbed queries.
     notes : list of str
         What a user of the scores must know.
+    split : str
+        Which judgements: ``"dev"`` for those of `qrels/dev.tsv`. By default those of `test`, or all if there is none.
+    relevant_from : int
+        Grade from which on a passage is relevant to the measures that know no grades; 2 for TREC's Deep Learning track.
+    ignore_identical_ids : bool
+        Whether a passage with the id of a query is left out of that query's ranking.
     """
 
     query_language: str = ""
@@ -53,16 +74,20 @@ class FolderSettings(Card):
     citation: str = ""
     homepage: str = ""
     notes: list[str] = []
+    split: str = ""
+    relevant_from: int = Field(default=1, ge=1)
+    ignore_identical_ids: bool = True
 
 
 def is_folder(name: str) -> bool:
     """Return True if a task is named by the path of a folder, not by the name of a card."""
-    return "/" in name or "\\" in name or name in {".", ".."}
+    return "/" in name or "\\" in name or name in {".", ".."} or name.endswith(".zip")
 
 
 def folder_name(folder: Path) -> str:
-    """Return the name of the folder as the name of a task: lower case, without special characters."""
-    slug = re.sub(r"[^a-z0-9]+", "-", folder.resolve().name.lower()).strip("-")
+    """Return the folder's name as that of a task: lower case, no odd characters."""
+    name = folder.resolve().name.lower().removesuffix(".zip")
+    slug = re.sub(r"[^a-z0-9]+", "-", name).strip("-")
     return slug if slug[:1].isalpha() else f"folder-{slug}".rstrip("-")
 
 
@@ -76,14 +101,12 @@ def folder_settings(folder: Path) -> FolderSettings:
     CardError
         If a key is unknown or a value has the wrong type.
     """
-    if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; a task of your own is a folder with corpus.jsonl and queries.jsonl")
-    file = folder / _SETTINGS_FILE
+    file = opened(folder) / _SETTINGS_FILE
     return read_card(FolderSettings, file) if file.is_file() else FolderSettings()
 
 
 def load_folder(folder: Path) -> Task:
-    """Load a folder as a task, called ``<folder>@<beginning of the digest>``.
+    """Load a folder, or a ZIP archive of one, as a task, called ``<folder>@<beginning of the digest>``.
 
     Raises
     ------
@@ -93,71 +116,114 @@ def load_folder(folder: Path) -> Task:
         If there is a fault in `task.toml`.
     """
     settings = folder_settings(folder)
-    raw = read_folder(folder, settings, raise_first)
-    task = build_task(folder_name(folder), "", raw.queries, raw.passages, raw.relevant)
-    return replace(task, version=task.digest[:_DIGEST_DIGITS])
+    return _task_of(read_folder(opened(folder), settings, raise_first), folder, settings)
 
 
-def check_folder(folder: Path, report: Report) -> RawTask:
-    """Report every fault of a folder, and return what could be read.
+def _task_of(raw: RawTask, folder: Path, settings: FolderSettings) -> Task:
+    return task_of(
+        raw,
+        folder_name(folder),
+        None,
+        relevant_from=settings.relevant_from,
+        ignore_identical_ids=settings.ignore_identical_ids,
+    )
 
-    Parameters
-    ----------
-    folder : pathlib.Path
-        The folder.
-    report : callable
-        Receives each fault.
+
+def check_folder(folder: Path, report: Report) -> tuple[RawTask, Task | None]:
+    """Report every fault of a folder; return what could be read, and the task where it loads.
 
     Raises
     ------
     DataError
         If there is no such folder.
     """
+    faults: list[Fault] = []
+
+    def tell(fault: Fault) -> None:
+        report(fault)
+        if not fault.note:
+            faults.append(fault)
+
+    inside = opened(folder)
     try:
         settings = folder_settings(folder)
     except CardError as error:
-        report(Fault(folder / _SETTINGS_FILE, None, str(error).removeprefix(f"{folder / _SETTINGS_FILE}: ")))
-        settings = FolderSettings()
-    return read_folder(folder, settings, report)
+        file = inside / _SETTINGS_FILE
+        tell(Fault(file, None, str(error).removeprefix(f"{file}: ")))
+        return RawTask(), None  # what else is wrong depends on what the file says
+    raw = read_folder(inside, settings, tell)
+    if faults:
+        return raw, None
+    task = _task_of(raw, folder, settings)
+    for note in task.notes:
+        report(Fault(folder, None, note, note=True))
+    return raw, task
 
 
-def read_folder(folder: Path, settings: FolderSettings, report: Report) -> RawTask:
-    """Read corpus, queries and judgements.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        The folder.
-    settings : FolderSettings
-        Content of its `task.toml`.
-    report : callable
-        Receives each fault.
-    """
+def read_folder(folder: Traversable, settings: FolderSettings, report: Report) -> RawTask:
+    """Read corpus, queries and judgements, and report each fault on the way."""
     raw = RawTask()
-    corpus = _Texts(folder / "corpus.jsonl", "passage_language", settings.passage_language, report)
+    faults: list[Fault] = []
+
+    def tell(fault: Fault) -> None:
+        faults.extend(() if fault.note else (fault,))
+        report(fault)
+
+    corpus = _Texts(folder, CORPUS, "passage_language", settings.passage_language, tell)
     for item in corpus.read():
         raw.passages.append(Passage(item.text_id, item.language, item.text))
-    queries = _Texts(folder / "queries.jsonl", "query_language", settings.query_language, report)
+    queries = _Texts(folder, QUERIES, "query_language", settings.query_language, tell)
     for item in queries.read():
         raw.queries.append(Query(item.text_id, item.language, item.text, item.parallel_id))
-    judged = read_qrels_folder(folder / "qrels", queries.line_of, corpus.line_of, report)
-    raw.relevant = judged.relevant
-    left_out = (judged.elsewhere & queries.line_of.keys()) - judged.relevant.keys()
-    if left_out:
-        message = f"{len(left_out)} queries are judged in other splits only, and left out"
-        report(Fault(queries.path, None, message, note=True))
-        raw.queries = [query for query in raw.queries if query.query_id not in left_out]
-    for query_id, line in queries.line_of.items() if judged.files else ():
-        if query_id not in left_out and max(judged.relevant.get(query_id, {}).values(), default=0) < 1:
-            message = f"query {query_id!r} has no relevant passage; judge it in qrels/ or take it out"
-            report(Fault(queries.path, line, message))
-    if queries.line_of and judged.files and not judged.relevant:
-        report(Fault(folder / "qrels", None, "no query is judged"))
-    _note_languages(raw, queries.path, report)
+    files = judgement_files(folder)
+    if not files:
+        message = 'no judgements; write "query-id<TAB>corpus-id<TAB>score" lines into qrels/test.tsv'
+        tell(Fault(folder / "qrels", None, f"{message}; the folder has {there_is(folder)}"))
+    judged = read_qrels_folder(files, settings.split, queries.line_of, tell)
+    raw.relevant, raw.notes = judged.relevant, judged.notes
+    if files and not faults and not any(raw.relevant.values()):
+        tell(Fault(folder / "qrels", None, "no query is judged"))
+    if not faults:
+        _check_together(raw, corpus, queries, settings, tell)
     return raw
 
 
-def _note_languages(raw: RawTask, path: Path, report: Report) -> None:
+def _check_together(raw: RawTask, corpus: _Texts, queries: _Texts, settings: FolderSettings, report: Report) -> None:
+    """Report what is wrong with texts and judgements taken together; only where each of them is right."""
+    try:
+        pool = pool_of(
+            raw,
+            "judgements",
+            relevant_from=settings.relevant_from,
+            ignore_identical_ids=settings.ignore_identical_ids,
+        )
+    except DataError as error:
+        report(Fault(queries.path, None, str(error)))
+        return
+    for texts, kept in (
+        (corpus, [(one.passage_id, one.text) for one in pool.passages]),
+        (queries, [(one.query_id, one.text) for one in pool.queries]),
+    ):
+        for text_id, text in kept:
+            if not text:
+                texts.fault(texts.line_of[text_id], 'key "text" is empty, and judgements name it')
+    _check_parallel(pool.queries, queries)
+    _note_languages(replace(raw, queries=pool.queries, passages=pool.passages), queries.path, report)
+
+
+def _check_parallel(kept: Iterable[Query], queries: _Texts) -> None:
+    first: dict[tuple[str, str], Query] = {}
+    for query in kept:
+        other = first.setdefault((query.parallel_id, query.language), query)
+        if other is not query:
+            message = (
+                f"query {query.query_id!r} has parallel_id {query.parallel_id!r} and language {query.language}, as has "
+                f"{other.query_id!r}; parallel queries are in different languages: say another language, script or id"
+            )
+            queries.fault(queries.line_of[query.query_id], message)
+
+
+def _note_languages(raw: RawTask, path: Traversable, report: Report) -> None:
     homeless = {query.language for query in raw.queries} - {passage.language for passage in raw.passages}
     for language in sorted(homeless):
         message = f"no passage is in {language}: its queries have cross-lingual and multilingual scores only"
@@ -176,23 +242,32 @@ class _Text:
 class _Texts:
     """One JSON Lines file of queries or passages, and the ids in it."""
 
-    path: Path
+    folder: Traversable
+    names: Sequence[str]
     setting: str
     language: str
     report: Report
+    path: Traversable = field(init=False)
     line_of: dict[str, int] = field(default_factory=dict)
     _without_language: list[int] = field(default_factory=list)
     _not_nfc: list[int] = field(default_factory=list)
 
     def read(self) -> Iterator[_Text]:
-        """Yield the lines without faults."""
-        number = 0
-        for number, record in json_objects(self.path, self.report):
-            item = self._item(number, record)
-            if item:
-                yield item
-        if not number and self.path.is_file():
-            self._fault(None, "nothing in it could be read")
+        """Yield the lines without fault."""
+        suffixes = {"suffixes": (*TEXT_SUFFIXES, ".tsv")} if self.names is QUERIES else {}
+        files = text_files(self.folder, self.names, **suffixes)
+        self.path = self.folder / f"{self.names[0]}.jsonl"
+        if not files:
+            self.fault(None, f"no such file; the folder has {there_is(self.folder)}")
+            return
+        for self.path in files:
+            number = 0
+            for number, record in _records(self.path, self.report):
+                item = self._item(number, record)
+                if item:
+                    yield item
+            if not number:
+                self.fault(None, "nothing in it could be read")
         self._tell_languages()
         if self._not_nfc:
             count, first = len(self._not_nfc), self._not_nfc[0]
@@ -206,25 +281,23 @@ class _Texts:
         metadata = inner if isinstance(inner, dict) else {}
         text_id = self._string(number, record, "_id", required=True)
         if text_id is not None:
-            self._remember(number, text_id)
+            self._remember(number, nfc(text_id))
         body = self._string(number, record, "text", required=True)
         title = self._string(number, record, "title")
         text = nfc(f"{title or ''} {body or ''}".strip())
-        if body is not None and not text:
-            self._fault(number, 'key "text" is empty')
-        elif body is not None and text != f"{title or ''} {body}".strip():
+        if body is not None and text != f"{title or ''} {body}".strip():
             self._not_nfc.append(number)
         language = self._language(number, record if "language" in record else metadata)
         parallel_id = self._string(number, record if "parallel_id" in record else metadata, "parallel_id")
-        if text_id is None or not text or language is None:
+        if text_id is None or body is None or language is None:
             return None
-        return _Text(text_id, language, text, parallel_id or text_id)
+        return _Text(nfc(text_id), language, text, nfc(parallel_id or text_id))
 
     def _remember(self, number: int, text_id: str) -> None:
         if not text_id.strip():
-            self._fault(number, 'key "_id" is empty')
+            self.fault(number, 'key "_id" is empty')
         elif text_id in self.line_of:
-            self._fault(number, f'"_id" {text_id!r} is taken already, on line {self.line_of[text_id]}')
+            self.fault(number, f'"_id" {text_id!r} is taken already, on line {self.line_of[text_id]}')
         else:
             self.line_of[text_id] = number
 
@@ -234,12 +307,12 @@ class _Texts:
         if isinstance(value, str):
             if not _SURROGATE.search(value):
                 return value
-            self._fault(number, f'key "{key}" holds a lone surrogate, which is not Unicode text')
+            self.fault(number, f'key "{key}" holds a lone surrogate, which is not Unicode text')
         elif key not in record:
             if required:
-                self._fault(number, f'key "{key}" is missing{_misspelt(key, record)}')
+                self.fault(number, f'key "{key}" is missing{_misspelt(key, record)}')
         elif value is not None or required:
-            self._fault(number, f'key "{key}" must be a string between quotation marks, not {_kind(value)}')
+            self.fault(number, f'key "{key}" must be a string between quotation marks, not {_kind(value)}')
         return None
 
     def _language(self, number: int, record: dict[str, object]) -> str | None:
@@ -253,22 +326,23 @@ class _Texts:
         if tag is None:
             return None
         if not tag.strip():
-            self._fault(number, 'key "language" is empty; write a code such as "sw"')
+            self.fault(number, 'key "language" is empty; write a code such as "sw"')
             return None
         code = _code(tag)
         if not code:
-            self._fault(number, f'language {tag!r} is no language code; write one such as "sw" or "swh"')
+            self.fault(number, f'language {tag!r} is no language code; write one such as "sw" or "swh"')
         return code or None
 
     def _tell_languages(self) -> None:
-        advice = f'add "language": "sw" to each line, or {self.setting} = "sw" to {self.path.parent / _SETTINGS_FILE}'
+        advice = f'add "language": "sw" to each line, or {self.setting} = "sw" to {self.folder / _SETTINGS_FILE}'
         if len(self._without_language) == len(self.line_of) > 1:
-            self._fault(self._without_language[0], f"no line of the file says its language: {advice}")
+            self.fault(self._without_language[0], f"no line of the file says its language: {advice}")
             return
         for number in self._without_language:
-            self._fault(number, f'key "language" is missing: {advice}')
+            self.fault(number, f'key "language" is missing: {advice}')
 
-    def _fault(self, number: int | None, message: str) -> None:
+    def fault(self, number: int | None, message: str) -> None:
+        """Report what is wrong with a line."""
         self.report(Fault(self.path, number, message))
 
 
@@ -276,9 +350,29 @@ class _Texts:
 def _code(tag: str) -> str:
     """Return the short code of a language tag; empty if it is not a language tag."""
     try:
-        return language_code(tag)
+        return language_and_script(tag)
     except UnknownNameError:
         return ""
+
+
+def _records(path: Traversable, report: Report) -> Iterator[tuple[int, dict[str, object]]]:
+    """Read texts with BEIR's keys: lines `id<TAB>text`, or objects, those of Anserini and of the hub among them."""
+    if path.name.endswith(".tsv"):
+        for number, line in lines(path, report):
+            text_id, tab, text = line.partition("\t")
+            if tab:
+                yield number, {"_id": text_id.strip(), "text": text.strip()}
+            else:
+                report(Fault(path, number, "expected id<TAB>text"))
+        return
+    for number, record in json_objects(path, report):
+        if "_id" not in record and "id" in record and ("contents" in record or path.name.endswith(".parquet")):
+            record["_id"] = record.pop("id")
+        if path.name.endswith(".parquet") and isinstance(record.get("_id"), int):
+            record["_id"] = str(record["_id"])  # a column of numbers is how pandas saves ids such as "1"
+        if "text" not in record and "contents" in record:
+            record["text"] = record.pop("contents")
+        yield number, record
 
 
 def _misspelt(key: str, record: dict[str, object]) -> str:

@@ -22,22 +22,16 @@ CardRows = Mapping[str, Mapping[str, object]]
 
 @dataclass
 class RawTask:
-    """What a reader has read, unchecked.
+    """What a reader has read, unchecked: queries, passages, query id to passage id to grade, lexicons of its own.
 
-    Attributes
-    ----------
-    queries, passages : list
-        In any order.
-    relevant : dict
-        Query id to passage id to grade.
-    lexicons : dict
-        The task's own lexicons; see `Task.lexicons`.
+    `notes` say what the reader has chosen, such as a split.
     """
 
     queries: list[Query] = field(default_factory=list)
     passages: list[Passage] = field(default_factory=list)
     relevant: dict[str, dict[str, int]] = field(default_factory=dict)
     lexicons: dict[str, dict[str, dict[str, object]]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
 
 Reader = Callable[[CardRows, Sequence[str], Path | None, DownloadProgress | None], RawTask]
@@ -143,7 +137,10 @@ def read_parallel_tsv(
     answers: dict[str, dict[str, int]] = {}
     for passage in raw.passages:
         answers.setdefault(passage.passage_id.split(":", 1)[1], {})[passage.passage_id] = 1
-    raw.relevant = {query.query_id: answers.get(query.parallel_id, {}) for query in raw.queries}
+    for query in raw.queries:
+        if query.parallel_id not in answers:
+            raise DataError(f"query {query.query_id!r} has no relevant passage: no passage has its parallel_id")
+        raw.relevant[query.query_id] = answers[query.parallel_id]
     return raw
 
 
