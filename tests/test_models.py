@@ -268,6 +268,7 @@ for name in sys.argv[1:]:
 """
 
 
+@pytest.mark.slow
 def test_names_on_the_hub_are_refused_and_belong_to_families(model: Maker, tmp_path: Path) -> None:
     home, commit = tmp_path / "home" / "hub", "0" * 40
     silent = Path(shutil.copytree(model("dense"), tmp_path / "silent"))
@@ -688,6 +689,7 @@ def test_another_place_is_no_other_encoder(kind: str, model: Maker, tmp_path: Pa
     assert fingerprint_of(moved) == fingerprint_of(model(kind))
 
 
+@pytest.mark.slow
 def test_another_process_is_no_other_encoder(model: Maker) -> None:
     code = (
         "import sys; from robustbench_ir import load_encoder\n"
@@ -764,6 +766,7 @@ def test_cells_of_an_earlier_scoring_are_not_read(model: Maker, monkeypatch: pyt
         assert len(ranked) == expected
 
 
+@pytest.mark.slow
 def test_the_check_of_an_encoder_tells_all_and_refuses_what_is_wrong(copied: Maker, model: Maker) -> None:
     done = run("encoders", "check", str(model("transformer")), "--task", "mini", "--similarity", "dot")
     told = dict(line.strip().split("  ", 1) for line in done.stdout.splitlines()[1:])

@@ -196,6 +196,7 @@ def test_an_attack_ranks_as_the_library_does_and_again_from_the_cache(
     assert digits(rb.attack(str(folder), "mini", ["typo"], languages=["en", "sw"], run=fresh)) == digits(result)
 
 
+@pytest.mark.slow
 def test_two_processes_and_little_memory_make_the_same_ranks(folder: Path, tmp_path: Path) -> None:
     found = []
     for number, options in enumerate(({"jobs": 2}, {}, {"memory": 1 << 24})):

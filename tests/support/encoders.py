@@ -78,7 +78,7 @@ class EmbeddingServer:
 
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._http.server_port}/v1"
-        threading.Thread(target=self._http.serve_forever, daemon=True).start()
+        threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True).start()
 
     def answer(self, path: str, body: dict[str, object]) -> tuple[int, dict[str, str], str]:
         if self.script:
