@@ -145,6 +145,8 @@ def transfer(  # noqa: PLR0913
     make_goal(search.goal, whole)
     loaded = _loaded([*sources, *targets], options)
     names = list(loaded)
+    # Options are those of encoders that are loaded here; the others come with theirs.
+    chosen = {one: options or EncoderOptions() for one in (*sources, *targets) if isinstance(one, str)}
     crafted = {
         name: find_worst(
             loaded[name],
@@ -154,12 +156,15 @@ def transfer(  # noqa: PLR0913
             severities=[severity],
             seeds=seeds,
             semantic_floor=semantic_floor,
+            options=chosen.get(name),
             run=run,
         )
         for name in names[: len(dict.fromkeys(_name(one) for one in sources))]
     }
     results = {
-        (source, target): found.result if source == target else _rank_crafted(loaded[target], found, source, run)
+        (source, target): found.result
+        if source == target
+        else _rank_crafted(loaded[target], found, source, chosen.get(target), run)
         for source, found in crafted.items()
         for target in names
     }
@@ -182,15 +187,17 @@ def _loaded(encoders: Sequence[str | Encoder], options: EncoderOptions | None) -
     return found
 
 
-def _rank_crafted(encoder: Encoder, crafted: Searched, source: str, run: RunOptions) -> Result:
+def _rank_crafted(
+    encoder: Encoder, crafted: Searched, source: str, options: EncoderOptions | None, run: RunOptions
+) -> Result:
     """Rank the queries that were crafted on another encoder, as a task of their own without any attack."""
     task = crafted.task
-    clean = attack(encoder, task, [], run=run)
+    clean = attack(encoder, task, [], options=options, run=run)
     cells = []
     for one in crafted.attacked:
         pairs = zip(task.queries, one.outcomes, strict=True)
         asked = replace(task, queries=tuple(replace(query, text=outcome.text) for query, outcome in pairs))
-        found = attack(encoder, asked, [], run=run).clean.ranks
+        found = attack(encoder, asked, [], options=options, run=run).clean.ranks
         # Unchanged queries keep their clean ranks, so that their drop is exactly zero.
         changed = np.isin(task.qrels.query, np.flatnonzero(one.cell.changed))
         new = replace(found, in_pool=found.in_pool[changed], in_language=found.in_language[changed])

@@ -11,6 +11,7 @@ import click
 from robustbench_ir._base.files import check_writable, write_whole
 from robustbench_ir.cli.options import cards_option, measure_option
 from robustbench_ir.encoders import Encoder, EncoderOptions, load_encoder
+from robustbench_ir.encoders.options import options_from
 from robustbench_ir.errors import OptionError
 from robustbench_ir.metrics.measures import look_up_measure
 from robustbench_ir.metrics.settings import SETTINGS, Setting
@@ -20,6 +21,7 @@ from robustbench_ir.reports.page import report_page
 from robustbench_ir.reports.plots import Form, write_plots
 from robustbench_ir.reports.worst import find_examples
 from robustbench_ir.results.file import load_result
+from robustbench_ir.results.result import Result
 
 _PLOTS: tuple[Form, ...] = get_args(Form)
 
@@ -87,16 +89,20 @@ def command(  # noqa: PLR0913, PLR0917
 
 def _encoders(prepared: Sequence[Sheet], models: Sequence[str]) -> list[Encoder]:
     """Load the encoders of the results under the names in the results, or under their present names."""
-    described = {sheet.result.encoder.fingerprint: sheet.result.encoder for sheet in prepared}.values()
+    described = {sheet.result.encoder.fingerprint: sheet.result for sheet in prepared}.values()
     if models and len(models) != len(described):
         raise OptionError(f"{len(models)} models for results of {len(described)} encoders; name one for each, in order")
     return [
-        load_encoder(
-            name or one.name,
-            EncoderOptions(one.query_prompt, one.passage_prompt, revision=one.revision or None),
-        )
+        load_encoder(name or one.encoder.name, _options(one))
         for name, one in zip(models or [""] * len(described), described, strict=True)
     ]
+
+
+def _options(result: Result) -> EncoderOptions:
+    who = result.encoder
+    if result.options is None:
+        return EncoderOptions(who.query_prompt, who.passage_prompt, revision=who.revision or None)
+    return options_from({**result.options, "revision": who.revision or None})
 
 
 def _write_export(text: str, out: Path | None) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+
+from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from robustbench_ir.encoders.providers import FORMATS, EncodingFormat
 from robustbench_ir.errors import OptionError
@@ -14,6 +17,9 @@ _OWN_FIELDS = {"model", "input", "texts", "requests", "encoding_format"}
 SIMILARITIES = ("cosine", "dot", "euclidean", "manhattan")
 Setting = str | int | float | bool | None
 """Value of a keyword that is handed to the model's own code."""
+
+OptionValue = Setting | dict[str, JsonValue]
+_NOT_DECISIVE = frozenset({"device", "devices", "batch_size", "requests_per_minute", "timeout", "trust_remote_code"})
 
 _OWN_KEYWORDS = {
     "batch_size": "--batch-size",
@@ -153,3 +159,59 @@ def _check_choices(options: EncoderOptions) -> None:
             raise OptionError(f"keyword {keyword}: say it by {_OWN_KEYWORDS[keyword]}")
         if keyword in _REFUSED_KEYWORDS:
             raise OptionError(f"keyword {keyword}: would change the form of the rows; leave it out")
+
+
+def decisive_options(options: EncoderOptions) -> dict[str, OptionValue]:
+    """Return the options that were given and can change an embedding, by their names in `EncoderOptions`.
+
+    An empty prompt is among them, because it differs from no option, which stands for the model's own prompt.
+    """
+    given = {
+        one.name: getattr(options, one.name)
+        for one in fields(EncoderOptions)
+        if one.name not in _NOT_DECISIVE and getattr(options, one.name) != getattr(_DEFAULTS, one.name)
+    }
+    return {name: dict(value) if isinstance(value, Mapping) else value for name, value in given.items()}
+
+
+def options_from(decisive: Mapping[str, object]) -> EncoderOptions:
+    """Return the options of which `decisive_options` are these.
+
+    A file may hold them, so that no option is taken that decides what is executed, such as trust in a model's code.
+
+    Raises
+    ------
+    OptionError
+        If there is no such option, or if a value is of another type or out of range.
+    """
+    unknown = sorted({*decisive} - {one.name for one in fields(EncoderOptions)} | {*decisive} & _NOT_DECISIVE)
+    if unknown:
+        raise OptionError(
+            f"{unknown[0]}: is not an option that decides an embedding; install the version that wrote it"
+        )
+    try:
+        options = TypeAdapter(EncoderOptions).validate_python(dict(decisive))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise OptionError(f"{first['loc'][0]}: {first['msg']}; correct the option") from error
+    check_options(options)
+    return options
+
+
+def options_as_words(decisive: Mapping[str, OptionValue]) -> list[str]:
+    """Return the words of a command line that give these options."""
+    words: list[str] = []
+    for name, value in decisive.items():
+        if name in {"encode_kwargs", "model_kwargs"} and isinstance(value, dict):
+            option = f"--{name.removesuffix('s').replace('_', '-')}"
+            words += [word for key, one in value.items() for word in (option, f"{key}={_as_text(one)}")]
+        else:
+            words += [f"--{name.replace('_', '-')}", _as_text(value)]
+    return words
+
+
+def _as_text(value: JsonValue) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+_DEFAULTS = EncoderOptions()

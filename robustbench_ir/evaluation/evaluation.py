@@ -9,6 +9,7 @@ from functools import cached_property
 from robustbench_ir._base.progress import Clock
 from robustbench_ir._version import __version__
 from robustbench_ir.encoders import as_encoder
+from robustbench_ir.encoders.options import EncoderOptions, OptionValue, decisive_options
 from robustbench_ir.encoders.truncation import Cut, cut_shares
 from robustbench_ir.evaluation.cell_cache import CellCache
 from robustbench_ir.evaluation.request import CellName, Request, RunOptions
@@ -164,7 +165,14 @@ class Evaluation:
             timings=dict(self.runner.clock.seconds),
             cut=self._cut,
             task_notes=self.runner.task.notes,
+            options=self._options,
         )
+
+    @property
+    def _options(self) -> dict[str, OptionValue] | None:
+        """Options of the encoder that can change an embedding; None for an object whose options are not known."""
+        known = self.request.options or self.request.encoder is None or isinstance(self.request.encoder, str)
+        return decisive_options(self.request.options or EncoderOptions()) if known else None
 
     @cached_property
     def _cut(self) -> Cut:

@@ -341,7 +341,7 @@ def _row(line: Line, superseded: str) -> JsonTable:
         "file": f"{line.filed.path.parent.name}/{line.filed.path.name}",
         "date": entry.date,
         "irbench": entry.irbench,
-        "model": entry.model.model_dump(mode="json", exclude={"query_prompt", "passage_prompt"}),
+        "model": entry.model.model_dump(mode="json", exclude={"query_prompt", "passage_prompt", "options"}),
         "training": entry.training.model_dump(mode="json"),
         "verified": entry.verified.model_dump(mode="json") if entry.verified else None,
         "digests": line.standing,

@@ -122,7 +122,15 @@ def _model(result: Result, declared: Declaration) -> dict[str, object]:
         key: getattr(declared, key) for key in ("name", "link", "paper", "code", "contact", "licence", "parameters")
     }
     kind = "run" if is_run(who) else "encoder"
-    return {"kind": kind, "encoder": who.name, **described, **said, "languages": list(declared.languages)}
+    options = None if result.options is None else dict(result.options)
+    return {
+        "kind": kind,
+        "encoder": who.name,
+        **described,
+        "options": options,
+        **said,
+        "languages": list(declared.languages),
+    }
 
 
 def _task(result: Result) -> dict[str, object]:

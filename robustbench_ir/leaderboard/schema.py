@@ -59,6 +59,8 @@ _IDENTITY = Field(pattern=r"^[A-Za-z0-9.:,>=/@_+~|()%-]{1,1000}$")
 Attack = Annotated[str, _IDENTITY, AfterValidator(_as_written(AttackIdentity.parse))]
 """``clean``, ``typo@3``, or a search, ``greedy(typo@3)|goal=map|words=2|queries=500``; see docs/identity.md."""
 TaskText = Annotated[str, _IDENTITY, AfterValidator(_as_written(TaskIdentity.parse))]
+Scalar = Text | Annotated[int, Field(ge=-(10**9), le=10**9)] | float | bool | None
+OptionSetting = Scalar | Annotated[dict[Short, Scalar], Field(max_length=50)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0, le=MAX_QUERIES * 1_000)]
 Shares = Annotated[list[Share], Field(min_length=1, max_length=MAX_QUERIES)]
@@ -92,6 +94,9 @@ class ModelRecord(Strict):
         Size of the vectors; 0 if they have none.
     query_prompt, passage_prompt : str
         Texts put before each query and each passage.
+    options : dict of str to value, optional
+        Options of the encoder that were given and can change an embedding, by their names in `EncoderOptions`. None in
+        entries of earlier versions, which did not record them.
     parameters : int or None
         Number of weights.
     licence : str
@@ -113,6 +118,7 @@ class ModelRecord(Strict):
     dimensions: int = Field(ge=0, le=10**7)
     query_prompt: Text
     passage_prompt: Text
+    options: Annotated[dict[Short, OptionSetting], Field(max_length=50)] | None = None
     parameters: int | None = Field(ge=0, le=10**14)
     licence: Short
     languages: list[Tag] = Field(max_length=1_000)

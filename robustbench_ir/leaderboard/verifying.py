@@ -10,6 +10,7 @@ import numpy as np
 
 from robustbench_ir.encoders import BUILT_IN, EncoderOptions, load_encoder
 from robustbench_ir.encoders.encoder import Encoder
+from robustbench_ir.encoders.options import options_from
 from robustbench_ir.errors import ResultError
 from robustbench_ir.evaluation.runner import QuerySet, Runner
 from robustbench_ir.leaderboard.canonical import perturbed_queries, task_of_entry, threat_model
@@ -21,6 +22,7 @@ from robustbench_ir.retrieval.ranking import Ranks
 
 _CLOSE = 0.02
 _SHARE = 0.95
+_KEYWORDS = {"encode_kwargs", "model_kwargs"}
 
 
 @dataclass(frozen=True)
@@ -109,12 +111,17 @@ def _encoder(entry: Entry, model: str | None, revision: str | None) -> Encoder:
     who = entry.model
     if model is None and who.encoder not in BUILT_IN and not re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", who.encoder):
         raise ResultError(f"{who.name}: the entry names no encoder of the hub; say where it is with --model")
-    options = EncoderOptions(
-        query_prompt=who.query_prompt or None,
-        passage_prompt=who.passage_prompt or None,
-        revision=revision or who.revision or None,
-    )
-    return load_encoder(model or who.encoder, options)
+    commit = revision or who.revision or None
+    if who.options is None:
+        return load_encoder(
+            model or who.encoder, EncoderOptions(who.query_prompt or None, who.passage_prompt or None, revision=commit)
+        )
+    keywords = sorted(_KEYWORDS & set(who.options))
+    if keywords:
+        # They reach the code that loads a model, and a submitted file must not decide what that does.
+        named = " and ".join(keywords)
+        raise ResultError(f"{who.name}: its {named} are not taken from an entry, so that it cannot be verified")
+    return load_encoder(model or who.encoder, options_from({**who.options, "revision": commit}))
 
 
 def _differences(cell: EntryCell, runner: Runner, layout: Judgements, rows: Sequence[int]) -> Floats:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from robustbench_ir.encoders.choices import choices_in_words
+from robustbench_ir.encoders.options import options_as_words
 from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.score_runs import is_run
 from robustbench_ir.metrics.bias_findings import BiasFinding
@@ -107,9 +108,19 @@ def _attack(result: Result, together: _Together, recipes: list[str], methods: tu
         *("--seeds", str(together.seeds)),
         *(word for method in methods for word in ("--search", method)),
         *_means(together),
-        *_given({"--revision": who.revision, "--query-prompt": who.query_prompt}),
-        *_given({"--passage-prompt": who.passage_prompt}),
+        *_encoder_options(result),
     ]
+
+
+def _encoder_options(result: Result) -> list[str]:
+    """Return the words that give the encoder's options; the revision is the commit that was loaded."""
+    who = result.encoder
+    if result.options is None:
+        return _given(
+            {"--revision": who.revision, "--query-prompt": who.query_prompt, "--passage-prompt": who.passage_prompt}
+        )
+    given = {name: value for name, value in result.options.items() if name != "revision"}
+    return [*_given({"--revision": who.revision}), *options_as_words(given)]
 
 
 def _transfers(
@@ -122,7 +133,8 @@ def _transfers(
                 yield [
                     *("irbench", "transfer", "--source", source, "--targets", result.encoder.name),
                     *(*_task(result), "--recipe", recipe, "--severity", str(severity), "--seeds", str(together.seeds)),
-                    *("--search", method, *_means(together), "--out", "results"),
+                    *("--search", method, *_means(together), *options_as_words(result.options or {})),
+                    *("--out", "results"),
                 ]
 
 

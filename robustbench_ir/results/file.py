@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError
 
 from robustbench_ir._base.files import write_whole
 from robustbench_ir.encoders import EncoderDescription
+from robustbench_ir.encoders.options import OptionValue
 from robustbench_ir.errors import DataError, ResultError
 from robustbench_ir.metrics.bias_measures import rank_distance
 from robustbench_ir.metrics.measures import DEFAULT_MEASURES, Floats
@@ -165,6 +166,7 @@ class ResultRecord(Card):
     timings_seconds: dict[str, float]
     cut: dict[Literal["queries", "passages"], float] = {}
     task_notes: list[str] = []
+    options: dict[str, OptionValue] | None = None
 
 
 _TOLERANCE = 1e-9
@@ -199,6 +201,7 @@ def result_to_json(result: Result) -> str:
         timings_seconds={stage: round(seconds, 3) for stage, seconds in result.timings.items()},
         cut={side: round(share, 4) for side, share in result.cut.items()},
         task_notes=list(result.task_notes),
+        options=None if result.options is None else dict(result.options),
     )
     return readable_json(record)
 
@@ -402,6 +405,7 @@ def result_from_json(text: str | bytes, where: str = "result") -> Result:
         timings=record.timings_seconds,
         cut={str(side): share for side, share in record.cut.items()},
         task_notes=tuple(record.task_notes),
+        options=record.options,
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robustbench_ir.encoders import EncoderDescription
+from robustbench_ir.encoders.options import OptionValue
 from robustbench_ir.metrics.bias_findings import Bias, BiasFinding, MeanRanks, bias_findings, language_bias, mean_ranks
 from robustbench_ir.metrics.findings import AttackGroup, Finding, OverSeeds, findings, over_seeds
 from robustbench_ir.metrics.measures import Floats
@@ -166,6 +167,10 @@ class Result:
         Share of the ``queries`` and ``passages`` that are longer than the encoder reads; empty if it is not known.
     task_notes : tuple of str
         What the task leaves out of its source; see `Task.notes`.
+    options : mapping of str to value, optional
+        Options of the encoder that were given and can change an embedding; see
+        `robustbench_ir.encoders.options.decisive_options`. None if they are not known: in results of
+        earlier versions, and for encoders that were loaded before.
     """
 
     version: str
@@ -178,6 +183,7 @@ class Result:
     timings: Mapping[str, float] = field(default_factory=dict, compare=False)
     cut: Mapping[str, float] = field(default_factory=dict)
     task_notes: tuple[str, ...] = ()
+    options: Mapping[str, OptionValue] | None = None
 
     @cached_property
     def groups(self) -> dict[AttackGroup, tuple[Cell, ...]]:
