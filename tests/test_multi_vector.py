@@ -15,6 +15,7 @@ from click.testing import CliRunner
 import robustbench_ir as rb
 from robustbench_ir.cli import irbench
 from robustbench_ir.encoders import EncoderOptions, TokenEmbeddings, as_encoder, load_encoder
+from robustbench_ir.encoders.examination import examine
 from robustbench_ir.encoders.multi_vector import LateInteractionEncoder, is_multi_vector
 from robustbench_ir.errors import EncoderError, OptionError
 from robustbench_ir.evaluation.runner import Runner
@@ -145,6 +146,13 @@ def test_half_precision_gives_rows_of_float32(folder: Path) -> None:
 def test_what_these_models_cannot_do_is_refused_in_one_line(folder: Path) -> None:
     with pytest.raises(OptionError, match="a multi-vector model has no fewer dimensions; leave truncate_dim out"):
         load_encoder(str(folder), EncoderOptions(truncate_dim=4))
+    for option in ("query_prompt_name", "passage_prompt_name", "query_task", "passage_task"):
+        with pytest.raises(OptionError, match=f"{option} cannot be set for a multi-vector model; leave it out"):
+            load_encoder(str(folder), EncoderOptions(**{option: "query"}))
+    with pytest.raises(OptionError, match="similarity cannot be set"):
+        load_encoder(str(folder), EncoderOptions(similarity="dot"))
+    with pytest.raises(OptionError, match="encode_kwargs cannot be set"):
+        load_encoder(str(folder), EncoderOptions(encode_kwargs={"pool_factor": 2}))
     with pytest.raises(OptionError, match="gives a row for each token, and copies of a query have other tokens"):
         load_encoder(f"smoothed:{folder}")
     with pytest.raises(OptionError, match="gives a row for each token and has no cosine of two queries"):
@@ -240,3 +248,12 @@ def test_the_command_line_attacks_searches_exports_and_reports(
     refused = CliRunner().invoke(irbench, [*common, "--run-out", "other", "--index", "hnsw", "--fresh"])
     assert isinstance(refused.exception, OptionError)
     assert "takes dense embeddings only; use 'flat' with this encoder" in str(refused.exception)
+
+
+@pytest.mark.slow
+def test_the_check_of_an_encoder_looks_at_tokens_too(folder: Path) -> None:
+    found = examine(str(folder), EncoderOptions())
+    assert found.encoder.description.kind == "multi-vector"
+    assert found.weights > 0
+    assert found.modules
+    assert found.batch_difference < 1e-5

@@ -9,20 +9,22 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from robustbench_ir.encoders import load_encoder
-from robustbench_ir.encoders.encoder import Encoder, as_dense
+from robustbench_ir.encoders.encoder import Dense, Embeddings, Encoder, as_dense
+from robustbench_ir.encoders.multi_vector import LateInteractionEncoder
 from robustbench_ir.encoders.options import EncoderOptions
 from robustbench_ir.encoders.sentence_transformer import PROBES, SentenceTransformerEncoder
+from robustbench_ir.encoders.token_embeddings import TokenEmbeddings
 from robustbench_ir.errors import EncoderError
 
 
 @dataclass(frozen=True)
 class Examination:
-    """What was found.
+    """Findings of a close look at an encoder.
 
     Attributes
     ----------
     encoder : Encoder
-        As it was loaded.
+        The loaded encoder.
     modules : tuple of str
         Classes of its modules; empty for an encoder that is not from sentence-transformers.
     weights : int
@@ -46,14 +48,14 @@ def examine(name: str, options: EncoderOptions) -> Examination:
     Parameters
     ----------
     name : str
-        As `robustbench_ir.encoders.load_encoder` takes it.
+        Name of the encoder; see `robustbench_ir.encoders.load_encoder`.
     options : EncoderOptions
-        How it is loaded.
+        Options with which it is loaded.
 
     Raises
     ------
     EncoderError
-        It cannot be loaded, or has another fingerprint in another process.
+        If it cannot be loaded, or has another fingerprint in another process.
     """
     encoder = load_encoder(name, options)
     fingerprint = encoder.description.fingerprint
@@ -65,12 +67,12 @@ def examine(name: str, options: EncoderOptions) -> Examination:
             f"{name}: has the fingerprint {fingerprint} here and {again} in another process, so that nothing of it can "
             f"be kept or verified; is a part of it random when it is loaded?"
         )
-    if not isinstance(encoder, SentenceTransformerEncoder):
+    if not isinstance(encoder, SentenceTransformerEncoder | LateInteractionEncoder):
         return Examination(encoder, (), 0, (), 0.0)
     model = encoder.model
     alone, together = replace(encoder, batch_size=1), replace(encoder, batch_size=len(PROBES))
     rows = [
-        np.concatenate([as_dense(one.encode_queries(PROBES)), as_dense(one.encode_passages(PROBES))])
+        np.concatenate([_rows(one.encode_queries(PROBES)), _rows(one.encode_passages(PROBES))])
         for one in (alone, together)
     ]
     return Examination(
@@ -80,6 +82,10 @@ def examine(name: str, options: EncoderOptions) -> Examination:
         tuple(key for key, text in (model.prompts or {}).items() if text),
         float(np.abs(rows[0] - rows[1]).max()),
     )
+
+
+def _rows(encoded: Embeddings) -> Dense:
+    return encoded.gathered() if isinstance(encoded, TokenEmbeddings) else as_dense(encoded)
 
 
 def _fingerprint_of(name: str, options: EncoderOptions) -> str:

@@ -97,13 +97,10 @@ def load_multi_vector(
     EncoderError
         If the model cannot be loaded, or sentence-transformers is older than 6.
     OptionError
-        If `truncate_dim` is given, which these models do not have, or if an option is out of its range.
+        If an option is given that these models do not have, such as `truncate_dim`, or is out of its range.
     """
     check_options(options)
-    if options.truncate_dim is not None:
-        raise OptionError(
-            f"{name or name_or_model}: a multi-vector model has no fewer dimensions; leave truncate_dim out"
-        )
+    _refuse_options(str(name or name_or_model), options)
     if isinstance(name_or_model, str):
         model, called = _load(name_or_model, options), name_or_model
     else:
@@ -125,6 +122,16 @@ def load_multi_vector(
         kind="multi-vector",
     )
     return LateInteractionEncoder(model, description, options.batch_size, options.devices)
+
+
+def _refuse_options(name: str, options: EncoderOptions) -> None:
+    if options.truncate_dim is not None:
+        raise OptionError(f"{name}: a multi-vector model has no fewer dimensions; leave truncate_dim out")
+    for option in ("query_prompt_name", "passage_prompt_name", "query_task", "passage_task", "similarity"):
+        if getattr(options, option) is not None:
+            raise OptionError(f"{name}: {option} cannot be set for a multi-vector model; leave it out")
+    if options.encode_kwargs:
+        raise OptionError(f"{name}: encode_kwargs cannot be set for a multi-vector model; leave them out")
 
 
 def is_multi_vector(name: str, options: EncoderOptions) -> bool:
