@@ -236,7 +236,9 @@ def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
         pytest.skip("CANNOT MOUNT a file system here")
     try:
         (small / "out.json").write_text("old", encoding="utf-8")
-        process = irbench(tmp_path / "cache", small / "out.json", "--model", "char-ngram", "--recipe", "typo")
+        process = irbench(
+            tmp_path / "cache", small / "out.json", "--model", "char-ngram", "--recipe", "typo", "--force"
+        )
         _, errors = process.communicate(timeout=120)
         assert process.returncode == 2
         last = errors.strip().splitlines()[-1]

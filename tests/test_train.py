@@ -377,7 +377,8 @@ def test_another_training_may_not_go_on_in_the_folder(small: Path, tmp_path: Pat
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from robustbench_ir.training import make_training, train
+from robustbench_ir.training.record import make_training
+from robustbench_ir.training.train import train
 from robustbench_ir.training.record import Training
 from tests.test_train import TABLE
 
