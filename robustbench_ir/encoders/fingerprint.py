@@ -89,7 +89,7 @@ def fingerprint(
     settings = {
         "modules": [_module(path, module) for path, module in _modules(model)],
         "classes": sorted({_class(type(module)) for module in model.modules()}),
-        "max_length": model.max_seq_length,
+        "max_length": getattr(model, "max_seq_length", None),
         "model": {
             key: _plain(getattr(model, key, None)) for key in ("truncate_dim", "max_active_dims", "module_kwargs")
         },
