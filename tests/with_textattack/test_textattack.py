@@ -13,6 +13,13 @@ if find_spec("textattack") is None:
     reason = "TEXTATTACK ABSENT: these tests run in an environment of their own, see docs/textattack.md"
     pytest.skip(reason, allow_module_level=True)
 
+# First, since it gives TextAttack the stop words without which it cannot be imported.
+from robustbench_ir.integrations.textattack import (  # isort: skip
+    EncoderWrapper,
+    RecipeTransformation,
+    RetrievalGoal,
+    TaskDataset,
+)
 from textattack import Attack, AttackArgs, Attacker
 from textattack.attack_results import SkippedAttackResult, SuccessfulAttackResult
 from textattack.constraints.overlap import MaxWordsPerturbed
@@ -24,7 +31,6 @@ from textattack.transformations import WordSwapNeighboringCharacterSwap
 import robustbench_ir as rb
 from robustbench_ir._base.text import replace_spans
 from robustbench_ir.errors import DataUnavailableError, OptionError, UnknownNameError
-from robustbench_ir.integrations.textattack import EncoderWrapper, RecipeTransformation, RetrievalGoal, TaskDataset
 
 pytestmark = pytest.mark.textattack
 
