@@ -21,7 +21,15 @@ if TYPE_CHECKING:
     from robustbench_ir.adversary.search import Searched, SearchOptions, search
     from robustbench_ir.adversary.transfer import Transfer, transfer
     from robustbench_ir.defences import normalised, repair, smoothed
-    from robustbench_ir.encoders import Encoder, EncoderDescription, EncoderOptions, encoder_names, load_encoder
+    from robustbench_ir.encoders import (
+        Encoder,
+        EncoderDescription,
+        EncoderOptions,
+        encoder_names,
+        load_encoder,
+        load_reranker,
+        reranked,
+    )
     from robustbench_ir.errors import RobustBenchError
     from robustbench_ir.evaluation.attack import attack
     from robustbench_ir.evaluation.request import RunOptions
@@ -53,6 +61,8 @@ _HOMES = {
         "EncoderOptions",
         "encoder_names",
         "load_encoder",
+        "load_reranker",
+        "reranked",
     ),
     "errors": ("RobustBenchError",),
     "evaluation.attack": ("attack",),
@@ -120,12 +130,14 @@ __all__ = [
     "encoder_names",
     "load_encoder",
     "load_recipe",
+    "load_reranker",
     "load_result",
     "load_task",
     "normalised",
     "recipe",
     "recipe_names",
     "repair",
+    "reranked",
     "save_result",
     "search",
     "smoothed",

@@ -179,10 +179,10 @@ class Victim:
         order = sorted(range(len(texts)), key=lambda place: (-len(texts[place]), texts[place], rows[place]))
         for start in range(0, len(order), _TEXTS_AT_ONCE):
             part = order[start : start + _TEXTS_AT_ONCE]
-            embeddings = self.runner.encode([texts[place] for place in part])
-            yield part, self._ranked(np.array([rows[place] for place in part]), embeddings)
+            yield part, self._ranked(np.array([rows[place] for place in part]), [texts[place] for place in part])
 
-    def _ranked(self, rows: IntArray, embeddings: Embeddings) -> TargetRanks:
+    def _ranked(self, rows: IntArray, texts: Sequence[str]) -> TargetRanks:
+        embeddings = self.runner.encode(texts)
         first, last = self.targets.first[rows], self.targets.first[rows + 1]
         text = np.repeat(np.arange(len(rows), dtype=np.int32), last - first)
         # Indices of each text's entries: the first entry of its query, and the following ones.
@@ -191,7 +191,7 @@ class Victim:
         task = self.runner.task
         own = None if task.own_passage is None else task.own_passage[rows]
         watched = replace(task, qrels=Qrels(text, passage, grade), own_passage=own)
-        ranks = self.runner.rank(range(len(rows)), embeddings, task=watched)
+        ranks = self.runner.rank(range(len(rows)), texts, embeddings, task=watched)
         return TargetRanks(
             ranks.in_pool,
             ranks.in_language,

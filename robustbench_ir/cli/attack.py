@@ -69,6 +69,8 @@ if TYPE_CHECKING:
     "--normalise",
     help="Repair queries before encoding, and show the effect: nfkc+invisible+confusables+spelling+deromanise-hi.",
 )
+@click.option("--rerank", help="Let this reranker (CrossEncoder; a folder, or owner/model) order the best passages.")
+@click.option("--top-k", type=int, help="Number of passages that the reranker orders, in each pool. Default: 100.")
 @encoder_options
 @search_options()
 @run_options
@@ -87,6 +89,8 @@ def command(  # noqa: PLR0913, PLR0917
     force: bool,
     floor: SemanticFloor | None,
     normalise: str | None,
+    rerank: str | None,
+    top_k: int | None,
     options: EncoderOptions,
     search: SearchOptions | None,
     run: RunOptions,
@@ -99,8 +103,9 @@ def command(  # noqa: PLR0913, PLR0917
     """
     look_up_measure(measure)
     chosen = model or default_encoder()
+    before = _reranker_prefix(rerank, top_k)
     request = Request(
-        encoder=chosen,
+        encoder=f"{before}{chosen}",
         task=task,
         recipes=recipes or None,
         languages=languages,
@@ -112,9 +117,9 @@ def command(  # noqa: PLR0913, PLR0917
     if only_plan:
         _print_plan(request, run, search)
         return
-    target = out or Path("results") / f"{file_name_part(name or chosen)}-{file_name_part(task)}.json"
+    target = out or Path("results") / f"{file_name_part(name or _called(chosen, rerank))}-{file_name_part(task)}.json"
     check_writable(target)
-    guarded = replace(request, encoder=f"normalised:{normalise}:{chosen}") if normalise else request
+    guarded = replace(request, encoder=f"{before}normalised:{normalise}:{chosen}") if normalise else request
     if out and out.exists() and not force:
         _check_free(out, guarded, run)
     with ProgressBar() as progress:
@@ -136,6 +141,20 @@ def command(  # noqa: PLR0913, PLR0917
         console.print(with_and_without(without, result, measure))
     message = Text.assemble((str(target), "bold"), f" has all results; `irbench show {target}` prints them again")
     console.print(message, soft_wrap=True)
+
+
+def _reranker_prefix(rerank: str | None, top_k: int | None) -> str:
+    from robustbench_ir.encoders.reranker import DEFAULT_TOP_K, RERANKED_PREFIX
+
+    if rerank is None:
+        if top_k is not None:
+            raise OptionError("--top-k is for a reranker; name one with --rerank")
+        return ""
+    return f"{RERANKED_PREFIX}{rerank}@{DEFAULT_TOP_K if top_k is None else top_k}:"
+
+
+def _called(model: str, rerank: str | None) -> str:
+    return f"{file_name_part(rerank)}-{file_name_part(model)}" if rerank else model
 
 
 def _check_free(out: Path, request: Request, run: RunOptions) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from robustbench_ir.encoders import EncoderOptions
 
 _ANY_MODEL = (
+    ("reranked:MODEL@100:ENCODER", "a reranker (CrossEncoder) that orders the best passages of an encoder"),
     ("MODEL", "any sentence-transformers model, dense or sparse: a folder, or owner/model on the Hugging Face hub"),
     ("openai:MODEL@URL", "a model behind an OpenAI-compatible endpoint; the key from ROBUSTBENCH_IR_API_KEY"),
     ("voyage:MODEL", "also cohere:, jina:, nim:, gemini:, ollama:, tei:, vllm:; each asked as its provider wants"),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from robustbench_ir._version import __version__
 from robustbench_ir.defences.repairs import Repair, RepairLike, RepairMaker, as_repair
 from robustbench_ir.encoders.encoder import Embeddings, Encoder, EncoderDescription, PoolEncoder
+from robustbench_ir.encoders.reranker import refuse_reranked
 from robustbench_ir.errors import OptionError
 
 
@@ -95,7 +96,7 @@ def normalised(encoder: Encoder, repairs: Sequence[RepairLike]) -> Normalised | 
     UnknownNameError
         If there is no such repair.
     OptionError
-        If a repair is named twice.
+        If a repair is named twice, or the encoder is reranked.
 
     Examples
     --------
@@ -103,6 +104,7 @@ def normalised(encoder: Encoder, repairs: Sequence[RepairLike]) -> Normalised | 
     >>> normalised(load_encoder("char-ngram"), ["nfkc", "invisible"]).description.name
     'normalised:nfkc+invisible:char-ngram'
     """
+    refuse_reranked(encoder, "a defence")
     makers = tuple(map(as_repair, repairs))
     plain = [one.name for one in makers]
     if len(set(plain)) < len(plain):

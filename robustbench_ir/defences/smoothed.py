@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from robustbench_ir._base.text import nfc, replace_spans, word_graphemes, word_spans
 from robustbench_ir.defences.normalised import described
 from robustbench_ir.encoders.encoder import Embeddings, Encoder, EncoderDescription, PoolEncoder, Vectors
+from robustbench_ir.encoders.reranker import refuse_reranked
 from robustbench_ir.encoders.token_embeddings import TOKEN_SIMILARITIES, TokenEmbeddings
 from robustbench_ir.errors import OptionError
 from robustbench_ir.perturb.randomness import Random, generator, pick
@@ -107,12 +108,13 @@ def smoothed(encoder: Encoder, copies: int = DEFAULT_COPIES) -> Smoothed | Smoot
     Raises
     ------
     OptionError
-        If the number of copies is out of range, or if it is a multi-vector model.
+        If the number of copies is out of range, or if it is a multi-vector model or reranked.
     """
     if not 1 <= copies <= 100:
         raise OptionError(f"{copies} copies are out of range; 1 to 100")
     if encoder.description.similarity in TOKEN_SIMILARITIES:
         raise _refusal(encoder)
+    refuse_reranked(encoder, "a defence")
     who = described(encoder.description, f"{SMOOTHED_PREFIX}-{copies}")
     return (SmoothedByPool if isinstance(encoder, PoolEncoder) else Smoothed)(encoder, copies, who)
 

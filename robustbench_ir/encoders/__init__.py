@@ -16,6 +16,7 @@ from robustbench_ir.encoders.loading import SPARSE_PREFIX
 from robustbench_ir.encoders.multi_vector import is_multi_vector, load_multi_vector
 from robustbench_ir.encoders.options import EncoderOptions
 from robustbench_ir.encoders.remote import is_remote, load_remote
+from robustbench_ir.encoders.reranker import RERANKED_PREFIX, load_reranker, parse_reranked, reranked
 from robustbench_ir.encoders.sentence_transformer import load_sentence_transformer, wrap_model
 from robustbench_ir.encoders.token_embeddings import TokenEmbeddings
 from robustbench_ir.encoders.universal import load_universal
@@ -38,6 +39,8 @@ __all__ = [
     "default_encoder",
     "encoder_names",
     "load_encoder",
+    "load_reranker",
+    "reranked",
 ]
 
 BUILT_IN: Mapping[str, tuple[Callable[[], Encoder], str]] = {
@@ -113,7 +116,7 @@ def load_encoder(name: str, options: EncoderOptions | None = None) -> Encoder:
         A built-in name, the name of a plug-in, the path of a folder of sentence-transformers or PyLate, or
         ``owner/model`` on the hub, either of the latter behind ``sparse:`` for a SPLADE model that is not marked as
         one, or ``openai:MODEL@http://host/v1`` for an endpoint; any of these behind a defence,
-        ``normalised:nfkc+confusables:`` or ``smoothed:``.
+        ``normalised:nfkc+confusables:`` or ``smoothed:``, or behind a reranker, ``reranked:RERANKER@100:``.
     options : EncoderOptions, optional
         Options of sentence-transformers models and endpoints.
 
@@ -134,8 +137,15 @@ def load_encoder(name: str, options: EncoderOptions | None = None) -> Encoder:
     if wrapper is not None:
         wrapped: Encoder = wrapper.load()(name, lambda model: load_encoder(model, options))
         return wrapped
+    if name.startswith(RERANKED_PREFIX):
+        parts = parse_reranked(name)
+        return reranked(load_encoder(parts.encoder, options), load_reranker(parts.reranker, options), parts.top_k)
     if is_remote(name):
         return load_remote(name, options or EncoderOptions())
+    return _load_saved(name, options or EncoderOptions())
+
+
+def _load_saved(name: str, options: EncoderOptions) -> Encoder:
     # Hub names without an owner exist only for old models; any other name without a slash is probably a typo.
     if (
         "/" not in name
@@ -143,7 +153,6 @@ def load_encoder(name: str, options: EncoderOptions | None = None) -> Encoder:
         and not name.startswith((SPARSE_PREFIX, "all-", "paraphrase-", "distiluse-", "LaBSE"))
     ):
         raise UnknownNameError("encoder", name, encoder_names())
-    chosen = options or EncoderOptions()
-    if not name.startswith(SPARSE_PREFIX) and is_multi_vector(name, chosen):
-        return load_multi_vector(name, chosen)
-    return load_sentence_transformer(name, chosen)
+    if not name.startswith(SPARSE_PREFIX) and is_multi_vector(name, options):
+        return load_multi_vector(name, options)
+    return load_sentence_transformer(name, options)

@@ -16,9 +16,9 @@ from robustbench_ir.encoders.encoder import Vectors, as_dense
 from robustbench_ir.encoders.options import EncoderOptions
 
 if TYPE_CHECKING:
-    from sentence_transformers import MultiVectorEncoder, SentenceTransformer, SparseEncoder
+    from sentence_transformers import CrossEncoder, MultiVectorEncoder, SentenceTransformer, SparseEncoder
 
-    Model = SentenceTransformer | SparseEncoder | MultiVectorEncoder
+    Model = SentenceTransformer | SparseEncoder | MultiVectorEncoder | CrossEncoder
     from torch import nn
 
 _BYTES_HASHED_AT_ONCE = 1 << 24
@@ -70,7 +70,7 @@ def fingerprint(
 
     Parameters
     ----------
-    model : SentenceTransformer, SparseEncoder or MultiVectorEncoder
+    model : SentenceTransformer, SparseEncoder, MultiVectorEncoder or CrossEncoder
         The loaded model, as it encodes.
     choices : mapping
         Prompts, tasks and similarity.

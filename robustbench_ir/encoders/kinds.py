@@ -13,6 +13,9 @@ from robustbench_ir.errors import EncoderError
 Kind = Literal["dense", "sparse", "static", "router", "multi-vector", "reranker", "transformer", "unknown"]
 """``transformer`` is one without pooling: it gives a state for each token, and no row for a text."""
 
+RERANKED = "reranked"
+"""Kind of an encoder behind a reranker. It is no kind of model, since two of them take part."""
+
 _STATIC = regex.compile(r"StaticEmbedding|BoW|WordEmbeddings")
 _MODEL_TYPES: dict[str, Kind] = {
     "SparseEncoder": "sparse",
@@ -21,7 +24,10 @@ _MODEL_TYPES: dict[str, Kind] = {
     "CrossEncoder": "reranker",
 }
 _REFUSALS: dict[Kind, str] = {
-    "reranker": "is a reranker (CrossEncoder): it scores pairs of texts and gives no embeddings; name an encoder",
+    "reranker": (
+        "is a reranker (CrossEncoder): it scores pairs of texts and gives no embeddings; "
+        "name an encoder, and give this model as its reranker (--rerank, or robustbench_ir.reranked)"
+    ),
     "multi-vector": (
         "is a multi-vector model (ColBERT, PyLate), which gives a row for each token; name it without a prefix, or "
         "name a model that gives a row for each text"

@@ -33,6 +33,8 @@ class CellCache:
         Queries, languages and judgements, which a cached cell must fit.
     resume : bool
         Whether cells of earlier runs are used.
+    reranked : bool
+        Whether the encoder is reranked; see `robustbench_ir.results.file.cell_from_record`.
     """
 
     fingerprint: str
@@ -40,6 +42,7 @@ class CellCache:
     task_digest: str
     judgements: Judgements
     resume: bool = True
+    reranked: bool = False
 
     def read(self, recipe: AttackIdentity, severity: int, seed: int, digest: str) -> Cell | None:
         """Return a finished cell; None if there is none, or if the file is damaged.
@@ -88,7 +91,8 @@ class CellCache:
         ValidationError, ResultError
             If the content does not fit the judgements.
         """
-        return cell_from_record(self.judgements, CellRecord.model_validate_json(content), "a cell")
+        record = CellRecord.model_validate_json(content)
+        return cell_from_record(self.judgements, record, "a cell", reranked=self.reranked)
 
     def _file(self, recipe: AttackIdentity, severity: int, seed: int, digest: str) -> Path | None:
         if not self.fingerprint:

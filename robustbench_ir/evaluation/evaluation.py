@@ -9,6 +9,7 @@ from functools import cached_property
 from robustbench_ir._base.progress import Clock
 from robustbench_ir._version import __version__
 from robustbench_ir.encoders import as_encoder
+from robustbench_ir.encoders.kinds import RERANKED
 from robustbench_ir.encoders.options import EncoderOptions, OptionValue, decisive_options
 from robustbench_ir.encoders.truncation import Cut, cut_shares
 from robustbench_ir.evaluation.cell_cache import CellCache
@@ -45,7 +46,10 @@ def open_evaluation(request: Request, run: RunOptions, clean: bytes | None = Non
         encoder = as_encoder(request.encoder, request.options)
     device = request.options.device if request.options else None
     runner = Runner(encoder, task, clock, run.memory, device)
-    cells = CellCache(encoder.description.fingerprint, task.identity, task.digest, judgements_of(task), run.resume)
+    who, judgements = encoder.description, judgements_of(task)
+    cells = CellCache(
+        who.fingerprint, task.identity, task.digest, judgements, run.resume, reranked=who.kind == RERANKED
+    )
     ready = {name: recipe.for_task(task) for name, recipe in recipes.items()}
     return Evaluation(request, run, runner, cells, ready, floor, cells.cell_of(clean) if clean else None)
 

@@ -10,10 +10,19 @@ from pathlib import Path
 import numpy as np
 
 from robustbench_ir._base.cache import using_cache
-from robustbench_ir.encoders import Embeddings, EncoderDescription, TokenEmbeddings, default_encoder, encoder_names
+from robustbench_ir.encoders import (
+    Embeddings,
+    Encoder,
+    EncoderDescription,
+    TokenEmbeddings,
+    default_encoder,
+    encoder_names,
+)
 from robustbench_ir.encoders.pool import fitted_on, passages_left
+from robustbench_ir.encoders.reranker import RERANKED_PREFIX, Reranked, parse_reranked
 from robustbench_ir.evaluation.evaluation import Evaluation, open_evaluation
 from robustbench_ir.evaluation.request import DEFAULT_RUN, CellName, Request, RunOptions
+from robustbench_ir.tasks import Task
 
 _SAMPLE = 32
 
@@ -128,6 +137,9 @@ def _plan(request: Request, run: RunOptions) -> Plan:
 
 
 def _is_available(name: str) -> bool:
+    if name.startswith(RERANKED_PREFIX):
+        parts = parse_reranked(name)
+        return _is_available(parts.reranker) and _is_available(parts.encoder)
     if name in encoder_names() or Path(name).expanduser().is_dir() or "/" not in name:
         return True
     from huggingface_hub import try_to_load_from_cache
@@ -170,8 +182,20 @@ class _Cost:
         encoder = fitted_on(runner.encoder, few)
         a_passage, rows = _cost_of_one(encoder.encode_passages, few)
         a_query, _ = _cost_of_one(encoder.encode_queries, asked[:: max(1, len(asked) // _SAMPLE)][:_SAMPLE])
-        seconds = passages * a_passage + queries * a_query
+        seconds = passages * a_passage + queries * (a_query + _cost_of_reranking(encoder, asked[0], few, task))
         return cls(seconds, int(rows * (len(pool) + len(asked))) + runner.memory)
+
+
+def _cost_of_reranking(encoder: Encoder, query: str, passages: Sequence[str], task: Task) -> float:
+    """Return the seconds that reranking takes for a query, at most: a pair may stand in the lists of two pools."""
+    if not isinstance(encoder, Reranked):
+        return 0.0
+    encoder.score_pairs([query] * 2, passages[:2])
+    start = time.perf_counter()
+    encoder.score_pairs([query] * len(passages), passages)
+    a_pair = (time.perf_counter() - start) / len(passages)
+    pools = [len(task.passages), *task.pool_sizes.values()] if len(task.pool_sizes) > 1 else [len(task.passages)]
+    return a_pair * sum(min(encoder.top_k, size) for size in pools)
 
 
 def _cost_of_one(encode: Callable[[Sequence[str]], Embeddings], texts: Sequence[str]) -> tuple[float, float]:

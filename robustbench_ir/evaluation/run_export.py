@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from robustbench_ir._base.files import write_whole
 from robustbench_ir.encoders import Embeddings
+from robustbench_ir.encoders.reranker import Reranked
 from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.runner import QuerySet
 from robustbench_ir.results.result import Cell
@@ -49,7 +50,9 @@ class RunExport:
         if self.index not in INDEXES:
             raise OptionError(f"index {self.index!r}: there are {', '.join(INDEXES)}")
 
-    def best(self, pool: Embeddings, queries: Embeddings, memory: int, own: IntArray | None = None) -> BestPassages:
+    def best(
+        self, pool: Embeddings, queries: Embeddings, memory: int, own: IntArray | None = None, depth: int | None = None
+    ) -> BestPassages:
         """Return the best passages of some queries, without each one's own passage.
 
         Parameters
@@ -60,8 +63,10 @@ class RunExport:
             Bytes that the search may use.
         own : int32 array of shape (queries,), optional
             See `Task.own_passage`.
+        depth : int, optional
+            Number of passages. Default: `top`.
         """
-        return best_passages(pool, queries, self.top, self.index, memory, own)
+        return best_passages(pool, queries, depth or self.top, self.index, memory, own)
 
     def write(self, task: Task, cell: Cell, best: BestPassages, encoder: str) -> Path:
         """Write the run of a cell and its description; the same cell always writes the same bytes.
@@ -152,4 +157,8 @@ class RunWriter:
         own = runner.task.own_passage
         with runner.clock.stage("search", len(queries.rows), queries.label):
             own_rows = None if own is None else own[np.asarray(queries.rows)]
-            return self.export.best(runner.pool, embeddings, runner.memory, own_rows)
+            fitted, top = runner.fitted, self.export.top
+            depth = max(top, fitted.top_k) if isinstance(fitted, Reranked) else top
+            best = self.export.best(runner.pool, embeddings, runner.memory, own_rows, depth)
+            found = runner.reranked(queries.texts, best)
+            return replace(found, rows=found.rows[:, :top], scores=found.scores[:, :top])

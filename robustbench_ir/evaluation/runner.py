@@ -19,9 +19,12 @@ from robustbench_ir._base.progress import Clock, Silence
 from robustbench_ir.encoders import Embeddings, Encoder
 from robustbench_ir.encoders.batches import encode_texts
 from robustbench_ir.encoders.pool import fitted_on, passage_store
+from robustbench_ir.encoders.reranker import Reranked
 from robustbench_ir.encoders.store.store import embedding_store
 from robustbench_ir.perturb import Perturbation, digest
 from robustbench_ir.retrieval.ranking import DEFAULT_MEMORY, Ranks, rank_relevant
+from robustbench_ir.retrieval.reranking import PairScorer, rerank_relevant, reranked_passages
+from robustbench_ir.retrieval.top_k import BestPassages
 from robustbench_ir.tasks import Task
 
 
@@ -104,13 +107,17 @@ class Runner:
             rows = encode_texts(self.fitted.encode_queries, texts, self.clock.advance, store)
         return rows[:, columns] if columns is not None and isinstance(rows, sp.csr_array) else rows
 
-    def rank(self, rows: Sequence[int], queries: Embeddings, label: str = "", task: Task | None = None) -> Ranks:
+    def rank(
+        self, rows: Sequence[int], texts: Sequence[str], queries: Embeddings, label: str = "", task: Task | None = None
+    ) -> Ranks:
         """Rank the judged passages of some queries against the whole pool.
 
         Parameters
         ----------
         rows : sequence of int
             Ascending rows of the task's queries.
+        texts : sequence of str
+            Their texts, for an encoder that is reranked.
         queries : float32 array of shape (len(rows), dimensions)
             Their embeddings, from `encode`.
         label : str
@@ -118,11 +125,39 @@ class Runner:
         task : Task, optional
             The same pool with other judgements.
         """
-        pool = self.pool
+        pool, fitted, asked = self.pool, self.fitted, task or self.task
         with self.clock.stage("rank", len(rows), label):
-            return rank_relevant(
-                task or self.task, pool, queries, rows, self.clock.advance, memory=self.memory, device=self.device
+            ranks = rank_relevant(
+                asked, pool, queries, rows, self.clock.advance, memory=self.memory, device=self.device
             )
+        if not isinstance(fitted, Reranked):
+            return ranks
+        with self.clock.stage("rerank", len(rows), label):
+            score = self._pair_scorer(fitted, texts)
+            return rerank_relevant(
+                asked, pool, queries, rows, ranks, score, fitted.top_k, self.clock.advance, memory=self.memory
+            )
+
+    def reranked(self, texts: Sequence[str], found: BestPassages) -> BestPassages:
+        """Return the best passages of some queries as the encoder orders them, if it is reranked.
+
+        Parameters
+        ----------
+        texts : sequence of str
+            Texts of the queries.
+        found : BestPassages
+            Their best passages in the first stage.
+        """
+        fitted = self.fitted
+        if not isinstance(fitted, Reranked):
+            return found
+        return reranked_passages(found, self._pair_scorer(fitted, texts), fitted.top_k)
+
+    def _pair_scorer(self, encoder: Reranked, texts: Sequence[str]) -> PairScorer:
+        passages = self.task.passages
+        return lambda query, passage: encoder.score_pairs(
+            [texts[place] for place in query], [passages[row].text for row in passage]
+        )
 
 
 @dataclass(frozen=True)
@@ -151,15 +186,20 @@ class QuerySet:
         """SHA-256 of all perturbed queries, 64 hexadecimal digits."""
         return digest(self.perturbed)
 
+    @property
+    def texts(self) -> Sequence[str]:
+        """Texts of the ranked queries."""
+        return [self.perturbed[row].text for row in self.rows]
+
     @cached_property
     def embeddings(self) -> Embeddings:
         """Embeddings of the ranked queries, shape (len(rows), dimensions)."""
-        return self.runner.encode([self.perturbed[row].text for row in self.rows], self.label, self.digest)
+        return self.runner.encode(self.texts, self.label, self.digest)
 
     @cached_property
     def ranks(self) -> Ranks:
         """Ranks of the judged passages of the ranked queries."""
-        return self.runner.rank(self.rows, self.embeddings, self.label)
+        return self.runner.rank(self.rows, self.texts, self.embeddings, self.label)
 
     def ranks_over(self, clean: Ranks) -> Ranks:
         """Return the ranks of all queries: those of `ranks`, and the clean ones for the other queries."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from robustbench_ir._base.parallel import in_threads
 from robustbench_ir.encoders import Encoder
+from robustbench_ir.encoders.reranker import Reranked
 from robustbench_ir.errors import DataUnavailableError, OptionError, ResultError, RobustBenchError
 from robustbench_ir.evaluation.runner import Runner
 from robustbench_ir.evaluation.semantic_floor import SemanticFloor, load_floor
@@ -26,6 +27,7 @@ from robustbench_ir.reports.review import TextPiece, cut_at_edits
 from robustbench_ir.results.result import Cell, Result
 from robustbench_ir.retrieval.ranking import Ranks
 from robustbench_ir.retrieval.similarity import product_with
+from robustbench_ir.retrieval.top_k import best_passages
 from robustbench_ir.tasks import Passage, Task, load_task, task_card
 from robustbench_ir.tasks.task import TaskIdentity
 
@@ -291,26 +293,51 @@ def with_overtaking(found: Sequence[WorstQuery], task: Task, encoder: Encoder, s
     if not texts:
         return list(found)
     runner = Runner(encoder, task)
-    (scores,) = in_threads(product_with(runner.pool), [runner.encode(texts)])
     done = list(found)
+    if isinstance(runner.fitted, Reranked):
+        for place, text in zip(rows, texts, strict=True):
+            done[place] = _with_best_reranked(found[place], runner, runner.fitted.top_k, text, setting)
+        return done
+    (scores,) = in_threads(product_with(runner.pool), [runner.encode(texts)])
     for place, score in zip(rows, scores, strict=True):
         done[place] = _with_best(found[place], task, score, setting)
     return done
 
 
 def _with_best(one: WorstQuery, task: Task, score: NDArray[np.float32], setting: Setting) -> WorstQuery:
-    if one.texts is None:
-        return one
-    allowed = np.ones(len(score), dtype=bool)
+    allowed = _rivals(one, task, setting)
+    return _overtaken(one, task, int(np.argmax(np.where(allowed, score, -np.inf)))) if allowed.any() else one
+
+
+def _with_best_reranked(one: WorstQuery, runner: Runner, top_k: int, text: str, setting: Setting) -> WorstQuery:
+    task, allowed = runner.task, _rivals(one, runner.task, setting)
+    part = slice(0, len(task.passages))
+    if setting != "multilingual" and one.texts:
+        part = task.passage_slices[one.texts.right.language]
+    # The list holds every judged passage before the best of the others.
+    depth = max(top_k, int(len(task.passages) - allowed.sum()) + 1) if setting == "multilingual" else top_k
+    first = best_passages(runner.pool[part], runner.encode([text]), depth, memory=runner.memory)
+    rows = runner.reranked([text], replace(first, rows=np.where(first.rows < 0, -1, first.rows + part.start))).rows[0]
+    best = next((int(row) for row in rows if row >= 0 and allowed[row]), None)
+    return one if best is None else _overtaken(one, task, best)
+
+
+def _rivals(one: WorstQuery, task: Task, setting: Setting) -> NDArray[np.bool_]:
+    """Return which passages of the pool may have overtaken the relevant one, bool of shape (passages,)."""
+    allowed = np.ones(len(task.passages), dtype=bool)
     allowed[task.qrels.passage[task.qrels.query == one.row]] = False
     if task.own_passage is not None and task.own_passage[one.row] >= 0:
         allowed[task.own_passage[one.row]] = False
-    if setting != "multilingual":
+    if setting != "multilingual" and one.texts:
         part = task.passage_slices[one.texts.right.language]
         allowed[: part.start] = allowed[part.stop :] = False
-    if not allowed.any():
+    return allowed
+
+
+def _overtaken(one: WorstQuery, task: Task, row: int) -> WorstQuery:
+    if one.texts is None:
         return one
-    best: Passage = task.passages[int(np.argmax(np.where(allowed, score, -np.inf)))]
+    best: Passage = task.passages[row]
     return replace(one, texts=replace(one.texts, overtook=best))
 
 

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError
 
 from robustbench_ir._base.files import write_whole
 from robustbench_ir.encoders import EncoderDescription
+from robustbench_ir.encoders.kinds import RERANKED
 from robustbench_ir.encoders.options import OptionValue
 from robustbench_ir.errors import DataError, ResultError
 from robustbench_ir.metrics.bias_measures import rank_distance
@@ -297,7 +298,7 @@ def _numbers(found: Floats) -> list[float | None]:
     return [None if value != value else value for value in found.tolist()]  # noqa: PLR0124  # NaN, and fast
 
 
-def cell_from_record(judgements: Judgements, record: CellRecord, where: str) -> Cell:
+def cell_from_record(judgements: Judgements, record: CellRecord, where: str, *, reranked: bool = False) -> Cell:
     """Return the cell of a record.
 
     Parameters
@@ -308,6 +309,9 @@ def cell_from_record(judgements: Judgements, record: CellRecord, where: str) -> 
         The record.
     where : str
         Name of the file and the cell, for errors.
+    reranked : bool
+        Whether each pool was ranked by itself, so that a passage may have a better rank among all passages than among
+        those of its language.
 
     Raises
     ------
@@ -329,7 +333,8 @@ def cell_from_record(judgements: Judgements, record: CellRecord, where: str) -> 
         raise ResultError(f"{where}: a rank in 'rank_in_language' lies outside 1 to the size of that language's pool")
     if ranks.in_language[missing].any():
         raise ResultError(f"{where}: a passage has no rank in 'rank_in_pool' but one in 'rank_in_language'")
-    if not ((ranks.in_pool >= ranks.in_language) & (ranks.in_pool <= judgements.pool_size)).all():
+    least = missing if reranked else ranks.in_language
+    if not ((ranks.in_pool >= least) & (ranks.in_pool <= judgements.pool_size)).all():
         raise ResultError(f"{where}: a rank in 'rank_in_pool' is above that in its language or below the pool's end")
     derived = _average_precision(judgements, ranks)
     precise = all(_same(record.average_precision.get(setting, ()), derived[setting]) for setting in derived)
@@ -391,15 +396,16 @@ def result_from_json(text: str | bytes, where: str = "result") -> Result:
         )
     judgements = _judgements(record, where)
     _identity(TaskIdentity.parse, record.task, f"{where}: task")
+    reranked = record.encoder.kind == RERANKED
     return Result(
         version=record.irbench,
         task=record.task,
         task_digest=record.task_sha256,
         encoder=_encoder(record.encoder),
         judgements=judgements,
-        clean=cell_from_record(judgements, record.clean, f"{where}: clean"),
+        clean=cell_from_record(judgements, record.clean, f"{where}: clean", reranked=reranked),
         attacked=tuple(
-            cell_from_record(judgements, cell, f"{where}: attacked.{number}")
+            cell_from_record(judgements, cell, f"{where}: attacked.{number}", reranked=reranked)
             for number, cell in enumerate(record.attacked)
         ),
         timings=record.timings_seconds,

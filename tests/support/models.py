@@ -247,13 +247,19 @@ KINDS: dict[str, Callable[[Path], Path]] = {
 """Makes a model of each kind in a folder that is not there yet."""
 
 
-def reranker(folder: Path, old: bool = False) -> Path:
+def reranker(folder: Path, old: bool = False, classes: int = 1, seed: int = 0) -> Path:
     """Save a CrossEncoder; an old one is a classifier of transformers and nothing else."""
+    import torch
     from sentence_transformers import CrossEncoder
     from transformers import BertConfig, BertForSequenceClassification
 
-    config = BertConfig(vocab_size=len(letters_tokenizer()), max_position_embeddings=64, num_labels=1, **SIZES)
-    place = base(folder if old else folder.with_name(f"{folder.name}-base"), BertForSequenceClassification(config))
+    config = BertConfig(vocab_size=len(letters_tokenizer()), max_position_embeddings=512, num_labels=classes, **SIZES)
+    torch.manual_seed(seed)
+    model = BertForSequenceClassification(config)
+    # Scores of random weights lie closer together than rounding; these are as far apart as those of a trained model.
+    with torch.no_grad():
+        model.classifier.weight *= 100
+    place = base(folder if old else folder.with_name(f"{folder.name}-base"), model)
     if not old:
         CrossEncoder(str(place), device="cpu").save_pretrained(str(folder))
     return folder

@@ -17,6 +17,7 @@ from textattack.shared import AttackedText
 from robustbench_ir.encoders import Embeddings, Encoder, PoolEncoder, TokenEmbeddings
 from robustbench_ir.encoders.batches import encode_texts
 from robustbench_ir.encoders.encoder import stack
+from robustbench_ir.encoders.reranker import refuse_reranked
 from robustbench_ir.errors import OptionError
 from robustbench_ir.metrics.measures import Ranked, average_precision
 from robustbench_ir.retrieval.ranking import rank_relevant
@@ -35,6 +36,7 @@ class EncoderWrapper(ModelWrapper):
     """
 
     def __init__(self, encoder: Encoder, task: Task) -> None:
+        refuse_reranked(encoder, "TextAttack")
         texts = [passage.text for passage in task.passages]
         self.task = task
         self.model = encoder.fitted(texts) if isinstance(encoder, PoolEncoder) else encoder
