@@ -24,6 +24,7 @@ from robustbench_ir.evaluation.runner import Runner
 from robustbench_ir.retrieval.ranking import Ranks
 from robustbench_ir.tasks import Task, load_task
 from tests.support.models import reranker
+from tests.support.ties import rows_by_score
 
 sentence_transformers = pytest.importorskip("sentence_transformers", minversion="6")
 
@@ -55,7 +56,9 @@ def expected_ranks(task: Task, folder: Path, encoder: str) -> Ranks:
 
     def order(query: int, part: slice) -> list[int]:
         if (query, part.start, part.stop) not in orders:
-            rows = sorted(range(part.start, part.stop), key=lambda row: (-scores[query, row], row))
+            rows = [row for row in rows_by_score(task, query, scores[query]) if part.start <= row < part.stop]
+            if encoder == "bm25":  # a search engine does not return what shares no word with the query
+                rows = [row for row in rows if scores[query, row] > 0]
             best = rows[:TOP_K]
             text = task.queries[query].text
             pairs = [(text, task.passages[row].text) for row in best]
@@ -65,11 +68,12 @@ def expected_ranks(task: Task, folder: Path, encoder: str) -> Ranks:
         return orders[query, part.start, part.stop]
 
     whole = slice(0, len(task.passages))
-    in_pool, in_language = [], []
+    in_pool: list[int] = []
+    in_language: list[int] = []
     for query, passage in zip(task.qrels.query, task.qrels.passage, strict=True):
         part = next(part for part in task.passage_slices.values() if part.start <= passage < part.stop)
-        in_pool.append(order(query, whole).index(passage) + 1)
-        in_language.append(order(query, part).index(passage) + 1)
+        for ranks, rows in ((in_pool, order(query, whole)), (in_language, order(query, part))):
+            ranks.append(rows.index(passage) + 1 if passage in rows else 0)
     return Ranks(np.array(in_pool), np.array(in_language))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +14,18 @@ from numpy.random import default_rng
 from threadpoolctl import threadpool_limits
 
 from robustbench_ir.retrieval.ranking import rank_relevant
+from robustbench_ir.retrieval.ties import TieOrder
+from robustbench_ir.retrieval.top_k import best_passages
 from robustbench_ir.tasks import Task
 from tests.support.tasks import random_task
+from tests.support.ties import rows_by_score, tie_key
 
 
 def ranks_by_sorting(task: Task, scores: np.ndarray) -> tuple[list[int], list[int]]:
     in_pool, in_language = [], []
     languages = np.array([passage.language for passage in task.passages])
     for query, passage in zip(task.qrels.query, task.qrels.passage, strict=True):
-        order = np.argsort(-scores[query], kind="stable")
+        order = np.array(rows_by_score(task, query, scores[query]))
         in_pool.append(int(np.flatnonzero(order == passage)[0]) + 1)
         own = order[languages[order] == languages[passage]]
         in_language.append(int(np.flatnonzero(own == passage)[0]) + 1)
@@ -30,7 +34,7 @@ def ranks_by_sorting(task: Task, scores: np.ndarray) -> tuple[list[int], list[in
 
 @pytest.mark.parametrize("values", ["distinct", "tied", "all equal"])
 @pytest.mark.parametrize("kind", ["dense", "sparse"])
-def test_ranks_equal_those_of_a_stable_sort(values: str, kind: str) -> None:
+def test_ranks_equal_those_of_sorting(values: str, kind: str) -> None:
     task = random_task(3)
     random = default_rng(5)
     shape = {"distinct": 10, "tied": 2, "all equal": 1}[values]
@@ -74,12 +78,12 @@ def real_looking(task: Task, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def ranks_in_double_precision(task: Task, passages: np.ndarray, queries: np.ndarray) -> list[int]:
-    """Another road: each score by Python's exactly rounded sum, then a stable sort."""
+    """Another road: each score by Python's exactly rounded sum, then sorting."""
     scores = [[math.fsum((query.astype(float) * one).tolist()) for one in passages] for query in queries]
     return ranks_by_sorting(task, np.array(scores))[0]
 
 
-def test_copies_of_a_passage_are_ordered_by_row_on_any_number_of_threads_and_in_blocks_of_any_size(
+def test_copies_of_a_passage_are_ordered_alike_on_any_number_of_threads_and_in_blocks_of_any_size(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """numpy's product alone gives copies different last bits, and others with each number of threads."""
@@ -94,6 +98,56 @@ def test_copies_of_a_passage_are_ordered_by_row_on_any_number_of_threads_and_in_
             with threadpool_limits(threads):
                 found = rank_relevant(task, passages, queries, range(len(queries)))
             assert found.in_pool.tolist() == expected, (threads, width)
+
+
+def test_equal_scores_are_ordered_by_a_hash_of_both_ids() -> None:
+    task = random_task(3)
+    order = TieOrder.of(task)
+    queries, passages = np.arange(len(task.queries))[:, None], np.arange(len(task.passages))
+    keys = order.keys(queries, passages)
+    expected = [[tie_key(one.query_id, other.passage_id) for other in task.passages] for one in task.queries]
+    assert keys.tolist() == expected
+    part = order.for_queries([4, 2, 2]).for_passages(slice(10, 20))
+    assert part.keys(np.arange(3)[:, None], np.arange(10)).tolist() == [expected[row][10:20] for row in (4, 2, 2)]
+
+
+def test_among_equal_scores_no_language_is_preferred() -> None:
+    task = random_task(5, queries=300, passages=40)
+    same = np.ones((len(task.passages), 1), dtype=np.float32), np.ones((len(task.queries), 1), dtype=np.float32)
+    found = rank_relevant(task, *same, range(len(task.queries)))
+    assert found.tied is not None
+    assert found.tied.all()
+    languages = np.array([task.passages[row].language for row in task.qrels.passage])
+    middle = (len(task.passages) + 1) / 2
+    for language in task.passage_languages:
+        ranks = found.in_pool[languages == language]
+        # The mean of so many random ranks: 119.5 / sqrt(12) is the spread of one of them.
+        assert abs(ranks.mean() - middle) < 4 * 119.5 / np.sqrt(12 * len(ranks)), language
+
+
+@pytest.mark.parametrize("kind", ["dense", "sparse"])
+def test_what_ties_is_known_and_what_scores_zero_may_have_no_rank(kind: str) -> None:
+    task = random_task(6)
+    random = default_rng(7)
+    queries = random.integers(0, 2, (len(task.queries), 3)).astype(np.float32)
+    passages = random.integers(0, 2, (len(task.passages), 3)).astype(np.float32)
+    scores = queries @ passages.T
+    pair = scores[task.qrels.query, task.qrels.passage]
+    several = np.array([(scores[query] == one).sum() > 1 for query, one in zip(task.qrels.query, pair, strict=True)])
+    given = (passages, queries) if kind == "dense" else (sp.csr_array(passages), sp.csr_array(queries))
+    rows = range(len(queries))
+    everything = rank_relevant(task, *given, rows)
+    assert everything.tied is not None
+    assert everything.tied.tolist() == several.tolist()
+    found = rank_relevant(task, *given, rows, ties=replace(TieOrder.of(task), retrieves_zero=False))
+    assert found.tied is not None
+    assert found.tied.tolist() == (several & (pair > 0)).tolist()
+    assert found.in_pool.tolist() == np.where(pair > 0, everything.in_pool, 0).tolist()
+    assert found.in_language.tolist() == np.where(pair > 0, everything.in_language, 0).tolist()
+    best = best_passages(*given, 30, ties=replace(TieOrder.of(task), retrieves_zero=False))
+    for query in rows:
+        expected = [row for row in rows_by_score(task, query, scores[query]) if scores[query, row] > 0][:30]
+        assert best.rows[query].tolist() == expected + [-1] * (30 - len(expected))
 
 
 def test_torch_and_numpy_give_the_same_ranks() -> None:

@@ -25,6 +25,7 @@ from robustbench_ir.metrics.settings import judgements_of, mean_over_passage_lan
 from robustbench_ir.resources.languages import language_code, languages
 from robustbench_ir.results.file import load_result, result_from_json, result_to_json
 from robustbench_ir.retrieval.ranking import rank_relevant
+from robustbench_ir.retrieval.ties import TieOrder
 from robustbench_ir.retrieval.top_k import best_passages
 from robustbench_ir.tasks import Task, load_task
 from robustbench_ir.tasks.audit import audit
@@ -32,6 +33,7 @@ from robustbench_ir.tasks.faults import Fault
 from robustbench_ir.tasks.formats.beir import check_folder
 from robustbench_ir.tasks.task import first_questions
 from tests.support.tasks import full_run, written
+from tests.support.ties import rows_by_score
 
 MEASURES = {"AP": "map", "nDCG@10": "ndcg_cut_10", "R@10": "recall_10", "RR@1000": "recip_rank"}
 TOPICS = (
@@ -154,7 +156,7 @@ def test_a_search_does_not_find_the_query_itself_either(tmp_path: Path) -> None:
 def test_ranks_without_the_own_passage_are_those_of_a_pool_without_it(memory: int) -> None:
     random = np.random.default_rng(7)
     task = _random_task(random)
-    # Few values, so that many scores are equal and only the order of rows decides.
+    # Few values, so that many scores are equal and only the order of ties decides.
     passages = random.integers(-2, 3, (len(task.passages), 6)).astype(np.float32)
     queries = random.integers(-2, 3, (len(task.queries), 6)).astype(np.float32)
     own = random.integers(-1, len(task.passages), len(task.queries)).astype(np.int32)
@@ -163,11 +165,12 @@ def test_ranks_without_the_own_passage_are_those_of_a_pool_without_it(memory: in
     task = replace(task, own_passage=own)
     rows = range(3, len(task.queries))
     found = rank_relevant(task, passages, queries[3:], rows, memory=memory)
-    best = best_passages(passages, queries, 5, memory=memory, own=own)
+    best = best_passages(passages, queries, 5, memory=memory, own=own, ties=TieOrder.of(task))
     place = 0
     languages_of = [one.language for one in task.passages]
     for query, passage in zip(task.qrels.query.tolist(), task.qrels.passage.tolist(), strict=True):
-        order = _order(queries[query], passages, int(own[query]))
+        scores = passages.astype(np.float64) @ queries[query]
+        order = [row for row in rows_by_score(task, query, scores) if row != own[query]]
         assert best.rows[query].tolist() == order[:5]
         if query < 3:
             continue
@@ -176,11 +179,6 @@ def test_ranks_without_the_own_passage_are_those_of_a_pool_without_it(memory: in
         assert found.in_language[place] == alike.index(passage) + 1
         place += 1
     assert place == len(found.in_pool)
-
-
-def _order(query: Dense, passages: Dense, own: int) -> list[int]:
-    scores = passages.astype(np.float64) @ query
-    return [row for row in np.lexsort((np.arange(len(scores)), -scores)).tolist() if row != own]
 
 
 def _random_task(random: np.random.Generator) -> Task:

@@ -40,7 +40,7 @@ class TargetRanks:
     Attributes
     ----------
     rank, rank_in_language : integer array of shape (entries,)
-        1-based ranks in the whole pool and among the passages of the same language.
+        1-based ranks in the whole pool and among the passages of the same language; 0 if it is not retrieved.
     text : integer array of shape (entries,)
         Index of the text, ascending.
     passage, language, grade : integer array of shape (entries,)
@@ -67,6 +67,11 @@ class TargetRanks:
     def texts(self) -> int:
         """Number of texts."""
         return len(self.own_language)
+
+    @property
+    def place(self) -> Integers:
+        """Ranks in the whole pool, where a passage that is not retrieved stands behind all others."""
+        return np.where(self.rank > 0, self.rank, sum(self.pool))
 
     @property
     def relevant(self) -> _Flags:
@@ -232,7 +237,7 @@ def _beyond(depth: str, task: Task) -> Aim:
 
     def value(found: TargetRanks) -> Floats:
         best = np.full(found.texts, k + 1)
-        np.minimum.at(best, found.text[found.relevant], found.rank[found.relevant])
+        np.minimum.at(best, found.text[found.relevant], found.place[found.relevant])
         return (k + 1 - best) / k
 
     return Aim(f"beyond@{k}", value, lambda _, after, __: after == 0, stops=True)
@@ -259,7 +264,7 @@ def _language(code: str, task: Task) -> Aim:
     number = task.passage_languages.index(code)
 
     def value(found: TargetRanks) -> Floats:
-        depth = np.log(found.rank) / np.log(max(sum(found.pool), 2))
+        depth = np.log(found.place) / np.log(max(sum(found.pool), 2))
         means = [
             _mean(depth[picked], found.text[picked], found.texts)
             for picked in (found.relevant & (found.language == number), found.relevant & (found.language != number))
@@ -271,7 +276,7 @@ def _language(code: str, task: Task) -> Aim:
         np.minimum.at(
             best,
             ((found.language != number).astype(int)[found.relevant], found.text[found.relevant]),
-            found.rank[found.relevant],
+            found.place[found.relevant],
         )
         return np.asarray((best[0] < best[1]) & ~np.isnan(after))
 
@@ -293,7 +298,7 @@ def _passage(passage_id: str, task: Task) -> Aim:
 
     def value(found: TargetRanks) -> Floats:
         picked = found.passage == row
-        depth = np.log(found.rank[picked]) / np.log(max(sum(found.pool), 2))
+        depth = np.log(found.place[picked]) / np.log(max(sum(found.pool), 2))
         return _mean(depth, found.text[picked], found.texts)
 
     return Aim(f"passage={passage_id}", value, lambda _, after, __: after == 0, stops=True, watched=(row,))

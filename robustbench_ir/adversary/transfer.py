@@ -200,8 +200,7 @@ def _rank_crafted(
         found = attack(encoder, asked, [], options=options, run=run).clean.ranks
         # Unchanged queries keep their clean ranks, so that their drop is exactly zero.
         changed = np.isin(task.qrels.query, np.flatnonzero(one.cell.changed))
-        new = replace(found, in_pool=found.in_pool[changed], in_language=found.in_language[changed])
-        ranks = clean.clean.ranks.updated(np.flatnonzero(changed), new)
+        ranks = clean.clean.ranks.updated(np.flatnonzero(changed), found.picked(changed))
         identity = one.cell.recipe.crafted_on(name_in_identity(source))
         cells.append(replace(one.cell, recipe=identity, ranks=ranks))
     return replace(clean, attacked=tuple(cells))

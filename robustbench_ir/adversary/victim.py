@@ -191,7 +191,8 @@ class Victim:
         task = self.runner.task
         own = None if task.own_passage is None else task.own_passage[rows]
         watched = replace(task, qrels=Qrels(text, passage, grade), own_passage=own)
-        ranks = self.runner.rank(range(len(rows)), texts, embeddings, task=watched)
+        ties = self.runner.ties.for_queries(rows)
+        ranks = self.runner.rank(range(len(rows)), texts, embeddings, task=watched, ties=ties)
         return TargetRanks(
             ranks.in_pool,
             ranks.in_language,

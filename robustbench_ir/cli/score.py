@@ -12,7 +12,7 @@ from robustbench_ir.cli.attack import file_name_part
 from robustbench_ir.cli.catalogue import table_console
 from robustbench_ir.cli.options import by_option, cards_option, force_option, languages_option, measure_option
 from robustbench_ir.errors import OptionError
-from robustbench_ir.evaluation.score_runs import not_retrieved, score_runs, split_runs
+from robustbench_ir.evaluation.score_runs import score_runs, split_runs
 from robustbench_ir.metrics.measures import look_up_measure
 from robustbench_ir.reports.terminal import score_table
 from robustbench_ir.results.file import save_result
@@ -72,10 +72,4 @@ def command(  # noqa: PLR0917
     save_result(result, target)
     console = table_console()
     console.print(score_table(result, by, measure))
-    for label, share in not_retrieved(result).items():
-        if share:
-            message = (
-                f"{label}: {share:.1%} of the relevant passages are not in the run; they add nothing to the measures, "
-            )
-            console.print(Text(f"{message}and rank distance leaves their queries out", style="yellow"), soft_wrap=True)
     console.print(Text.assemble((str(target), "bold"), " has all results"), soft_wrap=True)

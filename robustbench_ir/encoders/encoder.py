@@ -61,6 +61,9 @@ class EncoderDescription:
         Where the prompts and the similarity come from: an option, the model's own files, or its family.
     notes : tuple of str
         What a reader of the numbers should know about the encoder, one line each.
+    retrieves_zero : bool
+        Whether a passage with the score 0 is retrieved. A search engine does not return passages that share no word
+        with the query: they have no rank then, as those that a run lacks.
     """
 
     name: str
@@ -79,6 +82,7 @@ class EncoderDescription:
     passage_task: str = ""
     origins: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
+    retrieves_zero: bool = True
 
 
 class Encoder(Protocol):

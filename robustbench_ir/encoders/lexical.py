@@ -66,7 +66,9 @@ class Bm25:
     def description(self) -> EncoderDescription:
         """Name and fingerprint."""
         libraries = (("bm25s", version("bm25s")),)
-        return EncoderDescription("bm25", "bm25@1:lucene:k1=1.5:b=0.75:uax29", "bm25", 0, versions=libraries)
+        return EncoderDescription(
+            "bm25", "bm25@1:lucene:k1=1.5:b=0.75:uax29", "bm25", 0, versions=libraries, retrieves_zero=False
+        )
 
     def fitted(self, passages: Sequence[str]) -> FittedBm25:
         """Return the encoder with an index of the pool."""

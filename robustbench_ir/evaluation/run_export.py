@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from robustbench_ir._base.files import write_whole
-from robustbench_ir.encoders import Embeddings
 from robustbench_ir.encoders.reranker import Reranked
 from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.runner import QuerySet
@@ -18,7 +17,6 @@ from robustbench_ir.results.result import Cell
 from robustbench_ir.retrieval.top_k import INDEXES, BestPassages, Index, best_passages
 from robustbench_ir.retrieval.trec_runs import write_run
 from robustbench_ir.tasks import Task
-from robustbench_ir.tasks.task import IntArray
 
 
 @dataclass(frozen=True)
@@ -49,24 +47,6 @@ class RunExport:
             raise OptionError(f"top {self.top}: at least 1 is needed")
         if self.index not in INDEXES:
             raise OptionError(f"index {self.index!r}: there are {', '.join(INDEXES)}")
-
-    def best(
-        self, pool: Embeddings, queries: Embeddings, memory: int, own: IntArray | None = None, depth: int | None = None
-    ) -> BestPassages:
-        """Return the best passages of some queries, without each one's own passage.
-
-        Parameters
-        ----------
-        pool, queries : float32 arrays of shapes (passages, dimensions) and (queries, dimensions)
-            Embeddings, dense or sparse.
-        memory : int
-            Bytes that the search may use.
-        own : int32 array of shape (queries,), optional
-            See `Task.own_passage`.
-        depth : int, optional
-            Number of passages. Default: `top`.
-        """
-        return best_passages(pool, queries, depth or self.top, self.index, memory, own)
 
     def write(self, task: Task, cell: Cell, best: BestPassages, encoder: str) -> Path:
         """Write the run of a cell and its description; the same cell always writes the same bytes.
@@ -158,7 +138,14 @@ class RunWriter:
         with runner.clock.stage("search", len(queries.rows), queries.label):
             own_rows = None if own is None else own[np.asarray(queries.rows)]
             fitted, top = runner.fitted, self.export.top
-            depth = max(top, fitted.top_k) if isinstance(fitted, Reranked) else top
-            best = self.export.best(runner.pool, embeddings, runner.memory, own_rows, depth)
-            found = runner.reranked(queries.texts, best)
+            found = best_passages(
+                runner.pool,
+                embeddings,
+                max(top, fitted.top_k) if isinstance(fitted, Reranked) else top,
+                self.export.index,
+                runner.memory,
+                own_rows,
+                ties=runner.ties.for_queries(queries.rows),
+            )
+            found = runner.reranked(queries.texts, found)
             return replace(found, rows=found.rows[:, :top], scores=found.scores[:, :top])

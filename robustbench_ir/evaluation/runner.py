@@ -24,6 +24,7 @@ from robustbench_ir.encoders.store.store import embedding_store
 from robustbench_ir.perturb import Perturbation, digest
 from robustbench_ir.retrieval.ranking import DEFAULT_MEMORY, Ranks, rank_relevant
 from robustbench_ir.retrieval.reranking import PairScorer, rerank_relevant, reranked_passages
+from robustbench_ir.retrieval.ties import TieOrder
 from robustbench_ir.retrieval.top_k import BestPassages
 from robustbench_ir.tasks import Task
 
@@ -63,6 +64,11 @@ class Runner:
     def fitted(self) -> Encoder:
         """The encoder fitted on this pool; the encoder itself if its vectors do not depend on the pool."""
         return fitted_on(self.encoder, [passage.text for passage in self.task.passages])
+
+    @cached_property
+    def ties(self) -> TieOrder:
+        """The order of passages that score alike."""
+        return TieOrder.of(self.task, retrieves_zero=self.encoder.description.retrieves_zero)
 
     @property
     def pool(self) -> Embeddings:
@@ -108,7 +114,14 @@ class Runner:
         return rows[:, columns] if columns is not None and isinstance(rows, sp.csr_array) else rows
 
     def rank(
-        self, rows: Sequence[int], texts: Sequence[str], queries: Embeddings, label: str = "", task: Task | None = None
+        self,
+        rows: Sequence[int],
+        texts: Sequence[str],
+        queries: Embeddings,
+        label: str = "",
+        *,
+        task: Task | None = None,
+        ties: TieOrder | None = None,
     ) -> Ranks:
         """Rank the judged passages of some queries against the whole pool.
 
@@ -124,18 +137,37 @@ class Runner:
             Name of the queries, for the progress.
         task : Task, optional
             The same pool with other judgements.
+        ties : TieOrder, optional
+            Order of equal scores, where `task` has other queries.
         """
         pool, fitted, asked = self.pool, self.fitted, task or self.task
+        order = self.ties.for_queries(rows) if ties is None else ties
         with self.clock.stage("rank", len(rows), label):
             ranks = rank_relevant(
-                asked, pool, queries, rows, self.clock.advance, memory=self.memory, device=self.device
+                asked,
+                pool,
+                queries,
+                rows,
+                self.clock.advance,
+                memory=self.memory,
+                device=self.device,
+                ties=order,
             )
         if not isinstance(fitted, Reranked):
             return ranks
         with self.clock.stage("rerank", len(rows), label):
             score = self._pair_scorer(fitted, texts)
             return rerank_relevant(
-                asked, pool, queries, rows, ranks, score, fitted.top_k, self.clock.advance, memory=self.memory
+                asked,
+                pool,
+                queries,
+                rows,
+                ranks,
+                score,
+                fitted.top_k,
+                self.clock.advance,
+                memory=self.memory,
+                ties=order,
             )
 
     def reranked(self, texts: Sequence[str], found: BestPassages) -> BestPassages:

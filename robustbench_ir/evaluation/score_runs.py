@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
-import numpy as np
 from pydantic import ValidationError
 
 from robustbench_ir._version import __version__
@@ -201,13 +200,3 @@ def _perturbation(line: str) -> Perturbation:
     about = record["metadata"]
     edits = tuple(Edit(tuple(one["span"]), one["before"], one["after"], one["operation"]) for one in about["edits"])
     return Perturbation(record["_id"], about["clean"], record["text"], edits, 0)
-
-
-def not_retrieved(result: Result) -> dict[str, float]:
-    """Return the share of relevant passages that each run lacks, 0 to 1, by query set."""
-    return {
-        str(cell.recipe) if cell is result.clean else f"{cell.recipe} severity {cell.severity} seed {cell.seed}": float(
-            np.mean(cell.ranks.in_pool == 0)
-        )
-        for cell in (result.clean, *result.attacked)
-    }

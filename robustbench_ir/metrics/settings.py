@@ -103,7 +103,7 @@ def relevant_only(judgements: Judgements, ranks: Ranks) -> tuple[Judgements, Ran
         grade=judgements.grade[kept],
         relevant_from=1,
     )
-    return fewer, Ranks(ranks.in_pool[kept], ranks.in_language[kept])
+    return fewer, ranks.picked(kept)
 
 
 def per_query_scores(judgements: Judgements, ranks: Ranks, name: str, setting: Setting) -> Floats:

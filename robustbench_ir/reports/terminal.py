@@ -19,6 +19,7 @@ from robustbench_ir.metrics.findings import Finding
 from robustbench_ir.metrics.settings import Setting, by_language, macro_average, per_query_scores, rank_distances
 from robustbench_ir.metrics.statistics import Estimate
 from robustbench_ir.perturb.identity import CLEAN
+from robustbench_ir.reports.notes import notes
 from robustbench_ir.resources.languages import languages
 from robustbench_ir.results.compare import EncoderComparison
 from robustbench_ir.results.result import Drop, Result
@@ -56,7 +57,7 @@ def score_table(result: Result, by: str | None = None, measure: str = "AP") -> R
     several = len({severity for _, severity in result.groups}) > 1
     chosen = choices_in_words(result.encoder, result.cut)
     parts: list[RenderableType] = [_heading(result), *(Text(line, style="dim") for line in chosen)]
-    parts += [Text(f"note: {note}", "yellow") for note in result.task_notes]
+    parts += [Text(f"note: {note}", "yellow") for note in notes(result)]
     shown = _distinct_settings(result)
     for setting in shown:
         table = empty_table(f"{setting} ({_POOLS[setting]})")

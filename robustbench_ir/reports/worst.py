@@ -316,7 +316,9 @@ def _with_best_reranked(one: WorstQuery, runner: Runner, top_k: int, text: str, 
         part = task.passage_slices[one.texts.right.language]
     # The list holds every judged passage before the best of the others.
     depth = max(top_k, int(len(task.passages) - allowed.sum()) + 1) if setting == "multilingual" else top_k
-    first = best_passages(runner.pool[part], runner.encode([text]), depth, memory=runner.memory)
+    ties = runner.ties.for_queries([one.row]).for_passages(part)
+    queries = runner.encode([text])
+    first = best_passages(runner.pool[part], queries, depth, memory=runner.memory, ties=ties)
     rows = runner.reranked([text], replace(first, rows=np.where(first.rows < 0, -1, first.rows + part.start))).rows[0]
     best = next((int(row) for row in rows if row >= 0 and allowed[row]), None)
     return one if best is None else _overtaken(one, task, best)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
 from robustbench_ir._base.files import write_whole
@@ -55,6 +56,7 @@ class EncoderRecord(Card):
     passage_task: str = ""
     origins: dict[str, str] = {}
     notes: list[str] = []
+    retrieves_zero: bool = True
 
 
 class QueriesRecord(Card):
@@ -94,9 +96,11 @@ class CellRecord(Card):
     recipe, severity, seed, queries_sha256, not_covered, changed, edit_rate
         See `Cell`; `queries_sha256` is its `digest`.
     rank_in_pool, rank_in_language : list of int
-        Ranks of the judged passages, 1-based; 0 in both if a truncated run lacks the passage.
+        Ranks of the judged passages, 1-based; 0 in both if the passage is not retrieved.
     average_precision, rank_distance
         Values that follow from the ranks, for other readers of the file.
+    tied : list of int, optional
+        Indices of the judgements whose passage scores as another one does; None if they are not known.
     """
 
     recipe: str
@@ -110,6 +114,7 @@ class CellRecord(Card):
     rank_in_language: list[int]
     average_precision: dict[Setting, list[float | None]]
     rank_distance: list[float | None]
+    tied: list[int] | None = None
 
 
 class AggregateRecord(Card):
@@ -280,6 +285,7 @@ def cell_record(judgements: Judgements, cell: Cell) -> CellRecord:
         rank_in_language=cell.ranks.in_language.tolist(),
         average_precision=_average_precision(judgements, cell.ranks),
         rank_distance=_numbers(rank_distances(judgements, cell.ranks)),
+        tied=None if cell.ranks.tied is None else np.flatnonzero(cell.ranks.tied).tolist(),
     )
 
 
@@ -319,8 +325,12 @@ def cell_from_record(judgements: Judgements, record: CellRecord, where: str, *, 
         If the identity is malformed, an array has the wrong length, a rank is out of range, or AP or rank distance does
         not follow from the ranks.
     """
-    ranks = Ranks(np.array(record.rank_in_pool, dtype=np.int32), np.array(record.rank_in_language, dtype=np.int32))
     query_count, judgement_count = len(judgements.query_ids), len(judgements.query)
+    ranks = Ranks(
+        np.array(record.rank_in_pool, dtype=np.int32),
+        np.array(record.rank_in_language, dtype=np.int32),
+        _tied(record.tied, judgement_count, where),
+    )
     if (len(record.changed), len(record.edit_rate)) != (query_count, query_count):
         raise ResultError(
             f"{where}: 'changed' and 'edit_rate' must have one entry for each of the {query_count} queries"
@@ -333,7 +343,7 @@ def cell_from_record(judgements: Judgements, record: CellRecord, where: str, *, 
         raise ResultError(f"{where}: a rank in 'rank_in_language' lies outside 1 to the size of that language's pool")
     if ranks.in_language[missing].any():
         raise ResultError(f"{where}: a passage has no rank in 'rank_in_pool' but one in 'rank_in_language'")
-    least = missing if reranked else ranks.in_language
+    least = ~missing if reranked else ranks.in_language
     if not ((ranks.in_pool >= least) & (ranks.in_pool <= judgements.pool_size)).all():
         raise ResultError(f"{where}: a rank in 'rank_in_pool' is above that in its language or below the pool's end")
     derived = _average_precision(judgements, ranks)
@@ -352,6 +362,16 @@ def cell_from_record(judgements: Judgements, record: CellRecord, where: str, *, 
         not_covered=record.not_covered,
         ranks=ranks,
     )
+
+
+def _tied(written: list[int] | None, judgements: int, where: str) -> NDArray[np.bool_] | None:
+    if written is None:
+        return None
+    places, tied = np.array(written, dtype=np.int64), np.zeros(judgements, dtype=bool)
+    if ((places < 0) | (places >= judgements)).any():
+        raise ResultError(f"{where}: 'tied' names a judgement that is not there; there are {judgements}")
+    tied[places] = True
+    return tied
 
 
 def _identity(parse: Callable[[str], _Identity], text: str, where: str) -> _Identity:

@@ -67,6 +67,16 @@ class Cell:
     not_covered: Mapping[str, str]
     ranks: Ranks
 
+    @property
+    def tied_share(self) -> float:
+        """Share of the judged passages whose score another passage has, 0 to 1; 0 if it is not known."""
+        return 0.0 if self.ranks.tied is None else float(self.ranks.tied.mean())
+
+    @property
+    def missing_share(self) -> float:
+        """Share of the judged passages that are not retrieved, 0 to 1."""
+        return float((self.ranks.in_pool == 0).mean())
+
     @classmethod
     def of(
         cls,

@@ -26,6 +26,7 @@ from robustbench_ir.retrieval.similarity import (
     product_with,
     rounding_error,
 )
+from robustbench_ir.retrieval.ties import TieOrder
 from robustbench_ir.tasks import Task
 from robustbench_ir.tasks.task import IntArray
 
@@ -91,7 +92,7 @@ _UNSURE_AT_ONCE = 1 << 18
 
 @dataclass(frozen=True)
 class Ranks:
-    """Ranks of judged passages, 1-based, in the order of the task's judgements; 0 for a passage that a run lacks.
+    """Ranks of judged passages, 1-based, in the order of the task's judgements; 0 for a passage that is not retrieved.
 
     Attributes
     ----------
@@ -99,10 +100,19 @@ class Ranks:
         Ranks among all passages.
     in_language : int32 array of shape (judgements,)
         Ranks among the passages in the judged passage's language.
+    tied : bool array of shape (judgements,), optional
+        Whether another passage of the pool has the same score, so that chance decides the rank; None if it is not
+        known.
     """
 
     in_pool: IntArray
     in_language: IntArray
+    tied: Bools | None = None
+
+    def picked(self, judgements: NDArray[np.intp] | Bools) -> Ranks:
+        """Return the ranks of some judgements, given by index or mask."""
+        tied = None if self.tied is None else self.tied[judgements]
+        return Ranks(self.in_pool[judgements], self.in_language[judgements], tied)
 
     def updated(self, judgements: NDArray[np.intp], new: Ranks) -> Ranks:
         """Return a copy with the ranks of some judgements replaced.
@@ -117,7 +127,11 @@ class Ranks:
         in_pool, in_language = self.in_pool.copy(), self.in_language.copy()
         in_pool[judgements] = new.in_pool
         in_language[judgements] = new.in_language
-        return Ranks(in_pool, in_language)
+        if self.tied is None or new.tied is None:
+            return Ranks(in_pool, in_language)
+        tied = self.tied.copy()
+        tied[judgements] = new.tied
+        return Ranks(in_pool, in_language, tied)
 
 
 def rank_relevant(
@@ -129,12 +143,13 @@ def rank_relevant(
     *,
     memory: int = DEFAULT_MEMORY,
     device: str | None = None,
+    ties: TieOrder | None = None,
 ) -> Ranks:
     """Rank the judged passages of some queries against the whole pool.
 
     The order is by descending dot product of the float32 rows, or MaxSim of rows of tokens, computed in float64
-    wherever float32 could err; equal scores are ordered by row of the pool. A query's own passage is no rival of the
-    judged ones: see `Task.own_passage`.
+    wherever float32 could err; equal scores are ordered by a hash of the two ids. A query's own passage is no rival of
+    the judged ones: see `Task.own_passage`.
 
     Parameters
     ----------
@@ -153,15 +168,19 @@ def rank_relevant(
         Bytes that a block of the pool and its scores may use, without the embeddings.
     device : str, optional
         Device on which dense scores are computed. Default: the GPU if torch is loaded and has one.
+    ties : TieOrder, optional
+        Order of equal scores, for the queries of `rows` and the whole pool. Default: that of the task.
 
     Returns
     -------
     Ranks
         One entry for each judgement of these queries, in the order of the task's judgements.
     """
-    judged = _judged(task, passages, queries, rows)
+    order = TieOrder.of(task).for_queries(rows) if ties is None else ties
+    judged = _judged(task, passages, queries, rows, order)
     starts = np.array([part.start for part in task.passage_slices.values()])
     in_pool, in_language = np.ones((2, len(judged.passage)), dtype=np.int32)
+    tied = np.zeros(len(judged.passage), dtype=bool)
     width = _passages_at_once(passages, memory)
     fitting = min(_SCORES_AT_ONCE, memory // 8 // threads()) // width
     worth_a_thread = _MAX_SIMS_A_THREAD if isinstance(passages, TokenEmbeddings) else _SCORES_A_THREAD
@@ -170,14 +189,15 @@ def rank_relevant(
     done = 0
     for number, begin in enumerate(blocks):
         block = _Block.of(passages[begin : begin + width], begin, queries, judged, starts, device)
-        fresh = partial(_Unsure, judged, queries, block, in_pool, in_language)
+        fresh = partial(_Unsure, judged, queries, block, in_pool, in_language, tied)
         for ranked in in_threads(partial(_rank_tile, fresh), tiles):
             position = (number * len(rows) + ranked) // len(blocks)
             advance(position - done)
             done = position
     if task.own_passage is not None:
         _leave_out(task.own_passage[np.asarray(rows)], judged, passages, queries, in_pool, in_language, starts)
-    return Ranks(in_pool, in_language)
+    in_pool[~judged.retrieved] = in_language[~judged.retrieved] = 0
+    return Ranks(in_pool, in_language, tied)
 
 
 def _leave_out(
@@ -195,7 +215,9 @@ def _leave_out(
     passage = passage[there]
     score = pair_scores(queries, judged.query[there], passages, passage)
     than, at = judged.score[there], judged.passage[there]
-    before = (score > than) | ((score == than) & (passage < at))
+    query = judged.query[there]
+    earlier = judged.ties.keys(query, passage) < judged.ties.keys(query, at)
+    before = (score > than) | ((score == than) & earlier)
     same = np.searchsorted(starts, passage, side="right") - 1 == judged.language[there]
     in_pool[there[before]] -= 1
     in_language[there[before & same]] -= 1
@@ -208,26 +230,34 @@ def _passages_at_once(passages: Embeddings, memory: int) -> int:
 
 @dataclass(frozen=True)
 class _Judged:
-    """The judgements of some queries: row among these queries, passage, index of its language, exact score."""
+    """The judgements of some queries: row among these queries, passage, index of its language, exact score.
+
+    Equal scores are ordered by `ties`. A passage that is not `retrieved` is not compared with any other.
+    """
 
     query: _Rows
     passage: IntArray
     language: _Rows
     score: Doubles
     first: _Rows
+    ties: TieOrder
+    retrieved: Bools
 
 
-def _judged(task: Task, passages: Embeddings, queries: Embeddings, rows: Sequence[int]) -> _Judged:
+def _judged(task: Task, passages: Embeddings, queries: Embeddings, rows: Sequence[int], ties: TieOrder) -> _Judged:
     picked = np.flatnonzero(np.isin(task.qrels.query, rows))
     query = np.searchsorted(rows, task.qrels.query[picked])
     passage = task.qrels.passage[picked]
     stops = np.array([part.stop for part in task.passage_slices.values()])
+    score = pair_scores(queries, query, passages, passage)
     return _Judged(
         query=query,
         passage=passage,
         language=np.searchsorted(stops, passage, side="right"),
-        score=pair_scores(queries, query, passages, passage),
+        score=score,
         first=np.searchsorted(query, np.arange(len(rows) + 1)),
+        ties=ties,
+        retrieved=np.ones(len(score), dtype=bool) if ties.retrieves_zero else score > 0,
     )
 
 
@@ -254,14 +284,15 @@ class _Block:
     ) -> _Block:
         end = begin + passages.shape[0]
         error = rounding_error(queries, passages)[judged.query]
+        score = np.where(judged.retrieved, judged.score, np.inf)
         languages = np.arange(np.searchsorted(starts, begin, side="right") - 1, np.searchsorted(starts, end))
         return cls(
             passages=passages,
             begin=begin,
             product=product_with(passages, device),
             exact=not error.any(),
-            high=(judged.score + error).astype(np.float32)[:, None],
-            low=(judged.score - error).astype(np.float32)[:, None],
+            high=(score + error).astype(np.float32)[:, None],
+            low=(score - error).astype(np.float32)[:, None],
             languages=languages,
             cuts=np.maximum(starts[languages] - begin, 0),
         )
@@ -319,7 +350,7 @@ def _count_above(scores: Dense, top: int, part: slice, unsure: _Unsure) -> IntAr
 class _Unsure:
     """Pairs of a judgement and a passage that float32 cannot order; they are compared in float64, many at a time.
 
-    A passage is ranked above a judged one if its score is higher, or if it is equal and its row comes first.
+    A passage is ranked above a judged one if its score is higher, or if it is equal and its key comes first.
     """
 
     judged: _Judged
@@ -327,6 +358,7 @@ class _Unsure:
     block: _Block
     in_pool: IntArray
     in_language: IntArray
+    tied: Bools
     _pairs: list[tuple[_Rows, _Rows]] = field(default_factory=list)
     _count: int = 0
 
@@ -348,8 +380,12 @@ class _Unsure:
         own = self.judged.score[judgement]
         query = self.judged.query[judgement]
         exact = own if self.block.exact else pair_scores(self.queries, query, self.block.passages, passage)
-        earlier = passage + self.block.begin < self.judged.passage[judgement]
-        before = (exact > own) | ((exact == own) & earlier)
+        before = exact > own
+        (equal,) = np.nonzero(exact == own)
+        self.tied[judgement[equal]] = True
+        ties, asked = self.judged.ties, query[equal]
+        rival = ties.keys(asked, passage[equal] + self.block.begin)
+        before[equal] = rival < ties.keys(asked, self.judged.passage[judgement[equal]])
         language = self.block.languages[np.searchsorted(self.block.cuts, passage, side="right") - 1]
         same = before & (language == self.judged.language[judgement])
         np.add.at(self.in_pool, judgement[before], 1)

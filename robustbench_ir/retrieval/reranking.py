@@ -9,6 +9,7 @@ import numpy as np
 from robustbench_ir.encoders import Embeddings
 from robustbench_ir.retrieval.ranking import DEFAULT_MEMORY, Ranks
 from robustbench_ir.retrieval.scores import Doubles, RowNumbers
+from robustbench_ir.retrieval.ties import TieOrder
 from robustbench_ir.retrieval.top_k import BestPassages, best_passages
 from robustbench_ir.tasks import Task
 from robustbench_ir.tasks.task import IntArray
@@ -30,6 +31,7 @@ def rerank_relevant(
     advance: Callable[[int], None] = lambda _: None,
     *,
     memory: int = DEFAULT_MEMORY,
+    ties: TieOrder | None = None,
 ) -> Ranks:
     """Rank the judged passages of some queries after the first passages of each pool were reranked.
 
@@ -54,6 +56,9 @@ def rerank_relevant(
         Called with the number of queries that were finished since the last call.
     memory : int
         Bytes that the search for the best passages may use.
+    ties : TieOrder, optional
+        Order of equal scores of the first stage, for the queries of `rows` and the whole pool. Default: that of the
+        task.
 
     Returns
     -------
@@ -63,6 +68,7 @@ def rerank_relevant(
     picked = np.flatnonzero(np.isin(task.qrels.query, rows))
     query, passage = np.searchsorted(rows, task.qrels.query[picked]), task.qrels.passage[picked]
     own = None if task.own_passage is None else task.own_passage[np.asarray(rows)]
+    order = TieOrder.of(task).for_queries(rows) if ties is None else ties
     whole = (0, int(passages.shape[0]))
     languages = [(part.start, part.stop) for part in task.passage_slices.values()]
     in_pool, in_language = first.in_pool.copy(), first.in_language.copy()
@@ -70,10 +76,16 @@ def rerank_relevant(
         block = slice(start, min(start + _QUERIES_AT_ONCE, len(rows)))
         judged = np.arange(*np.searchsorted(query, [block.start, block.stop]))
         here = None if own is None else own[block]
-        lists = {
-            part: _best(passages[slice(*part)], part[0], queries[block], top_k, memory, here)
-            for part in dict.fromkeys([whole, *languages])
-        }
+
+        def best(part: tuple[int, int], block: slice = block, own: IntArray | None = here) -> RowNumbers:
+            among = order.for_queries(np.arange(len(rows))[block]).for_passages(slice(*part))
+            inside = None if own is None else _inside(own, part)
+            found = best_passages(
+                passages[slice(*part)], queries[block], top_k, memory=memory, own=inside, ties=among
+            ).rows
+            return np.where(found < 0, -1, found + part[0])
+
+        lists = {part: best(part) for part in dict.fromkeys([whole, *languages])}
         scores = _scores(lists, block.start, whole[1], score)
         for (begin, end), found in lists.items():
             inside = judged[(passage[judged] >= begin) & (passage[judged] < end)]
@@ -84,7 +96,7 @@ def rerank_relevant(
             if (begin, end) in languages:
                 in_language[inside[reranked]] = ranks[reranked]
         advance(block.stop - block.start)
-    return Ranks(in_pool, in_language)
+    return Ranks(in_pool, in_language, first.tied)
 
 
 def reranked_passages(found: BestPassages, score: PairScorer, top_k: int) -> BestPassages:
@@ -115,14 +127,10 @@ def reranked_passages(found: BestPassages, score: PairScorer, top_k: int) -> Bes
     return BestPassages(rows, np.concatenate([scores, behind], axis=1), found.recall)
 
 
-def _best(
-    part: Embeddings, begin: int, queries: Embeddings, top_k: int, memory: int, own: IntArray | None
-) -> RowNumbers:
-    """Return the rows of the best passages of a part of the pool, shape (queries, top_k); -1 where there are fewer."""
-    if own is not None:
-        own = np.where((own >= begin) & (own < begin + part.shape[0]), own - begin, -1).astype(np.int32)
-    rows = best_passages(part, queries, top_k, memory=memory, own=own).rows
-    return np.where(rows < 0, -1, rows + begin)
+def _inside(rows: IntArray, part: tuple[int, int]) -> IntArray:
+    """Return rows of the pool as rows of a part of it; -1 for those that are not in it."""
+    begin, end = part
+    return np.where((rows >= begin) & (rows < end), rows - begin, -1).astype(np.int32)
 
 
 def _scores(

@@ -16,6 +16,7 @@ from robustbench_ir.errors import OptionError
 from robustbench_ir.retrieval.ranking import DEFAULT_MEMORY
 from robustbench_ir.retrieval.scores import Doubles, RowNumbers
 from robustbench_ir.retrieval.similarity import bytes_of_passage, pair_scores, product_with, rounding_error
+from robustbench_ir.retrieval.ties import TieOrder
 from robustbench_ir.tasks.task import IntArray
 
 Index = Literal["flat", "ivf-pq", "hnsw"]
@@ -37,7 +38,8 @@ class BestPassages:
     Attributes
     ----------
     rows : int64 array of shape (queries, top)
-        Rows of the pool, by descending score and ascending row; -1 if an approximate index finds fewer.
+        Rows of the pool, by descending score; equal scores are ordered as in ranking. -1 where there are fewer: an
+        approximate index may find fewer, and some encoders do not retrieve passages with the score 0.
     scores : float64 array of shape (queries, top)
         Exact: dot products, or MaxSim.
     recall : float
@@ -57,6 +59,8 @@ def best_passages(
     index: Index = "flat",
     memory: int = DEFAULT_MEMORY,
     own: IntArray | None = None,
+    *,
+    ties: TieOrder | None = None,
 ) -> BestPassages:
     """Return the best passages of each query.
 
@@ -74,6 +78,9 @@ def best_passages(
         Bytes that a block of the pool and its scores may use in an exact search.
     own : int32 array of shape (queries,), optional
         Row of the passage that is left out of each query's list, -1 for none; see `Task.own_passage`.
+    ties : TieOrder, optional
+        Order of equal scores, for these queries and passages. Default: by row, where all queries and passages are
+        alike to the caller.
 
     Raises
     ------
@@ -83,15 +90,19 @@ def best_passages(
     if top < 1:
         raise OptionError(f"top {top}: at least 1 passage is needed")
     if own is not None:
-        return _without(own, best_passages(passages, queries, top + 1, index, memory), top)
+        longer = best_passages(passages, queries, top + 1, index, memory, ties=ties)
+        return _without(own, longer, top)
     depth = min(top, passages.shape[0])
     if index == "flat":
-        return BestPassages(*_exact(passages, queries, depth, memory), recall=1.0)
+        rows, scores = _exact(passages, queries, depth, memory, ties)
+        return BestPassages(
+            rows if ties is None or ties.retrieves_zero else np.where(scores > 0, rows, -1), scores, recall=1.0
+        )
     if not isinstance(passages, np.ndarray) or not isinstance(queries, np.ndarray):
         raise OptionError(f"index {index!r} takes dense embeddings only; use 'flat' with this encoder")
-    rows, scores = _approximate(passages, queries, depth, index)
+    rows, scores = _approximate(passages, queries, depth, index, ties)
     sample = np.unique(np.linspace(0, len(queries) - 1, min(_SAMPLE, len(queries))).astype(int))
-    exact, _ = _exact(passages, queries[sample], min(depth, _RECALL_DEPTH), memory)
+    exact, _ = _exact(passages, queries[sample], min(depth, _RECALL_DEPTH), memory, ties and ties.for_queries(sample))
     shares = [np.isin(true, found).mean() for true, found in zip(exact, rows[sample], strict=True)]
     return BestPassages(rows, scores, float(np.mean(shares)))
 
@@ -105,21 +116,29 @@ def _without(own: IntArray, found: BestPassages, top: int) -> BestPassages:
     return BestPassages(rows, scores, found.recall)
 
 
-def _exact(passages: Embeddings, queries: Embeddings, depth: int, memory: int) -> tuple[NDArray[np.int64], Doubles]:
+def _exact(
+    passages: Embeddings, queries: Embeddings, depth: int, memory: int, ties: TieOrder | None
+) -> tuple[NDArray[np.int64], Doubles]:
     """Search block by block; scores that float32 cannot distinguish at the end of the list are compared in float64."""
     pool = int(passages.shape[0])
     width = max(1, min(pool, memory // (bytes_of_passage(passages) + 4 * 2 * _QUERIES_AT_ONCE)))
     count = queries.shape[0]
     rows, scores = np.zeros((count, 0), dtype=np.int64), np.zeros((count, 0))
     for begin in range(0, pool, width):
-        best = _better(passages[begin : begin + width], begin, queries, rows, scores, depth)
+        best = _better(passages[begin : begin + width], begin, queries, rows, scores, depth, ties)
         tiles = in_threads(best, divided(count, most=_QUERIES_AT_ONCE))
         rows, scores = (np.array(column) for column in zip(*itertools.chain.from_iterable(tiles), strict=True))
     return rows, scores
 
 
 def _better(
-    block: Embeddings, begin: int, queries: Embeddings, rows: NDArray[np.int64], scores: Doubles, depth: int
+    block: Embeddings,
+    begin: int,
+    queries: Embeddings,
+    rows: NDArray[np.int64],
+    scores: Doubles,
+    depth: int,
+    ties: TieOrder | None,
 ) -> Callable[[slice], list[tuple[NDArray[np.int64], Doubles]]]:
     """Return the function that merges what some queries have found so far with the best of a block."""
     product, error = product_with(block), rounding_error(queries, block)
@@ -129,7 +148,8 @@ def _better(
         for row, found in enumerate(product(queries[tile]), start=tile.start):
             near = _likely(found, error[row], depth)
             exact = pair_scores(queries, np.full(len(near), row), block, near)
-            merged.append(_sorted(np.r_[rows[row], near + begin], np.r_[scores[row], exact], depth))
+            found_rows = np.r_[rows[row], near + begin]
+            merged.append(_sorted(found_rows, np.r_[scores[row], exact], _keys(ties, row, found_rows), depth))
         return merged
 
     return better
@@ -143,12 +163,20 @@ def _likely(scores: Dense, error: float, depth: int) -> RowNumbers:
     return np.flatnonzero(scores >= last - 2 * error)
 
 
-def _sorted(rows: NDArray[np.int64], scores: Doubles, depth: int) -> tuple[NDArray[np.int64], Doubles]:
-    order = np.lexsort((rows, -scores))[:depth]
+def _keys(ties: TieOrder | None, query: int, rows: NDArray[np.int64]) -> RowNumbers:
+    return rows if ties is None else ties.keys(query, rows)
+
+
+def _sorted(
+    rows: NDArray[np.int64], scores: Doubles, keys: RowNumbers, depth: int
+) -> tuple[NDArray[np.int64], Doubles]:
+    order = np.lexsort((keys, -scores))[:depth]
     return rows[order], scores[order]
 
 
-def _approximate(passages: Dense, queries: Dense, depth: int, index: Index) -> tuple[NDArray[np.int64], Doubles]:
+def _approximate(
+    passages: Dense, queries: Dense, depth: int, index: Index, ties: TieOrder | None
+) -> tuple[NDArray[np.int64], Doubles]:
     try:
         import faiss
     except ImportError as error:
@@ -170,5 +198,8 @@ def _approximate(passages: Dense, queries: Dense, depth: int, index: Index) -> t
     _, found = built.search(np.ascontiguousarray(queries, dtype=np.float32), depth)
     exact = pair_scores(queries, np.repeat(np.arange(len(queries)), depth), passages, np.maximum(found, 0).ravel())
     scores = np.where(found < 0, -np.inf, exact.reshape(found.shape))
-    pairs = [_sorted(row, score, depth) for row, score in zip(found, scores, strict=True)]
+    pairs = [
+        _sorted(row, score, _keys(ties, place, np.maximum(row, 0)), depth)
+        for place, (row, score) in enumerate(zip(found, scores, strict=True))
+    ]
     return np.array([row for row, _ in pairs]), np.array([score for _, score in pairs])

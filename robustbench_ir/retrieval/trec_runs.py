@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import math
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,10 +37,13 @@ class Run:
     ranked : mapping of str to sequence of str
         Query id to passage ids, best first. They are ordered as in trec_eval: by descending score as a float32, then by
         descending passage id in UTF-8. The column of ranks is ignored.
+    scores : mapping of str to sequence of float
+        Their scores as float32, in the same order.
     """
 
     tag: str
     ranked: Mapping[str, Sequence[str]]
+    scores: Mapping[str, Sequence[float]]
 
     @property
     def depth(self) -> int:
@@ -86,7 +90,9 @@ def read_run(path: Path, task: Task) -> Run:
             f"{path}: the run is empty: no line is about a query of {task.name}; "
             f"lines are `query Q0 passage rank score tag`"
         )
-    return Run(tag, {query: _in_order(found) for query, found in scores.items()})
+    ordered = {query: _in_order(found) for query, found in scores.items()}
+    ranked = {query: [passage for passage, _ in found] for query, found in ordered.items()}
+    return Run(tag, ranked, {query: [score for _, score in found] for query, found in ordered.items()})
 
 
 def _as_known(name: str, known: Collection[str]) -> str:
@@ -140,34 +146,40 @@ def _score(written: str, where: str) -> float:
     return score
 
 
-def _in_order(scores: Mapping[str, float]) -> list[str]:
-    narrow = dict(zip(scores, np.array(list(scores.values())).astype(np.float32).tolist(), strict=True))
-    return sorted(scores, key=lambda passage: (narrow[passage], passage.encode()), reverse=True)
+def _in_order(scores: Mapping[str, float]) -> list[tuple[str, float]]:
+    narrow = zip(scores, np.array(list(scores.values())).astype(np.float32).tolist(), strict=True)
+    return sorted(narrow, key=lambda pair: (pair[1], pair[0].encode()), reverse=True)
 
 
 def ranks_of_run(run: Run, task: Task) -> Ranks:
     """Return the ranks of a task's judged passages in a run; 0 for those that the run lacks.
 
     What the run has in other languages than the task's is left out, as if those passages were not there, and so is a
-    query's own passage. The rank within a language is that among the run's passages of the language.
+    query's own passage. The rank within a language is that among the run's passages of the language. Equal scores are
+    in trec_eval's order, and `Ranks.tied` tells where they are.
     """
     language_of = {passage.passage_id: passage.language for passage in task.passages}
     in_pool, in_language = np.zeros((2, len(task.qrels.query)), dtype=np.int32)
+    tied = np.zeros(len(in_pool), dtype=bool)
     bounds = np.searchsorted(task.qrels.query, np.arange(len(task.queries) + 1))
     for row, query in enumerate(task.queries):
         places: dict[str, tuple[int, int]] = {}
         seen: dict[str, int] = {}
         own = None if task.own_passage is None else task.own_passage[row]
         own_id = None if own is None or own < 0 else task.passages[own].passage_id
-        kept = (one for one in run.ranked.get(query.query_id, ()) if one in language_of and one != own_id)
-        for rank, passage in enumerate(kept, start=1):
+        listed = zip(run.ranked.get(query.query_id, ()), run.scores.get(query.query_id, ()), strict=True)
+        kept = [(one, score) for one, score in listed if one in language_of and one != own_id]
+        count = Counter(score for _, score in kept)
+        ambiguous = {one for one, score in kept if count[score] > 1}
+        for rank, (passage, _) in enumerate(kept, start=1):
             language = language_of[passage]
             seen[language] = seen.get(language, 0) + 1
             places[passage] = rank, seen[language]
         for judgement in range(bounds[row], bounds[row + 1]):
             judged = task.passages[task.qrels.passage[judgement]].passage_id
             in_pool[judgement], in_language[judgement] = places.get(judged, (0, 0))
-    return Ranks(in_pool, in_language)
+            tied[judgement] = judged in ambiguous
+    return Ranks(in_pool, in_language, tied)
 
 
 def check_ids(queries: Sequence[Query], passages: Sequence[Passage]) -> None:

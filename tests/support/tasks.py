@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 from numpy.random import default_rng
 
 from robustbench_ir.tasks import Passage, Query, Task, build_task
+from tests.support.ties import rows_by_score
 
 LANGUAGES = ("aa", "bb", "cc")
 
@@ -37,9 +37,9 @@ def full_run(result_task: Task, texts: list[str]) -> dict[str, dict[str, float]]
     encoder = load_encoder("char-ngram")
     pool = encoder.encode_passages([passage.text for passage in result_task.passages])
     scores = (encoder.encode_queries(texts) @ pool.T).toarray()
-    # Ranks by row of the pool where scores are equal, as the encoder's own: an engine's scores are its business.
-    places = np.argsort(np.argsort(-scores, axis=1, kind="stable"), axis=1)
+    # Ranks in the order of ties that the encoder's own ranking has, so that trec_eval's order of ties does not matter.
+    orders = [rows_by_score(result_task, query, row) for query, row in enumerate(scores)]
     return {
-        query.query_id: {one.passage_id: -float(place) for one, place in zip(result_task.passages, row, strict=True)}
-        for query, row in zip(result_task.queries, places, strict=True)
+        query.query_id: {result_task.passages[row].passage_id: -float(place) for place, row in enumerate(order)}
+        for query, order in zip(result_task.queries, orders, strict=True)
     }

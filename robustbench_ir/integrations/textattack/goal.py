@@ -21,6 +21,7 @@ from robustbench_ir.encoders.reranker import refuse_reranked
 from robustbench_ir.errors import OptionError
 from robustbench_ir.metrics.measures import Ranked, average_precision
 from robustbench_ir.retrieval.ranking import rank_relevant
+from robustbench_ir.retrieval.ties import TieOrder
 from robustbench_ir.tasks import Qrels, Task
 
 
@@ -41,6 +42,7 @@ class EncoderWrapper(ModelWrapper):
         self.task = task
         self.model = encoder.fitted(texts) if isinstance(encoder, PoolEncoder) else encoder
         self.pool = encode_texts(self.model.encode_passages, texts)
+        self.ties = TieOrder.of(task, retrieves_zero=encoder.description.retrieves_zero)
 
     def __call__(self, text_input_list: Sequence[str]) -> torch.Tensor | list[sp.csr_array | TokenEmbeddings]:
         """Encode queries: one row each, in the two forms that TextAttack does not change."""
@@ -63,7 +65,8 @@ class EncoderWrapper(ModelWrapper):
         passage, grade = np.tile(self.task.qrels.passage[judged], texts), np.tile(self.task.qrels.grade[judged], texts)
         own = None if self.task.own_passage is None else np.repeat(self.task.own_passage[query], texts)
         task = replace(self.task, qrels=Qrels(group, passage, grade), own_passage=own)
-        ranks = rank_relevant(task, self.pool, embeddings, range(texts))
+        ties = self.ties.for_queries(np.full(texts, query))
+        ranks = rank_relevant(task, self.pool, embeddings, range(texts), ties=ties)
         found: list[float] = average_precision(Ranked(ranks.in_pool, group, grade, texts)).tolist()
         return found
 
