@@ -44,7 +44,14 @@ _LATEX = {
 _CSV_COLUMNS = (
     *("encoder", "task", "recipe", "severity", "seeds", "setting", "measure", "language"),
     *("clean", "attacked", "drop", "drop_low", "drop_high", "relative_drop"),
-    *("rank_distance_change", "rank_distance_change_low", "rank_distance_change_high", "coverage", "signature"),
+    *(
+        "rank_distance_change",
+        "rank_distance_change_low",
+        "rank_distance_change_high",
+        "coverage",
+        "text_coverage",
+        "signature",
+    ),
 )
 
 
@@ -173,6 +180,7 @@ def _records(sheet: Sheet) -> Iterator[dict[str, object]]:
                 "rank_distance_change_low": _number(distance.low),
                 "rank_distance_change_high": _number(distance.high),
                 "coverage": _number(drop.coverage),
+                "text_coverage": _number(drop.text_coverage),
                 "signature": result.signature(setting, *group, drop.measure),
             }
 
@@ -209,9 +217,12 @@ def _content(sheet: Sheet) -> dict[str, object]:
             },
         },
         **(_details(sheet) if sheet.detailed else {}),
-        "coverage": {
-            language: {str(recipe): _number(share) for recipe, share in shares.items()}
-            for language, shares in sheet.coverage.items()
+        **{
+            name: {
+                language: {str(recipe): _number(share) for recipe, share in shares.items()}
+                for language, shares in found.items()
+            }
+            for name, found in (("coverage", sheet.coverage), ("text_coverage", sheet.text_coverage))
         },
         "command": sheet.command,
     }
