@@ -88,10 +88,8 @@ def interval_cell(estimate: Estimate, form: str) -> TableCell:
 def drops_table(sheet: Sheet) -> Table:
     """Return the drops in every setting under every recipe and severity."""
     name = sheet.measure_name
-    bias, texts = (
-        sheet.result.has_rank_distance,
-        any(_texts_differ(one) for found in sheet.scores.values() for one in found),
-    )
+    bias = sheet.result.has_rank_distance
+    texts = any(_texts_differ(one) for found in sheet.scores.values() for one in found)
     columns = ("recipe", "severity", "setting", f"clean {name}", f"attacked {name}", "drop", "95% interval of the drop",
                "drop %", *(("RD change", "95% interval of RD change") if bias else ()), "coverage",
                *(("text changed",) if texts else ()))  # fmt: skip

@@ -53,47 +53,42 @@ def score_table(result: Result, by: str | None = None, measure: str = "AP") -> R
     measure : str
         Such as ``"AP"`` (shown as mAP) or ``"nDCG@10"``.
     """
-    name = "mAP" if measure == "AP" else measure
-    several = len({severity for _, severity in result.groups}) > 1
-    chosen = choices_in_words(result.encoder, result.cut)
-    parts: list[RenderableType] = [_heading(result), *(Text(line, style="dim") for line in chosen)]
+    parts: list[RenderableType] = [_heading(result)]
+    parts += [Text(line, style="dim") for line in choices_in_words(result.encoder, result.cut)]
     parts += [Text(f"note: {note}", "yellow") for note in result.task_notes]
-    shown = result.distinct_settings
-    found = {setting: result.findings(setting, measure, by) for setting in shown}
-    texts = any(_texts_differ(row) for rows in found.values() for row in rows)
-    biased = "multilingual" in shown and result.has_rank_distance
-    for setting in shown:
-        table = empty_table(f"{setting} ({_POOLS[setting]})")
-        table.add_column("recipe", no_wrap=True)
-        if several:
-            table.add_column("severity", no_wrap=True)
-        if by == "language":
-            table.add_column("language", no_wrap=True)
-        bias = biased and setting == "multilingual"
-        headers = (
-            f"clean\n{name}",
-            f"attacked\n{name}",
-            "drop",
-            "drop\n%",
-            *(_BIAS_HEADERS if bias else ()),
-            "coverage",
-        )
-        for header in (*headers, *(["text\nchanged"] if texts else [])):
-            table.add_column(header, justify="right", no_wrap=True, vertical="bottom")
-        if not result.attacked:
-            _add_clean_rows(table, result, setting, measure, by, bias)
-        for (recipe, severity), rows in groupby(found[setting], lambda row: (row.recipe, row.severity)):
-            for row in rows:
-                labels = [recipe.label, *([str(severity)] if several else [])]
-                labels += [language_name(row.language)] if by == "language" else []
-                table.add_row(*labels, *_numbers(row, bias, texts))
-            if by == "language":
-                table.add_section()
-        parts.append(table)
+    rows = {setting: result.findings(setting, measure, by) for setting in result.distinct_settings}
+    biased = "multilingual" in rows and result.has_rank_distance
+    texts = any(_texts_differ(row) for found in rows.values() for row in found)
+    for setting, found in rows.items():
+        parts.append(_setting_table(result, setting, measure, by, found, biased and setting == "multilingual", texts))
     legend = [_NOTES, *([_RANK_DISTANCE_NOTE] if biased else []), _coverage_note(result, texts)]
     parts += [*_worst_cases(result, measure), Text(), Text("; ".join(legend), style="dim")]
     parts += [*_not_covered(result), _signature(result, measure)]
     return Group(*parts)
+
+
+def _setting_table(
+    result: Result, setting: Setting, measure: str, by: str | None, rows: Sequence[Finding], biased: bool, texts: bool
+) -> Table:
+    """Return the table of one setting, with or without rank distance and the share of changed texts."""
+    name = "mAP" if measure == "AP" else measure
+    several = len({severity for _, severity in result.groups}) > 1
+    table = empty_table(f"{setting} ({_POOLS[setting]})")
+    for header in ("recipe", *(["severity"] if several else []), *(["language"] if by == "language" else [])):
+        table.add_column(header, no_wrap=True)
+    more = (*(_BIAS_HEADERS if biased else ()), "coverage", *(["text\nchanged"] if texts else []))
+    for header in (f"clean\n{name}", f"attacked\n{name}", "drop", "drop\n%", *more):
+        table.add_column(header, justify="right", no_wrap=True, vertical="bottom")
+    if not result.attacked:
+        _add_clean_rows(table, result, setting, measure, by, biased)
+    for (recipe, severity), found in groupby(rows, lambda row: (row.recipe, row.severity)):
+        for row in found:
+            labels = [recipe.label, *([str(severity)] if several else [])]
+            labels += [language_name(row.language)] if by == "language" else []
+            table.add_row(*labels, *_numbers(row, biased, texts))
+        if by == "language":
+            table.add_section()
+    return table
 
 
 def _texts_differ(row: Finding) -> bool:
