@@ -99,9 +99,7 @@ def _texts_differ(row: Finding) -> bool:
 def _coverage_note(result: Result, texts: bool) -> str:
     if not result.knows_inputs:
         return "coverage = share of queries whose text changed."
-    beside = (
-        "; text changed = share of queries whose text changed, whether or not the encoder reads it" if texts else ""
-    )
+    beside = "; text changed = share of queries whose text changed, read by the encoder or not" if texts else ""
     return f"coverage = share of queries of which the encoder reads something else than when clean{beside}."
 
 
