@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from markupsafe import escape
 from rich.console import Console
 
 import robustbench_ir as rb
@@ -19,8 +22,10 @@ from robustbench_ir.encoders.pool import fitted_on
 from robustbench_ir.encoders.truncation import changed_inputs, cut_shares
 from robustbench_ir.errors import ResultError
 from robustbench_ir.evaluation.score_runs import score_runs
-from robustbench_ir.reports.content import prepare_sheets
-from robustbench_ir.reports.exports import to_csv, to_json
+from robustbench_ir.metrics.settings import SETTINGS
+from robustbench_ir.reports.charts import curve_pictures
+from robustbench_ir.reports.content import Sheet, prepare_sheets
+from robustbench_ir.reports.exports import to_csv, to_json, to_markdown
 from robustbench_ir.reports.page import report_page
 from robustbench_ir.reports.tables import coverage_table, drops_table
 from robustbench_ir.reports.terminal import score_table
@@ -31,6 +36,7 @@ from robustbench_ir.tasks import Passage, Query, Task, build_task
 from tests.support.encoders import letters_tokenizer
 from tests.support.models import KINDS, SIZES
 from tests.support.tasks import full_run, written
+from tests.test_task_pools import shaped
 
 LIMIT = 16  # tokens: [CLS], 14 letters, [SEP]
 CLEAN = ["where is the old market", "who sells bread and maize", "when does the river rise"]
@@ -226,7 +232,7 @@ def test_a_file_that_contradicts_itself_is_refused(result: Result, flags: list[b
 def test_changed_texts_stand_beside_coverage_where_they_differ(result: Result) -> None:
     shown = printed(result)
     assert re.search(r" late (\S+ ){4,6}0% 100% upper ", shown), shown
-    assert "coverage = share of queries of which the encoder reads something else than when clean" in shown
+    assert "coverage = share of queries whose change reaches the encoder" in shown
     assert "text changed = share of queries whose text changed" in shown
     only = rb.attack("char-ngram", small_task(), [typed], severities=[5])
     assert "text changed" not in printed(only)
@@ -284,3 +290,73 @@ def test_a_result_behind_a_defence_has_the_shares(uncased: Path, prefix: str) ->
     found = rb.attack(f"{prefix}{uncased}", small_task(), [typed], severities=[5])
     assert found.cut == {"queries": 1.0, "passages": pytest.approx(2 / 3)}  # of 14, 15 and 18 letters
     assert found.attacked[0].input_changed is not None
+
+
+# One table where two settings are one.
+
+
+def reported(found: Result) -> tuple[Sheet, str]:
+    sheets = prepare_sheets([("x.json", found)], resamples=FEW)
+    return sheets[0], report_page(sheets, find_examples(sheets, 1))
+
+
+def only_setting(found: Result) -> set[str]:
+    """Return the setting of everything that a report of a result says, which is one."""
+    sheet, page = reported(found)
+    rows = csv.DictReader(io.StringIO(to_csv([sheet])))
+    (content,) = json.loads(to_json([sheet]))
+    named = {row["setting"] for row in rows} | {content["setting"]} | {row["setting"] for row in content["scores"]}
+    named |= {row[2].text for row in drops_table(sheet).rows}
+    named |= {line.strip("# ").partition(" (pool:")[0] for line in score_lines(found) if " (pool:" in line}
+    assert {picture.heading for picture in curve_pictures(sheet)} == named
+    for setting in SETTINGS:
+        assert (f">{setting}<" in page) == (setting in named)
+    return named
+
+
+def score_lines(found: Result) -> list[str]:
+    console = Console(width=160, record=True, file=io.StringIO())
+    console.print(score_table(found))
+    return console.export_text().splitlines()
+
+
+def test_a_folder_in_one_language_has_one_table_without_rank_distance(tmp_path: Path) -> None:
+    folder = shaped("fiqa", tmp_path / "fiqa")
+    found = rb.attack("char-ngram", f"{folder}/", ["typo", "casing-spacing"])
+    assert found.settings == ("monolingual", "multilingual")
+    assert only_setting(found) == {"monolingual"}
+    shown = printed(found)
+    assert "RD" not in shown
+    assert "rank distance" not in shown
+    assert "|pool=monolingual|" in shown
+    sheet, page = reported(found)
+    assert not any("RD" in column for column in drops_table(sheet).columns)
+    assert "RD is the rank distance" not in page
+    (asked,) = prepare_sheets([("x.json", found)], setting="multilingual", resamples=FEW)
+    assert set(asked.scores) == {"multilingual"}, "whoever asks for the other name of the one setting gets it"
+
+
+def test_a_parallel_task_has_all_tables_and_rank_distance() -> None:
+    found = rb.attack("char-ngram", "mini", ["typo"], languages=["en", "sw"])
+    assert only_setting(found) == set(SETTINGS)
+    assert printed(found).count("RD = rank distance of parallel passages") == 1
+    assert "RD is the rank distance" in reported(found)[1]
+
+
+def test_questions_that_one_other_language_answers_have_one_table(shared_data: Path) -> None:
+    found = rb.attack("char-ngram", "afriqa", ["typo"], languages=["ha"])
+    assert found.settings == ("cross-lingual", "multilingual")
+    assert only_setting(found) == {"cross-lingual"}
+
+
+def test_what_the_task_leaves_out_stands_on_the_page(tmp_path: Path) -> None:
+    found = rb.attack("char-ngram", f"{shaped('fiqa', tmp_path / 'fiqa')}/", ["typo"])
+    assert found.task_notes
+    hostile = replace(found, task_notes=(*found.task_notes, "<b>bold</b> & [link](x)"))
+    sheet, page = reported(hostile)
+    for note in found.task_notes:
+        assert f"<li>{escape(note)}</li>" in page
+    assert "<li>&lt;b&gt;bold&lt;/b&gt; &amp; [link](x)</li>" in page
+    assert r"\[link" in to_markdown([sheet])
+    assert json.loads(to_json([sheet]))[0]["task_notes"] == list(hostile.task_notes)
+    assert 'class="notes"' not in reported(replace(found, task_notes=()))[1]

@@ -62,6 +62,7 @@ def to_markdown(sheets: Sequence[Sheet]) -> str:
         parts += ["## Side by side", *map(captioned, (side_by_side_table(sheets), *_languages_side_by_side(sheets)))]
     for sheet in sheets:
         parts.append(f"## {escaped_markdown(sheet.name)} on {escaped_markdown(sheet.result.task)}")
+        parts += [f"- {escaped_markdown(note)}" for note in sheet.result.task_notes]
         parts += [escaped_markdown(sentence) for sentence in summary_sentences(sheet)]
         parts += map(captioned, _tables(sheet))
         parts.append(_fenced("\n".join((sheet.command, *sheet.signatures))))
@@ -200,6 +201,7 @@ def _content(sheet: Sheet) -> dict[str, object]:
         "encoder": sheet.result.encoder.name,
         "task": sheet.result.task,
         "task_sha256": sheet.result.task_digest,
+        "task_notes": list(sheet.result.task_notes),
         "setting": sheet.setting,
         "severity": sheet.severity,
         "summary": summary_sentences(sheet),

@@ -183,7 +183,7 @@ def _counted(sheet: Sheet) -> str:
     """Return what coverage counts, in words."""
     if not sheet.result.knows_inputs:
         return "share of queries whose text changed"
-    return "share of queries of which the encoder reads something else than when clean"
+    return "share of queries whose change reaches the encoder"
 
 
 def _heading(sheet: Sheet) -> str:

@@ -100,7 +100,7 @@ def _coverage_note(result: Result, texts: bool) -> str:
     if not result.knows_inputs:
         return "coverage = share of queries whose text changed."
     beside = "; text changed = share of queries whose text changed, read by the encoder or not" if texts else ""
-    return f"coverage = share of queries of which the encoder reads something else than when clean{beside}."
+    return f"coverage = share of queries whose change reaches the encoder{beside}."
 
 
 def _add_clean_rows(table: Table, result: Result, setting: Setting, measure: str, by: str | None, biased: bool) -> None:
