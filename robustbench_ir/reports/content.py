@@ -249,7 +249,7 @@ def macro_scores(
     measure : str
         Such as ``"AP"``.
     settings : sequence of str
-        Settings that are wanted.
+        Settings to return.
     resamples : int
         Number of resamples of the intervals.
     """
