@@ -132,7 +132,7 @@ def test_attack_with_a_search_writes_result_and_queries(tmp_path: Path) -> None:
     assert answer.exit_code == 0, answer.output
     assert re.search(r"^greedy\(typo\) +0\.\d+", answer.output, re.MULTILINE)
     assert re.search(r"^ random\(typo\) .* 1\.0 ", answer.output, re.MULTILINE)
-    assert re.search(r"^greedy\(typo\) +3 +multilingual +\+0\.\d{3} +±", answer.output, re.MULTILINE)
+    assert re.search(r"^greedy\(typo\) +3 +monolingual +\+0\.\d{3} +±", answer.output, re.MULTILINE)
     assert [cell.recipe for cell in load_result(out).attacked] == [
         f"{name}(typo@3)|goal=map|words=1|queries=30" for name in ("greedy", "random")
     ]

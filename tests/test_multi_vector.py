@@ -17,6 +17,7 @@ from robustbench_ir.cli import irbench
 from robustbench_ir.encoders import EncoderOptions, TokenEmbeddings, as_encoder, load_encoder
 from robustbench_ir.encoders.examination import examine
 from robustbench_ir.encoders.multi_vector import LateInteractionEncoder, is_multi_vector
+from robustbench_ir.encoders.truncation import changed_inputs, cut_shares
 from robustbench_ir.errors import EncoderError, OptionError
 from robustbench_ir.evaluation.runner import Runner
 from robustbench_ir.retrieval.similarity import product_with
@@ -257,3 +258,40 @@ def test_the_check_of_an_encoder_looks_at_tokens_too(folder: Path) -> None:
     assert found.weights > 0
     assert found.modules
     assert found.batch_difference < 1e-5
+
+
+# What the model reads: lengths of each side, type.
+
+
+def test_each_side_is_cut_at_its_own_length(folder: Path, tmp_path: Path) -> None:
+    """With [CLS], [SEP] and three tokens of "[Q] " or "[D] ", 59 letters of a query and 43 of a passage are read."""
+    queries, passages = ["a" * 59, "a" * 60], ["a" * 43, "a" * 44, "a" * 60, "a"]
+    encoder = load_encoder(str(folder), EncoderOptions(device="cpu"))
+    assert cut_shares(encoder, queries, passages) == {"queries": 1 / 2, "passages": 1 / 2}
+    assert encoder.description.token_limit == 48
+    expanded = load_encoder(str(FOLDERS["query expansion"](tmp_path)), EncoderOptions(device="cpu"))
+    assert cut_shares(expanded, ["a" * 27, "a" * 28, "a" * 29, "a"], ["a"]) == {"queries": 1 / 2, "passages": 0}
+
+
+@pytest.mark.parametrize("kind", FOLDERS)
+def test_a_query_is_read_up_to_its_length(kind: str, tmp_path: Path) -> None:
+    """The rows of the model itself say whether it reads something else."""
+    encoder = load_encoder(str(FOLDERS[kind](tmp_path)), EncoderOptions(device="cpu"))
+    clean = ["what is this?", "a" * 70, "what is this?"]
+    texts = ["what  is this?", "a" * 69 + "b", "what is tihs?"]
+    changed = changed_inputs(encoder, clean, texts)
+    assert changed is not None
+    before, after = ([encoder.encode_queries([text]).gathered() for text in side] for side in (clean, texts))
+    differ = [not np.array_equal(*pair) for pair in zip(before, after, strict=True)]
+    assert changed.tolist() == differ == [False, False, True]
+
+
+def test_half_precision_runs_in_float32_on_a_cpu_unless_told_otherwise(folder: Path, tmp_path: Path) -> None:
+    sentence_transformers.MultiVectorEncoder(str(folder), device="cpu").half().save_pretrained(str(tmp_path / "half"))
+    options = EncoderOptions(device="cpu")
+    who = load_encoder(str(tmp_path / "half"), options).description
+    assert who.dtype == "float32"
+    assert who.notes == ("saved as float16, run in float32 on this CPU; --dtype float16 runs it as it was saved",)
+    half = load_encoder(str(tmp_path / "half"), EncoderOptions(device="cpu", dtype="float16")).description
+    assert (half.dtype, half.notes) == ("float16", ())
+    assert half.fingerprint != who.fingerprint

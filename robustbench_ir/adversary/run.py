@@ -248,6 +248,7 @@ class SearchRun:
             perturbed,
             Ranks(ranks[0].astype(np.int32), ranks[1].astype(np.int32)),
             {code: one.recipes[0].reason_not_covered(code) for code in uncovered},
+            self.victim.runner.changed_inputs(perturbed),
         )
         return SearchedCell(cell, self.goal.name, tuple(found))
 

@@ -9,10 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from robustbench_ir._base.cache import using_cache
+from robustbench_ir._base.text import nfc
 from robustbench_ir.adversary.goals import make_goal
 from robustbench_ir.adversary.search import DEFAULT_SEARCH, Searched, SearchOptions
 from robustbench_ir.adversary.search import search as find_worst
 from robustbench_ir.encoders import Encoder, EncoderOptions, load_encoder
+from robustbench_ir.encoders.pool import fitted_on
+from robustbench_ir.encoders.truncation import changed_inputs
 from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.attack import attack
 from robustbench_ir.evaluation.request import DEFAULT_RUN, RecipeMix, Request, RunOptions
@@ -193,6 +196,8 @@ def _rank_crafted(
     """Rank the queries that were crafted on another encoder, as a task of their own without any attack."""
     task = crafted.task
     clean = attack(encoder, task, [], options=options, run=run)
+    reader = fitted_on(encoder, [passage.text for passage in task.passages])
+    before = [nfc(query.text) for query in task.queries]
     cells = []
     for one in crafted.attacked:
         pairs = zip(task.queries, one.outcomes, strict=True)
@@ -202,7 +207,8 @@ def _rank_crafted(
         changed = np.isin(task.qrels.query, np.flatnonzero(one.cell.changed))
         ranks = clean.clean.ranks.updated(np.flatnonzero(changed), found.picked(changed))
         identity = one.cell.recipe.crafted_on(name_in_identity(source))
-        cells.append(replace(one.cell, recipe=identity, ranks=ranks))
+        read = changed_inputs(reader, before, [nfc(outcome.text) for outcome in one.outcomes])
+        cells.append(replace(one.cell, recipe=identity, ranks=ranks, input_changed=read))
     return replace(clean, attacked=tuple(cells))
 
 

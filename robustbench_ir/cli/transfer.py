@@ -102,7 +102,7 @@ def command(  # noqa: PLR0913, PLR0917
         )
     console = table_console()
     labels = distinct_file_name_parts((*found.sources, *found.targets))
-    for setting in found.results[found.sources[0], found.sources[0]].settings:
+    for setting in found.results[found.sources[0], found.sources[0]].distinct_settings:
         table = _table(f"{setting}: drop of {'mAP' if measure == 'AP' else measure}", "crafted on", found.targets)
         matrix = found.matrix(setting, measure)
         for source in found.sources:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from robustbench_ir._version import __version__
 from robustbench_ir.defences.repairs import Repair, RepairLike, RepairMaker, as_repair
 from robustbench_ir.encoders.encoder import Embeddings, Encoder, EncoderDescription, PoolEncoder
 from robustbench_ir.encoders.reranker import refuse_reranked
+from robustbench_ir.encoders.truncation import read_of, share_cut_of
 from robustbench_ir.errors import OptionError
 
 
@@ -39,6 +41,15 @@ class Normalised:
     def encode_passages(self, texts: Sequence[str]) -> Embeddings:
         """Encode passages as they are."""
         return self.passage_encoder.encode_passages(texts)
+
+    def share_cut(self, texts: Sequence[str], side: Literal["query", "passage"]) -> float | None:
+        """Return the share of texts that the encoder behind the repairs cuts; None if it does not know."""
+        read = [self.repaired(text) for text in texts] if side == "query" else texts
+        return share_cut_of(self.passage_encoder, read, side)
+
+    def query_inputs(self, texts: Sequence[str]) -> Sequence[Hashable] | None:
+        """Return what the encoder behind the repairs reads of each repaired query; None if it does not know."""
+        return read_of(self.passage_encoder, [self.repaired(text) for text in texts])
 
     def repaired(self, text: str) -> str:
         """Return the repaired query."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import scipy.sparse as sp
@@ -13,6 +14,7 @@ from robustbench_ir.defences.normalised import described
 from robustbench_ir.encoders.encoder import Embeddings, Encoder, EncoderDescription, PoolEncoder, Vectors
 from robustbench_ir.encoders.reranker import refuse_reranked
 from robustbench_ir.encoders.token_embeddings import TOKEN_SIMILARITIES, TokenEmbeddings
+from robustbench_ir.encoders.truncation import read_of, share_cut_of
 from robustbench_ir.errors import OptionError
 from robustbench_ir.perturb.randomness import Random, generator, pick
 
@@ -60,6 +62,19 @@ class Smoothed:
     def encode_passages(self, texts: Sequence[str]) -> Embeddings:
         """Encode passages as they are."""
         return self.passage_encoder.encode_passages(texts)
+
+    def share_cut(self, texts: Sequence[str], side: Literal["query", "passage"]) -> float | None:
+        """Return the share of texts, without their copies, that the encoder cuts; None if it does not know."""
+        return share_cut_of(self.passage_encoder, texts, side)
+
+    def query_inputs(self, texts: Sequence[str]) -> list[Hashable] | None:
+        """Return what the encoder reads of each query and of its copies; None if it does not know."""
+        groups = [(text, *copies_of(text, self.copies)) for text in texts]
+        read = read_of(self.passage_encoder, [text for group in groups for text in group])
+        if read is None:
+            return None
+        width = self.copies + 1
+        return [tuple(read[start : start + width]) for start in range(0, len(read), width)]
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,10 @@ class CharacterNgrams:
         counts.data = 1 + np.log(counts.data)
         return sp.csr_array(normalize(counts).astype(np.float32))
 
+    def query_inputs(self, texts: Sequence[str]) -> list[tuple[str, ...]]:
+        """Return the words of each query in lower case and without their order, which decide its n-grams."""
+        return [tuple(sorted(text.lower().split())) for text in texts]
+
 
 @dataclass(frozen=True)
 class Bm25:
@@ -117,7 +121,7 @@ class FittedBm25:
         columns: list[int] = []
         starts = [0]
         for text in texts:
-            columns += [self.vocabulary[token] for token in _tokens(text) if token in self.vocabulary]
+            columns += self._columns(text)
             starts.append(len(columns))
         ones = np.ones(len(columns), dtype=np.float32)
         counts = sp.csr_array((ones, columns, starts), shape=(len(texts), self.weights.shape[1]))
@@ -127,6 +131,13 @@ class FittedBm25:
     def encode_passages(self, texts: Sequence[str]) -> Embeddings:
         """Return the BM25 weights of passages of the pool, shape (texts, vocabulary)."""
         return self.weights[[self.rows[text] for text in texts]]
+
+    def query_inputs(self, texts: Sequence[str]) -> list[tuple[int, ...]]:
+        """Return the columns of each query's words that the pool has, without their order."""
+        return [tuple(sorted(self._columns(text))) for text in texts]
+
+    def _columns(self, text: str) -> list[int]:
+        return [self.vocabulary[token] for token in _tokens(text) if token in self.vocabulary]
 
 
 def _tokens(text: str) -> list[str]:

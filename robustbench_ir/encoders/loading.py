@@ -188,7 +188,7 @@ def _load(name: str, saved: SavedModel, kind: Kind, options: EncoderOptions) -> 
         )
     device = options.device or (options.devices[0] if options.devices else None)
     _check_device(device)
-    dtype, notes = _dtype(saved, device, options)
+    dtype, notes = chosen_dtype(saved, device, options)
     more: dict[str, int] = {} if options.truncate_dim is None else {"truncate_dim": options.truncate_dim}
     make: Callable[..., SentenceTransformer | SparseEncoder] = SparseEncoder if sparse else SentenceTransformer
     with quiet(), load_reports() as reports:
@@ -204,7 +204,7 @@ def _load(name: str, saved: SavedModel, kind: Kind, options: EncoderOptions) -> 
                 **more,
             )
             if dtype is None and options.backend == "torch" and model.device.type == "cpu":
-                dtype, notes = _float32_for(sorted({str(weight.dtype) for weight in model.parameters()}))
+                dtype, notes = float32_for(sorted({str(weight.dtype) for weight in model.parameters()}))
             # Modules that are not transformers ignore the type above.
             model = model.to(getattr(torch, dtype)) if dtype else model
         except Exception as error:  # a faulty model file can raise any error of many libraries
@@ -224,16 +224,34 @@ def _check_device(device: str | None) -> None:
             raise OptionError(f"device {device}: torch cannot use it here ({why}); leave it out or say cpu") from error
 
 
-def _dtype(saved: SavedModel, device: str | None, options: EncoderOptions) -> tuple[str | None, tuple[str, ...]]:
-    """Choose the type of the weights: half precision is several times slower than float32 on most CPUs."""
+def chosen_dtype(saved: SavedModel, device: str | None, options: EncoderOptions) -> tuple[str | None, tuple[str, ...]]:
+    """Choose the type of the weights: half precision is several times slower than float32 on most CPUs.
+
+    Parameters
+    ----------
+    saved : SavedModel
+        Names the type in which the weights are saved.
+    device : str or None
+        Device that was asked for.
+    options : EncoderOptions
+        Its type and backend decide, where they are given.
+
+    Returns
+    -------
+    str or None
+        The type; None for that in which they are saved.
+    tuple of str
+        What the user should know of it, a line each.
+    """
     from sentence_transformers.util import get_device_name
 
     if options.dtype or options.backend != "torch" or not (device or get_device_name()).startswith("cpu"):
         return options.dtype, ()
-    return _float32_for([str(saved.config.get("dtype") or saved.config.get("torch_dtype") or "")])
+    return float32_for([str(saved.config.get("dtype") or saved.config.get("torch_dtype") or "")])
 
 
-def _float32_for(types: list[str]) -> tuple[str | None, tuple[str, ...]]:
+def float32_for(types: list[str]) -> tuple[str | None, tuple[str, ...]]:
+    """Return float32, with a note, if one of the types of some weights is of half precision; otherwise None."""
     half = next((name for name in _HALVES if f"torch.{name}" in types or name in types), None)
     if half is None:
         return None, ()

@@ -13,11 +13,20 @@ import numpy as np
 from robustbench_ir.encoders.encoder import EncoderDescription
 from robustbench_ir.encoders.fingerprint import fingerprint, libraries
 from robustbench_ir.encoders.kinds import kind_of
-from robustbench_ir.encoders.loading import check_reachable, quiet, refuse_code, with_owner
+from robustbench_ir.encoders.loading import (
+    check_reachable,
+    chosen_dtype,
+    float32_for,
+    quiet,
+    refuse_code,
+    with_owner,
+)
+from robustbench_ir.encoders.model_inputs import model_inputs
 from robustbench_ir.encoders.options import EncoderOptions, check_options
 from robustbench_ir.encoders.prompts import Prompts
 from robustbench_ir.encoders.saved_model import SavedModel
 from robustbench_ir.encoders.token_embeddings import TokenEmbeddings
+from robustbench_ir.encoders.truncation import first_module, share_beyond_limit, token_limit
 from robustbench_ir.encoders.weights import check_weights, load_reports
 from robustbench_ir.errors import EncoderError, OptionError
 from robustbench_ir.resources.downloads import is_offline
@@ -53,6 +62,15 @@ class LateInteractionEncoder:
     def encode_passages(self, texts: Sequence[str]) -> TokenEmbeddings:
         """Encode passages, with the passage prompt."""
         return self._encode(self.model.encode_document, texts, self.description.passage_prompt)
+
+    def share_cut(self, texts: Sequence[str], side: Literal["query", "passage"]) -> float:
+        """Return the share of texts that are longer than the limit of their side, with their prompt."""
+        prompt = self.description.query_prompt if side == "query" else self.description.passage_prompt
+        return share_beyond_limit(first_module(self.model, side), [prompt + text for text in texts], side)
+
+    def query_inputs(self, texts: Sequence[str]) -> list[bytes]:
+        """Return the token ids of each query after the cut, with its prompt."""
+        return model_inputs(self.model, texts, self.description.query_prompt, {"task": "query"})
 
     def _encode(self, encode: Callable[..., list[np.ndarray]], texts: Sequence[str], prompt: str) -> TokenEmbeddings:
         if not texts:
@@ -102,8 +120,9 @@ def load_multi_vector(
     check_options(options)
     _refuse_options(str(name or name_or_model), options)
     if isinstance(name_or_model, str):
-        model, called = _load(name_or_model, options), name_or_model
+        (model, notes), called = _load(name_or_model, options), name_or_model
     else:
+        notes = ()
         model, called = name_or_model, name or name_or_model.model_card_data.base_model or type(name_or_model).__name__
         if not hasattr(model, "encode_query") or type(model).__module__.startswith(_PYLATE):
             raise EncoderError(f"{called}: a model of PyLate; save it by save_pretrained(folder) and name that folder")
@@ -120,6 +139,9 @@ def load_multi_vector(
         passage_prompt=prompts.passage,
         versions=libraries(options.backend),
         kind="multi-vector",
+        dtype=str(next((weight.dtype for weight in model.parameters()), "")).removeprefix("torch."),
+        token_limit=token_limit(first_module(model, "document"), "passage"),
+        notes=notes,
     )
     return LateInteractionEncoder(model, description, options.batch_size, options.devices)
 
@@ -148,7 +170,8 @@ def is_multi_vector(name: str, options: EncoderOptions) -> bool:
     return kind_of(saved) == "multi-vector"
 
 
-def _load(name: str, options: EncoderOptions) -> MultiVectorEncoder:
+def _load(name: str, options: EncoderOptions) -> tuple[MultiVectorEncoder, tuple[str, ...]]:
+    """Return a model, and what the user should know of how it was loaded."""
     import torch
 
     try:
@@ -158,24 +181,28 @@ def _load(name: str, options: EncoderOptions) -> MultiVectorEncoder:
     saved = SavedModel(with_owner(name), options.revision)
     if not options.trust_remote_code:
         refuse_code(name, saved)
+    device = options.device or (options.devices[0] if options.devices else None)
+    dtype, notes = chosen_dtype(saved, device, options)
     with quiet(), load_reports() as reports:
         try:
             model = MultiVectorEncoder(
                 saved.place,
-                device=options.device or (options.devices[0] if options.devices else None),
+                device=device,
                 revision=options.revision,
                 trust_remote_code=options.trust_remote_code,
                 local_files_only=is_offline(),
-                model_kwargs={**options.model_kwargs, **({"dtype": options.dtype} if options.dtype else {})} or None,
+                model_kwargs={**options.model_kwargs, **({"dtype": dtype} if dtype else {})} or None,
                 backend=cast("Literal['torch', 'onnx', 'openvino']", options.backend),
             )
             if options.max_length is not None:
                 _limit(model, options.max_length)
-            model = model.to(getattr(torch, options.dtype)) if options.dtype else model
+            if dtype is None and options.backend == "torch" and model.device.type == "cpu":
+                dtype, notes = float32_for(sorted({str(weight.dtype) for weight in model.parameters()}))
+            model = model.to(getattr(torch, dtype)) if dtype else model
         except Exception as error:  # what is wrong with a model file shows as any error of a dozen libraries
             raise EncoderError(_explain(name, error)) from error
     check_weights(name, reports)
-    return model
+    return model, notes
 
 
 def _explain(name: str, error: Exception) -> str:

@@ -16,10 +16,11 @@ from robustbench_ir.encoders.encoder import EncoderDescription, Vectors, as_dens
 from robustbench_ir.encoders.fingerprint import fingerprint, libraries
 from robustbench_ir.encoders.kinds import kind_of
 from robustbench_ir.encoders.loading import LoadedModel, load_transformer_model
+from robustbench_ir.encoders.model_inputs import model_inputs
 from robustbench_ir.encoders.model_tasks import tasks_of
 from robustbench_ir.encoders.options import EncoderOptions, Setting, check_options
 from robustbench_ir.encoders.prompts import ChosenPrompts, Declared, choose_prompts, choose_similarity
-from robustbench_ir.encoders.truncation import first_module, token_limit, tokens
+from robustbench_ir.encoders.truncation import first_module, share_beyond_limit, token_limit
 from robustbench_ir.encoders.weights import settle_poolers
 from robustbench_ir.errors import EncoderError, OptionError
 
@@ -93,11 +94,12 @@ class SentenceTransformerEncoder:
     def share_cut(self, texts: Sequence[str], side: Literal["query", "passage"]) -> float:
         """Return the share of texts that are longer than the model reads, with their prompt; 0 where none is cut."""
         input_module = first_module(self.model, "query" if side == "query" else "document")
-        limit = token_limit(input_module, side)
         prompt = (self.query if side == "query" else self.passage).prompt
-        if not limit or not texts:
-            return 0.0
-        return sum(count > limit for count in tokens(input_module, [prompt + text for text in texts])) / len(texts)
+        return share_beyond_limit(input_module, [prompt + text for text in texts], side)
+
+    def query_inputs(self, texts: Sequence[str]) -> list[bytes]:
+        """Return the token ids of each query after the cut, with its prompt."""
+        return model_inputs(self.model, texts, self.query.prompt, self.query.keywords)
 
     def _encode(self, texts: Sequence[str], side: Side) -> Vectors:
         options: dict[str, object] = {

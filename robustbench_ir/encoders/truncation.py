@@ -1,14 +1,17 @@
-"""How much of a text a model reads."""
+"""What a model reads of a text, and how much of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
 
 from robustbench_ir.encoders.loading import quiet
 
 if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer, SparseEncoder
+    from sentence_transformers import MultiVectorEncoder, SentenceTransformer, SparseEncoder
     from torch import nn
 
 _NO_LIMIT = 1 << 24  # tokenisers without a limit have a number beyond any text
@@ -23,8 +26,53 @@ Cut = dict[str, float]
 class Truncating(Protocol):
     """An encoder that knows how many texts it cuts."""
 
-    def share_cut(self, texts: Sequence[str], side: Literal["query", "passage"]) -> float:
-        """Return the share of texts that are longer than the model reads, 0 to 1."""
+    def share_cut(self, texts: Sequence[str], side: Literal["query", "passage"]) -> float | None:
+        """Return the share of texts that are longer than the model reads, 0 to 1; None if it is not known."""
+
+
+@runtime_checkable
+class Reading(Protocol):
+    """An encoder that can tell what it reads of a query."""
+
+    def query_inputs(self, texts: Sequence[str]) -> Sequence[Hashable] | None:
+        """Return what it reads of each query, such as token ids after the cut; None if it is not known.
+
+        Queries that the encoder cannot tell apart have equal inputs.
+        """
+
+
+def changed_inputs(encoder: object, clean: Sequence[str], texts: Sequence[str]) -> NDArray[np.bool_] | None:
+    """Return whether what an encoder reads of each text differs from what it reads of the clean one.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        The encoder, fitted on its pool.
+    clean, texts : sequence of str
+        Queries before and after, in the same order.
+
+    Returns
+    -------
+    bool array of shape (texts,), or None
+        None where the encoder does not know.
+    """
+    rows = [row for row, (before, after) in enumerate(zip(clean, texts, strict=True)) if before != after]
+    read = read_of(encoder, [text for side in (clean, texts) for text in (side[row] for row in rows)])
+    if read is None:
+        return None
+    changed = np.zeros(len(texts), dtype=bool)
+    changed[rows] = [before != after for before, after in zip(read[: len(rows)], read[len(rows) :], strict=True)]
+    return changed
+
+
+def read_of(encoder: object, texts: Sequence[str]) -> Sequence[Hashable] | None:
+    """Return what an encoder reads of each query; None where it does not know. See `Reading`."""
+    return encoder.query_inputs(texts) if isinstance(encoder, Reading) else None
+
+
+def share_cut_of(encoder: object, texts: Sequence[str], side: Literal["query", "passage"]) -> float | None:
+    """Return the share of texts that an encoder cuts; None where it does not know. See `Truncating`."""
+    return encoder.share_cut(texts, side) if isinstance(encoder, Truncating) else None
 
 
 def cut_shares(encoder: object, queries: Sequence[str], passages: Sequence[str]) -> Cut:
@@ -35,12 +83,11 @@ def cut_shares(encoder: object, queries: Sequence[str], passages: Sequence[str])
     dict
         Empty where the encoder does not know.
     """
-    if not isinstance(encoder, Truncating):
-        return {}
-    return {
-        "queries": encoder.share_cut(_sample(queries), "query"),
-        "passages": encoder.share_cut(_sample(passages), "passage"),
+    shares = {
+        "queries": share_cut_of(encoder, _sample(queries), "query"),
+        "passages": share_cut_of(encoder, _sample(passages), "passage"),
     }
+    return {side: share for side, share in shares.items() if share is not None}
 
 
 def _sample(texts: Sequence[str]) -> Sequence[str]:
@@ -48,7 +95,7 @@ def _sample(texts: Sequence[str]) -> Sequence[str]:
     return texts[::step]
 
 
-def first_module(model: SentenceTransformer | SparseEncoder, route: str) -> nn.Module:
+def first_module(model: SentenceTransformer | SparseEncoder | MultiVectorEncoder, route: str) -> nn.Module:
     """Return the module that reads the texts of a side; behind a router, the first of its route."""
     module: Any = model[0]
     while hasattr(module, "sub_modules"):
@@ -61,9 +108,22 @@ def first_module(model: SentenceTransformer | SparseEncoder, route: str) -> nn.M
 def token_limit(module: nn.Module, side: Literal["query", "passage"]) -> int:
     """Return the tokens after which a module cuts a text of a side; 0 where it does not."""
     own = getattr(module, "query_length" if side == "query" else "document_length", None)
+    expansion = getattr(module, "query_expansion", None) if side == "query" else None
+    if expansion and expansion["strategy"] == "fixed":
+        return int(expansion["length"])  # filled up to it, and cut there
+    if expansion and own:
+        own = max(own, expansion["length"])
     limits = [limit for limit in (own, getattr(module, "max_seq_length", None)) if isinstance(limit, int)]
     limit = min(limits, default=0)
     return limit if 0 < limit < _NO_LIMIT else 0
+
+
+def share_beyond_limit(module: nn.Module, texts: Sequence[str], side: Literal["query", "passage"]) -> float:
+    """Return the share of texts, with their prompt, that are longer than a module reads; 0 where none is cut."""
+    limit = token_limit(module, side)
+    if not limit or not texts:
+        return 0.0
+    return sum(count > limit for count in tokens(module, texts)) / len(texts)
 
 
 def tokens(module: nn.Module, texts: Sequence[str]) -> Iterator[int]:

@@ -120,6 +120,7 @@ class Evaluation:
             perturbed,
             queries.ranks_over(clean),
             recipe.not_covered(self.cells.judgements.query_languages),
+            self.runner.changed_inputs(perturbed),
         )
         return self._finished(cell, queries, new=known is None)
 
@@ -181,10 +182,12 @@ class Evaluation:
     @cached_property
     def _cut(self) -> Cut:
         """What the encoder does not read of the texts."""
-        task = self.runner.task
+        task, encoder = self.runner.task, self.runner.encoder
+        # A defence may need the pool before it repairs a query; a lexical encoder has no limit and need not be fitted.
+        read_by = self.runner.fitted if encoder.description.token_limit else encoder
         with self.runner.clock.stage("count tokens"):
             return cut_shares(
-                self.runner.encoder, [query.text for query in task.queries], [passage.text for passage in task.passages]
+                read_by, [query.text for query in task.queries], [passage.text for passage in task.passages]
             )
 
     def _finished(self, cell: Cell, queries: QuerySet, *, new: bool) -> Cell:

@@ -21,6 +21,7 @@ from robustbench_ir.encoders.batches import encode_texts
 from robustbench_ir.encoders.pool import fitted_on, passage_store
 from robustbench_ir.encoders.reranker import Reranked
 from robustbench_ir.encoders.store.store import embedding_store
+from robustbench_ir.encoders.truncation import changed_inputs
 from robustbench_ir.perturb import Perturbation, digest
 from robustbench_ir.retrieval.ranking import DEFAULT_MEMORY, Ranks, rank_relevant
 from robustbench_ir.retrieval.reranking import PairScorer, rerank_relevant, reranked_passages
@@ -112,6 +113,17 @@ class Runner:
                 store = embedding_store(self.encoder, current_cache().of("embeddings"), "query", query_set)
             rows = encode_texts(self.fitted.encode_queries, texts, self.clock.advance, store)
         return rows[:, columns] if columns is not None and isinstance(rows, sp.csr_array) else rows
+
+    def changed_inputs(self, perturbed: Sequence[Perturbation]) -> NDArray[np.bool_] | None:
+        """Return whether what the encoder reads of each query changed; None if it does not know.
+
+        Parameters
+        ----------
+        perturbed : sequence of Perturbation
+            Queries before and after.
+        """
+        with self.clock.stage("compare tokens"):
+            return changed_inputs(self.fitted, [one.clean for one in perturbed], [one.text for one in perturbed])
 
     def rank(
         self,

@@ -205,7 +205,7 @@ class EntryScore(Strict):
     rank_distance : float or None
         Mean rank distance.
     coverage : float
-        Share of queries that changed.
+        Share of queries whose text changed.
     """
 
     recipe: Attack

@@ -67,7 +67,7 @@ class EntrySheet:
 
     @cached_property
     def coverage(self) -> Floats:
-        """Share of queries that changed, macro average over languages, shape (groups,)."""
+        """Share of queries whose text changed, macro average over languages, shape (groups,)."""
         size = np.diff(np.append(self.starts, self.changed.shape[1]))
         share = np.add.reduceat(self.changed.astype(float), self.starts, axis=1) / size
         return np.asarray(self._over_seeds(share).mean(axis=1))

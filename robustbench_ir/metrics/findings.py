@@ -48,6 +48,10 @@ class RankedQueries(Protocol):
         """Whether each query's text changed."""
 
     @property
+    def reached(self) -> NDArray[np.bool_]:
+        """Whether each query's change reached the encoder."""
+
+    @property
     def edit_rate(self) -> Floats:
         """Share of each query's characters that were replaced."""
 
@@ -77,21 +81,26 @@ class Finding:
     drop, relative_drop : Estimate
         Clean - attacked, and the same divided by clean; NaN if clean is 0.
     changed_only : Estimate
-        The absolute drop over queries that changed.
+        The absolute drop over the queries that `coverage` counts.
     clean_rank_distance, rank_distance_change : Estimate
         Rank distance in the multilingual pool, and its change, attacked - clean. NaN if queries have one relevant
         passage.
     p, p_holm : float
-        p value of the hypothesis that the drop is 0; NaN if no query changed. `p_holm` is adjusted for all rows of the
-        same setting and kind (recipes x severities, or recipes x severities x languages).
+        p value of the hypothesis that the drop is 0; NaN if no change reached the encoder. `p_holm` is adjusted for
+        all rows of the same setting and kind (recipes x severities, or recipes x severities x languages).
     p_rank_distance, p_rank_distance_holm : float
         p values of the hypothesis that the change of rank distance is 0.
     effect_size : float
         Standardised mean difference of the drop over questions (Cohen's d_z).
     minimum_detectable : float
         Smallest drop that a test at 5% would find in 80% of samples with as many questions.
-    coverage, edit_rate : float
-        Share of queries that changed, and of characters that were replaced.
+    coverage : float
+        Share of queries whose change reached the encoder: what it reads of them differs, such as the token ids after
+        the cut. Where the encoder cannot say what it reads, the same as `text_coverage`.
+    text_coverage : float
+        Share of queries whose text changed.
+    edit_rate : float
+        Share of characters that were replaced.
     questions : int
         Number of clusters.
     """
@@ -115,6 +124,7 @@ class Finding:
     effect_size: float
     minimum_detectable: float
     coverage: float
+    text_coverage: float
     edit_rate: float
     questions: int
 
@@ -134,15 +144,17 @@ class OverSeeds:
     value : float64 array of shape (queries,) or (queries, passage languages)
         The measure.
     changed_only : float64 array of that shape
-        Clean - attacked over the seeds that changed the query; NaN if none did.
-    rank_distance, coverage, edit_rate : float64 arrays of shape (queries,)
-        Means over seeds; coverage is the share of seeds that changed the query.
+        Clean - attacked over the seeds whose change reached the encoder; NaN if none did.
+    rank_distance, coverage, text_coverage, edit_rate : float64 arrays of shape (queries,)
+        Means over seeds; coverage is the share of seeds whose change reached the encoder, text coverage that of the
+        seeds that changed the text.
     """
 
     value: Floats
     changed_only: Floats
     rank_distance: Floats
     coverage: Floats
+    text_coverage: Floats
     edit_rate: Floats
 
 
@@ -163,13 +175,14 @@ def over_seeds(
         Setting and measure.
     """
     found = np.stack([per_query_scores(judgements, cell.ranks, measure, setting) for cell in cells])
-    changed = np.stack([cell.changed for cell in cells])
-    mask = changed.reshape(changed.shape + (1,) * (found.ndim - 2))
+    reached = np.stack([cell.reached for cell in cells])
+    mask = reached.reshape(reached.shape + (1,) * (found.ndim - 2))
     return OverSeeds(
         value=found.mean(axis=0),
         changed_only=nanmean(np.where(mask, clean - found, np.nan), axis=0),
         rank_distance=np.mean([rank_distances(judgements, cell.ranks) for cell in cells], axis=0),
-        coverage=changed.mean(axis=0),
+        coverage=reached.mean(axis=0),
+        text_coverage=np.mean([cell.changed for cell in cells], axis=0),
         edit_rate=np.mean([cell.edit_rate for cell in cells], axis=0),
     )
 
@@ -268,6 +281,7 @@ def findings(
             "changed_only": estimates(changed_draw),
             "rank_distance_change": estimates(distance_change),
             "coverage": _means(judgements, one.coverage, by),
+            "text_coverage": _means(judgements, one.text_coverage, by),
             "edit_rate": _means(judgements, one.edit_rate, by),
             **tested,
         }

@@ -100,8 +100,8 @@ class Summary:
     all_queries : Robustness
         Robustness over all queries.
     changed_only : Robustness
-        Robustness over the queries that a severity changed, clean and attacked: these differ by severity, and each is a
-        mean over the seeds that changed it.
+        Robustness over the queries whose change reached the encoder, clean and attacked: these differ by severity, and
+        each is a mean over the seeds whose change did.
     """
 
     recipe: AttackIdentity

@@ -6,12 +6,13 @@ import math
 import re
 import shlex
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from robustbench_ir.encoders.choices import choices_in_words
 from robustbench_ir.encoders.options import options_as_words
@@ -34,6 +35,7 @@ from robustbench_ir.metrics.statistics import RESAMPLES, SEED, Estimate, bootstr
 from robustbench_ir.metrics.summary import Summary
 from robustbench_ir.metrics.worst_case import WorstCase
 from robustbench_ir.perturb.identity import AttackIdentity, FloorIdentity, SearchIdentity
+from robustbench_ir.reports.notes import notes
 from robustbench_ir.reports.terminal import language_name
 from robustbench_ir.resources.languages import languages
 from robustbench_ir.results.result import Cell, Result
@@ -196,8 +198,8 @@ class Score:
         Clean - attacked.
     rank_distance_change : Estimate
         Attacked - clean, in the multilingual pool whatever the setting.
-    coverage : float
-        Share of queries that really changed.
+    coverage, text_coverage : float
+        Share of queries whose change reached the encoder, and of those whose text changed; see `Finding`.
     """
 
     recipe: AttackIdentity
@@ -207,6 +209,7 @@ class Score:
     drop: Estimate
     rank_distance_change: Estimate
     coverage: float
+    text_coverage: float
 
     @property
     def attacked(self) -> float:
@@ -235,7 +238,9 @@ class MacroMean:
     languages: tuple[str, ...] = ()
 
 
-def macro_scores(result: Result, measure: str, resamples: int) -> dict[Setting, list[Score]]:
+def macro_scores(
+    result: Result, measure: str, settings: Sequence[Setting], resamples: int
+) -> dict[Setting, list[Score]]:
     """Return the macro drops of each setting by recipe and severity, in the order of `Result.drops`.
 
     Parameters
@@ -244,29 +249,33 @@ def macro_scores(result: Result, measure: str, resamples: int) -> dict[Setting, 
         Result of an attack.
     measure : str
         Such as ``"AP"``.
+    settings : sequence of str
+        Settings to return.
     resamples : int
         Number of resamples of the intervals.
     """
     layout, groups = result.judgements, result.groups
     if not groups:
-        return {setting: [] for setting in result.settings}
+        return {setting: [] for setting in settings}
     wanted = [MacroMean((group,)) for group in groups]
-    drops = [_drops(result, measure, setting, list(groups)) for setting in result.settings]
+    drops = [_drops(result, measure, setting, list(groups)) for setting in settings]
     found = _estimates(layout, [*drops, _rank_distance_changes(result)], wanted, resamples)
     coverage = [
-        macro_average(layout, np.mean([cell.changed for cell in cells], axis=0, dtype=float))
+        tuple(
+            macro_average(layout, np.mean(changed, axis=0, dtype=float))
+            for changed in ([cell.reached for cell in cells], [cell.changed for cell in cells])
+        )
         for cells in groups.values()
     ]
     clean = [
-        macro_average(layout, per_query_scores(layout, result.clean.ranks, measure, setting))
-        for setting in result.settings
+        macro_average(layout, per_query_scores(layout, result.clean.ranks, measure, setting)) for setting in settings
     ]
     return {
         setting: [
-            Score(*group, setting, before, drop, distance, share)
-            for group, drop, distance, share in zip(groups, estimates, found[-1], coverage, strict=True)
+            Score(*group, setting, before, drop, distance, *shares)
+            for group, drop, distance, shares in zip(groups, estimates, found[-1], coverage, strict=True)
         ]
-        for setting, before, estimates in zip(result.settings, clean, found, strict=False)
+        for setting, before, estimates in zip(settings, clean, found, strict=False)
     }
 
 
@@ -420,6 +429,17 @@ class Sheet:
         return choices_in_words(self.result.encoder, self.result.cut)
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What the numbers do not say by themselves, a sentence each."""
+        return notes(self.result)
+
+    @property
+    def settings(self) -> tuple[Setting, ...]:
+        """The settings that are shown: each that has numbers of its own, or the one that was asked for in its place."""
+        found = self.result.distinct_settings
+        return found if self.setting in found else (self.setting,)
+
+    @property
     def severities(self) -> list[int]:
         """All severities that were run, ascending."""
         return sorted({severity for _, severity in self.result.groups})
@@ -442,7 +462,7 @@ class Sheet:
     @cached_property
     def scores(self) -> dict[Setting, list[Score]]:
         """The macro drops of each setting, by recipe and severity."""
-        return macro_scores(self.result, self.measure, self.resamples)
+        return macro_scores(self.result, self.measure, self.settings, self.resamples)
 
     @cached_property
     def at_severity(self) -> list[Score]:
@@ -532,13 +552,21 @@ class Sheet:
 
     @cached_property
     def coverage(self) -> dict[str, dict[AttackIdentity, float]]:
-        """By language and recipe, the share of queries that really changed at the one severity."""
+        """By language and recipe, the share of queries whose change reached the encoder at the one severity."""
+        return self._shares(lambda cell: cell.reached)
+
+    @cached_property
+    def text_coverage(self) -> dict[str, dict[AttackIdentity, float]]:
+        """By language and recipe, the share of queries whose text changed at the one severity."""
+        return self._shares(lambda cell: cell.changed)
+
+    def _shares(self, changed: Callable[[Cell], NDArray[np.bool_]]) -> dict[str, dict[AttackIdentity, float]]:
         layout = self.result.judgements
         rows: dict[str, dict[AttackIdentity, float]] = {name: {} for name in layout.query_languages}
         for (recipe, severity), cells in self.result.groups.items():
             if severity == self.severity:
-                changed = np.mean([cell.changed for cell in cells], axis=0, dtype=float)
-                for name, share in zip(layout.query_languages, by_language(layout, changed).tolist(), strict=True):
+                found = np.mean([changed(cell) for cell in cells], axis=0, dtype=float)
+                for name, share in zip(layout.query_languages, by_language(layout, found).tolist(), strict=True):
                     rows[name][recipe] = share
         return rows
 
@@ -601,7 +629,7 @@ def prepare_sheets(
                 result,
                 name,
                 measure,
-                setting or result.settings[-1],
+                setting or result.distinct_settings[-1],
                 severity if severity is not None else _usual(severities),
                 drawn,
                 len(results) <= _FEW_RESULTS,

@@ -14,6 +14,7 @@ from robustbench_ir._base.markdown import escaped_markdown, markdown_table
 from robustbench_ir.metrics.statistics import Estimate
 from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.reports.content import NO_INTERVAL, LanguageDrop, Sheet, summary_sentences
+from robustbench_ir.reports.notes import rank_notes
 from robustbench_ir.reports.tables import (
     Table,
     coverage_table,
@@ -44,7 +45,14 @@ _LATEX = {
 _CSV_COLUMNS = (
     *("encoder", "task", "recipe", "severity", "seeds", "setting", "measure", "language"),
     *("clean", "attacked", "drop", "drop_low", "drop_high", "relative_drop"),
-    *("rank_distance_change", "rank_distance_change_low", "rank_distance_change_high", "coverage", "signature"),
+    *(
+        "rank_distance_change",
+        "rank_distance_change_low",
+        "rank_distance_change_high",
+        "coverage",
+        "text_coverage",
+        "signature",
+    ),
 )
 
 
@@ -55,6 +63,7 @@ def to_markdown(sheets: Sequence[Sheet]) -> str:
         parts += ["## Side by side", *map(captioned, (side_by_side_table(sheets), *_languages_side_by_side(sheets)))]
     for sheet in sheets:
         parts.append(f"## {escaped_markdown(sheet.name)} on {escaped_markdown(sheet.result.task)}")
+        parts += [f"- {escaped_markdown(note)}" for note in sheet.notes]
         parts += [escaped_markdown(sentence) for sentence in summary_sentences(sheet)]
         parts += map(captioned, _tables(sheet))
         parts.append(_fenced("\n".join((sheet.command, *sheet.signatures))))
@@ -173,6 +182,7 @@ def _records(sheet: Sheet) -> Iterator[dict[str, object]]:
                 "rank_distance_change_low": _number(distance.low),
                 "rank_distance_change_high": _number(distance.high),
                 "coverage": _number(drop.coverage),
+                "text_coverage": _number(drop.text_coverage),
                 "signature": result.signature(setting, *group, drop.measure),
             }
 
@@ -192,6 +202,8 @@ def _content(sheet: Sheet) -> dict[str, object]:
         "encoder": sheet.result.encoder.name,
         "task": sheet.result.task,
         "task_sha256": sheet.result.task_digest,
+        "task_notes": list(sheet.result.task_notes),
+        "rank_notes": list(rank_notes(sheet.result)),
         "setting": sheet.setting,
         "severity": sheet.severity,
         "summary": summary_sentences(sheet),
@@ -209,9 +221,12 @@ def _content(sheet: Sheet) -> dict[str, object]:
             },
         },
         **(_details(sheet) if sheet.detailed else {}),
-        "coverage": {
-            language: {str(recipe): _number(share) for recipe, share in shares.items()}
-            for language, shares in sheet.coverage.items()
+        **{
+            name: {
+                language: {str(recipe): _number(share) for recipe, share in shares.items()}
+                for language, shares in found.items()
+            }
+            for name, found in (("coverage", sheet.coverage), ("text_coverage", sheet.text_coverage))
         },
         "command": sheet.command,
     }

@@ -12,10 +12,11 @@ _NAMED_FROM = 0.01
 
 def notes(result: Result) -> tuple[str, ...]:
     """Return a sentence for each thing that the numbers of a result do not say by themselves."""
-    return (*result.task_notes, *_of_ranks(result))
+    return (*result.task_notes, *rank_notes(result))
 
 
-def _of_ranks(result: Result) -> list[str]:
+def rank_notes(result: Result) -> list[str]:
+    """Return what is to be said of ties and of passages that are not retrieved; nothing below one in a hundred."""
     found = []
     if max(cell.tied_share for cell in (result.clean, *result.attacked)) > _NAMED_FROM:
         order = "trec_eval's, by id" if is_run(result.encoder) else "that of a hash of the ids"

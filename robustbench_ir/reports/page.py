@@ -66,6 +66,7 @@ class _Section:
     notes: Sequence[str]
     source: str
     coverage: Table
+    counted: str
 
 
 @dataclass(frozen=True)
@@ -174,7 +175,15 @@ def _section(key: str, sheet: Sheet, examples: Examples) -> _Section:
         examples.notes,
         examples.source,
         coverage_table(sheet),
+        _counted(sheet),
     )
+
+
+def _counted(sheet: Sheet) -> str:
+    """Return what coverage counts, in words."""
+    if not sheet.result.knows_inputs:
+        return "share of queries whose text changed"
+    return "share of queries whose change reaches the encoder"
 
 
 def _heading(sheet: Sheet) -> str:

@@ -158,7 +158,7 @@ def _figures(sheet: Sheet) -> Iterator[tuple[str, Figure]]:
 def _curves(sheet: Sheet) -> Figure:
     from matplotlib.figure import Figure
 
-    settings = sheet.result.settings
+    settings = sheet.settings
     figure = Figure(figsize=(3.4 * len(settings), 3.2), layout="constrained")
     for place, setting in enumerate(settings, start=1):
         axes = figure.add_subplot(1, len(settings), place)

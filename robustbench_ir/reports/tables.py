@@ -88,26 +88,40 @@ def interval_cell(estimate: Estimate, form: str) -> TableCell:
 def drops_table(sheet: Sheet) -> Table:
     """Return the drops in every setting under every recipe and severity."""
     name = sheet.measure_name
+    bias = sheet.result.has_rank_distance
+    texts = any(_texts_differ(one) for found in sheet.scores.values() for one in found)
     columns = ("recipe", "severity", "setting", f"clean {name}", f"attacked {name}", "drop", "95% interval of the drop",
-               "drop %",  "RD change", "95% interval of RD change", "coverage")  # fmt: skip
+               "drop %", *(("RD change", "95% interval of RD change") if bias else ()), "coverage",
+               *(("text changed",) if texts else ()))  # fmt: skip
     rows = [
-        (TableCell(sheet.recipe_names[one.recipe]), number_cell(one.severity, "d"), TableCell(setting), *_numbers(one))
+        (
+            TableCell(sheet.recipe_names[one.recipe]),
+            number_cell(one.severity, "d"),
+            TableCell(setting),
+            *_numbers(one, bias, texts),
+        )
         for setting, found in sheet.scores.items()
         for one in found
     ]
     return Table(f"{sheet.name}: scores", columns, tuple(rows))
 
 
-def _numbers(one: Score) -> tuple[TableCell, ...]:
+def _texts_differ(one: Score) -> bool:
+    """Return whether more texts changed than the encoder reads of, as far as a table shows it."""
+    return f"{one.coverage:.0%}" != f"{one.text_coverage:.0%}"
+
+
+def _numbers(one: Score, bias: bool, texts: bool) -> tuple[TableCell, ...]:
+    distance = one.rank_distance_change
     return (
         number_cell(one.clean, ".3f"),
         number_cell(one.attacked, ".3f"),
         number_cell(one.drop.value, "+.3f"),
         interval_cell(one.drop, "+.3f"),
         number_cell(one.relative, "+.1%"),
-        number_cell(one.rank_distance_change.value, "+,.1f"),
-        interval_cell(one.rank_distance_change, "+,.1f"),
+        *((number_cell(distance.value, "+,.1f"), interval_cell(distance, "+,.1f")) if bias else ()),
         number_cell(one.coverage, ".0%"),
+        *((number_cell(one.text_coverage, ".0%"),) if texts else ()),
     )
 
 
@@ -171,14 +185,23 @@ def _rank_change(change: float, margin: float) -> TableCell:
 
 
 def coverage_table(sheet: Sheet) -> Table:
-    """Return the share of queries that each recipe really changed, by language."""
-    recipes = list(sheet.rank_changes)
-    rows = [
-        (TableCell(language_name(language)), *(number_cell(shares.get(recipe, math.nan), ".0%") for recipe in recipes))
-        for language, shares in sheet.coverage.items()
-    ]
-    names = tuple(sheet.recipe_names[recipe] for recipe in recipes)
-    return Table(f"{sheet.name}: coverage", ("language", *names), tuple(rows))
+    """Return the coverage of each recipe by language; beside it the share of changed texts, where that is another."""
+    columns: list[str] = []
+    shown: list[list[TableCell]] = []
+    for recipe in sheet.rank_changes:
+        name = sheet.recipe_names[recipe]
+        read, texts = (
+            [number_cell(shares.get(recipe, math.nan), ".0%") for shares in of.values()]
+            for of in (sheet.coverage, sheet.text_coverage)
+        )
+        columns.append(name)
+        shown.append(read)
+        if [one.text for one in read] != [one.text for one in texts]:
+            columns.append(f"{name}, text")
+            shown.append(texts)
+    names = [TableCell(language_name(language)) for language in sheet.coverage]
+    of_texts = " and changed texts" if len(columns) > len(sheet.rank_changes) else ""
+    return Table(f"{sheet.name}: coverage{of_texts}", ("language", *columns), tuple(zip(names, *shown, strict=True)))
 
 
 def side_by_side_table(sheets: Sequence[Sheet]) -> Table:

@@ -31,14 +31,15 @@ _POOLS: dict[Setting, str] = {
 }
 _NOTES = (
     "drop = clean - attacked, ± half of its 95% interval (questions resampled); * is p < 0.05 after Holm for all rows "
-    "of a table; RD = rank distance of parallel passages, lower is fairer, and falls too when all passages fall; "
-    "coverage = share of queries that really changed."
+    "of a table"
 )
+_RANK_DISTANCE_NOTE = "RD = rank distance of parallel passages, lower is fairer, and falls too when all passages fall"
 _SEARCH_NOTES = (
     "success = share of the queries that reach the goal (map: AP falls to half) among those that do not when clean; "
     "texts = what the encoder was asked about besides the clean queries; words = places changed, mean."
 )
 _SIGNIFICANT = 0.05
+_BIAS_HEADERS = ("clean\nRD", "RD\nchange")
 
 
 def score_table(result: Result, by: str | None = None, measure: str = "AP") -> RenderableType:
@@ -53,46 +54,57 @@ def score_table(result: Result, by: str | None = None, measure: str = "AP") -> R
     measure : str
         Such as ``"AP"`` (shown as mAP) or ``"nDCG@10"``.
     """
-    name = "mAP" if measure == "AP" else measure
-    several = len({severity for _, severity in result.groups}) > 1
-    chosen = choices_in_words(result.encoder, result.cut)
-    parts: list[RenderableType] = [_heading(result), *(Text(line, style="dim") for line in chosen)]
+    parts: list[RenderableType] = [_heading(result)]
+    parts += [Text(line, style="dim") for line in choices_in_words(result.encoder, result.cut)]
     parts += [Text(f"note: {note}", "yellow") for note in notes(result)]
-    shown = _distinct_settings(result)
-    for setting in shown:
-        table = empty_table(f"{setting} ({_POOLS[setting]})")
-        table.add_column("recipe", no_wrap=True)
-        if several:
-            table.add_column("severity", no_wrap=True)
-        if by == "language":
-            table.add_column("language", no_wrap=True)
-        bias = ("clean\nRD", "RD\nchange") if setting == "multilingual" else ()
-        for header in (f"clean\n{name}", f"attacked\n{name}", "drop", "drop\n%", *bias, "coverage"):
-            table.add_column(header, justify="right", no_wrap=True, vertical="bottom")
-        if not result.attacked:
-            _add_clean_rows(table, result, setting, measure, by)
-        rows = groupby(result.findings(setting, measure, by), lambda row: (row.recipe, row.severity))
-        for (recipe, severity), found in rows:
-            for row in found:
-                labels = [recipe.label, *([str(severity)] if several else [])]
-                labels += [language_name(row.language)] if by == "language" else []
-                table.add_row(*labels, *_numbers(row))
-            if by == "language":
-                table.add_section()
-        parts.append(table)
-    parts += [*_worst_cases(result, measure), Text(), Text(_NOTES, style="dim")]
+    rows = {setting: result.findings(setting, measure, by) for setting in result.distinct_settings}
+    biased = "multilingual" in rows and result.has_rank_distance
+    texts = any(_texts_differ(row) for found in rows.values() for row in found)
+    for setting, found in rows.items():
+        parts.append(_setting_table(result, setting, measure, by, found, biased and setting == "multilingual", texts))
+    legend = [_NOTES, *([_RANK_DISTANCE_NOTE] if biased else []), _coverage_note(result, texts)]
+    parts += [*_worst_cases(result, measure), Text(), Text("; ".join(legend), style="dim")]
     parts += [*_not_covered(result), _signature(result, measure)]
     return Group(*parts)
 
 
-def _distinct_settings(result: Result) -> tuple[Setting, ...]:
-    """Return the settings to print: where the pool has one language, that of all languages together is another's."""
-    if len(result.judgements.pool) > 1 or len(result.settings) != 2:
-        return result.settings
-    return tuple(setting for setting in result.settings if setting != "multilingual")
+def _setting_table(
+    result: Result, setting: Setting, measure: str, by: str | None, rows: Sequence[Finding], biased: bool, texts: bool
+) -> Table:
+    """Return the table of one setting, with or without rank distance and the share of changed texts."""
+    name = "mAP" if measure == "AP" else measure
+    several = len({severity for _, severity in result.groups}) > 1
+    table = empty_table(f"{setting} ({_POOLS[setting]})")
+    for header in ("recipe", *(["severity"] if several else []), *(["language"] if by == "language" else [])):
+        table.add_column(header, no_wrap=True)
+    more = (*(_BIAS_HEADERS if biased else ()), "coverage", *(["text\nchanged"] if texts else []))
+    for header in (f"clean\n{name}", f"attacked\n{name}", "drop", "drop\n%", *more):
+        table.add_column(header, justify="right", no_wrap=True, vertical="bottom")
+    if not result.attacked:
+        _add_clean_rows(table, result, setting, measure, by, biased)
+    for (recipe, severity), found in groupby(rows, lambda row: (row.recipe, row.severity)):
+        for row in found:
+            labels = [recipe.label, *([str(severity)] if several else [])]
+            labels += [language_name(row.language)] if by == "language" else []
+            table.add_row(*labels, *_numbers(row, biased, texts))
+        if by == "language":
+            table.add_section()
+    return table
 
 
-def _add_clean_rows(table: Table, result: Result, setting: Setting, measure: str, by: str | None) -> None:
+def _texts_differ(row: Finding) -> bool:
+    """Return whether more texts changed than the encoder reads of, as far as a table shows it."""
+    return formatted(row.coverage, ".0%") != formatted(row.text_coverage, ".0%")
+
+
+def _coverage_note(result: Result, texts: bool) -> str:
+    if not result.knows_inputs:
+        return "coverage = share of queries whose text changed."
+    beside = "; text changed = share of queries whose text changed, read by the encoder or not" if texts else ""
+    return f"coverage = share of queries whose change reaches the encoder{beside}."
+
+
+def _add_clean_rows(table: Table, result: Result, setting: Setting, measure: str, by: str | None, biased: bool) -> None:
     """Add what is known where nothing was attacked: the scores of the clean queries."""
     found = per_query_scores(result.judgements, result.clean.ranks, measure, setting)
     distances = rank_distances(result.judgements, result.clean.ranks)
@@ -103,13 +115,13 @@ def _add_clean_rows(table: Table, result: Result, setting: Setting, measure: str
     )
     for name, score, mean in zip(names, scores, means, strict=True):
         labels = [CLEAN.label, *([language_name(name)] if name else [])]
-        bias = [formatted(float(mean), ",.0f"), "-"] if setting == "multilingual" else []
+        bias = [formatted(float(mean), ",.0f"), "-"] if biased else []
         table.add_row(*labels, formatted(float(score), ".3f"), "-", "-", "-", *bias, "-")
 
 
 def _worst_cases(result: Result, measure: str) -> list[RenderableType]:
     """Return the table of worst against average case, where the result has both."""
-    rows = [row for setting in result.settings for row in result.worst_cases(setting, measure)]
+    rows = [row for setting in result.distinct_settings for row in result.worst_cases(setting, measure)]
     if not rows:
         return []
     table = empty_table("worst case against average case (gap: what the search adds to chance)")
@@ -174,7 +186,7 @@ def language_name(code: str) -> str:
     return languages()[code].name if code in languages() else code
 
 
-def _numbers(row: Finding) -> list[str]:
+def _numbers(row: Finding, biased: bool, texts: bool) -> list[str]:
     bias = (
         formatted(row.clean_rank_distance.value, ",.0f"),
         formatted_with_interval(row.rank_distance_change, ",.0f", row.p_rank_distance_holm),
@@ -184,8 +196,9 @@ def _numbers(row: Finding) -> list[str]:
         formatted(row.attacked.value, ".3f"),
         formatted_with_interval(row.drop, ".3f", row.p_holm),
         formatted(row.relative_drop.value, "+.1%"),
-        *(bias if row.setting == "multilingual" else ()),
+        *(bias if biased else ()),
         formatted(row.coverage, ".0%"),
+        *([formatted(row.text_coverage, ".0%")] if texts else []),
     ]
 
 
@@ -233,7 +246,11 @@ def _not_covered(result: Result) -> list[Text]:
 def _signature(result: Result, measure: str) -> Text:
     recipes = list(dict.fromkeys(recipe for recipe, _ in result.groups))
     severity = next((severity for _, severity in result.groups), 0)
-    return Text(str(result.shared_signature("multilingual", recipes, severity, measure)), style="dim", overflow="fold")
+    return Text(
+        str(result.shared_signature(result.distinct_settings[-1], recipes, severity, measure)),
+        style="dim",
+        overflow="fold",
+    )
 
 
 # The table of a comparison on a terminal.
@@ -308,7 +325,7 @@ def with_and_without(without: Result, guarded: Result, measure: str = "AP") -> R
         "drop\nwith",
     ):
         table.add_column(header, justify="right", vertical="bottom")
-    for setting in guarded.settings:
+    for setting in guarded.distinct_settings:
         pairs = zip(without.drops(setting, measure, None), guarded.drops(setting, measure, None), strict=True)
         for left, right in pairs:
             table.add_row(setting, left.recipe.label, str(left.severity), *_defence_numbers(left, right))

@@ -108,7 +108,7 @@ def compare(
         _check(results[0], other, number)
     return [
         row
-        for setting in results[0].settings
+        for setting in results[0].distinct_settings
         for row in _adjusted(
             [
                 row

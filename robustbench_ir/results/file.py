@@ -93,7 +93,7 @@ class CellRecord(Card):
 
     Attributes
     ----------
-    recipe, severity, seed, queries_sha256, not_covered, changed, edit_rate
+    recipe, severity, seed, queries_sha256, not_covered, changed, input_changed, edit_rate
         See `Cell`; `queries_sha256` is its `digest`.
     rank_in_pool, rank_in_language : list of int
         Ranks of the judged passages, 1-based; 0 in both if the passage is not retrieved.
@@ -109,6 +109,7 @@ class CellRecord(Card):
     queries_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     not_covered: dict[str, str]
     changed: list[bool]
+    input_changed: list[bool] | None = None
     edit_rate: list[float]
     rank_in_pool: list[int]
     rank_in_language: list[int]
@@ -124,8 +125,8 @@ class AggregateRecord(Card):
     ----------
     signature : str
         What was measured.
-    clean, attacked, drop, relative_drop, drop_changed_only, coverage, edit_rate : float
-        See `Drop`.
+    clean, attacked, drop, relative_drop, drop_changed_only, coverage, text_coverage, edit_rate : float
+        See `Drop`; `text_coverage` is None in files of earlier versions, in which `coverage` was of texts.
     clean_rank_distance, rank_distance_change : float or None
         See `Drop`; None if it is undefined.
     """
@@ -137,6 +138,7 @@ class AggregateRecord(Card):
     relative_drop: float | None
     drop_changed_only: float | None
     coverage: float
+    text_coverage: float | None = None
     edit_rate: float
     clean_rank_distance: float | None
     rank_distance_change: float | None
@@ -253,6 +255,7 @@ def _scores(result: Result) -> list[AggregateRecord]:
             relative_drop=_number(drop.relative),
             drop_changed_only=_number(drop.changed_only),
             coverage=drop.coverage,
+            text_coverage=drop.text_coverage,
             edit_rate=drop.edit_rate,
             clean_rank_distance=_number(drop.clean_rank_distance),
             rank_distance_change=_number(drop.rank_distance_change),
@@ -280,6 +283,7 @@ def cell_record(judgements: Judgements, cell: Cell) -> CellRecord:
         queries_sha256=cell.digest,
         not_covered=dict(cell.not_covered),
         changed=cell.changed.tolist(),
+        input_changed=None if cell.input_changed is None else cell.input_changed.tolist(),
         edit_rate=cell.edit_rate.tolist(),
         rank_in_pool=cell.ranks.in_pool.tolist(),
         rank_in_language=cell.ranks.in_language.tolist(),
@@ -335,6 +339,7 @@ def cell_from_record(judgements: Judgements, record: CellRecord, where: str, *, 
         raise ResultError(
             f"{where}: 'changed' and 'edit_rate' must have one entry for each of the {query_count} queries"
         )
+    _check_inputs(record, where)
     if (len(ranks.in_pool), len(ranks.in_language)) != (judgement_count, judgement_count):
         raise ResultError(f"{where}: ranks must have one entry for each of the {judgement_count} judgements")
     sizes = np.array(list(judgements.pool.values()))[judgements.passage_language]
@@ -361,6 +366,7 @@ def cell_from_record(judgements: Judgements, record: CellRecord, where: str, *, 
         edit_rate=np.array(record.edit_rate, dtype=float),
         not_covered=record.not_covered,
         ranks=ranks,
+        input_changed=None if record.input_changed is None else np.array(record.input_changed, dtype=bool),
     )
 
 
@@ -372,6 +378,16 @@ def _tied(written: list[int] | None, judgements: int, where: str) -> NDArray[np.
         raise ResultError(f"{where}: 'tied' names a judgement that is not there; there are {judgements}")
     tied[places] = True
     return tied
+
+
+def _check_inputs(record: CellRecord, where: str) -> None:
+    """Check that what an encoder reads changed only where the text did."""
+    if record.input_changed is None:
+        return
+    if len(record.input_changed) != len(record.changed):
+        raise ResultError(f"{where}: 'input_changed' must have one entry for each of the {len(record.changed)} queries")
+    if any(read and not text for read, text in zip(record.input_changed, record.changed, strict=True)):
+        raise ResultError(f"{where}: 'input_changed' is true for a query whose text did not change")
 
 
 def _identity(parse: Callable[[str], _Identity], text: str, where: str) -> _Identity:

@@ -56,6 +56,9 @@ class Cell:
         Query languages that the recipe does not cover, with the reason.
     ranks : Ranks
         Ranks of the judged passages.
+    input_changed : bool array of shape (queries,), optional
+        Whether what the encoder reads of each query changed, such as its token ids after the cut; None if it is not
+        known. An edit behind the limit changes the text alone, and so does one that the tokeniser takes back.
     """
 
     recipe: AttackIdentity
@@ -66,6 +69,12 @@ class Cell:
     edit_rate: Floats
     not_covered: Mapping[str, str]
     ranks: Ranks
+    input_changed: NDArray[np.bool_] | None = None
+
+    @property
+    def reached(self) -> NDArray[np.bool_]:
+        """Whether each query's change reached the encoder; whether its text changed, if that is not known."""
+        return self.changed if self.input_changed is None else self.input_changed
 
     @property
     def tied_share(self) -> float:
@@ -86,12 +95,13 @@ class Cell:
         perturbed: Sequence[Perturbation],
         ranks: Ranks,
         not_covered: Mapping[str, str] | None = None,
+        input_changed: NDArray[np.bool_] | None = None,
     ) -> Cell:
         """Return the cell of a perturbed query set and its ranks.
 
         Parameters
         ----------
-        recipe, severity, seed, ranks, not_covered
+        recipe, severity, seed, ranks, not_covered, input_changed
             Fields of the cell.
         perturbed : sequence of Perturbation
             The query set.
@@ -105,6 +115,7 @@ class Cell:
             edit_rate=np.array([one.edit_rate for one in perturbed]),
             not_covered=dict(not_covered or {}),
             ranks=ranks,
+            input_changed=input_changed,
         )
 
 
@@ -121,12 +132,16 @@ class Drop:
     clean, attacked : float
         The measure before and after.
     changed_only : float
-        The absolute drop over queries that changed.
+        The absolute drop over the queries that `coverage` counts.
     clean_rank_distance, rank_distance_change : float
         Rank distance in the multilingual pool, whatever the setting, and its change; a positive change is more bias or
         deeper ranks.
-    coverage, edit_rate : float
-        Share of queries that changed, and of characters that were replaced.
+    coverage : float
+        Share of queries whose change reached the encoder; see `Cell.reached`.
+    text_coverage : float
+        Share of queries whose text changed.
+    edit_rate : float
+        Share of characters that were replaced.
     """
 
     recipe: AttackIdentity
@@ -140,6 +155,7 @@ class Drop:
     clean_rank_distance: float
     rank_distance_change: float
     coverage: float
+    text_coverage: float
     edit_rate: float
 
     @property
@@ -208,6 +224,23 @@ class Result:
         """The settings that the task has."""
         clean = self.judgements, self.clean.ranks
         return tuple(setting for setting in SETTINGS if not np.isnan(per_query_scores(*clean, "AP", setting)).all())
+
+    @property
+    def distinct_settings(self) -> tuple[Setting, ...]:
+        """The settings that differ in their numbers: a pool of one language is also that of all languages together."""
+        if len(self.judgements.pool) > 1 or len(self.settings) != 2:
+            return self.settings
+        return tuple(setting for setting in self.settings if setting != "multilingual")
+
+    @property
+    def has_rank_distance(self) -> bool:
+        """Whether some query has relevant passages in two languages, so that rank distance is defined."""
+        return not np.isnan(rank_distances(self.judgements, self.clean.ranks)).all()
+
+    @property
+    def knows_inputs(self) -> bool:
+        """Whether coverage counts what the encoder reads; it counts texts where an encoder cannot say what it reads."""
+        return any(cell.input_changed is not None for cell in self.attacked)
 
     def signature(
         self, setting: Setting, recipe: AttackIdentity | str | None = None, severity: int = 0, measure: str = "AP"
@@ -306,6 +339,7 @@ class Result:
             clean_distance,
             attacked.rank_distance - clean_distance,
             attacked.coverage,
+            attacked.text_coverage,
             attacked.edit_rate,
         )
         if by == "language":
@@ -465,8 +499,8 @@ class Result:
         Returns
         -------
         pandas.DataFrame
-            Columns `query_id`, `parallel_id`, `language`, `recipe`, `severity`, `seed`, `changed`, `edit_rate`, the
-            measure in each setting, and `rank_distance`.
+            Columns `query_id`, `parallel_id`, `language`, `recipe`, `severity`, `seed`, `changed`, `reached`,
+            `edit_rate`, the measure in each setting, and `rank_distance`.
         """
         return _queries_frame(self, measure)
 
@@ -521,6 +555,7 @@ def _queries_frame(result: Result, measure: str) -> pd.DataFrame:
             "severity": cell.severity,
             "seed": cell.seed,
             "changed": cell.changed,
+            "reached": cell.reached,
             "edit_rate": cell.edit_rate,
             **settings,
             "rank_distance": rank_distances(judgements, cell.ranks),

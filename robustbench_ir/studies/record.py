@@ -108,7 +108,7 @@ class StudyAttack:
     queries, questions, passages : int
         Size of the task.
     coverage, edit_rate : float
-        Share of queries that changed, and of characters that were replaced.
+        Share of queries whose text changed, and of characters that were replaced.
     not_covered : tuple of str
         Query languages that the recipe cannot change.
     digests : tuple of str

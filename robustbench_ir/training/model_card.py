@@ -112,7 +112,7 @@ def _scores(result: Result) -> str:
             f"{found.drop.value:+.3f} [{found.drop.low:+.3f}, {found.drop.high:+.3f}]",
             f"{found.coverage:.0%}",
         )
-        for setting in result.settings
+        for setting in result.distinct_settings
         for found in result.findings(setting)
     ]
     names = ("recipe", "severity", "setting", "clean mAP", "attacked mAP", "drop, 95% interval", "coverage")

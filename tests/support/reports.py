@@ -21,7 +21,8 @@ def hostile_report(folder: Path) -> Path:
     mini = load_task("mini", ["en", "ar", "hi", "zh"])
     queries = [replace(one, query_id=EVIL + one.query_id, text=f"{one.text} {EVIL}") for one in mini.queries]
     passages = [replace(one, text=f"{EVIL} {one.text} {'x' * 300}") for one in mini.passages]
-    task = replace(mini, name="hostile", queries=tuple(queries), passages=tuple(passages), lexicons={})
+    notes = (f"left out: {EVIL}", "x" * 300)
+    task = replace(mini, name="hostile", queries=tuple(queries), passages=tuple(passages), lexicons={}, notes=notes)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ROBUSTBENCH_IR_CACHE", str(folder))
         patch.setattr(examples_module, "task_of_result", lambda *_: task)
