@@ -269,7 +269,7 @@ def test_a_transferred_attack_counts_what_the_target_reads(uncased: Path) -> Non
 def test_cells_of_before_are_not_read(result: Result) -> None:
     from robustbench_ir.evaluation.cell_cache import SCORING_VERSION
 
-    assert SCORING_VERSION == 3, "version 2 kept cells without what the encoder reads"
+    assert SCORING_VERSION >= 3, "version 2 kept cells without what the encoder reads"
 
 
 def test_shares_of_cut_texts_are_known_behind_defences(uncased: Path) -> None:

@@ -22,6 +22,7 @@ from robustbench_ir.results.file import result_from_json, result_to_json
 from robustbench_ir.results.result import Result
 from robustbench_ir.tasks import load_task
 from tests.support.command_line import irbench, without_timings
+from tests.support.ties import rows_by_score
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,7 @@ def test_scores_equal_a_naive_computation(small: Result) -> None:
         multilingual: dict[str, list[float]] = {}
         distance: dict[str, list[float]] = {}
         for row, query in enumerate(task.queries):
-            order = np.argsort(-scores[row], kind="stable").tolist()
+            order = rows_by_score(task, row, scores[row])
             relevant = [row for row, p in enumerate(task.passages) if p.passage_id.split(":")[1] == query.parallel_id]
             ranks = [order.index(one) + 1 for one in relevant]
             multilingual.setdefault(query.language, []).append(average_precision(ranks))

@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 from robustbench_ir.retrieval.ranking import rank_relevant
 from robustbench_ir.retrieval.ties import TieOrder
 from robustbench_ir.retrieval.top_k import best_passages
-from robustbench_ir.tasks import Task
+from robustbench_ir.tasks import Passage, Query, Task, build_task
 from tests.support.tasks import random_task
 from tests.support.ties import rows_by_score, tie_key
 
@@ -123,6 +123,16 @@ def test_among_equal_scores_no_language_is_preferred() -> None:
         ranks = found.in_pool[languages == language]
         # The mean of so many random ranks: 119.5 / sqrt(12) is the spread of one of them.
         assert abs(ranks.mean() - middle) < 4 * 119.5 / np.sqrt(12 * len(ranks)), language
+
+
+def test_a_passage_with_the_id_of_the_query_is_not_preferred() -> None:
+    names = [f"same{number}" for number in range(200)]
+    queries = [Query(name, "aa", "text", name) for name in names]
+    passages = [Passage(name, "aa", "text") for name in names]
+    task = build_task("same", 1, queries, passages, {name: {name: 1} for name in names})
+    ones = np.ones((200, 1), dtype=np.float32)
+    ranks = rank_relevant(task, ones, ones, range(200)).in_pool
+    assert abs(ranks.mean() - 100.5) < 4 * 200 / np.sqrt(12 * 200)
 
 
 @pytest.mark.parametrize("kind", ["dense", "sparse"])

@@ -41,8 +41,8 @@ class TieOrder:
     @classmethod
     def of(cls, task: Task, *, retrieves_zero: bool = True) -> TieOrder:
         """Return the order for the queries and passages of a task."""
-        queries = _hashes([one.query_id for one in task.queries])
-        return cls(queries, _hashes([one.passage_id for one in task.passages]), retrieves_zero)
+        queries = _hashes([one.query_id for one in task.queries], b"query")
+        return cls(queries, _hashes([one.passage_id for one in task.passages], b"passage"), retrieves_zero)
 
     def for_queries(self, rows: Sequence[int] | RowNumbers) -> TieOrder:
         """Return the order for some queries, which may repeat."""
@@ -70,8 +70,9 @@ class TieOrder:
         return found
 
 
-def _hashes(names: Sequence[str]) -> Keys:
-    digests = b"".join(
-        blake2b(name.encode("utf-8", "surrogatepass"), digest_size=_KEY_BYTES).digest() for name in names
+def _hashes(names: Sequence[str], side: bytes) -> Keys:
+    # The side is part of the hash: a passage may have the id of a query, and equal hashes would cancel each other out.
+    digests = (
+        blake2b(name.encode("utf-8", "surrogatepass"), digest_size=_KEY_BYTES, person=side).digest() for name in names
     )
-    return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
+    return np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)

@@ -13,8 +13,9 @@ _64 = 2**64 - 1
 
 
 def tie_key(query_id: str, passage_id: str) -> int:
-    hashes = (int.from_bytes(blake2b(one.encode(), digest_size=8).digest(), "little") for one in (query_id, passage_id))
-    mixed = next(hashes) ^ next(hashes)
+    query = blake2b(query_id.encode(), digest_size=8, person=b"query").digest()
+    passage = blake2b(passage_id.encode(), digest_size=8, person=b"passage").digest()
+    mixed = int.from_bytes(query, "little") ^ int.from_bytes(passage, "little")
     mixed = (mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9 & _64
     mixed = (mixed ^ (mixed >> 27)) * 0x94D049BB133111EB & _64
     return mixed ^ (mixed >> 31)
