@@ -144,7 +144,7 @@ def test_half_precision_gives_rows_of_float32(folder: Path) -> None:
 
 
 def test_what_these_models_cannot_do_is_refused_in_one_line(folder: Path) -> None:
-    with pytest.raises(OptionError, match="a multi-vector model has no fewer dimensions; leave truncate_dim out"):
+    with pytest.raises(OptionError, match="truncate_dim cannot be set for a multi-vector model; leave it out"):
         load_encoder(str(folder), EncoderOptions(truncate_dim=4))
     for option in ("query_prompt_name", "passage_prompt_name", "query_task", "passage_task"):
         with pytest.raises(OptionError, match=f"{option} cannot be set for a multi-vector model; leave it out"):
