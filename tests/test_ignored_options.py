@@ -94,5 +94,5 @@ def test_the_command_line_refuses_in_one_line_and_no_result_is_written(
     assert answer.exit_code != 0
     assert isinstance(answer.exception, OptionError | SystemExit)
     assert not list(tmp_path.rglob("*.json"))
-    with pytest.raises(OptionError, match="^bm25: max_length cannot be set for a built-in encoder; leave it out$"):
+    with pytest.raises(OptionError, match=r"^bm25: max_length cannot be set for a built-in encoder; leave it out$"):
         rb.attack("bm25", languages=["en"], recipes=["typo"], options=EncoderOptions(max_length=8))
