@@ -335,7 +335,7 @@ def test_a_split_is_chosen_behind_a_colon_and_named_in_the_identity(tmp_path: Pa
     assert load_task(f"{folder}:test").identity == usual.identity == f"x@{usual.digest[:12]}"
     with pytest.raises(DataError, match="no judgements of the split 'train'; there are: dev, test"):
         load_task(f"{folder}:train")
-    with pytest.raises(OptionError, match="no split behind the colon; write such as .*x:dev"):
+    with pytest.raises(OptionError, match=r"no split behind the colon; write such as .*x:dev"):
         load_task(f"{folder}:")
     (folder / "task.toml").write_text(TOML + 'split = "dev"\n')
     assert load_task(f"{folder}").identity == dev.identity

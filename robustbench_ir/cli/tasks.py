@@ -68,8 +68,9 @@ def check_task_folder(name: str, repair: Path | None) -> None:
     task.toml       optional: query_language, passage_language, split, relevant_from, ignore_identical_ids,
                     title, licence, citation, homepage, notes
 
-    FOLDER:dev looks at the judgements of that split. FOLDER may be a ZIP archive of BEIR; gzipped JSON Lines and Parquet files are read too. Queries that are
-    translations of each other share a parallel_id. Status 2 where the task would not load.
+    FOLDER may be a ZIP archive of BEIR; gzipped JSON Lines and Parquet files are read too. FOLDER:dev looks at the
+    judgements of that split. Queries that are translations of each other share a parallel_id. Status 2 where the task
+    would not load.
     """  # noqa: D301
     console = Console()
     found: list[Fault] = []

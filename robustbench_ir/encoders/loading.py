@@ -199,7 +199,7 @@ def _load(name: str, saved: SavedModel, kind: Kind, options: EncoderOptions) -> 
         )
     device = options.device or (options.devices[0] if options.devices else None)
     _check_device(device)
-    dtype, notes = _dtype(saved, device, options)
+    dtype, notes = choose_dtype(saved, device, options)
     more: dict[str, int] = {} if options.truncate_dim is None else {"truncate_dim": options.truncate_dim}
     make: Callable[..., SentenceTransformer | SparseEncoder] = SparseEncoder if sparse else SentenceTransformer
     with quiet(), load_reports() as reports:
@@ -235,13 +235,35 @@ def _check_device(device: str | None) -> None:
             raise OptionError(f"device {device}: torch cannot use it here ({why}); leave it out or say cpu") from error
 
 
-def _dtype(saved: SavedModel, device: str | None, options: EncoderOptions) -> tuple[str | None, tuple[str, ...]]:
-    """Choose the type of the weights: half precision is several times slower than float32 on most CPUs."""
+def choose_dtype(saved: SavedModel, device: str | None, options: EncoderOptions) -> tuple[str | None, tuple[str, ...]]:
+    """Choose the type of the weights: half precision is several times slower than float32 on most CPUs.
+
+    Parameters
+    ----------
+    saved : SavedModel
+        The files of the model.
+    device : str, optional
+        Device on which it will run.
+    options : EncoderOptions
+        The user's choice.
+
+    Returns
+    -------
+    str or None
+        The type; None for that of the files.
+    tuple of str
+        What the user should know of the choice.
+    """
     from sentence_transformers.util import get_device_name
 
     if options.dtype or options.backend != "torch" or not (device or get_device_name()).startswith("cpu"):
         return options.dtype, ()
-    return _float32_for([str(saved.config.get("dtype") or saved.config.get("torch_dtype") or "")])
+    return _float32_for([stored_dtype(saved)])
+
+
+def stored_dtype(saved: SavedModel) -> str:
+    """Return the type of the weights that the configuration of a model names; empty if it names none."""
+    return str(saved.config.get("dtype") or saved.config.get("torch_dtype") or "").removeprefix("torch.")
 
 
 def _float32_for(types: list[str]) -> tuple[str | None, tuple[str, ...]]:

@@ -13,7 +13,7 @@ import numpy as np
 from robustbench_ir.encoders.encoder import EncoderDescription
 from robustbench_ir.encoders.fingerprint import fingerprint, libraries
 from robustbench_ir.encoders.kinds import kind_of
-from robustbench_ir.encoders.loading import find_model, quiet, refuse_code
+from robustbench_ir.encoders.loading import choose_dtype, find_model, quiet, refuse_code
 from robustbench_ir.encoders.options import EncoderOptions, check_options, refuse_ignored
 from robustbench_ir.encoders.prompts import Prompts
 from robustbench_ir.encoders.token_embeddings import TokenEmbeddings
@@ -99,9 +99,10 @@ def load_multi_vector(
         If an option is given that these models do not have, such as `truncate_dim`, or is out of its range.
     """
     check_options(options)
+    notes: tuple[str, ...] = ()
     if isinstance(name_or_model, str):
         refuse_ignored(name_or_model, options, "a multi-vector model")
-        model, called = _load(name_or_model, options), name_or_model
+        (model, notes), called = _load(name_or_model, options), name_or_model
     else:
         model, called = name_or_model, name or name_or_model.model_card_data.base_model or type(name_or_model).__name__
         for reader in ("a multi-vector model", "a loaded model"):
@@ -121,6 +122,8 @@ def load_multi_vector(
         passage_prompt=prompts.passage,
         versions=libraries(options.backend),
         kind="multi-vector",
+        dtype=str(next((weight.dtype for weight in model.parameters()), "")).removeprefix("torch."),
+        notes=notes,
     )
     return LateInteractionEncoder(model, description, options.batch_size, options.devices)
 
@@ -136,7 +139,7 @@ def is_multi_vector(name: str, options: EncoderOptions) -> bool:
     return kind_of(find_model(name, options)) == "multi-vector"
 
 
-def _load(name: str, options: EncoderOptions) -> MultiVectorEncoder:
+def _load(name: str, options: EncoderOptions) -> tuple[MultiVectorEncoder, tuple[str, ...]]:
     import torch
 
     try:
@@ -146,24 +149,26 @@ def _load(name: str, options: EncoderOptions) -> MultiVectorEncoder:
     saved = find_model(name, options)
     if not options.trust_remote_code:
         refuse_code(name, saved)
+    device = options.device or (options.devices[0] if options.devices else None)
+    dtype, notes = choose_dtype(saved, device, options)
     with quiet(), load_reports() as reports:
         try:
             model = MultiVectorEncoder(
                 saved.place,
-                device=options.device or (options.devices[0] if options.devices else None),
+                device=device,
                 revision=options.revision,
                 trust_remote_code=options.trust_remote_code,
                 local_files_only=is_offline(),
-                model_kwargs={**options.model_kwargs, **({"dtype": options.dtype} if options.dtype else {})} or None,
+                model_kwargs={**options.model_kwargs, **({"dtype": dtype} if dtype else {})} or None,
                 backend=cast("Literal['torch', 'onnx', 'openvino']", options.backend),
             )
             if options.max_length is not None:
                 _limit(model, options.max_length)
-            model = model.to(getattr(torch, options.dtype)) if options.dtype else model
+            model = model.to(getattr(torch, dtype)) if dtype else model
         except Exception as error:  # what is wrong with a model file shows as any error of a dozen libraries
             raise EncoderError(_explain(name, error)) from error
     check_weights(name, reports)
-    return model
+    return model, notes
 
 
 def _explain(name: str, error: Exception) -> str:
