@@ -89,7 +89,7 @@ def _speeds(found: Examination) -> str:
     if not found.speeds:
         return ""
     now = found.speeds[0].dtype
-    others = ", ".join(f"{one.dtype} {one.ratio:.1f}" for one in found.speeds[1:])
+    others = ", ".join(f"{one.dtype} {one.ratio:.2g}" for one in found.speeds[1:])
     if found.faster is None:
         advice = "no other type is faster"
     else:
