@@ -6,7 +6,7 @@ import copy
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from robustbench_ir.encoders.multi_vector import LateInteractionEncoder
 from robustbench_ir.encoders.sentence_transformer import PROBES, SentenceTransformerEncoder
@@ -73,7 +73,8 @@ def _seconds_in(encoder: SentenceTransformerEncoder | LateInteractionEncoder, dt
     import torch
 
     try:
-        other = replace(encoder, model=copy.deepcopy(encoder.model).to(getattr(torch, dtype)), devices=())
+        changes: dict[str, Any] = {"model": copy.deepcopy(encoder.model).to(getattr(torch, dtype)), "devices": ()}
+        other = replace(encoder, **changes)
         return _seconds(other.encode_passages)
     except Exception:  # a model's own code may raise anything
         return None

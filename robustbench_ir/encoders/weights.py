@@ -63,13 +63,13 @@ def load_reports() -> Iterator[list[LoadReport]]:
     with _LOADING:
         PreTrainedModel.from_pretrained = classmethod(from_pretrained)  # type: ignore[assignment, method-assign]
         if finalize is not None:
-            PreTrainedModel._finalize_model_loading = staticmethod(finalized)
+            PreTrainedModel._finalize_model_loading = staticmethod(finalized)  # type: ignore[assignment, method-assign]
         try:
             yield reports
         finally:
             PreTrainedModel.from_pretrained = plain  # type: ignore[method-assign]
             if finalize is not None:
-                PreTrainedModel._finalize_model_loading = finalize
+                PreTrainedModel._finalize_model_loading = finalize  # type: ignore[method-assign]
 
 
 def _name(entry: str | tuple[Any, ...]) -> str:
