@@ -436,6 +436,20 @@ def test_an_interrupted_search_goes_on_with_the_next_block(mini: Task, monkeypat
     assert len(done) == len(whole)
 
 
+def test_searches_of_an_earlier_scoring_are_not_read(mini: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    rounds: list[int] = []
+
+    def counting(*arguments: object, **named: object) -> object:
+        rounds.append(1)
+        return advance_together(*arguments, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(search_run, "advance_together", counting)
+    for version, expected in (("first", 1), ("first", 1), ("second", 2)):
+        monkeypatch.setattr("robustbench_ir.evaluation.cell_cache.SCORING_VERSION", version)
+        run(first_questions(mini, 2), "greedy", budget=Budget(1, 31))
+        assert len(rounds) == expected
+
+
 def test_kept_outcomes_survive_the_file(mini: Task) -> None:
     found = run(first_questions(mini, 5), "greedy", goal="map:cross-lingual+language=hi").attacked[0].outcomes
     assert tuple(outcomes_from_json(outcomes_to_json(found))) == found

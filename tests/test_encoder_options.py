@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import shlex
 from dataclasses import fields, replace
 from pathlib import Path
@@ -137,6 +138,38 @@ def test_an_entry_is_verified_with_its_options(result: Result) -> None:
     cut = {**(entry.model.options or {}), "max_length": 4}
     other = entry.model_copy(update={"model": entry.model.model_copy(update={"options": cut})})
     assert verify(other, 20, seed=0, model=result.encoder.name).largest > 0
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        EncoderOptions(query_prompt="", passage_prompt=""),
+        EncoderOptions(truncate_dim=4),
+        EncoderOptions(max_length=6),
+        EncoderOptions(dtype="bfloat16"),
+    ],
+    ids=["no prompts", "fewer dimensions", "fewer tokens", "another type"],
+)
+def test_honest_entries_with_options_are_verified_and_reproduced(options: EncoderOptions, tmp_path: Path) -> None:
+    """Cases A5 and M4: the options are in the entry, in its check, in the report and in its command."""
+    folder = str(KINDS["transformer"](tmp_path / "model"))  # has prompts of its own, and a limit of 48 tokens
+    result = rb.attack(folder, languages=["en", "sw"], recipes=["typo"], options=options)
+    given = decisive_options(options)
+    assert result.options == given
+    entry = entry_of(result, SAID, "2026-11-01")
+    held = verify(entry, 60, seed=0, model=folder)
+    assert held.holds
+    assert held.largest < 1e-6  # what the six digits of an entry leave
+    forgotten = entry.model_copy(update={"model": entry.model.model_copy(update={"options": {}})})
+    assert verify(forgotten, 60, seed=0, model=folder).largest > 1e-3, "the options decide numbers"
+    words = shlex.split(command_of(result))
+    for word, value in zip(*[iter(options_as_words(given))] * 2, strict=True):
+        assert words[words.index(word) + 1] == value
+    rb.save_result(result, tmp_path / "r.json")
+    page = tmp_path / "r.html"
+    told = CliRunner().invoke(irbench, ["report", f"{tmp_path}/r.json", "--resamples", "100", "--out", f"{page}"])
+    assert told.exit_code == 0, told.output
+    assert shlex.join(options_as_words(given)) in html.unescape(page.read_text(encoding="utf-8"))
 
 
 def test_keywords_of_an_entry_do_not_reach_a_model(result: Result) -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from robustbench_ir.encoders.kinds import kind_of
 from robustbench_ir.encoders.saved_model import SavedModel
 from robustbench_ir.encoders.truncation import cut_shares
 from robustbench_ir.errors import EncoderError, OptionError, RobustBenchError
-from tests.support.models import KINDS, base, masked, multi_vector, reranker, save, static, with_code
+from tests.support.models import KINDS, base, masked, multi_vector, reranker, save, static, transformer, with_code
 
 QUERIES = ["When does the market open?", "six", "Soko hufunguliwa lini, na hufungwa lini? " * 3]
 PASSAGES = ["The market opens at six.", "At noon it closes.", "the " * 40, "谁 opens the market"]
@@ -329,6 +330,48 @@ def test_an_adapter_without_its_base_says_so(copied: Maker) -> None:
     folder = copied("transformer")
     (folder / "adapter_config.json").write_text('{"base_model_name_or_path": "/home/bob/base"}', encoding="utf-8")
     with pytest.raises(EncoderError, match="its base model /home/bob/base is not here; put the right path or hub name"):
+        load_encoder(str(folder))
+
+
+@pytest.mark.parametrize("without", ["encoder.layer.0.", "embeddings."])
+def test_weights_that_the_base_of_an_adapter_lacks_are_refused(without: str, tmp_path: Path) -> None:
+    peft = pytest.importorskip("peft", minversion="0.22")
+    from safetensors.torch import load_file, save_file
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(modules=transformer(tmp_path), device="cpu")
+    model.add_adapter(peft.LoraConfig(task_type="FEATURE_EXTRACTION", r=2, target_modules=["query"]))
+    model.save_pretrained(str(tmp_path / "adapter"))
+    load_encoder(str(tmp_path / "adapter"))
+    base_of = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())["base_model_name_or_path"]
+    weights = Path(base_of) / "model.safetensors"
+    kept = {name: tensor for name, tensor in load_file(weights).items() if not name.startswith(without)}
+    save_file(kept, weights, metadata={"format": "pt"})
+    with pytest.raises(EncoderError, match="weights are not in the file, such as"):
+        load_encoder(str(tmp_path / "adapter"))
+
+
+def test_the_report_of_a_base_is_read_where_the_loader_returns_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As transformers 5 does with an adapter, whose own report comes back: here without peft."""
+    from transformers import BertModel, modeling_utils
+
+    if not hasattr(modeling_utils.PreTrainedModel, "_finalize_model_loading"):
+        pytest.skip("transformers 4 returns the report of the base itself")
+
+    def no_adapter(*_: object, **__: object) -> object:
+        return SimpleNamespace(to_dict=dict)  # nothing is said of the base
+
+    monkeypatch.setattr(BertModel, "load_adapter", no_adapter)
+    find = modeling_utils.maybe_load_adapters
+    monkeypatch.setattr(
+        modeling_utils, "maybe_load_adapters", lambda *given, **more: ("here", *find(*given, **more)[1:])
+    )
+    folder = KINDS["transformer"](tmp_path / "model")
+    load_encoder(str(folder))
+    rename(folder, lambda name: f"_orig_mod.{name}")
+    with pytest.raises(EncoderError, match=r"weights are not in the file, such as .*; the file has _orig_mod\."):
         load_encoder(str(folder))
 
 

@@ -20,9 +20,13 @@ from robustbench_ir.encoders.multi_vector import LateInteractionEncoder, is_mult
 from robustbench_ir.encoders.truncation import changed_inputs, cut_shares
 from robustbench_ir.errors import EncoderError, OptionError
 from robustbench_ir.evaluation.runner import Runner
+from robustbench_ir.leaderboard.building import build_board
+from robustbench_ir.leaderboard.reading import read_entry
+from robustbench_ir.leaderboard.verifying import verify
 from robustbench_ir.retrieval.similarity import product_with
 from robustbench_ir.tasks import load_task
 from robustbench_ir.testing import check_encoder
+from tests.support.models import reranker
 from tests.support.multi_vector import COLUMNS, colbert_folder, make_model, pylate_folder
 
 sentence_transformers = pytest.importorskip("sentence_transformers", minversion="6")
@@ -145,7 +149,7 @@ def test_half_precision_gives_rows_of_float32(folder: Path) -> None:
 
 
 def test_what_these_models_cannot_do_is_refused_in_one_line(folder: Path) -> None:
-    with pytest.raises(OptionError, match="a multi-vector model has no fewer dimensions; leave truncate_dim out"):
+    with pytest.raises(OptionError, match="truncate_dim cannot be set for a multi-vector model; leave it out"):
         load_encoder(str(folder), EncoderOptions(truncate_dim=4))
     for option in ("query_prompt_name", "passage_prompt_name", "query_task", "passage_task"):
         with pytest.raises(OptionError, match=f"{option} cannot be set for a multi-vector model; leave it out"):
@@ -252,6 +256,30 @@ def test_the_command_line_attacks_searches_exports_and_reports(
 
 
 @pytest.mark.slow
+def test_its_result_is_submitted_and_the_entry_says_its_kind(folder: Path, tmp_path: Path) -> None:  # F1
+    result = rb.attack(str(folder), "mini", ["typo"], languages=["en", "sw"])
+    rb.save_result(result, tmp_path / "r.json")
+    board = str(tmp_path / "board")
+    said = ("--name", "tiny/colbert", "--link", "https://example.org/", "--saw-task", "no", "--folder", board)
+    answer = CliRunner().invoke(irbench, ["submit", str(tmp_path / "r.json"), *said])
+    assert answer.exit_code == 0, answer.output
+    path = answer.output.split(" is your entry")[0]
+    entry = read_entry(Path(path))
+    assert (entry.model.kind, entry.model.similarity, entry.model.dimensions) == ("multi-vector", "maxsim", COLUMNS)
+    checked = CliRunner().invoke(irbench, ["leaderboard", "check", "--new", path, "--folder", board])
+    assert checked.exit_code == 0, checked.output
+    assert "canonical" in checked.output
+    assert verify(entry, 20, seed=0, model=str(folder)).holds
+    build_board(Path(board))
+    (row,) = json.loads((Path(board) / "leaderboard.json").read_text(encoding="utf-8"))["boards"][0]["rows"]
+    assert row["model"]["kind"] == "multi-vector"
+
+
+def test_a_reranker_has_no_result_to_submit(tmp_path: Path) -> None:  # F1
+    with pytest.raises(EncoderError, match=r"is a reranker \(CrossEncoder\): it scores pairs"):
+        rb.attack(str(reranker(tmp_path / "reranker")), "mini", ["typo"], languages=["en"])
+
+
 def test_the_check_of_an_encoder_looks_at_tokens_too(folder: Path) -> None:
     found = examine(str(folder), EncoderOptions())
     assert found.encoder.description.kind == "multi-vector"

@@ -147,6 +147,16 @@ def test_a_round_encodes_each_distinct_text_once_and_a_run_that_goes_on_none() -
     assert judge.asked, "a file that was cut short is noticed and done again"
 
 
+def test_floors_of_an_earlier_scoring_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    judge = Counting("counting@2")
+    few = queries("many people are fearing one evil", 1)
+    for version, asks in (("first", True), ("first", False), ("second", True)):
+        monkeypatch.setattr("robustbench_ir.evaluation.cell_cache.SCORING_VERSION", version)
+        judge.asked.clear()
+        FloorJudge(judge, 0.999).applied(few)
+        assert bool(judge.asked) == asks
+
+
 def test_nothing_is_kept_for_an_encoder_without_a_fingerprint() -> None:
     FloorJudge(Counting(""), 0.9).applied(queries("some people are here", 1))
     assert not (cache_folder() / "floors").exists()

@@ -18,16 +18,17 @@ import robustbench_ir as rb
 from robustbench_ir.cli import irbench
 from robustbench_ir.cli.attack import distinct_file_name_parts
 from robustbench_ir.encoders import Dense, as_encoder
-from robustbench_ir.errors import DataError, UnknownNameError
+from robustbench_ir.errors import DataError, OptionError, UnknownNameError
 from robustbench_ir.evaluation.runner import Runner
 from robustbench_ir.evaluation.score_runs import score_runs
+from robustbench_ir.integrations.query_precision import query_precision
 from robustbench_ir.metrics.settings import judgements_of, mean_over_passage_languages, per_query_scores
 from robustbench_ir.resources.languages import language_code, languages
 from robustbench_ir.results.file import load_result, result_from_json, result_to_json
 from robustbench_ir.retrieval.ranking import rank_relevant
 from robustbench_ir.retrieval.ties import TieOrder
 from robustbench_ir.retrieval.top_k import best_passages
-from robustbench_ir.tasks import Task, load_task
+from robustbench_ir.tasks import Passage, Query, Task, load_task
 from robustbench_ir.tasks.audit import audit
 from robustbench_ir.tasks.faults import Fault
 from robustbench_ir.tasks.formats.beir import check_folder
@@ -97,6 +98,39 @@ def test_a_query_does_not_find_itself(tmp_path: Path) -> None:  # case 4
     found = rb.attack("char-ngram", task=kept, recipes=[])
     assert found.score(found.clean, "multilingual") == 0.5
     assert kept.digest != task.digest, "another task, as far as caches and boards know"
+
+
+def built(own: dict[str, str] | None = None) -> Task:
+    """Make the task of `arguana` by hand, in the library."""
+    queries = [Query(f"d{n}", "en", text, f"d{n}") for n, text in enumerate(TOPICS)]
+    pool = [(f"d{n}", text) for n, text in enumerate(TOPICS)]
+    pool += [(f"a{n}", f"{text} as everyone knows") for n, text in enumerate(TOPICS)]
+    passages = [Passage(passage_id, "en", text) for passage_id, text in pool]
+    return rb.build_task(
+        "arguana", 1, queries, passages, {f"d{n}": {f"a{n}": 1, f"d{n}": 1} for n in range(8)}, own=own
+    )
+
+
+def test_a_task_that_is_built_by_hand_has_the_same_rule(tmp_path: Path) -> None:
+    task = built()
+    assert task.identity == "arguana@1-without-own"
+    assert task.notes == ("queries that do not find the passage with their own id: 8, such as 'd0'",)
+    assert task.digest == load_task(f"{arguana(tmp_path / 'arguana')}").digest
+    found = rb.attack("char-ngram", task=task, recipes=[])
+    assert found.score(found.clean, "multilingual") == 1.0
+    kept = built(own={})
+    assert kept.identity == "arguana@1"
+    assert kept.own_passage is None
+    assert len(kept.qrels.query) == 16
+
+
+def test_searches_of_other_packages_leave_the_own_passage_out() -> None:
+    task, encoder = built(), as_encoder("char-ngram")
+    pool = encoder.encode_passages([one.text for one in task.passages])
+    texts = encoder.encode_queries([TOPICS[2], f"{TOPICS[2]} as"])
+    assert query_precision(task, pool, 2, texts) == [1.0, 1.0]
+    everything = replace(built(own={}), qrels=task.qrels)
+    assert query_precision(everything, pool, 2, texts[[0]]) == [0.5]  # the query itself comes first
 
 
 def test_the_rule_can_be_switched_off_and_spares_what_is_judged(tmp_path: Path) -> None:
@@ -289,12 +323,43 @@ def task_notes(folder: Path) -> tuple[str, ...]:
     return load_task(f"{folder}").notes
 
 
+def test_a_split_is_chosen_behind_a_colon_and_named_in_the_identity(tmp_path: Path) -> None:  # case 28
+    qrels = {"test": "q0\td0\t1\n", "dev": "q1\td1\t1\nq2\td2\t1\n"}
+    folder = make(tmp_path / "x", numbered(), numbered(TOPICS, "q"), qrels)
+    usual, dev = load_task(f"{folder}"), load_task(f"{folder}:dev")
+    assert [query.query_id for query in usual.queries] == ["q0"]
+    assert [query.query_id for query in dev.queries] == ["q1", "q2"]
+    assert dev.identity == f"x@{dev.digest[:12]}-split-dev"
+    assert load_task(f"{folder}:test").identity == usual.identity == f"x@{usual.digest[:12]}"
+    with pytest.raises(DataError, match="no judgements of the split 'train'; there are: dev, test"):
+        load_task(f"{folder}:train")
+    with pytest.raises(OptionError, match=r"no split behind the colon; write such as .*x:dev"):
+        load_task(f"{folder}:")
+    (folder / "task.toml").write_text(TOML + 'split = "dev"\n')
+    assert load_task(f"{folder}").identity == dev.identity
+    assert load_task(f"{folder}:test").identity == usual.identity  # the command line comes first
+    (folder / "qrels" / "test.tsv").unlink()
+    assert load_task(f"{folder}:dev").identity == f"x@{dev.digest[:12]}"  # nothing else could have been read
+    colon = make(tmp_path / "a:dev", numbered(), numbered(TOPICS, "q"), qrels)
+    assert len(load_task(f"{colon}").queries) == 1
+    assert len(load_task(f"{colon}:dev").queries) == 2
+
+
+def test_the_command_line_takes_a_split(tmp_path: Path) -> None:  # case 28
+    qrels = {"test": "q0\td0\t1\n", "dev": "q1\td1\t1\nq2\td2\t1\n"}
+    folder = make(tmp_path / "x", numbered(), numbered(TOPICS, "q"), qrels)
+    out = tmp_path / "r.json"
+    call("attack", "--task", f"{folder}:dev", "--model", "char-ngram", "--recipe", "typo", "--out", f"{out}")
+    assert load_result(out).task.endswith("-split-dev")
+    told = call("tasks", "check", f"{folder}:dev").output
+    assert "2, of which 2 relevant" in told
+    assert f"irbench attack --task {folder}:dev" in told
+
+
 def test_splits_that_are_used_together_are_named(tmp_path: Path) -> None:  # case 28
     qrels = {"train": "q0\td0\t1\n", "dev": "q1\td1\t1\n"}
     folder = make(tmp_path / "x", numbered(), numbered(TOPICS, "q"), qrels)
-    assert load_task(f"{folder}").notes[0] == (
-        "judgements of dev, train are used together; split in task.toml chooses one"
-    )
+    assert load_task(f"{folder}").notes[0] == ("judgements of dev, train are used together; ./folder:dev chooses one")
 
 
 @pytest.mark.parametrize("grade", ["1.0", "1", "1.", "1e0"])

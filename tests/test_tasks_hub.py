@@ -241,6 +241,9 @@ def test_the_questions_of_ciral_in_hausa_are_pinned_by_their_hash() -> None:
     assert isinstance(pinned, dict)
     assert pinned["sha256"] == "094a09c35477629ebe372b1164725c69b7ca2564827acaceb0872d8a88e9a47d"
     assert "/43add835e20bd66b48f9a640be9bad95a4762d82/" in pinned["url"]
+    notes = " ".join(task_card("ciral").notes)
+    for fact in ("312 questions on Hausa", "147, 231, 238 and 565 are Hausa; 231 and 565 are swapped", "(361, 473)"):
+        assert fact in notes
 
 
 def test_ciral_has_translated_questions(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,8 +54,8 @@ Parquet files of a data set of the hub (with pyarrow), and Anserini's names: `co
 - The first line of `qrels/*.tsv` may be a header; the columns are then taken by their names, and names that say
   nothing are refused. Grades are whole numbers, `1.0` among them. Those above 0 are relevant; `relevant_from = 2`
   asks for more, as trec_eval's `-l 2` does: nDCG still gains from grade 1.
-- Where `qrels/` has several files, `test` is used alone, or what `split = "dev"` says; all of them where there is no
-  `test`.
+- Where `qrels/` has several files, `test` is used alone; all of them where there is no `test`. `--task ./my-folder:dev`
+  chooses another split, and so does `split = "dev"` in `task.toml`; the identity of the task then ends in `-split-dev`.
 - Left out, with their number above the table and in the result: queries without a relevant passage, passages without
   text that nothing finds relevant, judgements of passages and queries that do not exist.
 - **A passage with the id of a query is left out of that query's ranking**, as BEIR and mteb do (ArguAna, Quora): the

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from robustbench_ir._base.cache import current_cache, read_cached, write_cached
+from robustbench_ir._base.cache import read_cached, write_cached
 from robustbench_ir._base.text import nfc
-from robustbench_ir._version import __version__
 from robustbench_ir.adversary.candidates import (
     Budget,
     Candidate,
@@ -37,6 +36,7 @@ from robustbench_ir.adversary.goals import Goal, TargetRanks
 from robustbench_ir.adversary.methods import SearchMethod, make_method
 from robustbench_ir.adversary.outcomes import SearchedCell, outcomes_from_json, outcomes_to_json, perturbation
 from robustbench_ir.adversary.victim import Victim
+from robustbench_ir.evaluation.cell_cache import scored_path
 from robustbench_ir.evaluation.semantic_floor import FloorJudge
 from robustbench_ir.perturb import Perturbation, Recipe
 from robustbench_ir.perturb.identity import AttackIdentity, SearchIdentity
@@ -225,11 +225,11 @@ class SearchRun:
         if not who or not judge:
             return None
         task = self.victim.runner.task
-        identity = (__version__, _ALGORITHMS, who, judge, task.digest, self.identity(one), one.draws)
+        identity = (_ALGORITHMS, who, judge, task.digest, self.identity(one), one.draws)
         spaces = sha256()
         for space in block:
             spaces.update(repr(space).encode("utf-8", "surrogatepass"))
-        return current_cache().path("searches", *map(str, identity), str(rows), spaces.hexdigest())
+        return scored_path("searches", *map(str, identity), str(rows), spaces.hexdigest())
 
     def _as_cell(self, one: CellSearch, found: Sequence[QueryOutcome], places: Sequence[int]) -> SearchedCell:
         task, judgements = self.victim.runner.task, self.base.judgements

@@ -14,6 +14,7 @@ from robustbench_ir.adversary.goals import make_goal
 from robustbench_ir.adversary.search import DEFAULT_SEARCH, Searched, SearchOptions
 from robustbench_ir.adversary.search import search as find_worst
 from robustbench_ir.encoders import Encoder, EncoderOptions, load_encoder
+from robustbench_ir.encoders.options import decisive_options, running_options
 from robustbench_ir.encoders.pool import fitted_on
 from robustbench_ir.encoders.truncation import changed_inputs
 from robustbench_ir.errors import OptionError
@@ -149,7 +150,10 @@ def transfer(  # noqa: PLR0913
     loaded = _loaded([*sources, *targets], options)
     names = list(loaded)
     # Options are those of encoders that are loaded here; the others come with theirs.
-    chosen = {one: options or EncoderOptions() for one in (*sources, *targets) if isinstance(one, str)}
+    chosen = {
+        one: decisive_options(options or EncoderOptions()) for one in (*sources, *targets) if isinstance(one, str)
+    }
+    running = running_options(options or EncoderOptions())
     crafted = {
         name: find_worst(
             loaded[name],
@@ -159,15 +163,16 @@ def transfer(  # noqa: PLR0913
             severities=[severity],
             seeds=seeds,
             semantic_floor=semantic_floor,
-            options=chosen.get(name),
+            options=running,
             run=run,
         )
         for name in names[: len(dict.fromkeys(_name(one) for one in sources))]
     }
     results = {
-        (source, target): found.result
-        if source == target
-        else _rank_crafted(loaded[target], found, source, chosen.get(target), run)
+        (source, target): replace(
+            found.result if source == target else _rank_crafted(loaded[target], found, source, running, run),
+            options=chosen.get(target),
+        )
         for source, found in crafted.items()
         for target in names
     }
@@ -190,9 +195,7 @@ def _loaded(encoders: Sequence[str | Encoder], options: EncoderOptions | None) -
     return found
 
 
-def _rank_crafted(
-    encoder: Encoder, crafted: Searched, source: str, options: EncoderOptions | None, run: RunOptions
-) -> Result:
+def _rank_crafted(encoder: Encoder, crafted: Searched, source: str, options: EncoderOptions, run: RunOptions) -> Result:
     """Rank the queries that were crafted on another encoder, as a task of their own without any attack."""
     task = crafted.task
     clean = attack(encoder, task, [], options=options, run=run)

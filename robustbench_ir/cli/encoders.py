@@ -13,6 +13,7 @@ from robustbench_ir.encoders import BUILT_IN, Encoder, default_encoder, encoder_
 
 if TYPE_CHECKING:
     from robustbench_ir.encoders import EncoderOptions
+    from robustbench_ir.encoders.examination import Examination
 
 _ANY_MODEL = (
     ("reranked:MODEL@100:ENCODER", "a reranker (CrossEncoder) that orders the best passages of an encoder"),
@@ -55,6 +56,8 @@ def show_encoder(name: str) -> None:
 def check(name: str, task: str | None, options: EncoderOptions) -> None:
     """Look closely at MODEL: its kind, weights, prompts, similarity and limit, and whether its rows are the same twice.
 
+    Says whether another type of the weights would be faster on this machine.
+
     What would make a number wrong is refused in one line.
     """
     from robustbench_ir.encoders.examination import examine
@@ -77,9 +80,24 @@ def check(name: str, task: str | None, options: EncoderOptions) -> None:
         ("dtype", who.dtype),
         ("fingerprint", f"{who.fingerprint}, the same in two processes"),
         ("rows", f"the same alone and in a batch, to {found.batch_difference:.0e}" if found.modules else ""),
+        ("speed", _speeds(found)),
         *(("note", note) for note in who.notes),
     ]
     print_facts(who.name, facts)
+
+
+def _speeds(found: Examination) -> str:
+    if not found.speeds:
+        return ""
+    now = found.speeds[0].dtype
+    others = ", ".join(f"{one.dtype} {one.ratio:.2g}" for one in found.speeds[1:])
+    if found.faster is None:
+        advice = "no other type is faster"
+    else:
+        advice = (
+            f"--dtype {found.faster.dtype} is the fastest, but changes rows: its scores are those of another encoder"
+        )
+    return f"texts per second here, where {now} is 1: {others or 'nothing else runs'}; {advice}"
 
 
 def _by(origins: Mapping[str, str], what: str) -> str:

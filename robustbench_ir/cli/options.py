@@ -92,7 +92,10 @@ def _gathered(
 
 
 task_option = click.option(
-    "--task", default="mini", show_default=True, help="A name of `irbench tasks`, ./folder, or mteb:NAME."
+    "--task",
+    default="mini",
+    show_default=True,
+    help="A name of `irbench tasks`, ./folder, ./folder:dev, or mteb:NAME.",
 )
 
 recipes_option = click.option(

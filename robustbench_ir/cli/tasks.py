@@ -14,7 +14,7 @@ from robustbench_ir.errors import DataError
 from robustbench_ir.tasks import task_card, task_names
 from robustbench_ir.tasks.audit import audit, lengths
 from robustbench_ir.tasks.faults import Fault
-from robustbench_ir.tasks.formats.beir import check_folder, folder_settings, folder_summary
+from robustbench_ir.tasks.formats.beir import check_folder, folder_and_split, folder_settings, folder_summary
 from robustbench_ir.tasks.formats.trec import corpora
 from robustbench_ir.tasks.repair import write_repaired
 
@@ -52,13 +52,13 @@ def show_task(cards: Path | None, name: str) -> None:
 
 
 @command.command("check")
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("name", metavar="FOLDER")
 @click.option(
     "--repair",
     type=click.Path(path_type=Path, file_okay=False),
     help="Write a clean copy into this folder, and say what was done.",
 )
-def check_task_folder(folder: Path, repair: Path | None) -> None:
+def check_task_folder(name: str, repair: Path | None) -> None:
     """Print all faults of a task of your own in FOLDER, by file and line, and what may mislead in it.
 
     \b
@@ -68,8 +68,9 @@ def check_task_folder(folder: Path, repair: Path | None) -> None:
     task.toml       optional: query_language, passage_language, split, relevant_from, ignore_identical_ids,
                     title, licence, citation, homepage, notes
 
-    FOLDER may be a ZIP archive of BEIR; gzipped JSON Lines and Parquet files are read too. Queries that are
-    translations of each other share a parallel_id. Status 2 where the task would not load.
+    FOLDER may be a ZIP archive of BEIR; gzipped JSON Lines and Parquet files are read too. FOLDER:dev looks at the
+    judgements of that split. Queries that are translations of each other share a parallel_id. Status 2 where the task
+    would not load.
     """  # noqa: D301
     console = Console()
     found: list[Fault] = []
@@ -78,11 +79,12 @@ def check_task_folder(folder: Path, repair: Path | None) -> None:
         found.append(fault)
         console.print(Text(str(fault), style="yellow" if fault.note else "red"), soft_wrap=True)
 
-    raw, task = check_folder(folder, tell)
+    folder, split = folder_and_split(name)
+    raw, task = check_folder(folder, tell, split)
     faults = sum(not fault.note for fault in found)
-    print_facts(f"{folder}  {faults} faults", folder_summary(raw) if raw.queries or raw.passages else [])
+    print_facts(f"{name}  {faults} faults", folder_summary(raw) if raw.queries or raw.passages else [])
     if faults or task is None:
-        raise DataError(f"{folder}: it would not load; correct the {faults} faults above and check again")
+        raise DataError(f"{name}: it would not load; correct the {faults} faults above and check again")
     print_facts("audit", lengths(task))
     for finding in audit(task):
         console.print(Text(f"note: {finding}", style="yellow"), soft_wrap=True)
@@ -90,10 +92,10 @@ def check_task_folder(folder: Path, repair: Path | None) -> None:
         about = folder_settings(folder).model_dump(exclude={"split", "query_language", "passage_language"})
         for line in write_repaired(task, repair, about):
             console.print(Text(f"repaired: {line}"), soft_wrap=True)
-        folder = repair
-    console.print(Text.assemble("It loads: ", (f"irbench attack --task {_path_of(folder)}", "bold")), soft_wrap=True)
+        name = f"{repair}"
+    console.print(Text.assemble("It loads: ", (f"irbench attack --task {_path_of(name)}", "bold")), soft_wrap=True)
 
 
-def _path_of(folder: Path) -> str:
+def _path_of(name: str) -> str:
     """Return the folder in the form that `--task` needs: with a slash in it."""
-    return f"{folder}" if "/" in f"{folder}" else f"./{folder}"
+    return name if "/" in name else f"./{name}"

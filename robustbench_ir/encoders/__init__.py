@@ -14,7 +14,7 @@ from robustbench_ir.encoders.kinds import kind_of, refuse_kind
 from robustbench_ir.encoders.lexical import Bm25, CharacterNgrams
 from robustbench_ir.encoders.loading import SPARSE_PREFIX
 from robustbench_ir.encoders.multi_vector import is_multi_vector, load_multi_vector
-from robustbench_ir.encoders.options import EncoderOptions
+from robustbench_ir.encoders.options import EncoderOptions, refuse_ignored
 from robustbench_ir.encoders.remote import is_remote, load_remote
 from robustbench_ir.encoders.reranker import RERANKED_PREFIX, load_reranker, parse_reranked, reranked
 from robustbench_ir.encoders.sentence_transformer import load_sentence_transformer, wrap_model
@@ -78,22 +78,28 @@ def as_encoder(given: str | Encoder | EncodeTexts | None, options: EncoderOption
     ------
     EncoderError
         If it is none of these, or if it cannot be loaded.
+    OptionError
+        If the encoder would ignore one of the options.
     """
     if given is None or isinstance(given, str):
         return load_encoder(given or default_encoder(), options)
+    chosen = options or EncoderOptions()
     if hasattr(given, "description") and hasattr(given, "encode_queries") and hasattr(given, "encode_passages"):
+        refuse_ignored(given.description.name, chosen, "an encoder object")
         return given
     if "sentence_transformers" in sys.modules:  # otherwise there is no loaded model
         from sentence_transformers import SentenceTransformer, SparseEncoder
 
         kind = kind_of(given)
         if kind == "multi-vector":
-            return load_multi_vector(cast("MultiVectorEncoder", given), options or EncoderOptions())
+            return load_multi_vector(cast("MultiVectorEncoder", given), chosen)
         refuse_kind(type(given).__name__, "dense" if kind == "unknown" else kind, place="model")
         if isinstance(given, SentenceTransformer | SparseEncoder):
-            return wrap_model(given, _name_of(given), options or EncoderOptions())
+            return wrap_model(given, _name_of(given), chosen)
     if callable(given):
-        return CallableEncoder(given)
+        function = CallableEncoder(given)
+        refuse_ignored(function.description.name, chosen, "an encoder object")
+        return function
     raise EncoderError(
         f"{type(given).__name__}: is not an encoder; give a name, a function from texts to rows, or an object with "
         f"description, encode_queries and encode_passages"
@@ -118,7 +124,8 @@ def load_encoder(name: str, options: EncoderOptions | None = None) -> Encoder:
         one, or ``openai:MODEL@http://host/v1`` for an endpoint; any of these behind a defence,
         ``normalised:nfkc+confusables:`` or ``smoothed:``, or behind a reranker, ``reranked:RERANKER@100:``.
     options : EncoderOptions, optional
-        Options of sentence-transformers models and endpoints.
+        Options of sentence-transformers models and endpoints; built-in encoders and plug-ins take only those that
+        decide no number, such as `device`.
 
     Raises
     ------
@@ -126,11 +133,16 @@ def load_encoder(name: str, options: EncoderOptions | None = None) -> Encoder:
         If it is a name without a slash that is neither an encoder nor a folder.
     EncoderError
         If the model cannot be loaded.
+    OptionError
+        If the encoder would ignore one of the options.
     """
+    chosen = options or EncoderOptions()
     if name in BUILT_IN:
+        refuse_ignored(name, chosen, "a built-in encoder")
         return BUILT_IN[name][0]()
     plugin = plugins("encoders").get(name)
     if plugin is not None:
+        refuse_ignored(name, chosen, "a plug-in")
         encoder: Encoder = plugin.load()()
         return encoder
     wrapper = scheme("encoder_schemes", name)
@@ -141,8 +153,8 @@ def load_encoder(name: str, options: EncoderOptions | None = None) -> Encoder:
         parts = parse_reranked(name)
         return reranked(load_encoder(parts.encoder, options), load_reranker(parts.reranker, options), parts.top_k)
     if is_remote(name):
-        return load_remote(name, options or EncoderOptions())
-    return _load_saved(name, options or EncoderOptions())
+        return load_remote(name, chosen)
+    return _load_saved(name, chosen)
 
 
 def _load_saved(name: str, options: EncoderOptions) -> Encoder:

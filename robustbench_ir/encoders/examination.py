@@ -10,9 +10,11 @@ import numpy as np
 
 from robustbench_ir.encoders import load_encoder
 from robustbench_ir.encoders.encoder import Dense, Embeddings, Encoder, as_dense
+from robustbench_ir.encoders.loading import find_model, stored_dtype
 from robustbench_ir.encoders.multi_vector import LateInteractionEncoder
 from robustbench_ir.encoders.options import EncoderOptions
 from robustbench_ir.encoders.sentence_transformer import PROBES, SentenceTransformerEncoder
+from robustbench_ir.encoders.speed import FASTER, Speed, measured_speeds
 from robustbench_ir.encoders.token_embeddings import TokenEmbeddings
 from robustbench_ir.errors import EncoderError
 
@@ -33,6 +35,8 @@ class Examination:
         Names of the prompts that the model has.
     batch_difference : float
         Largest difference between rows of the same texts encoded one by one and together.
+    speeds : tuple of Speed
+        How fast it is in other types of its weights; empty where that means nothing.
     """
 
     encoder: Encoder
@@ -40,10 +44,17 @@ class Examination:
     weights: int
     own_prompts: tuple[str, ...]
     batch_difference: float
+    speeds: tuple[Speed, ...] = ()
+
+    @property
+    def faster(self) -> Speed | None:
+        """The fastest type, if it is worth naming beside the one that the model runs in."""
+        best = max(self.speeds, key=lambda one: one.ratio, default=None)
+        return best if best and best.ratio >= FASTER else None
 
 
 def examine(name: str, options: EncoderOptions) -> Examination:
-    """Load an encoder here and in another process, and encode some texts one by one and together.
+    """Load an encoder here and in another process, and encode some texts one by one, together, and in other types.
 
     Parameters
     ----------
@@ -81,6 +92,7 @@ def examine(name: str, options: EncoderOptions) -> Examination:
         len(model.state_dict()),
         tuple(key for key, text in (model.prompts or {}).items() if text),
         float(np.abs(rows[0] - rows[1]).max()),
+        measured_speeds(encoder, stored_dtype(find_model(name, options)), options.backend),
     )
 
 

@@ -70,9 +70,7 @@ def load_transformer_model(name: str, options: EncoderOptions) -> LoadedModel:
     OptionError
         If this kind of model does not have one of the options.
     """
-    saved = SavedModel(with_owner(name.removeprefix(SPARSE_PREFIX)), options.revision)
-    if not saved.folder:
-        check_reachable(saved.name, options)
+    saved = find_model(name, options)
     kind = _checked_kind(name, saved)
     if not options.trust_remote_code:
         refuse_code(name, saved)
@@ -86,9 +84,28 @@ def load_transformer_model(name: str, options: EncoderOptions) -> LoadedModel:
     return loaded
 
 
-def with_owner(name: str) -> str:
-    """Return the name on the hub of a model that sentence-transformers knows without its owner."""
-    return name if "/" in name or Path(name).expanduser().is_dir() else f"sentence-transformers/{name}"
+def find_model(name: str, options: EncoderOptions) -> SavedModel:
+    """Find the files of a model, before anything of it is loaded.
+
+    Parameters
+    ----------
+    name : str
+        Name on the hub or path of a folder, perhaps behind ``sparse:``; a name without an owner is one that
+        sentence-transformers knows.
+    options : EncoderOptions
+        Its `revision` on the hub.
+
+    Raises
+    ------
+    EncoderError
+        If it is no folder, and the hub cannot be reached, or does not have or does not give the model.
+    """
+    plain = name.removeprefix(SPARSE_PREFIX)
+    owned = "/" in plain or Path(plain).expanduser().is_dir()
+    saved = SavedModel(plain if owned else f"sentence-transformers/{plain}", options.revision)
+    if not saved.folder:
+        _check_reachable(saved.name, options)
+    return saved
 
 
 def _checked_kind(name: str, saved: SavedModel) -> Kind:
@@ -126,14 +143,8 @@ def _declared(saved: SavedModel) -> Declared:
     )
 
 
-def check_reachable(name: str, options: EncoderOptions) -> None:
-    """Ask the hub once, unless the model is in the hub's cache: the loaders would try for a minute.
-
-    Raises
-    ------
-    EncoderError
-        If the hub cannot be reached, or if it does not have or does not give the model.
-    """
+def _check_reachable(name: str, options: EncoderOptions) -> None:
+    """Ask the hub once, unless the model is in the hub's cache: the loaders would try for a minute."""
     from huggingface_hub import HfApi, try_to_load_from_cache
     from huggingface_hub.errors import GatedRepoError, HFValidationError
 
@@ -247,7 +258,12 @@ def chosen_dtype(saved: SavedModel, device: str | None, options: EncoderOptions)
 
     if options.dtype or options.backend != "torch" or not (device or get_device_name()).startswith("cpu"):
         return options.dtype, ()
-    return float32_for([str(saved.config.get("dtype") or saved.config.get("torch_dtype") or "")])
+    return float32_for([stored_dtype(saved)])
+
+
+def stored_dtype(saved: SavedModel) -> str:
+    """Return the type of the weights that the configuration of a model names; empty if it names none."""
+    return str(saved.config.get("dtype") or saved.config.get("torch_dtype") or "").removeprefix("torch.")
 
 
 def float32_for(types: list[str]) -> tuple[str | None, tuple[str, ...]]:

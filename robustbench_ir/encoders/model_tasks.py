@@ -42,6 +42,11 @@ def tasks_of(
     return tuple(dict.fromkeys((named[0] or query, named[1] or passage) for query, passage in tried))
 
 
+def takes_task(model: SentenceTransformer | SparseEncoder) -> bool:
+    """Return whether a module hears of a task: a router, or one that asks for it."""
+    return _asks_for_a_task(model) or any(hasattr(module, "sub_modules") for module in model.modules())
+
+
 def _asks_for_a_task(model: SentenceTransformer | SparseEncoder) -> bool:
     """Return whether a module asks for a task, besides routers."""
     asked = model.module_kwargs or {}

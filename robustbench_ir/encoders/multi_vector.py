@@ -13,22 +13,14 @@ import numpy as np
 from robustbench_ir.encoders.encoder import EncoderDescription
 from robustbench_ir.encoders.fingerprint import fingerprint, libraries
 from robustbench_ir.encoders.kinds import kind_of
-from robustbench_ir.encoders.loading import (
-    check_reachable,
-    chosen_dtype,
-    float32_for,
-    quiet,
-    refuse_code,
-    with_owner,
-)
+from robustbench_ir.encoders.loading import chosen_dtype, find_model, float32_for, quiet, refuse_code
 from robustbench_ir.encoders.model_inputs import model_inputs
-from robustbench_ir.encoders.options import EncoderOptions, check_options
+from robustbench_ir.encoders.options import EncoderOptions, check_options, refuse_ignored
 from robustbench_ir.encoders.prompts import Prompts
-from robustbench_ir.encoders.saved_model import SavedModel
 from robustbench_ir.encoders.token_embeddings import TokenEmbeddings
 from robustbench_ir.encoders.truncation import first_module, share_beyond_limit, token_limit
 from robustbench_ir.encoders.weights import check_weights, load_reports
-from robustbench_ir.errors import EncoderError, OptionError
+from robustbench_ir.errors import EncoderError
 from robustbench_ir.resources.downloads import is_offline
 
 if TYPE_CHECKING:
@@ -118,12 +110,14 @@ def load_multi_vector(
         If an option is given that these models do not have, such as `truncate_dim`, or is out of its range.
     """
     check_options(options)
-    _refuse_options(str(name or name_or_model), options)
+    notes: tuple[str, ...] = ()
     if isinstance(name_or_model, str):
+        refuse_ignored(name_or_model, options, "a multi-vector model")
         (model, notes), called = _load(name_or_model, options), name_or_model
     else:
-        notes = ()
         model, called = name_or_model, name or name_or_model.model_card_data.base_model or type(name_or_model).__name__
+        for reader in ("a multi-vector model", "a loaded model"):
+            refuse_ignored(called, options, reader)
         if not hasattr(model, "encode_query") or type(model).__module__.startswith(_PYLATE):
             raise EncoderError(f"{called}: a model of PyLate; save it by save_pretrained(folder) and name that folder")
     prompts = _prompts(model, options)
@@ -146,16 +140,6 @@ def load_multi_vector(
     return LateInteractionEncoder(model, description, options.batch_size, options.devices)
 
 
-def _refuse_options(name: str, options: EncoderOptions) -> None:
-    if options.truncate_dim is not None:
-        raise OptionError(f"{name}: a multi-vector model has no fewer dimensions; leave truncate_dim out")
-    for option in ("query_prompt_name", "passage_prompt_name", "query_task", "passage_task", "similarity"):
-        if getattr(options, option) is not None:
-            raise OptionError(f"{name}: {option} cannot be set for a multi-vector model; leave it out")
-    if options.encode_kwargs:
-        raise OptionError(f"{name}: encode_kwargs cannot be set for a multi-vector model; leave them out")
-
-
 def is_multi_vector(name: str, options: EncoderOptions) -> bool:
     """Return True if the files of a model say that it gives a row for each token.
 
@@ -164,10 +148,7 @@ def is_multi_vector(name: str, options: EncoderOptions) -> bool:
     EncoderError
         If it is a name on the hub and the hub cannot be reached.
     """
-    saved = SavedModel(with_owner(name), options.revision)
-    if not saved.folder:
-        check_reachable(saved.name, options)
-    return kind_of(saved) == "multi-vector"
+    return kind_of(find_model(name, options)) == "multi-vector"
 
 
 def _load(name: str, options: EncoderOptions) -> tuple[MultiVectorEncoder, tuple[str, ...]]:
@@ -178,7 +159,7 @@ def _load(name: str, options: EncoderOptions) -> tuple[MultiVectorEncoder, tuple
         from sentence_transformers import MultiVectorEncoder
     except ImportError as error:
         raise EncoderError(f"{name}: {_INSTALL}") from error
-    saved = SavedModel(with_owner(name), options.revision)
+    saved = find_model(name, options)
     if not options.trust_remote_code:
         refuse_code(name, saved)
     device = options.device or (options.devices[0] if options.devices else None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
@@ -110,6 +110,31 @@ class EncoderOptions:
     encoding_format: EncodingFormat | None = None
 
 
+_DEFAULTS = EncoderOptions()
+_DECISIVE = tuple(one.name for one in fields(EncoderOptions) if one.name not in _NOT_DECISIVE)
+_REQUESTS = ("query_body", "passage_body", "encoding_format")
+_TASKS = ("query_task", "passage_task")
+_ENCODING = ("query_prompt_name", "passage_prompt_name", *_TASKS, "similarity", "encode_kwargs")
+_LOADING = ("dtype", "max_length", "truncate_dim", "backend", "model_kwargs")
+
+IGNORED: Mapping[str, tuple[str, ...]] = {
+    "a built-in encoder": _DECISIVE,
+    "a plug-in": _DECISIVE,
+    "an encoder object": _DECISIVE,
+    "an endpoint, where the server chooses it": (
+        *_ENCODING,
+        *(option for option in _LOADING if option != "truncate_dim"),
+        *("device", "devices", "trust_remote_code"),
+    ),
+    "a sentence-transformers model": _REQUESTS,
+    "a model that takes no task": _TASKS,
+    "a static model": ("backend", "model_kwargs"),
+    "a multi-vector model": ("truncate_dim", *_ENCODING, *_REQUESTS),
+    "a loaded model": _LOADING,
+}
+"""The options that each kind of encoder does not read."""
+
+
 def check_options(options: EncoderOptions) -> None:
     """Check that options are in range and do not exclude each other.
 
@@ -161,6 +186,31 @@ def _check_choices(options: EncoderOptions) -> None:
             raise OptionError(f"keyword {keyword}: would change the form of the rows; leave it out")
 
 
+def refuse_ignored(name: str, options: EncoderOptions, reader: str) -> None:
+    """Refuse options that an encoder would ignore, since a result would record them as if they decided its numbers.
+
+    Options that only say how fast or where an encoder runs, such as `batch_size`, are taken by every encoder.
+
+    Parameters
+    ----------
+    name : str
+        Name of the encoder.
+    options : EncoderOptions
+        What the user gave.
+    reader : str
+        What the encoder is; a key of `IGNORED`.
+
+    Raises
+    ------
+    OptionError
+        If there is one; the message names the encoder and the option.
+    """
+    for option in IGNORED[reader]:
+        # An empty prompt is what an encoder without prompts has.
+        if getattr(options, option) not in (getattr(_DEFAULTS, option), ""):
+            raise OptionError(f"{name}: {option} cannot be set for {reader}; leave it out")
+
+
 def decisive_options(options: EncoderOptions) -> dict[str, OptionValue]:
     """Return the options that were given and can change an embedding, by their names in `EncoderOptions`.
 
@@ -172,6 +222,14 @@ def decisive_options(options: EncoderOptions) -> dict[str, OptionValue]:
         if one.name not in _NOT_DECISIVE and getattr(options, one.name) != getattr(_DEFAULTS, one.name)
     }
     return {name: dict(value) if isinstance(value, Mapping) else value for name, value in given.items()}
+
+
+def running_options(options: EncoderOptions) -> EncoderOptions:
+    """Return the options that decide no number, such as the device, without the others.
+
+    An encoder that is loaded already has the others inside.
+    """
+    return replace(_DEFAULTS, **{name: getattr(options, name) for name in _NOT_DECISIVE})
 
 
 def options_from(decisive: Mapping[str, object]) -> EncoderOptions:
@@ -212,6 +270,3 @@ def options_as_words(decisive: Mapping[str, OptionValue]) -> list[str]:
 
 def _as_text(value: JsonValue) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-_DEFAULTS = EncoderOptions()

@@ -10,7 +10,7 @@ import json
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import NoReturn
 from urllib.parse import urlsplit
@@ -22,7 +22,7 @@ import requests
 from robustbench_ir._base.cache import current_cache
 from robustbench_ir._base.retries import asked_wait, session_with_retries
 from robustbench_ir.encoders.encoder import Dense, EncoderDescription, TextsRefusedError
-from robustbench_ir.encoders.options import EncoderOptions, check_options
+from robustbench_ir.encoders.options import EncoderOptions, check_options, refuse_ignored
 from robustbench_ir.encoders.prompts import Prompts, family_prompts
 from robustbench_ir.encoders.providers import FORMATS, PROVIDERS, EncodingFormat, Provider
 from robustbench_ir.encoders.store.store import EmbeddingStore
@@ -254,7 +254,9 @@ def load_remote(name: str, options: EncoderOptions) -> RemoteEncoder:
     """
     check_options(options)
     provider, model, url = _parts(name)
-    _refuse_local_options(options)
+    # Rows of an endpoint are compared by cosine, so that this choice is no other one.
+    asked_for = replace(options, similarity=None) if options.similarity == "cosine" else options
+    refuse_ignored(name, asked_for, "an endpoint, where the server chooses it")
     endpoint = Endpoint(url, model, options.timeout, options.requests_per_minute, provider)
     query_body = provider.query_body if options.query_body is None else options.query_body
     passage_body = provider.passage_body if options.passage_body is None else options.passage_body
@@ -321,26 +323,6 @@ def _parts(name: str) -> tuple[Provider, str, str]:
         where = f"{match['scheme']}:{match['model']}"
         raise OptionError(f"{where}: a password in the URL is not allowed; put the key into {_KEY_VARIABLE}")
     return provider, match["model"], url.removesuffix("/embeddings")
-
-
-def _refuse_local_options(options: EncoderOptions) -> None:
-    for name, given in (
-        ("device", options.device),
-        ("devices", options.devices),
-        ("dtype", options.dtype),
-        ("maximum length", options.max_length),
-        ("backend", None if options.backend == "torch" else options.backend),
-        ("trust_remote_code", options.trust_remote_code),
-        ("query_prompt_name", options.query_prompt_name),
-        ("passage_prompt_name", options.passage_prompt_name),
-        ("query_task", options.query_task),
-        ("passage_task", options.passage_task),
-        ("encode_kwargs", options.encode_kwargs),
-        ("model_kwargs", options.model_kwargs),
-        ("similarity", options.similarity if options.similarity != "cosine" else None),
-    ):
-        if given:
-            raise OptionError(f"{name}: cannot be set for an endpoint, where the server chooses it; leave it out")
 
 
 def _unit(rows: Dense, dimensions: int) -> Dense:

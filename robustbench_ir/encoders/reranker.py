@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from robustbench_ir.encoders.encoder import Embeddings, Encoder, EncoderDescription, PoolEncoder
 from robustbench_ir.encoders.fingerprint import fingerprint, libraries
 from robustbench_ir.encoders.kinds import RERANKED, kind_of
-from robustbench_ir.encoders.loading import check_reachable, quiet, refuse_code
+from robustbench_ir.encoders.loading import find_model, quiet, refuse_code
 from robustbench_ir.encoders.options import EncoderOptions
-from robustbench_ir.encoders.saved_model import SavedModel
 from robustbench_ir.encoders.weights import check_weights, load_reports, settle_poolers
 from robustbench_ir.errors import EncoderError, OptionError
 from robustbench_ir.resources.downloads import is_offline
@@ -275,9 +274,7 @@ def _load(name: str, options: EncoderOptions) -> CrossEncoder:
 
     if int(__version__.partition(".")[0]) < _OLDEST:
         raise EncoderError(f"{name}: {_INSTALL}")
-    saved = SavedModel(name, None)
-    if not saved.folder:
-        check_reachable(saved.name, options)
+    saved = find_model(name, options)
     if kind_of(saved) != "reranker":
         raise EncoderError(f"{name}: is no reranker (CrossEncoder), which scores pairs of texts; name one that is")
     if not options.trust_remote_code:

@@ -17,8 +17,8 @@ from robustbench_ir.encoders.fingerprint import fingerprint, libraries
 from robustbench_ir.encoders.kinds import kind_of
 from robustbench_ir.encoders.loading import LoadedModel, load_transformer_model
 from robustbench_ir.encoders.model_inputs import model_inputs
-from robustbench_ir.encoders.model_tasks import tasks_of
-from robustbench_ir.encoders.options import EncoderOptions, Setting, check_options
+from robustbench_ir.encoders.model_tasks import takes_task, tasks_of
+from robustbench_ir.encoders.options import EncoderOptions, Setting, check_options, refuse_ignored
 from robustbench_ir.encoders.prompts import ChosenPrompts, Declared, choose_prompts, choose_similarity
 from robustbench_ir.encoders.truncation import first_module, share_beyond_limit, token_limit
 from robustbench_ir.encoders.weights import settle_poolers
@@ -147,6 +147,7 @@ def load_sentence_transformer(name: str, options: EncoderOptions) -> SentenceTra
         If an option is out of range, or if the model does not have it.
     """
     check_options(options)
+    refuse_ignored(name, options, "a sentence-transformers model")
     return _wrapped(load_transformer_model(name, options), name, options)
 
 
@@ -172,8 +173,8 @@ def wrap_model(
         If the model does not have one of the options.
     """
     check_options(options)
-    if options.model_kwargs:
-        raise OptionError("model_kwargs are for a model that is loaded here; leave them out, or give its name")
+    for reader in ("a sentence-transformers model", "a loaded model"):
+        refuse_ignored(name, options, reader)
     # A loaded model has empty prompts in the place of those that its files do not name.
     prompts = {key: text for key, text in (model.prompts or {}).items() if text}
     # Its property would name the default, as if the model had said it.
@@ -184,6 +185,10 @@ def wrap_model(
 
 def _wrapped(loaded: LoadedModel, name: str, options: EncoderOptions) -> SentenceTransformerEncoder:
     model, kind = loaded.model, loaded.kind
+    if kind == "static":
+        refuse_ignored(name, options, "a static model")
+    if not takes_task(model):
+        refuse_ignored(name, options, "a model that takes no task")
     prompts = choose_prompts(name, loaded.declared, options)
     similarity = choose_similarity(loaded.declared, options, "dot" if kind == "sparse" else "cosine")
     if similarity.value == "manhattan":

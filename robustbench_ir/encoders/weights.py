@@ -39,14 +39,22 @@ def load_reports() -> Iterator[list[LoadReport]]:
     from transformers import PreTrainedModel
 
     reports: list[LoadReport] = []
+    finished: list[tuple[PreTrainedModel, Any]] = []
     plain: Any = PreTrainedModel.__dict__["from_pretrained"]
+    # With an adapter, transformers 5 returns the report of the adapter alone, and that of its base passes here.
+    finalize: Any = PreTrainedModel.__dict__.get("_finalize_model_loading")
+
+    def finalized(model: PreTrainedModel, config: object, info: Any) -> Any:
+        finished.append((model, finalize.__func__(model, config, info)))
+        return finished[-1][1]
 
     def from_pretrained(cls: type[PreTrainedModel], *places: Any, **options: Any) -> Any:
         asked = options.pop("output_loading_info", False)
         options["ignore_mismatched_sizes"] = True
         model, info = plain.__func__(cls, *places, output_loading_info=True, **options)
+        sources = [info, *(vars(of_base) for one, of_base in finished if one is model)]
         found = {
-            key: tuple(sorted(map(_name, info.get(f"{key}_keys", ()))))
+            key: tuple(sorted({_name(weight) for source in sources for weight in source.get(f"{key}_keys", ())}))
             for key in ("missing", "unexpected", "mismatched")
         }
         reports.append(LoadReport(model, **found))
@@ -54,10 +62,14 @@ def load_reports() -> Iterator[list[LoadReport]]:
 
     with _LOADING:
         PreTrainedModel.from_pretrained = classmethod(from_pretrained)  # type: ignore[assignment, method-assign]
+        if finalize is not None:
+            PreTrainedModel._finalize_model_loading = staticmethod(finalized)  # type: ignore[assignment, method-assign]
         try:
             yield reports
         finally:
             PreTrainedModel.from_pretrained = plain  # type: ignore[method-assign]
+            if finalize is not None:
+                PreTrainedModel._finalize_model_loading = finalize  # type: ignore[method-assign]
 
 
 def _name(entry: str | tuple[Any, ...]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from robustbench_ir._base.cache import current_cache, read_cached, write_cached
+from robustbench_ir._base.cache import CacheKind, current_cache, read_cached, write_cached
 from robustbench_ir._version import __version__
 from robustbench_ir.errors import ResultError
 from robustbench_ir.metrics.settings import Judgements
@@ -16,7 +16,20 @@ from robustbench_ir.results.file import CellRecord, cell_from_record, cell_recor
 from robustbench_ir.results.result import Cell
 
 SCORING_VERSION = 4
-"""Raised with every change of the code after which a number could be another one, so that no cell of before is read."""
+"""Raised with every change of the code after which a number could be another one; see `scored_path`."""
+
+
+def scored_path(kind: CacheKind, *parts: object) -> Path:
+    """Return the cache file of something that this code scores, so that none of an earlier scoring is read.
+
+    Parameters
+    ----------
+    kind : str
+        Kind of entry.
+    *parts : object
+        Everything else that decides its content, serialisable as JSON.
+    """
+    return current_cache().path(kind, __version__, SCORING_VERSION, *parts)
 
 
 @dataclass(frozen=True)
@@ -97,6 +110,4 @@ class CellCache:
     def _file(self, recipe: AttackIdentity, severity: int, seed: int, digest: str) -> Path | None:
         if not self.fingerprint:
             return None
-        versions = (__version__, SCORING_VERSION)
-        parts = (*versions, self.fingerprint, self.task, self.task_digest, str(recipe), severity, seed, digest)
-        return current_cache().path("cells", *parts)
+        return scored_path("cells", self.fingerprint, self.task, self.task_digest, str(recipe), severity, seed, digest)

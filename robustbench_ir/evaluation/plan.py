@@ -65,6 +65,8 @@ class Plan:
         Estimated seconds of encoding in one process, from a sample; None if the encoder is not available.
     memory : int or None
         Bytes of embeddings and ranking in each process, without model and texts; None if the encoder is not available.
+    notes : tuple of str
+        How the encoder was loaded, as far as that decides the time.
     """
 
     encoder: str
@@ -73,6 +75,7 @@ class Plan:
     passages: int
     seconds: float | None
     memory: int | None
+    notes: tuple[str, ...] = ()
 
     @property
     def queries(self) -> int:
@@ -133,6 +136,7 @@ def _plan(request: Request, run: RunOptions) -> Plan:
         passages=passages,
         seconds=cost.seconds if cost else None,
         memory=cost.memory if cost else None,
+        notes=runner.encoder.description.notes,
     )
 
 

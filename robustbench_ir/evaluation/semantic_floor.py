@@ -14,13 +14,13 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from robustbench_ir._base.cache import current_cache, read_cached, write_cached
-from robustbench_ir._version import __version__
+from robustbench_ir._base.cache import read_cached, write_cached
 from robustbench_ir.encoders import Encoder, PoolEncoder, load_encoder
 from robustbench_ir.encoders.batches import encode_texts
 from robustbench_ir.encoders.encoder import Vectors
 from robustbench_ir.encoders.token_embeddings import TOKEN_SIMILARITIES, TokenEmbeddings
 from robustbench_ir.errors import OptionError
+from robustbench_ir.evaluation.cell_cache import scored_path
 from robustbench_ir.perturb import Perturbation
 from robustbench_ir.perturb.identity import FloorIdentity
 from robustbench_ir.perturb.perturbation import with_edits
@@ -122,7 +122,7 @@ class FloorJudge:
         if not fingerprint:
             return None
         before = [(one.query_id, one.clean, one.edits) for one in perturbed]
-        return current_cache().path("floors", __version__, fingerprint, self.minimum, before)
+        return scored_path("floors", fingerprint, self.minimum, before)
 
     def _places_left(self, perturbed: Sequence[Perturbation], advance: Callable[[int], None]) -> dict[int, list[int]]:
         """Return, for each query that loses edits, the indices of the edits that stay."""

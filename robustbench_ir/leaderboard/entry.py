@@ -121,7 +121,7 @@ def _model(result: Result, declared: Declaration) -> dict[str, object]:
     said = {
         key: getattr(declared, key) for key in ("name", "link", "paper", "code", "contact", "licence", "parameters")
     }
-    kind = "run" if is_run(who) else "encoder"
+    kind = "run" if is_run(who) else "multi-vector" if who.kind == "multi-vector" else "encoder"
     options = None if result.options is None else dict(result.options)
     return {
         "kind": kind,

@@ -80,8 +80,9 @@ class ModelRecord(Strict):
 
     Attributes
     ----------
-    kind : {"encoder", "run"}
-        ``run`` for a system whose TREC runs were scored (`irbench score`); it cannot be run again.
+    kind : {"encoder", "multi-vector", "run"}
+        ``multi-vector`` for a model that gives a row for each token (ColBERT, PyLate); ``run`` for a system whose TREC
+        runs were scored (`irbench score`), which cannot be run again.
     name : str
         Name on the board.
     encoder : str
@@ -109,7 +110,7 @@ class ModelRecord(Strict):
         Who answers questions.
     """
 
-    kind: Literal["encoder", "run"] = "encoder"
+    kind: Literal["encoder", "multi-vector", "run"] = "encoder"
     name: Annotated[str, Field(pattern=MODEL_NAME), AfterValidator(safe_model_name)]
     encoder: Text
     revision: Short

@@ -363,7 +363,8 @@ def plan_table(plan: Plan) -> RenderableType:
         Text(f"time to encode them, one job: {time}"),
         Text(f"memory of each job beside model and texts: {memory}"),
     )
-    return Group(lines[0], Text(), table, Text(), *lines[1:])
+    notes = (Text(f"note: {note}", "yellow") for note in plan.notes)
+    return Group(lines[0], Text(), table, Text(), *lines[1:], *notes)
 
 
 def _texts(cell: PlannedCell) -> str:

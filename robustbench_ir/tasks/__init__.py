@@ -12,7 +12,7 @@ from robustbench_ir.resources.cards import NamedCard, card_names, read_named, va
 from robustbench_ir.resources.downloads import DownloadProgress
 from robustbench_ir.resources.languages import select_languages
 from robustbench_ir.resources.plugins import built_in_or_plugin, scheme
-from robustbench_ir.tasks.formats.beir import folder_name, folder_settings, is_folder, load_folder
+from robustbench_ir.tasks.formats.beir import folder_and_split, folder_name, folder_settings, is_folder, load_folder
 from robustbench_ir.tasks.formats.pool import task_of
 from robustbench_ir.tasks.formats.readers import Reader
 from robustbench_ir.tasks.formats.registry import READERS
@@ -118,9 +118,10 @@ def task_card(name: str, cards: Path | None = None) -> TaskCard:
         If the card has a fault; the message names file and key.
     """
     if is_folder(name):
-        settings = folder_settings(Path(name))
+        folder, _ = folder_and_split(name)
+        settings = folder_settings(folder)
         facts = settings.model_dump(include=set(TaskCard.model_fields))
-        about = {"title": folder_name(Path(name)), "description": f"Your own folder {name}."}
+        about = {"title": folder_name(folder), "description": f"Your own folder {name}."}
         own = {**facts, "title": settings.title or about["title"], "description": about["description"], "languages": {}}
         return validate(TaskCard, {"name": about["title"], "version": 1, "format": "beir", **own}, name)
     elsewhere = _scheme(name)
@@ -140,8 +141,9 @@ def load_task(
     Parameters
     ----------
     name : str
-        Name of a card, such as ``"xquad-r"``; path of a folder of your own, with a slash in it, such as ``"./mine"``;
-        or a retrieval task of mteb, such as ``"mteb:NFCorpus"``.
+        Name of a card, such as ``"xquad-r"``; path of a folder of your own, with a slash in it, such as ``"./mine"``,
+        where ``"./mine:dev"`` chooses the judgements of a split; or a retrieval task of mteb, such as
+        ``"mteb:NFCorpus"``.
     languages : iterable of str, optional
         Only queries and passages in these languages; all by default. Collections of many gigabytes need a choice, and
         ``["all"]`` chooses all languages.
@@ -157,10 +159,10 @@ def load_task(
     CardError, DataError
         If there is a fault in the card or in the data.
     OptionError
-        If no language is named for a task whose data is more than a gigabyte to download.
+        If no language is named for a task whose data is more than a gigabyte to download, or no split behind a colon.
     """
     if is_folder(name):
-        return load_folder(Path(name)).select(languages)
+        return load_folder(*folder_and_split(name)).select(languages)
     elsewhere = _scheme(name)
     if elsewhere is not None:
         return elsewhere.load(name, languages)

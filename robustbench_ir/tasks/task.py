@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 from robustbench_ir._base.escaping import escaped, unescaped
 from robustbench_ir.errors import DataError, OptionError
 from robustbench_ir.resources.languages import select_languages
+
+WITHOUT_OWN = "-without-own"
+"""End of the version in the identity of a task where queries do not find the passage that they are themselves."""
 
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _IDENTITY = re.compile(r"(?P<name>[^\x00-\x1f\x7f]+)@(?P<version>[^@\x00-\x1f\x7f]*)")
@@ -314,7 +317,8 @@ def build_task(
     lexicons : mapping, optional
         See `Task.lexicons`.
     own : mapping, optional
-        Query id to the id of the passage that is left out of its ranking; see `Task.own_passage`.
+        Query id to the id of the passage that is left out of its ranking; see `Task.own_passage`. By default those of
+        `own_passages`, and the version then ends in ``-without-own``; an empty mapping keeps all.
 
     Raises
     ------
@@ -328,6 +332,8 @@ def build_task(
     _check_texts(name, "passage", [(one.passage_id, one.text) for one in passages])
     query_rows = {query.query_id: row for row, query in enumerate(queries)}
     passage_rows = {passage.passage_id: row for row, passage in enumerate(passages)}
+    if own is None:
+        own = own_passages({one.query_id: one for one in queries}, {one.passage_id: one for one in passages}, relevant)
     triples = []
     for query_id, grades in relevant.items():
         if query_id not in query_rows:
@@ -335,16 +341,56 @@ def build_task(
         for passage_id, grade in grades.items():
             if passage_id not in passage_rows:
                 raise DataError(f"{name}: query {query_id!r} is judged on passage {passage_id!r}, which does not exist")
-            if grade > 0:
+            if grade > 0 and own.get(query_id) != passage_id:
                 triples.append((query_rows[query_id], passage_rows[passage_id], grade))
     unanswered = query_rows.keys() - {queries[row].query_id for row, _, _ in triples}
     if unanswered:
         raise DataError(f"{name}: query {min(unanswered)!r} has no relevant passage ({len(unanswered)} such queries)")
     query, passage, grade = np.array(sorted(triples), dtype=np.int32).T.copy()
     qrels = Qrels(query, passage, grade)
-    own_rows = [passage_rows.get((own or {}).get(one.query_id, ""), -1) for one in queries]
+    own_rows = [passage_rows.get(own.get(one.query_id, ""), -1) for one in queries]
     own_passage = np.array(own_rows, dtype=np.int32) if own else None
-    return Task(name, version, tuple(queries), tuple(passages), qrels, lexicons or {}, own_passage)
+    notes = notes_on_left_out("queries that do not find the passage with their own id", list(own))
+    stated = version_without_own(version, own)
+    return Task(name, stated, tuple(queries), tuple(passages), qrels, lexicons or {}, own_passage, notes=tuple(notes))
+
+
+def own_passages(
+    queries: Mapping[str, Query], passages: Mapping[str, Passage], relevant: Mapping[str, Mapping[str, int]]
+) -> dict[str, str]:
+    """Return the passages that are left out of the ranking of the query with the same id, as BEIR and mteb do.
+
+    The query was taken from the pool, and finding it again is no retrieval. Where such a passage has another text and
+    is judged relevant, questions and answers were merely counted alike, and it stays.
+
+    Parameters
+    ----------
+    queries, passages : mapping
+        By their ids.
+    relevant : mapping
+        Query id to passage id to grade.
+
+    Returns
+    -------
+    dict
+        Query id to passage id.
+    """
+    found = {}
+    for query_id, query in queries.items():
+        passage = passages.get(query_id)
+        if passage and (passage.text == query.text or relevant.get(query_id, {}).get(query_id, 0) < 1):
+            found[query_id] = query_id
+    return found
+
+
+def version_without_own(version: int | str, own: Mapping[str, str]) -> int | str:
+    """Return a task's version, which says so where queries do not find the passages that they are themselves."""
+    return f"{version}{WITHOUT_OWN}" if own else version
+
+
+def notes_on_left_out(what: str, ids: Collection[str]) -> list[str]:
+    """Return a note on what was left out: how many there are, and one of them. None where there is nothing to say."""
+    return [f"{what}: {len(ids):,}, such as {next(iter(ids))!r}"] if ids else []
 
 
 def _grouped(items: Sequence[_Item]) -> list[_Item]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -19,10 +18,9 @@ from robustbench_ir.encoders.batches import encode_texts
 from robustbench_ir.encoders.encoder import stack
 from robustbench_ir.encoders.reranker import refuse_reranked
 from robustbench_ir.errors import OptionError
-from robustbench_ir.metrics.measures import Ranked, average_precision
-from robustbench_ir.retrieval.ranking import rank_relevant
+from robustbench_ir.integrations.query_precision import query_precision
 from robustbench_ir.retrieval.ties import TieOrder
-from robustbench_ir.tasks import Qrels, Task
+from robustbench_ir.tasks import Task
 
 
 class EncoderWrapper(ModelWrapper):
@@ -59,16 +57,7 @@ class EncoderWrapper(ModelWrapper):
         embeddings : array of shape (texts, dimensions)
             Embeddings, dense or sparse.
         """
-        judged = np.flatnonzero(self.task.qrels.query == query)
-        texts = embeddings.shape[0]
-        group = np.repeat(np.arange(texts, dtype=np.int32), len(judged))
-        passage, grade = np.tile(self.task.qrels.passage[judged], texts), np.tile(self.task.qrels.grade[judged], texts)
-        own = None if self.task.own_passage is None else np.repeat(self.task.own_passage[query], texts)
-        task = replace(self.task, qrels=Qrels(group, passage, grade), own_passage=own)
-        ties = self.ties.for_queries(np.full(texts, query))
-        ranks = rank_relevant(task, self.pool, embeddings, range(texts), ties=ties)
-        found: list[float] = average_precision(Ranked(ranks.in_pool, group, grade, texts)).tolist()
-        return found
+        return query_precision(self.task, self.pool, query, embeddings, self.ties)
 
 
 class RetrievalGoalResult(GoalFunctionResult):

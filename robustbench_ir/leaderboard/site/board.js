@@ -117,6 +117,7 @@ function marks(row) {
   const said = [];
   if (row.verified) said.push(`verified ${row.verified.date}`);
   if (row.model.kind === "run") said.push(`TREC ${row.model.similarity}`);
+  if (row.model.kind === "multi-vector") said.push("multi-vector");
   if (row.training.saw_task === "yes") said.push("trained on the task's data");
   if (row.training.saw_task === "unknown") said.push("training unknown");
   if (row.digests !== "canonical") said.push(row.digests);
@@ -238,7 +239,7 @@ function model() {
   const row = board().rows.find((one) => one.file === state.model);
   at("model").hidden = !row;
   if (!row) return at("model").replaceChildren();
-  const facts = [["Link", link(row.model.link)], ["Paper", link(row.model.paper)], ["Code", link(row.model.code)], ["Contact", row.model.contact], ["Licence", row.model.licence], ["Revision", row.model.revision], ["Kind", row.model.kind === "run" ? `a system's TREC runs (${row.model.similarity}); cannot be run again` : "encoder"], ["Fingerprint", row.model.fingerprint], ["Weights", some(row.model.parameters) ? sizeText(row.model.parameters) : ""], ["Dimensions", row.model.dimensions || ""], ["Made for", row.model.languages.join(", ")], ["Saw the task's data", row.training.saw_task], ["Trained on", row.training.datasets.join(", ")], ["Verified", row.verified ? `by ${row.verified.by}, ${row.verified.date}, ${row.verified.sample} queries${row.model.kind === "run" ? ", from the run files" : ""}` : "no"], ["Queries", row.digests + (row.why ? ": " + row.why : "")], ["Superseded by", row.superseded], ["Entry", row.file], ["Date", row.date]];
+  const facts = [["Link", link(row.model.link)], ["Paper", link(row.model.paper)], ["Code", link(row.model.code)], ["Contact", row.model.contact], ["Licence", row.model.licence], ["Revision", row.model.revision], ["Kind", row.model.kind === "run" ? `a system's TREC runs (${row.model.similarity}); cannot be run again` : row.model.kind], ["Fingerprint", row.model.fingerprint], ["Weights", some(row.model.parameters) ? sizeText(row.model.parameters) : ""], ["Dimensions", row.model.dimensions || ""], ["Made for", row.model.languages.join(", ")], ["Saw the task's data", row.training.saw_task], ["Trained on", row.training.datasets.join(", ")], ["Verified", row.verified ? `by ${row.verified.by}, ${row.verified.date}, ${row.verified.sample} queries${row.model.kind === "run" ? ", from the run files" : ""}` : "no"], ["Queries", row.digests + (row.why ? ": " + row.why : "")], ["Superseded by", row.superseded], ["Entry", row.file], ["Date", row.date]];
   const list = facts.filter(([, value]) => some(value) && value !== "").flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value instanceof Node ? value : String(value))]);
   const close = make("button", { type: "button", onclick: () => change({ model: "" }) }, "Close");
   at("model").replaceChildren(make("h2", { tabindex: "-1" }, row.model.name), close, make("dl", {}, ...list), make("h3", {}, `mAP by severity, ${state.setting}`), curves(row), make("h3", {}, `mAP by language, ${state.setting}`), heat(row));

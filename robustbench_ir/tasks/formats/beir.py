@@ -26,7 +26,7 @@ from pathlib import Path
 from pydantic import Field
 
 from robustbench_ir._base.text import nfc
-from robustbench_ir.errors import CardError, DataError, UnknownNameError, nearest
+from robustbench_ir.errors import CardError, DataError, OptionError, UnknownNameError, nearest
 from robustbench_ir.resources.cards import Card, read_card
 from robustbench_ir.resources.languages import language_and_script
 from robustbench_ir.tasks.faults import Fault, Report, json_objects, lines, raise_first
@@ -81,7 +81,20 @@ class FolderSettings(Card):
 
 def is_folder(name: str) -> bool:
     """Return True if a task is named by the path of a folder, not by the name of a card."""
-    return "/" in name or "\\" in name or name in {".", ".."} or name.endswith(".zip")
+    return "/" in name or "\\" in name or name in {".", ".."} or name.partition(":")[0].endswith(".zip")
+
+
+def folder_and_split(name: str) -> tuple[Path, str]:
+    """Return the folder that a name means, and the split behind its last colon: ``./mine:dev``; empty if none is named.
+
+    A folder whose own name has the colon comes first.
+    """
+    path, colon, split = name.rpartition(":")
+    if not colon or not path or "/" in split or "\\" in split or Path(name).exists():
+        return Path(name), ""
+    if not split:
+        raise OptionError(f"{name}: no split behind the colon; write such as {path}:dev")
+    return Path(path), split
 
 
 def folder_name(folder: Path) -> str:
@@ -105,8 +118,15 @@ def folder_settings(folder: Path) -> FolderSettings:
     return read_card(FolderSettings, file) if file.is_file() else FolderSettings()
 
 
-def load_folder(folder: Path) -> Task:
+def load_folder(folder: Path, split: str = "") -> Task:
     """Load a folder, or a ZIP archive of one, as a task, called ``<folder>@<beginning of the digest>``.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        The folder or archive.
+    split : str
+        Which judgements, instead of what `task.toml` says.
 
     Raises
     ------
@@ -115,8 +135,12 @@ def load_folder(folder: Path) -> Task:
     CardError
         If there is a fault in `task.toml`.
     """
-    settings = folder_settings(folder)
+    settings = _with_split(folder_settings(folder), split)
     return _task_of(read_folder(opened(folder), settings, raise_first), folder, settings)
+
+
+def _with_split(settings: FolderSettings, split: str) -> FolderSettings:
+    return settings.model_copy(update={"split": split}) if split else settings
 
 
 def _task_of(raw: RawTask, folder: Path, settings: FolderSettings) -> Task:
@@ -129,8 +153,17 @@ def _task_of(raw: RawTask, folder: Path, settings: FolderSettings) -> Task:
     )
 
 
-def check_folder(folder: Path, report: Report) -> tuple[RawTask, Task | None]:
+def check_folder(folder: Path, report: Report, split: str = "") -> tuple[RawTask, Task | None]:
     """Report every fault of a folder; return what could be read, and the task where it loads.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        The folder or archive.
+    report : callable
+        Receives each fault.
+    split : str
+        Which judgements, instead of what `task.toml` says.
 
     Raises
     ------
@@ -146,7 +179,7 @@ def check_folder(folder: Path, report: Report) -> tuple[RawTask, Task | None]:
 
     inside = opened(folder)
     try:
-        settings = folder_settings(folder)
+        settings = _with_split(folder_settings(folder), split)
     except CardError as error:
         file = inside / _SETTINGS_FILE
         tell(Fault(file, None, str(error).removeprefix(f"{file}: ")))
@@ -180,7 +213,7 @@ def read_folder(folder: Traversable, settings: FolderSettings, report: Report) -
         message = 'no judgements; write "query-id<TAB>corpus-id<TAB>score" lines into qrels/test.tsv'
         tell(Fault(folder / "qrels", None, f"{message}; the folder has {there_is(folder)}"))
     judged = read_qrels_folder(files, settings.split, queries.line_of, tell)
-    raw.relevant, raw.notes = judged.relevant, judged.notes
+    raw.relevant, raw.split, raw.notes = judged.relevant, judged.split, judged.notes
     if files and not faults and not any(raw.relevant.values()):
         tell(Fault(folder / "qrels", None, "no query is judged"))
     if not faults:

@@ -10,10 +10,16 @@ from dataclasses import dataclass, replace
 
 from robustbench_ir.errors import DataError
 from robustbench_ir.tasks.formats.readers import RawTask
-from robustbench_ir.tasks.task import LeftOut, Passage, Query, Task, build_task
-
-WITHOUT_OWN = "-without-own"
-"""End of the version in the identity of a task where queries do not find the passage that they are themselves."""
+from robustbench_ir.tasks.task import (
+    LeftOut,
+    Passage,
+    Query,
+    Task,
+    build_task,
+    notes_on_left_out,
+    own_passages,
+    version_without_own,
+)
 
 Relevant = dict[str, dict[str, int]]
 
@@ -77,7 +83,9 @@ def task_of(
     task = build_task(name, "", pool.queries, pool.passages, pool.relevant, lexicons, pool.own)
     task = replace(task, relevant_from=relevant_from, left_out=pool.left_out, notes=pool.notes)
     stated = task.digest[:_DIGEST_DIGITS] if version is None else version
-    return replace(task, version=f"{stated}{WITHOUT_OWN}" if pool.own else stated)
+    if raw.split:
+        stated = f"{stated}-split-{raw.split}"
+    return replace(task, version=version_without_own(stated, pool.own))
 
 
 _DIGEST_DIGITS = 12
@@ -86,9 +94,8 @@ _DIGEST_DIGITS = 12
 def pool_of(raw: RawTask, name: str, *, relevant_from: int = 1, ignore_identical_ids: bool = True) -> Pool:
     """Leave out of a source what no measure can use, and say how much that was.
 
-    A passage whose id is that of a query is left out of that query's ranking, as BEIR and mteb do: the query was taken
-    from the pool, and finding it again is no retrieval. Where such a passage has another text and is judged relevant,
-    questions and answers were merely counted alike, and it stays.
+    A passage whose id is that of a query is left out of that query's ranking; see
+    `robustbench_ir.tasks.task.own_passages`.
 
     Parameters
     ----------
@@ -111,7 +118,7 @@ def pool_of(raw: RawTask, name: str, *, relevant_from: int = 1, ignore_identical
     queries = {query.query_id: query for query in raw.queries}
     passages = {passage.passage_id: passage for passage in raw.passages}
     relevant, notes = _existing(raw.relevant, queries, passages, name)
-    own = _own_passages(queries, passages, relevant) if ignore_identical_ids else {}
+    own = own_passages(queries, passages, relevant) if ignore_identical_ids else {}
     for query_id, passage_id in own.items():
         relevant.get(query_id, {}).pop(passage_id, None)
     answered = {one for one, grades in relevant.items() if max(grades.values(), default=0) >= relevant_from}
@@ -124,8 +131,8 @@ def pool_of(raw: RawTask, name: str, *, relevant_from: int = 1, ignore_identical
     empty = [one.passage_id for one in raw.passages if not one.text.strip() and one.passage_id not in wanted]
     left_out = LeftOut(frozenset(unanswered), frozenset(empty))
     own = {query: passage for query, passage in own.items() if query in answered and passage not in left_out.passages}
-    notes += _told("queries left out, since no passage is relevant to them", unanswered)
-    notes += _told("passages left out, since they have no text", empty)
+    notes += notes_on_left_out("queries left out, since no passage is relevant to them", unanswered)
+    notes += notes_on_left_out("passages left out, since they have no text", empty)
     notes += _told_own(own, queries, passages)
     if relevant_from > 1:
         notes.append(f"relevant, but to nDCG, are grades from {relevant_from} on")
@@ -159,30 +166,17 @@ def _existing(
             f"{name}: no judgement names both a query and a passage that exist: the first is on query {query!r} and "
             f"passage {next(iter(judged[query]))!r}, where ids are like {_first(queries)} and {_first(passages)}"
         )
-    notes = _told("judgements left out, since they name a passage that does not exist", dangling)
-    return kept, notes + _told("judged queries left out, since they do not exist", unknown)
-
-
-def _own_passages(queries: Mapping[str, Query], passages: Mapping[str, Passage], relevant: Relevant) -> dict[str, str]:
-    found = {}
-    for query_id, query in queries.items():
-        passage = passages.get(query_id)
-        if passage and (passage.text == query.text or relevant.get(query_id, {}).get(query_id, 0) < 1):
-            found[query_id] = query_id
-    return found
+    notes = notes_on_left_out("judgements left out, since they name a passage that does not exist", dangling)
+    return kept, notes + notes_on_left_out("judged queries left out, since they do not exist", unknown)
 
 
 def _told_own(own: Mapping[str, str], queries: Mapping[str, Query], passages: Mapping[str, Passage]) -> list[str]:
-    notes = _told("queries that do not find the passage with their own id", list(own))
+    notes = notes_on_left_out("queries that do not find the passage with their own id", list(own))
     others = [query for query, passage in own.items() if queries[query].text not in passages[passage].text]
     if others:
-        notes += _told("of these, queries whose text is not that of the passage", others)
+        notes += notes_on_left_out("of these, queries whose text is not that of the passage", others)
         notes[-1] += "; where ids are alike by chance, say ignore_identical_ids = false in task.toml"
     return notes
-
-
-def _told(what: str, ids: Collection[str]) -> list[str]:
-    return [f"{what}: {len(ids):,}, such as {_first(ids)}"] if ids else []
 
 
 def _first(ids: Collection[str]) -> str:

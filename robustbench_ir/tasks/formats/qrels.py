@@ -54,12 +54,15 @@ class FolderJudgements:
     ----------
     relevant : dict
         Query id to passage id to grade, 0 or less for what is not relevant.
+    split : str
+        The split that was chosen; empty where it is what would be read without a choice.
     notes : list of str
         Which splits they are of, where there are several.
     """
 
     relevant: dict[str, dict[str, int]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    split: str = ""
 
 
 def split_of(path: Traversable) -> str:
@@ -86,14 +89,15 @@ def read_qrels_folder(
         Receives each fault.
     """
     splits = sorted({split_of(path) for path in files})
-    chosen = split or (PREFERRED_SPLIT if PREFERRED_SPLIT in splits else "")
+    usual = PREFERRED_SPLIT if PREFERRED_SPLIT in splits else ""
+    chosen = split or usual
     if split and files and split not in splits:
         report(Fault(files[0], None, f"no judgements of the split {split!r}; there are: {', '.join(splits)}"))
-    found = FolderJudgements()
+    found = FolderJudgements(split="" if chosen == usual or splits == [chosen] else chosen)
     if len(splits) > 1 and chosen:
         found.notes.append(f"judgements are those of {chosen}; there are: {', '.join(splits)}")
     elif len(splits) > 1:
-        found.notes.append(f"judgements of {', '.join(splits)} are used together; split in task.toml chooses one")
+        found.notes.append(f"judgements of {', '.join(splits)} are used together; ./folder:{splits[0]} chooses one")
     for path in files:
         if chosen and split_of(path) != chosen:
             continue

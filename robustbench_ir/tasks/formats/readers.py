@@ -24,7 +24,7 @@ CardRows = Mapping[str, Mapping[str, object]]
 class RawTask:
     """What a reader has read, unchecked: queries, passages, query id to passage id to grade, lexicons of its own.
 
-    `notes` say what the reader has chosen, such as a split.
+    `notes` say what the reader has chosen. `split` names the judgements if they are not the usual ones of the source.
     """
 
     queries: list[Query] = field(default_factory=list)
@@ -32,6 +32,7 @@ class RawTask:
     relevant: dict[str, dict[str, int]] = field(default_factory=dict)
     lexicons: dict[str, dict[str, dict[str, object]]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    split: str = ""
 
 
 Reader = Callable[[CardRows, Sequence[str], Path | None, DownloadProgress | None], RawTask]
