@@ -228,7 +228,7 @@ def test_the_summary_of_changed_queries_is_that_of_a_result_that_has_no_others()
     for one in result.attacked:
         mask = touched[layout.query]
         ranks = Ranks(*(np.where(mask, getattr(one.ranks, name), getattr(clean, name)) for name in RANKS))
-        cells.append(replace(one, changed=touched, ranks=ranks))
+        cells.append(replace(one, changed=touched, input_changed=None, ranks=ranks))
     (summary,) = replace(result, attacked=tuple(cells)).summaries("multilingual", resamples=300)
     found = summary.changed_only
     before, (after,) = (

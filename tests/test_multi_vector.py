@@ -225,7 +225,7 @@ def test_a_compact_runner_ranks_alike(folder: Path) -> None:
     ranks = []
     for compact in (False, True):
         runner = Runner(encoder, task, compact=compact)
-        ranks.append(runner.rank(range(len(texts)), runner.encode(texts)).in_pool.tolist())
+        ranks.append(runner.rank(range(len(texts)), texts, runner.encode(texts)).in_pool.tolist())
     assert ranks[0] == ranks[1]
 
 

@@ -66,7 +66,8 @@ PUBLIC = {
     "EncoderOptions", "Passage", "Perturbation", "Progress", "Query", "Recipe", "RecipeIdentity", "Result",
     "RobustBenchError", "RunExport", "RunOptions", "SearchOptions", "Searched", "SemanticFloor", "Signature",
     "Task", "Transfer", "__version__", "attack", "build_task", "encoder_names", "load_encoder", "load_recipe",
-    "load_result", "load_task", "normalised", "recipe", "recipe_names", "repair", "save_result", "search",
+    "load_reranker", "load_result", "load_task", "normalised", "recipe", "recipe_names", "repair", "reranked",
+    "save_result", "search",
     "smoothed", "task_names", "transfer",
 }  # fmt: skip
 

@@ -129,7 +129,7 @@ def test_a_passage_with_the_id_of_the_query_is_not_preferred() -> None:
     names = [f"same{number}" for number in range(200)]
     queries = [Query(name, "aa", "text", name) for name in names]
     passages = [Passage(name, "aa", "text") for name in names]
-    task = build_task("same", 1, queries, passages, {name: {name: 1} for name in names})
+    task = build_task("same", 1, queries, passages, {name: {name: 1} for name in names}, own={})
     ones = np.ones((200, 1), dtype=np.float32)
     ranks = rank_relevant(task, ones, ones, range(200)).in_pool
     assert abs(ranks.mean() - 100.5) < 4 * 200 / np.sqrt(12 * 200)

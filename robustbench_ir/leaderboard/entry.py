@@ -116,7 +116,10 @@ def _model(result: Result, declared: Declaration) -> dict[str, object]:
     who = result.encoder
     described = {
         key: getattr(who, key)
-        for key in ("revision", "fingerprint", "similarity", "dimensions", "query_prompt", "passage_prompt")
+        for key in (
+            *("revision", "fingerprint", "similarity", "dimensions", "query_prompt", "passage_prompt"),
+            "retrieves_zero",
+        )
     }
     said = {
         key: getattr(declared, key) for key in ("name", "link", "paper", "code", "contact", "licence", "parameters")

@@ -66,7 +66,7 @@ def _undeclared(entry: Entry) -> Iterator[str]:
 
 def _impossible(entry: Entry, sheet: EntrySheet) -> Iterator[str]:
     pool = sum(entry.task.pool.values())
-    truncated = entry.model.kind == "run"
+    truncated = entry.model.kind == "run" or not entry.model.retrieves_zero
     for setting, found in sheet.average_precision.items():
         if not truncated and ((found > 0) & (found < 0.9999 / pool)).any():
             yield f"{setting}: an average precision below that of a passage at the last of {pool} ranks"

@@ -91,6 +91,8 @@ class ModelRecord(Strict):
         Commit on the hub; hash of everything that decides the vectors.
     similarity : str
         Such as ``cosine``.
+    retrieves_zero : bool
+        Whether the encoder retrieves a passage with the score 0; if not, some relevant passages have no rank.
     dimensions : int
         Size of the vectors; 0 if they have none.
     query_prompt, passage_prompt : str
@@ -116,6 +118,7 @@ class ModelRecord(Strict):
     revision: Short
     fingerprint: Short
     similarity: Short
+    retrieves_zero: bool = True
     dimensions: int = Field(ge=0, le=10**7)
     query_prompt: Text
     passage_prompt: Text
