@@ -17,7 +17,6 @@ from robustbench_ir.adversary.transfer import transfer, universal_substitutions
 from robustbench_ir.cli import irbench
 from robustbench_ir.errors import OptionError, RobustBenchError
 from robustbench_ir.evaluation.attack import attack
-from robustbench_ir.metrics.statistics import holm
 from robustbench_ir.metrics.worst_case import average_case_of
 from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.results.file import load_result, result_to_json
@@ -56,9 +55,8 @@ def test_every_drop_of_the_matrix_has_a_paired_interval(few: Task) -> None:
         assert one.drop.low <= one.drop.value <= one.drop.high
         alone = found.results[source, target].findings("monolingual", resamples=500)[0]
         assert (one.drop, one.p) == (alone.drop, alone.p)
-    np.testing.assert_allclose(
-        [one.p_holm for one in matrix.values()], holm(np.array([one.p for one in matrix.values()]))
-    )
+        assert one.p <= one.p_adjusted <= 1
+        assert one.minimum_detectable > alone.minimum_detectable, "four tests need more than one"
     own = matrix["char-ngram", "char-ngram"]
     assert own.drop.low > 0, "the search never makes a query better for the goal it has"
 

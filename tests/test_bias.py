@@ -177,7 +177,7 @@ def test_the_change_of_bias_has_an_interval_and_a_test() -> None:
         language_bias(layout, biased).own_language_first - language_bias(layout, clean).own_language_first
     )
     assert 0 < change.low < change.value < change.high
-    assert found["own_language_first"].p_holm < 0.01
+    assert found["own_language_first"].p_adjusted < 0.01
     assert found["own_language_first"].unbiased == pytest.approx(1 / 3)
     assert np.isnan(found["peer"].change.value)
     assert found["peer"].refusal
@@ -266,7 +266,7 @@ def test_the_median_rank_distance_has_an_interval_and_a_test() -> None:
     before, after = (language_bias(layout, one).rank_distance_median for one in (clean, attacked))
     assert (found.clean.value, found.attacked.value, found.change.value) == (before, after, after - before)
     assert 0 < found.change.low < found.change.value < found.change.high
-    assert found.p_holm < 0.01
+    assert found.p_adjusted < 0.01
     assert none.change == Estimate(0, 0, 0)
     assert none.p == 1
 

@@ -192,7 +192,7 @@ def test_no_difference_has_no_width_and_what_is_missing_has_no_interval() -> Non
 
 
 @pytest.mark.parametrize(
-    ("difference", "p_holm", "direction", "verdict"),
+    ("difference", "p_adjusted", "direction", "verdict"),
     [
         (number(0.1, 0.05, 0.15), 0.01, "higher", "supported"),
         (number(0.1, 0.05, 0.15), 0.01, "lower", "refuted"),
@@ -204,8 +204,8 @@ def test_no_difference_has_no_width_and_what_is_missing_has_no_interval() -> Non
         (NOT_ESTIMATED, NAN, "higher", "no case"),
     ],
 )
-def test_the_verdict_rule(difference: Interval, p_holm: float, direction: str, verdict: str) -> None:
-    assert verdict_of(difference, p_holm, direction) == verdict  # type: ignore[arg-type]
+def test_the_verdict_rule(difference: Interval, p_adjusted: float, direction: str, verdict: str) -> None:
+    assert verdict_of(difference, p_adjusted, direction) == verdict  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

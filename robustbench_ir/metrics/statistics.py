@@ -1,4 +1,4 @@
-"""Uncertainty of macro means over questions: bootstrap intervals, sign-flip tests, Holm, effect size, power.
+"""Uncertainty of macro means over questions: bootstrap intervals. Tests are in `robustbench_ir.metrics.significance`.
 
 Questions are resampled, with all their parallel queries, clean and attacked (see `robustbench_ir.metrics.clusters`).
 
@@ -30,8 +30,7 @@ _Group = TypeVar("_Group", bound=Hashable)
 CONFIDENCE = 0.95
 RESAMPLES = 10_000
 SEED = 0
-_POWER = 0.8
-_WEIGHTS_AT_ONCE = 1 << 20  # 8 MiB of float64
+WEIGHTS_AT_ONCE = 1 << 20  # 8 MiB of float64
 _ROUNDING = 1e-9  # as a share of the spread of the draws: values that differ by less count as equal
 
 
@@ -121,7 +120,7 @@ def draws_by_group(
 
 def _resample_weights(clusters: int, random: Generator, resamples: int) -> Iterator[Floats]:
     """Yield blocks of shape (resamples, clusters): how often each cluster was drawn."""
-    block = max(1, _WEIGHTS_AT_ONCE // clusters)
+    block = max(1, WEIGHTS_AT_ONCE // clusters)
     for start in range(0, resamples, block):
         rows = min(block, resamples - start)
         drawn = random.integers(0, clusters, size=(rows, clusters))
@@ -226,95 +225,6 @@ def _quantiles(ordered: Floats, valid: NDArray[np.intp], levels: Floats) -> Floa
     above = np.minimum(below + 1, np.maximum(valid - 1, 0)[:, None])
     low, high = (np.take_along_axis(ordered, one, axis=1) for one in (below, above))
     return np.asarray(low + (high - low) * (place - below))
-
-
-def sign_flip_p(tables: Sequence[ClusterMeans], random: Generator, resamples: int = RESAMPLES) -> list[Floats]:
-    """Test that macro means of paired differences are 0, by flipping the signs of whole clusters at random.
-
-    If clean and attacked could be exchanged for each question, every flip is as likely as the data. A flip leaves all
-    counts unchanged, so that the macro mean is a signed sum of `ClusterMeans.contributions`.
-
-    Parameters
-    ----------
-    tables : sequence of ClusterMeans
-        Differences over the same clusters; all tables get the same flips.
-    random : numpy.random.Generator
-        Source of the signs.
-    resamples : int
-        Number of flips.
-
-    Returns
-    -------
-    list of float64 array of shape (statistics,)
-        Two-sided p, (1 + flips at least as far from 0) / (1 + flips); 1 if all differences are 0.
-    """
-    part = np.hstack([table.contributions() for table in tables])
-    total, slack = part.sum(axis=0), 1e-12 * np.abs(part).sum(axis=0)
-    at_least = np.ones(part.shape[1])
-    for heads in _coin_flips(len(part), random, resamples):
-        at_least += (np.abs(2 * (heads @ part) - total) >= np.abs(total) - slack).sum(axis=0)
-    ends = np.cumsum([table.members.shape[1] for table in tables])
-    return np.split(at_least / (1 + resamples), ends[:-1])
-
-
-def _coin_flips(clusters: int, random: Generator, resamples: int) -> Iterator[Floats]:
-    """Yield blocks of shape (flips, clusters) of zeros and ones with equal probability."""
-    block = max(1, _WEIGHTS_AT_ONCE // clusters)
-    for start in range(0, resamples, block):
-        flips = min(block, resamples - start)
-        drawn = np.frombuffer(random.bytes(flips * -(-clusters // 8)), dtype=np.uint8).reshape(flips, -1)
-        yield np.unpackbits(drawn, axis=1, count=clusters).astype(np.float64)
-
-
-def holm(p: Floats) -> Floats:
-    """Return p values adjusted for their number; NaN is not counted as a test.
-
-    See Holm 1979, https://www.jstor.org/stable/4615733.
-
-    Examples
-    --------
-    >>> holm(np.array([0.01, 0.04, 0.03]))
-    array([0.03, 0.06, 0.06])
-    """
-    tests = np.flatnonzero(~np.isnan(p))
-    order = tests[np.argsort(p[tests], kind="stable")]
-    adjusted = np.full(len(p), np.nan)
-    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1)), 1)
-    return adjusted
-
-
-def effect_size(means: ClusterMeans) -> Floats:
-    """Return the standardised mean difference over clusters (Cohen's d_z), shape (statistics,).
-
-    The macro mean of the differences divided by the standard deviation of the clusters' contributions; NaN if that is
-    0. 0.2 is called small, 0.5 medium, 0.8 large.
-    """
-    spread = _spread(means)
-    return np.asarray(np.divide(means.estimate(), spread, out=np.full(len(spread), np.nan), where=spread > 0))
-
-
-def standard_error(means: ClusterMeans) -> Floats:
-    """Return the standard error of each macro mean, clustered and linearised, shape (statistics,)."""
-    return np.asarray(_spread(means) / np.sqrt(max(means.clusters, 1)))
-
-
-def minimum_detectable(means: ClusterMeans) -> Floats:
-    """Return the smallest difference that a test at 5% would find in 80% of samples of this size, shape (statistics,).
-
-    This is (z of 0.975 + z of 0.8) standard errors, 2.80, with the standard deviation of these data. It describes the
-    sample size; it is not a threshold for the observed difference.
-    """
-    from scipy.special import ndtri
-
-    factor = ndtri(1 - (1 - CONFIDENCE) / 2) + ndtri(_POWER)
-    return np.asarray(factor * standard_error(means))
-
-
-def _spread(means: ClusterMeans) -> Floats:
-    freedom = means.clusters - 1
-    if freedom < 1:
-        return np.full(means.members.shape[1], np.nan)
-    return np.asarray(np.sqrt((means.influence() ** 2).sum(axis=0) / freedom))
 
 
 # Medians over all queries, with resampled questions.
@@ -423,45 +333,3 @@ def _without_each(clusters: int) -> Iterator[Floats]:
     for start in range(0, clusters, _AT_ONCE):
         rows = np.arange(start, min(start + _AT_ONCE, clusters))
         yield (rows[:, None] != np.arange(clusters)).astype(np.float64)
-
-
-def exchange_p(
-    pairs: Sequence[tuple[Floats, Floats]],
-    cluster: Integers,
-    clusters: int,
-    random: Generator,
-    resamples: int = RESAMPLES,
-) -> list[float]:
-    """Test that medians are equal, by exchanging clean and attacked values of whole clusters at random.
-
-    For means, `sign_flip_p` does the same: there, an exchange is a change of sign.
-
-    Parameters
-    ----------
-    pairs : sequence of (float64 array, float64 array) of shape (queries,)
-        Values before and after.
-    cluster, clusters
-        See `median_draws`.
-    random : numpy.random.Generator
-        Source of the exchanges.
-    resamples : int
-        Number of exchanges.
-
-    Returns
-    -------
-    list of float
-        Two-sided p, (1 + exchanges with medians at least as far apart) / (1 + exchanges).
-    """
-    both = [
-        Ordered.of(np.concatenate(pair), np.concatenate([cluster, cluster + clusters]), 2 * clusters) for pair in pairs
-    ]
-
-    def apart(one: Ordered, exchanged: Floats) -> Floats:
-        before, after = np.hstack([1 - exchanged, exchanged]), np.hstack([exchanged, 1 - exchanged])
-        return np.abs(one.medians(after) - one.medians(before))
-
-    at_least = np.ones(len(both))
-    observed = [apart(one, np.zeros((1, clusters)))[0] for one in both]
-    for flips in _coin_flips(clusters, random, resamples):
-        at_least += [np.count_nonzero(apart(one, flips) >= far - 1e-9) for one, far in zip(both, observed, strict=True)]
-    return [float(one) for one in at_least / (1 + resamples)]

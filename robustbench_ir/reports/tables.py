@@ -283,7 +283,7 @@ def _gap(gap: ResourceGap | None) -> tuple[TableCell, ...]:
 
 def bias_table(sheet: Sheet) -> Table:
     """Return the numbers of language bias under each recipe at the one severity; the caption names missing ones."""
-    columns = ("recipe", "number", "clean", "attacked", "change", "95% interval of the change", "p (Holm)",
+    columns = ("recipe", "number", "clean", "attacked", "change", "95% interval of the change", "p (adjusted)",
                "blind to language")  # fmt: skip
     rows = tuple((TableCell(sheet.recipe_names[one.recipe]), *_bias(one)) for one in sheet.bias if not one.refusal)
     missing = dict.fromkeys(f"; no {_BIAS[one.name][0]}: {one.refusal}" for one in sheet.bias if one.refusal)
@@ -297,7 +297,7 @@ def _bias(one: BiasFinding) -> Iterator[TableCell]:
     yield number_cell(one.attacked.value, form)
     yield number_cell(one.change.value, f"+{form}")
     yield interval_cell(one.change, f"+{form}")
-    yield number_cell(one.p_holm, ".4f")
+    yield number_cell(one.p_adjusted, ".4f")
     yield number_cell(one.unbiased, form)
 
 

@@ -29,7 +29,7 @@ _POOLS: dict[Setting, str] = {
     "multilingual": "pool: all languages together",
 }
 _NOTES = (
-    "drop = clean - attacked, ± half of its 95% interval (questions resampled); * is p < 0.05 after Holm for all rows "
+    "drop = clean - attacked, ± half of its 95% interval (questions resampled); * is p < 0.05, adjusted for all rows "
     "of a table; RD = rank distance of parallel passages, lower is fairer, and falls too when all passages fall; "
     "coverage = share of queries that really changed."
 )
@@ -176,12 +176,12 @@ def language_name(code: str) -> str:
 def _numbers(row: Finding) -> list[str]:
     bias = (
         formatted(row.clean_rank_distance.value, ",.0f"),
-        formatted_with_interval(row.rank_distance_change, ",.0f", row.p_rank_distance_holm),
+        formatted_with_interval(row.rank_distance_change, ",.0f", row.p_rank_distance_adjusted),
     )
     return [
         formatted(row.clean.value, ".3f"),
         formatted(row.attacked.value, ".3f"),
-        formatted_with_interval(row.drop, ".3f", row.p_holm),
+        formatted_with_interval(row.drop, ".3f", row.p_adjusted),
         formatted(row.relative_drop.value, "+.1%"),
         *(bias if row.setting == "multilingual" else ()),
         formatted(row.coverage, ".0%"),
@@ -239,7 +239,7 @@ def _signature(result: Result, measure: str) -> Text:
 
 _COMPARISON_NOTES = (
     "difference = second - first, ± half of its 95% interval (questions resampled); p is that of a paired test by "
-    "sign flips of whole questions, after Holm for all rows of a setting, * below 0.05; d_z = difference in standard "
+    "sign flips of whole questions, adjusted for all rows of a setting, * below 0.05; d_z = difference in standard "
     "deviations over questions. A drop that is larger in the second encoder has a difference above 0."
 )
 
@@ -263,8 +263,8 @@ def comparison_table(rows: Sequence[EncoderComparison]) -> RenderableType:
                 row.quantity,
                 formatted(row.of_first.value, ".3f"),
                 formatted(row.of_second.value, ".3f"),
-                formatted_with_interval(row.difference, ".3f", row.p_holm),
-                formatted(row.p_holm, ".4f"),
+                formatted_with_interval(row.difference, ".3f", row.p_adjusted),
+                formatted(row.p_adjusted, ".4f"),
                 formatted(row.effect_size, "+.2f"),
             )
         parts.append(table)
