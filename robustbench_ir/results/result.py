@@ -15,6 +15,7 @@ from robustbench_ir.encoders.options import OptionValue
 from robustbench_ir.metrics.bias_findings import Bias, BiasFinding, MeanRanks, bias_findings, language_bias, mean_ranks
 from robustbench_ir.metrics.findings import AttackGroup, Finding, OverSeeds, findings, over_seeds
 from robustbench_ir.metrics.measures import Floats
+from robustbench_ir.metrics.seeds import SeedEffect, seed_effects
 from robustbench_ir.metrics.settings import (
     SETTINGS,
     Judgements,
@@ -328,6 +329,16 @@ class Result:
         random = np.random.default_rng(seed)
         attacked = self.judgements, self.clean.ranks, self.groups
         return findings(*attacked, setting, measure, by, random=random, resamples=resamples, method=method)
+
+    def seed_effects(self, setting: Setting, measure: str = "AP") -> list[SeedEffect]:
+        """Return for each recipe and severity the share of the variance that comes from seeds, and what one moves.
+
+        Parameters
+        ----------
+        setting, measure
+            See `drops`; the rows are in the same order.
+        """
+        return seed_effects(self.judgements, self.clean.ranks, self.groups, setting, measure)
 
     def bias_findings(
         self,
