@@ -93,6 +93,9 @@ def test_worst_and_average_case_of_one_result(few: Task) -> None:
     assert row.gap.value == pytest.approx(worst - average)
     assert 0 < row.gap.low < row.gap.value < row.gap.high
     assert (row.worst_drop.value, row.average_drop.value) == pytest.approx((worst, average))
+    clean = found.score(found.clean, "multilingual")
+    shares = row.worst_relative_drop.value, row.average_relative_drop.value, row.relative_gap.value
+    assert shares == pytest.approx((worst / clean, average / clean, (worst - average) / clean))
     plain = attack("char-ngram", few, ["typo"]).attacked
     both = replace(found, attacked=(found.attacked[0], *plain))
     assert both.worst_cases("monolingual", resamples=100)[0].average == "typo@3"
@@ -152,7 +155,8 @@ def test_attack_with_a_search_writes_result_and_queries(tmp_path: Path) -> None:
     assert answer.exit_code == 0, answer.output
     assert re.search(r"^greedy\(typo\) +0\.\d+", answer.output, re.MULTILINE)
     assert re.search(r"^ random\(typo\) .* 1\.0 ", answer.output, re.MULTILINE)
-    assert re.search(r"^greedy\(typo\) +3 +multilingual +\+0\.\d{3} +±", answer.output, re.MULTILINE)
+    row = r"^greedy\(typo\) +3 +multilingual( +[+-]\d+\.\d%){3} +±\d+\.\d%( +\+0\.\d{3}){3} +±0\.\d{3}"
+    assert re.search(row, answer.output, re.MULTILINE)
     assert [cell.recipe for cell in load_result(out).attacked] == [
         f"{name}(typo@3)|goal=map|words=1|queries=30" for name in ("greedy", "random")
     ]

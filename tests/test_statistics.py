@@ -68,7 +68,7 @@ def test_ties_are_half_below_in_bca_as_scipy_counts_them() -> None:
     theirs = stats.bootstrap(
         (sample,), np.mean, n_resamples=9999, confidence_level=1 - 2 * tail(20), method="BCa", rng=default_rng(5)
     ).confidence_interval
-    ours = bootstrap_intervals(draw, 20)[0]
+    ours = bootstrap_intervals(draw, 20, "bca")[0]
     assert (ours.low, ours.high) == pytest.approx(tuple(theirs), abs=1e-12)
 
 
@@ -79,8 +79,47 @@ def test_ties_are_ties_up_to_rounding() -> None:
     attacked = np.where(random.random(25) < 0.3, clean / 3, clean)
     before, after, drop = draws([plain(clean), plain(attacked), plain(clean - attacked)], default_rng(3), 4000)
     assert (before - after != drop).any()
-    one, other = bootstrap_intervals(before - after, 25)[0], bootstrap_intervals(drop, 25)[0]
+    one, other = (bootstrap_intervals(found, 25, "bca")[0] for found in (before - after, drop))
     assert (one.low, one.high) == pytest.approx((other.low, other.high), abs=1e-12)
+
+
+def test_the_wider_interval_is_students_where_that_is_farther_and_bca_elsewhere() -> None:
+    """A sample with one far value: BCa is shifted towards it, and falls short of Student's on the other side."""
+    sample = np.append(default_rng(1).normal(size=59), 12.0)
+    (draw,) = draws([plain(sample)], default_rng(5), 9999)
+    bca, wider = (bootstrap_intervals(draw, 60, method)[0] for method in ("bca", "wider"))
+    student = stats.ttest_1samp(sample, 0).confidence_interval()
+    assert bca.low > student.low
+    assert bca.high > student.high
+    assert (wider.low, wider.high) == pytest.approx((student.low, bca.high), abs=1e-12)
+
+
+def test_the_wider_interval_of_a_share_stays_one() -> None:
+    sample = (np.arange(30) < 1).astype(float)
+    (draw,) = draws([plain(sample)], default_rng(5), 999)
+    found = bootstrap_intervals(draw, 30)[0]
+    assert stats.ttest_1samp(sample, 0).confidence_interval().low < 0 <= found.low
+    assert found.high <= 1
+
+
+def test_a_language_with_few_questions_has_the_level_of_these() -> None:
+    """Eight of forty questions: Student's t has seven degrees of freedom, not thirty-nine."""
+    value = default_rng(1).exponential(size=(40, 2))
+    value[8:, 1] = np.nan
+    means = languages_of(value)
+    (draw,) = draws([means], default_rng(2), 20_000)
+    whole, few = bootstrap_intervals(draw, 40, "percentile", means.clusters)
+    assert (whole, few) != tuple(bootstrap_intervals(draw, 40, "percentile"))
+    assert whole == bootstrap_intervals(draw, 40, "percentile")[0]
+    level = stats.norm.cdf(stats.t.ppf(0.025, 7) * np.sqrt(8 / 7))
+    resampled = draw[1, 41:][~np.isnan(draw[1, 41:])]
+    assert (few.low, few.high) == pytest.approx(tuple(np.quantile(resampled, [level, 1 - level])))
+    every, of_few = simultaneous(draw, 40, means.clusters)
+    assert every.half_width == pytest.approx(simultaneous(draw, 40)[0].half_width)
+    assert of_few.half_width == pytest.approx(
+        simultaneous(draw, 40)[1].half_width
+        * (stats.t.ppf(0.975, 7) * np.sqrt(8 / 7)) / (stats.t.ppf(0.975, 39) * np.sqrt(40 / 39))
+    )  # fmt: skip
 
 
 def languages_of(value: np.ndarray) -> ClusterMeans:

@@ -82,7 +82,7 @@ class Transfer:
         return found
 
     def matrix(
-        self, setting: Setting, measure: str = "AP", *, resamples: int = RESAMPLES, method: IntervalMethod = "bca"
+        self, setting: Setting, measure: str = "AP", *, resamples: int = RESAMPLES, method: IntervalMethod = "wider"
     ) -> dict[tuple[str, str], Finding]:
         """Return the drop of each target under the queries of each source, with 95% intervals and tests.
 

@@ -234,7 +234,7 @@ def bias_findings(
     *,
     random: Generator,
     resamples: int = RESAMPLES,
-    method: IntervalMethod = "bca",
+    method: IntervalMethod = "wider",
 ) -> list[BiasFinding]:
     """Return a finding for each recipe, severity and name; see `Result.bias_findings`.
 
@@ -250,7 +250,7 @@ def bias_findings(
         Source of the resamples and exchanges.
     resamples : int
         Number of each.
-    method : {"bca", "percentile"}
+    method : {"wider", "bca", "percentile"}
         Kind of interval.
     """
     if not attacked:
@@ -287,7 +287,7 @@ def bias_findings(
             BiasFinding(
                 *key,
                 name,
-                *each[name].estimates(judgements.questions, method),
+                *each[name].estimates(judgements.questions, "bca" if name == _MEDIAN and method == "wider" else method),
                 blind.get(name, float("nan")),
                 *each[name].tested,
                 refusals[name],
@@ -388,7 +388,7 @@ def mean_ranks(
     *,
     seed: int = SEED,
     resamples: int = RESAMPLES,
-    method: IntervalMethod = "bca",
+    method: IntervalMethod = "wider",
 ) -> MeanRanks:
     """Return the mean ranks under one recipe and severity.
 
@@ -404,7 +404,7 @@ def mean_ranks(
         Seed of the resamples.
     resamples : int
         Number of bootstrap resamples.
-    method : {"bca", "percentile"}
+    method : {"wider", "bca", "percentile"}
         Kind of interval.
     """
     shape = len(judgements.query_languages), len(judgements.pool)
@@ -412,16 +412,11 @@ def mean_ranks(
     after = np.mean(attacked, axis=0)
     # To save memory, a large matrix is drawn a few rows at a time, always with the same resamples.
     together = max(1, _MEANS_AT_ONCE // shape[1])
-    found = [
-        one
-        for start in range(0, shape[0], together)
-        for draw in draws(
-            [_by_pair(judgements, after - before, range(start, min(start + together, shape[0])))],
-            np.random.default_rng(seed),
-            resamples,
-        )
-        for one in bootstrap_intervals(draw, judgements.questions, method)
-    ]
+    found: list[Estimate] = []
+    for start in range(0, shape[0], together):
+        means = _by_pair(judgements, after - before, range(start, min(start + together, shape[0])))
+        (draw,) = draws([means], np.random.default_rng(seed), resamples)
+        found += bootstrap_intervals(draw, judgements.questions, method, means.clusters)
     every = range(shape[0])
     return MeanRanks(
         judgements.query_languages,

@@ -84,7 +84,7 @@ class Finding:
     coverage, edit_rate : float
         Share of queries that changed, and of characters that were replaced.
     questions : int
-        Number of clusters.
+        Number of clusters: questions that have a value in this row.
     """
 
     recipe: AttackIdentity
@@ -195,7 +195,7 @@ def findings(
     *,
     random: Generator,
     resamples: int = RESAMPLES,
-    method: IntervalMethod = "bca",
+    method: IntervalMethod = "wider",
 ) -> list[Finding]:
     """Return a finding for each recipe and severity, or each query language of these, in the order of `Result.drops`.
 
@@ -213,7 +213,7 @@ def findings(
         Source of the resamples and sign flips.
     resamples : int
         Number of each.
-    method : {"bca", "percentile"}
+    method : {"wider", "bca", "percentile"}
         Kind of interval.
     """
     if not attacked:
@@ -221,43 +221,40 @@ def findings(
     before, distance = per_query_scores(judgements, clean, measure, setting), rank_distances(judgements, clean)
     after = [over_seeds(judgements, before, cells, setting, measure) for cells in attacked.values()]
     # Changes of rank distance are paired, since a run may lack a passage for the attacked query only.
-    (clean_draw, distance_draw), draw = draws_by_group(
-        [macro_means(judgements, found, by) for found in (before, distance)],
-        {
-            group: [
-                macro_means(judgements, found, by)
-                for found in (one.value, one.changed_only, one.rank_distance - distance)
-            ]
-            for group, one in zip(attacked, after, strict=True)
-        },
-        random,
-        resamples,
-    )
+    of_clean = [macro_means(judgements, found, by) for found in (before, distance)]
+    of_attacked = {
+        group: [
+            macro_means(judgements, found, by) for found in (one.value, one.changed_only, one.rank_distance - distance)
+        ]
+        for group, one in zip(attacked, after, strict=True)
+    }
+    (clean_draw, distance_draw), draw = draws_by_group(of_clean, of_attacked, random, resamples)
 
-    def estimates(of: Floats) -> list[Estimate]:
-        return bootstrap_intervals(of, judgements.questions, method)
+    def estimates(of: Floats, means: ClusterMeans) -> list[Estimate]:
+        return bootstrap_intervals(of, judgements.questions, method, means.clusters)
 
     names = judgements.query_languages if by == "language" else ("all",)
     columns: dict[str, Sequence[object]] = {
-        "clean": estimates(clean_draw),
-        "clean_rank_distance": estimates(distance_draw),
+        "clean": estimates(clean_draw, of_clean[0]),
+        "clean_rank_distance": estimates(distance_draw, of_clean[1]),
         "language": names,
         "setting": [setting] * len(names),
         "measure": [measure] * len(names),
-        "questions": [judgements.questions] * len(names),
+        "questions": of_clean[0].clusters.tolist(),
     }
     tests = _tests(judgements, before, distance, after, by, random, resamples)
     rows: list[Finding] = []
     for (recipe, severity), one, tested in zip(attacked, after, tests, strict=True):
         after_draw, changed_draw, distance_change = draw[recipe, severity]
+        value, changed, distances = of_attacked[recipe, severity]
         columns |= {
             "recipe": [recipe] * len(names),
             "severity": [severity] * len(names),
-            "attacked": estimates(after_draw),
-            "drop": estimates(clean_draw - after_draw),
-            "relative_drop": estimates(ratio(clean_draw - after_draw, clean_draw)),
-            "changed_only": estimates(changed_draw),
-            "rank_distance_change": estimates(distance_change),
+            "attacked": estimates(after_draw, value),
+            "drop": estimates(clean_draw - after_draw, value),
+            "relative_drop": estimates(ratio(clean_draw - after_draw, clean_draw), value),
+            "changed_only": estimates(changed_draw, changed),
+            "rank_distance_change": estimates(distance_change, distances),
             "coverage": _means(judgements, one.coverage, by),
             "edit_rate": _means(judgements, one.edit_rate, by),
             **tested,

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from robustbench_ir.metrics.clusters import ClusterMeans, Columns
 from robustbench_ir.metrics.measures import Floats, Integers
 
-IntervalMethod = Literal["percentile", "bca"]
+IntervalMethod = Literal["wider", "bca", "percentile"]
 _Group = TypeVar("_Group", bound=Hashable)
 
 CONFIDENCE = 0.95
@@ -128,7 +128,9 @@ def _resample_weights(clusters: int, random: Generator, resamples: int) -> Itera
         yield np.bincount(drawn.ravel(), minlength=rows * clusters).astype(np.float64).reshape(rows, clusters)
 
 
-def bootstrap_intervals(draw: Floats, clusters: int, method: IntervalMethod = "bca") -> list[Estimate]:
+def bootstrap_intervals(
+    draw: Floats, clusters: int, method: IntervalMethod = "wider", having: Integers | None = None
+) -> list[Estimate]:
     """Return an estimate with its 95% interval for each row of draws.
 
     Parameters
@@ -137,29 +139,52 @@ def bootstrap_intervals(draw: Floats, clusters: int, method: IntervalMethod = "b
         From `draws`, or computed from its results.
     clusters : int
         Number of clusters, including those without values.
-    method : {"bca", "percentile"}
+    method : {"wider", "bca", "percentile"}
         Bias-corrected and accelerated (Efron 1987, https://doi.org/10.1080/01621459.1987.10478410), with the jackknife
-        over clusters; or the plain quantiles of the resamples. Both are at the level of `tail`.
+        over clusters; or the plain quantiles of the resamples. Both are at the level of `tail`. ``"wider"`` is BCa,
+        with each end moved out to that of Student's interval with the standard error of the jackknife, if that is
+        farther (but not beyond all resamples): with heavy tails BCa alone is too narrow. It is for smooth functions of
+        means, not for medians.
+    having : integer array of shape (statistics,), optional
+        Number of clusters that have values for each row, if they are fewer.
     """
     value, left_out, resampled = draw[:, 0], draw[:, 1 : 1 + clusters], np.sort(draw[:, 1 + clusters :], axis=1)
+    number = np.full(len(draw), clusters) if having is None else having
     valid = np.count_nonzero(~np.isnan(resampled), axis=1)
-    levels = np.tile([tail(clusters), 1 - tail(clusters)], (len(draw), 1))
-    if method == "bca":
+    levels = np.stack([tail(number), 1 - tail(number)], axis=1)
+    if method != "percentile":
         levels = _corrected(levels, value, left_out, resampled, valid)
     ends = _quantiles(resampled, valid, levels)
-    ends[np.isnan(value) | (clusters < 2)] = np.nan
+    if method == "wider":
+        # No farther than any resample, so that a share stays between 0 and 1.
+        lowest, highest = _quantiles(resampled, valid, np.tile([0.0, 1.0], (len(draw), 1))).T
+        reach = _student(left_out, number)
+        low, high = np.maximum(value - reach, lowest), np.minimum(value + reach, highest)
+        ends = np.stack([np.fmin(ends[:, 0], low), np.fmax(ends[:, 1], high)], axis=1)
+    ends[np.isnan(value) | (number < 2)] = np.nan
     return [
         Estimate(float(one), float(low), float(high)) for one, (low, high) in zip(value, ends.tolist(), strict=True)
     ]
 
 
-def simultaneous(draw: Floats, clusters: int) -> list[Estimate]:
+def _student(left_out: Floats, number: Integers) -> Floats:
+    """Return half of the width of Student's interval, with the standard error of the jackknife, shape (statistics,)."""
+    from scipy.special import stdtrit
+
+    there = ~np.isnan(left_out)
+    mean = np.where(there, left_out, 0).sum(axis=1) / np.maximum(there.sum(axis=1), 1)
+    squares = (np.where(there, left_out - mean[:, None], 0.0) ** 2).sum(axis=1)
+    freedom = np.maximum(number - 1, 1)
+    return np.asarray(stdtrit(freedom, (1 + CONFIDENCE) / 2) * np.sqrt(squares * freedom / np.maximum(number, 1)))
+
+
+def simultaneous(draw: Floats, clusters: int, having: Integers | None = None) -> list[Estimate]:
     """Return estimates with intervals that contain the truth in all rows at once, in 95% of samples.
 
     So the interval of a row holds in as many samples even if the row was chosen for being the largest (Berk et al.
     2013, https://doi.org/10.1214/12-AOS1077). Each interval is the estimate plus and minus a number of bootstrap
-    standard errors, which is the same for all rows: the quantile of the largest deviation of any row in a resample, in
-    standard errors (Mandel and Betensky 2008, https://doi.org/10.1016/j.csda.2007.07.005), at the level of `tail`.
+    standard errors: the quantile of the largest deviation of any row in a resample, in standard errors (Mandel and
+    Betensky 2008, https://doi.org/10.1016/j.csda.2007.07.005), widened for the number of clusters as `tail` does.
 
     Parameters
     ----------
@@ -167,7 +192,11 @@ def simultaneous(draw: Floats, clusters: int) -> list[Estimate]:
         From `draws`, or computed from its results.
     clusters : int
         Number of clusters, including those without values.
+    having : integer array of shape (statistics,), optional
+        Number of clusters that have values for each row, if they are fewer.
     """
+    from scipy.special import ndtri
+
     value, resampled = draw[:, 0], draw[:, 1 + clusters :]
     there = ~np.isnan(resampled)
     deviation = np.where(there, resampled - value[:, None], 0.0)
@@ -178,12 +207,14 @@ def simultaneous(draw: Floats, clusters: int) -> list[Estimate]:
     reach = np.nan
     if clusters > 1 and varies.any():
         farthest = (np.abs(deviation[varies]) / error[varies, None]).max(axis=0)
-        reach = float(np.quantile(farthest, 1 - 2 * tail(clusters)))
-    width = np.where(varies, reach * error, 0.0 if clusters > 1 else np.nan)
+        reach = float(np.quantile(farthest, CONFIDENCE))
+    number = np.full(len(draw), clusters) if having is None else having
+    widened = reach * ndtri(tail(number)) / ndtri((1 - CONFIDENCE) / 2)
+    width = np.where(varies, widened * error, 0.0 if clusters > 1 else np.nan)
     return [Estimate(float(one), float(one - half), float(one + half)) for one, half in zip(value, width, strict=True)]
 
 
-def tail(clusters: int) -> float:
+def tail(clusters: int | Integers) -> Floats:
     """Return the share of resamples beyond each end of the interval: 0.025, or a little less if there are few clusters.
 
     Resamples of n clusters vary less than samples do, by (n - 1) / n, and do not allow for Student's t. Hesterberg 2015
@@ -191,11 +222,11 @@ def tail(clusters: int) -> float:
     """
     from scipy.special import ndtr, stdtrit
 
-    if clusters < 2:
-        return (1 - CONFIDENCE) / 2
-    quantile = stdtrit(clusters - 1, (1 - CONFIDENCE) / 2)
+    number = np.maximum(np.asarray(clusters, dtype=np.float64), 2)
+    quantile = stdtrit(number - 1, (1 - CONFIDENCE) / 2)
     # With two clusters the level would be too small for float64; no resample is that far out.
-    return max(float(ndtr(np.sqrt(clusters / (clusters - 1)) * quantile)), 1e-12)
+    level = np.maximum(ndtr(np.sqrt(number / (number - 1)) * quantile), 1e-12)
+    return np.where(np.asarray(clusters) < 2, (1 - CONFIDENCE) / 2, level)
 
 
 def _corrected(levels: Floats, value: Floats, left_out: Floats, resampled: Floats, valid: NDArray[np.intp]) -> Floats:

@@ -114,13 +114,17 @@ def _worst_cases(result: Result, measure: str) -> list[RenderableType]:
     table = empty_table("worst case against average case (gap: what the search adds to chance)")
     for header in ("search", "severity", "setting"):
         table.add_column(header, no_wrap=True)
-    for header in ("average\ndrop", "worst\ndrop", "gap"):
+    for header in ("average\ndrop %", "worst\ndrop %", "gap %", "average\ndrop", "worst\ndrop", "gap"):
         table.add_column(header, justify="right", no_wrap=True, vertical="bottom")
     for row in rows:
-        drops = (
-            formatted_with_interval(one, ".3f", float("nan")) for one in (row.average_drop, row.worst_drop, row.gap)
+        shares = (
+            formatted(row.average_relative_drop.value, "+.1%"),
+            formatted(row.worst_relative_drop.value, "+.1%"),
+            formatted_with_interval(row.relative_gap, ".1%", float("nan")),
         )
-        table.add_row(row.worst.label, str(row.severity), row.setting, *drops)
+        drops = (formatted(row.average_drop.value, "+.3f"), formatted(row.worst_drop.value, "+.3f"))
+        gap = formatted_with_interval(row.gap, ".3f", float("nan"))
+        table.add_row(row.worst.label, str(row.severity), row.setting, *shares, *drops, gap)
     return [table]
 
 

@@ -75,7 +75,7 @@ def compare(
     measure: str = "AP",
     *,
     resamples: int = RESAMPLES,
-    method: IntervalMethod = "bca",
+    method: IntervalMethod = "wider",
     seed: int = SEED,
 ) -> list[EncoderComparison]:
     """Compare each further result with the first one, in every setting.

@@ -310,7 +310,7 @@ class Result:
         by: str | None = None,
         *,
         resamples: int = RESAMPLES,
-        method: IntervalMethod = "bca",
+        method: IntervalMethod = "wider",
         seed: int = SEED,
     ) -> list[Finding]:
         """Return the drops with 95% intervals, tests and effect sizes; the same arguments give the same numbers.
@@ -321,7 +321,7 @@ class Result:
             See `drops`; the rows are in the same order.
         resamples : int
             Number of bootstrap resamples, and of sign flips.
-        method : {"bca", "percentile"}
+        method : {"wider", "bca", "percentile"}
             Kind of interval.
         seed : int
             Seed of the resamples.
@@ -345,7 +345,7 @@ class Result:
         severity: int | None = None,
         *,
         resamples: int = RESAMPLES,
-        method: IntervalMethod = "bca",
+        method: IntervalMethod = "wider",
         seed: int = SEED,
     ) -> list[BiasFinding]:
         """Return the change of each number of language bias under each recipe and severity, with 95% intervals.
@@ -369,7 +369,7 @@ class Result:
         severity: int,
         *,
         resamples: int = RESAMPLES,
-        method: IntervalMethod = "bca",
+        method: IntervalMethod = "wider",
         seed: int = SEED,
     ) -> MeanRanks:
         """Return the mean rank by query language and passage language, clean and attacked.
@@ -397,7 +397,7 @@ class Result:
         measure: str = "AP",
         *,
         resamples: int = RESAMPLES,
-        method: IntervalMethod = "bca",
+        method: IntervalMethod = "wider",
         seed: int = SEED,
     ) -> list[Summary]:
         """Return for each recipe its severity curve, the area under it, the worst language and the resource gap.
@@ -419,7 +419,7 @@ class Result:
         measure: str = "AP",
         *,
         resamples: int = RESAMPLES,
-        method: IntervalMethod = "bca",
+        method: IntervalMethod = "wider",
         seed: int = SEED,
     ) -> list[WorstCase]:
         """Return for each search how much larger its drop is than that of random perturbations in this result.
