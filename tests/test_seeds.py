@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from io import StringIO
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 
 from robustbench_ir import RunOptions, attack
 from robustbench_ir.cli import irbench
 from robustbench_ir.errors import OptionError
 from robustbench_ir.metrics.seeds import SeedEffect
 from robustbench_ir.perturb.identity import AttackIdentity
+from robustbench_ir.reports.terminal import score_table
 from robustbench_ir.results.result import Result
 
 TYPO = AttackIdentity.parse("typo@3")
@@ -85,6 +88,16 @@ def test_a_run_adds_seeds_until_they_are_enough(jobs: int) -> None:
     same = attack("char-ngram", recipes=["typo"], languages=["en", "hi"], seeds=len(cells))
     assert [cell.digest for cell in result.attacked] == [cell.digest for cell in same.attacked]
     assert result.signature("monolingual", "typo@3", 3) == same.signature("monolingual", "typo@3", 3)
+
+
+def test_the_printed_table_says_what_seeds_do(three_seeds: Result) -> None:
+    stream = StringIO()
+    Console(width=200, file=stream).print(score_table(three_seeds))
+    (found,) = three_seeds.seed_effects("multilingual")
+    assert f"multilingual: typo@3 {found.share:.0%}, ±{found.deviation:.4f}" in stream.getvalue()
+    stream = StringIO()
+    Console(width=200, file=stream).print(score_table(replace(three_seeds, attacked=three_seeds.attacked[:1])))
+    assert "another seed" not in stream.getvalue()
 
 
 def test_seeds_are_a_number_or_auto() -> None:

@@ -29,8 +29,8 @@ _POOLS: dict[Setting, str] = {
     "multilingual": "pool: all languages together",
 }
 _NOTES = (
-    "drop = clean - attacked, ± half of its 95% interval (questions resampled); * is p < 0.05, adjusted for all rows "
-    "of a table; RD = rank distance of parallel passages, lower is fairer, and falls too when all passages fall; "
+    "drop = clean - attacked, ± half of its 95% interval (new questions and seeds); * is p < 0.05, adjusted for all "
+    "rows of a table; RD = rank distance of parallel passages, lower is fairer, and falls too when all passages fall; "
     "coverage = share of queries that really changed."
 )
 _SEARCH_NOTES = (
@@ -80,6 +80,7 @@ def score_table(result: Result, by: str | None = None, measure: str = "AP") -> R
                 table.add_section()
         parts.append(table)
     parts += [*_worst_cases(result, measure), Text(), Text(_NOTES, style="dim")]
+    parts += [Text(line, style="dim") for line in _of_seeds(result, shown[-1:], measure)]
     parts += [*_not_covered(result), _signature(result, measure)]
     return Group(*parts)
 
@@ -104,6 +105,17 @@ def _add_clean_rows(table: Table, result: Result, setting: Setting, measure: str
         labels = [CLEAN.label, *([language_name(name)] if name else [])]
         bias = [formatted(float(mean), ",.0f"), "-"] if setting == "multilingual" else []
         table.add_row(*labels, formatted(float(score), ".3f"), "-", "-", "-", *bias, "-")
+
+
+def _of_seeds(result: Result, settings: Sequence[Setting], measure: str) -> list[str]:
+    """Return in a line for each setting what seeds do to the drops, if there are several."""
+    said = "share of the variance that comes from seeds, and what another seed moves"
+    lines = []
+    for setting in settings:
+        effects = [one for one in result.seed_effects(setting, measure) if one.seeds > 1]
+        each = (f"{one.recipe.label}@{one.severity} {one.share:.0%}, ±{one.deviation:.4f}" for one in effects)
+        lines += [f"{said}, {setting}: {'; '.join(each)}"] if effects else []
+    return lines
 
 
 def _worst_cases(result: Result, measure: str) -> list[RenderableType]:
