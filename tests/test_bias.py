@@ -177,7 +177,7 @@ def test_the_change_of_bias_has_an_interval_and_a_test() -> None:
         language_bias(layout, biased).own_language_first - language_bias(layout, clean).own_language_first
     )
     assert 0 < change.low < change.value < change.high
-    assert found["own_language_first"].p_holm < 0.01
+    assert found["own_language_first"].p_adjusted < 0.01
     assert found["own_language_first"].unbiased == pytest.approx(1 / 3)
     assert np.isnan(found["peer"].change.value)
     assert found["peer"].refusal
@@ -209,9 +209,12 @@ def test_a_result_has_them(tmp_path: Path) -> None:
     assert found.area.value == pytest.approx(((curve[0] + curve[1]) / 2 + 4 * (curve[1] + curve[2]) / 2) / 5)
     by_language = {row.language: row for row in result.drops("monolingual", by="language") if row.severity == 5}
     assert found.worst is not None
-    assert found.worst.drop.value == pytest.approx(max(row.absolute for row in by_language.values()))
+    assert found.worst.relative_drop.value == pytest.approx(max(row.relative for row in by_language.values()))
     assert found.worst.drop.value == by_language[found.worst.language].absolute
     assert found.gap is not None
+    assert found.gap.low_relative_drop.value == pytest.approx(by_language["sw"].relative)
+    assert found.gap.high_relative_drop.value == pytest.approx(by_language["en"].relative)
+    assert found.gap.relative.value == pytest.approx(by_language["sw"].relative - by_language["en"].relative)
     assert (found.gap.low, found.gap.high) == (("sw",), ("en",))
     assert found.gap.clean.value == pytest.approx(by_language["en"].clean - by_language["sw"].clean)
     assert found.gap.change.value == pytest.approx(by_language["sw"].absolute - by_language["en"].absolute)
@@ -238,7 +241,8 @@ def test_the_summary_of_changed_queries_is_that_of_a_result_that_has_no_others()
     old, new = (by_language(layout, one, touched) for one in (before, after))
     assert found.curve[-1].value == pytest.approx(new.mean() / old.mean())
     assert found.worst is not None
-    assert found.worst.drop.value == pytest.approx((old - new).max())
+    assert found.worst.relative_drop.value == pytest.approx((1 - new / old).max())
+    assert found.worst.drop.value == pytest.approx((old - new)[(1 - new / old).argmax()])
     assert found.gap is not None
     assert found.gap.clean.value == pytest.approx(old[0] - old[1])
     assert found.gap.attacked.value == pytest.approx(new[0] - new[1])
@@ -253,7 +257,7 @@ def test_nothing_that_changed_has_no_worst_language() -> None:
     assert summary.changed_only.worst is None
     assert np.isnan([summary.changed_only.area.value, summary.changed_only.curve[0].low]).all()
     assert summary.all_queries.worst is not None
-    assert summary.all_queries.worst.drop == Estimate(0, 0, 0)
+    assert summary.all_queries.worst.drop == summary.all_queries.worst.relative_drop == Estimate(0, 0, 0)
 
 
 def test_the_median_rank_distance_has_an_interval_and_a_test() -> None:
@@ -266,7 +270,7 @@ def test_the_median_rank_distance_has_an_interval_and_a_test() -> None:
     before, after = (language_bias(layout, one).rank_distance_median for one in (clean, attacked))
     assert (found.clean.value, found.attacked.value, found.change.value) == (before, after, after - before)
     assert 0 < found.change.low < found.change.value < found.change.high
-    assert found.p_holm < 0.01
+    assert found.p_adjusted < 0.01
     assert none.change == Estimate(0, 0, 0)
     assert none.p == 1
 
@@ -274,7 +278,7 @@ def test_the_median_rank_distance_has_an_interval_and_a_test() -> None:
 def test_mean_ranks_have_the_intervals_of_a_cluster_bootstrap(monkeypatch: pytest.MonkeyPatch) -> None:
     layout = parallel(40)
     clean, attacked = random_ranks(layout, 1), random_ranks(layout, 2)
-    found = mean_ranks(layout, clean, [cell(layout, attacked)], resamples=4000)
+    found = mean_ranks(layout, clean, [cell(layout, attacked)], resamples=4000, method="bca")
     for row in range(3):
         for column in range(3):
             here = (layout.query_language[layout.query] == row) & (layout.passage_language == column)
@@ -289,5 +293,5 @@ def test_mean_ranks_have_the_intervals_of_a_cluster_bootstrap(monkeypatch: pytes
             ).confidence_interval
             assert (found.low[row, column], found.high[row, column]) == pytest.approx(tuple(theirs), abs=1e-9)
     monkeypatch.setattr("robustbench_ir.metrics.bias_findings._MEANS_AT_ONCE", 1)
-    again = mean_ranks(layout, clean, [cell(layout, attacked)], resamples=4000)
+    again = mean_ranks(layout, clean, [cell(layout, attacked)], resamples=4000, method="bca")
     np.testing.assert_allclose([again.low, again.high], [found.low, found.high], atol=1e-9)

@@ -40,7 +40,7 @@ def test_differences_are_those_of_the_scores(pair: tuple[Result, Result]) -> Non
         ]
         assert row.difference.value == pytest.approx(wanted[1] - wanted[0])
         assert row.difference.low <= row.difference.value <= row.difference.high
-        assert row.p <= row.p_holm <= 1
+        assert row.p <= row.p_adjusted <= 1
 
 
 def test_the_test_is_paired_by_question(pair: tuple[Result, Result]) -> None:
@@ -87,7 +87,7 @@ def test_the_command_prints_and_writes(
     assert max(map(len, answer.output.splitlines())) <= 100
     rows = json.loads(out.read_text(encoding="utf-8"))
     assert len(rows) == 3 * 3
-    assert {"first", "second", "difference", "p_holm"} <= set(rows[0])
+    assert {"first", "second", "difference", "p_adjusted"} <= set(rows[0])
 
 
 def test_the_differences_can_be_drawn(pair: tuple[Result, Result], tmp_path: Path) -> None:

@@ -176,7 +176,8 @@ def test_robustness_and_bias_are_those_of_the_result(small: Result, sheet: Sheet
     found = [of for one in summaries for of in (one.all_queries, one.changed_only)]
     for row, one in zip(table.rows, found, strict=True):
         assert one.worst is not None
-        assert [row[place].value for place in (2, 4, 7)] == [one.area.value, one.curve[-1].value, one.worst.drop.value]
+        worst = one.worst.relative_drop.value, one.worst.drop.value
+        assert [row[place].value for place in (2, 4, 7, 9)] == [one.area.value, one.curve[-1].value, *worst]
         assert row[6].text == {"bn": "Bengali", "hi": "Hindi", "en": "English"}[one.worst.language]
     findings = small.bias_findings(3, resamples=FEW)
     assert [row[4].value for row in bias_table(sheet).rows] == pytest.approx(
@@ -208,8 +209,9 @@ def test_a_search_stands_beside_its_average_case_and_can_be_run_again(tmp_path: 
     chance = replace(worst, recipe=by_chance, ranks=result.clean.ranks)
     (one,) = prepare_sheets([("x.json", replace(result, attacked=(worst, chance)))], resamples=FEW)
     (row,) = worst_case_table(one).rows
-    assert [entry.text for entry in row[:6]] == [
-        "greedy(typo,synonym)", "random(typo,synonym)", "3", "+0.000", "+0.062", "+0.062",
+    share = f"{0.0625 / result.score(result.clean, 'multilingual'):+.1%}"
+    assert [row[place].text for place in (0, 1, 2, 3, 4, 5, 7, 8, 9)] == [
+        "greedy(typo,synonym)", "random(typo,synonym)", "3", "+0.0%", share, share, "+0.000", "+0.062", "+0.062",
     ]  # fmt: skip
     assert "Worst case against average case" in report_page([one], [Examples()])
     assert one.command.endswith(

@@ -29,7 +29,7 @@ from robustbench_ir.studies.config import StudyCard, load_study
 from robustbench_ir.studies.measured import NOT_ESTIMATED, Interval, SeedResamples, arm_intervals, mean_of
 from robustbench_ir.studies.page import study_page
 from robustbench_ir.studies.plan import plan_study
-from robustbench_ir.studies.record import Study, load_study_record
+from robustbench_ir.studies.record import Judged, Study, load_study_record, save_study
 from robustbench_ir.studies.run import run_study
 from robustbench_ir.tasks import load_task
 
@@ -192,7 +192,7 @@ def test_no_difference_has_no_width_and_what_is_missing_has_no_interval() -> Non
 
 
 @pytest.mark.parametrize(
-    ("difference", "p_holm", "direction", "verdict"),
+    ("difference", "p_adjusted", "direction", "verdict"),
     [
         (number(0.1, 0.05, 0.15), 0.01, "higher", "supported"),
         (number(0.1, 0.05, 0.15), 0.01, "lower", "refuted"),
@@ -204,8 +204,8 @@ def test_no_difference_has_no_width_and_what_is_missing_has_no_interval() -> Non
         (NOT_ESTIMATED, NAN, "higher", "no case"),
     ],
 )
-def test_the_verdict_rule(difference: Interval, p_holm: float, direction: str, verdict: str) -> None:
-    assert verdict_of(difference, p_holm, direction) == verdict  # type: ignore[arg-type]
+def test_the_verdict_rule(difference: Interval, p_adjusted: float, direction: str, verdict: str) -> None:
+    assert verdict_of(difference, p_adjusted, direction) == verdict  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -329,6 +329,19 @@ def test_a_study_is_planned_stopped_resumed_and_judged(tmp_path: Path, monkeypat
     assert [one.number.value for one in again.rows] == pytest.approx([one.number.value for one in study.rows])
     assert [one.verdict for one in again.claims] == [one.verdict for one in study.claims]
     check_numbers(study, out)
+
+
+def test_a_study_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    """There, the adjusted p value was named after Holm's method."""
+    one = ArmComparison("gap", "mAP", "multilingual", "", "mono", 0.5, 0.4, number(0.1, 0.05, 0.15), 0.002, "higher")
+    judged = Judged("gap", "A claim.", "", "base", "mini", "supported", (one,))
+    study = Study("s", "S", "", "0.2.0", "", "", "", {}, (), 0, (), (), (), (), (judged,), {})
+    save_study(study, tmp_path / "study.json")
+    text = (tmp_path / "study.json").read_text(encoding="utf-8")
+    assert text.count('"p_adjusted"') == 1
+    (tmp_path / "study.json").write_text(text.replace('"p_adjusted"', '"p_holm"'), encoding="utf-8")
+    (found,) = load_study_record(tmp_path / "study.json").claims[0].comparisons
+    assert found.p_adjusted == 0.002
 
 
 def check_numbers(study: Study, out: Path) -> None:

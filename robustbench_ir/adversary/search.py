@@ -176,6 +176,8 @@ def _search(request: Request, search: SearchOptions, run: RunOptions) -> Searche
     ready = [[evaluation.recipes[names[one]] for one in mix] for mix in mixes]
     for mix in ready:
         _check_coverage(mix, task)
+    if request.seeds == "auto":
+        raise OptionError("a search does not choose its number of seeds; give one, such as 1")
     methods = [make_method(name, search.starts) for name in search.methods]
     for method in methods:
         check_access(evaluation.runner.encoder, method.needs, f"search {method.name}")

@@ -21,9 +21,11 @@ from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.attack import attack
 from robustbench_ir.evaluation.request import DEFAULT_RUN, RecipeMix, Request, RunOptions
 from robustbench_ir.evaluation.semantic_floor import SemanticFloor, name_in_identity
-from robustbench_ir.metrics.findings import Finding
-from robustbench_ir.metrics.settings import Setting
-from robustbench_ir.metrics.statistics import RESAMPLES, IntervalMethod, holm
+from robustbench_ir.metrics.clusters import ClusterMeans
+from robustbench_ir.metrics.findings import Finding, macro_means, over_seeds
+from robustbench_ir.metrics.settings import Setting, per_query_scores
+from robustbench_ir.metrics.significance import minimum_detectable, sign_flip_tests
+from robustbench_ir.metrics.statistics import RESAMPLES, SEED, IntervalMethod
 from robustbench_ir.results.result import Drop, Result
 from robustbench_ir.tasks import Task
 
@@ -84,7 +86,7 @@ class Transfer:
         return found
 
     def matrix(
-        self, setting: Setting, measure: str = "AP", *, resamples: int = RESAMPLES, method: IntervalMethod = "bca"
+        self, setting: Setting, measure: str = "AP", *, resamples: int = RESAMPLES, method: IntervalMethod = "wider"
     ) -> dict[tuple[str, str], Finding]:
         """Return the drop of each target under the queries of each source, with 95% intervals and tests.
 
@@ -96,14 +98,27 @@ class Transfer:
         Returns
         -------
         dict of (str, str) to Finding
-            By source and target; `p_holm` is adjusted for all cells of the matrix.
+            By source and target; `p_adjusted` is adjusted for all cells of the matrix.
         """
-        found = {
-            pair: result.findings(setting, measure, resamples=resamples, method=method)[0]
-            for pair, result in self.results.items()
-        }
-        adjusted = holm(np.array([one.p for one in found.values()]))
-        return {pair: replace(one, p_holm=float(p)) for (pair, one), p in zip(found.items(), adjusted, strict=True)}
+        drops = [_drop_means(result, setting, measure) for result in self.results.values()]
+        (family,) = sign_flip_tests([drops], np.random.default_rng(SEED), resamples)
+        tests = zip(self.results.items(), drops, family.p, family.p_adjusted, strict=True)
+        matrix = {}
+        for (pair, result), drop, p, adjusted in tests:
+            (found,) = result.findings(setting, measure, resamples=resamples, method=method)
+            if not np.isnan(found.p):
+                found = replace(found, p=float(p), p_adjusted=float(adjusted))
+            detectable = float(minimum_detectable(drop, family.critical)[0])
+            matrix[pair] = replace(found, minimum_detectable=detectable)
+        return matrix
+
+
+def _drop_means(result: Result, setting: Setting, measure: str) -> ClusterMeans:
+    """Return the drop of a result with a single attack."""
+    (cells,) = result.groups.values()
+    clean = per_query_scores(result.judgements, result.clean.ranks, measure, setting)
+    attacked = over_seeds(result.judgements, clean, cells, setting, measure)
+    return macro_means(result.judgements, clean - attacked.value)
 
 
 def transfer(  # noqa: PLR0913

@@ -21,6 +21,7 @@ from robustbench_ir.cli.options import (
     force_option,
     languages_option,
     measure_option,
+    read_seeds,
     recipes_option,
     run_options,
     search_options,
@@ -33,7 +34,7 @@ from robustbench_ir.encoders import EncoderOptions, as_encoder, default_encoder
 from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.attack import run_request
 from robustbench_ir.evaluation.plan import plan_run
-from robustbench_ir.evaluation.request import Request, RunOptions
+from robustbench_ir.evaluation.request import Request, RunOptions, Seeds
 from robustbench_ir.evaluation.run_export import RunExport
 from robustbench_ir.evaluation.semantic_floor import SemanticFloor
 from robustbench_ir.metrics.measures import look_up_measure
@@ -54,7 +55,13 @@ if TYPE_CHECKING:
 @recipes_option
 @languages_option
 @severities_option
-@click.option("--seeds", type=int, default=1, show_default=True, help="Number of perturbations of each query.")
+@click.option(
+    "--seeds",
+    callback=read_seeds,
+    default="1",
+    show_default=True,
+    help="Number of perturbations of each query; auto adds seeds while they narrow the intervals by 5% or more.",
+)
 @by_option
 @measure_option
 @click.option(
@@ -81,7 +88,7 @@ def command(  # noqa: PLR0913, PLR0917
     recipes: tuple[str, ...],
     languages: tuple[str, ...] | None,
     severities: tuple[int, ...],
-    seeds: int,
+    seeds: Seeds,
     by: str | None,
     measure: str,
     out: Path | None,
@@ -125,6 +132,8 @@ def command(  # noqa: PLR0913, PLR0917
     with ProgressBar() as progress:
         run = replace(run, progress=progress)
         without = _attacked(request, search, replace(run, runs=None))[0] if normalise else None
+        if without and guarded.seeds == "auto":
+            guarded = replace(guarded, seeds=max(map(len, without.groups.values())))
         result, searched = _attacked(guarded, search, run)
     if name:
         result = replace(result, encoder=replace(result.encoder, name=name))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from robustbench_ir.adversary.search import SearchOptions
     from robustbench_ir.encoders import EncoderOptions
     from robustbench_ir.encoders.providers import EncodingFormat
-    from robustbench_ir.evaluation.request import RunOptions
+    from robustbench_ir.evaluation.request import RunOptions, Seeds
     from robustbench_ir.evaluation.semantic_floor import SemanticFloor
     from robustbench_ir.retrieval.top_k import Index
 
@@ -46,6 +46,16 @@ def read_bytes(_: click.Context, __: click.Parameter, value: str) -> int:
         return parse_size(value)
     except OptionError as error:
         raise click.BadParameter(str(error)) from error
+
+
+def read_seeds(_: click.Context, __: click.Parameter, value: str) -> Seeds:
+    """Read a number of seeds, or ``auto``; an option's callback."""
+    if value == "auto":
+        return "auto"
+    try:
+        return int(value)
+    except ValueError as error:
+        raise click.BadParameter(f"{value!r} is not a number of seeds; give one, such as 3, or auto") from error
 
 
 def read_object(_: click.Context, __: click.Parameter, value: str | None) -> dict[str, object] | None:

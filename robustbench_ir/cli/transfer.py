@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from robustbench_ir.adversary.search import SearchOptions
 
 _NOTES = (
-    "drop = clean - attacked, ± half of its 95% interval (questions resampled), and its share of clean; * is p < 0.05 "
-    "after Holm for all cells of a table; the queries of a row were crafted on its encoder and scored on those of the "
+    "drop = clean - attacked, ± half of its 95% interval (questions resampled), and its share of clean; * is p < 0.05, "
+    "adjusted for all cells of a table; the queries of a row were crafted on its encoder and scored on those of the "
     "columns; ◆ marks the encoder that they were crafted on."
 )
 
@@ -126,7 +126,7 @@ def command(  # noqa: PLR0913, PLR0917
 
 def _cell(one: Finding, own: bool) -> str:
     share = formatted(one.relative_drop.value, "+.0%")
-    return f"{formatted_with_interval(one.drop, '.3f', one.p_holm)} {share} {'◆' if own else ' '}"
+    return f"{formatted_with_interval(one.drop, '.3f', one.p_adjusted)} {share} {'◆' if own else ' '}"
 
 
 def _table(title: str, first: str, columns: tuple[str, ...]) -> Table:

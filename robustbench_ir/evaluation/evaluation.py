@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from robustbench_ir._base.progress import Clock
@@ -88,6 +88,16 @@ class Evaluation:
     def cell_names(self) -> tuple[CellName, ...]:
         """Names of the cells, in the order of the result."""
         return self.request.cells(self.recipes)
+
+    def with_seeds(self, seeds: int) -> Evaluation:
+        """Return the same evaluation with this number of seeds.
+
+        Parameters
+        ----------
+        seeds : int
+            Number of perturbations of each query.
+        """
+        return replace(self, request=replace(self.request, seeds=seeds), known_clean=self.clean)
 
     @cached_property
     def clean(self) -> Cell:

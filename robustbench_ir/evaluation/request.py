@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from robustbench_ir._base.cache import Cache
 from robustbench_ir._base.parallel import Engine
@@ -23,6 +23,12 @@ from robustbench_ir.tasks import Task, load_task
 
 _SMALLEST_MEMORY = 1 << 24
 
+
+Seeds = int | Literal["auto"]
+"""Number of perturbations of each query, or as many as are worthwhile."""
+
+FIRST_SEEDS = 3
+"""Seeds after which ``"auto"`` looks for the first time how much seeds matter."""
 
 RecipeMix = RecipeLike | tuple[RecipeLike, ...]
 """A recipe. For a search also several whose rewritings are offered together: a tuple, or names joined by ``+``."""
@@ -121,8 +127,8 @@ class Request:
         Restrict queries and pool to these languages.
     severities : tuple of int
         Severities, 1 to 5 each.
-    seeds : int
-        Number of perturbations of each query, 1 or more.
+    seeds : int or "auto"
+        Number of perturbations of each query, 1 or more; or as many as are worthwhile, see `attack`.
     semantic_floor : SemanticFloor or float, optional
         Edits are undone until the cosine of perturbed and clean query reaches this, in (0, 1].
     options : EncoderOptions, optional
@@ -139,7 +145,7 @@ class Request:
     recipes: Sequence[RecipeMix] | None = None
     languages: Iterable[str] | None = None
     severities: Sequence[int] = (3,)
-    seeds: int = 1
+    seeds: Seeds = 1
     semantic_floor: SemanticFloor | float | None = None
     options: EncoderOptions | None = None
 
@@ -193,16 +199,16 @@ class Request:
         return load_task(name, self.languages, cards, progress)
 
     def cells(self, recipes: Iterable[str]) -> tuple[CellName, ...]:
-        """Return the names of the cells of these recipes, in the order of the result."""
+        """Return the names of the cells of these recipes, in the order of the result; of ``"auto"`` the first seeds."""
         return tuple(
             CellName(recipe, severity, seed)
             for recipe in recipes
             for severity in dict.fromkeys(self.severities)
-            for seed in range(self.seeds)
+            for seed in range(FIRST_SEEDS if self.seeds == "auto" else self.seeds)
         )
 
 
-def _check_cells(severities: Sequence[int], seeds: int) -> None:
+def _check_cells(severities: Sequence[int], seeds: Seeds) -> None:
     """Check the severities and the number of seeds.
 
     Raises
@@ -215,5 +221,5 @@ def _check_cells(severities: Sequence[int], seeds: int) -> None:
             raise OptionError(f"severity {severity} is out of range; 1 to 5")
     if not severities:
         raise OptionError("no severity is given; name one or more from 1 to 5")
-    if seeds < 1:
+    if seeds != "auto" and seeds < 1:
         raise OptionError(f"{seeds} seeds; at least 1 is needed")

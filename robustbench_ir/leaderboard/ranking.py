@@ -21,6 +21,8 @@ from robustbench_ir.metrics.measures import Floats, Integers, sums
 RANK_RESAMPLES = 1_000
 _SEED = 0
 _TAIL = 2.5
+_LEVEL = 0.05
+_ROUNDING = 1e-9
 
 _Weights = NDArray[np.float32]
 
@@ -34,7 +36,8 @@ class RankedRow:
     score, low, high : float
         Macro mean, and the ends of its 95% percentile interval.
     rank : int
-        1 for the best. Rows share the rank of the best row of their group if the interval of their difference holds 0.
+        1 for the best. Rows share the rank of the best row of their group if they cannot be distinguished from it; see
+        `shared_ranks`.
     best, worst : int
         Ends of the 95% interval of the rank over resamples, in which no rank is shared.
     """
@@ -151,7 +154,7 @@ def ranked(rows: Sequence[Contributions], resamples: int = RANK_RESAMPLES, seed:
     score, drawn = draw[:, 0], draw[:, 1:]
     low, high = _ends(drawn)
     best, worst = _ends(_places(drawn), method="nearest").astype(int)
-    rank = shared_ranks(score, drawn)
+    rank = shared_ranks(score, drawn, int(rows[0].counts.any(axis=1).sum()))
     columns = (score, low, high, rank, best, worst)
     return [RankedRow(*one) for one in zip(*(np.asarray(column).tolist() for column in columns), strict=True)]
 
@@ -179,8 +182,11 @@ def _places(drawn: Floats) -> _Weights:
     return np.concatenate(list(in_threads(of_resamples, divided(resamples))), axis=1)
 
 
-def shared_ranks(score: Floats, drawn: Floats) -> list[int]:
+def shared_ranks(score: Floats, drawn: Floats, questions: int) -> list[int]:
     """Return ranks from 1: the best row and all rows that cannot be distinguished from it, then the next group.
+
+    Any two rows may come to be compared, so the level of 5% is for all pairs together: with two rows of the same
+    quality, or with fifty, a rank that should be shared is not in at most 5% of samples.
 
     Parameters
     ----------
@@ -188,14 +194,23 @@ def shared_ranks(score: Floats, drawn: Floats) -> list[int]:
         Macro means of the data.
     drawn : float64 array of shape (rows, resamples)
         Macro means of the resamples, the same ones for all rows.
+    questions : int
+        Number of questions that were resampled.
     """
     order = np.argsort(-score, kind="stable")
     ranks = [0] * len(score)
-    leader, rank = int(order[0]), 1
-    most = drawn.shape[1] * _TAIL / 100
+    leader, rank, reach = int(order[0]), 1, _reach(len(score), questions)
     for place, row in enumerate(order.tolist(), start=1):
-        # The lower end of the difference's interval is above 0.
-        if place > 1 and np.count_nonzero(drawn[leader] <= drawn[row]) <= most:
+        if place > 1 and score[leader] - score[row] > reach * np.std(drawn[leader] - drawn[row]) + _ROUNDING:
             leader, rank = row, place
         ranks[row] = rank
     return ranks
+
+
+def _reach(rows: int, questions: int) -> float:
+    """Return how many deviations of the resamples two rows must be apart, by Bonferroni's inequality for all pairs."""
+    from scipy.special import stdtrit
+
+    pairs = max(rows * (rows - 1) // 2, 1)
+    freedom = max(questions - 1, 1)
+    return float(-stdtrit(freedom, _LEVEL / 2 / pairs) * np.sqrt((freedom + 1) / freedom))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 from typing import NamedTuple
 
@@ -23,6 +23,7 @@ from robustbench_ir.metrics.clusters import ClusterMeans, cluster_means
 from robustbench_ir.metrics.findings import AttackedCells, AttackGroup, RankedQueries, macro_means
 from robustbench_ir.metrics.measures import Floats
 from robustbench_ir.metrics.settings import Judgements, macro_average, nanmean, rank_distances, relevant_only
+from robustbench_ir.metrics.significance import exchange_tests, sign_flip_tests
 from robustbench_ir.metrics.statistics import (
     RESAMPLES,
     SEED,
@@ -31,10 +32,7 @@ from robustbench_ir.metrics.statistics import (
     bootstrap_intervals,
     draws,
     draws_by_group,
-    exchange_p,
-    holm,
     median_draws,
-    sign_flip_p,
 )
 from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.retrieval.ranking import Ranks
@@ -210,9 +208,9 @@ class BiasFinding:
         seeds. The median rank distance is taken over all queries, of the mean over seeds.
     unbiased : float
         Expectation for a ranking without language bias; NaN if it is not known.
-    p, p_holm : float
+    p, p_adjusted : float
         p value of the hypothesis that the change is 0, by exchanging clean and attacked ranks of whole questions;
-        `p_holm` is adjusted for the recipes and severities with the same name.
+        `p_adjusted` is adjusted for the recipes and severities with the same name.
     refusal : str
         Reason why the number does not exist for this task; empty if it exists.
     """
@@ -225,7 +223,7 @@ class BiasFinding:
     change: Estimate
     unbiased: float
     p: float
-    p_holm: float
+    p_adjusted: float
     refusal: str
 
 
@@ -236,7 +234,7 @@ def bias_findings(
     *,
     random: Generator,
     resamples: int = RESAMPLES,
-    method: IntervalMethod = "bca",
+    method: IntervalMethod = "wider",
 ) -> list[BiasFinding]:
     """Return a finding for each recipe, severity and name; see `Result.bias_findings`.
 
@@ -252,7 +250,7 @@ def bias_findings(
         Source of the resamples and exchanges.
     resamples : int
         Number of each.
-    method : {"bca", "percentile"}
+    method : {"wider", "bca", "percentile"}
         Kind of interval.
     """
     if not attacked:
@@ -273,38 +271,45 @@ def bias_findings(
         random,
         resamples,
     )
-    every = [one for found in changes.values() for one in found]
-    p_values = iter(sign_flip_p(every, random, resamples))
+    families = sign_flip_tests([*zip(*changes.values(), strict=True)], random, resamples)
     blind = {name: macro_average(judgements, found) for name, found in _unbiased_values(judgements).items()}
     refusals = {name: bias_refusal(judgements, name) for name in BIAS_NAMES}
     refusals[_MEDIAN] = refusals["rank_distance"]
     rows = []
-    for key, of_key in drawn.items():
+    for row, (key, of_key) in enumerate(drawn.items()):
         three = zip(clean_draw, of_key[: len(BIAS_NAMES)], of_key[len(BIAS_NAMES) :], strict=True)
-        each = {name: _Drawn(*one, float(next(p_values)[0])) for name, one in zip(BIAS_NAMES, three, strict=True)}
+        each = {
+            name: _Drawn(*one, float(family.p[row]), float(family.p_adjusted[row]))
+            for name, one, family in zip(BIAS_NAMES, three, families, strict=True)
+        }
         each[_MEDIAN] = medians[key]
         rows += [
             BiasFinding(
                 *key,
                 name,
-                *each[name].estimates(judgements.questions, method),
+                *each[name].estimates(judgements.questions, "bca" if name == _MEDIAN and method == "wider" else method),
                 blind.get(name, float("nan")),
-                float("nan") if np.isnan(each[name].change[0, 0]) else each[name].p,
-                float("nan"),
+                *each[name].tested,
                 refusals[name],
             )
             for name in FINDING_NAMES
         ]
-    return _adjusted(rows)
+    return rows
 
 
 class _Drawn(NamedTuple):
-    """Draws of one number, and the p value of its change."""
+    """Draws of one number, and the p values of its change."""
 
     clean: Floats
     attacked: Floats
     change: Floats
     p: float
+    p_adjusted: float
+
+    @property
+    def tested(self) -> tuple[float, float]:
+        """Both p values; NaN if there is no change to test."""
+        return (float("nan"), float("nan")) if np.isnan(self.change[0, 0]) else (self.p, self.p_adjusted)
 
     def estimates(self, questions: int, method: IntervalMethod) -> tuple[Estimate, Estimate, Estimate]:
         clean, attacked, change = (
@@ -332,28 +337,24 @@ def _medians(
     distinct = {one.tobytes(): one for one in [clean, *attacked, *chain.from_iterable(pairs)]}
     found = median_draws(list(distinct.values()), cluster, clusters, random, resamples)
     draw_of = dict(zip(distinct, found, strict=True))
-    p_values = exchange_p(pairs, cluster, clusters, random, resamples)
+    tested = exchange_tests(pairs, cluster, clusters, random, resamples)
     return {
         key: _Drawn(
             draw_of[clean.tobytes()],
             draw_of[one.tobytes()],
             draw_of[late.tobytes()] - draw_of[early.tobytes()],
-            p,
+            float(p),
+            float(adjusted),
         )
-        for key, one, (early, late), p in zip(after, attacked, pairs, p_values, strict=True)
+        for key, one, (early, late), p, adjusted in zip(
+            after, attacked, pairs, tested.p, tested.p_adjusted, strict=True
+        )
     }
 
 
 def _over_seeds(judgements: Judgements, cells: Sequence[RankedQueries]) -> dict[str, Floats]:
     found = [_bias_values(judgements, cell.ranks) for cell in cells]
     return {name: nanmean(np.stack([one[name] for one in found]), axis=0) for name in BIAS_NAMES}
-
-
-def _adjusted(rows: list[BiasFinding]) -> list[BiasFinding]:
-    adjusted = {
-        name: iter(holm(np.array([row.p for row in rows if row.name == name])).tolist()) for name in FINDING_NAMES
-    }
-    return [replace(row, p_holm=next(adjusted[row.name])) for row in rows]
 
 
 @dataclass(frozen=True)
@@ -387,7 +388,7 @@ def mean_ranks(
     *,
     seed: int = SEED,
     resamples: int = RESAMPLES,
-    method: IntervalMethod = "bca",
+    method: IntervalMethod = "wider",
 ) -> MeanRanks:
     """Return the mean ranks under one recipe and severity.
 
@@ -403,7 +404,7 @@ def mean_ranks(
         Seed of the resamples.
     resamples : int
         Number of bootstrap resamples.
-    method : {"bca", "percentile"}
+    method : {"wider", "bca", "percentile"}
         Kind of interval.
     """
     shape = len(judgements.query_languages), len(judgements.pool)
@@ -411,16 +412,11 @@ def mean_ranks(
     after = np.mean(attacked, axis=0)
     # To save memory, a large matrix is drawn a few rows at a time, always with the same resamples.
     together = max(1, _MEANS_AT_ONCE // shape[1])
-    found = [
-        one
-        for start in range(0, shape[0], together)
-        for draw in draws(
-            [_by_pair(judgements, after - before, range(start, min(start + together, shape[0])))],
-            np.random.default_rng(seed),
-            resamples,
-        )
-        for one in bootstrap_intervals(draw, judgements.questions, method)
-    ]
+    found: list[Estimate] = []
+    for start in range(0, shape[0], together):
+        means = _by_pair(judgements, after - before, range(start, min(start + together, shape[0])))
+        (draw,) = draws([means], np.random.default_rng(seed), resamples)
+        found += bootstrap_intervals(draw, judgements.questions, method, means.clusters)
     every = range(shape[0])
     return MeanRanks(
         judgements.query_languages,

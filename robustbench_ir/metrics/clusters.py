@@ -43,17 +43,17 @@ class ClusterMeans:
     def influence(self) -> Floats:
         """Return the influence of each cluster on the macro means, shape (clusters, statistics).
 
-        This is the number of clusters times the linearised effect of each; its mean is 0, and its standard deviation
-        divided by the root of the number of clusters is the standard error.
+        This is the number of clusters that a macro mean has times the linearised effect of each; its mean is 0, and
+        its standard deviation over these, divided by the root of their number, is the standard error.
         """
         total, count = self.sums.sum(axis=0), self.counts.sum(axis=0)
         mean = np.divide(total, count, out=np.zeros_like(total), where=count > 0)
         return self.clusters * self._weighted(self.sums - self.counts * mean)
 
     @property
-    def clusters(self) -> int:
-        """Number of clusters that have values."""
-        return int((self.counts > 0).any(axis=1).sum())
+    def clusters(self) -> Integers:
+        """Number of clusters that have values for each macro mean, shape (statistics,)."""
+        return np.asarray((((self.counts > 0) @ self.members.astype(np.float64)) > 0).sum(axis=0))
 
     def _weighted(self, by_stratum: Floats) -> Floats:
         count = self.counts.sum(axis=0)

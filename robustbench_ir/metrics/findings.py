@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -21,17 +21,8 @@ from robustbench_ir.metrics.settings import (
     per_query_scores,
     rank_distances,
 )
-from robustbench_ir.metrics.statistics import (
-    RESAMPLES,
-    Estimate,
-    IntervalMethod,
-    bootstrap_intervals,
-    draws_by_group,
-    effect_size,
-    holm,
-    minimum_detectable,
-    sign_flip_p,
-)
+from robustbench_ir.metrics.significance import effect_size, minimum_detectable, sign_flip_tests
+from robustbench_ir.metrics.statistics import RESAMPLES, Estimate, IntervalMethod, bootstrap_intervals, draws_by_group
 from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.retrieval.ranking import Ranks
 
@@ -85,15 +76,16 @@ class Finding:
     clean_rank_distance, rank_distance_change : Estimate
         Rank distance in the multilingual pool, and its change, attacked - clean. NaN if queries have one relevant
         passage.
-    p, p_holm : float
-        p value of the hypothesis that the drop is 0; NaN if no change reached the encoder. `p_holm` is adjusted for
-        all rows of the same setting and kind (recipes x severities, or recipes x severities x languages).
-    p_rank_distance, p_rank_distance_holm : float
+    p, p_adjusted : float
+        p value of the hypothesis that the drop is 0; NaN if no change reached the encoder. `p_adjusted` is adjusted for
+        all rows of the same setting and kind (recipes x severities, or recipes x severities x languages) by step-down
+        max-T.
+    p_rank_distance, p_rank_distance_adjusted : float
         p values of the hypothesis that the change of rank distance is 0.
     effect_size : float
         Standardised mean difference of the drop over questions (Cohen's d_z).
     minimum_detectable : float
-        Smallest drop that a test at 5% would find in 80% of samples with as many questions.
+        Smallest drop that the adjusted test at 5% would find in 80% of samples with as many questions.
     coverage : float
         Share of queries whose change reached the encoder: what it reads of them differs, such as the token ids after
         the cut. Where the encoder cannot say what it reads, the same as `text_coverage`.
@@ -102,7 +94,7 @@ class Finding:
     edit_rate : float
         Share of characters that were replaced.
     questions : int
-        Number of clusters.
+        Number of clusters: questions that have a value in this row.
     """
 
     recipe: AttackIdentity
@@ -118,9 +110,9 @@ class Finding:
     clean_rank_distance: Estimate
     rank_distance_change: Estimate
     p: float
-    p_holm: float
+    p_adjusted: float
     p_rank_distance: float
-    p_rank_distance_holm: float
+    p_rank_distance_adjusted: float
     effect_size: float
     minimum_detectable: float
     coverage: float
@@ -217,7 +209,7 @@ def findings(
     *,
     random: Generator,
     resamples: int = RESAMPLES,
-    method: IntervalMethod = "bca",
+    method: IntervalMethod = "wider",
 ) -> list[Finding]:
     """Return a finding for each recipe and severity, or each query language of these, in the order of `Result.drops`.
 
@@ -235,7 +227,7 @@ def findings(
         Source of the resamples and sign flips.
     resamples : int
         Number of each.
-    method : {"bca", "percentile"}
+    method : {"wider", "bca", "percentile"}
         Kind of interval.
     """
     if not attacked:
@@ -243,50 +235,47 @@ def findings(
     before, distance = per_query_scores(judgements, clean, measure, setting), rank_distances(judgements, clean)
     after = [over_seeds(judgements, before, cells, setting, measure) for cells in attacked.values()]
     # Changes of rank distance are paired, since a run may lack a passage for the attacked query only.
-    (clean_draw, distance_draw), draw = draws_by_group(
-        [macro_means(judgements, found, by) for found in (before, distance)],
-        {
-            group: [
-                macro_means(judgements, found, by)
-                for found in (one.value, one.changed_only, one.rank_distance - distance)
-            ]
-            for group, one in zip(attacked, after, strict=True)
-        },
-        random,
-        resamples,
-    )
+    of_clean = [macro_means(judgements, found, by) for found in (before, distance)]
+    of_attacked = {
+        group: [
+            macro_means(judgements, found, by) for found in (one.value, one.changed_only, one.rank_distance - distance)
+        ]
+        for group, one in zip(attacked, after, strict=True)
+    }
+    (clean_draw, distance_draw), draw = draws_by_group(of_clean, of_attacked, random, resamples)
 
-    def estimates(of: Floats) -> list[Estimate]:
-        return bootstrap_intervals(of, judgements.questions, method)
+    def estimates(of: Floats, means: ClusterMeans) -> list[Estimate]:
+        return bootstrap_intervals(of, judgements.questions, method, means.clusters)
 
     names = judgements.query_languages if by == "language" else ("all",)
     columns: dict[str, Sequence[object]] = {
-        "clean": estimates(clean_draw),
-        "clean_rank_distance": estimates(distance_draw),
+        "clean": estimates(clean_draw, of_clean[0]),
+        "clean_rank_distance": estimates(distance_draw, of_clean[1]),
         "language": names,
         "setting": [setting] * len(names),
         "measure": [measure] * len(names),
-        "questions": [judgements.questions] * len(names),
+        "questions": of_clean[0].clusters.tolist(),
     }
     tests = _tests(judgements, before, distance, after, by, random, resamples)
     rows: list[Finding] = []
     for (recipe, severity), one, tested in zip(attacked, after, tests, strict=True):
         after_draw, changed_draw, distance_change = draw[recipe, severity]
+        value, changed, distances = of_attacked[recipe, severity]
         columns |= {
             "recipe": [recipe] * len(names),
             "severity": [severity] * len(names),
-            "attacked": estimates(after_draw),
-            "drop": estimates(clean_draw - after_draw),
-            "relative_drop": estimates(ratio(clean_draw - after_draw, clean_draw)),
-            "changed_only": estimates(changed_draw),
-            "rank_distance_change": estimates(distance_change),
+            "attacked": estimates(after_draw, value),
+            "drop": estimates(clean_draw - after_draw, value),
+            "relative_drop": estimates(ratio(clean_draw - after_draw, clean_draw), value),
+            "changed_only": estimates(changed_draw, changed),
+            "rank_distance_change": estimates(distance_change, distances),
             "coverage": _means(judgements, one.coverage, by),
             "text_coverage": _means(judgements, one.text_coverage, by),
             "edit_rate": _means(judgements, one.edit_rate, by),
             **tested,
         }
         rows += [Finding(**dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)]
-    return _adjusted(rows)
+    return rows
 
 
 def ratio(above: Floats, below: Floats) -> Floats:
@@ -313,35 +302,23 @@ def _tests(
     random: Generator,
     resamples: int,
 ) -> list[dict[str, list[float]]]:
-    """Return the columns of `Finding` that concern tests, for each of `after`, before Holm's adjustment."""
-    drops = [macro_means(judgements, clean - one.value, by) for one in after]
-    changes = [macro_means(judgements, one.rank_distance - distance, by) for one in after]
-    p_values = sign_flip_p([*drops, *changes], random, resamples)
-    columns = []
-    for one, drop, change, *p_of in zip(
-        after, drops, changes, p_values[: len(after)], p_values[len(after) :], strict=True
-    ):
+    """Return the columns of `Finding` that concern tests, for each of `after`."""
+    tables = {
+        "p": [macro_means(judgements, clean - one.value, by) for one in after],
+        "p_rank_distance": [macro_means(judgements, one.rank_distance - distance, by) for one in after],
+    }
+    families = dict(zip(tables, sign_flip_tests(list(tables.values()), random, resamples), strict=True))
+    columns: list[dict[str, list[float]]] = []
+    for row, one in enumerate(after):
         touched = np.array(_means(judgements, one.coverage, by)) > 0
-        p, p_distance = (
-            np.where(touched & ~np.isnan(means.estimate()), found, np.nan).tolist()
-            for means, found in zip((drop, change), p_of, strict=True)
-        )
-        columns.append(
-            {
-                "p": p,
-                "p_holm": p,
-                "p_rank_distance": p_distance,
-                "p_rank_distance_holm": p_distance,
-                "effect_size": effect_size(drop).tolist(),
-                "minimum_detectable": minimum_detectable(drop).tolist(),
-            }
-        )
+        found: dict[str, list[float]] = {}
+        for name, family in families.items():
+            there = touched & ~np.isnan(tables[name][row].estimate())
+            rows = slice(row * len(there), (row + 1) * len(there))
+            found[name] = np.where(there, family.p[rows], np.nan).tolist()
+            found[f"{name}_adjusted"] = np.where(there, family.p_adjusted[rows], np.nan).tolist()
+        drop = tables["p"][row]
+        found["effect_size"] = effect_size(drop).tolist()
+        found["minimum_detectable"] = minimum_detectable(drop, families["p"].critical).tolist()
+        columns.append(found)
     return columns
-
-
-def _adjusted(rows: list[Finding]) -> list[Finding]:
-    drop, distance = (holm(np.array(p)) for p in ([row.p for row in rows], [row.p_rank_distance for row in rows]))
-    return [
-        replace(row, p_holm=float(one), p_rank_distance_holm=float(other))
-        for row, one, other in zip(rows, drop, distance, strict=True)
-    ]

@@ -1,4 +1,4 @@
-"""Uncertainty of macro means over questions: bootstrap intervals, sign-flip tests, Holm, effect size, power.
+"""Uncertainty of macro means over questions: bootstrap intervals. Tests are in `robustbench_ir.metrics.significance`.
 
 Questions are resampled, with all their parallel queries, clean and attacked (see `robustbench_ir.metrics.clusters`).
 
@@ -24,14 +24,13 @@ from numpy.typing import NDArray
 from robustbench_ir.metrics.clusters import ClusterMeans, Columns
 from robustbench_ir.metrics.measures import Floats, Integers
 
-IntervalMethod = Literal["percentile", "bca"]
+IntervalMethod = Literal["wider", "bca", "percentile"]
 _Group = TypeVar("_Group", bound=Hashable)
 
 CONFIDENCE = 0.95
 RESAMPLES = 10_000
 SEED = 0
-_POWER = 0.8
-_WEIGHTS_AT_ONCE = 1 << 20  # 8 MiB of float64
+WEIGHTS_AT_ONCE = 1 << 20  # 8 MiB of float64
 _ROUNDING = 1e-9  # as a share of the spread of the draws: values that differ by less count as equal
 
 
@@ -121,7 +120,7 @@ def draws_by_group(
 
 def _resample_weights(clusters: int, random: Generator, resamples: int) -> Iterator[Floats]:
     """Yield blocks of shape (resamples, clusters): how often each cluster was drawn."""
-    block = max(1, _WEIGHTS_AT_ONCE // clusters)
+    block = max(1, WEIGHTS_AT_ONCE // clusters)
     for start in range(0, resamples, block):
         rows = min(block, resamples - start)
         drawn = random.integers(0, clusters, size=(rows, clusters))
@@ -129,7 +128,9 @@ def _resample_weights(clusters: int, random: Generator, resamples: int) -> Itera
         yield np.bincount(drawn.ravel(), minlength=rows * clusters).astype(np.float64).reshape(rows, clusters)
 
 
-def bootstrap_intervals(draw: Floats, clusters: int, method: IntervalMethod = "bca") -> list[Estimate]:
+def bootstrap_intervals(
+    draw: Floats, clusters: int, method: IntervalMethod = "wider", having: Integers | None = None
+) -> list[Estimate]:
     """Return an estimate with its 95% interval for each row of draws.
 
     Parameters
@@ -138,29 +139,52 @@ def bootstrap_intervals(draw: Floats, clusters: int, method: IntervalMethod = "b
         From `draws`, or computed from its results.
     clusters : int
         Number of clusters, including those without values.
-    method : {"bca", "percentile"}
+    method : {"wider", "bca", "percentile"}
         Bias-corrected and accelerated (Efron 1987, https://doi.org/10.1080/01621459.1987.10478410), with the jackknife
-        over clusters; or the plain quantiles of the resamples. Both are at the level of `tail`.
+        over clusters; or the plain quantiles of the resamples. Both are at the level of `tail`. ``"wider"`` is BCa,
+        with each end moved out to that of Student's interval with the standard error of the jackknife, if that is
+        farther (but not beyond all resamples): with heavy tails BCa alone is too narrow. It is for smooth functions of
+        means, not for medians.
+    having : integer array of shape (statistics,), optional
+        Number of clusters that have values for each row, if they are fewer.
     """
     value, left_out, resampled = draw[:, 0], draw[:, 1 : 1 + clusters], np.sort(draw[:, 1 + clusters :], axis=1)
+    number = np.full(len(draw), clusters) if having is None else having
     valid = np.count_nonzero(~np.isnan(resampled), axis=1)
-    levels = np.tile([tail(clusters), 1 - tail(clusters)], (len(draw), 1))
-    if method == "bca":
+    levels = np.stack([tail(number), 1 - tail(number)], axis=1)
+    if method != "percentile":
         levels = _corrected(levels, value, left_out, resampled, valid)
     ends = _quantiles(resampled, valid, levels)
-    ends[np.isnan(value) | (clusters < 2)] = np.nan
+    if method == "wider":
+        # No farther than any resample, so that a share stays between 0 and 1.
+        lowest, highest = _quantiles(resampled, valid, np.tile([0.0, 1.0], (len(draw), 1))).T
+        reach = _student(left_out, number)
+        low, high = np.maximum(value - reach, lowest), np.minimum(value + reach, highest)
+        ends = np.stack([np.fmin(ends[:, 0], low), np.fmax(ends[:, 1], high)], axis=1)
+    ends[np.isnan(value) | (number < 2)] = np.nan
     return [
         Estimate(float(one), float(low), float(high)) for one, (low, high) in zip(value, ends.tolist(), strict=True)
     ]
 
 
-def simultaneous(draw: Floats, clusters: int) -> list[Estimate]:
+def _student(left_out: Floats, number: Integers) -> Floats:
+    """Return half of the width of Student's interval, with the standard error of the jackknife, shape (statistics,)."""
+    from scipy.special import stdtrit
+
+    there = ~np.isnan(left_out)
+    mean = np.where(there, left_out, 0).sum(axis=1) / np.maximum(there.sum(axis=1), 1)
+    squares = (np.where(there, left_out - mean[:, None], 0.0) ** 2).sum(axis=1)
+    freedom = np.maximum(number - 1, 1)
+    return np.asarray(stdtrit(freedom, (1 + CONFIDENCE) / 2) * np.sqrt(squares * freedom / np.maximum(number, 1)))
+
+
+def simultaneous(draw: Floats, clusters: int, having: Integers | None = None) -> list[Estimate]:
     """Return estimates with intervals that contain the truth in all rows at once, in 95% of samples.
 
     So the interval of a row holds in as many samples even if the row was chosen for being the largest (Berk et al.
     2013, https://doi.org/10.1214/12-AOS1077). Each interval is the estimate plus and minus a number of bootstrap
-    standard errors, which is the same for all rows: the quantile of the largest deviation of any row in a resample, in
-    standard errors (Mandel and Betensky 2008, https://doi.org/10.1016/j.csda.2007.07.005), at the level of `tail`.
+    standard errors: the quantile of the largest deviation of any row in a resample, in standard errors (Mandel and
+    Betensky 2008, https://doi.org/10.1016/j.csda.2007.07.005), widened for the number of clusters as `tail` does.
 
     Parameters
     ----------
@@ -168,7 +192,11 @@ def simultaneous(draw: Floats, clusters: int) -> list[Estimate]:
         From `draws`, or computed from its results.
     clusters : int
         Number of clusters, including those without values.
+    having : integer array of shape (statistics,), optional
+        Number of clusters that have values for each row, if they are fewer.
     """
+    from scipy.special import ndtri
+
     value, resampled = draw[:, 0], draw[:, 1 + clusters :]
     there = ~np.isnan(resampled)
     deviation = np.where(there, resampled - value[:, None], 0.0)
@@ -179,12 +207,14 @@ def simultaneous(draw: Floats, clusters: int) -> list[Estimate]:
     reach = np.nan
     if clusters > 1 and varies.any():
         farthest = (np.abs(deviation[varies]) / error[varies, None]).max(axis=0)
-        reach = float(np.quantile(farthest, 1 - 2 * tail(clusters)))
-    width = np.where(varies, reach * error, 0.0 if clusters > 1 else np.nan)
+        reach = float(np.quantile(farthest, CONFIDENCE))
+    number = np.full(len(draw), clusters) if having is None else having
+    widened = reach * ndtri(tail(number)) / ndtri((1 - CONFIDENCE) / 2)
+    width = np.where(varies, widened * error, 0.0 if clusters > 1 else np.nan)
     return [Estimate(float(one), float(one - half), float(one + half)) for one, half in zip(value, width, strict=True)]
 
 
-def tail(clusters: int) -> float:
+def tail(clusters: int | Integers) -> Floats:
     """Return the share of resamples beyond each end of the interval: 0.025, or a little less if there are few clusters.
 
     Resamples of n clusters vary less than samples do, by (n - 1) / n, and do not allow for Student's t. Hesterberg 2015
@@ -192,11 +222,11 @@ def tail(clusters: int) -> float:
     """
     from scipy.special import ndtr, stdtrit
 
-    if clusters < 2:
-        return (1 - CONFIDENCE) / 2
-    quantile = stdtrit(clusters - 1, (1 - CONFIDENCE) / 2)
+    number = np.maximum(np.asarray(clusters, dtype=np.float64), 2)
+    quantile = stdtrit(number - 1, (1 - CONFIDENCE) / 2)
     # With two clusters the level would be too small for float64; no resample is that far out.
-    return max(float(ndtr(np.sqrt(clusters / (clusters - 1)) * quantile)), 1e-12)
+    level = np.maximum(ndtr(np.sqrt(number / (number - 1)) * quantile), 1e-12)
+    return np.where(np.asarray(clusters) < 2, (1 - CONFIDENCE) / 2, level)
 
 
 def _corrected(levels: Floats, value: Floats, left_out: Floats, resampled: Floats, valid: NDArray[np.intp]) -> Floats:
@@ -226,95 +256,6 @@ def _quantiles(ordered: Floats, valid: NDArray[np.intp], levels: Floats) -> Floa
     above = np.minimum(below + 1, np.maximum(valid - 1, 0)[:, None])
     low, high = (np.take_along_axis(ordered, one, axis=1) for one in (below, above))
     return np.asarray(low + (high - low) * (place - below))
-
-
-def sign_flip_p(tables: Sequence[ClusterMeans], random: Generator, resamples: int = RESAMPLES) -> list[Floats]:
-    """Test that macro means of paired differences are 0, by flipping the signs of whole clusters at random.
-
-    If clean and attacked could be exchanged for each question, every flip is as likely as the data. A flip leaves all
-    counts unchanged, so that the macro mean is a signed sum of `ClusterMeans.contributions`.
-
-    Parameters
-    ----------
-    tables : sequence of ClusterMeans
-        Differences over the same clusters; all tables get the same flips.
-    random : numpy.random.Generator
-        Source of the signs.
-    resamples : int
-        Number of flips.
-
-    Returns
-    -------
-    list of float64 array of shape (statistics,)
-        Two-sided p, (1 + flips at least as far from 0) / (1 + flips); 1 if all differences are 0.
-    """
-    part = np.hstack([table.contributions() for table in tables])
-    total, slack = part.sum(axis=0), 1e-12 * np.abs(part).sum(axis=0)
-    at_least = np.ones(part.shape[1])
-    for heads in _coin_flips(len(part), random, resamples):
-        at_least += (np.abs(2 * (heads @ part) - total) >= np.abs(total) - slack).sum(axis=0)
-    ends = np.cumsum([table.members.shape[1] for table in tables])
-    return np.split(at_least / (1 + resamples), ends[:-1])
-
-
-def _coin_flips(clusters: int, random: Generator, resamples: int) -> Iterator[Floats]:
-    """Yield blocks of shape (flips, clusters) of zeros and ones with equal probability."""
-    block = max(1, _WEIGHTS_AT_ONCE // clusters)
-    for start in range(0, resamples, block):
-        flips = min(block, resamples - start)
-        drawn = np.frombuffer(random.bytes(flips * -(-clusters // 8)), dtype=np.uint8).reshape(flips, -1)
-        yield np.unpackbits(drawn, axis=1, count=clusters).astype(np.float64)
-
-
-def holm(p: Floats) -> Floats:
-    """Return p values adjusted for their number; NaN is not counted as a test.
-
-    See Holm 1979, https://www.jstor.org/stable/4615733.
-
-    Examples
-    --------
-    >>> holm(np.array([0.01, 0.04, 0.03]))
-    array([0.03, 0.06, 0.06])
-    """
-    tests = np.flatnonzero(~np.isnan(p))
-    order = tests[np.argsort(p[tests], kind="stable")]
-    adjusted = np.full(len(p), np.nan)
-    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1)), 1)
-    return adjusted
-
-
-def effect_size(means: ClusterMeans) -> Floats:
-    """Return the standardised mean difference over clusters (Cohen's d_z), shape (statistics,).
-
-    The macro mean of the differences divided by the standard deviation of the clusters' contributions; NaN if that is
-    0. 0.2 is called small, 0.5 medium, 0.8 large.
-    """
-    spread = _spread(means)
-    return np.asarray(np.divide(means.estimate(), spread, out=np.full(len(spread), np.nan), where=spread > 0))
-
-
-def standard_error(means: ClusterMeans) -> Floats:
-    """Return the standard error of each macro mean, clustered and linearised, shape (statistics,)."""
-    return np.asarray(_spread(means) / np.sqrt(max(means.clusters, 1)))
-
-
-def minimum_detectable(means: ClusterMeans) -> Floats:
-    """Return the smallest difference that a test at 5% would find in 80% of samples of this size, shape (statistics,).
-
-    This is (z of 0.975 + z of 0.8) standard errors, 2.80, with the standard deviation of these data. It describes the
-    sample size; it is not a threshold for the observed difference.
-    """
-    from scipy.special import ndtri
-
-    factor = ndtri(1 - (1 - CONFIDENCE) / 2) + ndtri(_POWER)
-    return np.asarray(factor * standard_error(means))
-
-
-def _spread(means: ClusterMeans) -> Floats:
-    freedom = means.clusters - 1
-    if freedom < 1:
-        return np.full(means.members.shape[1], np.nan)
-    return np.asarray(np.sqrt((means.influence() ** 2).sum(axis=0) / freedom))
 
 
 # Medians over all queries, with resampled questions.
@@ -423,45 +364,3 @@ def _without_each(clusters: int) -> Iterator[Floats]:
     for start in range(0, clusters, _AT_ONCE):
         rows = np.arange(start, min(start + _AT_ONCE, clusters))
         yield (rows[:, None] != np.arange(clusters)).astype(np.float64)
-
-
-def exchange_p(
-    pairs: Sequence[tuple[Floats, Floats]],
-    cluster: Integers,
-    clusters: int,
-    random: Generator,
-    resamples: int = RESAMPLES,
-) -> list[float]:
-    """Test that medians are equal, by exchanging clean and attacked values of whole clusters at random.
-
-    For means, `sign_flip_p` does the same: there, an exchange is a change of sign.
-
-    Parameters
-    ----------
-    pairs : sequence of (float64 array, float64 array) of shape (queries,)
-        Values before and after.
-    cluster, clusters
-        See `median_draws`.
-    random : numpy.random.Generator
-        Source of the exchanges.
-    resamples : int
-        Number of exchanges.
-
-    Returns
-    -------
-    list of float
-        Two-sided p, (1 + exchanges with medians at least as far apart) / (1 + exchanges).
-    """
-    both = [
-        Ordered.of(np.concatenate(pair), np.concatenate([cluster, cluster + clusters]), 2 * clusters) for pair in pairs
-    ]
-
-    def apart(one: Ordered, exchanged: Floats) -> Floats:
-        before, after = np.hstack([1 - exchanged, exchanged]), np.hstack([exchanged, 1 - exchanged])
-        return np.abs(one.medians(after) - one.medians(before))
-
-    at_least = np.ones(len(both))
-    observed = [apart(one, np.zeros((1, clusters)))[0] for one in both]
-    for flips in _coin_flips(clusters, random, resamples):
-        at_least += [np.count_nonzero(apart(one, flips) >= far - 1e-9) for one, far in zip(both, observed, strict=True)]
-    return [float(one) for one in at_least / (1 + resamples)]

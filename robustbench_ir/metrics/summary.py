@@ -10,7 +10,7 @@ from numpy.random import Generator
 
 from robustbench_ir.metrics.clusters import ClusterMeans
 from robustbench_ir.metrics.findings import AttackedCells, AttackGroup, macro_means, over_seeds, ratio
-from robustbench_ir.metrics.measures import Floats
+from robustbench_ir.metrics.measures import Floats, Integers
 from robustbench_ir.metrics.settings import Judgements, Setting, nanmean, per_query_scores
 from robustbench_ir.metrics.statistics import (
     RESAMPLES,
@@ -27,39 +27,46 @@ from robustbench_ir.retrieval.ranking import Ranks
 
 @dataclass(frozen=True)
 class WorstLanguage:
-    """The query language with the largest drop.
+    """The query language that loses the largest share of its score.
 
     Attributes
     ----------
     language : str
-        Language with the largest absolute drop at the highest severity.
-    drop : Estimate
-        Its drop. Since it was chosen for being the largest, it is too large on average; its interval allows for this,
-        because it holds for all query languages at once (`simultaneous`).
+        Language with the largest relative drop at the highest severity.
+    relative_drop, drop : Estimate
+        Its relative and its absolute drop. Since it was chosen for being the largest, the relative drop is too large on
+        average; the intervals allow for this, because they hold for all query languages at once (`simultaneous`).
     share : float
         Share of the resamples in which this language is the worst; near 1 if it is clearly the worst.
     """
 
     language: str
+    relative_drop: Estimate
     drop: Estimate
     share: float
 
 
 @dataclass(frozen=True)
 class ResourceGap:
-    """How much better high-resource query languages score than low-resource ones, and how the attack changes that.
+    """What low-resource query languages lose more than high-resource ones, and how far apart they score.
 
     Attributes
     ----------
     low, high : tuple of str
         Query languages of resource class 2 or below, and 4 or above (Joshi et al. 2020); class 3 is neither.
+    low_relative_drop, high_relative_drop, relative : Estimate
+        Relative drop of the mean over the low ones, over the high ones, and their difference, low - high; above 0 the
+        low-resource languages lose a larger share of what they have.
     clean, attacked, change : Estimate
         Mean over the high ones - mean over the low ones, before and after, and attacked - clean; above 0 the gap
-        widens.
+        widens. It narrows where high-resource languages have more to lose.
     """
 
     low: tuple[str, ...]
     high: tuple[str, ...]
+    low_relative_drop: Estimate
+    high_relative_drop: Estimate
+    relative: Estimate
     clean: Estimate
     attacked: Estimate
     change: Estimate
@@ -121,7 +128,7 @@ def summaries(
     *,
     random: Generator,
     resamples: int = RESAMPLES,
-    method: IntervalMethod = "bca",
+    method: IntervalMethod = "wider",
 ) -> list[Summary]:
     """Return a summary for each recipe; see `Result.summaries`.
 
@@ -139,7 +146,7 @@ def summaries(
         Source of the resamples.
     resamples : int
         Number of resamples.
-    method : {"bca", "percentile"}
+    method : {"wider", "bca", "percentile"}
         Kind of interval.
     """
     if not attacked:
@@ -158,20 +165,20 @@ def summaries(
             macro_means(judgements, value, by) for by in (None, "language")[: 1 + (group in highest)] for value in found
         ]
 
-    (whole, per_language), drawn = draws_by_group(
-        [macro_means(judgements, before), macro_means(judgements, before, "language")],
-        {group: tables(group) for group in attacked},
-        random,
-        resamples,
-    )
+    of_clean = [macro_means(judgements, before, by) for by in (None, "language")]
+    of_attacked = {group: tables(group) for group in attacked}
+    (whole, per_language), drawn = draws_by_group(of_clean, of_attacked, random, resamples)
     rows = []
     for recipe, some in severities.items():
         ordered = tuple(sorted(some))
         curves = [drawn[recipe, severity][:3] for severity in ordered]
         value, same, lost = drawn[recipe, ordered[-1]][3:]
+        of_value, of_same, _ = (means.clusters for means in of_attacked[recipe, ordered[-1]][3:])
+        every = [(whole, after) for after, *_ in curves]
+        changed = [(old, old - fall) for _, old, fall in curves]
         pairs = (
-            _Draws(judgements, ordered, [(whole, after) for after, *_ in curves], (per_language, value), method),
-            _Draws(judgements, ordered, [(old, old - fall) for _, old, fall in curves], (same, same - lost), method),
+            _Draws(judgements, ordered, every, (per_language, value), of_value, method),
+            _Draws(judgements, ordered, changed, (same, same - lost), of_same, method),
         )
         rows.append(Summary(recipe, setting, measure, ordered, *(one.robustness() for one in pairs)))
     return rows
@@ -185,6 +192,7 @@ class _Draws:
     severities: tuple[int, ...]
     pairs: Sequence[tuple[Floats, Floats]]
     by_language: tuple[Floats, Floats]
+    questions_of_languages: Integers
     method: IntervalMethod
 
     def robustness(self) -> Robustness:
@@ -198,27 +206,31 @@ class _Draws:
     def worst(self) -> WorstLanguage | None:
         clean, attacked = self.by_language
         lost = clean - attacked
-        if np.isnan(lost[:, 0]).all():
+        relative = ratio(lost, clean)
+        if np.isnan(relative[:, 0]).all():
             return None
-        # A language without a resampled question cannot be the worst.
-        first = np.argmax(np.where(np.isnan(lost), -np.inf, lost), axis=0)
+        # A language without a resampled question cannot be the worst, nor one that had nothing to lose.
+        first = np.argmax(np.where(np.isnan(relative), -np.inf, relative), axis=0)
         worst = int(first[0])
         share = float(np.mean(first[1 + self.judgements.questions :] == worst))
-        drop = simultaneous(lost, self.judgements.questions)[worst]
-        return WorstLanguage(self.judgements.query_languages[worst], drop, share)
+        of_relative, of_lost = (
+            simultaneous(one, self.judgements.questions, self.questions_of_languages)[worst] for one in (relative, lost)
+        )
+        return WorstLanguage(self.judgements.query_languages[worst], of_relative, of_lost, share)
 
     def gap(self) -> ResourceGap | None:
         low, high = resource_groups(self.judgements.query_languages)
         if not low or not high:
             return None
         rows = {language: number for number, language in enumerate(self.judgements.query_languages)}
-
-        def difference(by_language: Floats) -> Floats:
-            better, worse = (nanmean(by_language[[rows[one] for one in group]], axis=0) for group in (high, low))
-            return (better - worse)[None]
-
-        before, after = (difference(one) for one in self.by_language)
-        return ResourceGap(low, high, *self.estimates(np.concatenate([before, after, after - before])))
+        (low_before, low_after), (high_before, high_after) = (
+            [nanmean(one[[rows[language] for language in group]], axis=0) for one in self.by_language]
+            for group in (low, high)
+        )
+        low_lost, high_lost = ratio(low_before - low_after, low_before), ratio(high_before - high_after, high_before)
+        before, after = high_before - low_before, high_after - low_after
+        numbers = (low_lost, high_lost, low_lost - high_lost, before, after, after - before)
+        return ResourceGap(low, high, *self.estimates(np.stack(numbers)))
 
 
 def _area(curve: Floats, severities: Sequence[int]) -> Floats:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.random import Generator
 
-from robustbench_ir.metrics.findings import AttackedCells, macro_means, over_seeds
+from robustbench_ir.metrics.findings import AttackedCells, macro_means, over_seeds, ratio
 from robustbench_ir.metrics.settings import Judgements, Setting, per_query_scores
 from robustbench_ir.metrics.statistics import RESAMPLES, Estimate, IntervalMethod, bootstrap_intervals, draws_by_group
 from robustbench_ir.perturb.identity import AttackIdentity
@@ -27,6 +27,8 @@ class WorstCase:
         Identities of the random perturbations and of the search.
     severity, setting, measure : int, str, str
         Severity, setting and measure.
+    average_relative_drop, worst_relative_drop, relative_gap : Estimate
+        The numbers below divided by the clean value.
     average_drop, worst_drop : Estimate
         Clean - attacked, macro averages, as means over seeds.
     gap : Estimate
@@ -38,6 +40,9 @@ class WorstCase:
     severity: int
     setting: Setting
     measure: str
+    average_relative_drop: Estimate
+    worst_relative_drop: Estimate
+    relative_gap: Estimate
     average_drop: Estimate
     worst_drop: Estimate
     gap: Estimate
@@ -85,7 +90,7 @@ def worst_cases(
     *,
     random: Generator,
     resamples: int = RESAMPLES,
-    method: IntervalMethod = "bca",
+    method: IntervalMethod = "wider",
 ) -> list[WorstCase]:
     """Return a row for each search and severity whose average case is in the result; see `Result.worst_cases`.
 
@@ -103,7 +108,7 @@ def worst_cases(
         Source of the resamples.
     resamples : int
         Number of resamples.
-    method : {"bca", "percentile"}
+    method : {"wider", "bca", "percentile"}
         Kind of interval.
     """
     pairs = []
@@ -120,11 +125,12 @@ def worst_cases(
         for key, cells in attacked.items()
         if key in needed
     }
-    _, drawn = draws_by_group([], drops, random, resamples)
+    (whole,), drawn = draws_by_group([macro_means(judgements, before)], drops, random, resamples)
     rows = []
     for average, worst, severity in pairs:
         (usual,), (found,) = drawn[average, severity], drawn[worst, severity]
-        three = np.concatenate([usual, found, found - usual])
-        estimates = bootstrap_intervals(three, judgements.questions, method)
+        three = [usual, found, found - usual]
+        six = np.concatenate([*(ratio(one, whole) for one in three), *three])
+        estimates = bootstrap_intervals(six, judgements.questions, method)
         rows.append(WorstCase(average, worst, severity, setting, measure, *estimates))
     return rows

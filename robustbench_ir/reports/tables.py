@@ -266,10 +266,11 @@ def more_tables(sheet: Sheet) -> Iterator[Table]:
 def robustness_table(sheet: Sheet) -> Table:
     """Return area, worst language and resource gap of each recipe, over all queries and over the changed ones."""
     gap = any(one.all_queries.gap for one in sheet.summaries)
-    of_gap = ("resource gap, clean", "change of the gap", "95% interval") if gap else ()
+    of_gap = ("relative drop, low - high resource", "95% interval", "resource gap, clean", "change of the gap",
+              "95% interval") if gap else ()  # fmt: skip
     columns = ("recipe", "queries", "area", "95% interval", f"attacked / clean, severity {sheet.severities[-1]}",
-               "95% interval", "worst language", "its drop", "95% interval, all languages at once",
-               "worst in")  # fmt: skip
+               "95% interval", "worst language", "its relative drop", "95% interval, all languages at once",
+               "its drop", "worst in")  # fmt: skip
     rows = tuple(
         (TableCell(sheet.recipe_names[one.recipe]), TableCell(which), *_robustness(of), *(_gap(of.gap) if gap else ()))
         for one in sheet.summaries
@@ -288,16 +289,22 @@ def _robustness(of: Robustness) -> Iterator[TableCell]:
 
 def _worst(worst: WorstLanguage | None) -> tuple[TableCell, ...]:
     if worst is None:
-        return TableCell(_NOTHING), *[number_cell(math.nan, "")] * 3
-    drop = worst.drop
-    named = TableCell(language_name(worst.language))
-    return named, number_cell(drop.value, "+.3f"), interval_cell(drop, "+.3f"), number_cell(worst.share, ".0%")
+        return TableCell(_NOTHING), *[number_cell(math.nan, "")] * 4
+    return (
+        TableCell(language_name(worst.language)),
+        number_cell(worst.relative_drop.value, "+.1%"),
+        interval_cell(worst.relative_drop, "+.1%"),
+        number_cell(worst.drop.value, "+.3f"),
+        number_cell(worst.share, ".0%"),
+    )
 
 
 def _gap(gap: ResourceGap | None) -> tuple[TableCell, ...]:
     if gap is None:
-        return (number_cell(math.nan, ""),) * 3
+        return (number_cell(math.nan, ""),) * 5
     return (
+        number_cell(gap.relative.value, "+.1%"),
+        interval_cell(gap.relative, "+.1%"),
         number_cell(gap.clean.value, "+.3f"),
         number_cell(gap.change.value, "+.3f"),
         interval_cell(gap.change, "+.3f"),
@@ -306,7 +313,7 @@ def _gap(gap: ResourceGap | None) -> tuple[TableCell, ...]:
 
 def bias_table(sheet: Sheet) -> Table:
     """Return the numbers of language bias under each recipe at the one severity; the caption names missing ones."""
-    columns = ("recipe", "number", "clean", "attacked", "change", "95% interval of the change", "p (Holm)",
+    columns = ("recipe", "number", "clean", "attacked", "change", "95% interval of the change", "p (adjusted)",
                "blind to language")  # fmt: skip
     rows = tuple((TableCell(sheet.recipe_names[one.recipe]), *_bias(one)) for one in sheet.bias if not one.refusal)
     missing = dict.fromkeys(f"; no {_BIAS[one.name][0]}: {one.refusal}" for one in sheet.bias if one.refusal)
@@ -320,18 +327,23 @@ def _bias(one: BiasFinding) -> Iterator[TableCell]:
     yield number_cell(one.attacked.value, form)
     yield number_cell(one.change.value, f"+{form}")
     yield interval_cell(one.change, f"+{form}")
-    yield number_cell(one.p_holm, ".4f")
+    yield number_cell(one.p_adjusted, ".4f")
     yield number_cell(one.unbiased, form)
 
 
 def worst_case_table(sheet: Sheet) -> Table:
     """Return the drop under each search beside that under random perturbations."""
-    columns = ("search", "average case", "severity", "average drop", "worst drop", "gap", "95% interval of the gap")
+    columns = ("search", "average case", "severity", "average relative drop", "worst relative drop", "relative gap",
+               "95% interval of it", "average drop", "worst drop", "gap", "95% interval of it")  # fmt: skip
     rows = tuple(
         (
             TableCell(sheet.recipe_names[one.worst]),
             TableCell(one.average.label),
             number_cell(one.severity, "d"),
+            number_cell(one.average_relative_drop.value, "+.1%"),
+            number_cell(one.worst_relative_drop.value, "+.1%"),
+            number_cell(one.relative_gap.value, "+.1%"),
+            interval_cell(one.relative_gap, "+.1%"),
             number_cell(one.average_drop.value, "+.3f"),
             number_cell(one.worst_drop.value, "+.3f"),
             number_cell(one.gap.value, "+.3f"),

@@ -30,8 +30,8 @@ _POOLS: dict[Setting, str] = {
     "multilingual": "pool: all languages together",
 }
 _NOTES = (
-    "drop = clean - attacked, ± half of its 95% interval (questions resampled); * is p < 0.05 after Holm for all rows "
-    "of a table"
+    "drop = clean - attacked, ± half of its 95% interval (new questions and seeds); * is p < 0.05, adjusted for all "
+    "rows of a table"
 )
 _RANK_DISTANCE_NOTE = "RD = rank distance of parallel passages, lower is fairer, and falls too when all passages fall"
 _SEARCH_NOTES = (
@@ -64,6 +64,7 @@ def score_table(result: Result, by: str | None = None, measure: str = "AP") -> R
         parts.append(_setting_table(result, setting, measure, by, found, biased and setting == "multilingual", texts))
     legend = [_NOTES, *([_RANK_DISTANCE_NOTE] if biased else []), _coverage_note(result, texts)]
     parts += [*_worst_cases(result, measure), Text(), Text("; ".join(legend), style="dim")]
+    parts += [Text(line, style="dim") for line in _of_seeds(result, result.distinct_settings[-1:], measure)]
     parts += [*_not_covered(result), _signature(result, measure)]
     return Group(*parts)
 
@@ -119,6 +120,17 @@ def _add_clean_rows(table: Table, result: Result, setting: Setting, measure: str
         table.add_row(*labels, formatted(float(score), ".3f"), "-", "-", "-", *bias, "-")
 
 
+def _of_seeds(result: Result, settings: Sequence[Setting], measure: str) -> list[str]:
+    """Return in a line for each setting what seeds do to the drops, if there are several."""
+    said = "share of the variance that comes from seeds, and what another seed moves"
+    lines = []
+    for setting in settings:
+        effects = [one for one in result.seed_effects(setting, measure) if one.seeds > 1]
+        each = (f"{one.recipe.label}@{one.severity} {one.share:.0%}, ±{one.deviation:.4f}" for one in effects)
+        lines += [f"{said}, {setting}: {'; '.join(each)}"] if effects else []
+    return lines
+
+
 def _worst_cases(result: Result, measure: str) -> list[RenderableType]:
     """Return the table of worst against average case, where the result has both."""
     rows = [row for setting in result.distinct_settings for row in result.worst_cases(setting, measure)]
@@ -127,13 +139,17 @@ def _worst_cases(result: Result, measure: str) -> list[RenderableType]:
     table = empty_table("worst case against average case (gap: what the search adds to chance)")
     for header in ("search", "severity", "setting"):
         table.add_column(header, no_wrap=True)
-    for header in ("average\ndrop", "worst\ndrop", "gap"):
+    for header in ("average\ndrop %", "worst\ndrop %", "gap %", "average\ndrop", "worst\ndrop", "gap"):
         table.add_column(header, justify="right", no_wrap=True, vertical="bottom")
     for row in rows:
-        drops = (
-            formatted_with_interval(one, ".3f", float("nan")) for one in (row.average_drop, row.worst_drop, row.gap)
+        shares = (
+            formatted(row.average_relative_drop.value, "+.1%"),
+            formatted(row.worst_relative_drop.value, "+.1%"),
+            formatted_with_interval(row.relative_gap, ".1%", float("nan")),
         )
-        table.add_row(row.worst.label, str(row.severity), row.setting, *drops)
+        drops = (formatted(row.average_drop.value, "+.3f"), formatted(row.worst_drop.value, "+.3f"))
+        gap = formatted_with_interval(row.gap, ".3f", float("nan"))
+        table.add_row(row.worst.label, str(row.severity), row.setting, *shares, *drops, gap)
     return [table]
 
 
@@ -189,12 +205,12 @@ def language_name(code: str) -> str:
 def _numbers(row: Finding, biased: bool, texts: bool) -> list[str]:
     bias = (
         formatted(row.clean_rank_distance.value, ",.0f"),
-        formatted_with_interval(row.rank_distance_change, ",.0f", row.p_rank_distance_holm),
+        formatted_with_interval(row.rank_distance_change, ",.0f", row.p_rank_distance_adjusted),
     )
     return [
         formatted(row.clean.value, ".3f"),
         formatted(row.attacked.value, ".3f"),
-        formatted_with_interval(row.drop, ".3f", row.p_holm),
+        formatted_with_interval(row.drop, ".3f", row.p_adjusted),
         formatted(row.relative_drop.value, "+.1%"),
         *(bias if biased else ()),
         formatted(row.coverage, ".0%"),
@@ -257,7 +273,7 @@ def _signature(result: Result, measure: str) -> Text:
 
 _COMPARISON_NOTES = (
     "difference = second - first, ± half of its 95% interval (questions resampled); p is that of a paired test by "
-    "sign flips of whole questions, after Holm for all rows of a setting, * below 0.05; d_z = difference in standard "
+    "sign flips of whole questions, adjusted for all rows of a setting, * below 0.05; d_z = difference in standard "
     "deviations over questions. A drop that is larger in the second encoder has a difference above 0."
 )
 
@@ -281,8 +297,8 @@ def comparison_table(rows: Sequence[EncoderComparison]) -> RenderableType:
                 row.quantity,
                 formatted(row.of_first.value, ".3f"),
                 formatted(row.of_second.value, ".3f"),
-                formatted_with_interval(row.difference, ".3f", row.p_holm),
-                formatted(row.p_holm, ".4f"),
+                formatted_with_interval(row.difference, ".3f", row.p_adjusted),
+                formatted(row.p_adjusted, ".4f"),
                 formatted(row.effect_size, "+.2f"),
             )
         parts.append(table)

@@ -8,20 +8,12 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from robustbench_ir.errors import OptionError
+from robustbench_ir.metrics.clusters import ClusterMeans
 from robustbench_ir.metrics.findings import AttackGroup, macro_means, over_seeds
 from robustbench_ir.metrics.measures import Floats
 from robustbench_ir.metrics.settings import Setting, per_query_scores
-from robustbench_ir.metrics.statistics import (
-    RESAMPLES,
-    SEED,
-    Estimate,
-    IntervalMethod,
-    bootstrap_intervals,
-    draws,
-    effect_size,
-    holm,
-    sign_flip_p,
-)
+from robustbench_ir.metrics.significance import effect_size, sign_flip_tests
+from robustbench_ir.metrics.statistics import RESAMPLES, SEED, Estimate, IntervalMethod, bootstrap_intervals, draws
 from robustbench_ir.perturb.identity import CLEAN, AttackIdentity
 from robustbench_ir.results.result import Result
 
@@ -44,9 +36,9 @@ class EncoderComparison:
         ``"score"`` of the clean or attacked queries, or ``"drop"``, clean - attacked.
     of_first, of_second, difference : Estimate
         Macro averages, as means over seeds; difference = second - first.
-    p, p_holm : float
-        p value of the hypothesis that the difference is 0, by sign flips of whole questions; `p_holm` is adjusted for
-        all rows of a setting.
+    p, p_adjusted : float
+        p value of the hypothesis that the difference is 0, by sign flips of whole questions; `p_adjusted` is adjusted
+        for all rows of a setting by step-down max-T.
     effect_size : float
         Standardised mean difference over questions (Cohen's d_z).
     """
@@ -62,7 +54,7 @@ class EncoderComparison:
     of_second: Estimate
     difference: Estimate
     p: float
-    p_holm: float
+    p_adjusted: float
     effect_size: float
 
     def record(self) -> dict[str, object]:
@@ -83,7 +75,7 @@ def compare(
     measure: str = "AP",
     *,
     resamples: int = RESAMPLES,
-    method: IntervalMethod = "bca",
+    method: IntervalMethod = "wider",
     seed: int = SEED,
 ) -> list[EncoderComparison]:
     """Compare each further result with the first one, in every setting.
@@ -109,13 +101,7 @@ def compare(
     return [
         row
         for setting in results[0].distinct_settings
-        for row in _adjusted(
-            [
-                row
-                for other in results[1:]
-                for row in _pair(results[0], other, setting, measure, resamples, method, seed)
-            ]
-        )
+        for row in _rows(results[0], results[1:], setting, measure, resamples, method, seed)
     ]
 
 
@@ -144,9 +130,33 @@ def _common(first: Result, other: Result) -> list[AttackGroup]:
     return [key for key in first.groups if key in other.groups]
 
 
+def _rows(
+    first: Result,
+    others: Sequence[Result],
+    setting: Setting,
+    measure: str,
+    resamples: int,
+    method: IntervalMethod,
+    seed: int,
+) -> list[EncoderComparison]:
+    """Return the rows of one setting, whose p values are adjusted together."""
+    rows: list[EncoderComparison] = []
+    differences: list[ClusterMeans] = []
+    for other in others:
+        some, means = _pair(first, other, setting, measure, resamples, method, seed)
+        rows += some
+        differences += means
+    (family,) = sign_flip_tests([differences], np.random.default_rng(seed), resamples)
+    return [
+        replace(row, p=float(p), p_adjusted=float(adjusted))
+        for row, p, adjusted in zip(rows, family.p, family.p_adjusted, strict=True)
+    ]
+
+
 def _pair(
     first: Result, other: Result, setting: Setting, measure: str, resamples: int, method: IntervalMethod, seed: int
-) -> list[EncoderComparison]:
+) -> tuple[list[EncoderComparison], list[ClusterMeans]]:
+    """Return the rows of one encoder before the tests, and the differences to be tested."""
     judgements, random = first.judgements, np.random.default_rng(seed)
     keys = [(CLEAN, 0, "score")]
     columns = [_numbers(one, _common(first, other), setting, measure) for one in (first, other)]
@@ -157,7 +167,6 @@ def _pair(
     draw = draws(
         [*(macro_means(judgements, found) for found in columns[0] + columns[1]), *differences], random, resamples
     )
-    p_values = sign_flip_p(differences, random, resamples)
     rows = []
     for number, key in enumerate(keys):
         of_first, of_second, difference = (
@@ -176,12 +185,12 @@ def _pair(
                 of_first=of_first,
                 of_second=of_second,
                 difference=difference,
-                p=float(p_values[number][0]),
-                p_holm=float("nan"),
+                p=float("nan"),
+                p_adjusted=float("nan"),
                 effect_size=float(effect_size(differences[number])[0]),
             )
         )
-    return rows
+    return rows, differences
 
 
 def _numbers(result: Result, common: Sequence[AttackGroup], setting: Setting, measure: str) -> list[Floats]:
@@ -192,8 +201,3 @@ def _numbers(result: Result, common: Sequence[AttackGroup], setting: Setting, me
         attacked = over_seeds(result.judgements, clean, result.groups[key], setting, measure).value
         found += [attacked, clean - attacked]
     return found
-
-
-def _adjusted(rows: list[EncoderComparison]) -> list[EncoderComparison]:
-    adjusted = holm(np.array([row.p for row in rows]))
-    return [replace(row, p_holm=float(p)) for row, p in zip(rows, adjusted, strict=True)]

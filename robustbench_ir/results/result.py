@@ -15,6 +15,7 @@ from robustbench_ir.encoders.options import OptionValue
 from robustbench_ir.metrics.bias_findings import Bias, BiasFinding, MeanRanks, bias_findings, language_bias, mean_ranks
 from robustbench_ir.metrics.findings import AttackGroup, Finding, OverSeeds, findings, over_seeds
 from robustbench_ir.metrics.measures import Floats
+from robustbench_ir.metrics.seeds import SeedEffect, seed_effects
 from robustbench_ir.metrics.settings import (
     SETTINGS,
     Judgements,
@@ -353,7 +354,7 @@ class Result:
         by: str | None = None,
         *,
         resamples: int = RESAMPLES,
-        method: IntervalMethod = "bca",
+        method: IntervalMethod = "wider",
         seed: int = SEED,
     ) -> list[Finding]:
         """Return the drops with 95% intervals, tests and effect sizes; the same arguments give the same numbers.
@@ -364,7 +365,7 @@ class Result:
             See `drops`; the rows are in the same order.
         resamples : int
             Number of bootstrap resamples, and of sign flips.
-        method : {"bca", "percentile"}
+        method : {"wider", "bca", "percentile"}
             Kind of interval.
         seed : int
             Seed of the resamples.
@@ -373,12 +374,22 @@ class Result:
         attacked = self.judgements, self.clean.ranks, self.groups
         return findings(*attacked, setting, measure, by, random=random, resamples=resamples, method=method)
 
+    def seed_effects(self, setting: Setting, measure: str = "AP") -> list[SeedEffect]:
+        """Return for each recipe and severity the share of the variance that comes from seeds, and what one moves.
+
+        Parameters
+        ----------
+        setting, measure
+            See `drops`; the rows are in the same order.
+        """
+        return seed_effects(self.judgements, self.clean.ranks, self.groups, setting, measure)
+
     def bias_findings(
         self,
         severity: int | None = None,
         *,
         resamples: int = RESAMPLES,
-        method: IntervalMethod = "bca",
+        method: IntervalMethod = "wider",
         seed: int = SEED,
     ) -> list[BiasFinding]:
         """Return the change of each number of language bias under each recipe and severity, with 95% intervals.
@@ -402,7 +413,7 @@ class Result:
         severity: int,
         *,
         resamples: int = RESAMPLES,
-        method: IntervalMethod = "bca",
+        method: IntervalMethod = "wider",
         seed: int = SEED,
     ) -> MeanRanks:
         """Return the mean rank by query language and passage language, clean and attacked.
@@ -430,7 +441,7 @@ class Result:
         measure: str = "AP",
         *,
         resamples: int = RESAMPLES,
-        method: IntervalMethod = "bca",
+        method: IntervalMethod = "wider",
         seed: int = SEED,
     ) -> list[Summary]:
         """Return for each recipe its severity curve, the area under it, the worst language and the resource gap.
@@ -452,7 +463,7 @@ class Result:
         measure: str = "AP",
         *,
         resamples: int = RESAMPLES,
-        method: IntervalMethod = "bca",
+        method: IntervalMethod = "wider",
         seed: int = SEED,
     ) -> list[WorstCase]:
         """Return for each search how much larger its drop is than that of random perturbations in this result.

@@ -26,7 +26,7 @@ from robustbench_ir.retrieval.similarity import (
     product_with,
     rounding_error,
 )
-from robustbench_ir.retrieval.ties import TieOrder
+from robustbench_ir.retrieval.ties import Keys, TieOrder
 from robustbench_ir.tasks import Task
 from robustbench_ir.tasks.task import IntArray
 
@@ -214,9 +214,9 @@ def _leave_out(
     (there,) = np.nonzero((passage >= 0) & (passage != judged.passage))
     passage = passage[there]
     score = pair_scores(queries, judged.query[there], passages, passage)
-    than, at = judged.score[there], judged.passage[there]
+    than = judged.score[there]
     query = judged.query[there]
-    earlier = judged.ties.keys(query, passage) < judged.ties.keys(query, at)
+    earlier = judged.ties.keys(query, passage) < judged.key[there]
     before = (score > than) | ((score == than) & earlier)
     same = np.searchsorted(starts, passage, side="right") - 1 == judged.language[there]
     in_pool[there[before]] -= 1
@@ -232,7 +232,8 @@ def _passages_at_once(passages: Embeddings, memory: int) -> int:
 class _Judged:
     """The judgements of some queries: row among these queries, passage, index of its language, exact score.
 
-    Equal scores are ordered by `ties`. A passage that is not `retrieved` is not compared with any other.
+    Equal scores are ordered by `ties`, in which each judged passage has a `key`. A passage that is not `retrieved` is
+    compared with no other.
     """
 
     query: _Rows
@@ -241,6 +242,7 @@ class _Judged:
     score: Doubles
     first: _Rows
     ties: TieOrder
+    key: Keys
     retrieved: Bools
 
 
@@ -257,6 +259,7 @@ def _judged(task: Task, passages: Embeddings, queries: Embeddings, rows: Sequenc
         score=score,
         first=np.searchsorted(query, np.arange(len(rows) + 1)),
         ties=ties,
+        key=ties.keys(query, passage),
         retrieved=np.ones(len(score), dtype=bool) if ties.retrieves_zero else score > 0,
     )
 
@@ -385,7 +388,7 @@ class _Unsure:
         self.tied[judgement[equal]] = True
         ties, asked = self.judged.ties, query[equal]
         rival = ties.keys(asked, passage[equal] + self.block.begin)
-        before[equal] = rival < ties.keys(asked, self.judged.passage[judgement[equal]])
+        before[equal] = rival < self.judged.key[judgement[equal]]
         language = self.block.languages[np.searchsorted(self.block.cuts, passage, side="right") - 1]
         same = before & (language == self.judged.language[judgement])
         np.add.at(self.in_pool, judgement[before], 1)

@@ -14,7 +14,8 @@ from typing import Literal
 import numpy as np
 
 from robustbench_ir.metrics.settings import Setting
-from robustbench_ir.metrics.statistics import CONFIDENCE, SEED, holm
+from robustbench_ir.metrics.significance import holm
+from robustbench_ir.metrics.statistics import CONFIDENCE, SEED
 from robustbench_ir.resources.cards import Card, card_folders, read_card
 from robustbench_ir.resources.languages import resource_groups
 from robustbench_ir.studies.measured import (
@@ -92,7 +93,7 @@ class ArmComparison:
         The two numbers, means over seeds.
     difference : Interval
         Hybrid - other.
-    p_holm : float
+    p_adjusted : float
         The p value of the interval, adjusted for all comparisons on one task from one base.
     direction : {"higher", "lower"}
         The claimed sign of the difference.
@@ -106,23 +107,23 @@ class ArmComparison:
     hybrid: float
     other: float
     difference: Interval
-    p_holm: float
+    p_adjusted: float
     direction: Literal["higher", "lower"]
 
     @property
     def verdict(self) -> Verdict:
         """What the comparison says about the claim; see `verdict_of`."""
-        return verdict_of(self.difference, self.p_holm, self.direction)
+        return verdict_of(self.difference, self.p_adjusted, self.direction)
 
 
-def verdict_of(difference: Interval, p_holm: float, direction: Literal["higher", "lower"]) -> Verdict:
+def verdict_of(difference: Interval, p_adjusted: float, direction: Literal["higher", "lower"]) -> Verdict:
     """Judge one comparison: the interval must exclude 0, and p must be below 0.05 after Holm.
 
     Parameters
     ----------
     difference : Interval
         Hybrid - other.
-    p_holm : float
+    p_adjusted : float
         Its p value, adjusted for the family.
     direction : {"higher", "lower"}
         The claimed sign.
@@ -135,7 +136,7 @@ def verdict_of(difference: Interval, p_holm: float, direction: Literal["higher",
     if np.isnan(difference.value):
         return "no case"
     excluded = difference.low > 0 or difference.high < 0
-    if not (excluded and p_holm < 1 - CONFIDENCE):
+    if not (excluded and p_adjusted < 1 - CONFIDENCE):
         return "inconclusive"
     return "supported" if (difference.value > 0) == (direction == "higher") else "refuted"
 
@@ -194,7 +195,7 @@ def comparisons(
             hybrid=_mean(one),
             other=0.0 if against == _ZERO else _mean(two),
             difference=difference,
-            p_holm=float(p),
+            p_adjusted=float(p),
             direction=claim.direction,
         )
         for (claim, setting, recipe, against), one, two, difference, p in zip(

@@ -12,7 +12,8 @@ from robustbench_ir.metrics.clusters import ClusterMeans
 from robustbench_ir.metrics.findings import macro_means, over_seeds, ratio
 from robustbench_ir.metrics.measures import Floats
 from robustbench_ir.metrics.settings import SETTINGS, Setting, nanmean, per_query_scores, rank_distances
-from robustbench_ir.metrics.statistics import CONFIDENCE, SEED, draws, sign_flip_p
+from robustbench_ir.metrics.significance import sign_flip_p
+from robustbench_ir.metrics.statistics import CONFIDENCE, SEED, draws
 from robustbench_ir.results.result import Result
 
 # Uncertainty over questions and training seeds: what is resampled, and what a few seeds can show.

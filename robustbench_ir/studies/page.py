@@ -206,7 +206,7 @@ def _evidence(one: ArmComparison) -> str:
     else:
         pair = f"{_formatted(one.hybrid, one.measure)} against {_formatted(one.other, one.measure)} of {one.against}"
         message = f"{one.setting}: {pair}, {difference}"
-    return f"{message}, p {_p_value(one.p_holm)} ({_p_value(one.difference.p_questions)})"
+    return f"{message}, p {_p_value(one.p_adjusted)} ({_p_value(one.difference.p_questions)})"
 
 
 def _claims_elsewhere(study: Study) -> list[str]:

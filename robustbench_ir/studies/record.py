@@ -15,6 +15,7 @@ from robustbench_ir.studies.measured import Interval
 from robustbench_ir.training.record import Overlap
 
 ALL = "all"
+_RENAMED = {"p_holm": "p_adjusted"}  # names in records of earlier versions
 
 
 @dataclass(frozen=True)
@@ -218,7 +219,7 @@ def _nan_as_none(value: object) -> object:
 
 def _none_as_nan(value: object) -> object:
     if isinstance(value, dict):
-        return {key: _none_as_nan(one) for key, one in value.items()}
+        return {_RENAMED.get(key, key): _none_as_nan(one) for key, one in value.items()}
     if isinstance(value, list):
         return [_none_as_nan(one) for one in value]
     return math.nan if value is None else value
