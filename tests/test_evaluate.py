@@ -110,8 +110,8 @@ def test_the_file_lets_everything_be_computed_again(small: Result) -> None:
     )
     assert record["clean"]["rank_distance"] == pytest.approx((ranks.max(axis=1) - ranks.min(axis=1)).tolist())
     signature = (
-        "task=mini@1|languages=en,hi,sw|recipe=typo@3|severity=5|seeds=0,1|pool=multilingual|measure=AP|irbench="
-        + record["irbench"]
+        "task=mini@1|languages=en,hi,sw|recipe=typo@3|severity=5|seeds=0,1|pool=multilingual|measure=AP"
+        f"|scoring={record['scoring']}|irbench={record['irbench']}"
     )
     row = next(row for row in record["scores"] if row["signature"] == signature)
     assert row["clean"] - row["attacked"] == pytest.approx(row["drop"])

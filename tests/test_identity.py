@@ -206,11 +206,21 @@ def test_a_signature_with_a_search_can_be_split_again() -> None:
     assert Signature.parse(written).recipes == (search,)
 
 
+def test_a_signature_names_the_scoring_that_made_the_ranks() -> None:
+    plain = "task=mini@1|languages=en|recipe=none|pool=monolingual|measure=AP"
+    named = f"{plain}|scoring=4|irbench=0.2.0"
+    assert Signature.parse(named).scoring == 4
+    assert str(Signature.parse(named)) == named
+    assert Signature.parse(f"{plain}|irbench=0.1.0").scoring == 1
+
+
 @pytest.mark.parametrize(
     "text",
     [
         "",
         "task=mini@1",
+        "task=mini@1|languages=en|recipe=none|pool=x|measure=AP|scoring=1|irbench=0.1.0",
+        "task=mini@1|languages=en|recipe=none|pool=x|measure=AP|scoring=x|irbench=0.1.0",
         "task=mini@1|languages=en|recipe=|severity=3|seeds=0|pool=x|measure=AP|irbench=0.1.0",
         "task=mini@1|languages=en|recipe=none|severity=3|seeds=0|pool=x|measure=AP|irbench=0.1.0",
         "task=mini@1|languages=en|recipe=typo@3|severity=x|seeds=0|pool=x|measure=AP|irbench=0.1.0",

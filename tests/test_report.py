@@ -374,7 +374,7 @@ def test_markdown() -> None:
     assert all(len(set(widths)) == 1 for widths in tables)
     assert "signature" not in text
     assert (
-        "task=hand@1|languages=en,th|recipe=typo@3|severity=3|seeds=0|pool=multilingual|measure=AP|irbench=0.1.0"
+        "task=hand@1|languages=en,th|recipe=typo@3|severity=3|seeds=0|pool=multilingual|measure=AP|scoring=4|irbench=0.1.0"
         in text
     )
 

@@ -13,7 +13,7 @@ from robustbench_ir.cli.catalogue import table_console
 from robustbench_ir.cli.options import measure_option
 from robustbench_ir.metrics.measures import look_up_measure
 from robustbench_ir.reports.terminal import comparison_table
-from robustbench_ir.results.compare import compare
+from robustbench_ir.results.compare import compare, same_scoring
 from robustbench_ir.results.file import load_result
 
 
@@ -32,8 +32,12 @@ def command(files: tuple[Path, ...], measure: str, out: Path | None, plot: Path 
     irbench compare results/e5.json results/labse.json --measure nDCG@10 --out comparison.json
     """  # noqa: D301
     look_up_measure(measure)
-    rows = compare([load_result(file) for file in files], measure)
+    results = [load_result(file) for file in files]
+    rows = compare(results, measure)
     console = table_console()
+    warning = same_scoring(results)
+    if warning:
+        console.print(Text(warning, style="yellow"), soft_wrap=True)
     console.print(comparison_table(rows))
     if plot:
         from robustbench_ir.reports.plots import write_comparison

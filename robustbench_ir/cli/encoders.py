@@ -92,7 +92,7 @@ def _speeds(found: Examination) -> str:
     now = found.speeds[0].dtype
     others = ", ".join(f"{one.dtype} {one.ratio:.2g}" for one in found.speeds[1:])
     if found.faster is None:
-        advice = "no other type is faster"
+        advice = "no other type is much faster"
     else:
         advice = (
             f"--dtype {found.faster.dtype} is the fastest, but changes rows: its scores are those of another encoder"

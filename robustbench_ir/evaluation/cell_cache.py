@@ -8,15 +8,12 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from robustbench_ir._base.cache import CacheKind, current_cache, read_cached, write_cached
-from robustbench_ir._version import __version__
+from robustbench_ir._version import SCORING_VERSION, __version__
 from robustbench_ir.errors import ResultError
 from robustbench_ir.metrics.settings import Judgements
 from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.results.file import CellRecord, cell_from_record, cell_record
 from robustbench_ir.results.result import Cell
-
-SCORING_VERSION = 4
-"""Raised with every change of the code after which a number could be another one; see `scored_path`."""
 
 
 def scored_path(kind: CacheKind, *parts: object) -> Path:

@@ -16,6 +16,7 @@ from robustbench_ir.errors import DataError
 Threat = Literal["average case", "worst case", "transfer"]
 
 _NO_RECIPE = "none"
+_FIRST_WRITTEN = 2  # the first scoring version that a signature names
 
 # What is escaped: in a goal and in the fields of a signature; in the items of a list there.
 _FIELD = "%|"
@@ -303,6 +304,8 @@ class Signature:
         Empty for a clean number.
     defence : str
         Defence before the encoder; empty without one.
+    scoring : int
+        Version of the scoring that made the ranks, 1 or more; 1 is not written.
 
     Raises
     ------
@@ -319,6 +322,7 @@ class Signature:
     severity: int = 0
     seeds: tuple[int, ...] = ()
     defence: str = ""
+    scoring: int = 1
 
     def __post_init__(self) -> None:
         if not self.recipes and (self.severity or self.seeds):
@@ -334,6 +338,7 @@ class Signature:
             "pool": escaped(self.pool, _FIELD),
             "measure": escaped(self.measure, _FIELD),
             **({"defence": escaped(self.defence, _FIELD)} if self.defence else {}),
+            **({"scoring": str(self.scoring)} if self.scoring != 1 else {}),
             "irbench": escaped(self.irbench, _FIELD),
         }
         return "|".join(f"{key}={value}" for key, value in fields.items())
@@ -356,12 +361,14 @@ class Signature:
         fields = {key: value for key, _, value in pairs}
         attacked = fields.get("recipe") != _NO_RECIPE
         keys = ["task", "languages", "recipe", *(["severity", "seeds"] if attacked else []), "pool", "measure"]
-        keys += [*(["defence"] if "defence" in fields else []), "irbench"]
-        counts = [fields.get("severity", "0"), *_items(fields.get("seeds", ""))]
+        keys += [*(key for key in ("defence", "scoring") if key in fields), "irbench"]
+        counts = [fields.get("scoring", "2"), fields.get("severity", "0"), *_items(fields.get("seeds", ""))]
         numeric = all(re.fullmatch(_COUNT, count) for count in counts)
         if [key for key, _, _ in pairs] != keys or not fields["recipe"] or not numeric:
             raise _unreadable("a signature", text)
-        severity, *seeds = map(int, counts)
+        scoring, severity, *seeds = map(int, counts)
+        if scoring < _FIRST_WRITTEN:
+            raise _unreadable("a signature", text)
         return cls(
             task=unescaped(fields["task"]),
             languages=tuple(_items(fields["languages"])),
@@ -372,6 +379,7 @@ class Signature:
             severity=severity,
             seeds=tuple(seeds),
             defence=unescaped(fields.get("defence", "")),
+            scoring=scoring if "scoring" in fields else 1,
         )
 
 

@@ -33,6 +33,7 @@ from robustbench_ir.reports.tables import (
 )
 from robustbench_ir.reports.terminal import language_name
 from robustbench_ir.reports.worst import Examples, WorstQuery
+from robustbench_ir.results.compare import same_scoring
 
 _PARTS = (
     ("scores", "Scores"),
@@ -143,6 +144,9 @@ def _warnings(sheets: Sequence[Sheet]) -> list[str]:
         found.append(f"These results are not shown in the same setting and at the same severity: {shown}.")
     if len(sheets) > 1 and len({tuple(sheet.recipes) for sheet in sheets}) > 1:
         found.append("These results are not of the same recipes or versions of recipes: compare those that all have.")
+    scoring = same_scoring([sheet.result for sheet in sheets])
+    if scoring:
+        found.append(f"{scoring[0].upper()}{scoring[1:]}.")
     return found
 
 

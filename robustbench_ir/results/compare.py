@@ -70,6 +70,18 @@ def _plain(value: object) -> object:
     return None if isinstance(value, float) and np.isnan(value) else value
 
 
+def same_scoring(results: Sequence[Result]) -> str:
+    """Return a sentence where ranks were made by different versions of the scoring; empty where they were not."""
+    versions = sorted({result.scoring for result in results})
+    if len(versions) < 2:
+        return ""
+    named = ", ".join(map(str, versions))
+    return (
+        f"these results were ranked by different versions of the scoring ({named}), which order equal scores in "
+        f"different ways; run the older ones again to be sure of small differences"
+    )
+
+
 def compare(
     results: Sequence[Result],
     measure: str = "AP",

@@ -157,6 +157,8 @@ class ResultRecord(Card):
         Signature to clean score.
     scores : list of AggregateRecord
         Macro averages of the attacked cells.
+    scoring : int
+        See `Result`; results of 0.1 do not name it.
     """
 
     schema_version: int
@@ -175,6 +177,7 @@ class ResultRecord(Card):
     cut: dict[Literal["queries", "passages"], float] = {}
     task_notes: list[str] = []
     options: dict[str, OptionValue] | None = None
+    scoring: int = Field(default=1, ge=1)
 
 
 _TOLERANCE = 1e-9
@@ -187,6 +190,7 @@ def result_to_json(result: Result) -> str:
     record = ResultRecord(
         schema_version=_SCHEMA_VERSION,
         irbench=result.version,
+        scoring=result.scoring,
         task=result.task,
         task_sha256=result.task_digest,
         encoder=_encoder_record(result.encoder),
@@ -448,6 +452,7 @@ def result_from_json(text: str | bytes, where: str = "result") -> Result:
         cut={str(side): share for side, share in record.cut.items()},
         task_notes=tuple(record.task_notes),
         options=record.options,
+        scoring=record.scoring,
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from robustbench_ir._version import SCORING_VERSION
 from robustbench_ir.encoders import EncoderDescription
 from robustbench_ir.encoders.options import OptionValue
 from robustbench_ir.metrics.bias_findings import Bias, BiasFinding, MeanRanks, bias_findings, language_bias, mean_ranks
@@ -198,6 +199,8 @@ class Result:
         Options of the encoder that were given and can change an embedding; see
         `robustbench_ir.encoders.options.decisive_options`. None if they are not known: in results of
         earlier versions, and for encoders that were loaded before.
+    scoring : int
+        Version of the scoring that made the ranks; 1 in results of 0.1. Measures are always those of this version.
     """
 
     version: str
@@ -211,6 +214,7 @@ class Result:
     cut: Mapping[str, float] = field(default_factory=dict)
     task_notes: tuple[str, ...] = ()
     options: Mapping[str, OptionValue] | None = None
+    scoring: int = SCORING_VERSION
 
     @cached_property
     def groups(self) -> dict[AttackGroup, tuple[Cell, ...]]:
@@ -262,7 +266,7 @@ class Result:
         Examples
         --------
         >>> result.signature("multilingual", "typo@1", 3)  # doctest: +SKIP
-        'task=xquad-r@1|languages=en,hi|recipe=typo@1|severity=3|seeds=0,1,2|pool=multilingual|measure=AP|irbench=0.1.0'
+        'task=mini@1|languages=en|recipe=typo@1|severity=3|seeds=0|pool=multilingual|measure=AP|scoring=4|irbench=0.2.0'
         """
         return str(self.shared_signature(setting, [recipe] if recipe else [], severity, measure))
 
@@ -287,6 +291,7 @@ class Result:
             pool=setting,
             measure=measure,
             irbench=self.version,
+            scoring=self.scoring,
             recipes=attacks,
             severity=severity if attacks else 0,
             seeds=tuple(cell.seed for cell in self.groups.get((attacks[0], severity), ())) if attacks else (),
