@@ -102,7 +102,10 @@ def test_the_summary_names_the_recipe_and_the_languages_that_lose_most(small: Re
     first, second = summary_sentences(sheet)
     assert f"{worst.recipe.label} costs char-ngram most: mAP falls" in first
     assert f"from {worst.clean:.3f} to {worst.attacked:.3f}, by {worst.absolute:.3f} (95% interval " in first
-    assert re.search(r"queries in \w+ \(\d\.\d{3}, -?\d\.\d{3} to \d\.\d{3}\) lose most", second)
+    assert re.search(
+        r"queries in \w+ \(\d+\.\d% of the clean score, -?\d+\.\d% to \d+\.\d%; \d\.\d{3} in absolute terms\) lose",
+        second,
+    )
 
 
 def test_a_recipe_that_helps_is_not_said_to_cost() -> None:

@@ -180,7 +180,7 @@ def _curve(line: Line, across: Callable[[float], float], down: Callable[[float],
     )
 
 
-def bar_chart(title: str, bars: Sequence[Bar]) -> Markup:
+def bar_chart(title: str, bars: Sequence[Bar], form: str = "+.3f") -> Markup:
     """Draw one horizontal bar for each row, from zero, with whiskers and the value at the right.
 
     Parameters
@@ -189,6 +189,8 @@ def bar_chart(title: str, bars: Sequence[Bar]) -> Markup:
         Description of the picture.
     bars : sequence of Bar
         In the order of the picture, from the top.
+    form : str
+        Format of the values.
     """
     row, left, right = 20.0, 132.0, 58.0
     reach = [value for bar in bars for value in (bar.value, bar.low, bar.high) if not math.isnan(value)]
@@ -214,7 +216,7 @@ def bar_chart(title: str, bars: Sequence[Bar]) -> Markup:
             shape = f"M{across(bar.low):.1f} {middle:.1f}H{across(bar.high):.1f}"
             ends = "".join(f"M{across(end):.1f} {middle - 3:.1f}v6" for end in (bar.low, bar.high))
             parts.append(_tag('<path class="whisker" d="{}"/>', shape + ends))
-        parts.append(_text(_WIDTH - 4, middle + 4, f"{bar.value:+.3f}", "end number"))
+        parts.append(_text(_WIDTH - 4, middle + 4, format(bar.value, form), "end number"))
     parts.append(_tag('<line class="axis" x1="{0}" x2="{0}" y1="2" y2="{1}"/>', across(0), height - 2))
     return _picture(title, _WIDTH, height, parts)
 
@@ -446,8 +448,8 @@ def language_pictures(sheet: Sheet) -> Iterator[Picture]:
     """Yield the drops by query language: the mean over recipes, then each recipe."""
     for recipe, drops in sheet.by_language.items():
         heading = sheet.heading(recipe)
-        title = f"Drop in {sheet.measure_name} of {sheet.name} by query language, {heading}"
-        yield Picture(heading, bar_chart(title, [_bar(one) for one in drops]), language_table(sheet, recipe))
+        title = f"Relative drop in {sheet.measure_name} of {sheet.name} by query language, {heading}"
+        yield Picture(heading, bar_chart(title, [_bar(one) for one in drops], "+.1%"), language_table(sheet, recipe))
 
 
 def _bar(one: LanguageDrop) -> Bar:
@@ -455,9 +457,9 @@ def _bar(one: LanguageDrop) -> Bar:
     mark = "" if known is None else f"· {known}"
     return Bar(
         one.name,
-        one.estimate.value,
-        one.estimate.low,
-        one.estimate.high,
+        one.relative.value,
+        one.relative.low,
+        one.relative.high,
         resource_level(known),
         mark,
         "not covered" if one.reason else "",

@@ -21,7 +21,7 @@ from robustbench_ir.evaluation.score_runs import is_run
 from robustbench_ir.metrics.bias_findings import BiasFinding
 from robustbench_ir.metrics.bias_measures import mean_rank_by_language
 from robustbench_ir.metrics.clusters import ClusterMeans, cluster_means
-from robustbench_ir.metrics.findings import AttackGroup
+from robustbench_ir.metrics.findings import AttackGroup, ratio
 from robustbench_ir.metrics.measures import Floats
 from robustbench_ir.metrics.settings import (
     Judgements,
@@ -281,8 +281,8 @@ def macro_scores(
 
 def drop_estimates(
     result: Result, measure: str, setting: Setting, wanted: Sequence[MacroMean], resamples: int
-) -> list[Estimate]:
-    """Return clean - attacked for each macro mean.
+) -> list[tuple[Estimate, Estimate]]:
+    """Return clean - attacked for each macro mean, and the same divided by the clean mean; NaN where that is 0.
 
     Parameters
     ----------
@@ -297,8 +297,18 @@ def drop_estimates(
     resamples : int
         Number of resamples of the intervals.
     """
+    if not wanted:
+        return []
+    layout = result.judgements
     groups = list(dict.fromkeys(group for one in wanted for group in one.groups))
-    return _estimates(result.judgements, [_drops(result, measure, setting, groups)], wanted, resamples)[0]
+    clean = per_query_scores(layout, result.clean.ranks, measure, setting)
+    changes = _drops(result, measure, setting, groups), dict.fromkeys(groups, clean)
+    tables = [_macro(layout, one, wanted) for one in changes]
+    drop, before = draws(tables, np.random.default_rng(SEED), resamples)
+    absolute, relative = (
+        bootstrap_intervals(draw, layout.questions, having=tables[0].clusters) for draw in (drop, ratio(drop, before))
+    )
+    return list(zip(absolute, relative, strict=True))
 
 
 def _drops(result: Result, measure: str, setting: Setting, groups: Sequence[AttackGroup]) -> dict[AttackGroup, Floats]:
@@ -331,7 +341,10 @@ def _estimates(
         return [[] for _ in changes]
     tables = [_macro(layout, one, wanted) for one in changes]
     found = draws(tables, np.random.default_rng(SEED), resamples)
-    return [bootstrap_intervals(draw, layout.questions) for draw in found]
+    return [
+        bootstrap_intervals(draw, layout.questions, having=table.clusters)
+        for draw, table in zip(found, tables, strict=True)
+    ]
 
 
 def _macro(layout: Judgements, changes: Mapping[AttackGroup, Floats], wanted: Sequence[MacroMean]) -> ClusterMeans:
@@ -368,12 +381,16 @@ class LanguageDrop:
         Code of the language.
     estimate : Estimate
         The drop; NaN if the recipe does not cover the language.
+    relative : Estimate
+        The drop divided by the clean value. Languages are compared by it, because a language with a high clean value
+        has more to lose.
     reason : str
         Why the recipe does not cover the language; empty if it does.
     """
 
     language: str
     estimate: Estimate
+    relative: Estimate
     reason: str = ""
 
     @property
@@ -477,7 +494,7 @@ class Sheet:
 
     @cached_property
     def by_language(self) -> dict[AttackIdentity | None, list[LanguageDrop]]:
-        """The drop in each query language, largest first: by recipe, and under None the mean over recipes."""
+        """The drop in each query language, the largest relative one first: by recipe; under None their mean."""
         names = self.result.judgements.query_languages
         here = [recipe for recipe in self.recipes if (recipe, self.severity) in self.result.groups]
         cells = [(recipe, name) for recipe in here for name in names if name not in self._reasons[recipe]]
@@ -491,10 +508,10 @@ class Sheet:
         return {
             recipe: sorted(
                 (
-                    LanguageDrop(name, known.get((recipe, name), NO_INTERVAL), self._reason(recipe, name))
+                    LanguageDrop(name, *known.get((recipe, name), (NO_INTERVAL,) * 2), self._reason(recipe, name))
                     for name in names
                 ),
-                key=lambda one: (math.isnan(one.estimate.value), -one.estimate.value),
+                key=lambda one: (math.isnan(one.relative.value), -one.relative.value),
             )
             for recipe in (*((None,) if len(here) > 1 else ()), *here)
         }
@@ -692,7 +709,7 @@ def _recipes(sheet: Sheet, found: list[Score]) -> str:
 
 
 def _languages(sheet: Sheet) -> list[str]:
-    drops = [one for one in next(iter(sheet.by_language.values())) if not math.isnan(one.estimate.value)]
+    drops = [one for one in next(iter(sheet.by_language.values())) if not math.isnan(one.relative.value)]
     if len(drops) < 2:
         return []
     *most, least = drops
@@ -703,14 +720,20 @@ def _languages(sheet: Sheet) -> list[str]:
 
 
 def _named(one: LanguageDrop) -> str:
-    return f"{one.name} ({_shown(one.estimate, brief=True)})"
+    return f"{one.name} ({_share(one.relative)}; {one.estimate.value:.3f} in absolute terms)"
 
 
-def _shown(estimate: Estimate, brief: bool = False) -> str:
+def _share(estimate: Estimate) -> str:
+    if math.isnan(estimate.low):
+        return f"{estimate.value:z.1%} of the clean score"
+    return f"{estimate.value:z.1%} of the clean score, {estimate.low:z.1%} to {estimate.high:z.1%}"
+
+
+def _shown(estimate: Estimate) -> str:
     if math.isnan(estimate.low):
         return f"{estimate.value:.3f}"
     ends = f"{estimate.low:.3f} to {estimate.high:.3f}"
-    return f"{estimate.value:.3f}, {ends}" if brief else f"{estimate.value:.3f} (95% interval {ends})"
+    return f"{estimate.value:.3f} (95% interval {ends})"
 
 
 def _listed(names: list[str]) -> str:

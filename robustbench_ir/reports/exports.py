@@ -259,6 +259,9 @@ def _language(one: LanguageDrop) -> dict[str, object]:
         "drop": _number(estimate.value),
         "drop_low": _number(estimate.low),
         "drop_high": _number(estimate.high),
+        "relative_drop": _number(one.relative.value),
+        "relative_drop_low": _number(one.relative.low),
+        "relative_drop_high": _number(one.relative.high),
         "not_covered": one.reason or None,
     }
 

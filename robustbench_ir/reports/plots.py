@@ -179,26 +179,28 @@ def _curves(sheet: Sheet) -> Figure:
 
 def _languages(sheet: Sheet) -> Figure:
     from matplotlib.figure import Figure
+    from matplotlib.ticker import PercentFormatter
 
     panels = sheet.by_language
     rows = len(sheet.result.judgements.query_languages)
     figure = Figure(figsize=(3.2 * len(panels), 1.2 + 0.22 * rows), layout="constrained")
     for place, (recipe, drops) in enumerate(panels.items(), start=1):
         axes = figure.add_subplot(1, len(panels), place)
-        shown = [one for one in drops if not math.isnan(one.estimate.value)][::-1]
+        shown = [one for one in drops if not math.isnan(one.relative.value)][::-1]
         known = [one.resource_class for one in shown]
         axes.barh(
             [one.name if mark is None else f"{one.name} · {mark}" for one, mark in zip(shown, known, strict=True)],
-            [one.estimate.value for one in shown],
+            [one.relative.value for one in shown],
             color=[_BY_LEVEL[resource_level(mark)] for mark in known],
             xerr=np.array([
-                (one.estimate.value - one.estimate.low, one.estimate.high - one.estimate.value) for one in shown
+                (one.relative.value - one.relative.low, one.relative.high - one.relative.value) for one in shown
             ]).T if shown else None,
             error_kw={"elinewidth": 0.9, "capsize": 2},
         )  # fmt: skip
         axes.axvline(0, color="0.4", linewidth=0.8)
         axes.set_title(sheet.heading(recipe))
-        axes.set_xlabel(f"drop in {sheet.measure_name}")
+        axes.set_xlabel(f"relative drop in {sheet.measure_name}")
+        axes.xaxis.set_major_formatter(PercentFormatter(1))
     figure.suptitle(f"{sheet.name}: {sheet.setting}, severity {sheet.severity} (figure: resource class)")
     return figure
 

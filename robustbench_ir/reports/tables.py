@@ -126,7 +126,7 @@ def _numbers(one: Score, bias: bool, texts: bool) -> tuple[TableCell, ...]:
 
 
 def language_table(sheet: Sheet, recipe: AttackIdentity | None) -> Table:
-    """Return the drop by query language.
+    """Return the relative and the absolute drop by query language.
 
     Parameters
     ----------
@@ -136,11 +136,16 @@ def language_table(sheet: Sheet, recipe: AttackIdentity | None) -> Table:
         The attack; None for the mean over recipes.
     """
     drops = sheet.by_language[recipe]
-    columns = ("language", "resource class", f"drop in {sheet.measure_name}", "95% interval", "remark")
+    columns = (
+        *("language", "resource class", "relative drop", "95% interval"),
+        *(f"drop in {sheet.measure_name}", "95% interval of the drop", "remark"),
+    )
     rows = [
         (
             TableCell(one.name),
             _resource_class(one),
+            number_cell(one.relative.value, "+.1%"),
+            interval_cell(one.relative, "+.1%"),
             number_cell(one.estimate.value, "+.3f"),
             interval_cell(one.estimate, "+.3f"),
             TableCell(one.reason),
@@ -225,19 +230,21 @@ def _with_margin(one: Score) -> TableCell:
 
 
 def language_comparison_table(sheets: Sequence[Sheet]) -> Table:
-    """Return the drop by query language of several results side by side, mean over recipes."""
+    """Return the relative drop by query language of several results side by side, mean over recipes."""
     found = [{one.language: one for one in next(iter(sheet.by_language.values()))} for sheet in sheets]
     names = dict.fromkeys(language for drops in found for language in drops)
     rows = [
         (
             TableCell(language_name(name)),
             _resource_class(next(drops[name] for drops in found if name in drops)),
-            *(number_cell(drops[name].estimate.value if name in drops else math.nan, "+.3f") for drops in found),
+            *(number_cell(drops[name].relative.value if name in drops else math.nan, "+.1%") for drops in found),
         )
         for name in names
     ]
     columns = ("language", "resource class", *(sheet.name for sheet in sheets))
-    return Table(f"Drop in {sheets[0].measure_name} by query language, mean over recipes", columns, tuple(rows))
+    return Table(
+        f"Relative drop in {sheets[0].measure_name} by query language, mean over recipes", columns, tuple(rows)
+    )
 
 
 # Tables that need more computation: robustness in a few numbers, language bias, worst against average case.
