@@ -712,11 +712,15 @@ def _languages(sheet: Sheet) -> list[str]:
     drops = [one for one in next(iter(sheet.by_language.values())) if not math.isnan(one.relative.value)]
     if len(drops) < 2:
         return []
-    *most, least = drops
     several = "Averaged over the recipes that cover them, queries" if None in sheet.by_language else "Queries"
-    first, *then = most[: 3 if len(most) > 3 else 1]
+    *most, least = drops
+    losing = [one for one in most[: 3 if len(most) > 3 else 1] if one.relative.value > 0]
+    if not losing:
+        return [f"{several} in no language lose; those in {_named(least)} gain most."]
+    first, *then = losing
     after = f", then {_listed([_named(one) for one in then])}" if then else ""
-    return [f"{several} in {_named(first)} lose most{after}; those in {_named(least)} lose least."]
+    last = "lose least" if least.relative.value >= 0 else "gain"
+    return [f"{several} in {_named(first)} lose most{after}; those in {_named(least)} {last}."]
 
 
 def _named(one: LanguageDrop) -> str:
