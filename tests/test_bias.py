@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from numpy.random import default_rng
 from scipy import stats
 
+from robustbench_ir.encoders import EncoderDescription
 from robustbench_ir.metrics.bias_findings import (
     BIAS_NAMES,
     FINDING_NAMES,
@@ -19,10 +21,18 @@ from robustbench_ir.metrics.bias_findings import (
     language_bias,
     mean_ranks,
 )
-from robustbench_ir.metrics.bias_measures import first_among, peer, rank_correlation, share_among
+from robustbench_ir.metrics.bias_measures import (
+    first_among,
+    peer,
+    random_rank_distance,
+    rank_correlation,
+    rank_distance,
+    share_among,
+)
 from robustbench_ir.metrics.settings import Judgements, by_language, per_query_scores
 from robustbench_ir.metrics.statistics import Estimate, tail
 from robustbench_ir.perturb.identity import AttackIdentity
+from robustbench_ir.reports.notes import rank_notes
 from robustbench_ir.results.result import Cell, Result
 from robustbench_ir.retrieval.ranking import Ranks
 
@@ -57,9 +67,63 @@ def random_ranks(layout: Judgements, seed: int) -> Ranks:
     return ranked(layout, np.array([random.permutation(layout.pool_size)[:size] + 1 for _ in layout.query_ids]))
 
 
+@pytest.mark.parametrize("language", [[0, 1], [0, 1, 2], [0, 0, 1], [0, 0, 0, 1, 2], [3, 3, 3, 3, 0, 0]])
+def test_the_rank_distance_of_a_random_ranking_is_the_mean_over_all_rankings(language: list[int]) -> None:
+    number, query = np.array(language), np.zeros(len(language), dtype=int)
+
+    def mean(pool: int) -> float:
+        rankings = permutations(range(1, pool + 1), len(language))
+        distances = [rank_distance(np.array(one), query, 1, number)[0] for one in rankings]
+        return float(np.mean(distances))
+
+    assert random_rank_distance(query, number, 1, pool=7)[0] == pytest.approx(mean(7))
+    assert random_rank_distance(query, number, 1)[0] == pytest.approx(mean(len(language)))
+
+
+def test_the_references_of_rank_distance_on_parallel_tasks() -> None:
+    # XQuAD-R: one sentence in each of 11 languages, 13,014 in the pool: 10 / 12 x 13,015.
+    query, language = np.zeros(11, dtype=int), np.arange(11)
+    assert random_rank_distance(query, language, 1, pool=13_014)[0] == pytest.approx(10_845.8333333)
+    assert random_rank_distance(query, language, 1)[0] == pytest.approx(10)
+    many = random_rank_distance(np.zeros(122, dtype=int), np.arange(122), 1, pool=59_535)
+    assert many[0] == pytest.approx(121 / 123 * 59_536)
+    one = random_rank_distance(np.array([0, 0, 2, 2]), np.array([1, 1, 0, 1]), 3, pool=20)
+    np.testing.assert_allclose(one, [np.nan, np.nan, 7], err_msg="one language only, nothing, two languages")
+
+
+def test_references_stand_beside_every_rank_distance() -> None:
+    layout = parallel()
+    bias = language_bias(layout, random_ranks(layout, 1))
+    assert (bias.random_rank_distance, bias.unbiased_rank_distance) == pytest.approx((2 / 4 * 61, 2))
+    result = result_of(layout, random_ranks(layout, 1), random_ranks(layout, 2))
+    (drop,), (finding,) = result.drops("multilingual"), result.findings("multilingual", resamples=50)
+    for row in (drop, finding):
+        assert (row.random_rank_distance, row.unbiased_rank_distance) == pytest.approx((30.5, 2))
+    found = {one.name: one for one in result.bias_findings(resamples=50)}
+    assert (found["rank_distance"].random, found["rank_distance"].unbiased) == pytest.approx((30.5, 2))
+    assert found["rank_distance_share"].random == pytest.approx(30.5 / 59)
+    assert found["own_language_first"].random == found["own_language_first"].unbiased == pytest.approx(1 / 3)
+
+
+def test_a_rank_distance_as_of_chance_is_named() -> None:
+    layout = parallel(questions=60)
+    random, perfect = random_ranks(layout, 1), ranked(layout, [[1, 2, 3]] * 180)
+    (note,) = rank_notes(result_of(layout, random, random))
+    assert "its rank distance is that of chance" in note
+    assert "a random ranking has 30)" in note
+    (note,) = rank_notes(result_of(layout, ranked(layout, [[1, 30, 60]] * 180), random))
+    assert "its rank distance is larger than that of chance" in note
+    assert rank_notes(result_of(layout, perfect, random)) == []
+
+
 def cell(layout: Judgements, ranks: Ranks) -> Cell:
     changed = np.ones(len(layout.query_ids), dtype=bool)
     return Cell(AttackIdentity.parse("typo@1"), 3, 0, "0" * 64, changed, changed.astype(float), {}, ranks)
+
+
+def result_of(layout: Judgements, clean: Ranks, attacked: Ranks) -> Result:
+    who = EncoderDescription("made up", "", "dot", 8)
+    return Result("0", "mini@1", "0" * 64, who, layout, cell(layout, clean), (cell(layout, attacked),))
 
 
 def test_bias_by_hand() -> None:

@@ -20,6 +20,7 @@ from robustbench_ir.metrics.settings import (
     nanmean,
     per_query_scores,
     rank_distances,
+    reference_rank_distances,
 )
 from robustbench_ir.metrics.statistics import (
     RESAMPLES,
@@ -85,6 +86,8 @@ class Finding:
     clean_rank_distance, rank_distance_change : Estimate
         Rank distance in the multilingual pool, and its change, attacked - clean. NaN if queries have one relevant
         passage.
+    random_rank_distance, unbiased_rank_distance : float
+        Expected rank distance of a random ranking, and of a perfect ranking that is blind to language; see `Bias`.
     p, p_holm : float
         p value of the hypothesis that the drop is 0; NaN if no change reached the encoder. `p_holm` is adjusted for
         all rows of the same setting and kind (recipes x severities, or recipes x severities x languages).
@@ -117,6 +120,8 @@ class Finding:
     changed_only: Estimate
     clean_rank_distance: Estimate
     rank_distance_change: Estimate
+    random_rank_distance: float
+    unbiased_rank_distance: float
     p: float
     p_holm: float
     p_rank_distance: float
@@ -260,9 +265,12 @@ def findings(
         return bootstrap_intervals(of, judgements.questions, method)
 
     names = judgements.query_languages if by == "language" else ("all",)
+    random_distance, unbiased_distance = (_means(judgements, one, by) for one in reference_rank_distances(judgements))
     columns: dict[str, Sequence[object]] = {
         "clean": estimates(clean_draw),
         "clean_rank_distance": estimates(distance_draw),
+        "random_rank_distance": random_distance,
+        "unbiased_rank_distance": unbiased_distance,
         "language": names,
         "setting": [setting] * len(names),
         "measure": [measure] * len(names),

@@ -45,6 +45,7 @@ _LATEX = {
 _CSV_COLUMNS = (
     *("encoder", "task", "recipe", "severity", "seeds", "setting", "measure", "language"),
     *("clean", "attacked", "drop", "drop_low", "drop_high", "relative_drop"),
+    *("clean_rank_distance", "random_rank_distance", "unbiased_rank_distance"),
     *(
         "rank_distance_change",
         "rank_distance_change_low",
@@ -178,6 +179,9 @@ def _records(sheet: Sheet) -> Iterator[dict[str, object]]:
                 "drop_low": _number(interval.low),
                 "drop_high": _number(interval.high),
                 "relative_drop": _number(drop.relative),
+                "clean_rank_distance": _number(drop.clean_rank_distance),
+                "random_rank_distance": _number(drop.random_rank_distance),
+                "unbiased_rank_distance": _number(drop.unbiased_rank_distance),
                 "rank_distance_change": _number(drop.rank_distance_change),
                 "rank_distance_change_low": _number(distance.low),
                 "rank_distance_change_high": _number(distance.high),

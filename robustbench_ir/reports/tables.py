@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from robustbench_ir.metrics.bias_findings import BiasFinding
+from robustbench_ir.metrics.settings import macro_average, rank_distances
 from robustbench_ir.metrics.statistics import Estimate
 from robustbench_ir.metrics.summary import ResourceGap, Robustness, WorstLanguage
 from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.reports.content import LanguageDrop, Score, Sheet
-from robustbench_ir.reports.terminal import language_name
+from robustbench_ir.reports.terminal import language_name, rank_distance_references
 
 _NOTHING = "–"
 
@@ -89,21 +90,25 @@ def drops_table(sheet: Sheet) -> Table:
     """Return the drops in every setting under every recipe and severity."""
     name = sheet.measure_name
     bias = sheet.result.has_rank_distance
+    references = f"; {rank_distance_references(sheet.result)}" if bias else ""
+    clean_distance = macro_average(
+        sheet.result.judgements, rank_distances(sheet.result.judgements, sheet.result.clean.ranks)
+    )
     texts = any(_texts_differ(one) for found in sheet.scores.values() for one in found)
     columns = ("recipe", "severity", "setting", f"clean {name}", f"attacked {name}", "drop", "95% interval of the drop",
-               "drop %", *(("RD change", "95% interval of RD change") if bias else ()), "coverage",
+               "drop %", *(("clean RD", "RD change", "95% interval of RD change") if bias else ()), "coverage",
                *(("text changed",) if texts else ()))  # fmt: skip
     rows = [
         (
             TableCell(sheet.recipe_names[one.recipe]),
             number_cell(one.severity, "d"),
             TableCell(setting),
-            *_numbers(one, bias, texts),
+            *_numbers(one, clean_distance if bias else None, texts),
         )
         for setting, found in sheet.scores.items()
         for one in found
     ]
-    return Table(f"{sheet.name}: scores", columns, tuple(rows))
+    return Table(f"{sheet.name}: scores{references}", columns, tuple(rows))
 
 
 def _texts_differ(one: Score) -> bool:
@@ -111,15 +116,24 @@ def _texts_differ(one: Score) -> bool:
     return f"{one.coverage:.0%}" != f"{one.text_coverage:.0%}"
 
 
-def _numbers(one: Score, bias: bool, texts: bool) -> tuple[TableCell, ...]:
+def _numbers(one: Score, clean_distance: float | None, texts: bool) -> tuple[TableCell, ...]:
     distance = one.rank_distance_change
+    bias = (
+        ()
+        if clean_distance is None
+        else (
+            number_cell(clean_distance, ",.1f"),
+            number_cell(distance.value, "+,.1f"),
+            interval_cell(distance, "+,.1f"),
+        )
+    )
     return (
         number_cell(one.clean, ".3f"),
         number_cell(one.attacked, ".3f"),
         number_cell(one.drop.value, "+.3f"),
         interval_cell(one.drop, "+.3f"),
         number_cell(one.relative, "+.1%"),
-        *((number_cell(distance.value, "+,.1f"), interval_cell(distance, "+,.1f")) if bias else ()),
+        *bias,
         number_cell(one.coverage, ".0%"),
         *((number_cell(one.text_coverage, ".0%"),) if texts else ()),
     )
@@ -307,7 +321,7 @@ def _gap(gap: ResourceGap | None) -> tuple[TableCell, ...]:
 def bias_table(sheet: Sheet) -> Table:
     """Return the numbers of language bias under each recipe at the one severity; the caption names missing ones."""
     columns = ("recipe", "number", "clean", "attacked", "change", "95% interval of the change", "p (Holm)",
-               "blind to language")  # fmt: skip
+               "blind to language", "random ranking")  # fmt: skip
     rows = tuple((TableCell(sheet.recipe_names[one.recipe]), *_bias(one)) for one in sheet.bias if not one.refusal)
     missing = dict.fromkeys(f"; no {_BIAS[one.name][0]}: {one.refusal}" for one in sheet.bias if one.refusal)
     return Table(f"{sheet.name}: language bias, severity {sheet.severity}{''.join(missing)}", columns, rows)
@@ -322,6 +336,7 @@ def _bias(one: BiasFinding) -> Iterator[TableCell]:
     yield interval_cell(one.change, f"+{form}")
     yield number_cell(one.p_holm, ".4f")
     yield number_cell(one.unbiased, form)
+    yield number_cell(one.random, form)
 
 
 def worst_case_table(sheet: Sheet) -> Table:

@@ -16,7 +16,14 @@ from robustbench_ir.adversary.outcomes import SearchedCell
 from robustbench_ir.encoders.choices import choices_in_words
 from robustbench_ir.evaluation.plan import Plan, PlannedCell
 from robustbench_ir.metrics.findings import Finding
-from robustbench_ir.metrics.settings import Setting, by_language, macro_average, per_query_scores, rank_distances
+from robustbench_ir.metrics.settings import (
+    Setting,
+    by_language,
+    macro_average,
+    per_query_scores,
+    rank_distances,
+    reference_rank_distances,
+)
 from robustbench_ir.metrics.statistics import Estimate
 from robustbench_ir.perturb.identity import CLEAN
 from robustbench_ir.reports.notes import notes
@@ -75,6 +82,8 @@ def _setting_table(
     name = "mAP" if measure == "AP" else measure
     several = len({severity for _, severity in result.groups}) > 1
     table = empty_table(f"{setting} ({_POOLS[setting]})")
+    if biased:
+        table.caption, table.caption_justify = rank_distance_references(result), "left"
     for header in ("recipe", *(["severity"] if several else []), *(["language"] if by == "language" else [])):
         table.add_column(header, no_wrap=True)
     more = (*(_BIAS_HEADERS if biased else ()), "coverage", *(["text\nchanged"] if texts else []))
@@ -90,6 +99,12 @@ def _setting_table(
         if by == "language":
             table.add_section()
     return table
+
+
+def rank_distance_references(result: Result) -> str:
+    """Return what a rank distance is compared with, in words: those of a random and of a perfect, blind ranking."""
+    random, perfect = (macro_average(result.judgements, one) for one in reference_rank_distances(result.judgements))
+    return f"RD of a random ranking {random:,.0f}, of a perfect one that is blind to language {perfect:,.0f}"
 
 
 def _texts_differ(row: Finding) -> bool:

@@ -178,6 +178,10 @@ class ResultRecord(Card):
 
 
 _TOLERANCE = 1e-9
+_BIAS_SCORES = (
+    *("rank_distance", "rank_distance_share", "rank_distance_median", "own_language_first"),
+    *("random_rank_distance", "unbiased_rank_distance"),
+)
 
 _Identity = TypeVar("_Identity")
 
@@ -238,7 +242,7 @@ def _clean_scores(result: Result) -> dict[str, float]:
         for name in DEFAULT_MEASURES
     }
     bias = result.bias(result.clean)
-    for name in ("rank_distance", "rank_distance_share", "rank_distance_median", "own_language_first"):
+    for name in _BIAS_SCORES:
         number = getattr(bias, name)
         if not np.isnan(number):
             scores[result.signature("multilingual", measure=name)] = number

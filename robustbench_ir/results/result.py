@@ -24,6 +24,7 @@ from robustbench_ir.metrics.settings import (
     mean_over_passage_languages,
     per_query_scores,
     rank_distances,
+    reference_rank_distances,
 )
 from robustbench_ir.metrics.statistics import RESAMPLES, SEED, Estimate, IntervalMethod
 from robustbench_ir.metrics.summary import Summary, summaries
@@ -136,6 +137,8 @@ class Drop:
     clean_rank_distance, rank_distance_change : float
         Rank distance in the multilingual pool, whatever the setting, and its change; a positive change is more bias or
         deeper ranks.
+    random_rank_distance, unbiased_rank_distance : float
+        Expected rank distance of a random ranking, and of a perfect ranking that is blind to language; see `Bias`.
     coverage : float
         Share of queries whose change reached the encoder; see `Cell.reached`.
     text_coverage : float
@@ -154,6 +157,8 @@ class Drop:
     changed_only: float
     clean_rank_distance: float
     rank_distance_change: float
+    random_rank_distance: float
+    unbiased_rank_distance: float
     coverage: float
     text_coverage: float
     edit_rate: float
@@ -338,6 +343,7 @@ class Result:
             attacked.changed_only,
             clean_distance,
             attacked.rank_distance - clean_distance,
+            *reference_rank_distances(self.judgements),
             attacked.coverage,
             attacked.text_coverage,
             attacked.edit_rate,
