@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from robustbench_ir._base.progress import Clock
@@ -122,6 +122,8 @@ class Evaluation:
             recipe.not_covered(self.cells.judgements.query_languages),
             self.runner.changed_inputs(perturbed),
         )
+        # A cell that an earlier version has finished does not have them.
+        cell = replace(cell, kinds=recipe.kinds(self.cells.judgements.query_languages))
         return self._finished(cell, queries, new=known is None)
 
     def finished_cell(self, name: CellName | None, perturbed: Sequence[Perturbation] = ()) -> Cell | None:

@@ -34,6 +34,7 @@ from robustbench_ir.metrics.statistics import (
     sign_flip_p,
 )
 from robustbench_ir.perturb.identity import AttackIdentity
+from robustbench_ir.perturb.kinds import KindOfChange
 from robustbench_ir.retrieval.ranking import Ranks
 
 
@@ -56,6 +57,10 @@ class RankedQueries(Protocol):
     def edit_rate(self) -> Floats:
         """Share of each query's characters that were replaced."""
 
+    @property
+    def kinds(self) -> Mapping[str, KindOfChange]:
+        """What the recipe does to each query language, where that is not the same in all."""
+
 
 AttackGroup = tuple[AttackIdentity, int]
 """Identity of an attack, and its severity."""
@@ -76,7 +81,7 @@ class Finding:
     recipe, severity, setting, measure : AttackIdentity, int, str, str
         Attack, setting and measure.
     language : str
-        Query language, or ``"all"`` for the macro average.
+        Query language, or ``"all"`` for the macro average; in a row by relation, its query languages with commas.
     clean, attacked : Estimate
         The measure before and after.
     drop, relative_drop : Estimate
@@ -106,6 +111,9 @@ class Finding:
         Share of characters that were replaced.
     questions : int
         Number of clusters.
+    relation : str
+        How the change is related to the passages or to the script, such as ``"into the passages' language"``; empty
+        for a row over all of them. See `robustbench_ir.metrics.relations`.
     """
 
     recipe: AttackIdentity
@@ -132,6 +140,7 @@ class Finding:
     text_coverage: float
     edit_rate: float
     questions: int
+    relation: str = ""
 
     @property
     def robustness(self) -> Estimate:
@@ -223,6 +232,7 @@ def findings(
     random: Generator,
     resamples: int = RESAMPLES,
     method: IntervalMethod = "bca",
+    pairs: NDArray[np.bool_] | None = None,
 ) -> list[Finding]:
     """Return a finding for each recipe and severity, or each query language of these, in the order of `Result.drops`.
 
@@ -242,11 +252,19 @@ def findings(
         Number of each.
     method : {"bca", "percentile"}
         Kind of interval.
+    pairs : bool array of shape (query languages, passage languages), optional
+        The only pairs of languages that count; one column in the multilingual setting.
     """
     if not attacked:
         return []
     before, distance = per_query_scores(judgements, clean, measure, setting), rank_distances(judgements, clean)
     after = [over_seeds(judgements, before, cells, setting, measure) for cells in attacked.values()]
+    references = reference_rank_distances(judgements)
+    if pairs is not None:
+        mask = pairs[judgements.query_language]
+        before, distance = _only(mask, before), _only(mask, distance)
+        references = _only(mask, references[0]), _only(mask, references[1])
+        after = [OverSeeds(*(_only(mask, found) for found in vars(one).values())) for one in after]
     # Changes of rank distance are paired, since a run may lack a passage for the attacked query only.
     (clean_draw, distance_draw), draw = draws_by_group(
         [macro_means(judgements, found, by) for found in (before, distance)],
@@ -265,7 +283,7 @@ def findings(
         return bootstrap_intervals(of, judgements.questions, method)
 
     names = judgements.query_languages if by == "language" else ("all",)
-    random_distance, unbiased_distance = (_means(judgements, one, by) for one in reference_rank_distances(judgements))
+    random_distance, unbiased_distance = (_means(judgements, one, by) for one in references)
     columns: dict[str, Sequence[object]] = {
         "clean": estimates(clean_draw),
         "clean_rank_distance": estimates(distance_draw),
@@ -295,6 +313,11 @@ def findings(
         }
         rows += [Finding(**dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)]
     return _adjusted(rows)
+
+
+def _only(mask: NDArray[np.bool_], found: Floats) -> Floats:
+    """Return values with NaN outside a mask of shape (queries, passage languages)."""
+    return np.where(mask.any(axis=1) if found.ndim == 1 else mask, found, np.nan)
 
 
 def ratio(above: Floats, below: Floats) -> Floats:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from robustbench_ir.metrics.bias_findings import BiasFinding
+from robustbench_ir.metrics.findings import Finding
 from robustbench_ir.metrics.settings import macro_average, rank_distances
 from robustbench_ir.metrics.statistics import Estimate
 from robustbench_ir.metrics.summary import ResourceGap, Robustness, WorstLanguage
@@ -108,7 +109,24 @@ def drops_table(sheet: Sheet) -> Table:
         for setting, found in sheet.scores.items()
         for one in found
     ]
+    rows += [
+        (
+            TableCell(f"{sheet.recipe_names[one.recipe]}, {one.relation}"),
+            number_cell(one.severity, "d"),
+            TableCell(setting),
+            *_numbers(_score_of(one), one.clean_rank_distance.value if bias else None, texts),
+        )
+        for setting, found in sheet.relations.items()
+        for one in found
+    ]
     return Table(f"{sheet.name}: scores{references}", columns, tuple(rows))
+
+
+def _score_of(one: Finding) -> Score:
+    """Return a finding as the score of a table."""
+    clean, distance = one.clean.value, one.rank_distance_change
+    shares = one.coverage, one.text_coverage
+    return Score(one.recipe, one.severity, one.setting, clean, one.drop, distance, *shares)
 
 
 def _texts_differ(one: Score) -> bool:

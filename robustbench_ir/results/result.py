@@ -15,6 +15,7 @@ from robustbench_ir.encoders.options import OptionValue
 from robustbench_ir.metrics.bias_findings import Bias, BiasFinding, MeanRanks, bias_findings, language_bias, mean_ranks
 from robustbench_ir.metrics.findings import AttackGroup, Finding, OverSeeds, findings, over_seeds
 from robustbench_ir.metrics.measures import Floats
+from robustbench_ir.metrics.relations import relation_findings
 from robustbench_ir.metrics.settings import (
     SETTINGS,
     Judgements,
@@ -31,6 +32,7 @@ from robustbench_ir.metrics.summary import Summary, summaries
 from robustbench_ir.metrics.worst_case import WorstCase, worst_cases
 from robustbench_ir.perturb import Perturbation, digest
 from robustbench_ir.perturb.identity import AttackIdentity, Signature
+from robustbench_ir.perturb.kinds import KindOfChange
 from robustbench_ir.retrieval.ranking import Ranks
 
 if TYPE_CHECKING:
@@ -60,6 +62,8 @@ class Cell:
     input_changed : bool array of shape (queries,), optional
         Whether what the encoder reads of each query changed, such as its token ids after the cut; None if it is not
         known. An edit behind the limit changes the text alone, and so does one that the tokeniser takes back.
+    kinds : mapping of str to KindOfChange
+        What the recipe does to each query language, where that is not the same in all; see `Recipe.kinds`.
     """
 
     recipe: AttackIdentity
@@ -71,6 +75,7 @@ class Cell:
     not_covered: Mapping[str, str]
     ranks: Ranks
     input_changed: NDArray[np.bool_] | None = None
+    kinds: Mapping[str, KindOfChange] = field(default_factory=dict)
 
     @property
     def reached(self) -> NDArray[np.bool_]:
@@ -97,12 +102,13 @@ class Cell:
         ranks: Ranks,
         not_covered: Mapping[str, str] | None = None,
         input_changed: NDArray[np.bool_] | None = None,
+        kinds: Mapping[str, KindOfChange] | None = None,
     ) -> Cell:
         """Return the cell of a perturbed query set and its ranks.
 
         Parameters
         ----------
-        recipe, severity, seed, ranks, not_covered, input_changed
+        recipe, severity, seed, ranks, not_covered, input_changed, kinds
             Fields of the cell.
         perturbed : sequence of Perturbation
             The query set.
@@ -117,6 +123,7 @@ class Cell:
             not_covered=dict(not_covered or {}),
             ranks=ranks,
             input_changed=input_changed,
+            kinds=dict(kinds or {}),
         )
 
 
@@ -367,7 +374,9 @@ class Result:
         Parameters
         ----------
         setting, measure, by
-            See `drops`; the rows are in the same order.
+            See `drops`; the rows are in the same order. With ``by="relation"`` there is a row for each relation of the
+            recipes that have several, such as switching into the passages' language and into another one; results of
+            earlier versions have none.
         resamples : int
             Number of bootstrap resamples, and of sign flips.
         method : {"bca", "percentile"}
@@ -375,8 +384,10 @@ class Result:
         seed : int
             Seed of the resamples.
         """
-        random = np.random.default_rng(seed)
         attacked = self.judgements, self.clean.ranks, self.groups
+        if by == "relation":
+            return relation_findings(*attacked, setting, measure, seed=seed, resamples=resamples, method=method)
+        random = np.random.default_rng(seed)
         return findings(*attacked, setting, measure, by, random=random, resamples=resamples, method=method)
 
     def bias_findings(
@@ -490,7 +501,7 @@ class Result:
             Its columns are the fields of `Finding`. `clean`, `attacked`, `drop`, `relative_drop`, `changed_only`,
             `clean_rank_distance` and `rank_distance_change` are followed by the ends of their 95% intervals, such as
             `drop_low` and `drop_high`. It has only plain numbers and strings, so that CSV and Parquet files keep it
-            whole.
+            whole. Rows with a `relation` are of some pairs of languages only; `language` names their query languages.
         """
         return _findings_frame(self, measures, resamples)
 
@@ -523,7 +534,7 @@ def _findings_frame(result: Result, measures: Iterable[str], resamples: int) -> 
             _columns(row)
             for measure in measures
             for setting in result.settings
-            for by in (None, "language")
+            for by in (None, "relation", "language")
             for row in result.findings(setting, measure, by, resamples=resamples)
         ]
     )
