@@ -99,7 +99,7 @@ def score_runs(
         task_digest=chosen.digest,
         encoder=_engine(name or run.tag, run),
         judgements=judgements_of(chosen),
-        clean=_cell(RunQueries(CLEAN, 0, 0, same, {}), run, chosen),
+        clean=_cell(RunQueries(CLEAN, 0, 0, same, {}, {}), run, chosen),
         attacked=tuple(_cell(one, its_run, chosen) for one, its_run in sets),
         task_notes=chosen.notes,
     )

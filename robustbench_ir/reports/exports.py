@@ -45,7 +45,7 @@ _LATEX = {
     "±": r"$\pm$",
 }
 _CSV_COLUMNS = (
-    *("encoder", "task", "recipe", "severity", "seeds", "setting", "measure", "language", "relation"),
+    *("encoder", "task", "recipe", "severity", "seeds", "setting", "measure", "language"),
     *("clean", "attacked", "drop", "drop_low", "drop_high", "relative_drop"),
     *("clean_rank_distance", "random_rank_distance", "unbiased_rank_distance"),
     *(
@@ -54,6 +54,7 @@ _CSV_COLUMNS = (
         "rank_distance_change_high",
         "coverage",
         "text_coverage",
+        "relation",
         "signature",
     ),
 )

@@ -74,12 +74,8 @@ def score_table(result: Result, by: str | None = None, measure: str = "AP") -> R
         shown = [*found, *apart[setting]]
         parts.append(_setting_table(result, setting, measure, by, shown, biased and setting == "multilingual", texts))
     switched = any(row.relation == INTO_THE_PASSAGES for found in apart.values() for row in found)
-    legend = [
-        _NOTES,
-        *([_SWITCHING_NOTE] if switched else []),
-        *([_RANK_DISTANCE_NOTE] if biased else []),
-        _coverage_note(result, texts),
-    ]
+    told = [note for note, said in ((_SWITCHING_NOTE, switched), (_RANK_DISTANCE_NOTE, biased)) if said]
+    legend = [_NOTES, *told, _coverage_note(result, texts)]
     parts += [*_worst_cases(result, measure), Text(), Text("; ".join(legend), style="dim")]
     parts += [*_not_covered(result), _signature(result, measure)]
     return Group(*parts)
