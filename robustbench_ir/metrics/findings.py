@@ -58,6 +58,10 @@ class RankedQueries(Protocol):
         """Share of each query's characters that were replaced."""
 
     @property
+    def not_covered(self) -> Mapping[str, str]:
+        """Query languages that the recipe does not cover, with the reason."""
+
+    @property
     def kinds(self) -> Mapping[str, KindOfChange]:
         """What the recipe does to each query language, where that is not the same in all."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.random import Generator
@@ -11,7 +12,8 @@ from numpy.random import Generator
 from robustbench_ir.metrics.clusters import ClusterMeans
 from robustbench_ir.metrics.findings import AttackedCells, AttackGroup, macro_means, over_seeds, ratio
 from robustbench_ir.metrics.measures import Floats
-from robustbench_ir.metrics.settings import Judgements, Setting, nanmean, per_query_scores
+from robustbench_ir.metrics.resource_gap import ResourceGap, resource_gaps
+from robustbench_ir.metrics.settings import Judgements, Setting, per_query_scores
 from robustbench_ir.metrics.statistics import (
     RESAMPLES,
     Estimate,
@@ -21,7 +23,6 @@ from robustbench_ir.metrics.statistics import (
     simultaneous,
 )
 from robustbench_ir.perturb.identity import AttackIdentity
-from robustbench_ir.resources.languages import resource_groups
 from robustbench_ir.retrieval.ranking import Ranks
 
 
@@ -46,26 +47,6 @@ class WorstLanguage:
 
 
 @dataclass(frozen=True)
-class ResourceGap:
-    """How much better high-resource query languages score than low-resource ones, and how the attack changes that.
-
-    Attributes
-    ----------
-    low, high : tuple of str
-        Query languages of resource class 2 or below, and 4 or above (Joshi et al. 2020); class 3 is neither.
-    clean, attacked, change : Estimate
-        Mean over the high ones - mean over the low ones, before and after, and attacked - clean; above 0 the gap
-        widens.
-    """
-
-    low: tuple[str, ...]
-    high: tuple[str, ...]
-    clean: Estimate
-    attacked: Estimate
-    change: Estimate
-
-
-@dataclass(frozen=True)
 class Robustness:
     """Robustness over the same queries, clean and attacked.
 
@@ -77,14 +58,15 @@ class Robustness:
         Area under that curve by trapezoids from severity 0 to the highest, divided by the highest; 1 without any loss.
     worst : WorstLanguage or None
         Worst language at the highest severity; None if no language has a query.
-    gap : ResourceGap or None
-        Resource gap at the highest severity; None if the task lacks low- or high-resource languages.
+    gaps : tuple of ResourceGap
+        How much more low-resource languages lose than high-resource ones at the highest severity, for each kind of
+        change; empty if the task has neither.
     """
 
     curve: tuple[Estimate, ...]
     area: Estimate
     worst: WorstLanguage | None
-    gap: ResourceGap | None
+    gaps: tuple[ResourceGap, ...]
 
 
 @dataclass(frozen=True)
@@ -169,11 +151,13 @@ def summaries(
         ordered = tuple(sorted(some))
         curves = [drawn[recipe, severity][:3] for severity in ordered]
         value, same, lost = drawn[recipe, ordered[-1]][3:]
+        cell = attacked[recipe, ordered[-1]][0]
+        by_kind = partial(resource_gaps, judgements, kinds=cell.kinds, not_covered=cell.not_covered, random=random)
         pairs = (
             _Draws(judgements, ordered, [(whole, after) for after, *_ in curves], (per_language, value), method),
             _Draws(judgements, ordered, [(old, old - fall) for _, old, fall in curves], (same, same - lost), method),
         )
-        rows.append(Summary(recipe, setting, measure, ordered, *(one.robustness() for one in pairs)))
+        rows.append(Summary(recipe, setting, measure, ordered, *(one.robustness(by_kind) for one in pairs)))
     return rows
 
 
@@ -187,10 +171,10 @@ class _Draws:
     by_language: tuple[Floats, Floats]
     method: IntervalMethod
 
-    def robustness(self) -> Robustness:
+    def robustness(self, gaps: Callable[[Floats, Floats], tuple[ResourceGap, ...]]) -> Robustness:
         curve = np.concatenate([ratio(after, before) for before, after in self.pairs])
         area = self.estimates(_area(curve, self.severities))[0]
-        return Robustness(tuple(self.estimates(curve)), area, self.worst(), self.gap())
+        return Robustness(tuple(self.estimates(curve)), area, self.worst(), gaps(*self.by_language))
 
     def estimates(self, of: Floats) -> list[Estimate]:
         return bootstrap_intervals(of, self.judgements.questions, self.method)
@@ -206,19 +190,6 @@ class _Draws:
         share = float(np.mean(first[1 + self.judgements.questions :] == worst))
         drop = simultaneous(lost, self.judgements.questions)[worst]
         return WorstLanguage(self.judgements.query_languages[worst], drop, share)
-
-    def gap(self) -> ResourceGap | None:
-        low, high = resource_groups(self.judgements.query_languages)
-        if not low or not high:
-            return None
-        rows = {language: number for number, language in enumerate(self.judgements.query_languages)}
-
-        def difference(by_language: Floats) -> Floats:
-            better, worse = (nanmean(by_language[[rows[one] for one in group]], axis=0) for group in (high, low))
-            return (better - worse)[None]
-
-        before, after = (difference(one) for one in self.by_language)
-        return ResourceGap(low, high, *self.estimates(np.concatenate([before, after, after - before])))
 
 
 def _area(curve: Floats, severities: Sequence[int]) -> Floats:

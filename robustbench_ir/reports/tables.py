@@ -289,6 +289,8 @@ def more_tables(sheet: Sheet) -> Iterator[Table]:
     """Yield the tables of robustness, worst case and language bias that a sheet has; none if not `Sheet.detailed`."""
     if sheet.detailed and sheet.result.groups:
         yield robustness_table(sheet)
+        if any(one.all_queries.gaps for one in sheet.summaries):
+            yield resource_table(sheet)
         if sheet.worst_cases:
             yield worst_case_table(sheet)
         if sheet.bias:
@@ -296,18 +298,16 @@ def more_tables(sheet: Sheet) -> Iterator[Table]:
 
 
 def robustness_table(sheet: Sheet) -> Table:
-    """Return area, worst language and resource gap of each recipe, over all queries and over the changed ones."""
-    gap = any(one.all_queries.gap for one in sheet.summaries)
-    of_gap = ("resource gap, clean", "change of the gap", "95% interval") if gap else ()
+    """Return area and worst language of each recipe, over all queries and over the changed ones."""
     columns = ("recipe", "queries", "area", "95% interval", f"attacked / clean, severity {sheet.severities[-1]}",
                "95% interval", "worst language", "its drop", "95% interval, all languages at once",
                "worst in")  # fmt: skip
     rows = tuple(
-        (TableCell(sheet.recipe_names[one.recipe]), TableCell(which), *_robustness(of), *(_gap(of.gap) if gap else ()))
+        (TableCell(sheet.recipe_names[one.recipe]), TableCell(which), *_robustness(of))
         for one in sheet.summaries
         for which, of in (("all", one.all_queries), ("changed", one.changed_only))
     )
-    return Table(f"{sheet.name}: robustness, {sheet.setting}", (*columns, *of_gap), rows)
+    return Table(f"{sheet.name}: robustness, {sheet.setting}", columns, rows)
 
 
 def _robustness(of: Robustness) -> Iterator[TableCell]:
@@ -326,14 +326,40 @@ def _worst(worst: WorstLanguage | None) -> tuple[TableCell, ...]:
     return named, number_cell(drop.value, "+.3f"), interval_cell(drop, "+.3f"), number_cell(worst.share, ".0%")
 
 
-def _gap(gap: ResourceGap | None) -> tuple[TableCell, ...]:
-    if gap is None:
-        return (number_cell(math.nan, ""),) * 3
-    return (
-        number_cell(gap.clean.value, "+.3f"),
-        number_cell(gap.change.value, "+.3f"),
-        interval_cell(gap.change, "+.3f"),
+_KINDS: dict[str, str] = {
+    "": "the same in all",
+    "embedded": "words of another language",
+    "romanised": "romanised",
+    "diacritics": "diacritics dropped",
+    "other-script": "another script",
+}
+
+
+def resource_table(sheet: Sheet) -> Table:
+    """Return how much more low-resource languages lose than high-resource ones, by recipe and kind of change."""
+    columns = ("recipe", "queries", "kind of change", "low-resource languages", "high-resource languages",
+               "drop %, low", "drop %, high", "low - high, points", "95% interval", "the same, absolute",
+               "95% interval, absolute", "remark")  # fmt: skip
+    rows = tuple(
+        (TableCell(sheet.recipe_names[one.recipe]), TableCell(which), *_gap(gap))
+        for one in sheet.summaries
+        for which, of in (("all", one.all_queries), ("changed", one.changed_only))
+        for gap in of.gaps
     )
+    return Table(f"{sheet.name}: low- and high-resource languages, {sheet.setting}", columns, rows)
+
+
+def _gap(gap: ResourceGap) -> Iterator[TableCell]:
+    yield TableCell(_KINDS[gap.kind])
+    yield TableCell(", ".join(gap.low) or _NOTHING)
+    yield TableCell(", ".join(gap.high) or _NOTHING)
+    yield number_cell(gap.low_drop.value, "+.1%")
+    yield number_cell(gap.high_drop.value, "+.1%")
+    yield number_cell(gap.relative.value * 100, "+.1f")
+    yield interval_cell(Estimate(*(100 * one for one in vars(gap.relative).values())), "+.1f")
+    yield number_cell(gap.absolute.value, "+.3f")
+    yield interval_cell(gap.absolute, "+.3f")
+    yield TableCell(gap.refusal)
 
 
 def bias_table(sheet: Sheet) -> Table:
