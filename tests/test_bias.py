@@ -29,9 +29,11 @@ from robustbench_ir.metrics.bias_measures import (
     rank_distance,
     share_among,
 )
+from robustbench_ir.metrics.resource_gap import resource_gaps
 from robustbench_ir.metrics.settings import Judgements, by_language, per_query_scores
 from robustbench_ir.metrics.statistics import Estimate, tail
 from robustbench_ir.perturb.identity import AttackIdentity
+from robustbench_ir.perturb.kinds import KindOfChange
 from robustbench_ir.reports.notes import rank_notes
 from robustbench_ir.results.result import Cell, Result
 from robustbench_ir.retrieval.ranking import Ranks
@@ -275,10 +277,47 @@ def test_a_result_has_them(tmp_path: Path) -> None:
     assert found.worst is not None
     assert found.worst.drop.value == pytest.approx(max(row.absolute for row in by_language.values()))
     assert found.worst.drop.value == by_language[found.worst.language].absolute
-    assert found.gap is not None
-    assert (found.gap.low, found.gap.high) == (("sw",), ("en",))
-    assert found.gap.clean.value == pytest.approx(by_language["en"].clean - by_language["sw"].clean)
-    assert found.gap.change.value == pytest.approx(by_language["sw"].absolute - by_language["en"].absolute)
+    (gap,) = found.gaps
+    assert (gap.kind, gap.low, gap.high) == ("", ("sw",), ("en",))
+    assert gap.refusal == "the data cannot tell: 1 low-resource language"
+    assert np.isnan(gap.relative.value)
+
+
+def low_against_high() -> tuple[Judgements, np.ndarray, np.ndarray]:
+    """Return five low- and five high-resource languages of 40 questions; clean 0.5 and 0.8, the low ones lose more."""
+    layout = parallel(40, ("am", "ha", "sw", "te", "yo", "ar", "en", "es", "hi", "zh"))
+    clean = np.repeat([[0.5], [0.8]], 5, axis=0) * np.ones((10, 1 + 40 + 500))
+    share = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.1, 0.1, 0.1, 0.1, 0.1])
+    return layout, clean, clean * (1 - share[:, None])
+
+
+def test_resource_classes_are_compared_by_relative_drops_and_over_other_languages() -> None:
+    layout, clean, attacked = low_against_high()
+    (gap,) = resource_gaps(layout, clean, attacked, {}, (), default_rng(0))
+    assert (gap.low_drop.value, gap.high_drop.value) == pytest.approx((0.3, 0.1))
+    assert gap.relative.value == pytest.approx(0.2)
+    assert gap.absolute.value == pytest.approx(0.5 * 0.3 - 0.8 * 0.1)
+    assert (gap.high_drop.low, gap.high_drop.high) == pytest.approx((0.1, 0.1)), (
+        "neither questions nor languages differ"
+    )
+    # Five draws of 0.1 to 0.5: a standard deviation of sqrt(0.02 / 5) = 0.063, and Student's quantile of 4 degrees.
+    assert gap.low_drop.low < 0.3 - 1.96 * 0.063
+    assert gap.low_drop.high > 0.3 + 1.96 * 0.063
+
+
+def test_resource_classes_are_compared_within_one_kind_of_change_that_covers_them() -> None:
+    layout, clean, attacked = low_against_high()
+    romanised = {one: KindOfChange("romanised") for one in ("am", "te", "ar", "hi", "zh")}
+    kinds = {**dict.fromkeys(layout.query_languages, KindOfChange("diacritics")), **romanised}
+    gaps = resource_gaps(layout, clean, attacked, kinds, ("en", "sw"), default_rng(0))
+    assert [(one.kind, one.low, one.high) for one in gaps] == [
+        ("romanised", ("am", "te"), ("ar", "hi", "zh")),
+        ("diacritics", ("ha", "yo"), ("es",)),
+    ]
+    assert {one.refusal for one in gaps} == {"the data cannot tell: 2 low-resource languages"}
+    layout = replace(layout, languages=tuple({"am": "it", "es": "fr"}.get(one, one) for one in layout.languages))
+    (gap,) = resource_gaps(layout, clean, attacked, {}, ("fr",), default_rng(0))
+    assert gap.refusal == "the data cannot tell: 4 low-resource languages"
 
 
 def test_the_summary_of_changed_queries_is_that_of_a_result_that_has_no_others() -> None:
@@ -303,9 +342,6 @@ def test_the_summary_of_changed_queries_is_that_of_a_result_that_has_no_others()
     assert found.curve[-1].value == pytest.approx(new.mean() / old.mean())
     assert found.worst is not None
     assert found.worst.drop.value == pytest.approx((old - new).max())
-    assert found.gap is not None
-    assert found.gap.clean.value == pytest.approx(old[0] - old[1])
-    assert found.gap.attacked.value == pytest.approx(new[0] - new[1])
     assert found.area.value < summary.all_queries.area.value, "queries that did not change have lost nothing"
 
 

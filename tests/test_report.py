@@ -368,7 +368,7 @@ def test_markdown() -> None:
     assert "| typo | 3 | monolingual | 1.000 | 0.938 | +0.062 | +0.000 to +0.250 | +6.2% |" in text
     assert "| English | 5 | " in text
     tables = [[line.count(" | ") for line in block.splitlines()] for block in text.split("\n\n") if block[0] == "|"]
-    assert len(tables) == 5
+    assert len(tables) == 6
     assert all(len(set(widths)) == 1 for widths in tables)
     assert "signature" not in text
     assert (

@@ -10,9 +10,10 @@ import numpy as np
 
 from robustbench_ir.metrics.bias_findings import BiasFinding
 from robustbench_ir.metrics.findings import Finding
+from robustbench_ir.metrics.resource_gap import ResourceGap
 from robustbench_ir.metrics.settings import macro_average, rank_distances
 from robustbench_ir.metrics.statistics import Estimate
-from robustbench_ir.metrics.summary import ResourceGap, Robustness, WorstLanguage
+from robustbench_ir.metrics.summary import Robustness, WorstLanguage
 from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.reports.content import LanguageDrop, Score, Sheet
 from robustbench_ir.reports.terminal import language_name, rank_distance_references
