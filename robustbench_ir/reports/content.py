@@ -472,6 +472,11 @@ class Sheet:
             for setting in self.settings
         }
 
+    @property
+    def related(self) -> bool:
+        """Whether any setting has rows by relation."""
+        return any(self.relations.values())
+
     @cached_property
     def at_severity(self) -> list[Score]:
         """The macro drops in the one setting at the one severity, largest first."""
