@@ -114,7 +114,7 @@ def _estimates(pairs: list[tuple[Floats, Floats]], questions: int, random: Gener
 
 
 def _over_languages(clean: Floats, attacked: Floats, questions: int, random: Generator) -> tuple[Floats, Floats]:
-    """Return means over languages, shape (1 + resamples,): of all, and of languages drawn anew for each resample."""
+    """Return means over languages, shape (1 + resamples,): of all, and of languages drawn for each resample."""
     before, after = (np.hstack([one[:, :1], one[:, 1 + questions :]]) for one in (clean, attacked))
     size = len(before)
     drawn = random.multinomial(size, np.full(size, 1 / size), before.shape[1] - 1).T

@@ -40,7 +40,7 @@ def rank_notes(result: Result) -> list[str]:
 
 
 def _chance_notes(result: Result) -> list[str]:
-    """Return a warning if the clean rank distance cannot be told from that of a random ranking, or is larger."""
+    """Return a warning if the clean rank distance is not below that of a random ranking beyond doubt."""
     if not result.has_rank_distance:
         return []
     random, _ = reference_rank_distances(result.judgements)
