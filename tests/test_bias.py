@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from numpy.random import default_rng
 from scipy import stats
 
+from robustbench_ir.encoders import EncoderDescription
 from robustbench_ir.metrics.bias_findings import (
     BIAS_NAMES,
     FINDING_NAMES,
@@ -19,10 +21,20 @@ from robustbench_ir.metrics.bias_findings import (
     language_bias,
     mean_ranks,
 )
-from robustbench_ir.metrics.bias_measures import first_among, peer, rank_correlation, share_among
+from robustbench_ir.metrics.bias_measures import (
+    first_among,
+    peer,
+    random_rank_distance,
+    rank_correlation,
+    rank_distance,
+    share_among,
+)
+from robustbench_ir.metrics.resource_gap import resource_gaps
 from robustbench_ir.metrics.settings import Judgements, by_language, per_query_scores
 from robustbench_ir.metrics.statistics import Estimate, tail
 from robustbench_ir.perturb.identity import AttackIdentity
+from robustbench_ir.perturb.kinds import KindOfChange
+from robustbench_ir.reports.notes import rank_notes
 from robustbench_ir.results.result import Cell, Result
 from robustbench_ir.retrieval.ranking import Ranks
 
@@ -57,9 +69,63 @@ def random_ranks(layout: Judgements, seed: int) -> Ranks:
     return ranked(layout, np.array([random.permutation(layout.pool_size)[:size] + 1 for _ in layout.query_ids]))
 
 
+@pytest.mark.parametrize("language", [[0, 1], [0, 1, 2], [0, 0, 1], [0, 0, 0, 1, 2], [3, 3, 3, 3, 0, 0]])
+def test_the_rank_distance_of_a_random_ranking_is_the_mean_over_all_rankings(language: list[int]) -> None:
+    number, query = np.array(language), np.zeros(len(language), dtype=int)
+
+    def mean(pool: int) -> float:
+        rankings = permutations(range(1, pool + 1), len(language))
+        distances = [rank_distance(np.array(one), query, 1, number)[0] for one in rankings]
+        return float(np.mean(distances))
+
+    assert random_rank_distance(query, number, 1, pool=7)[0] == pytest.approx(mean(7))
+    assert random_rank_distance(query, number, 1)[0] == pytest.approx(mean(len(language)))
+
+
+def test_the_references_of_rank_distance_on_parallel_tasks() -> None:
+    # XQuAD-R: one sentence in each of 11 languages, 13,014 in the pool: 10 / 12 x 13,015.
+    query, language = np.zeros(11, dtype=int), np.arange(11)
+    assert random_rank_distance(query, language, 1, pool=13_014)[0] == pytest.approx(10_845.8333333)
+    assert random_rank_distance(query, language, 1)[0] == pytest.approx(10)
+    many = random_rank_distance(np.zeros(122, dtype=int), np.arange(122), 1, pool=59_535)
+    assert many[0] == pytest.approx(121 / 123 * 59_536)
+    one = random_rank_distance(np.array([0, 0, 2, 2]), np.array([1, 1, 0, 1]), 3, pool=20)
+    np.testing.assert_allclose(one, [np.nan, np.nan, 7], err_msg="one language only, nothing, two languages")
+
+
+def test_references_stand_beside_every_rank_distance() -> None:
+    layout = parallel()
+    bias = language_bias(layout, random_ranks(layout, 1))
+    assert (bias.random_rank_distance, bias.unbiased_rank_distance) == pytest.approx((2 / 4 * 61, 2))
+    result = result_of(layout, random_ranks(layout, 1), random_ranks(layout, 2))
+    (drop,), (finding,) = result.drops("multilingual"), result.findings("multilingual", resamples=50)
+    for row in (drop, finding):
+        assert (row.random_rank_distance, row.unbiased_rank_distance) == pytest.approx((30.5, 2))
+    found = {one.name: one for one in result.bias_findings(resamples=50)}
+    assert (found["rank_distance"].random, found["rank_distance"].unbiased) == pytest.approx((30.5, 2))
+    assert found["rank_distance_share"].random == pytest.approx(30.5 / 59)
+    assert found["own_language_first"].random == found["own_language_first"].unbiased == pytest.approx(1 / 3)
+
+
+def test_a_rank_distance_as_of_chance_is_named() -> None:
+    layout = parallel(questions=60)
+    random, perfect = random_ranks(layout, 1), ranked(layout, [[1, 2, 3]] * 180)
+    (note,) = rank_notes(result_of(layout, random, random))
+    assert "its rank distance is that of chance" in note
+    assert "a random ranking has 30)" in note
+    (note,) = rank_notes(result_of(layout, ranked(layout, [[1, 30, 60]] * 180), random))
+    assert "its rank distance is larger than that of chance" in note
+    assert rank_notes(result_of(layout, perfect, random)) == []
+
+
 def cell(layout: Judgements, ranks: Ranks) -> Cell:
     changed = np.ones(len(layout.query_ids), dtype=bool)
     return Cell(AttackIdentity.parse("typo@1"), 3, 0, "0" * 64, changed, changed.astype(float), {}, ranks)
+
+
+def result_of(layout: Judgements, clean: Ranks, attacked: Ranks) -> Result:
+    who = EncoderDescription("made up", "", "dot", 8)
+    return Result("0", "mini@1", "0" * 64, who, layout, cell(layout, clean), (cell(layout, attacked),))
 
 
 def test_bias_by_hand() -> None:
@@ -211,13 +277,47 @@ def test_a_result_has_them(tmp_path: Path) -> None:
     assert found.worst is not None
     assert found.worst.relative_drop.value == pytest.approx(max(row.relative for row in by_language.values()))
     assert found.worst.drop.value == by_language[found.worst.language].absolute
-    assert found.gap is not None
-    assert found.gap.low_relative_drop.value == pytest.approx(by_language["sw"].relative)
-    assert found.gap.high_relative_drop.value == pytest.approx(by_language["en"].relative)
-    assert found.gap.relative.value == pytest.approx(by_language["sw"].relative - by_language["en"].relative)
-    assert (found.gap.low, found.gap.high) == (("sw",), ("en",))
-    assert found.gap.clean.value == pytest.approx(by_language["en"].clean - by_language["sw"].clean)
-    assert found.gap.change.value == pytest.approx(by_language["sw"].absolute - by_language["en"].absolute)
+    (gap,) = found.gaps
+    assert (gap.kind, gap.low, gap.high) == ("", ("sw",), ("en",))
+    assert gap.refusal == "the data cannot tell: 1 low-resource language"
+    assert np.isnan(gap.relative.value)
+
+
+def low_against_high() -> tuple[Judgements, np.ndarray, np.ndarray]:
+    """Return five low- and five high-resource languages of 40 questions; clean 0.5 and 0.8, the low ones lose more."""
+    layout = parallel(40, ("am", "ha", "sw", "te", "yo", "ar", "en", "es", "hi", "zh"))
+    clean = np.repeat([[0.5], [0.8]], 5, axis=0) * np.ones((10, 1 + 40 + 500))
+    share = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.1, 0.1, 0.1, 0.1, 0.1])
+    return layout, clean, clean * (1 - share[:, None])
+
+
+def test_resource_classes_are_compared_by_relative_drops_and_over_other_languages() -> None:
+    layout, clean, attacked = low_against_high()
+    (gap,) = resource_gaps(layout, clean, attacked, {}, (), default_rng(0))
+    assert (gap.low_drop.value, gap.high_drop.value) == pytest.approx((0.3, 0.1))
+    assert gap.relative.value == pytest.approx(0.2)
+    assert gap.absolute.value == pytest.approx(0.5 * 0.3 - 0.8 * 0.1)
+    assert (gap.high_drop.low, gap.high_drop.high) == pytest.approx((0.1, 0.1)), (
+        "neither questions nor languages differ"
+    )
+    # Five draws of 0.1 to 0.5: a standard deviation of sqrt(0.02 / 5) = 0.063, and Student's quantile of 4 degrees.
+    assert gap.low_drop.low < 0.3 - 1.96 * 0.063
+    assert gap.low_drop.high > 0.3 + 1.96 * 0.063
+
+
+def test_resource_classes_are_compared_within_one_kind_of_change_that_covers_them() -> None:
+    layout, clean, attacked = low_against_high()
+    romanised = {one: KindOfChange("romanised") for one in ("am", "te", "ar", "hi", "zh")}
+    kinds = {**dict.fromkeys(layout.query_languages, KindOfChange("diacritics")), **romanised}
+    gaps = resource_gaps(layout, clean, attacked, kinds, ("en", "sw"), default_rng(0))
+    assert [(one.kind, one.low, one.high) for one in gaps] == [
+        ("romanised", ("am", "te"), ("ar", "hi", "zh")),
+        ("diacritics", ("ha", "yo"), ("es",)),
+    ]
+    assert {one.refusal for one in gaps} == {"the data cannot tell: 2 low-resource languages"}
+    layout = replace(layout, languages=tuple({"am": "it", "es": "fr"}.get(one, one) for one in layout.languages))
+    (gap,) = resource_gaps(layout, clean, attacked, {}, ("fr",), default_rng(0))
+    assert gap.refusal == "the data cannot tell: 4 low-resource languages"
 
 
 def test_the_summary_of_changed_queries_is_that_of_a_result_that_has_no_others() -> None:
@@ -243,9 +343,6 @@ def test_the_summary_of_changed_queries_is_that_of_a_result_that_has_no_others()
     assert found.worst is not None
     assert found.worst.relative_drop.value == pytest.approx((1 - new / old).max())
     assert found.worst.drop.value == pytest.approx((old - new)[(1 - new / old).argmax()])
-    assert found.gap is not None
-    assert found.gap.clean.value == pytest.approx(old[0] - old[1])
-    assert found.gap.attacked.value == pytest.approx(new[0] - new[1])
     assert found.area.value < summary.all_queries.area.value, "queries that did not change have lost nothing"
 
 

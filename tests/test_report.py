@@ -373,7 +373,7 @@ def test_markdown() -> None:
     assert "| typo | 3 | monolingual | 1.000 | 0.938 | +0.062 | +0.000 to +0.250 | +6.2% |" in text
     assert "| English | 5 | " in text
     tables = [[line.count(" | ") for line in block.splitlines()] for block in text.split("\n\n") if block[0] == "|"]
-    assert len(tables) == 5
+    assert len(tables) == 6
     assert all(len(set(widths)) == 1 for widths in tables)
     assert "signature" not in text
     assert (
@@ -386,9 +386,10 @@ def test_latex() -> None:
     (one,) = prepare_sheets([("x.json", by_hand("a_b&c%${}~^#", AttackIdentity.parse("ty\\po@3")))], resamples=FEW)
     text = EXPORTS["latex"]([one])
     assert text.startswith("% \\usepackage{booktabs}\n% irbench attack ")
-    caption = r"\caption{a\_b\&c\%\$\{\}\textasciitilde{}\textasciicircum{}\#: scores}"
+    caption = r"\caption{a\_b\&c\%\$\{\}\textasciitilde{}\textasciicircum{}\#: scores; RD of a random ranking 4, "
+    caption += "of a perfect one that is blind to language 1}"
     body = text[text.index(r"\begin{table}") :].splitlines()
-    assert body[:5] == [r"\begin{table}", r"\centering", caption, r"\begin{tabular}{lrlrrrrrrrr}", r"\toprule"]
+    assert body[:5] == [r"\begin{table}", r"\centering", caption, r"\begin{tabular}{lrlrrrrrrrrr}", r"\toprule"]
     assert body[5].startswith(
         r"recipe & severity & setting & clean mAP & attacked mAP & drop & 95\% interval of the drop"
     )
@@ -396,7 +397,7 @@ def test_latex() -> None:
         r"ty\textbackslash{}po & 3 & monolingual & 1.000 & 0.938 & +0.062 & +0.000 to +0.250 & +6.2\% & "
     )
     assert body[-3:] == [r"\bottomrule", r"\end{tabular}", r"\end{table}"]
-    assert {line.count(" & ") for line in body if line.endswith(r" \\")} == {10}
+    assert {line.count(" & ") for line in body if line.endswith(r" \\")} == {11}
 
 
 def test_csv_has_each_language_and_the_macro_average() -> None:

@@ -22,6 +22,12 @@ finds the mix best. It does not ask what happens when queries are misspelt, mixe
 script. The studies below train all three ways, attack every model with four recipes, and judge the paper's claims and
 those about robustness by one rule. They are small, and what they cannot say is said first.
 
+> The numbers below are of irbench 0.2, whose studies counted languages of class 3 as lower-resource; the definition
+> is now class 2 or below everywhere. On XQuAD-R that group is Greek and Thai alone, which transliteration romanises
+> whole, while German, Spanish, Turkish and Vietnamese in the other group only lose diacritics: the verdict "supported"
+> on transliteration there is one on scripts, and not on resource classes. By the present rule there is no case, since
+> XQuAD-R has no language of class 2 or below.
+
 To do it again from a clean clone; the data are downloaded, or read from the folder that `ROBUSTBENCH_IR_DATA` names:
 
 ```

@@ -40,6 +40,7 @@ from robustbench_ir.evaluation.cell_cache import scored_path
 from robustbench_ir.evaluation.semantic_floor import FloorJudge
 from robustbench_ir.perturb import Perturbation, Recipe
 from robustbench_ir.perturb.identity import AttackIdentity, SearchIdentity
+from robustbench_ir.perturb.kinds import KindOfChange
 from robustbench_ir.perturb.randomness import generator
 from robustbench_ir.results.result import Cell, Result
 from robustbench_ir.retrieval.ranking import Ranks
@@ -249,8 +250,14 @@ class SearchRun:
             Ranks(ranks[0].astype(np.int32), ranks[1].astype(np.int32)),
             {code: one.recipes[0].reason_not_covered(code) for code in uncovered},
             self.victim.runner.changed_inputs(perturbed),
+            _kinds(one.recipes, judgements.query_languages),
         )
         return SearchedCell(cell, self.goal.name, tuple(found))
+
+
+def _kinds(recipes: Sequence[Recipe], languages: Sequence[str]) -> dict[str, KindOfChange]:
+    """Return the kinds of change of a mix of recipes: for each language that of the first recipe that tells one."""
+    return {code: kind for recipe in reversed(recipes) for code, kind in recipe.kinds(languages).items()}
 
 
 def measure_clean(victim: Victim, base: Result, goal: Goal) -> list[Measurement]:

@@ -132,6 +132,8 @@ class Evaluation:
             recipe.not_covered(self.cells.judgements.query_languages),
             self.runner.changed_inputs(perturbed),
         )
+        # A cell that an earlier version has finished does not have them.
+        cell = replace(cell, kinds=recipe.kinds(self.cells.judgements.query_languages))
         return self._finished(cell, queries, new=known is None)
 
     def finished_cell(self, name: CellName | None, perturbed: Sequence[Perturbation] = ()) -> Cell | None:

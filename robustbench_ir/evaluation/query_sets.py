@@ -68,6 +68,8 @@ class Manifest(ChangeSummary):
         Language to how much changed in it.
     not_covered : dict
         Language to the reason why its queries did not change.
+    kinds : dict
+        Language to what the recipe does to it, where that is not the same in all languages; see `KindOfChange`.
     files : dict
         File to its SHA-256.
     """
@@ -84,6 +86,7 @@ class Manifest(ChangeSummary):
     digest: str
     languages: dict[str, ChangeSummary]
     not_covered: dict[str, str]
+    kinds: dict[str, str] = {}
     files: dict[str, str]
 
 
@@ -142,6 +145,7 @@ def export_query_set(
             language: _changed([one for query, one in pairs if query.language == language]) for language in languages
         },
         not_covered=ready.not_covered(languages),
+        kinds={language: str(kind) for language, kind in ready.kinds(languages).items()},
         files={
             JSON_LINES: _write_lines(folder / JSON_LINES, pairs, _json_line),
             _TABLE: _write_lines(folder / _TABLE, pairs, _table_line),

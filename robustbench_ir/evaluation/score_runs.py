@@ -22,6 +22,7 @@ from robustbench_ir.evaluation.query_sets import JSON_LINES, MANIFEST, Manifest
 from robustbench_ir.metrics.settings import judgements_of
 from robustbench_ir.perturb import Edit, Perturbation, digest, load_recipe, unchanged
 from robustbench_ir.perturb.identity import CLEAN, AttackIdentity
+from robustbench_ir.perturb.kinds import KindOfChange
 from robustbench_ir.perturb.recipe import SEVERITIES
 from robustbench_ir.results.result import Cell, Result
 from robustbench_ir.retrieval.trec_runs import Run, ranks_of_run, read_run
@@ -44,6 +45,8 @@ class RunQueries:
         Perturbations, in the order of the task's queries.
     not_covered : mapping of str to str
         Languages that the recipe does not cover, with the reason.
+    kinds : mapping of str to KindOfChange
+        What the recipe does to each language, where that is not the same in all.
     """
 
     recipe: AttackIdentity
@@ -51,6 +54,7 @@ class RunQueries:
     seed: int
     queries: Sequence[Perturbation]
     not_covered: Mapping[str, str]
+    kinds: Mapping[str, KindOfChange]
 
 
 def score_runs(
@@ -95,7 +99,7 @@ def score_runs(
         task_digest=chosen.digest,
         encoder=_engine(name or run.tag, run),
         judgements=judgements_of(chosen),
-        clean=_cell(RunQueries(CLEAN, 0, 0, same, {}), run, chosen),
+        clean=_cell(RunQueries(CLEAN, 0, 0, same, {}, {}), run, chosen),
         attacked=tuple(_cell(one, its_run, chosen) for one, its_run in sets),
         task_notes=chosen.notes,
     )
@@ -133,7 +137,8 @@ def split_runs(runs: Sequence[str]) -> tuple[Path, list[tuple[str, Path]]]:
 
 
 def _cell(one: RunQueries, run: Run, task: Task) -> Cell:
-    return Cell.of(one.recipe, one.severity, one.seed, one.queries, ranks_of_run(run, task), one.not_covered)
+    ranks = ranks_of_run(run, task)
+    return Cell.of(one.recipe, one.severity, one.seed, one.queries, ranks, one.not_covered, kinds=one.kinds)
 
 
 def load_query_set(label: str, task: Task, cards: Path | None = None) -> RunQueries:
@@ -170,7 +175,8 @@ def load_query_set(label: str, task: Task, cards: Path | None = None) -> RunQuer
     ready = load_recipe(recipe, cards).for_task(task)
     missed = ready.not_covered(task.query_languages)
     queries = ready.perturb(task.queries, int(severity), int(seed or 0))
-    return RunQueries(AttackIdentity((ready.identity,)), int(severity), int(seed or 0), queries, missed)
+    kinds = ready.kinds(task.query_languages)
+    return RunQueries(AttackIdentity((ready.identity,)), int(severity), int(seed or 0), queries, missed, kinds)
 
 
 def _read_exported(folder: Path, task: Task) -> RunQueries:
@@ -179,6 +185,7 @@ def _read_exported(folder: Path, task: Task) -> RunQueries:
         lines = (folder / JSON_LINES).read_text(encoding="utf-8").removesuffix("\n").split("\n")
         found = {one.query_id: one for one in map(_perturbation, lines)}
         attack = AttackIdentity.parse(manifest.recipe)
+        kinds = {one: KindOfChange.parse(kind) for one, kind in manifest.kinds.items() if one in task.query_languages}
     except (OSError, ValidationError, DataError, ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"{folder}: was not written by `irbench perturb` ({type(error).__name__}); write it again"
@@ -192,7 +199,7 @@ def _read_exported(folder: Path, task: Task) -> RunQueries:
             )
     queries = [found[query.query_id] for query in task.queries]
     missed = {one: why for one, why in manifest.not_covered.items() if one in task.query_languages}
-    return RunQueries(attack, manifest.severity, manifest.seed, queries, missed)
+    return RunQueries(attack, manifest.severity, manifest.seed, queries, missed, kinds)
 
 
 def _perturbation(line: str) -> Perturbation:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from robustbench_ir.leaderboard.sheet import CellKey
 from robustbench_ir.metrics.measures import Floats
 from robustbench_ir.perturb.identity import Threat
-from robustbench_ir.resources.languages import LOW_RESOURCE, languages, resource_groups
+from robustbench_ir.resources.languages import languages, resource_groups
 
 _DIGITS_OF_LANGUAGES = 5
 _DIGITS = 7  # more, so that what is shown with three digits is not rounded twice
@@ -102,7 +102,7 @@ def choices(
 
 
 def _groups(codes: Sequence[str]) -> dict[str, Sequence[str]]:
-    low, high = resource_groups(codes, LOW_RESOURCE)
+    low, high = resource_groups(codes)
     known = {code: languages()[code].resource_class for code in codes if code in languages()}
     classes = {
         f"class {level}": [code for code, of in known.items() if of == level] for level in sorted(set(known.values()))

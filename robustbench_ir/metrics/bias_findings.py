@@ -22,7 +22,14 @@ from robustbench_ir.metrics.bias_measures import (
 from robustbench_ir.metrics.clusters import ClusterMeans, cluster_means
 from robustbench_ir.metrics.findings import AttackedCells, AttackGroup, RankedQueries, macro_means
 from robustbench_ir.metrics.measures import Floats
-from robustbench_ir.metrics.settings import Judgements, macro_average, nanmean, rank_distances, relevant_only
+from robustbench_ir.metrics.settings import (
+    Judgements,
+    macro_average,
+    nanmean,
+    rank_distances,
+    reference_rank_distances,
+    relevant_only,
+)
 from robustbench_ir.metrics.significance import exchange_tests, sign_flip_tests
 from robustbench_ir.metrics.statistics import (
     RESAMPLES,
@@ -64,6 +71,9 @@ class Bias:
         Rank distance divided by (pool - 1), 0 to 1.
     rank_distance_median : float
         Median rank distance over all queries.
+    random_rank_distance, unbiased_rank_distance : float
+        Expected rank distance of a random ranking, and of a perfect ranking that is blind to language:
+        (L - 1) / (L + 1) x (pool + 1) and L - 1 with one relevant passage in each of L languages.
     own_language_first : float
         Share of queries whose best-ranked relevant passage is in their language.
     own_language_unbiased : float
@@ -81,6 +91,8 @@ class Bias:
     rank_distance: float
     rank_distance_share: float
     rank_distance_median: float
+    random_rank_distance: float
+    unbiased_rank_distance: float
     own_language_first: float
     own_language_unbiased: float
     english_first: float
@@ -102,12 +114,14 @@ def language_bias(judgements: Judgements, ranks: Ranks) -> Bias:
     """
     judgements, ranks = relevant_only(judgements, ranks)
     found = _bias_values(judgements, ranks)
-    unbiased = _unbiased_values(judgements)
+    unbiased, random = _unbiased_values(judgements), _random_values(judgements)
     distance = found["rank_distance"]
     known = distance[~np.isnan(distance)]
     return Bias(
         **{name: macro_average(judgements, found[name]) for name in BIAS_NAMES},
         rank_distance_median=float(np.median(known)) if len(known) else float("nan"),
+        random_rank_distance=macro_average(judgements, random["rank_distance"]),
+        unbiased_rank_distance=macro_average(judgements, unbiased["rank_distance"]),
         own_language_unbiased=macro_average(judgements, unbiased["own_language_first"]),
         english_unbiased=macro_average(judgements, unbiased["english_first"]),
         mean_rank=mean_rank_by_language(
@@ -118,6 +132,33 @@ def language_bias(judgements: Judgements, ranks: Ranks) -> Bias:
             (len(judgements.query_languages), len(judgements.pool)),
         ),
     )
+
+
+def rank_distance_estimate(
+    judgements: Judgements,
+    ranks: Ranks,
+    *,
+    random: Generator,
+    resamples: int = RESAMPLES,
+    method: IntervalMethod = "wider",
+) -> Estimate:
+    """Return the mean rank distance of one set of ranks with its 95% interval; NaN if it is not defined.
+
+    Parameters
+    ----------
+    judgements : Judgements
+        Queries, languages and judgements.
+    ranks : Ranks
+        Ranks of the judged passages.
+    random : numpy.random.Generator
+        Source of the resamples.
+    resamples : int
+        Number of resamples.
+    method : {"bca", "percentile"}
+        Kind of interval.
+    """
+    (drawn,) = draws([macro_means(judgements, rank_distances(judgements, ranks))], random, resamples)
+    return bootstrap_intervals(drawn, judgements.questions, method)[0]
 
 
 def _bias_values(judgements: Judgements, ranks: Ranks) -> dict[str, Floats]:
@@ -137,13 +178,26 @@ def _bias_values(judgements: Judgements, ranks: Ranks) -> dict[str, Floats]:
 
 
 def _unbiased_values(judgements: Judgements) -> dict[str, Floats]:
-    """Return for each query the expectation without language bias, for those `BIAS_NAMES` where it is known."""
+    """Return for each query the expectation without language bias, for those `BIAS_NAMES` where it is known.
+
+    Rank distance is that of a perfect ranking; shares of passages that come first are the same in every ranking.
+    """
     queries = len(judgements.query_ids)
+    _, distance = reference_rank_distances(judgements)
     own = judgements.passage_language == judgements.own_pool[judgements.query]
     return {
+        "rank_distance": distance,
+        "rank_distance_share": distance / max(judgements.pool_size - 1, 1),
         "own_language_first": share_among(judgements.query, own, queries),
         "english_first": _not_english(judgements, share_among(judgements.query, _in_english(judgements), queries)),
     }
+
+
+def _random_values(judgements: Judgements) -> dict[str, Floats]:
+    """Return for each query the expectation in a random ranking, for those `BIAS_NAMES` where it is known."""
+    distance, _ = reference_rank_distances(judgements)
+    share = distance / max(judgements.pool_size - 1, 1)
+    return {**_unbiased_values(judgements), "rank_distance": distance, "rank_distance_share": share}
 
 
 def _in_english(judgements: Judgements) -> NDArray[np.bool_]:
@@ -207,7 +261,11 @@ class BiasFinding:
         The number before and after, and attacked - clean, paired; macro averages over query languages, as means over
         seeds. The median rank distance is taken over all queries, of the mean over seeds.
     unbiased : float
-        Expectation for a ranking without language bias; NaN if it is not known.
+        Expectation for a ranking without language bias; NaN if it is not known. For rank distance the ranking
+        is perfect.
+    random : float
+        Expectation for a random ranking; NaN if it is not known. A rank distance near it is that of an encoder that
+        does not retrieve across languages.
     p, p_adjusted : float
         p value of the hypothesis that the change is 0, by exchanging clean and attacked ranks of whole questions;
         `p_adjusted` is adjusted for the recipes and severities with the same name.
@@ -222,6 +280,7 @@ class BiasFinding:
     attacked: Estimate
     change: Estimate
     unbiased: float
+    random: float
     p: float
     p_adjusted: float
     refusal: str
@@ -272,7 +331,10 @@ def bias_findings(
         resamples,
     )
     families = sign_flip_tests([*zip(*changes.values(), strict=True)], random, resamples)
-    blind = {name: macro_average(judgements, found) for name, found in _unbiased_values(judgements).items()}
+    blind, chance = (
+        {name: macro_average(judgements, found) for name, found in of(judgements).items()}
+        for of in (_unbiased_values, _random_values)
+    )
     refusals = {name: bias_refusal(judgements, name) for name in BIAS_NAMES}
     refusals[_MEDIAN] = refusals["rank_distance"]
     rows = []
@@ -289,6 +351,7 @@ def bias_findings(
                 name,
                 *each[name].estimates(judgements.questions, "bca" if name == _MEDIAN and method == "wider" else method),
                 blind.get(name, float("nan")),
+                chance.get(name, float("nan")),
                 *each[name].tested,
                 refusals[name],
             )

@@ -55,6 +55,57 @@ def rank_distance(rank: Integers, query: Integers, queries: int, language: Integ
     return found
 
 
+def random_rank_distance(query: Integers, language: Integers, queries: int, pool: int | None = None) -> Floats:
+    """Return the expected RD of each query in a random ranking; NaN where its relevant passages are in one language.
+
+    Without `pool` it is that of a perfect ranking that is blind to language, where the relevant passages come first, in
+    random order. With one relevant passage in each of L languages the two are (L - 1) / (L + 1) x (pool + 1) and L - 1.
+
+    Parameters
+    ----------
+    query : integer array of shape (relevant,)
+        Row of the query.
+    language : integer array of shape (relevant,)
+        Number of the passage's language; the best passage of each language stands for it, as in `rank_distance`.
+    queries : int
+        Number of queries.
+    pool : int, optional
+        Number of passages that are ranked; without it, the relevant ones of the query alone.
+
+    Examples
+    --------
+    >>> random_rank_distance(np.array([0, 0, 0]), np.array([0, 1, 2]), 1, pool=99)
+    array([50.])
+    >>> random_rank_distance(np.array([0, 0, 0]), np.array([0, 1, 2]), 1)
+    array([2.])
+    """
+    found = np.full(queries, np.nan)
+    if not len(query):
+        return found
+    languages = int(language.max()) + 1
+    table = np.bincount(query * languages + language, minlength=queries * languages).reshape(queries, languages)
+    having = np.flatnonzero((table > 0).sum(axis=1) > 1)
+    counts, row = np.unique(table[having], axis=0, return_inverse=True)
+    relevant = counts.sum(axis=1)
+    # Of m passages at random among N, the j-th has the expected rank j (N + 1) / (m + 1), whatever their languages. So
+    # the first has (N + 1) / (m + 1), and the first of the last language (N + 1) times the expectation of the largest
+    # of the smallest of k uniform numbers in 0 to 1, k being the passages of each language.
+    largest = np.array([_largest_of_the_smallest(one[one > 0]) for one in counts])
+    size = relevant if pool is None else pool
+    found[having] = ((size + 1) * (largest - 1 / (relevant + 1)))[row.ravel()]
+    return found
+
+
+def _largest_of_the_smallest(count: Integers) -> float:
+    """Return the expected largest of several numbers, each the smallest of so many uniform ones in 0 to 1.
+
+    It is the integral of 1 - the product of 1 - x^k: a polynomial, which Gauss and Legendre's nodes integrate exactly.
+    """
+    node, weight = np.polynomial.legendre.leggauss(int(count.sum()) // 2 + 1)
+    smaller = 1 - ((node + 1) / 2)[:, None] ** count
+    return float(weight @ (1 - smaller.prod(axis=1)) / 2)
+
+
 def _best_of_each(rank: Integers, query: Integers, language: Integers) -> tuple[Integers, Integers]:
     """Return the best rank of each query in each language that has a relevant passage, and its query; 0 is last."""
     languages = int(language.max()) + 1

@@ -20,10 +20,12 @@ from robustbench_ir.metrics.settings import (
     nanmean,
     per_query_scores,
     rank_distances,
+    reference_rank_distances,
 )
 from robustbench_ir.metrics.significance import effect_size, minimum_detectable, sign_flip_tests
 from robustbench_ir.metrics.statistics import RESAMPLES, Estimate, IntervalMethod, bootstrap_intervals, draws_by_group
 from robustbench_ir.perturb.identity import AttackIdentity
+from robustbench_ir.perturb.kinds import KindOfChange
 from robustbench_ir.retrieval.ranking import Ranks
 
 
@@ -46,6 +48,14 @@ class RankedQueries(Protocol):
     def edit_rate(self) -> Floats:
         """Share of each query's characters that were replaced."""
 
+    @property
+    def not_covered(self) -> Mapping[str, str]:
+        """Query languages that the recipe does not cover, with the reason."""
+
+    @property
+    def kinds(self) -> Mapping[str, KindOfChange]:
+        """What the recipe does to each query language, where that is not the same in all."""
+
 
 AttackGroup = tuple[AttackIdentity, int]
 """Identity of an attack, and its severity."""
@@ -66,7 +76,7 @@ class Finding:
     recipe, severity, setting, measure : AttackIdentity, int, str, str
         Attack, setting and measure.
     language : str
-        Query language, or ``"all"`` for the macro average.
+        Query language, or ``"all"`` for the macro average; in a row by relation, its query languages with commas.
     clean, attacked : Estimate
         The measure before and after.
     drop, relative_drop : Estimate
@@ -76,6 +86,8 @@ class Finding:
     clean_rank_distance, rank_distance_change : Estimate
         Rank distance in the multilingual pool, and its change, attacked - clean. NaN if queries have one relevant
         passage.
+    random_rank_distance, unbiased_rank_distance : float
+        Expected rank distance of a random ranking, and of a perfect ranking that is blind to language; see `Bias`.
     p, p_adjusted : float
         p value of the hypothesis that the drop is 0; NaN if no change reached the encoder. `p_adjusted` is adjusted for
         all rows of the same setting and kind (recipes x severities, or recipes x severities x languages) by step-down
@@ -95,6 +107,9 @@ class Finding:
         Share of characters that were replaced.
     questions : int
         Number of clusters: questions that have a value in this row.
+    relation : str
+        How the change is related to the passages or to the script, such as ``"into the passages' language"``; empty
+        for a row over all of them. See `robustbench_ir.metrics.relations`.
     """
 
     recipe: AttackIdentity
@@ -109,6 +124,8 @@ class Finding:
     changed_only: Estimate
     clean_rank_distance: Estimate
     rank_distance_change: Estimate
+    random_rank_distance: float
+    unbiased_rank_distance: float
     p: float
     p_adjusted: float
     p_rank_distance: float
@@ -119,6 +136,7 @@ class Finding:
     text_coverage: float
     edit_rate: float
     questions: int
+    relation: str = ""
 
     @property
     def robustness(self) -> Estimate:
@@ -210,6 +228,7 @@ def findings(
     random: Generator,
     resamples: int = RESAMPLES,
     method: IntervalMethod = "wider",
+    pairs: NDArray[np.bool_] | None = None,
 ) -> list[Finding]:
     """Return a finding for each recipe and severity, or each query language of these, in the order of `Result.drops`.
 
@@ -229,11 +248,19 @@ def findings(
         Number of each.
     method : {"wider", "bca", "percentile"}
         Kind of interval.
+    pairs : bool array of shape (query languages, passage languages), optional
+        The only pairs of languages that count; one column in the multilingual setting.
     """
     if not attacked:
         return []
     before, distance = per_query_scores(judgements, clean, measure, setting), rank_distances(judgements, clean)
     after = [over_seeds(judgements, before, cells, setting, measure) for cells in attacked.values()]
+    references = reference_rank_distances(judgements)
+    if pairs is not None:
+        mask = pairs[judgements.query_language]
+        before, distance = within(mask, before), within(mask, distance)
+        references = within(mask, references[0]), within(mask, references[1])
+        after = [OverSeeds(*(within(mask, found) for found in vars(one).values())) for one in after]
     # Changes of rank distance are paired, since a run may lack a passage for the attacked query only.
     of_clean = [macro_means(judgements, found, by) for found in (before, distance)]
     of_attacked = {
@@ -248,9 +275,12 @@ def findings(
         return bootstrap_intervals(of, judgements.questions, method, means.clusters)
 
     names = judgements.query_languages if by == "language" else ("all",)
+    random_distance, unbiased_distance = (_means(judgements, one, by) for one in references)
     columns: dict[str, Sequence[object]] = {
         "clean": estimates(clean_draw, of_clean[0]),
         "clean_rank_distance": estimates(distance_draw, of_clean[1]),
+        "random_rank_distance": random_distance,
+        "unbiased_rank_distance": unbiased_distance,
         "language": names,
         "setting": [setting] * len(names),
         "measure": [measure] * len(names),
@@ -276,6 +306,11 @@ def findings(
         }
         rows += [Finding(**dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)]
     return rows
+
+
+def within(mask: NDArray[np.bool_], found: Floats) -> Floats:
+    """Return values with NaN outside a mask of shape (queries, passage languages)."""
+    return np.where(mask.any(axis=1) if found.ndim == 1 else mask, found, np.nan)
 
 
 def ratio(above: Floats, below: Floats) -> Floats:

@@ -18,7 +18,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from robustbench_ir.metrics.bias_measures import rank_distance
+from robustbench_ir.metrics.bias_measures import random_rank_distance, rank_distance
 from robustbench_ir.metrics.measures import Floats, Ranked, look_up_measure
 from robustbench_ir.retrieval.ranking import Ranks
 from robustbench_ir.tasks import Task
@@ -206,6 +206,22 @@ def rank_distances(judgements: Judgements, ranks: Ranks) -> Floats:
     """
     judgements, ranks = relevant_only(judgements, ranks)
     return rank_distance(ranks.in_pool, judgements.query, len(judgements.query_ids), judgements.passage_language)
+
+
+def reference_rank_distances(judgements: Judgements) -> tuple[Floats, Floats]:
+    """Return what the rank distance of each query is compared with, two float64 arrays of shape (queries,).
+
+    The first is its expectation in a random ranking, the second that in a perfect ranking which is blind to language,
+    where the relevant passages come first in random order; see `random_rank_distance`.
+
+    Parameters
+    ----------
+    judgements : Judgements
+        Queries, languages and judgements.
+    """
+    relevant = judgements.grade >= judgements.relevant_from
+    of = judgements.query[relevant], judgements.passage_language[relevant], len(judgements.query_ids)
+    return random_rank_distance(*of, judgements.pool_size), random_rank_distance(*of)
 
 
 def judgements_of(task: Task) -> Judgements:

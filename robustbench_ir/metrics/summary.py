@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.random import Generator
@@ -11,7 +12,8 @@ from numpy.random import Generator
 from robustbench_ir.metrics.clusters import ClusterMeans
 from robustbench_ir.metrics.findings import AttackedCells, AttackGroup, macro_means, over_seeds, ratio
 from robustbench_ir.metrics.measures import Floats, Integers
-from robustbench_ir.metrics.settings import Judgements, Setting, nanmean, per_query_scores
+from robustbench_ir.metrics.resource_gap import ResourceGap, resource_gaps
+from robustbench_ir.metrics.settings import Judgements, Setting, per_query_scores
 from robustbench_ir.metrics.statistics import (
     RESAMPLES,
     Estimate,
@@ -21,7 +23,6 @@ from robustbench_ir.metrics.statistics import (
     simultaneous,
 )
 from robustbench_ir.perturb.identity import AttackIdentity
-from robustbench_ir.resources.languages import resource_groups
 from robustbench_ir.retrieval.ranking import Ranks
 
 
@@ -47,32 +48,6 @@ class WorstLanguage:
 
 
 @dataclass(frozen=True)
-class ResourceGap:
-    """What low-resource query languages lose more than high-resource ones, and how far apart they score.
-
-    Attributes
-    ----------
-    low, high : tuple of str
-        Query languages of resource class 2 or below, and 4 or above (Joshi et al. 2020); class 3 is neither.
-    low_relative_drop, high_relative_drop, relative : Estimate
-        Relative drop of the mean over the low ones, over the high ones, and their difference, low - high; above 0 the
-        low-resource languages lose a larger share of what they have.
-    clean, attacked, change : Estimate
-        Mean over the high ones - mean over the low ones, before and after, and attacked - clean; above 0 the gap
-        widens. It narrows where high-resource languages have more to lose.
-    """
-
-    low: tuple[str, ...]
-    high: tuple[str, ...]
-    low_relative_drop: Estimate
-    high_relative_drop: Estimate
-    relative: Estimate
-    clean: Estimate
-    attacked: Estimate
-    change: Estimate
-
-
-@dataclass(frozen=True)
 class Robustness:
     """Robustness over the same queries, clean and attacked.
 
@@ -84,14 +59,15 @@ class Robustness:
         Area under that curve by trapezoids from severity 0 to the highest, divided by the highest; 1 without any loss.
     worst : WorstLanguage or None
         Worst language at the highest severity; None if no language has a query.
-    gap : ResourceGap or None
-        Resource gap at the highest severity; None if the task lacks low- or high-resource languages.
+    gaps : tuple of ResourceGap
+        How much more low-resource languages lose than high-resource ones at the highest severity, for each kind of
+        change; empty if the task has neither.
     """
 
     curve: tuple[Estimate, ...]
     area: Estimate
     worst: WorstLanguage | None
-    gap: ResourceGap | None
+    gaps: tuple[ResourceGap, ...]
 
 
 @dataclass(frozen=True)
@@ -176,11 +152,13 @@ def summaries(
         of_value, of_same, _ = (means.clusters for means in of_attacked[recipe, ordered[-1]][3:])
         every = [(whole, after) for after, *_ in curves]
         changed = [(old, old - fall) for _, old, fall in curves]
+        cell = attacked[recipe, ordered[-1]][0]
+        by_kind = partial(resource_gaps, judgements, kinds=cell.kinds, not_covered=cell.not_covered, random=random)
         pairs = (
             _Draws(judgements, ordered, every, (per_language, value), of_value, method),
             _Draws(judgements, ordered, changed, (same, same - lost), of_same, method),
         )
-        rows.append(Summary(recipe, setting, measure, ordered, *(one.robustness() for one in pairs)))
+        rows.append(Summary(recipe, setting, measure, ordered, *(one.robustness(by_kind) for one in pairs)))
     return rows
 
 
@@ -195,10 +173,10 @@ class _Draws:
     questions_of_languages: Integers
     method: IntervalMethod
 
-    def robustness(self) -> Robustness:
+    def robustness(self, gaps: Callable[[Floats, Floats], tuple[ResourceGap, ...]]) -> Robustness:
         curve = np.concatenate([ratio(after, before) for before, after in self.pairs])
         area = self.estimates(_area(curve, self.severities))[0]
-        return Robustness(tuple(self.estimates(curve)), area, self.worst(), self.gap())
+        return Robustness(tuple(self.estimates(curve)), area, self.worst(), gaps(*self.by_language))
 
     def estimates(self, of: Floats) -> list[Estimate]:
         return bootstrap_intervals(of, self.judgements.questions, self.method)
@@ -217,20 +195,6 @@ class _Draws:
             simultaneous(one, self.judgements.questions, self.questions_of_languages)[worst] for one in (relative, lost)
         )
         return WorstLanguage(self.judgements.query_languages[worst], of_relative, of_lost, share)
-
-    def gap(self) -> ResourceGap | None:
-        low, high = resource_groups(self.judgements.query_languages)
-        if not low or not high:
-            return None
-        rows = {language: number for number, language in enumerate(self.judgements.query_languages)}
-        (low_before, low_after), (high_before, high_after) = (
-            [nanmean(one[[rows[language] for language in group]], axis=0) for one in self.by_language]
-            for group in (low, high)
-        )
-        low_lost, high_lost = ratio(low_before - low_after, low_before), ratio(high_before - high_after, high_before)
-        before, after = high_before - low_before, high_after - low_after
-        numbers = (low_lost, high_lost, low_lost - high_lost, before, after, after - before)
-        return ResourceGap(low, high, *self.estimates(np.stack(numbers)))
 
 
 def _area(curve: Floats, severities: Sequence[int]) -> Floats:

@@ -14,6 +14,7 @@ from robustbench_ir._base.text import nfc, replace_spans
 from robustbench_ir.errors import CardError, OptionError
 from robustbench_ir.perturb.constraints import Constraints, WordFinder, word_finder
 from robustbench_ir.perturb.identity import RecipeIdentity
+from robustbench_ir.perturb.kinds import KindOfChange, kind_of
 from robustbench_ir.perturb.perturbation import Edit, Perturbation, QueryLike, spaced, unchanged
 from robustbench_ir.perturb.randomness import Random, generator, shuffled
 from robustbench_ir.perturb.transformation import Transformation, TransformationFactory
@@ -145,6 +146,11 @@ class Recipe:
     def not_covered(self, languages: Iterable[str]) -> dict[str, str]:
         """Return those of the languages whose queries the recipe cannot change, with the reason."""
         return {language: self.reason_not_covered(language) for language in languages if not self.covers(language)}
+
+    def kinds(self, languages: Iterable[str]) -> dict[str, KindOfChange]:
+        """Return what the recipe does to each language, for those where its mechanism tells; empty for most recipes."""
+        found = {language: kind_of(self.transformation(language)) for language in languages if self.covers(language)}
+        return {language: kind for language, kind in found.items() if kind is not None}
 
     def for_task(self, task: HasLexicons) -> Recipe:
         """Return the recipe with the task's own language rows in place of the card's; unchanged if it has none."""

@@ -32,6 +32,8 @@ class Convention(Card):
     ----------
     title, source : str
         Name of the convention, and where it is published.
+    script : str
+        ISO 15924 code of the script that it writes; empty if it keeps the script of the word.
     rules : str
         ICU transform rules; ``::Name;`` calls a transform that ICU brings. The input is one lower-case word.
     spellings : dict of str to dict
@@ -44,6 +46,7 @@ class Convention(Card):
 
     title: str
     source: str
+    script: str = Field(default="Latn", pattern=r"^([A-Z][a-z]{3})?$")
     rules: str
     spellings: dict[str, _SpellingWeights] = {}
     words: dict[str, _SpellingWeights] = {}
@@ -145,6 +148,8 @@ class Romaniser:
         Spellings of stretches.
     words : mapping of str to Spellings
         Spellings of whole words.
+    script : str
+        ISO 15924 code of the script that it writes; empty if it keeps the script of the word.
     memory : dict of str to Spellings
         Words that were spelt before.
     """
@@ -153,6 +158,7 @@ class Romaniser:
     transform: icu.Transliterator = field(repr=False)
     respell: Respelling = field(repr=False)
     words: Mapping[str, Spellings] = field(repr=False)
+    script: str = "Latn"
     memory: dict[str, Spellings] = field(default_factory=dict, repr=False, compare=False)
 
     def __call__(self, word: str) -> Spellings:
@@ -208,4 +214,4 @@ def romaniser(name: str, tables: Tables = SHIPPED) -> Romaniser:
         # ICU pads the text around the fault with zeros.
         raise CardError(f"{entry}: key 'rules': ICU says {str(error).replace(chr(92) + 'x00', '')}") from error
     words = {nfc(word): ordered_spellings(ways) for word, ways in convention.words.items()}
-    return Romaniser(name, transform, respelling(convention.spellings), words)
+    return Romaniser(name, transform, respelling(convention.spellings), words, convention.script)

@@ -21,7 +21,7 @@ from robustbench_ir.evaluation.score_runs import is_run
 from robustbench_ir.metrics.bias_findings import BiasFinding
 from robustbench_ir.metrics.bias_measures import mean_rank_by_language
 from robustbench_ir.metrics.clusters import ClusterMeans, cluster_means
-from robustbench_ir.metrics.findings import AttackGroup, ratio
+from robustbench_ir.metrics.findings import AttackGroup, Finding, ratio
 from robustbench_ir.metrics.measures import Floats
 from robustbench_ir.metrics.settings import (
     Judgements,
@@ -480,6 +480,19 @@ class Sheet:
     def scores(self) -> dict[Setting, list[Score]]:
         """The macro drops of each setting, by recipe and severity."""
         return macro_scores(self.result, self.measure, self.settings, self.resamples)
+
+    @cached_property
+    def relations(self) -> dict[Setting, list[Finding]]:
+        """The macro drops of each setting by relation, such as into the passages' language; see `Result.findings`."""
+        return {
+            setting: self.result.findings(setting, self.measure, "relation", resamples=self.resamples)
+            for setting in self.settings
+        }
+
+    @property
+    def related(self) -> bool:
+        """Whether any setting has rows by relation."""
+        return any(self.relations.values())
 
     @cached_property
     def at_severity(self) -> list[Score]:

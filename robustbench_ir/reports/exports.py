@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import is_dataclass
 
 from robustbench_ir._base.markdown import escaped_markdown, markdown_table
+from robustbench_ir.metrics.findings import Finding
 from robustbench_ir.metrics.statistics import Estimate
 from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.reports.content import NO_INTERVAL, LanguageDrop, Sheet, summary_sentences
@@ -24,6 +25,7 @@ from robustbench_ir.reports.tables import (
     more_tables,
     side_by_side_table,
 )
+from robustbench_ir.results.result import Drop, Result
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -45,12 +47,14 @@ _LATEX = {
 _CSV_COLUMNS = (
     *("encoder", "task", "recipe", "severity", "seeds", "setting", "measure", "language"),
     *("clean", "attacked", "drop", "drop_low", "drop_high", "relative_drop"),
+    *("clean_rank_distance", "random_rank_distance", "unbiased_rank_distance"),
     *(
         "rank_distance_change",
         "rank_distance_change_low",
         "rank_distance_change_high",
         "coverage",
         "text_coverage",
+        "relation",
         "signature",
     ),
 )
@@ -139,7 +143,8 @@ def _latex_text(text: str) -> str:
 def to_csv(sheets: Sequence[Sheet]) -> str:
     """Return one row for each result, setting, recipe, severity and query language; ``all`` is the macro average.
 
-    A missing number is empty. By language, only rows in the setting and at the severity of the page have intervals.
+    Rows by relation, such as switching into the passages' language, name it, and their query languages. A missing
+    number is empty. By language, only rows in the setting and at the severity of the page have intervals.
     """
     stream = io.StringIO()
     table = csv.writer(stream, lineterminator="\n")
@@ -156,35 +161,55 @@ def _records(sheet: Sheet) -> Iterator[dict[str, object]]:
     for setting, scores in sheet.scores.items():
         macro = {(one.recipe, one.severity): one for one in scores}
         for drop in (*result.drops(setting, sheet.measure), *result.drops(setting, sheet.measure, "language")):
-            group = drop.recipe, drop.severity
             shown = (setting, drop.severity) == (sheet.setting, sheet.severity)
             interval, distance = NO_INTERVAL, NO_INTERVAL
             if drop.language == "all":
-                interval, distance = macro[group].drop, macro[group].rank_distance_change
+                group = macro[drop.recipe, drop.severity]
+                interval, distance = group.drop, group.rank_distance_change
             elif shown:
                 interval = by_language.get((drop.recipe, drop.language), NO_INTERVAL)
-            yield {
-                "encoder": result.encoder.name,
-                "task": result.task,
-                "recipe": str(drop.recipe),
-                "severity": drop.severity,
-                "seeds": len(result.groups[group]),
-                "setting": setting,
-                "measure": drop.measure,
-                "language": drop.language,
-                "clean": _number(drop.clean),
-                "attacked": _number(drop.attacked),
-                "drop": _number(drop.absolute),
-                "drop_low": _number(interval.low),
-                "drop_high": _number(interval.high),
-                "relative_drop": _number(drop.relative),
-                "rank_distance_change": _number(drop.rank_distance_change),
-                "rank_distance_change_low": _number(distance.low),
-                "rank_distance_change_high": _number(distance.high),
-                "coverage": _number(drop.coverage),
-                "text_coverage": _number(drop.text_coverage),
-                "signature": result.signature(setting, *group, drop.measure),
-            }
+            numbers = (drop.clean, drop.attacked, drop.absolute, drop.relative)
+            yield _record(
+                result, drop, numbers, (drop.clean_rank_distance, drop.rank_distance_change), interval, distance
+            )
+        for row in sheet.relations[setting]:
+            numbers = (row.clean.value, row.attacked.value, row.drop.value, row.relative_drop.value)
+            distances = row.clean_rank_distance.value, row.rank_distance_change.value
+            yield _record(result, row, numbers, distances, row.drop, row.rank_distance_change)
+
+
+def _record(
+    result: Result,
+    row: Drop | Finding,
+    numbers: tuple[float, float, float, float],
+    distances: tuple[float, float],
+    interval: Estimate,
+    distance: Estimate,
+) -> dict[str, object]:
+    """Return a row of the CSV file: scores, drop and rank distance with the intervals of drop and of its change."""
+    return {
+        "encoder": result.encoder.name,
+        "task": result.task,
+        "recipe": str(row.recipe),
+        "severity": row.severity,
+        "seeds": len(result.groups[row.recipe, row.severity]),
+        "setting": row.setting,
+        "measure": row.measure,
+        "language": row.language,
+        "relation": row.relation if isinstance(row, Finding) else "",
+        **dict(zip(("clean", "attacked", "drop", "relative_drop"), map(_number, numbers), strict=True)),
+        "drop_low": _number(interval.low),
+        "drop_high": _number(interval.high),
+        "clean_rank_distance": _number(distances[0]),
+        "random_rank_distance": _number(row.random_rank_distance),
+        "unbiased_rank_distance": _number(row.unbiased_rank_distance),
+        "rank_distance_change": _number(distances[1]),
+        "rank_distance_change_low": _number(distance.low),
+        "rank_distance_change_high": _number(distance.high),
+        "coverage": _number(row.coverage),
+        "text_coverage": _number(row.text_coverage),
+        "signature": result.signature(row.setting, row.recipe, row.severity, row.measure),
+    }
 
 
 def _number(value: float) -> float | None:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from robustbench_ir.evaluation.score_runs import is_run
+from robustbench_ir.metrics.bias_findings import rank_distance_estimate
+from robustbench_ir.metrics.settings import macro_average, reference_rank_distances
+from robustbench_ir.metrics.statistics import SEED
 from robustbench_ir.results.result import Cell, Result
 
 _NAMED_FROM = 0.01
@@ -16,7 +21,10 @@ def notes(result: Result) -> tuple[str, ...]:
 
 
 def rank_notes(result: Result) -> list[str]:
-    """Return what is to be said of ties and of passages that are not retrieved; nothing below one in a hundred."""
+    """Return what is to be said of ties, of passages that are not retrieved, and of a rank distance as of chance.
+
+    Nothing is said of a share below one in a hundred.
+    """
     found = []
     if max(cell.tied_share for cell in (result.clean, *result.attacked)) > _NAMED_FROM:
         order = "trec_eval's, by id" if is_run(result.encoder) else "that of a hash of the ids"
@@ -28,7 +36,23 @@ def rank_notes(result: Result) -> list[str]:
             f"{_shares(result, lambda cell: cell.missing_share)} are not retrieved: they add nothing to the measures, "
             f"and rank distance leaves their queries out"
         )
-    return found
+    return [*found, *_chance_notes(result)]
+
+
+def _chance_notes(result: Result) -> list[str]:
+    """Return a warning if the clean rank distance is not below that of a random ranking beyond doubt."""
+    if not result.has_rank_distance:
+        return []
+    random, _ = reference_rank_distances(result.judgements)
+    chance = macro_average(result.judgements, random)
+    clean = rank_distance_estimate(result.judgements, result.clean.ranks, random=np.random.default_rng(SEED))
+    if not clean.high >= chance:
+        return []
+    compared = "is larger than that of chance" if clean.low > chance else "is that of chance"
+    return [
+        f"this encoder does not retrieve across languages: its rank distance {compared} ({clean.value:,.0f}, 95% "
+        f"interval {clean.low:,.0f} to {clean.high:,.0f}; a random ranking has {chance:,.0f})"
+    ]
 
 
 def _shares(result: Result, share: Callable[[Cell], float]) -> str:

@@ -27,6 +27,7 @@ from robustbench_ir.reports.tables import (
     coverage_table,
     drops_table,
     language_comparison_table,
+    resource_table,
     robustness_table,
     side_by_side_table,
     worst_case_table,
@@ -58,6 +59,7 @@ class _Section:
     scores: Table
     curves: list[Picture]
     robustness: Table | None
+    resources: Table | None
     worst_case: Table | None
     languages: list[Picture]
     bias: list[Picture]
@@ -170,6 +172,7 @@ def _section(key: str, sheet: Sheet, examples: Examples) -> _Section:
         drops_table(sheet),
         list(curve_pictures(sheet)),
         robustness_table(sheet) if detailed else None,
+        resource_table(sheet) if detailed and any(one.all_queries.gaps for one in sheet.summaries) else None,
         worst_case_table(sheet) if detailed and sheet.worst_cases else None,
         list(language_pictures(sheet)),
         bias,

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from robustbench_ir.metrics.bias_findings import BiasFinding
+from robustbench_ir.metrics.findings import Finding
+from robustbench_ir.metrics.resource_gap import ResourceGap
+from robustbench_ir.metrics.settings import macro_average, rank_distances
 from robustbench_ir.metrics.statistics import Estimate
-from robustbench_ir.metrics.summary import ResourceGap, Robustness, WorstLanguage
+from robustbench_ir.metrics.summary import Robustness, WorstLanguage
 from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.reports.content import LanguageDrop, Score, Sheet
-from robustbench_ir.reports.terminal import language_name
+from robustbench_ir.reports.terminal import language_name, rank_distance_references
 
 _NOTHING = "–"
 
@@ -89,21 +92,42 @@ def drops_table(sheet: Sheet) -> Table:
     """Return the drops in every setting under every recipe and severity."""
     name = sheet.measure_name
     bias = sheet.result.has_rank_distance
+    references = f"; {rank_distance_references(sheet.result)}" if bias else ""
+    clean_distance = macro_average(
+        sheet.result.judgements, rank_distances(sheet.result.judgements, sheet.result.clean.ranks)
+    )
     texts = any(_texts_differ(one) for found in sheet.scores.values() for one in found)
     columns = ("recipe", "severity", "setting", f"clean {name}", f"attacked {name}", "drop", "95% interval of the drop",
-               "drop %", *(("RD change", "95% interval of RD change") if bias else ()), "coverage",
+               "drop %", *(("clean RD", "RD change", "95% interval of RD change") if bias else ()), "coverage",
                *(("text changed",) if texts else ()))  # fmt: skip
     rows = [
         (
             TableCell(sheet.recipe_names[one.recipe]),
             number_cell(one.severity, "d"),
             TableCell(setting),
-            *_numbers(one, bias, texts),
+            *_numbers(one, clean_distance if bias else None, texts),
         )
         for setting, found in sheet.scores.items()
         for one in found
     ]
-    return Table(f"{sheet.name}: scores", columns, tuple(rows))
+    rows += [
+        (
+            TableCell(f"{sheet.recipe_names[one.recipe]}, {one.relation}"),
+            number_cell(one.severity, "d"),
+            TableCell(setting),
+            *_numbers(_score_of(one), one.clean_rank_distance.value if bias else None, texts),
+        )
+        for setting, found in sheet.relations.items()
+        for one in found
+    ]
+    return Table(f"{sheet.name}: scores{references}", columns, tuple(rows))
+
+
+def _score_of(one: Finding) -> Score:
+    """Return a finding as the score of a table."""
+    clean, distance = one.clean.value, one.rank_distance_change
+    shares = one.coverage, one.text_coverage
+    return Score(one.recipe, one.severity, one.setting, clean, one.drop, distance, *shares)
 
 
 def _texts_differ(one: Score) -> bool:
@@ -111,15 +135,24 @@ def _texts_differ(one: Score) -> bool:
     return f"{one.coverage:.0%}" != f"{one.text_coverage:.0%}"
 
 
-def _numbers(one: Score, bias: bool, texts: bool) -> tuple[TableCell, ...]:
+def _numbers(one: Score, clean_distance: float | None, texts: bool) -> tuple[TableCell, ...]:
     distance = one.rank_distance_change
+    bias = (
+        ()
+        if clean_distance is None
+        else (
+            number_cell(clean_distance, ",.1f"),
+            number_cell(distance.value, "+,.1f"),
+            interval_cell(distance, "+,.1f"),
+        )
+    )
     return (
         number_cell(one.clean, ".3f"),
         number_cell(one.attacked, ".3f"),
         number_cell(one.drop.value, "+.3f"),
         interval_cell(one.drop, "+.3f"),
         number_cell(one.relative, "+.1%"),
-        *((number_cell(distance.value, "+,.1f"), interval_cell(distance, "+,.1f")) if bias else ()),
+        *bias,
         number_cell(one.coverage, ".0%"),
         *((number_cell(one.text_coverage, ".0%"),) if texts else ()),
     )
@@ -264,6 +297,8 @@ def more_tables(sheet: Sheet) -> Iterator[Table]:
     """Yield the tables of robustness, worst case and language bias that a sheet has; none if not `Sheet.detailed`."""
     if sheet.detailed and sheet.result.groups:
         yield robustness_table(sheet)
+        if any(one.all_queries.gaps for one in sheet.summaries):
+            yield resource_table(sheet)
         if sheet.worst_cases:
             yield worst_case_table(sheet)
         if sheet.bias:
@@ -271,19 +306,16 @@ def more_tables(sheet: Sheet) -> Iterator[Table]:
 
 
 def robustness_table(sheet: Sheet) -> Table:
-    """Return area, worst language and resource gap of each recipe, over all queries and over the changed ones."""
-    gap = any(one.all_queries.gap for one in sheet.summaries)
-    of_gap = ("relative drop, low - high resource", "95% interval", "resource gap, clean", "change of the gap",
-              "95% interval") if gap else ()  # fmt: skip
+    """Return area and worst language of each recipe, over all queries and over the changed ones."""
     columns = ("recipe", "queries", "area", "95% interval", f"attacked / clean, severity {sheet.severities[-1]}",
                "95% interval", "worst language", "its relative drop", "95% interval, all languages at once",
                "its drop", "worst in")  # fmt: skip
     rows = tuple(
-        (TableCell(sheet.recipe_names[one.recipe]), TableCell(which), *_robustness(of), *(_gap(of.gap) if gap else ()))
+        (TableCell(sheet.recipe_names[one.recipe]), TableCell(which), *_robustness(of))
         for one in sheet.summaries
         for which, of in (("all", one.all_queries), ("changed", one.changed_only))
     )
-    return Table(f"{sheet.name}: robustness, {sheet.setting}", (*columns, *of_gap), rows)
+    return Table(f"{sheet.name}: robustness, {sheet.setting}", columns, rows)
 
 
 def _robustness(of: Robustness) -> Iterator[TableCell]:
@@ -306,22 +338,46 @@ def _worst(worst: WorstLanguage | None) -> tuple[TableCell, ...]:
     )
 
 
-def _gap(gap: ResourceGap | None) -> tuple[TableCell, ...]:
-    if gap is None:
-        return (number_cell(math.nan, ""),) * 5
-    return (
-        number_cell(gap.relative.value, "+.1%"),
-        interval_cell(gap.relative, "+.1%"),
-        number_cell(gap.clean.value, "+.3f"),
-        number_cell(gap.change.value, "+.3f"),
-        interval_cell(gap.change, "+.3f"),
+_KINDS: dict[str, str] = {
+    "": "the same in all",
+    "embedded": "words of another language",
+    "romanised": "romanised",
+    "diacritics": "diacritics dropped",
+    "other-script": "another script",
+}
+
+
+def resource_table(sheet: Sheet) -> Table:
+    """Return how much more low-resource languages lose than high-resource ones, by recipe and kind of change."""
+    columns = ("recipe", "queries", "kind of change", "low-resource languages", "high-resource languages",
+               "drop %, low", "drop %, high", "low - high, points", "95% interval", "the same, absolute",
+               "95% interval, absolute", "remark")  # fmt: skip
+    rows = tuple(
+        (TableCell(sheet.recipe_names[one.recipe]), TableCell(which), *_gap(gap))
+        for one in sheet.summaries
+        for which, of in (("all", one.all_queries), ("changed", one.changed_only))
+        for gap in of.gaps
     )
+    return Table(f"{sheet.name}: low- and high-resource languages, {sheet.setting}", columns, rows)
+
+
+def _gap(gap: ResourceGap) -> Iterator[TableCell]:
+    yield TableCell(_KINDS[gap.kind])
+    yield TableCell(", ".join(gap.low) or _NOTHING)
+    yield TableCell(", ".join(gap.high) or _NOTHING)
+    yield number_cell(gap.low_drop.value, "+.1%")
+    yield number_cell(gap.high_drop.value, "+.1%")
+    yield number_cell(gap.relative.value * 100, "+.1f")
+    yield interval_cell(Estimate(*(100 * one for one in vars(gap.relative).values())), "+.1f")
+    yield number_cell(gap.absolute.value, "+.3f")
+    yield interval_cell(gap.absolute, "+.3f")
+    yield TableCell(gap.refusal)
 
 
 def bias_table(sheet: Sheet) -> Table:
     """Return the numbers of language bias under each recipe at the one severity; the caption names missing ones."""
     columns = ("recipe", "number", "clean", "attacked", "change", "95% interval of the change", "p (adjusted)",
-               "blind to language")  # fmt: skip
+               "blind to language", "random ranking")  # fmt: skip
     rows = tuple((TableCell(sheet.recipe_names[one.recipe]), *_bias(one)) for one in sheet.bias if not one.refusal)
     missing = dict.fromkeys(f"; no {_BIAS[one.name][0]}: {one.refusal}" for one in sheet.bias if one.refusal)
     return Table(f"{sheet.name}: language bias, severity {sheet.severity}{''.join(missing)}", columns, rows)
@@ -336,6 +392,7 @@ def _bias(one: BiasFinding) -> Iterator[TableCell]:
     yield interval_cell(one.change, f"+{form}")
     yield number_cell(one.p_adjusted, ".4f")
     yield number_cell(one.unbiased, form)
+    yield number_cell(one.random, form)
 
 
 def worst_case_table(sheet: Sheet) -> Table:

@@ -15,10 +15,18 @@ from rich.text import Text
 from robustbench_ir.adversary.outcomes import SearchedCell
 from robustbench_ir.encoders.choices import choices_in_words
 from robustbench_ir.evaluation.plan import Plan, PlannedCell
-from robustbench_ir.metrics.findings import Finding
-from robustbench_ir.metrics.settings import Setting, by_language, macro_average, per_query_scores, rank_distances
+from robustbench_ir.metrics.findings import AttackGroup, Finding
+from robustbench_ir.metrics.settings import (
+    Setting,
+    by_language,
+    macro_average,
+    per_query_scores,
+    rank_distances,
+    reference_rank_distances,
+)
 from robustbench_ir.metrics.statistics import Estimate
 from robustbench_ir.perturb.identity import CLEAN
+from robustbench_ir.perturb.kinds import INTO_THE_PASSAGES
 from robustbench_ir.reports.notes import notes
 from robustbench_ir.resources.languages import languages
 from robustbench_ir.results.compare import EncoderComparison
@@ -34,6 +42,7 @@ _NOTES = (
     "rows of a table"
 )
 _RANK_DISTANCE_NOTE = "RD = rank distance of parallel passages, lower is fairer, and falls too when all passages fall"
+_SWITCHING_NOTE = "switching into the passages' language translates the query in part: read it apart"
 _SEARCH_NOTES = (
     "success = share of the queries that reach the goal (map: AP falls to half) among those that do not when clean; "
     "texts = what the encoder was asked about besides the clean queries; words = places changed, mean."
@@ -60,9 +69,13 @@ def score_table(result: Result, by: str | None = None, measure: str = "AP") -> R
     rows = {setting: result.findings(setting, measure, by) for setting in result.distinct_settings}
     biased = "multilingual" in rows and result.has_rank_distance
     texts = any(_texts_differ(row) for found in rows.values() for row in found)
+    apart = {setting: [] if by else result.findings(setting, measure, "relation") for setting in rows}
     for setting, found in rows.items():
-        parts.append(_setting_table(result, setting, measure, by, found, biased and setting == "multilingual", texts))
-    legend = [_NOTES, *([_RANK_DISTANCE_NOTE] if biased else []), _coverage_note(result, texts)]
+        shown = [*found, *apart[setting]]
+        parts.append(_setting_table(result, setting, measure, by, shown, biased and setting == "multilingual", texts))
+    switched = any(row.relation == INTO_THE_PASSAGES for found in apart.values() for row in found)
+    told = [note for note, said in ((_SWITCHING_NOTE, switched), (_RANK_DISTANCE_NOTE, biased)) if said]
+    legend = [_NOTES, *told, _coverage_note(result, texts)]
     parts += [*_worst_cases(result, measure), Text(), Text("; ".join(legend), style="dim")]
     parts += [Text(line, style="dim") for line in _of_seeds(result, result.distinct_settings[-1:], measure)]
     parts += [*_not_covered(result), _signature(result, measure)]
@@ -76,6 +89,8 @@ def _setting_table(
     name = "mAP" if measure == "AP" else measure
     several = len({severity for _, severity in result.groups}) > 1
     table = empty_table(f"{setting} ({_POOLS[setting]})")
+    if biased:
+        table.caption, table.caption_justify = rank_distance_references(result), "left"
     for header in ("recipe", *(["severity"] if several else []), *(["language"] if by == "language" else [])):
         table.add_column(header, no_wrap=True)
     more = (*(_BIAS_HEADERS if biased else ()), "coverage", *(["text\nchanged"] if texts else []))
@@ -83,14 +98,28 @@ def _setting_table(
         table.add_column(header, justify="right", no_wrap=True, vertical="bottom")
     if not result.attacked:
         _add_clean_rows(table, result, setting, measure, by, biased)
-    for (recipe, severity), found in groupby(rows, lambda row: (row.recipe, row.severity)):
+    for (recipe, severity), found in _by_group(rows).items():
         for row in found:
-            labels = [recipe.label, *([str(severity)] if several else [])]
+            labels = [f"  {row.relation}" if row.relation else recipe.label, *([str(severity)] if several else [])]
             labels += [language_name(row.language)] if by == "language" else []
             table.add_row(*labels, *_numbers(row, biased, texts))
         if by == "language":
             table.add_section()
     return table
+
+
+def _by_group(rows: Sequence[Finding]) -> dict[AttackGroup, list[Finding]]:
+    """Return rows by recipe and severity, each with its rows by relation after it."""
+    found: dict[AttackGroup, list[Finding]] = {}
+    for row in rows:
+        found.setdefault((row.recipe, row.severity), []).append(row)
+    return found
+
+
+def rank_distance_references(result: Result) -> str:
+    """Return what a rank distance is compared with, in words: those of a random and of a perfect, blind ranking."""
+    random, perfect = (macro_average(result.judgements, one) for one in reference_rank_distances(result.judgements))
+    return f"RD of a random ranking {random:,.0f}, of a perfect one that is blind to language {perfect:,.0f}"
 
 
 def _texts_differ(row: Finding) -> bool:

@@ -79,15 +79,13 @@ def resource_level(resource_class: int | None) -> ResourceLevel:
     return "high" if resource_class >= HIGH_RESOURCE else "middle"
 
 
-def resource_groups(codes: Iterable[str], low_resource: int = LOW_RESOURCE) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def resource_groups(codes: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the low-resource and the high-resource languages among some.
 
     Parameters
     ----------
     codes : iterable of str
         Languages; those without a row in `attacks/_languages.toml` are in neither group.
-    low_resource : int
-        The class up to which a language is low-resource.
 
     Examples
     --------
@@ -95,7 +93,7 @@ def resource_groups(codes: Iterable[str], low_resource: int = LOW_RESOURCE) -> t
     (('sw',), ('en',))
     """
     known = {code: languages()[code].resource_class for code in codes if code in languages()}
-    low = tuple(code for code, of in known.items() if of <= low_resource)
+    low = tuple(code for code, of in known.items() if of <= LOW_RESOURCE)
     return low, tuple(code for code, of in known.items() if of >= HIGH_RESOURCE)
 
 

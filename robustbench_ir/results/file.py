@@ -27,6 +27,7 @@ from robustbench_ir.metrics.settings import (
     rank_distances,
 )
 from robustbench_ir.perturb.identity import AttackIdentity
+from robustbench_ir.perturb.kinds import KindOfChange
 from robustbench_ir.resources.cards import Card
 from robustbench_ir.results.result import Cell, Result
 from robustbench_ir.retrieval.ranking import Ranks
@@ -99,6 +100,8 @@ class CellRecord(Card):
         Ranks of the judged passages, 1-based; 0 in both if the passage is not retrieved.
     average_precision, rank_distance
         Values that follow from the ranks, for other readers of the file.
+    kinds : dict of str to str
+        See `Cell`; empty in files of earlier versions, which have no rows by relation.
     tied : list of int, optional
         Indices of the judgements whose passage scores as another one does; None if they are not known.
     """
@@ -115,6 +118,7 @@ class CellRecord(Card):
     rank_in_language: list[int]
     average_precision: dict[Setting, list[float | None]]
     rank_distance: list[float | None]
+    kinds: dict[str, str] = {}
     tied: list[int] | None = None
 
 
@@ -181,6 +185,10 @@ class ResultRecord(Card):
 
 
 _TOLERANCE = 1e-9
+_BIAS_SCORES = (
+    *("rank_distance", "rank_distance_share", "rank_distance_median", "own_language_first"),
+    *("random_rank_distance", "unbiased_rank_distance"),
+)
 
 _Identity = TypeVar("_Identity")
 
@@ -242,7 +250,7 @@ def _clean_scores(result: Result) -> dict[str, float]:
         for name in DEFAULT_MEASURES
     }
     bias = result.bias(result.clean)
-    for name in ("rank_distance", "rank_distance_share", "rank_distance_median", "own_language_first"):
+    for name in _BIAS_SCORES:
         number = getattr(bias, name)
         if not np.isnan(number):
             scores[result.signature("multilingual", measure=name)] = number
@@ -293,6 +301,7 @@ def cell_record(judgements: Judgements, cell: Cell) -> CellRecord:
         rank_in_language=cell.ranks.in_language.tolist(),
         average_precision=_average_precision(judgements, cell.ranks),
         rank_distance=_numbers(rank_distances(judgements, cell.ranks)),
+        kinds={language: str(kind) for language, kind in cell.kinds.items()},
         tied=None if cell.ranks.tied is None else np.flatnonzero(cell.ranks.tied).tolist(),
     )
 
@@ -371,6 +380,10 @@ def cell_from_record(judgements: Judgements, record: CellRecord, where: str, *, 
         not_covered=record.not_covered,
         ranks=ranks,
         input_changed=None if record.input_changed is None else np.array(record.input_changed, dtype=bool),
+        kinds={
+            language: _identity(KindOfChange.parse, kind, f"{where}: kinds.{language}")
+            for language, kind in record.kinds.items()
+        },
     )
 
 

@@ -16,6 +16,7 @@ from robustbench_ir.encoders.options import OptionValue
 from robustbench_ir.metrics.bias_findings import Bias, BiasFinding, MeanRanks, bias_findings, language_bias, mean_ranks
 from robustbench_ir.metrics.findings import AttackGroup, Finding, OverSeeds, findings, over_seeds
 from robustbench_ir.metrics.measures import Floats
+from robustbench_ir.metrics.relations import relation_findings
 from robustbench_ir.metrics.seeds import SeedEffect, seed_effects
 from robustbench_ir.metrics.settings import (
     SETTINGS,
@@ -26,12 +27,14 @@ from robustbench_ir.metrics.settings import (
     mean_over_passage_languages,
     per_query_scores,
     rank_distances,
+    reference_rank_distances,
 )
 from robustbench_ir.metrics.statistics import RESAMPLES, SEED, Estimate, IntervalMethod
 from robustbench_ir.metrics.summary import Summary, summaries
 from robustbench_ir.metrics.worst_case import WorstCase, worst_cases
 from robustbench_ir.perturb import Perturbation, digest
 from robustbench_ir.perturb.identity import AttackIdentity, Signature
+from robustbench_ir.perturb.kinds import KindOfChange
 from robustbench_ir.retrieval.ranking import Ranks
 
 if TYPE_CHECKING:
@@ -61,6 +64,8 @@ class Cell:
     input_changed : bool array of shape (queries,), optional
         Whether what the encoder reads of each query changed, such as its token ids after the cut; None if it is not
         known. An edit behind the limit changes the text alone, and so does one that the tokeniser takes back.
+    kinds : mapping of str to KindOfChange
+        What the recipe does to each query language, where that is not the same in all; see `Recipe.kinds`.
     """
 
     recipe: AttackIdentity
@@ -72,6 +77,7 @@ class Cell:
     not_covered: Mapping[str, str]
     ranks: Ranks
     input_changed: NDArray[np.bool_] | None = None
+    kinds: Mapping[str, KindOfChange] = field(default_factory=dict)
 
     @property
     def reached(self) -> NDArray[np.bool_]:
@@ -98,12 +104,13 @@ class Cell:
         ranks: Ranks,
         not_covered: Mapping[str, str] | None = None,
         input_changed: NDArray[np.bool_] | None = None,
+        kinds: Mapping[str, KindOfChange] | None = None,
     ) -> Cell:
         """Return the cell of a perturbed query set and its ranks.
 
         Parameters
         ----------
-        recipe, severity, seed, ranks, not_covered, input_changed
+        recipe, severity, seed, ranks, not_covered, input_changed, kinds
             Fields of the cell.
         perturbed : sequence of Perturbation
             The query set.
@@ -118,6 +125,7 @@ class Cell:
             not_covered=dict(not_covered or {}),
             ranks=ranks,
             input_changed=input_changed,
+            kinds=dict(kinds or {}),
         )
 
 
@@ -138,6 +146,8 @@ class Drop:
     clean_rank_distance, rank_distance_change : float
         Rank distance in the multilingual pool, whatever the setting, and its change; a positive change is more bias or
         deeper ranks.
+    random_rank_distance, unbiased_rank_distance : float
+        Expected rank distance of a random ranking, and of a perfect ranking that is blind to language; see `Bias`.
     coverage : float
         Share of queries whose change reached the encoder; see `Cell.reached`.
     text_coverage : float
@@ -156,6 +166,8 @@ class Drop:
     changed_only: float
     clean_rank_distance: float
     rank_distance_change: float
+    random_rank_distance: float
+    unbiased_rank_distance: float
     coverage: float
     text_coverage: float
     edit_rate: float
@@ -344,6 +356,7 @@ class Result:
             attacked.changed_only,
             clean_distance,
             attacked.rank_distance - clean_distance,
+            *reference_rank_distances(self.judgements),
             attacked.coverage,
             attacked.text_coverage,
             attacked.edit_rate,
@@ -367,7 +380,9 @@ class Result:
         Parameters
         ----------
         setting, measure, by
-            See `drops`; the rows are in the same order.
+            See `drops`; the rows are in the same order. With ``by="relation"`` there is a row for each relation of the
+            recipes that have several, such as switching into the passages' language and into another one; results of
+            earlier versions have none.
         resamples : int
             Number of bootstrap resamples, and of sign flips.
         method : {"wider", "bca", "percentile"}
@@ -375,8 +390,10 @@ class Result:
         seed : int
             Seed of the resamples.
         """
-        random = np.random.default_rng(seed)
         attacked = self.judgements, self.clean.ranks, self.groups
+        if by == "relation":
+            return relation_findings(*attacked, setting, measure, seed=seed, resamples=resamples, method=method)
+        random = np.random.default_rng(seed)
         return findings(*attacked, setting, measure, by, random=random, resamples=resamples, method=method)
 
     def seed_effects(self, setting: Setting, measure: str = "AP") -> list[SeedEffect]:
@@ -500,7 +517,7 @@ class Result:
             Its columns are the fields of `Finding`. `clean`, `attacked`, `drop`, `relative_drop`, `changed_only`,
             `clean_rank_distance` and `rank_distance_change` are followed by the ends of their 95% intervals, such as
             `drop_low` and `drop_high`. It has only plain numbers and strings, so that CSV and Parquet files keep it
-            whole.
+            whole. Rows with a `relation` are of some pairs of languages only; `language` names their query languages.
         """
         return _findings_frame(self, measures, resamples)
 
@@ -533,7 +550,7 @@ def _findings_frame(result: Result, measures: Iterable[str], resamples: int) -> 
             _columns(row)
             for measure in measures
             for setting in result.settings
-            for by in (None, "language")
+            for by in (None, "relation", "language")
             for row in result.findings(setting, measure, by, resamples=resamples)
         ]
     )

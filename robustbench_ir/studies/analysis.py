@@ -12,17 +12,17 @@ import numpy as np
 
 from robustbench_ir.metrics.settings import SETTINGS, Setting, macro_average
 from robustbench_ir.metrics.statistics import SEED
-from robustbench_ir.resources.languages import resource_groups
+from robustbench_ir.resources.languages import HIGH_RESOURCE, LOW_RESOURCE, resource_groups
 from robustbench_ir.results.result import Result
 from robustbench_ir.studies.checkpoints import Arm
-from robustbench_ir.studies.claims import LOWER_RESOURCE, ArmComparison, Claim, comparisons, joint_verdict
+from robustbench_ir.studies.claims import ArmComparison, Claim, comparisons, joint_verdict
 from robustbench_ir.studies.config import UNTRAINED
 from robustbench_ir.studies.measured import RANK_DISTANCE, ArmScores, SeedResamples, arm_intervals, score_arm
 from robustbench_ir.studies.record import ALL, Judged, StudyAttack, StudyRow
 
 MULTILINGUAL: Setting = "multilingual"
 NOT_TRAINED = "not trained"
-LOWER, HIGHER = "class 3 or below", "class 4 or above"
+LOWER, HIGHER = f"class {LOW_RESOURCE} or below", f"class {HIGH_RESOURCE} or above"
 
 
 class _Quantity(NamedTuple):
@@ -148,7 +148,7 @@ def _relative_drop(quantity: str, recipe: str, languages: Sequence[str] | None, 
 
 def _groups(languages: Sequence[str], trained: Sequence[str]) -> dict[str, Sequence[str]]:
     """Return the groups of query languages that get rows; empty groups are left out."""
-    low, high = resource_groups(languages, LOWER_RESOURCE)
+    low, high = resource_groups(languages)
     groups: dict[str, Sequence[str]] = {one: [one] for one in languages}
     groups |= {LOWER: low, HIGHER: high, NOT_TRAINED: [one for one in languages if one not in trained]}
     return {name: members for name, members in groups.items() if members}

@@ -30,8 +30,6 @@ from robustbench_ir.studies.measured import (
 from robustbench_ir.training.record import SamplerName
 
 Verdict = Literal["supported", "refuted", "inconclusive", "no case"]
-LOWER_RESOURCE = 3
-"""Class up to which a study counts a language as low-resource: XQuAD-R has none of class 2 or below."""
 _ZERO = "zero"
 
 
@@ -214,9 +212,7 @@ def _number(
     """Return the number that a claim is about; None where the task has no such languages."""
     quantity: Quantity = RANK_DISTANCE if claim.measure == "rank distance" else setting
     if claim.measure == "gap of relative drop":
-        low, high = resource_groups(
-            [one for one in arm.languages if one not in arm.not_covered[recipe]], LOWER_RESOURCE
-        )
+        low, high = resource_groups(one for one in arm.languages if one not in arm.not_covered[recipe])
         if not low or not high:
             return None
         lower, higher = (mean_of([arm.relative_drop(quantity, recipe, [one]) for one in each]) for each in (low, high))

@@ -23,7 +23,7 @@ _HOW_TO_READ = """\
   lower is fairer. It can fall because everything sinks: read it beside mAP.
 - drop = clean - attacked; relative drop = drop / clean. A better model has more to lose, so that the claims about
   robustness are about the relative drop. A model that finds nothing loses nothing: read it beside clean mAP too.
-- gap: relative drop of the lower-resource query languages (class 3 or below, Joshi et al. 2020) minus that of the
+- gap: relative drop of the lower-resource query languages (class 2 or below, Joshi et al. 2020) minus that of the
   others (class 4 or above), over the languages that the attack can touch.
 - Intervals are of 95%: questions are resampled (parallel queries of a question stay together; both sides of a
   difference get the same questions), and the variance between seeds is added with Student's t. With one seed they are

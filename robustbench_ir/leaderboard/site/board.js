@@ -34,6 +34,8 @@ const headlineCells = () => view().headline.map(cell);
 const has = (row, place) => row.ap[state.setting]?.[place]?.some(some);
 
 const called = (recipe) => board().names[recipe];
+const TRANSLATED = "some pairs mix in words of the passages' language, which translates the query in part";
+const translates = (recipe) => state.setting === "cross-lingual" && called(recipe).startsWith("code-switching");
 
 function numbers(row) {
   const ap = row.ap[state.setting] || [], mine = group(), seen = viewNumber();
@@ -89,7 +91,7 @@ function columns() {
     { ...number("rank", "Rank", "By the robust score; models that cannot be told apart share a rank; in brackets the 95% interval", 0), cell: rankCell },
     { ...number("robust", "Robust", "mAP under attack, mean over the recipes of the ranking"), cell: robustCell },
     number("clean", "Clean mAP", "mAP of the queries as they are"),
-    ...cellsShown().map((cell) => ({ key: "at " + cell.recipe, label: called(cell.recipe), title: "mAP under " + cell.recipe, value: (one) => one.attacked[cell.recipe], text: (one) => shown(one.attacked[cell.recipe]) })),
+    ...cellsShown().map((cell) => ({ key: "at " + cell.recipe, label: called(cell.recipe) + (translates(cell.recipe) ? " †" : ""), title: "mAP under " + cell.recipe + (translates(cell.recipe) ? "; " + TRANSLATED : ""), value: (one) => one.attacked[cell.recipe], text: (one) => shown(one.attacked[cell.recipe]) })),
     number("drop", "Drop", "Clean minus robust"),
     number("worst", "Worst", "The lowest mAP under any recipe"),
     number("rd", "RD", "Rank distance of parallel passages, clean; lower is fairer", 1),
@@ -304,7 +306,7 @@ function show() {
   table(rows); pages(rows); plot(rows); model(); compared(); reported();
   for (const [key, value] of Object.entries(focus)) document.querySelector(`[data-${key}="${CSS.escape(value)}"]`)?.focus();
   at("said").textContent = `${rows.length} of ${board().rows.length} entries on ${board().task}: ${board().queries.toLocaleString("en")} queries in ${board().languages.length} languages, pool of ${board().pool.toLocaleString("en")} passages`;
-  at("legend").textContent = fairRanks() ? `Ranks: ${data.resamples.toLocaleString("en")} paired resamples of the questions; a model shares a rank with the best one that it cannot be told from (95%). Robust: mean over ${headlineCells().map((cell) => cell.recipe).join(", ")}.` : "Ranks are for all languages at the ranking's severity.";
+  at("legend").textContent = (fairRanks() ? `Ranks: ${data.resamples.toLocaleString("en")} paired resamples of the questions; a model shares a rank with the best one that it cannot be told from (95%). Robust: mean over ${headlineCells().map((cell) => cell.recipe).join(", ")}.` : "Ranks are for all languages at the ranking's severity.") + (headlineCells().some((cell) => translates(cell.recipe)) ? ` †: ${TRANSLATED}.` : "");
 }
 
 function change(what) {

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from robustbench_ir._base.text import Span
 from robustbench_ir.errors import CardError
+from robustbench_ir.perturb.kinds import KindOfChange, first_kind
 from robustbench_ir.perturb.randomness import Random
 from robustbench_ir.perturb.recipe import Recipe
 from robustbench_ir.perturb.transformation import NoOptions, Rewriter, Targets, Transformation
@@ -27,6 +28,11 @@ class Mixture:
     """Transformations with their weights. A `Transformation`."""
 
     parts: tuple[tuple[Transformation, float], ...]
+
+    @property
+    def kind(self) -> KindOfChange | None:
+        """The kind of change of the first part that tells one."""
+        return first_kind([part for part, _ in self.parts])
 
     def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:
         """Offer, from left to right, what one of the parts can rewrite; see `Transformation.targets`."""

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from robustbench_ir._base.text import Span
 from robustbench_ir.perturb.constraints import stop_words
+from robustbench_ir.perturb.kinds import KindOfChange
 from robustbench_ir.perturb.lexicons.build import (
     everyday_words,
     lexicon_source,
@@ -55,7 +56,8 @@ class LexiconRow(Card):
     Attributes
     ----------
     embedded : str, optional
-        Code of the language that is mixed in; for readers, because the lexicons decide.
+        Code of the language that is mixed in. The lexicons decide which words; results say by this how the language is
+        related to that of the passages.
     lexicons : list of str
         Two-column lexicons: word, substitute.
     join : list of str
@@ -130,11 +132,19 @@ class LexiconSubstitution:
         Name of the operation in the edits.
     copies_capital : bool
         Whether the substitute of a word with a capital gets a capital too.
+    embedded : tuple of str
+        The languages of the lexicons, where these are not that of the query.
     """
 
     lexicons: tuple[Lexicon, ...]
     operation: str
     copies_capital: bool = True
+    embedded: tuple[str, ...] = ()
+
+    @property
+    def kind(self) -> KindOfChange | None:
+        """The languages that are mixed in; None for words of the same language."""
+        return KindOfChange("embedded", self.embedded) if self.embedded else None
 
     def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:
         """Offer the words and phrases in the drawn lexicon; see `Transformation.targets`."""
@@ -167,7 +177,8 @@ def make_substitution(
     facts = languages().get(language)
     nouns_into_another = bool(facts and facts.capitalised_nouns) and any(row.embedded for row in rows)
     lexicons = tuple(load_lexicon(language, row, tables) for row in rows)
-    return LexiconSubstitution(lexicons, operation, copies_capital=not nouns_into_another)
+    embedded = tuple(dict.fromkeys(row.embedded for row in rows if row.embedded))
+    return LexiconSubstitution(lexicons, operation, not nouns_into_another, embedded)
 
 
 def sources_of(row: LexiconRow) -> tuple[str, ...]:
