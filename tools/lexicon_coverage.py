@@ -30,7 +30,8 @@ PROSE = """\
 
 `irbench lexicon list` names every lexicon with its terms, `irbench lexicon show sw nchi maji` says where a language's
 lexicon comes from and what stands for a word, `irbench lexicon coverage --task xquad-r` prints the shares below for
-one task.
+one task. `irbench audit code-switching --task xquad-r --languages hi` shows the most frequent edits, marks function
+words and names among them, and says how often the word stands in the human translation of the question.
 
 ## Formats
 

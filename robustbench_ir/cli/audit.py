@@ -1,0 +1,88 @@
+"""`irbench audit`."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from robustbench_ir._base.files import check_writable, write_whole
+from robustbench_ir.cli.catalogue import table_console
+from robustbench_ir.cli.options import cards_option, languages_option, task_option
+from robustbench_ir.errors import OptionError
+from robustbench_ir.perturb import load_recipe
+from robustbench_ir.perturb.recipe import SEVERITIES
+from robustbench_ir.reports.edit_audit import EditAudit, audit_edits, audits_to_csv, audits_to_json
+from robustbench_ir.reports.terminal import language_name
+from robustbench_ir.tasks import load_task
+
+_FORMATS = {"csv": audits_to_csv, "json": audits_to_json}
+
+
+@click.command("audit", short_help="Show the most frequent edits of a recipe on real queries.")
+@click.argument("recipe")
+@task_option
+@languages_option
+@click.option("--severity", type=int, default=5, show_default=True, help="1 to 5.")
+@click.option("--seeds", type=click.IntRange(min=1), default=1, show_default=True, help="Number of perturbations.")
+@click.option("--top", type=click.IntRange(min=1), default=20, show_default=True, help="Edits for each language.")
+@click.option("--format", "form", type=click.Choice(list(_FORMATS)), help="Write this in place of tables.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="File to write. Default: print.")
+@cards_option
+def command(  # noqa: PLR0917
+    recipe: str,
+    task: str,
+    languages: tuple[str, ...] | None,
+    severity: int,
+    seeds: int,
+    top: int,
+    form: str | None,
+    out: Path | None,
+    cards: Path | None,
+) -> None:
+    """Show what RECIPE does most often to the queries of a task, language by language.
+
+    Where words of another language are mixed in and the task has the same questions in that language, the table says
+    how often the word stands in the human translation.
+
+    \b
+    irbench audit code-switching --task xquad-r --languages es,hi
+    irbench audit typo --languages hi --top 50 --format csv --out typo-hi.csv
+    """  # noqa: D301
+    if severity not in SEVERITIES[1:]:
+        raise OptionError(f"severity {severity} is out of range; 1 to 5")
+    if out and not form:
+        raise OptionError("a file needs a format; add --format csv or --format json")
+    loaded = load_task(task, None, cards)
+    found = audit_edits(load_recipe(recipe, cards).for_task(loaded), loaded, languages, severity, seeds, top)
+    if form:
+        written = _FORMATS[form](found)
+        if out:
+            check_writable(out)
+            write_whole(out, written.encode())
+        else:
+            click.echo(written, nl=False)
+        return
+    console = table_console()
+    for one in found:
+        _print(console, one)
+
+
+def _print(console: Console, one: EditAudit) -> None:
+    agreement = "no translations to compare with" if math.isnan(one.agreement) else f"agreement {one.agreement:.0%}"
+    table = Table(
+        title=f"{one.recipe}, {language_name(one.language)}: {one.changed / max(one.queries, 1):.0%} of the queries "
+        f"changed, {one.edits / max(one.queries, 1):.1f} edits a query, {agreement}",
+        title_justify="left",
+    )
+    for header in ("before", "after", "operation", "times", "agree", "remark"):
+        table.add_column(header, justify="right" if header in {"times", "agree"} else "left")
+    for edit in one.frequent:
+        share = f"{edit.agreeing / edit.judged:.0%}" if edit.judged else "-"
+        remarks = [said for said, holds in (("function word", edit.function_word), ("name?", edit.name)) if holds]
+        table.add_row(*map(Text, (edit.before, edit.after, edit.operation, str(edit.count), share, ", ".join(remarks))))
+    console.print(table)

@@ -1,0 +1,244 @@
+"""What a recipe really does: its most frequent edits on real queries, and how many agree with human translations.
+
+An edit that puts in a word of another language agrees where a human translation of the same question into that language
+has the word: its dictionary form, or a word with the same first five letters. A right paraphrase can disagree, so that
+shares well below 1 can be good; what the share tells is which of two lexicons is nearer to what people say.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import regex
+
+from robustbench_ir._base.text import nfc
+from robustbench_ir.errors import OptionError
+from robustbench_ir.perturb import Edit, Perturbation, Recipe
+from robustbench_ir.perturb.constraints import stop_words
+from robustbench_ir.tasks import Query, Task
+
+_WORD = regex.compile(r"[\p{L}\p{M}]+")
+_LETTERS_OF_A_STEM = 5
+_EXAMPLES = 2
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True)
+class FrequentEdit:
+    """An edit that a recipe makes often.
+
+    Attributes
+    ----------
+    before, after : str
+        Text before and after.
+    operation : str
+        Name of the operation.
+    count : int
+        Number of times that it was made.
+    judged, agreeing : int
+        Number of times that a human translation could be asked, and that it agreed.
+    function_word, name : bool
+        Whether `before` is in the language's list of function words, and whether it is written with a capital inside a
+        query, as names are.
+    examples : tuple of (str, str)
+        Queries before and after.
+    """
+
+    before: str
+    after: str
+    operation: str
+    count: int
+    judged: int
+    agreeing: int
+    function_word: bool
+    name: bool
+    examples: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class EditAudit:
+    """What a recipe does to the queries of one language.
+
+    Attributes
+    ----------
+    recipe, language : str
+        Identity of the recipe, and code of the language.
+    queries, changed, edits : int
+        Number of queries, of those that changed, and of edits in all of them.
+    judged, agreeing : int
+        Number of edits that a human translation could be asked about, and of those that agree.
+    function_words, names : int
+        Number of edits of function words, and of words that are written like names.
+    frequent : tuple of FrequentEdit
+        The most frequent edits, by falling number.
+    """
+
+    recipe: str
+    language: str
+    queries: int
+    changed: int
+    edits: int
+    judged: int
+    agreeing: int
+    function_words: int
+    names: int
+    frequent: tuple[FrequentEdit, ...]
+
+    @property
+    def agreement(self) -> float:
+        """Share of the judged edits that agree with a translation, 0 to 1; NaN if there is none."""
+        return self.agreeing / self.judged if self.judged else float("nan")
+
+
+def audit_edits(
+    recipe: Recipe, task: Task, languages: Iterable[str] | None, severity: int, seeds: int, top: int
+) -> list[EditAudit]:
+    """Return an audit for each language that the recipe covers.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The recipe, with the task's own lexicons.
+    task : Task
+        Task with the queries; its parallel queries are the translations.
+    languages : iterable of str, optional
+        Query languages. Default: all.
+    severity, seeds : int
+        Severity of the perturbation, and number of seeds.
+    top : int
+        Number of edits to return for each language.
+
+    Raises
+    ------
+    OptionError
+        If the recipe covers none of the languages.
+    """
+    wanted = task.query_languages if languages is None else tuple(languages)
+    covered = [language for language in wanted if recipe.covers(language)]
+    if not covered:
+        reasons = "; ".join(f"{language}: {recipe.reason_not_covered(language)}" for language in wanted)
+        raise OptionError(f"{recipe.name} covers none of these languages ({reasons}); name others")
+    parallel: dict[str, dict[str, str]] = {}
+    for query in task.queries:
+        parallel.setdefault(query.parallel_id, {})[query.language] = query.text
+    kinds = recipe.kinds(covered)
+    found = []
+    for language in covered:
+        queries = [query for query in task.queries if query.language == language]
+        made = [
+            pair for seed in range(seeds) for pair in zip(queries, recipe.perturb(queries, severity, seed), strict=True)
+        ]
+        into = [one for one in (kinds[language].languages if language in kinds else ()) if one != language]
+        found.append(_audit(str(recipe.identity), language, made, into, parallel, top))
+    return found
+
+
+def _audit(
+    recipe: str,
+    language: str,
+    made: Sequence[tuple[Query, Perturbation]],
+    into: Collection[str],
+    parallel: Mapping[str, Mapping[str, str]],
+    top: int,
+) -> EditAudit:
+    """Count the edits of one language."""
+    count: Counter[tuple[str, str, str]] = Counter()
+    judged, agreeing = Counter[tuple[str, str, str]](), Counter[tuple[str, str, str]]()
+    examples: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
+    named: Counter[str] = Counter()
+    for query, one in made:
+        translations = {
+            other: parallel[query.parallel_id][other] for other in into if other in parallel[query.parallel_id]
+        }
+        known = {other: _forms(text, other) for other, text in translations.items()}
+        for edit in one.edits:
+            key = edit.before, edit.after, edit.operation
+            count[key] += 1
+            named[edit.before] += _is_written_like_a_name(one.clean, edit)
+            if known:
+                judged[key] += 1
+                agreeing[key] += any(_forms(edit.after, other) & words for other, words in known.items())
+            if len(examples.setdefault(key, [])) < _EXAMPLES:
+                examples[key].append((one.clean, one.text))
+    closed = stop_words(language)
+    frequent = [
+        FrequentEdit(*key, number, judged[key], agreeing[key], key[0].lower() in closed, named[key[0]] > 0,
+                     tuple(examples[key]))
+        for key, number in sorted(count.items(), key=lambda item: (-item[1], item[0]))
+    ]  # fmt: skip
+    return EditAudit(
+        recipe=recipe,
+        language=language,
+        queries=len(made),
+        changed=sum(one.changed for _, one in made),
+        edits=count.total(),
+        judged=judged.total(),
+        agreeing=agreeing.total(),
+        function_words=sum(one.count for one in frequent if one.function_word),
+        names=named.total(),
+        frequent=tuple(frequent[:top]),
+    )
+
+
+def _is_written_like_a_name(clean: str, edit: Edit) -> bool:
+    """Return True for a word with a capital that does not begin the query, in a query that is not all in capitals."""
+    first = edit.before[:1]
+    return first.isupper() and bool(clean[: edit.span[0]].strip(" ¿¡\"'«“")) and not clean.isupper()
+
+
+@lru_cache(maxsize=1 << 16)
+def _forms(text: str, language: str) -> frozenset[str]:
+    """Return what stands for the words of a text: their dictionary forms and their first letters, in lower case."""
+    from simplemma import lemmatize
+
+    words = _WORD.findall(nfc(text).lower())
+    stems = {word[:_LETTERS_OF_A_STEM] for word in words}
+    try:
+        return frozenset({lemmatize(word, lang=language).lower() for word in words} | stems)
+    except ValueError:  # there is no dictionary of this language
+        return frozenset({*words, *stems})
+
+
+# Forms of an audit for other programs.
+
+_COLUMNS = (
+    *("recipe", "language", "before", "after", "operation", "count", "judged", "agreeing", "function_word", "name"),
+    *("clean_example", "changed_example"),
+)
+
+
+def audits_to_csv(audits: Sequence[EditAudit]) -> str:
+    """Return the frequent edits as CSV, one row each; a cell that a spreadsheet would calculate gets an apostrophe."""
+    stream = io.StringIO()
+    table = csv.writer(stream, lineterminator="\n")
+    table.writerow(_COLUMNS)
+    for one in audits:
+        for edit in one.frequent:
+            clean, changed = edit.examples[0]
+            row = (
+                *(one.recipe, one.language, edit.before, edit.after, edit.operation, edit.count, edit.judged),
+                *(edit.agreeing, edit.function_word, edit.name, clean, changed),
+            )
+            table.writerow(
+                [f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell for cell in row]
+            )
+    return stream.getvalue()
+
+
+def audits_to_json(audits: Sequence[EditAudit]) -> str:
+    """Return audits as JSON."""
+    found = [
+        {
+            **vars(one),
+            "agreement": one.agreement if one.judged else None,
+            "frequent": [vars(edit) for edit in one.frequent],
+        }
+        for one in audits
+    ]
+    return json.dumps(found, ensure_ascii=False, indent=1) + "\n"
