@@ -209,7 +209,7 @@ def test_a_search_stands_beside_its_average_case_and_can_be_run_again(tmp_path: 
     (one,) = prepare_sheets([("x.json", replace(result, attacked=(worst, chance)))], resamples=FEW)
     (row,) = worst_case_table(one).rows
     assert [entry.text for entry in row[:6]] == [
-        "greedy(typo,synonym)", "random(typo,synonym)", "3", "+0.000", "+0.062", "+0.062",
+        "greedy(typo,synonym)", "random(typo,synonym)", "3", "+0.000", "+0.125", "+0.125",
     ]  # fmt: skip
     assert "Worst case against average case" in report_page([one], [Examples()])
     assert one.command.endswith(
@@ -365,7 +365,7 @@ def test_markdown() -> None:
         "## a\\_b\\|\\<i\\> on hand@1\n\nAt severity 3, with the passages of all languages in one pool, "
     )
     assert "| recipe | severity | setting | clean mAP | attacked mAP | drop | 95% interval of the drop |" in text
-    assert "| typo | 3 | monolingual | 1.000 | 0.938 | +0.062 | +0.000 to +0.250 | +6.2% |" in text
+    assert "| typo | 3 | monolingual | 1.000 | 0.875 | +0.125 | +0.000 to +0.500 | +12.5% |" in text
     assert "| English | 5 | " in text
     tables = [[line.count(" | ") for line in block.splitlines()] for block in text.split("\n\n") if block[0] == "|"]
     assert len(tables) == 5
@@ -388,7 +388,7 @@ def test_latex() -> None:
         r"recipe & severity & setting & clean mAP & attacked mAP & drop & 95\% interval of the drop"
     )
     assert body[7].startswith(
-        r"ty\textbackslash{}po & 3 & monolingual & 1.000 & 0.938 & +0.062 & +0.000 to +0.250 & +6.2\% & "
+        r"ty\textbackslash{}po & 3 & monolingual & 1.000 & 0.875 & +0.125 & +0.000 to +0.500 & +12.5\% & "
     )
     assert body[-3:] == [r"\bottomrule", r"\end{tabular}", r"\end{table}"]
     assert {line.count(" & ") for line in body if line.endswith(r" \\")} == {10}
@@ -403,9 +403,9 @@ def test_csv_has_each_language_and_the_macro_average() -> None:
     assert rows[0]["encoder"] == 'a,"b"'
     assert (rows[0]["clean"], rows[0]["attacked"], rows[0]["drop"], rows[0]["drop_high"]) == (
         "1.0",
-        "0.9375",
-        "0.0625",
-        "0.25",
+        "0.875",
+        "0.125",
+        "0.5",
     )
     assert rows[1]["drop"] == "0.125"
     assert rows[1]["drop_low"] == "", "by language, intervals are those of the page: multilingual"

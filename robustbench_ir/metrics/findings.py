@@ -55,6 +55,10 @@ class RankedQueries(Protocol):
     def edit_rate(self) -> Floats:
         """Share of each query's characters that were replaced."""
 
+    @property
+    def not_covered(self) -> Mapping[str, str]:
+        """Query languages that the recipe does not cover, with the reason."""
+
 
 AttackGroup = tuple[AttackIdentity, int]
 """Identity of an attack, and its severity."""
@@ -139,23 +143,32 @@ class Finding:
 class OverSeeds:
     """One recipe and severity per query, as means over seeds, which are nested in queries.
 
+    All values are NaN for queries in languages that the recipe does not cover: a language that was not attacked has no
+    drop, rather than a drop of 0.
+
     Attributes
     ----------
-    value : float64 array of shape (queries,) or (queries, passage languages)
-        The measure.
+    covered : bool array of shape (queries,)
+        Whether the recipe covers the query's language.
+    clean, value : float64 arrays of shape (queries,) or (queries, passage languages)
+        The measure before and after.
     changed_only : float64 array of that shape
         Clean - attacked over the seeds whose change reached the encoder; NaN if none did.
-    rank_distance, coverage, text_coverage, edit_rate : float64 arrays of shape (queries,)
+    coverage, text_coverage, edit_rate : float64 arrays of that shape
         Means over seeds; coverage is the share of seeds whose change reached the encoder, text coverage that of the
-        seeds that changed the text.
+        seeds that changed the text. NaN where `value` is, so that they are over the queries that the setting scores.
+    rank_distance : float64 array of shape (queries,)
+        Rank distance in the multilingual pool, mean over seeds.
     """
 
+    covered: NDArray[np.bool_]
+    clean: Floats
     value: Floats
     changed_only: Floats
-    rank_distance: Floats
     coverage: Floats
     text_coverage: Floats
     edit_rate: Floats
+    rank_distance: Floats
 
 
 def over_seeds(
@@ -174,17 +187,54 @@ def over_seeds(
     setting, measure : str
         Setting and measure.
     """
+    covered = covered_queries(judgements, cells)
     found = np.stack([per_query_scores(judgements, cell.ranks, measure, setting) for cell in cells])
+    found = np.stack([only(covered, one) for one in found])
     reached = np.stack([cell.reached for cell in cells])
     mask = reached.reshape(reached.shape + (1,) * (found.ndim - 2))
+    value = found.mean(axis=0)
+
+    def scored(by_seed: Sequence[NDArray[np.bool_] | Floats]) -> Floats:
+        mean = np.mean(by_seed, axis=0, dtype=float)
+        return np.where(np.isnan(value), np.nan, mean.reshape(mean.shape + (1,) * (value.ndim - 1)))
+
     return OverSeeds(
-        value=found.mean(axis=0),
+        covered=covered,
+        clean=only(covered, clean),
+        value=value,
         changed_only=nanmean(np.where(mask, clean - found, np.nan), axis=0),
-        rank_distance=np.mean([rank_distances(judgements, cell.ranks) for cell in cells], axis=0),
-        coverage=reached.mean(axis=0),
-        text_coverage=np.mean([cell.changed for cell in cells], axis=0),
-        edit_rate=np.mean([cell.edit_rate for cell in cells], axis=0),
+        coverage=scored([cell.reached for cell in cells]),
+        text_coverage=scored([cell.changed for cell in cells]),
+        edit_rate=scored([cell.edit_rate for cell in cells]),
+        rank_distance=only(covered, np.mean([rank_distances(judgements, cell.ranks) for cell in cells], axis=0)),
     )
+
+
+def covered_queries(judgements: Judgements, cells: Sequence[RankedQueries]) -> NDArray[np.bool_]:
+    """Return whether the recipe of some cells covers the language of each query, shape (queries,).
+
+    Parameters
+    ----------
+    judgements : Judgements
+        Queries and languages.
+    cells : sequence of RankedQueries
+        Cells of one recipe, one for each seed.
+    """
+    missed = cells[0].not_covered
+    return np.array([language not in missed for language in judgements.query_languages])[judgements.query_language]
+
+
+def only(queries: NDArray[np.bool_], found: Floats) -> Floats:
+    """Return values with NaN for all other queries.
+
+    Parameters
+    ----------
+    queries : bool array of shape (queries,)
+        Queries whose values are kept.
+    found : float64 array of shape (queries,) or (queries, passage languages)
+        Values.
+    """
+    return np.where(queries.reshape(queries.shape + (1,) * (found.ndim - 1)), found, np.nan)
 
 
 def macro_means(judgements: Judgements, found: Floats, by: str | None = None) -> ClusterMeans:
@@ -242,9 +292,11 @@ def findings(
         return []
     before, distance = per_query_scores(judgements, clean, measure, setting), rank_distances(judgements, clean)
     after = [over_seeds(judgements, before, cells, setting, measure) for cells in attacked.values()]
+    # Recipes that cover the same languages share their clean numbers.
+    bases = {one.covered.tobytes(): one.covered for one in after}
     # Changes of rank distance are paired, since a run may lack a passage for the attacked query only.
-    (clean_draw, distance_draw), draw = draws_by_group(
-        [macro_means(judgements, found, by) for found in (before, distance)],
+    clean_draws, draw = draws_by_group(
+        [macro_means(judgements, only(base, found), by) for base in bases.values() for found in (before, distance)],
         {
             group: [
                 macro_means(judgements, found, by)
@@ -260,9 +312,9 @@ def findings(
         return bootstrap_intervals(of, judgements.questions, method)
 
     names = judgements.query_languages if by == "language" else ("all",)
+    clean_of = dict(zip(bases, zip(clean_draws[::2], clean_draws[1::2], strict=True), strict=True))
+    clean_estimates = {base: tuple(map(estimates, drawn)) for base, drawn in clean_of.items()}
     columns: dict[str, Sequence[object]] = {
-        "clean": estimates(clean_draw),
-        "clean_rank_distance": estimates(distance_draw),
         "language": names,
         "setting": [setting] * len(names),
         "measure": [measure] * len(names),
@@ -271,10 +323,13 @@ def findings(
     tests = _tests(judgements, before, distance, after, by, random, resamples)
     rows: list[Finding] = []
     for (recipe, severity), one, tested in zip(attacked, after, tests, strict=True):
-        after_draw, changed_draw, distance_change = draw[recipe, severity]
+        base, (after_draw, changed_draw, distance_change) = one.covered.tobytes(), draw[recipe, severity]
+        clean_draw, _ = clean_of[base]
         columns |= {
             "recipe": [recipe] * len(names),
             "severity": [severity] * len(names),
+            "clean": clean_estimates[base][0],
+            "clean_rank_distance": clean_estimates[base][1],
             "attacked": estimates(after_draw),
             "drop": estimates(clean_draw - after_draw),
             "relative_drop": estimates(ratio(clean_draw - after_draw, clean_draw)),

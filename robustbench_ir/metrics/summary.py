@@ -153,25 +153,20 @@ def summaries(
     def tables(group: AttackGroup) -> list[ClusterMeans]:
         one = over_seeds(judgements, before, attacked[group], setting, measure)
         same = np.where(np.isnan(one.changed_only), np.nan, before)
-        found = one.value, same, one.changed_only
+        found = one.clean, one.value, same, one.changed_only
         return [
             macro_means(judgements, value, by) for by in (None, "language")[: 1 + (group in highest)] for value in found
         ]
 
-    (whole, per_language), drawn = draws_by_group(
-        [macro_means(judgements, before), macro_means(judgements, before, "language")],
-        {group: tables(group) for group in attacked},
-        random,
-        resamples,
-    )
+    _, drawn = draws_by_group([], {group: tables(group) for group in attacked}, random, resamples)
     rows = []
     for recipe, some in severities.items():
         ordered = tuple(sorted(some))
-        curves = [drawn[recipe, severity][:3] for severity in ordered]
-        value, same, lost = drawn[recipe, ordered[-1]][3:]
+        curves = [drawn[recipe, severity][:4] for severity in ordered]
+        whole, value, same, lost = drawn[recipe, ordered[-1]][4:]
         pairs = (
-            _Draws(judgements, ordered, [(whole, after) for after, *_ in curves], (per_language, value), method),
-            _Draws(judgements, ordered, [(old, old - fall) for _, old, fall in curves], (same, same - lost), method),
+            _Draws(judgements, ordered, [(one, after) for one, after, *_ in curves], (whole, value), method),
+            _Draws(judgements, ordered, [(old, old - fall) for *_, old, fall in curves], (same, same - lost), method),
         )
         rows.append(Summary(recipe, setting, measure, ordered, *(one.robustness() for one in pairs)))
     return rows
@@ -208,10 +203,11 @@ class _Draws:
         return WorstLanguage(self.judgements.query_languages[worst], drop, share)
 
     def gap(self) -> ResourceGap | None:
-        low, high = resource_groups(self.judgements.query_languages)
+        rows = {language: number for number, language in enumerate(self.judgements.query_languages)}
+        # A language that the recipe does not cover is in neither group.
+        low, high = resource_groups([one for one in rows if not np.isnan(self.by_language[1][rows[one], 0])])
         if not low or not high:
             return None
-        rows = {language: number for number, language in enumerate(self.judgements.query_languages)}
 
         def difference(by_language: Floats) -> Floats:
             better, worse = (nanmean(by_language[[rows[one] for one in group]], axis=0) for group in (high, low))

@@ -21,7 +21,7 @@ from robustbench_ir.evaluation.score_runs import is_run
 from robustbench_ir.metrics.bias_findings import BiasFinding
 from robustbench_ir.metrics.bias_measures import mean_rank_by_language
 from robustbench_ir.metrics.clusters import ClusterMeans, cluster_means
-from robustbench_ir.metrics.findings import AttackGroup
+from robustbench_ir.metrics.findings import AttackGroup, OverSeeds, covered_queries, only, over_seeds
 from robustbench_ir.metrics.measures import Floats
 from robustbench_ir.metrics.settings import (
     Judgements,
@@ -193,7 +193,7 @@ class Score:
     setting : str
         The setting.
     clean : float
-        Clean value of the measure.
+        Clean value of the measure, over the query languages that the recipe covers, as all numbers.
     drop : Estimate
         Clean - attacked.
     rank_distance_change : Estimate
@@ -258,24 +258,23 @@ def macro_scores(
     if not groups:
         return {setting: [] for setting in settings}
     wanted = [MacroMean((group,)) for group in groups]
-    drops = [_drops(result, measure, setting, list(groups)) for setting in settings]
+    attacked = [_attacked(result, measure, setting, list(groups)) for setting in settings]
+    drops = [{group: one.clean - one.value for group, one in of.items()} for of in attacked]
     found = _estimates(layout, [*drops, _rank_distance_changes(result)], wanted, resamples)
-    coverage = [
-        tuple(
-            macro_average(layout, np.mean(changed, axis=0, dtype=float))
-            for changed in ([cell.reached for cell in cells], [cell.changed for cell in cells])
-        )
-        for cells in groups.values()
-    ]
-    clean = [
-        macro_average(layout, per_query_scores(layout, result.clean.ranks, measure, setting)) for setting in settings
-    ]
     return {
         setting: [
-            Score(*group, setting, before, drop, distance, *shares)
-            for group, drop, distance, shares in zip(groups, estimates, found[-1], coverage, strict=True)
+            Score(
+                *group,
+                setting,
+                macro_average(layout, one.clean),
+                drop,
+                distance,
+                macro_average(layout, one.coverage),
+                macro_average(layout, one.text_coverage),
+            )
+            for (group, one), drop, distance in zip(of.items(), estimates, found[-1], strict=True)
         ]
-        for setting, before, estimates in zip(settings, clean, found, strict=False)
+        for setting, of, estimates in zip(settings, attacked, found, strict=False)
     }
 
 
@@ -298,27 +297,25 @@ def drop_estimates(
         Number of resamples of the intervals.
     """
     groups = list(dict.fromkeys(group for one in wanted for group in one.groups))
-    return _estimates(result.judgements, [_drops(result, measure, setting, groups)], wanted, resamples)[0]
+    attacked = _attacked(result, measure, setting, groups)
+    drops = {group: one.clean - one.value for group, one in attacked.items()}
+    return _estimates(result.judgements, [drops], wanted, resamples)[0]
 
 
-def _drops(result: Result, measure: str, setting: Setting, groups: Sequence[AttackGroup]) -> dict[AttackGroup, Floats]:
+def _attacked(
+    result: Result, measure: str, setting: Setting, groups: Sequence[AttackGroup]
+) -> dict[AttackGroup, OverSeeds]:
     clean = per_query_scores(result.judgements, result.clean.ranks, measure, setting)
-    return {
-        group: np.mean(
-            [
-                clean - per_query_scores(result.judgements, cell.ranks, measure, setting)
-                for cell in result.groups[group]
-            ],
-            axis=0,
-        )
-        for group in groups
-    }
+    return {group: over_seeds(result.judgements, clean, result.groups[group], setting, measure) for group in groups}
 
 
 def _rank_distance_changes(result: Result) -> dict[AttackGroup, Floats]:
     clean = rank_distances(result.judgements, result.clean.ranks)
     return {
-        group: np.mean([rank_distances(result.judgements, cell.ranks) for cell in cells], axis=0) - clean
+        group: only(
+            covered_queries(result.judgements, cells),
+            np.mean([rank_distances(result.judgements, cell.ranks) for cell in cells], axis=0) - clean,
+        )
         for group, cells in result.groups.items()
     }
 

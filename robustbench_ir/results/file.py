@@ -126,20 +126,21 @@ class AggregateRecord(Card):
     signature : str
         What was measured.
     clean, attacked, drop, relative_drop, drop_changed_only, coverage, text_coverage, edit_rate : float
-        See `Drop`; `text_coverage` is None in files of earlier versions, in which `coverage` was of texts.
+        See `Drop`; None if the recipe covers no language. `text_coverage` is None in files of earlier versions, in
+        which `coverage` was of texts.
     clean_rank_distance, rank_distance_change : float or None
         See `Drop`; None if it is undefined.
     """
 
     signature: str
-    clean: float
-    attacked: float
-    drop: float
+    clean: float | None
+    attacked: float | None
+    drop: float | None
     relative_drop: float | None
     drop_changed_only: float | None
-    coverage: float
+    coverage: float | None
     text_coverage: float | None = None
-    edit_rate: float
+    edit_rate: float | None
     clean_rank_distance: float | None
     rank_distance_change: float | None
 
@@ -249,14 +250,14 @@ def _scores(result: Result) -> list[AggregateRecord]:
     return [
         AggregateRecord(
             signature=result.signature(setting, drop.recipe, drop.severity, name),
-            clean=drop.clean,
-            attacked=drop.attacked,
-            drop=drop.absolute,
+            clean=_number(drop.clean),
+            attacked=_number(drop.attacked),
+            drop=_number(drop.absolute),
             relative_drop=_number(drop.relative),
             drop_changed_only=_number(drop.changed_only),
-            coverage=drop.coverage,
-            text_coverage=drop.text_coverage,
-            edit_rate=drop.edit_rate,
+            coverage=_number(drop.coverage),
+            text_coverage=_number(drop.text_coverage),
+            edit_rate=_number(drop.edit_rate),
             clean_rank_distance=_number(drop.clean_rank_distance),
             rank_distance_change=_number(drop.rank_distance_change),
         )

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from robustbench_ir.encoders import EncoderDescription
 from robustbench_ir.encoders.options import OptionValue
 from robustbench_ir.metrics.bias_findings import Bias, BiasFinding, MeanRanks, bias_findings, language_bias, mean_ranks
-from robustbench_ir.metrics.findings import AttackGroup, Finding, OverSeeds, findings, over_seeds
+from robustbench_ir.metrics.findings import AttackGroup, Finding, OverSeeds, findings, only, over_seeds
 from robustbench_ir.metrics.measures import Floats
 from robustbench_ir.metrics.settings import (
     SETTINGS,
@@ -326,17 +326,17 @@ class Result:
         rows = []
         for (recipe, severity), cells in self.groups.items():
             attacked = over_seeds(self.judgements, clean, cells, setting, measure)
-            for name, numbers in zip(names, self._columns(clean, clean_distance, attacked, by).T, strict=True):
+            for name, numbers in zip(names, self._columns(clean_distance, attacked, by).T, strict=True):
                 rows.append(Drop(recipe, severity, setting, measure, name, *map(float, numbers)))
         return rows
 
-    def _columns(self, clean: Floats, clean_distance: Floats, attacked: OverSeeds, by: str | None) -> Floats:
+    def _columns(self, clean_distance: Floats, attacked: OverSeeds, by: str | None) -> Floats:
         """Return the numeric columns of `Drop`, shape (columns, rows)."""
         columns = (
-            clean,
+            attacked.clean,
             attacked.value,
             attacked.changed_only,
-            clean_distance,
+            only(attacked.covered, clean_distance),
             attacked.rank_distance - clean_distance,
             attacked.coverage,
             attacked.text_coverage,

@@ -17,7 +17,7 @@ from robustbench_ir.results.result import Result
 from robustbench_ir.studies.checkpoints import Arm
 from robustbench_ir.studies.claims import LOWER_RESOURCE, ArmComparison, Claim, comparisons, joint_verdict
 from robustbench_ir.studies.config import UNTRAINED
-from robustbench_ir.studies.measured import RANK_DISTANCE, ArmScores, SeedResamples, arm_intervals, score_arm
+from robustbench_ir.studies.measured import RANK_DISTANCE, ArmScores, SeedResamples, arm_intervals, clean_for, score_arm
 from robustbench_ir.studies.record import ALL, Judged, StudyAttack, StudyRow
 
 MULTILINGUAL: Setting = "multilingual"
@@ -139,7 +139,7 @@ def _drop(quantity: str, recipe: str, arm: ArmScores) -> SeedResamples:
 
 
 def _change(quantity: str, recipe: str, arm: ArmScores) -> SeedResamples:
-    return arm.number(quantity, recipe) - arm.number(quantity)
+    return arm.number(quantity, recipe) - arm.number(quantity, clean_for(recipe))
 
 
 def _relative_drop(quantity: str, recipe: str, languages: Sequence[str] | None, arm: ArmScores) -> SeedResamples:
