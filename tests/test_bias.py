@@ -59,7 +59,9 @@ def random_ranks(layout: Judgements, seed: int) -> Ranks:
 
 def cell(layout: Judgements, ranks: Ranks) -> Cell:
     changed = np.ones(len(layout.query_ids), dtype=bool)
-    return Cell(AttackIdentity.parse("typo@1"), 3, 0, "0" * 64, changed, changed.astype(float), {}, ranks)
+    return Cell(
+        AttackIdentity.parse("typo@1"), 3, 0, "0" * 64, changed, changed.astype(float), changed.astype(float), {}, ranks
+    )
 
 
 def test_bias_by_hand() -> None:

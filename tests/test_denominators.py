@@ -38,7 +38,7 @@ def by_hand(not_covered: dict[str, str] | None = None) -> Result:
     )
     in_pool, ones = np.array([1, 2] * 6, dtype=np.int32), np.ones(12, dtype=np.int32)
     none = np.zeros(6)
-    clean = Cell(CLEAN, 0, 0, "0" * 64, none > 0, none, {}, Ranks(in_pool, ones))
+    clean = Cell(CLEAN, 0, 0, "0" * 64, none > 0, none, none, {}, Ranks(in_pool, ones))
     fallen_pool, fallen = in_pool.copy(), ones.copy()
     fallen_pool[:2], fallen[0] = (3, 2), 2
     changed = np.array([1, 0, 0, 0, 1, 1], dtype=bool)
@@ -48,6 +48,7 @@ def by_hand(not_covered: dict[str, str] | None = None) -> Result:
         severity=3,
         digest="1" * 64,
         changed=changed,
+        touched=changed / 2,
         edit_rate=changed / 4,
         not_covered=not_covered or {},
         ranks=Ranks(fallen_pool, fallen),
@@ -72,7 +73,7 @@ def test_coverage_is_over_the_queries_that_the_setting_scores(
     """Swahili has no passages, so it has no monolingual score: 1 of 2 English and 0 of 2 French queries changed."""
     row = row_of(rows_of(by_hand(), "monolingual"))
     assert (row.coverage, row.text_coverage) == (0.25, 0.25)
-    assert row.edit_rate == 0.0625  # (1/4 + 0) / 2 in English, 0 in French
+    assert (row.touched, row.edit_rate) == (0.125, 0.0625)  # half of (1/4 + 0) / 2 in English, and 0 in French
     # Cross-lingual pairs: en-fr 1/2, fr-en 0, sw-en 1, sw-fr 1.
     row = row_of(rows_of(by_hand(), "cross-lingual"))
     assert row.coverage == 0.625

@@ -70,7 +70,7 @@ def by_hand(name: str = "a_b&c", recipe: AttackIdentity = TYPO) -> Result:
         grade=np.ones(16, dtype=np.int32),
     )
     in_pool, ones = np.array([1, 2] * 8, dtype=np.int32), np.ones(16, dtype=np.int32)
-    clean = Cell(CLEAN, 0, 0, "0" * 64, np.zeros(8, bool), np.zeros(8), {}, Ranks(in_pool, ones))
+    clean = Cell(CLEAN, 0, 0, "0" * 64, np.zeros(8, bool), np.zeros(8), np.zeros(8), {}, Ranks(in_pool, ones))
     fallen_pool, fallen = in_pool.copy(), ones.copy()
     fallen_pool[2:4], fallen[2] = (4, 2), 2
     changed = np.array([True] * 4 + [False] * 4)
@@ -80,6 +80,7 @@ def by_hand(name: str = "a_b&c", recipe: AttackIdentity = TYPO) -> Result:
         severity=3,
         digest="1" * 64,
         changed=changed,
+        touched=changed / 2,
         edit_rate=changed / 4,
         not_covered={"th": "50% | no_keys"},
         ranks=Ranks(fallen_pool, fallen),

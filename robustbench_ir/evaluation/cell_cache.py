@@ -15,7 +15,7 @@ from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.results.file import CellRecord, cell_from_record, cell_record
 from robustbench_ir.results.result import Cell
 
-SCORING_VERSION = 4
+SCORING_VERSION = 5
 """Raised with every change of the code after which a number could be another one; see `scored_path`."""
 
 

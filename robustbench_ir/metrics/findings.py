@@ -52,8 +52,12 @@ class RankedQueries(Protocol):
         """Whether each query's change reached the encoder."""
 
     @property
+    def touched(self) -> Floats:
+        """Share of each query's code points that are in edited words."""
+
+    @property
     def edit_rate(self) -> Floats:
-        """Share of each query's characters that were replaced."""
+        """Edit distance of each query to the clean one, divided by its length, in graphemes; NaN if it is not known."""
 
     @property
     def not_covered(self) -> Mapping[str, str]:
@@ -103,8 +107,11 @@ class Finding:
         the cut. Where the encoder cannot say what it reads, the same as `text_coverage`.
     text_coverage : float
         Share of queries whose text changed.
+    touched : float
+        Share of the code points that are in edited words.
     edit_rate : float
-        Share of characters that were replaced.
+        Edit distance to the clean query, divided by its length, both in graphemes: 0 to 1, or more where the attack
+        adds text. NaN in results of versions that did not measure it.
     questions : int
         Number of clusters.
     """
@@ -129,6 +136,7 @@ class Finding:
     minimum_detectable: float
     coverage: float
     text_coverage: float
+    touched: float
     edit_rate: float
     questions: int
 
@@ -154,7 +162,7 @@ class OverSeeds:
         The measure before and after.
     changed_only : float64 array of that shape
         Clean - attacked over the seeds whose change reached the encoder; NaN if none did.
-    coverage, text_coverage, edit_rate : float64 arrays of that shape
+    coverage, text_coverage, touched, edit_rate : float64 arrays of that shape
         Means over seeds; coverage is the share of seeds whose change reached the encoder, text coverage that of the
         seeds that changed the text. NaN where `value` is, so that they are over the queries that the setting scores.
     rank_distance : float64 array of shape (queries,)
@@ -167,6 +175,7 @@ class OverSeeds:
     changed_only: Floats
     coverage: Floats
     text_coverage: Floats
+    touched: Floats
     edit_rate: Floats
     rank_distance: Floats
 
@@ -205,6 +214,7 @@ def over_seeds(
         changed_only=nanmean(np.where(mask, clean - found, np.nan), axis=0),
         coverage=scored([cell.reached for cell in cells]),
         text_coverage=scored([cell.changed for cell in cells]),
+        touched=scored([cell.touched for cell in cells]),
         edit_rate=scored([cell.edit_rate for cell in cells]),
         rank_distance=only(covered, np.mean([rank_distances(judgements, cell.ranks) for cell in cells], axis=0)),
     )
@@ -337,6 +347,7 @@ def findings(
             "rank_distance_change": estimates(distance_change),
             "coverage": _means(judgements, one.coverage, by),
             "text_coverage": _means(judgements, one.text_coverage, by),
+            "touched": _means(judgements, one.touched, by),
             "edit_rate": _means(judgements, one.edit_rate, by),
             **tested,
         }

@@ -198,8 +198,8 @@ class Score:
         Clean - attacked.
     rank_distance_change : Estimate
         Attacked - clean, in the multilingual pool whatever the setting.
-    coverage, text_coverage : float
-        Share of queries whose change reached the encoder, and of those whose text changed; see `Finding`.
+    coverage, text_coverage, touched, edit_rate, changed_only : float
+        See `Finding`.
     """
 
     recipe: AttackIdentity
@@ -210,6 +210,9 @@ class Score:
     rank_distance_change: Estimate
     coverage: float
     text_coverage: float
+    touched: float
+    edit_rate: float
+    changed_only: float
 
     @property
     def attacked(self) -> float:
@@ -269,8 +272,10 @@ def macro_scores(
                 macro_average(layout, one.clean),
                 drop,
                 distance,
-                macro_average(layout, one.coverage),
-                macro_average(layout, one.text_coverage),
+                *(
+                    macro_average(layout, found)
+                    for found in (one.coverage, one.text_coverage, one.touched, one.edit_rate, one.changed_only)
+                ),
             )
             for (group, one), drop, distance in zip(of.items(), estimates, found[-1], strict=True)
         ]

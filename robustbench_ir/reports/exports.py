@@ -49,8 +49,11 @@ _CSV_COLUMNS = (
         "rank_distance_change",
         "rank_distance_change_low",
         "rank_distance_change_high",
+        "changed_only",
         "coverage",
         "text_coverage",
+        "touched",
+        "edit_rate",
         "signature",
     ),
 )
@@ -181,8 +184,11 @@ def _records(sheet: Sheet) -> Iterator[dict[str, object]]:
                 "rank_distance_change": _number(drop.rank_distance_change),
                 "rank_distance_change_low": _number(distance.low),
                 "rank_distance_change_high": _number(distance.high),
+                "changed_only": _number(drop.changed_only),
                 "coverage": _number(drop.coverage),
                 "text_coverage": _number(drop.text_coverage),
+                "touched": _number(drop.touched),
+                "edit_rate": _number(drop.edit_rate),
                 "signature": result.signature(setting, *group, drop.measure),
             }
 

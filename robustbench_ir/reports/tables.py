@@ -13,7 +13,7 @@ from robustbench_ir.metrics.statistics import Estimate
 from robustbench_ir.metrics.summary import ResourceGap, Robustness, WorstLanguage
 from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.reports.content import LanguageDrop, Score, Sheet
-from robustbench_ir.reports.terminal import language_name
+from robustbench_ir.reports.terminal import MOSTLY_COVERED, language_name
 
 _NOTHING = "–"
 
@@ -89,16 +89,19 @@ def drops_table(sheet: Sheet) -> Table:
     """Return the drops in every setting under every recipe and severity."""
     name = sheet.measure_name
     bias = sheet.result.has_rank_distance
-    texts = any(_texts_differ(one) for found in sheet.scores.values() for one in found)
+    every = [one for found in sheet.scores.values() for one in found]
+    texts = any(_texts_differ(one) for one in every)
+    changed = any(one.coverage < MOSTLY_COVERED for one in every)
     columns = ("recipe", "severity", "setting", f"clean {name}", f"attacked {name}", "drop", "95% interval of the drop",
-               "drop %", *(("RD change", "95% interval of RD change") if bias else ()), "coverage",
-               *(("text changed",) if texts else ()))  # fmt: skip
+               "drop %", *(("drop, changed only",) if changed else ()),
+               *(("RD change", "95% interval of RD change") if bias else ()), "coverage",
+               *(("text changed",) if texts else ()), "words touched", "edits")  # fmt: skip
     rows = [
         (
             TableCell(sheet.recipe_names[one.recipe]),
             number_cell(one.severity, "d"),
             TableCell(setting),
-            *_numbers(one, bias, texts),
+            *_numbers(one, changed, bias, texts),
         )
         for setting, found in sheet.scores.items()
         for one in found
@@ -111,7 +114,7 @@ def _texts_differ(one: Score) -> bool:
     return f"{one.coverage:.0%}" != f"{one.text_coverage:.0%}"
 
 
-def _numbers(one: Score, bias: bool, texts: bool) -> tuple[TableCell, ...]:
+def _numbers(one: Score, changed: bool, bias: bool, texts: bool) -> tuple[TableCell, ...]:
     distance = one.rank_distance_change
     return (
         number_cell(one.clean, ".3f"),
@@ -119,9 +122,12 @@ def _numbers(one: Score, bias: bool, texts: bool) -> tuple[TableCell, ...]:
         number_cell(one.drop.value, "+.3f"),
         interval_cell(one.drop, "+.3f"),
         number_cell(one.relative, "+.1%"),
+        *((number_cell(one.changed_only, "+.3f"),) if changed else ()),
         *((number_cell(distance.value, "+,.1f"), interval_cell(distance, "+,.1f")) if bias else ()),
         number_cell(one.coverage, ".0%"),
         *((number_cell(one.text_coverage, ".0%"),) if texts else ()),
+        number_cell(one.touched, ".0%"),
+        number_cell(one.edit_rate, ".1%"),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
 
@@ -34,11 +35,14 @@ _NOTES = (
     "of a table"
 )
 _RANK_DISTANCE_NOTE = "RD = rank distance of parallel passages, lower is fairer, and falls too when all passages fall"
+_EDITS_NOTE = "edits = edit distance of the queries to the clean ones, divided by their length, in characters"
 _SEARCH_NOTES = (
     "success = share of the queries that reach the goal (map: AP falls to half) among those that do not when clean; "
     "texts = what the encoder was asked about besides the clean queries; words = places changed, mean."
 )
 _SIGNIFICANT = 0.05
+MOSTLY_COVERED = 0.95
+"""Below this coverage, the drop over the changed queries alone stands beside the drop."""
 _BIAS_HEADERS = ("clean\nRD", "RD\nchange")
 
 
@@ -61,32 +65,56 @@ def score_table(result: Result, by: str | None = None, measure: str = "AP") -> R
     biased = "multilingual" in rows and result.has_rank_distance
     texts = any(_texts_differ(row) for found in rows.values() for row in found)
     for setting, found in rows.items():
-        parts.append(_setting_table(result, setting, measure, by, found, biased and setting == "multilingual", texts))
+        changed = any(row.coverage < MOSTLY_COVERED for row in found)
+        columns = _Columns(changed, biased and setting == "multilingual", texts)
+        parts.append(_setting_table(result, setting, measure, by, found, columns))
     legend = [_NOTES, *([_RANK_DISTANCE_NOTE] if biased else []), _coverage_note(result, texts)]
-    parts += [*_worst_cases(result, measure), Text(), Text("; ".join(legend), style="dim")]
+    legend += [_EDITS_NOTE] if result.groups else []
+    parts += [*_worst_cases(result, measure), Text(), Text(f"{'; '.join(legend)}.", style="dim")]
     parts += [*_not_covered(result), _signature(result, measure)]
     return Group(*parts)
 
 
+@dataclass(frozen=True)
+class _Columns:
+    """Which columns a table has besides those of every table.
+
+    Attributes
+    ----------
+    changed, biased, texts : bool
+        The drop over changed queries only, rank distance, and the share of changed texts.
+    """
+
+    changed: bool
+    biased: bool
+    texts: bool
+
+
 def _setting_table(
-    result: Result, setting: Setting, measure: str, by: str | None, rows: Sequence[Finding], biased: bool, texts: bool
+    result: Result, setting: Setting, measure: str, by: str | None, rows: Sequence[Finding], columns: _Columns
 ) -> Table:
-    """Return the table of one setting, with or without rank distance and the share of changed texts."""
+    """Return the table of one setting."""
     name = "mAP" if measure == "AP" else measure
     several = len({severity for _, severity in result.groups}) > 1
     table = empty_table(f"{setting} ({_POOLS[setting]})")
     for header in ("recipe", *(["severity"] if several else []), *(["language"] if by == "language" else [])):
         table.add_column(header, no_wrap=True)
-    more = (*(_BIAS_HEADERS if biased else ()), "coverage", *(["text\nchanged"] if texts else []))
+    more = (
+        *(["drop,\nchanged"] if columns.changed else []),
+        *(_BIAS_HEADERS if columns.biased else ()),
+        "cover-\nage",
+        *(["text\nchanged"] if columns.texts else []),
+        *(["edits"] if rows else []),
+    )
     for header in (f"clean\n{name}", f"attacked\n{name}", "drop", "drop\n%", *more):
         table.add_column(header, justify="right", no_wrap=True, vertical="bottom")
     if not result.attacked:
-        _add_clean_rows(table, result, setting, measure, by, biased)
+        _add_clean_rows(table, result, setting, measure, by, columns.biased)
     for (recipe, severity), found in groupby(rows, lambda row: (row.recipe, row.severity)):
         for row in found:
             labels = [recipe.label, *([str(severity)] if several else [])]
             labels += [language_name(row.language)] if by == "language" else []
-            table.add_row(*labels, *_numbers(row, biased, texts))
+            table.add_row(*labels, *_numbers(row, columns))
         if by == "language":
             table.add_section()
     return table
@@ -99,9 +127,9 @@ def _texts_differ(row: Finding) -> bool:
 
 def _coverage_note(result: Result, texts: bool) -> str:
     if not result.knows_inputs:
-        return "coverage = share of queries whose text changed."
+        return "coverage = share of queries whose text changed"
     beside = "; text changed = share of queries whose text changed, read by the encoder or not" if texts else ""
-    return f"coverage = share of queries whose change reaches the encoder{beside}."
+    return f"coverage = share of queries whose change reaches the encoder{beside}"
 
 
 def _add_clean_rows(table: Table, result: Result, setting: Setting, measure: str, by: str | None, biased: bool) -> None:
@@ -186,7 +214,7 @@ def language_name(code: str) -> str:
     return languages()[code].name if code in languages() else code
 
 
-def _numbers(row: Finding, biased: bool, texts: bool) -> list[str]:
+def _numbers(row: Finding, columns: _Columns) -> list[str]:
     bias = (
         formatted(row.clean_rank_distance.value, ",.0f"),
         formatted_with_interval(row.rank_distance_change, ",.0f", row.p_rank_distance_holm),
@@ -196,9 +224,11 @@ def _numbers(row: Finding, biased: bool, texts: bool) -> list[str]:
         formatted(row.attacked.value, ".3f"),
         formatted_with_interval(row.drop, ".3f", row.p_holm),
         formatted(row.relative_drop.value, "+.1%"),
-        *(bias if biased else ()),
+        *([formatted(row.changed_only.value, "+.3f")] if columns.changed else []),
+        *(bias if columns.biased else ()),
         formatted(row.coverage, ".0%"),
-        *([formatted(row.text_coverage, ".0%")] if texts else []),
+        *([formatted(row.text_coverage, ".0%")] if columns.texts else []),
+        formatted(row.edit_rate, ".1%"),
     ]
 
 

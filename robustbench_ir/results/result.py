@@ -50,8 +50,11 @@ class Cell:
         SHA-256 of the query set that was ranked; see `robustbench_ir.perturb.digest`.
     changed : bool array of shape (queries,)
         Whether each query's text changed.
+    touched : float64 array of shape (queries,)
+        Share of each query's code points that are in edited words.
     edit_rate : float64 array of shape (queries,)
-        Share of each query's characters that were replaced.
+        Edit distance of each query to the clean one, divided by its length, both in graphemes; NaN if it is not known,
+        in results of earlier versions.
     not_covered : mapping of str to str
         Query languages that the recipe does not cover, with the reason.
     ranks : Ranks
@@ -59,6 +62,9 @@ class Cell:
     input_changed : bool array of shape (queries,), optional
         Whether what the encoder reads of each query changed, such as its token ids after the cut; None if it is not
         known. An edit behind the limit changes the text alone, and so does one that the tokeniser takes back.
+    places : float
+        Median number of places that the recipe could have changed, over the queries that changed; NaN if it is not
+        known.
     """
 
     recipe: AttackIdentity
@@ -66,10 +72,12 @@ class Cell:
     seed: int
     digest: str
     changed: NDArray[np.bool_]
+    touched: Floats
     edit_rate: Floats
     not_covered: Mapping[str, str]
     ranks: Ranks
     input_changed: NDArray[np.bool_] | None = None
+    places: float = float("nan")
 
     @property
     def reached(self) -> NDArray[np.bool_]:
@@ -112,11 +120,19 @@ class Cell:
             seed=seed,
             digest=digest(perturbed),
             changed=np.array([one.changed for one in perturbed]),
+            touched=np.array([one.touched for one in perturbed]),
             edit_rate=np.array([one.edit_rate for one in perturbed]),
             not_covered=dict(not_covered or {}),
             ranks=ranks,
             input_changed=input_changed,
+            places=_median_places(perturbed),
         )
+
+
+def _median_places(perturbed: Sequence[Perturbation]) -> float:
+    """Return the median number of eligible places of the changed queries; NaN if no query says how many it had."""
+    known = [one.eligible for one in perturbed if one.changed and one.eligible]
+    return float(np.median(known)) if known else float("nan")
 
 
 @dataclass(frozen=True)
@@ -140,8 +156,10 @@ class Drop:
         Share of queries whose change reached the encoder; see `Cell.reached`.
     text_coverage : float
         Share of queries whose text changed.
+    touched : float
+        Share of the code points that are in edited words.
     edit_rate : float
-        Share of characters that were replaced.
+        Edit distance to the clean query, divided by its length, both in graphemes; see `Finding`.
     """
 
     recipe: AttackIdentity
@@ -156,6 +174,7 @@ class Drop:
     rank_distance_change: float
     coverage: float
     text_coverage: float
+    touched: float
     edit_rate: float
 
     @property
@@ -340,6 +359,7 @@ class Result:
             attacked.rank_distance - clean_distance,
             attacked.coverage,
             attacked.text_coverage,
+            attacked.touched,
             attacked.edit_rate,
         )
         if by == "language":
@@ -500,7 +520,7 @@ class Result:
         -------
         pandas.DataFrame
             Columns `query_id`, `parallel_id`, `language`, `recipe`, `severity`, `seed`, `changed`, `reached`,
-            `edit_rate`, the measure in each setting, and `rank_distance`.
+            `touched`, `edit_rate`, the measure in each setting, and `rank_distance`.
         """
         return _queries_frame(self, measure)
 
@@ -556,6 +576,7 @@ def _queries_frame(result: Result, measure: str) -> pd.DataFrame:
             "seed": cell.seed,
             "changed": cell.changed,
             "reached": cell.reached,
+            "touched": cell.touched,
             "edit_rate": cell.edit_rate,
             **settings,
             "rank_distance": rank_distances(judgements, cell.ranks),
