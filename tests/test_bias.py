@@ -254,8 +254,7 @@ def test_nothing_that_changed_has_no_worst_language() -> None:
     (summary,) = result.summaries("monolingual", resamples=100)
     assert summary.changed_only.worst is None
     assert np.isnan([summary.changed_only.area.value, summary.changed_only.curve[0].low]).all()
-    assert summary.all_queries.worst is not None
-    assert summary.all_queries.worst.drop == Estimate(0, 0, 0)
+    assert summary.all_queries.worst is None, "transliteration does not cover English"
 
 
 def test_the_median_rank_distance_has_an_interval_and_a_test() -> None:

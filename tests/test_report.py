@@ -363,7 +363,8 @@ def test_markdown() -> None:
     (one,) = prepare_sheets([("x.json", by_hand("a_b|<i>"))], resamples=FEW)
     text = EXPORTS["markdown"]([one])
     assert text.startswith(
-        "## a\\_b\\|\\<i\\> on hand@1\n\nAt severity 3, with the passages of all languages in one pool, "
+        "## a\\_b\\|\\<i\\> on hand@1\n\n- typo: without th, which it does not cover\n\n"
+        "At severity 3, with the passages of all languages in one pool, "
     )
     assert "| recipe | severity | setting | clean mAP | attacked mAP | drop | 95% interval of the drop |" in text
     assert "| typo | 3 | monolingual | 1.000 | 0.875 | +0.125 | +0.000 to +0.500 | +12.5% |" in text
@@ -384,7 +385,7 @@ def test_latex() -> None:
     assert text.startswith("% \\usepackage{booktabs}\n% irbench attack ")
     caption = r"\caption{a\_b\&c\%\$\{\}\textasciitilde{}\textasciicircum{}\#: scores}"
     body = text[text.index(r"\begin{table}") :].splitlines()
-    assert body[:5] == [r"\begin{table}", r"\centering", caption, r"\begin{tabular}{lrlrrrrrrrr}", r"\toprule"]
+    assert body[:5] == [r"\begin{table}", r"\centering", caption, r"\begin{tabular}{lrlrrrrrrrrrr}", r"\toprule"]
     assert body[5].startswith(
         r"recipe & severity & setting & clean mAP & attacked mAP & drop & 95\% interval of the drop"
     )
@@ -392,7 +393,7 @@ def test_latex() -> None:
         r"ty\textbackslash{}po & 3 & monolingual & 1.000 & 0.875 & +0.125 & +0.000 to +0.500 & +12.5\% & "
     )
     assert body[-3:] == [r"\bottomrule", r"\end{tabular}", r"\end{table}"]
-    assert {line.count(" & ") for line in body if line.endswith(r" \\")} == {10}
+    assert {line.count(" & ") for line in body if line.endswith(r" \\")} == {12}
 
 
 def test_csv_has_each_language_and_the_macro_average() -> None:

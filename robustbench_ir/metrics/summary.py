@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.random import Generator
 
 from robustbench_ir.metrics.clusters import ClusterMeans
-from robustbench_ir.metrics.findings import AttackedCells, AttackGroup, macro_means, over_seeds, ratio
+from robustbench_ir.metrics.findings import AttackedCells, AttackGroup, OverSeeds, macro_means, over_seeds, ratio
 from robustbench_ir.metrics.measures import Floats
-from robustbench_ir.metrics.settings import Judgements, Setting, nanmean, per_query_scores
+from robustbench_ir.metrics.settings import Judgements, Setting, by_language, nanmean, per_query_scores
 from robustbench_ir.metrics.statistics import (
     RESAMPLES,
     Estimate,
@@ -79,12 +79,21 @@ class Robustness:
         Worst language at the highest severity; None if no language has a query.
     gap : ResourceGap or None
         Resource gap at the highest severity; None if the task lacks low- or high-resource languages.
+    edit_rates : mapping of str to float
+        Mean edit rate of the queries of each covered language at the highest severity. One severity damages languages
+        differently, so that a comparison between languages is also one between damages.
     """
 
     curve: tuple[Estimate, ...]
     area: Estimate
     worst: WorstLanguage | None
     gap: ResourceGap | None
+    edit_rates: Mapping[str, float] = field(default_factory=dict)
+
+    def edit_rate(self, languages: Collection[str]) -> float:
+        """Return the mean edit rate of some languages; NaN for none."""
+        found = [self.edit_rates[one] for one in languages if one in self.edit_rates]
+        return sum(found) / len(found) if found else float("nan")
 
 
 @dataclass(frozen=True)
@@ -161,15 +170,22 @@ def summaries(
     _, drawn = draws_by_group([], {group: tables(group) for group in attacked}, random, resamples)
     rows = []
     for recipe, some in severities.items():
+        rates = _edit_rates(judgements, over_seeds(judgements, before, attacked[recipe, max(some)], setting, measure))
         ordered = tuple(sorted(some))
         curves = [drawn[recipe, severity][:4] for severity in ordered]
         whole, value, same, lost = drawn[recipe, ordered[-1]][4:]
+        every, changed = [one[:2] for one in curves], [(old, old - fall) for *_, old, fall in curves]
         pairs = (
-            _Draws(judgements, ordered, [(one, after) for one, after, *_ in curves], (whole, value), method),
-            _Draws(judgements, ordered, [(old, old - fall) for *_, old, fall in curves], (same, same - lost), method),
+            _Draws(judgements, ordered, [(one, after) for one, after in every], (whole, value), rates, method),
+            _Draws(judgements, ordered, changed, (same, same - lost), rates, method),
         )
         rows.append(Summary(recipe, setting, measure, ordered, *(one.robustness() for one in pairs)))
     return rows
+
+
+def _edit_rates(judgements: Judgements, one: OverSeeds) -> dict[str, float]:
+    rates = by_language(judgements, one.edit_rate).tolist()
+    return {name: rate for name, rate in zip(judgements.query_languages, rates, strict=True) if not np.isnan(rate)}
 
 
 @dataclass(frozen=True)
@@ -180,12 +196,13 @@ class _Draws:
     severities: tuple[int, ...]
     pairs: Sequence[tuple[Floats, Floats]]
     by_language: tuple[Floats, Floats]
+    edit_rates: Mapping[str, float]
     method: IntervalMethod
 
     def robustness(self) -> Robustness:
         curve = np.concatenate([ratio(after, before) for before, after in self.pairs])
         area = self.estimates(_area(curve, self.severities))[0]
-        return Robustness(tuple(self.estimates(curve)), area, self.worst(), self.gap())
+        return Robustness(tuple(self.estimates(curve)), area, self.worst(), self.gap(), self.edit_rates)
 
     def estimates(self, of: Floats) -> list[Estimate]:
         return bootstrap_intervals(of, self.judgements.questions, self.method)

@@ -18,6 +18,7 @@ from robustbench_ir.encoders.choices import choices_in_words
 from robustbench_ir.encoders.options import options_as_words
 from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.score_runs import is_run
+from robustbench_ir.metrics.at_damage import DropAtDamage
 from robustbench_ir.metrics.bias_findings import BiasFinding
 from robustbench_ir.metrics.bias_measures import mean_rank_by_language
 from robustbench_ir.metrics.clusters import ClusterMeans, cluster_means
@@ -410,6 +411,8 @@ class Sheet:
         Number of resamples of the bootstrap.
     detailed : bool
         Whether robustness, language bias and intervals of rank changes are shown too; not if there are many results.
+    damage : float, optional
+        Mean edit rate at which drops are shown too.
     """
 
     result: Result
@@ -419,6 +422,7 @@ class Sheet:
     severity: int
     resamples: int = RESAMPLES
     detailed: bool = True
+    damage: float | None = None
 
     @property
     def measure_name(self) -> str:
@@ -535,6 +539,17 @@ class Sheet:
         return self.result.summaries(self.setting, self.measure, resamples=self.resamples)
 
     @cached_property
+    def at_damage(self) -> list[DropAtDamage]:
+        """The drops at a common edit rate in each setting, and by language in the one setting, if one was given."""
+        if self.damage is None:
+            return []
+        asked = self.damage, self.measure
+        return [
+            *self.result.at_damage(*asked, settings=self.settings, resamples=self.resamples),
+            *self.result.at_damage(*asked, "language", settings=[self.setting], resamples=self.resamples),
+        ]
+
+    @cached_property
     def worst_cases(self) -> list[WorstCase]:
         """Each search against its average case in the one setting."""
         return self.result.worst_cases(self.setting, self.measure, resamples=self.resamples)
@@ -598,6 +613,7 @@ def prepare_sheets(
     setting: Setting | None = None,
     severity: int | None = None,
     resamples: int | None = None,
+    damage: float | None = None,
 ) -> list[Sheet]:
     """Prepare results for a report.
 
@@ -611,6 +627,8 @@ def prepare_sheets(
         What is shown where there is room for one only; by default the widest setting, and severity 3 or the middle one.
     resamples : int, optional
         Number of resamples of the bootstrap; by default 10,000, and 2,000 for more than three results.
+    damage : float, optional
+        Mean edit rate at which drops are shown too.
 
     Raises
     ------
@@ -635,6 +653,7 @@ def prepare_sheets(
                 severity if severity is not None else _usual(severities),
                 drawn,
                 len(results) <= _FEW_RESULTS,
+                damage,
             )
         )
     return found

@@ -226,6 +226,7 @@ def _content(sheet: Sheet) -> dict[str, object]:
                 for recipe, changes in sheet.rank_changes.items()
             },
         },
+        **({"at_damage": [_plain(one) for one in sheet.at_damage]} if sheet.at_damage else {}),
         **(_details(sheet) if sheet.detailed else {}),
         **{
             name: {
@@ -252,6 +253,8 @@ def _plain(value: object) -> object:
         return str(value)
     if is_dataclass(value):
         return {name: _plain(one) for name, one in vars(value).items()}
+    if isinstance(value, Mapping):
+        return {str(name): _plain(one) for name, one in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(one) for one in value]
     return _number(value) if isinstance(value, float) else value

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from robustbench_ir.metrics.bias_findings import BiasFinding
 from robustbench_ir.metrics.statistics import Estimate
-from robustbench_ir.metrics.summary import ResourceGap, Robustness, WorstLanguage
+from robustbench_ir.metrics.summary import Robustness, WorstLanguage
 from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.reports.content import LanguageDrop, Score, Sheet
 from robustbench_ir.reports.terminal import MOSTLY_COVERED, language_name
@@ -260,7 +260,9 @@ _BIAS: dict[str, tuple[str, str]] = {
 
 
 def more_tables(sheet: Sheet) -> Iterator[Table]:
-    """Yield the tables of robustness, worst case and language bias that a sheet has; none if not `Sheet.detailed`."""
+    """Yield the tables that a sheet has of drops at a common damage, robustness, worst case and language bias."""
+    if sheet.at_damage:
+        yield at_damage_table(sheet)
     if sheet.detailed and sheet.result.groups:
         yield robustness_table(sheet)
         if sheet.worst_cases:
@@ -269,15 +271,34 @@ def more_tables(sheet: Sheet) -> Iterator[Table]:
             yield bias_table(sheet)
 
 
+def at_damage_table(sheet: Sheet) -> Table:
+    """Return the drops where the queries are `Sheet.damage` from the clean ones."""
+    columns = ("recipe", "setting", "language", "drop", "95% interval of the drop", "drop %", "highest edits", "remark")
+    rows = tuple(
+        (
+            TableCell(sheet.recipe_names[one.recipe]),
+            TableCell(one.setting),
+            TableCell(language_name(one.language)),
+            number_cell(one.drop.value, "+.3f"),
+            interval_cell(one.drop, "+.3f"),
+            number_cell(one.relative_drop.value, "+.1%"),
+            number_cell(one.highest, ".1%"),
+            TableCell(one.remark),
+        )
+        for one in sheet.at_damage
+    )
+    return Table(f"{sheet.name}: drop at an edit distance of {sheet.damage:.1%} of a query", columns, rows)
+
+
 def robustness_table(sheet: Sheet) -> Table:
     """Return area, worst language and resource gap of each recipe, over all queries and over the changed ones."""
     gap = any(one.all_queries.gap for one in sheet.summaries)
-    of_gap = ("resource gap, clean", "change of the gap", "95% interval") if gap else ()
+    of_gap = ("resource gap, clean", "change of the gap", "95% interval", "edits, low / high") if gap else ()
     columns = ("recipe", "queries", "area", "95% interval", f"attacked / clean, severity {sheet.severities[-1]}",
                "95% interval", "worst language", "its drop", "95% interval, all languages at once",
-               "worst in")  # fmt: skip
+               "worst in", "edits in it / in the others")  # fmt: skip
     rows = tuple(
-        (TableCell(sheet.recipe_names[one.recipe]), TableCell(which), *_robustness(of), *(_gap(of.gap) if gap else ()))
+        (TableCell(sheet.recipe_names[one.recipe]), TableCell(which), *_robustness(of), *(_gap(of) if gap else ()))
         for one in sheet.summaries
         for which, of in (("all", one.all_queries), ("changed", one.changed_only))
     )
@@ -290,6 +311,14 @@ def _robustness(of: Robustness) -> Iterator[TableCell]:
     yield number_cell(of.curve[-1].value, ".3f")
     yield interval_cell(of.curve[-1], ".3f")
     yield from _worst(of.worst)
+    yield _edits(of, [] if of.worst is None else [of.worst.language])
+
+
+def _edits(of: Robustness, languages: Collection[str], others: Collection[str] | None = None) -> TableCell:
+    """Return the mean edit rates of two groups of languages; `others` are by default all that are not in the first."""
+    rest = [one for one in of.edit_rates if one not in languages] if others is None else others
+    rates = (of.edit_rate(languages), of.edit_rate(rest))
+    return TableCell(" / ".join(_NOTHING if math.isnan(rate) else f"{rate:.1%}" for rate in rates))
 
 
 def _worst(worst: WorstLanguage | None) -> tuple[TableCell, ...]:
@@ -300,13 +329,15 @@ def _worst(worst: WorstLanguage | None) -> tuple[TableCell, ...]:
     return named, number_cell(drop.value, "+.3f"), interval_cell(drop, "+.3f"), number_cell(worst.share, ".0%")
 
 
-def _gap(gap: ResourceGap | None) -> tuple[TableCell, ...]:
+def _gap(of: Robustness) -> tuple[TableCell, ...]:
+    gap = of.gap
     if gap is None:
-        return (number_cell(math.nan, ""),) * 3
+        return (*[number_cell(math.nan, "")] * 3, TableCell(_NOTHING))
     return (
         number_cell(gap.clean.value, "+.3f"),
         number_cell(gap.change.value, "+.3f"),
         interval_cell(gap.change, "+.3f"),
+        _edits(of, gap.low, gap.high),
     )
 
 

@@ -36,6 +36,10 @@ _NOTES = (
 )
 _RANK_DISTANCE_NOTE = "RD = rank distance of parallel passages, lower is fairer, and falls too when all passages fall"
 _EDITS_NOTE = "edits = edit distance of the queries to the clean ones, divided by their length, in characters"
+_DAMAGE_NOTE = (
+    "interpolated between the severities that were run, from no drop at no edits; the interval allows for both the "
+    "drops and the edit distances of other questions"
+)
 _SEARCH_NOTES = (
     "success = share of the queries that reach the goal (map: AP falls to half) among those that do not when clean; "
     "texts = what the encoder was asked about besides the clean queries; words = places changed, mean."
@@ -163,6 +167,31 @@ def _worst_cases(result: Result, measure: str) -> list[RenderableType]:
         )
         table.add_row(row.worst.label, str(row.severity), row.setting, *drops)
     return [table]
+
+
+def damage_table(result: Result, edit_rate: float, by: str | None = None, measure: str = "AP") -> RenderableType:
+    """Return the drops where the queries are a given edit distance from the clean ones, in all settings.
+
+    Parameters
+    ----------
+    result : Result
+        Result to show.
+    edit_rate : float
+        Mean edit rate; see `Result.at_damage`.
+    by, measure
+        See `score_table`.
+    """
+    table = empty_table(f"drop in {_shown(measure)} at an edit distance of {edit_rate:.1%} of a query")
+    for header in ("setting", "recipe", *(["language"] if by == "language" else [])):
+        table.add_column(header, no_wrap=True)
+    for header in ("drop", "drop\n%"):
+        table.add_column(header, justify="right", no_wrap=True, vertical="bottom")
+    table.add_column("")
+    for row in result.at_damage(edit_rate, measure, by):
+        labels = [row.setting, row.recipe.label, *([language_name(row.language)] if by == "language" else [])]
+        drop = formatted_with_interval(row.drop, ".3f", math.nan)
+        table.add_row(*labels, drop, formatted(row.relative_drop.value, "+.1%"), f" {row.remark}")
+    return Group(table, Text(f"\n{_DAMAGE_NOTE}", style="dim"))
 
 
 def search_table(attacked: Sequence[SearchedCell], goal: str) -> RenderableType:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from robustbench_ir.encoders import EncoderDescription
 from robustbench_ir.encoders.options import OptionValue
+from robustbench_ir.metrics.at_damage import DropAtDamage, drops_at_damage
 from robustbench_ir.metrics.bias_findings import Bias, BiasFinding, MeanRanks, bias_findings, language_bias, mean_ranks
 from robustbench_ir.metrics.findings import AttackGroup, Finding, OverSeeds, findings, only, over_seeds
 from robustbench_ir.metrics.measures import Floats
@@ -392,6 +393,53 @@ class Result:
         random = np.random.default_rng(seed)
         attacked = self.judgements, self.clean.ranks, self.groups
         return findings(*attacked, setting, measure, by, random=random, resamples=resamples, method=method)
+
+    def at_damage(
+        self,
+        edit_rate: float,
+        measure: str = "AP",
+        by: str | None = None,
+        *,
+        settings: Sequence[Setting] | None = None,
+        resamples: int = RESAMPLES,
+        method: IntervalMethod = "bca",
+        seed: int = SEED,
+    ) -> list[DropAtDamage]:
+        """Return the drop of each setting and recipe where the queries are a given edit distance from the clean ones.
+
+        At one severity, recipes and languages differ in how much of a query they change; here they are compared at the
+        same mean edit rate, by linear interpolation over the severities that were run.
+
+        Parameters
+        ----------
+        edit_rate : float
+            Mean edit rate, such as 0.05: one character in twenty; see `Finding.edit_rate`.
+        measure, by
+            See `drops`.
+        settings : sequence of str, optional
+            Settings; by default `distinct_settings`.
+        resamples, method, seed
+            See `findings`.
+
+        Raises
+        ------
+        OptionError
+            If `edit_rate` is not above 0.
+        """
+        attacked = self.judgements, self.clean.ranks, self.groups, edit_rate
+        return [
+            row
+            for setting in settings or self.distinct_settings
+            for row in drops_at_damage(
+                *attacked,
+                setting,
+                measure,
+                by,
+                random=np.random.default_rng(seed),
+                resamples=resamples,
+                method=method,
+            )
+        ]
 
     def bias_findings(
         self,
