@@ -127,3 +127,12 @@ def test_afriqa_counts_english_and_french_in_the_monolingual_setting(shared_data
         assert (row.coverage, row.text_coverage, row.edit_rate) == pytest.approx(tuple(covered))
         measured[row.recipe.label] = float(of_language["changed"].mean())
     assert measured == pytest.approx({"code-switching": 0.79, "synonym": 0.17, "transliteration": 0.37}, abs=0.006)
+
+
+def test_language_bias_is_over_the_covered_languages_too() -> None:
+    """The French answer of a query is at rank 2, the English one at rank 1; attacked, that of English query 1 is at 3."""
+    rows = {row.name: row for row in by_hand({"fr": "no keys"}).bias_findings(resamples=100)}
+    share = rows["english_first"]
+    assert (share.clean.value, share.attacked.value) == (1, 1), "over Swahili queries: French ones are not covered"
+    own = rows["own_language_first"]
+    assert (own.clean.value, own.attacked.value) == (1, 0.5), "Swahili has no passages, so this is English alone"
