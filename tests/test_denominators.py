@@ -130,7 +130,7 @@ def test_afriqa_counts_english_and_french_in_the_monolingual_setting(shared_data
 
 
 def test_language_bias_is_over_the_covered_languages_too() -> None:
-    """The French answer of a query is at rank 2, the English one at rank 1; attacked, that of English query 1 is at 3."""
+    """The French answer of a query is at rank 2, the English one at 1; attacked, that of English query 1 is at 3."""
     rows = {row.name: row for row in by_hand({"fr": "no keys"}).bias_findings(resamples=100)}
     share = rows["english_first"]
     assert (share.clean.value, share.attacked.value) == (1, 1), "over Swahili queries: French ones are not covered"

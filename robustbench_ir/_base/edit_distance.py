@@ -22,7 +22,7 @@ def edit_distance(before: Sequence[Hashable], after: Sequence[Hashable]) -> int:
 
     Examples
     --------
-    >>> edit_distance("teh", "the"), edit_distance("ca", "abc")
+    >>> edit_distance("from", "form"), edit_distance("ca", "abc")
     (1, 3)
     """
     before, after = _without_common_ends(before, after)
