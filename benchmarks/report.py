@@ -45,7 +45,7 @@ def cells_without_ranks(layout: Judgements) -> list[Cell]:
         for severity in SEVERITIES:
             made = recipe.perturb(task.queries, severity, 0)
             changed = np.array([one.changed for one in made])
-            rate = np.array([one.edit_rate for one in made])
+            touched, rate = (np.array([getattr(one, name) for one in made]) for name in ("touched", "edit_rate"))
             cells.append(
                 Cell(
                     AttackIdentity((recipe.identity,)),
@@ -53,6 +53,7 @@ def cells_without_ranks(layout: Judgements) -> list[Cell]:
                     0,
                     digest(made),
                     changed,
+                    touched,
                     rate,
                     missed,
                     Ranks(ones, ones),
@@ -72,8 +73,8 @@ def made_up(layout: Judgements, severity: int, random: np.random.Generator) -> R
 def main() -> None:
     task = load_task("mini")
     layout = judgements_of(task)
-    clean = Cell(CLEAN, 0, 0, "0" * 64, np.zeros(len(layout.query_ids), bool), np.zeros(len(layout.query_ids)), {},
-                 made_up(layout, 0, np.random.default_rng(0)))  # fmt: skip
+    none = np.zeros(len(layout.query_ids))
+    clean = Cell(CLEAN, 0, 0, "0" * 64, none > 0, none, none, {}, made_up(layout, 0, np.random.default_rng(0)))
     cells = cells_without_ranks(layout)
     with tempfile.TemporaryDirectory() as folder:
         paths = []

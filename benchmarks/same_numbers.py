@@ -33,7 +33,7 @@ def main(tasks: list[str]) -> None:
             continue
         result = rb.attack(encoder, task=task, severities=severities, seeds=seeds)
         for cell in (result.clean, *result.attacked):
-            arrays = cell.ranks.in_pool, cell.ranks.in_language, cell.changed, cell.edit_rate
+            arrays = cell.ranks.in_pool, cell.ranks.in_language, cell.changed, cell.touched, cell.edit_rate
             digest = sha256(b"".join(np.ascontiguousarray(array).tobytes() for array in arrays)).hexdigest()
             show(encoder, task, cell.recipe, cell.severity, cell.seed, cell.digest, digest)
         frame = result.to_frame(resamples=500).drop(columns=["signature"], errors="ignore")

@@ -2,5 +2,5 @@
 
 __version__ = "0.2.0"
 
-SCORING_VERSION = 4
+SCORING_VERSION = 5
 """Raised with every change of the code after which a rank could be another one, so that none of before is mixed in."""

@@ -367,7 +367,7 @@ def test_budgets_are_kept(budget: Budget, mini: Task) -> None:
         for one in cell.outcomes:
             assert len(one.edits) <= budget.words
             assert one.encodings <= budget.queries
-        assert cell.cell.edit_rate.max() <= budget.edit_rate
+        assert cell.cell.touched.max() <= budget.edit_rate
 
 
 def test_a_search_that_reaches_its_goal_stops(mini: Task) -> None:

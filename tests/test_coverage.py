@@ -189,7 +189,7 @@ def test_an_encoder_that_cannot_say_has_the_share_of_changed_texts(tmp_path: Pat
     (row,) = found.findings("monolingual", resamples=FEW)
     assert (row.coverage, row.text_coverage) == (1.0, 1.0)
     shown = printed(found)
-    assert "coverage = share of queries whose text changed." in shown
+    assert "coverage = share of queries whose text changed;" in shown
     assert "text changed" not in shown.replace("whose text changed", "")
     clean = written(tmp_path / "clean.trec", full_run(small_task(), CLEAN))
     assert score_runs(small_task(), clean).attacked == ()
@@ -231,15 +231,15 @@ def test_a_file_that_contradicts_itself_is_refused(result: Result, flags: list[b
 
 def test_changed_texts_stand_beside_coverage_where_they_differ(result: Result) -> None:
     shown = printed(result)
-    assert re.search(r" late (\S+ ){4,6}0% 100% upper ", shown), shown
+    assert re.search(r" late (\S+ ){5,7}0% 100% 4.2% upper ", shown), shown
     assert "coverage = share of queries whose change reaches the encoder" in shown
     assert "text changed = share of queries whose text changed" in shown
     only = rb.attack("char-ngram", small_task(), [typed], severities=[5])
     assert "text changed" not in printed(only)
     (sheet,) = prepare_sheets([("x.json", result)], resamples=FEW)
     (other,) = prepare_sheets([("x.json", only)], resamples=FEW)
-    assert drops_table(sheet).columns[-2:] == ("coverage", "text changed")
-    assert drops_table(other).columns[-1] == "coverage"
+    assert drops_table(sheet).columns[-4:-2] == ("coverage", "text changed")
+    assert drops_table(other).columns[-3:] == ("coverage", "words touched", "edits")
     assert coverage_table(sheet).columns == ("language", "late", "late, text", "upper", "upper, text", "typed")
     assert coverage_table(other).columns == ("language", "typed")
     assert [cell.text for cell in coverage_table(sheet).rows[0]] == ["English", "0%", "100%", "0%", "100%", "100%"]

@@ -180,10 +180,10 @@ def with_constraints(name: str, **changed: object) -> Recipe:
 
 @pytest.mark.parametrize("language", ["en", "hi", "zh"])
 def test_the_maximum_edit_rate_is_kept(language: str) -> None:
-    rates = [one.edit_rate for one in mini_recipe("typo").perturb(mini_queries(language), 5, 0)]
+    rates = [one.touched for one in mini_recipe("typo").perturb(mini_queries(language), 5, 0)]
     some = with_constraints("typo", maximum_edit_rate=0.3).perturb(mini_queries(language), 5, 0)
     assert max(rates) > 0.5
-    assert max(one.edit_rate for one in some) <= 0.3
+    assert max(one.touched for one in some) <= 0.3
     assert coverage(some) > 0.9, "small words still fit"
     rows = [with_constraints("typo", maximum_edit_rate=0.3).perturb(mini_queries(language), n, 0) for n in (2, 4)]
     assert all(set(low.edits) <= set(high.edits) for low, high in zip(*rows, strict=True)), "severities stay nested"

@@ -70,7 +70,7 @@ def by_hand(name: str = "a_b&c", recipe: AttackIdentity = TYPO) -> Result:
         grade=np.ones(16, dtype=np.int32),
     )
     in_pool, ones = np.array([1, 2] * 8, dtype=np.int32), np.ones(16, dtype=np.int32)
-    clean = Cell(CLEAN, 0, 0, "0" * 64, np.zeros(8, bool), np.zeros(8), {}, Ranks(in_pool, ones))
+    clean = Cell(CLEAN, 0, 0, "0" * 64, np.zeros(8, bool), np.zeros(8), np.zeros(8), {}, Ranks(in_pool, ones))
     fallen_pool, fallen = in_pool.copy(), ones.copy()
     fallen_pool[2:4], fallen[2] = (4, 2), 2
     changed = np.array([True] * 4 + [False] * 4)
@@ -80,6 +80,7 @@ def by_hand(name: str = "a_b&c", recipe: AttackIdentity = TYPO) -> Result:
         severity=3,
         digest="1" * 64,
         changed=changed,
+        touched=changed / 2,
         edit_rate=changed / 4,
         not_covered={"th": "50% | no_keys"},
         ranks=Ranks(fallen_pool, fallen),
@@ -212,9 +213,10 @@ def test_a_search_stands_beside_its_average_case_and_can_be_run_again(tmp_path: 
     chance = replace(worst, recipe=by_chance, ranks=result.clean.ranks)
     (one,) = prepare_sheets([("x.json", replace(result, attacked=(worst, chance)))], resamples=FEW)
     (row,) = worst_case_table(one).rows
-    share = f"{0.0625 / result.score(result.clean, 'multilingual'):+.1%}"
+    clean = result.drops("multilingual")[0].clean
+    share = f"{0.125 / clean:+.1%}"
     assert [row[place].text for place in (0, 1, 2, 3, 4, 5, 7, 8, 9)] == [
-        "greedy(typo,synonym)", "random(typo,synonym)", "3", "+0.0%", share, share, "+0.000", "+0.062", "+0.062",
+        "greedy(typo,synonym)", "random(typo,synonym)", "3", "+0.0%", share, share, "+0.000", "+0.125", "+0.125",
     ]  # fmt: skip
     assert "Worst case against average case" in report_page([one], [Examples()])
     assert one.command.endswith(
@@ -367,17 +369,18 @@ def test_markdown() -> None:
     (one,) = prepare_sheets([("x.json", by_hand("a_b|<i>"))], resamples=FEW)
     text = EXPORTS["markdown"]([one])
     assert text.startswith(
-        "## a\\_b\\|\\<i\\> on hand@1\n\nAt severity 3, with the passages of all languages in one pool, "
+        "## a\\_b\\|\\<i\\> on hand@1\n\n- typo: without th, which it does not cover\n\n"
+        "At severity 3, with the passages of all languages in one pool, "
     )
     assert "| recipe | severity | setting | clean mAP | attacked mAP | drop | 95% interval of the drop |" in text
-    assert "| typo | 3 | monolingual | 1.000 | 0.938 | +0.062 | +0.000 to +0.250 | +6.2% |" in text
+    assert "| typo | 3 | monolingual | 1.000 | 0.875 | +0.125 | +0.000 to +0.500 | +12.5% |" in text
     assert "| English | 5 | " in text
     tables = [[line.count(" | ") for line in block.splitlines()] for block in text.split("\n\n") if block[0] == "|"]
     assert len(tables) == 6
     assert all(len(set(widths)) == 1 for widths in tables)
     assert "signature" not in text
     assert (
-        "task=hand@1|languages=en,th|recipe=typo@3|severity=3|seeds=0|pool=multilingual|measure=AP|scoring=4|irbench=0.1.0"
+        "task=hand@1|languages=en,th|recipe=typo@3|severity=3|seeds=0|pool=multilingual|measure=AP|scoring=5|irbench=0.1.0"
         in text
     )
 
@@ -389,15 +392,15 @@ def test_latex() -> None:
     caption = r"\caption{a\_b\&c\%\$\{\}\textasciitilde{}\textasciicircum{}\#: scores; RD of a random ranking 4, "
     caption += "of a perfect one that is blind to language 1}"
     body = text[text.index(r"\begin{table}") :].splitlines()
-    assert body[:5] == [r"\begin{table}", r"\centering", caption, r"\begin{tabular}{lrlrrrrrrrrr}", r"\toprule"]
+    assert body[:5] == [r"\begin{table}", r"\centering", caption, r"\begin{tabular}{lrlrrrrrrrrrrr}", r"\toprule"]
     assert body[5].startswith(
         r"recipe & severity & setting & clean mAP & attacked mAP & drop & 95\% interval of the drop"
     )
     assert body[7].startswith(
-        r"ty\textbackslash{}po & 3 & monolingual & 1.000 & 0.938 & +0.062 & +0.000 to +0.250 & +6.2\% & "
+        r"ty\textbackslash{}po & 3 & monolingual & 1.000 & 0.875 & +0.125 & +0.000 to +0.500 & +12.5\% & "
     )
     assert body[-3:] == [r"\bottomrule", r"\end{tabular}", r"\end{table}"]
-    assert {line.count(" & ") for line in body if line.endswith(r" \\")} == {11}
+    assert {line.count(" & ") for line in body if line.endswith(r" \\")} == {13}
 
 
 def test_csv_has_each_language_and_the_macro_average() -> None:
@@ -409,9 +412,9 @@ def test_csv_has_each_language_and_the_macro_average() -> None:
     assert rows[0]["encoder"] == 'a,"b"'
     assert (rows[0]["clean"], rows[0]["attacked"], rows[0]["drop"], rows[0]["drop_high"]) == (
         "1.0",
-        "0.9375",
-        "0.0625",
-        "0.25",
+        "0.875",
+        "0.125",
+        "0.5",
     )
     assert rows[1]["drop"] == "0.125"
     assert rows[1]["drop_low"] == "", "by language, intervals are those of the page: multilingual"

@@ -216,6 +216,7 @@ def test_an_attack_with_a_floor_has_its_own_signature_and_cells() -> None:
     recipe, floor = load_recipe("typo"), FloorJudge(encoder("char-ngram"), 0.7)
     wanted = floor.applied(recipe.perturb(load_task("mini", ["en", "sw"]).queries, 5, 0))
     assert cell.digest == digest(wanted) != loose.digest
+    assert cell.touched.tolist() == [one.touched for one in wanted]
     assert cell.edit_rate.tolist() == [one.edit_rate for one in wanted]
     assert again.attacked[0].ranks.in_pool.tolist() == cell.ranks.in_pool.tolist()
     assert len(list((cache_folder() / "cells").iterdir())) == 3, "clean, free, bound: the last run makes none"

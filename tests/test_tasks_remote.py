@@ -144,7 +144,7 @@ def test_belebele_latin_asks_what_a_person_wrote(belebele: None) -> None:
     task = load_task("belebele", ["hi"])
     recipe = load_recipe("belebele-latin").for_task(task)
     assert [one.text for one in recipe.perturb(task.queries, 3, 0)] == [LATIN, "Nadi kaisi hai?"]
-    assert all(one.edit_rate == 1 for one in recipe.perturb(task.queries, 3, 0))
+    assert all(one.touched == 1 for one in recipe.perturb(task.queries, 3, 0))
 
 
 def test_belebele_latin_is_refused_on_other_tasks_with_the_reason() -> None:

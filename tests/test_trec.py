@@ -88,6 +88,7 @@ def test_full_runs_give_the_result_of_the_attack(tmp_path: Path) -> None:
             wanted.digest,
         )
         assert cell.changed.tolist() == wanted.changed.tolist()
+        assert cell.touched.tolist() == wanted.touched.tolist()
         assert cell.edit_rate.tolist() == wanted.edit_rate.tolist()
         assert cell.ranks.in_language.tolist() == wanted.ranks.in_language.tolist()
 

@@ -31,7 +31,7 @@ class Budget:
     queries : int
         Largest number of distinct texts that the encoder may encode besides the clean query, 1 or more.
     edit_rate : float
-        Largest share of the clean query's code points that may be replaced, in (0, 1].
+        Largest share of the clean query's code points that may be in edited words (`Perturbation.touched`), in (0, 1].
 
     Raises
     ------

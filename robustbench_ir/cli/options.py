@@ -137,6 +137,13 @@ measure_option = click.option(
     "--measure", default="AP", show_default=True, help="Measure of the table: AP, nDCG@k, RR@k or R@k."
 )
 
+damage_option = click.option(
+    "--at-damage",
+    "damage",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Also show the drops at this mean edit distance, such as 0.05, interpolated over the severities.",
+)
+
 force_option = click.option("--force", is_flag=True, help="Overwrite a result file of another encoder or task.")
 by_option = click.option("--by", type=click.Choice(["language"]), help="Open the table up by query language.")
 

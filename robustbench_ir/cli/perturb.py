@@ -78,7 +78,8 @@ def command(  # noqa: PLR0917
         check_target(out / inside, force=True)
         manifest = export_query_set(whole, recipe, severity, seed, out / inside, terms, judge)
         message = (
-            f"  {manifest.queries:,} queries, {manifest.coverage:.0%} changed, {manifest.edit_rate:.0%} of the text"
+            f"  {manifest.queries:,} queries, {manifest.coverage:.0%} changed; edit distance {manifest.edit_rate:.0%}, "
+            f"in words that are {manifest.touched:.0%} of the text"
         )
         console.print(Text.assemble((str(out / inside / MANIFEST), "bold"), message), soft_wrap=True)
         for language, reason in manifest.not_covered.items():

@@ -9,7 +9,7 @@ from typing import get_args
 import click
 
 from robustbench_ir._base.files import check_writable, write_whole
-from robustbench_ir.cli.options import cards_option, measure_option
+from robustbench_ir.cli.options import cards_option, damage_option, measure_option
 from robustbench_ir.encoders import Encoder, EncoderOptions, load_encoder
 from robustbench_ir.encoders.options import options_from
 from robustbench_ir.errors import OptionError
@@ -44,6 +44,7 @@ _PLOTS: tuple[Form, ...] = get_args(Form)
 @click.option(
     "--resamples", type=click.IntRange(min=100), help="Resamples of intervals. Default: 10000; for many results, 2000."
 )
+@damage_option
 @cards_option
 def command(  # noqa: PLR0913, PLR0917
     results: tuple[Path, ...],
@@ -57,6 +58,7 @@ def command(  # noqa: PLR0913, PLR0917
     with_passages: bool,
     models: tuple[str, ...],
     resamples: int | None,
+    damage: float | None,
     cards: Path | None,
 ) -> None:
     """Write a page, tables or pictures of one or more RESULTS of `irbench attack`.
@@ -71,7 +73,7 @@ def command(  # noqa: PLR0913, PLR0917
     if (with_passages or models) and form != "html":
         raise OptionError(f"passages are shown on the page only; leave out --with-passages and --model for {form}")
     found = [(str(path), load_result(path)) for path in results]
-    prepared = prepare_sheets(found, measure, setting, severity, resamples)
+    prepared = prepare_sheets(found, measure, setting, severity, resamples, damage)
     for plot in _PLOTS:
         if form == plot:
             _write_plots(prepared, out or Path("figures"), plot)

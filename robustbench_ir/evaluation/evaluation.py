@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from robustbench_ir._base.progress import Clock
@@ -21,6 +21,7 @@ from robustbench_ir.metrics.settings import judgements_of
 from robustbench_ir.perturb import Perturbation, Recipe, unchanged
 from robustbench_ir.perturb.identity import CLEAN, AttackIdentity
 from robustbench_ir.results.result import Cell, Result
+from robustbench_ir.retrieval.ranking import Ranks
 from robustbench_ir.retrieval.trec_runs import check_ids
 
 
@@ -83,6 +84,7 @@ class Evaluation:
     recipes: Mapping[str, Recipe]
     floor: FloorJudge | None
     known_clean: Cell | None = None
+    _ranked: dict[str, Ranks] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def cell_names(self) -> tuple[CellName, ...]:
@@ -116,7 +118,10 @@ class Evaluation:
         return QuerySet(self.runner, same, range(len(same)), str(CLEAN))
 
     def attacked(self, name: CellName) -> Cell:
-        """Return an attacked cell: perturb the queries and rank those that changed; the others keep their ranks."""
+        """Return an attacked cell: perturb the queries and rank those that changed; the others keep their ranks.
+
+        Two severities that make the same texts, as where a recipe finds one place in every query, are ranked once.
+        """
         clean, recipe = self.clean.ranks, self.recipes[name.recipe]
         perturbed = self.perturbed(name)
         rows = [row for row, one in enumerate(perturbed) if one.changed]
@@ -128,12 +133,13 @@ class Evaluation:
             name.severity,
             name.seed,
             perturbed,
-            queries.ranks_over(clean),
+            self._ranked.get(queries.digest) or queries.ranks_over(clean),
             recipe.not_covered(self.cells.judgements.query_languages),
             self.runner.changed_inputs(perturbed),
         )
         # A cell that an earlier version has finished does not have them.
         cell = replace(cell, kinds=recipe.kinds(self.cells.judgements.query_languages))
+        self._ranked[queries.digest] = cell.ranks
         return self._finished(cell, queries, new=known is None)
 
     def finished_cell(self, name: CellName | None, perturbed: Sequence[Perturbation] = ()) -> Cell | None:

@@ -8,6 +8,7 @@ a folder with a manifest is complete.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
@@ -19,7 +20,7 @@ from robustbench_ir.errors import ResultError
 from robustbench_ir.evaluation.semantic_floor import FloorJudge
 from robustbench_ir.perturb import Edit, Perturbation, Recipe, coverage, digest
 from robustbench_ir.perturb.identity import AttackIdentity
-from robustbench_ir.perturb.perturbation import mean_edit_rate
+from robustbench_ir.perturb.perturbation import mean_edit_rate, mean_touched
 from robustbench_ir.resources.cards import Card
 from robustbench_ir.tasks import Query, Task
 
@@ -38,12 +39,17 @@ class ChangeSummary(Card):
         Number of queries.
     coverage : float
         Share of the queries that changed, 0 to 1.
+    touched : float
+        Mean share of a query's code points that are in edited words, 0 to 1; NaN in manifests of earlier versions,
+        which call it `edit_rate`.
     edit_rate : float
-        Mean share of a query's code points that were replaced, 0 to 1.
+        Mean edit distance to the clean query, divided by its length, both in graphemes; 0 to 1, or more if text is
+        added.
     """
 
     queries: int
     coverage: float
+    touched: float = math.nan
     edit_rate: float
 
 
@@ -181,7 +187,12 @@ def check_target(folder: Path, *, force: bool) -> None:
 
 
 def _changed(perturbed: Sequence[Perturbation]) -> ChangeSummary:
-    return ChangeSummary(queries=len(perturbed), coverage=coverage(perturbed), edit_rate=mean_edit_rate(perturbed))
+    return ChangeSummary(
+        queries=len(perturbed),
+        coverage=coverage(perturbed),
+        touched=mean_touched(perturbed),
+        edit_rate=mean_edit_rate(perturbed),
+    )
 
 
 def _write_lines(

@@ -20,7 +20,14 @@ from robustbench_ir.metrics.bias_measures import (
     share_among,
 )
 from robustbench_ir.metrics.clusters import ClusterMeans, cluster_means
-from robustbench_ir.metrics.findings import AttackedCells, AttackGroup, RankedQueries, macro_means
+from robustbench_ir.metrics.findings import (
+    AttackedCells,
+    AttackGroup,
+    RankedQueries,
+    covered_queries,
+    macro_means,
+    only,
+)
 from robustbench_ir.metrics.measures import Floats
 from robustbench_ir.metrics.settings import (
     Judgements,
@@ -314,32 +321,37 @@ def bias_findings(
     """
     if not attacked:
         return []
-    before = _bias_values(judgements, clean)
-    after = {key: _over_seeds(judgements, cells) for key, cells in attacked.items()}
+    of_clean = _bias_values(judgements, clean)
+    covered = {key: covered_queries(judgements, cells) for key, cells in attacked.items()}
+    before = {key: {name: only(here, of_clean[name]) for name in BIAS_NAMES} for key, here in covered.items()}
+    after = {
+        key: {name: only(covered[key], found) for name, found in _over_seeds(judgements, cells).items()}
+        for key, cells in attacked.items()
+    }
     medians = _medians(judgements, before, after, random, resamples)
     changes = {
-        key: [macro_means(judgements, found[name] - before[name]) for name in BIAS_NAMES]
+        key: [macro_means(judgements, found[name] - before[key][name]) for name in BIAS_NAMES]
         for key, found in after.items()
     }
-    clean_draw, drawn = draws_by_group(
-        [macro_means(judgements, before[name]) for name in BIAS_NAMES],
-        {
-            key: [*(macro_means(judgements, found[name]) for name in BIAS_NAMES), *changes[key]]
-            for key, found in after.items()
-        },
-        random,
-        resamples,
-    )
+    tables = {
+        key: [
+            *(macro_means(judgements, of[name]) for of in (before[key], after[key]) for name in BIAS_NAMES),
+            *changes[key],
+        ]
+        for key in attacked
+    }
+    _, drawn = draws_by_group([], tables, random, resamples)
     families = sign_flip_tests([*zip(*changes.values(), strict=True)], random, resamples)
-    blind, chance = (
-        {name: macro_average(judgements, found) for name, found in of(judgements).items()}
-        for of in (_unbiased_values, _random_values)
-    )
+    references = _unbiased_values(judgements), _random_values(judgements)
     refusals = {name: bias_refusal(judgements, name) for name in BIAS_NAMES}
     refusals[_MEDIAN] = refusals["rank_distance"]
-    rows = []
+    rows, count = [], len(BIAS_NAMES)
     for row, (key, of_key) in enumerate(drawn.items()):
-        three = zip(clean_draw, of_key[: len(BIAS_NAMES)], of_key[len(BIAS_NAMES) :], strict=True)
+        blind, chance = (
+            {name: macro_average(judgements, only(covered[key], found)) for name, found in values.items()}
+            for values in references
+        )
+        three = zip(of_key[:count], of_key[count : 2 * count], of_key[2 * count :], strict=True)
         each = {
             name: _Drawn(*one, float(family.p[row]), float(family.p_adjusted[row]))
             for name, one, family in zip(BIAS_NAMES, three, families, strict=True)
@@ -383,34 +395,33 @@ class _Drawn(NamedTuple):
 
 def _medians(
     judgements: Judgements,
-    before: Mapping[str, Floats],
+    before: Mapping[AttackGroup, Mapping[str, Floats]],
     after: Mapping[AttackGroup, Mapping[str, Floats]],
     random: Generator,
     resamples: int,
 ) -> dict[AttackGroup, _Drawn]:
     """Return the median rank distance; its change is over the queries whose rank distance is known before and after."""
-    clean = before["rank_distance"]
-    attacked = [found["rank_distance"] for found in after.values()]
-    known = [~np.isnan(clean + one) for one in attacked]
+    clean, attacked = ([found["rank_distance"] for found in of.values()] for of in (before, after))
     pairs = [
-        (np.where(both, clean, np.nan), np.where(both, one, np.nan)) for both, one in zip(known, attacked, strict=True)
+        (only(~np.isnan(late), early), only(~np.isnan(early), late))
+        for early, late in zip(clean, attacked, strict=True)
     ]
     cluster, clusters = judgements.question, judgements.questions
     # If a result has all ranks, as that of an encoder does, the pairs are the samples themselves.
-    distinct = {one.tobytes(): one for one in [clean, *attacked, *chain.from_iterable(pairs)]}
+    distinct = {one.tobytes(): one for one in [*clean, *attacked, *chain.from_iterable(pairs)]}
     found = median_draws(list(distinct.values()), cluster, clusters, random, resamples)
     draw_of = dict(zip(distinct, found, strict=True))
     tested = exchange_tests(pairs, cluster, clusters, random, resamples)
     return {
         key: _Drawn(
-            draw_of[clean.tobytes()],
+            draw_of[whole.tobytes()],
             draw_of[one.tobytes()],
             draw_of[late.tobytes()] - draw_of[early.tobytes()],
             float(p),
             float(adjusted),
         )
-        for key, one, (early, late), p, adjusted in zip(
-            after, attacked, pairs, tested.p, tested.p_adjusted, strict=True
+        for key, whole, one, (early, late), p, adjusted in zip(
+            after, clean, attacked, pairs, tested.p, tested.p_adjusted, strict=True
         )
     }
 

@@ -45,8 +45,12 @@ class RankedQueries(Protocol):
         """Whether each query's change reached the encoder."""
 
     @property
+    def touched(self) -> Floats:
+        """Share of each query's code points that are in edited words."""
+
+    @property
     def edit_rate(self) -> Floats:
-        """Share of each query's characters that were replaced."""
+        """Edit distance of each query to the clean one, divided by its length, in graphemes; NaN if it is not known."""
 
     @property
     def not_covered(self) -> Mapping[str, str]:
@@ -103,8 +107,11 @@ class Finding:
         the cut. Where the encoder cannot say what it reads, the same as `text_coverage`.
     text_coverage : float
         Share of queries whose text changed.
+    touched : float
+        Share of the code points that are in edited words.
     edit_rate : float
-        Share of characters that were replaced.
+        Edit distance to the clean query, divided by its length, both in graphemes: 0 to 1, or more where the attack
+        adds text. NaN in results of versions that did not measure it.
     questions : int
         Number of clusters: questions that have a value in this row.
     relation : str
@@ -134,6 +141,7 @@ class Finding:
     minimum_detectable: float
     coverage: float
     text_coverage: float
+    touched: float
     edit_rate: float
     questions: int
     relation: str = ""
@@ -149,23 +157,39 @@ class Finding:
 class OverSeeds:
     """One recipe and severity per query, as means over seeds, which are nested in queries.
 
+    All values are NaN for queries in languages that the recipe does not cover: a language that was not attacked has no
+    drop, rather than a drop of 0.
+
     Attributes
     ----------
-    value : float64 array of shape (queries,) or (queries, passage languages)
-        The measure.
+    covered : bool array of shape (queries,)
+        Whether the recipe covers the query's language.
+    clean, value : float64 arrays of shape (queries,) or (queries, passage languages)
+        The measure before and after.
     changed_only : float64 array of that shape
         Clean - attacked over the seeds whose change reached the encoder; NaN if none did.
-    rank_distance, coverage, text_coverage, edit_rate : float64 arrays of shape (queries,)
+    coverage, text_coverage, touched, edit_rate : float64 arrays of that shape
         Means over seeds; coverage is the share of seeds whose change reached the encoder, text coverage that of the
-        seeds that changed the text.
+        seeds that changed the text. NaN where `value` is, so that they are over the queries that the setting scores.
+    rank_distance : float64 array of shape (queries,)
+        Rank distance in the multilingual pool, mean over seeds.
     """
 
+    covered: NDArray[np.bool_]
+    clean: Floats
     value: Floats
     changed_only: Floats
-    rank_distance: Floats
     coverage: Floats
     text_coverage: Floats
+    touched: Floats
     edit_rate: Floats
+    rank_distance: Floats
+
+    def within(self, mask: NDArray[np.bool_]) -> OverSeeds:
+        """Return the values with NaN outside a mask of shape (queries, passage languages)."""
+        return OverSeeds(
+            self.covered, *(within(mask, value) for name, value in vars(self).items() if name != "covered")
+        )
 
 
 def over_seeds(
@@ -184,17 +208,55 @@ def over_seeds(
     setting, measure : str
         Setting and measure.
     """
+    covered = covered_queries(judgements, cells)
     found = np.stack([per_query_scores(judgements, cell.ranks, measure, setting) for cell in cells])
+    found = np.stack([only(covered, one) for one in found])
     reached = np.stack([cell.reached for cell in cells])
     mask = reached.reshape(reached.shape + (1,) * (found.ndim - 2))
+    value = found.mean(axis=0)
+
+    def scored(by_seed: Sequence[NDArray[np.bool_] | Floats]) -> Floats:
+        mean = np.mean(by_seed, axis=0, dtype=float)
+        return np.where(np.isnan(value), np.nan, mean.reshape(mean.shape + (1,) * (value.ndim - 1)))
+
     return OverSeeds(
-        value=found.mean(axis=0),
+        covered=covered,
+        clean=only(covered, clean),
+        value=value,
         changed_only=nanmean(np.where(mask, clean - found, np.nan), axis=0),
-        rank_distance=np.mean([rank_distances(judgements, cell.ranks) for cell in cells], axis=0),
-        coverage=reached.mean(axis=0),
-        text_coverage=np.mean([cell.changed for cell in cells], axis=0),
-        edit_rate=np.mean([cell.edit_rate for cell in cells], axis=0),
+        coverage=scored([cell.reached for cell in cells]),
+        text_coverage=scored([cell.changed for cell in cells]),
+        touched=scored([cell.touched for cell in cells]),
+        edit_rate=scored([cell.edit_rate for cell in cells]),
+        rank_distance=only(covered, np.mean([rank_distances(judgements, cell.ranks) for cell in cells], axis=0)),
     )
+
+
+def covered_queries(judgements: Judgements, cells: Sequence[RankedQueries]) -> NDArray[np.bool_]:
+    """Return whether the recipe of some cells covers the language of each query, shape (queries,).
+
+    Parameters
+    ----------
+    judgements : Judgements
+        Queries and languages.
+    cells : sequence of RankedQueries
+        Cells of one recipe, one for each seed.
+    """
+    missed = cells[0].not_covered
+    return np.array([language not in missed for language in judgements.query_languages])[judgements.query_language]
+
+
+def only(queries: NDArray[np.bool_], found: Floats) -> Floats:
+    """Return values with NaN for all other queries.
+
+    Parameters
+    ----------
+    queries : bool array of shape (queries,)
+        Queries whose values are kept.
+    found : float64 array of shape (queries,) or (queries, passage languages)
+        Values.
+    """
+    return np.where(queries.reshape(queries.shape + (1,) * (found.ndim - 1)), found, np.nan)
 
 
 def macro_means(judgements: Judgements, found: Floats, by: str | None = None) -> ClusterMeans:
@@ -260,38 +322,52 @@ def findings(
         mask = pairs[judgements.query_language]
         before, distance = within(mask, before), within(mask, distance)
         references = within(mask, references[0]), within(mask, references[1])
-        after = [OverSeeds(*(within(mask, found) for found in vars(one).values())) for one in after]
+        after = [one.within(mask) for one in after]
+    # Recipes that cover the same languages share their clean numbers.
+    bases = {one.covered.tobytes(): one.covered for one in after}
+    of_clean = {
+        base: [macro_means(judgements, only(covered, found), by) for found in (before, distance)]
+        for base, covered in bases.items()
+    }
     # Changes of rank distance are paired, since a run may lack a passage for the attacked query only.
-    of_clean = [macro_means(judgements, found, by) for found in (before, distance)]
     of_attacked = {
         group: [
             macro_means(judgements, found, by) for found in (one.value, one.changed_only, one.rank_distance - distance)
         ]
         for group, one in zip(attacked, after, strict=True)
     }
-    (clean_draw, distance_draw), draw = draws_by_group(of_clean, of_attacked, random, resamples)
+    clean_draws, draw = draws_by_group(
+        [table for tables in of_clean.values() for table in tables], of_attacked, random, resamples
+    )
 
     def estimates(of: Floats, means: ClusterMeans) -> list[Estimate]:
         return bootstrap_intervals(of, judgements.questions, method, means.clusters)
 
     names = judgements.query_languages if by == "language" else ("all",)
-    random_distance, unbiased_distance = (_means(judgements, one, by) for one in references)
+    drawn = dict(zip(bases, zip(clean_draws[::2], clean_draws[1::2], strict=True), strict=True))
+    of_base: dict[bytes, dict[str, Sequence[object]]] = {
+        base: {
+            "clean": estimates(drawn[base][0], of_clean[base][0]),
+            "clean_rank_distance": estimates(drawn[base][1], of_clean[base][1]),
+            "random_rank_distance": _means(judgements, only(covered, references[0]), by),
+            "unbiased_rank_distance": _means(judgements, only(covered, references[1]), by),
+            "questions": of_clean[base][0].clusters.tolist(),
+        }
+        for base, covered in bases.items()
+    }
     columns: dict[str, Sequence[object]] = {
-        "clean": estimates(clean_draw, of_clean[0]),
-        "clean_rank_distance": estimates(distance_draw, of_clean[1]),
-        "random_rank_distance": random_distance,
-        "unbiased_rank_distance": unbiased_distance,
         "language": names,
         "setting": [setting] * len(names),
         "measure": [measure] * len(names),
-        "questions": of_clean[0].clusters.tolist(),
     }
     tests = _tests(judgements, before, distance, after, by, random, resamples)
     rows: list[Finding] = []
     for (recipe, severity), one, tested in zip(attacked, after, tests, strict=True):
-        after_draw, changed_draw, distance_change = draw[recipe, severity]
+        base, (after_draw, changed_draw, distance_change) = one.covered.tobytes(), draw[recipe, severity]
+        clean_draw, _ = drawn[base]
         value, changed, distances = of_attacked[recipe, severity]
         columns |= {
+            **of_base[base],
             "recipe": [recipe] * len(names),
             "severity": [severity] * len(names),
             "attacked": estimates(after_draw, value),
@@ -301,6 +377,7 @@ def findings(
             "rank_distance_change": estimates(distance_change, distances),
             "coverage": _means(judgements, one.coverage, by),
             "text_coverage": _means(judgements, one.text_coverage, by),
+            "touched": _means(judgements, one.touched, by),
             "edit_rate": _means(judgements, one.edit_rate, by),
             **tested,
         }

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
 from numpy.random import Generator
 
 from robustbench_ir.metrics.clusters import ClusterMeans
-from robustbench_ir.metrics.findings import AttackedCells, AttackGroup, macro_means, over_seeds, ratio
+from robustbench_ir.metrics.findings import AttackedCells, AttackGroup, OverSeeds, macro_means, over_seeds, ratio
 from robustbench_ir.metrics.measures import Floats, Integers
 from robustbench_ir.metrics.resource_gap import ResourceGap, resource_gaps
-from robustbench_ir.metrics.settings import Judgements, Setting, per_query_scores
+from robustbench_ir.metrics.settings import Judgements, Setting, by_language, per_query_scores
 from robustbench_ir.metrics.statistics import (
     RESAMPLES,
     Estimate,
@@ -62,12 +62,21 @@ class Robustness:
     gaps : tuple of ResourceGap
         How much more low-resource languages lose than high-resource ones at the highest severity, for each kind of
         change; empty if the task has neither.
+    edit_rates : mapping of str to float
+        Mean edit rate of the queries of each covered language at the highest severity. One severity damages languages
+        differently, so that a comparison between languages is also one between damages.
     """
 
     curve: tuple[Estimate, ...]
     area: Estimate
     worst: WorstLanguage | None
     gaps: tuple[ResourceGap, ...]
+    edit_rates: Mapping[str, float] = field(default_factory=dict)
+
+    def edit_rate(self, languages: Collection[str]) -> float:
+        """Return the mean edit rate of some languages; NaN for none."""
+        found = [self.edit_rates[one] for one in languages if one in self.edit_rates]
+        return sum(found) / len(found) if found else float("nan")
 
 
 @dataclass(frozen=True)
@@ -136,30 +145,36 @@ def summaries(
     def tables(group: AttackGroup) -> list[ClusterMeans]:
         one = over_seeds(judgements, before, attacked[group], setting, measure)
         same = np.where(np.isnan(one.changed_only), np.nan, before)
-        found = one.value, same, one.changed_only
+        found = one.clean, one.value, same, one.changed_only
         return [
             macro_means(judgements, value, by) for by in (None, "language")[: 1 + (group in highest)] for value in found
         ]
 
-    of_clean = [macro_means(judgements, before, by) for by in (None, "language")]
     of_attacked = {group: tables(group) for group in attacked}
-    (whole, per_language), drawn = draws_by_group(of_clean, of_attacked, random, resamples)
+    _, drawn = draws_by_group([], of_attacked, random, resamples)
     rows = []
     for recipe, some in severities.items():
+        rates = _edit_rates(judgements, over_seeds(judgements, before, attacked[recipe, max(some)], setting, measure))
         ordered = tuple(sorted(some))
-        curves = [drawn[recipe, severity][:3] for severity in ordered]
-        value, same, lost = drawn[recipe, ordered[-1]][3:]
-        of_value, of_same, _ = (means.clusters for means in of_attacked[recipe, ordered[-1]][3:])
-        every = [(whole, after) for after, *_ in curves]
-        changed = [(old, old - fall) for _, old, fall in curves]
+        curves = [drawn[recipe, severity][:4] for severity in ordered]
+        whole, value, same, lost = drawn[recipe, ordered[-1]][4:]
+        _, of_value, of_same, _ = (means.clusters for means in of_attacked[recipe, ordered[-1]][4:])
+        every, changed = [one[:2] for one in curves], [(old, old - fall) for *_, old, fall in curves]
         cell = attacked[recipe, ordered[-1]][0]
         by_kind = partial(resource_gaps, judgements, kinds=cell.kinds, not_covered=cell.not_covered, random=random)
         pairs = (
-            _Draws(judgements, ordered, every, (per_language, value), of_value, method),
-            _Draws(judgements, ordered, changed, (same, same - lost), of_same, method),
+            _Draws(
+                judgements, ordered, [(one, after) for one, after in every], (whole, value), of_value, rates, method
+            ),
+            _Draws(judgements, ordered, changed, (same, same - lost), of_same, rates, method),
         )
         rows.append(Summary(recipe, setting, measure, ordered, *(one.robustness(by_kind) for one in pairs)))
     return rows
+
+
+def _edit_rates(judgements: Judgements, one: OverSeeds) -> dict[str, float]:
+    rates = by_language(judgements, one.edit_rate).tolist()
+    return {name: rate for name, rate in zip(judgements.query_languages, rates, strict=True) if not np.isnan(rate)}
 
 
 @dataclass(frozen=True)
@@ -171,12 +186,13 @@ class _Draws:
     pairs: Sequence[tuple[Floats, Floats]]
     by_language: tuple[Floats, Floats]
     questions_of_languages: Integers
+    edit_rates: Mapping[str, float]
     method: IntervalMethod
 
     def robustness(self, gaps: Callable[[Floats, Floats], tuple[ResourceGap, ...]]) -> Robustness:
         curve = np.concatenate([ratio(after, before) for before, after in self.pairs])
         area = self.estimates(_area(curve, self.severities))[0]
-        return Robustness(tuple(self.estimates(curve)), area, self.worst(), gaps(*self.by_language))
+        return Robustness(tuple(self.estimates(curve)), area, self.worst(), gaps(*self.by_language), self.edit_rates)
 
     def estimates(self, of: Floats) -> list[Estimate]:
         return bootstrap_intervals(of, self.judgements.questions, self.method)

@@ -33,7 +33,8 @@ class Constraints(Card):
         Words that are not changed: words with a digit; URLs and e-mail addresses; words with a capital that do not
         begin the query (names; not in languages that capitalise all nouns); words of `attacks/_stop_words.toml`.
     maximum_edit_rate : float
-        Largest share of a query's code points that may be replaced, in (0, 1]; further edits are not made.
+        Largest share of a query's code points that may be in edited words (`Perturbation.touched`), in (0, 1]; further
+        edits are not made.
     keep_script : bool
         Whether edits are forbidden that add a script which the word did not have.
     """

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from hashlib import sha256
 from typing import NamedTuple, Protocol
 
+from robustbench_ir._base.edit_distance import edit_rate
 from robustbench_ir._base.text import Span, replace_spans
 from robustbench_ir.errors import DataError
 
@@ -57,9 +58,14 @@ class Perturbation(NamedTuple):
         return self.text != self.clean
 
     @property
-    def edit_rate(self) -> float:
-        """Share of the clean query's code points that were replaced, 0 to 1."""
+    def touched(self) -> float:
+        """Share of the clean query's code points that are in words, or other places, that were edited; 0 to 1."""
         return sum(len(edit.before) for edit in self.edits) / max(len(self.clean), 1)
+
+    @property
+    def edit_rate(self) -> float:
+        """Edit distance to the clean query, divided by its length, both in graphemes; 0 to 1, or more if it grew."""
+        return edit_rate(self.clean, self.text)
 
 
 class QueryLike(Protocol):
@@ -113,8 +119,13 @@ def coverage(perturbations: Sequence[Perturbation]) -> float:
     return sum(one.changed for one in perturbations) / max(len(perturbations), 1)
 
 
+def mean_touched(perturbations: Sequence[Perturbation]) -> float:
+    """Return the mean of `Perturbation.touched`."""
+    return sum(one.touched for one in perturbations) / max(len(perturbations), 1)
+
+
 def mean_edit_rate(perturbations: Sequence[Perturbation]) -> float:
-    """Return the mean share of a query's code points that were replaced, 0 to 1."""
+    """Return the mean of `Perturbation.edit_rate`."""
     return sum(one.edit_rate for one in perturbations) / max(len(perturbations), 1)
 
 

@@ -18,10 +18,11 @@ from robustbench_ir.encoders.choices import choices_in_words
 from robustbench_ir.encoders.options import options_as_words
 from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.score_runs import is_run
+from robustbench_ir.metrics.at_damage import DropAtDamage
 from robustbench_ir.metrics.bias_findings import BiasFinding
 from robustbench_ir.metrics.bias_measures import mean_rank_by_language
 from robustbench_ir.metrics.clusters import ClusterMeans, cluster_means
-from robustbench_ir.metrics.findings import AttackGroup, Finding, ratio
+from robustbench_ir.metrics.findings import AttackGroup, Finding, OverSeeds, covered_queries, only, over_seeds, ratio
 from robustbench_ir.metrics.measures import Floats
 from robustbench_ir.metrics.settings import (
     Judgements,
@@ -193,13 +194,15 @@ class Score:
     setting : str
         The setting.
     clean : float
-        Clean value of the measure.
+        Clean value of the measure, over the query languages that the recipe covers, as all numbers.
     drop : Estimate
         Clean - attacked.
+    clean_rank_distance : float
+        Mean rank distance of the clean queries in the multilingual pool.
     rank_distance_change : Estimate
         Attacked - clean, in the multilingual pool whatever the setting.
-    coverage, text_coverage : float
-        Share of queries whose change reached the encoder, and of those whose text changed; see `Finding`.
+    coverage, text_coverage, touched, edit_rate, changed_only : float
+        See `Finding`.
     """
 
     recipe: AttackIdentity
@@ -207,9 +210,13 @@ class Score:
     setting: Setting
     clean: float
     drop: Estimate
+    clean_rank_distance: float
     rank_distance_change: Estimate
     coverage: float
     text_coverage: float
+    touched: float
+    edit_rate: float
+    changed_only: float
 
     @property
     def attacked(self) -> float:
@@ -258,24 +265,27 @@ def macro_scores(
     if not groups:
         return {setting: [] for setting in settings}
     wanted = [MacroMean((group,)) for group in groups]
-    drops = [_drops(result, measure, setting, list(groups)) for setting in settings]
+    attacked = [_attacked(result, measure, setting, list(groups)) for setting in settings]
+    drops = [{group: one.clean - one.value for group, one in of.items()} for of in attacked]
     found = _estimates(layout, [*drops, _rank_distance_changes(result)], wanted, resamples)
-    coverage = [
-        tuple(
-            macro_average(layout, np.mean(changed, axis=0, dtype=float))
-            for changed in ([cell.reached for cell in cells], [cell.changed for cell in cells])
-        )
-        for cells in groups.values()
-    ]
-    clean = [
-        macro_average(layout, per_query_scores(layout, result.clean.ranks, measure, setting)) for setting in settings
-    ]
+    clean_distance = rank_distances(layout, result.clean.ranks)
     return {
         setting: [
-            Score(*group, setting, before, drop, distance, *shares)
-            for group, drop, distance, shares in zip(groups, estimates, found[-1], coverage, strict=True)
+            Score(
+                *group,
+                setting,
+                macro_average(layout, one.clean),
+                drop,
+                macro_average(layout, only(one.covered, clean_distance)),
+                distance,
+                *(
+                    macro_average(layout, found)
+                    for found in (one.coverage, one.text_coverage, one.touched, one.edit_rate, one.changed_only)
+                ),
+            )
+            for (group, one), drop, distance in zip(of.items(), estimates, found[-1], strict=True)
         ]
-        for setting, before, estimates in zip(settings, clean, found, strict=False)
+        for setting, of, estimates in zip(settings, attacked, found, strict=False)
     }
 
 
@@ -301,9 +311,9 @@ def drop_estimates(
         return []
     layout = result.judgements
     groups = list(dict.fromkeys(group for one in wanted for group in one.groups))
-    clean = per_query_scores(layout, result.clean.ranks, measure, setting)
-    changes = _drops(result, measure, setting, groups), dict.fromkeys(groups, clean)
-    tables = [_macro(layout, one, wanted) for one in changes]
+    attacked = _attacked(result, measure, setting, groups)
+    drops = {group: one.clean - one.value for group, one in attacked.items()}
+    tables = [_macro(layout, one, wanted) for one in (drops, {group: one.clean for group, one in attacked.items()})]
     drop, before = draws(tables, np.random.default_rng(SEED), resamples)
     absolute, relative = (
         bootstrap_intervals(draw, layout.questions, having=tables[0].clusters) for draw in (drop, ratio(drop, before))
@@ -311,24 +321,20 @@ def drop_estimates(
     return list(zip(absolute, relative, strict=True))
 
 
-def _drops(result: Result, measure: str, setting: Setting, groups: Sequence[AttackGroup]) -> dict[AttackGroup, Floats]:
+def _attacked(
+    result: Result, measure: str, setting: Setting, groups: Sequence[AttackGroup]
+) -> dict[AttackGroup, OverSeeds]:
     clean = per_query_scores(result.judgements, result.clean.ranks, measure, setting)
-    return {
-        group: np.mean(
-            [
-                clean - per_query_scores(result.judgements, cell.ranks, measure, setting)
-                for cell in result.groups[group]
-            ],
-            axis=0,
-        )
-        for group in groups
-    }
+    return {group: over_seeds(result.judgements, clean, result.groups[group], setting, measure) for group in groups}
 
 
 def _rank_distance_changes(result: Result) -> dict[AttackGroup, Floats]:
     clean = rank_distances(result.judgements, result.clean.ranks)
     return {
-        group: np.mean([rank_distances(result.judgements, cell.ranks) for cell in cells], axis=0) - clean
+        group: only(
+            covered_queries(result.judgements, cells),
+            np.mean([rank_distances(result.judgements, cell.ranks) for cell in cells], axis=0) - clean,
+        )
         for group, cells in result.groups.items()
     }
 
@@ -425,6 +431,8 @@ class Sheet:
         Number of resamples of the bootstrap.
     detailed : bool
         Whether robustness, language bias and intervals of rank changes are shown too; not if there are many results.
+    damage : float, optional
+        Mean edit rate at which drops are shown too.
     """
 
     result: Result
@@ -434,6 +442,7 @@ class Sheet:
     severity: int
     resamples: int = RESAMPLES
     detailed: bool = True
+    damage: float | None = None
 
     @property
     def measure_name(self) -> str:
@@ -563,6 +572,17 @@ class Sheet:
         return self.result.summaries(self.setting, self.measure, resamples=self.resamples)
 
     @cached_property
+    def at_damage(self) -> list[DropAtDamage]:
+        """The drops at a common edit rate in each setting, and by language in the one setting, if one was given."""
+        if self.damage is None:
+            return []
+        asked = self.damage, self.measure
+        return [
+            *self.result.at_damage(*asked, settings=self.settings, resamples=self.resamples),
+            *self.result.at_damage(*asked, "language", settings=[self.setting], resamples=self.resamples),
+        ]
+
+    @cached_property
     def worst_cases(self) -> list[WorstCase]:
         """Each search against its average case in the one setting."""
         return self.result.worst_cases(self.setting, self.measure, resamples=self.resamples)
@@ -626,6 +646,7 @@ def prepare_sheets(
     setting: Setting | None = None,
     severity: int | None = None,
     resamples: int | None = None,
+    damage: float | None = None,
 ) -> list[Sheet]:
     """Prepare results for a report.
 
@@ -639,6 +660,8 @@ def prepare_sheets(
         What is shown where there is room for one only; by default the widest setting, and severity 3 or the middle one.
     resamples : int, optional
         Number of resamples of the bootstrap; by default 10,000, and 2,000 for more than three results.
+    damage : float, optional
+        Mean edit rate at which drops are shown too.
 
     Raises
     ------
@@ -663,6 +686,7 @@ def prepare_sheets(
                 severity if severity is not None else _usual(severities),
                 drawn,
                 len(results) <= _FEW_RESULTS,
+                damage,
             )
         )
     return found

@@ -52,9 +52,12 @@ _CSV_COLUMNS = (
         "rank_distance_change",
         "rank_distance_change_low",
         "rank_distance_change_high",
+        "changed_only",
         "coverage",
         "text_coverage",
         "relation",
+        "touched",
+        "edit_rate",
         "signature",
     ),
 )
@@ -206,8 +209,11 @@ def _record(
         "rank_distance_change": _number(distances[1]),
         "rank_distance_change_low": _number(distance.low),
         "rank_distance_change_high": _number(distance.high),
+        "changed_only": _number(row.changed_only if isinstance(row, Drop) else row.changed_only.value),
         "coverage": _number(row.coverage),
         "text_coverage": _number(row.text_coverage),
+        "touched": _number(row.touched),
+        "edit_rate": _number(row.edit_rate),
         "signature": result.signature(row.setting, row.recipe, row.severity, row.measure),
     }
 
@@ -245,6 +251,7 @@ def _content(sheet: Sheet) -> dict[str, object]:
                 for recipe, changes in sheet.rank_changes.items()
             },
         },
+        **({"at_damage": [_plain(one) for one in sheet.at_damage]} if sheet.at_damage else {}),
         **(_details(sheet) if sheet.detailed else {}),
         **{
             name: {
@@ -271,6 +278,8 @@ def _plain(value: object) -> object:
         return str(value)
     if is_dataclass(value):
         return {name: _plain(one) for name, one in vars(value).items()}
+    if isinstance(value, Mapping):
+        return {str(name): _plain(one) for name, one in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(one) for one in value]
     return _number(value) if isinstance(value, float) else value

@@ -10,14 +10,44 @@ from robustbench_ir.evaluation.score_runs import is_run
 from robustbench_ir.metrics.bias_findings import rank_distance_estimate
 from robustbench_ir.metrics.settings import macro_average, reference_rank_distances
 from robustbench_ir.metrics.statistics import SEED
+from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.results.result import Cell, Result
 
 _NAMED_FROM = 0.01
+_FEW_PLACES = 2
 
 
 def notes(result: Result) -> tuple[str, ...]:
     """Return a sentence for each thing that the numbers of a result do not say by themselves."""
-    return (*result.task_notes, *rank_notes(result))
+    return (*result.task_notes, *left_out(result), *ladder_notes(result), *rank_notes(result))
+
+
+def left_out(result: Result) -> list[str]:
+    """Return a sentence for each attack that does not cover all query languages: its numbers are without the others."""
+    missed = {cell.recipe: cell.not_covered for cell in result.attacked if cell.not_covered}
+    return [
+        f"{recipe.label}: without {', '.join(languages)}, which it does not cover"
+        for recipe, languages in missed.items()
+    ]
+
+
+def ladder_notes(result: Result) -> list[str]:
+    """Return a sentence for each attack with severities that make the same queries, or that hardly differ."""
+    severities: dict[AttackIdentity, dict[tuple[str, ...], list[int]]] = {}
+    for (recipe, severity), cells in result.groups.items():
+        same = severities.setdefault(recipe, {})
+        same.setdefault(tuple(cell.digest for cell in cells), []).append(severity)
+    found = []
+    for recipe, groups in severities.items():
+        equal = [" = ".join(map(str, sorted(some))) for some in groups.values() if len(some) > 1]
+        found += [f"{recipe.label}: severity {' and '.join(equal)}, the same queries"] if equal else []
+        places = [cell.places for cell in result.attacked if cell.recipe == recipe and cell.places <= _FEW_PLACES]
+        if places and recipe.search is None:
+            found.append(
+                f"{recipe.label}: half of the queries that it changes have {max(places):g} or fewer places that it can "
+                "change, so that neighbouring severities make the same queries of them"
+            )
+    return found
 
 
 def rank_notes(result: Result) -> list[str]:

@@ -23,6 +23,7 @@ from robustbench_ir.reports.content import Sheet, summary_sentences
 from robustbench_ir.reports.review import text_direction, with_visible_code_points
 from robustbench_ir.reports.tables import (
     Table,
+    at_damage_table,
     bias_table,
     coverage_table,
     drops_table,
@@ -58,6 +59,7 @@ class _Section:
     summary: list[str]
     scores: Table
     curves: list[Picture]
+    at_damage: Table | None
     robustness: Table | None
     resources: Table | None
     worst_case: Table | None
@@ -171,6 +173,7 @@ def _section(key: str, sheet: Sheet, examples: Examples) -> _Section:
         summary_sentences(sheet),
         drops_table(sheet),
         list(curve_pictures(sheet)),
+        at_damage_table(sheet) if sheet.at_damage else None,
         robustness_table(sheet) if detailed else None,
         resource_table(sheet) if detailed and any(one.all_queries.gaps for one in sheet.summaries) else None,
         worst_case_table(sheet) if detailed and sheet.worst_cases else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,12 +11,11 @@ import numpy as np
 from robustbench_ir.metrics.bias_findings import BiasFinding
 from robustbench_ir.metrics.findings import Finding
 from robustbench_ir.metrics.resource_gap import ResourceGap
-from robustbench_ir.metrics.settings import macro_average, rank_distances
 from robustbench_ir.metrics.statistics import Estimate
 from robustbench_ir.metrics.summary import Robustness, WorstLanguage
 from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.reports.content import LanguageDrop, Score, Sheet
-from robustbench_ir.reports.terminal import language_name, rank_distance_references
+from robustbench_ir.reports.terminal import MOSTLY_COVERED, language_name, rank_distance_references
 
 _NOTHING = "–"
 
@@ -93,19 +92,19 @@ def drops_table(sheet: Sheet) -> Table:
     name = sheet.measure_name
     bias = sheet.result.has_rank_distance
     references = f"; {rank_distance_references(sheet.result)}" if bias else ""
-    clean_distance = macro_average(
-        sheet.result.judgements, rank_distances(sheet.result.judgements, sheet.result.clean.ranks)
-    )
-    texts = any(_texts_differ(one) for found in sheet.scores.values() for one in found)
+    every = [one for found in sheet.scores.values() for one in found]
+    texts = any(_texts_differ(one) for one in every)
+    changed = any(one.coverage < MOSTLY_COVERED for one in every)
     columns = ("recipe", "severity", "setting", f"clean {name}", f"attacked {name}", "drop", "95% interval of the drop",
-               "drop %", *(("clean RD", "RD change", "95% interval of RD change") if bias else ()), "coverage",
-               *(("text changed",) if texts else ()))  # fmt: skip
+               "drop %", *(("drop, changed only",) if changed else ()),
+               *(("clean RD", "RD change", "95% interval of RD change") if bias else ()), "coverage",
+               *(("text changed",) if texts else ()), "words touched", "edits")  # fmt: skip
     rows = [
         (
             TableCell(sheet.recipe_names[one.recipe]),
             number_cell(one.severity, "d"),
             TableCell(setting),
-            *_numbers(one, clean_distance if bias else None, texts),
+            *_numbers(one, changed, bias, texts),
         )
         for setting, found in sheet.scores.items()
         for one in found
@@ -115,7 +114,7 @@ def drops_table(sheet: Sheet) -> Table:
             TableCell(f"{sheet.recipe_names[one.recipe]}, {one.relation}"),
             number_cell(one.severity, "d"),
             TableCell(setting),
-            *_numbers(_score_of(one), one.clean_rank_distance.value if bias else None, texts),
+            *_numbers(_score_of(one), changed, bias, texts),
         )
         for setting, found in sheet.relations.items()
         for one in found
@@ -125,9 +124,11 @@ def drops_table(sheet: Sheet) -> Table:
 
 def _score_of(one: Finding) -> Score:
     """Return a finding as the score of a table."""
-    clean, distance = one.clean.value, one.rank_distance_change
-    shares = one.coverage, one.text_coverage
-    return Score(one.recipe, one.severity, one.setting, clean, one.drop, distance, *shares)
+    return Score(
+        *(one.recipe, one.severity, one.setting, one.clean.value, one.drop),
+        *(one.clean_rank_distance.value, one.rank_distance_change),
+        *(one.coverage, one.text_coverage, one.touched, one.edit_rate, one.changed_only.value),
+    )
 
 
 def _texts_differ(one: Score) -> bool:
@@ -135,16 +136,12 @@ def _texts_differ(one: Score) -> bool:
     return f"{one.coverage:.0%}" != f"{one.text_coverage:.0%}"
 
 
-def _numbers(one: Score, clean_distance: float | None, texts: bool) -> tuple[TableCell, ...]:
+def _numbers(one: Score, changed: bool, bias: bool, texts: bool) -> tuple[TableCell, ...]:
     distance = one.rank_distance_change
-    bias = (
-        ()
-        if clean_distance is None
-        else (
-            number_cell(clean_distance, ",.1f"),
-            number_cell(distance.value, "+,.1f"),
-            interval_cell(distance, "+,.1f"),
-        )
+    of_distance = (
+        number_cell(one.clean_rank_distance, ",.1f"),
+        number_cell(distance.value, "+,.1f"),
+        interval_cell(distance, "+,.1f"),
     )
     return (
         number_cell(one.clean, ".3f"),
@@ -152,9 +149,12 @@ def _numbers(one: Score, clean_distance: float | None, texts: bool) -> tuple[Tab
         number_cell(one.drop.value, "+.3f"),
         interval_cell(one.drop, "+.3f"),
         number_cell(one.relative, "+.1%"),
-        *bias,
+        *((number_cell(one.changed_only, "+.3f"),) if changed else ()),
+        *(of_distance if bias else ()),
         number_cell(one.coverage, ".0%"),
         *((number_cell(one.text_coverage, ".0%"),) if texts else ()),
+        number_cell(one.touched, ".0%"),
+        number_cell(one.edit_rate, ".1%"),
     )
 
 
@@ -294,7 +294,9 @@ _BIAS: dict[str, tuple[str, str]] = {
 
 
 def more_tables(sheet: Sheet) -> Iterator[Table]:
-    """Yield the tables of robustness, worst case and language bias that a sheet has; none if not `Sheet.detailed`."""
+    """Yield the tables that a sheet has of drops at a common damage, robustness, worst case and language bias."""
+    if sheet.at_damage:
+        yield at_damage_table(sheet)
     if sheet.detailed and sheet.result.groups:
         yield robustness_table(sheet)
         if any(one.all_queries.gaps for one in sheet.summaries):
@@ -305,11 +307,30 @@ def more_tables(sheet: Sheet) -> Iterator[Table]:
             yield bias_table(sheet)
 
 
+def at_damage_table(sheet: Sheet) -> Table:
+    """Return the drops where the queries are `Sheet.damage` from the clean ones."""
+    columns = ("recipe", "setting", "language", "drop", "95% interval of the drop", "drop %", "highest edits", "remark")
+    rows = tuple(
+        (
+            TableCell(sheet.recipe_names[one.recipe]),
+            TableCell(one.setting),
+            TableCell(language_name(one.language)),
+            number_cell(one.drop.value, "+.3f"),
+            interval_cell(one.drop, "+.3f"),
+            number_cell(one.relative_drop.value, "+.1%"),
+            number_cell(one.highest, ".1%"),
+            TableCell(one.remark),
+        )
+        for one in sheet.at_damage
+    )
+    return Table(f"{sheet.name}: drop at an edit distance of {sheet.damage:.1%} of a query", columns, rows)
+
+
 def robustness_table(sheet: Sheet) -> Table:
     """Return area and worst language of each recipe, over all queries and over the changed ones."""
     columns = ("recipe", "queries", "area", "95% interval", f"attacked / clean, severity {sheet.severities[-1]}",
                "95% interval", "worst language", "its relative drop", "95% interval, all languages at once",
-               "its drop", "worst in")  # fmt: skip
+               "its drop", "worst in", "edits in it / in the others")  # fmt: skip
     rows = tuple(
         (TableCell(sheet.recipe_names[one.recipe]), TableCell(which), *_robustness(of))
         for one in sheet.summaries
@@ -324,6 +345,14 @@ def _robustness(of: Robustness) -> Iterator[TableCell]:
     yield number_cell(of.curve[-1].value, ".3f")
     yield interval_cell(of.curve[-1], ".3f")
     yield from _worst(of.worst)
+    yield _edits(of, [] if of.worst is None else [of.worst.language])
+
+
+def _edits(of: Robustness, languages: Collection[str], others: Collection[str] | None = None) -> TableCell:
+    """Return the mean edit rates of two groups of languages; `others` are by default all that are not in the first."""
+    rest = [one for one in of.edit_rates if one not in languages] if others is None else others
+    rates = (of.edit_rate(languages), of.edit_rate(rest))
+    return TableCell(" / ".join(_NOTHING if math.isnan(rate) else f"{rate:.1%}" for rate in rates))
 
 
 def _worst(worst: WorstLanguage | None) -> tuple[TableCell, ...]:
@@ -351,9 +380,9 @@ def resource_table(sheet: Sheet) -> Table:
     """Return how much more low-resource languages lose than high-resource ones, by recipe and kind of change."""
     columns = ("recipe", "queries", "kind of change", "low-resource languages", "high-resource languages",
                "drop %, low", "drop %, high", "low - high, points", "95% interval", "the same, absolute",
-               "95% interval, absolute", "remark")  # fmt: skip
+               "95% interval, absolute", "remark", "edits, low / high")  # fmt: skip
     rows = tuple(
-        (TableCell(sheet.recipe_names[one.recipe]), TableCell(which), *_gap(gap))
+        (TableCell(sheet.recipe_names[one.recipe]), TableCell(which), *_gap(gap), _edits(of, gap.low, gap.high))
         for one in sheet.summaries
         for which, of in (("all", one.all_queries), ("changed", one.changed_only))
         for gap in of.gaps

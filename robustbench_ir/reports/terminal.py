@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
 
@@ -43,11 +44,18 @@ _NOTES = (
 )
 _RANK_DISTANCE_NOTE = "RD = rank distance of parallel passages, lower is fairer, and falls too when all passages fall"
 _SWITCHING_NOTE = "switching into the passages' language translates the query in part: read it apart"
+_EDITS_NOTE = "edits = edit distance of the queries to the clean ones, divided by their length, in characters"
+_DAMAGE_NOTE = (
+    "interpolated between the severities that were run, from no drop at no edits; the interval allows for both the "
+    "drops and the edit distances of other questions"
+)
 _SEARCH_NOTES = (
     "success = share of the queries that reach the goal (map: AP falls to half) among those that do not when clean; "
     "texts = what the encoder was asked about besides the clean queries; words = places changed, mean."
 )
 _SIGNIFICANT = 0.05
+MOSTLY_COVERED = 0.95
+"""Below this coverage, the drop over the changed queries alone stands beside the drop."""
 _BIAS_HEADERS = ("clean\nRD", "RD\nchange")
 
 
@@ -72,37 +80,61 @@ def score_table(result: Result, by: str | None = None, measure: str = "AP") -> R
     apart = {setting: [] if by else result.findings(setting, measure, "relation") for setting in rows}
     for setting, found in rows.items():
         shown = [*found, *apart[setting]]
-        parts.append(_setting_table(result, setting, measure, by, shown, biased and setting == "multilingual", texts))
+        # By language there is no room for it; the frames and the exports have it.
+        changed = by is None and any(row.coverage < MOSTLY_COVERED for row in shown)
+        columns = _Columns(changed, biased and setting == "multilingual", texts)
+        parts.append(_setting_table(result, setting, measure, by, shown, columns))
     switched = any(row.relation == INTO_THE_PASSAGES for found in apart.values() for row in found)
     told = [note for note, said in ((_SWITCHING_NOTE, switched), (_RANK_DISTANCE_NOTE, biased)) if said]
-    legend = [_NOTES, *told, _coverage_note(result, texts)]
-    parts += [*_worst_cases(result, measure), Text(), Text("; ".join(legend), style="dim")]
+    legend = [_NOTES, *told, _coverage_note(result, texts), *([_EDITS_NOTE] if result.groups else [])]
+    parts += [*_worst_cases(result, measure), Text(), Text(f"{'; '.join(legend)}.", style="dim")]
     parts += [Text(line, style="dim") for line in _of_seeds(result, result.distinct_settings[-1:], measure)]
     parts += [*_not_covered(result), _signature(result, measure)]
     return Group(*parts)
 
 
+@dataclass(frozen=True)
+class _Columns:
+    """Which columns a table has besides those of every table.
+
+    Attributes
+    ----------
+    changed, biased, texts : bool
+        The drop over changed queries only, rank distance, and the share of changed texts.
+    """
+
+    changed: bool
+    biased: bool
+    texts: bool
+
+
 def _setting_table(
-    result: Result, setting: Setting, measure: str, by: str | None, rows: Sequence[Finding], biased: bool, texts: bool
+    result: Result, setting: Setting, measure: str, by: str | None, rows: Sequence[Finding], columns: _Columns
 ) -> Table:
-    """Return the table of one setting, with or without rank distance and the share of changed texts."""
+    """Return the table of one setting."""
     name = "mAP" if measure == "AP" else measure
     several = len({severity for _, severity in result.groups}) > 1
     table = empty_table(f"{setting} ({_POOLS[setting]})")
-    if biased:
+    if columns.biased:
         table.caption, table.caption_justify = rank_distance_references(result), "left"
     for header in ("recipe", *(["severity"] if several else []), *(["language"] if by == "language" else [])):
         table.add_column(header, no_wrap=True)
-    more = (*(_BIAS_HEADERS if biased else ()), "coverage", *(["text\nchanged"] if texts else []))
+    more = (
+        *(["drop,\nchanged"] if columns.changed else []),
+        *(_BIAS_HEADERS if columns.biased else ()),
+        "cover-\nage",
+        *(["text\nchanged"] if columns.texts else []),
+        *(["edits"] if rows else []),
+    )
     for header in (f"clean\n{name}", f"attacked\n{name}", "drop", "drop\n%", *more):
         table.add_column(header, justify="right", no_wrap=True, vertical="bottom")
     if not result.attacked:
-        _add_clean_rows(table, result, setting, measure, by, biased)
+        _add_clean_rows(table, result, setting, measure, by, columns.biased)
     for (recipe, severity), found in _by_group(rows).items():
         for row in found:
             labels = [f"  {row.relation}" if row.relation else recipe.label, *([str(severity)] if several else [])]
             labels += [language_name(row.language)] if by == "language" else []
-            table.add_row(*labels, *_numbers(row, biased, texts))
+            table.add_row(*labels, *_numbers(row, columns))
         if by == "language":
             table.add_section()
     return table
@@ -129,9 +161,9 @@ def _texts_differ(row: Finding) -> bool:
 
 def _coverage_note(result: Result, texts: bool) -> str:
     if not result.knows_inputs:
-        return "coverage = share of queries whose text changed."
+        return "coverage = share of queries whose text changed"
     beside = "; text changed = share of queries whose text changed, read by the encoder or not" if texts else ""
-    return f"coverage = share of queries whose change reaches the encoder{beside}."
+    return f"coverage = share of queries whose change reaches the encoder{beside}"
 
 
 def _add_clean_rows(table: Table, result: Result, setting: Setting, measure: str, by: str | None, biased: bool) -> None:
@@ -180,6 +212,31 @@ def _worst_cases(result: Result, measure: str) -> list[RenderableType]:
         gap = formatted_with_interval(row.gap, ".3f", float("nan"))
         table.add_row(row.worst.label, str(row.severity), row.setting, *shares, *drops, gap)
     return [table]
+
+
+def damage_table(result: Result, edit_rate: float, by: str | None = None, measure: str = "AP") -> RenderableType:
+    """Return the drops where the queries are a given edit distance from the clean ones, in all settings.
+
+    Parameters
+    ----------
+    result : Result
+        Result to show.
+    edit_rate : float
+        Mean edit rate; see `Result.at_damage`.
+    by, measure
+        See `score_table`.
+    """
+    table = empty_table(f"drop in {_shown(measure)} at an edit distance of {edit_rate:.1%} of a query")
+    for header in ("setting", "recipe", *(["language"] if by == "language" else [])):
+        table.add_column(header, no_wrap=True)
+    for header in ("drop", "drop\n%"):
+        table.add_column(header, justify="right", no_wrap=True, vertical="bottom")
+    table.add_column("")
+    for row in result.at_damage(edit_rate, measure, by):
+        labels = [row.setting, row.recipe.label, *([language_name(row.language)] if by == "language" else [])]
+        drop = formatted_with_interval(row.drop, ".3f", math.nan)
+        table.add_row(*labels, drop, formatted(row.relative_drop.value, "+.1%"), f" {row.remark}")
+    return Group(table, Text(f"\n{_DAMAGE_NOTE}", style="dim"))
 
 
 def search_table(attacked: Sequence[SearchedCell], goal: str) -> RenderableType:
@@ -231,7 +288,7 @@ def language_name(code: str) -> str:
     return languages()[code].name if code in languages() else code
 
 
-def _numbers(row: Finding, biased: bool, texts: bool) -> list[str]:
+def _numbers(row: Finding, columns: _Columns) -> list[str]:
     bias = (
         formatted(row.clean_rank_distance.value, ",.0f"),
         formatted_with_interval(row.rank_distance_change, ",.0f", row.p_rank_distance_adjusted),
@@ -241,9 +298,11 @@ def _numbers(row: Finding, biased: bool, texts: bool) -> list[str]:
         formatted(row.attacked.value, ".3f"),
         formatted_with_interval(row.drop, ".3f", row.p_adjusted),
         formatted(row.relative_drop.value, "+.1%"),
-        *(bias if biased else ()),
+        *([formatted(row.changed_only.value, "+.3f")] if columns.changed else []),
+        *(bias if columns.biased else ()),
         formatted(row.coverage, ".0%"),
-        *([formatted(row.text_coverage, ".0%")] if texts else []),
+        *([formatted(row.text_coverage, ".0%")] if columns.texts else []),
+        formatted(row.edit_rate, ".1%"),
     ]
 
 

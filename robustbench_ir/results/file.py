@@ -35,7 +35,9 @@ from robustbench_ir.tasks.task import TaskIdentity
 
 # The schema of a result file: what is written, field by field.
 
-_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 2
+_READABLE = (1, 2)
+"""In version 1, `edit_rate` was what is `touched` now, and the edit distance was not measured."""
 
 
 class EncoderRecord(Card):
@@ -94,8 +96,9 @@ class CellRecord(Card):
 
     Attributes
     ----------
-    recipe, severity, seed, queries_sha256, not_covered, changed, input_changed, edit_rate
-        See `Cell`; `queries_sha256` is its `digest`.
+    recipe, severity, seed, queries_sha256, not_covered, changed, input_changed, touched, edit_rate, places
+        See `Cell`; `queries_sha256` is its `digest`. In files of schema version 1, `touched` is None and `edit_rate`
+        has its values; in later ones, `edit_rate` is None where it is not known.
     rank_in_pool, rank_in_language : list of int
         Ranks of the judged passages, 1-based; 0 in both if the passage is not retrieved.
     average_precision, rank_distance
@@ -113,7 +116,9 @@ class CellRecord(Card):
     not_covered: dict[str, str]
     changed: list[bool]
     input_changed: list[bool] | None = None
-    edit_rate: list[float]
+    touched: list[float] | None = None
+    edit_rate: list[float] | None
+    places: float | None = None
     rank_in_pool: list[int]
     rank_in_language: list[int]
     average_precision: dict[Setting, list[float | None]]
@@ -129,21 +134,23 @@ class AggregateRecord(Card):
     ----------
     signature : str
         What was measured.
-    clean, attacked, drop, relative_drop, drop_changed_only, coverage, text_coverage, edit_rate : float
-        See `Drop`; `text_coverage` is None in files of earlier versions, in which `coverage` was of texts.
+    clean, attacked, drop, relative_drop, drop_changed_only, coverage, text_coverage, touched, edit_rate : float
+        See `Drop`; None if the recipe covers no language. `text_coverage` is None in files of earlier versions, in
+        which `coverage` was of texts, and so is `touched`, which was called `edit_rate`.
     clean_rank_distance, rank_distance_change : float or None
         See `Drop`; None if it is undefined.
     """
 
     signature: str
-    clean: float
-    attacked: float
-    drop: float
+    clean: float | None
+    attacked: float | None
+    drop: float | None
     relative_drop: float | None
     drop_changed_only: float | None
-    coverage: float
+    coverage: float | None
     text_coverage: float | None = None
-    edit_rate: float
+    touched: float | None = None
+    edit_rate: float | None
     clean_rank_distance: float | None
     rank_distance_change: float | None
 
@@ -261,14 +268,15 @@ def _scores(result: Result) -> list[AggregateRecord]:
     return [
         AggregateRecord(
             signature=result.signature(setting, drop.recipe, drop.severity, name),
-            clean=drop.clean,
-            attacked=drop.attacked,
-            drop=drop.absolute,
+            clean=_number(drop.clean),
+            attacked=_number(drop.attacked),
+            drop=_number(drop.absolute),
             relative_drop=_number(drop.relative),
             drop_changed_only=_number(drop.changed_only),
-            coverage=drop.coverage,
-            text_coverage=drop.text_coverage,
-            edit_rate=drop.edit_rate,
+            coverage=_number(drop.coverage),
+            text_coverage=_number(drop.text_coverage),
+            touched=_number(drop.touched),
+            edit_rate=_number(drop.edit_rate),
             clean_rank_distance=_number(drop.clean_rank_distance),
             rank_distance_change=_number(drop.rank_distance_change),
         )
@@ -296,7 +304,9 @@ def cell_record(judgements: Judgements, cell: Cell) -> CellRecord:
         not_covered=dict(cell.not_covered),
         changed=cell.changed.tolist(),
         input_changed=None if cell.input_changed is None else cell.input_changed.tolist(),
-        edit_rate=cell.edit_rate.tolist(),
+        touched=cell.touched.tolist(),
+        edit_rate=None if np.isnan(cell.edit_rate).any() else cell.edit_rate.tolist(),
+        places=_number(cell.places),
         rank_in_pool=cell.ranks.in_pool.tolist(),
         rank_in_language=cell.ranks.in_language.tolist(),
         average_precision=_average_precision(judgements, cell.ranks),
@@ -348,9 +358,10 @@ def cell_from_record(judgements: Judgements, record: CellRecord, where: str, *, 
         np.array(record.rank_in_language, dtype=np.int32),
         _tied(record.tied, judgement_count, where),
     )
-    if (len(record.changed), len(record.edit_rate)) != (query_count, query_count):
+    touched, edit_rate = _edits(record, query_count)
+    if {len(record.changed), len(touched), len(edit_rate)} != {query_count}:
         raise ResultError(
-            f"{where}: 'changed' and 'edit_rate' must have one entry for each of the {query_count} queries"
+            f"{where}: 'changed', 'touched' and 'edit_rate' must have one entry for each of the {query_count} queries"
         )
     _check_inputs(record, where)
     if (len(ranks.in_pool), len(ranks.in_language)) != (judgement_count, judgement_count):
@@ -376,7 +387,8 @@ def cell_from_record(judgements: Judgements, record: CellRecord, where: str, *, 
         seed=record.seed,
         digest=record.queries_sha256,
         changed=np.array(record.changed, dtype=bool),
-        edit_rate=np.array(record.edit_rate, dtype=float),
+        touched=touched,
+        edit_rate=edit_rate,
         not_covered=record.not_covered,
         ranks=ranks,
         input_changed=None if record.input_changed is None else np.array(record.input_changed, dtype=bool),
@@ -384,7 +396,17 @@ def cell_from_record(judgements: Judgements, record: CellRecord, where: str, *, 
             language: _identity(KindOfChange.parse, kind, f"{where}: kinds.{language}")
             for language, kind in record.kinds.items()
         },
+        places=float("nan") if record.places is None else record.places,
     )
+
+
+def _edits(record: CellRecord, query_count: int) -> tuple[Floats, Floats]:
+    """Return touched and edit rate of a record, whichever version of the schema it has."""
+    unknown = np.full(query_count, np.nan)
+    touched, edit_rate = (
+        unknown if one is None else np.array(one, dtype=float) for one in (record.touched, record.edit_rate)
+    )
+    return (edit_rate, unknown) if record.touched is None else (touched, edit_rate)
 
 
 def _tied(written: list[int] | None, judgements: int, where: str) -> NDArray[np.bool_] | None:
@@ -442,11 +464,13 @@ def result_from_json(text: str | bytes, where: str = "result") -> Result:
         first = error.errors(include_url=False)[0]
         key = ".".join(map(str, first["loc"]))
         raise ResultError(f"{where}: not an irbench result: {key or 'file'}: {first['msg']}") from error
-    if record.schema_version != _SCHEMA_VERSION:
+    if record.schema_version not in _READABLE:
         raise ResultError(
-            f"{where}: schema version {record.schema_version}, this irbench reads {_SCHEMA_VERSION}; "
+            f"{where}: schema version {record.schema_version}, this irbench reads {_READABLE[0]} to {_READABLE[-1]}; "
             f"read it with irbench {record.irbench}"
         )
+    if any((cell.touched is None) != (record.schema_version == 1) for cell in (record.clean, *record.attacked)):
+        raise ResultError(f"{where}: 'touched' does not fit schema version {record.schema_version}; attack again")
     judgements = _judgements(record, where)
     _identity(TaskIdentity.parse, record.task, f"{where}: task")
     reranked = record.encoder.kind == RERANKED

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from robustbench_ir._version import SCORING_VERSION
 from robustbench_ir.encoders import EncoderDescription
 from robustbench_ir.encoders.options import OptionValue
+from robustbench_ir.metrics.at_damage import DropAtDamage, drops_at_damage
 from robustbench_ir.metrics.bias_findings import Bias, BiasFinding, MeanRanks, bias_findings, language_bias, mean_ranks
-from robustbench_ir.metrics.findings import AttackGroup, Finding, OverSeeds, findings, over_seeds
+from robustbench_ir.metrics.findings import AttackGroup, Finding, OverSeeds, findings, only, over_seeds
 from robustbench_ir.metrics.measures import Floats
 from robustbench_ir.metrics.relations import relation_findings
 from robustbench_ir.metrics.seeds import SeedEffect, seed_effects
@@ -55,8 +56,11 @@ class Cell:
         SHA-256 of the query set that was ranked; see `robustbench_ir.perturb.digest`.
     changed : bool array of shape (queries,)
         Whether each query's text changed.
+    touched : float64 array of shape (queries,)
+        Share of each query's code points that are in edited words.
     edit_rate : float64 array of shape (queries,)
-        Share of each query's characters that were replaced.
+        Edit distance of each query to the clean one, divided by its length, both in graphemes; NaN if it is not known,
+        in results of earlier versions.
     not_covered : mapping of str to str
         Query languages that the recipe does not cover, with the reason.
     ranks : Ranks
@@ -66,6 +70,9 @@ class Cell:
         known. An edit behind the limit changes the text alone, and so does one that the tokeniser takes back.
     kinds : mapping of str to KindOfChange
         What the recipe does to each query language, where that is not the same in all; see `Recipe.kinds`.
+    places : float
+        Median number of places that the recipe could have changed, over the queries that changed; NaN if it is not
+        known.
     """
 
     recipe: AttackIdentity
@@ -73,11 +80,13 @@ class Cell:
     seed: int
     digest: str
     changed: NDArray[np.bool_]
+    touched: Floats
     edit_rate: Floats
     not_covered: Mapping[str, str]
     ranks: Ranks
     input_changed: NDArray[np.bool_] | None = None
     kinds: Mapping[str, KindOfChange] = field(default_factory=dict)
+    places: float = float("nan")
 
     @property
     def reached(self) -> NDArray[np.bool_]:
@@ -121,12 +130,20 @@ class Cell:
             seed=seed,
             digest=digest(perturbed),
             changed=np.array([one.changed for one in perturbed]),
+            touched=np.array([one.touched for one in perturbed]),
             edit_rate=np.array([one.edit_rate for one in perturbed]),
             not_covered=dict(not_covered or {}),
             ranks=ranks,
             input_changed=input_changed,
             kinds=dict(kinds or {}),
+            places=_median_places(perturbed),
         )
+
+
+def _median_places(perturbed: Sequence[Perturbation]) -> float:
+    """Return the median number of eligible places of the changed queries; NaN if no query says how many it had."""
+    known = [one.eligible for one in perturbed if one.changed and one.eligible]
+    return float(np.median(known)) if known else float("nan")
 
 
 @dataclass(frozen=True)
@@ -152,8 +169,10 @@ class Drop:
         Share of queries whose change reached the encoder; see `Cell.reached`.
     text_coverage : float
         Share of queries whose text changed.
+    touched : float
+        Share of the code points that are in edited words.
     edit_rate : float
-        Share of characters that were replaced.
+        Edit distance to the clean query, divided by its length, both in graphemes; see `Finding`.
     """
 
     recipe: AttackIdentity
@@ -170,6 +189,7 @@ class Drop:
     unbiased_rank_distance: float
     coverage: float
     text_coverage: float
+    touched: float
     edit_rate: float
 
     @property
@@ -344,21 +364,22 @@ class Result:
         rows = []
         for (recipe, severity), cells in self.groups.items():
             attacked = over_seeds(self.judgements, clean, cells, setting, measure)
-            for name, numbers in zip(names, self._columns(clean, clean_distance, attacked, by).T, strict=True):
+            for name, numbers in zip(names, self._columns(clean_distance, attacked, by).T, strict=True):
                 rows.append(Drop(recipe, severity, setting, measure, name, *map(float, numbers)))
         return rows
 
-    def _columns(self, clean: Floats, clean_distance: Floats, attacked: OverSeeds, by: str | None) -> Floats:
+    def _columns(self, clean_distance: Floats, attacked: OverSeeds, by: str | None) -> Floats:
         """Return the numeric columns of `Drop`, shape (columns, rows)."""
         columns = (
-            clean,
+            attacked.clean,
             attacked.value,
             attacked.changed_only,
-            clean_distance,
+            only(attacked.covered, clean_distance),
             attacked.rank_distance - clean_distance,
             *reference_rank_distances(self.judgements),
             attacked.coverage,
             attacked.text_coverage,
+            attacked.touched,
             attacked.edit_rate,
         )
         if by == "language":
@@ -405,6 +426,53 @@ class Result:
             See `drops`; the rows are in the same order.
         """
         return seed_effects(self.judgements, self.clean.ranks, self.groups, setting, measure)
+
+    def at_damage(
+        self,
+        edit_rate: float,
+        measure: str = "AP",
+        by: str | None = None,
+        *,
+        settings: Sequence[Setting] | None = None,
+        resamples: int = RESAMPLES,
+        method: IntervalMethod = "wider",
+        seed: int = SEED,
+    ) -> list[DropAtDamage]:
+        """Return the drop of each setting and recipe where the queries are a given edit distance from the clean ones.
+
+        At one severity, recipes and languages differ in how much of a query they change; here they are compared at the
+        same mean edit rate, by linear interpolation over the severities that were run.
+
+        Parameters
+        ----------
+        edit_rate : float
+            Mean edit rate, such as 0.05: one character in twenty; see `Finding.edit_rate`.
+        measure, by
+            See `drops`.
+        settings : sequence of str, optional
+            Settings; by default `distinct_settings`.
+        resamples, method, seed
+            See `findings`.
+
+        Raises
+        ------
+        OptionError
+            If `edit_rate` is not above 0.
+        """
+        attacked = self.judgements, self.clean.ranks, self.groups, edit_rate
+        return [
+            row
+            for setting in settings or self.distinct_settings
+            for row in drops_at_damage(
+                *attacked,
+                setting,
+                measure,
+                by,
+                random=np.random.default_rng(seed),
+                resamples=resamples,
+                method=method,
+            )
+        ]
 
     def bias_findings(
         self,
@@ -533,7 +601,7 @@ class Result:
         -------
         pandas.DataFrame
             Columns `query_id`, `parallel_id`, `language`, `recipe`, `severity`, `seed`, `changed`, `reached`,
-            `edit_rate`, the measure in each setting, and `rank_distance`.
+            `touched`, `edit_rate`, the measure in each setting, and `rank_distance`.
         """
         return _queries_frame(self, measure)
 
@@ -589,6 +657,7 @@ def _queries_frame(result: Result, measure: str) -> pd.DataFrame:
             "seed": cell.seed,
             "changed": cell.changed,
             "reached": cell.reached,
+            "touched": cell.touched,
             "edit_rate": cell.edit_rate,
             **settings,
             "rank_distance": rank_distances(judgements, cell.ranks),

@@ -9,15 +9,18 @@ from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from robustbench_ir.metrics.settings import SETTINGS, Setting, macro_average
+from robustbench_ir.metrics.findings import covered_queries, only
+from robustbench_ir.metrics.measures import Floats
+from robustbench_ir.metrics.settings import SETTINGS, Judgements, Setting, macro_average
 from robustbench_ir.metrics.statistics import SEED
 from robustbench_ir.resources.languages import HIGH_RESOURCE, LOW_RESOURCE, resource_groups
-from robustbench_ir.results.result import Result
+from robustbench_ir.results.result import Cell, Result
 from robustbench_ir.studies.checkpoints import Arm
 from robustbench_ir.studies.claims import ArmComparison, Claim, comparisons, joint_verdict
 from robustbench_ir.studies.config import UNTRAINED
-from robustbench_ir.studies.measured import RANK_DISTANCE, ArmScores, SeedResamples, arm_intervals, score_arm
+from robustbench_ir.studies.measured import RANK_DISTANCE, ArmScores, SeedResamples, arm_intervals, clean_for, score_arm
 from robustbench_ir.studies.record import ALL, Judged, StudyAttack, StudyRow
 
 MULTILINGUAL: Setting = "multilingual"
@@ -139,7 +142,7 @@ def _drop(quantity: str, recipe: str, arm: ArmScores) -> SeedResamples:
 
 
 def _change(quantity: str, recipe: str, arm: ArmScores) -> SeedResamples:
-    return arm.number(quantity, recipe) - arm.number(quantity)
+    return arm.number(quantity, recipe) - arm.number(quantity, clean_for(recipe))
 
 
 def _relative_drop(quantity: str, recipe: str, languages: Sequence[str] | None, arm: ArmScores) -> SeedResamples:
@@ -199,11 +202,17 @@ def describe_attacks(task: str, result: Result) -> list[StudyAttack]:
             queries=len(layout.query_ids),
             questions=layout.questions,
             passages=layout.pool_size,
-            coverage=macro_average(layout, np.mean([one.changed for one in cells], axis=0)),
-            edit_rate=macro_average(layout, np.mean([one.edit_rate for one in cells], axis=0)),
+            coverage=_covered_mean(layout, cells, [one.changed for one in cells]),
+            touched=_covered_mean(layout, cells, [one.touched for one in cells]),
+            edit_rate=_covered_mean(layout, cells, [one.edit_rate for one in cells]),
             not_covered=tuple(cells[0].not_covered),
             digests=tuple(one.digest for one in cells),
             signature=result.signature(MULTILINGUAL, recipe, severity),
         )
         for (recipe, severity), cells in result.groups.items()
     ]
+
+
+def _covered_mean(layout: Judgements, cells: Sequence[Cell], by_seed: Sequence[Floats | NDArray[np.bool_]]) -> float:
+    """Return the macro average over the query languages that the recipe covers."""
+    return macro_average(layout, only(covered_queries(layout, cells), np.mean(by_seed, axis=0, dtype=float)))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.random import Generator
 
 from robustbench_ir.metrics.clusters import ClusterMeans
-from robustbench_ir.metrics.findings import macro_means, over_seeds, ratio
+from robustbench_ir.metrics.findings import macro_means, only, over_seeds, ratio
 from robustbench_ir.metrics.measures import Floats
 from robustbench_ir.metrics.settings import SETTINGS, Setting, nanmean, per_query_scores, rank_distances
 from robustbench_ir.metrics.significance import sign_flip_p
@@ -164,7 +164,8 @@ class ArmScores:
         Name of each recipe to the query languages that it cannot change.
     numbers : mapping
         Quantity (a setting, for its mAP, or ``"rank distance"``) and recipe (or ``"clean"``) to the macro average,
-        followed by the mean of each query language.
+        followed by the mean of each query language. Numbers of a recipe are over the languages that it covers; the
+        clean numbers over the same languages have the key `clean_for`.
     """
 
     languages: tuple[str, ...]
@@ -191,11 +192,16 @@ class ArmScores:
 
     def drop(self, quantity: Quantity, recipe: str, languages: Sequence[str] | None = None) -> SeedResamples:
         """Return clean - attacked; see `number` for the parameters."""
-        return self.number(quantity, _CLEAN, languages) - self.number(quantity, recipe, languages)
+        return self.number(quantity, clean_for(recipe), languages) - self.number(quantity, recipe, languages)
 
     def relative_drop(self, quantity: Quantity, recipe: str, languages: Sequence[str] | None = None) -> SeedResamples:
         """Return the drop divided by the clean number; see `number` for the parameters."""
-        return self.drop(quantity, recipe, languages) / self.number(quantity, _CLEAN, languages)
+        return self.drop(quantity, recipe, languages) / self.number(quantity, clean_for(recipe), languages)
+
+
+def clean_for(recipe: str) -> str:
+    """Return the key of the clean numbers over the languages that a recipe covers."""
+    return f"{_CLEAN} for {recipe}"
 
 
 def score_arm(results: Sequence[Result], resamples: int, measure: str = "AP") -> ArmScores:
@@ -226,15 +232,17 @@ def score_arm(results: Sequence[Result], resamples: int, measure: str = "AP") ->
 def _of_one(result: Result, resamples: int, measure: str) -> dict[tuple[Quantity, str], list[tuple[Floats, Floats]]]:
     """Return draws and parts of each number: the macro average, then each language's."""
     layout = result.judgements
-    found: dict[tuple[Quantity, str], Floats] = {}
+    distance = rank_distances(layout, result.clean.ranks)
+    found: dict[tuple[Quantity, str], Floats] = {(RANK_DISTANCE, _CLEAN): distance}
     for setting in SETTINGS:
         clean = per_query_scores(layout, result.clean.ranks, measure, setting)
         found[setting, _CLEAN] = clean
         for (identity, _), cells in result.groups.items():
             attacked = over_seeds(layout, clean, cells, setting, measure)
             found[setting, identity.label] = attacked.value
+            found[setting, clean_for(identity.label)] = attacked.clean
             found[RANK_DISTANCE, identity.label] = attacked.rank_distance
-    found[RANK_DISTANCE, _CLEAN] = rank_distances(layout, result.clean.ranks)
+            found[RANK_DISTANCE, clean_for(identity.label)] = only(attacked.covered, distance)
     tables = [macro_means(layout, value, by) for value in found.values() for by in (None, "language")]
     drawn = iter(draws(tables, np.random.default_rng(SEED), resamples))
     parts = iter(tables)

@@ -319,7 +319,10 @@ def _making(study: Study) -> list[str]:
     ]
     spent = ", ".join(f"{name} {seconds / 60:.0f} min" for name, seconds in study.seconds.items())
     attacked = [
-        (one.task, one.recipe, f"{one.coverage:.0%}", f"{one.edit_rate:.1%}", ", ".join(one.not_covered) or _NOTHING)
+        (
+            *(one.task, one.recipe, f"{one.coverage:.0%}", f"{one.touched:.1%}", f"{one.edit_rate:.1%}"),
+            ", ".join(one.not_covered) or _NOTHING,
+        )
         for one in study.attacks
     ]
     overlap = [
@@ -334,7 +337,11 @@ def _making(study: Study) -> list[str]:
         "Texts of the evaluation that the training data has (after case and spaces are put aside):",
         _table(("task", "queries", "passages"), overlap),
         "What the attacks changed:",
-        _table(("task", "attack", "queries changed", "characters replaced", "not touched"), attacked, left=2),
+        _table(
+            ("task", "attack", "queries changed", "text in edited words", "edit distance", "not touched"),
+            attacked,
+            left=2,
+        ),
         "Signatures of the numbers in the pool of all languages:",
         "```\n" + "\n".join(signatures) + "\n```",
     ]

@@ -108,8 +108,9 @@ class StudyAttack:
         Label of the task, identity of the recipe.
     queries, questions, passages : int
         Size of the task.
-    coverage, edit_rate : float
-        Share of queries whose text changed, and of characters that were replaced.
+    coverage, touched, edit_rate : float
+        Share of queries whose text changed, share of the code points that are in edited words, and edit distance
+        divided by the length of the clean query; each over the languages that the recipe covers.
     not_covered : tuple of str
         Query languages that the recipe cannot change.
     digests : tuple of str
@@ -124,6 +125,7 @@ class StudyAttack:
     questions: int
     passages: int
     coverage: float
+    touched: float
     edit_rate: float
     not_covered: tuple[str, ...]
     digests: tuple[str, ...]
