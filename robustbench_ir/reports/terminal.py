@@ -69,7 +69,8 @@ def score_table(result: Result, by: str | None = None, measure: str = "AP") -> R
     biased = "multilingual" in rows and result.has_rank_distance
     texts = any(_texts_differ(row) for found in rows.values() for row in found)
     for setting, found in rows.items():
-        changed = any(row.coverage < MOSTLY_COVERED for row in found)
+        # By language there is no room for it; the frames and the exports have it.
+        changed = by is None and any(row.coverage < MOSTLY_COVERED for row in found)
         columns = _Columns(changed, biased and setting == "multilingual", texts)
         parts.append(_setting_table(result, setting, measure, by, found, columns))
     legend = [_NOTES, *([_RANK_DISTANCE_NOTE] if biased else []), _coverage_note(result, texts)]
@@ -106,7 +107,7 @@ def _setting_table(
     more = (
         *(["drop,\nchanged"] if columns.changed else []),
         *(_BIAS_HEADERS if columns.biased else ()),
-        "cover-\nage",
+        "cov-\nerage",
         *(["text\nchanged"] if columns.texts else []),
         *(["edits"] if rows else []),
     )
