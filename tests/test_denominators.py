@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from robustbench_ir import attack
 from robustbench_ir.encoders import EncoderDescription
@@ -13,6 +15,7 @@ from robustbench_ir.metrics.findings import Finding
 from robustbench_ir.metrics.settings import Judgements
 from robustbench_ir.perturb.identity import CLEAN, AttackIdentity
 from robustbench_ir.reports.content import macro_scores
+from robustbench_ir.reports.terminal import score_table
 from robustbench_ir.results.file import result_from_json, result_to_json
 from robustbench_ir.results.result import Cell, Drop, Result
 from robustbench_ir.retrieval.ranking import Ranks
@@ -136,3 +139,17 @@ def test_language_bias_is_over_the_covered_languages_too() -> None:
     assert (share.clean.value, share.attacked.value) == (1, 1), "over Swahili queries: French ones are not covered"
     own = rows["own_language_first"]
     assert (own.clean.value, own.attacked.value) == (1, 0.5), "Swahili has no passages, so this is English alone"
+
+
+def test_the_drop_of_changed_queries_stands_in_the_terminal_where_coverage_is_low() -> None:
+    def headers(result: Result) -> str:
+        console = Console(width=100, record=True, file=StringIO())
+        console.print(score_table(result))
+        return console.export_text()
+
+    low = by_hand()
+    changed = np.ones(6, dtype=bool)
+    high = replace(low, attacked=(replace(low.attacked[0], changed=changed),))
+    assert "drop," in headers(low)
+    assert "drop," not in headers(high)
+    assert "6.2%" in headers(low), "the edit distance, in the monolingual table"

@@ -122,7 +122,7 @@ def _setting_table(
     more = (
         *(["drop,\nchanged"] if columns.changed else []),
         *(_BIAS_HEADERS if columns.biased else ()),
-        "cover-\nage",
+        "cov-\nerage",
         *(["text\nchanged"] if columns.texts else []),
         *(["edits"] if rows else []),
     )
