@@ -85,4 +85,4 @@ def test_a_dense_encoder_has_nothing_to_say_of_ties() -> None:
 
     result = rb.attack(distinct, "mini", ["typo"], languages=["en", "sw"])
     assert result.clean.ranks.tied is not None
-    assert rank_notes(result) == []
+    assert not any("score as another" in note or "not retrieved" in note for note in rank_notes(result))
