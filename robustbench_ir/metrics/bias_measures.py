@@ -110,6 +110,8 @@ def _best_of_each(rank: Integers, query: Integers, language: Integers) -> tuple[
     """Return the best rank of each query in each language that has a relevant passage, and its query; 0 is last."""
     languages = int(language.max()) + 1
     cell = query * languages + language
+    if np.bincount(cell).max(initial=0) <= 1:  # as in a parallel task: each of them is the best
+        return rank, query
     order = np.lexsort((rank, rank == 0, cell))
     first = order[np.unique(cell[order], return_index=True)[1]]
     return rank[first], query[first]

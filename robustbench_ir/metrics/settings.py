@@ -174,9 +174,17 @@ def macro_average(judgements: Judgements, found: Floats, only: NDArray[np.bool_]
 
 
 def _pairs(judgements: Judgements, found: Floats, only: NDArray[np.bool_] | None) -> Floats:
-    masked = found if only is None else np.where(only if found.ndim == 1 else only[:, None], found, np.nan)
-    numbers = range(len(judgements.query_languages))
-    return np.array([nanmean(masked[judgements.query_language == number], axis=0) for number in numbers])
+    """Return the mean of each query language, over the queries that have a value; the other axes stay."""
+    wide = found.reshape(len(found), -1)
+    known = ~np.isnan(wide) if only is None else ~np.isnan(wide) & only[:, None]
+    languages, columns = len(judgements.query_languages), wide.shape[1]
+    # One pass over all languages, which is many times as fast as a mean for each of them.
+    cell = (judgements.query_language[:, None] * columns + np.arange(columns)).ravel()
+    count = np.bincount(cell, known.ravel(), languages * columns)
+    total = np.bincount(cell, np.where(known, wide, 0.0).ravel(), languages * columns)
+    mean = np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
+    means: Floats = mean.reshape(languages, *found.shape[1:])
+    return means
 
 
 def nanmean(found: Floats, axis: int) -> Floats:
