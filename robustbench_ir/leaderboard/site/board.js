@@ -34,6 +34,7 @@ const headlineCells = () => view().headline.map(cell);
 const has = (row, place) => row.ap[state.setting]?.[place]?.some(some);
 
 const called = (recipe) => board().names[recipe];
+const DAMAGED = "At one severity the queries of some languages are edited more than those of others: compare models in one language, not languages.";
 const TRANSLATED = "some pairs mix in words of the passages' language, which translates the query in part";
 const translates = (recipe) => state.setting === "cross-lingual" && called(recipe).startsWith("code-switching");
 
@@ -244,7 +245,7 @@ function model() {
   const facts = [["Link", link(row.model.link)], ["Paper", link(row.model.paper)], ["Code", link(row.model.code)], ["Contact", row.model.contact], ["Licence", row.model.licence], ["Revision", row.model.revision], ["Kind", row.model.kind === "run" ? `a system's TREC runs (${row.model.similarity}); cannot be run again` : row.model.kind], ["Fingerprint", row.model.fingerprint], ["Weights", some(row.model.parameters) ? sizeText(row.model.parameters) : ""], ["Dimensions", row.model.dimensions || ""], ["Made for", row.model.languages.join(", ")], ["Saw the task's data", row.training.saw_task], ["Trained on", row.training.datasets.join(", ")], ["Verified", row.verified ? `by ${row.verified.by}, ${row.verified.date}, ${row.verified.sample} queries${row.model.kind === "run" ? ", from the run files" : ""}` : "no"], ["Queries", row.digests + (row.why ? ": " + row.why : "")], ["Superseded by", row.superseded], ["Entry", row.file], ["Date", row.date]];
   const list = facts.filter(([, value]) => some(value) && value !== "").flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value instanceof Node ? value : String(value))]);
   const close = make("button", { type: "button", onclick: () => change({ model: "" }) }, "Close");
-  at("model").replaceChildren(make("h2", { tabindex: "-1" }, row.model.name), close, make("dl", {}, ...list), make("h3", {}, `mAP by severity, ${state.setting}`), curves(row), make("h3", {}, `mAP by language, ${state.setting}`), heat(row));
+  at("model").replaceChildren(make("h2", { tabindex: "-1" }, row.model.name), close, make("dl", {}, ...list), make("h3", {}, `mAP by severity, ${state.setting}`), curves(row), make("h3", {}, `mAP by language, ${state.setting}`), make("p", {}, DAMAGED), heat(row));
 }
 
 function compared() {
@@ -306,7 +307,7 @@ function show() {
   table(rows); pages(rows); plot(rows); model(); compared(); reported();
   for (const [key, value] of Object.entries(focus)) document.querySelector(`[data-${key}="${CSS.escape(value)}"]`)?.focus();
   at("said").textContent = `${rows.length} of ${board().rows.length} entries on ${board().task}: ${board().queries.toLocaleString("en")} queries in ${board().languages.length} languages, pool of ${board().pool.toLocaleString("en")} passages`;
-  at("legend").textContent = (fairRanks() ? `Ranks: ${data.resamples.toLocaleString("en")} paired resamples of the questions; a model shares a rank with the best one that it cannot be told from (95%). Robust: mean over ${headlineCells().map((cell) => cell.recipe).join(", ")}.` : "Ranks are for all languages at the ranking's severity.") + (headlineCells().some((cell) => translates(cell.recipe)) ? ` †: ${TRANSLATED}.` : "");
+  at("legend").textContent = (fairRanks() ? `Ranks: ${data.resamples.toLocaleString("en")} paired resamples of the questions; a model shares a rank with the best one that it cannot be told from (95%). Robust: mean over ${headlineCells().map((cell) => cell.recipe).join(", ")}.` : "Ranks are for all languages at the ranking's severity.") + (headlineCells().some((cell) => translates(cell.recipe)) ? ` †: ${TRANSLATED}.` : "") + (state.language ? ` ${DAMAGED}` : "");
 }
 
 function change(what) {
