@@ -30,7 +30,8 @@ class DropAtDamage:
         The mean edit rate at which the drop is given; see `Finding.edit_rate`.
     drop, relative_drop : Estimate
         Clean - attacked, and the same divided by clean; interpolated linearly between the severities that were run,
-        with a drop of 0 at an edit rate of 0. NaN if `edit_rate` is beyond the highest of them.
+        with a drop of 0 at an edit rate of 0. NaN if `edit_rate` is beyond the highest of them. In resamples that do
+        not reach it, the drop is that of the highest.
     highest : float
         Mean edit rate at the severity that has the largest one; NaN if it is not known.
     """
@@ -83,7 +84,7 @@ def drops_at_damage(
         Source of the resamples. Both the drops and the edit rates of the severities are drawn.
     resamples : int
         Number of resamples.
-    method : {"bca", "percentile"}
+    method : {"wider", "bca", "percentile"}
         Kind of interval.
 
     Raises

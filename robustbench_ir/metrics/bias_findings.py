@@ -110,7 +110,7 @@ class Bias:
 
 
 def language_bias(judgements: Judgements, ranks: Ranks) -> Bias:
-    """Return language bias in the multilingual pool; NaN if queries have fewer than two relevant passages.
+    """Return language bias in the multilingual pool; NaN for a number that the task does not have, see `bias_refusal`.
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ def rank_distance_estimate(
         Source of the resamples.
     resamples : int
         Number of resamples.
-    method : {"bca", "percentile"}
+    method : {"wider", "bca", "percentile"}
         Kind of interval.
     """
     (drawn,) = draws([macro_means(judgements, rank_distances(judgements, ranks))], random, resamples)
@@ -271,8 +271,8 @@ class BiasFinding:
         Expectation for a ranking without language bias; NaN if it is not known. For rank distance the ranking
         is perfect.
     random : float
-        Expectation for a random ranking; NaN if it is not known. A rank distance near it is that of an encoder that
-        does not retrieve across languages.
+        Expectation for a random ranking; NaN if it is not known. A rank distance near it says that
+        the worst language is ranked as deep as by chance.
     p, p_adjusted : float
         p value of the hypothesis that the change is 0, by exchanging clean and attacked ranks of whole questions;
         `p_adjusted` is adjusted for the recipes and severities with the same name.
@@ -434,6 +434,8 @@ def _over_seeds(judgements: Judgements, cells: Sequence[RankedQueries]) -> dict[
 @dataclass(frozen=True)
 class MeanRanks:
     """Mean rank of relevant passages in the multilingual pool, by query language and passage language.
+
+    Query languages that the recipe does not cover have a row, too, with a change of 0.
 
     Attributes
     ----------

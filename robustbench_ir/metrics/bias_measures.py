@@ -14,7 +14,7 @@ from robustbench_ir.metrics.measures import Floats, Integers, sums
 
 
 def rank_distance(rank: Integers, query: Integers, queries: int, language: Integers | None = None) -> Floats:
-    """Return RD for each query: largest minus smallest rank of its relevant passages; NaN below two of them.
+    """Return RD for each query: largest minus smallest rank of its relevant passages.
 
     It is NaN for a query with fewer than two relevant passages, and if a run lacks one of them, since RD is then
     unknown.

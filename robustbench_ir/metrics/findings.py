@@ -88,14 +88,14 @@ class Finding:
     changed_only : Estimate
         The absolute drop over the queries that `coverage` counts.
     clean_rank_distance, rank_distance_change : Estimate
-        Rank distance in the multilingual pool, and its change, attacked - clean. NaN if queries have one relevant
-        passage.
+        Rank distance in the multilingual pool, whatever the setting, and its change, attacked - clean. NaN if no query
+        has relevant passages in two languages.
     random_rank_distance, unbiased_rank_distance : float
         Expected rank distance of a random ranking, and of a perfect ranking that is blind to language; see `Bias`.
     p, p_adjusted : float
         p value of the hypothesis that the drop is 0; NaN if no change reached the encoder. `p_adjusted` is adjusted for
-        all rows of the same setting and kind (recipes x severities, or recipes x severities x languages) by step-down
-        max-T.
+        all rows of the same setting, measure and kind (recipes x severities, the same x languages, or the same x
+        relations) by step-down max-T.
     p_rank_distance, p_rank_distance_adjusted : float
         p values of the hypothesis that the change of rank distance is 0.
     effect_size : float

@@ -38,7 +38,7 @@ class SeedEffect:
         of questions. NaN with one seed.
     deviation : float
         Standard deviation of the drop between seeds on the same questions, each seed by itself: what another seed would
-        move. NaN with one seed.
+        move. Languages that the recipe does not cover count as drops of 0. NaN with one seed.
     """
 
     recipe: AttackIdentity

@@ -202,7 +202,7 @@ def simultaneous(draw: Floats, clusters: int, having: Integers | None = None) ->
     deviation = np.where(there, resampled - value[:, None], 0.0)
     count = np.maximum(there.sum(axis=1), 1)
     error = np.sqrt((deviation**2).sum(axis=1) / count - (deviation.sum(axis=1) / count) ** 2)
-    # A language that is not covered has a drop of exactly 0 in every resample, up to rounding.
+    # A language that nothing changed has a drop of 0 in every resample, up to rounding; one not covered has none.
     varies = error > _ROUNDING * error.max()
     reach = np.nan
     if clusters > 1 and varies.any():

@@ -63,8 +63,9 @@ class Robustness:
         How much more low-resource languages lose than high-resource ones at the highest severity, for each kind of
         change; empty if the task has neither.
     edit_rates : mapping of str to float
-        Mean edit rate of the queries of each covered language at the highest severity. One severity damages languages
-        differently, so that a comparison between languages is also one between damages.
+        Mean edit rate of all queries of each covered language at the highest severity, also where the rest is over
+        changed queries. One severity damages languages differently, so that a comparison between languages is also one
+        between damages.
     """
 
     curve: tuple[Estimate, ...]

@@ -28,9 +28,9 @@ class WorstCase:
     severity, setting, measure : int, str, str
         Severity, setting and measure.
     average_relative_drop, worst_relative_drop, relative_gap : Estimate
-        The numbers below divided by the clean value.
+        The numbers below divided by the clean value, which is over all query languages.
     average_drop, worst_drop : Estimate
-        Clean - attacked, macro averages, as means over seeds.
+        Clean - attacked, macro averages over the covered query languages, as means over seeds.
     gap : Estimate
         Worst - average drop, paired.
     """

@@ -53,7 +53,7 @@ def ladder_notes(result: Result) -> list[str]:
 def rank_notes(result: Result) -> list[str]:
     """Return what is to be said of ties, of passages that are not retrieved, and of a rank distance as of chance.
 
-    Nothing is said of a share below one in a hundred.
+    Nothing is said of a share of ties below one in a hundred.
     """
     found = []
     if max(cell.tied_share for cell in (result.clean, *result.attacked)) > _NAMED_FROM:
@@ -80,8 +80,8 @@ def _chance_notes(result: Result) -> list[str]:
         return []
     compared = "is larger than that of chance" if clean.low > chance else "is that of chance"
     return [
-        f"this encoder does not retrieve across languages: its rank distance {compared} ({clean.value:,.0f}, 95% "
-        f"interval {clean.low:,.0f} to {clean.high:,.0f}; a random ranking has {chance:,.0f})"
+        f"this encoder hardly finds the passages of some languages: its rank distance {compared} ({clean.value:,.0f}, "
+        f"95% interval {clean.low:,.0f} to {clean.high:,.0f}; a random ranking has {chance:,.0f})"
     ]
 
 

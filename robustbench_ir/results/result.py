@@ -282,7 +282,7 @@ class Result:
     def signature(
         self, setting: Setting, recipe: AttackIdentity | str | None = None, severity: int = 0, measure: str = "AP"
     ) -> str:
-        """Return the signature of a number: what it measures, so that two numbers can be compared.
+        """Return the signature of a number: all that it depends on but the encoder.
 
         `Signature.parse` reads it.
 
@@ -441,7 +441,8 @@ class Result:
         """Return the drop of each setting and recipe where the queries are a given edit distance from the clean ones.
 
         At one severity, recipes and languages differ in how much of a query they change; here they are compared at the
-        same mean edit rate, by linear interpolation over the severities that were run.
+        same mean edit rate, by linear interpolation over the severities that were run. Recipes that cover different
+        languages remain means over different languages.
 
         Parameters
         ----------
@@ -570,7 +571,7 @@ class Result:
         return worst_cases(*attacked, setting, measure, random=random, resamples=resamples, method=method)
 
     def to_frame(self, measures: Iterable[str] = ("AP",), *, resamples: int = RESAMPLES) -> pd.DataFrame:
-        """Return a tidy table: one row for each setting, query language (and ``all``), recipe, severity and measure.
+        """Return a tidy table: one row for each setting, language (``all``, relation), recipe, severity and measure.
 
         Parameters
         ----------
