@@ -153,3 +153,20 @@ def test_the_drop_of_changed_queries_stands_in_the_terminal_where_coverage_is_lo
     assert "drop," in headers(low)
     assert "drop," not in headers(high)
     assert "6.2%" in headers(low), "the edit distance, in the monolingual table"
+
+
+def test_seeds_and_worst_cases_are_over_the_covered_languages() -> None:
+    """A language that no attack touched neither hides the effect of seeds nor dilutes a relative drop."""
+    result = attack("char-ngram", recipes=["transliteration"], languages=["en", "hi", "ru"], seeds=3)
+    assert set(result.attacked[0].not_covered) == {"en"}
+    (effect,) = result.seed_effects("monolingual")
+    whole = replace(result, attacked=tuple(replace(cell, not_covered={}) for cell in result.attacked))
+    (diluted,) = whole.seed_effects("monolingual")
+    assert effect.deviation == pytest.approx(diluted.deviation * 3 / 2), "over two languages instead of three"
+    search = AttackIdentity.parse("greedy(transliteration@3)|goal=map|words=2|queries=30")
+    searched = tuple(replace(cell, recipe=search) for cell in result.attacked)
+    both = replace(result, attacked=(*result.attacked, *searched))
+    (row,) = both.worst_cases("monolingual", resamples=200)
+    plain = both.findings("monolingual", resamples=200)[0]
+    assert row.average_relative_drop.value == pytest.approx(plain.relative_drop.value)
+    assert row.relative_gap.value == pytest.approx(0)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from robustbench_ir.metrics.clusters import ClusterMeans
-from robustbench_ir.metrics.findings import AttackedCells, macro_means
+from robustbench_ir.metrics.findings import AttackedCells, covered_queries, macro_means, only
 from robustbench_ir.metrics.settings import Judgements, Setting, per_query_scores
 from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.retrieval.ranking import Ranks
@@ -86,8 +86,9 @@ def seed_effects(
     before = per_query_scores(judgements, clean, measure, setting)
     rows = []
     for (recipe, severity), cells in attacked.items():
+        covered = covered_queries(judgements, cells)
         drops = [
-            macro_means(judgements, before - per_query_scores(judgements, cell.ranks, measure, setting))
+            macro_means(judgements, only(covered, before - per_query_scores(judgements, cell.ranks, measure, setting)))
             for cell in cells
         ]
         share, deviation = _between_seeds(drops) if len(drops) > 1 else (float("nan"), float("nan"))

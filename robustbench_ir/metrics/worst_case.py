@@ -28,7 +28,7 @@ class WorstCase:
     severity, setting, measure : int, str, str
         Severity, setting and measure.
     average_relative_drop, worst_relative_drop, relative_gap : Estimate
-        The numbers below divided by the clean value, which is over all query languages.
+        The numbers below divided by the clean value over the same query languages.
     average_drop, worst_drop : Estimate
         Clean - attacked, macro averages over the covered query languages, as means over seeds.
     gap : Estimate
@@ -120,17 +120,19 @@ def worst_cases(
         return []
     before = per_query_scores(judgements, clean, measure, setting)
     needed = {(name, severity) for average, worst, severity in pairs for name in (average, worst)}
-    drops = {
-        key: [macro_means(judgements, before - over_seeds(judgements, before, cells, setting, measure).value)]
-        for key, cells in attacked.items()
-        if key in needed
+    after = {
+        key: over_seeds(judgements, before, cells, setting, measure) for key, cells in attacked.items() if key in needed
     }
-    (whole,), drawn = draws_by_group([macro_means(judgements, before)], drops, random, resamples)
+    tables = {
+        key: [macro_means(judgements, one.clean - one.value), macro_means(judgements, one.clean)]
+        for key, one in after.items()
+    }
+    _, drawn = draws_by_group([], tables, random, resamples)
     rows = []
     for average, worst, severity in pairs:
-        (usual,), (found,) = drawn[average, severity], drawn[worst, severity]
-        three = [usual, found, found - usual]
-        six = np.concatenate([*(ratio(one, whole) for one in three), *three])
+        (usual, of_usual), (found, of_found) = drawn[average, severity], drawn[worst, severity]
+        relative = ratio(usual, of_usual), ratio(found, of_found)
+        six = np.concatenate([*relative, relative[1] - relative[0], usual, found, found - usual])
         estimates = bootstrap_intervals(six, judgements.questions, method)
         rows.append(WorstCase(average, worst, severity, setting, measure, *estimates))
     return rows

@@ -40,7 +40,7 @@ _POOLS: dict[Setting, str] = {
 }
 _NOTES = (
     "drop = clean - attacked, ± half of its 95% interval (new questions and seeds); * is p < 0.05, adjusted for all "
-    "rows of a table"
+    "rows of its kind in a table"
 )
 _RANK_DISTANCE_NOTE = "RD = rank distance of parallel passages, lower is fairer, and falls too when all passages fall"
 _SWITCHING_NOTE = "switching into the passages' language translates the query in part: read it apart"
