@@ -37,12 +37,12 @@ irbench show e5.json --by language
 MEANING = """
 What the columns are, and how they can mislead, is in [score-sheet.md](score-sheet.md); the report of this result,
 with pictures and the queries that lost most, is [xquad-r-report.html](xquad-r-report.html) ([what it is](report.md)).
-Intervals are over questions, with one seed: another seed is another perturbation of the same strength.
+Intervals hold for other questions and other perturbations of the same strength, though one seed was run.
 """
 BIAS = """\
-In the pool of all languages. Change is attacked minus clean. Rank distance lower is fairer, and falls too when
-everything sinks; rank correlation higher is fairer; "blind to language" is what a ranking that does not see the
-language would have.
+In the pool of all languages. Change is attacked minus clean. A lower rank distance is fairer, and it can fall because
+everything sinks; a higher rank correlation is fairer. "Blind to language" is what a perfect ranking that does not see the
+language would have, "random ranking" what chance would.
 """
 CHECK = """
 ## An independent computation
@@ -77,8 +77,8 @@ def table(result: Result, by: str | None = None) -> str:
 
 def digests(result: Result) -> str:
     """Return a line for each perturbed query set."""
-    width = max(len(cell.recipe) for cell in result.attacked)
-    return "\n".join(f"{cell.recipe:{width}}  {cell.digest}" for cell in result.attacked)
+    width = max(len(str(cell.recipe)) for cell in result.attacked)
+    return "\n".join(f"{cell.recipe!s:{width}}  {cell.digest}" for cell in result.attacked)
 
 
 def main() -> None:
