@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from click.testing import CliRunner
 
 from robustbench_ir.adversary import run as search_run
 from robustbench_ir.adversary.candidates import Budget, Draws, passage_frequency, place_frequencies, search_spaces
@@ -20,6 +21,7 @@ from robustbench_ir.adversary.methods import make_method
 from robustbench_ir.adversary.outcomes import outcomes_from_json, outcomes_to_json, write_queries
 from robustbench_ir.adversary.search import Searched, SearchOptions, search
 from robustbench_ir.adversary.victim import score_margins
+from robustbench_ir.cli import irbench
 from robustbench_ir.encoders import Embeddings, EncoderDescription, load_encoder
 from robustbench_ir.errors import OptionError, RobustBenchError, UnknownNameError
 from robustbench_ir.evaluation.attack import attack
@@ -541,3 +543,13 @@ def test_where_ranks_do_not_move_the_score_gives_a_direction(mini: Task) -> None
     assert flat
     assert all(with_scores.edits for _, with_scores in flat)
     assert all(one.best.value <= one.clean.value for one in seeing.outcomes)
+
+
+def test_the_table_of_a_search_says_what_its_own_goal_is(tmp_path: Path) -> None:
+    words = ["attack", "--model", "bm25", "--languages", "sw", "--recipe", "typo", "--search", "random"]
+    more = ["--goal", "beyond@3", "--budget-queries", "2", "--out", str(tmp_path / "x.json")]
+    done = CliRunner().invoke(irbench, [*words, *more])
+    assert done.exit_code == 0, done.output
+    said = " ".join(done.output.split())
+    assert "60 queries in 1 language, 150 passages in 1" in said
+    assert "reach the goal (beyond: no relevant passage is ranked that high)" in said

@@ -72,13 +72,15 @@ def test_what_no_severity_reaches_has_no_drop_and_says_so(ladder: Result) -> Non
     assert {row.remark for row in replace(ladder, attacked=unknown).at_damage(0.05, resamples=100)} == {
         "edit distance not known"
     }
-    with pytest.raises(OptionError, match="above 0"):
-        ladder.at_damage(0)
+    for damage in (0, float("nan"), float("inf")):
+        with pytest.raises(OptionError, match="above 0"):
+            ladder.at_damage(damage)
     assert replace(ladder, attacked=()).at_damage(0.05) == []
 
 
 def test_show_and_report_have_it(ladder: Result, tmp_path: Path) -> None:
-    path = save_result(ladder, tmp_path / "result.json")
+    path = save_result(ladder, str(tmp_path / "result.json"))
+    assert path == tmp_path / "result.json"
     run: Callable[..., str] = lambda *words: CliRunner().invoke(irbench, words, catch_exceptions=False).output  # noqa: E731
     shown = run("show", str(path), "--at-damage", "0.05", "--by", "language")
     assert "drop in mAP at an edit distance of 5.0% of a query" in shown
@@ -92,3 +94,15 @@ def test_show_and_report_have_it(ladder: Result, tmp_path: Path) -> None:
         ("all", 0.05), ("en", 0.05), ("hi", 0.05),
     }  # fmt: skip
     assert "drop at an edit distance of 5.0% of a query" in EXPORTS["markdown"]([sheet])
+
+
+@pytest.mark.parametrize("damage", ["0", "-1", "nan", "inf", "much"])
+@pytest.mark.parametrize("command", ["show", "report"])
+def test_what_is_no_edit_distance_is_refused_before_anything_is_printed(
+    command: str, damage: str, ladder: Result, tmp_path: Path
+) -> None:
+    path = save_result(ladder, tmp_path / "result.json")
+    done = CliRunner().invoke(irbench, [command, str(path), "--at-damage", damage])
+    assert done.exit_code == 2
+    assert "is not a share above 0; give one, such as 0.05" in done.output
+    assert "mAP" not in done.output

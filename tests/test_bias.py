@@ -251,6 +251,17 @@ def test_the_change_of_bias_has_an_interval_and_a_test() -> None:
     assert found["peer"].refusal
 
 
+def test_one_question_that_has_a_number_gives_no_interval() -> None:
+    layout = parallel(questions=4, languages=("en", "hi"))
+    ranks = random_ranks(layout, 1)
+    first = layout.question[layout.query] == 0
+    result = result_of(layout, ranks, Ranks(np.where(first, ranks.in_pool, 0), np.where(first, ranks.in_language, 0)))
+    for name in ("rank_distance", "rank_distance_median"):
+        (found,) = (one for one in result.bias_findings() if one.name == name)
+        assert np.isnan([found.attacked.low, found.attacked.high, found.change.low, found.change.high]).all()
+        assert np.isfinite([found.clean.low, found.clean.high, found.change.value]).all()
+
+
 def test_mean_ranks_say_which_languages_sink() -> None:
     layout = parallel(50)
     clean = random_ranks(layout, 1)

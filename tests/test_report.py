@@ -22,7 +22,7 @@ from robustbench_ir.metrics.settings import Judgements
 from robustbench_ir.perturb import load_recipe
 from robustbench_ir.perturb.identity import CLEAN, AttackIdentity, RecipeIdentity
 from robustbench_ir.reports import plots
-from robustbench_ir.reports.charts import Bar, apart, bar_chart, compact, heat_map, shortened, step, ticks
+from robustbench_ir.reports.charts import Bar, apart, bar_chart, bias_legend, compact, heat_map, shortened, step, ticks
 from robustbench_ir.reports.content import Sheet, prepare_sheets, summary_sentences
 from robustbench_ir.reports.exports import EXPORTS
 from robustbench_ir.reports.page import report_page
@@ -266,6 +266,37 @@ def test_the_passage_that_overtook_is_the_best_that_is_not_relevant(sheet: Sheet
         parallel = task.queries[one.row].parallel_id
         assert one.texts.overtook == next(p for p in ordered if p.passage_id.split(":")[1] != parallel)
     assert found.notes == []
+
+
+def test_a_passage_that_is_not_retrieved_comes_behind_all_others_and_overtakes_none() -> None:
+    lexical = attack("bm25", recipes=["typo"], languages=["en", "sw"], severities=[5])
+    (one,) = prepare_sheets([("lexical.json", lexical)], resamples=FEW)
+    (found,) = find_examples([one], 60, encoders=[load_encoder("bm25")])
+    task = load_task("mini", ["en", "sw"])
+    scored = load_encoder("bm25").fitted([passage.text for passage in task.passages])  # type: ignore[attr-defined]
+    rows = scored.encode_passages([passage.text for passage in task.passages])
+    ranks = lexical.clean.ranks.in_pool
+    for worst in found.worst:
+        known = ranks[lexical.judgements.query == worst.row]
+        assert worst.rank_before == known[known > 0].min()
+        assert worst.texts is not None
+        scores = (scored.encode_queries([worst.texts.perturbed]) @ rows.T).toarray()[0]
+        rivals = [row for row, passage in enumerate(task.passages) if passage.passage_id.split(":")[1]
+                  != task.queries[worst.row].parallel_id and scores[row] > 0]  # fmt: skip
+        assert (worst.texts.overtook is None) == (not rivals)
+    assert any(worst.texts and worst.texts.overtook is None for worst in found.worst), "a query may lose all its words"
+    lost = [worst for worst in found.worst if worst.rank_after == 0]
+    assert lost
+    page = report_page([one], [Examples(lost)])
+    assert "\u2192 none (not retrieved)" in page
+    assert "\u2192 0 " not in page
+
+
+def test_the_legend_of_small_rank_changes_has_a_name_for_each_colour() -> None:
+    sheet = prepare_sheets([("x.json", by_hand())], resamples=FEW)[0]
+    meanings = [meaning for _, meaning in bias_legend(sheet)]
+    assert len(set(meanings)) == 9
+    assert not any(meaning.startswith("0 ") for meaning in meanings)
 
 
 def test_another_encoder_is_refused(sheet: Sheet) -> None:

@@ -158,6 +158,7 @@ def test_the_command_reranks_and_tells_it(folder: Path, tmp_path: Path) -> None:
     assert result.encoder.name == f"reranked:{folder}@5:bm25"
     assert result.encoder.kind == "reranked"
     assert "orders the first 5 passages of each pool" in " ".join(done.output.split())
+    assert "in the first stage; a hash of the ids orders them before they are reranked" in " ".join(done.output.split())
     none = CliRunner().invoke(irbench, ["attack", "--model", "bm25", "--rerank", str(folder), "--top-k", "0"])
     assert "top_k 0: at least 1" in str(none.exception)
     alone = CliRunner().invoke(irbench, ["attack", "--model", "bm25", "--top-k", "5"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from inspect import signature
 from pathlib import Path
@@ -46,6 +47,19 @@ def read_bytes(_: click.Context, __: click.Parameter, value: str) -> int:
         return parse_size(value)
     except OptionError as error:
         raise click.BadParameter(str(error)) from error
+
+
+def read_damage(_: click.Context, __: click.Parameter, value: str | None) -> float | None:
+    """Read an edit distance as a share of a query; an option's callback."""
+    if value is None:
+        return None
+    try:
+        found = float(value)
+    except ValueError:
+        found = math.nan
+    if not 0 < found < math.inf:
+        raise click.BadParameter(f"{value!r} is not a share above 0; give one, such as 0.05")
+    return found
 
 
 def read_seeds(_: click.Context, __: click.Parameter, value: str) -> Seeds:
@@ -140,7 +154,8 @@ measure_option = click.option(
 damage_option = click.option(
     "--at-damage",
     "damage",
-    type=click.FloatRange(min=0, min_open=True),
+    metavar="FLOAT",
+    callback=read_damage,
     help="Also show the drops at this mean edit distance, such as 0.05, interpolated over the severities.",
 )
 

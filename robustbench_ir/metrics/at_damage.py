@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,10 +91,10 @@ def drops_at_damage(
     Raises
     ------
     OptionError
-        If `edit_rate` is not above 0.
+        If `edit_rate` is not above 0, or not finite.
     """
-    if not edit_rate > 0:
-        raise OptionError(f"a damage of {edit_rate:g} changes nothing; give a share above 0, such as 0.05")
+    if not 0 < edit_rate < math.inf:
+        raise OptionError(f"an edit distance of {edit_rate:g} is not a share above 0; give one, such as 0.05")
     before = per_query_scores(judgements, clean, measure, setting)
     after = {group: over_seeds(judgements, before, cells, setting, measure) for group, cells in attacked.items()}
     if not after:

@@ -352,9 +352,11 @@ def bias_findings(
             for values in references
         )
         three = zip(of_key[:count], of_key[count : 2 * count], of_key[2 * count :], strict=True)
+        known = [int(of.clusters[0]) for of in tables[key]]
+        having = zip(known[:count], known[count : 2 * count], known[2 * count :], strict=True)
         each = {
-            name: _Drawn(*one, float(family.p[row]), float(family.p_adjusted[row]))
-            for name, one, family in zip(BIAS_NAMES, three, families, strict=True)
+            name: _Drawn(*one, float(family.p[row]), float(family.p_adjusted[row]), of_name)
+            for name, one, family, of_name in zip(BIAS_NAMES, three, families, having, strict=True)
         }
         each[_MEDIAN] = medians[key]
         rows += [
@@ -373,13 +375,14 @@ def bias_findings(
 
 
 class _Drawn(NamedTuple):
-    """Draws of one number, and the p values of its change."""
+    """Draws of one number, the p values of its change, and how many questions have it: clean, attacked, and both."""
 
     clean: Floats
     attacked: Floats
     change: Floats
     p: float
     p_adjusted: float
+    known: tuple[int, int, int]
 
     @property
     def tested(self) -> tuple[float, float]:
@@ -388,7 +391,8 @@ class _Drawn(NamedTuple):
 
     def estimates(self, questions: int, method: IntervalMethod) -> tuple[Estimate, Estimate, Estimate]:
         clean, attacked, change = (
-            bootstrap_intervals(of, questions, method)[0] for of in (self.clean, self.attacked, self.change)
+            bootstrap_intervals(of, questions, method, np.array([known]))[0]
+            for of, known in zip((self.clean, self.attacked, self.change), self.known, strict=True)
         )
         return clean, attacked, change
 
@@ -419,11 +423,16 @@ def _medians(
             draw_of[late.tobytes()] - draw_of[early.tobytes()],
             float(p),
             float(adjusted),
+            (_questions_with(judgements, whole), _questions_with(judgements, one), _questions_with(judgements, early)),
         )
         for key, whole, one, (early, late), p, adjusted in zip(
             after, clean, attacked, pairs, tested.p, tested.p_adjusted, strict=True
         )
     }
+
+
+def _questions_with(judgements: Judgements, value: Floats) -> int:
+    return len(np.unique(judgements.question[~np.isnan(value)]))
 
 
 def _over_seeds(judgements: Judgements, cells: Sequence[RankedQueries]) -> dict[str, Floats]:

@@ -494,8 +494,9 @@ def bias_bounds(sheet: Sheet) -> list[float]:
 def bias_legend(sheet: Sheet) -> list[tuple[str, str]]:
     """Return class and meaning of each colour of the heat maps, from better to worse ranks."""
     bounds = bias_bounds(sheet)
-    rising = [(f"n{size}", f"{compact(-bounds[size - 1])} or less") for size in range(4, 0, -1)]
-    sinking = [(f"p{size}", f"{compact(bounds[size - 1])} or more") for size in range(1, 5)]
+    names = [compact(size) if size >= 1 else f"{size:+g}" for size in bounds]
+    rising = [(f"n{size}", f"{names[size - 1].replace('+', '-')} or less") for size in range(4, 0, -1)]
+    sinking = [(f"p{size}", f"{names[size - 1]} or more") for size in range(1, 5)]
     return [*rising, ("z", "nearly none"), *sinking]
 
 

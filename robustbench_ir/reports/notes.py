@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from robustbench_ir.encoders.kinds import RERANKED
 from robustbench_ir.evaluation.score_runs import is_run
 from robustbench_ir.metrics.bias_findings import rank_distance_estimate
 from robustbench_ir.metrics.settings import macro_average, reference_rank_distances
@@ -57,16 +58,21 @@ def rank_notes(result: Result) -> list[str]:
     """
     found = []
     if max(cell.tied_share for cell in (result.clean, *result.attacked)) > _NAMED_FROM:
-        order = "trec_eval's, by id" if is_run(result.encoder) else "that of a hash of the ids"
-        found.append(
-            f"{_shares(result, lambda cell: cell.tied_share)} score as another passage does; their order is {order}"
-        )
+        found.append(f"{_shares(result, lambda cell: cell.tied_share)} score as another passage does{_order(result)}")
     if max(cell.missing_share for cell in (result.clean, *result.attacked)) > 0:
         found.append(
             f"{_shares(result, lambda cell: cell.missing_share)} are not retrieved: they add nothing to the measures, "
             f"and rank distance leaves their queries out"
         )
     return [*found, *_chance_notes(result)]
+
+
+def _order(result: Result) -> str:
+    if result.encoder.kind == RERANKED:
+        # Ties are counted in the first stage; the reranker may tell them apart.
+        return " in the first stage; a hash of the ids orders them before they are reranked"
+    order = "trec_eval's, by id" if is_run(result.encoder) else "that of a hash of the ids"
+    return f"; their order is {order}"
 
 
 def _chance_notes(result: Result) -> list[str]:

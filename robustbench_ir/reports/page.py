@@ -33,7 +33,7 @@ from robustbench_ir.reports.tables import (
     side_by_side_table,
     worst_case_table,
 )
-from robustbench_ir.reports.terminal import language_name
+from robustbench_ir.reports.terminal import counted, language_name
 from robustbench_ir.reports.worst import Examples, WorstQuery
 from robustbench_ir.results.compare import same_scoring
 
@@ -201,7 +201,8 @@ def _heading(sheet: Sheet) -> str:
     seeds = len({cell.seed for cell in sheet.result.attacked})
     severities = ", ".join(map(str, sheet.severities)) or "none"
     return (
-        f"{sheet.result.task}: {len(layout.query_ids):,} queries in {len(layout.query_languages)} languages, "
-        f"{layout.pool_size:,} passages in {len(layout.pool)}; severity {severities}; "
-        f"{seeds} seed{'' if seeds == 1 else 's'}; made by robustbench-ir {sheet.result.version}"
+        f"{sheet.result.task}: {counted(len(layout.query_ids), 'query', 'queries')} in "
+        f"{counted(len(layout.query_languages), 'language')}, {counted(layout.pool_size, 'passage')} in "
+        f"{len(layout.pool)}; severity {severities}; {counted(seeds, 'seed')}; "
+        f"made by robustbench-ir {sheet.result.version}"
     )

@@ -50,9 +50,16 @@ _DAMAGE_NOTE = (
     "drops and the edit distances of other questions"
 )
 _SEARCH_NOTES = (
-    "success = share of the queries that reach the goal (map: AP falls to half) among those that do not when clean; "
+    "success = share of the queries that reach the goal ({}) among those that do not when clean; "
     "texts = what the encoder was asked about besides the clean queries; words = places changed, mean."
 )
+_REACHED = {
+    "map": "AP falls to half",
+    "beyond": "no relevant passage is ranked that high",
+    "rank-distance": "it doubles",
+    "language": "a relevant passage in that language comes before the others",
+    "passage": "the passage is ranked first",
+}
 _SIGNIFICANT = 0.05
 MOSTLY_COVERED = 0.95
 """Below this coverage, the drop over the changed queries alone stands beside the drop."""
@@ -258,7 +265,9 @@ def search_table(attacked: Sequence[SearchedCell], goal: str) -> RenderableType:
         cost = "-" if math.isinf(one.encodings_per_success) else f"{one.encodings_per_success:,.1f}"
         numbers = (f"{one.clean_value:.3f}", f"{one.value:.3f}", success, f"{one.encodings_per_query:.1f}", cost)
         table.add_row(one.cell.recipe.label, *numbers, f"{one.words:.2f}")
-    return Group(table, Text(_SEARCH_NOTES, style="dim"))
+    aims = [name for name in _REACHED if any(part.startswith(name) for part in goal.split("+"))]
+    reached = "; ".join(f"{name}: {_REACHED[name]}" for name in aims)
+    return Group(table, Text(_SEARCH_NOTES.format(reached), style="dim"))
 
 
 def empty_table(title: str = "") -> Table:
@@ -275,12 +284,22 @@ def empty_table(title: str = "") -> Table:
 
 
 def _heading(result: Result) -> Text:
-    queries = f"{len(result.judgements.query_ids):,} queries in {len(result.judgements.query_languages)} languages"
-    passages = f"{result.judgements.pool_size:,} passages in {len(result.judgements.pool)}"
+    languages_of_queries = counted(len(result.judgements.query_languages), "language")
+    queries = f"{counted(len(result.judgements.query_ids), 'query', 'queries')} in {languages_of_queries}"
+    passages = f"{counted(result.judgements.pool_size, 'passage')} in {len(result.judgements.pool)}"
     severities = ", ".join(map(str, dict.fromkeys(severity for _, severity in result.groups)))
     seeds = len({cell.seed for cell in result.attacked})
-    attack = f"; severity {severities}, {seeds} {'seed' if seeds == 1 else 'seeds'}" if result.groups else ""
+    attack = f"; severity {severities}, {counted(seeds, 'seed')}" if result.groups else ""
     return Text.assemble((result.encoder.name, "bold"), f" on {result.task}: {queries}, {passages}{attack}")
+
+
+def counted(number: int, one: str, several: str = "") -> str:
+    """Return a number with its noun.
+
+    >>> counted(1, "language"), counted(1200, "query", "queries")
+    ('1 language', '1,200 queries')
+    """
+    return f"{number:,} {one if number == 1 else several or one + 's'}"
 
 
 def language_name(code: str) -> str:
@@ -400,7 +419,7 @@ def _shown(measure: str) -> str:
 # The effect of a defence: the same attacks with and without it, side by side.
 
 _NOTE = (
-    "the drop is smaller because a preprocessor repairs the queries; the encoder itself is not more robust, and the "
+    "what changes, changes because a preprocessor repairs the queries; the encoder itself is not more robust, and the "
     "signature names the defence"
 )
 

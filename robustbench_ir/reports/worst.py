@@ -73,7 +73,7 @@ class WorstQuery:
     clean, attacked : float
         The measure before and after.
     rank_before, rank_after : int
-        Rank of that passage, in the pool of the setting.
+        Rank of that passage, in the pool of the setting; 0 if it is not retrieved.
     texts : QueryTexts, optional
         None if they cannot be made again.
     """
@@ -131,7 +131,8 @@ def _by_fall(sheet: Sheet, cell: Cell) -> Iterator[WorstQuery]:
     judgement = _best_judgement(layout, clean, sheet.setting)
     rank_before, rank_after = (_ranks_in(ranks, sheet.setting)[judgement] for ranks in (clean, cell.ranks))
     fall = np.where(np.isnan(before - after) | (judgement < 0), -np.inf, before - after)
-    for row in np.lexsort((rank_before - rank_after, -fall)).tolist():
+    sinking = _places(rank_after, layout) - _places(rank_before, layout)
+    for row in np.lexsort((-sinking, -fall)).tolist():
         if not fall[row] > 0:
             return
         yield WorstQuery(
@@ -151,12 +152,18 @@ def _ranks_in(ranks: Ranks, setting: Setting) -> NDArray[np.int32]:
     return ranks.in_pool if setting == "multilingual" else ranks.in_language
 
 
+def _places(ranks: NDArray[np.int32], layout: Judgements) -> NDArray[np.int32]:
+    """Return ranks with passages that are not retrieved behind all others."""
+    return np.where(ranks > 0, ranks, layout.pool_size + 1).astype(np.int32)
+
+
 def _best_judgement(layout: Judgements, clean: Ranks, setting: Setting) -> NDArray[np.intp]:
     """Return the judgement with the best clean rank of each query; -1 where the setting has none."""
     own = layout.passage_language == layout.own_pool[layout.query]
     counts = {"multilingual": np.ones(len(own), dtype=bool), "monolingual": own, "cross-lingual": ~own}[setting]
     judgements = np.flatnonzero(counts)
-    order = judgements[np.lexsort((_ranks_in(clean, setting)[judgements], layout.query[judgements]))]
+    places = _places(_ranks_in(clean, setting), layout)
+    order = judgements[np.lexsort((places[judgements], layout.query[judgements]))]
     rows, first = np.unique(layout.query[order], return_index=True)
     best = np.full(len(layout.query_ids), -1)
     best[rows] = order[first]
@@ -299,14 +306,16 @@ def with_overtaking(found: Sequence[WorstQuery], task: Task, encoder: Encoder, s
             done[place] = _with_best_reranked(found[place], runner, runner.fitted.top_k, text, setting)
         return done
     (scores,) = in_threads(product_with(runner.pool), [runner.encode(texts)])
+    lowest = -np.inf if encoder.description.retrieves_zero else 0
     for place, score in zip(rows, scores, strict=True):
-        done[place] = _with_best(found[place], task, score, setting)
+        done[place] = _with_best(found[place], task, np.where(score > lowest, score, -np.inf), setting)
     return done
 
 
 def _with_best(one: WorstQuery, task: Task, score: NDArray[np.float32], setting: Setting) -> WorstQuery:
-    allowed = _rivals(one, task, setting)
-    return _overtaken(one, task, int(np.argmax(np.where(allowed, score, -np.inf)))) if allowed.any() else one
+    rivals = np.where(_rivals(one, task, setting), score, -np.inf)
+    best = int(np.argmax(rivals))
+    return _overtaken(one, task, best) if rivals[best] > -np.inf else one
 
 
 def _with_best_reranked(one: WorstQuery, runner: Runner, top_k: int, text: str, setting: Setting) -> WorstQuery:

@@ -532,14 +532,14 @@ def _judgements(record: ResultRecord, where: str) -> Judgements:
     return judgements
 
 
-def save_result(result: Result, path: Path) -> Path:
+def save_result(result: Result, path: str | Path) -> Path:
     """Write a result file, and return its path.
 
     Parameters
     ----------
     result : Result
         The result.
-    path : pathlib.Path
+    path : str or pathlib.Path
         File to write.
 
     Raises
@@ -547,8 +547,9 @@ def save_result(result: Result, path: Path) -> Path:
     ResultError
         If the file cannot be written.
     """
-    write_whole(path, result_to_json(result).encode())
-    return path
+    written = Path(path)
+    write_whole(written, result_to_json(result).encode())
+    return written
 
 
 def load_result(path: str | Path) -> Result:
