@@ -41,8 +41,8 @@ Intervals hold for other questions and other perturbations of the same strength,
 """
 BIAS = """\
 In the pool of all languages. Change is attacked minus clean. A lower rank distance is fairer, and it can fall because
-everything sinks; a higher rank correlation is fairer. "Blind to language" is what a perfect ranking that does not see the
-language would have, "random ranking" what chance would.
+everything sinks; a higher rank correlation is fairer. "Blind to language" is what a perfect ranking that does not see
+the language would have, "random ranking" what chance would.
 """
 CHECK = """
 ## An independent computation

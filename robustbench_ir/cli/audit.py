@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from robustbench_ir._base.files import check_writable, write_whole
@@ -17,7 +16,7 @@ from robustbench_ir.errors import OptionError
 from robustbench_ir.perturb import load_recipe
 from robustbench_ir.perturb.recipe import SEVERITIES
 from robustbench_ir.reports.edit_audit import EditAudit, audit_edits, audits_to_csv, audits_to_json
-from robustbench_ir.reports.terminal import language_name
+from robustbench_ir.reports.terminal import empty_table, language_name
 from robustbench_ir.tasks import load_task
 
 _FORMATS = {"csv": audits_to_csv, "json": audits_to_json}
@@ -74,11 +73,13 @@ def command(  # noqa: PLR0917
 
 def _print(console: Console, one: EditAudit) -> None:
     agreement = "no translations to compare with" if math.isnan(one.agreement) else f"agreement {one.agreement:.0%}"
-    table = Table(
-        title=f"{one.recipe}, {language_name(one.language)}: {one.changed / max(one.queries, 1):.0%} of the queries "
-        f"changed, {one.edits / max(one.queries, 1):.1f} edits a query, {agreement}",
-        title_justify="left",
+    title = (
+        f"{one.recipe}, {language_name(one.language)}: {one.changed / max(one.queries, 1):.0%} of the queries changed, "
+        f"{one.edits / max(one.queries, 1):.1f} edits a query, {agreement}"
     )
+    console.print(Text(f"\n{title}", style="bold"), soft_wrap=True)
+    table = empty_table()
+    table.padding = (0, 1, 0, 0)
     for header in ("before", "after", "operation", "times", "agree", "remark"):
         table.add_column(header, justify="right" if header in {"times", "agree"} else "left")
     for edit in one.frequent:
