@@ -129,6 +129,15 @@ def test_a_reranker_that_knows_the_answer_puts_it_first(task: Task) -> None:
     assert max(result.clean.ranks.in_pool) == len(LANGUAGES)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [(lambda *_: float("nan"), "not all of it finite"), (lambda *_: [1.0, 2.0], r"shape \(\d+, 2\)")],
+)
+def test_what_is_no_score_is_refused(wrong: Callable[[str, str], float], message: str, task: Task) -> None:
+    with pytest.raises(EncoderError, match=message):
+        rb.attack(reranked(load_encoder("bm25"), Judge(wrong), 3), task=task, recipes=[])
+
+
 def test_the_run_is_in_the_order_of_the_reranker(folder: Path, task: Task, tmp_path: Path) -> None:
     run = rb.RunOptions(runs=RunExport(tmp_path, top=20))
     result = rb.attack(f"reranked:{folder}@{TOP_K}:char-ngram", task=task, recipes=[], run=run)

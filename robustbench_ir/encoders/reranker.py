@@ -76,9 +76,23 @@ class Reranked:
         return self.passage_encoder.encode_passages(texts)
 
     def score_pairs(self, queries: Sequence[str], passages: Sequence[str]) -> Scores:
-        """Return the reranker's score of each pair; it reads queries as repaired as the first stage does."""
+        """Return the reranker's score of each pair; it reads queries as repaired as the first stage does.
+
+        Raises
+        ------
+        EncoderError
+            If the reranker does not give one finite number for each pair.
+        """
         repaired = getattr(self.passage_encoder, "repaired", None)
-        return self.reranker.score_pairs([repaired(text) for text in queries] if repaired else queries, passages)
+        texts = [repaired(text) for text in queries] if repaired else queries
+        found = np.asarray(self.reranker.score_pairs(texts, passages), dtype=np.float64)
+        if found.shape != (len(passages),) or not np.isfinite(found).all():
+            raise EncoderError(
+                f"{self.reranker.description.name}: a reranker must give one finite score for each pair, and this one "
+                f"gave an array of shape {found.shape} for {len(passages)} pairs"
+                f"{'' if np.isfinite(found).all() else ', not all of it finite'}; correct the reranker"
+            )
+        return found
 
 
 @dataclass(frozen=True)

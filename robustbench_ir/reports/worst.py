@@ -308,14 +308,15 @@ def with_overtaking(found: Sequence[WorstQuery], task: Task, encoder: Encoder, s
     (scores,) = in_threads(product_with(runner.pool), [runner.encode(texts)])
     lowest = -np.inf if encoder.description.retrieves_zero else 0
     for place, score in zip(rows, scores, strict=True):
-        done[place] = _with_best(found[place], task, np.where(score > lowest, score, -np.inf), setting)
+        done[place] = _with_best(found[place], runner, np.where(score > lowest, score, -np.inf), setting)
     return done
 
 
-def _with_best(one: WorstQuery, task: Task, score: NDArray[np.float32], setting: Setting) -> WorstQuery:
-    rivals = np.where(_rivals(one, task, setting), score, -np.inf)
-    best = int(np.argmax(rivals))
-    return _overtaken(one, task, best) if rivals[best] > -np.inf else one
+def _with_best(one: WorstQuery, runner: Runner, score: NDArray[np.float32], setting: Setting) -> WorstQuery:
+    rivals = np.where(_rivals(one, runner.task, setting), score, -np.inf)
+    (first,) = np.nonzero(rivals == rivals.max())
+    best = int(first[runner.ties.keys(one.row, first).argmin()])
+    return _overtaken(one, runner.task, best) if rivals[best] > -np.inf else one
 
 
 def _with_best_reranked(one: WorstQuery, runner: Runner, top_k: int, text: str, setting: Setting) -> WorstQuery:

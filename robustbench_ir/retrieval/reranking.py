@@ -76,16 +76,11 @@ def rerank_relevant(
         block = slice(start, min(start + _QUERIES_AT_ONCE, len(rows)))
         judged = np.arange(*np.searchsorted(query, [block.start, block.stop]))
         here = None if own is None else own[block]
-
-        def best(part: tuple[int, int], block: slice = block, own: IntArray | None = here) -> RowNumbers:
-            among = order.for_queries(np.arange(len(rows))[block]).for_passages(slice(*part))
-            inside = None if own is None else _inside(own, part)
-            found = best_passages(
-                passages[slice(*part)], queries[block], top_k, memory=memory, own=inside, ties=among
-            ).rows
-            return np.where(found < 0, -1, found + part[0])
-
-        lists = {part: best(part) for part in dict.fromkeys([whole, *languages])}
+        among = order.for_queries(np.arange(block.start, block.stop))
+        lists = {
+            part: _best(passages, queries[block], part, top_k, here, among, memory)
+            for part in dict.fromkeys([whole, *languages])
+        }
         scores = _scores(lists, block.start, whole[1], score)
         for (begin, end), found in lists.items():
             inside = judged[(passage[judged] >= begin) & (passage[judged] < end)]
@@ -127,10 +122,22 @@ def reranked_passages(found: BestPassages, score: PairScorer, top_k: int) -> Bes
     return BestPassages(rows, np.concatenate([scores, behind], axis=1), found.recall)
 
 
-def _inside(rows: IntArray, part: tuple[int, int]) -> IntArray:
-    """Return rows of the pool as rows of a part of it; -1 for those that are not in it."""
+def _best(
+    passages: Embeddings,
+    queries: Embeddings,
+    part: tuple[int, int],
+    top_k: int,
+    own: IntArray | None,
+    ties: TieOrder,
+    memory: int,
+) -> RowNumbers:
+    """Return the rows of the best passages of a part of the pool, shape (queries, top_k); -1 where there are fewer."""
     begin, end = part
-    return np.where((rows >= begin) & (rows < end), rows - begin, -1).astype(np.int32)
+    inside = slice(begin, end)
+    if own is not None:
+        own = np.where((own >= begin) & (own < end), own - begin, -1).astype(np.int32)
+    found = best_passages(passages[inside], queries, top_k, memory=memory, own=own, ties=ties.for_passages(inside)).rows
+    return np.where(found < 0, -1, found + begin)
 
 
 def _scores(
