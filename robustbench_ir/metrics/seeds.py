@@ -92,6 +92,8 @@ def seed_effects(
             for cell in cells
         ]
         share, deviation = _between_seeds(drops) if len(drops) > 1 else (float("nan"), float("nan"))
+        if len(drops) > 1 and not covered.any():  # a recipe that changes nothing draws nothing
+            share, deviation = 0.0, 0.0
         rows.append(SeedEffect(recipe, severity, setting, measure, len(cells), share, deviation))
     return rows
 
