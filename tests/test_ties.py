@@ -13,9 +13,12 @@ import robustbench_ir as rb
 from robustbench_ir.cli import irbench
 from robustbench_ir.encoders import load_encoder
 from robustbench_ir.evaluation.runner import Runner
+from robustbench_ir.leaderboard.reading import read_entry
+from robustbench_ir.leaderboard.sheet import sheet_of
 from robustbench_ir.reports.notes import rank_notes
 from robustbench_ir.tasks import Task, load_task
 
+ROOT = Path(__file__).parents[1]
 LANGUAGES = ("en", "ru", "th", "tr")
 
 
@@ -86,3 +89,13 @@ def test_a_dense_encoder_has_nothing_to_say_of_ties() -> None:
     result = rb.attack(distinct, "mini", ["typo"], languages=["en", "sw"])
     assert result.clean.ranks.tied is not None
     assert not any("score as another" in note or "not retrieved" in note for note in rank_notes(result))
+
+
+def test_a_rank_distance_of_few_queries_is_not_compared_on_the_board() -> None:
+    """bm25 finds all languages for few queries, whose rank distance is small: it would seem the fairest."""
+    folder = ROOT / "leaderboard" / "submissions" / "xquad-r"
+    entries = {name: read_entry(folder / f"{name}.json") for name in ("bm25", "char-ngram")}
+    assert (np.array(entries["bm25"].cells[0].rank_distance) > 0).mean() < 0.1
+    assert np.isnan(sheet_of(entries["bm25"]).distance_on_board).all()
+    other = sheet_of(entries["char-ngram"])
+    assert other.distance_on_board.tolist() == other.distance_by_language.tolist()

@@ -301,9 +301,7 @@ def _numbers(
     """Return what the page shows of each line: means by group of languages, and what follows from them in each view."""
     means_of: list[JsonTable] = [{} for _ in lines]
     numbers_of: list[JsonTable] = [{} for _ in lines]
-    distance = by_group(
-        np.stack([_in_order(line.sheet, line.sheet.distance_by_language, keys) for line in lines]), asked
-    )
+    distance = by_group(np.stack([_in_order(line.sheet, line.sheet.distance_on_board, keys) for line in lines]), asked)
     for setting in settings:
         having = [number for number, line in enumerate(lines) if setting in line.sheet.average_precision]
         tables = [_in_order(lines[number].sheet, lines[number].sheet.by_language[setting], keys) for number in having]

@@ -14,6 +14,7 @@ from robustbench_ir.metrics.measures import Floats
 from robustbench_ir.metrics.settings import Setting, nanmean
 
 CellKey = tuple[str, int]
+_MOST_QUERIES = 0.95
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class EntrySheet:
         0 where there is no case, or where it is unknown because a run lacks the passages.
     changed : bool array of shape (cells, queries)
         Whether the query's text changed.
+    truncated : bool
+        Whether passages may have no rank, as in runs.
     """
 
     starts: NDArray[np.intp]
@@ -39,6 +42,7 @@ class EntrySheet:
     average_precision: Mapping[Setting, Floats]
     rank_distance: Floats
     changed: NDArray[np.bool_]
+    truncated: bool = False
 
     @cached_property
     def groups(self) -> dict[CellKey, list[int]]:
@@ -64,6 +68,16 @@ class EntrySheet:
         total = np.add.reduceat(self.rank_distance, self.starts, axis=1)
         mean = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
         return np.stack([nanmean(mean[rows], axis=0) for rows in self.groups.values()])
+
+    @property
+    def distance_on_board(self) -> Floats:
+        """Mean rank distance as the board compares it, shape (groups, languages); NaN where few queries have one.
+
+        An engine that finds the passages of all languages for a few easy queries only would seem the fairest of all.
+        """
+        known = (self.rank_distance > 0).mean(axis=1).min()
+        representative = not self.truncated or known >= _MOST_QUERIES
+        return self.distance_by_language if representative else np.full_like(self.distance_by_language, np.nan)
 
     @cached_property
     def coverage(self) -> Floats:
@@ -96,6 +110,7 @@ def sheet_of(entry: Entry) -> EntrySheet:
         },
         rank_distance=np.array([cell.rank_distance for cell in entry.cells], dtype=float),
         changed=digits.reshape(len(entry.cells), -1) == ord("1"),
+        truncated=entry.model.kind == "run" or not entry.model.retrieves_zero,
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from robustbench_ir.encoders.kinds import RERANKED
 from robustbench_ir.evaluation.score_runs import is_run
 from robustbench_ir.metrics.bias_findings import rank_distance_estimate
-from robustbench_ir.metrics.settings import macro_average, reference_rank_distances
+from robustbench_ir.metrics.settings import macro_average, rank_distances, reference_rank_distances
 from robustbench_ir.metrics.statistics import SEED
 from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.results.result import Cell, Result
@@ -62,9 +62,17 @@ def rank_notes(result: Result) -> list[str]:
     if max(cell.missing_share for cell in (result.clean, *result.attacked)) > 0:
         found.append(
             f"{_shares(result, lambda cell: cell.missing_share)} are not retrieved: they add nothing to the measures, "
-            f"and rank distance leaves their queries out"
+            f"and rank distance is that of the {_known(result):.1%} of the queries for which every language is found"
         )
     return [*found, *_chance_notes(result)]
+
+
+def _known(result: Result) -> float:
+    """Return the share of the clean queries whose rank distance is known, among those that could have one."""
+    random, _ = reference_rank_distances(result.judgements)
+    could = ~np.isnan(random)
+    known = ~np.isnan(rank_distances(result.judgements, result.clean.ranks))
+    return float(known[could].mean()) if could.any() else 0.0
 
 
 def _order(result: Result) -> str:

@@ -95,7 +95,7 @@ function columns() {
     ...cellsShown().map((cell) => ({ key: "at " + cell.recipe, label: called(cell.recipe) + (translates(cell.recipe) ? " †" : ""), title: "mAP under " + cell.recipe + (translates(cell.recipe) ? "; " + TRANSLATED : ""), value: (one) => one.attacked[cell.recipe], text: (one) => shown(one.attacked[cell.recipe]) })),
     number("drop", "Drop", "Clean minus robust"),
     number("worst", "Worst", "The lowest mAP under any recipe"),
-    number("rd", "RD", "Rank distance of parallel passages, clean; lower is fairer", 1),
+    number("rd", "RD", "Rank distance of parallel passages, clean; lower is fairer. Not shown where more than one query in twenty has none, because its passages are not all retrieved", 1),
     number("change", "RD change", "Rank distance under attack minus clean; can fall because everything sinks", 1),
     number("gap", "Low-resource gap", `Robust score of high-resource languages (${data.levels.high}) minus that of low-resource ones (${data.levels.low})`),
     { key: "size", label: "Weights", title: "Number of weights", value: (one) => one.size, text: (one) => sizeText(one.size) },
