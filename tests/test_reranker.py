@@ -170,6 +170,8 @@ def test_the_command_reranks_and_tells_it(folder: Path, tmp_path: Path) -> None:
     assert "in the first stage; a hash of the ids orders them before they are reranked" in " ".join(done.output.split())
     none = CliRunner().invoke(irbench, ["attack", "--model", "bm25", "--rerank", str(folder), "--top-k", "0"])
     assert "top_k 0: at least 1" in str(none.exception)
+    empty = CliRunner().invoke(irbench, ["attack", "--model", "bm25", "--rerank", " "])
+    assert "--rerank is empty" in str(empty.exception)
     alone = CliRunner().invoke(irbench, ["attack", "--model", "bm25", "--top-k", "5"])
     assert "--top-k is for a reranker" in str(alone.exception)
     plan = CliRunner().invoke(irbench, [*words, "--recipe", "typo", "--plan"])

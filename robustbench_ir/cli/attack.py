@@ -153,13 +153,17 @@ def command(  # noqa: PLR0913, PLR0917
 
 
 def _reranker_prefix(rerank: str | None, top_k: int | None) -> str:
-    from robustbench_ir.encoders.reranker import DEFAULT_TOP_K, RERANKED_PREFIX
+    from robustbench_ir.encoders.reranker import DEFAULT_TOP_K, RERANKED_PREFIX, check_top_k
 
     if rerank is None:
         if top_k is not None:
             raise OptionError("--top-k is for a reranker; name one with --rerank")
         return ""
-    return f"{RERANKED_PREFIX}{rerank}@{DEFAULT_TOP_K if top_k is None else top_k}:"
+    if not rerank.strip():
+        raise OptionError("--rerank is empty; name a reranker: a folder, or owner/model on the hub")
+    chosen = DEFAULT_TOP_K if top_k is None else top_k
+    check_top_k(chosen)
+    return f"{RERANKED_PREFIX}{rerank}@{chosen}:"
 
 
 def _called(model: str, rerank: str | None) -> str:

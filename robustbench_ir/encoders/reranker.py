@@ -146,8 +146,7 @@ def reranked(encoder: Encoder, reranker: Reranker, top_k: int = DEFAULT_TOP_K) -
     >>> reranked(load_encoder("bm25"), reranker, 50).description.name  # doctest: +SKIP
     'reranked:cross-encoder/mmarco-mMiniLMv2-L12-H384-v1@50:bm25'
     """
-    if top_k < 1:
-        raise OptionError(f"top_k {top_k}: at least 1 passage must be reranked")
+    check_top_k(top_k)
     refuse_reranked(encoder, "a reranker")
     first, second = encoder.description, reranker.description
     description = replace(
@@ -167,6 +166,12 @@ def reranked(encoder: Encoder, reranker: Reranker, top_k: int = DEFAULT_TOP_K) -
     if isinstance(encoder, PoolEncoder):
         return RerankedByPool(encoder, reranker, top_k, description)
     return Reranked(encoder, reranker, top_k, description)
+
+
+def check_top_k(top_k: int) -> None:
+    """Raise OptionError for a number of passages below 1."""
+    if top_k < 1:
+        raise OptionError(f"top_k {top_k}: at least 1 passage must be reranked")
 
 
 def refuse_reranked(encoder: object, what: str) -> None:
