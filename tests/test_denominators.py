@@ -112,6 +112,7 @@ def test_a_result_in_which_nothing_is_covered_can_be_saved() -> None:
     assert result_from_json(result_to_json(result)).attacked[0].not_covered == result.attacked[0].not_covered
 
 
+@pytest.mark.slow
 def test_afriqa_counts_english_and_french_in_the_monolingual_setting(shared_data: Path) -> None:
     """The reference is computed from the table of queries, by pandas alone.
 

@@ -62,12 +62,14 @@ def test_the_fastest_type_is_named_only_where_it_is_worth_it() -> None:
     assert replace(found(), speeds=()).faster is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["char-ngram", "static", "word embeddings"])
 def test_types_mean_nothing_without_a_transformer(name: str, tmp_path: Path) -> None:
     given = str(KINDS[name](tmp_path / "model")) if name in KINDS else name
     assert examine(given, EncoderOptions()).speeds == ()
 
 
+@pytest.mark.slow
 def test_the_check_says_the_option_and_what_it_costs(tmp_path: Path) -> None:
     folder = KINDS["half precision"](tmp_path / "model")
     found = examine(str(folder), EncoderOptions(device="cpu"))

@@ -47,6 +47,7 @@ def english_first(task: Task, scores: np.ndarray, *, zero: bool, seed: int) -> f
     return float(np.mean([np.mean(each) for each in found.values()]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("encoder", "zero"), [("bm25", False), ("char-ngram", True)])
 def test_english_is_first_no_more_often_than_by_random_ties(encoder: str, zero: bool, shared_data: Path) -> None:
     result = rb.attack(encoder, "xquad-r", ["transliteration"], languages=LANGUAGES, severities=[5])
