@@ -66,9 +66,8 @@ def _undeclared(entry: Entry) -> Iterator[str]:
 
 def _impossible(entry: Entry, sheet: EntrySheet) -> Iterator[str]:
     pool = sum(entry.task.pool.values())
-    truncated = entry.model.kind == "run" or not entry.model.retrieves_zero
     for setting, found in sheet.average_precision.items():
-        if not truncated and ((found > 0) & (found < 0.9999 / pool)).any():
+        if not sheet.truncated and ((found > 0) & (found < 0.9999 / pool)).any():
             yield f"{setting}: an average precision below that of a passage at the last of {pool} ranks"
         if ((found > 0) != (found[:1] > 0)).any():
             yield f"{setting}: a query has a case under one recipe and none under another"
@@ -80,7 +79,7 @@ def _impossible(entry: Entry, sheet: EntrySheet) -> Iterator[str]:
     if distance.max() > pool - 1:
         yield f"rank_distance: {distance.max():.0f} in a pool of {pool}"
     elsewhere = (distance > 0) != (distance[:1] > 0)
-    if (not truncated and elsewhere.any()) or ((distance != distance[:1]) & ~sheet.changed).any():
+    if (not sheet.truncated and elsewhere.any()) or ((distance != distance[:1]) & ~sheet.changed).any():
         yield "rank_distance: differs where the query did not change, or has a case under one recipe only"
     if sheet.changed[0].any():
         yield "cells.0: no query changes without an attack"

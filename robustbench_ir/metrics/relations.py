@@ -68,6 +68,7 @@ def relation_findings(
     distances: list[ClusterMeans] = []
     for of_recipe in groups.values():
         cells = {group: attacked[group] for group in of_recipe}
+        over = [over_seeds(judgements, before, one, setting, measure) for one in cells.values()]
         masks = relations(judgements, next(iter(cells.values()))[0].kinds, setting, counted)
         for relation, pairs in masks.items() if len(masks) > 1 else ():
             asked = ",".join(np.array(judgements.query_languages)[pairs.any(axis=1)])
@@ -78,8 +79,7 @@ def relation_findings(
             )  # fmt: skip
             rows += [replace(row, relation=relation, language=asked) for row in found]
             mask = pairs[judgements.query_language]
-            for one in cells.values():
-                after = over_seeds(judgements, before, one, setting, measure)
+            for after in over:
                 drops.append(macro_means(judgements, within(mask, before - after.value)))
                 distances.append(macro_means(judgements, within(mask, after.rank_distance - distance)))
     return _adjusted(rows, drops, distances, np.random.default_rng(seed), resamples)

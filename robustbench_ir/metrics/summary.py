@@ -143,8 +143,10 @@ def summaries(
         severities.setdefault(recipe, []).append(severity)
     highest = {(recipe, max(some)) for recipe, some in severities.items()}
 
+    over = {group: over_seeds(judgements, before, cells, setting, measure) for group, cells in attacked.items()}
+
     def tables(group: AttackGroup) -> list[ClusterMeans]:
-        one = over_seeds(judgements, before, attacked[group], setting, measure)
+        one = over[group]
         same = np.where(np.isnan(one.changed_only), np.nan, before)
         found = one.clean, one.value, same, one.changed_only
         return [
@@ -155,18 +157,17 @@ def summaries(
     _, drawn = draws_by_group([], of_attacked, random, resamples)
     rows = []
     for recipe, some in severities.items():
-        rates = _edit_rates(judgements, over_seeds(judgements, before, attacked[recipe, max(some)], setting, measure))
         ordered = tuple(sorted(some))
+        rates = _edit_rates(judgements, over[recipe, ordered[-1]])
         curves = [drawn[recipe, severity][:4] for severity in ordered]
         whole, value, same, lost = drawn[recipe, ordered[-1]][4:]
         _, of_value, of_same, _ = (means.clusters for means in of_attacked[recipe, ordered[-1]][4:])
-        every, changed = [one[:2] for one in curves], [(old, old - fall) for *_, old, fall in curves]
+        every = [(of_clean, of_attack) for of_clean, of_attack, *_ in curves]
+        changed = [(old, old - fall) for *_, old, fall in curves]
         cell = attacked[recipe, ordered[-1]][0]
         by_kind = partial(resource_gaps, judgements, kinds=cell.kinds, not_covered=cell.not_covered, random=random)
         pairs = (
-            _Draws(
-                judgements, ordered, [(one, after) for one, after in every], (whole, value), of_value, rates, method
-            ),
+            _Draws(judgements, ordered, every, (whole, value), of_value, rates, method),
             _Draws(judgements, ordered, changed, (same, same - lost), of_same, rates, method),
         )
         rows.append(Summary(recipe, setting, measure, ordered, *(one.robustness(by_kind) for one in pairs)))
