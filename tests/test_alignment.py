@@ -20,7 +20,7 @@ from robustbench_ir.perturb.lexicons.alignment import (
     phrase_pairs,
     sentence,
 )
-from robustbench_ir.perturb.lexicons.parallel_text import induced_pairs, read_parallel_files, read_translated_questions
+from robustbench_ir.perturb.lexicons.parallel_text import read_parallel_files, read_translated_questions
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "ibm_model_1.json").read_text(encoding="utf-8"))
 CORPUS: list[tuple[str, str]] = [(source, target) for source, target in GOLDEN["corpus"]]
@@ -95,18 +95,6 @@ def test_the_capital_that_begins_a_sentence_is_no_spelling() -> None:
 def test_names_have_capitals_within_the_sentence() -> None:
     texts = ["Ubani uMandela?", "Incwadi kaMandela", "Ngubani uMandela wesizwe"]
     assert names_among(sentence(text, "zu") for text in texts) == {"umandela", "kamandela"}
-
-
-def test_what_is_kept_of_induced_pairs() -> None:
-    """Seen twice, no function word, no name that is one in both languages, no single letter."""
-    texts = [
-        ("ubani uJohn", "who is John"),
-        ("ubani uMary", "who is Mary"),
-        ("incwadi kaJohn", "book of John"),
-        ("incwadi entsha", "new book"),
-        ("incwadi uJohn", "book John"),
-    ]
-    assert induced_pairs(("zu", "en"), texts, 0.1) == [("incwadi", "book")]
 
 
 def test_bitext_of_unequal_length_names_both_files(tmp_path: Path) -> None:

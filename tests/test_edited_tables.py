@@ -13,7 +13,8 @@ from robustbench_ir import load_recipe
 from robustbench_ir.perturb.constraints import stop_words
 from robustbench_ir.perturb.keyboards.layouts import key_places, keyboard, neighbours
 from robustbench_ir.perturb.keyboards.typist import keyboard_model
-from robustbench_ir.perturb.lexicons.build import lexicon_source, merged_bilingual
+from robustbench_ir.perturb.lexicons.build import merged_bilingual
+from robustbench_ir.perturb.lexicons.catalogue import lexicon_source
 from robustbench_ir.perturb.lexicons.inflection import inflection
 from robustbench_ir.perturb.romanisation import romaniser
 from robustbench_ir.resources.cards import Tables, packaged

@@ -12,13 +12,8 @@ from hypothesis import strategies as st
 from robustbench_ir._base.text import nfc, script
 from robustbench_ir.errors import DataError, RobustBenchError, UnknownNameError
 from robustbench_ir.perturb import load_recipe, recipe_names
-from robustbench_ir.perturb.lexicons.build import (
-    lexicon_sources,
-    merged_bilingual,
-    pivot_synonyms,
-    synonyms,
-    translated_by_synsets,
-)
+from robustbench_ir.perturb.lexicons.build import merged_bilingual, pivot_synonyms, synonyms
+from robustbench_ir.perturb.lexicons.catalogue import lexicon_sources
 from robustbench_ir.perturb.lexicons.inflection import (
     Entries,
     Inflection,
@@ -26,6 +21,7 @@ from robustbench_ir.perturb.lexicons.inflection import (
     lemma_forms,
     translated_forms,
 )
+from robustbench_ir.perturb.lexicons.parallel_text import PARALLEL_FORMATS
 from robustbench_ir.perturb.lexicons.sources import Format, ReportLine, read_pairs, refuse_line
 from robustbench_ir.perturb.lexicons.store import Lexicon, as_lines, compiled_lexicon
 from robustbench_ir.resources.cards import packaged
@@ -123,10 +119,10 @@ def test_inflected_forms_are_found_by_lemma_clitic_and_beginning(tmp_path: Path)
     assert forms["cities"] == ("ciudad",)
     arabic = Inflection(proclitics=["وال", "ال"])
     assert Lexicon(entries, rules=arabic).find("والكتاب") == ("book",)
-    assert Lexicon(entries).find("والكتاب") == ()
+    assert Lexicon(entries).find("والكتاب") is None
     telugu = Lexicon(entries, rules=Inflection(beginning=4))
     assert telugu.find("పుస్తకాలు") == ("books",)
-    assert telugu.find("పుస్త") == (), "a form is longer than its entry"
+    assert telugu.find("పుస్త") is None, "a form is longer than its entry"
 
 
 def test_synonyms_of_inflected_words_are_inflected() -> None:
@@ -141,7 +137,7 @@ def test_synonyms_of_inflected_words_are_inflected() -> None:
 def test_forms_are_found_by_binary_search(forms: dict[str, tuple[str, ...]]) -> None:
     stored = Lexicon({}, as_lines(forms))
     assert all(stored.find(form) == found for form, found in forms.items())
-    assert stored.find("not there") == stored.find("!") == ()
+    assert stored.find("not there") is stored.find("!") is None
 
 
 def test_compiled_lexicons_are_kept_checked_and_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,12 +185,6 @@ def test_unknown_lexicon() -> None:
         merged_bilingual(["gatitos/hi-eng"])
 
 
-def test_translations_by_shared_synsets(shared_data: Path) -> None:
-    lexicon = translated_by_synsets("omw-wikt/de", "wordnet/en")
-    assert "water" in lexicon["wasser"]
-    assert "house" in lexicon["haus"]
-
-
 def test_synonyms_by_synset_and_by_pivot(shared_data: Path) -> None:
     assert "car" in synonyms("wordnet/en")["automobile"]
     assert "保护" in pivot_synonyms(["cc-cedict/zh-en"], 2)["防护"]
@@ -202,15 +192,20 @@ def test_synonyms_by_synset_and_by_pivot(shared_data: Path) -> None:
         assert {script(other) for other in others} == {script(word)}
 
 
-@pytest.mark.parametrize("name", sorted(lexicon_sources()))
-def test_every_lexicon_can_be_read(name: str, shared_data: Path) -> None:
-    source = lexicon_sources()[name]
-    assert source.licence
-    assert source.attribution
-    read = synonyms if source.format == "synsets" else lambda one: merged_bilingual([one])
-    entries = read(name)
-    assert entries
-    assert all(word == nfc(word).lower() for word in entries)
+@pytest.mark.parametrize("collection", sorted({name.partition("/")[0] for name in lexicon_sources()}))
+def test_every_lexicon_can_be_read(collection: str, shared_data: Path) -> None:
+    for name, source in lexicon_sources().items():
+        if not name.startswith(f"{collection}/"):
+            continue
+        assert source.licence
+        assert source.attribution
+        if source.format in PARALLEL_FORMATS:
+            assert all(path.stat().st_size for path in source.places()), name
+            continue
+        read = synonyms if source.format == "synsets" else lambda one: merged_bilingual([one])
+        entries = read(name)
+        assert entries, name
+        assert all(word == nfc(word).lower() for word in entries), name
 
 
 def test_every_folder_of_lexicons_has_its_licence() -> None:

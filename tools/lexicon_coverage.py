@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from robustbench_ir.cli import irbench
 from robustbench_ir.perturb import Recipe, load_recipe
-from robustbench_ir.perturb.lexicons.build import lexicon_sources
+from robustbench_ir.perturb.lexicons.catalogue import lexicon_sources
 from robustbench_ir.perturb.lexicons.coverage import lexicon_coverage
 from robustbench_ir.perturb.mechanisms.substitution import lexicon_rows
 from robustbench_ir.resources.cards import SHIPPED

@@ -14,8 +14,8 @@ from robustbench_ir.cli.lexicon_induce import command as induce
 from robustbench_ir.cli.options import cards_option, languages_option
 from robustbench_ir.errors import OptionError
 from robustbench_ir.perturb import load_recipe
-from robustbench_ir.perturb.lexicons.build import lexicon_source, lexicon_sources
 from robustbench_ir.perturb.lexicons.cards import write_lexicon_cards, write_synonym_cards
+from robustbench_ir.perturb.lexicons.catalogue import lexicon_source, lexicon_sources
 from robustbench_ir.perturb.lexicons.coverage import lexicon_coverage
 from robustbench_ir.perturb.lexicons.sources import FORMATS, Format, guess_format, read_pairs, refuse_line
 from robustbench_ir.perturb.lexicons.wordnets import read_installed_wordnet
@@ -127,12 +127,12 @@ def show_lexicon(language: str, words: tuple[str, ...], recipe: str, cards: Path
         lexicon = load_lexicon(code, row, tables)
         forms = lexicon.forms.count(b"\n")
         facts = [("entries", f"{len(lexicon.entries):,}"), ("inflected forms", f"{forms:,}" if forms else "")]
-        for name in sources_of(row):
+        for name in sources_of(code, row, tables):
             source = lexicon_source(name, tables)
             facts.append(("from", f"{name}: {source.attribution} ({source.licence})"))
         print_facts(f"{found.identity} {code}{f' into {row.embedded}' if row.embedded else ''}", facts)
         if words:
-            print_lines((f"  {word}", ", ".join(lexicon.find(word.lower())) or "not known") for word in words)
+            print_lines((f"  {word}", ", ".join(lexicon.find(word.lower()) or ()) or "not known") for word in words)
 
 
 @command.command("coverage")

@@ -35,6 +35,10 @@ class Inflection(Card):
     enclitics : list of str
         Texts that are written together with the preceding word: case particles. Lexicons of word forms also get entries
         without them.
+    prefixes : list of str
+        Class and agreement prefixes, the longest first. They are removed where the stem is known from other words.
+    compounds : bool
+        Whether words of several syllables are written apart.
     beginning : int
         Smallest number of code points of an entry that is found as the beginning of a longer word; 0 if words take no
         endings.
@@ -43,6 +47,8 @@ class Inflection(Card):
     lemmas: bool = False
     proclitics: list[str] = []
     enclitics: list[str] = []
+    prefixes: list[str] = []
+    compounds: bool = False
     beginning: int = Field(default=0, ge=0)
 
 

@@ -14,10 +14,12 @@ from functools import cached_property, lru_cache
 
 from robustbench_ir._base.cache import current_cache, read_cached
 from robustbench_ir._base.files import write_checked
+from robustbench_ir._base.text import Span
 from robustbench_ir.errors import ResultError
 from robustbench_ir.perturb.lexicons.inflection import Entries, Inflection, longest_beginning, without_proclitic
+from robustbench_ir.perturb.lexicons.stems import STEM, remainders
 
-_FORMAT = 3  # raised when the same sources would give other entries
+_FORMAT = 4  # raised when the same sources would give other entries
 _FORMS_REMEMBERED = 1 << 16
 
 
@@ -39,16 +41,39 @@ class Lexicon:
     forms: bytes = b""
     rules: Inflection = field(default_factory=Inflection)
 
-    def find(self, stretch: str) -> tuple[str, ...]:
-        """Return the substitutes of a word or phrase in lower case; empty if it is unknown in every form."""
+    def find(self, stretch: str) -> tuple[str, ...] | None:
+        """Return the substitutes of a word or phrase in lower case.
+
+        Returns
+        -------
+        tuple of str or None
+            The best first; empty for a compound whose parts have to stay too; None if it is unknown in every form.
+        """
         found = self.entries.get(stretch)
         if found is None and self._inflects and " " not in stretch:
-            return self._form(stretch)
-        return found or ()
+            return self._form(stretch) or None
+        return found
+
+    def find_in(self, text: str, span: Span) -> tuple[str, ...] | None:
+        """Return the substitutes of a stretch of a text; see `find`.
+
+        A syllable of a compound has none.
+        """
+        stretch = text[span[0] : span[1]].lower()
+        found = self.find(stretch)
+        if found and self.rules.compounds and " " not in stretch:
+            before, after = text[: span[0]].rsplit(maxsplit=1)[-1:], text[span[1] :].split(maxsplit=1)[:1]
+            neighbours = (
+                *(f"{one.lower()} {stretch}" for one in before),
+                *(f"{stretch} {one.lower()}" for one in after),
+            )
+            if any(one in self.entries for one in neighbours):
+                return ()
+        return found
 
     @cached_property
     def _inflects(self) -> bool:
-        return bool(self.forms or self.rules.proclitics or self.rules.beginning)
+        return bool(self.forms or self.rules.proclitics or self.rules.prefixes or self.rules.beginning)
 
     @cached_property
     def _form(self) -> Callable[[str], tuple[str, ...]]:
@@ -57,6 +82,9 @@ class Lexicon:
     def _find_form(self, word: str) -> tuple[str, ...]:
         bare = without_proclitic(word, self.rules.proclitics)
         found = _line(self.forms, word) or self.entries.get(bare) or _line(self.forms, bare)
+        if not found and self.rules.prefixes:
+            stems = (self.entries.get(STEM + one) for one in (word, *remainders(word, self.rules.prefixes)))
+            found = next(filter(None, stems), ())
         if not found and self.rules.beginning:
             return longest_beginning(bare, self.entries, self.rules.beginning)
         return found

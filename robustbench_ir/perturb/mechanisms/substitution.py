@@ -12,14 +12,9 @@ from pydantic import Field, model_validator
 from robustbench_ir._base.text import Span
 from robustbench_ir.perturb.constraints import stop_words
 from robustbench_ir.perturb.kinds import KindOfChange
-from robustbench_ir.perturb.lexicons.build import (
-    everyday_words,
-    lexicon_source,
-    merged_bilingual,
-    pivot_synonyms,
-    synonyms,
-    translated_by_synsets,
-)
+from robustbench_ir.perturb.lexicons.build import everyday_words, merged_bilingual, pivot_synonyms, synonyms
+from robustbench_ir.perturb.lexicons.catalogue import lexicon_source
+from robustbench_ir.perturb.lexicons.evidence import find_evidence
 from robustbench_ir.perturb.lexicons.inflection import (
     Entries,
     Inflection,
@@ -27,9 +22,9 @@ from robustbench_ir.perturb.lexicons.inflection import (
     inflection,
     lemma_forms,
     translated_forms,
-    with_base_forms,
 )
 from robustbench_ir.perturb.lexicons.store import Lexicon, compiled_lexicon
+from robustbench_ir.perturb.lexicons.translations import translations
 from robustbench_ir.perturb.randomness import Random, pick, pick_early
 from robustbench_ir.perturb.transformation import Targets, Transformation
 from robustbench_ir.resources.cards import Card, Tables, validate
@@ -51,17 +46,19 @@ class SubstitutionParameters(Card):
 
 
 class LexiconRow(Card):
-    """Sources of a lexicon; several sources are used in this order.
+    """Where the substitutes of a language come from.
 
     Attributes
     ----------
     embedded : str, optional
-        Code of the language that is mixed in. The lexicons decide which words; results say by this how the language is
-        related to that of the passages.
+        Code of the language that is mixed in. Without `lexicons`, words are translated by all the evidence that there
+        is for the two languages (see `translations`).
+    source : str
+        Who reports that speakers mix this language in.
     lexicons : list of str
-        Two-column lexicons: word, substitute.
-    join : list of str
-        Two synset tables, of the query's language and of the embedded one.
+        Two-column lexicons: word, substitute. A word of an earlier one is not looked up in a later one.
+    minimum_probability : float
+        Smallest probability of a translation by evidence, 0 to 1.
     synsets : str, optional
         A synset table whose words of one synset replace each other.
     pivot : list of str
@@ -69,15 +66,15 @@ class LexiconRow(Card):
     minimum_shared : int
         Smallest number of shared translations.
     everyday : str, optional
-        A lexicon whose entries are everyday words of the embedded language. A word with translations among them gets no
-        other translations. Of synonyms, only everyday words are kept.
+        A lexicon of everyday words: of synonyms, only its entries are kept.
     inflected : bool
         Whether inflected forms of the entries are found too.
     """
 
     embedded: str | None = None
+    source: str = ""
     lexicons: list[str] = []
-    join: list[str] = Field(default=[], max_length=2)
+    minimum_probability: float = Field(default=0.3, ge=0, le=1)
     synsets: str | None = None
     pivot: list[str] = []
     minimum_shared: int = Field(default=2, ge=1)
@@ -86,11 +83,14 @@ class LexiconRow(Card):
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        if len(self.join) == 1:
-            raise ValueError("'join' needs two synset tables, not one")
-        if not (self.lexicons or self.join or self.synsets or self.pivot):
-            raise ValueError("names no lexicon; add 'lexicons', 'join', 'synsets' or 'pivot'")
+        if not (self.embedded or self.lexicons or self.synsets or self.pivot):
+            raise ValueError("names no lexicon; add 'embedded', 'lexicons', 'synsets' or 'pivot'")
         return self
+
+    @property
+    def by_evidence(self) -> bool:
+        """Whether words are translated by all the evidence that there is."""
+        return not (self.lexicons or self.synsets or self.pivot)
 
 
 class LexiconRows(Card):
@@ -154,15 +154,17 @@ class LexiconSubstitution:
         while position < len(words):
             for length in range(min(_LONGEST_ENTRY_WORDS, len(words) - position), 0, -1):
                 span = words[position][0], words[position + length - 1][1]
-                if lexicon.find(text[span[0] : span[1]].lower()):
-                    found.append(span)
+                substitutes = lexicon.find_in(text, span)
+                if substitutes is not None:
+                    if substitutes:
+                        found.append(span)
                     position += length - 1
                     break
             position += 1
         return Targets(found, partial(self._replace, lexicon))
 
     def _replace(self, lexicon: Lexicon, original: str, random: Random) -> tuple[str, str] | None:
-        new = pick_early(lexicon.find(original.lower()), random)
+        new = pick_early(lexicon.find(original.lower()) or (original,), random)
         if self.copies_capital and original[0].isupper():
             new = new[0].upper() + new[1:]
         return (new, self.operation) if new != original else None
@@ -181,9 +183,11 @@ def make_substitution(
     return LexiconSubstitution(lexicons, operation, not nouns_into_another, embedded)
 
 
-def sources_of(row: LexiconRow) -> tuple[str, ...]:
-    """Return the names of the lexicons that a row is made from."""
-    return (*row.lexicons, *row.join, *row.pivot, *filter(None, (row.synsets, row.everyday)))
+def sources_of(language: str, row: LexiconRow, tables: Tables) -> tuple[str, ...]:
+    """Return the names of the lexicons that a row of a language is made from."""
+    if row.by_evidence:
+        return find_evidence(language, row.embedded or "", tables).names
+    return (*row.lexicons, *row.pivot, *filter(None, (row.synsets, row.everyday)))
 
 
 def load_lexicon(language: str, row: LexiconRow, tables: Tables) -> Lexicon:
@@ -211,7 +215,9 @@ def load_lexicon(language: str, row: LexiconRow, tables: Tables) -> Lexicon:
     what = {
         "language": language,
         "row": row.model_dump(exclude_defaults=True),
-        "sources": {name: lexicon_source(name, tables).digest(tables) for name in sources_of(row)},
+        "sources": {name: lexicon_source(name, tables).digest(tables) for name in sources_of(language, row, tables)},
+        "function words": sorted(stop_words(row.embedded or language, tables)),
+        "lemmas": inflection(row.embedded or language, tables).lemmas,
     }
 
     def compile_entries() -> tuple[Entries, Entries]:
@@ -227,22 +233,18 @@ def load_lexicon(language: str, row: LexiconRow, tables: Tables) -> Lexicon:
 
 
 def _entries(language: str, row: LexiconRow, tables: Tables) -> Entries:
-    everyday = everyday_words(row.everyday, tables) if row.everyday else frozenset()
+    if row.by_evidence:
+        return translations(language, row.embedded or "", row.minimum_probability, tables)
     function_words = stop_words(row.embedded or language, tables)
     parts: list[Entries] = []
     if row.lexicons:
-        parts.append(merged_bilingual(row.lexicons, tables, everyday, function_words))
-    if row.join:
-        parts.append(translated_by_synsets(row.join[0], row.join[1], tables, everyday, function_words))
+        parts.append(merged_bilingual(row.lexicons, tables, function_words))
     if row.synsets:
+        everyday = everyday_words(row.everyday, tables) if row.everyday else frozenset()
         parts.append(synonyms(row.synsets, tables, everyday, function_words))
     if row.pivot:
         parts.append(pivot_synonyms(row.pivot, row.minimum_shared, tables, function_words))
     merged: dict[str, tuple[str, ...]] = {}
     for part in reversed(parts):
         merged.update(part)
-    induced = [name for name in row.lexicons if lexicon_source(name, tables).parallel]
-    if not induced or not row.inflected:
-        return merged
-    found = merged_bilingual(induced, tables, everyday, function_words)
-    return {**with_base_forms(found, language, row.embedded or language, inflection(language, tables)), **merged}
+    return merged
