@@ -53,6 +53,10 @@ class DataUnavailableError(DataError):
     """A file that is neither in `ROBUSTBENCH_IR_DATA` nor in the cache, and cannot be downloaded."""
 
 
+class DataWarning(UserWarning):
+    """A line of a user's table that is ignored; the message says which and why."""
+
+
 class EncoderError(RobustBenchError):
     """An encoder that cannot be loaded, or whose output is unusable."""
 

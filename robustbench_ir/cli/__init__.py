@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import signal
 import sys
+import warnings
 from importlib import import_module
+from typing import TextIO
 
 import click
 
 from robustbench_ir._version import __version__
-from robustbench_ir.errors import RobustBenchError
+from robustbench_ir.errors import DataWarning, RobustBenchError
 
 _WRONG_INPUT = 2
 _COMMANDS = {
@@ -78,6 +80,7 @@ def main() -> None:
     # A closed pipe (`irbench tasks | head`) ends the program quietly, as it does other programs.
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    warnings.showwarning = _show_warning
     try:
         status = irbench.main(prog_name="irbench", standalone_mode=False)
     except click.exceptions.Exit as stop:
@@ -95,6 +98,20 @@ def main() -> None:
         sys.exit(130)
     # Without its standalone mode, click returns the status of `context.exit`.
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _show_warning(  # noqa: PLR0917
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    if issubclass(category, DataWarning):
+        _say(str(message))
+    else:
+        (file or sys.stderr).write(warnings.formatwarning(message, category, filename, lineno, line))
 
 
 def _say(message: str) -> None:

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from robustbench_ir._base.text import Span
 from robustbench_ir.perturb.constraints import stop_words
 from robustbench_ir.perturb.kinds import KindOfChange
+from robustbench_ir.perturb.lexicons.audit import AuditName, audited_pairs, without_wrong
 from robustbench_ir.perturb.lexicons.build import everyday_words, merged_bilingual, pivot_synonyms, synonyms
 from robustbench_ir.perturb.lexicons.catalogue import lexicon_source
 from robustbench_ir.perturb.lexicons.evidence import find_evidence
@@ -217,19 +218,30 @@ def load_lexicon(language: str, row: LexiconRow, tables: Tables) -> Lexicon:
         "row": row.model_dump(exclude_defaults=True),
         "sources": {name: lexicon_source(name, tables).digest(tables) for name in sources_of(language, row, tables)},
         "function words": sorted(stop_words(row.embedded or language, tables)),
+        "marks": sorted(
+            (pair.word, pair.substitute, pair.mark) for pair in audited_pairs(_kind_of_pairs(row), language, tables)
+        ),
         "lemmas": inflection(row.embedded or language, tables).lemmas,
     }
 
     def compile_entries() -> tuple[Entries, Entries]:
         entries = _entries(language, row, tables)
-        if not rules.lemmas:
-            return entries, {}
-        if not row.synsets and not row.pivot:
-            return entries, translated_forms(entries, lemma_forms(language, entries))
-        words = {*entries, *(other.lower() for others in entries.values() for other in others)}
-        return entries, inflected_synonyms(entries, lemma_forms(language, words))
+        forms = _inflected(language, row, entries) if rules.lemmas else {}
+        return without_wrong(_kind_of_pairs(row), language, entries, forms, tables)
 
     return compiled_lexicon(what, rules, compile_entries)
+
+
+def _kind_of_pairs(row: LexiconRow) -> AuditName:
+    return "code-switching" if row.embedded else "synonym"
+
+
+def _inflected(language: str, row: LexiconRow, entries: Entries) -> Entries:
+    """Return the inflected forms of the entries."""
+    if not row.synsets and not row.pivot:
+        return translated_forms(entries, lemma_forms(language, entries))
+    words = {*entries, *(other.lower() for others in entries.values() for other in others)}
+    return inflected_synonyms(entries, lemma_forms(language, words))
 
 
 def _entries(language: str, row: LexiconRow, tables: Tables) -> Entries:
