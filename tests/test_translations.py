@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import warnings
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from robustbench_ir._base.text import nfc
-from robustbench_ir.errors import DataError
+from robustbench_ir.errors import DataError, DataWarning, RobustBenchError
 from robustbench_ir.perturb import load_recipe
+from robustbench_ir.perturb.lexicons.audit import MARKS as MARKS_OF_READERS
+from robustbench_ir.perturb.lexicons.audit import AuditName, audited_pairs
 from robustbench_ir.perturb.lexicons.compounds import collocations, joined
 from robustbench_ir.perturb.lexicons.evidence import dictionary, find_evidence, hints, sentence_pairs
 from robustbench_ir.perturb.lexicons.inflection import Inflection
 from robustbench_ir.perturb.lexicons.stems import STEM, stemmer
 from robustbench_ir.perturb.lexicons.store import Lexicon
 from robustbench_ir.perturb.lexicons.translations import translations
+from robustbench_ir.perturb.mechanisms.substitution import LexiconRow, load_lexicon
 from robustbench_ir.resources.cards import Tables, tables_of
+from robustbench_ir.resources.languages import languages
 from robustbench_ir.tasks import Query
 
 # Lines of a text in three languages: Finnish, English, German.
@@ -172,3 +177,62 @@ def test_everyday_words_are_switched_rightly(language: str, text: str, expected:
     query = Query("q", language, nfc(text), "q")
     (made,) = load_recipe("code-switching").perturb([query], 5, 0)
     assert expected in {edit.after for edit in made.edits}
+
+
+def test_another_language_is_mixed_in_on_request(shared_data: Path) -> None:
+    recipe = load_recipe("code-switching:fra")
+    assert str(recipe.identity) == f"code-switching:fr@{load_recipe('code-switching').card.version}"
+    assert recipe.kinds(["sw"])["sw"].languages == ("fr",)
+    (made,) = recipe.perturb([Query("q", "sw", "watu wangapi wanaishi katika mji huu", "q")], 5, 0)
+    assert "ville" in made.text
+    assert recipe.reason_not_covered("fr") == "it is the language that is mixed in"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("code-switching:qq", "unknown language 'qq'"),
+        ("code-switching:st", "nothing translates into st; name another language"),
+        ("typo:fr", "typo mixes in no language; write typo without :fr"),
+        ("code-swiching:fr", "unknown recipe 'code-swiching': did you mean 'code-switching'"),
+    ],
+)
+def test_a_language_that_cannot_be_mixed_in_is_refused(name: str, message: str) -> None:
+    with pytest.raises(RobustBenchError, match=message):
+        load_recipe(name)
+
+
+MARKS = "language\tword\tsubstitute\tmark\treader\n"
+
+
+def with_marks(own_tables: Tables, name: str, lines: str) -> Tables:
+    assert own_tables.extra is not None
+    written(own_tables.extra, f"attacks/audit/{name}.tsv", MARKS + lines)
+    return tables_of(own_tables.extra)
+
+
+def test_pairs_that_a_reader_found_wrong_are_struck_out(own_tables: Tables) -> None:
+    row = LexiconRow(embedded="qab")
+    assert load_lexicon("qaa", row, own_tables).find("talo") == ("house",)
+    tables = with_marks(own_tables, "code-switching", "qaa\ttalo\thouse\twrong\tme\nqaa\tkoira\tdog\tright\tme\n")
+    assert load_lexicon("qaa", row, tables).find("talo") is None
+    assert load_lexicon("qaa", row, tables).find("koira") == ("dog",)
+
+
+def test_unknown_marks_and_missing_pairs_are_told_and_ignored(own_tables: Tables) -> None:
+    tables = with_marks(own_tables, "code-switching", "qaa\ttalo\thouse\tfalsch\tme\nqaa\tauto\tcar\twrong\tme\nqaa\n")
+    with pytest.warns(DataWarning) as told:
+        found = load_lexicon("qaa", LexiconRow(embedded="qab"), tables)
+    messages = [str(one.message) for one in told]
+    assert any("tsv:2: mark 'falsch' is unknown; there are right, wrong, unsure" in one for one in messages)
+    assert any("tsv:4: 1 columns, expected language, word, substitute, mark, reader" in one for one in messages)
+    assert any("the lexicon of qaa does not have auto" in one for one in messages)
+    assert found.find("talo") == ("house",)
+
+
+@pytest.mark.parametrize("name", ["code-switching", "synonym"])
+def test_the_shipped_marks_can_be_read(name: AuditName) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = {language: audited_pairs(name, language) for language in languages()}
+    assert all(pair.mark in MARKS_OF_READERS and pair.reader for pairs in found.values() for pair in pairs)

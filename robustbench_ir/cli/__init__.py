@@ -100,7 +100,7 @@ def main() -> None:
     sys.exit(status if isinstance(status, int) else 0)
 
 
-def _show_warning(  # noqa: PLR0917
+def _show_warning(
     message: Warning | str,
     category: type[Warning],
     filename: str,

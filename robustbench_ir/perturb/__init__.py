@@ -7,6 +7,7 @@ from pathlib import Path
 
 from robustbench_ir.errors import OptionError
 from robustbench_ir.perturb.custom import Rewrite, recipe
+from robustbench_ir.perturb.embedded import SEPARATOR, into_language
 from robustbench_ir.perturb.mechanisms.characters import make_homoglyph, make_invisible
 from robustbench_ir.perturb.mechanisms.masked_language_model import make_masked_language_model
 from robustbench_ir.perturb.mechanisms.mixture import make_mixture
@@ -108,7 +109,8 @@ def load_recipe(name: str, cards: Path | None = None) -> Recipe:
     Parameters
     ----------
     name : str
-        Name of a card, such as ``"typo"``, or ``textattack:`` and a transformation or augmenter of TextAttack.
+        Name of a card, such as ``"typo"``; ``"code-switching:fr"`` to mix in another language than the card says; or
+        ``textattack:`` and a transformation or augmenter of TextAttack.
     cards : pathlib.Path, optional
         A user's folder with `attacks/*.toml`, and keyboards, lexicons and romanisation tables of its own.
 
@@ -118,12 +120,16 @@ def load_recipe(name: str, cards: Path | None = None) -> Recipe:
         If there is no such recipe; the message shows the nearest name.
     CardError
         If the card has a fault; the message names file and key.
+    OptionError
+        If a language is named that the recipe cannot mix in.
     """
     foreign = scheme("recipe_schemes", name)
     if foreign is not None:
         loaded: Recipe = foreign.load()(name)
         return loaded
-    card = read_named(RecipeCard, "attacks", name, "recipe", cards)
-    where = f"attacks/{name}.toml: key 'transformation': no mechanism"
+    base, _, embedded = name.partition(SEPARATOR)
+    card = read_named(RecipeCard, "attacks", base, "recipe", cards)
+    where = f"attacks/{base}.toml: key 'transformation': no mechanism"
     factory = built_in_or_plugin("transformations", card.transformation, _BUILT_IN, where)
-    return Recipe(card, factory, tables=tables_of(cards))
+    tables = tables_of(cards)
+    return Recipe(into_language(card, embedded, tables) if embedded else card, factory, tables=tables)

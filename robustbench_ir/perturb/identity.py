@@ -267,7 +267,7 @@ class AttackIdentity:
     @property
     def slug(self) -> str:
         """Names only, for files: ``typo``, ``greedy-typo+synonym``, ``clean``."""
-        names = "+".join(recipe.name for recipe in self.recipes)
+        names = "+".join(recipe.name for recipe in self.recipes).replace(":", "-")  # Windows has no colons there
         return f"{self.search.method}-{names}" if self.search else names or "clean"
 
     @property
