@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Self
 
@@ -30,6 +30,12 @@ from robustbench_ir.perturb.lexicons.inflection import (
     with_base_forms,
 )
 from robustbench_ir.perturb.lexicons.store import Lexicon, compiled_lexicon
+from robustbench_ir.perturb.mechanisms.translated_query import (
+    OF_TRANSLATION,
+    OneOfSeveral,
+    TranslatedQueries,
+    aligned_queries,
+)
 from robustbench_ir.perturb.randomness import Random, pick, pick_early
 from robustbench_ir.perturb.transformation import Targets, Transformation
 from robustbench_ir.resources.cards import Card, Tables, validate
@@ -73,6 +79,12 @@ class LexiconRow(Card):
         other translations. Of synonyms, only everyday words are kept.
     inflected : bool
         Whether inflected forms of the entries are found too.
+    translated_into : dict of str to list of str
+        Languages whose translations of a task's queries are used before those into `embedded`, with lexicons whose
+        parallel text helps to align them.
+    translations : dict of str to dict
+        An embedded language to the text of each query and its human translation. Only a task has them; the lexicons
+        are for the queries without.
     """
 
     embedded: str | None = None
@@ -83,6 +95,8 @@ class LexiconRow(Card):
     minimum_shared: int = Field(default=2, ge=1)
     everyday: str | None = None
     inflected: bool = True
+    translated_into: dict[str, list[str]] = {}
+    translations: dict[str, dict[str, str]] = Field(default={}, max_length=1)
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -178,7 +192,29 @@ def make_substitution(
     nouns_into_another = bool(facts and facts.capitalised_nouns) and any(row.embedded for row in rows)
     lexicons = tuple(load_lexicon(language, row, tables) for row in rows)
     embedded = tuple(dict.fromkeys(row.embedded for row in rows if row.embedded))
-    return LexiconSubstitution(lexicons, operation, not nouns_into_another, embedded)
+    plain = LexiconSubstitution(lexicons, operation, not nouns_into_another, embedded)
+    if not any(row.translations for row in rows):
+        return plain
+    parts = tuple(
+        _with_translations(language, row, replace(plain, lexicons=(lexicon,)), tables)
+        for row, lexicon in zip(rows, lexicons, strict=True)
+    )
+    mixed_in = dict.fromkeys(other for row in rows for other in (*row.translations, row.embedded) if other)
+    return OneOfSeveral(parts, KindOfChange("embedded", tuple(mixed_in)))
+
+
+def _with_translations(
+    language: str, row: LexiconRow, lexicon: LexiconSubstitution, tables: Tables
+) -> Transformation:
+    """Return the mechanism of a row, which uses the lexicon for the queries without a translation."""
+    if not row.translations:
+        return lexicon
+    ((other, translations),) = row.translations.items()
+    known = other == row.embedded
+    names = sources_of(row) if known else tuple(row.translated_into.get(other, ()))
+    translate = lexicon.lexicons[0].find if known else lambda word: ()
+    aligned = aligned_queries(language, other, translations, names, translate, tables)
+    return TranslatedQueries(aligned, lexicon, lexicon.operation + OF_TRANSLATION)
 
 
 def sources_of(row: LexiconRow) -> tuple[str, ...]:
@@ -210,7 +246,7 @@ def load_lexicon(language: str, row: LexiconRow, tables: Tables) -> Lexicon:
     rules = inflection(language, tables) if row.inflected else Inflection()
     what = {
         "language": language,
-        "row": row.model_dump(exclude_defaults=True),
+        "row": row.model_dump(exclude_defaults=True, exclude={"translated_into", "translations"}),
         "sources": {name: lexicon_source(name, tables).digest(tables) for name in sources_of(row)},
     }
 

@@ -1,0 +1,142 @@
+"""Words and phrases of a query replaced by those of its human translation, which a task has."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from robustbench_ir._base.text import Span, nfc
+from robustbench_ir.perturb.constraints import stop_words
+from robustbench_ir.perturb.kinds import KindOfChange
+from robustbench_ir.perturb.lexicons.build import lexicon_source
+from robustbench_ir.perturb.lexicons.parallel_text import read_parallel_files, read_translated_questions
+from robustbench_ir.perturb.lexicons.query_alignment import (
+    AlignedPhrase,
+    AlignedQueries,
+    LanguagePair,
+    Translate,
+    align_queries,
+    cached_alignment,
+)
+from robustbench_ir.perturb.lexicons.sources import Pair
+from robustbench_ir.perturb.randomness import Random, pick
+from robustbench_ir.perturb.transformation import Targets, Transformation
+from robustbench_ir.resources.cards import Tables
+from robustbench_ir.resources.downloads import locate
+
+OF_TRANSLATION = "-translated"
+"""End of the operation's name where the words are those of the query's translation."""
+
+
+@dataclass(frozen=True)
+class TranslatedQueries:
+    """Replacement by the aligned words of the translation; of those of a lexicon where there is none.
+
+    Attributes
+    ----------
+    aligned : mapping of str to tuple of AlignedPhrase
+        Query to its phrases.
+    lexicon : Transformation
+        What is done to queries without a phrase that may be changed.
+    operation : str
+        Name of the operation in the edits.
+    """
+
+    aligned: AlignedQueries
+    lexicon: Transformation
+    operation: str
+
+    def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:
+        """Offer the aligned words and phrases, the longest first; see `Transformation.targets`."""
+        phrases = _chosen(self.aligned.get(text, ()), frozenset(words))
+        if not phrases:
+            return self.lexicon.targets(text, words, random)
+        new: dict[str, str] = {}
+        for one in phrases:
+            new.setdefault(text[one.span[0] : one.span[1]], one.translation)
+        return Targets([one.span for one in phrases], lambda before, _: (new[before], self.operation))
+
+
+def _chosen(phrases: Sequence[AlignedPhrase], words: frozenset[Span]) -> list[AlignedPhrase]:
+    """Return phrases whose words may be changed, apart from function words inside, from left to right."""
+    found: list[AlignedPhrase] = []
+    for one in phrases:
+        if (not found or found[-1].span[1] <= one.span[0]) and words.issuperset(one.contents):
+            found.append(one)
+    return found
+
+
+@dataclass(frozen=True)
+class OneOfSeveral:
+    """One of several mechanisms, such as those of several embedded languages, drawn for each query.
+
+    Attributes
+    ----------
+    parts : tuple of Transformation
+        At least one.
+    kind : KindOfChange
+        The languages that are mixed in.
+    """
+
+    parts: tuple[Transformation, ...]
+    kind: KindOfChange
+
+    def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:
+        """Offer what one of the mechanisms can rewrite; see `Transformation.targets`."""
+        part = pick(self.parts, random) if len(self.parts) > 1 else self.parts[0]
+        return part.targets(text, words, random)
+
+
+def aligned_queries(
+    language: str,
+    other: str,
+    translations: Mapping[str, str],
+    names: Sequence[str],
+    translate: Translate,
+    tables: Tables,
+) -> AlignedQueries:
+    """Return the phrases of queries and their translations, from the cache if they are there.
+
+    Parameters
+    ----------
+    language, other : str
+        Codes of the language of the queries and of that of the translations.
+    translations : mapping of str to str
+        Each query of the task to its translation, which may be empty.
+    names : sequence of str
+        Lexicons that decide `translate`; the parallel text of those that are induced is aligned too.
+    translate : callable
+        The lexicon.
+    tables : Tables
+        Where the lexicons and the function words are found.
+
+    Raises
+    ------
+    UnknownNameError
+        If a lexicon does not exist.
+    DataUnavailableError
+        If a file of parallel text is not available.
+    """
+    texts = {nfc(query): nfc(translation) for query, translation in translations.items()}
+    function_words = stop_words(language, tables), stop_words(other, tables)
+    what = {
+        "languages": [language, other],
+        "translations": sha256(json.dumps(texts).encode()).hexdigest(),
+        "sources": {name: lexicon_source(name, tables).digest(tables) for name in names},
+        "function words": [sorted(words) for words in function_words],
+    }
+    pair = LanguagePair(language, other, function_words, translate)
+    return cached_alignment(what, lambda: align_queries(pair, texts, _parallel_text(language, other, names, tables)))
+
+
+def _parallel_text(language: str, other: str, names: Sequence[str], tables: Tables) -> list[Pair]:
+    """Return the sentence pairs of two languages from which the named lexicons are induced."""
+    found: list[Pair] = []
+    for name in names:
+        source = lexicon_source(name, tables)
+        if source.languages == (language, other):
+            places = [locate(file) for file in source.parallel]
+            found += read_parallel_files(*places) if source.format == "bitext" else read_translated_questions(places)
+    return found
