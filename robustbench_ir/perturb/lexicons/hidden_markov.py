@@ -47,8 +47,10 @@ class _Group:
     real: NDArray[np.bool_]
 
 
-def link_posteriors(pairs: Sequence[tuple[Words, Words]], prior: PriorCount | None = None) -> list[Floats]:
-    """Return the probability that words are translations of each other, by models in both directions.
+def link_posteriors(
+    pairs: Sequence[tuple[Words, Words]], prior: PriorCount | None = None
+) -> list[tuple[Floats, Floats]]:
+    """Return the probability that a word is the translation of another, by models in both directions.
 
     Parameters
     ----------
@@ -59,13 +61,14 @@ def link_posteriors(pairs: Sequence[tuple[Words, Words]], prior: PriorCount | No
 
     Returns
     -------
-    list of float array of shape (source words, target words)
-        For each pair, the geometric mean of the posterior probabilities of the two directions, 0 to 1.
+    list of (float array, float array), each of shape (source words, target words)
+        For each pair, the posterior probability that the source word made the target word, and the reverse. The sum of
+        the first over the source words is at most 1, as is that of the second over the target words.
     """
     known = prior or (lambda source, target: 0.0)
     forth = _posteriors(pairs, known)
     back = _posteriors([(target, source) for source, target in pairs], lambda one, other: known(other, one))
-    return [np.sqrt(one * other.T) for one, other in zip(forth, back, strict=True)]
+    return [(one, other.T) for one, other in zip(forth, back, strict=True)]
 
 
 def _posteriors(pairs: Sequence[tuple[Words, Words]], prior: PriorCount) -> list[Floats]:

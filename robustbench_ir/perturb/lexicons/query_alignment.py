@@ -12,26 +12,31 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
+from itertools import pairwise, product
 from typing import NamedTuple
 
 import numpy as np
+import regex
 
 from robustbench_ir._base.cache import current_cache, read_cached
 from robustbench_ir._base.files import write_checked
-from robustbench_ir._base.text import Span, nfc
+from robustbench_ir._base.text import Span, word_spans
 from robustbench_ir.errors import ResultError
 from robustbench_ir.perturb.lexicons.alignment import Sentence, WordLink, names_among, sentence
 from robustbench_ir.perturb.lexicons.hidden_markov import Floats, PriorCount, link_posteriors
 from robustbench_ir.perturb.lexicons.sources import Pair
 
-_FORMAT = 1  # raised when the same queries would give other phrases
-_LIKELY = 0.5
+_FORMAT = 2  # raised when the same queries would give other phrases
+_LIKELY, _POSSIBLE = 0.5, 0.2
+_SURE = 0.8
+_NEIGHBOURS = 2  # places between words that have one translation, with a function word between them
 _DECIMALS = 6  # what floating-point arithmetic may change from machine to machine is rounded away
 _LETTERS_OF_A_STEM = 4
 _LONGEST_SENTENCE = 60  # words
 _LONGEST_PHRASE = 4  # words on either side
 _IN_THE_LEXICON = 3.0  # how often a pair of words counts as seen together
 _ALIKE = 2.0
+_HYPHEN = regex.compile(r"\p{Pd}")
 _LETTERS_ALIKE, _SHORTEST_NAME = 0.7, 4
 
 Translate = Callable[[str], Sequence[str]]
@@ -56,8 +61,12 @@ class AlignedPhrase(NamedTuple):
     translation: str
 
 
-AlignedQueries = dict[str, tuple[AlignedPhrase, ...]]
-"""Text of each query, NFC, to its phrases, in order of their beginning, the longer of two first."""
+AlignedPhrases = tuple[AlignedPhrase, ...]
+"""Phrases of one query, in order of their beginning, the longer of two first."""
+AlignedQueries = dict[str, tuple[AlignedPhrases, AlignedPhrases]]
+"""Text of each query, NFC, to its likely phrases and to those that are less sure."""
+Posteriors = tuple[Floats, Floats]
+"""Arrays of shape (query words, translation words); see `link_posteriors`."""
 
 
 @dataclass(frozen=True)
@@ -97,13 +106,14 @@ def cached_alignment(what: Mapping[str, object], align: Callable[[], AlignedQuer
         with contextlib.suppress(ResultError):
             write_checked(path, json.dumps(found, ensure_ascii=False).encode())
         return found
-    return {
-        text: tuple(
-            AlignedPhrase((span[0], span[1]), tuple((start, end) for start, end in contents), translation)
-            for span, contents, translation in phrases
-        )
-        for text, phrases in json.loads(content).items()
-    }
+    return {text: (_read_phrases(likely), _read_phrases(others)) for text, (likely, others) in json.loads(content).items()}
+
+
+def _read_phrases(written: Sequence[tuple[Span, Sequence[Span], str]]) -> AlignedPhrases:
+    return tuple(
+        AlignedPhrase((span[0], span[1]), tuple((start, end) for start, end in contents), translation)
+        for span, contents, translation in written
+    )
 
 
 def align_queries(pair: LanguagePair, translations: Mapping[str, str], further: Sequence[Pair]) -> AlignedQueries:
@@ -120,38 +130,54 @@ def align_queries(pair: LanguagePair, translations: Mapping[str, str], further: 
 
     Returns
     -------
-    dict of str to tuple of AlignedPhrase
+    AlignedQueries
         Queries with at least one phrase.
     """
     queries = [one for text, translation in translations.items() if (one := _sentences(pair, text, translation))]
     texts = [one for text, translation in further if (one := _sentences(pair, text, translation))]
     names = names_among(translation for _, translation in (*queries, *texts))
-    posteriors = _agreed_posteriors(pair, [*queries, *texts])
     found = {}
-    for (query, translation), posterior in zip(queries, posteriors, strict=False):
-        phrases = _QueryPhrases(pair, query, translation, names).found(posterior)
-        if phrases:
-            found[query.text] = phrases
+    for (query, translation), posteriors in zip(queries, _posteriors(pair, [*queries, *texts]), strict=False):
+        phrases = _Phrases(pair, query, translation, names)
+        likely, others = (phrases.found(posteriors, least) for least in (_LIKELY, _POSSIBLE))
+        if others:
+            found[query.text] = likely, others
     return found
 
 
 def _sentences(pair: LanguagePair, text: str, translation: str) -> tuple[Sentence, Sentence] | None:
     """Return both sentences; None if one of them has no words, or too many for the models."""
-    both = sentence(text, pair.language), sentence(translation, pair.other)
+    both = _hyphenated(sentence(text, pair.language)), _hyphenated(sentence(translation, pair.other))
     return both if all(0 < len(one.words) <= _LONGEST_SENTENCE for one in both) else None
 
 
-def _agreed_posteriors(pair: LanguagePair, texts: Sequence[tuple[Sentence, Sentence]]) -> list[Floats]:
-    """Return the mean of the posteriors of the model of dictionary forms and of that of first letters."""
-    views = (dictionary_form, lambda word, language: word[:_LETTERS_OF_A_STEM])  # noqa: ARG005
+def _hyphenated(one: Sentence) -> Sentence:
+    """Return the sentence with words that are joined by a hyphen as one word."""
+    spans: list[Span] = []
+    for start, end in one.spans:
+        if spans and _HYPHEN.fullmatch(one.text[spans[-1][1] : start]):
+            start = spans.pop()[0]
+        spans.append((start, end))
+    return Sentence(one.text, tuple(spans), tuple(one.text[start:end].lower() for start, end in spans))
+
+
+def _posteriors(pair: LanguagePair, texts: Sequence[tuple[Sentence, Sentence]]) -> list[Posteriors]:
+    """Return the means of the posteriors of the model of dictionary forms and of that of first letters."""
     found = []
-    for view in views:
+    for view in (dictionary_form, _beginning):
         words = [
             (tuple(view(word, pair.language) for word in one.words), tuple(view(word, pair.other) for word in other.words))
             for one, other in texts
         ]
         found.append(link_posteriors(words, _prior_of(pair, texts, view)))
-    return [np.round((one + other) / len(views), _DECIMALS) for one, other in zip(*found, strict=True)]
+    return [
+        (np.round((forth + other_forth) / 2, _DECIMALS), np.round((back + other_back) / 2, _DECIMALS))
+        for (forth, back), (other_forth, other_back) in zip(*found, strict=True)
+    ]
+
+
+def _beginning(word: str, language: str) -> str:  # noqa: ARG001
+    return word[:_LETTERS_OF_A_STEM]
 
 
 @lru_cache(maxsize=1 << 16)
@@ -212,18 +238,14 @@ def _latin(word: str) -> str:
 
 @dataclass(frozen=True)
 class _Unit:
-    """Words of a query and of its translation that stand for each other: first and last place of each.
-
-    `contents` are the places of the query's words that are no function words.
-    """
+    """Words of a query and of its translation that stand for each other: first and last place of each."""
 
     source: WordLink
     target: WordLink
-    contents: tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class _QueryPhrases:
+class _Phrases:
     """Makes phrases of the links of one query."""
 
     pair: LanguagePair
@@ -231,57 +253,52 @@ class _QueryPhrases:
     translation: Sentence
     names: frozenset[str]
 
-    def found(self, posterior: Floats) -> tuple[AlignedPhrase, ...]:
-        """Return the phrases; links between function words, or with one, are none."""
-        units = list(self._units(self._links(posterior)))
-        joined = [one for left, right in zip(units, units[1:], strict=False) if (one := self._joined(left, right))]
+    def found(self, posteriors: Posteriors, least: float) -> tuple[AlignedPhrase, ...]:
+        """Return the phrases of links whose probability is not less than a number, 0 to 1."""
+        units = _units(self._links(posteriors, least))
+        joined = [one for left, right in pairwise(units) if (one := self._joined(left, right))]
         phrases = [self._phrase(unit) for unit in (*units, *joined)]
         kept = [one for one in phrases if one.translation.lower() != self._text(one.span).lower()]
         return tuple(sorted(kept, key=lambda one: (one.span[0], -one.span[1])))
 
-    def _links(self, posterior: Floats) -> set[WordLink]:
-        likely = zip(*np.nonzero(posterior >= _LIKELY), strict=True)
-        links = {(int(left), int(right)) for left, right in likely}
-        return {link for link in links if not self._is_function_word(link[0], 0) | self._is_function_word(link[1], 1)}
+    def _links(self, posteriors: Posteriors, least: float) -> set[WordLink]:
+        """Return the links between words that are no function words."""
+        contents = [self._content_words(side, (0, len(one.words) - 1)) for side, one in enumerate(self._both)]
+        agreed = np.sqrt(posteriors[0] * posteriors[1])
+        likely = {
+            (left, right)
+            for left, right in product(*contents)
+            if agreed[left, right] >= least and (len(self.query.words[left]) > 1 or self._in_lexicon(left, right))
+        }
+        links = _without_strays(_without_strays(likely, agreed, 0), agreed, 1)
+        return links | {link for side in (0, 1) for link in _grown(links, contents[side], posteriors[1 - side], side)}
 
-    def _is_function_word(self, place: int, side: int) -> bool:
-        return (self.query, self.translation)[side].words[place] in self.pair.function_words[side]
+    def _in_lexicon(self, left: int, right: int) -> bool:
+        word = dictionary_form(self.translation.words[right], self.pair.other)
+        return word in _forms_in_lexicon(self.pair, self.query.words[left])
 
-    def _units(self, links: set[WordLink]) -> Iterator[_Unit]:
-        """Yield the smallest consistent phrase pairs, in order, without overlap."""
-        done = -1
-        for first in sorted({left for left, _ in links}):
-            source, target = (first, first), (0, -1)
-            grown = True
-            while grown:
-                inside = {link for link in links if _within(link[0], source) or _within(link[1], target)}
-                wider = _hull(left for left, _ in inside), _hull(right for _, right in inside)
-                grown = wider != (source, target)
-                source, target = wider
-            if source[0] > done and max(source[1] - source[0], target[1] - target[0]) < _LONGEST_PHRASE:
-                yield _Unit(source, target, tuple(self._content_words(source)))
-            done = max(done, source[1])
+    @property
+    def _both(self) -> tuple[Sentence, Sentence]:
+        return self.query, self.translation
 
-    def _content_words(self, places: WordLink, side: int = 0) -> list[int]:
-        return [place for place in range(places[0], places[1] + 1) if not self._is_function_word(place, side)]
+    def _content_words(self, side: int, places: WordLink) -> list[int]:
+        words, function_words = self._both[side].words, self.pair.function_words[side]
+        return [place for place in range(places[0], places[1] + 1) if words[place] not in function_words]
 
     def _joined(self, left: _Unit, right: _Unit) -> _Unit | None:
         """Return both as one phrase if they stand together in the query and in the translation.
 
-        They do so with function words between them, as in "number of people", or side by side in the other order.
+        They do so with one function word between them, as in "number of people", or side by side in the other order.
         """
-        source = left.source[0], right.source[1]
-        target = _hull((*left.target, *right.target))
+        joined = _Unit((left.source[0], right.source[1]), _hull((*left.target, *right.target)))
         between = right.source[0] - left.source[1] - 1
-        turned = right.target[1] < left.target[0]
-        apart = target[1] - target[0] + 1 - sum(one.target[1] - one.target[0] + 1 for one in (left, right))
-        contents = (*left.contents, *right.contents)
-        closed = len(self._content_words(source)) == len(contents) and len(self._content_words(target, 1)) == sum(
-            len(self._content_words(one.target, 1)) for one in (left, right)
-        )
-        fits = max(source[1] - source[0], target[1] - target[0]) < _LONGEST_PHRASE
-        together = (between > 0 and apart > 0) or (between == 0 and apart == 0 and turned)
-        return _Unit(source, target, contents) if fits and closed and together else None
+        first, second = sorted((left.target, right.target))
+        apart = second[0] - first[1] - 1
+        turned = first == right.target
+        inside = (left.source[1] + 1, right.source[0] - 1), (first[1] + 1, second[0] - 1)
+        closed = not any(self._content_words(side, places) for side, places in enumerate(inside))
+        together = between == apart == 1 or (between == apart == 0 and turned)
+        return joined if together and closed and _is_short(joined) else None
 
     def _phrase(self, unit: _Unit) -> AlignedPhrase:
         spans = self.query.spans
@@ -292,17 +309,70 @@ class _QueryPhrases:
             new = new[0].lower() + new[1:]
         if unit.source[0] == 0 and self._text(span)[0].isupper():
             new = new[0].upper() + new[1:]
-        return AlignedPhrase(span, tuple(spans[place] for place in unit.contents), nfc(new))
+        return AlignedPhrase(span, tuple(self._parts(self._content_words(0, unit.source))), new)
+
+    def _parts(self, places: Sequence[int]) -> Iterator[Span]:
+        """Yield the words in which the recipe cuts a query; with hyphens between them they are one here."""
+        for start, end in (self.query.spans[place] for place in places):
+            for left, right in word_spans(self.query.text[start:end], self.pair.language):
+                yield start + left, start + right
 
     def _text(self, span: Span) -> str:
         return self.query.text[span[0] : span[1]]
+
+
+def _without_strays(links: set[WordLink], agreed: Floats, side: int) -> set[WordLink]:
+    """Return the links of each word of a side to its best word, and to others in a row with that."""
+    kept: set[WordLink] = set()
+    for place in {link[side] for link in links}:
+        own = {link[1 - side]: link for link in links if link[side] == place}
+        best = max(own, key=lambda other: (agreed[own[other]], -other))
+        for step in (-1, 1):
+            other = best
+            while other in own:
+                kept.add(own[other])
+                other += step
+    return kept
+
+
+def _grown(links: set[WordLink], contents: Sequence[int], posterior: Floats, side: int) -> set[WordLink]:
+    """Return links of words of a side that have none: to the word to which a neighbour is linked.
+
+    The model in which the other side makes the words of this side must be sure of it. So "mji mkuu" is "capital" as a
+    whole.
+    """
+    linked = {link[side] for link in links}
+    found = set()
+    for link in links:
+        for place in contents:
+            new = (place, link[1]) if side == 0 else (link[0], place)
+            if place not in linked and abs(place - link[side]) <= _NEIGHBOURS and posterior[new] >= _SURE:
+                found.add(new)
+    return found
+
+
+def _units(links: set[WordLink]) -> list[_Unit]:
+    """Return the smallest consistent phrase pairs that are short, in order, without overlap."""
+    found, done = list[_Unit](), -1
+    for first in sorted({left for left, _ in links}):
+        unit, wider = None, _Unit((first, first), (0, -1))
+        while unit != wider:
+            unit = wider
+            inside = [link for link in links if _within(link[0], unit.source) or _within(link[1], unit.target)]
+            wider = _Unit(_hull([left for left, _ in inside]), _hull([right for _, right in inside]))
+        if wider.source[0] > done and _is_short(wider):
+            found.append(wider)
+        done = max(done, wider.source[1])
+    return found
+
+
+def _is_short(unit: _Unit) -> bool:
+    return all(last - first < _LONGEST_PHRASE for first, last in (unit.source, unit.target))
 
 
 def _within(place: int, places: WordLink) -> bool:
     return places[0] <= place <= places[1]
 
 
-def _hull(places: Iterator[int] | Sequence[int]) -> WordLink:
-    among = tuple(places)
-    return min(among), max(among)
-
+def _hull(places: Sequence[int]) -> WordLink:
+    return min(places), max(places)

@@ -36,8 +36,8 @@ class TranslatedQueries:
 
     Attributes
     ----------
-    aligned : mapping of str to tuple of AlignedPhrase
-        Query to its phrases.
+    aligned : AlignedQueries
+        Query to its phrases. Of those that are less sure, only the first is used, where no other may be changed.
     lexicon : Transformation
         What is done to queries without a phrase that may be changed.
     operation : str
@@ -50,21 +50,29 @@ class TranslatedQueries:
 
     def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:
         """Offer the aligned words and phrases, the longest first; see `Transformation.targets`."""
-        phrases = _chosen(self.aligned.get(text, ()), frozenset(words))
+        likely, others = self.aligned.get(text, ((), ()))
+        allowed = frozenset(words)
+        phrases = _chosen(text, likely, allowed) or _chosen(text, others, allowed)[:1]
         if not phrases:
             return self.lexicon.targets(text, words, random)
-        new: dict[str, str] = {}
-        for one in phrases:
-            new.setdefault(text[one.span[0] : one.span[1]], one.translation)
+        new = {text[one.span[0] : one.span[1]]: one.translation for one in phrases}
         return Targets([one.span for one in phrases], lambda before, _: (new[before], self.operation))
 
 
-def _chosen(phrases: Sequence[AlignedPhrase], words: frozenset[Span]) -> list[AlignedPhrase]:
-    """Return phrases whose words may be changed, apart from function words inside, from left to right."""
+def _chosen(text: str, phrases: Sequence[AlignedPhrase], words: frozenset[Span]) -> list[AlignedPhrase]:
+    """Return phrases whose words may be changed, apart from function words inside, from left to right.
+
+    Equal stretches must be rewritten in the same way: only the first of two that have different translations is kept.
+    """
     found: list[AlignedPhrase] = []
+    new: dict[str, str] = {}
+    reached = 0
     for one in phrases:
-        if (not found or found[-1].span[1] <= one.span[0]) and words.issuperset(one.contents):
-            found.append(one)
+        start, end = one.span
+        if start >= reached and words.issuperset(one.contents):
+            if new.setdefault(text[start:end], one.translation) == one.translation:
+                found.append(one)
+            reached = end
     return found
 
 
