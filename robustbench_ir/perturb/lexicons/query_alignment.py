@@ -26,9 +26,9 @@ from robustbench_ir.perturb.lexicons.alignment import Sentence, WordLink, names_
 from robustbench_ir.perturb.lexicons.hidden_markov import Floats, PriorCount, link_posteriors
 from robustbench_ir.perturb.lexicons.sources import Pair
 
-_FORMAT = 2  # raised when the same queries would give other phrases
+_FORMAT = 3  # raised when the same queries would give other phrases
 _LIKELY, _POSSIBLE = 0.5, 0.2
-_SURE = 0.8
+_SURE = 0.9
 _NEIGHBOURS = 2  # places between words that have one translation, with a function word between them
 _DECIMALS = 6  # what floating-point arithmetic may change from machine to machine is rounded away
 _LETTERS_OF_A_STEM = 4
@@ -256,7 +256,8 @@ class _Phrases:
     def found(self, posteriors: Posteriors, least: float) -> tuple[AlignedPhrase, ...]:
         """Return the phrases of links whose probability is not less than a number, 0 to 1."""
         units = _units(self._links(posteriors, least))
-        joined = [one for left, right in pairwise(units) if (one := self._joined(left, right))]
+        agreed = np.sqrt(posteriors[0] * posteriors[1])
+        joined = [one for left, right in pairwise(units) if (one := self._joined(left, right, agreed))]
         phrases = [self._phrase(unit) for unit in (*units, *joined)]
         kept = [one for one in phrases if one.translation.lower() != self._text(one.span).lower()]
         return tuple(sorted(kept, key=lambda one: (one.span[0], -one.span[1])))
@@ -271,7 +272,7 @@ class _Phrases:
             if agreed[left, right] >= least and (len(self.query.words[left]) > 1 or self._in_lexicon(left, right))
         }
         links = _without_strays(_without_strays(likely, agreed, 0), agreed, 1)
-        return links | {link for side in (0, 1) for link in _grown(links, contents[side], posteriors[1 - side], side)}
+        return links | _grown(links, contents[0], posteriors[1])
 
     def _in_lexicon(self, left: int, right: int) -> bool:
         word = dictionary_form(self.translation.words[right], self.pair.other)
@@ -285,10 +286,11 @@ class _Phrases:
         words, function_words = self._both[side].words, self.pair.function_words[side]
         return [place for place in range(places[0], places[1] + 1) if words[place] not in function_words]
 
-    def _joined(self, left: _Unit, right: _Unit) -> _Unit | None:
+    def _joined(self, left: _Unit, right: _Unit, agreed: Floats) -> _Unit | None:
         """Return both as one phrase if they stand together in the query and in the translation.
 
-        They do so with one function word between them, as in "number of people", or side by side in the other order.
+        They do so with a function word and its translation between them, as in "number of people", or side by side in
+        the other order, as in "prime number" and "número primo".
         """
         joined = _Unit((left.source[0], right.source[1]), _hull((*left.target, *right.target)))
         between = right.source[0] - left.source[1] - 1
@@ -297,7 +299,10 @@ class _Phrases:
         turned = first == right.target
         inside = (left.source[1] + 1, right.source[0] - 1), (first[1] + 1, second[0] - 1)
         closed = not any(self._content_words(side, places) for side, places in enumerate(inside))
-        together = between == apart == 1 or (between == apart == 0 and turned)
+        if between == apart == 1:
+            together = agreed[left.source[1] + 1, first[1] + 1] >= _POSSIBLE
+        else:
+            together = between == apart == 0 and turned
         return joined if together and closed and _is_short(joined) else None
 
     def _phrase(self, unit: _Unit) -> AlignedPhrase:
@@ -335,20 +340,19 @@ def _without_strays(links: set[WordLink], agreed: Floats, side: int) -> set[Word
     return kept
 
 
-def _grown(links: set[WordLink], contents: Sequence[int], posterior: Floats, side: int) -> set[WordLink]:
-    """Return links of words of a side that have none: to the word to which a neighbour is linked.
+def _grown(links: set[WordLink], contents: Sequence[int], posterior: Floats) -> set[WordLink]:
+    """Return links of words of the query that have none: to the word to which a neighbour is linked.
 
-    The model in which the other side makes the words of this side must be sure of it. So "mji mkuu" is "capital" as a
+    The model in which the translation makes the words of the query must be sure of it. So "mji mkuu" is "capital" as a
     whole.
     """
-    linked = {link[side] for link in links}
-    found = set()
-    for link in links:
-        for place in contents:
-            new = (place, link[1]) if side == 0 else (link[0], place)
-            if place not in linked and abs(place - link[side]) <= _NEIGHBOURS and posterior[new] >= _SURE:
-                found.add(new)
-    return found
+    linked = {left for left, _ in links}
+    return {
+        (place, right)
+        for left, right in links
+        for place in contents
+        if place not in linked and abs(place - left) <= _NEIGHBOURS and posterior[place, right] >= _SURE
+    }
 
 
 def _units(links: set[WordLink]) -> list[_Unit]:
