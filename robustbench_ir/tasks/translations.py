@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from robustbench_ir.tasks.task import Query
+
+class Question(Protocol):
+    """What is needed of a query, or of a text that translates one."""
+
+    @property
+    def language(self) -> str:
+        """Code of its language."""
+
+    @property
+    def text(self) -> str:
+        """The text."""
+
+    @property
+    def parallel_id(self) -> str:
+        """The same for all texts that are translations of each other."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +33,7 @@ class Translations:
         Takes two languages and returns the task's queries in them, and other texts that translate its queries.
     """
 
-    read: Callable[[Sequence[str]], Iterable[Query]]
+    read: Callable[[Sequence[str]], Iterable[Question]]
 
     def into(self, language: str, other: str) -> dict[str, str]:
         """Return each query in a language with its translation; of equal queries, the first that has one counts.
@@ -53,7 +66,7 @@ class Translations:
         return found if any(found.values()) else {}
 
 
-def translations_among(queries: Sequence[Query]) -> Translations | None:
+def translations_among(queries: Sequence[Question]) -> Translations | None:
     """Return the translations among the queries of a whole task; None if no two languages share a question."""
     language_of: dict[str, str] = {}
     if all(language_of.setdefault(one.parallel_id, one.language) == one.language for one in queries):
@@ -65,7 +78,7 @@ def translations_among(queries: Sequence[Query]) -> Translations | None:
 class _Among:
     """Chooses the queries in some languages; an object, since it is sent to other processes with its task."""
 
-    queries: tuple[Query, ...]
+    queries: tuple[Question, ...]
 
-    def __call__(self, languages: Sequence[str]) -> list[Query]:
+    def __call__(self, languages: Sequence[str]) -> list[Question]:
         return [one for one in self.queries if one.language in languages]

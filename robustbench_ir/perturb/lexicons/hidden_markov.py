@@ -1,7 +1,7 @@
 """Word alignment by a hidden Markov model, for a few thousand sentence pairs.
 
-The model is that of Vogel, Ney & Tillmann 1996 (https://aclanthology.org/C96-2141), with the empty word of Och & Ney 2003
-(https://aclanthology.org/J03-1002). Counts are made probabilities by variational Bayes, as by Riley & Gildea 2012
+The model is that of Vogel, Ney & Tillmann 1996 (https://aclanthology.org/C96-2141), with the empty word of Och & Ney
+2003 (https://aclanthology.org/J03-1002). Counts are made probabilities by variational Bayes, as by Riley & Gildea 2012
 (https://aclanthology.org/P12-2060), so that a rare word is not explained by everything it stands beside. What is known
 of two words before any counting, from a dictionary or from their letters, is a prior count of the pair.
 """
@@ -65,10 +65,14 @@ def link_posteriors(
         For each pair, the posterior probability that the source word made the target word, and the reverse. The sum of
         the first over the source words is at most 1, as is that of the second over the target words.
     """
-    known = prior or (lambda source, target: 0.0)
+    known = prior or _nothing_known
     forth = _posteriors(pairs, known)
     back = _posteriors([(target, source) for source, target in pairs], lambda one, other: known(other, one))
     return [(one, other.T) for one, other in zip(forth, back, strict=True)]
+
+
+def _nothing_known(source: str, target: str) -> float:  # noqa: ARG001
+    return 0.0
 
 
 def _posteriors(pairs: Sequence[tuple[Words, Words]], prior: PriorCount) -> list[Floats]:
@@ -97,10 +101,8 @@ def _posteriors(pairs: Sequence[tuple[Words, Words]], prior: PriorCount) -> list
     return found
 
 
-def _grouped(
-    pairs: Sequence[tuple[Words, Words]], prior: PriorCount
-) -> tuple[list[_Group], NDArray[np.int64], Floats]:
-    """Number the word pairs; return the groups, the source word of each word pair, and its prior count."""
+def _grouped(pairs: Sequence[tuple[Words, Words]], prior: PriorCount) -> tuple[list[_Group], NDArray[np.int64], Floats]:
+    """Return the groups, and the number of the source word and the prior count of each word pair."""
     cells: dict[tuple[str, str], int] = {}
     sources: dict[str, int] = {}
     by_length: dict[int, list[int]] = defaultdict(list)
@@ -126,7 +128,8 @@ def _grouped(
 def _normalised(prior_counts: Floats, counts: Floats, owners: NDArray[np.int64]) -> Floats:
     """Return the translation probabilities at which the variational bound is highest."""
     whole = prior_counts + counts
-    return np.maximum(np.exp(_digamma(whole) - _digamma(np.bincount(owners, whole)[owners])), _SMALLEST)
+    of_source = np.bincount(owners, whole).astype(np.float64)[owners]
+    return np.maximum(np.exp(_digamma(whole) - _digamma(of_source)), _SMALLEST)
 
 
 def _digamma(values: Floats) -> Floats:
@@ -136,7 +139,9 @@ def _digamma(values: Floats) -> Floats:
         less += 1 / shifted
         shifted += 1
     square = 1 / shifted**2
-    series = np.log(shifted) - 0.5 / shifted - square * (1 / 12 - square * (1 / 120 - square / 252))
+    series = (
+        np.log(shifted) - 0.5 / shifted - square * (1 / 12 - square * (1 / 120 - square * (1 / 252 - square / 240)))
+    )
     return np.asarray(series - less)
 
 

@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import pairwise, product
 from typing import NamedTuple
 
@@ -26,7 +26,7 @@ from robustbench_ir.perturb.lexicons.alignment import Sentence, WordLink, names_
 from robustbench_ir.perturb.lexicons.hidden_markov import Floats, PriorCount, link_posteriors
 from robustbench_ir.perturb.lexicons.sources import Pair
 
-_FORMAT = 3  # raised when the same queries would give other phrases
+_FORMAT = 4  # raised when the same queries would give other phrases
 _LIKELY, _POSSIBLE = 0.5, 0.2
 _SURE = 0.9
 _NEIGHBOURS = 2  # places between words that have one translation, with a function word between them
@@ -37,7 +37,8 @@ _LONGEST_PHRASE = 4  # words on either side
 _IN_THE_LEXICON = 3.0  # how often a pair of words counts as seen together
 _ALIKE = 2.0
 _HYPHEN = regex.compile(r"\p{Pd}")
-_LETTERS_ALIKE, _SHORTEST_NAME = 0.7, 4
+_LETTERS_ALIKE, _SHORTEST_NAME, _FEWEST_CONSONANTS = 0.7, 4, 3
+_VOWELS = str.maketrans(dict.fromkeys("aeiouyhw'", ""))
 
 Translate = Callable[[str], Sequence[str]]
 """Takes a word in lower case; returns its translations in a lexicon, none if it is unknown."""
@@ -106,7 +107,9 @@ def cached_alignment(what: Mapping[str, object], align: Callable[[], AlignedQuer
         with contextlib.suppress(ResultError):
             write_checked(path, json.dumps(found, ensure_ascii=False).encode())
         return found
-    return {text: (_read_phrases(likely), _read_phrases(others)) for text, (likely, others) in json.loads(content).items()}
+    return {
+        text: (_read_phrases(likely), _read_phrases(others)) for text, (likely, others) in json.loads(content).items()
+    }
 
 
 def _read_phrases(written: Sequence[tuple[Span, Sequence[Span], str]]) -> AlignedPhrases:
@@ -154,10 +157,9 @@ def _sentences(pair: LanguagePair, text: str, translation: str) -> tuple[Sentenc
 def _hyphenated(one: Sentence) -> Sentence:
     """Return the sentence with words that are joined by a hyphen as one word."""
     spans: list[Span] = []
-    for start, end in one.spans:
-        if spans and _HYPHEN.fullmatch(one.text[spans[-1][1] : start]):
-            start = spans.pop()[0]
-        spans.append((start, end))
+    for span in one.spans:
+        follows = spans and _HYPHEN.fullmatch(one.text[spans[-1][1] : span[0]])
+        spans.append((spans.pop()[0], span[1]) if follows else span)
     return Sentence(one.text, tuple(spans), tuple(one.text[start:end].lower() for start, end in spans))
 
 
@@ -165,15 +167,19 @@ def _posteriors(pair: LanguagePair, texts: Sequence[tuple[Sentence, Sentence]]) 
     """Return the means of the posteriors of the model of dictionary forms and of that of first letters."""
     found = []
     for view in (dictionary_form, _beginning):
-        words = [
-            (tuple(view(word, pair.language) for word in one.words), tuple(view(word, pair.other) for word in other.words))
-            for one, other in texts
-        ]
-        found.append(link_posteriors(words, _prior_of(pair, texts, view)))
+        seen = partial(_seen, view, pair)
+        found.append(link_posteriors(list(map(seen, texts)), _prior_of(pair, texts, view)))
     return [
         (np.round((forth + other_forth) / 2, _DECIMALS), np.round((back + other_back) / 2, _DECIMALS))
         for (forth, back), (other_forth, other_back) in zip(*found, strict=True)
     ]
+
+
+def _seen(
+    view: Callable[[str, str], str], pair: LanguagePair, texts: tuple[Sentence, Sentence]
+) -> tuple[list[str], list[str]]:
+    one, other = texts
+    return [view(word, pair.language) for word in one.words], [view(word, pair.other) for word in other.words]
 
 
 def _beginning(word: str, language: str) -> str:  # noqa: ARG001
@@ -211,20 +217,22 @@ def _prior_of(
 
 
 def _forms_in_lexicon(pair: LanguagePair, word: str) -> list[str]:
-    return [
-        dictionary_form(part, pair.other) for other in pair.translate(word) for part in other.lower().split(" ")
-    ]
+    return [dictionary_form(part, pair.other) for other in pair.translate(word) for part in other.lower().split(" ")]
 
 
 @lru_cache(maxsize=1 << 18)
 def sound_alike(word: str, other: str) -> bool:
-    """Return True if two words are equal, or most of their letters are in Latin script: नेपोलियन and napoleon."""
+    """Return True if two words have most of their letters, or consonants, in common in Latin script."""
     left, right = _latin(word), _latin(other)
     if left == right:
         return True
     if min(len(left), len(right)) < _SHORTEST_NAME:
         return False
-    return SequenceMatcher(None, left, right, autojunk=False).ratio() >= _LETTERS_ALIKE
+    consonants = left.translate(_VOWELS), right.translate(_VOWELS)
+    compared = [(left, right), *([consonants] if min(map(len, consonants)) >= _FEWEST_CONSONANTS else [])]
+    return any(
+        SequenceMatcher(None, one, another, autojunk=False).ratio() >= _LETTERS_ALIKE for one, another in compared
+    )
 
 
 @lru_cache(maxsize=1 << 16)

@@ -203,16 +203,14 @@ def make_substitution(
     return OneOfSeveral(parts, KindOfChange("embedded", tuple(mixed_in)))
 
 
-def _with_translations(
-    language: str, row: LexiconRow, lexicon: LexiconSubstitution, tables: Tables
-) -> Transformation:
+def _with_translations(language: str, row: LexiconRow, lexicon: LexiconSubstitution, tables: Tables) -> Transformation:
     """Return the mechanism of a row, which uses the lexicon for the queries without a translation."""
     if not row.translations:
         return lexicon
     ((other, translations),) = row.translations.items()
     known = other == row.embedded
     names = sources_of(row) if known else tuple(row.translated_into.get(other, ()))
-    translate = lexicon.lexicons[0].find if known else lambda word: ()
+    translate = (lexicon.lexicons[0] if known else Lexicon({})).find
     aligned = aligned_queries(language, other, translations, names, translate, tables)
     return TranslatedQueries(aligned, lexicon, lexicon.operation + OF_TRANSLATION)
 
