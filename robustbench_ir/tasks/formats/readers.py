@@ -25,7 +25,7 @@ class RawTask:
     """What a reader has read, unchecked: queries, passages, query id to passage id to grade, lexicons of its own.
 
     `notes` say what the reader has chosen. `split` names the judgements if they are not the usual ones of the source.
-    `translations` are texts that nobody asks, with the parallel id of the queries that they translate.
+    `translations` are texts that are no queries of the task, with the parallel id of the queries that they translate.
     """
 
     queries: list[Query] = field(default_factory=list)
