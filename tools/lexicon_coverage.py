@@ -59,7 +59,9 @@ Where a task has its questions in the language that is mixed in too, `code-switc
 the words of that translation: all of XQuAD-R, MLQA-R, Belebele, AfriQA, Tatoeba and `mini`, and your own folders whose
 queries share a `parallel_id`. The identity says so (`code-switching@3+xquad-r`), and each edit says whose word it is:
 `switch-translated` that of the translation, `switch` that of the lexicon. The lexicon is for queries without a
-translation, and for those of which no word can be aligned. Passages and judgements stay as they are.
+translation, and for those of which no word can be aligned. Passages and judgements stay as they are. On Tatoeba the
+translation is itself the relevant passage: there, switching brings a query nearer to its passage, and a drop may well
+be a gain.
 
 All queries of the whole task are aligned with their translations at once, whatever languages and however few of them
 are attacked, together with the parallel text of the lexicons. Two hidden Markov models in both directions, one of
