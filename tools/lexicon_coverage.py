@@ -7,6 +7,7 @@ Questions: those of XQuAD-R, AfriQA (test) and `mini` (with its own lexicons).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -52,6 +53,28 @@ translations (those of GATITOS), rare ones are left out. A synonym must be in a 
 not be a spelling or a form of the same word. Single Chinese characters and Vietnamese syllables, which are mostly
 pieces of other words, are not looked up, unless parallel text shows them as words.
 
+## Words of human translations
+
+Where a task has its questions in the language that is mixed in too, `code-switching` and `code-switching-mixed` take
+the words of that translation: all of XQuAD-R, MLQA-R, Belebele, AfriQA, Tatoeba and `mini`, and your own folders whose
+queries share a `parallel_id`. The identity says so (`code-switching@3+xquad-r`), and each edit says whose word it is:
+`switch-translated` that of the translation, `switch` that of the lexicon. The lexicon is for queries without a
+translation, and for those of which no word can be aligned. Passages and judgements stay as they are. On Tatoeba the
+translation is itself the relevant passage: there, switching brings a query nearer to its passage, and a drop may well
+be a gain.
+
+All queries of the whole task are aligned with their translations at once, whatever languages and however few of them
+are attacked, together with the parallel text of the lexicons. Two hidden Markov models in both directions, one of
+dictionary forms and one of the first four letters of words, must agree on a link. That a lexicon joins two words, or
+that they look alike in Latin script, counts as having seen them together. "Number of people" moves as a whole, since
+"of" has its own translation between the two; so does "prime number" into "número primo", where the order changes.
+Names, numbers, addresses and function words stay. A language takes 1 to 5 seconds when it is first used; the alignment
+is then in the cache.
+
+Thirty random questions of each of five languages were read at severity 5, with their translations: 1% of the edits in
+Spanish, 3% in Hindi, 6% in Chinese and Swahili and 16% in Yoruba put in a wrong word, or only a part of the right
+ones. The readers were no native speakers. Rare words in languages with little parallel text are the ones to distrust.
+
 ## Lexicons induced from parallel text
 
 Words are aligned by IBM model 1 in both directions (Brown et al. 1993), made symmetric by grow-diag (Koehn, Och &
@@ -87,7 +110,7 @@ def induced_table() -> str:
 
 def coverage_table(task: Task, recipe: Recipe) -> str:
     """Return a Markdown table: a row for each language that the recipe covers."""
-    own = recipe.for_task(task)
+    own = recipe.for_task(replace(task, translations=None))  # this page is about the lexicons
     lines = ["| language | into | words | as written | queries | as written |", "|---|---|---:|---:|---:|---:|"]
     for code in task.query_languages:
         if own.covers(code):

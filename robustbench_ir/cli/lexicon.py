@@ -153,7 +153,8 @@ def print_coverage(task: str, recipe: str, languages: tuple[str, ...] | None, ca
             table.add_row(code, own.reason_not_covered(code), style="dim")
             continue
         share = lexicon_coverage(own, [query for query in whole.queries if query.language == code])
-        into = {row.embedded or code for row in lexicon_rows(code, own.card.languages[code])}
+        rows = lexicon_rows(code, own.card.languages[code])
+        into = {other for row in rows for other in row.translations or [row.embedded or code]}
         shares = (share.words, share.exact_words, share.queries, share.exact_queries)
         table.add_row(code, " ".join(sorted(into)), *(f"{one:.1%}" for one in shares))
     table_console().print(table)

@@ -18,6 +18,7 @@ from robustbench_ir.perturb.kinds import KindOfChange, kind_of
 from robustbench_ir.perturb.perturbation import Edit, Perturbation, QueryLike, spaced, unchanged
 from robustbench_ir.perturb.randomness import Random, generator, shuffled
 from robustbench_ir.perturb.transformation import Transformation, TransformationFactory
+from robustbench_ir.perturb.translated_rows import HasTranslations, TranslatedRows
 from robustbench_ir.resources.cards import SHIPPED, NamedCard, Tables
 
 SEVERITIES = range(6)
@@ -40,6 +41,10 @@ class HasLexicons(Protocol):
     def lexicons(self) -> Mapping[str, LanguageRows]:
         """Recipe name to the rows that replace those of the card."""
 
+    @property
+    def translations(self) -> HasTranslations | None:
+        """Human translations of its queries; None if there are none."""
+
 
 class RecipeCard(NamedCard):
     """One card under `attacks/`.
@@ -58,6 +63,8 @@ class RecipeCard(NamedCard):
         Key of the mechanism.
     default : bool
         Whether an attack runs it when no recipe is named.
+    translated : bool
+        Whether the words of another language are taken from a task's own human translations, where it has them.
     ladder : list of float
         Share of the eligible words that severity 1 to 5 changes, in (0, 1].
     sources : list of str
@@ -78,6 +85,7 @@ class RecipeCard(NamedCard):
     look_for: str = ""
     transformation: str
     default: bool = False
+    translated: bool = False
     ladder: list[_Share] = Field(default=[0.1, 0.2, 0.35, 0.5, 1.0], min_length=5, max_length=5)
     sources: list[str]
     constraints: Constraints = Constraints()
@@ -108,7 +116,7 @@ class Recipe:
     factory : TransformationFactory
         Makes the mechanism.
     lexicons : str, optional
-        Name of the task whose own lexicons are used; part of the identity.
+        Name of the task whose own lexicons or translations are used; part of the identity.
     tables : Tables
         Where the tables that the card names are found.
     release : str
@@ -153,12 +161,15 @@ class Recipe:
         return {language: kind for language, kind in found.items() if kind is not None}
 
     def for_task(self, task: HasLexicons) -> Recipe:
-        """Return the recipe with the task's own language rows in place of the card's; unchanged if it has none."""
+        """Return the recipe with the task's own language rows and translations; unchanged if the task has none."""
         rows = task.lexicons.get(self.name)
-        if rows is None:
+        translations = task.translations if self.card.translated else None
+        if rows is None and translations is None:
             return self
+        rows = self.card.languages if rows is None else rows
         others = sorted(self.card.languages.keys() - rows.keys())
         reasons = dict.fromkeys(others, f"task {task.name} brings no lexicon for it")
+        rows = rows if translations is None else TranslatedRows(rows, translations)
         card = self.card.model_copy(update={"languages": rows, "not_covered": {**self.card.not_covered, **reasons}})
         return Recipe(card, self.factory, task.name, self.tables, self.release)
 

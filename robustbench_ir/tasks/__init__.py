@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -18,6 +19,7 @@ from robustbench_ir.tasks.formats.readers import Reader
 from robustbench_ir.tasks.formats.registry import READERS
 from robustbench_ir.tasks.formats.trec import check_download_size
 from robustbench_ir.tasks.task import Passage, Qrels, Query, Task, build_task
+from robustbench_ir.tasks.translations import Translations
 
 __all__ = [
     "Passage",
@@ -51,6 +53,8 @@ class TaskCard(NamedCard):
         Whether the texts were written for this task, not found.
     parallel : bool
         Whether the questions are the same in all languages, as far as each has them.
+    translated : bool
+        Whether the queries have human translations among the texts of the task, although they are not parallel.
     notes : list of str
         What a user of the scores must know.
     languages : dict
@@ -68,6 +72,7 @@ class TaskCard(NamedCard):
     homepage: str
     synthetic: bool = False
     parallel: bool = False
+    translated: bool = False
     notes: list[str] = []
     languages: dict[str, dict[str, object]]
     lexicons: dict[str, dict[str, dict[str, object]]] = {}
@@ -173,7 +178,26 @@ def load_task(
     # Only the files of the chosen languages are downloaded and read.
     wanted = select_languages(languages, card.languages)
     raw = reader(card.languages, wanted, cards, progress)
-    return task_of(raw, card.name, card.version, {**card.lexicons, **raw.lexicons}).select(wanted)
+    task = task_of(raw, card.name, card.version, {**card.lexicons, **raw.lexicons})
+    # Those of the whole task, although only the files of the chosen languages have been read.
+    translations = Translations(_Files(card, reader, cards)) if card.parallel or card.translated else None
+    return replace(task, translations=translations).select(wanted)
+
+
+@dataclass(frozen=True)
+class _Files:
+    """Reads the queries of a card's task in some languages, and the texts that translate them."""
+
+    card: TaskCard
+    reader: Reader
+    cards: Path | None
+
+    def __call__(self, languages: Sequence[str]) -> list[Query]:
+        wanted = [language for language in self.card.languages if language in languages]
+        if len(wanted) < len(set(languages)):
+            return []
+        raw = self.reader(self.card.languages, wanted, self.cards, None)
+        return [*raw.queries, *raw.translations]
 
 
 def _scheme(name: str) -> TaskScheme | None:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from robustbench_ir._base.escaping import escaped, unescaped
 from robustbench_ir.errors import DataError, OptionError
 from robustbench_ir.resources.languages import select_languages
+from robustbench_ir.tasks.translations import Translations, translations_among
 
 WITHOUT_OWN = "-without-own"
 """End of the version in the identity of a task where queries do not find the passage that they are themselves."""
@@ -167,6 +168,8 @@ class Task:
         What the source of the task has, and the task does not.
     notes : tuple of str
         What was left out on the way, a sentence for each kind.
+    translations : Translations, optional
+        Human translations of the queries, of the whole task; None where there are none.
     """
 
     name: str
@@ -179,6 +182,7 @@ class Task:
     relevant_from: int = 1
     left_out: LeftOut = LeftOut()
     notes: tuple[str, ...] = ()
+    translations: Translations | None = field(default=None, repr=False, compare=False)
 
     @property
     def identity(self) -> str:
@@ -352,7 +356,11 @@ def build_task(
     own_passage = np.array(own_rows, dtype=np.int32) if own else None
     notes = notes_on_left_out("queries that do not find the passage with their own id", list(own))
     stated = version_without_own(version, own)
-    return Task(name, stated, tuple(queries), tuple(passages), qrels, lexicons or {}, own_passage, notes=tuple(notes))
+    return Task(
+        *(name, stated, tuple(queries), tuple(passages), qrels, lexicons or {}, own_passage),
+        notes=tuple(notes),
+        translations=translations_among(queries),
+    )
 
 
 def own_passages(

@@ -9,7 +9,7 @@ of two words before any counting, from a dictionary or from their letters, is a 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -103,8 +103,8 @@ def _posteriors(pairs: Sequence[tuple[Words, Words]], prior: PriorCount) -> list
 
 def _grouped(pairs: Sequence[tuple[Words, Words]], prior: PriorCount) -> tuple[list[_Group], NDArray[np.int64], Floats]:
     """Return the groups, and the number of the source word and the prior count of each word pair."""
-    cells: dict[tuple[str, str], int] = {}
-    sources: dict[str, int] = {}
+    sources = {NULL: 0, **_numbered((source for source, _ in pairs), 1)}
+    targets = _numbered((target for _, target in pairs), 0)
     by_length: dict[int, list[int]] = defaultdict(list)
     for place, (source, _) in enumerate(pairs):
         by_length[len(source)].append(place)
@@ -115,14 +115,28 @@ def _grouped(pairs: Sequence[tuple[Words, Words]], prior: PriorCount) -> tuple[l
         real = np.zeros((len(places), longest), dtype=np.bool_)
         for row, place in enumerate(places):
             source, target = pairs[place]
+            left = np.array([0, *(sources[word] for word in source)])
+            right = np.array([targets[word] for word in target])
             real[row, : len(target)] = True
-            numbers[row, : len(target)] = [
-                [cells.setdefault((one, word), len(cells)) for one in (NULL, *source)] for word in target
-            ]
+            numbers[row, : len(target)] = left * len(targets) + right[:, None]
         groups.append(_Group(np.array(places), numbers, real))
-    owners = np.array([sources.setdefault(source, len(sources)) for source, _ in cells], dtype=np.int64)
-    counts = [_CONCENTRATION + (prior(*cell) if cell[0] else 0.0) for cell in cells]
+    met, cells = np.unique(np.concatenate([group.cells[group.real].ravel() for group in groups]), return_inverse=True)
+    ends = np.cumsum([group.cells[group.real].size for group in groups])
+    for group, own in zip(groups, np.split(cells, ends), strict=False):
+        group.cells[group.real] = own.reshape(-1, group.cells.shape[2])
+        group.cells[~group.real] = 0
+    owners, others = np.divmod(met, len(targets))
+    words, other_words = list(sources), list(targets)
+    counts = [
+        _CONCENTRATION + (prior(words[owner], other_words[other]) if owner else 0.0)
+        for owner, other in zip(owners.tolist(), others.tolist(), strict=True)
+    ]
     return groups, owners, np.array(counts)
+
+
+def _numbered(sentences: Iterable[Words], first: int) -> dict[str, int]:
+    words = dict.fromkeys(word for sentence in sentences for word in sentence)
+    return {word: number for number, word in enumerate(words, start=first)}
 
 
 def _normalised(prior_counts: Floats, counts: Floats, owners: NDArray[np.int64]) -> Floats:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Self
 
@@ -15,7 +15,7 @@ from robustbench_ir.perturb.kinds import KindOfChange
 from robustbench_ir.perturb.lexicons.audit import AuditName, audited_pairs, without_wrong
 from robustbench_ir.perturb.lexicons.build import everyday_words, merged_bilingual, pivot_synonyms, synonyms
 from robustbench_ir.perturb.lexicons.catalogue import lexicon_source
-from robustbench_ir.perturb.lexicons.evidence import find_evidence
+from robustbench_ir.perturb.lexicons.evidence import Evidence, find_evidence
 from robustbench_ir.perturb.lexicons.inflection import (
     Entries,
     Inflection,
@@ -26,6 +26,12 @@ from robustbench_ir.perturb.lexicons.inflection import (
 )
 from robustbench_ir.perturb.lexicons.store import Lexicon, compiled_lexicon
 from robustbench_ir.perturb.lexicons.translations import translations
+from robustbench_ir.perturb.mechanisms.translated_query import (
+    OF_TRANSLATION,
+    OneOfSeveral,
+    TranslatedQueries,
+    aligned_queries,
+)
 from robustbench_ir.perturb.randomness import Random, pick, pick_early
 from robustbench_ir.perturb.transformation import Targets, Transformation
 from robustbench_ir.resources.cards import Card, Tables, validate
@@ -70,6 +76,9 @@ class LexiconRow(Card):
         A lexicon of everyday words: of synonyms, only its entries are kept.
     inflected : bool
         Whether inflected forms of the entries are found too.
+    translations : dict of str to str
+        The text of each query and its human translation into the embedded language. Only a task has them; the lexicons
+        are for the queries without.
     """
 
     embedded: str | None = None
@@ -81,6 +90,7 @@ class LexiconRow(Card):
     minimum_shared: int = Field(default=2, ge=1)
     everyday: str | None = None
     inflected: bool = True
+    translations: dict[str, str] = {}
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -181,7 +191,23 @@ def make_substitution(
     nouns_into_another = bool(facts and facts.capitalised_nouns) and any(row.embedded for row in rows)
     lexicons = tuple(load_lexicon(language, row, tables) for row in rows)
     embedded = tuple(dict.fromkeys(row.embedded for row in rows if row.embedded))
-    return LexiconSubstitution(lexicons, operation, not nouns_into_another, embedded)
+    plain = LexiconSubstitution(lexicons, operation, not nouns_into_another, embedded)
+    if not any(row.translations for row in rows):
+        return plain
+    parts = tuple(
+        _with_translations(language, row, replace(plain, lexicons=(lexicon,)), tables)
+        for row, lexicon in zip(rows, lexicons, strict=True)
+    )
+    return OneOfSeveral(parts, KindOfChange("embedded", embedded))
+
+
+def _with_translations(language: str, row: LexiconRow, lexicon: LexiconSubstitution, tables: Tables) -> Transformation:
+    """Return the mechanism of a row, which uses the lexicon for the queries without a translation."""
+    if not (row.embedded and row.translations):
+        return lexicon
+    evidence = find_evidence(language, row.embedded, tables) if row.by_evidence else Evidence()
+    aligned = aligned_queries(language, row.embedded, row.translations, evidence, lexicon.lexicons[0].find, tables)
+    return TranslatedQueries(aligned, lexicon, lexicon.operation + OF_TRANSLATION)
 
 
 def sources_of(language: str, row: LexiconRow, tables: Tables) -> tuple[str, ...]:
@@ -215,7 +241,7 @@ def load_lexicon(language: str, row: LexiconRow, tables: Tables) -> Lexicon:
     rules = inflection(language, tables) if row.inflected else Inflection()
     what = {
         "language": language,
-        "row": row.model_dump(exclude_defaults=True),
+        "row": row.model_dump(exclude_defaults=True, exclude={"source", "translations"}),
         "sources": {name: lexicon_source(name, tables).digest(tables) for name in sources_of(language, row, tables)},
         "function words": sorted(stop_words(row.embedded or language, tables)),
         "marks": sorted(

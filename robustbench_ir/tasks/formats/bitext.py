@@ -36,7 +36,8 @@ def read_bitext(
 
     The row of English says on which side the queries are. With `asks = false`, sentences of the other languages are
     queries and their English translations are passages; with `asks = true`, the reverse. Equal sentences of one
-    language are one query or passage, with all their translations. Queries with the same English sentence are parallel.
+    language are one query or passage, with all their translations. Queries with the same English sentence are parallel,
+    and each passage is a translation of its query.
     """
     pivot_asks = validate(_PivotRow, rows[_PIVOT], f"[languages.{_PIVOT}]").asks
     queries: dict[str, Query] = {}
@@ -54,6 +55,7 @@ def read_bitext(
             passage_language, passage_id, passage_text = answering
             queries.setdefault(query_id, Query(query_id, query_language, query_text, there[0]))
             passages.setdefault(passage_id, Passage(passage_id, passage_language, passage_text))
+            raw.translations.append(Query(passage_id, passage_language, passage_text, there[0]))
             raw.relevant.setdefault(query_id, {})[passage_id] = 1
     raw.queries, raw.passages = list(queries.values()), list(passages.values())
     return raw

@@ -25,6 +25,7 @@ class RawTask:
     """What a reader has read, unchecked: queries, passages, query id to passage id to grade, lexicons of its own.
 
     `notes` say what the reader has chosen. `split` names the judgements if they are not the usual ones of the source.
+    `translations` are texts that are no queries of the task, with the parallel id of the queries that they translate.
     """
 
     queries: list[Query] = field(default_factory=list)
@@ -33,6 +34,7 @@ class RawTask:
     lexicons: dict[str, dict[str, dict[str, object]]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     split: str = ""
+    translations: list[Query] = field(default_factory=list)
 
 
 Reader = Callable[[CardRows, Sequence[str], Path | None, DownloadProgress | None], RawTask]
