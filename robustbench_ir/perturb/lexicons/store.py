@@ -11,6 +11,7 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from hashlib import sha256
 
 from robustbench_ir._base.cache import current_cache, read_cached
 from robustbench_ir._base.files import write_checked
@@ -70,6 +71,11 @@ class Lexicon:
             if any(one in self.entries for one in neighbours):
                 return ()
         return found
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of everything that it says."""
+        return sha256(as_lines(self.entries) + b"\n" + self.forms + self.rules.model_dump_json().encode()).hexdigest()
 
     @cached_property
     def _inflects(self) -> bool:

@@ -206,7 +206,7 @@ def _with_translations(language: str, row: LexiconRow, lexicon: LexiconSubstitut
     if not (row.embedded and row.translations):
         return lexicon
     evidence = find_evidence(language, row.embedded, tables) if row.by_evidence else Evidence()
-    aligned = aligned_queries(language, row.embedded, row.translations, evidence, lexicon.lexicons[0].find, tables)
+    aligned = aligned_queries(language, row.embedded, row.translations, evidence, lexicon.lexicons[0], tables)
     return TranslatedQueries(aligned, lexicon, lexicon.operation + OF_TRANSLATION)
 
 

@@ -16,10 +16,10 @@ from robustbench_ir.perturb.lexicons.query_alignment import (
     AlignedPhrase,
     AlignedQueries,
     LanguagePair,
-    Translate,
     align_queries,
     cached_alignment,
 )
+from robustbench_ir.perturb.lexicons.store import Lexicon
 from robustbench_ir.perturb.randomness import Random, pick
 from robustbench_ir.perturb.transformation import Targets, Transformation
 from robustbench_ir.resources.cards import Tables
@@ -100,7 +100,7 @@ def aligned_queries(
     other: str,
     translations: Mapping[str, str],
     evidence: Evidence,
-    translate: Translate,
+    lexicon: Lexicon,
     tables: Tables,
 ) -> AlignedQueries:
     """Return the phrases of queries and their translations, from the cache if they are there.
@@ -113,8 +113,8 @@ def aligned_queries(
         Each query of the task to its translation, which may be empty.
     evidence : Evidence
         Sources of the lexicon; their parallel text is aligned too.
-    translate : callable
-        The lexicon, which decides where the text is silent.
+    lexicon : Lexicon
+        A lexicon of the two languages, which decides where the text is silent.
     tables : Tables
         Where the sources and the function words are found.
 
@@ -128,8 +128,9 @@ def aligned_queries(
     what = {
         "languages": [language, other],
         "translations": sha256(json.dumps(texts).encode()).hexdigest(),
+        "lexicon": lexicon.digest,
         "sources": {name: lexicon_source(name, tables).digest(tables) for name in evidence.names},
         "function words": [sorted(words) for words in function_words],
     }
-    pair = LanguagePair(language, other, function_words, translate)
+    pair = LanguagePair(language, other, function_words, lexicon.find)
     return cached_alignment(what, lambda: align_queries(pair, texts, sentence_pairs(evidence, tables)))
