@@ -92,6 +92,22 @@ def test_code_switching_is_reported_by_the_language_of_the_passages(result: Resu
     assert "code-switching" not in alike, "no query is switched into its own language"
 
 
+def test_summaries_leave_out_what_is_switched_towards_the_passages(result: Result) -> None:
+    """Robustness is attacked / clean over the other pairs alone."""
+    found = {one.recipe.label: one for one in result.summaries("cross-lingual", resamples=50)}
+    (row,) = [
+        one
+        for one in result.findings("cross-lingual", by="relation", resamples=50)
+        if one.relation == INTO_ANOTHER and one.recipe.label == "code-switching"
+    ]
+    switching = found["code-switching"]
+    assert switching.towards_passages == "left out"
+    assert switching.all_queries.curve[-1].value == pytest.approx(1 - row.drop.value / row.clean.value)
+    assert found["transliteration"].towards_passages == "none"
+    whole = {one.recipe.label: one for one in result.summaries("multilingual", resamples=50)}
+    assert whole["code-switching"].towards_passages == "all", "the pool has every language that is mixed in"
+
+
 def test_transliteration_is_reported_by_what_it_does_to_the_language(result: Result) -> None:
     rows = {one.relation: one for one in result.findings("monolingual", by="relation", resamples=100)}
     drops = result.drops("monolingual", by="language")

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from robustbench_ir.metrics.clusters import ClusterMeans
 from robustbench_ir.metrics.findings import AttackedCells, Finding, findings, macro_means, over_seeds, within
+from robustbench_ir.metrics.measures import Floats
 from robustbench_ir.metrics.settings import Judgements, Setting, per_query_scores, rank_distances
 from robustbench_ir.metrics.significance import minimum_detectable, sign_flip_tests
 from robustbench_ir.metrics.statistics import RESAMPLES, SEED, IntervalMethod
@@ -55,10 +56,7 @@ def relation_findings(
         Kind of interval.
     """
     before = per_query_scores(judgements, clean, measure, setting)
-    known = ~np.isnan(before.reshape(len(before), -1))
-    counted = np.array(
-        [known[judgements.query_language == row].any(axis=0) for row in range(len(judgements.query_languages))]
-    )
+    counted = language_pairs(judgements, before)
     groups: dict[AttackIdentity, dict[tuple[AttackIdentity, int], None]] = {}
     for group in attacked:
         groups.setdefault(group[0], {})[group] = None
@@ -105,6 +103,27 @@ def _adjusted(
         )
         for row, drop, one, other in zip(rows, drops, of_drops.p_adjusted, of_distances.p_adjusted, strict=True)
     ]
+
+
+def language_pairs(judgements: Judgements, scores: Floats) -> NDArray[np.bool_]:
+    """Return the pairs of languages that a setting has.
+
+    Parameters
+    ----------
+    judgements : Judgements
+        Queries and languages.
+    scores : float64 array of shape (queries,) or (queries, passage languages)
+        NaN where the setting has no score.
+
+    Returns
+    -------
+    bool array of shape (query languages, passage languages)
+        One column in the multilingual setting.
+    """
+    known = ~np.isnan(scores.reshape(len(scores), -1))
+    return np.array(
+        [known[judgements.query_language == row].any(axis=0) for row in range(len(judgements.query_languages))]
+    )
 
 
 def relations(

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Literal
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from robustbench_ir.metrics.clusters import ClusterMeans
 from robustbench_ir.metrics.findings import AttackedCells, AttackGroup, OverSeeds, macro_means, over_seeds, ratio
 from robustbench_ir.metrics.measures import Floats, Integers
+from robustbench_ir.metrics.relations import language_pairs, relations
 from robustbench_ir.metrics.resource_gap import ResourceGap, resource_gaps
 from robustbench_ir.metrics.settings import Judgements, Setting, by_language, per_query_scores
 from robustbench_ir.metrics.statistics import (
@@ -23,7 +26,11 @@ from robustbench_ir.metrics.statistics import (
     simultaneous,
 )
 from robustbench_ir.perturb.identity import AttackIdentity
+from robustbench_ir.perturb.kinds import INTO_THE_PASSAGES, KindOfChange
 from robustbench_ir.retrieval.ranking import Ranks
+
+TowardsPassages = Literal["none", "left out", "all"]
+"""Which language pairs switch towards the language of the passages: none, some that are left out, or all."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +99,9 @@ class Summary:
         Severities, ascending.
     all_queries : Robustness
         Robustness over all queries.
+    towards_passages : {"none", "left out", "all"}
+        Language pairs whose queries are switched towards the language of the passages, where a gain is translation and
+        no robustness: they are left out, unless all pairs are such.
     changed_only : Robustness
         Robustness over the queries whose change reached the encoder, clean and attacked: these differ by severity, and
         each is a mean over the seeds whose change did.
@@ -103,6 +113,7 @@ class Summary:
     severities: tuple[int, ...]
     all_queries: Robustness
     changed_only: Robustness
+    towards_passages: TowardsPassages = "none"
 
 
 def summaries(
@@ -144,6 +155,12 @@ def summaries(
     highest = {(recipe, max(some)) for recipe, some in severities.items()}
 
     over = {group: over_seeds(judgements, before, cells, setting, measure) for group, cells in attacked.items()}
+    towards: dict[AttackIdentity, TowardsPassages] = {}
+    for recipe, severity in attacked:
+        kinds = attacked[recipe, severity][0].kinds
+        towards[recipe], kept = _not_towards_passages(judgements, kinds, setting, before)
+        if towards[recipe] == "left out":
+            over[recipe, severity] = over[recipe, severity].within(kept)
 
     def tables(group: AttackGroup) -> list[ClusterMeans]:
         one = over[group]
@@ -170,8 +187,20 @@ def summaries(
             _Draws(judgements, ordered, every, (whole, value), of_value, rates, method),
             _Draws(judgements, ordered, changed, (same, same - lost), of_same, rates, method),
         )
-        rows.append(Summary(recipe, setting, measure, ordered, *(one.robustness(by_kind) for one in pairs)))
+        every_query, changed_only = (one.robustness(by_kind) for one in pairs)
+        rows.append(Summary(recipe, setting, measure, ordered, every_query, changed_only, towards[recipe]))
     return rows
+
+
+def _not_towards_passages(
+    judgements: Judgements, kinds: Mapping[str, KindOfChange], setting: Setting, scores: Floats
+) -> tuple[TowardsPassages, NDArray[np.bool_]]:
+    """Return what is left out, and the pairs that are kept, shape (queries, passage languages)."""
+    counted = language_pairs(judgements, scores)
+    towards = relations(judgements, kinds, setting, counted).get(INTO_THE_PASSAGES, np.zeros_like(counted))
+    kept = counted & ~towards
+    found: TowardsPassages = "none" if not towards.any() else "left out" if kept.any() else "all"
+    return found, kept[judgements.query_language]
 
 
 def _edit_rates(judgements: Judgements, one: OverSeeds) -> dict[str, float]:

@@ -336,7 +336,17 @@ def robustness_table(sheet: Sheet) -> Table:
         for one in sheet.summaries
         for which, of in (("all", one.all_queries), ("changed", one.changed_only))
     )
-    return Table(f"{sheet.name}: robustness, {sheet.setting}", columns, rows)
+    return Table(f"{sheet.name}: robustness, {sheet.setting}{_towards_passages(sheet)}", columns, rows)
+
+
+def _towards_passages(sheet: Sheet) -> str:
+    """Return the part of a caption that says where switching is translation; empty where it is not."""
+    said = {
+        "left out": "without the pairs whose queries are switched towards the passages' language",
+        "all": "every query is switched towards the passages' language, where a gain is translation",
+    }
+    found = [(sheet.recipe_names[one.recipe], said.get(one.towards_passages)) for one in sheet.summaries]
+    return "".join(f"; {name}: {text}" for name, text in found if text)
 
 
 def _robustness(of: Robustness) -> Iterator[TableCell]:
