@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from hashlib import sha256
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -29,6 +30,7 @@ from robustbench_ir.perturb.lexicons.inflection import (
     translated_forms,
     with_base_forms,
 )
+from robustbench_ir.perturb.lexicons.offensive import offensive_words, without_offensive
 from robustbench_ir.perturb.lexicons.store import Lexicon, compiled_lexicon
 from robustbench_ir.perturb.randomness import Random, pick, pick_early
 from robustbench_ir.perturb.transformation import Targets, Transformation
@@ -208,22 +210,28 @@ def load_lexicon(language: str, row: LexiconRow, tables: Tables) -> Lexicon:
         If a table is not available.
     """
     rules = inflection(language, tables) if row.inflected else Inflection()
+    offensive = offensive_words(row.embedded or language, tables)
     what = {
         "language": language,
+        "offensive": sha256("\n".join(sorted(offensive)).encode()).hexdigest(),
         "row": row.model_dump(exclude_defaults=True),
         "sources": {name: lexicon_source(name, tables).digest(tables) for name in sources_of(row)},
     }
 
     def compile_entries() -> tuple[Entries, Entries]:
-        entries = _entries(language, row, tables)
-        if not rules.lemmas:
-            return entries, {}
-        if not row.synsets and not row.pivot:
-            return entries, translated_forms(entries, lemma_forms(language, entries))
-        words = {*entries, *(other.lower() for others in entries.values() for other in others)}
-        return entries, inflected_synonyms(entries, lemma_forms(language, words))
+        entries = without_offensive(_entries(language, row, tables), offensive)
+        return entries, without_offensive(_forms(language, row, rules, entries), offensive)
 
     return compiled_lexicon(what, rules, compile_entries)
+
+
+def _forms(language: str, row: LexiconRow, rules: Inflection, entries: Entries) -> Entries:
+    if not rules.lemmas:
+        return {}
+    if not row.synsets and not row.pivot:
+        return translated_forms(entries, lemma_forms(language, entries))
+    words = {*entries, *(other.lower() for others in entries.values() for other in others)}
+    return inflected_synonyms(entries, lemma_forms(language, words))
 
 
 def _entries(language: str, row: LexiconRow, tables: Tables) -> Entries:
