@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 from typing import Self
 
 from pydantic import Field, model_validator
 
-from robustbench_ir._base.text import Span
+from robustbench_ir._base.text import Span, upper
 from robustbench_ir.perturb.constraints import stop_words
 from robustbench_ir.perturb.kinds import KindOfChange
 from robustbench_ir.perturb.lexicons.build import (
@@ -31,6 +31,7 @@ from robustbench_ir.perturb.lexicons.inflection import (
     with_base_forms,
 )
 from robustbench_ir.perturb.lexicons.offensive import offensive_words, without_offensive
+from robustbench_ir.perturb.lexicons.spelling import spelling
 from robustbench_ir.perturb.lexicons.store import Lexicon, compiled_lexicon
 from robustbench_ir.perturb.randomness import Random, pick, pick_early
 from robustbench_ir.perturb.transformation import Targets, Transformation
@@ -136,12 +137,15 @@ class LexiconSubstitution:
         Whether the substitute of a word with a capital gets a capital too.
     embedded : tuple of str
         The languages of the lexicons, where these are not that of the query.
+    has_spaces : bool
+        Whether there are spaces between the words of the queries.
     """
 
     lexicons: tuple[Lexicon, ...]
     operation: str
     copies_capital: bool = True
     embedded: tuple[str, ...] = ()
+    has_spaces: bool = True
 
     @property
     def kind(self) -> KindOfChange | None:
@@ -154,9 +158,12 @@ class LexiconSubstitution:
         found = []
         position = 0
         while position < len(words):
-            for length in range(min(_LONGEST_ENTRY_WORDS, len(words) - position), 0, -1):
-                span = words[position][0], words[position + length - 1][1]
-                if lexicon.find(text[span[0] : span[1]].lower()):
+            start, end = words[position]
+            phrases = not self.has_spaces or lexicon.may_begin(text[start:end])
+            longest = min(_LONGEST_ENTRY_WORDS, len(words) - position) if phrases else 1
+            for length in range(longest, 0, -1):
+                span = start, words[position + length - 1][1]
+                if lexicon.find(text[span[0] : span[1]]):
                     found.append(span)
                     position += length - 1
                     break
@@ -164,9 +171,11 @@ class LexiconSubstitution:
         return Targets(found, partial(self._replace, lexicon))
 
     def _replace(self, lexicon: Lexicon, original: str, random: Random) -> tuple[str, str] | None:
-        new = pick_early(lexicon.find(original.lower()), random)
-        if self.copies_capital and original[0].isupper():
-            new = new[0].upper() + new[1:]
+        new = pick_early(lexicon.find(original), random)
+        if len(original) > 1 and original.isupper():
+            new = upper(new, lexicon.language)
+        elif self.copies_capital and original[0].isupper():
+            new = upper(new[0], lexicon.language) + new[1:]
         return (new, self.operation) if new != original else None
 
 
@@ -180,7 +189,7 @@ def make_substitution(
     nouns_into_another = bool(facts and facts.capitalised_nouns) and any(row.embedded for row in rows)
     lexicons = tuple(load_lexicon(language, row, tables) for row in rows)
     embedded = tuple(dict.fromkeys(row.embedded for row in rows if row.embedded))
-    return LexiconSubstitution(lexicons, operation, not nouns_into_another, embedded)
+    return LexiconSubstitution(lexicons, operation, not nouns_into_another, embedded, facts is None or facts.has_spaces)
 
 
 def sources_of(row: LexiconRow) -> tuple[str, ...]:
@@ -222,7 +231,8 @@ def load_lexicon(language: str, row: LexiconRow, tables: Tables) -> Lexicon:
         entries = without_offensive(_entries(language, row, tables), offensive)
         return entries, without_offensive(_forms(language, row, rules, entries), offensive)
 
-    return compiled_lexicon(what, rules, compile_entries)
+    compiled = compiled_lexicon(what, rules, compile_entries, spelling(language, tables))
+    return replace(compiled, language=row.embedded or language)
 
 
 def _forms(language: str, row: LexiconRow, rules: Inflection, entries: Entries) -> Entries:
