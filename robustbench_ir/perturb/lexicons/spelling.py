@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Self
 
 import regex
@@ -18,6 +18,7 @@ from robustbench_ir.resources.languages import languages
 _EVERY_SCRIPT = "Zyyy"
 _DOTLESS = {"tr", "az"}  # "I" is the capital of "ı"
 _HAN = range(0x3400, 0xA000)  # the characters that a transform of whole scripts is asked about
+_WORDS_REMEMBERED = 1 << 16
 Rewriting = Callable[[str], str]
 
 
@@ -37,7 +38,8 @@ class SpellingRules(Card):
     full_first : bool
         Whether, of entries with one spelling, one that is written with more than it is the better, as Russian ё is.
     converted, converted_if : str
-        Name of an ICU transform. With a regular expression, it is used on words that match, else on every character.
+        Name of an ICU transform. With a regular expression, it is used on texts that match, which are encoded in another
+        way, else on every character.
     loose : dict
         Like `letters`, for the loose spelling.
     marks : str
@@ -86,6 +88,8 @@ class Spelling:
         Smallest number of code points of a text that is looked up loosely.
     full_first : bool
         See `SpellingRules.full_first`.
+    encoded_otherwise : callable, optional
+        Returns True if a text is not encoded as Unicode has it, so that word breaking finds no words in it.
     digest : str
         Stands for the rules.
     """
@@ -94,6 +98,7 @@ class Spelling:
     loose: Rewriting | None = None
     shortest: int = 1
     full_first: bool = False
+    encoded_otherwise: Callable[[str], bool] | None = None
     digest: str = ""
 
     def loosened(self, text: str) -> str:
@@ -125,13 +130,14 @@ def spelling(language: str, tables: Tables = SHIPPED) -> Spelling:
     facts = languages().get(language)
     keys = (_EVERY_SCRIPT, facts.script if facts else "", language)
     found = [validate(SpellingRules, rows[key], f"attacks/_spelling.toml: [{key}]") for key in keys if key in rows]
-    always = [_lower(language), *(step for rules in found for step in _always(rules)), nfc]
+    always = _chain([_lower(language), *(step for rules in found for step in _always(rules)), nfc])
     loosely = [step for rules in found for step in _loosely(rules)]
     return Spelling(
-        _kept_apart(_chain(always), frozenset(nfc(word) for rules in found for word in rules.apart.split())),
+        _between_spaces(always, frozenset(nfc(word) for rules in found for word in rules.apart.split())),
         _chain([*loosely, nfc]) if loosely else None,
         max((rules.shortest for rules in found), default=1),
         any(rules.full_first for rules in found),
+        next((_finder(rules.converted_if) for rules in found if rules.converted_if), None),
         "".join(rules.model_dump_json(exclude_defaults=True) for rules in found),
     )
 
@@ -168,8 +174,8 @@ def _always(rules: SpellingRules) -> Iterable[Rewriting]:
     if rules.compatibility:
         yield lambda text: unicodedata.normalize("NFKC", text)
     # Sequences come first: they may hold letters that are dropped otherwise, such as joiners.
-    for pattern, new in rules.sequences.items():
-        yield _substitution(_compiled(pattern), new)
+    if rules.sequences:
+        yield _substitutions(rules.sequences)
     if rules.letters:
         yield _translation(rules.letters)
     if rules.converted and not rules.converted_if:
@@ -193,10 +199,15 @@ def _chain(steps: list[Rewriting]) -> Rewriting:
     return rewrite
 
 
-def _kept_apart(rewrite: Rewriting, apart: frozenset[str]) -> Rewriting:
-    if not apart:
-        return rewrite
-    return lambda text: text.lower() if text.lower() in apart else rewrite(text)
+def _between_spaces(rewrite: Rewriting, apart: frozenset[str]) -> Rewriting:
+    """Return a function that rewrites each word between spaces, from a memory, except those that are kept apart."""
+
+    @lru_cache(maxsize=_WORDS_REMEMBERED)
+    def one(word: str) -> str:
+        small = word.lower()
+        return small if small in apart else rewrite(word)
+
+    return lambda text: " ".join(map(one, text.split(" "))) if " " in text else one(text)
 
 
 def _translation(letters: Mapping[str, str]) -> Rewriting:
@@ -204,8 +215,17 @@ def _translation(letters: Mapping[str, str]) -> Rewriting:
     return lambda text: text.translate(table)
 
 
-def _substitution(pattern: regex.Pattern[str], new: str) -> Rewriting:
-    return lambda text: pattern.sub(new, text)
+def _substitutions(sequences: Mapping[str, str]) -> Rewriting:
+    steps = [(_compiled(pattern), new) for pattern, new in sequences.items()]
+    any_of_them = _compiled(f"(?|{'|'.join(sequences)})")  # few words have one; groups are numbered for each alone
+
+    def rewrite(text: str) -> str:
+        if any_of_them.search(text):
+            for pattern, new in steps:
+                text = pattern.sub(new, text)
+        return text
+
+    return rewrite
 
 
 def _converted_characters(name: str) -> Rewriting:
@@ -219,6 +239,11 @@ def _converted_characters(name: str) -> Rewriting:
 def _converted_words(name: str, needed: regex.Pattern[str]) -> Rewriting:
     convert = _transform(name)
     return lambda text: convert(text) if needed.search(text) else text
+
+
+def _finder(pattern: str) -> Callable[[str], bool]:
+    compiled = _compiled(pattern)
+    return lambda text: compiled.search(text) is not None
 
 
 def _transform(name: str) -> Rewriting:

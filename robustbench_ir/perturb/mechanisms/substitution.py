@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -39,6 +40,7 @@ from robustbench_ir.resources.cards import Card, Tables, validate
 from robustbench_ir.resources.languages import languages
 
 _LONGEST_ENTRY_WORDS = 4
+_BETWEEN_SPACES = re.compile(r"\S+")
 
 
 class SubstitutionParameters(Card):
@@ -155,6 +157,9 @@ class LexiconSubstitution:
     def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:
         """Offer the words and phrases in the drawn lexicon; see `Transformation.targets`."""
         lexicon = pick(self.lexicons, random) if len(self.lexicons) > 1 else self.lexicons[0]
+        encoded_otherwise = lexicon.spelling.encoded_otherwise
+        if encoded_otherwise and encoded_otherwise(text):  # only what stands alone between spaces can be found
+            words = [match.span() for match in _BETWEEN_SPACES.finditer(text)]
         found = []
         position = 0
         while position < len(words):
