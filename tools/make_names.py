@@ -14,6 +14,7 @@ import sys
 import textwrap
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from functools import cache
 
 import faker.providers.person
 from simplemma.strategies.dictionaries import DefaultDictionaryFactory
@@ -30,7 +31,7 @@ from robustbench_ir.resources.languages import languages
 CASED = {"Latn", "Cyrl", "Grek", "Armn"}
 # Famous bearers, and given names of languages of which Faker has few or none. Each is a word of the language.
 BY_HAND = {
-    "de": "bush gates lion jung grass mann frisch roth benn loest händel wagner brahms bohr planck blüm kinski engel gott hitler wels ebert heuss lübke rau gauck wulff köhler",
+    "de": "bach brandt bush gates lion jung grass mann frisch roth benn loest händel wagner brahms bohr planck blüm kinski engel gott hitler wels ebert heuss lübke rau gauck wulff köhler",
     "el": "άγγελος αγγελος σταύρος ήλιος βασίλης αστέρης λέων δόξα χαρά ζωή",
     "en": "bush lion bach gates jobs swift rose grace wolf blanco church wood sting prince pink drake usher nelly ice musk page rice bolt brown woods earhart",
     "es": "blanco rossi rey rosa león paz lorca delgado calvo rojo cruz mar sol luz dolores consuelo amparo iglesias nieves cortés maduro castillo moreno rubio guerra casa casas torres ríos ríos pino romero",
@@ -48,6 +49,8 @@ BY_HAND = {
     "ig": "chukwu obi eze ngozi uche nkem ada ike ifeanyi okoro",
     "zu": "themba thandi nomvula sipho jabulani nkosi zulu bheki inkosi",
 }
+# Words that a question asks about far more often than their bearers.
+NO_NAMES = {"de": frozenset("april art baum buch fall fisch gott juli juni kind mai mann salz tor".split())}
 DETERMINERS = {
     "de": "der die das den dem des ein eine einen einem einer eines kein keine keinen keinem keiner keines mein meine "
     "meinen meinem meiner meines dein deine deinen deinem deiner sein seine seinen seinem seiner seines ihr ihre ihren "
@@ -64,18 +67,19 @@ NOTE = """\
 """
 
 
-def faker_names(language: str) -> set[str]:
-    """Return the single-word names of all of Faker's locales of a language."""
+@cache
+def faker_names(language: str = "") -> frozenset[str]:
+    """Return the single-word names of all of Faker's locales of a language, or of all languages."""
     found: set[str] = set()
     for module in pkgutil.iter_modules(faker.providers.person.__path__):
-        if module.name.split("_")[0] == language:
+        if not language or module.name.split("_")[0] == language:
             provider = importlib.import_module(f"faker.providers.person.{module.name}").Provider
             for attribute in dir(provider):
                 if attribute.startswith(("first_names", "last_names")):
                     value = getattr(provider, attribute)
                     if isinstance(value, (tuple, list, set, dict)):
                         found |= {nfc(one) for one in value if isinstance(one, str)}
-    return {one for one in found if one.isalpha() and len(one) > 2 and one[0].isupper()}
+    return frozenset(one for one in found if one.isalpha() and len(one) > 2 and one[0].isupper())
 
 
 def known_words(language: str) -> Iterator[str]:
@@ -95,7 +99,10 @@ def known_words(language: str) -> Iterator[str]:
 def row(language: str) -> Iterable[str]:
     """Yield the lines of a language in the table."""
     words = set(known_words(language))
-    ambiguous = {one for name in faker_names(language) if (one := lower(name, language)) in words}
+    # A German noun may be a name anywhere in the query, and the questions are about people of all countries.
+    bearers = faker_names("" if languages()[language].capitalised_nouns else language)
+    ambiguous = {one for name in bearers if (one := lower(name, language)) in words}
+    ambiguous -= NO_NAMES.get(language, frozenset())
     names = sorted(ambiguous | set(map(nfc, BY_HAND.get(language, "").split())))
     for key, found in (("names", names), ("determiners", DETERMINERS.get(language, "").split())):
         if found:
