@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from typing import Literal
@@ -15,6 +16,7 @@ from robustbench_ir.perturb.lexicons.spelling import spelling
 from robustbench_ir.perturb.names import name_finder
 from robustbench_ir.resources.cards import SHIPPED, Card, Tables
 
+_ACCENT = regex.compile(r"[\u0300-\u036F]")
 _DIGIT = regex.compile(r"\p{N}")
 _ADDRESS = regex.compile(r"(?:https?://|www\.)\S+|\S+@\S+\.\S+|\b[\w-]+(?:\.[\w-]+)+/\S*", regex.IGNORECASE)
 LONGEST_WORD = 256  # code points; no one types longer words, and a romanisation of megabytes never ends
@@ -96,7 +98,7 @@ def stop_word_test(language: str, tables: Tables = SHIPPED) -> Callable[[str], b
     def test(word: str) -> bool:
         same = spelt.same(word)
         # "tambien" is "también", but "té" (tea) is not "te".
-        return same in exact or (same in loose and spelt.loosened(same) == same)
+        return same in exact or (spelt.loosened(same) in loose and not _ACCENT.search(unicodedata.normalize("NFD", same)))
 
     return lru_cache(maxsize=_WORDS_REMEMBERED)(test)
 
