@@ -50,7 +50,16 @@ BY_HAND = {
     "zu": "themba thandi nomvula sipho jabulani nkosi zulu bheki inkosi",
 }
 # Words that a question asks about far more often than their bearers.
-NO_NAMES = {"de": frozenset("april art baum buch fall fisch gott juli juni kind mai mann salz tor".split())}
+NO_NAMES = {
+    "de": frozenset("april art baum buch fall fisch gott juli juni kind mai mann salz tor".split()),
+    "id": frozenset("among hari jaga jail juli labuh lega timbul utama wage".split()),
+    "sw": frozenset(
+        "angalia arusi bahari baharia chuki dalili duma dunia ekundu enzi goma hadithi halisi jangwa jina jua kaskazi "
+        "kiapo kijana kijani kimbilio kimya kinubi kipepeo kisima kiume kovu kuchanua kurunzi kweli laini madini madoa "
+        "mahali majani makini makuu maliza matunda maua misuli ngamia ngeni nyasi nyoka nyuki panya risasi rubani safiri "
+        "sauti siku sinema sungara swala takatifu tamu tisa tufani umoja usiku waseme".split()
+    ),
+}
 DETERMINERS = {
     "de": "der die das den dem des ein eine einen einem einer eines kein keine keinen keinem keiner keines mein meine "
     "meinen meinem meiner meines dein deine deinen deinem deiner sein seine seinen seinem seiner seines ihr ihre ihren "

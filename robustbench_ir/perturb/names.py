@@ -101,7 +101,7 @@ class _Query:
     def capitals_say_nothing(self) -> bool:
         """Return True if all words have capitals, or those of a title: all but its small function words."""
         cased = [place for place, word in enumerate(self._words) if word.lower() != word.upper()]
-        if len(cased) > 1 and sum(self._words[place].isupper() for place in cased) >= _NEARLY_ALL * len(cased):
+        if cased and sum(self._words[place].isupper() for place in cased) >= _NEARLY_ALL * len(cased):
             return True
         content = [place for place in cased if not self._is_stop_word(self._words[place])]
         with_capital = [place for place in content if self._capital[place]]

@@ -224,10 +224,12 @@ def load_lexicon(language: str, row: LexiconRow, tables: Tables) -> Lexicon:
         If a table is not available.
     """
     rules = inflection(language, tables) if row.inflected else Inflection()
-    offensive = offensive_words(row.embedded or language, tables)
+    embedded = row.embedded or language
+    offensive = offensive_words(embedded, tables)
+    left_out = sorted(offensive | stop_words(embedded, tables))
     what = {
         "language": language,
-        "offensive": sha256("\n".join(sorted(offensive)).encode()).hexdigest(),
+        "left out": sha256("\n".join(left_out).encode()).hexdigest(),
         "row": row.model_dump(exclude_defaults=True),
         "sources": {name: lexicon_source(name, tables).digest(tables) for name in sources_of(row)},
     }
@@ -237,7 +239,7 @@ def load_lexicon(language: str, row: LexiconRow, tables: Tables) -> Lexicon:
         return entries, without_offensive(_forms(language, row, rules, entries), offensive)
 
     compiled = compiled_lexicon(what, rules, compile_entries, spelling(language, tables))
-    return replace(compiled, language=row.embedded or language)
+    return replace(compiled, language=embedded)
 
 
 def _forms(language: str, row: LexiconRow, rules: Inflection, entries: Entries) -> Entries:
