@@ -9,9 +9,9 @@ import pytest
 from robustbench_ir._base.text import nfc
 from robustbench_ir.errors import CardError
 from robustbench_ir.perturb import load_recipe
-from robustbench_ir.perturb.lexicons.spelling import AS_WRITTEN, spelling, spelling_fold
-from robustbench_ir.perturb.lexicons.store import Lexicon, as_lines, compiled_lexicon, loosely_spelt, respelt
 from robustbench_ir.perturb.lexicons.inflection import Inflection
+from robustbench_ir.perturb.lexicons.store import Lexicon, as_lines, compiled_lexicon, loosely_spelt, respelt
+from robustbench_ir.perturb.spelling import AS_WRITTEN, spelling, spelling_fold
 from robustbench_ir.resources.cards import SHIPPED, tables_of
 from robustbench_ir.resources.languages import languages
 from robustbench_ir.tasks import Query
@@ -159,7 +159,7 @@ def test_zawgyi_words_are_switched_whole_or_not_at_all(shared_data: Path) -> Non
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ('xx = { letters = 3 }', r"_spelling\.toml: \[xx\]"),
+        ("xx = { letters = 3 }", r"_spelling\.toml: \[xx\]"),
         ('xx = { sequences = { "(" = "" } }', "not a regular expression"),
         ('xx = { leters = { "a" = "b" } }', "leters"),
     ],

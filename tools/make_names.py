@@ -12,9 +12,11 @@ import importlib
 import pkgutil
 import sys
 import textwrap
+import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import cache
+from pathlib import Path
 
 import faker.providers.person
 from simplemma.strategies.dictionaries import DefaultDictionaryFactory
@@ -29,50 +31,12 @@ from robustbench_ir.resources.cards import SHIPPED
 from robustbench_ir.resources.languages import languages
 
 CASED = {"Latn", "Cyrl", "Grek", "Armn"}
-# Famous bearers, and given names of languages of which Faker has few or none. Each is a word of the language.
-BY_HAND = {
-    "de": "bach brandt bush gates lion jung grass mann frisch roth benn loest händel wagner brahms bohr planck blüm kinski engel gott hitler wels ebert heuss lübke rau gauck wulff köhler",
-    "el": "άγγελος αγγελος σταύρος ήλιος βασίλης αστέρης λέων δόξα χαρά ζωή",
-    "en": "bush lion bach gates jobs swift rose grace wolf blanco church wood sting prince pink drake usher nelly ice musk page rice bolt brown woods earhart",
-    "es": "blanco rossi rey rosa león paz lorca delgado calvo rojo cruz mar sol luz dolores consuelo amparo iglesias nieves cortés maduro castillo moreno rubio guerra casa casas torres ríos ríos pino romero",
-    "fil": "luningning ligaya bayani dalisay mayumi liwayway tala bituin luzviminda magsaysay",
-    "fr": "hollande roi rose blanc noir petit grand lion macron fleur pierre rivière fontaine charpentier boulanger mercier lemaire",
-    "ha": "sani bello sarki gambo danjuma yaro tanko lawal musa garba barau baraka nasara shehu rose wada bala dare rabo sule tafida maigari hassan kande",
-    "ru": "лев вера надежда любовь роза слава мир май волк заяц соловей бык грач гусь медведь козёл лебедь голубь воробей сокол мороз зима король князь кузнец мельник шевчук пушкин",
-    "sw": "baraka neema rehema amani furaha tumaini upendo imani zawadi jabali simba juma bahati subira sifa zuhura mwezi nyota mosi kiongozi zuri shujaa rose hekima nuru pendo safari",
-    "tr": "deniz güneş barış savaş toprak umut yağmur bulut çiçek gül aslan kaya demir yıldız ay gökhan özgür sevgi sevinç hayat yaprak eylül nisan devrim evren ateş rüzgar su ışık bahar pınar poyraz doğan şahin koç kurt bilge ömür",
-    "vi": "hoa mai lan hùng dũng hương hồng thu xuân sơn hải long phượng ngọc kim bình an minh tuấn trang thảo nga yến hà giang nam bắc đông tây thủy cúc đào liên linh lộc phúc phú quý tâm tài thành thắng tiến trung vinh cường quang đức lê hồ bùi dương đặng đỗ nguyễn trần phạm võ lý mạc đinh trịnh",
-    "yo": "ayo adé ade bọla bola tọla ire ife ifẹ ayọ ọla ola rose grace dare kunle tunde wale sola femi akin oba oyin oluwa olú ọba ọmọ",
-    "id": "budi wati bunga intan bulan bintang surya cahaya mega dewi putri putra ratu raja harimau gajah wulan sari melati mawar indah setia agung",
-    "fi": "kivi koski ranta mäki järvi lahti niemi salo laine virta halonen koivisto niinistö kekkonen susi leijona ruusu toivo urho onni armo rauha lahja",
-    "kk": "арман айжан күн ай гүл тас темір болат қайрат ерлан жібек алма бақыт дос",
-    "ig": "chukwu obi eze ngozi uche nkem ada ike ifeanyi okoro",
-    "zu": "themba thandi nomvula sipho jabulani nkosi zulu bheki inkosi",
-}
-# Words that a question asks about far more often than their bearers.
-NO_NAMES = {
-    "de": frozenset("april art baum buch fall fisch gott juli juni kind mai mann salz tor".split()),
-    "id": frozenset("among hari jaga jail juli labuh lega timbul utama wage".split()),
-    "sw": frozenset(
-        "angalia arusi bahari baharia chuki dalili duma dunia ekundu enzi goma hadithi halisi jangwa jina jua kaskazi "
-        "kiapo kijana kijani kimbilio kimya kinubi kipepeo kisima kiume kovu kuchanua kurunzi kweli laini madini madoa "
-        "mahali majani makini makuu maliza matunda maua misuli ngamia ngeni nyasi nyoka nyuki panya risasi rubani safiri "
-        "sauti siku sinema sungara swala takatifu tamu tisa tufani umoja usiku waseme".split()
-    ),
-}
-DETERMINERS = {
-    "de": "der die das den dem des ein eine einen einem einer eines kein keine keinen keinem keiner keines mein meine "
-    "meinen meinem meiner meines dein deine deinen deinem deiner sein seine seinen seinem seiner seines ihr ihre ihren "
-    "ihrem ihrer ihres unser unsere unseren unserem unserer euer eure dies diese diesen diesem dieser dieses jene jenen "
-    "jenem jener jenes jede jeden jedem jeder jedes welche welchen welchem welcher welches manche mancher alle allen "
-    "aller alles viel viele vielen vieler wenig wenige weniger mehr mehrere mehreren einige einigen einiger beide beiden "
-    "im am zum zur beim vom ins ans aufs fürs zwei drei vier fünf sechs sieben acht neun zehn kilo gramm liter"
-}
+BY_HAND = tomllib.loads(Path(__file__).with_name("names_by_hand.toml").read_text(encoding="utf-8"))
 NOTE = """\
 # Names that are also words, so that a capital at the beginning of a query, or of a German noun, leaves open what it is.
 # names: given names and family names from Faker (https://github.com/joke2k/faker, MIT licence), those that a dictionary
-# of the language knows as words, and others added by hand; made by tools/make_names.py. determiners: where all nouns have
-# capitals, words that come before a common noun but not before a name.
+# of the language knows as words, and others added by hand; made by tools/make_names.py. determiners: where all nouns
+# have capitals, words that come before a common noun but not before a name.
 """
 
 
@@ -107,13 +71,13 @@ def known_words(language: str) -> Iterator[str]:
 
 def row(language: str) -> Iterable[str]:
     """Yield the lines of a language in the table."""
-    words = set(known_words(language))
+    words, by_hand = set(known_words(language)), BY_HAND.get(language, {})
     # A German noun may be a name anywhere in the query, and the questions are about people of all countries.
     bearers = faker_names("" if languages()[language].capitalised_nouns else language)
     ambiguous = {one for name in bearers if (one := lower(name, language)) in words}
-    ambiguous -= NO_NAMES.get(language, frozenset())
-    names = sorted(ambiguous | set(map(nfc, BY_HAND.get(language, "").split())))
-    for key, found in (("names", names), ("determiners", DETERMINERS.get(language, "").split())):
+    ambiguous -= set(by_hand.get("left_out", "").split())
+    names = sorted(ambiguous | set(map(nfc, by_hand.get("added", "").split())))
+    for key, found in (("names", names), ("determiners", by_hand.get("determiners", "").split())):
         if found:
             yield f'{key} = """\\'
             yield from (f"{line} \\" for line in textwrap.wrap(" ".join(found), 116))

@@ -2,9 +2,10 @@
 
     python tools/stop_word_candidates.py [--languages hi,ur] [--words 60] [--data "$ROBUSTBENCH_IR_DATA"]
 
-The text is NTREX-128 (1,997 sentences of news in each language) and, where there are any, the questions of AfriQA: function
-words are the most frequent words of any text, and content words of news and of questions differ. Those that are closed
-class belong into the table: pronouns, auxiliaries, question words, adpositions, conjunctions, particles, determiners.
+The text is NTREX-128 (1,997 sentences of news in each language) and, where there are any, the questions of AfriQA.
+Function words are the most frequent words of any text; the content words of news and of questions differ. Those that
+are closed class belong into the table: pronouns, auxiliaries, question words, adpositions, conjunctions, particles,
+determiners.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ from pydantic import Field
 
 from robustbench_ir._base.text import LONGEST_CHUNK, Span, chunk_spans, scripts, word_graphemes, word_spans
 from robustbench_ir.errors import CardError
-from robustbench_ir.perturb.lexicons.spelling import spelling
 from robustbench_ir.perturb.names import name_finder
+from robustbench_ir.perturb.spelling import spelling
 from robustbench_ir.resources.cards import SHIPPED, Card, Tables
 
 _ACCENT = regex.compile(r"[\u0300-\u036F]")
@@ -97,8 +97,10 @@ def stop_word_test(language: str, tables: Tables = SHIPPED) -> Callable[[str], b
 
     def test(word: str) -> bool:
         same = spelt.same(word)
+        if same in exact:
+            return True
         # "tambien" is "también", but "té" (tea) is not "te".
-        return same in exact or (spelt.loosened(same) in loose and not _ACCENT.search(unicodedata.normalize("NFD", same)))
+        return spelt.loosened(same) in loose and not _ACCENT.search(unicodedata.normalize("NFD", same))
 
     return lru_cache(maxsize=_WORDS_REMEMBERED)(test)
 

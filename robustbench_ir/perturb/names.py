@@ -18,7 +18,7 @@ from robustbench_ir.resources.languages import languages
 _NEARLY_ALL = 0.8
 _TITLE_WORDS = 3  # as few content words with capitals may be one long name
 _BETWEEN_NAMES = regex.compile(r"\s|-|\.\s?")  # "Johann S. Bach", "Marie-Curie"
-_PARTICLES = frozenset("von van vom zu zur der den de da di del della du dos das la le bin ibn ben al el ter ten".split())
+_PARTICLES = {"von", "van", "vom", "zu", "der", "den", "de", "da", "di", "del", "du", "dos", "la", "bin", "ibn", "al"}
 _APOSTROPHE = regex.compile("['’ʼ]")
 _SUFFIX_AFTER_APOSTROPHE = {"tr", "az", "kk"}  # only names are written so
 IsStopWord = Callable[[str], bool]
@@ -152,7 +152,7 @@ class _Query:
         return found
 
     def _touch(self, place: int) -> bool:
-        """Return True if nothing but a space, a hyphen or an abbreviation's full stop separates a word from the last."""
+        """Return True if only a space, a hyphen or an abbreviation's full stop separates a word from the last."""
         between = self._text[self._spans[place - 1][1] : self._spans[place][0]]
         short = len(self._words[place - 1]) <= 2
         return bool(_BETWEEN_NAMES.fullmatch(between)) and (short or "." not in between)

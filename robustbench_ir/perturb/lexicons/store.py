@@ -1,8 +1,8 @@
 """Compiled lexicons: made once from published tables, kept in the cache, and loaded in a fraction of a second.
 
-The file is UTF-8 text behind a checksum: a line `entry<TAB>substitute<TAB>...` for each entry, a form feed, the same for
-inflected forms, a form feed, and the same for loose spellings, sorted by code points. Entries become a dict. Forms and
-loose spellings, of which there may be a million, stay bytes that are searched.
+The file is UTF-8 text behind a checksum: a line `entry<TAB>substitute<TAB>...` for each entry, a form feed, the same
+for inflected forms, a form feed, and the same for loose spellings, sorted by code points. Entries become a dict. Forms
+and loose spellings, of which there may be a million, stay bytes that are searched.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from robustbench_ir._base.cache import current_cache, read_cached
 from robustbench_ir._base.files import write_checked
 from robustbench_ir.errors import ResultError
 from robustbench_ir.perturb.lexicons.inflection import Entries, Inflection, longest_beginning, without_proclitic
-from robustbench_ir.perturb.lexicons.spelling import AS_WRITTEN, Spelling
+from robustbench_ir.perturb.spelling import AS_WRITTEN, Spelling
 
 _FORMAT = 4  # raised when the same sources would give other entries
 _SECTION = b"\f\n"  # no entry holds a form feed, which is white space

@@ -32,9 +32,9 @@ from robustbench_ir.perturb.lexicons.inflection import (
     with_base_forms,
 )
 from robustbench_ir.perturb.lexicons.offensive import offensive_words, without_offensive
-from robustbench_ir.perturb.lexicons.spelling import spelling
 from robustbench_ir.perturb.lexicons.store import Lexicon, compiled_lexicon
 from robustbench_ir.perturb.randomness import Random, pick, pick_early
+from robustbench_ir.perturb.spelling import spelling
 from robustbench_ir.perturb.transformation import Targets, Transformation
 from robustbench_ir.resources.cards import Card, Tables, validate
 from robustbench_ir.resources.languages import languages

@@ -38,8 +38,8 @@ class SpellingRules(Card):
     full_first : bool
         Whether, of entries with one spelling, one that is written with more than it is the better, as Russian ё is.
     converted, converted_if : str
-        Name of an ICU transform. With a regular expression, it is used on texts that match, which are encoded in another
-        way, else on every character.
+        Name of an ICU transform. With a regular expression, it is used on texts that match, which are encoded in
+        another way, else on every character.
     loose : dict
         Like `letters`, for the loose spelling.
     marks : str
