@@ -133,7 +133,10 @@ def test_synonyms_of_inflected_words_are_inflected() -> None:
     assert "cities" not in found, "no form of metropolis ends as cities does"
 
 
-@given(st.dictionaries(st.text(min_size=1, max_size=6).filter(str.isalnum), st.just(("x", "y")), max_size=30))
+_SMALL = st.text(min_size=1, max_size=6).filter(lambda one: one.isalnum() and one == one.lower())
+
+
+@given(st.dictionaries(_SMALL, st.just(("x", "y")), max_size=30))
 def test_forms_are_found_by_binary_search(forms: dict[str, tuple[str, ...]]) -> None:
     stored = Lexicon({}, as_lines(forms))
     assert all(stored.find(form) == found for form, found in forms.items())

@@ -132,7 +132,7 @@ def show_lexicon(language: str, words: tuple[str, ...], recipe: str, cards: Path
             facts.append(("from", f"{name}: {source.attribution} ({source.licence})"))
         print_facts(f"{found.identity} {code}{f' into {row.embedded}' if row.embedded else ''}", facts)
         if words:
-            print_lines((f"  {word}", ", ".join(lexicon.find(word.lower()) or ()) or "not known") for word in words)
+            print_lines((f"  {word}", ", ".join(lexicon.find(word) or ()) or "not known") for word in words)
 
 
 @command.command("coverage")

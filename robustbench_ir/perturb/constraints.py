@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from typing import Literal
@@ -9,11 +10,13 @@ from typing import Literal
 import regex
 from pydantic import Field
 
-from robustbench_ir._base.text import LONGEST_CHUNK, Span, chunk_spans, scripts, word_graphemes
+from robustbench_ir._base.text import LONGEST_CHUNK, Span, chunk_spans, scripts, word_graphemes, word_spans
 from robustbench_ir.errors import CardError
+from robustbench_ir.perturb.names import name_finder
+from robustbench_ir.perturb.spelling import spelling
 from robustbench_ir.resources.cards import SHIPPED, Card, Tables
-from robustbench_ir.resources.languages import languages
 
+_ACCENT = regex.compile(r"[\u0300-\u036F]")
 _DIGIT = regex.compile(r"\p{N}")
 _ADDRESS = regex.compile(r"(?:https?://|www\.)\S+|\S+@\S+\.\S+|\b[\w-]+(?:\.[\w-]+)+/\S*", regex.IGNORECASE)
 LONGEST_WORD = 256  # code points; no one types longer words, and a romanisation of megabytes never ends
@@ -30,8 +33,8 @@ class Constraints(Card):
     minimum_graphemes : int
         Shorter words are not changed.
     protect : list of {"numbers", "addresses", "capitalised", "stop-words"}
-        Words that are not changed: words with a digit; URLs and e-mail addresses; words with a capital that do not
-        begin the query (names; not in languages that capitalise all nouns); words of `attacks/_stop_words.toml`.
+        Words that are not changed: words with a digit; URLs and e-mail addresses; names, found by their capitals
+        (`robustbench_ir.perturb.names`); words of `attacks/_stop_words.toml`, in every spelling of theirs.
     maximum_edit_rate : float
         Largest share of a query's code points that may be in edited words (`Perturbation.touched`), in (0, 1]; further
         edits are not made.
@@ -77,6 +80,31 @@ def stop_words(language: str, tables: Tables = SHIPPED) -> frozenset[str]:
     return frozenset(row.split())
 
 
+@cache
+def stop_word_test(language: str, tables: Tables = SHIPPED) -> Callable[[str], bool]:
+    """Return a function that returns True for a closed-class word of a language, whatever its case and spelling.
+
+    Parameters
+    ----------
+    language : str
+        Code of the language.
+    tables : Tables
+        Where the tables of words and of spellings are found.
+    """
+    spelt = spelling(language, tables)
+    exact = frozenset(map(spelt.same, stop_words(language, tables)))
+    loose = frozenset(map(spelt.loosened, exact)) - {""}
+
+    def test(word: str) -> bool:
+        same = spelt.same(word)
+        if same in exact:
+            return True
+        # "tambien" is "también", but "té" (tea) is not "te".
+        return spelt.loosened(same) in loose and not _ACCENT.search(unicodedata.normalize("NFD", same))
+
+    return lru_cache(maxsize=_WORDS_REMEMBERED)(test)
+
+
 WordFinder = Callable[[str], Sequence[Span]]
 """Finds the words of a text that may be changed, in order."""
 
@@ -120,9 +148,7 @@ def word_finder(language: str, constraints: Constraints, tables: Tables = SHIPPE
             offset += len(chunk) + 1
         return tuple(found)
 
-    facts = languages().get(language)
-    names_only = "capitalised" in constraints.protect and not (facts and facts.capitalised_nouns)
-    return _without_capitalised(find) if names_only else find
+    return _without_names(find, language, tables) if "capitalised" in constraints.protect else find
 
 
 def _word_test(language: str, constraints: Constraints, tables: Tables) -> Callable[[str], bool]:
@@ -133,14 +159,19 @@ def _word_test(language: str, constraints: Constraints, tables: Tables) -> Calla
     if constraints.minimum_graphemes > 1:
         tests.append(lambda word: len(word_graphemes(word)) >= constraints.minimum_graphemes)
     if "stop-words" in constraints.protect:
-        stops = stop_words(language, tables)
-        tests.append(lambda word: word.lower() not in stops)
+        is_stop_word = stop_word_test(language, tables)
+        tests.append(lambda word: not is_stop_word(word))
     return lru_cache(maxsize=_WORDS_REMEMBERED)(lambda word: all(test(word) for test in tests))
 
 
-def _without_capitalised(find: WordFinder) -> WordFinder:
-    def found(text: str) -> list[Span]:
-        first = next((place for place, character in enumerate(text) if character.isalnum()), 0)
-        return [(start, end) for start, end in find(text) if start == first or not text[start].isupper()]
+def _without_names(find: WordFinder, language: str, tables: Tables) -> WordFinder:
+    find_names = name_finder(language, stop_word_test(language, tables), tables)
+
+    @lru_cache(maxsize=_TEXTS_REMEMBERED)
+    def found(text: str) -> Sequence[Span]:
+        if text == text.lower():
+            return find(text)
+        names = find_names(text, word_spans(text, language))
+        return tuple(span for span in find(text) if span[0] not in names)
 
     return found

@@ -1,17 +1,20 @@
 """Compiled lexicons: made once from published tables, kept in the cache, and loaded in a fraction of a second.
 
-The file is UTF-8 text behind a checksum: a line `entry<TAB>substitute<TAB>...` for each entry, an empty line, and the
-same for inflected forms, sorted by code points. Entries become a dict. Forms, of which there may be a million, stay
-bytes that are searched.
+The file is UTF-8 text behind a checksum: a line `entry<TAB>substitute<TAB>...` for each entry, a form feed, the same
+for inflected forms, a form feed, and the same for loose spellings, sorted by code points. Entries become a dict. Forms
+and loose spellings, of which there may be a million, stay bytes that are searched.
 """
 
 from __future__ import annotations
 
 import contextlib
+import re
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from hashlib import sha256
+from itertools import chain
 
 from robustbench_ir._base.cache import current_cache, read_cached
 from robustbench_ir._base.files import write_checked
@@ -19,9 +22,12 @@ from robustbench_ir._base.text import Span
 from robustbench_ir.errors import ResultError
 from robustbench_ir.perturb.lexicons.inflection import Entries, Inflection, longest_beginning, without_proclitic
 from robustbench_ir.perturb.lexicons.stems import STEM, remainders
+from robustbench_ir.perturb.spelling import AS_WRITTEN, Spelling
 
 _FORMAT = 4  # raised when the same sources would give other entries
-_FORMS_REMEMBERED = 1 << 16
+_SECTION = b"\f\n"  # no entry holds a form feed, which is white space
+_REMEMBERED = 1 << 16
+_WITHIN_ENTRIES = re.compile("[ ./–-]")  # a word, for UAX #29, ends there at the latest
 
 
 @dataclass(frozen=True)
@@ -31,73 +37,106 @@ class Lexicon:
     Attributes
     ----------
     entries : mapping of str to tuple of str
-        Entries in lower case, NFC, with one space between words.
+        Entries as `spelling.same` has them, with one space between words.
     forms : bytes
         Inflected forms: lines `form<TAB>substitute<TAB>...` in order of their UTF-8.
     rules : Inflection
         How further forms are found.
+    spelling : Spelling
+        Which spellings are looked up.
+    loose : bytes
+        Loose spellings of entries and forms, in lines as those of the forms; no substitute where they may be several
+        words.
+    language : str
+        Code of the substitutes' language, whose capitals they get.
     """
 
     entries: Entries
     forms: bytes = b""
     rules: Inflection = field(default_factory=Inflection)
+    spelling: Spelling = AS_WRITTEN
+    loose: bytes = b""
+    language: str = ""
 
     def find(self, stretch: str) -> tuple[str, ...] | None:
-        """Return the substitutes of a word or phrase in lower case.
+        """Return the substitutes of a word or phrase, whatever its case.
+
+        The exact spelling comes first, then inflected forms, then the loose spelling.
 
         Returns
         -------
         tuple of str or None
             The best first; empty for a compound whose parts have to stay too; None if it is unknown in every form.
         """
-        found = self.entries.get(stretch)
-        if found is None and self._inflects and " " not in stretch:
-            return self._form(stretch) or None
-        return found
+        return self._remembered(stretch)
 
     def find_in(self, text: str, span: Span) -> tuple[str, ...] | None:
-        """Return the substitutes of a stretch of a text; see `find`.
-
-        A syllable of a compound has none.
-        """
-        stretch = text[span[0] : span[1]].lower()
+        """Return the substitutes of a stretch of a text; see `find`. A syllable of a compound has none."""
+        stretch = text[span[0] : span[1]]
         found = self.find(stretch)
         if found and self.rules.compounds and " " not in stretch:
             before, after = text[: span[0]].rsplit(maxsplit=1)[-1:], text[span[1] :].split(maxsplit=1)[:1]
-            neighbours = (
-                *(f"{one.lower()} {stretch}" for one in before),
-                *(f"{stretch} {one.lower()}" for one in after),
-            )
-            if any(one in self.entries for one in neighbours):
+            neighbours = (*(f"{one} {stretch}" for one in before), *(f"{stretch} {one}" for one in after))
+            if any(self.spelling.same(one) in self.entries for one in neighbours):
                 return ()
         return found
+
+    def may_begin(self, word: str) -> bool:
+        """Return True if an entry of several words, with something between them, may begin with this word."""
+        return self.spelling.same(word) in self._beginnings
 
     @property
     def digest(self) -> str:
         """SHA-256 of everything that it says."""
-        return sha256(as_lines(self.entries) + b"\n" + self.forms + self.rules.model_dump_json().encode()).hexdigest()
+        rules = f"{self.rules.model_dump_json()}\f{self.spelling.digest}"
+        return sha256(_SECTION.join((as_lines(self.entries), self.forms, self.loose, rules.encode()))).hexdigest()
 
     @cached_property
-    def _inflects(self) -> bool:
-        return bool(self.forms or self.rules.proclitics or self.rules.prefixes or self.rules.beginning)
+    def _beginnings(self) -> frozenset[str]:
+        # A loosely spelt phrase begins with a loosely spelt word.
+        first = {_WITHIN_ENTRIES.split(entry, maxsplit=1)[0] for entry in self.entries if _WITHIN_ENTRIES.search(entry)}
+        return frozenset(first | {self.spelling.loosened(word) for word in first})
 
     @cached_property
-    def _form(self) -> Callable[[str], tuple[str, ...]]:
-        return lru_cache(maxsize=_FORMS_REMEMBERED)(self._find_form)
+    def _remembered(self) -> Callable[[str], tuple[str, ...] | None]:
+        return lru_cache(maxsize=_REMEMBERED)(self._find)
 
-    def _find_form(self, word: str) -> tuple[str, ...]:
-        bare = without_proclitic(word, self.rules.proclitics)
-        found = _line(self.forms, word) or self.entries.get(bare) or _line(self.forms, bare)
-        if not found and self.rules.prefixes:
+    def _find(self, stretch: str) -> tuple[str, ...] | None:
+        text = self.spelling.same(stretch)
+        one_word = " " not in text
+        bare = without_proclitic(text, self.rules.proclitics) if one_word else text
+        for word in dict.fromkeys((text, bare)):
+            found = self.entries.get(word)
+            if found is None and one_word:
+                found = _line(self.forms, word)
+            if found is not None:
+                return found
+        for word in dict.fromkeys((text, bare)):
+            found = self._find_loosely(word)
+            if found:
+                return found
+        return (self._by_affixes(text, bare) or None) if one_word else None
+
+    def _by_affixes(self, word: str, bare: str) -> tuple[str, ...]:
+        if self.rules.prefixes:
             stems = (self.entries.get(STEM + one) for one in (word, *remainders(word, self.rules.prefixes)))
-            found = next(filter(None, stems), ())
-        if not found and self.rules.beginning:
-            return longest_beginning(bare, self.entries, self.rules.beginning)
-        return found
+            found = next(filter(None, stems), None)
+            if found:
+                return found
+        return longest_beginning(bare, self.entries, self.rules.beginning) if self.rules.beginning else ()
+
+    def _find_loosely(self, word: str) -> tuple[str, ...]:
+        loose = self.spelling.loosened(word)
+        if not loose:
+            return ()
+        found = _line(self.loose, loose)
+        if found is None and loose != word:
+            return self.entries.get(loose) or _line(self.forms, loose) or ()
+        return found or ()
 
 
-def _line(lines: bytes, word: str) -> tuple[str, ...]:
-    """Return the columns after `word` in sorted lines, by binary search."""
+def _line(lines: bytes, word: str) -> tuple[str, ...] | None:
+    """Return the columns after `word` in sorted lines, by binary search; None if there is no such line."""
     wanted = word.encode("utf-8", "surrogatepass")
     low, high = 0, len(lines)
     while low < high:
@@ -110,11 +149,14 @@ def _line(lines: bytes, word: str) -> tuple[str, ...]:
             low = end + 1
         else:
             high = start
-    return ()
+    return None
 
 
 def compiled_lexicon(
-    what: Mapping[str, object], rules: Inflection, compile_entries: Callable[[], tuple[Entries, Entries]]
+    what: Mapping[str, object],
+    rules: Inflection,
+    compile_entries: Callable[[], tuple[Entries, Entries]],
+    spelling: Spelling = AS_WRITTEN,
 ) -> Lexicon:
     """Return a lexicon from the cache, or compile it and keep it there if the cache is writable.
 
@@ -125,18 +167,68 @@ def compiled_lexicon(
     rules : Inflection
         How inflected forms are found.
     compile_entries : callable
-        Returns entries and inflected forms.
+        Returns entries and inflected forms, in lower case.
+    spelling : Spelling
+        Which spellings are looked up.
     """
-    path = current_cache().path("lexicons", _FORMAT, what, rules.model_dump(), suffix=".tsv")
+    path = current_cache().path("lexicons", _FORMAT, what, rules.model_dump(), spelling.digest, suffix=".tsv")
     content = read_cached(path)
     if content is None:
-        entries, forms = compile_entries()
-        content = as_lines(entries) + b"\n" + as_lines(forms)
+        entries, forms = (respelt(found, spelling) for found in compile_entries())
+        forms = {form: substitutes for form, substitutes in forms.items() if form not in entries}
+        content = _SECTION.join(map(as_lines, (entries, forms, loosely_spelt(entries, forms, spelling))))
         with contextlib.suppress(ResultError):
             write_checked(path, content)
-    entry_lines, _, form_lines = content.partition(b"\n\n")
+    entry_lines, form_lines, loose_lines = content.split(_SECTION)
     columns = (line.split("\t") for line in entry_lines.decode().split("\n") if line)
-    return Lexicon({entry: tuple(substitutes) for entry, *substitutes in columns}, form_lines, rules)
+    entries = {entry: tuple(substitutes) for entry, *substitutes in columns}
+    return Lexicon(entries, form_lines, rules, spelling, loose_lines)
+
+
+def respelt(entries: Entries, spelling: Spelling) -> dict[str, tuple[str, ...]]:
+    """Return a lexicon under the spellings that are looked up.
+
+    Parameters
+    ----------
+    entries : mapping
+        The lexicon. Where several entries have one spelling, the one that is written so is kept, or another one if
+        `spelling.full_first`.
+    spelling : Spelling
+        Which spellings are looked up.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for entry, substitutes in entries.items():
+        key = spelling.same(entry)
+        if key not in found or (entry == key) != spelling.full_first:
+            found[key] = substitutes
+    return found
+
+
+def loosely_spelt(entries: Entries, forms: Entries, spelling: Spelling) -> dict[str, tuple[str, ...]]:
+    """Return the loose spellings that differ from the words, with the substitutes that all of these words share.
+
+    Parameters
+    ----------
+    entries, forms : mapping
+        The lexicon and the inflected forms, as `spelling.same` has them.
+    spelling : Spelling
+        Which spellings are looked up.
+    """
+    if spelling.loose is None:
+        return {}
+    meant: dict[str, list[tuple[str, ...]]] = defaultdict(list)
+    for word, substitutes in chain(entries.items(), forms.items()):
+        loose = spelling.loosened(word)
+        if loose and loose != word:
+            meant[loose].append(substitutes)
+    for loose, lists in meant.items():
+        itself = entries.get(loose) or forms.get(loose)
+        if itself:
+            lists.append(itself)
+    return {
+        loose: tuple(one for one in lists[0] if all(one in other for other in lists[1:]))
+        for loose, lists in meant.items()
+    }
 
 
 def as_lines(entries: Mapping[str, Sequence[str]]) -> bytes:

@@ -25,6 +25,7 @@ from robustbench_ir.perturb.lexicons.hidden_markov import link_posteriors
 from robustbench_ir.perturb.lexicons.inflection import Entries, Inflection, inflection
 from robustbench_ir.perturb.lexicons.sources import Pair
 from robustbench_ir.perturb.lexicons.stems import STEM, Stemmer, stemmer
+from robustbench_ir.perturb.spelling import Rewriting, spelling
 from robustbench_ir.resources.cards import SHIPPED, Tables
 from robustbench_ir.resources.languages import languages
 
@@ -195,9 +196,10 @@ def translations(language: str, embedded: str, minimum: float, tables: Tables = 
         If a source is not available.
     """
     evidence = find_evidence(language, embedded, tables)
-    listed, hinted = dictionary(evidence, tables), hints(evidence, tables)
+    same = spelling(language, tables).same
+    listed, hinted = (_spelt(one, same) for one in (dictionary(evidence, tables), hints(evidence, tables)))
     rules = inflection(language, tables)
-    text = _read(sentence_pairs(evidence, tables), language, embedded)
+    text = _read(sentence_pairs(evidence, tables), language, embedded, same)
     compounds = _compounds(text, (*listed, *hinted)) if rules.compounds else frozenset[str]()
     if compounds:
         text = _Text([joined(words, compounds) for words in text.words], text.small, text.others)
@@ -211,20 +213,28 @@ def translations(language: str, embedded: str, minimum: float, tables: Tables = 
     return {**dict.fromkeys(compounds, ()), **_phrases(listed, other), **found}
 
 
+def _spelt(listed: Weights, same: Rewriting) -> Weights:
+    """Return weights under the spellings that are looked up."""
+    found: dict[str, dict[str, float]] = defaultdict(dict)
+    for word, others in listed.items():
+        found[same(word)].update(others)
+    return found
+
+
 def _is_cased(language: str) -> bool:
     facts = languages().get(language)
     return facts is not None and facts.script in _CASED
 
 
-def _read(pairs: Iterable[Pair], language: str, embedded: str) -> _Text:
+def _read(pairs: Iterable[Pair], language: str, embedded: str, same: Rewriting) -> _Text:
     words, others = [], []
     small: Counter[str] = Counter()
     for text, translation in pairs:
         left, right = _words(text, language), _words(translation, embedded)
         if 0 < len(left) <= _LONGEST_SENTENCE and 0 < len(right) <= _LONGEST_SENTENCE:
-            words.append([word.lower() for word in left])
+            words.append([same(word) for word in left])
             others.append(right)
-            small.update({word.lower(): 1 if word[0].islower() else -1 for word in left[1:]})
+            small.update({same(word): 1 if word[0].islower() else -1 for word in left[1:]})
     return _Text(words, frozenset(word for word, surplus in small.items() if surplus > 0), others)
 
 

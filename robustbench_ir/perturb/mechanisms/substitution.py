@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from hashlib import sha256
 from typing import Self
 
 from pydantic import Field, model_validator
 
-from robustbench_ir._base.text import Span
+from robustbench_ir._base.text import Span, upper
 from robustbench_ir.perturb.constraints import stop_words
 from robustbench_ir.perturb.kinds import KindOfChange
 from robustbench_ir.perturb.lexicons.audit import AuditName, audited_pairs, without_wrong
@@ -24,6 +26,7 @@ from robustbench_ir.perturb.lexicons.inflection import (
     lemma_forms,
     translated_forms,
 )
+from robustbench_ir.perturb.lexicons.offensive import offensive_words, without_offensive
 from robustbench_ir.perturb.lexicons.store import Lexicon, compiled_lexicon
 from robustbench_ir.perturb.lexicons.translations import translations
 from robustbench_ir.perturb.mechanisms.translated_query import (
@@ -33,11 +36,13 @@ from robustbench_ir.perturb.mechanisms.translated_query import (
     aligned_queries,
 )
 from robustbench_ir.perturb.randomness import Random, pick, pick_early
+from robustbench_ir.perturb.spelling import spelling
 from robustbench_ir.perturb.transformation import Targets, Transformation
 from robustbench_ir.resources.cards import Card, Tables, validate
 from robustbench_ir.resources.languages import languages
 
 _LONGEST_ENTRY_WORDS = 4
+_BETWEEN_SPACES = re.compile(r"\S+")
 
 
 class SubstitutionParameters(Card):
@@ -145,12 +150,15 @@ class LexiconSubstitution:
         Whether the substitute of a word with a capital gets a capital too.
     embedded : tuple of str
         The languages of the lexicons, where these are not that of the query.
+    has_spaces : bool
+        Whether there are spaces between the words of the queries.
     """
 
     lexicons: tuple[Lexicon, ...]
     operation: str
     copies_capital: bool = True
     embedded: tuple[str, ...] = ()
+    has_spaces: bool = True
 
     @property
     def kind(self) -> KindOfChange | None:
@@ -160,11 +168,17 @@ class LexiconSubstitution:
     def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:
         """Offer the words and phrases in the drawn lexicon; see `Transformation.targets`."""
         lexicon = pick(self.lexicons, random) if len(self.lexicons) > 1 else self.lexicons[0]
+        encoded_otherwise = lexicon.spelling.encoded_otherwise
+        if encoded_otherwise and encoded_otherwise(text):  # only what stands alone between spaces can be found
+            words = [match.span() for match in _BETWEEN_SPACES.finditer(text)]
         found = []
         position = 0
         while position < len(words):
-            for length in range(min(_LONGEST_ENTRY_WORDS, len(words) - position), 0, -1):
-                span = words[position][0], words[position + length - 1][1]
+            start, end = words[position]
+            phrases = not self.has_spaces or lexicon.may_begin(text[start:end])
+            longest = min(_LONGEST_ENTRY_WORDS, len(words) - position) if phrases else 1
+            for length in range(longest, 0, -1):
+                span = start, words[position + length - 1][1]
                 substitutes = lexicon.find_in(text, span)
                 if substitutes is not None:
                     if substitutes:
@@ -175,9 +189,11 @@ class LexiconSubstitution:
         return Targets(found, partial(self._replace, lexicon))
 
     def _replace(self, lexicon: Lexicon, original: str, random: Random) -> tuple[str, str] | None:
-        new = pick_early(lexicon.find(original.lower()) or (original,), random)
-        if self.copies_capital and original[0].isupper():
-            new = new[0].upper() + new[1:]
+        new = pick_early(lexicon.find(original) or (original,), random)
+        if len(original) > 1 and original.isupper():
+            new = upper(new, lexicon.language)
+        elif self.copies_capital and original[0].isupper():
+            new = upper(new[0], lexicon.language) + new[1:]
         return (new, self.operation) if new != original else None
 
 
@@ -191,7 +207,8 @@ def make_substitution(
     nouns_into_another = bool(facts and facts.capitalised_nouns) and any(row.embedded for row in rows)
     lexicons = tuple(load_lexicon(language, row, tables) for row in rows)
     embedded = tuple(dict.fromkeys(row.embedded for row in rows if row.embedded))
-    plain = LexiconSubstitution(lexicons, operation, not nouns_into_another, embedded)
+    has_spaces = facts is None or facts.has_spaces
+    plain = LexiconSubstitution(lexicons, operation, not nouns_into_another, embedded, has_spaces)
     if not any(row.translations for row in rows):
         return plain
     parts = tuple(
@@ -239,35 +256,40 @@ def load_lexicon(language: str, row: LexiconRow, tables: Tables) -> Lexicon:
         If a table is not available.
     """
     rules = inflection(language, tables) if row.inflected else Inflection()
+    embedded = row.embedded or language
+    offensive = offensive_words(embedded, tables)
+    left_out = sorted(offensive | stop_words(embedded, tables))
     what = {
         "language": language,
+        "left out": sha256("\n".join(left_out).encode()).hexdigest(),
         "row": row.model_dump(exclude_defaults=True, exclude={"source", "translations"}),
         "sources": {name: lexicon_source(name, tables).digest(tables) for name in sources_of(language, row, tables)},
-        "function words": sorted(stop_words(row.embedded or language, tables)),
         "marks": sorted(
             (pair.word, pair.substitute, pair.mark) for pair in audited_pairs(_kind_of_pairs(row), language, tables)
         ),
-        "lemmas": inflection(row.embedded or language, tables).lemmas,
+        "lemmas": inflection(embedded, tables).lemmas,
     }
 
     def compile_entries() -> tuple[Entries, Entries]:
-        entries = _entries(language, row, tables)
-        forms = _inflected(language, row, entries) if rules.lemmas else {}
+        entries = without_offensive(_entries(language, row, tables), offensive)
+        forms = without_offensive(_forms(language, row, rules, entries), offensive)
         return without_wrong(_kind_of_pairs(row), language, entries, forms, tables)
 
-    return compiled_lexicon(what, rules, compile_entries)
+    compiled = compiled_lexicon(what, rules, compile_entries, spelling(language, tables))
+    return replace(compiled, language=embedded)
 
 
-def _kind_of_pairs(row: LexiconRow) -> AuditName:
-    return "code-switching" if row.embedded else "synonym"
-
-
-def _inflected(language: str, row: LexiconRow, entries: Entries) -> Entries:
-    """Return the inflected forms of the entries."""
+def _forms(language: str, row: LexiconRow, rules: Inflection, entries: Entries) -> Entries:
+    if not rules.lemmas:
+        return {}
     if not row.synsets and not row.pivot:
         return translated_forms(entries, lemma_forms(language, entries))
     words = {*entries, *(other.lower() for others in entries.values() for other in others)}
     return inflected_synonyms(entries, lemma_forms(language, words))
+
+
+def _kind_of_pairs(row: LexiconRow) -> AuditName:
+    return "code-switching" if row.embedded else "synonym"
 
 
 def _entries(language: str, row: LexiconRow, tables: Tables) -> Entries:
