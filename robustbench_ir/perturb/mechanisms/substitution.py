@@ -160,12 +160,12 @@ class LexiconSubstitution:
         encoded_otherwise = lexicon.spelling.encoded_otherwise
         if encoded_otherwise and encoded_otherwise(text):  # only what stands alone between spaces can be found
             words = [match.span() for match in _BETWEEN_SPACES.finditer(text)]
+        may_be_phrase = lexicon.may_begin if self.has_spaces else lexicon.may_continue
         found = []
         position = 0
         while position < len(words):
             start, end = words[position]
-            phrases = not self.has_spaces or lexicon.may_begin(text[start:end])
-            longest = min(_LONGEST_ENTRY_WORDS, len(words) - position) if phrases else 1
+            longest = min(_LONGEST_ENTRY_WORDS, len(words) - position) if may_be_phrase(text[start:end]) else 1
             for length in range(longest, 0, -1):
                 span = start, words[position + length - 1][1]
                 if lexicon.find(text[span[0] : span[1]]):
