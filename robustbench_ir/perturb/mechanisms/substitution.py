@@ -226,10 +226,10 @@ def load_lexicon(language: str, row: LexiconRow, tables: Tables) -> Lexicon:
     rules = inflection(language, tables) if row.inflected else Inflection()
     embedded = row.embedded or language
     offensive = offensive_words(embedded, tables)
-    left_out = sorted(offensive | stop_words(embedded, tables))
+    left_out = [sorted(words) for words in (offensive, stop_words(embedded, tables), stop_words(language, tables))]
     what = {
         "language": language,
-        "left out": sha256("\n".join(left_out).encode()).hexdigest(),
+        "left out": sha256(repr(left_out).encode()).hexdigest(),
         "row": row.model_dump(exclude_defaults=True),
         "sources": {name: lexicon_source(name, tables).digest(tables) for name in sources_of(row)},
     }
