@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -91,6 +92,21 @@ class Lexicon:
         rules = f"{self.rules.model_dump_json()}\f{self.spelling.digest}"
         return sha256(_SECTION.join((as_lines(self.entries), self.forms, self.loose, rules.encode()))).hexdigest()
 
+    def may_continue(self, word: str) -> bool:
+        """Return True if a longer entry begins with this word, as where there are no spaces between words."""
+        return self._continues(word)
+
+    @cached_property
+    def _continues(self) -> Callable[[str], bool]:
+        entries = sorted(self.entries)
+
+        def test(word: str) -> bool:
+            text = self.spelling.same(word)
+            place = bisect_right(entries, text)
+            return place < len(entries) and entries[place].startswith(text)
+
+        return lru_cache(maxsize=_REMEMBERED)(test)
+
     @cached_property
     def _beginnings(self) -> frozenset[str]:
         # A loosely spelt phrase begins with a loosely spelt word.
@@ -137,6 +153,8 @@ class Lexicon:
 
 def _line(lines: bytes, word: str) -> tuple[str, ...] | None:
     """Return the columns after `word` in sorted lines, by binary search; None if there is no such line."""
+    if not lines:
+        return None
     wanted = word.encode("utf-8", "surrogatepass")
     low, high = 0, len(lines)
     while low < high:

@@ -3,7 +3,8 @@
 The probability of a translation is estimated from the words of parallel text that are linked to each other. What a
 dictionary says counts like a few more links, so that it decides where the text is silent and yields where the text
 speaks. A wordnet or a sentiment list, whose first sense is often a rare one, counts only for translations that another
-source has too. Precision comes first: a wrong word in a query is worse than an unchanged word.
+source has too, or whose letters are alike. Precision comes first: a wrong word in a query is worse than an unchanged
+word.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from math import sqrt
 import numpy as np
 import regex
 
+from robustbench_ir._base.edit_distance import edit_distance
 from robustbench_ir._base.text import nfc, word_spans
 from robustbench_ir.perturb.constraints import stop_words
 from robustbench_ir.perturb.lexicons.catalogue import lexicon_sources, word_pairs
@@ -35,6 +37,7 @@ _OF_DICTIONARY, _OF_HINT = 2.0, 1.0  # links that a source counts for
 _HINTED = 0.15  # links that a hint needs, unless a dictionary has it
 _UNSEEN = 1.5  # links to words that were not seen
 _ENOUGH_LINKS = 1.6  # two sentence pairs, since no link is certain
+_LONG_WORD, _DIFFERENT_LETTERS = 6, 0.4  # words of one origin
 _OF_THE_BEST = 0.8
 _SUBSTITUTES_KEPT = 3
 _CAPITAL = 0.6  # share of capitals within sentences from which a word is a name
@@ -120,6 +123,12 @@ class _Embedded:
         return word[0].upper() + word[1:] if capital else word
 
 
+def _alike(word: str, other: str) -> bool:
+    """Return True if two words are likely to be of one origin: "Demokratie" and "democracy"."""
+    longest = max(len(word), len(other))
+    return longest >= _LONG_WORD and edit_distance(word, other) <= _DIFFERENT_LETTERS * longest
+
+
 @dataclass(frozen=True)
 class _Judge:
     """Chooses translations.
@@ -158,7 +167,7 @@ class _Judge:
         links, listed = self.links.stems.get(stem, {}), self.listed.get(stem, {})
         said = {lemma: _OF_DICTIONARY * weight for lemma, weight in listed.items()}
         for lemma, weight in self.hinted.get(stem, {}).items():
-            if lemma in listed or links.get(lemma, 0) >= _HINTED:
+            if lemma in listed or links.get(lemma, 0) >= _HINTED or _alike(stem, lemma):
                 said[lemma] = said.get(lemma, 0.0) + _OF_HINT * (1 + min(weight, 1)) / 2
         whole = self.links.frequency.get(stem, 0) + sum(said.values()) + _UNSEEN
         enough = {lemma for lemma, count in links.items() if count >= _ENOUGH_LINKS} | said.keys()

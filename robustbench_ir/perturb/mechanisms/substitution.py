@@ -171,12 +171,12 @@ class LexiconSubstitution:
         encoded_otherwise = lexicon.spelling.encoded_otherwise
         if encoded_otherwise and encoded_otherwise(text):  # only what stands alone between spaces can be found
             words = [match.span() for match in _BETWEEN_SPACES.finditer(text)]
+        may_be_phrase = lexicon.may_begin if self.has_spaces else lexicon.may_continue
         found = []
         position = 0
         while position < len(words):
             start, end = words[position]
-            phrases = not self.has_spaces or lexicon.may_begin(text[start:end])
-            longest = min(_LONGEST_ENTRY_WORDS, len(words) - position) if phrases else 1
+            longest = min(_LONGEST_ENTRY_WORDS, len(words) - position) if may_be_phrase(text[start:end]) else 1
             for length in range(longest, 0, -1):
                 span = start, words[position + length - 1][1]
                 substitutes = lexicon.find_in(text, span)
@@ -258,10 +258,10 @@ def load_lexicon(language: str, row: LexiconRow, tables: Tables) -> Lexicon:
     rules = inflection(language, tables) if row.inflected else Inflection()
     embedded = row.embedded or language
     offensive = offensive_words(embedded, tables)
-    left_out = sorted(offensive | stop_words(embedded, tables))
+    left_out = [sorted(words) for words in (offensive, stop_words(embedded, tables), stop_words(language, tables))]
     what = {
         "language": language,
-        "left out": sha256("\n".join(left_out).encode()).hexdigest(),
+        "left out": sha256(repr(left_out).encode()).hexdigest(),
         "row": row.model_dump(exclude_defaults=True, exclude={"source", "translations"}),
         "sources": {name: lexicon_source(name, tables).digest(tables) for name in sources_of(language, row, tables)},
         "marks": sorted(
