@@ -133,18 +133,21 @@ def test_simultaneous_intervals_reach_as_far_as_sidaks_for_independent_means() -
     value[:, 5] = 0.25
     (draw,) = draws([languages_of(value)], default_rng(2), 20_000)
     *found, constant = simultaneous(draw, 500)
-    reach = stats.norm.ppf((1 + 0.95 ** (1 / 5)) / 2)
+    low, high = (stats.norm.ppf((1 - error) ** (1 / 5)) for error in (0.045, 0.005))
     for one, column in zip(found, value.T, strict=False):
         assert one.value == pytest.approx(column.mean())
-        assert one.half_width == pytest.approx(reach * stats.sem(column), rel=0.03)
+        assert one.value - one.low == pytest.approx(low * stats.sem(column), rel=0.03)
+        assert one.high - one.value == pytest.approx(high * stats.sem(column), rel=0.03)
     assert constant == Estimate(0.25, 0.25, 0.25), "a language that is not covered widens nothing"
 
 
-def test_of_one_mean_a_simultaneous_interval_is_the_usual_one() -> None:
+def test_of_one_mean_a_simultaneous_interval_is_students_with_more_error_below() -> None:
     value = default_rng(1).normal(size=(300, 1))
     (draw,) = draws([languages_of(value)], default_rng(2), 20_000)
-    one, usual = simultaneous(draw, 300)[0], bootstrap_intervals(draw, 300, "percentile")[0]
-    assert one.half_width == pytest.approx(usual.half_width, rel=0.02)
+    one = simultaneous(draw, 300)[0]
+    sem = float(stats.sem(value[:, 0]))
+    assert one.value - one.low == pytest.approx(stats.t.ppf(0.955, 299) * sem, rel=0.02)
+    assert one.high - one.value == pytest.approx(stats.t.ppf(0.995, 299) * sem, rel=0.03)
 
 
 def test_simultaneous_intervals_of_nothing_and_of_one_question_are_none() -> None:

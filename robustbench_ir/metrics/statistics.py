@@ -32,6 +32,7 @@ RESAMPLES = 10_000
 SEED = 0
 WEIGHTS_AT_ONCE = 1 << 20  # 8 MiB of float64
 _ROUNDING = 1e-9  # as a share of the spread of the draws: values that differ by less count as equal
+_ENDS = 0.045, 0.005  # error of the lower and of the upper end of a simultaneous interval
 
 
 @dataclass(frozen=True)
@@ -183,8 +184,10 @@ def simultaneous(draw: Floats, clusters: int, having: Integers | None = None) ->
 
     So the interval of a row holds in as many samples even if the row was chosen for being the largest (Berk et al.
     2013, https://doi.org/10.1214/12-AOS1077). Each interval is the estimate plus and minus a number of bootstrap
-    standard errors: the quantile of the largest deviation of any row in a resample, in standard errors (Mandel and
-    Betensky 2008, https://doi.org/10.1016/j.csda.2007.07.005), widened for the number of clusters as `tail` does.
+    standard errors: a quantile of the largest deviation of any row in a resample, in standard errors (Mandel and
+    Betensky 2008, https://doi.org/10.1016/j.csda.2007.07.005), widened for the number of clusters as `tail` does. A row
+    that was chosen for being the largest is rarely estimated too low, so that most of the 5% are spent on the lower
+    end: 4.5%, and 0.5% on the upper one.
 
     Parameters
     ----------
@@ -204,14 +207,19 @@ def simultaneous(draw: Floats, clusters: int, having: Integers | None = None) ->
     error = np.sqrt((deviation**2).sum(axis=1) / count - (deviation.sum(axis=1) / count) ** 2)
     # A language that nothing changed has a drop of 0 in every resample, up to rounding; one not covered has none.
     varies = error > _ROUNDING * error.max()
-    reach = np.nan
+    reach = np.full(2, np.nan)
     if clusters > 1 and varies.any():
-        farthest = (np.abs(deviation[varies]) / error[varies, None]).max(axis=0)
-        reach = float(np.quantile(farthest, CONFIDENCE))
+        relative = deviation[varies] / error[varies, None]
+        reach = np.array(
+            [np.quantile(side.max(axis=0), 1 - share) for side, share in zip((relative, -relative), _ENDS, strict=True)]
+        )
     number = np.full(len(draw), clusters) if having is None else having
-    widened = reach * ndtri(tail(number)) / ndtri((1 - CONFIDENCE) / 2)
-    width = np.where(varies, widened * error, 0.0 if clusters > 1 else np.nan)
-    return [Estimate(float(one), float(one - half), float(one + half)) for one, half in zip(value, width, strict=True)]
+    widened = np.multiply.outer(reach, error * ndtri(tail(number)) / ndtri((1 - CONFIDENCE) / 2))
+    below, above = np.where(varies, widened, 0.0 if clusters > 1 else np.nan)
+    return [
+        Estimate(float(one), float(one - low), float(one + high))
+        for one, low, high in zip(value, below, above, strict=True)
+    ]
 
 
 def tail(clusters: int | Integers) -> Floats:
