@@ -7,6 +7,7 @@ Questions: those of XQuAD-R, AfriQA (test) and `mini` (with its own lexicons).
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,10 +16,10 @@ from click.testing import CliRunner
 
 from robustbench_ir.cli import irbench
 from robustbench_ir.perturb import Recipe, load_recipe
-from robustbench_ir.perturb.lexicons.catalogue import lexicon_sources
+from robustbench_ir.perturb.lexicons.audit import AuditName, audited_pairs
 from robustbench_ir.perturb.lexicons.coverage import lexicon_coverage
+from robustbench_ir.perturb.lexicons.evidence import dictionary, find_evidence, sentence_pairs
 from robustbench_ir.perturb.mechanisms.substitution import lexicon_rows
-from robustbench_ir.resources.cards import SHIPPED
 from robustbench_ir.resources.languages import languages
 from robustbench_ir.tasks import Task, load_task
 
@@ -48,10 +49,9 @@ xquad-r --from hi --to all --out cards` aligns a task's parallel queries.
 ## What is left out
 
 Translations that are function words of the embedded language, notes in brackets, "to" before verbs, anything with a
-digit or a list in it, phrases of more than three words, and phrases where a word will do. Where a word has everyday
-translations (those of GATITOS), rare ones are left out. A synonym must be in a quarter of a word's senses, and must
-not be a spelling or a form of the same word. Single Chinese characters and Vietnamese syllables, which are mostly
-pieces of other words, are not looked up, unless parallel text shows them as words.
+digit or a list in it, phrases of more than three words, and phrases where a word will do. A synonym must be in a
+quarter of a word's senses, and must not be a spelling or a form of the same word. Single Chinese characters, which are
+mostly pieces of other words, are not looked up, unless parallel text shows them as words.
 
 ## Words of human translations
 
@@ -75,36 +75,54 @@ Thirty random questions of each of five languages were read at severity 5, with 
 Spanish, 3% in Hindi, 6% in Chinese and Swahili and 16% in Yoruba put in a wrong word, or only a part of the right
 ones. The readers were no native speakers. Rare words in languages with little parallel text are the ones to distrust.
 
-## Lexicons induced from parallel text
+## Translations ranked by evidence
 
-Words are aligned by IBM model 1 in both directions (Brown et al. 1993), made symmetric by grow-diag (Koehn, Och &
-Marcu 2003); no model is downloaded. A pair is kept when it was seen at least twice, its relative frequency (geometric
-mean of both directions) is at least 0.4, and both translation models give it 0.5 (geometric mean; 0.25 where a row of
-`attacks/_lexicons.toml` says so). Names that both languages capitalise are left out. These bounds were chosen by
-looking at the pairs that come out. Texts: Tatoeba sentence pairs (CC BY 2.0) and the questions of AfriQA's *train and
-dev* splits with their human translations (CC BY 4.0); the task `afriqa` attacks the test split, which is never read.
-All pairs that came out were then read once, quickly, by the project's machine author, which speaks Bemba,
-Kinyarwanda, Twi, Wolof and others poorly, and those that looked wrong were struck out (`wrong` in
-`attacks/_lexicons.toml`). The last column is thus an upper bound of what was right before, and no measurement by
-native speakers. A dozen further words were struck out of other lexicons, and function words of Fon, Khmer, Twi and
-Wolof listed, after reading what the recipes make of questions of XQuAD-R and AfriQA's test split: the coverage below
-is on questions that were looked at. Corrections by speakers are welcome.
+Elsewhere, and for queries without a translation, words come from lexicons that are compiled when a language is first
+used, from everything that is known of two languages: `irbench lexicon show hi` names the sources. Parallel text comes
+first: NTREX-128 (1,997 news sentences by professional translators), Tatoeba sentence pairs, and the questions of
+AfriQA's *train and dev* splits with their human translations; the task `afriqa` attacks the test split, which is never
+read. Stems are linked by a hidden Markov model in both directions (Vogel et al. 1996), with priors from the
+dictionaries; no model is downloaded. The probability of a translation is its share of the links of a word. A dictionary
+(GATITOS, CC-CEDICT; through English where there is none between two languages) counts like two further links, so that
+it decides where the text is silent and yields where the text speaks. A wordnet's translation, or one of the sentiment
+lists of NaijaSenti, counts only where the text or a dictionary has it too, or where the two words have the same letters
+for the most part: by itself, the first sense of a wordnet is often a rare one. `minimum_probability` in the card is the
+bound, by language. It was chosen so that about 1.5 words of a question of XQuAD-R and three quarters of the questions of
+AfriQA are switched; where the text is small, it is lower.
+
+Forms of one word count together: by lemma where simplemma has a dictionary, by class and agreement prefixes in Bantu
+languages, where the text has the stem in other words too. A form is translated by the form that it is linked to. In
+Vietnamese, syllables that stand together are one word. Names are left out: words whose translation has a capital within
+sentences, unless it is an adjective or the word itself is written without one. Function words and offensive words are
+never put in.
+
+`code-switching:fr` mixes in another language than the one that the card names. The table says who reports that
+speakers mix a language in; where no corpus was found it says so.
 
 """
 
 
-def induced_table() -> str:
-    """Return how many pairs each induced lexicon has, and how many were struck out."""
-    lines = [
-        "| lexicon | sentence pairs from | pairs kept | struck out | not struck out |",
-        "|---|---|---:|---:|---:|",
-    ]
-    for name, source in sorted(lexicon_sources().items()):
-        if source.parallel:
-            whole = source.model_copy(update={"wrong": []})
-            everything, kept = len(list(whole.pairs(SHIPPED))), len(list(source.pairs(SHIPPED)))
-            origin = "Tatoeba" if source.format == "bitext" else "AfriQA train, dev"
-            lines.append(f"| {name} | {origin} | {kept} | {everything - kept} | {kept / everything:.0%} |")
+def embedded_table() -> str:
+    """Return which language is mixed into which, who reports it, and how much is known of the two."""
+    lines = ["| language | into | sentence pairs | dictionary words | who reports it |", "|---|---|---:|---:|---|"]
+    for code, options in sorted(load_recipe("code-switching").card.languages.items()):
+        for row in lexicon_rows(code, options):
+            evidence = find_evidence(code, row.embedded or "")
+            pairs, words = len(sentence_pairs(evidence)), len(dictionary(evidence))
+            lines.append(
+                f"| {languages()[code].name} ({code}) | {row.embedded} | {pairs:,} | {words:,} | {row.source} |"
+            )
+    return "\n".join(lines)
+
+
+def audit_table(name: AuditName) -> str:
+    """Return how many pairs a reader has marked as right, unsure and wrong, by language."""
+    lines = ["| language | read | right | unsure | wrong |", "|---|---:|---:|---:|---:|"]
+    for code in sorted(languages()):
+        marks = Counter(pair.mark for pair in audited_pairs(name, code))
+        if marks:
+            shares = " | ".join(f"{marks[mark] / marks.total():.0%}" for mark in ("right", "unsure", "wrong"))
+            lines.append(f"| {languages()[code].name} ({code}) | {marks.total()} | {shares} |")
     return "\n".join(lines)
 
 
@@ -131,11 +149,24 @@ def induced_recipe(folder: Path) -> Recipe:
     return load_recipe("code-switching-induced", folder)
 
 
+AUDIT = """\
+## Pairs that were read
+
+The most frequent pairs that the recipes make of questions and headlines (XQuAD-R, AfriQA, MasakhaNEWS) were read once
+and marked in `attacks/audit/*.tsv`. The reader was this project's machine author, which is no native speaker and reads
+Bemba, Fon, Kinyarwanda, Twi, Wolof and others poorly. Wrong pairs are struck out of the lexicons, so that the shares
+below are those of the pairs before. A speaker can correct a line, or overrule it by `attacks/audit/code-switching.tsv`
+in a folder of cards (`--cards`).
+"""
+
+
 def main() -> None:
     """Print the page."""
-    print(PROSE + induced_table())
+    print(f"{PROSE}{embedded_table()}\n\n{AUDIT}")
+    for name in ("code-switching", "synonym"):
+        print(f"### `{name}`\n\n{audit_table(name)}\n")
     print(
-        "\n## Coverage\n\n"
+        "## Coverage\n\n"
         "Share of the words that the recipe's constraints leave open (no names, numbers, function words) and of\n"
         "the queries that have such a word: known in any form, and as written. With several embedded languages\n"
         "one is drawn for each query.\n"
