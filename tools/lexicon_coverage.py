@@ -87,8 +87,8 @@ dictionaries; no model is downloaded. The probability of a translation is its sh
 it decides where the text is silent and yields where the text speaks. A wordnet's translation, or one of the sentiment
 lists of NaijaSenti, counts only where the text or a dictionary has it too, or where the two words have the same letters
 for the most part: by itself, the first sense of a wordnet is often a rare one. `minimum_probability` in the card is the
-bound, by language. It was chosen so that about 1.5 words of a question of XQuAD-R and three quarters of the questions of
-AfriQA are switched; where the text is small, it is lower.
+bound, by language. It was chosen so that about 1.5 words of a question of XQuAD-R and three quarters of the questions
+of AfriQA are switched; where the text is small, it is lower.
 
 Forms of one word count together: by lemma where simplemma has a dictionary, by class and agreement prefixes in Bantu
 languages, where the text has the stem in other words too. A form is translated by the form that it is linked to. In
