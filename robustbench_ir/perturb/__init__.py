@@ -11,10 +11,10 @@ from robustbench_ir.perturb.mechanisms.characters import make_homoglyph, make_in
 from robustbench_ir.perturb.mechanisms.masked_language_model import make_masked_language_model
 from robustbench_ir.perturb.mechanisms.mixture import make_mixture
 from robustbench_ir.perturb.mechanisms.paired_query import make_paired_query
+from robustbench_ir.perturb.mechanisms.slip import make_slip
 from robustbench_ir.perturb.mechanisms.spacing import make_casing_spacing, make_repetition, make_word_order
 from robustbench_ir.perturb.mechanisms.substitution import make_substitution
 from robustbench_ir.perturb.mechanisms.transliteration import make_transliteration
-from robustbench_ir.perturb.mechanisms.typo import make_typo
 from robustbench_ir.perturb.mechanisms.wrong_layout import make_wrong_layout
 from robustbench_ir.perturb.perturbation import Edit, Perturbation, coverage, digest, unchanged
 from robustbench_ir.perturb.recipe import Recipe, RecipeCard
@@ -56,9 +56,9 @@ _BUILT_IN: Mapping[str, TransformationFactory] = {
     "mixture": _make_mixture,
     "paired-query": make_paired_query,
     "repetition": make_repetition,
+    "slip": make_slip,
     "substitution": make_substitution,
     "transliteration": make_transliteration,
-    "typo": make_typo,
     "word-order": make_word_order,
     "wrong-layout": make_wrong_layout,
 }

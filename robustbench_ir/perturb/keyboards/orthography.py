@@ -29,6 +29,23 @@ _TATWEEL = "\u0640"  # lengthens a line of writing, and is not a letter
 _ZWJ = "\u200d"
 
 
+# What no reader can make sense of: a mark or a vowel sign without its letter, twice in a row, or in the wrong order.
+_IMPOSSIBLE = regex.compile(
+    r"""(?V1)(?x)
+    ^\p{M} | [\p{Z}\p{C}--[\u200c\u200d]]\p{M} | (\p{M})\1
+    | \p{InSC=Invisible_Stacker}(?!\p{L})
+    | [\p{InSC=Virama}\p{InSC=Bindu}\p{InSC=Visarga}][[\p{InSC=Vowel_Dependent}\p{InSC=Virama}]&&\p{M}]
+    | [\p{InSC=Vowel_Dependent}&&\p{M}][\p{InSC=Virama}\p{InSC=Nukta}\p{InSC=Consonant_Medial}\p{InSC=Invisible_Stacker}]
+    | [\p{InSC=Vowel_Independent}--[\u1021]][\p{InSC=Vowel_Dependent}&&\p{M}]
+    | [\p{InSC=Vowel_Independent}&&\p{Devanagari}]\p{InSC=Virama} | \p{InSC=Pure_Killer}[\p{InSC=Vowel_Dependent}&&\p{M}]
+    | \p{InSC=Tone_Mark}[\p{InSC=Vowel_Dependent}&&\p{M}]
+    | \p{InPC=Visual_Order_Left}(?!\p{InSC=Consonant})
+    | (?:^|\p{InPC=Visual_Order_Left}|(?!\u0e32\u0e30)FOLLOWS|[^\p{L}\p{M}])FOLLOWS
+    | FOLLOWS\p{M}
+    """.replace("FOLLOWS", r"[[\p{InSC=Vowel_Dependent}&&\p{L}]--\p{InPC=Visual_Order_Left}]")
+)
+
+
 @lru_cache(maxsize=1 << 12)
 def orthographic_class(character: str) -> str:
     """Return the class within which a typo leaves a possible spelling, such as vowel signs.
@@ -86,6 +103,17 @@ def is_possible(cluster: str, before: str) -> bool:
         and sorted(medials) == medials
         and (len(sides) < _TWO or sides == _vowel_sides(before))
     )
+
+
+def is_readable(word: str) -> bool:
+    """Return True if every mark and vowel sign of a word has the letter that it needs, and stands in order after it.
+
+    Parameters
+    ----------
+    word : str
+        The word.
+    """
+    return not _IMPOSSIBLE.search(word)
 
 
 def _vowel_sides(cluster: str) -> list[str]:
