@@ -9,6 +9,7 @@ from robustbench_ir.errors import OptionError
 from robustbench_ir.perturb.custom import Rewrite, recipe
 from robustbench_ir.perturb.mechanisms.characters import make_homoglyph, make_invisible
 from robustbench_ir.perturb.mechanisms.masked_language_model import make_masked_language_model
+from robustbench_ir.perturb.mechanisms.misspelling import make_misspelling
 from robustbench_ir.perturb.mechanisms.mixture import make_mixture
 from robustbench_ir.perturb.mechanisms.paired_query import make_paired_query
 from robustbench_ir.perturb.mechanisms.slip import make_slip
@@ -53,6 +54,7 @@ _BUILT_IN: Mapping[str, TransformationFactory] = {
     "homoglyph": make_homoglyph,
     "invisible": make_invisible,
     "masked-language-model": make_masked_language_model,
+    "misspelling": make_misspelling,
     "mixture": _make_mixture,
     "paired-query": make_paired_query,
     "repetition": make_repetition,

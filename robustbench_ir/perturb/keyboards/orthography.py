@@ -40,7 +40,7 @@ _IMPOSSIBLE = regex.compile(
     | [\p{InSC=Vowel_Independent}&&\p{Devanagari}]\p{InSC=Virama} | \p{InSC=Pure_Killer}[\p{InSC=Vowel_Dependent}&&\p{M}]
     | \p{InSC=Tone_Mark}[\p{InSC=Vowel_Dependent}&&\p{M}]
     | \p{InPC=Visual_Order_Left}(?!\p{InSC=Consonant})
-    | (?:^|\p{InPC=Visual_Order_Left}|(?!\u0e32\u0e30)FOLLOWS|[^\p{L}\p{M}])FOLLOWS
+    | (?:^|\p{InPC=Visual_Order_Left}|(?!\u0e32\u0e30|\u0eb2\u0eb0)FOLLOWS|[^\p{L}\p{M}])FOLLOWS
     | FOLLOWS\p{M}
     """.replace("FOLLOWS", r"[[\p{InSC=Vowel_Dependent}&&\p{L}]--\p{InPC=Visual_Order_Left}]")
 )
