@@ -168,6 +168,6 @@ def _rule(right: str, wrong: str, weight: float, operation: str) -> Rule:
     bare = right.removeprefix("^").removesuffix("$")
     lead = next((place for place, pair in enumerate(zip(bare, wrong, strict=False)) if pair[0] != pair[1]), None)
     shared = min(len(bare), len(wrong)) if lead is None else lead
-    # A doubled letter is the letter and another one: the place is that of the first.
-    place = min(shared, len(bare) - 1) if operation != "undouble" else 0
+    # Where an extra letter follows, its place is the next one; that of a doubled or undoubled letter is the letter's.
+    place = 0 if operation in {"double", "undouble"} else shared
     return Rule(bare, nfc(wrong), weight, right.startswith("^"), right.endswith("$"), place, operation)

@@ -122,7 +122,7 @@ class Misspelling:
                     and not (at_start and place)
                     and not (at_end and end < len(word))
                 ):
-                    weights.append(weight * weight_at(sums, place + lead) * len(word) / sums[-1])
+                    weights.append(weight * weight_at(sums, min(place + lead, len(word) - 1)) * len(word) / sums[-1])
                     changes.append((place, end, _cased(wrong, word, place), operation))
         if self.card.marks and (plain := self._plain(word)) != word:
             weights.append(self.card.marks)
