@@ -59,6 +59,21 @@ def word_graphemes(word: str) -> tuple[str, ...]:
     return tuple(graphemes(word))
 
 
+def has_graphemes(word: str, number: int) -> bool:
+    """Return True if a word has at least a number of grapheme clusters.
+
+    Parameters
+    ----------
+    word : str
+        The word.
+    number : int
+        The number.
+    """
+    if _EACH_ITS_OWN.fullmatch(word):
+        return len(word) >= number
+    return len(word_graphemes(word)) >= number
+
+
 @lru_cache(maxsize=1 << 16)
 def stay_apart(left: str, right: str) -> bool:
     """Return True if the grapheme clusters of two texts are unchanged when the texts are joined.
@@ -72,7 +87,14 @@ def stay_apart(left: str, right: str) -> bool:
 
 
 @lru_cache(maxsize=128)
-def _word_breaker(language: str) -> icu.BreakIterator:
+def word_breaker(language: str) -> icu.BreakIterator:
+    """Return ICU's iterator over the words of a language; the first call loads ICU and its dictionary.
+
+    Parameters
+    ----------
+    language : str
+        BCP 47 code of the language.
+    """
     import icu
 
     return icu.BreakIterator.createWordInstance(icu.Locale(language))
@@ -119,7 +141,7 @@ def chunk_spans(chunk: str, language: str) -> tuple[Span, ...]:
 
 
 def _spans(chunk: str, language: str) -> tuple[Span, ...]:
-    breaker = _word_breaker(language)
+    breaker = word_breaker(language)
     breaker.setText(chunk)
     spans = []
     start = 0

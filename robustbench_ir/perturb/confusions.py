@@ -95,8 +95,6 @@ class Rule(NamedTuple):
         Weight of the misspelling.
     at_start, at_end : bool
         Whether it stands at the beginning, or the end, of a word.
-    lead : int
-        Number of code points at which the two begin alike.
     operation : str
         Name of the operation.
     """
@@ -106,7 +104,6 @@ class Rule(NamedTuple):
     weight: float
     at_start: bool
     at_end: bool
-    lead: int
     operation: str
 
 
@@ -166,8 +163,4 @@ def rules_of(card: Misspellings) -> Iterator[Rule]:
 
 def _rule(right: str, wrong: str, weight: float, operation: str) -> Rule:
     bare = right.removeprefix("^").removesuffix("$")
-    lead = next((place for place, pair in enumerate(zip(bare, wrong, strict=False)) if pair[0] != pair[1]), None)
-    shared = min(len(bare), len(wrong)) if lead is None else lead
-    # Where an extra letter follows, its place is the next one; that of a doubled or undoubled letter is the letter's.
-    place = 0 if operation in {"double", "undouble"} else shared
-    return Rule(bare, nfc(wrong), weight, right.startswith("^"), right.endswith("$"), place, operation)
+    return Rule(bare, nfc(wrong), weight, right.startswith("^"), right.endswith("$"), operation if wrong else "omit")

@@ -9,7 +9,7 @@ from typing import Literal
 import regex
 from pydantic import Field
 
-from robustbench_ir._base.text import LONGEST_CHUNK, Span, chunk_spans, scripts, word_graphemes
+from robustbench_ir._base.text import LONGEST_CHUNK, Span, chunk_spans, has_graphemes, scripts, word_breaker
 from robustbench_ir.errors import CardError
 from robustbench_ir.resources.cards import SHIPPED, Card, Tables
 from robustbench_ir.resources.languages import languages
@@ -102,6 +102,7 @@ def word_finder(language: str, constraints: Constraints, tables: Tables = SHIPPE
     tables : Tables
         Where the stop words are found.
     """
+    word_breaker(language)  # loaded with the tables, and not in the first query
     open_word = _word_test(language, constraints, tables)
     spare_addresses = "addresses" in constraints.protect
 
@@ -138,9 +139,9 @@ def _word_test(language: str, constraints: Constraints, tables: Tables) -> Calla
     """Return a function that returns True if a word may be changed, whatever its context."""
     tests: list[Callable[[str], bool]] = []
     if "numbers" in constraints.protect:
-        tests.append(lambda word: not _DIGIT.search(word))
+        tests.append(lambda word: word.isalpha() or not _DIGIT.search(word))
     if constraints.minimum_graphemes > 1:
-        tests.append(lambda word: len(word_graphemes(word)) >= constraints.minimum_graphemes)
+        tests.append(lambda word: has_graphemes(word, constraints.minimum_graphemes))
     if "stop-words" in constraints.protect:
         stops = stop_words(language, tables)
         tests.append(lambda word: word.lower() not in stops)

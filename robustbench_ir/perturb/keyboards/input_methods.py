@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from itertools import pairwise
 
 from robustbench_ir._base.text import nfc
@@ -159,10 +159,12 @@ def _with_candidates(card: Keyboard) -> KeyboardModel:
     def instead(part: str) -> list[str]:
         typos = []
         for keys in spelt.get(part, ()):
+            same = _candidates(card.spelling[keys], part)
             for shown in _SHOWN:
-                typos += _candidates(card.spelling[keys], part)[:shown]
+                typos += same[:shown]
             for other in [*_sounding_alike(keys, card.confused), *dict.fromkeys(_mistyped(keys, near))]:
-                typos += _candidates(card.spelling.get(other, ""), part)[:_FIRST_CHOICES]
+                if other in card.spelling:
+                    typos += _candidates(card.spelling[other], part)[:_FIRST_CHOICES]
         return typos
 
     def exchanged(part: str, after: str) -> list[tuple[str, ...]]:
@@ -171,8 +173,8 @@ def _with_candidates(card: Keyboard) -> KeyboardModel:
         for keys in spelt.get(part, ()):
             for place, (one, other) in enumerate(pairwise(keys)):
                 swapped = keys[:place] + other + one + keys[place + 2 :]
-                if swapped != keys:
-                    others = _candidates(card.spelling.get(swapped, ""), part)
+                if swapped != keys and swapped in card.spelling:
+                    others = _candidates(card.spelling[swapped], part)
                     found += [(other, after) for other in others[:_FIRST_CHOICES]]
         return found
 
@@ -191,8 +193,14 @@ def _sounding_alike(keys: str, confused: Sequence[tuple[str, str]]) -> Iterator[
 
 def _candidates(characters: str, part: str) -> list[str]:
     """Return the characters that can be chosen instead of one: hiragana for hiragana, ideographs for ideographs."""
-    writing = unicodedata.name(part).split()[0]
-    return [one for one in characters if one != part and unicodedata.name(one).startswith(writing)]
+    writing = _writing(part)
+    return [one for one in characters if one != part and _writing(one) == writing]
+
+
+@cache
+def _writing(character: str) -> str:
+    """Return the first word of a character's name: HIRAGANA, KATAKANA, CJK."""
+    return unicodedata.name(character).split()[0]
 
 
 def _with_stray_keys(card: Keyboard) -> KeyboardModel:

@@ -14,6 +14,7 @@ from robustbench_ir.resources.cards import Card, Tables, validate
 
 _FIFTHS = 5
 _LONGEST_REMEMBERED = 64
+_LEAST = 1e-9  # weight of a first letter that is spared: a word of one letter has no other
 _Weight = Annotated[float, Field(ge=0)]
 Places = Callable[[int], tuple[float, ...]]
 """Takes the number of places in a word, and returns the sums of their weights from the first place on."""
@@ -56,16 +57,29 @@ class WordProfile(Card):
     fifths: Annotated[list[_Weight], Field(min_length=_FIFTHS, max_length=_FIFTHS)]
     first: _Weight
 
+    def weights(self, length: int) -> tuple[float, ...]:
+        """Return the weights of the places of a word; they are 1 on average before the first letter is spared.
+
+        Parameters
+        ----------
+        length : int
+            Number of places.
+        """
+        if not length:
+            return ()
+        scale = length / sum(self.fifths)
+        weights = [scale * (self._until((place + 1) / length) - self._until(place / length)) for place in range(length)]
+        return max(weights[0] * self.first, _LEAST), *weights[1:]
+
     def places(self, length: int) -> tuple[float, ...]:
         """Return the sums of the weights of the places of a word, from the first place on.
 
         Parameters
         ----------
         length : int
-            Number of places, 1 or more.
+            Number of places.
         """
-        weights = [self._until((place + 1) / length) - self._until(place / length) for place in range(length)]
-        return tuple(accumulate([max(weights[0] * self.first, 1e-9), *weights[1:]]))
+        return tuple(accumulate(self.weights(length)))
 
     def _until(self, share: float) -> float:
         """Return the weight of the word up to a share of its length."""

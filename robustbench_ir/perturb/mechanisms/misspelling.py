@@ -5,22 +5,24 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from itertools import accumulate
+from operator import add, mul
 from typing import NamedTuple
 
-from robustbench_ir._base.text import Span, nfc
+from robustbench_ir._base.text import Span, nfc, word_graphemes
 from robustbench_ir.perturb.confusions import Misspellings, Rule, misspellings, rules_of
 from robustbench_ir.perturb.keyboards.orthography import is_readable
-from robustbench_ir.perturb.keyboards.profiles import Places, place_weights, weight_at
 from robustbench_ir.perturb.randomness import Random
 from robustbench_ir.perturb.transformation import NoParameters, Targets, Transformation
 from robustbench_ir.resources.cards import Card, Tables, validate
 
 _WORDS_REMEMBERED = 1 << 15
-_TRIALS = 4  # draws, where a misspelling makes three equal letters or a sign without its letter
+_LENGTHS_REMEMBERED = 128
+_TRIALS = 16  # draws, since a rule may need more letters than the first, or make what cannot be read
+_SHORT, _HALVED = 8, 2  # code points and clusters of words that must not lose a cluster
 _THREE_EQUAL = re.compile(r"([^\W\d_])\1\1")
 _MARK = re.compile(r"[\u0300-\u036f]")
 _ACCENTED = r"\u00c0-\u024f\u0300-\u036f\u1e00-\u1fff"
@@ -32,11 +34,11 @@ class MisspellingOptions(Card):
     table: str
 
 
-class _Found(NamedTuple):
-    """What may be misspelt in a word: sums of weights, and for each the stretch, its misspelling and the operation."""
+class _Rules(NamedTuple):
+    """The rules for what may stand at a place, and the sums of their weights."""
 
     sums: tuple[float, ...]
-    changes: tuple[tuple[int, int, str, str], ...]
+    rules: tuple[Rule, ...]
 
 
 @dataclass(frozen=True)
@@ -54,42 +56,79 @@ class Misspelling:
     def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:  # noqa: ARG002
         """Offer the words that can be misspelt, with the space after them if it can be lost; see `Transformation`."""
         may = self._may_be_misspelt
-        if not self.card.joined:
-            return Targets([span for span in words if may(text[span[0] : span[1]])], self._rewrite)
-        following = {start: end for start, end in words}
+        if self._joins and self._joins.search(text):
+            return Targets(list(self._with_spaces(text, words)), self._rewrite)
+        found = [span for span in words if may(text[span[0] : span[1]])]
+        return Targets(words if len(found) == len(words) else found, self._rewrite)
+
+    def prepare(self) -> None:
+        """Compile the table, so that the first query does not wait for it."""
+        self._may_be_misspelt("")
+
+    def _with_spaces(self, text: str, words: Sequence[Span]) -> Iterator[Span]:
+        """Yield the words that can be misspelt or joined to the next word, the latter with the space after them."""
+        following = dict(words)
         to_next, to_previous = self._joined
-        found = []
         for start, end in words:
             word = text[start:end]
             next_end = following.get(end + 1, 0) if text[end : end + 1] == " " else 0
             if next_end and (word.lower() in to_next or text[end + 1 : next_end].lower() in to_previous):
-                found.append((start, end + 1))
-            elif may(word):
-                found.append((start, end))
-        return Targets(found, self._rewrite)
+                yield start, end + 1
+            elif self._may_be_misspelt(word):
+                yield start, end
 
     @cached_property
     def _joined(self) -> tuple[frozenset[str], frozenset[str]]:
-        """Words that are joined to the next one, and to the one before."""
         joined = self.card.joined
         return frozenset(joined.to_next.split()), frozenset(joined.to_previous.split())
 
     @cached_property
-    def _places(self) -> Places:
-        return place_weights(self.card.profile)
+    def _joins(self) -> re.Pattern[str] | None:
+        """A quick test for words that are joined to others; None if there are none."""
+        joined = self.card.joined
+        if not joined:
+            return None
+        to_next, to_previous = ("|".join(map(re.escape, one.split())) for one in (joined.to_next, joined.to_previous))
+        return re.compile(rf"\b(?:{to_next or '(?!)'}) | (?:{to_previous or '(?!)'})\b", re.IGNORECASE)
 
     @cached_property
-    def _rules(self) -> Mapping[str, tuple[Rule, ...]]:
-        """The rules by the first letter of what is right."""
+    def _weights(self) -> Callable[[int], tuple[float, ...]]:
+        return lru_cache(maxsize=_LENGTHS_REMEMBERED)(self.card.profile.weights)
+
+    @cached_property
+    def _rules(self) -> tuple[Rule, ...]:
+        return tuple(rules_of(self.card))
+
+    @cached_property
+    def _rules_at(self) -> Callable[[str], _Rules]:
+        """The rules for what begins with two letters; ``^`` before them begins a word, and ``$`` as the second ends it."""
+        return cache(self._find_rules)
+
+    @cached_property
+    def _weight_at(self) -> Callable[[str], float]:
+        """The weight of all that may be written in place of what begins with two letters."""
+        return cache(lambda pair: sums[-1] if (sums := self._rules_at(pair).sums) else 0.0)
+
+    @cached_property
+    def _by_first_letter(self) -> Mapping[str, Sequence[Rule]]:
         found: dict[str, list[Rule]] = {}
-        for rule in rules_of(self.card):
+        for rule in self._rules:
             found.setdefault(rule.right[0], []).append(rule)
-        return {letter: tuple(rules) for letter, rules in found.items()}
+        return found
+
+    def _find_rules(self, pair: str) -> _Rules:
+        two = pair[-2:]
+        found = [
+            rule
+            for rule in self._by_first_letter.get(two[0], ())
+            if two.startswith((rule.right + "$" * rule.at_end)[:2]) and not (rule.at_start and len(pair) == len(two))
+        ]
+        return _Rules(tuple(accumulate(rule.weight for rule in found)), tuple(found))
 
     @cached_property
     def _may_be_misspelt(self) -> Callable[[str], bool]:
         """A quick test, since every word of a text is tried and few are misspelt."""
-        rules = [rule for rules in self._rules.values() for rule in rules]
+        rules = self._rules
         anywhere = {rule.right for rule in rules if not rule.at_start and not rule.at_end and len(rule.right) == 1}
         longer = {
             ("^" if rule.at_start else "") + re.escape(rule.right) + ("$" if rule.at_end else "")
@@ -103,53 +142,62 @@ class Misspelling:
             return lru_cache(maxsize=_WORDS_REMEMBERED)(lambda word: bool(found(unicodedata.normalize("NFD", word))))
         return lru_cache(maxsize=_WORDS_REMEMBERED)(lambda word: bool(found(word)))
 
-    @cached_property
-    def _found(self) -> Callable[[str], _Found]:
-        return lru_cache(maxsize=_WORDS_REMEMBERED)(self._find)
-
-    def _find(self, stretch: str) -> _Found:
-        """Return all that may be misspelt in a word and the space after it."""
-        word = stretch.removesuffix(" ")
-        lower = word.lower() if len(word.lower()) == len(word) else word
-        sums = self._places(len(word))
-        weights: list[float] = []
-        changes: list[tuple[int, int, str, str]] = []
-        for place, letter in enumerate(lower):
-            for right, wrong, weight, at_start, at_end, lead, operation in self._rules.get(letter, ()):
-                end = place + len(right)
-                if (
-                    lower.startswith(right, place)
-                    and not (at_start and place)
-                    and not (at_end and end < len(word))
-                ):
-                    weights.append(weight * weight_at(sums, min(place + lead, len(word) - 1)) * len(word) / sums[-1])
-                    changes.append((place, end, _cased(wrong, word, place), operation))
-        if self.card.marks and (plain := self._plain(word)) != word:
-            weights.append(self.card.marks)
-            changes.append((0, len(word), plain, "marks"))
-        if word != stretch:
-            weights.append(self.card.joined.weight)
-            changes.append((len(word), len(stretch), "", "join"))
-        return _Found(tuple(accumulate(weights)), tuple(changes))
-
     def _rewrite(self, stretch: str, random: Random) -> tuple[str, str] | None:
+        """Draw a place of the word, and what is written there, by weight."""
         text = unicodedata.normalize("NFD", stretch) if self.card.decomposed else stretch
-        sums, changes = self._found(text)
-        for _ in range(_TRIALS if changes else 0):
-            start, end, new, operation = changes[bisect(sums, random.random() * sums[-1], hi=len(sums) - 1)]
-            written = nfc(text[:start] + new + text[end:])
-            if written not in {stretch, ""} and not _THREE_EQUAL.search(written) and is_readable(written):
-                return written, operation
+        word = text.removesuffix(" ")
+        lower = word.lower()
+        length = len(word)
+        if len(lower) != length:
+            lower = word
+        pairs = list(map(add, lower, f"{lower[1:]}$"))
+        pairs[0] = f"^{pairs[0]}"
+        weights = list(map(mul, self._weights(length), map(self._weight_at, pairs)))
+        plain = self._plain(word) if self.card.marks and not word.isascii() else word
+        weights.append(self.card.marks if plain != word else 0.0)
+        weights.append(self.card.joined.weight if word is not text and word != text else 0.0)
+        sums = list(accumulate(weights))
+        for _ in range(_TRIALS if sums[-1] else 0):
+            place = bisect(sums, random.random() * sums[-1])
+            if place >= length:
+                return (nfc(plain) + text[length:], "marks") if place == length else (nfc(word), "join")
+            rule_sums, rules = self._rules_at(pairs[place])
+            rule = rules[bisect(rule_sums, random.random() * rule_sums[-1], hi=len(rules) - 1)]
+            if not _stands_at(rule, lower, place):
+                continue
+            written = nfc(text[:place] + _cased(rule.wrong, word, place) + text[place + len(rule.right) :])
+            if written != stretch and _is_left_whole(stretch, written):
+                return written, rule.operation
         return None
 
     def _plain(self, word: str) -> str:
         """Return a word without its accents, tone marks and dots."""
         bare = _MARK.sub("", unicodedata.normalize("NFD", word))
-        return "".join(self._plain_letters.get(letter, letter) for letter in bare)
+        return bare.translate(self._plain_letters)
 
     @cached_property
-    def _plain_letters(self) -> Mapping[str, str]:
-        return self.card.plain | {letter.upper(): left.upper() for letter, left in self.card.plain.items()}
+    def _plain_letters(self) -> Mapping[int, str]:
+        plain = self.card.plain
+        capitals = {letter.upper(): left.upper() for letter, left in plain.items() if len(letter.upper()) == 1}
+        return str.maketrans(plain | capitals)
+
+
+def _stands_at(rule: Rule, word: str, place: int) -> bool:
+    """Return True if what a rule calls right stands at a place of a word."""
+    return (
+        word.startswith(rule.right, place)
+        and not (rule.at_start and place)
+        and not (rule.at_end and place + len(rule.right) < len(word))
+    )
+
+
+def _is_left_whole(before: str, after: str) -> bool:
+    """Return True if a misspelling can be read: no letter three times, no sign without its letter, no word halved."""
+    if _THREE_EQUAL.search(after):
+        return False
+    if len(after) < len(before) <= _SHORT and len(word_graphemes(before)) <= _HALVED:
+        return len(word_graphemes(after)) >= len(word_graphemes(before))
+    return after.isascii() or (after != "" and is_readable(after))
 
 
 def _cased(wrong: str, word: str, place: int) -> str:
@@ -165,4 +213,6 @@ def make_misspelling(
     """Make the mechanism `misspelling` for a language; see `TransformationFactory`."""
     validate(NoParameters, dict(parameters), "[parameters]")
     row = validate(MisspellingOptions, dict(options), f"[languages.{language}]")
-    return Misspelling(misspellings(row.table, tables))
+    made = Misspelling(misspellings(row.table, tables))
+    made.prepare()
+    return made

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, NamedTuple
+from functools import cached_property
+from itertools import accumulate, groupby
+from operator import itemgetter
+from typing import Annotated
 
 from pydantic import Field
 
@@ -29,12 +33,45 @@ class MixtureOptions(Card):
     recipes: Annotated[dict[str, Annotated[float, Field(gt=0)]], Field(min_length=1)] | None = None
 
 
-class _Offer(NamedTuple):
-    """What a part can do to a stretch."""
+def _first_of(
+    rewriters: Sequence[Rewriter], sums: Sequence[float], stretch: str, random: Random
+) -> tuple[str, str] | None:
+    """Have one of the rewriters, drawn by weight, rewrite a stretch, and the next one if it cannot."""
+    place = bisect(sums, random.random() * sums[-1], hi=len(sums) - 1)
+    for rewrite in (*rewriters[place:], *rewriters[:place]):
+        made = rewrite(stretch, random)
+        if made is not None:
+            return made
+    return None
 
-    span: Span
-    rewrite: Rewriter
-    weight: float
+
+class _Offers:
+    """What the parts offer to do to stretches of one text, where they do not offer the same. Made for each query."""
+
+    __slots__ = ("found", "made", "stretches", "text", "weights")
+
+    def __init__(self, text: str, found: Sequence[Span], made: Sequence[Targets], weights: Sequence[float]) -> None:
+        self.text, self.found, self.made, self.weights = text, found, made, weights
+        self.stretches: Sequence[frozenset[str] | None] = ()
+
+    def rewrite(self, stretch: str, random: Random) -> tuple[str, str] | None:
+        """Rewrite a stretch in the way of a part that offers it."""
+        self.stretches = self.stretches or [self._stretches_of(one) for one in self.made]
+        rewriters: list[Rewriter] = []
+        sums: list[float] = []
+        total = 0.0
+        for own, (_, rewrite), weight in zip(self.stretches, self.made, self.weights, strict=True):
+            if own is None or stretch in own:
+                total += weight
+                rewriters.append(rewrite)
+                sums.append(total)
+        return _first_of(rewriters, sums, stretch, random)
+
+    def _stretches_of(self, one: Targets) -> frozenset[str] | None:
+        """Return the stretches that a part can rewrite; None if they are all."""
+        if one.spans is self.found:
+            return None
+        return frozenset([self.text[start:end] for start, end in one.spans])
 
 
 @dataclass(frozen=True)
@@ -48,52 +85,36 @@ class Mixture:
         """The kind of change of the first part that tells one."""
         return first_kind([part for part, _ in self.parts])
 
+    @cached_property
+    def _weights(self) -> tuple[float, ...]:
+        return tuple(weight for _, weight in self.parts)
+
     def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:
         """Offer, from left to right, what one of the parts can rewrite; see `Transformation.targets`."""
-        offers: dict[int, list[_Offer]] = {}
-        for part, weight in self.parts:
-            spans, rewrite = part.targets(text, words, random)
-            for span in spans:
-                offers.setdefault(span[0], []).append(_Offer(span, rewrite, weight))
-        found: list[Span] = []
-        by_stretch: dict[str, list[_Offer]] = {}
-        for start in sorted(offers):
-            if not found or found[-1][1] <= start:
-                group = _of_one_span(offers[start], random)
-                span = group[0].span
-                found.append(span)
-                by_stretch.setdefault(text[span[0] : span[1]], group)
-        return Targets(found, lambda stretch, random: _rewritten(stretch, by_stretch[stretch], random))
+        made = [part.targets(text, words, random) for part, _ in self.parts]
+        found = made[0].spans
+        known = set(found)
+        if not all(spans is found or known.issuperset(spans) for spans, _ in made):
+            found = _without_overlap(made, self._weights, random)
+        return Targets(found, _Offers(text, found, made, self._weights).rewrite)
 
 
-def _of_one_span(offers: list[_Offer], random: Random) -> list[_Offer]:
-    """Draw a span where the parts offer several from one place on, and return what they can do to it."""
-    if all(one.span == offers[0].span for one in offers):
-        return offers
-    span = offers[_drawn(offers, random)].span
-    return [one for one in offers if one.span == span]
-
-
-def _rewritten(stretch: str, offers: list[_Offer], random: Random) -> tuple[str, str] | None:
-    """Have a part that is drawn rewrite a stretch, and another one if it cannot."""
-    left = list(offers)
-    while left:
-        made = left.pop(_drawn(left, random)).rewrite(stretch, random)
-        if made is not None:
-            return made
-    return None
-
-
-def _drawn(offers: list[_Offer], random: Random) -> int:
-    """Draw the place of an offer by weight."""
-    if len(offers) == 1:
-        return 0
-    mark = random.random() * sum(one.weight for one in offers)
-    for place, one in enumerate(offers):
-        mark -= one.weight
-        if mark < 0:
-            return place
-    return len(offers) - 1
+def _without_overlap(made: Sequence[Targets], weights: Sequence[float], random: Random) -> list[Span]:
+    """Return spans from left to right; of those that begin at one place, one is drawn by the weight of its parts."""
+    weight_of: dict[Span, float] = {}
+    for (spans, _), weight in zip(made, weights, strict=True):
+        for span in spans:
+            weight_of[span] = weight_of.get(span, 0.0) + weight
+    found: list[Span] = []
+    reached = 0
+    for start, group in groupby(sorted(weight_of), key=itemgetter(0)):
+        if reached <= start:
+            choices = list(group)
+            sums = list(accumulate(weight_of[one] for one in choices))
+            drawn = bisect(sums, random.random() * sums[-1], hi=len(sums) - 1) if len(sums) > 1 else 0
+            found.append(choices[drawn])
+            reached = choices[drawn][1]
+    return found
 
 
 def make_mixture(

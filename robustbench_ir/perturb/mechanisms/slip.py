@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from itertools import accumulate, chain
 from typing import Annotated
 
-import regex
 from pydantic import Field
 
 from robustbench_ir._base.text import Span, lower, nfc, stay_apart, upper, word_graphemes
-from robustbench_ir.perturb.keyboards.orthography import is_letter, is_readable
+from robustbench_ir.perturb.keyboards.orthography import is_letter, is_readable, may_part
 from robustbench_ir.perturb.keyboards.profiles import (
     OperationWeights,
     Places,
@@ -25,14 +24,12 @@ from robustbench_ir.perturb.keyboards.typist import combined, keyboard_model, re
 from robustbench_ir.perturb.randomness import Random, pick
 from robustbench_ir.perturb.transformation import NoParameters, Targets, Transformation
 from robustbench_ir.resources.cards import Card, Tables, validate
+from robustbench_ir.resources.languages import languages
 
 _LATIN_LAYOUT = "us"  # people who write another script switch to it for Latin words
 _FIRST_BEYOND_LATIN = "\u0250"
 _HALVED = 2  # clusters: without one of them, or with the two exchanged, nobody can guess the word
-# A sign that hangs on a letter of the word before, or a vowel whose consonant is in the word after: ICU's dictionaries
-# of scripts without spaces cut unknown words at such places.
-_HANGS = regex.compile(r"(?V1)[\p{M}[\p{InSC=Vowel_Dependent}--\p{InPC=Visual_Order_Left}]]")
-_LEANS = regex.compile(r"\p{InPC=Visual_Order_Left}|\p{InSC=Invisible_Stacker}")
+_UNSPACED = frozenset({"Thai", "Laoo", "Khmr", "Mymr"})
 
 Graphemes = tuple[str, ...]
 Operation = Callable[[Graphemes, "Hand", Random], Graphemes | None]
@@ -101,17 +98,26 @@ class Slip:
         See `_shares`.
     rotations : tuple
         See `_rotations`.
+    unspaced : bool
+        Whether the language has no spaces between words, so that words may be cut in the wrong place.
     """
 
     native: Hand
     latin: Hand
     shares: tuple[float, ...]
     rotations: tuple[tuple[tuple[str, Operation], ...], ...]
+    unspaced: bool
 
     def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:  # noqa: ARG002
         """Offer every word that is whole; see `Transformation.targets`."""
-        if _LEANS.search(text):
-            words = [span for span in words if _is_whole(text, *span)]
+        if self.unspaced:
+            whole = [
+                span
+                for span in words
+                if may_part(text[max(span[0] - 1, 0) : span[0]], text[span[0]])
+                and may_part(text[span[1] - 1], text[span[1] : span[1] + 1])
+            ]
+            words = words if len(whole) == len(words) else whole
         return Targets(words, self.rewrite)
 
     def rewrite(self, word: str, random: Random) -> tuple[str, str] | None:
@@ -125,16 +131,6 @@ class Slip:
                 if new != word and (new.isascii() or (all(map(stay_apart, changed, changed[1:])) and is_readable(new))):
                     return nfc(new), operation
         return None
-
-
-def _is_whole(text: str, start: int, end: int) -> bool:
-    """Return True if no sign of a word hangs on a letter outside it, nor the other way round."""
-    return not (
-        _HANGS.match(text, start)
-        or _HANGS.match(text, end)
-        or _LEANS.match(text, end - 1)
-        or (start and _LEANS.match(text, start - 1))
-    )
 
 
 def _shares(weights: OperationWeights) -> dict[str, float]:
@@ -249,4 +245,6 @@ def make_slip(
     native = Hand(remembered(combined([keyboard_model(name, tables) for name in names])), places, language)
     writes_latin = any(native.keyboard.instead(letter) for letter in "aeinot")
     latin = native if writes_latin else Hand(remembered(keyboard_model(_LATIN_LAYOUT, tables)), places, language)
-    return Slip(native, latin, tuple(shares.values()), _rotations(list(shares)))
+    facts = languages().get(language)
+    unspaced = facts is not None and facts.script in _UNSPACED
+    return Slip(native, latin, tuple(shares.values()), _rotations(list(shares)), unspaced)
