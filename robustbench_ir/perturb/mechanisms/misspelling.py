@@ -21,7 +21,7 @@ from robustbench_ir.resources.cards import Card, Tables, validate
 
 _WORDS_REMEMBERED = 1 << 15
 _LENGTHS_REMEMBERED = 128
-_TRIALS = 16  # draws, since a rule may need more letters than the first, or make what cannot be read
+_TRIALS = 8  # draws, since a rule may need more letters than the first, or make what cannot be read
 _SHORT, _HALVED = 8, 2  # code points and clusters of words that must not lose a cluster
 _THREE_EQUAL = re.compile(r"([^\W\d_])\1\1")
 _MARK = re.compile(r"[\u0300-\u036f]")

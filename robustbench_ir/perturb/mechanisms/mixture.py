@@ -37,41 +37,39 @@ def _first_of(
     rewriters: Sequence[Rewriter], sums: Sequence[float], stretch: str, random: Random
 ) -> tuple[str, str] | None:
     """Have one of the rewriters, drawn by weight, rewrite a stretch, and the next one if it cannot."""
-    place = bisect(sums, random.random() * sums[-1], hi=len(sums) - 1)
-    for rewrite in (*rewriters[place:], *rewriters[:place]):
-        made = rewrite(stretch, random)
-        if made is not None:
-            return made
-    return None
+    drawn = bisect(sums, random.random() * sums[-1], hi=len(sums) - 1)
+    made = rewriters[drawn](stretch, random)
+    if made is None:
+        others = (rewrite(stretch, random) for rewrite in (*rewriters[drawn + 1 :], *rewriters[:drawn]))
+        made = next((one for one in others if one is not None), None)
+    return made
 
 
 class _Offers:
-    """What the parts offer to do to stretches of one text, where they do not offer the same. Made for each query."""
+    """What the parts offer to do to stretches of one text. Made for each query, and so without ceremony."""
 
-    __slots__ = ("found", "made", "stretches", "text", "weights")
+    __slots__ = ("found", "made", "mixture", "some", "text")
 
-    def __init__(self, text: str, found: Sequence[Span], made: Sequence[Targets], weights: Sequence[float]) -> None:
-        self.text, self.found, self.made, self.weights = text, found, made, weights
-        self.stretches: Sequence[frozenset[str] | None] = ()
+    def __init__(self, text: str, found: Sequence[Span], made: Sequence[Targets], mixture: Mixture) -> None:
+        self.text, self.found, self.made, self.mixture = text, found, made, mixture
+        self.some: list[tuple[int, frozenset[str]]] | None = None
 
     def rewrite(self, stretch: str, random: Random) -> tuple[str, str] | None:
         """Rewrite a stretch in the way of a part that offers it."""
-        self.stretches = self.stretches or [self._stretches_of(one) for one in self.made]
-        rewriters: list[Rewriter] = []
-        sums: list[float] = []
-        total = 0.0
-        for own, (_, rewrite), weight in zip(self.stretches, self.made, self.weights, strict=True):
-            if own is None or stretch in own:
-                total += weight
-                rewriters.append(rewrite)
-                sums.append(total)
-        return _first_of(rewriters, sums, stretch, random)
-
-    def _stretches_of(self, one: Targets) -> frozenset[str] | None:
-        """Return the stretches that a part can rewrite; None if they are all."""
-        if one.spans is self.found:
-            return None
-        return frozenset([self.text[start:end] for start, end in one.spans])
+        if self.some is None:
+            self.some = [
+                (place, frozenset([self.text[start:end] for start, end in spans]))
+                for place, (spans, _) in enumerate(self.made)
+                if spans is not self.found
+            ]
+        without = [place for place, stretches in self.some if stretch not in stretches]
+        if not without:
+            return _first_of([rewrite for _, rewrite in self.made], self.mixture.sums, stretch, random)
+        able = [place for place in range(len(self.made)) if place not in without]
+        if len(able) == 1:
+            return self.made[able[0]].rewrite(stretch, random)
+        sums = list(accumulate(self.mixture.parts[place][1] for place in able))
+        return _first_of([self.made[place].rewrite for place in able], sums, stretch, random)
 
 
 @dataclass(frozen=True)
@@ -86,8 +84,9 @@ class Mixture:
         return first_kind([part for part, _ in self.parts])
 
     @cached_property
-    def _weights(self) -> tuple[float, ...]:
-        return tuple(weight for _, weight in self.parts)
+    def sums(self) -> tuple[float, ...]:
+        """The sums of the weights of the parts."""
+        return tuple(accumulate(weight for _, weight in self.parts))
 
     def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:
         """Offer, from left to right, what one of the parts can rewrite; see `Transformation.targets`."""
@@ -95,8 +94,8 @@ class Mixture:
         found = made[0].spans
         known = set(found)
         if not all(spans is found or known.issuperset(spans) for spans, _ in made):
-            found = _without_overlap(made, self._weights, random)
-        return Targets(found, _Offers(text, found, made, self._weights).rewrite)
+            found = _without_overlap(made, [weight for _, weight in self.parts], random)
+        return Targets(found, _Offers(text, found, made, self).rewrite)
 
 
 def _without_overlap(made: Sequence[Targets], weights: Sequence[float], random: Random) -> list[Span]:
