@@ -153,12 +153,20 @@ class Misspelling:
         pairs = list(map(add, lower, f"{lower[1:]}$"))
         pairs[0] = f"^{pairs[0]}"
         weights = list(map(mul, self._weights(length), map(self._weight_at, pairs)))
+        first = self.card.profile.first
+        if self.card.decomposed:
+            whole_letter = min(length, len(unicodedata.normalize("NFD", stretch[0])))
+            weights[1:whole_letter] = [first * weight for weight in weights[1:whole_letter]]
         plain = self._plain(word) if self.card.marks and not word.isascii() else word
-        weights.append(self.card.marks if plain != word else 0.0)
+        weights.append(0.0 if plain == word else self.card.marks * (1.0 if plain[0] == nfc(word)[0] else min(first, 1.0)))
         weights.append(self.card.joined.weight if word is not text and word != text else 0.0)
         sums = list(accumulate(weights))
+        # A word that can be misspelt in its first letter alone is mostly left alone: people spare it there, too.
+        whole = max(sums[-1], weights[0] / (first or 1.0))
         for _ in range(_TRIALS if sums[-1] else 0):
-            place = bisect(sums, random.random() * sums[-1])
+            place = bisect(sums, random.random() * whole)
+            if place > length + 1:
+                return None
             if place >= length:
                 return (nfc(plain) + text[length:], "marks") if place == length else (nfc(word), "join")
             rule_sums, rules = self._rules_at(pairs[place])
@@ -184,10 +192,16 @@ class Misspelling:
 
 def _stands_at(rule: Rule, word: str, place: int) -> bool:
     """Return True if what a rule calls right stands at a place of a word."""
-    return (
-        word.startswith(rule.right, place)
-        and not (rule.at_start and place)
-        and not (rule.at_end and place + len(rule.right) < len(word))
+    right, wrong = rule.right, rule.wrong
+    if not word.startswith(right, place) or (rule.at_start and place):
+        return False
+    if rule.at_end and place + len(right) < len(word):
+        return False
+    # "gb" is not to become "ggb" where a table says that people write "gb" for "b".
+    more = len(wrong) - len(right)
+    return more <= 0 or not (
+        word.startswith(wrong, place)
+        or (wrong.endswith(right) and place >= more and word.startswith(wrong, place - more))
     )
 
 

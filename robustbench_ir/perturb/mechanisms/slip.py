@@ -46,11 +46,14 @@ class SlipOptions(Card):
         Row of `attacks/_typing.toml`: how people slip in this kind of writing.
     operations : OperationWeights, optional
         Weights of its own, if people type differently on it.
+    first : float, optional
+        What the weight of the first letter is multiplied by, where words are so short that the profile's is too much.
     """
 
     layout: str | Annotated[list[str], Field(min_length=1)]
     profile: str = "alphabet"
     operations: OperationWeights | None = None
+    first: Annotated[float, Field(ge=0)] | None = None
 
 
 @dataclass(frozen=True)
@@ -77,13 +80,14 @@ class Hand:
         return bisect(sums, random.random() * sums[-1], hi=length - 1)
 
     def place_with(self, offers: Sequence[object], random: Random) -> int:
-        """Draw one of the places that have something to offer; -1 if there are none."""
+        """Draw one of the places that have something to offer; -1 if there are none, or one that is spared only."""
         sums = self.places(len(offers))
         open_places = [place for place, offer in enumerate(offers) if offer]
         if not open_places:
             return -1
         weights = list(accumulate(weight_at(sums, place) for place in open_places))
-        return open_places[bisect(weights, random.random() * weights[-1], hi=len(weights) - 1)]
+        drawn = bisect(weights, random.random() * max(weights[-1], 1.0))
+        return open_places[drawn] if drawn < len(open_places) else -1
 
 
 @dataclass(frozen=True)
@@ -240,7 +244,8 @@ def make_slip(
     row = validate(SlipOptions, dict(options), f"[languages.{language}]")
     names = [row.layout] if isinstance(row.layout, str) else row.layout
     profile = typing_profile(row.profile, tables)
-    places = place_weights(profile)
+    first = profile.first if row.first is None else row.first
+    places = place_weights(profile.model_copy(update={"first": first}))
     shares = _shares(row.operations or profile.operations)
     native = Hand(remembered(combined([keyboard_model(name, tables) for name in names])), places, language)
     writes_latin = any(native.keyboard.instead(letter) for letter in "aeinot")
