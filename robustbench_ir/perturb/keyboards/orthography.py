@@ -30,18 +30,19 @@ _TATWEEL = "\u0640"  # lengthens a line of writing, and is not a letter
 _ZWJ = "\u200d"
 _JOINERS = "\u200c\u200d"
 _DEVANAGARI = regex.compile(r"\p{Devanagari}")
-_AFTER = {"\u0e32": "A", "\u0eb2": "A", "\u0e30": "G", "\u0eb0": "G"}  # Thai and Lao a, which may stand after aa
+# Thai and Lao: a may stand after aa, and two e look like ae.
+_SOME_VOWELS = {"\u0e32": "A", "\u0eb2": "A", "\u0e30": "G", "\u0eb0": "G", "\u0e40": "Q", "\u0ec0": "Q"}
 
 
-# Classes of characters, a letter each: consonant, vowels before (L) and after (A F G) it that are letters, vowel sign,
+# Classes of characters, a letter each: consonant, vowels before (L Q) and after (A F G) it that are letters, vowel sign,
 # independent vowel (D in Devanagari), virama (H), stacker, bindu or visarga, tone, killer, nukta, medial (E), another
 # mark, another letter (X), joiner, and white space or control (W).
 _MARKS = "VHSBTKNEM"
 _IMPOSSIBLE = re.compile(
     rf"""(?x)
     (?:^|W)[{_MARKS}] | [AFG][{_MARKS}]           # a mark without its letter
-    | S(?![CIDX]) | L(?!C)                        # nothing to stack, no consonant after its vowel
-    | (?:^|[LAFGJOW])[AF] | (?:^|[LFGJOW])G       # no consonant before its vowel
+    | S(?![CIDX]) | L(?!C) | Q(?!Q?C)              # nothing to stack, no consonant after its vowel
+    | (?:^|[LQAFGJOW])[AF] | (?:^|[LQFGJOW])G     # no consonant before its vowel
     | [HB][VH] | V[HNES] | [ID]V | DH | [KT]V     # signs in the wrong order
     """
 )
@@ -73,7 +74,7 @@ def _character_class(character: str) -> str:
     if kind != "L":
         return "W" if kind in "ZC" else "O"
     if name == "Vowel_Dependent":
-        return "L" if _side(character) == "Visual_Order_Left" else _AFTER.get(character, "F")
+        return _SOME_VOWELS.get(character, "L" if _side(character) == "Visual_Order_Left" else "F")
     if name == "Vowel_Independent":
         return "D" if _DEVANAGARI.match(character) else "I"
     return "C" if name.startswith("Consonant") else "X"
@@ -171,7 +172,7 @@ def may_part(left: str, right: str) -> bool:
     """
     before = _CLASSES[ord(left)] if left else "W"
     after = _CLASSES[ord(right)] if right else "W"
-    return before not in "LS" and after not in f"{_MARKS}AFG"
+    return before not in "LQS" and after not in f"{_MARKS}AFG"
 
 
 def _vowel_sides(cluster: str) -> list[str]:
