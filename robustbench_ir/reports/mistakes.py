@@ -6,6 +6,7 @@ Words of four letters or more count whose two forms are one to three operations 
 
 from __future__ import annotations
 
+import json
 import math
 import unicodedata
 from collections import Counter
@@ -355,3 +356,48 @@ def _chances(recipe: Recipe, language: str, pairs: Sequence[WordPair]) -> list[f
             hits += made is not None and made[0] == written
         found.append(hits / _DRAWS)
     return found
+
+
+def mistakes_to_text(found: MistakeAudit) -> str:
+    """Return a comparison as lines: the profile of people, that of the recipe, and how far they are apart."""
+    rows = [("", "people", found.recipe), *_facts(found)]
+    widths = [max(len(row[column]) for row in rows) for column in range(2)]
+    lines = [f"{name:<{widths[0]}}  {people:<{widths[1]}}  {ours}".rstrip() for name, people, ours in rows]
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"divergence {found.divergence:.3f} bits over operation and fifth of the word, "
+            f"{found.divergence_by_class:.3f} with the class of the letter (0: the same)",
+            f"likelihood {found.likelihood:.3f} of what a person wrote, {found.reached:.0%} of it made at least once "
+            f"in {_DRAWS} draws",
+            "",
+        ]
+    )
+
+
+def _facts(found: MistakeAudit) -> list[tuple[str, str, str]]:
+    """Return the facts of both profiles, a row each."""
+    both = (found.people, found.ours)
+    kinds = sorted({*found.people.kinds, *found.ours.kinds})
+    rows = [
+        ("words that count", *(str(one.words) for one in both)),
+        *((f"{kind}, of operations", *(f"{one.kinds.get(kind, 0):.2f}" for one in both)) for kind in kinds),
+        ("in the first letter", *(f"{one.first:.1%}" for one in both)),
+        ("by fifths of the word", *(" ".join(f"{share:.2f}" for share in one.fifths) for one in both)),
+        ("doubled, of insertions", *(f"{one.doubled:.2f}" for one in both)),
+        ("undoubled, of deletions", *(f"{one.undoubled:.2f}" for one in both)),
+        ("commonest substitutions", *(" ".join(f"{a}→{b}" for a, b in one.substitutions) for one in both)),
+    ]
+    return [(name, people, ours) for name, people, ours in rows]
+
+
+def mistakes_to_json(found: MistakeAudit) -> str:
+    """Return a comparison as JSON."""
+
+    def plain(profile: MistakeProfile) -> dict[str, object]:
+        cells = [[*cell, round(share, 6)] for cell, share in sorted(profile.cells.items())]
+        return {**vars(profile), "cells": cells}
+
+    whole = {**vars(found), "people": plain(found.people), "ours": plain(found.ours)}
+    return json.dumps(whole, ensure_ascii=False, indent=1) + "\n"

@@ -40,7 +40,7 @@ _SOME_VOWELS = {"\u0e32": "A", "\u0eb2": "A", "\u0e30": "G", "\u0eb0": "G", "\u0
 _MARKS = "VHSBTKNEM"
 _IMPOSSIBLE = re.compile(
     rf"""(?x)
-    (?:^|W)[{_MARKS}] | [AFG][{_MARKS}]           # a mark without its letter
+    (?:^|[WO])[{_MARKS}] | [FG][{_MARKS}] | A(?!T)[{_MARKS}]  # a mark without its letter
     | S(?![CIDX]) | L(?!C) | Q(?!Q?C)              # nothing to stack, no consonant after its vowel
     | (?:^|[LQAFGJOW])[AF] | (?:^|[LQFGJOW])G     # no consonant before its vowel
     | [HB][VH] | V[HNES] | [ID]V | DH | [KT]V     # signs in the wrong order

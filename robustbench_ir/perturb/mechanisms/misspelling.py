@@ -180,13 +180,12 @@ class Misspelling:
 
     def _plain(self, word: str) -> str:
         """Return a word without its accents, tone marks and dots."""
-        bare = _MARK.sub("", unicodedata.normalize("NFD", word))
-        return bare.translate(self._plain_letters)
+        return _MARK.sub("", unicodedata.normalize("NFD", word.translate(self._plain_letters)))
 
     @cached_property
     def _plain_letters(self) -> Mapping[int, str]:
         plain = self.card.plain
-        capitals = {letter.upper(): left.upper() for letter, left in plain.items() if len(letter.upper()) == 1}
+        capitals = {letter.upper(): left.capitalize() for letter, left in plain.items() if len(letter.upper()) == 1}
         return str.maketrans(plain | capitals)
 
 
@@ -207,11 +206,10 @@ def _stands_at(rule: Rule, word: str, place: int) -> bool:
 
 def _is_left_whole(before: str, after: str) -> bool:
     """Return True if a misspelling can be read: no letter three times, no sign without its letter, no word halved."""
-    if _THREE_EQUAL.search(after):
+    if not after or _THREE_EQUAL.search(after) or not (after.isascii() or is_readable(after)):
         return False
-    if len(after) < len(before) <= _SHORT and len(word_graphemes(before)) <= _HALVED:
-        return len(word_graphemes(after)) >= len(word_graphemes(before))
-    return after.isascii() or (after != "" and is_readable(after))
+    short = len(after) < len(before) <= _SHORT and len(word_graphemes(before)) <= _HALVED
+    return not short or len(word_graphemes(after)) >= len(word_graphemes(before))
 
 
 def _cased(wrong: str, word: str, place: int) -> str:
