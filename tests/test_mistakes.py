@@ -40,7 +40,7 @@ def test_operations_between_two_words(right: str, written: str, found: list[Oper
 
 
 def test_a_profile_by_hand() -> None:
-    """Two words of five letters: a doubled l at the end, and an e for the a in the middle; a third word is too short."""
+    """Two words of five letters: a doubled l at the end, an e for the a in the middle; a third word is too short."""
     profile = mistake_profile([("until", "untill"), ("grant", "grent"), ("the", "teh")])
     assert (profile.words, profile.operations) == (2, 2)
     assert profile.kinds == {"insert": 0.5, "substitute": 0.5}
@@ -75,7 +75,9 @@ def test_files_that_are_not_pairs_are_refused(tmp_path: Path) -> None:
 def test_the_command_compares_with_pairs(tmp_path: Path) -> None:
     path = tmp_path / "pairs.tsv"
     path.write_text("моя корова идёт\tмоя карова идёт\nхорошая дорога\tхорошая дарога\n", encoding="utf-8")
-    shown = CliRunner().invoke(irbench, ["audit", "misspelling", "--languages", "ru", "--pairs", str(path), "--seeds", "9"])
+    shown = CliRunner().invoke(
+        irbench, ["audit", "misspelling", "--languages", "ru", "--pairs", str(path), "--seeds", "9"]
+    )
     assert shown.exit_code == 0, shown.output
     assert "divergence " in shown.output
     assert "о→а" in shown.output

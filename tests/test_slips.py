@@ -144,7 +144,8 @@ def test_latin_words_are_typed_on_the_latin_layout() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["google.com", "node.js", "президент.рф", "report.pdf", "www.a.de", "Google.COM", "中国.中国", "my-site.co.uk"]
+    "text",
+    ["google.com", "node.js", "президент.рф", "report.pdf", "www.a.de", "Google.COM", "中国.中国", "my-site.co.uk"],
 )
 def test_addresses_are_left_alone(text: str) -> None:
     find = word_finder("en", Constraints(protect=["addresses"]))
@@ -170,7 +171,9 @@ def test_the_first_letter_is_spared_and_the_middle_likely() -> None:
     loaded = load_recipe("slip")
     queries = [Query(str(one), "en", "question", "q") for one in range(4000)]
     edits = [edit for one in loaded.perturb(queries, 5, 0) for edit in one.edits if edit.operation == "substitute"]
-    places = [next(k for k, pair in enumerate(zip(e.before, e.after, strict=False)) if pair[0] != pair[1]) for e in edits]
+    places = [
+        next(k for k, pair in enumerate(zip(e.before, e.after, strict=False)) if pair[0] != pair[1]) for e in edits
+    ]
     assert len(places) > 500
     assert places.count(0) / len(places) < 0.07 < 1 / 8
     assert places.count(3) > 2 * places.count(0)
@@ -180,7 +183,9 @@ def test_a_profile_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(CardError, match=r"_typing\.toml: no row 'alphabt': did you mean 'alphabet'"):
         typing_profile("alphabt", SHIPPED)
     (tmp_path / "attacks").mkdir()
-    (tmp_path / "attacks" / "_typing.toml").write_text('[mine]\ntitle = "x"\nsource = "y"\nfirst = 1\n', encoding="utf-8")
+    (tmp_path / "attacks" / "_typing.toml").write_text(
+        '[mine]\ntitle = "x"\nsource = "y"\nfirst = 1\n', encoding="utf-8"
+    )
     with pytest.raises(CardError, match=r"row 'mine': key '(operations|fifths)' is missing"):
         typing_profile("mine", Tables(tmp_path))
     with pytest.raises(ValueError, match="at least one operation"):

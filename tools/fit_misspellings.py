@@ -1,11 +1,10 @@
-"""Fit a table of misspellings to pairs of words, or print how often each confusion is met in them.
+"""Count in pairs of right and wrong words how often each letter is confused, and print rows of a table of misspellings.
 
-    python tools/fit_misspellings.py ru --pairs ../shared/realism/russian_pairs.tsv --half 0 > rows.toml
-    python tools/fit_misspellings.py en --pairs pairs.tsv --operations 0.40,0.26,0.29,0.04 --fifths 0.13,0.25,0.26,0.20,0.16
+    python tools/fit_misspellings.py --pairs ../shared/realism/russian_pairs.tsv --half 0 > rows.toml
 
-A weight is the number of times that people made the mistake, over the number of times that they could have made it in the
-words of the pairs, times a factor for each operation that brings the whole to the shares that were measured. Only numbers
-leave this tool: the pairs themselves are not in the table.
+A weight is the number of times that people made the mistake, over the number of times that they could have made it in
+the words of the pairs, in percent, times a factor for each operation (`--factors`). Raise and lower the factors until
+`irbench audit misspelling --pairs` shows the shares of the people. Only numbers leave this tool, never the pairs.
 """
 
 from __future__ import annotations
@@ -28,9 +27,7 @@ def rows_of(words: Sequence[tuple[str, str]]) -> Iterator[tuple[str, Row]]:
     for right, found in counted(words):
         for kind, place, before, after in found:
             left, here = right[place - 1 : place] if place else "", right[place : place + 1]
-            if kind == "substitute":
-                yield kind, ("confusions", before, after)
-            elif kind == "transpose":
+            if kind in {"substitute", "transpose"}:
                 yield kind, ("confusions", before, after)
             elif kind == "delete":
                 twice = before in (left, right[place + 1 : place + 2])
@@ -66,15 +63,15 @@ def main() -> None:
 
 
 def print_rows(weights: dict[Row, float]) -> None:
-    """Print weights, in percent of the times that the mistake could have been made."""
+    """Print weights in percent."""
     for table in ("doubled", "single", "dropped"):
-        rows = sorted(((100 * weight, right) for (kind, right, _), weight in weights.items() if kind == table), reverse=True)
-        print(f"{table} = [" + ", ".join(f'["{right}", {weight:.2f}]' for weight, right in rows if weight >= 0.01) + "]")
+        found = [(weight, right) for (kind, right, _), weight in weights.items() if kind == table]
+        rows = ", ".join(f'["{right}", {100 * weight:.2f}]' for weight, right in sorted(found, reverse=True))
+        print(f"{table} = [{rows}]")
     print("confusions = [")
-    ordered = sorted(((right, wrong, 100 * weight) for (kind, right, wrong), weight in weights.items() if kind == "confusions"))
-    for right, wrong, weight in ordered:
-        if weight >= 0.01:
-            print(f'    ["{right}", "{wrong}", {weight:.2f}],')
+    for (kind, right, wrong), weight in sorted(weights.items()):
+        if kind == "confusions":
+            print(f'    ["{right}", "{wrong}", {100 * weight:.2f}],')
     print("]")
 
 

@@ -50,8 +50,8 @@ class Misspellings(Card):
     exchanged : list of (str, float)
         Spellings with spaces between them that people take for each other, and the weight of each exchange.
     confusions : list of (str, str, float)
-        The right and the wrong spelling of a stretch, and its weight. ``^`` and ``$`` at the ends of the right one stand
-        for the beginning and the end of a word; a space in the wrong one splits the word.
+        The right and the wrong spelling of a stretch, and its weight. ``^`` and ``$`` at the ends of the right one
+        stand for the beginning and the end of a word; a space in the wrong one splits the word.
     doubled, single, dropped : list of (str, float)
         Letters, and the weight with which each is doubled, loses its double, or is left out.
     marks : float
@@ -132,7 +132,7 @@ def misspellings(name: str, tables: Tables) -> Misspellings:
                 f"{entry}: key 'confusions.{place}': {right!r} must be lower case, not empty and not its misspelling"
             )
     for place, (group, _) in enumerate(card.exchanged):
-        if len(set(group.split())) < 2:  # noqa: PLR2004
+        if len(set(group.split())) < 2:
             raise CardError(f"{entry}: key 'exchanged.{place}': {group!r} needs two spellings, with a space between")
     return card
 

@@ -15,14 +15,26 @@ from robustbench_ir.resources.cards import SHIPPED, Card, Tables
 from robustbench_ir.resources.languages import languages
 
 _DIGIT = regex.compile(r"\p{N}")
-# Domains of countries in their own scripts (IANA's list of internationalised top-level domains), and the ends of file
-# names that are not four Latin letters or fewer.
-_OWN_DOMAINS = "рф|рус|сайт|онлайн|бел|укр|қаз|мон|срб|бг|ею|հայ|გე|ελ|ευ|السعودية|امارات|مصر|المغرب|الجزائر|تونس|عمان|قطر|سورية|فلسطين|الاردن|ایران|پاکستان|भारत|ভারত|বাংলা|భారత్|ભારત|ਭਾਰਤ|இந்தியா|இலங்கை|ලංකා|ไทย|ລາວ|中国|中國|香港|台灣|台湾|한국|みんな"
-_ENDINGS = "travel|museum|online|store|world|media|cloud|email|space|agency|academy|torrent|xhtml|ipynb|parquet|jsonl|sqlite|properties|gitignore|class"
+# Domains of countries in their own scripts (IANA's list of internationalised top-level domains), and ends of domains
+# and file names that have more than four Latin letters.
+_OWN_DOMAINS = "|".join(
+    (
+        *("рф", "рус", "сайт", "онлайн", "бел", "укр", "қаз", "мон", "срб", "бг", "ею", "հայ", "გე", "ελ", "ευ"),
+        *("السعودية", "امارات", "مصر", "المغرب", "الجزائر", "تونس", "عمان", "قطر", "سورية", "فلسطين", "الاردن"),
+        *("ایران", "پاکستان", "भारत", "ভারত", "বাংলা", "భారత్", "ભારત", "ਭਾਰਤ", "இந்தியா", "இலங்கை", "ලංකා", "ไทย", "ລາວ"),
+        *("中国", "中國", "香港", "台灣", "台湾", "한국", "みんな"),
+    )
+)
+_LONG_ENDINGS = "|".join(
+    (
+        *("travel", "museum", "online", "store", "world", "media", "cloud", "email", "space", "agency", "academy"),
+        *("torrent", "xhtml", "ipynb", "parquet", "jsonl", "sqlite", "properties", "gitignore", "class"),
+    )
+)
 _ADDRESS = regex.compile(
     rf"(?:https?://|www\.)\S+|\S+@\S+\.\S+|\b[\w-]+(?:\.[\w-]+)+/\S*"
     rf"|\b[\w-]{{2,}}(?:\.[\w-]+)*\.(?:{_OWN_DOMAINS})\b"
-    rf"|\b[a-z0-9][a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.(?:[a-z][a-z0-9]{{1,3}}|{_ENDINGS})\b",
+    rf"|\b[a-z0-9][a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.(?:[a-z][a-z0-9]{{1,3}}|{_LONG_ENDINGS})\b",
     regex.IGNORECASE,
 )
 LONGEST_WORD = 256  # code points; no one types longer words, and a romanisation of megabytes never ends

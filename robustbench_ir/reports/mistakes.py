@@ -1,7 +1,8 @@
-"""Do the mistakes of a recipe look like people's? Pairs of what is right and what somebody wrote, and the same for a recipe.
+"""Do the mistakes of a recipe look like people's? Pairs of what is right and what people wrote, and the recipe's own.
 
-Words of four letters or more count whose two forms are one to three operations apart (optimal string alignment: Damerau
-1964) and fewer than half of the word. Place is the fifth of the word, class is that of the letter: vowel, consonant, mark.
+Words of four letters or more count whose two forms are one to three operations apart (optimal string alignment:
+Damerau 1964) and fewer than half of the word. Place is the fifth of the word, class is that of the letter: vowel,
+consonant, mark.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ Cell = tuple[str, int, str]
 
 @dataclass(frozen=True)
 class MistakeProfile:
-    """How somebody, or a recipe, misspells.
+    """How people, or a recipe, misspell.
 
     Attributes
     ----------
@@ -136,7 +137,7 @@ def read_pairs(path: Path) -> list[tuple[str, str]]:
         raise DataError(f"{path}: cannot be read as UTF-8 text ({error}); give a file of pairs") from error
     found = [(nfc(parts[0]), nfc(parts[1])) for parts in (line.split("\t") for line in lines) if len(parts) > 1]
     if not found:
-        raise DataError(f"{path}: no line has a tab; write the right text, a tab, and what somebody wrote")
+        raise DataError(f"{path}: no line has a tab; write the right text, a tab, and what was written")
     return found
 
 
@@ -233,10 +234,10 @@ def mistake_profile(pairs: Iterable[WordPair]) -> MistakeProfile:
     total = len(made) or 1
     kinds = Counter(one.kind for _, one in made)
     cells = Counter((one.kind, fifth(right, one.place), _class(one.before or one.after)) for right, one in made)
-    around = [(one, right[max(one.place - 1, 0) : one.place], right[one.place + 1 : one.place + 2], right[one.place : one.place + 1])
-              for right, one in made]  # fmt: skip
-    doubled = sum(one.kind == "insert" and one.after in {left, here} for one, left, _, here in around)
-    undoubled = sum(one.kind == "delete" and one.before in {left, after} for one, left, after, _ in around)
+    doubled = sum(one.kind == "insert" and one.after in _beside(right, one.place, one.place) for right, one in made)
+    undoubled = sum(
+        one.kind == "delete" and one.before in _beside(right, one.place, one.place + 1) for right, one in made
+    )
     return MistakeProfile(
         words=len(kept),
         operations=len(made),
@@ -247,12 +248,17 @@ def mistake_profile(pairs: Iterable[WordPair]) -> MistakeProfile:
         undoubled=undoubled / max(1, kinds["delete"]),
         substitutions=tuple(
             pair
-            for pair, _ in Counter(
-                (one.before, one.after) for _, one in made if one.kind == "substitute"
-            ).most_common(_LIKELY_SUBSTITUTIONS)
+            for pair, _ in Counter((one.before, one.after) for _, one in made if one.kind == "substitute").most_common(
+                _LIKELY_SUBSTITUTIONS
+            )
         ),
         cells={cell: number / total for cell, number in cells.items()},
     )
+
+
+def _beside(right: str, place: int, after: int) -> tuple[str, str]:
+    """Return the letter before a place, and that at another one; empty beyond the word."""
+    return right[max(place - 1, 0) : place], right[after : after + 1]
 
 
 def fifth(right: str, place: int) -> int:

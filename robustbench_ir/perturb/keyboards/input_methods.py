@@ -30,6 +30,7 @@ _FIRST_CHOICES = 2  # of an unintended syllable, people choose one of the first 
 _DOUBLED = 3  # weight of a key pressed twice
 
 Compose = Callable[[str], str]
+Pressed = Callable[[str], tuple[str, int] | None]
 
 
 def _mistyped(keys: str, near: Neighbours) -> Iterator[str]:
@@ -45,14 +46,8 @@ def on_ethiopic(card: Keyboard) -> KeyboardModel:
     """Return the keyboard model for consonant keys followed by a vowel order: a neighbour's, or a wrong vowel."""
     near = neighbours_on(card)
 
-    def split(syllable: str) -> tuple[str, int]:
-        row, order = divmod(ord(syllable) - _ETHIOPIC, _SYLLABLES_PER_CONSONANT)
-        return chr(_ETHIOPIC + row * _SYLLABLES_PER_CONSONANT), order
-
     def instead(part: str) -> list[str]:
-        if len(part) > 1:
-            return []
-        consonant, order = split(part)
+        consonant, order = _consonant_and_order(part) if len(part) == 1 else ("", 0)
         if consonant not in near:
             return []
         if order == _VOWEL_ORDERS:
@@ -62,30 +57,42 @@ def on_ethiopic(card: Keyboard) -> KeyboardModel:
         return [typo for typo in typos if unicodedata.category(typo) == "Lo"]
 
     def besides(part: str) -> list[str]:
-        return [chr(ord(other) + _BARE) for other in near.get(split(part[0])[0], ())]
+        return [chr(ord(other) + _BARE) for other in near.get(_consonant_and_order(part[0])[0], ())]
 
-    def pressed(part: str) -> tuple[str, int] | None:
-        """Return consonant and vowel order of a syllable that two keys type."""
-        consonant, order = split(part) if len(part) == 1 else ("", _VOWEL_ORDERS)
-        return (consonant, order) if consonant in near and order < _VOWEL_ORDERS else None
+    pressed = partial(_pressed, near=near)
+    return KeyboardModel(
+        instead, besides, partial(_without_vowel, pressed=pressed), partial(_reordered, pressed=pressed), lambda _: ""
+    )
 
-    def without(part: str) -> list[str]:
-        found = pressed(part)
-        if not found:
-            return []
-        return [""] if found[1] == _BARE else [chr(ord(found[0]) + _BARE)]
 
-    def exchanged(left: str, right: str) -> list[tuple[str, ...]]:
-        """Exchange two consonant keys, or a vowel key and the bare consonant after it."""
-        one, other = pressed(left), pressed(right)
-        if not one or not other or one[0] == other[0] or (one[1] != _BARE and other[1] != _BARE):
-            return []
-        first, second = (other[0], one[0]) if one[1] == _BARE else (one[0], other[0])
-        vowel = other[1] if one[1] == _BARE else one[1]
-        made = chr(ord(first) + _BARE), chr(ord(second) + vowel)
-        return [made] if made != (left, right) else []
+def _consonant_and_order(syllable: str) -> tuple[str, int]:
+    row, order = divmod(ord(syllable) - _ETHIOPIC, _SYLLABLES_PER_CONSONANT)
+    return chr(_ETHIOPIC + row * _SYLLABLES_PER_CONSONANT), order
 
-    return KeyboardModel(instead, besides, without, exchanged, lambda _: "")
+
+def _pressed(part: str, near: Neighbours) -> tuple[str, int] | None:
+    """Return consonant and vowel order of a syllable that a consonant key and a vowel key type; None for others."""
+    consonant, order = _consonant_and_order(part) if len(part) == 1 else ("", _VOWEL_ORDERS)
+    return (consonant, order) if consonant in near and order < _VOWEL_ORDERS else None
+
+
+def _without_vowel(part: str, pressed: Pressed) -> list[str]:
+    """Return a syllable whose vowel key was missed; an empty text for a bare consonant, which is one key."""
+    found = pressed(part)
+    if not found:
+        return []
+    return [""] if found[1] == _BARE else [chr(ord(found[0]) + _BARE)]
+
+
+def _reordered(left: str, right: str, pressed: Pressed) -> list[tuple[str, ...]]:
+    """Exchange two consonant keys, or a vowel key and the bare consonant after it."""
+    one, other = pressed(left), pressed(right)
+    if not one or not other or one[0] == other[0] or _BARE not in {one[1], other[1]}:
+        return []
+    first, second = (other[0], one[0]) if one[1] == _BARE else (one[0], other[0])
+    vowel = other[1] if one[1] == _BARE else one[1]
+    made = chr(ord(first) + _BARE), chr(ord(second) + vowel)
+    return [made] if made != (left, right) else []
 
 
 def on_hangul(card: Keyboard) -> KeyboardModel:
@@ -167,18 +174,21 @@ def _with_candidates(card: Keyboard) -> KeyboardModel:
                     typos += _candidates(card.spelling[other], part)[:_FIRST_CHOICES]
         return typos
 
-    def exchanged(part: str, after: str) -> list[tuple[str, ...]]:
-        """Exchange two keys of one syllable, where they spell another."""
-        found = []
-        for keys in spelt.get(part, ()):
-            for place, (one, other) in enumerate(pairwise(keys)):
-                swapped = keys[:place] + other + one + keys[place + 2 :]
-                if swapped != keys and swapped in card.spelling:
-                    others = _candidates(card.spelling[swapped], part)
-                    found += [(other, after) for other in others[:_FIRST_CHOICES]]
-        return found
-
+    exchanged = partial(_other_syllables, spelt=spelt, spelling=card.spelling)
     return KeyboardModel(instead, lambda _: (), without_one_key, exchanged, lambda _: "")
+
+
+def _other_syllables(
+    part: str, after: str, spelt: Mapping[str, Sequence[str]], spelling: Mapping[str, str]
+) -> list[tuple[str, ...]]:
+    """Exchange two keys of one syllable, where they spell another."""
+    found: list[tuple[str, ...]] = []
+    for keys in spelt.get(part, ()):
+        for place, (one, other) in enumerate(pairwise(keys)):
+            swapped = keys[:place] + other + one + keys[place + 2 :]
+            if swapped != keys and swapped in spelling:
+                found += [(chosen, after) for chosen in _candidates(spelling[swapped], part)[:_FIRST_CHOICES]]
+    return found
 
 
 def _sounding_alike(keys: str, confused: Sequence[tuple[str, str]]) -> Iterator[str]:

@@ -34,9 +34,9 @@ _DEVANAGARI = regex.compile(r"\p{Devanagari}")
 _SOME_VOWELS = {"\u0e32": "A", "\u0eb2": "A", "\u0e30": "G", "\u0eb0": "G", "\u0e40": "Q", "\u0ec0": "Q"}
 
 
-# Classes of characters, a letter each: consonant, vowels before (L Q) and after (A F G) it that are letters, vowel sign,
-# independent vowel (D in Devanagari), virama (H), stacker, bindu or visarga, tone, killer, nukta, medial (E), another
-# mark, another letter (X), joiner, and white space or control (W).
+# Classes of characters, a letter each: consonant, vowels before (L Q) and after (A F G) it that are letters, vowel
+# sign, independent vowel (D in Devanagari), virama (H), stacker, bindu or visarga, tone, killer, nukta, medial (E),
+# another mark, another letter (X), joiner, and white space or control (W).
 _MARKS = "VHSBTKNEM"
 _IMPOSSIBLE = re.compile(
     rf"""(?x)
@@ -47,7 +47,9 @@ _IMPOSSIBLE = re.compile(
     """
 )
 _TWICE = re.compile(r"(.)\1")
-_SIMPLE = re.compile("[^\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u0900-\u109f\u1780-\u17ff]+")
+_SIMPLE = re.compile(
+    "[^\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u0900-\u109f\u1780-\u17ff]+"
+)
 _CLASS_OF_PLACE = {
     "Consonant": "C", "Vowel_Independent": "I", "Vowel_Dependent": "V", "Virama": "H", "Invisible_Stacker": "S",
     "Bindu": "B", "Visarga": "B", "Tone_Mark": "T", "Pure_Killer": "K", "Nukta": "N", "Consonant_Medial": "E",

@@ -158,7 +158,7 @@ def _keys(character: str, typed: set[str]) -> str:
 
 
 def is_typed(character: str) -> bool:
-    """Return True if somebody typed this character on purpose: marks of direction and the like are invisible."""
+    """Return True for a character that people type on purpose; marks of direction and the like are invisible."""
     return unicodedata.category(character)[0] not in "CZ"
 
 

@@ -101,7 +101,7 @@ class Misspelling:
 
     @cached_property
     def _rules_at(self) -> Callable[[str], _Rules]:
-        """The rules for what begins with two letters; ``^`` before them begins a word, and ``$`` as the second ends it."""
+        """The rules for what begins with two letters; ``^`` before them begins a word, ``$`` as the second ends it."""
         return cache(self._find_rules)
 
     @cached_property
@@ -158,7 +158,8 @@ class Misspelling:
             whole_letter = min(length, len(unicodedata.normalize("NFD", stretch[0])))
             weights[1:whole_letter] = [first * weight for weight in weights[1:whole_letter]]
         plain = self._plain(word) if self.card.marks and not word.isascii() else word
-        weights.append(0.0 if plain == word else self.card.marks * (1.0 if plain[0] == nfc(word)[0] else min(first, 1.0)))
+        spared = min(first, 1.0) if plain[0] != nfc(word)[0] else 1.0
+        weights.append(self.card.marks * spared if plain != word else 0.0)
         weights.append(self.card.joined.weight if word is not text and word != text else 0.0)
         sums = list(accumulate(weights))
         # A word that can be misspelt in its first letter alone is mostly left alone: people spare it there, too.

@@ -28,7 +28,7 @@ from robustbench_ir.resources.languages import languages
 
 _LATIN_LAYOUT = "us"  # people who write another script switch to it for Latin words
 _FIRST_BEYOND_LATIN = "\u0250"
-_HALVED = 2  # clusters: without one of them, or with the two exchanged, nobody can guess the word
+_HALVED = 2  # clusters: without one of them, or with the two exchanged, the word cannot be guessed
 _UNSPACED = frozenset({"Thai", "Laoo", "Khmr", "Mymr"})
 
 Graphemes = tuple[str, ...]
