@@ -119,15 +119,15 @@ def word_finder(language: str, constraints: Constraints, tables: Tables = SHIPPE
     spare_addresses = "addresses" in constraints.protect
 
     def find_in(chunk: str) -> tuple[Span, ...]:
-        may_hold_address = spare_addresses and ("." in chunk or "/" in chunk)
-        taken = [match.span() for match in _ADDRESS.finditer(chunk)] if may_hold_address else []
-        return tuple(
+        found = [
             (start, end)
             for start, end in chunk_spans(chunk, language)
-            if end - start <= LONGEST_WORD
-            and open_word(chunk[start:end])
-            and not any(left < end and start < right for left, right in taken)
-        )
+            if end - start <= LONGEST_WORD and open_word(chunk[start:end])
+        ]
+        if found and spare_addresses and ("." in chunk or "/" in chunk):
+            taken = [match.span() for match in _ADDRESS.finditer(chunk)]
+            found = [span for span in found if not any(left < span[1] and span[0] < right for left, right in taken)]
+        return tuple(found)
 
     # Except for capitals, the text between two spaces decides, and few such chunks make up most of any text.
     remembered = lru_cache(maxsize=_CHUNKS_REMEMBERED)(find_in)

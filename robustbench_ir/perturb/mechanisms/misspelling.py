@@ -20,6 +20,7 @@ from robustbench_ir.perturb.transformation import NoParameters, Targets, Transfo
 from robustbench_ir.resources.cards import Card, Tables, validate
 
 _WORDS_REMEMBERED = 1 << 15
+_TEXTS_REMEMBERED = 1 << 12  # the same queries occur again with another severity and another seed
 _LENGTHS_REMEMBERED = 128
 _TRIALS = 8  # draws, since a rule may need more letters than the first, or make what cannot be read
 _SHORT, _HALVED = 8, 2  # code points and clusters of words that must not lose a cluster
@@ -41,6 +42,17 @@ class _Rules(NamedTuple):
     rules: tuple[Rule, ...]
 
 
+class _Weighed(NamedTuple):
+    """A word, in lower case and without marks; its pairs of letters; sums of weights, and the number to draw below."""
+
+    word: str
+    lower: str
+    plain: str
+    pairs: tuple[str, ...]
+    sums: tuple[float, ...]
+    whole: float
+
+
 @dataclass(frozen=True)
 class Misspelling:
     """The misspellings of one language. A `Transformation`.
@@ -55,11 +67,18 @@ class Misspelling:
 
     def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:  # noqa: ARG002
         """Offer the words that can be misspelt, with the space after them if it can be lost; see `Transformation`."""
-        may = self._may_be_misspelt
+        return Targets(self._targets(text, tuple(words)), self._rewrite)
+
+    @cached_property
+    def _targets(self) -> Callable[[str, tuple[Span, ...]], tuple[Span, ...]]:
+        return lru_cache(maxsize=_TEXTS_REMEMBERED)(self._find_targets)
+
+    def _find_targets(self, text: str, words: tuple[Span, ...]) -> tuple[Span, ...]:
         if self._joins and self._joins.search(text):
-            return Targets(list(self._with_spaces(text, words)), self._rewrite)
+            return tuple(self._with_spaces(text, words))
+        may = self._may_be_misspelt
         found = [span for span in words if may(text[span[0] : span[1]])]
-        return Targets(words if len(found) == len(words) else found, self._rewrite)
+        return words if len(found) == len(words) else tuple(found)
 
     def prepare(self) -> None:
         """Compile the table, so that the first query does not wait for it."""
@@ -142,41 +161,49 @@ class Misspelling:
             return lru_cache(maxsize=_WORDS_REMEMBERED)(lambda word: bool(found(unicodedata.normalize("NFD", word))))
         return lru_cache(maxsize=_WORDS_REMEMBERED)(lambda word: bool(found(word)))
 
-    def _rewrite(self, stretch: str, random: Random) -> tuple[str, str] | None:
-        """Draw a place of the word, and what is written there, by weight."""
+    @cached_property
+    def _weighed(self) -> Callable[[str], _Weighed]:
+        return lru_cache(maxsize=_WORDS_REMEMBERED)(self._weigh)
+
+    def _weigh(self, stretch: str) -> _Weighed:
+        """Weigh the places of a word, the loss of its marks, and that of the space after it."""
         text = unicodedata.normalize("NFD", stretch) if self.card.decomposed else stretch
         word = text.removesuffix(" ")
-        lower = word.lower()
-        length = len(word)
-        if len(lower) != length:
-            lower = word
+        lower = word.lower() if len(word.lower()) == len(word) else word
+        first = self.card.profile.first
         pairs = list(map(add, lower, f"{lower[1:]}$"))
         pairs[0] = f"^{pairs[0]}"
-        weights = list(map(mul, self._weights(length), map(self._weight_at, pairs)))
-        first = self.card.profile.first
+        weights = list(map(mul, self._weights(len(word)), map(self._weight_at, pairs)))
         if self.card.decomposed:
-            whole_letter = min(length, len(unicodedata.normalize("NFD", stretch[0])))
+            whole_letter = min(len(word), len(unicodedata.normalize("NFD", stretch[0])))
             weights[1:whole_letter] = [first * weight for weight in weights[1:whole_letter]]
+        # A word that can be misspelt in its first letter alone is mostly left alone: people spare it there, too.
+        alone = weights[0] / (first or 1.0)
         plain = self._plain(word) if self.card.marks and not word.isascii() else word
         spared = min(first, 1.0) if plain[0] != nfc(word)[0] else 1.0
         weights.append(self.card.marks * spared if plain != word else 0.0)
-        weights.append(self.card.joined.weight if word is not text and word != text else 0.0)
-        sums = list(accumulate(weights))
-        # A word that can be misspelt in its first letter alone is mostly left alone: people spare it there, too.
-        whole = max(sums[-1], weights[0] / (first or 1.0))
+        weights.append(self.card.joined.weight if word != text else 0.0)
+        sums = tuple(accumulate(weights))
+        return _Weighed(word, lower, plain, tuple(pairs), sums, max(sums[-1], alone))
+
+    def _rewrite(self, stretch: str, random: Random) -> tuple[str, str] | None:
+        """Draw a place of the word, and what is written there, by weight."""
+        word, lower, plain, pairs, sums, whole = self._weighed(stretch)
+        length = len(word)
+        space = " " if stretch[-1] == " " else ""
         for _ in range(_TRIALS if sums[-1] else 0):
             place = bisect(sums, random.random() * whole)
             if place > length + 1:
                 return None
             if place >= length:
-                return (nfc(plain) + text[length:], "marks") if place == length else (nfc(word), "join")
+                return (nfc(plain) + space, "marks") if place == length else (nfc(word), "join")
             rule_sums, rules = self._rules_at(pairs[place])
             rule = rules[bisect(rule_sums, random.random() * rule_sums[-1], hi=len(rules) - 1)]
-            if not _stands_at(rule, lower, place):
-                continue
-            written = nfc(text[:place] + _cased(rule.wrong, word, place) + text[place + len(rule.right) :])
-            if written != stretch and _is_left_whole(stretch, written):
-                return written, rule.operation
+            if _stands_at(rule, lower, place):
+                rest = word[place + len(rule.right) :]
+                written = nfc(word[:place] + _cased(rule.wrong, word, place) + rest + space)
+                if written != stretch and _is_left_whole(stretch, written):
+                    return written, rule.operation
         return None
 
     def _plain(self, word: str) -> str:

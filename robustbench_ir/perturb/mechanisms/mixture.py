@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import accumulate, groupby
 from operator import itemgetter
 from typing import Annotated
@@ -92,6 +92,8 @@ class Mixture:
         """Offer, from left to right, what one of the parts can rewrite; see `Transformation.targets`."""
         made = [part.targets(text, words, random) for part, _ in self.parts]
         found = made[0].spans
+        if all(spans is found for spans, _ in made):
+            return Targets(found, partial(_first_of, [rewrite for _, rewrite in made], self.sums))
         known = set(found)
         if not all(spans is found or known.issuperset(spans) for spans, _ in made):
             found = _without_overlap(made, [weight for _, weight in self.parts], random)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate, chain
 from typing import Annotated
 
@@ -29,6 +30,7 @@ from robustbench_ir.resources.languages import languages
 _LATIN_LAYOUT = "us"  # people who write another script switch to it for Latin words
 _FIRST_BEYOND_LATIN = "\u0250"
 _HALVED = 2  # clusters: without one of them, or with the two exchanged, the word cannot be guessed
+_TEXTS_REMEMBERED = 1 << 12  # the same queries occur again with another severity and another seed
 _UNSPACED = frozenset({"Thai", "Laoo", "Khmr", "Mymr"})
 
 Graphemes = tuple[str, ...]
@@ -114,15 +116,7 @@ class Slip:
 
     def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:  # noqa: ARG002
         """Offer every word that is whole; see `Transformation.targets`."""
-        if self.unspaced:
-            whole = [
-                span
-                for span in words
-                if may_part(text[max(span[0] - 1, 0) : span[0]], text[span[0]])
-                and may_part(text[span[1] - 1], text[span[1] : span[1] + 1])
-            ]
-            words = words if len(whole) == len(words) else whole
-        return Targets(words, self.rewrite)
+        return Targets(_whole_words(text, tuple(words)) if self.unspaced else words, self.rewrite)
 
     def rewrite(self, word: str, random: Random) -> tuple[str, str] | None:
         """Draw one slip in a word; None if the word allows none."""
@@ -135,6 +129,17 @@ class Slip:
                 if new != word and (new.isascii() or (all(map(stay_apart, changed, changed[1:])) and is_readable(new))):
                     return nfc(new), operation
         return None
+
+
+@lru_cache(maxsize=_TEXTS_REMEMBERED)
+def _whole_words(text: str, words: tuple[Span, ...]) -> tuple[Span, ...]:
+    """Return the words that are not cut within a syllable."""
+    whole = tuple(
+        (start, end)
+        for start, end in words
+        if may_part(text[max(start - 1, 0) : start], text[start]) and may_part(text[end - 1], text[end : end + 1])
+    )
+    return words if len(whole) == len(words) else whole
 
 
 def _shares(weights: OperationWeights) -> dict[str, float]:
