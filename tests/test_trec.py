@@ -77,7 +77,7 @@ def test_full_runs_give_the_result_of_the_attack(tmp_path: Path) -> None:
     clean = written(tmp_path / "clean.trec", full_run(task, [query.text for query in task.queries]))
     typo = written(tmp_path / "typo.trec", full_run(task, [one.text for one in asked]))
     expected = attack("char-ngram", languages=languages, recipes=["typo"], seeds=2)
-    for label in ("typo@4:1", str(tmp_path / "frozen")):
+    for label in ("typo@3:1", str(tmp_path / "frozen")):
         found = score_runs(task, clean, [(label, typo)])
         assert found.clean.ranks.in_pool.tolist() == expected.clean.ranks.in_pool.tolist()
         cell, wanted = found.attacked[0], expected.attacked[1]
@@ -178,11 +178,11 @@ def test_the_command_scores_runs_and_says_what_they_lack(tmp_path: Path) -> None
     task = load_task("mini", ["en", "sw"])
     clean = written(tmp_path / "clean.trec", random_run(task, 1, 30, tied=False))
     typo = written(tmp_path / "typo.trec", random_run(task, 2, 30, tied=False))
-    arguments = ["score", "--task", "mini", "--run", str(clean), "--run", f"typo@4={typo}", "--languages", "en,sw"]
+    arguments = ["score", "--task", "mini", "--run", str(clean), "--run", f"typo@3={typo}", "--languages", "en,sw"]
     done = CliRunner().invoke(irbench, [*arguments, "--out", str(tmp_path / "out.json")])
     assert done.exit_code == 0, done.output
     assert "engine on mini@1: 120 queries in 2 languages" in done.output
     assert "are not retrieved: they add nothing to the measures" in " ".join(done.output.split())
-    assert list(load_result(tmp_path / "out.json").groups) == [("typo@4", 3)]
-    nobody = CliRunner().invoke(irbench, ["score", "--task", "mini", "--run", f"typo@4={typo}"])
+    assert list(load_result(tmp_path / "out.json").groups) == [("typo@3", 3)]
+    nobody = CliRunner().invoke(irbench, ["score", "--task", "mini", "--run", f"typo@3={typo}"])
     assert isinstance(nobody.exception, OptionError)
