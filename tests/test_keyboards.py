@@ -215,9 +215,8 @@ def test_slips_keep_the_order_of_marks(language: str, shared_data: Path) -> None
     queries = [query for query in queries_of(shared_data, language) if not impossible.search(query.text)]
     assert len(queries) > 15
     for seed in range(3):
-        for one in load_recipe("typo").perturb(queries, 5, seed):
-            slips = [edit for edit in one.edits if edit.operation == "substitute"]
-            assert [(edit.before, edit.after) for edit in slips if impossible.search(edit.after)] == []
+        for one in load_recipe("slip").perturb(queries, 5, seed):
+            assert [(edit.before, edit.after) for edit in one.edits if impossible.search(edit.after)] == []
 
 
 def test_neighbours_stand_beside_each_other_on_the_layout() -> None:
@@ -309,7 +308,7 @@ print(keyboard.cache_info().currsize)
 
 def test_one_language_may_type_on_several_keyboards(tmp_path: Path) -> None:
     (tmp_path / "attacks").mkdir()
-    card = (SHIPPED.parent / "typo.toml").read_text(encoding="utf-8").replace('name = "typo"', 'name = "both"')
+    card = (SHIPPED.parent / "slip.toml").read_text(encoding="utf-8").replace('name = "slip"', 'name = "both"')
     card = regex.sub(r"(?m)^en = .*$", 'en = { layout = ["us", "fr"] }', card)
     (tmp_path / "attacks" / "both.toml").write_text(card, encoding="utf-8")
     recipe = load_recipe("both", tmp_path)

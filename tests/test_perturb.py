@@ -93,23 +93,26 @@ def test_contract_on_afriqa(name: str, language: str, shared_data: Path) -> None
 
 
 @pytest.mark.parametrize("language", MINI)
-def test_typos_never_split_a_grapheme(language: str) -> None:
-    recipe = mini_recipe("typo")
+def test_slips_never_split_a_grapheme(language: str) -> None:
+    recipe = mini_recipe("slip")
     for one in recipe.perturb(mini_queries(language), 5, 3):
         for edit in one.edits:
             kept = graphemes(edit.before)
             new = graphemes(edit.after)
-            if edit.operation == "delete":
-                assert any(kept[:place] + kept[place + 1 :] == new for place in range(len(kept))), edit
-            if edit.operation == "transpose":
-                assert sorted(nfc("".join(kept)).lower()) == sorted(edit.after.lower())
+            if edit.operation == "delete" and language != "am":  # one key; in Amharic the vowel key may be missed
+                assert any(
+                    nfc(edit.before[:place] + edit.before[place + 1 :]) == edit.after
+                    for place in range(len(edit.before))
+                )
+            if edit.operation == "transpose" and language != "am":
+                assert sorted(nfc(edit.before).lower()) == sorted(edit.after.lower())
             if edit.operation in {"insert", "repeat"}:
                 assert len(new) == len(kept) + 1, edit
             assert not regex.match(r"\p{M}", edit.after), "no lone combining mark"
 
 
 def test_the_first_letter_keeps_the_capital_place() -> None:
-    recipe = mini_recipe("typo")
+    recipe = mini_recipe("slip")
     swapped = [
         edit for one in recipe.perturb(mini_queries("en"), 5, 0) for edit in one.edits if edit.operation == "transpose"
     ]
@@ -119,7 +122,7 @@ def test_the_first_letter_keeps_the_capital_place() -> None:
 
 def test_turkish_capitals_change_as_turkish_has_them() -> None:
     text = "İstanbul Iğdır"
-    found = {load_recipe("typo").perturb([Query("q", "tr", text, "q")], 5, seed)[0].text for seed in range(200)}
+    found = {load_recipe("slip").perturb([Query("q", "tr", text, "q")], 5, seed)[0].text for seed in range(200)}
     assert {"Sitanbul", "Ğıdır"} <= {word for one in found for word in one.split()}
     assert not any("\u0307" in one for one in found), "the dot of the capital is no mark of its own"
 
@@ -212,8 +215,8 @@ def test_unknown_recipe_shows_the_nearest() -> None:
 def test_a_malformed_recipe_card_names_file_and_key(tmp_path: Path) -> None:
     (tmp_path / "attacks").mkdir()
     card = tmp_path / "attacks" / "mine.toml"
-    good = Path(__file__).parents[1].joinpath("attacks", "typo.toml").read_text(encoding="utf-8")
-    good = good.replace('name = "typo"', 'name = "mine"')
+    good = Path(__file__).parents[1].joinpath("attacks", "slip.toml").read_text(encoding="utf-8")
+    good = good.replace('name = "slip"', 'name = "mine"')
     card.write_text(good, encoding="utf-8")
     query = Query("q", "en", "hello world", "q")
     assert load_recipe("mine", tmp_path).perturb([query], 5, 0)[0].changed
@@ -223,10 +226,10 @@ def test_a_malformed_recipe_card_names_file_and_key(tmp_path: Path) -> None:
             r"mine\.toml: key 'constraints\.minimum_grapheme' is unknown",
         ),
         (
-            good.replace('transformation = "typo"', 'transformation = "tpyo"'),
-            r"no mechanism 'tpyo': did you mean 'typo'",
+            good.replace('transformation = "slip"', 'transformation = "silp"'),
+            r"no mechanism 'silp': did you mean 'slip'",
         ),
-        (good.replace("version = 3", "version = 0"), r"mine\.toml: key 'version'"),
+        (good.replace("version = 1", "version = 0"), r"mine\.toml: key 'version'"),
     ):
         card.write_text(broken, encoding="utf-8")
         with pytest.raises(CardError, match=message):
@@ -282,9 +285,9 @@ def test_a_folder_of_cards_brings_keyboards_and_lexicons_of_its_own(tmp_path: Pa
         '[own]\nformat = "tsv"\ntable = "lexicons/own.tsv"\nlicence = "none"\nattribution = "me"\n', encoding="utf-8"
     )
     shipped = Path(__file__).parents[1] / "attacks"
-    typo = (shipped / "typo.toml").read_text(encoding="utf-8").replace('"typo"\nversion', '"slip"\nversion', 1)
+    slip = (shipped / "slip.toml").read_text(encoding="utf-8")
     (attacks / "slip.toml").write_text(
-        typo.replace('en = { layout = "us" }', 'en = { layout = "two" }'), encoding="utf-8"
+        slip.replace('en = { layout = "us" }', 'en = { layout = "two" }'), encoding="utf-8"
     )
     switch = (
         (shipped / "code-switching.toml").read_text(encoding="utf-8").replace('name = "code-switching"', 'name = "mix"')

@@ -16,6 +16,7 @@ FEW = {
     "code-switching": 0.05,
     "code-switching-mixed": 0.05,
     "homoglyph": 0.3,
+    "misspelling": 0.5,
     "transliteration": 0.05,
     "wrong-layout": 0.8,
 }

@@ -30,6 +30,7 @@ _ONE_WORD = regex.compile(
     r"(?V1)(?=\p{L})[[\p{L}\p{M}]&&[\p{Latin}\p{Greek}\p{Cyrillic}\p{Armenian}\p{Georgian}\p{Arabic}\p{Ethiopic}"
     r"\p{Devanagari}\p{Bengali}\p{Telugu}\p{Tamil}\p{Sinhala}\p{Gujarati}\p{Gurmukhi}\p{Kannada}\p{Malayalam}]]+"
 )
+_OPENING, _CLOSING = '("\u00bf\u00a1\u00ab\u201e\u201c', '?!,.;:)"\u00bb\u201d\u061f\u060c\u0964'
 LONGEST_CHUNK = 256  # code points; longer chunks are not remembered
 _LAST_BASIC_CODE_POINT = "\uffff"
 _FIRST_WORD_STATUS = 100  # ICU: rule status 0..99 is white space and punctuation
@@ -59,6 +60,21 @@ def word_graphemes(word: str) -> tuple[str, ...]:
     return tuple(graphemes(word))
 
 
+def has_graphemes(word: str, number: int) -> bool:
+    """Return True if a word has at least a number of grapheme clusters.
+
+    Parameters
+    ----------
+    word : str
+        The word.
+    number : int
+        The number.
+    """
+    if _EACH_ITS_OWN.fullmatch(word):
+        return len(word) >= number
+    return len(word_graphemes(word)) >= number
+
+
 @lru_cache(maxsize=1 << 16)
 def stay_apart(left: str, right: str) -> bool:
     """Return True if the grapheme clusters of two texts are unchanged when the texts are joined.
@@ -72,7 +88,14 @@ def stay_apart(left: str, right: str) -> bool:
 
 
 @lru_cache(maxsize=128)
-def _word_breaker(language: str) -> icu.BreakIterator:
+def word_breaker(language: str) -> icu.BreakIterator:
+    """Return ICU's iterator over the words of a language; the first call loads ICU and its dictionary.
+
+    Parameters
+    ----------
+    language : str
+        BCP 47 code of the language.
+    """
     import icu
 
     return icu.BreakIterator.createWordInstance(icu.Locale(language))
@@ -113,13 +136,16 @@ def chunk_spans(chunk: str, language: str) -> tuple[Span, ...]:
     language : str
         BCP 47 code of the language.
     """
-    if _ONE_WORD.fullmatch(chunk):
-        return ((0, len(chunk)),)
+    # Punctuation at the ends of a word of these scripts is never a part of it.
+    start = len(chunk) - len(chunk.lstrip(_OPENING))
+    word = chunk[start:].rstrip(_CLOSING)
+    if _ONE_WORD.fullmatch(word):
+        return ((start, start + len(word)),)
     return _remembered_spans(chunk, language) if len(chunk) <= LONGEST_CHUNK else _spans(chunk, language)
 
 
 def _spans(chunk: str, language: str) -> tuple[Span, ...]:
-    breaker = _word_breaker(language)
+    breaker = word_breaker(language)
     breaker.setText(chunk)
     spans = []
     start = 0

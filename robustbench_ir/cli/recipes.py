@@ -36,6 +36,7 @@ def show_recipe(cards: Path | None, name: str) -> None:
         ("not changed", ", ".join(card.constraints.protect) or "nothing"),
         ("covers", count(card.languages)),
         *((f"not {language}", reason) for language, reason in card.not_covered.items()),
+        ("realism", card.realism),
         ("sources", "; ".join(card.sources)),
         ("see it", f"irbench preview {card.name} --language {min(card.languages)} TEXT"),
     ]

@@ -10,12 +10,13 @@ from robustbench_ir.perturb.custom import Rewrite, recipe
 from robustbench_ir.perturb.embedded import SEPARATOR, into_language
 from robustbench_ir.perturb.mechanisms.characters import make_homoglyph, make_invisible
 from robustbench_ir.perturb.mechanisms.masked_language_model import make_masked_language_model
+from robustbench_ir.perturb.mechanisms.misspelling import make_misspelling
 from robustbench_ir.perturb.mechanisms.mixture import make_mixture
 from robustbench_ir.perturb.mechanisms.paired_query import make_paired_query
+from robustbench_ir.perturb.mechanisms.slip import make_slip
 from robustbench_ir.perturb.mechanisms.spacing import make_casing_spacing, make_repetition, make_word_order
 from robustbench_ir.perturb.mechanisms.substitution import make_substitution
 from robustbench_ir.perturb.mechanisms.transliteration import make_transliteration
-from robustbench_ir.perturb.mechanisms.typo import make_typo
 from robustbench_ir.perturb.mechanisms.wrong_layout import make_wrong_layout
 from robustbench_ir.perturb.perturbation import Edit, Perturbation, coverage, digest, unchanged
 from robustbench_ir.perturb.recipe import Recipe, RecipeCard
@@ -54,12 +55,13 @@ _BUILT_IN: Mapping[str, TransformationFactory] = {
     "homoglyph": make_homoglyph,
     "invisible": make_invisible,
     "masked-language-model": make_masked_language_model,
+    "misspelling": make_misspelling,
     "mixture": _make_mixture,
     "paired-query": make_paired_query,
     "repetition": make_repetition,
+    "slip": make_slip,
     "substitution": make_substitution,
     "transliteration": make_transliteration,
-    "typo": make_typo,
     "word-order": make_word_order,
     "wrong-layout": make_wrong_layout,
 }

@@ -10,7 +10,15 @@ from typing import Literal
 import regex
 from pydantic import Field
 
-from robustbench_ir._base.text import LONGEST_CHUNK, Span, chunk_spans, scripts, word_graphemes, word_spans
+from robustbench_ir._base.text import (
+    LONGEST_CHUNK,
+    Span,
+    chunk_spans,
+    has_graphemes,
+    scripts,
+    word_breaker,
+    word_spans,
+)
 from robustbench_ir.errors import CardError
 from robustbench_ir.perturb.names import name_finder
 from robustbench_ir.perturb.spelling import spelling
@@ -18,7 +26,28 @@ from robustbench_ir.resources.cards import SHIPPED, Card, Tables
 
 _ACCENT = regex.compile(r"[\u0300-\u036F]")
 _DIGIT = regex.compile(r"\p{N}")
-_ADDRESS = regex.compile(r"(?:https?://|www\.)\S+|\S+@\S+\.\S+|\b[\w-]+(?:\.[\w-]+)+/\S*", regex.IGNORECASE)
+# Domains of countries in their own scripts (IANA's list of internationalised top-level domains), and ends of domains
+# and file names that have more than four Latin letters.
+_OWN_DOMAINS = "|".join(
+    (
+        *("рф", "рус", "сайт", "онлайн", "бел", "укр", "қаз", "мон", "срб", "бг", "ею", "հայ", "გე", "ελ", "ευ"),
+        *("السعودية", "امارات", "مصر", "المغرب", "الجزائر", "تونس", "عمان", "قطر", "سورية", "فلسطين", "الاردن"),
+        *("ایران", "پاکستان", "भारत", "ভারত", "বাংলা", "భారత్", "ભારત", "ਭਾਰਤ", "இந்தியா", "இலங்கை", "ලංකා", "ไทย", "ລາວ"),
+        *("中国", "中國", "香港", "台灣", "台湾", "한국", "みんな"),
+    )
+)
+_LONG_ENDINGS = "|".join(
+    (
+        *("travel", "museum", "online", "store", "world", "media", "cloud", "email", "space", "agency", "academy"),
+        *("torrent", "xhtml", "ipynb", "parquet", "jsonl", "sqlite", "properties", "gitignore", "class"),
+    )
+)
+_ADDRESS = regex.compile(
+    rf"(?:https?://|www\.)\S+|\S+@\S+\.\S+|\b[\w-]+(?:\.[\w-]+)+/\S*"
+    rf"|\b[\w-]{{2,}}(?:\.[\w-]+)*\.(?:{_OWN_DOMAINS})\b"
+    rf"|\b[a-z0-9][a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.(?:[a-z][a-z0-9]{{1,3}}|{_LONG_ENDINGS})\b",
+    regex.IGNORECASE,
+)
 LONGEST_WORD = 256  # code points; no one types longer words, and a romanisation of megabytes never ends
 _CHUNKS_REMEMBERED = 1 << 15
 _WORDS_REMEMBERED = 1 << 15
@@ -121,19 +150,20 @@ def word_finder(language: str, constraints: Constraints, tables: Tables = SHIPPE
     tables : Tables
         Where the stop words are found.
     """
+    word_breaker(language)  # loaded with the tables, and not in the first query
     open_word = _word_test(language, constraints, tables)
     spare_addresses = "addresses" in constraints.protect
 
     def find_in(chunk: str) -> tuple[Span, ...]:
-        may_hold_address = spare_addresses and ("." in chunk or "/" in chunk)
-        taken = [match.span() for match in _ADDRESS.finditer(chunk)] if may_hold_address else []
-        return tuple(
+        found = [
             (start, end)
             for start, end in chunk_spans(chunk, language)
-            if end - start <= LONGEST_WORD
-            and open_word(chunk[start:end])
-            and not any(left < end and start < right for left, right in taken)
-        )
+            if end - start <= LONGEST_WORD and open_word(chunk[start:end])
+        ]
+        if found and spare_addresses and ("." in chunk or "/" in chunk):
+            taken = [match.span() for match in _ADDRESS.finditer(chunk)]
+            found = [span for span in found if not any(left < span[1] and span[0] < right for left, right in taken)]
+        return tuple(found)
 
     # Except for capitals, the text between two spaces decides, and few such chunks make up most of any text.
     remembered = lru_cache(maxsize=_CHUNKS_REMEMBERED)(find_in)
@@ -155,9 +185,9 @@ def _word_test(language: str, constraints: Constraints, tables: Tables) -> Calla
     """Return a function that returns True if a word may be changed, whatever its context."""
     tests: list[Callable[[str], bool]] = []
     if "numbers" in constraints.protect:
-        tests.append(lambda word: not _DIGIT.search(word))
+        tests.append(lambda word: word.isalpha() or not _DIGIT.search(word))
     if constraints.minimum_graphemes > 1:
-        tests.append(lambda word: len(word_graphemes(word)) >= constraints.minimum_graphemes)
+        tests.append(lambda word: has_graphemes(word, constraints.minimum_graphemes))
     if "stop-words" in constraints.protect:
         is_stop_word = stop_word_test(language, tables)
         tests.append(lambda word: not is_stop_word(word))

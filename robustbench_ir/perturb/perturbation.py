@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Sequence
 from hashlib import sha256
+from itertools import pairwise
 from typing import NamedTuple, Protocol
 
 from robustbench_ir._base.edit_distance import edit_rate
@@ -131,12 +132,15 @@ def mean_edit_rate(perturbations: Sequence[Perturbation]) -> float:
 
 def spaced(edits: list[Edit]) -> list[Edit]:
     """Put a space between Latin words that become neighbours in a script without spaces."""
-    reached = -1
-    for place, edit in enumerate(edits):
-        if edit.span[0] == reached and _are_latin(edits[place - 1].after[-1:], edit.after[:1]):
+    for place, (before, edit) in enumerate(pairwise(edits), 1):
+        if _touch(before, edit) and _are_latin(before.after[-1:], edit.after[:1]):
             edits[place] = edit._replace(after=f" {edit.after}")
-        reached = edit.span[1]
     return edits
+
+
+def _touch(before: Edit, edit: Edit) -> bool:
+    """Return True if two edits are neighbours; words that lost the space between them were joined on purpose."""
+    return edit.span[0] == before.span[1] and not before.before.endswith(" ")
 
 
 def _are_latin(*characters: str) -> bool:
@@ -164,6 +168,6 @@ def _unspaced(edits: Sequence[Edit]) -> Iterator[Edit]:
     """Undo `spaced`."""
     before = Edit((-1, -1), "", "", "")
     for edit in edits:
-        touch = edit.span[0] == before.span[1] and _are_latin(before.after[-1:], edit.after[1:2])
+        touch = _touch(before, edit) and _are_latin(before.after[-1:], edit.after[1:2])
         yield edit._replace(after=edit.after.removeprefix(" ")) if touch else edit
         before = edit

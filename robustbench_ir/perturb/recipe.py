@@ -69,6 +69,8 @@ class RecipeCard(NamedCard):
         Share of the eligible words that severity 1 to 5 changes, in (0, 1].
     sources : list of str
         Sources of numbers and tables.
+    realism : str
+        How far the edits are from what people do, where that was measured.
     constraints : Constraints
         Which words are not changed.
     parameters : dict
@@ -88,6 +90,7 @@ class RecipeCard(NamedCard):
     translated: bool = False
     ladder: list[_Share] = Field(default=[0.1, 0.2, 0.35, 0.5, 1.0], min_length=5, max_length=5)
     sources: list[str]
+    realism: str = ""
     constraints: Constraints = Constraints()
     parameters: dict[str, object] = {}
     languages: dict[str, dict[str, object]]

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
+from itertools import pairwise
 
 from robustbench_ir._base.text import nfc
 from robustbench_ir.perturb.keyboards.layouts import Keyboard, Neighbours, neighbours_on
-from robustbench_ir.perturb.keyboards.single_keys import KeyboardModel, cased, missing
+from robustbench_ir.perturb.keyboards.single_keys import KeyboardModel, cased, missing, without_one_key
 
 _ETHIOPIC = 0x1200
 _SYLLABLES_PER_CONSONANT = 8  # the Ethiopic block lists each consonant's vowel orders in rows of eight
@@ -23,11 +24,13 @@ _LEADS = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
 _VOWELS = "ㅏㅐㅑㅒㅓㅔㅕㅖㅗㅘㅙㅚㅛㅜㅝㅞㅟㅠㅡㅢㅣ"
 _TAILS = ("", *"ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ")
 _SYLLABLE_COUNT = len(_LEADS) * len(_VOWELS) * len(_TAILS)
+_SHORTEST_SYLLABLE = 2  # keys
 _SHOWN = (9, 4, 2)  # candidates on the first page of an input method, and how many of them are taken more often
 _FIRST_CHOICES = 2  # of an unintended syllable, people choose one of the first candidates
 _DOUBLED = 3  # weight of a key pressed twice
 
 Compose = Callable[[str], str]
+Pressed = Callable[[str], tuple[str, int] | None]
 
 
 def _mistyped(keys: str, near: Neighbours) -> Iterator[str]:
@@ -43,14 +46,8 @@ def on_ethiopic(card: Keyboard) -> KeyboardModel:
     """Return the keyboard model for consonant keys followed by a vowel order: a neighbour's, or a wrong vowel."""
     near = neighbours_on(card)
 
-    def split(syllable: str) -> tuple[str, int]:
-        row, order = divmod(ord(syllable) - _ETHIOPIC, _SYLLABLES_PER_CONSONANT)
-        return chr(_ETHIOPIC + row * _SYLLABLES_PER_CONSONANT), order
-
     def instead(part: str) -> list[str]:
-        if len(part) > 1:
-            return []
-        consonant, order = split(part)
+        consonant, order = _consonant_and_order(part) if len(part) == 1 else ("", 0)
         if consonant not in near:
             return []
         if order == _VOWEL_ORDERS:
@@ -60,9 +57,42 @@ def on_ethiopic(card: Keyboard) -> KeyboardModel:
         return [typo for typo in typos if unicodedata.category(typo) == "Lo"]
 
     def besides(part: str) -> list[str]:
-        return [chr(ord(other) + _BARE) for other in near.get(split(part[0])[0], ())]
+        return [chr(ord(other) + _BARE) for other in near.get(_consonant_and_order(part[0])[0], ())]
 
-    return KeyboardModel(instead, besides, lambda _: "")
+    pressed = partial(_pressed, near=near)
+    return KeyboardModel(
+        instead, besides, partial(_without_vowel, pressed=pressed), partial(_reordered, pressed=pressed), lambda _: ""
+    )
+
+
+def _consonant_and_order(syllable: str) -> tuple[str, int]:
+    row, order = divmod(ord(syllable) - _ETHIOPIC, _SYLLABLES_PER_CONSONANT)
+    return chr(_ETHIOPIC + row * _SYLLABLES_PER_CONSONANT), order
+
+
+def _pressed(part: str, near: Neighbours) -> tuple[str, int] | None:
+    """Return consonant and vowel order of a syllable that a consonant key and a vowel key type; None for others."""
+    consonant, order = _consonant_and_order(part) if len(part) == 1 else ("", _VOWEL_ORDERS)
+    return (consonant, order) if consonant in near and order < _VOWEL_ORDERS else None
+
+
+def _without_vowel(part: str, pressed: Pressed) -> list[str]:
+    """Return a syllable whose vowel key was missed; an empty text for a bare consonant, which is one key."""
+    found = pressed(part)
+    if not found:
+        return []
+    return [""] if found[1] == _BARE else [chr(ord(found[0]) + _BARE)]
+
+
+def _reordered(left: str, right: str, pressed: Pressed) -> list[tuple[str, ...]]:
+    """Exchange two consonant keys, or a vowel key and the bare consonant after it."""
+    one, other = pressed(left), pressed(right)
+    if not one or not other or one[0] == other[0] or _BARE not in {one[1], other[1]}:
+        return []
+    first, second = (other[0], one[0]) if one[1] == _BARE else (one[0], other[0])
+    vowel = other[1] if one[1] == _BARE else one[1]
+    made = chr(ord(first) + _BARE), chr(ord(second) + vowel)
+    return [made] if made != (left, right) else []
 
 
 def on_hangul(card: Keyboard) -> KeyboardModel:
@@ -91,7 +121,22 @@ def on_hangul(card: Keyboard) -> KeyboardModel:
         others = [other for other in near.get(last, ()) if (other in _VOWELS) == (last in _VOWELS)]
         return [other for other in others if not _syllable(pressed + other, joined)]
 
-    return KeyboardModel(instead, besides, keys)
+    def without(part: str) -> list[str]:
+        pressed = keys(part) if len(part) == 1 else ""
+        if len(pressed) < _SHORTEST_SYLLABLE:
+            return without_one_key(part)
+        left = [_syllable(pressed[:place] + pressed[place + 1 :], joined) for place in range(len(pressed))]
+        return [syllable for syllable in left if syllable]
+
+    def exchanged(left: str, right: str) -> list[tuple[str, ...]]:
+        """Exchange the last consonant of a syllable and the first of the next."""
+        first, second = (keys(left), keys(right)) if len(left) == len(right) == 1 else ("", "")
+        if not first or not second or first[-1] == second[0]:
+            return []
+        made = _syllable(first[:-1] + second[0], joined), _syllable(first[-1] + second[1:], joined)
+        return [made] if all(made) else []
+
+    return KeyboardModel(instead, besides, without, exchanged, keys)
 
 
 def _syllable(keys: str, joined: Mapping[str, str]) -> str:
@@ -121,13 +166,29 @@ def _with_candidates(card: Keyboard) -> KeyboardModel:
     def instead(part: str) -> list[str]:
         typos = []
         for keys in spelt.get(part, ()):
+            same = _candidates(card.spelling[keys], part)
             for shown in _SHOWN:
-                typos += _candidates(card.spelling[keys], part)[:shown]
+                typos += same[:shown]
             for other in [*_sounding_alike(keys, card.confused), *dict.fromkeys(_mistyped(keys, near))]:
-                typos += _candidates(card.spelling.get(other, ""), part)[:_FIRST_CHOICES]
+                if other in card.spelling:
+                    typos += _candidates(card.spelling[other], part)[:_FIRST_CHOICES]
         return typos
 
-    return KeyboardModel(instead, lambda _: (), lambda _: "")
+    exchanged = partial(_other_syllables, spelt=spelt, spelling=card.spelling)
+    return KeyboardModel(instead, lambda _: (), without_one_key, exchanged, lambda _: "")
+
+
+def _other_syllables(
+    part: str, after: str, spelt: Mapping[str, Sequence[str]], spelling: Mapping[str, str]
+) -> list[tuple[str, ...]]:
+    """Exchange two keys of one syllable, where they spell another."""
+    found: list[tuple[str, ...]] = []
+    for keys in spelt.get(part, ()):
+        for place, (one, other) in enumerate(pairwise(keys)):
+            swapped = keys[:place] + other + one + keys[place + 2 :]
+            if swapped != keys and swapped in spelling:
+                found += [(chosen, after) for chosen in _candidates(spelling[swapped], part)[:_FIRST_CHOICES]]
+    return found
 
 
 def _sounding_alike(keys: str, confused: Sequence[tuple[str, str]]) -> Iterator[str]:
@@ -142,8 +203,14 @@ def _sounding_alike(keys: str, confused: Sequence[tuple[str, str]]) -> Iterator[
 
 def _candidates(characters: str, part: str) -> list[str]:
     """Return the characters that can be chosen instead of one: hiragana for hiragana, ideographs for ideographs."""
-    writing = unicodedata.name(part).split()[0]
-    return [one for one in characters if one != part and unicodedata.name(one).startswith(writing)]
+    writing = _writing(part)
+    return [one for one in characters if one != part and _writing(one) == writing]
+
+
+@cache
+def _writing(character: str) -> str:
+    """Return the first word of a character's name: HIRAGANA, KATAKANA, CJK."""
+    return unicodedata.name(character).split()[0]
 
 
 def _with_stray_keys(card: Keyboard) -> KeyboardModel:
@@ -174,7 +241,19 @@ def _with_stray_keys(card: Keyboard) -> KeyboardModel:
         keys = spelt.get(character.lower(), character.lower())
         return keys[:1].upper() + keys[1:] if character.isupper() else keys
 
-    return KeyboardModel(instead, besides, keys_of)
+    def without(part: str) -> list[str]:
+        keys = spelt.get(part.lower(), "")
+        if len(keys) <= 1:
+            return without_one_key(part)
+        left = [typed(part, keys[:place] + keys[place + 1 :]) for place in range(len(keys))]
+        return [new for new in dict.fromkeys(left) if new != part and len(new) == 1]
+
+    def exchanged(left: str, right: str) -> list[tuple[str, ...]]:
+        """Exchange two letters of one key each, where neither order makes another letter."""
+        plain = len(keys_of(left)) == len(keys_of(right)) == 1 and left != right
+        return [(right, left)] if plain and left.isalpha() and right.isalpha() else []
+
+    return KeyboardModel(instead, besides, without, exchanged, keys_of)
 
 
 def _spellings(card: Keyboard) -> Iterator[tuple[str, str]]:

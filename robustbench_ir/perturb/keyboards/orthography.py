@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from functools import lru_cache
 
@@ -27,6 +28,61 @@ _FIRST_OF_BRAHMI = "\u0900"
 _BURMESE_A = "\u1021"  # an independent vowel by its property, but it carries vowel signs as consonants do
 _TATWEEL = "\u0640"  # lengthens a line of writing, and is not a letter
 _ZWJ = "\u200d"
+_JOINERS = "\u200c\u200d"
+_DEVANAGARI = regex.compile(r"\p{Devanagari}")
+# Thai and Lao: a may stand after aa, and two e look like ae.
+_SOME_VOWELS = {"\u0e32": "A", "\u0eb2": "A", "\u0e30": "G", "\u0eb0": "G", "\u0e40": "Q", "\u0ec0": "Q"}
+
+
+# Classes of characters, a letter each: consonant, vowels before (L Q) and after (A F G) it that are letters, vowel
+# sign, independent vowel (D in Devanagari), virama (H), stacker, bindu or visarga, tone, killer, nukta, medial (E),
+# another mark, another letter (X), joiner, and white space or control (W).
+_MARKS = "VHSBTKNEM"
+_IMPOSSIBLE = re.compile(
+    rf"""(?x)
+    (?:^|[WO])[{_MARKS}] | [FG][{_MARKS}] | A(?!T)[{_MARKS}]  # a mark without its letter
+    | S(?![CIDX]) | L(?!C) | Q(?!Q?C)              # nothing to stack, no consonant after its vowel
+    | (?:^|[LQAFGJOW])[AF] | (?:^|[LQFGJOW])G     # no consonant before its vowel
+    | [HB][VH] | V[HNES] | [ID]V | DH | [KT]V     # signs in the wrong order
+    """
+)
+_TWICE = re.compile(r"(.)\1")
+_SIMPLE = re.compile(
+    "[^\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u0900-\u109f\u1780-\u17ff]+"
+)
+_CLASS_OF_PLACE = {
+    "Consonant": "C", "Vowel_Independent": "I", "Vowel_Dependent": "V", "Virama": "H", "Invisible_Stacker": "S",
+    "Bindu": "B", "Visarga": "B", "Tone_Mark": "T", "Pure_Killer": "K", "Nukta": "N", "Consonant_Medial": "E",
+}  # fmt: skip
+
+
+class _Classes(dict[int, str]):
+    """The class of each code point, found when it is first asked for."""
+
+    def __missing__(self, code: int) -> str:
+        self[code] = found = _character_class(chr(code))
+        return found
+
+
+def _character_class(character: str) -> str:
+    kind = unicodedata.category(character)[0]
+    place = _PLACE_IN_SYLLABLE.match(character)
+    name = "Consonant" if character == _BURMESE_A else place.lastgroup or "" if place else ""
+    if character in _JOINERS:
+        return "J"
+    if kind == "M":
+        found = _CLASS_OF_PLACE.get(name, "M")
+        return found if found in _MARKS else "M"
+    if kind != "L":
+        return "W" if kind in "ZC" else "O"
+    if name == "Vowel_Dependent":
+        return _SOME_VOWELS.get(character, "L" if _side(character) == "Visual_Order_Left" else "F")
+    if name == "Vowel_Independent":
+        return "D" if _DEVANAGARI.match(character) else "I"
+    return "C" if name.startswith("Consonant") else "X"
+
+
+_CLASSES = _Classes()
 
 
 @lru_cache(maxsize=1 << 12)
@@ -86,6 +142,39 @@ def is_possible(cluster: str, before: str) -> bool:
         and sorted(medials) == medials
         and (len(sides) < _TWO or sides == _vowel_sides(before))
     )
+
+
+def is_readable(word: str) -> bool:
+    """Return True if every mark and vowel sign of a word has the letter that it needs, and stands in order after it.
+
+    Parameters
+    ----------
+    word : str
+        The word.
+    """
+    if _SIMPLE.fullmatch(word):
+        return True
+    twice = _TWICE.search(word)
+    if twice and any(is_mark(match[1]) for match in _TWICE.finditer(word)):
+        return False
+    return not _IMPOSSIBLE.search(word.translate(_CLASSES))
+
+
+@lru_cache(maxsize=1 << 14)
+def may_part(left: str, right: str) -> bool:
+    """Return True if a word may end and another begin between two characters.
+
+    Where ICU cuts unknown words of scripts without spaces, a sign may hang on a letter of the word before, or a vowel
+    may wait for its consonant in the word after.
+
+    Parameters
+    ----------
+    left, right : str
+        The two characters; empty at the ends of a text.
+    """
+    before = _CLASSES[ord(left)] if left else "W"
+    after = _CLASSES[ord(right)] if right else "W"
+    return before not in "LQS" and after not in f"{_MARKS}AFG"
 
 
 def _vowel_sides(cluster: str) -> list[str]:

@@ -6,8 +6,9 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 
-from robustbench_ir._base.text import nfc
+from robustbench_ir._base.text import graphemes, nfc
 from robustbench_ir.perturb.keyboards.layouts import Keyboard, Neighbours, neighbours_on
 from robustbench_ir.perturb.keyboards.orthography import is_letter, is_mark, is_possible, without_mark
 
@@ -17,6 +18,8 @@ _FIRST_ACCENT, _LAST_ACCENT = "\u0300", "\u036f"
 
 Alternatives = Callable[[str], Sequence[str]]
 """Returns what is typed instead of a grapheme; a text that occurs twice is twice as likely."""
+Exchanges = Callable[[str, str], Sequence[tuple[str, ...]]]
+"""Returns the graphemes that are typed instead of two neighbouring ones."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,12 @@ class KeyboardModel:
         Takes a grapheme, and returns what may be typed instead of it, NFC.
     besides : callable
         Takes a grapheme, and returns what a finger that touches one more key may type after it, NFC.
+    without : callable
+        Takes a grapheme, and returns what is left of it if one of its keys is missed, NFC; an empty text if it has one
+        key only.
+    exchanged : callable
+        Takes two neighbouring graphemes, and returns what they become if two keys, a key of the first one and the key
+        after it, are hit in the other order.
     keys : callable
         Takes a character, and returns the keys that type it, as characters of the table's rows; empty if there are
         none.
@@ -36,6 +45,8 @@ class KeyboardModel:
 
     instead: Alternatives
     besides: Alternatives
+    without: Alternatives
+    exchanged: Exchanges
     keys: Callable[[str], str]
 
 
@@ -44,7 +55,10 @@ def on_keys(card: Keyboard) -> KeyboardModel:
     near = neighbours_on(card)
     typed = {character for row in card.rows for key in row for character in key}
     instead = partial(_instead, card=card, near=near)
-    return KeyboardModel(instead, partial(_besides, card=card, near=near), partial(_keys, typed=typed))
+    keys = partial(_keys, typed=typed)
+    return KeyboardModel(
+        instead, partial(_besides, card=card, near=near), without_one_key, partial(_exchanged, keys=keys), keys
+    )
 
 
 def cased(character: str, found: Callable[[str], Sequence[str]]) -> tuple[str, ...]:
@@ -141,3 +155,34 @@ def _keys(character: str, typed: set[str]) -> str:
     decomposed = unicodedata.normalize("NFD", character)
     whole = decomposed[1:] + decomposed[0]
     return whole if len(whole) > 1 and all(one in typed or one.lower() in typed for one in whole) else ""
+
+
+def is_typed(character: str) -> bool:
+    """Return True for a character that people type on purpose; marks of direction and the like are invisible."""
+    return unicodedata.category(character)[0] not in "CZ"
+
+
+def without_one_key(part: str) -> list[str]:
+    """Return a grapheme without one of its keys, where each of its characters has a key of its own.
+
+    Parameters
+    ----------
+    part : str
+        The grapheme.
+    """
+    if len(part) == 1:
+        return [""] if is_typed(part) else []
+    rests = [without_mark(part, place) for place in range(1, len(part)) if is_mark(part[place])]
+    return [new for rest in rests if rest and (new := nfc(rest)) != part and is_possible(new, part)]
+
+
+def _exchanged(left: str, right: str, keys: Callable[[str], str]) -> list[tuple[str, ...]]:
+    text = left + right
+    made = []
+    for place, (one, other) in enumerate(pairwise(text[: len(left) + 1])):
+        if one == other or len(keys(one)) != 1 or len(keys(other)) != 1 or (not place and is_mark(other)):
+            continue
+        parts = graphemes(text[:place] + other + one + text[place + 2 :])
+        if all(is_possible(part, left) for part in parts):
+            made.append(tuple(parts))
+    return made

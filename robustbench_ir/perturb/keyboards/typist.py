@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 
 from robustbench_ir.perturb.keyboards.input_methods import on_ethiopic, on_hangul, on_spelling
 from robustbench_ir.perturb.keyboards.layouts import Keyboard, keyboard
 from robustbench_ir.perturb.keyboards.single_keys import KeyboardModel, on_keys
 from robustbench_ir.resources.cards import SHIPPED, Tables
 
+_GRAPHEMES_REMEMBERED = 1 << 14
 _KINDS: Mapping[str, Callable[[Keyboard], KeyboardModel]] = {
     "keys": on_keys,
     "ethiopic": on_ethiopic,
@@ -52,5 +53,25 @@ def combined(models: list[KeyboardModel]) -> KeyboardModel:
     return KeyboardModel(
         lambda part: [typo for one in models for typo in one.instead(part)],
         lambda part: [extra for one in models for extra in one.besides(part)],
+        lambda part: [rest for one in models for rest in one.without(part)],
+        lambda left, right: [pair for one in models for pair in one.exchanged(left, right)],
         models[0].keys,
+    )
+
+
+def remembered(model: KeyboardModel) -> KeyboardModel:
+    """Return a model that remembers what it has said of a grapheme.
+
+    Parameters
+    ----------
+    model : KeyboardModel
+        The model.
+    """
+    remember = lru_cache(maxsize=_GRAPHEMES_REMEMBERED)
+    return KeyboardModel(
+        remember(model.instead),
+        remember(model.besides),
+        remember(model.without),
+        remember(model.exchanged),
+        remember(model.keys),
     )

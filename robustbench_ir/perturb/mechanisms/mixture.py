@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
+from itertools import accumulate, groupby
+from operator import itemgetter
 from typing import Annotated
 
 from pydantic import Field
@@ -13,7 +17,7 @@ from robustbench_ir.errors import CardError
 from robustbench_ir.perturb.kinds import KindOfChange, first_kind
 from robustbench_ir.perturb.randomness import Random
 from robustbench_ir.perturb.recipe import Recipe
-from robustbench_ir.perturb.transformation import NoOptions, Rewriter, Targets, Transformation
+from robustbench_ir.perturb.transformation import Rewriter, Targets, Transformation
 from robustbench_ir.resources.cards import Card, Tables, validate
 
 
@@ -21,6 +25,51 @@ class MixtureParameters(Card):
     """The card's `[parameters]`: names of recipes and their weights, above 0."""
 
     recipes: Annotated[dict[str, Annotated[float, Field(gt=0)]], Field(min_length=1)]
+
+
+class MixtureOptions(Card):
+    """A language's row in the card: weights of its own, for people who do other things there."""
+
+    recipes: Annotated[dict[str, Annotated[float, Field(gt=0)]], Field(min_length=1)] | None = None
+
+
+def _first_of(
+    rewriters: Sequence[Rewriter], sums: Sequence[float], stretch: str, random: Random
+) -> tuple[str, str] | None:
+    """Have one of the rewriters, drawn by weight, rewrite a stretch, and the next one if it cannot."""
+    drawn = bisect(sums, random.random() * sums[-1], hi=len(sums) - 1)
+    made = rewriters[drawn](stretch, random)
+    if made is None:
+        others = (rewrite(stretch, random) for rewrite in (*rewriters[drawn + 1 :], *rewriters[:drawn]))
+        made = next((one for one in others if one is not None), None)
+    return made
+
+
+class _Offers:
+    """What the parts offer to do to stretches of one text. Made for each query, and so without ceremony."""
+
+    __slots__ = ("found", "made", "mixture", "some", "text")
+
+    def __init__(self, text: str, found: Sequence[Span], made: Sequence[Targets], mixture: Mixture) -> None:
+        self.text, self.found, self.made, self.mixture = text, found, made, mixture
+        self.some: list[tuple[int, frozenset[str]]] | None = None
+
+    def rewrite(self, stretch: str, random: Random) -> tuple[str, str] | None:
+        """Rewrite a stretch in the way of a part that offers it."""
+        if self.some is None:
+            self.some = [
+                (place, frozenset([self.text[start:end] for start, end in spans]))
+                for place, (spans, _) in enumerate(self.made)
+                if spans is not self.found
+            ]
+        without = [place for place, stretches in self.some if stretch not in stretches]
+        if not without:
+            return _first_of([rewrite for _, rewrite in self.made], self.mixture.sums, stretch, random)
+        able = [place for place in range(len(self.made)) if place not in without]
+        if len(able) == 1:
+            return self.made[able[0]].rewrite(stretch, random)
+        sums = list(accumulate(self.mixture.parts[place][1] for place in able))
+        return _first_of([self.made[place].rewrite for place in able], sums, stretch, random)
 
 
 @dataclass(frozen=True)
@@ -34,30 +83,39 @@ class Mixture:
         """The kind of change of the first part that tells one."""
         return first_kind([part for part, _ in self.parts])
 
+    @cached_property
+    def sums(self) -> tuple[float, ...]:
+        """The sums of the weights of the parts."""
+        return tuple(accumulate(weight for _, weight in self.parts))
+
     def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:
         """Offer, from left to right, what one of the parts can rewrite; see `Transformation.targets`."""
-        offers: dict[int, list[tuple[Span, Rewriter, float]]] = {}
-        for part, weight in self.parts:
-            spans, rewrite = part.targets(text, words, random)
-            for span in spans:
-                offers.setdefault(span[0], []).append((span, rewrite, weight))
-        found: list[Span] = []
-        drawn: dict[str, Rewriter] = {}
-        for start in sorted(offers):
-            if not found or found[-1][1] <= start:
-                span, rewrite = _drawn(offers[start], random)
-                found.append(span)
-                drawn.setdefault(text[span[0] : span[1]], rewrite)
-        return Targets(found, lambda stretch, random: drawn[stretch](stretch, random))
+        made = [part.targets(text, words, random) for part, _ in self.parts]
+        found = made[0].spans
+        if all(spans is found for spans, _ in made):
+            return Targets(found, partial(_first_of, [rewrite for _, rewrite in made], self.sums))
+        known = set(found)
+        if not all(spans is found or known.issuperset(spans) for spans, _ in made):
+            found = _without_overlap(made, [weight for _, weight in self.parts], random)
+        return Targets(found, _Offers(text, found, made, self).rewrite)
 
 
-def _drawn(offers: list[tuple[Span, Rewriter, float]], random: Random) -> tuple[Span, Rewriter]:
-    mark = random.random() * sum(weight for _, _, weight in offers)
-    for span, rewrite, weight in offers:
-        mark -= weight
-        if mark < 0:
-            return span, rewrite
-    return offers[-1][:2]
+def _without_overlap(made: Sequence[Targets], weights: Sequence[float], random: Random) -> list[Span]:
+    """Return spans from left to right; of those that begin at one place, one is drawn by the weight of its parts."""
+    weight_of: dict[Span, float] = {}
+    for (spans, _), weight in zip(made, weights, strict=True):
+        for span in spans:
+            weight_of[span] = weight_of.get(span, 0.0) + weight
+    found: list[Span] = []
+    reached = 0
+    for start, group in groupby(sorted(weight_of), key=itemgetter(0)):
+        if reached <= start:
+            choices = list(group)
+            sums = list(accumulate(weight_of[one] for one in choices))
+            drawn = bisect(sums, random.random() * sums[-1], hi=len(sums) - 1) if len(sums) > 1 else 0
+            found.append(choices[drawn])
+            reached = choices[drawn][1]
+    return found
 
 
 def make_mixture(
@@ -76,8 +134,8 @@ def make_mixture(
     load : callable
         Takes a name and tables, and returns a recipe.
     """
-    validate(NoOptions, dict(options), f"[languages.{language}]")
-    weights = validate(MixtureParameters, dict(parameters), "[parameters]").recipes
+    own = validate(MixtureOptions, dict(options), f"[languages.{language}]").recipes
+    weights = own or validate(MixtureParameters, dict(parameters), "[parameters]").recipes
     recipes = [(load(name, tables), weight) for name, weight in weights.items()]
     parts = tuple((recipe.transformation(language), weight) for recipe, weight in recipes if recipe.covers(language))
     if not parts:

@@ -1,0 +1,129 @@
+"""Misspellings: those that people make most are made, and nothing else changes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from robustbench_ir.errors import CardError
+from robustbench_ir.perturb import load_recipe
+from robustbench_ir.perturb.confusions import misspellings
+from robustbench_ir.perturb.perturbation import Edit, spaced
+from robustbench_ir.resources.cards import Tables
+from robustbench_ir.tasks import Query
+
+BENCHMARKS = {
+    "XQuAD-R": "ar de el en es hi ru th tr vi zh",
+    "AfriQA": "bem fon ha ig rw sw tw wo yo zu",
+    "MIRACL": "ar bn de en es fa fi fr hi id ja ko ru sw te th yo zh",
+    "CIRAL": "ha so sw yo",
+}
+GOOD = 'title = "Two letters"\nsource = "this test"\nlicence = "none"\n'
+
+
+def drawn(recipe: str, language: str, text: str, draws: int = 600) -> Counter[str]:
+    loaded = load_recipe(recipe)
+    made = loaded.perturb([Query(str(one), language, text, "q") for one in range(draws)], 5, 0)
+    return Counter(one.text for one in made)
+
+
+@pytest.mark.parametrize(
+    ("language", "right", "written"),
+    [
+        ("ar", "على", ["علي"]),
+        ("ar", "إلى", ["الى"]),
+        ("ar", "مدرسة", ["مدرسه"]),
+        ("ar", "أحمد", ["احمد"]),
+        ("fa", "می\u200cخواهم", ["میخواهم", "می خواهم"]),
+        ("kk", "қала", ["кала"]),
+        ("am", "ሐኪም", ["ሀኪም"]),
+        ("am", "ሠላም", ["ሰላም"]),
+        ("am", "ዓለም", ["አለም"]),
+        ("hi", "पाँच", ["पांच"]),
+        ("hi", "ज़्यादा", ["ज्यादा"]),
+        ("th", "แมว", ["เเมว"]),
+        ("th", "แม่น้ำ", ["แม่นํ้า"]),
+        ("th", "หญ้า", ["หญา้"]),
+        ("vi", "Đại", ["Đaị"]),
+        ("vi", "hòa", ["hoà"]),
+        ("vi", "được", ["duoc"]),
+        ("tr", "ışık", ["isik"]),
+        ("fr", "été", ["ete"]),
+        ("yo", "orúkọ", ["oruko"]),
+        ("ru", "корова", ["карова"]),
+        ("es", "hacer", ["aser", "haser"]),
+        ("en", "separate", ["seperate"]),
+        ("en", "definitely", ["definately"]),
+        ("de", "Straße", ["Strasse"]),
+        ("de", "größer", ["groesser", "grösser"]),
+    ],
+)
+def test_the_mistakes_that_people_make_most(language: str, right: str, written: list[str]) -> None:
+    found = drawn("misspelling", language, right, 3000)
+    assert set(written) <= set(found), found.most_common(12)
+
+
+@pytest.mark.parametrize("benchmark", BENCHMARKS)
+def test_every_language_of_the_benchmarks_has_a_table(benchmark: str) -> None:
+    covered = load_recipe("misspelling").card.languages
+    assert set(BENCHMARKS[benchmark].split()) <= set(covered)
+    assert len(covered) >= 35
+    for row in covered.values():
+        table = misspellings(str(row["table"]), Tables())
+        assert table.source
+        assert table.licence
+
+
+def test_capitals_stay_where_they_were() -> None:
+    assert all(text[:1].isupper() for text in drawn("misspelling", "ru", "Корова") if len(text) > len("орова"))
+    assert all(text.isupper() for text in drawn("misspelling", "ru", "КОРОВА"))
+
+
+def test_a_longer_spelling_is_not_made_longer() -> None:
+    """The table of Yoruba says that people write gb for b."""
+    assert not any("ggb" in text for text in drawn("misspelling", "yo", "gbọdọ̀"))
+    assert not any("lll" in text for text in drawn("misspelling", "en", "really"))
+
+
+def test_a_word_that_is_joined_stays_joined_when_the_next_one_is_edited() -> None:
+    assert any(text.startswith("не") and " " not in text for text in drawn("misspelling", "ru", "не знаю"))
+    edits = [Edit((0, 3), "of ", "of", "join"), Edit((3, 6), "the", "teh", "transpose")]
+    assert [edit.after for edit in spaced(edits)] == ["of", "teh"]
+    thai = [Edit((0, 3), "แมว", "maeo", "x"), Edit((3, 5), "ดำ", "dam", "x")]
+    assert [edit.after for edit in spaced(thai)] == ["maeo", " dam"]
+
+
+def test_the_mixture_makes_slips_and_misspellings() -> None:
+    loaded = load_recipe("typo")
+    queries = [Query(str(one), "en", "which separate house", "q") for one in range(600)]
+    operations = Counter(edit.operation for one in loaded.perturb(queries, 5, 0) for edit in one.edits)
+    misspelt = sum(operations[one] for one in ("confuse", "double", "omit", "split", "marks", "join"))
+    slips = sum(operations[one] for one in ("transpose", "substitute", "insert", "repeat", "delete"))
+    assert misspelt / (misspelt + slips) == pytest.approx(0.5, abs=0.06)  # undoubled letters are in both
+
+
+def test_only_typo_is_a_default() -> None:
+    assert load_recipe("typo").card.default
+    assert not load_recipe("slip").card.default
+    assert not load_recipe("misspelling").card.default
+
+
+@pytest.mark.parametrize(
+    ("added", "message"),
+    [
+        ("", "the table is empty"),
+        ('confusions = [["a", "a", 1]]', r"key 'confusions.0': 'a' must be lower case"),
+        ('confusions = [["^$", "b", 1]]', r"key 'confusions.0'"),
+        ('confusions = [["A", "b", 1]]', r"key 'confusions.0': 'A' must be lower case"),
+        ('confusions = [["a", "b", 0]]', "key 'confusions.0.2': Input should be greater than 0"),
+        ('exchanged = [["a", 1]]', "key 'exchanged.0': 'a' needs two spellings"),
+        ("confusion = []", "key 'confusion' is unknown: did you mean 'confusions'"),
+    ],
+)
+def test_a_faulty_table_is_refused_with_file_and_key(added: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "attacks" / "misspellings").mkdir(parents=True)
+    (tmp_path / "attacks" / "misspellings" / "mine.toml").write_text(GOOD + added + "\n", encoding="utf-8")
+    with pytest.raises(CardError, match=rf"misspellings/mine\.toml: .*{message}|{message}"):
+        misspellings("mine", Tables(tmp_path))
