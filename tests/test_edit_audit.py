@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -17,7 +18,8 @@ from robustbench_ir.cli import irbench
 from robustbench_ir.errors import OptionError
 from robustbench_ir.perturb import Edit, Perturbation, unchanged
 from robustbench_ir.perturb.kinds import KindOfChange
-from robustbench_ir.reports.edit_audit import audit_edits, audits_to_csv
+from robustbench_ir.reports.edit_audit import audit_edits, audits_to_csv, audits_to_html
+from robustbench_ir.resources.cards import SHIPPED, Tables
 from robustbench_ir.tasks import Passage, Query, Task, build_task
 
 QUESTIONS = {
@@ -41,6 +43,11 @@ class Dictionary:
     name: str = "dictionary"
     identity: str = "dictionary@1"
     into: tuple[str, ...] = field(default=("en",))
+    tables: Tables = SHIPPED
+
+    @property
+    def card(self) -> SimpleNamespace:
+        return SimpleNamespace(languages={"es": {"embedded": "en", "lexicons": ["mini/es-en"]}})
 
     def covers(self, language: str) -> bool:
         return language == "es"
@@ -139,3 +146,19 @@ def test_the_command_prints_tables_and_writes_files(tmp_path: Path) -> None:
     assert audits[1]["agreement"] is None
     refused = CliRunner().invoke(irbench, ["audit", "typo", "--out", str(out)])
     assert "a file needs a format" in str(refused.exception)
+
+
+def test_a_page_shows_where_a_pair_is_from_and_escapes_what_queries_hold(shared_data: Path) -> None:
+    texts = {"es": "¿Qué <b>escuela</b> es?", "en": "Which <b>school</b> is it?"}
+    queries = [Query(code, code, text, "0") for code, text in texts.items()]
+    judged = {query.query_id: {"p": 1} for query in queries}
+    task = build_task("hand", 1, queries, [Passage("p", "en", "a school")], judged)
+    recipe = rb.load_recipe("code-switching")
+    (found,) = audit_edits(recipe, task, ["es"], 5, 1, 10)
+    (edit,) = found.frequent
+    assert (edit.before, edit.after, edit.offensive) == ("escuela", "school", False)
+    assert {"gatitos/es-en", "omw-wikt/es + wordnet/en"} <= set(edit.sources)
+    page = audits_to_html([found])
+    assert "gatitos/es-en" in page
+    assert "&lt;b&gt;escuela&lt;/b&gt;" in page
+    assert "<b>" not in page

@@ -15,12 +15,12 @@ from robustbench_ir.cli.options import cards_option, languages_option, task_opti
 from robustbench_ir.errors import OptionError
 from robustbench_ir.perturb import Recipe, load_recipe
 from robustbench_ir.perturb.recipe import SEVERITIES
-from robustbench_ir.reports.edit_audit import EditAudit, audit_edits, audits_to_csv, audits_to_json
+from robustbench_ir.reports.edit_audit import EditAudit, audit_edits, audits_to_csv, audits_to_html, audits_to_json
 from robustbench_ir.reports.mistakes import audit_mistakes, mistakes_to_json, mistakes_to_text, read_pairs
 from robustbench_ir.reports.terminal import empty_table, language_name
 from robustbench_ir.tasks import load_task
 
-_FORMATS = {"csv": audits_to_csv, "json": audits_to_json}
+_FORMATS = {"html": audits_to_html, "csv": audits_to_csv, "json": audits_to_json}
 
 
 @click.command("audit", short_help="Show the most frequent edits of a recipe on real queries.")
@@ -63,7 +63,7 @@ def command(  # noqa: PLR0917
     if severity not in SEVERITIES[1:]:
         raise OptionError(f"severity {severity} is out of range; 1 to 5")
     if out and not form:
-        raise OptionError("a file needs a format; add --format csv or --format json")
+        raise OptionError("a file needs a format; add --format html, csv or json")
     if pairs is not None:
         written = _compared(load_recipe(recipe, cards), pairs, languages, severity, seeds, form)
         _deliver(written, out)
@@ -93,8 +93,8 @@ def _compared(
     """Return the comparison of a recipe's mistakes with people's, as lines or as JSON."""
     if not languages or len(languages) != 1:
         raise OptionError("pairs are of one language; name it, as in --languages ru")
-    if form == "csv":
-        raise OptionError("a comparison with pairs has no CSV form; use --format json")
+    if form in {"csv", "html"}:
+        raise OptionError(f"a comparison with pairs has no form {form}; use --format json")
     if not recipe.covers(languages[0]):
         raise OptionError(f"{recipe.name} covers no {languages[0]}: {recipe.reason_not_covered(languages[0])}")
     found = audit_mistakes(recipe, languages[0], read_pairs(pairs), severity, seeds)
@@ -114,6 +114,6 @@ def _print(console: Console, one: EditAudit) -> None:
         table.add_column(header, justify="right" if header in {"times", "agree"} else "left")
     for edit in one.frequent:
         share = f"{edit.agreeing / edit.judged:.0%}" if edit.judged else "-"
-        remarks = [said for said, holds in (("function word", edit.function_word), ("name?", edit.name)) if holds]
-        table.add_row(*map(Text, (edit.before, edit.after, edit.operation, str(edit.count), share, ", ".join(remarks))))
+        remarks = ", ".join(edit.remarks)
+        table.add_row(*map(Text, (edit.before, edit.after, edit.operation, str(edit.count), share, remarks)))
     console.print(table)

@@ -12,15 +12,24 @@ import io
 import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from importlib.resources import files
 
 import regex
 
 from robustbench_ir._base.text import nfc
+from robustbench_ir._version import __version__
 from robustbench_ir.errors import OptionError
 from robustbench_ir.perturb import Edit, Perturbation, Recipe
 from robustbench_ir.perturb.constraints import stop_words
+from robustbench_ir.perturb.lexicons.audit import audited_pairs
+from robustbench_ir.perturb.lexicons.evidence import sources_of_pairs
+from robustbench_ir.perturb.lexicons.offensive import is_offensive, offensive_words
+from robustbench_ir.perturb.mechanisms.substitution import lexicon_rows
+from robustbench_ir.reports.review import text_direction, with_visible_code_points
+from robustbench_ir.reports.terminal import language_name
+from robustbench_ir.resources.languages import languages
 from robustbench_ir.tasks import Query, Task
 
 _WORD = regex.compile(r"[\p{L}\p{M}]+")
@@ -48,6 +57,12 @@ class FrequentEdit:
         query, as names are.
     examples : tuple of (str, str)
         Queries before and after.
+    sources : tuple of str
+        Names of the lexicons and texts that have the pair; empty for edits that are not from a lexicon.
+    mark : str
+        What a reader found: ``right``, ``wrong``, ``unsure``; empty if the pair was not read.
+    offensive : bool
+        Whether `after` is in the list of offensive words of its language.
     """
 
     before: str
@@ -59,6 +74,20 @@ class FrequentEdit:
     function_word: bool
     name: bool
     examples: tuple[tuple[str, str], ...]
+    sources: tuple[str, ...] = ()
+    mark: str = ""
+    offensive: bool = False
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a reader should look at, in words."""
+        said = (
+            ("function word", self.function_word),
+            ("name?", self.name),
+            ("offensive", self.offensive),
+            (f"read: {self.mark}", bool(self.mark)),
+        )
+        return tuple(text for text, holds in said if holds)
 
 
 @dataclass(frozen=True)
@@ -135,8 +164,36 @@ def audit_edits(
             pair for seed in range(seeds) for pair in zip(queries, recipe.perturb(queries, severity, seed), strict=True)
         ]
         into = [one for one in (kinds[language].languages if language in kinds else ()) if one != language]
-        found.append(_audit(str(recipe.identity), language, made, into, parallel, top))
+        found.append(_read(_audit(str(recipe.identity), language, made, into, parallel, top), into, recipe))
     return found
+
+
+def _read(one: EditAudit, into: Sequence[str], recipe: Recipe) -> EditAudit:
+    """Return an audit of a recipe that replaces words, with sources, readers' marks and offences."""
+    tables = recipe.tables
+    switches = [edit for edit in one.frequent if edit.operation in {"switch", "synonym"}]
+    if not switches:
+        return one
+    pairs = {(edit.before.lower(), edit.after.lower()) for edit in switches}
+    sources = {
+        pair: names
+        for row in lexicon_rows(one.language, recipe.card.languages[one.language])
+        if row.by_evidence and row.embedded
+        for pair, names in sources_of_pairs(one.language, row.embedded, pairs, tables).items()
+    }
+    marks = {
+        (pair.word, pair.substitute): pair.mark
+        for name in (("code-switching",) if into else ("synonym",))
+        for pair in audited_pairs(name, one.language, tables)
+    }
+    offensive = frozenset[str]().union(*(offensive_words(code, tables) for code in (into or [one.language])))
+
+    def known(edit: FrequentEdit) -> FrequentEdit:
+        pair = edit.before.lower(), edit.after.lower()
+        of_lexicon = sources.get(pair, ()) if edit.operation == "switch" else ()
+        return replace(edit, sources=of_lexicon, mark=marks.get(pair, ""), offensive=is_offensive(pair[1], offensive))
+
+    return replace(one, frequent=tuple(map(known, one.frequent)))
 
 
 def _audit(
@@ -152,6 +209,8 @@ def _audit(
     judged, agreeing = Counter[tuple[str, str, str]](), Counter[tuple[str, str, str]]()
     examples: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
     named: Counter[str] = Counter()
+    facts = languages().get(language)
+    nouns = facts is not None and facts.capitalised_nouns
     for query, one in made:
         translations = {
             other: parallel[query.parallel_id][other] for other in into if other in parallel[query.parallel_id]
@@ -160,7 +219,7 @@ def _audit(
         for edit in one.edits:
             key = edit.before, edit.after, edit.operation
             count[key] += 1
-            named[edit.before] += _is_written_like_a_name(one.clean, edit)
+            named[edit.before] += not nouns and _is_written_like_a_name(one.clean, edit)
             if known:
                 judged[key] += 1
                 agreeing[key] += any(_forms(edit.after, other) & words for other, words in known.items())
@@ -209,7 +268,7 @@ def _forms(text: str, language: str) -> frozenset[str]:
 
 _COLUMNS = (
     *("recipe", "language", "before", "after", "operation", "count", "judged", "agreeing", "function_word", "name"),
-    *("clean_example", "changed_example"),
+    *("clean_example", "changed_example", "sources", "mark", "offensive"),
 )
 
 
@@ -223,7 +282,8 @@ def audits_to_csv(audits: Sequence[EditAudit]) -> str:
             clean, changed = edit.examples[0]
             row = (
                 *(one.recipe, one.language, edit.before, edit.after, edit.operation, edit.count, edit.judged),
-                *(edit.agreeing, edit.function_word, edit.name, clean, changed),
+                *(edit.agreeing, edit.function_word, edit.name, clean, changed, " ".join(edit.sources), edit.mark),
+                edit.offensive,
             )
             table.writerow(
                 [f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell for cell in row]
@@ -242,3 +302,14 @@ def audits_to_json(audits: Sequence[EditAudit]) -> str:
         for one in audits
     ]
     return json.dumps(found, ensure_ascii=False, indent=1) + "\n"
+
+
+def audits_to_html(audits: Sequence[EditAudit]) -> str:
+    """Return a page with a table for each language."""
+    from jinja2 import Environment, StrictUndefined
+
+    template = (files("robustbench_ir.reports") / "audit.html.jinja").read_text(encoding="utf-8")
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"visible": with_visible_code_points, "named": language_name}
+    environment.globals["direction"] = text_direction
+    return environment.from_string(template).render(audits=audits, version=__version__)

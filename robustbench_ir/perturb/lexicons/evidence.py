@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from robustbench_ir.perturb.lexicons.catalogue import lexicon_source, lexicon_sources, word_pairs
+from robustbench_ir.perturb.lexicons.inflection import inflection
 from robustbench_ir.perturb.lexicons.parallel_text import (
     PARALLEL_FORMATS,
     read_parallel_files,
     read_translated_questions,
 )
 from robustbench_ir.perturb.lexicons.sources import Pair
+from robustbench_ir.perturb.lexicons.stems import stemmer
 from robustbench_ir.resources.cards import SHIPPED, Tables
 
 Weights = Mapping[str, Mapping[str, float]]
@@ -229,3 +231,48 @@ def plain_translation(translation: str) -> str:
     """
     bare = _GLOSS.sub("", _REMARK.sub("", translation)).strip()
     return "" if _ODD.search(bare) or bare.count(" ") >= _LONGEST_TRANSLATION_WORDS else bare
+
+
+def sources_of_pairs(
+    language: str, embedded: str, pairs: Collection[Pair], tables: Tables = SHIPPED
+) -> dict[Pair, tuple[str, ...]]:
+    """Return who says that words translate each other.
+
+    Parameters
+    ----------
+    language, embedded : str
+        Codes of the two languages.
+    pairs : collection of (str, str)
+        Words and translations, in lower case.
+    tables : Tables
+        Where the catalogue is found.
+
+    Returns
+    -------
+    dict
+        Each pair with the names of the dictionaries and wordnets that have it in some form; the pairs that none of them
+        has are those of the texts.
+    """
+    evidence = find_evidence(language, embedded, tables)
+    stem, lemma = (stemmer(code, (), inflection(code, tables)) for code in (language, embedded))
+    wanted = {(stem(word), lemma(other)): (word, other) for word, other in pairs}
+    found: dict[Pair, dict[str, None]] = {pair: {} for pair in pairs}
+    parts = [
+        *(Evidence(dictionaries=(one,)) for one in evidence.dictionaries),
+        *([Evidence(through=evidence.through, onward=evidence.onward)] if evidence.through else []),
+        *(Evidence(hints=(one,)) for one in evidence.hints),
+        *(Evidence(wordnets=(one,)) for one in evidence.wordnets),
+    ]
+    for part in parts:
+        listed = {**hints(part, tables), **dictionary(part, tables)}
+        for word, others in listed.items():
+            for other in others:
+                pair = wanted.get((stem(word), lemma(other.lower())))
+                if pair:
+                    found[pair][" + ".join(part.names)] = None
+    texts = tuple(dict.fromkeys(name.partition("/")[0] for name in evidence.names if name in _texts(evidence)))
+    return {pair: tuple(names) or texts for pair, names in found.items()}
+
+
+def _texts(evidence: Evidence) -> frozenset[str]:
+    return frozenset((*(name for pair in evidence.texts for name in pair), *(name for name, _ in evidence.bitexts)))

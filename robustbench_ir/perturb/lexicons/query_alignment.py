@@ -25,8 +25,9 @@ from robustbench_ir.errors import ResultError
 from robustbench_ir.perturb.lexicons.alignment import Sentence, WordLink, names_among, sentence
 from robustbench_ir.perturb.lexicons.hidden_markov import Floats, PriorCount, link_posteriors
 from robustbench_ir.perturb.lexicons.sources import Pair
+from robustbench_ir.resources.languages import languages
 
-_FORMAT = 4  # raised when the same queries would give other phrases
+_FORMAT = 5  # raised when the same queries would give other phrases
 _LIKELY, _POSSIBLE = 0.5, 0.2
 _SURE = 0.9
 _NEIGHBOURS = 2  # places between words that have one translation, with a function word between them
@@ -265,12 +266,20 @@ class _Phrases:
 
     def found(self, posteriors: Posteriors, least: float) -> tuple[AlignedPhrase, ...]:
         """Return the phrases of links whose probability is not less than a number, 0 to 1."""
-        units = _units(self._links(posteriors, least))
+        units = [unit for unit in _units(self._links(posteriors, least)) if not self._is_name(unit)]
         agreed = np.sqrt(posteriors[0] * posteriors[1])
         joined = [one for left, right in pairwise(units) if (one := self._joined(left, right, agreed))]
         phrases = [self._phrase(unit) for unit in (*units, *joined)]
         kept = [one for one in phrases if one.translation.lower() != self._text(one.span).lower()]
         return tuple(sorted(kept, key=lambda one: (one.span[0], -one.span[1])))
+
+    def _is_name(self, unit: _Unit) -> bool:
+        """Return True if the translation of some words is a name, which stays as the query has it."""
+        facts = languages().get(self.pair.other)
+        if facts and facts.capitalised_nouns:
+            return False
+        contents = self._content_words(1, unit.target)
+        return all(self.translation.words[place] in self.names for place in contents)
 
     def _links(self, posteriors: Posteriors, least: float) -> set[WordLink]:
         """Return the links between words that are no function words."""
