@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import click
 
 from robustbench_ir.cli.catalogue import count, print_facts, print_lines
 from robustbench_ir.cli.options import cards_option
-from robustbench_ir.perturb import load_recipe, recipe_names
+from robustbench_ir.perturb import Recipe, load_recipe, recipe_names
+from robustbench_ir.perturb.lexicons.audit import MARKS, AuditName, audited_pairs
 
 
 @click.group("recipes", invoke_without_command=True, short_help="List the recipes and their languages, or show one.")
@@ -37,7 +39,28 @@ def show_recipe(cards: Path | None, name: str) -> None:
         ("covers", count(card.languages)),
         *((f"not {language}", reason) for language, reason in card.not_covered.items()),
         ("realism", card.realism),
+        ("pairs read", _pairs_read(recipe)),
         ("sources", "; ".join(card.sources)),
         ("see it", f"irbench preview {card.name} --language {min(card.languages)} TEXT"),
     ]
     print_facts(f"{recipe.identity}  {card.title}", facts)
+
+
+def _pairs_read(recipe: Recipe) -> str:
+    """Return what readers found among the pairs of a recipe that replaces words; empty for other recipes."""
+    operation = recipe.card.parameters.get("operation")
+    name: AuditName | None = (
+        "code-switching" if operation == "switch" else "synonym" if operation == "synonym" else None
+    )
+    if name is None:
+        return ""
+    pairs = [pair for language in recipe.card.languages for pair in audited_pairs(name, language, recipe.tables)]
+    marks = Counter(pair.mark for pair in pairs)
+    if not pairs:
+        return ""
+    shares = ", ".join(f"{marks[mark] / len(pairs):.0%} {mark}" for mark in MARKS)
+    own = sum(pair.reader == "project" for pair in pairs)
+    return (
+        f"{len(pairs):,} of the most frequent: {shares}; the wrong ones are struck out. {own / len(pairs):.0%} were read by "
+        f"this project, which is no native speaker (attacks/audit/{name}.tsv)"
+    )
