@@ -48,7 +48,7 @@ def test_each_target_is_asked_what_was_crafted_on_the_source(few: Task) -> None:
 
 
 def test_every_drop_of_the_matrix_has_a_paired_interval(few: Task) -> None:
-    found = transfer(["char-ngram", "bm25"], [], few, search=SearchOptions(budget=Budget(2, 40)))
+    found = transfer(["char-ngram", "bm25"], [], few, recipe="slip", search=SearchOptions(budget=Budget(2, 40)))
     matrix = found.matrix("monolingual", resamples=500)
     assert matrix.keys() == found.results.keys()
     for (source, target), one in matrix.items():
@@ -64,7 +64,7 @@ def test_every_drop_of_the_matrix_has_a_paired_interval(few: Task) -> None:
 
 def test_p_of_a_matrix_are_adjusted_over_all_its_cells(few: Task) -> None:
     """By hand: of all flips of ten questions, those where one of the cells that are left is at least as far from 0."""
-    found = transfer(["char-ngram", "bm25"], [], few, search=SearchOptions(budget=Budget(2, 40)))
+    found = transfer(["char-ngram", "bm25"], [], few, recipe="slip", search=SearchOptions(budget=Budget(2, 40)))
     matrix = found.matrix("multilingual", resamples=20_000)
     drops = []
     for result in found.results.values():

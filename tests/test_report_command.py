@@ -142,11 +142,11 @@ def test_runs_of_another_engine_are_scored_again(tmp_path: Path, monkeypatch: py
     monkeypatch.chdir(tmp_path)
     irb(*ATTACK, "--run-out", ".", "--top", "600", "--out", "a.json")
     irb("score", "--task", "mini", "--languages", "sw", "--run", "clean.trec", "--run",
-        "typo@4=typo-severity3-seed0.trec", "--out", "r.json")  # fmt: skip
+        "typo@3=typo-severity3-seed0.trec", "--out", "r.json")  # fmt: skip
     result = rb.load_result("r.json")
     line = command_of(result)
     assert line == (
-        "irbench score --task mini --languages sw --run clean.trec --run typo@4:0=typo-severity3-seed0.trec"
+        "irbench score --task mini --languages sw --run clean.trec --run typo@3:0=typo-severity3-seed0.trec"
     )
     irb(*shlex.split(line)[1:], "--out", "again.json")
     assert_same(rb.load_result("again.json"), result)

@@ -94,7 +94,7 @@ def test_the_printed_table_says_what_seeds_do(three_seeds: Result) -> None:
     stream = StringIO()
     Console(width=200, file=stream).print(score_table(three_seeds))
     (found,) = three_seeds.seed_effects("multilingual")
-    assert f"multilingual: typo@4 {found.share:.0%}, ±{found.deviation:.4f}" in stream.getvalue()
+    assert f"multilingual: typo@3 {found.share:.0%}, ±{found.deviation:.4f}" in stream.getvalue()
     stream = StringIO()
     Console(width=200, file=stream).print(score_table(replace(three_seeds, attacked=three_seeds.attacked[:1])))
     assert "another seed" not in stream.getvalue()
