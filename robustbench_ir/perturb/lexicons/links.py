@@ -65,11 +65,14 @@ class Links:
         Word in lower case to translation in lower case to links.
     frequency : mapping
         Number of occurrences of a stem.
+    capitals : mapping
+        Links of a stem to words with a capital within sentences.
     """
 
     stems: Counts
     forms: Counts
     frequency: Mapping[str, int]
+    capitals: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -233,6 +236,7 @@ def _linked(text: _Text, stem: Stemmer, other: OtherLanguage, listed: Counts) ->
     posteriors = link_posteriors(pairs, lambda word, one: listed.get(word, {}).get(one, 0.0)) if pairs else []
     stems: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     forms: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    capitals: dict[str, float] = defaultdict(float)
     for place, (forth, back) in enumerate(posteriors):
         links = np.sqrt(forth * back)
         words, written = text.words[place], text.others[place]
@@ -240,4 +244,6 @@ def _linked(text: _Text, stem: Stemmer, other: OtherLanguage, listed: Counts) ->
             weight = float(links[left, right])
             stems[pairs[place][0][left]][pairs[place][1][right]] += weight
             forms[words[left]][written[right].lower()] += weight
-    return Links(stems, forms, Counter(word for words, _ in pairs for word in words))
+            if right and written[right][0].isupper():
+                capitals[pairs[place][0][left]] += weight
+    return Links(stems, forms, Counter(word for words, _ in pairs for word in words), capitals)

@@ -13,8 +13,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from functools import cached_property
 
 from robustbench_ir._base.text import script
@@ -31,13 +32,17 @@ _OF_DICTIONARY = 2.0  # links that a dictionary counts for
 _UNSEEN = 1.0  # links to words that were not seen
 _SMALLEST_LINKS = 0.3
 _OF_NEAR = 0.7  # what a synonym of a translation counts for
-_WITH_SYNSET, _WITHOUT_SYNSET = 0.12, 0.3  # smallest shares of translations
+_WITH_SYNSET, _WITHOUT_SYNSET = 0.12, 0.25  # smallest shares of translations
+_MOSTLY_ONE = 0.45  # share from which two words mean the same, whatever a wordnet has
 _OF_BEST = 0.15  # share of the substitute's translations that the word's best one has to have
 _TEXT_ALONE = 1.6  # links of a word that no dictionary has: two sentence pairs, since no link is certain
 _TEXT_AND_SYNSET = 0.6  # the same, where a synset has both words
+_TEXT_AND_DICTIONARY = 0.5  # the same, where a dictionary has it as one of several
 _FIRST_SENSES = 2
+_NAME = 0.5  # share of links to words with a capital from which a word is a name
+_ONE_WORD = 0.7  # share of letters in common, in order, from which two words are forms of one
 _SUBSTITUTES_KEPT = 3
-_LONG_WORD, _ENDING = 4, 2
+_LONG_WORD, _ENDING, _SHORTEST_ROOT = 4, 2, 3
 _MARK = re.compile(r"[\u0300-\u036f\s'’-]")
 _HOOKS = str.maketrans("ƙɗɓƴ", "kdby")
 _VOWEL = re.compile(r"[aeiouɛɔạẹịọụ]", re.IGNORECASE)
@@ -119,9 +124,12 @@ class _Judge:
         return {one: count / whole for one, count in found.items() if self.known.other.is_sayable(one)}
 
     def _is_name(self, stem: str) -> bool:
+        links = self.known.links
+        if links.capitals.get(stem, 0.0) > _NAME * sum(links.stems.get(stem, {}).values()):
+            return True
         if not self.cased or self.nouns_have_capitals:
             return False
-        return self.known.links.frequency.get(stem, 0) > 0 and stem not in self.known.small
+        return links.frequency.get(stem, 0) > 0 and stem not in self.known.small
 
     @cached_property
     def _words_of(self) -> Mapping[str, Sequence[str]]:
@@ -143,13 +151,28 @@ class _Judge:
         first = self.wordnet.first_senses(stem, self._widened(meanings))
         found = []
         for other in dict.fromkeys(self._words_of.get(best, ())):
-            if other != stem and not same_word(stem, other) and self._same_part(stem, other):
-                widened = self._widened(self.meanings[other])
-                share = sum(min(probability, widened.get(one, 0.0)) for one, probability in meanings.items())
-                in_synset = bool(first & self.wordnet.synsets.get(other, frozenset()))
-                if widened.get(best, 0.0) >= _OF_BEST and self._is_enough(stem, other, share, in_synset=in_synset):
-                    found.append((share + in_synset, other))
+            if other == stem or same_root(stem, other) or not self._same_part(stem, other):
+                continue
+            theirs = self.meanings[other]
+            widened = self._widened(theirs)
+            share = sum(min(probability, widened.get(one, 0.0)) for one, probability in meanings.items())
+            in_synset = bool(first & self.wordnet.synsets.get(other, frozenset()))
+            mutual = max(theirs, key=lambda one: (theirs[one], one)) in {best, *self.near.get(best, ())}
+            if not (in_synset or mutual) or widened.get(best, 0.0) < _OF_BEST:
+                continue
+            if self._is_enough(stem, other, share, in_synset=in_synset) and (
+                share >= _MOSTLY_ONE or not self._told_apart(stem, other, best)
+            ):
+                found.append((share + in_synset, other))
         return sorted(found, key=lambda one: (-one[0], one[1]))[:_SUBSTITUTES_KEPT]
+
+    def _told_apart(self, stem: str, other: str, meaning: str) -> bool:
+        """Return True if the wordnet has two words in different senses of one translation, such as "time"."""
+        left, right = (
+            {one for one in self.wordnet.synsets.get(word, ()) if meaning in self.wordnet.glosses.get(one, ())}
+            for word in (stem, other)
+        )
+        return bool(left and right and not left & right)
 
     def _widened(self, meanings: Mapping[str, float]) -> dict[str, float]:
         """Return the probabilities of translations, each with a part of those of its synonyms."""
@@ -162,13 +185,18 @@ class _Judge:
     def _is_enough(self, stem: str, other: str, share: float, *, in_synset: bool) -> bool:
         shared = self.meanings[stem].keys() & self._widened(self.meanings[other]).keys()
         theirs = {*shared, *(near for one in shared for near in self.near.get(one, ()))}
-        proven = all(
-            any(one in self.known.listed.get(word, {}) for one in said)
-            or sum(self.known.links.stems.get(word, {}).get(one, 0.0) for one in said)
-            >= (_TEXT_AND_SYNSET if in_synset else _TEXT_ALONE)
-            for word, said in ((stem, shared), (other, theirs))
-        )
+        enough = _TEXT_AND_SYNSET if in_synset else _TEXT_ALONE
+        proven = self._is_proven(stem, shared, enough) and self._is_proven(other, theirs, enough)
         return proven and share >= (_WITH_SYNSET if in_synset else _WITHOUT_SYNSET)
+
+    def _is_proven(self, word: str, said: Collection[str], enough: float) -> bool:
+        """Return True if the sources give a word one of some translations.
+
+        One of several translations in a dictionary is the sense of a rare word, unless the text has it too.
+        """
+        links, listed = self.known.links.stems.get(word, {}), self.known.listed.get(word, {})
+        seen, named = sum(links.get(one, 0.0) for one in said), sum(one in listed for one in said)
+        return seen >= enough or (bool(named) and (named > 1 or len(listed) == 1 or seen >= _TEXT_AND_DICTIONARY))
 
     def _same_part(self, stem: str, other: str) -> bool:
         """Return False if the wordnet, or the capitals of nouns, say that two words differ in part of speech."""
@@ -231,7 +259,7 @@ def sources_of_synonyms(language: str, pivot: str, tables: Tables = SHIPPED) -> 
     """Return the names of the sources that `synonyms_by_evidence` reads."""
     counted = _PIVOT_SYNONYMS.format(pivot)
     evidence = find_evidence(language, pivot, tables).names if language != pivot else ()
-    return (*evidence, *([counted] if counted in lexicon_sources(tables) else []))
+    return tuple(name for name in (*evidence, counted) if name in lexicon_sources(tables))
 
 
 def pivot_synonyms(pivot: str, tables: Tables = SHIPPED) -> Mapping[str, tuple[str, ...]]:
@@ -298,6 +326,14 @@ def same_word(word: str, other: str) -> bool:
     left, right = sorted((_bare(word), _bare(other)), key=len)
     stem = left[:-1] if len(left) > _LONG_WORD else left
     return right.startswith(stem) and len(right) - len(left) <= _ENDING
+
+
+def same_root(word: str, other: str) -> bool:
+    """Return True if two words are forms of one, or derived from one: most letters, in order, are the same."""
+    left, right = sorted((_bare(word), _bare(other)), key=len)
+    remaining = iter(right)
+    within = len(left) >= _SHORTEST_ROOT and all(letter in remaining for letter in left)
+    return same_word(word, other) or within or SequenceMatcher(None, left, right).ratio() >= _ONE_WORD
 
 
 def _bare(word: str) -> str:
