@@ -65,6 +65,10 @@ class Links:
         Word in lower case to translation in lower case to links.
     frequency : mapping
         Number of occurrences of a stem.
+    sentences : mapping
+        Numbers of the sentences that have a stem.
+    size : int
+        Number of sentences.
     capitals : mapping
         Links of a stem to words with a capital within sentences.
     """
@@ -72,6 +76,8 @@ class Links:
     stems: Counts
     forms: Counts
     frequency: Mapping[str, int]
+    sentences: Mapping[str, frozenset[int]]
+    size: int
     capitals: Mapping[str, float]
 
 
@@ -246,4 +252,11 @@ def _linked(text: _Text, stem: Stemmer, other: OtherLanguage, listed: Counts) ->
             forms[words[left]][written[right].lower()] += weight
             if right and written[right][0].isupper():
                 capitals[pairs[place][0][left]] += weight
-    return Links(stems, forms, Counter(word for words, _ in pairs for word in words), capitals)
+    frequency: Counter[str] = Counter()
+    sentences: dict[str, set[int]] = defaultdict(set)
+    for place, (words_of_line, _) in enumerate(pairs):
+        frequency.update(words_of_line)
+        for word in words_of_line:
+            sentences[word].add(place)
+    places = {word: frozenset(found) for word, found in sentences.items()}
+    return Links(stems, forms, frequency, places, len(pairs), capitals)

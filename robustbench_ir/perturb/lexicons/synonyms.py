@@ -33,11 +33,13 @@ _UNSEEN = 1.0  # links to words that were not seen
 _SMALLEST_LINKS = 0.3
 _OF_NEAR = 0.7  # what a synonym of a translation counts for
 _WITH_SYNSET, _WITHOUT_SYNSET = 0.12, 0.25  # smallest shares of translations
-_MOSTLY_ONE = 0.45  # share from which two words mean the same, whatever a wordnet has
+_MOSTLY_ONE = 0.6  # share from which two words mean the same, whatever a wordnet has
 _OF_BEST = 0.15  # share of the substitute's translations that the word's best one has to have
 _TEXT_ALONE = 1.6  # links of a word that no dictionary has: two sentence pairs, since no link is certain
 _TEXT_AND_SYNSET = 0.6  # the same, where a synset has both words
 _TEXT_AND_DICTIONARY = 0.5  # the same, where a dictionary has it as one of several
+_TOGETHER = 0.15  # share of the sentences of the rarer word from which two words are parts of a phrase
+_LARGE_TEXT = 1500  # sentences in which every everyday word is seen
 _FIRST_SENSES = 2
 _NAME = 0.5  # share of links to words with a capital from which a word is a name
 _ONE_WORD = 0.7  # share of letters in common, in order, from which two words are forms of one
@@ -151,7 +153,7 @@ class _Judge:
         first = self.wordnet.first_senses(stem, self._widened(meanings))
         found = []
         for other in dict.fromkeys(self._words_of.get(best, ())):
-            if other == stem or same_root(stem, other) or not self._same_part(stem, other):
+            if other == stem or same_root(stem, other) or not self._can_replace(stem, other):
                 continue
             theirs = self.meanings[other]
             widened = self._widened(theirs)
@@ -183,6 +185,8 @@ class _Judge:
         return found
 
     def _is_enough(self, stem: str, other: str, share: float, *, in_synset: bool) -> bool:
+        if not in_synset and self.known.links.size >= _LARGE_TEXT and other not in self.known.links.frequency:
+            return False
         shared = self.meanings[stem].keys() & self._widened(self.meanings[other]).keys()
         theirs = {*shared, *(near for one in shared for near in self.near.get(one, ()))}
         enough = _TEXT_AND_SYNSET if in_synset else _TEXT_ALONE
@@ -197,6 +201,12 @@ class _Judge:
         links, listed = self.known.links.stems.get(word, {}), self.known.listed.get(word, {})
         seen, named = sum(links.get(one, 0.0) for one in said), sum(one in listed for one in said)
         return seen >= enough or (bool(named) and (named > 1 or len(listed) == 1 or seen >= _TEXT_AND_DICTIONARY))
+
+    def _can_replace(self, stem: str, other: str) -> bool:
+        """Return False for words of different parts of speech, and for words that stand together in a phrase."""
+        left, right = (self.known.links.sentences.get(word, frozenset()) for word in (stem, other))
+        together = len(left & right) > _TOGETHER * min(len(left), len(right))
+        return not together and self._same_part(stem, other)
 
     def _same_part(self, stem: str, other: str) -> bool:
         """Return False if the wordnet, or the capitals of nouns, say that two words differ in part of speech."""
