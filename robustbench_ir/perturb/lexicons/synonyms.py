@@ -32,7 +32,7 @@ _OF_DICTIONARY = 2.0  # links that a dictionary counts for
 _UNSEEN = 1.0  # links to words that were not seen
 _SMALLEST_LINKS = 0.3
 _OF_NEAR = 0.7  # what a synonym of a translation counts for
-_WITH_SYNSET, _WITHOUT_SYNSET = 0.12, 0.25  # smallest shares of translations
+_WITH_SYNSET, _WITHOUT_SYNSET, _IN_TEXT_ALONE = 0.12, 0.25, 0.35  # smallest shares of translations
 _MOSTLY_ONE = 0.6  # share from which two words mean the same, whatever a wordnet has
 _OF_BEST = 0.15  # share of the substitute's translations that the word's best one has to have
 _TEXT_ALONE = 1.6  # links of a word that no dictionary has: two sentence pairs, since no link is certain
@@ -40,6 +40,7 @@ _TEXT_AND_SYNSET = 0.6  # the same, where a synset has both words
 _TEXT_AND_DICTIONARY = 0.5  # the same, where a dictionary has it as one of several
 _TOGETHER = 0.15  # share of the sentences of the rarer word from which two words are parts of a phrase
 _LARGE_TEXT = 1500  # sentences in which every everyday word is seen
+_LARGE_DICTIONARY = 20_000  # entries among which every word of the standard spelling is
 _FIRST_SENSES = 2
 _NAME = 0.5  # share of links to words with a capital from which a word is a name
 _ONE_WORD = 0.7  # share of letters in common, in order, from which two words are forms of one
@@ -47,6 +48,7 @@ _SUBSTITUTES_KEPT = 3
 _LONG_WORD, _ENDING, _SHORTEST_ROOT = 4, 2, 3
 _MARK = re.compile(r"[\u0300-\u036f\s'’-]")
 _HOOKS = str.maketrans("ƙɗɓƴ", "kdby")
+_HAN = re.compile(r"[\u3400-\u9fff]")
 _VOWEL = re.compile(r"[aeiouɛɔạẹịọụ]", re.IGNORECASE)
 
 
@@ -65,7 +67,7 @@ class _Wordnet:
     synsets: Mapping[str, frozenset[str]]
     glosses: Mapping[str, frozenset[str]]
 
-    def first_senses(self, word: str, meanings: Mapping[str, float]) -> frozenset[str]:
+    def first_senses(self, word: str, meanings: Mapping[str, float]) -> list[str]:
         """Return the synsets of a word that its translations support most."""
         weighed = sorted(
             (
@@ -74,7 +76,7 @@ class _Wordnet:
             ),
             reverse=True,
         )
-        return frozenset(one for weight, one in weighed[:_FIRST_SENSES] if weight > 0)
+        return [one for weight, one in weighed[:_FIRST_SENSES] if weight > 0]
 
     def parts(self, word: str) -> frozenset[str]:
         """Return the parts of speech of a word; satellite adjectives are adjectives."""
@@ -158,7 +160,7 @@ class _Judge:
             theirs = self.meanings[other]
             widened = self._widened(theirs)
             share = sum(min(probability, widened.get(one, 0.0)) for one, probability in meanings.items())
-            in_synset = bool(first & self.wordnet.synsets.get(other, frozenset()))
+            in_synset = not self.wordnet.synsets.get(other, frozenset()).isdisjoint(first)
             mutual = max(theirs, key=lambda one: (theirs[one], one)) in {best, *self.near.get(best, ())}
             if not (in_synset or mutual) or widened.get(best, 0.0) < _OF_BEST:
                 continue
@@ -185,13 +187,24 @@ class _Judge:
         return found
 
     def _is_enough(self, stem: str, other: str, share: float, *, in_synset: bool) -> bool:
-        if not in_synset and self.known.links.size >= _LARGE_TEXT and other not in self.known.links.frequency:
+        if not in_synset and not self._is_everyday(other):
             return False
         shared = self.meanings[stem].keys() & self._widened(self.meanings[other]).keys()
         theirs = {*shared, *(near for one in shared for near in self.near.get(one, ()))}
         enough = _TEXT_AND_SYNSET if in_synset else _TEXT_ALONE
-        proven = self._is_proven(stem, shared, enough) and self._is_proven(other, theirs, enough)
-        return proven and share >= (_WITH_SYNSET if in_synset else _WITHOUT_SYNSET)
+        if not (self._is_proven(stem, shared, enough) and self._is_proven(other, theirs, enough)):
+            return False
+        if in_synset:
+            return share >= _WITH_SYNSET
+        if _HAN.match(stem) and not set(stem) & set(other) and share < _MOSTLY_ONE:
+            return False  # Chinese synonyms mostly have a character, which is a morpheme, in common
+        in_dictionary = any(one in self.known.listed.get(word, {}) for word in (stem, other) for one in theirs)
+        return share >= (_WITHOUT_SYNSET if in_dictionary else _IN_TEXT_ALONE)
+
+    def _is_everyday(self, word: str) -> bool:
+        """Return False for words that a large text or a large dictionary does not have."""
+        seen = self.known.links.size < _LARGE_TEXT or word in self.known.links.frequency
+        return seen and (len(self.known.listed) < _LARGE_DICTIONARY or word in self.known.listed)
 
     def _is_proven(self, word: str, said: Collection[str], enough: float) -> bool:
         """Return True if the sources give a word one of some translations.
