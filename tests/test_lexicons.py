@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from robustbench_ir._base.text import nfc, script
 from robustbench_ir.errors import DataError, RobustBenchError, UnknownNameError
 from robustbench_ir.perturb import load_recipe, recipe_names
-from robustbench_ir.perturb.lexicons.build import merged_bilingual, pivot_synonyms, synonyms
+from robustbench_ir.perturb.lexicons.build import merged_bilingual, synonyms
 from robustbench_ir.perturb.lexicons.catalogue import lexicon_sources
 from robustbench_ir.perturb.lexicons.inflection import (
     Entries,
@@ -188,9 +188,8 @@ def test_unknown_lexicon() -> None:
         merged_bilingual(["gatitos/hi-eng"])
 
 
-def test_synonyms_by_synset_and_by_pivot(shared_data: Path) -> None:
+def test_synonyms_by_synset(shared_data: Path) -> None:
     assert "car" in synonyms("wordnet/en")["automobile"]
-    assert "保护" in pivot_synonyms(["cc-cedict/zh-en"], 2)["防护"]
     for word, others in synonyms("omw-wikt/vi").items():
         assert {script(other) for other in others} == {script(word)}
 

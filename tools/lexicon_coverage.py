@@ -49,9 +49,12 @@ xquad-r --from hi --to all --out cards` aligns a task's parallel queries.
 ## What is left out
 
 Translations that are function words of the embedded language, notes in brackets, "to" before verbs, anything with a
-digit or a list in it, phrases of more than three words, and phrases where a word will do. A synonym must be in a
-quarter of a word's senses, and must not be a spelling or a form of the same word. Single Chinese characters, which are
-mostly pieces of other words, are not looked up, unless parallel text shows them as words.
+digit or a list in it, phrases of more than three words, and phrases where a word will do. A synonym needs two
+witnesses: it has to share most of the word's translations, by the words that parallel text links and by dictionaries,
+and a synset of the word's first two senses, a dictionary or two sentences have to support it. English synonyms are
+words that many of GATITOS' 172 languages translate by one word. Forms of one word, words that stand together in a
+phrase, names, and words with another class prefix are no synonyms. Single Chinese characters, which are mostly pieces
+of other words, are not looked up, unless parallel text shows them as words.
 
 ## Words of human translations
 

@@ -5,8 +5,6 @@ A lexicon maps an entry (lower case, NFC, one space between words) to its substi
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 
@@ -14,28 +12,12 @@ from robustbench_ir._base.text import script
 from robustbench_ir.perturb.lexicons.catalogue import word_pairs
 from robustbench_ir.perturb.lexicons.evidence import plain_translation
 from robustbench_ir.perturb.lexicons.inflection import Entries
+from robustbench_ir.perturb.lexicons.synonyms import same_word
 from robustbench_ir.resources.cards import SHIPPED, Tables
 
 _SUBSTITUTES_KEPT = 3
 _PHRASE_FOR_WORD = 0.2
 _OF_ALL_SENSES = 0.25
-_LONG_WORD = 4
-_ENDING = 2
-_MARK = re.compile(r"[\u0300-\u036f\s'’-]")
-_HOOKS = str.maketrans("ƙɗɓƴ", "kdby")
-
-
-def everyday_words(name: str, tables: Tables = SHIPPED) -> frozenset[str]:
-    """Return the entries of a lexicon of everyday words.
-
-    Parameters
-    ----------
-    name : str
-        Name of the lexicon.
-    tables : Tables
-        Where the lexicon is found.
-    """
-    return frozenset(word for word, _ in word_pairs(name, tables))
 
 
 def merged_bilingual(names: Iterable[str], tables: Tables = SHIPPED, function_words: Collection[str] = ()) -> Entries:
@@ -77,9 +59,7 @@ def _shared(matrix: str, embedded: str, tables: Tables) -> dict[str, dict[str, f
     return shared
 
 
-def synonyms(
-    name: str, tables: Tables = SHIPPED, everyday: Collection[str] = (), function_words: Collection[str] = ()
-) -> Entries:
+def synonyms(name: str, tables: Tables = SHIPPED, function_words: Collection[str] = ()) -> Entries:
     """Return words of the same synsets and script; those that share most synsets come first.
 
     A word has many senses, and the intended one is unknown, so a synonym must be one in many of them.
@@ -90,64 +70,18 @@ def synonyms(
         Lexicon of format `synsets`.
     tables : Tables
         Where the lexicon is found.
-    everyday : collection of str
-        If given, only these words are synonyms.
     function_words : collection of str
         Synonyms that are left out.
     """
     likely = {
         word: sorted(
-            (other for other, share in shared.items() if share >= _OF_ALL_SENSES and not _same_word(word, other)),
+            (other for other, share in shared.items() if share >= _OF_ALL_SENSES and not same_word(word, other)),
             key=shared.__getitem__,
             reverse=True,
         )
         for word, shared in _shared(name, name, tables).items()
     }
-    if everyday:
-        likely = {word: [one for one in others if one.lower() in everyday] for word, others in likely.items()}
     return _same_script(_kept(likely, function_words))
-
-
-def pivot_synonyms(
-    names: Iterable[str], minimum_shared: int, tables: Tables = SHIPPED, function_words: Collection[str] = ()
-) -> Entries:
-    """Return words that share translations; those that share most come first.
-
-    Parameters
-    ----------
-    names : iterable of str
-        Bilingual lexicons.
-    minimum_shared : int
-        Smallest number of shared translations.
-    tables : Tables
-        Where the lexicons are found.
-    function_words : collection of str
-        Synonyms that are left out.
-    """
-    words_of: dict[str, list[str]] = defaultdict(list)
-    for name in names:
-        for word, translation in word_pairs(name, tables):
-            words_of[translation.lower()].append(word)
-    shared: dict[str, Counter[str]] = defaultdict(Counter)
-    for words in words_of.values():
-        for word in words:
-            shared[word].update(other for other in words if not _same_word(word, other))
-    enough = {
-        word: [other for other, count in counts.most_common() if count >= minimum_shared]
-        for word, counts in shared.items()
-    }
-    return _same_script(_kept(enough, function_words))
-
-
-def _same_word(word: str, other: str) -> bool:
-    """Return True if two words are forms of one word: equal except for marks, spaces and the last letters."""
-    left, right = sorted((_bare(word), _bare(other)), key=len)
-    stem = left[:-1] if len(left) > _LONG_WORD else left
-    return right.startswith(stem) and len(right) - len(left) <= _ENDING
-
-
-def _bare(word: str) -> str:
-    return _MARK.sub("", unicodedata.normalize("NFD", word.lower().translate(_HOOKS)))
 
 
 def _same_script(lexicon: Entries) -> Entries:

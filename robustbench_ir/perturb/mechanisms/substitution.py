@@ -15,7 +15,7 @@ from robustbench_ir._base.text import Span, upper
 from robustbench_ir.perturb.constraints import stop_words
 from robustbench_ir.perturb.kinds import KindOfChange
 from robustbench_ir.perturb.lexicons.audit import AuditName, audited_pairs, without_wrong
-from robustbench_ir.perturb.lexicons.build import everyday_words, merged_bilingual, pivot_synonyms, synonyms
+from robustbench_ir.perturb.lexicons.build import merged_bilingual, synonyms
 from robustbench_ir.perturb.lexicons.catalogue import lexicon_source
 from robustbench_ir.perturb.lexicons.evidence import Evidence, find_evidence
 from robustbench_ir.perturb.lexicons.inflection import (
@@ -28,6 +28,7 @@ from robustbench_ir.perturb.lexicons.inflection import (
 )
 from robustbench_ir.perturb.lexicons.offensive import offensive_words, without_offensive
 from robustbench_ir.perturb.lexicons.store import Lexicon, compiled_lexicon
+from robustbench_ir.perturb.lexicons.synonyms import sources_of_synonyms, synonyms_by_evidence, with_proclitics
 from robustbench_ir.perturb.lexicons.translations import translations
 from robustbench_ir.perturb.mechanisms.translated_query import (
     OF_TRANSLATION,
@@ -74,11 +75,8 @@ class LexiconRow(Card):
     synsets : str, optional
         A synset table whose words of one synset replace each other.
     pivot : list of str
-        Bilingual lexicons; words that share `minimum_shared` translations replace each other.
-    minimum_shared : int
-        Smallest number of shared translations.
-    everyday : str, optional
-        A lexicon of everyday words: of synonyms, only its entries are kept.
+        Codes of languages; words replace each other if these languages translate them by the same words and a second
+        witness agrees (see `synonyms_by_evidence`). Words that an earlier one has are not looked up by a later one.
     inflected : bool
         Whether inflected forms of the entries are found too.
     translations : dict of str to str
@@ -92,8 +90,6 @@ class LexiconRow(Card):
     minimum_probability: float = Field(default=0.3, ge=0, le=1)
     synsets: str | None = None
     pivot: list[str] = []
-    minimum_shared: int = Field(default=2, ge=1)
-    everyday: str | None = None
     inflected: bool = True
     translations: dict[str, str] = {}
 
@@ -231,7 +227,8 @@ def sources_of(language: str, row: LexiconRow, tables: Tables) -> tuple[str, ...
     """Return the names of the lexicons that a row of a language is made from."""
     if row.by_evidence:
         return find_evidence(language, row.embedded or "", tables).names
-    return (*row.lexicons, *row.pivot, *filter(None, (row.synsets, row.everyday)))
+    shared = (name for pivot in row.pivot for name in sources_of_synonyms(language, pivot, tables))
+    return (*row.lexicons, *filter(None, (row.synsets,)), *dict.fromkeys(shared))
 
 
 def load_lexicon(language: str, row: LexiconRow, tables: Tables) -> Lexicon:
@@ -275,17 +272,23 @@ def load_lexicon(language: str, row: LexiconRow, tables: Tables) -> Lexicon:
         forms = without_offensive(_forms(language, row, rules, entries), offensive)
         return without_wrong(_kind_of_pairs(row), language, entries, forms, tables)
 
-    compiled = compiled_lexicon(what, rules, compile_entries, spelling(language, tables))
+    # A synonym needs the form of the word, so that no further forms are found by cutting off what the word has.
+    found_by = Inflection(compounds=rules.compounds) if row.pivot else rules
+    compiled = compiled_lexicon(what, found_by, compile_entries, spelling(language, tables))
     return replace(compiled, language=embedded)
 
 
 def _forms(language: str, row: LexiconRow, rules: Inflection, entries: Entries) -> Entries:
-    if not rules.lemmas:
-        return {}
+    """Return the inflected forms of the entries."""
     if not row.synsets and not row.pivot:
-        return translated_forms(entries, lemma_forms(language, entries))
-    words = {*entries, *(other.lower() for others in entries.values() for other in others)}
-    return inflected_synonyms(entries, lemma_forms(language, words))
+        return translated_forms(entries, lemma_forms(language, entries)) if rules.lemmas else {}
+    forms: Entries = {}
+    if rules.lemmas:
+        words = {*entries, *(other.lower() for others in entries.values() for other in others)}
+        forms = inflected_synonyms(entries, lemma_forms(language, words))
+    if row.pivot:
+        forms = {**dict(with_proclitics({**forms, **entries}, rules.proclitics)), **forms}
+    return forms
 
 
 def _kind_of_pairs(row: LexiconRow) -> AuditName:
@@ -300,10 +303,8 @@ def _entries(language: str, row: LexiconRow, tables: Tables) -> Entries:
     if row.lexicons:
         parts.append(merged_bilingual(row.lexicons, tables, function_words))
     if row.synsets:
-        everyday = everyday_words(row.everyday, tables) if row.everyday else frozenset()
-        parts.append(synonyms(row.synsets, tables, everyday, function_words))
-    if row.pivot:
-        parts.append(pivot_synonyms(row.pivot, row.minimum_shared, tables, function_words))
+        parts.append(synonyms(row.synsets, tables, function_words=function_words))
+    parts += [synonyms_by_evidence(language, pivot, tables) for pivot in row.pivot]
     merged: dict[str, tuple[str, ...]] = {}
     for part in reversed(parts):
         merged.update(part)

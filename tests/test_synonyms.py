@@ -1,0 +1,155 @@
+"""Synonyms by two witnesses: what proves a pair, and what must never stand for a word."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from robustbench_ir.perturb import load_recipe
+from robustbench_ir.perturb.lexicons.inflection import Inflection, inflection
+from robustbench_ir.perturb.lexicons.synonyms import agree, same_root, synonyms_by_evidence, with_proclitics
+from robustbench_ir.perturb.mechanisms.substitution import lexicon_rows, load_lexicon
+from robustbench_ir.resources.cards import SHIPPED, Tables, tables_of
+
+# Finnish and English: "auto" and "kaara" are both cars, "kuusi" is both six and a spruce.
+LINES = [
+    ("auto seisoo", "the car stands"),
+    ("kaara seisoo", "the car stands"),
+    ("auto palaa", "the car burns"),
+    ("kaara palaa", "the car burns"),
+    ("auto liikkuu", "the car moves"),
+    ("kaara liikkuu", "the car moves"),
+    ("kissa nukkuu", "the cat sleeps"),
+    ("kissa juo", "the cat drinks"),
+]
+
+
+@pytest.fixture
+def own_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tables:
+    """Return a text in two languages with private codes, and a dictionary of three words."""
+    monkeypatch.setenv("ROBUSTBENCH_IR_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("ROBUSTBENCH_IR_CACHE", str(tmp_path / "cache"))
+    corpus, cards = tmp_path / "data" / "corpus", tmp_path / "cards" / "attacks"
+    corpus.mkdir(parents=True)
+    cards.mkdir(parents=True)
+    members = ""
+    for place, code in enumerate(("qaa", "qab")):
+        path = corpus / f"{code}.txt"
+        path.write_text("\n".join(line[place] for line in LINES) + "\n", encoding="utf-8")
+        members += f'{code} = {{ "{code}.txt" = "{sha256(path.read_bytes()).hexdigest()}" }}\n'
+    (cards / "words.tsv").write_text(
+        "katti\tcat\nmirri\tcat\nkuusi\tsix\nkuusi\tspruce\nkuutonen\tsix\n", encoding="utf-8"
+    )
+    terms = 'licence = "CC0"\nattribution = "me"\n'
+    (cards / "_lexicons.toml").write_text(
+        f'[corpus]\nformat = "lines"\n{terms}url = "https://x.org/"\n[corpus.members]\n{members}'
+        f'["words/qaa-qab"]\nformat = "tsv"\nevidence = true\ntable = "words.tsv"\n{terms}',
+        encoding="utf-8",
+    )
+    return tables_of(tmp_path / "cards")
+
+
+def test_two_sentences_or_a_dictionary_prove_a_pair(own_tables: Tables) -> None:
+    found = synonyms_by_evidence("qaa", "qab", own_tables)
+    assert found["auto"] == ("kaara",), "three sentences each say that both are cars"
+    assert found["kaara"] == ("auto",)
+    assert set(found["katti"]) == {"mirri", "kissa"}, "a dictionary has them, and the text has one more"
+
+
+def test_one_of_several_senses_proves_nothing(own_tables: Tables) -> None:
+    found = synonyms_by_evidence("qaa", "qab", own_tables)
+    assert "kuusi" not in found.get("kuutonen", ()), "a spruce in half of its senses, and no text has it"
+
+
+@pytest.mark.parametrize(
+    ("language", "word", "wrong"),
+    [
+        ("es", "miembros", "penes"),
+        ("es", "primos", "bobos"),
+        ("es", "jugador", "tahúr"),
+        ("es", "tipo", "tío"),
+        ("ar", "سنة", "نوم"),
+        ("ru", "леса", "подмостки"),
+        ("ru", "тип", "мужик"),
+        ("tr", "yüzde", "faiz"),
+        ("tr", "iyi", "yakşı"),
+        ("sw", "mto", "godoro"),
+        ("ha", "wuta", "jahannama"),
+        ("en", "other", "early"),
+        ("en", "number", "routine"),
+        ("en", "arm", "hand"),
+    ],
+)
+def test_what_is_no_synonym(language: str, word: str, wrong: str, shared_data: Path) -> None:
+    assert wrong not in (shipped(language).find(word) or ())
+
+
+@pytest.mark.parametrize(
+    ("language", "word", "right"),
+    [
+        ("en", "begin", "start"),
+        ("en", "students", "pupils"),
+        ("es", "escuelas", "colegios"),
+        ("es", "utiliza", "usa"),
+        ("ar", "المدينة", "البلدة"),
+        ("hi", "वर्ष", "साल"),
+        ("ha", "yaren", "harshen"),
+        ("zh", "教师", "老师"),
+    ],
+)
+def test_what_is_a_synonym(language: str, word: str, right: str, shared_data: Path) -> None:
+    assert right in (shipped(language).find(word) or ())
+
+
+def shipped(language: str):
+    """Return the compiled lexicon of the shipped recipe."""
+    (row,) = lexicon_rows(language, load_recipe("synonym").card.languages[language])
+    return load_lexicon(language, row, SHIPPED)
+
+
+@pytest.mark.parametrize("language", ["en", "es", "ha", "zu", "tw"])
+def test_forms_of_one_word_are_no_synonyms_and_prefixes_agree(language: str, shared_data: Path) -> None:
+    rules = inflection(language)
+    for word, others in shipped(language).entries.items():
+        for other in others:
+            assert word != other
+            assert agree(word, other, rules), (word, other)
+
+
+def test_class_prefixes_and_endings_agree() -> None:
+    zulu = inflection("zu")
+    assert agree("isikole", "isifundo", zulu)
+    assert not agree("isikole", "umfundi", zulu)
+    hausa = inflection("ha")
+    assert agree("gari", "garka", hausa)
+    assert not agree("garin", "birni", hausa), "only one has the linker"
+
+
+@pytest.mark.parametrize(
+    ("word", "other", "expected"),
+    [
+        ("escribir", "escrito", False),
+        ("писать", "написать", True),
+        ("عمل", "يعمل", True),
+        ("änderung", "veränderung", True),
+        ("begin", "start", False),
+        ("team", "teams", True),
+    ],
+)
+def test_forms_of_one_word(word: str, other: str, expected: bool) -> None:
+    assert same_root(word, other) == expected
+
+
+@given(st.text(alphabet="abcdefghij", min_size=4, max_size=12), st.sampled_from(["", "s", "en"]))
+def test_a_word_with_an_ending_is_the_same_word(word: str, ending: str) -> None:
+    assert same_root(word, word + ending)
+    assert same_root(word + ending, word)
+
+
+def test_a_substitute_keeps_the_proclitic() -> None:
+    rules = Inflection(proclitics=["ال"])
+    assert dict(with_proclitics({"مدينة": ("بلدة",)}, rules.proclitics)) == {"المدينة": ("البلدة",)}
