@@ -20,6 +20,7 @@ from robustbench_ir.perturb.lexicons.stems import STEM, stemmer
 from robustbench_ir.perturb.lexicons.store import Lexicon
 from robustbench_ir.perturb.lexicons.translations import translations
 from robustbench_ir.perturb.mechanisms.substitution import LexiconRow, load_lexicon
+from robustbench_ir.perturb.spelling import Spelling
 from robustbench_ir.resources.cards import Tables, tables_of
 from robustbench_ir.resources.languages import languages
 from robustbench_ir.tasks import Query
@@ -166,7 +167,7 @@ def test_a_compound_without_a_translation_stays_whole() -> None:
     ("language", "text", "expected"),
     [
         ("hi", "भारत की राजधानी क्या है", "capital"),
-        ("sw", "watu wangapi wanaishi katika mji huu", "city"),
+        ("sw", "shule ya msingi ilianza mwaka gani", "school"),
         ("ha", "a wace shekara aka gina makaranta", "school"),
         ("vi", "thành phố nào lớn nhất thế giới", "city"),
         ("zu", "ngubani umongameli", "president"),
@@ -217,6 +218,25 @@ def test_pairs_that_a_reader_found_wrong_are_struck_out(own_tables: Tables) -> N
     tables = with_marks(own_tables, "code-switching", "qaa\ttalo\thouse\twrong\tme\nqaa\tkoira\tdog\tright\tme\n")
     assert load_lexicon("qaa", row, tables).find("talo") is None
     assert load_lexicon("qaa", row, tables).find("koira") == ("dog",)
+
+
+@pytest.mark.parametrize(
+    ("lexicon", "word", "found"),
+    [
+        (Lexicon({"nusu": ("sister", "half")}, rules=Inflection(proclitics=["wa"])), "wanusu", ("half",)),
+        (Lexicon({STEM + "nusu": ("half",)}, rules=Inflection(prefixes=["ki"])), "kinusu", ()),
+        (Lexicon({"nusu": ("half",)}, spelling=Spelling(lambda text: text.lower().replace("ss", "s"))), "Nussu", ()),
+    ],
+    ids=["clitic", "prefix", "spelling"],
+)
+def test_a_wrong_pair_is_struck_out_however_the_word_is_found(
+    lexicon: Lexicon, word: str, found: tuple[str, ...]
+) -> None:
+    offered = lexicon.find(word)
+    assert offered
+    kept = lexicon.without([(word, other) for other in offered if other not in found])
+    assert kept.find(word) == found
+    assert lexicon.without([("sana", "word")]) is lexicon
 
 
 def test_unknown_marks_and_missing_pairs_are_told_and_ignored(own_tables: Tables) -> None:

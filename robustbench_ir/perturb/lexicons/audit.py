@@ -93,6 +93,12 @@ def _ignore(fault: str) -> None:
     warnings.warn(f"{fault}; the line is ignored", DataWarning, stacklevel=2)
 
 
+def wrong_pairs(name: AuditName, language: str, tables: Tables = SHIPPED) -> frozenset[tuple[str, str]]:
+    """Return the words and substitutes of a language that a reader has marked as wrong; see `audited_pairs`."""
+    pairs = audited_pairs(name, language, tables)
+    return frozenset((pair.word, pair.substitute) for pair in pairs if pair.mark == "wrong")
+
+
 def without_wrong(
     name: AuditName, language: str, entries: Entries, forms: Entries, tables: Tables = SHIPPED
 ) -> tuple[Entries, Entries]:
@@ -114,8 +120,7 @@ def without_wrong(
     DataWarning
         If a user's table strikes out a pair that the lexicon does not have.
     """
-    pairs = audited_pairs(name, language, tables)
-    wrong = {(pair.word, pair.substitute) for pair in pairs if pair.mark == "wrong"}
+    wrong = wrong_pairs(name, language, tables)
     if not wrong:
         return entries, forms
     if tables.extra is not None:

@@ -11,8 +11,8 @@ import contextlib
 import re
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from hashlib import sha256
 from itertools import chain
@@ -67,7 +67,7 @@ class Lexicon:
         Returns
         -------
         tuple of str or None
-            The best first; empty for a compound whose parts have to stay too; None if it is unknown in every form.
+            The best first; empty for a word or compound that has to stay as it is; None if it is unknown in every form.
         """
         return self._remembered(stretch)
 
@@ -85,6 +85,23 @@ class Lexicon:
     def may_begin(self, word: str) -> bool:
         """Return True if an entry of several words, with something between them, may begin with this word."""
         return self.spelling.same(word) in self._beginnings
+
+    def without(self, wrong: Collection[tuple[str, str]]) -> Lexicon:
+        """Return a lexicon that does not offer these substitutes for these words, however it finds the words.
+
+        Parameters
+        ----------
+        wrong : collection of (str, str)
+            Word and substitute, in lower case. Other words, such as other forms, keep the substitute. A word that has
+            no other substitute stays as it is in every text.
+        """
+        kept = {}
+        for word in dict.fromkeys(word for word, _ in wrong):
+            offered = self.find(word) or ()
+            left = tuple(other for other in offered if (word, other.lower()) not in wrong)
+            if left != offered:
+                kept[self.spelling.same(word)] = left
+        return replace(self, entries={**self.entries, **kept}) if kept else self
 
     @property
     def digest(self) -> str:

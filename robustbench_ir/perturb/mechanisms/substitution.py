@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from robustbench_ir._base.text import Span, upper
 from robustbench_ir.perturb.constraints import stop_words
 from robustbench_ir.perturb.kinds import KindOfChange
-from robustbench_ir.perturb.lexicons.audit import AuditName, audited_pairs, without_wrong
+from robustbench_ir.perturb.lexicons.audit import AuditName, audited_pairs, without_wrong, wrong_pairs
 from robustbench_ir.perturb.lexicons.build import merged_bilingual, synonyms
 from robustbench_ir.perturb.lexicons.catalogue import lexicon_source
 from robustbench_ir.perturb.lexicons.evidence import Evidence, find_evidence
@@ -275,6 +275,8 @@ def load_lexicon(language: str, row: LexiconRow, tables: Tables) -> Lexicon:
     # A synonym needs the form of the word, so that no further forms are found by cutting off what the word has.
     found_by = Inflection(compounds=rules.compounds) if row.pivot else rules
     compiled = compiled_lexicon(what, found_by, compile_entries, spelling(language, tables))
+    # Clitics, prefixes and spellings lead to entries of other words, which without_wrong leaves.
+    compiled = compiled.without(wrong_pairs(_kind_of_pairs(row), language, tables))
     return replace(compiled, language=embedded)
 
 
