@@ -61,6 +61,6 @@ def _pairs_read(recipe: Recipe) -> str:
     shares = ", ".join(f"{marks[mark] / len(pairs):.0%} {mark}" for mark in MARKS)
     own = sum(pair.reader == "project" for pair in pairs)
     return (
-        f"{len(pairs):,} of the most frequent: {shares}; the wrong ones are struck out. {own / len(pairs):.0%} were read "
-        f"by this project, which is no native speaker (attacks/audit/{name}.tsv)"
+        f"{len(pairs):,} of the most frequent: {shares}; the wrong ones are struck out. "
+        f"{own / len(pairs):.0%} were read by this project, which is no native speaker (attacks/audit/{name}.tsv)"
     )
