@@ -7,7 +7,8 @@ from pathlib import Path
 
 from robustbench_ir.errors import OptionError
 from robustbench_ir.perturb.custom import Rewrite, recipe
-from robustbench_ir.perturb.mechanisms.characters import make_homoglyph, make_invisible
+from robustbench_ir.perturb.mechanisms.characters import make_invisible
+from robustbench_ir.perturb.mechanisms.homoglyph import make_homoglyph
 from robustbench_ir.perturb.mechanisms.masked_language_model import make_masked_language_model
 from robustbench_ir.perturb.mechanisms.misspelling import make_misspelling
 from robustbench_ir.perturb.mechanisms.mixture import make_mixture
