@@ -13,8 +13,9 @@ from robustbench_ir.perturb.mechanisms.masked_language_model import make_masked_
 from robustbench_ir.perturb.mechanisms.misspelling import make_misspelling
 from robustbench_ir.perturb.mechanisms.mixture import make_mixture
 from robustbench_ir.perturb.mechanisms.paired_query import make_paired_query
+from robustbench_ir.perturb.mechanisms.repetition import make_repetition
 from robustbench_ir.perturb.mechanisms.slip import make_slip
-from robustbench_ir.perturb.mechanisms.spacing import make_casing_spacing, make_repetition, make_word_order
+from robustbench_ir.perturb.mechanisms.spacing import make_casing_spacing, make_word_order
 from robustbench_ir.perturb.mechanisms.substitution import make_substitution
 from robustbench_ir.perturb.mechanisms.transliteration import make_transliteration
 from robustbench_ir.perturb.mechanisms.wrong_layout import make_wrong_layout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
+from itertools import pairwise
 from typing import Literal
 
 Form = Literal["isolated", "final", "initial", "medial"]
@@ -32,8 +33,8 @@ def forms(word: str) -> Iterator[tuple[str, Form]]:
     """
     types = [joining_type(character) for character in word]
     solid = [place for place, kind in enumerate(types) if kind != "T"]
-    before = dict(zip(solid[1:], solid, strict=False))
-    after = dict(zip(solid, solid[1:], strict=False))
+    before = {place: previous for previous, place in pairwise(solid)}
+    after = dict(pairwise(solid))
     for place, character in enumerate(word):
         joins_before = place in before and types[before[place]] in "CDL" and types[place] in "CDR"
         joins_after = place in after and types[place] in "CDL" and types[after[place]] in "CDR"
