@@ -126,3 +126,27 @@ def test_a_dead_syllable_is_not_repeated() -> None:
         ("te", "ఏమిటి", "టిటి"),
     ):
         assert not any(wrong in one for one in texts("repeat", language, text))
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "expected"),
+    [
+        ("fa", "می‌خواهم", {"میخواهم", "می خواهم"}),
+        ("fa", "کتاب‌ها", {"کتابها", "کتاب ها"}),
+        ("de", "Hauptstadt", {"Haupt Stadt", "Haupt-Stadt"}),
+        ("de", "Regierungschef", {"Regierungs Chef", "Regierungs-Chef"}),
+        ("de", "U-Bahn", {"UBahn", "U Bahn"}),
+        ("de", "Stadt", {"Stadt"}),
+        ("fi", "pääkaupunki", {"pää kaupunki", "pää-kaupunki"}),
+        ("ko", "할 수 있다", {"할수있다"}),
+        ("vi", "Việt Nam", {"ViệtNam"}),
+        ("zh", "中国的首都", {"中国 的 首都"}),
+        ("th", "เมืองหลวงของไทย", {"เมือง หลวง ของ ไทย"}),
+        ("am", "ዋና፡ከተማ", {"ዋናከተማ", "ዋና ከተማ"}),
+        ("en", "in 1998", {"in 1998"}),
+        ("en", "#one two-three", {"#one twothree", "#one two three"}),
+        ("en", "#one-two", {"#one-two"}),
+    ],
+)
+def test_gaps_between_words_are_written_in_another_way(language: str, text: str, expected: set[str]) -> None:
+    assert texts("spacing", language, text, seeds=20) == expected

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import runpy
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -96,3 +97,41 @@ def test_a_pair_of_the_table_has_equal_joins_and_alphabets_that_differ() -> None
     table = homoglyph_table(SHIPPED)
     assert all(script(left) != script(right) for left, right, _ in table.pairs)
     assert all(joining_type(left) == joining_type(right) for left, right, _, _ in table.forms)
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "expected"),
+    [
+        ("ar", "كتاب", {"کتاب", "\ufedb\ufe98\ufe8e\ufe8f"}),  # presentation forms: initial, medial, final, isolated
+        ("ar", "السلام", {"\ufe8d\ufedf\ufeb4\ufefc\ufee1"}),  # lam and alef are one shape
+        ("fa", "یک", {"يک", "\ufbfe\ufb8f"}),  # final kaf has another look, and stays
+        ("fa", "پی", {"پى", "\ufb58\ufbfd"}),  # final yeh has no dots
+        ("my", "မြန်မာ", {"ျမန္မာ"}),
+        ("my", "ရန်ကုန်", {"ရန္ကုန္"}),
+        ("th", "น้ำ", {"น\u0e4d\u0e49า"}),  # PyThaiNLP PR#363
+        ("th", "แมว", {"เเมว"}),
+        ("hi", "आज", {"अ\u093eज"}),
+        ("ml", "അവൻ", {"അവന\u0d4d\u200d"}),
+        ("ja", "ガム", {"ｶﾞﾑ"}),
+        ("ja", "人", {"⼈"}),
+        ("zh", "ABC", {"ＡＢＣ"}),
+        ("en", "Hello", {"Ｈｅｌｌｏ"}),
+    ],
+)
+def test_the_same_look_in_other_bytes(language: str, text: str, expected: set[str]) -> None:
+    assert texts("encoding", language, text) == expected
+    if language not in {"my", "th", "hi", "ml"}:
+        folded = {unicodedata.normalize("NFKC", one) for one in expected}
+        assert text in folded
+
+
+def test_zawgyi_is_read_back() -> None:
+    import icu
+
+    (found,) = texts("encoding", "my", "မြန်မာနိုင်ငံ")
+    assert icu.Transliterator.createInstance("Zawgyi-my").transliterate(found) == "မြန်မာနိုင်ငံ"
+
+
+@pytest.mark.parametrize("language", ["ko", "ta", "ru", "el"])
+def test_what_normal_form_c_unites_is_not_covered(language: str) -> None:
+    assert load_recipe("encoding").reason_not_covered(language)
