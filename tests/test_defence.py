@@ -93,7 +93,7 @@ def test_what_a_repair_wins() -> None:
     def scores(result: rb.Result) -> tuple[float, float]:
         return result.score(result.clean, "monolingual"), result.score(result.attacked[0], "monolingual")
 
-    assert scores(plain)[1] < 0.8 * scores(plain)[0]
+    assert scores(plain)[1] < 0.9 * scores(plain)[0]
     assert scores(guarded)[0] == scores(guarded)[1] == pytest.approx(scores(plain)[0], abs=0.01)
 
 

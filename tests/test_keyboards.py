@@ -326,7 +326,20 @@ def test_one_language_may_type_on_several_keyboards(tmp_path: Path) -> None:
         ("fr", "maman qui", ";q;qn aui"),
         ("tr", "ışık", "i;ik"),
         ("ru", "привет Мир", "ghbdtn Vbh"),
+        ("el", "Αθήνα;", "Au;hnaq"),  # the Greek question mark is on the Q key
+        ("ru", "кто, когда и «где»?", "rnj? rjulf b «ult»&"),
+        ("ru", "в 1998, да?", "d 1998? lf&"),
+        ("fa", "می‌روم؟", "ld v,l?"),  # the joiner is typed with the space bar
+        ("ka", "სად?", "sad?"),
     ],
 )
 def test_the_wrong_layout_is_active(language: str, text: str, typed: str) -> None:
     assert load_recipe("wrong-layout").perturb([Query("q", language, text, "q")], 5, 0)[0].text == typed
+
+
+@pytest.mark.parametrize(
+    ("severity", "typed"), [(1, "rnj выиграл матч вчера"), (4, "rnj dsbuhfk матч вчера"), (5, "rnj dsbuhfk vfnx dxthf")]
+)
+def test_the_wrong_layout_is_active_from_the_beginning(severity: int, typed: str) -> None:
+    query = Query("q", "ru", "кто выиграл матч вчера", "q")
+    assert {load_recipe("wrong-layout").perturb([query], severity, seed)[0].text for seed in range(9)} == {typed}

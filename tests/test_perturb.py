@@ -11,11 +11,10 @@ from pathlib import Path
 import pytest
 import regex
 
-from robustbench_ir._base.text import graphemes, nfc, script
+from robustbench_ir._base.text import graphemes, nfc
 from robustbench_ir.errors import CardError, OptionError, UnknownNameError
 from robustbench_ir.perturb import Recipe, coverage, default_recipe_names, digest, load_recipe, recipe_names
 from robustbench_ir.perturb.constraints import Constraints, word_finder
-from robustbench_ir.perturb.mechanisms.characters import confusables
 from robustbench_ir.perturb.recipe import number_to_change
 from robustbench_ir.resources.languages import languages
 from robustbench_ir.tasks import Query, load_task
@@ -27,11 +26,18 @@ AFRIQA = ("bem", "fon", "ha", "ig", "rw", "sw", "tw", "yo", "zu", "fr")
 
 
 # Of the 1,190 Russian questions 13 have the letter yo; of the sample, none.
-SMALL_COVERAGE = {("diacritics", "ru"): 0, ("diacritics", "ar"): 0.2, ("synonym", "vi"): 0.2}
+SMALL_COVERAGE = {
+    ("diacritics", "ru"): 0,
+    ("diacritics", "ar"): 0.2,
+    ("synonym", "vi"): 0.2,
+    ("encoding", "hi"): 0.2,
+    ("search-box", "th"): 0.2,
+}
 """Recipes that find little to change in real questions, and the share that they change at least.
 
 Russian: 13 of 1,190 questions have a ё, none in this sample. Vietnamese: single syllables are left alone, for most are
-pieces of longer words.
+pieces of longer words. Hindi: few words have an independent vowel that can be written in two parts. Thai: most questions
+have no question mark, and no capitals.
 """
 
 
@@ -326,13 +332,6 @@ def test_what_the_recipes_beyond_the_four_write(name: str, language: str, text: 
     for seed in range(20):
         found = recipe.perturb([Query("q", language, text, "q")], 5, seed)[0].text
         assert regex.fullmatch(pattern, found), found
-
-
-def test_homoglyphs_look_like_the_letter_and_run_its_way() -> None:
-    twins = confusables()
-    assert "а" in twins["a"]
-    assert "o" in twins["о"]
-    assert not any(script(other) in {"Arab", "Hebr"} for other in twins["o"])
 
 
 def test_a_mixture_draws_from_its_parts() -> None:

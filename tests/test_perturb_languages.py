@@ -16,7 +16,9 @@ FEW = {
     "code-switching": 0.05,
     "code-switching-mixed": 0.05,
     "homoglyph": 0.3,
+    "encoding": 0.05,
     "misspelling": 0.5,
+    "search-box": 0,  # the Declaration asks no questions, and many scripts have no capitals
     "transliteration": 0.05,
     "wrong-layout": 0.8,
 }

@@ -30,6 +30,7 @@ _ONE_WORD = regex.compile(
     r"(?V1)(?=\p{L})[[\p{L}\p{M}]&&[\p{Latin}\p{Greek}\p{Cyrillic}\p{Armenian}\p{Georgian}\p{Arabic}\p{Ethiopic}"
     r"\p{Devanagari}\p{Bengali}\p{Telugu}\p{Tamil}\p{Sinhala}\p{Gujarati}\p{Gurmukhi}\p{Kannada}\p{Malayalam}]]+"
 )
+_GEORGIAN = re.compile("([\u10d0-\u10ff]+)")
 _OPENING, _CLOSING = '("\u00bf\u00a1\u00ab\u201e\u201c', '?!,.;:)"\u00bb\u201d\u061f\u060c\u0964'
 LONGEST_CHUNK = 256  # code points; longer chunks are not remembered
 _LAST_BASIC_CODE_POINT = "\uffff"
@@ -195,6 +196,8 @@ def replace_spans(text: str, replacements: list[tuple[Span, str]]) -> str:
 def upper(text: str, language: str) -> str:
     """Return `text` in upper case by the rules of the language: Turkish "i" becomes "İ".
 
+    Georgian letters stay: Unicode has capitals for them (Mtavruli), but no keyboard types them.
+
     Parameters
     ----------
     text : str
@@ -204,7 +207,10 @@ def upper(text: str, language: str) -> str:
     """
     import icu
 
-    return str(icu.UnicodeString(text).toUpper(icu.Locale(language)))
+    locale = icu.Locale(language)
+    pieces = _GEORGIAN.split(text)
+    pieces[::2] = [str(icu.UnicodeString(piece).toUpper(locale)) for piece in pieces[::2]]
+    return "".join(pieces)
 
 
 def lower(text: str, language: str) -> str:

@@ -7,6 +7,7 @@ has seen.
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
@@ -14,15 +15,41 @@ from functools import cache, lru_cache
 import regex
 
 from robustbench_ir._base.text import nfc, script
-from robustbench_ir.perturb.mechanisms.characters import confusables
 
 # Words of the alphabets that have look-alikes.
 _WORD = regex.compile(r"(?V1)[[\p{L}\p{M}]&&[\p{Latin}\p{Greek}\p{Cyrillic}\p{Armenian}\p{Arabic}\p{Inherited}]]+")
 _SCRIPTS = ("Latn", "Cyrl", "Grek", "Arab", "Armn")
 _WORDS_REMEMBERED = 1 << 16
+_LAST_CODE_POINT = 0x3000  # living alphabets lie below; above are ideographs, syllables and look-alikes of symbols
 
 Usage = Mapping[tuple[str, str], Counter[str]]
 """Script and skeleton of a letter between its neighbours, to the letters that the pool's words have there."""
+
+
+@cache
+def confusables() -> Mapping[str, tuple[str, ...]]:
+    """Return letters with the letters that look like them (Unicode TR39 skeletons, from ICU).
+
+    Only whole letters that normalisation does not change and that run in the same direction; alphabets, not ideographs.
+    """
+    import icu
+
+    checker = icu.SpoofChecker()
+    groups: dict[str, list[str]] = {}
+    for letter in map(chr, range(ord("A"), _LAST_CODE_POINT)):
+        plain = unicodedata.category(letter)[0] == "L" and unicodedata.normalize("NFKC", letter) == letter
+        if plain and script(letter) in _SCRIPTS:
+            groups.setdefault(checker.getSkeleton(0, letter), []).append(letter)
+    return {
+        letter: twins
+        for group in groups.values()
+        for letter in group
+        if (twins := tuple(other for other in group if other != letter and _direction(other) == _direction(letter)))
+    }
+
+
+def _direction(letter: str) -> bool:
+    return unicodedata.bidirectional(letter) in {"R", "AL"}
 
 
 @cache

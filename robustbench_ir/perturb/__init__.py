@@ -8,15 +8,20 @@ from pathlib import Path
 from robustbench_ir.errors import OptionError
 from robustbench_ir.perturb.custom import Rewrite, recipe
 from robustbench_ir.perturb.embedded import SEPARATOR, into_language
-from robustbench_ir.perturb.mechanisms.characters import make_homoglyph, make_invisible
+from robustbench_ir.perturb.mechanisms.characters import make_invisible
+from robustbench_ir.perturb.mechanisms.encoding import make_encoding
+from robustbench_ir.perturb.mechanisms.homoglyph import make_homoglyph
 from robustbench_ir.perturb.mechanisms.masked_language_model import make_masked_language_model
 from robustbench_ir.perturb.mechanisms.misspelling import make_misspelling
 from robustbench_ir.perturb.mechanisms.mixture import make_mixture
 from robustbench_ir.perturb.mechanisms.paired_query import make_paired_query
+from robustbench_ir.perturb.mechanisms.repetition import make_repetition
+from robustbench_ir.perturb.mechanisms.search_box import make_search_box
 from robustbench_ir.perturb.mechanisms.slip import make_slip
-from robustbench_ir.perturb.mechanisms.spacing import make_casing_spacing, make_repetition, make_word_order
+from robustbench_ir.perturb.mechanisms.spacing import make_casing_spacing, make_word_order
 from robustbench_ir.perturb.mechanisms.substitution import make_substitution
 from robustbench_ir.perturb.mechanisms.transliteration import make_transliteration
+from robustbench_ir.perturb.mechanisms.word_gaps import make_word_gaps
 from robustbench_ir.perturb.mechanisms.wrong_layout import make_wrong_layout
 from robustbench_ir.perturb.perturbation import Edit, Perturbation, coverage, digest, unchanged
 from robustbench_ir.perturb.recipe import Recipe, RecipeCard
@@ -52,6 +57,7 @@ def _make_mixture(
 
 _BUILT_IN: Mapping[str, TransformationFactory] = {
     "casing-spacing": make_casing_spacing,
+    "encoding": make_encoding,
     "homoglyph": make_homoglyph,
     "invisible": make_invisible,
     "masked-language-model": make_masked_language_model,
@@ -59,9 +65,11 @@ _BUILT_IN: Mapping[str, TransformationFactory] = {
     "mixture": _make_mixture,
     "paired-query": make_paired_query,
     "repetition": make_repetition,
+    "search-box": make_search_box,
     "slip": make_slip,
     "substitution": make_substitution,
     "transliteration": make_transliteration,
+    "word-gaps": make_word_gaps,
     "word-order": make_word_order,
     "wrong-layout": make_wrong_layout,
 }

@@ -17,7 +17,7 @@ from robustbench_ir.perturb.identity import RecipeIdentity
 from robustbench_ir.perturb.kinds import KindOfChange, kind_of
 from robustbench_ir.perturb.perturbation import Edit, Perturbation, QueryLike, spaced, unchanged
 from robustbench_ir.perturb.randomness import Random, generator, shuffled
-from robustbench_ir.perturb.transformation import Transformation, TransformationFactory
+from robustbench_ir.perturb.transformation import BeginsAtTheStart, Transformation, TransformationFactory
 from robustbench_ir.perturb.translated_rows import HasTranslations, TranslatedRows
 from robustbench_ir.resources.cards import SHIPPED, NamedCard, Tables
 
@@ -237,7 +237,8 @@ class Recipe:
         constraints = self.card.constraints
         replaceable = constraints.maximum_edit_rate * len(text)
         edits: list[Edit] = []
-        for span in shuffled(spans, random):
+        in_order = isinstance(transformation, BeginsAtTheStart) and transformation.from_the_start
+        for span in spans if in_order else shuffled(spans, random):
             before = text[span[0] : span[1]]
             rewriting = rewrite(before, random) if len(before) <= replaceable else None
             if rewriting is None or constraints.forbid(before, rewriting[0]):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from robustbench_ir._base.text import Span
 from robustbench_ir.perturb.randomness import Random
@@ -49,6 +49,15 @@ class Transformation(Protocol):
         Targets
             Equal stretches are rewritten in the same way, up to random draws, wherever they stand in the query.
         """
+
+
+@runtime_checkable
+class BeginsAtTheStart(Protocol):
+    """What a `Transformation` may have besides, if its places are not chosen at random."""
+
+    @property
+    def from_the_start(self) -> bool:
+        """Whether the first places of a query change, as many as the severity asks for."""
 
 
 class TransformationFactory(Protocol):

@@ -27,27 +27,47 @@ class WrongLayoutOptions(Card):
         Layout that the person means to type on.
     active : str
         Layout that is active.
+    also : dict of str to str
+        Characters that people type in another way than the table has, to what comes out.
     """
 
     layout: str
     active: str
+    also: dict[str, str] = {}
 
 
 @dataclass(frozen=True)
 class WrongLayout:
-    """Characters replaced by those that their keys type on another layout. A `Transformation`."""
+    """Characters replaced by those that their keys type on another layout. A `Transformation`.
+
+    Attributes
+    ----------
+    typed : callable
+        Takes a character; returns what its keys type, empty if the layout has no key for it.
+    """
 
     typed: Callable[[str], str]
 
-    def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:  # noqa: ARG002
-        """Offer the words whose characters are all on the layout; see `Transformation.targets`."""
-        found = [(start, end) for start, end in words if self._wrong(text[start:end]) not in {"", text[start:end]}]
-        return Targets(found, lambda word, _: (self._wrong(word), "wrong layout"))
+    @property
+    def from_the_start(self) -> bool:
+        """Whether places change from the first one on: people begin in the wrong layout, and notice or not."""
+        return True
 
-    def _wrong(self, word: str) -> str:
-        """Return what the keys type; empty if one of the characters has no key."""
-        pieces = [self.typed(character) for character in word]
-        return nfc("".join(pieces)) if all(pieces) else ""
+    def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:  # noqa: ARG002
+        """Offer the words that the layout can type, with the punctuation around them; see `Transformation.targets`."""
+        found = []
+        reached = 0
+        for start, end in words:
+            if all(map(self.typed, text[start:end])):
+                before = next((place for place in range(start, reached, -1) if text[place - 1].isalnum()), reached)
+                reached = next((place for place in range(end, len(text)) if text[place].isalnum()), len(text))
+                if self._wrong(text[before:reached]) != text[before:reached]:
+                    found.append((before, reached))
+        return Targets(found, lambda stretch, _: (self._wrong(stretch), "wrong layout"))
+
+    def _wrong(self, stretch: str) -> str:
+        """Return what the keys type; what has no key, such as a space, is the same on both layouts."""
+        return nfc("".join(self.typed(character) or character for character in stretch))
 
 
 def make_wrong_layout(
@@ -61,6 +81,8 @@ def make_wrong_layout(
 
     @cache
     def typed(character: str) -> str:
+        if character in row.also:
+            return row.also[character]
         pieces = [there.get(key, "") for key in keys(character)]
         return "".join(pieces) if all(pieces) else ""
 
