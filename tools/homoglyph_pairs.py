@@ -108,10 +108,11 @@ def forms() -> Iterator[tuple[str, str, str, float]]:
 
 
 def _table(intentional: Path) -> Iterator[str]:
-    yield "# Written by tools/homoglyph_pairs.py; do not edit. Letters that look the same: Unicode's list of letters designed"
-    yield "# to be identical (UTS 39, intentional.txt 17.0.0, Unicode License v3), with the letters of the same skeleton, and"
-    yield "# the forms of Arabic letters with equal joining type and dots. The number is the difference of the two glyphs as a"
-    yield "# share of the ink, the larger of Noto Sans and Noto Serif (of Noto Sans Arabic and Noto Naskh Arabic) at 96 pixels."
+    yield "# Written by tools/homoglyph_pairs.py; do not edit. Letters that look the same: Unicode's list of letters"
+    yield "# designed to be identical (UTS 39, intentional.txt 17.0.0, Unicode License v3), with the letters of the same"
+    yield "# skeleton, and the forms of Arabic letters with equal joining type and dots. The number is the difference of the"
+    yield "# two glyphs as a share of the ink, the larger of Noto Sans and Noto Serif (of Noto Sans Arabic and Noto Naskh"
+    yield "# Arabic) at 96 pixels."
     yield f"bound = {BOUND}"
     yield "pairs = ["
     yield from (f'  ["{left}", "{right}", {far:.3f}],' for left, right, far in pairs(intentional) if far <= BOUND)
