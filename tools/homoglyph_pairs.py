@@ -31,8 +31,8 @@ _FILES = {
 }
 _ALPHABETS = ("NotoSans-Regular.ttf", "NotoSerif-Regular.ttf")
 _HEAD = (
-    "# Written by tools/homoglyph_pairs.py; do not edit. Letters that look the same: those of Unicode's list of letters",
-    "# made alike (UTS 39, intentional.txt 17.0.0, Unicode License v3), those of the same skeleton, and the",
+    "# Written by tools/homoglyph_pairs.py; do not edit. Letters that look the same: those of Unicode's list of",
+    "# letters made alike (UTS 39, intentional.txt 17.0.0, Unicode License v3), those of the same skeleton, and the",
     "# forms of Arabic letters with equal joining type and dots. The number is the difference of the two glyphs as a",
     "# share of the ink, the larger of Noto Sans and Noto Serif (Noto Sans Arabic, Noto Naskh Arabic) at 96 pixels.",
 )
