@@ -36,8 +36,8 @@ SMALL_COVERAGE = {
 """Recipes that find little to change in real questions, and the share that they change at least.
 
 Russian: 13 of 1,190 questions have a ё, none in this sample. Vietnamese: single syllables are left alone, for most are
-pieces of longer words. Hindi: few words have an independent vowel that can be written in two parts. Thai: most questions
-have no question mark, and no capitals.
+pieces of longer words. Hindi: few words have an independent vowel that can be written in two parts. Thai has no
+capitals, and most of its questions have no question mark.
 """
 
 

@@ -30,6 +30,12 @@ _FILES = {
     "Arab": ("NotoSansArabic-Regular.ttf", "NotoNaskhArabic-Regular.ttf"),
 }
 _ALPHABETS = ("NotoSans-Regular.ttf", "NotoSerif-Regular.ttf")
+_HEAD = (
+    "# Written by tools/homoglyph_pairs.py; do not edit. Letters that look the same: those of Unicode's list of",
+    "# letters made alike (UTS 39, intentional.txt 17.0.0, Unicode License v3), those of the same skeleton, and the",
+    "# forms of Arabic letters with equal joining type and dots. The number is the difference of the two glyphs as a",
+    "# share of the ink, the larger of Noto Sans and Noto Serif (Noto Sans Arabic, Noto Naskh Arabic) at 96 pixels.",
+)
 _SIZE, _CANVAS, _ORIGIN = 96, (280, 280), (70, 60)
 _LAST_CODE_POINT = 0x3000
 _ARABIC = "كکڪيیىېےهھہەةۃنں"
@@ -108,10 +114,7 @@ def forms() -> Iterator[tuple[str, str, str, float]]:
 
 
 def _table(intentional: Path) -> Iterator[str]:
-    yield "# Written by tools/homoglyph_pairs.py; do not edit. Letters that look the same: Unicode's list of letters designed"
-    yield "# to be identical (UTS 39, intentional.txt 17.0.0, Unicode License v3), with the letters of the same skeleton, and"
-    yield "# the forms of Arabic letters with equal joining type and dots. The number is the difference of the two glyphs as a"
-    yield "# share of the ink, the larger of Noto Sans and Noto Serif (of Noto Sans Arabic and Noto Naskh Arabic) at 96 pixels."
+    yield from _HEAD
     yield f"bound = {BOUND}"
     yield "pairs = ["
     yield from (f'  ["{left}", "{right}", {far:.3f}],' for left, right, far in pairs(intentional) if far <= BOUND)

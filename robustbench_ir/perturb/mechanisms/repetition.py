@@ -44,7 +44,7 @@ class Repetition:
 
 
 def drawn_out(word: str, times: int) -> str:
-    """Return a word with its last vowel sign, long vowel or letter lengthened; unchanged if nobody could do it.
+    """Return a word with its last vowel sign, long vowel or letter lengthened; unchanged if it has none of them.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ from robustbench_ir.perturb.randomness import Random
 from robustbench_ir.perturb.transformation import NoParameters, Targets, for_every_language
 from robustbench_ir.resources.languages import languages
 
-_CASED = frozenset({"Latn", "Grek", "Cyrl", "Armn"})  # nobody types the capitals that Unicode has for Georgian
+_CASED = frozenset({"Latn", "Grek", "Cyrl", "Armn"})  # no keyboard types the capitals that Unicode has for Georgian
 _TAGS = "#@\uff03\uff20"
 _CASE_HABIT = 0.5  # share of the queries that are in the wrong case
 _CAPITALS = 0.2  # share of these that are in capitals; the others are all lower case, as half of Hinglish-TOP is
