@@ -13,7 +13,7 @@ from robustbench_ir.errors import CardError
 from robustbench_ir.perturb.kinds import KindOfChange, first_kind
 from robustbench_ir.perturb.randomness import Random
 from robustbench_ir.perturb.recipe import Recipe
-from robustbench_ir.perturb.transformation import NoOptions, Rewriter, Targets, Transformation
+from robustbench_ir.perturb.transformation import NoOptions, Rewriter, Targets, Transformation, at_severity
 from robustbench_ir.resources.cards import Card, Tables, validate
 
 
@@ -34,13 +34,19 @@ class Mixture:
         """The kind of change of the first part that tells one."""
         return first_kind([part for part, _ in self.parts])
 
+    def at_severity(self, severity: int) -> Mixture:
+        """Return the mixture of its parts as they are at a severity."""
+        return Mixture(tuple((at_severity(part, severity), weight) for part, weight in self.parts))
+
     def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:
         """Offer, from left to right, what one of the parts can rewrite; see `Transformation.targets`."""
         offers: dict[int, list[tuple[Span, Rewriter, float]]] = {}
         for part, weight in self.parts:
-            spans, rewrite = part.targets(text, words, random)
+            spans, rewrite, _ = part.targets(text, words, random)
             for span in spans:
-                offers.setdefault(span[0], []).append((span, rewrite, weight))
+                # Signs between words change with the whole query, and a mixture changes words.
+                if any(map(str.isalnum, text[span[0] : span[1]])):
+                    offers.setdefault(span[0], []).append((span, rewrite, weight))
         found: list[Span] = []
         drawn: dict[str, Rewriter] = {}
         for start in sorted(offers):
