@@ -92,18 +92,29 @@ class OtherScript:
             return
         place = 0
         while place < len(words):
-            start, last = words[place][0], place
-            further = place + 1
-            while further < len(words) and words[further][0] == words[further - 1][1]:
-                if words[further][1] - start > _LONGEST_KNOWN:
-                    break
-                if self.romaniser.knows(text[start : words[further][1]].lower()):
-                    last = further
-                further += 1
-            end = words[last][1]
+            last = place if self.language.has_spaces else self._last_of_known(text, words, place)
+            (start, _), (_, end) = words[place], words[last]
             after = regex.compile(tail).match(text, end) if tail else None
             yield start, after.end() if after else end
             place = last + 1
+
+    def _last_of_known(self, text: str, words: Sequence[Span], place: int) -> int:
+        """Return the place of the last word of the longest known stretch that begins with a word.
+
+        ICU cuts 述べた behind the kanji; a known stretch with kana at its end may end inside of a word.
+        """
+        start, end = words[place]
+        last = place
+        while last + 1 < len(words) and words[last + 1][0] == words[last][1] and words[last][1] - start < _LONGEST_KNOWN:
+            last += 1
+        for reached in range(min(words[last][1], start + _LONGEST_KNOWN), end, -1):
+            while words[last][0] >= reached:
+                last -= 1
+            if (words[last][1] == reached or "ぁ" <= text[reached - 1] <= "ゖ") and self.romaniser.knows(
+                text[start:reached].lower()
+            ):
+                return last
+        return place
 
     def _between(self, text: str, start: int, end: int) -> Iterator[Span]:
         """Yield what changes between two words; letters of the script there are protected words, or were no words."""

@@ -17,7 +17,7 @@ class Readings:
     Attributes
     ----------
     table : mapping of str to str
-        Word to reading, in what the rules of the convention take: pinyin, kana.
+        Word to reading, in what the rules of the convention take: pinyin, kana. ``^X$`` is X as a whole word.
     longest : int
         Code points of the longest word.
     """
@@ -30,8 +30,9 @@ class Readings:
 
     def read(self, word: str) -> str:
         """Return the word with the longest known stretches, from left to right, as they are read."""
-        if not self.table or word in self.table:
-            return self.table.get(word, word)
+        whole = self.table.get(f"^{word}$") or self.table.get(word)
+        if whole or not self.table:
+            return whole or word
         pieces: list[str] = []
         start = 0
         while start < len(word):

@@ -29,7 +29,7 @@ _ZERO_WIDTH_NON_JOINER = "\u200c"
 _LOWER = regex.compile(r"\p{Ll}")
 _TITLE = regex.compile(r"[\p{Lu}\p{Lt}]\P{Lu}*")
 _EQUAL_CASE = regex.compile(r"\p{Lu}?\P{Lu}+|\p{Lu}+(?!\P{Lu})|\p{Lu}+")
-_FOREIGN = regex.compile(r"(?V1)[[\p{L}\p{M}\p{N}]--[\x00-\x7f]]+")
+_FOREIGN = regex.compile(r"(?V1)[[\p{L}\p{M}\p{N}]--[\p{Latin}\x00-\x7f]]+")
 _SpellingWeights = Annotated[dict[str, Annotated[float, Field(gt=0)]], Field(min_length=1)]
 
 
