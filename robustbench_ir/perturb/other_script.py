@@ -80,9 +80,15 @@ class OtherScript:
         for start, end in [*self._whole_words(text, words), (len(text), len(text))]:
             if start > reached and (start > reached + 1 or text[reached] != " "):
                 yield from _with_ending(self._between(text, reached, start), final)
-            if self.spellings(text[start:end]).texts[0] != text[start:end]:
+            if self._changes(text[start:end]):
                 yield start, end
             reached = end
+
+    def _changes(self, word: str) -> bool:
+        """Return True if a word has a letter of the script, a digit that is not an ASCII one, or a full-width form."""
+        if word.isascii() and "Latn" not in self.language.scripts:
+            return False
+        return bool(self.own.search(word) or _NOT_ASCII.search(word))
 
     def _whole_words(self, text: str, words: Sequence[Span]) -> Iterator[Span]:
         """Yield the words, with what belongs to them; words that the table knows as one are one."""
@@ -144,7 +150,7 @@ class OtherScript:
             found = whole if usual else self.romaniser(stretch)
         elif self.own.fullmatch(stretch):
             found = self.romaniser(stretch)
-        elif _ASCII_OR_OTHER_LETTERS.search(stretch) and not self.own.search(stretch):
+        elif _LETTERS.search(stretch) and not self.own.search(stretch):
             found = Spellings((stretch,), (1.0,))
         else:
             found = joined_spellings(self._pieces(stretch))
@@ -195,8 +201,9 @@ def _with_ending(stretches: Iterator[Span], final: Span) -> Iterator[Span]:
 
 
 _LONGEST_KNOWN = 12
+_NOT_ASCII = regex.compile(r"(?V1)[[\p{Nd}\uFF01-\uFF5E]--[\x00-\x7f]]")
 _BACK_TO_BACK = regex.compile(r"(?V1)([[\p{Pe}\p{Pf}]--[\x00-\x7f’]])(?=[[\p{Ps}\p{Pi}]--[\x00-\x7f]])")
-_ASCII_OR_OTHER_LETTERS = regex.compile(r"(?V1)[\p{L}--[\uFF01-\uFF5E]]")
+_LETTERS = regex.compile(r"(?V1)[\p{L}--[\uFF01-\uFF5E]]")
 _NUMERALS = regex.compile(r"(?V1)[\p{No}&&\p{Script=Ethi}\p{Script=Taml}\p{Script=Mlym}]+")
 
 

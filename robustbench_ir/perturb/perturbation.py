@@ -13,6 +13,7 @@ from robustbench_ir._base.text import Span, replace_spans
 from robustbench_ir.errors import DataError
 
 
+_BLANK = frozenset(["", " "])
 _OPENING, _CLOSING = frozenset("([\"'"), frozenset(",.;:!?)]\"'")
 
 
@@ -147,6 +148,10 @@ def spaced(text: str, edits: Sequence[Edit]) -> list[Edit]:
     reached, last = 0, ""
     for place, edit in enumerate(edits):
         (start, end), after = edit.span, edit.after
+        if (not start or text[start - 1] == " ") and text[end : end + 1] in _BLANK:
+            made.append(edit)  # most words stand between spaces
+            reached, last = end, after[-1:] or last
+            continue
         if start > reached:
             last = text[start - 1]
         touching = start == reached and bool(made)

@@ -29,7 +29,7 @@ _ZERO_WIDTH_NON_JOINER = "\u200c"
 _LOWER = regex.compile(r"\p{Ll}")
 _TITLE = regex.compile(r"[\p{Lu}\p{Lt}]\P{Lu}*")
 _EQUAL_CASE = regex.compile(r"\p{Lu}?\P{Lu}+|\p{Lu}+(?!\P{Lu})|\p{Lu}+")
-_FOREIGN = regex.compile(r"(?V1)[[\p{L}\p{M}\p{N}]--[\p{Latin}\x00-\x7f]]+")
+_FOREIGN = regex.compile(r"(?V1)[[\p{L}\p{M}\p{N}\p{Sk}]--[\p{Latin}\x00-\x7f]]+")
 _SpellingWeights = Annotated[dict[str, Annotated[float, Field(gt=0)]], Field(min_length=1)]
 
 
@@ -99,9 +99,13 @@ class Spellings(NamedTuple):
         return self.texts[min(bisect(self.sums, random.random()), len(self.texts) - 1)]
 
 
+def _likeliest_first(one: tuple[str, float]) -> tuple[float, str]:
+    return -one[1], one[0]
+
+
 def ordered_spellings(weights: Mapping[str, float]) -> Spellings:
     """Return spellings ordered by their weights, which are above 0 and need not sum to 1."""
-    found = sorted(weights.items(), key=lambda one: (-one[1], one[0]))
+    found = sorted(weights.items(), key=_likeliest_first)
     total = sum(weights.values())
     return Spellings(
         tuple(nfc(text).strip() for text, _ in found), tuple(accumulate(weight / total for _, weight in found))
@@ -148,8 +152,11 @@ def _joined(pieces: Iterable[Sequence[tuple[str, float]]]) -> Spellings:
         grown: dict[str, float] = {}
         for head, likely in found:
             for tail, share in ways:
-                grown[head + tail] = grown.get(head + tail, 0.0) + likely * share
-        found = sorted(grown.items(), key=lambda one: (-one[1], one[0]))[:_SPELLINGS_KEPT]
+                text = head + tail
+                grown[text] = grown.get(text, 0.0) + likely * share
+        found = list(grown.items())
+        if len(found) > _SPELLINGS_KEPT:
+            found = sorted(found, key=_likeliest_first)[:_SPELLINGS_KEPT]
     return ordered_spellings({text: likely for text, likely in found if text.strip()} or {"": 1.0})
 
 
