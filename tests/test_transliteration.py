@@ -35,7 +35,7 @@ ATTESTED = {
         "कितने": "kitne", "करना": "karna", "लड़का": "ladka larka", "नमस्ते": "namaste", "समझना": "samajhna",
         "बचपन": "bachpan", "सड़कें": "sadken sadkein", "मित्र": "mitra", "शहर": "shahar shehar", "मतलब": "matlab",
         "लक्ष्मण": "lakshman laxman", "ज्ञान": "gyan gyaan", "नहीं": "nahi nahin", "अच्छा": "achha acha", "कमल": "kamal",
-        "वाला": "wala vala waala vaala", "प्रधानमंत्री": "pradhanmantri pradhaanmantri",
+        "वाला": "wala", "आज": "aaj aj", "प्रधानमंत्री": "pradhanmantri pradhaanmantri",
     },
     "hy-chat": {"բարև": "barev", "ինչպես": "inchpes", "որտեղ": "vortegh ortegh"},
     "ja-kana": {"ありがとう": "arigatou", "しかし": "shikashi", "ラーメン": "ramen raamen", "日本": "nihon nippon"},
@@ -112,14 +112,15 @@ def words_of(folder: Path, language: str, document: str = "") -> list[str]:
 
 @pytest.mark.parametrize(("language", "name"), conventions("transliteration"))
 def test_nothing_of_the_script_is_left(language: str, name: str, shared_data: Path) -> None:
-    """No word keeps a letter, a mark or a working symbol; Japanese words with kanji stay whole."""
+    """No word keeps a letter, a mark or a working symbol."""
     convention = romaniser(name)
+    allowed = {"Cyrl": r"[а-яёғқўҳ'’.:-]+"}.get(convention.script, r"[$a-z0-9'’‐.:-]+( [a-z]+)*")
     for word in set(words_of(shared_data, language)):
         offered = convention(word).texts
-        if offered in {(word,), ("",)} and (language == "ja" or regex.fullmatch(r"\p{Lm}|\p{P}+", word)):
+        if offered in {(word,), ("",)} and regex.fullmatch(r"\p{Lm}|\p{P}+|[0-9.:-]+", word):
             continue
         for text in offered:
-            assert regex.fullmatch(r"[a-z0-9'’‐.:-]+( [a-z]+)*", text, regex.IGNORECASE), f"{word}: {text}"
+            assert regex.fullmatch(allowed, text, regex.IGNORECASE), f"{word}: {text}"
 
 
 @pytest.mark.parametrize("name", ["ar-plain", "fa-chat", "ur-chat", "am-chat", "th-rtgs", "lo-chat", "km-chat"])
@@ -146,7 +147,9 @@ def test_uzbek_in_cyrillic_agrees_with_the_parallel_text(shared_data: Path) -> N
         ("ru-chat", "Москва", "Moskva"),
         ("ru-chat", "США", "SSHA"),
         ("ascii", "ONU", "ONU"),
-        ("ascii", "d’État", "d’etat"),
+        ("ascii", "d’État", "d’Etat"),
+        ("ru-chat", "ПриВЕТ", "PriVET"),
+        ("ru-chat", "МГУшник", "MGUshnik"),
     ],
 )
 def test_capitals_and_apostrophes_are_kept(name: str, word: str, expected: str) -> None:
@@ -178,14 +181,15 @@ def test_spellings_are_drawn_by_weight_and_the_same_again() -> None:
 
 def test_one_person_spells_a_word_in_several_ways() -> None:
     recipe = load_recipe("transliteration")
-    query = Query("q", "hi", "वाला " * 20, "q")
-    first, again, other = (recipe.perturb([query], 5, seed)[0].text for seed in (0, 0, 1))
-    assert {"wala", "vala"} <= set(first.split())
+    query = Query("q", "hi", "मुझे " * 20, "q")
+    first, again, other = (recipe.perturb([query], 4, seed)[0].text for seed in (0, 0, 1))
+    assert {"mujhe", "muje"} == set(first.split())
     assert first == again != other
 
 
-def test_words_that_would_stay_half_written_stay_whole() -> None:
-    assert romaniser("ja-kana")("食べる").texts == ("食べる",)
+def test_words_with_kanji_are_read_as_a_whole() -> None:
+    assert romaniser("ja-kana")("食べる").texts == ("taberu",)
+    assert romaniser("ja-kana")("言った").texts == ("itta",)
 
 
 def own_table(folder: Path, text: str) -> Romaniser:

@@ -111,7 +111,7 @@ class SearchSpace:
 
     def candidate(self, edits: Sequence[Edit]) -> Candidate:
         """Return the candidate that these edits make; they may be in any order."""
-        made = tuple(spaced(sorted(edits)))
+        made = tuple(spaced(self.clean, sorted(edits)))
         return Candidate(replace_spans(self.clean, [(edit.span, edit.after) for edit in made]), made)
 
     def extended(self, edits: Edits, place: int) -> list[Candidate]:
@@ -224,7 +224,7 @@ def _rewritings(query: QueryLike, clean: str, words: Sequence[Span], recipe: Rec
     found: dict[Span, set[str]] = {}
     for number in range(draws.alternatives * _DRAWS_FOR_EACH):
         # Draw again each time: some choices hold for a whole query, such as the mechanism of a mixture.
-        spans, rewrite = transformation.targets(clean, words, generator(key, query.query_id, number))
+        spans, rewrite, _ = transformation.targets(clean, words, generator(key, query.query_id, number))
         for span in spans:
             seen = found.setdefault(span, {clean[span[0] : span[1]]})
             if len(seen) > draws.alternatives:

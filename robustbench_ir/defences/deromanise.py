@@ -52,17 +52,14 @@ def deromanise(language: str, pool: Sequence[str]) -> Callable[[str], str]:
 
 
 def _words_of(pool: Sequence[str], language: str) -> tuple[Counter[str], frozenset[str]]:
-    own = languages()[language].script
+    own = languages()[language].scripts
     native: Counter[str] = Counter()
     latin: set[str] = set()
     for text in map(nfc, pool):
         latin.update(word.lower() for word in _LATIN_WORD.findall(text))
         if not text.isascii():
             native.update(text[start:end] for start, end in word_spans(text, language))
-    own_scripts = {"Jpan": {"Hira", "Kana", "Hani"}, "Kore": {"Hang"}}.get(
-        own, {own, "Hani"} if own == "Hans" else {own}
-    )
-    return Counter({word: count for word, count in native.items() if scripts(word) & own_scripts}), frozenset(latin)
+    return Counter({word: count for word, count in native.items() if scripts(word) & own}), frozenset(latin)
 
 
 def _spellings(language: str, native: Mapping[str, int]) -> Mapping[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from robustbench_ir.errors import OptionError
+from robustbench_ir.errors import OptionError, UnknownNameError
 from robustbench_ir.perturb.custom import Rewrite, recipe
 from robustbench_ir.perturb.embedded import SEPARATOR, into_language
 from robustbench_ir.perturb.mechanisms.characters import make_invisible
@@ -76,13 +76,28 @@ _BUILT_IN: Mapping[str, TransformationFactory] = {
 
 
 def recipe_names(cards: Path | None = None) -> list[str]:
-    """Return the names of all recipes, sorted; `cards` is a user's folder of further cards."""
-    return card_names("attacks", cards)
+    """Return the names of all recipes, with their further names, sorted; `cards` is a user's folder of further cards."""
+    return sorted({*card_names("attacks", cards), *_aliases(cards)})
+
+
+def _aliases(cards: Path | None) -> dict[str, RecipeCard]:
+    """Return each further name of a recipe, and the card that says it."""
+    found = (read_named(RecipeCard, "attacks", name, "recipe", cards) for name in card_names("attacks", cards))
+    return {alias: card.named(alias) for card in found for alias in card.aliases}
 
 
 def default_recipe_names(cards: Path | None = None) -> list[str]:
     """Return the names of the recipes that an attack runs by default: those whose card has `default = true`."""
     return [name for name in recipe_names(cards) if load_recipe(name, cards).card.default]
+
+
+def _card(name: str, cards: Path | None) -> RecipeCard:
+    if name not in card_names("attacks", cards):
+        aliases = _aliases(cards)
+        if name not in aliases:
+            raise UnknownNameError("recipe", name, recipe_names(cards))
+        return aliases[name]
+    return read_named(RecipeCard, "attacks", name, "recipe", cards)
 
 
 def as_recipe(given: RecipeLike, cards: Path | None = None) -> Recipe:
@@ -138,7 +153,7 @@ def load_recipe(name: str, cards: Path | None = None) -> Recipe:
         loaded: Recipe = foreign.load()(name)
         return loaded
     base, _, embedded = name.partition(SEPARATOR)
-    card = read_named(RecipeCard, "attacks", base, "recipe", cards)
+    card = _card(base, cards)
     where = f"attacks/{base}.toml: key 'transformation': no mechanism"
     factory = built_in_or_plugin("transformations", card.transformation, _BUILT_IN, where)
     tables = tables_of(cards)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Collection, Iterator, Sequence
 from hashlib import sha256
-from itertools import pairwise
 from typing import NamedTuple, Protocol
 
 from robustbench_ir._base.edit_distance import edit_rate
 from robustbench_ir._base.text import Span, replace_spans
 from robustbench_ir.errors import DataError
+
+_BLANK = frozenset(["", " "])
+_OPENING, _CLOSING = frozenset("([\"'"), frozenset(",.;:!?)]\"'")
 
 
 class Edit(NamedTuple):
@@ -130,17 +133,69 @@ def mean_edit_rate(perturbations: Sequence[Perturbation]) -> float:
     return sum(one.edit_rate for one in perturbations) / max(len(perturbations), 1)
 
 
-def spaced(edits: list[Edit]) -> list[Edit]:
-    """Put a space between Latin words that become neighbours in a script without spaces."""
-    for place, (before, edit) in enumerate(pairwise(edits), 1):
-        if _touch(before, edit) and _are_latin(before.after[-1:], edit.after[:1]):
-            edits[place] = edit._replace(after=f" {edit.after}")
-    return edits
+def spaced(text: str, edits: Sequence[Edit]) -> list[Edit]:
+    """Put spaces where Latin words and numbers come to touch each other in a script without spaces.
+
+    Parameters
+    ----------
+    text : str
+        The clean query.
+    edits : sequence of Edit
+        Edits in order.
+    """
+    made: list[Edit] = []
+    reached, last = 0, ""
+    for place, edit in enumerate(edits):
+        (start, end), after = edit.span, edit.after
+        if (not start or text[start - 1] == " ") and text[end : end + 1] in _BLANK:
+            made.append(edit)  # most words stand between spaces
+            reached, last = end, after[-1:] or last
+            continue
+        if start > reached:
+            last = text[start - 1]
+        touching = start == reached and bool(made)
+        # Words that lost the space between them were joined on purpose.
+        joined = touching and made[-1].before.endswith(" ") and not made[-1].after.endswith(" ")
+        if after and not joined and (_come_to_touch(last, after[0], text[:start], edit, touching=touching)):
+            after = f" {after}"
+        last = after[-1:] or last
+        alone = place + 1 == len(edits) or edits[place + 1].span[0] > end
+        if alone and end < len(text) and after and _comes_before(edit, after[-1], text[end]):
+            after = f"{after} "
+        made.append(edit if after == edit.after else edit._replace(after=after))
+        reached = end
+    return made
 
 
-def _touch(before: Edit, edit: Edit) -> bool:
-    """Return True if two edits are neighbours; words that lost the space between them were joined on purpose."""
-    return edit.span[0] == before.span[1] and not before.before.endswith(" ")
+def _come_to_touch(last: str, first: str, before: str, edit: Edit, *, touching: bool) -> bool:
+    """Return True if a space is needed before an edit: Latin words, or what followed a sign of a script without."""
+    if not last or last.isspace():
+        return False
+    if touching and _are_latin(last, first):
+        return True
+    if _is_latin_or_digit(first) and _is_latin_or_digit(last):
+        return not (first.isdigit() and last.isdigit()) and not _is_latin_or_digit(before[-1:] + edit.before[:1])
+    if first in _OPENING and last.isalnum():
+        return bool(edit.before) and unicodedata.category(edit.before[0]) in {"Ps", "Pi"} and first != edit.before[0]
+    return first.isalnum() and last in _CLOSING and bool(before) and _closes(before[-1]) and last != before[-1]
+
+
+def _comes_before(edit: Edit, last: str, following: str) -> bool:
+    """Return True if a space is needed after an edit, before text that stays."""
+    if not _is_latin_or_digit(following):
+        return False
+    if _is_latin_or_digit(last):
+        both_digits = last.isdigit() and following.isdigit()
+        return not both_digits and not _is_latin_or_digit(edit.before[-1:] + following)
+    return last in _CLOSING and bool(edit.before) and _closes(edit.before[-1]) and last != edit.before[-1]
+
+
+def _closes(sign: str) -> bool:
+    return unicodedata.category(sign) in {"Po", "Pe", "Pf"}
+
+
+def _is_latin_or_digit(characters: str) -> bool:
+    return all(character.isdigit() or _are_latin(character) for character in characters)
 
 
 def _are_latin(*characters: str) -> bool:
@@ -159,15 +214,18 @@ def with_edits(one: Perturbation, places: Collection[int]) -> Perturbation:
         Places in `one.edits` of the edits to keep.
     """
     # A space between two neighbours is removed if one of them is.
-    edits = spaced([edit for place, edit in enumerate(_unspaced(one.edits)) if place in places])
+    kept = [edit for place, edit in enumerate(_unspaced(one.clean, one.edits)) if place in places]
+    edits = spaced(one.clean, kept)
     text = replace_spans(one.clean, [(edit.span, edit.after) for edit in edits])
     return one._replace(text=text, edits=tuple(edits))
 
 
-def _unspaced(edits: Sequence[Edit]) -> Iterator[Edit]:
-    """Undo `spaced`."""
-    before = Edit((-1, -1), "", "", "")
+def _unspaced(text: str, edits: Sequence[Edit]) -> Iterator[Edit]:
+    """Undo `spaced`: no rewriting begins or ends with a space, unless what it replaces does."""
     for edit in edits:
-        touch = _touch(before, edit) and _are_latin(before.after[-1:], edit.after[1:2])
-        yield edit._replace(after=edit.after.removeprefix(" ")) if touch else edit
-        before = edit
+        (start, end), after = edit.span, edit.after
+        if after[:1] == " " and edit.before[:1] != " " and text[:start][-1:] not in {"", " "}:
+            after = after[1:]
+        if after[-1:] == " " and edit.before[-1:] != " " and text[end : end + 1] not in {"", " "}:
+            after = after[:-1]
+        yield edit if after == edit.after else edit._replace(after=after)

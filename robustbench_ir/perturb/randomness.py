@@ -68,6 +68,22 @@ def pick_early(items: Sequence[_Item], random: Random) -> _Item:
     return items[int(random.random() ** 3 * len(items))]
 
 
+def side_by_side(items: Sequence[_Item], random: Random) -> Iterator[_Item]:
+    """Yield the items so that those yielded so far always stand side by side. One random number is drawn.
+
+    Parameters
+    ----------
+    items : sequence
+        The items.
+    random : Random
+        Source of random numbers; it decides where the stretch of items lies, whatever its length.
+    """
+    drawn, start = random.random(), 0
+    for length in range(1, len(items) + 1):
+        before, start = start, int(drawn * (len(items) - length + 1))
+        yield items[start if length == 1 or start < before else start + length - 1]
+
+
 def shuffled(items: Sequence[_Item], random: Random) -> Iterator[_Item]:
     """Yield the items in random order (Fisher-Yates). Random numbers are drawn only for the items that are used.
 

@@ -16,8 +16,13 @@ from robustbench_ir.perturb.constraints import Constraints, WordFinder, word_fin
 from robustbench_ir.perturb.identity import RecipeIdentity
 from robustbench_ir.perturb.kinds import KindOfChange, kind_of
 from robustbench_ir.perturb.perturbation import Edit, Perturbation, QueryLike, spaced, unchanged
-from robustbench_ir.perturb.randomness import Random, generator, shuffled
-from robustbench_ir.perturb.transformation import BeginsAtTheStart, Transformation, TransformationFactory
+from robustbench_ir.perturb.randomness import Random, generator, shuffled, side_by_side
+from robustbench_ir.perturb.transformation import (
+    BeginsAtTheStart,
+    Transformation,
+    TransformationFactory,
+    at_severity,
+)
 from robustbench_ir.perturb.translated_rows import HasTranslations, TranslatedRows
 from robustbench_ir.resources.cards import SHIPPED, NamedCard, Tables
 
@@ -79,6 +84,8 @@ class RecipeCard(NamedCard):
         Language to the options of the mechanism.
     not_covered : dict
         Language to the reason why the recipe cannot change its queries.
+    aliases : dict
+        Further names, each with the rows of the one or more languages that the recipe of that name has.
     """
 
     version: int = Field(ge=1)
@@ -95,6 +102,15 @@ class RecipeCard(NamedCard):
     parameters: dict[str, object] = {}
     languages: dict[str, dict[str, object]]
     not_covered: dict[str, str] = {}
+    aliases: dict[str, dict[str, dict[str, object]]] = {}
+
+    def named(self, alias: str) -> RecipeCard:
+        """Return the card of the recipe that has one of the further names, and only the languages of that name."""
+        rows = self.aliases[alias]
+        others = sorted({*self.languages, *self.not_covered} - rows.keys())
+        reasons = dict.fromkeys(others, f"{alias} is for {', '.join(rows)}; {self.name} covers more languages")
+        changes = {"name": alias, "default": False, "languages": rows, "not_covered": reasons, "aliases": {}}
+        return self.model_copy(update=changes)
 
     @property
     def model_digest(self) -> str:
@@ -132,6 +148,9 @@ class Recipe:
     tables: Tables = SHIPPED
     release: str = ""
     _ready: dict[str, tuple[WordFinder, Transformation]] = field(default_factory=dict, repr=False, compare=False)
+    _at: dict[tuple[str, int], tuple[WordFinder, Transformation]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     @property
     def name(self) -> str:
@@ -190,10 +209,15 @@ class Recipe:
             self._ready[language] = word_finder(language, self.card.constraints, self.tables), transformation
         return self._ready[language]
 
+    def _prepared_at(self, language: str, severity: int) -> tuple[WordFinder, Transformation]:
+        find_words, transformation = self._prepared(language)
+        self._at[language, severity] = ready = find_words, at_severity(transformation, severity)
+        return ready
+
     def perturb(self, queries: Iterable[QueryLike], severity: int, seed: int) -> list[Perturbation]:
         """Perturb queries, each independently: their order, the other queries and the process make no difference.
 
-        A severity makes the edits of the next lower one, and more.
+        A severity changes the places of the next lower one, and more; most recipes make the same edits there.
 
         Parameters
         ----------
@@ -221,24 +245,27 @@ class Recipe:
         if severity == 0:
             return [unchanged(query.query_id, nfc(query.text)) for query in queries]
         # The key has no severity, so that a higher severity changes everything that a lower one changes.
-        key, share = f"{self.identity}\x1f{seed}", self.card.ladder[severity - 1]
+        key = f"{self.identity}\x1f{seed}"
         return [
-            self._perturb_one(query, share, generator(key, query.query_id))
+            self._perturb_one(query, severity, generator(key, query.query_id))
             if self.covers(query.language)
             else unchanged(query.query_id, nfc(query.text))
             for query in queries
         ]
 
-    def _perturb_one(self, query: QueryLike, share: float, random: Random) -> Perturbation:
-        text = nfc(query.text)
-        find_words, transformation = self._ready.get(query.language) or self._prepared(query.language)
-        spans, rewrite = transformation.targets(text, find_words(text), random)
-        wanted = number_to_change(len(spans), share)
+    def _perturb_one(self, query: QueryLike, severity: int, random: Random) -> Perturbation:
+        text, language = nfc(query.text), query.language
+        find_words, transformation = self._at.get((language, severity)) or self._prepared_at(language, severity)
+        spans, rewrite, together = transformation.targets(text, find_words(text), random)
+        wanted = number_to_change(len(spans), self.card.ladder[severity - 1])
         constraints = self.card.constraints
         replaceable = constraints.maximum_edit_rate * len(text)
         edits: list[Edit] = []
-        in_order = isinstance(transformation, BeginsAtTheStart) and transformation.from_the_start
-        for span in spans if in_order else shuffled(spans, random):
+        if isinstance(transformation, BeginsAtTheStart) and transformation.from_the_start:
+            ordered = list(spans)
+        else:
+            ordered = list(side_by_side(spans, random) if together else shuffled(spans, random))
+        for span in ordered:
             before = text[span[0] : span[1]]
             rewriting = rewrite(before, random) if len(before) <= replaceable else None
             if rewriting is None or constraints.forbid(before, rewriting[0]):
@@ -247,7 +274,7 @@ class Recipe:
             edits.append(Edit(span, before, *rewriting))
             if len(edits) == wanted:
                 break
-        edits = spaced(sorted(edits))
+        edits = spaced(text, sorted(edits))
         new = replace_spans(text, [(span, after) for span, _, after, _ in edits])
         return Perturbation(query.query_id, text, new, tuple(edits), len(spans))
 

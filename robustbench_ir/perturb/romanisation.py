@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from bisect import bisect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import accumulate
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
+import regex
 from pydantic import Field
 
 from robustbench_ir._base.text import nfc
 from robustbench_ir.errors import CardError
 from robustbench_ir.perturb.randomness import Random
+from robustbench_ir.perturb.readings import Readings, read_readings
 from robustbench_ir.resources.cards import SHIPPED, Card, Tables, read_card
 
 if TYPE_CHECKING:
@@ -22,6 +24,12 @@ if TYPE_CHECKING:
 
 _WORDS_REMEMBERED = 50_000
 _SPELLINGS_KEPT = 16
+_LATIN = "Latn"
+_ZERO_WIDTH_NON_JOINER = "\u200c"
+_LOWER = regex.compile(r"\p{Ll}")
+_TITLE = regex.compile(r"[\p{Lu}\p{Lt}]\P{Lu}*")
+_EQUAL_CASE = regex.compile(r"\p{Lu}?\P{Lu}+|\p{Lu}+(?!\P{Lu})|\p{Lu}+")
+_FOREIGN = regex.compile(r"(?V1)[[\p{L}\p{M}\p{N}\p{Sk}]--[\p{Latin}\x00-\x7f]]+")
 _SpellingWeights = Annotated[dict[str, Annotated[float, Field(gt=0)]], Field(min_length=1)]
 
 
@@ -42,6 +50,18 @@ class Convention(Card):
         right. Other stretches stay as the rules write them.
     words : dict of str to dict
         Lower-case words that the rules would spell wrongly, to their spellings with weights.
+    chat : dict of str to dict
+        Words that are spelt otherwise in chats: short forms, and English words in English spelling.
+    readings : str
+        Name of a table under `attacks/romanisation/readings/`: words and how they are read, in what the rules take.
+    marks : dict of str to str
+        Signs between words to those of the other script, besides those of `attacks/_marks.toml`.
+    question : str
+        A mark inside of words that makes a question; the sentence gets the other script's mark at its end.
+    tail : str
+        Regular expression for what belongs to a word though it stands after it; empty if nothing does.
+    unreadable : str
+        Regular expression; a text in which it is found is in an encoding that the rules do not read.
     """
 
     title: str
@@ -50,6 +70,12 @@ class Convention(Card):
     rules: str
     spellings: dict[str, _SpellingWeights] = {}
     words: dict[str, _SpellingWeights] = {}
+    chat: dict[str, _SpellingWeights] = {}
+    readings: str = ""
+    marks: dict[str, str] = {}
+    question: str = ""
+    tail: str = ""
+    unreadable: str = ""
 
 
 class Spellings(NamedTuple):
@@ -73,9 +99,13 @@ class Spellings(NamedTuple):
         return self.texts[min(bisect(self.sums, random.random()), len(self.texts) - 1)]
 
 
+def _likeliest_first(one: tuple[str, float]) -> tuple[float, str]:
+    return -one[1], one[0]
+
+
 def ordered_spellings(weights: Mapping[str, float]) -> Spellings:
     """Return spellings ordered by their weights, which are above 0 and need not sum to 1."""
-    found = sorted(weights.items(), key=lambda one: (-one[1], one[0]))
+    found = sorted(weights.items(), key=_likeliest_first)
     total = sum(weights.values())
     return Spellings(
         tuple(nfc(text).strip() for text, _ in found), tuple(accumulate(weight / total for _, weight in found))
@@ -99,14 +129,7 @@ class Respelling:
 
     def __call__(self, base: str) -> Spellings:
         """Return the spellings of an output of the rules; stretches vary independently, the likeliest are kept."""
-        found: list[tuple[str, float]] = [("", 1.0)]
-        for ways in self._pieces(base):
-            grown: dict[str, float] = {}
-            for head, likely in found:
-                for tail, share in ways:
-                    grown[head + tail] = grown.get(head + tail, 0.0) + likely * share
-            found = sorted(grown.items(), key=lambda one: (-one[1], one[0]))[:_SPELLINGS_KEPT]
-        return ordered_spellings({text: likely for text, likely in found if text.strip()} or {"": 1.0})
+        return _joined(self._pieces(base))
 
     def _pieces(self, base: str) -> Iterator[tuple[tuple[str, float], ...]]:
         end = 0
@@ -117,6 +140,32 @@ class Respelling:
             yield self.ways[(match.lastindex or 1) - 1]
         if end < len(base):
             yield ((base[end:], 1.0),)
+
+
+def _joined(pieces: Iterable[Sequence[tuple[str, float]]]) -> Spellings:
+    """Return the spellings of pieces side by side; each piece has its ways and their probabilities."""
+    found: list[tuple[str, float]] = [("", 1.0)]
+    for ways in pieces:
+        if len(ways) == 1:
+            found = [(head + ways[0][0], likely) for head, likely in found]
+            continue
+        grown: dict[str, float] = {}
+        for head, likely in found:
+            for tail, share in ways:
+                text = head + tail
+                grown[text] = grown.get(text, 0.0) + likely * share
+        found = list(grown.items())
+        if len(found) > _SPELLINGS_KEPT:
+            found = sorted(found, key=_likeliest_first)[:_SPELLINGS_KEPT]
+    return ordered_spellings({text: likely for text, likely in found if text.strip()} or {"": 1.0})
+
+
+def joined_spellings(pieces: Iterable[Spellings]) -> Spellings:
+    """Return the spellings of a word that is made of pieces; the likeliest combinations are kept."""
+    return _joined(
+        [(text, end - start) for text, start, end in zip(one.texts, (0.0, *one.sums), one.sums, strict=False)]
+        for one in pieces
+    )
 
 
 def respelling(spellings: Mapping[str, Mapping[str, float]]) -> Respelling:
@@ -146,10 +195,12 @@ class Romaniser:
         The rules.
     respell : Respelling
         Spellings of stretches.
-    words : mapping of str to Spellings
-        Spellings of whole words.
-    script : str
-        ISO 15924 code of the script that it writes; empty if it keeps the script of the word.
+    words, chat : mapping of str to Spellings
+        Spellings of whole words; those of chats.
+    convention : Convention
+        The table.
+    readings : Readings
+        Words and how they are read.
     memory : dict of str to Spellings
         Words that were spelt before.
     """
@@ -158,34 +209,67 @@ class Romaniser:
     transform: icu.Transliterator = field(repr=False)
     respell: Respelling = field(repr=False)
     words: Mapping[str, Spellings] = field(repr=False)
-    script: str = "Latn"
+    chat: Mapping[str, Spellings] = field(repr=False)
+    convention: Convention = field(repr=False)
+    readings: Readings = field(repr=False)
     memory: dict[str, Spellings] = field(default_factory=dict, repr=False, compare=False)
 
+    @property
+    def script(self) -> str:
+        """ISO 15924 code of the script that it writes; empty if it keeps the script of the word."""
+        return self.convention.script
+
     def __call__(self, word: str) -> Spellings:
-        """Return the spellings of the word in this convention; capitals are kept."""
+        """Return the spellings of the word in this convention; capitals are kept letter by letter."""
         known = self.memory.get(word)
         if known is None:
             if len(self.memory) >= _WORDS_REMEMBERED:
                 self.memory.clear()
-            lower = word.lower()
-            known = self.words.get(lower) or self.respell(nfc(self.transform.transliterate(lower)).strip())
-            if _half_written(lower, known.texts[0]):
-                known = Spellings((word,), (1.0,))
-            known = known._replace(texts=tuple(_with_capitals_of(word, text) for text in known.texts))
-            self.memory[word] = known
+            known = self.memory[word] = self._with_capitals(word)
         return known
 
+    def knows(self, word: str) -> bool:
+        """Return True if the table has this word, in lower case, as a whole."""
+        return word in self.words or word in self.readings
 
-def _half_written(word: str, text: str) -> bool:
-    """Return True if letters of the word's own script are left beside Latin ones, which no one types."""
-    kept = any(letter in word for letter in text if letter.isalpha() and not letter.isascii())
-    return kept and any(letter.isalpha() and letter.isascii() for letter in text)
+    def _with_capitals(self, word: str) -> Spellings:
+        lower = word.lower()
+        if lower == word:
+            return self._spelt(word)
+        if lower in self.words or _TITLE.fullmatch(word) or not _LOWER.search(word):
+            found = self._spelt(lower)
+            shouted = len(word) > 1 and not _LOWER.search(word)
+            return found._replace(texts=tuple(text.upper() if shouted else _title(text) for text in found.texts))
+        # A word such as DECnet, in its own script: what is in capitals, and what is not, is spelt apart.
+        return joined_spellings(self(piece) for piece in _EQUAL_CASE.findall(word))
+
+    def _spelt(self, word: str) -> Spellings:
+        if word in self.words:
+            return self.words[word]
+        parts = [part for part in word.split(_ZERO_WIDTH_NON_JOINER) if part]
+        if len(parts) > 1 and any(part in self.words for part in parts):
+            return joined_spellings(map(self._spelt, parts))
+        found = self.respell(nfc(self.transform.transliterate(self.readings.read(word))).strip())
+        if self.script == _LATIN and not all(map(str.isascii, found.texts)):
+            found = found._replace(texts=tuple(map(_latin_letters, found.texts)))
+        return found
 
 
-def _with_capitals_of(word: str, text: str) -> str:
-    if word.isupper() and len(word) > 1:
-        return text.upper()
-    return text[:1].upper() + text[1:] if word[:1].isupper() else text
+def _title(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _latin_letters(text: str) -> str:
+    """Write letters that the rules left by the general transform of ICU, so that no word is half converted."""
+    return text if text.isascii() else _FOREIGN.sub(lambda found: _any_to_latin(found[0]), text)
+
+
+@cache
+def _any_to_latin(text: str) -> str:
+    import icu
+
+    general = icu.Transliterator.createInstance("Any-Latin; Latin-ASCII")
+    return regex.sub(r"[^\x00-\x7f]", "", str(general.transliterate(text)))
 
 
 @cache
@@ -213,5 +297,12 @@ def romaniser(name: str, tables: Tables = SHIPPED) -> Romaniser:
     except icu.ICUError as error:
         # ICU pads the text around the fault with zeros.
         raise CardError(f"{entry}: key 'rules': ICU says {str(error).replace(chr(92) + 'x00', '')}") from error
-    words = {nfc(word): ordered_spellings(ways) for word, ways in convention.words.items()}
-    return Romaniser(name, transform, respelling(convention.spellings), words, convention.script)
+    return Romaniser(
+        name,
+        transform,
+        respelling(convention.spellings),
+        {nfc(word): ordered_spellings(ways) for word, ways in convention.words.items()},
+        {nfc(word): ordered_spellings(ways) for word, ways in convention.chat.items()},
+        convention,
+        read_readings(convention.readings, tables),
+    )

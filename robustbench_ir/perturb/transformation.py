@@ -23,10 +23,13 @@ class Targets(NamedTuple):
         Stretches of the query, in order, without overlap.
     rewrite : callable
         Rewrites a stretch.
+    side_by_side : bool
+        Whether the stretches that a low severity changes stand side by side; else they are anywhere.
     """
 
     spans: Sequence[Span]
     rewrite: Rewriter
+    side_by_side: bool = False
 
 
 class Transformation(Protocol):
@@ -58,6 +61,27 @@ class BeginsAtTheStart(Protocol):
     @property
     def from_the_start(self) -> bool:
         """Whether the first places of a query change, as many as the severity asks for."""
+
+
+@runtime_checkable
+class HasSeverities(Protocol):
+    """What a `Transformation` may have besides, if a severity decides more than how many places change."""
+
+    def at_severity(self, severity: int) -> Transformation:
+        """Return the mechanism as it is at a severity, 1 to 5; it offers at least the places of a lower one."""
+
+
+def at_severity(transformation: Transformation, severity: int) -> Transformation:
+    """Return a mechanism as it is at a severity; most are the same at all.
+
+    Parameters
+    ----------
+    transformation : Transformation
+        The mechanism.
+    severity : int
+        1 to 5.
+    """
+    return transformation.at_severity(severity) if isinstance(transformation, HasSeverities) else transformation
 
 
 class TransformationFactory(Protocol):

@@ -357,7 +357,7 @@ def _chances(recipe: Recipe, language: str, pairs: Sequence[WordPair]) -> list[f
         random = generator("chances", right)
         hits = 0
         for _ in range(_DRAWS):
-            spans, rewrite = mechanism.targets(right, [(0, len(right))], random)
+            spans, rewrite, _ = mechanism.targets(right, [(0, len(right))], random)
             made = rewrite(right, random) if spans else None
             hits += made is not None and made[0] == written
         found.append(hits / _DRAWS)

@@ -49,6 +49,11 @@ class Language(Card):
         return "rtl" if self._script().isRightToLeft() else "ltr"
 
     @property
+    def scripts(self) -> frozenset[str]:
+        """ISO 15924 codes of the scripts that Unicode gives to its letters: kana and Han for Japanese."""
+        return _UNICODE_SCRIPTS.get(self.script, frozenset([self.script]))
+
+    @property
     def has_spaces(self) -> bool:
         """Whether it writes spaces between words; otherwise a dictionary of ICU finds the words."""
         return not self._script().breaksBetweenLetters()
@@ -58,6 +63,15 @@ class Language(Card):
 
         (code,) = icu.Script.getCode(self.script)
         return icu.Script(code)
+
+
+_UNICODE_SCRIPTS = {
+    "Hang": frozenset(["Hang", "Hani"]),
+    "Hans": frozenset(["Hani"]),
+    "Hant": frozenset(["Hani"]),
+    "Jpan": frozenset(["Hani", "Hira", "Kana"]),
+    "Kore": frozenset(["Hang", "Hani"]),
+}
 
 
 @cache

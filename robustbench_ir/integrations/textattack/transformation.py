@@ -63,7 +63,7 @@ class RecipeTransformation(WordSwap):
         words, constraints = self._find_words(text), self.recipe.card.constraints
         for number in range(self.alternatives):
             random = generator(self.name, self.seed, text, number)
-            spans, rewrite = self._transformation.targets(text, words, random)
+            spans, rewrite, _ = self._transformation.targets(text, words, random)
             for span in spans:
                 before = text[span[0] : span[1]]
                 rewriting = rewrite(before, generator(self.name, self.seed, text, *span, number))

@@ -17,7 +17,7 @@ from robustbench_ir.errors import CardError
 from robustbench_ir.perturb.kinds import KindOfChange, first_kind
 from robustbench_ir.perturb.randomness import Random
 from robustbench_ir.perturb.recipe import Recipe
-from robustbench_ir.perturb.transformation import Rewriter, Targets, Transformation
+from robustbench_ir.perturb.transformation import Rewriter, Targets, Transformation, at_severity
 from robustbench_ir.resources.cards import Card, Tables, validate
 
 
@@ -59,12 +59,12 @@ class _Offers:
         if self.some is None:
             self.some = [
                 (place, frozenset([self.text[start:end] for start, end in spans]))
-                for place, (spans, _) in enumerate(self.made)
+                for place, (spans, _, _) in enumerate(self.made)
                 if spans is not self.found
             ]
         without = [place for place, stretches in self.some if stretch not in stretches]
         if not without:
-            return _first_of([rewrite for _, rewrite in self.made], self.mixture.sums, stretch, random)
+            return _first_of([one.rewrite for one in self.made], self.mixture.sums, stretch, random)
         able = [place for place in range(len(self.made)) if place not in without]
         if len(able) == 1:
             return self.made[able[0]].rewrite(stretch, random)
@@ -88,22 +88,34 @@ class Mixture:
         """The sums of the weights of the parts."""
         return tuple(accumulate(weight for _, weight in self.parts))
 
+    def at_severity(self, severity: int) -> Mixture:
+        """Return the mixture of its parts as they are at a severity."""
+        return Mixture(tuple((at_severity(part, severity), weight) for part, weight in self.parts))
+
     def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:
         """Offer, from left to right, what one of the parts can rewrite; see `Transformation.targets`."""
-        made = [part.targets(text, words, random) for part, _ in self.parts]
+        made = [_of_words(text, part.targets(text, words, random)) for part, _ in self.parts]
         found = made[0].spans
-        if all(spans is found for spans, _ in made):
-            return Targets(found, partial(_first_of, [rewrite for _, rewrite in made], self.sums))
+        if all(one.spans is found for one in made):
+            return Targets(found, partial(_first_of, [one.rewrite for one in made], self.sums))
         known = set(found)
-        if not all(spans is found or known.issuperset(spans) for spans, _ in made):
+        if not all(one.spans is found or known.issuperset(one.spans) for one in made):
             found = _without_overlap(made, [weight for _, weight in self.parts], random)
         return Targets(found, _Offers(text, found, made, self).rewrite)
+
+
+def _of_words(text: str, made: Targets) -> Targets:
+    """Leave out signs between words, which change with the whole query: a mixture changes words."""
+    if not made.side_by_side:
+        return made
+    spans = [span for span in made.spans if any(map(str.isalnum, text[span[0] : span[1]]))]
+    return Targets(spans, made.rewrite)
 
 
 def _without_overlap(made: Sequence[Targets], weights: Sequence[float], random: Random) -> list[Span]:
     """Return spans from left to right; of those that begin at one place, one is drawn by the weight of its parts."""
     weight_of: dict[Span, float] = {}
-    for (spans, _), weight in zip(made, weights, strict=True):
+    for (spans, _, _), weight in zip(made, weights, strict=True):
         for span in spans:
             weight_of[span] = weight_of.get(span, 0.0) + weight
     found: list[Span] = []
