@@ -22,10 +22,11 @@ UDHR = {
     "am": "amh", "bem": "bem", "bho": "bho", "bm": "bam", "bn": "ben", "ee": "ewe", "fa": "pes_1", "fi": "fin",
     "fil": "tgl", "fon": "fon", "fr": "fra", "gn": "gug", "gu": "guj", "ha": "hau_NG", "hy": "hye", "id": "ind",
     "ig": "ibo", "ja": "jpn", "ka": "kat", "kk": "kaz", "km": "khm", "kn": "kan", "ko": "kor", "lg": "lug",
-    "ln": "lin", "lo": "lao", "mai": "mai", "ml": "mal_chillus", "mr": "mar", "my": "mya", "ne": "nep", "nso": "nso",
-    "om": "gax", "pa": "pan", "ps": "pbu", "rw": "kin", "si": "sin", "sn": "sna", "so": "som", "st": "sot",
-    "sw": "swh", "ta": "tam", "te": "tel", "ti": "tir", "tn": "tsn", "ts": "tso_ZW", "tw": "aka_asante",
-    "ug": "uig_arab", "ur": "urd", "uz": "uzn_latn", "wo": "wol", "xh": "xho", "yo": "yor", "zu": "zul",
+    "ln": "lin", "lo": "lao", "mai": "mai", "mg": "plt", "ml": "mal_chillus", "mr": "mar", "my": "mya", "ne": "nep",
+    "nso": "nso", "ny": "nya_chechewa", "om": "gax", "pa": "pan", "pcm": "pcm", "ps": "pbu", "rn": "run", "rw": "kin",
+    "si": "sin", "sn": "sna", "so": "som", "ss": "ssw", "st": "sot", "sw": "swh", "ta": "tam", "te": "tel",
+    "ti": "tir", "tn": "tsn", "ts": "tso_ZW", "tw": "aka_asante", "ug": "uig_arab", "ur": "urd", "uz": "uzn_latn",
+    "ve": "ven", "wo": "wol", "xh": "xho", "yo": "yor", "zu": "zul",
 }  # fmt: skip
 
 
