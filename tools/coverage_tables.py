@@ -19,14 +19,16 @@ from robustbench_ir.resources.languages import languages
 from robustbench_ir.tasks import Query, Task, load_task
 
 UDHR = {
-    "am": "amh", "bem": "bem", "bho": "bho", "bm": "bam", "bn": "ben", "ee": "ewe", "fa": "pes_1", "fi": "fin",
-    "fil": "tgl", "fon": "fon", "fr": "fra", "gn": "gug", "gu": "guj", "ha": "hau_NG", "hy": "hye", "id": "ind",
-    "ig": "ibo", "ja": "jpn", "ka": "kat", "kk": "kaz", "km": "khm", "kn": "kan", "ko": "kor", "lg": "lug",
-    "ln": "lin", "lo": "lao", "mai": "mai", "mg": "plt", "ml": "mal_chillus", "mr": "mar", "my": "mya", "ne": "nep",
-    "nso": "nso", "ny": "nya_chechewa", "om": "gax", "pa": "pan", "pcm": "pcm", "ps": "pbu", "rn": "run", "rw": "kin",
-    "si": "sin", "sn": "sna", "so": "som", "ss": "ssw", "st": "sot", "sw": "swh", "ta": "tam", "te": "tel",
-    "ti": "tir", "tn": "tsn", "ts": "tso_ZW", "tw": "aka_asante", "ug": "uig_arab", "ur": "urd", "uz": "uzn_latn",
-    "ve": "ven", "wo": "wol", "xh": "xho", "yo": "yor", "zu": "zul",
+    "am": "amh", "ay": "ayr", "az": "azj_latn", "bem": "bem", "bho": "bho", "bm": "bam", "bn": "ben", "cs": "ces",
+    "ee": "ewe", "fa": "pes_1", "fi": "fin", "fil": "tgl", "fon": "fon", "fr": "fra", "gn": "gug", "gu": "guj",
+    "ha": "hau_NG", "he": "heb", "ht": "hat_popular", "hy": "hye", "id": "ind", "ig": "ibo", "it": "ita", "ja": "jpn",
+    "ka": "kat", "kk": "kaz", "km": "khm", "kn": "kan", "ko": "kor", "ku": "kmr", "lg": "lug", "ln": "lin",
+    "lo": "lao", "mai": "mai", "mg": "plt", "ml": "mal_chillus", "mr": "mar", "my": "mya", "ne": "nep", "nl": "nld",
+    "nso": "nso", "ny": "nya_chechewa", "om": "gax", "pa": "pan", "pcm": "pcm", "pl": "pol", "ps": "pbu",
+    "pt": "por_BR", "qu": "quz", "rn": "run", "rw": "kin", "si": "sin", "sn": "sna", "so": "som", "sr": "srp_cyrl",
+    "ss": "ssw", "st": "sot", "sw": "swh", "ta": "tam", "te": "tel", "ti": "tir", "tn": "tsn", "ts": "tso_ZW",
+    "tw": "aka_asante", "ug": "uig_arab", "uk": "ukr", "ur": "urd", "uz": "uzn_latn", "ve": "ven", "wo": "wol",
+    "xh": "xho", "yo": "yor", "yue": "yue", "zu": "zul",
 }  # fmt: skip
 
 

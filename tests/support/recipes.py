@@ -16,16 +16,17 @@ from robustbench_ir.tasks import Query, load_task
 from robustbench_ir.testing import check_recipe
 
 UDHR = {
-    "am": "amh", "ar": "arb", "bem": "bem", "bho": "bho", "bm": "bam", "bn": "ben", "de": "deu_1996", "ee": "ewe",
-    "el": "ell_monotonic", "en": "eng", "es": "spa", "fa": "pes_1", "fi": "fin", "fil": "tgl", "fon": "fon",
-    "fr": "fra", "gn": "gug", "gu": "guj", "ha": "hau_NG", "hi": "hin", "hy": "hye", "id": "ind", "ig": "ibo",
-    "ja": "jpn", "ka": "kat", "kk": "kaz", "km": "khm", "kn": "kan", "ko": "kor", "lg": "lug", "ln": "lin",
-    "lo": "lao", "mai": "mai", "mg": "plt", "ml": "mal_chillus", "mr": "mar", "my": "mya", "ne": "nep", "nso": "nso",
-    "ny": "nya_chechewa", "om": "gax", "pa": "pan", "pcm": "pcm", "ps": "pbu", "rn": "run", "ru": "rus", "rw": "kin",
-    "si": "sin", "sn": "sna", "so": "som", "ss": "ssw", "st": "sot", "sw": "swh", "ta": "tam", "te": "tel",
-    "th": "tha", "ti": "tir", "tn": "tsn", "tr": "tur", "ts": "tso_ZW", "tw": "aka_asante", "ug": "uig_arab",
-    "ur": "urd", "uz": "uzn_latn", "ve": "ven", "vi": "vie", "wo": "wol", "xh": "xho", "yo": "yor", "zh": "cmn_hans",
-    "zu": "zul",
+    "am": "amh", "ar": "arb", "ay": "ayr", "az": "azj_latn", "bem": "bem", "bho": "bho", "bm": "bam", "bn": "ben",
+    "cs": "ces", "de": "deu_1996", "ee": "ewe", "el": "ell_monotonic", "en": "eng", "es": "spa", "fa": "pes_1",
+    "fi": "fin", "fil": "tgl", "fon": "fon", "fr": "fra", "gn": "gug", "gu": "guj", "ha": "hau_NG", "he": "heb",
+    "hi": "hin", "ht": "hat_popular", "hy": "hye", "id": "ind", "ig": "ibo", "it": "ita", "ja": "jpn", "ka": "kat",
+    "kk": "kaz", "km": "khm", "kn": "kan", "ko": "kor", "ku": "kmr", "lg": "lug", "ln": "lin", "lo": "lao",
+    "mai": "mai", "mg": "plt", "ml": "mal_chillus", "mr": "mar", "my": "mya", "ne": "nep", "nl": "nld", "nso": "nso",
+    "ny": "nya_chechewa", "om": "gax", "pa": "pan", "pcm": "pcm", "pl": "pol", "ps": "pbu", "pt": "por_BR",
+    "qu": "quz", "rn": "run", "ru": "rus", "rw": "kin", "si": "sin", "sn": "sna", "so": "som", "sr": "srp_cyrl",
+    "ss": "ssw", "st": "sot", "sw": "swh", "ta": "tam", "te": "tel", "th": "tha", "ti": "tir", "tn": "tsn",
+    "tr": "tur", "ts": "tso_ZW", "tw": "aka_asante", "ug": "uig_arab", "uk": "ukr", "ur": "urd", "uz": "uzn_latn",
+    "ve": "ven", "vi": "vie", "wo": "wol", "xh": "xho", "yo": "yor", "yue": "yue", "zh": "cmn_hans", "zu": "zul",
 }  # fmt: skip
 OWN: dict[str, list[str]] = tomllib.loads(
     (Path(__file__).parents[1] / "own_questions.toml").read_text(encoding="utf-8"),
