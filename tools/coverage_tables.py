@@ -24,11 +24,12 @@ UDHR = {
     "ha": "hau_NG", "he": "heb", "ht": "hat_popular", "hy": "hye", "id": "ind", "ig": "ibo", "it": "ita", "ja": "jpn",
     "ka": "kat", "kk": "kaz", "km": "khm", "kn": "kan", "ko": "kor", "ku": "kmr", "lg": "lug", "ln": "lin",
     "lo": "lao", "mai": "mai", "mg": "plt", "ml": "mal_chillus", "mr": "mar", "my": "mya", "ne": "nep", "nl": "nld",
-    "nso": "nso", "ny": "nya_chechewa", "om": "gax", "pa": "pan", "pcm": "pcm", "pl": "pol", "ps": "pbu",
-    "pt": "por_BR", "qu": "quz", "rn": "run", "rw": "kin", "si": "sin", "sn": "sna", "so": "som", "sr": "srp_cyrl",
-    "ss": "ssw", "st": "sot", "sw": "swh", "ta": "tam", "te": "tel", "ti": "tir", "tn": "tsn", "ts": "tso_ZW",
-    "tw": "aka_asante", "ug": "uig_arab", "uk": "ukr", "ur": "urd", "uz": "uzn_latn", "ve": "ven", "wo": "wol",
-    "xh": "xho", "yo": "yor", "yue": "yue", "zu": "zul",
+    "nso": "nso", "ny": "nya_chechewa", "om": "gax", "pa": "pan", "pa-Arab": "pnb", "pcm": "pcm", "pl": "pol",
+    "ps": "pbu", "pt": "por_BR", "qu": "quz", "rn": "run", "rw": "kin", "si": "sin", "sn": "sna", "so": "som",
+    "sr": "srp_cyrl", "sr-Latn": "srp_latn", "ss": "ssw", "st": "sot", "sw": "swh", "ta": "tam", "te": "tel",
+    "ti": "tir", "tn": "tsn", "ts": "tso_ZW", "tw": "aka_asante", "ug": "uig_arab", "uk": "ukr", "ur": "urd",
+    "uz": "uzn_latn", "uz-Cyrl": "uzn_cyrl", "ve": "ven", "wo": "wol", "xh": "xho", "yo": "yor", "yue": "yue",
+    "zu": "zul",
 }  # fmt: skip
 
 

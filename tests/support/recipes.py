@@ -22,11 +22,12 @@ UDHR = {
     "hi": "hin", "ht": "hat_popular", "hy": "hye", "id": "ind", "ig": "ibo", "it": "ita", "ja": "jpn", "ka": "kat",
     "kk": "kaz", "km": "khm", "kn": "kan", "ko": "kor", "ku": "kmr", "lg": "lug", "ln": "lin", "lo": "lao",
     "mai": "mai", "mg": "plt", "ml": "mal_chillus", "mr": "mar", "my": "mya", "ne": "nep", "nl": "nld", "nso": "nso",
-    "ny": "nya_chechewa", "om": "gax", "pa": "pan", "pcm": "pcm", "pl": "pol", "ps": "pbu", "pt": "por_BR",
-    "qu": "quz", "rn": "run", "ru": "rus", "rw": "kin", "si": "sin", "sn": "sna", "so": "som", "sr": "srp_cyrl",
-    "ss": "ssw", "st": "sot", "sw": "swh", "ta": "tam", "te": "tel", "th": "tha", "ti": "tir", "tn": "tsn",
-    "tr": "tur", "ts": "tso_ZW", "tw": "aka_asante", "ug": "uig_arab", "uk": "ukr", "ur": "urd", "uz": "uzn_latn",
-    "ve": "ven", "vi": "vie", "wo": "wol", "xh": "xho", "yo": "yor", "yue": "yue", "zh": "cmn_hans", "zu": "zul",
+    "ny": "nya_chechewa", "om": "gax", "pa": "pan", "pa-Arab": "pnb", "pcm": "pcm", "pl": "pol", "ps": "pbu",
+    "pt": "por_BR", "qu": "quz", "rn": "run", "ru": "rus", "rw": "kin", "si": "sin", "sn": "sna", "so": "som",
+    "sr": "srp_cyrl", "sr-Latn": "srp_latn", "ss": "ssw", "st": "sot", "sw": "swh", "ta": "tam", "te": "tel",
+    "th": "tha", "ti": "tir", "tn": "tsn", "tr": "tur", "ts": "tso_ZW", "tw": "aka_asante", "ug": "uig_arab",
+    "uk": "ukr", "ur": "urd", "uz": "uzn_latn", "uz-Cyrl": "uzn_cyrl", "ve": "ven", "vi": "vie", "wo": "wol",
+    "xh": "xho", "yo": "yor", "yue": "yue", "zh": "cmn_hans", "zu": "zul",
 }  # fmt: skip
 OWN: dict[str, list[str]] = tomllib.loads(
     (Path(__file__).parents[1] / "own_questions.toml").read_text(encoding="utf-8"),
