@@ -62,7 +62,7 @@ def test_every_command_explains_itself(command: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["recipes"], r"^typo +Typing mistakes +\d+ languages: am ar as bem .* zh zu$"),
+        (["recipes"], r"^typo +Typing mistakes +\d+ languages: af am ar as ay az .* zh zu$"),
         (["tasks"], r"^xquad-r +XQuAD-R +11 languages: ar de el en es hi ru th tr vi zh$"),
         (["tasks"], r"^tatoeba +Tatoeba +113 languages: af am "),
         (["encoders"], r"^bm25 +BM25"),

@@ -8,7 +8,7 @@ import pytest
 
 from robustbench_ir.perturb import coverage, load_recipe
 from robustbench_ir.resources.languages import languages
-from tests.support.recipes import OWN, UDHR, covered, keeps_the_contract, queries_of
+from tests.support.recipes import NEWS, OWN, UDHR, covered, keeps_the_contract, queries_of
 
 FEW = {
     "diacritics": 0,
@@ -26,8 +26,8 @@ FEW = {
 
 
 def test_every_language_has_text_to_be_tested_on() -> None:
-    assert set(UDHR).isdisjoint(OWN)
-    assert {*UDHR, *OWN} == set(languages())
+    assert set(UDHR).isdisjoint(OWN) and set(NEWS).isdisjoint({*UDHR, *OWN})
+    assert {*UDHR, *OWN, *NEWS} == set(languages())
 
 
 @pytest.mark.parametrize(("name", "language"), covered(languages()))

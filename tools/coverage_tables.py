@@ -19,13 +19,18 @@ from robustbench_ir.resources.languages import languages
 from robustbench_ir.tasks import Query, Task, load_task
 
 UDHR = {
-    "am": "amh", "bem": "bem", "bho": "bho", "bm": "bam", "bn": "ben", "ee": "ewe", "fa": "pes_1", "fi": "fin",
-    "fil": "tgl", "fon": "fon", "fr": "fra", "gn": "gug", "gu": "guj", "ha": "hau_NG", "hy": "hye", "id": "ind",
-    "ig": "ibo", "ja": "jpn", "ka": "kat", "kk": "kaz", "km": "khm", "kn": "kan", "ko": "kor", "lg": "lug",
-    "ln": "lin", "lo": "lao", "mai": "mai", "ml": "mal_chillus", "mr": "mar", "my": "mya", "ne": "nep", "nso": "nso",
-    "om": "gax", "pa": "pan", "ps": "pbu", "rw": "kin", "si": "sin", "sn": "sna", "so": "som", "st": "sot",
+    "af": "afr", "am": "amh", "ay": "ayr", "az": "azj_latn", "bem": "bem", "bg": "bul", "bho": "bho", "bm": "bam",
+    "bn": "ben", "cs": "ces", "da": "dan", "ee": "ewe", "fa": "pes_1", "fi": "fin", "fil": "tgl", "fon": "fon",
+    "fr": "fra", "gn": "gug", "gu": "guj", "ha": "hau_NG", "he": "heb", "hr": "hrv", "ht": "hat_popular", "hu": "hun",
+    "hy": "hye", "id": "ind", "ig": "ibo", "it": "ita", "ja": "jpn", "ka": "kat", "kk": "kaz", "km": "khm",
+    "kn": "kan", "ko": "kor", "ku": "kmr", "lg": "lug", "ln": "lin", "lo": "lao", "mai": "mai", "mg": "plt",
+    "ml": "mal_chillus", "mr": "mar", "ms": "mly_latn", "my": "mya", "nb": "nob", "ne": "nep", "nl": "nld",
+    "nso": "nso", "ny": "nya_chechewa", "om": "gax", "pa": "pan", "pa-Arab": "pnb", "pcm": "pcm", "pl": "pol",
+    "ps": "pbu", "pt": "por_BR", "qu": "quz", "rn": "run", "ro": "ron_2006", "rw": "kin", "si": "sin", "sk": "slk",
+    "sn": "sna", "so": "som", "sr": "srp_cyrl", "sr-Latn": "srp_latn", "ss": "ssw", "st": "sot", "sv": "swe",
     "sw": "swh", "ta": "tam", "te": "tel", "ti": "tir", "tn": "tsn", "ts": "tso_ZW", "tw": "aka_asante",
-    "ug": "uig_arab", "ur": "urd", "uz": "uzn_latn", "wo": "wol", "xh": "xho", "yo": "yor", "zu": "zul",
+    "ug": "uig_arab", "uk": "ukr", "ur": "urd", "uz": "uzn_latn", "uz-Cyrl": "uzn_cyrl", "ve": "ven", "wo": "wol",
+    "xh": "xho", "yo": "yor", "yue": "yue", "zu": "zul",
 }  # fmt: skip
 
 

@@ -150,7 +150,7 @@ def _load(task: MtebTask, name: str) -> None:
 
 
 def _subsets(task: MtebTask) -> dict[str, str]:
-    """Return language code to the subset in that language; with the script if two subsets differ only by it."""
+    """Return language code to the subset in that language; the tag's own where a variety of the language comes first."""
     found: dict[str, str] = {}
     for subset, tags in task.metadata.hf_subsets_to_langscripts.items():
         if len(set(tags)) != 1:
@@ -161,7 +161,7 @@ def _subsets(task: MtebTask) -> dict[str, str]:
             code = language_code(language)
         except UnknownNameError:  # such as programming languages
             usual = code = language
-        free = (one for one in (usual, f"{code}-{script}", subset) if one not in found)
+        free = (one for one in (usual, language, f"{code}-{script}", subset) if one not in found)
         found[next(free, subset)] = subset
     return found
 

@@ -26,7 +26,8 @@ class Language(Card):
     Attributes
     ----------
     code : str
-        BCP 47 language code, with two letters if there is such a code.
+        BCP 47 language code, with two letters if there is such a code; with the script for a row in another script than
+        the usual one, such as `uz-Cyrl`.
     name : str
         English name.
     script : str
@@ -35,6 +36,8 @@ class Language(Card):
         0 (left behind) to 5 (winners), after Joshi et al. 2020, https://aclanthology.org/2020.acl-main.560.
     capitalised_nouns : bool
         Whether all nouns begin with a capital, so that a capital does not mark a name.
+    varieties : tuple of str
+        ISO 639-3 codes of its varieties that have no row of their own and take this one.
     """
 
     code: str
@@ -42,6 +45,7 @@ class Language(Card):
     script: str = Field(pattern=r"^[A-Z][a-z]{3}$")
     resource_class: int = Field(ge=0, le=5)
     capitalised_nouns: bool = False
+    varieties: tuple[str, ...] = ()
 
     @property
     def direction(self) -> Literal["ltr", "rtl"]:
@@ -112,42 +116,49 @@ def resource_groups(codes: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, .
 
 
 def language_code(name: str) -> str:
-    """Return the short code that this package uses for a language tag or name.
+    """Return the code of the row of `attacks/_languages.toml` for a language tag or name.
 
     Parameters
     ----------
     name : str
-        Any BCP 47 or ISO 639-3 tag, with or without script: ``sw``, ``swa``, ``swh_Latn``.
+        Any BCP 47 or ISO 639-3 tag, with or without script: ``sw``, ``swa``, ``swh_Latn``. A variety without a row of
+        its own has that of its language: ``arz`` is ``ar``.
+
+    Returns
+    -------
+    str
+        The short code, with the script where the language has a row for that script besides: ``uz-Cyrl``. A language
+        that has no row at all keeps its short code.
 
     Raises
     ------
     UnknownNameError
         If it is not a language tag.
+    OptionError
+        If the tag names a script that the language is not usually written in, and there is no row for it.
 
     Examples
     --------
-    >>> language_code("swh_Latn")
-    'sw'
+    >>> [language_code(name) for name in ("swh_Latn", "arz", "prs")]
+    ['sw', 'ar', 'fa']
     """
-    if name in languages():
-        return name
-    import langcodes
-    from langcodes.tag_parser import LanguageTagError
-
-    try:
-        # The language itself where it has a row, such as Twi, and else the one that it is a kind of, such as Akan.
-        found = [langcodes.get(langcodes.standardize_tag(name.replace("_", "-"), macro=kind)) for kind in (False, True)]
-        codes = [one.language for one in found]
-    except LanguageTagError:
-        codes = [None]
-    code = next((one for one in codes if one in languages()), codes[-1])
-    if not code or not langcodes.tag_is_valid(code):
-        raise UnknownNameError("language", name, languages())
+    code, script, stated = _code_and_script(name)
+    if script is None:
+        return code
+    if f"{code}-{script}" in languages():
+        return f"{code}-{script}"
+    if stated and code in languages():
+        raise OptionError(_no_row(code, script))
     return code
 
 
 def language_and_script(name: str) -> str:
     """Return the short code of a language tag, with its script where that is not the usual one of the language.
+
+    Parameters
+    ----------
+    name : str
+        Any BCP 47 or ISO 639-3 tag. There need not be a row for the language in this script.
 
     Raises
     ------
@@ -159,19 +170,54 @@ def language_and_script(name: str) -> str:
     >>> [language_and_script(name) for name in ("hin_Deva", "hin_Latn", "zh-TW", "swh_Latn")]
     ['hi', 'hi-Latn', 'zh-Hant', 'sw']
     """
-    code = language_code(name)
-    if name == code:
-        return code
+    code, script, _ = _code_and_script(name)
+    return code if script is None else f"{code}-{script}"
+
+
+def _code_and_script(name: str) -> tuple[str, str | None, bool]:
+    """Return the short code, the script if it is not the usual one, and whether the tag itself says the script."""
+    if name in languages():
+        return name, None, False
     import langcodes
     from langcodes.tag_parser import LanguageTagError
 
     try:
-        tag = langcodes.get(langcodes.standardize_tag(name.replace("_", "-"), macro=True))
+        # The language itself where it has a row, such as Twi, and else the one that it is a kind of, such as Akan.
+        found = [langcodes.get(langcodes.standardize_tag(name.replace("_", "-"), macro=kind)) for kind in (False, True)]
     except LanguageTagError:
-        return code
-    script = tag.script or (tag.maximize().script if tag.territory else None)
+        found = []
+    codes = [row for one in found if (row := _of_variety(one.language or ""))]
+    code = next((one for one in codes if one in languages()), codes[-1] if codes else "")
+    if not code or not langcodes.tag_is_valid(code):
+        raise UnknownNameError("language", name, languages())
+    code, _, script_of_row = code.partition("-")
+    tag = found[-1]
+    script = tag.script or script_of_row or (tag.maximize().script if tag.territory else None)
     usual = languages()[code].script if code in languages() else langcodes.get(code).maximize().script
-    return code if script is None or script in {usual, *_SAME_SCRIPT.get(usual or "", ())} else f"{code}-{script}"
+    other = script is not None and script not in {usual, *_SAME_SCRIPT.get(usual or "", ())}
+    return code, script if other else None, tag.script is not None
+
+
+@cache
+def _varieties() -> dict[str, str]:
+    return {variety: code for code, one in languages().items() for variety in one.varieties}
+
+
+def _of_variety(code: str) -> str:
+    return code if code in languages() else _varieties().get(code, code)
+
+
+def _no_row(code: str, script: str) -> str:
+    """Say that a language has no row in a script, and what to do."""
+    import icu
+
+    def called(one: str) -> str:
+        return str(icu.Script(icu.Script.getCode(one)[0]).getName()).replace("_", " ")
+
+    return (
+        f"{code} in {called(script)} script has no row in attacks/_languages.toml, where {code} is in "
+        f"{called(languages()[code].script)} script; add a row {code}-{script} (docs/add-a-language.md)"
+    )
 
 
 _SAME_SCRIPT = {"Jpan": ("Hrkt", "Hira", "Kana", "Hani"), "Hang": ("Kore",), "Hans": ("Hani",)}
@@ -203,11 +249,22 @@ def select_languages(chosen: Iterable[str] | None, available: Iterable[str]) -> 
         raise OptionError(f"no language is given; name one or more of {', '.join(offered)}")
     codes = set()
     for name in named:
-        try:
-            code = name if name in offered else language_and_script(name)
-        except UnknownNameError:
-            code = ""
-        if code not in offered:
-            raise UnknownNameError("language", name, offered)
-        codes.add(code)
+        codes.add(name if name in offered else _offered(name, offered))
     return [code for code in offered if code in codes]
+
+
+def _offered(name: str, offered: list[str]) -> str:
+    """Return the code of a tag among those that a task offers."""
+    try:
+        code = language_and_script(name)
+        row = language_code(name) if code not in offered else code
+    except UnknownNameError:
+        code = row = ""
+    except OptionError as error:
+        if code.partition("-")[0] in offered:
+            raise
+        raise UnknownNameError("language", name, offered) from error
+    found = next((one for one in (code, row) if one in offered), None)
+    if found is None:
+        raise UnknownNameError("language", name, offered)
+    return found

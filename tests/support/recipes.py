@@ -16,26 +16,35 @@ from robustbench_ir.tasks import Query, load_task
 from robustbench_ir.testing import check_recipe
 
 UDHR = {
-    "am": "amh", "ar": "arb", "bem": "bem", "bho": "bho", "bm": "bam", "bn": "ben", "de": "deu_1996", "ee": "ewe",
-    "el": "ell_monotonic", "en": "eng", "es": "spa", "fa": "pes_1", "fi": "fin", "fil": "tgl", "fon": "fon",
-    "fr": "fra", "gn": "gug", "gu": "guj", "ha": "hau_NG", "hi": "hin", "hy": "hye", "id": "ind", "ig": "ibo",
-    "ja": "jpn", "ka": "kat", "kk": "kaz", "km": "khm", "kn": "kan", "ko": "kor", "lg": "lug", "ln": "lin",
-    "lo": "lao", "mai": "mai", "ml": "mal_chillus", "mr": "mar", "my": "mya", "ne": "nep", "nso": "nso", "om": "gax",
-    "pa": "pan", "ps": "pbu", "ru": "rus", "rw": "kin", "si": "sin", "sn": "sna", "so": "som", "st": "sot",
+    "af": "afr", "am": "amh", "ar": "arb", "ay": "ayr", "az": "azj_latn", "bem": "bem", "bg": "bul", "bho": "bho",
+    "bm": "bam", "bn": "ben", "cs": "ces", "da": "dan", "de": "deu_1996", "ee": "ewe", "el": "ell_monotonic",
+    "en": "eng", "es": "spa", "fa": "pes_1", "fi": "fin", "fil": "tgl", "fon": "fon", "fr": "fra", "gn": "gug",
+    "gu": "guj", "ha": "hau_NG", "he": "heb", "hi": "hin", "hr": "hrv", "ht": "hat_popular", "hu": "hun", "hy": "hye",
+    "id": "ind", "ig": "ibo", "it": "ita", "ja": "jpn", "ka": "kat", "kk": "kaz", "km": "khm", "kn": "kan",
+    "ko": "kor", "ku": "kmr", "lg": "lug", "ln": "lin", "lo": "lao", "mai": "mai", "mg": "plt", "ml": "mal_chillus",
+    "mr": "mar", "ms": "mly_latn", "my": "mya", "nb": "nob", "ne": "nep", "nl": "nld", "nso": "nso",
+    "ny": "nya_chechewa", "om": "gax", "pa": "pan", "pa-Arab": "pnb", "pcm": "pcm", "pl": "pol", "ps": "pbu",
+    "pt": "por_BR", "qu": "quz", "rn": "run", "ro": "ron_2006", "ru": "rus", "rw": "kin", "si": "sin", "sk": "slk",
+    "sn": "sna", "so": "som", "sr": "srp_cyrl", "sr-Latn": "srp_latn", "ss": "ssw", "st": "sot", "sv": "swe",
     "sw": "swh", "ta": "tam", "te": "tel", "th": "tha", "ti": "tir", "tn": "tsn", "tr": "tur", "ts": "tso_ZW",
-    "tw": "aka_asante", "ug": "uig_arab", "ur": "urd", "uz": "uzn_latn", "vi": "vie", "wo": "wol", "xh": "xho",
-    "yo": "yor", "zh": "cmn_hans", "zu": "zul",
+    "tw": "aka_asante", "ug": "uig_arab", "uk": "ukr", "ur": "urd", "uz": "uzn_latn", "uz-Cyrl": "uzn_cyrl",
+    "ve": "ven", "vi": "vie", "wo": "wol", "xh": "xho", "yo": "yor", "yue": "yue", "zh": "cmn_hans", "zu": "zul",
 }  # fmt: skip
 OWN: dict[str, list[str]] = tomllib.loads(
     (Path(__file__).parents[1] / "own_questions.toml").read_text(encoding="utf-8"),
 )
 """Questions in the languages that have no Declaration in the shared data."""
+NEWS = {"nd": "nde"}
+"""Files of NTREX for languages that have neither."""
 
 
 def texts_of(folder: Path, language: str) -> list[str]:
     """Return the paragraphs of the Declaration; five of the Luganda ones are a stray "&1"."""
     if language in OWN:
         return [nfc(question) for question in OWN[language]]
+    if language in NEWS:
+        news = (folder / "ntrex" / f"newstest2019-ref.{NEWS[language]}.txt").read_text(encoding="utf-8")
+        return [nfc(line) for line in news.splitlines()]
     paragraphs = json.loads((folder / "udhr" / f"{UDHR[language]}.json").read_text(encoding="utf-8"))["paragraphs"]
     return [nfc(one["text"]) for one in paragraphs if any(map(str.isalpha, one["text"]))]
 
