@@ -150,26 +150,37 @@ def test_german_nouns_lose_their_capital_in_english(shared_data: Path) -> None:
 
 def test_words_that_come_to_touch_in_latin_script_are_kept_apart() -> None:
     recipe = load_recipe("transliteration")
-    one = recipe.perturb([Query("q", "zh", "谁带领黑豹队？", "q")], 5, 0)[0]
-    assert one.text == "shei dai ling hei bao dui？"
+    one = recipe.perturb([Query("q", "zh", "谁带领黑豹队？", "q")], 3, 0)[0]
+    assert one.text == "shei dai ling hei bao dui?"
 
 
 @pytest.mark.parametrize(
     ("language", "text", "expected"),
     [
-        ("hi", "यह किताब", {"yah kitab", "yah kitaab", "yeh kitab", "yeh kitaab", "ye kitab"}),
+        ("hi", "यह किताब", {"yah kitab", "ye kitab", "ye kitaab"}),
         ("ru", "Почему щука", {"Pochemu shchuka", "Pochemu schuka", "Pochemu shuka", "Pochemu wuka"}),
-        ("tr", "İstanbul büyük ısı", {"Istanbul buyuk isi"}),
-        ("vi", "Đội thủ nào", {"Doi thu nao"}),
-        ("yo", "ọmọdé", {"omode"}),
-        ("ha", "ƙofar ɗaki", {"kofar daki"}),
-        ("de", "schöne Straße", {"schoene Strasse", "schone Strasse"}),
         ("km", "ស្រី", {"sri", "srei", "srey"}),
         ("el", "Πόσοι", {"Posoi", "Posi"}),
     ],
 )
 def test_transliteration_writes_what_its_tables_say(language: str, text: str, expected: set[str]) -> None:
     recipe = load_recipe("transliteration")
+    found = {recipe.perturb([Query("q", language, text, "q")], 4, seed)[0].text for seed in range(20)}
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "expected"),
+    [
+        ("tr", "İstanbul büyük ısı", {"Istanbul buyuk isi"}),
+        ("vi", "Đội thủ nào", {"Doi thu nao"}),
+        ("yo", "ọmọdé", {"omode"}),
+        ("ha", "ƙofar ɗaki", {"kofar daki"}),
+        ("de", "schöne Straße", {"schoene Strasse", "schone Strasse"}),
+    ],
+)
+def test_diacritics_are_dropped_as_people_drop_them(language: str, text: str, expected: set[str]) -> None:
+    recipe = load_recipe("diacritics")
     found = {recipe.perturb([Query("q", language, text, "q")], 5, seed)[0].text for seed in range(20)}
     assert found == expected
 
@@ -199,11 +210,11 @@ def test_the_maximum_edit_rate_is_kept(language: str) -> None:
 
 
 def test_a_script_is_kept_where_the_card_says_so() -> None:
-    free = mini_recipe("transliteration").perturb(mini_queries("ru"), 5, 0)
+    free = mini_recipe("transliteration").perturb(mini_queries("ru"), 3, 0)
     assert coverage(free) == 1
-    kept = with_constraints("transliteration", keep_script=True).perturb(mini_queries("ru"), 5, 0)
+    kept = with_constraints("transliteration", keep_script=True).perturb(mini_queries("ru"), 3, 0)
     assert coverage(kept) == 0
-    accents = with_constraints("transliteration", keep_script=True).perturb(mini_queries("yo"), 5, 0)
+    accents = with_constraints("diacritics", keep_script=True).perturb(mini_queries("yo"), 5, 0)
     assert coverage(accents) > 0.9, "without its diacritics a word is Latin still"
 
 
@@ -307,8 +318,8 @@ def test_a_folder_of_cards_brings_keyboards_and_lexicons_of_its_own(tmp_path: Pa
     assert load_recipe("mix", tmp_path).perturb([query], 5, 0)[0].text == "aa chat"
 
 
-def test_the_first_release_runs_four_recipes_by_default() -> None:
-    assert default_recipe_names() == ["code-switching", "synonym", "transliteration", "typo"]
+def test_five_recipes_run_by_default() -> None:
+    assert default_recipe_names() == ["code-switching", "diacritics", "synonym", "transliteration", "typo"]
 
 
 @pytest.mark.parametrize(
