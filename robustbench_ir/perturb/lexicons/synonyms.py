@@ -255,9 +255,7 @@ class _Judge:
         return not left or not right or bool(left & right)
 
 
-def synonyms_by_evidence(
-    language: str, pivot: str, tables: Tables = SHIPPED, proposed: str | None = None
-) -> Entries:
+def synonyms_by_evidence(language: str, pivot: str, tables: Tables = SHIPPED, proposed: str | None = None) -> Entries:
     """Return the synonyms of words, the most probable first.
 
     Parameters
