@@ -295,7 +295,7 @@ def test_a_plan_downloads_no_model_and_runs_none_on_every_query() -> None:
 def test_the_command_prints_the_plan() -> None:
     done = CliRunner().invoke(command_line, ["attack", "--model", "char-ngram", "--languages", "en,sw", "--plan"])
     assert done.exit_code == 0, done.output
-    assert "char-ngram on mini@1: 5 cells, 5 to be made" in done.output
+    assert "char-ngram on mini@1: 6 cells, 6 to be made" in done.output
     assert "texts to encode: 300 passages and " in done.output
 
 

@@ -251,7 +251,7 @@ def test_odd_queries_pass(bert: Path, text: str) -> None:
 
 def test_the_identity_changes_with_the_weights(bert: Path, xlm_roberta: Path) -> None:
     one, other = recipe_of(bert), recipe_of(xlm_roberta)
-    assert str(one.identity).startswith("synonym-masked@1+")
+    assert str(one.identity).startswith("synonym-masked@2+")
     assert len({one.identity, other.identity, load_recipe("synonym-masked").identity}) == 3
     assert "+" not in str(load_recipe("typo").identity), "other recipes need none"
     assert [one.card.needs_model, load_recipe("typo").card.needs_model] == [True, False]
@@ -356,7 +356,7 @@ def test_a_card_of_your_own_names_a_folder(bert: Path, tmp_path: Path) -> None:
 
 def test_a_draw_prefers_what_is_more_probable(bert: Path) -> None:
     transformation = make_masked_language_model("en", parameters_of(bert), {}, Tables())
-    spans, rewrite = transformation.targets("big cat", [(4, 7)], Random(0))
+    spans, rewrite, _ = transformation.targets("big cat", [(4, 7)], Random(0))
     assert spans == [(4, 7)]
     drawn = [rewrite("cat", Random(seed)) for seed in range(300)]
     counts = {word: drawn.count((word, "synonym")) for word in ("dog", "ajá")}

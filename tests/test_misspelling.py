@@ -90,9 +90,9 @@ def test_a_longer_spelling_is_not_made_longer() -> None:
 def test_a_word_that_is_joined_stays_joined_when_the_next_one_is_edited() -> None:
     assert any(text.startswith("не") and " " not in text for text in drawn("misspelling", "ru", "не знаю"))
     edits = [Edit((0, 3), "of ", "of", "join"), Edit((3, 6), "the", "teh", "transpose")]
-    assert [edit.after for edit in spaced(edits)] == ["of", "teh"]
+    assert [edit.after for edit in spaced("of the", edits)] == ["of", "teh"]
     thai = [Edit((0, 3), "แมว", "maeo", "x"), Edit((3, 5), "ดำ", "dam", "x")]
-    assert [edit.after for edit in spaced(thai)] == ["maeo", " dam"]
+    assert [edit.after for edit in spaced("แมวดำ", thai)] == ["maeo", " dam"]
 
 
 def test_the_mixture_makes_slips_and_misspellings() -> None:

@@ -87,7 +87,7 @@ def test_the_command_compares_with_pairs(tmp_path: Path) -> None:
     assert found["reached"] == 1, "a unstressed o is written a"
     for wrong, message in (
         (["audit", "typo", "--pairs", str(path)], "name it"),
-        (["audit", "typo", "--languages", "ru", "--pairs", str(path), "--format", "csv"], "no CSV form"),
+        (["audit", "typo", "--languages", "ru", "--pairs", str(path), "--format", "csv"], "no form csv"),
         (["audit", "transliteration", "--languages", "en", "--pairs", str(path)], "covers no en"),
     ):
         assert message in str(CliRunner().invoke(irbench, wrong).exception)

@@ -9,9 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from robustbench_ir._base.text import nfc
 from robustbench_ir.perturb import load_recipe
+from robustbench_ir.perturb.constraints import stop_words
+from robustbench_ir.perturb.lexicons.catalogue import word_pairs
 from robustbench_ir.perturb.lexicons.inflection import Inflection, inflection
-from robustbench_ir.perturb.lexicons.synonyms import agree, same_root, synonyms_by_evidence, with_proclitics
+from robustbench_ir.perturb.lexicons.offensive import offensive_words
+from robustbench_ir.perturb.lexicons.synonyms import agree, same_root, same_word, synonyms_by_evidence, with_proclitics
 from robustbench_ir.perturb.mechanisms.substitution import lexicon_rows, load_lexicon
 from robustbench_ir.resources.cards import SHIPPED, Tables, tables_of
 
@@ -153,3 +157,23 @@ def test_a_word_with_an_ending_is_the_same_word(word: str, ending: str) -> None:
 def test_a_substitute_keeps_the_proclitic() -> None:
     rules = Inflection(proclitics=["ال"])
     assert dict(with_proclitics({"مدينة": ("بلدة",)}, rules.proclitics)) == {"المدينة": ("البلدة",)}
+
+
+def test_a_proposed_pair_needs_a_source_that_supports_it(own_tables: Tables, tmp_path: Path) -> None:
+    cards = tmp_path / "cards" / "attacks"
+    (cards / "proposed.tsv").write_text("kuusi\tkuutonen\nkuusi\tkissa\n", encoding="utf-8")
+    with (cards / "_lexicons.toml").open("a", encoding="utf-8") as table:
+        table.write('["proposed/qaa"]\nformat = "tsv"\ntable = "proposed.tsv"\nlicence = "CC0"\nattribution = "me"\n')
+    found = synonyms_by_evidence("qaa", "qab", tables_of(tmp_path / "cards"), "proposed/qaa")
+    assert found["kuusi"] == ("kuutonen",), "both are six for the dictionary; nothing says that a cat is one"
+
+
+@pytest.mark.parametrize("language", ["de", "el", "es", "ru", "zh"])
+def test_the_proposed_lists_are_clean(language: str) -> None:
+    unwanted = stop_words(language, SHIPPED) | offensive_words(language, SHIPPED)
+    pairs = list(word_pairs(f"project/{language}-synonyms", SHIPPED))
+    assert len(pairs) > 100
+    for word, other in pairs:
+        assert nfc(word + other).lower() == word + other
+        assert not {word, other} & unwanted, (word, other)
+        assert not same_word(word, other), (word, other)

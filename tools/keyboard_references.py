@@ -19,7 +19,7 @@ INSTALLED = {
     "ha-ng": "ng:hausa", "gu": "in:guj", "kn": "in:kan", "ml": "in:mal_enhanced", "mr": "in:marathi", "or": "in:ori",
     "pa": "in:guru", "sd": "pk:snd", "ckb": "iq:ku_ara", "pt": "br", "it": "it",
     "pl": "pl", "cs": "cz", "uk": "ua", "sr": "rs", "sr-latn": "rs:latin", "he": "il", "az": "az", "ku": "tr:ku",
-    "sv": "se", "da": "dk", "nb": "no", "ro": "ro", "hu": "hu", "bg": "bg", "bg-phonetic": "bg:bas_phonetic", "hr": "hr",
-    "sk": "sk",
+    "sv": "se", "da": "dk", "nb": "no", "ro": "ro", "hu": "hu", "bg": "bg", "bg-phonetic": "bg:bas_phonetic",
+    "hr": "hr", "sk": "sk",
 }  # fmt: skip
 """The layout of xkb-data, and its variant, for our tables."""

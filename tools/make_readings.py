@@ -6,8 +6,9 @@
 `zh.tsv`: words of CC-CEDICT (MDBG, CC BY-SA 4.0) whose reading is not that of their characters one by one, which ICU's
 Han-Latin writes. `ja.tsv`: words and single kanji of IPADIC 2.7.0. The first file has surface, cost, reading and
 part of speech, the second surface, number and reading of the words of a text, as janome reads it (NTREX, Tatoeba);
-words of the dictionary are taken if the text has their kanji. ``^X$`` is a kanji alone. Of words in several readings the
-first, the most frequent, or the one of least cost, is kept. A word is left out if the shorter words of the table already give its reading.
+words of the dictionary are taken if the text has their kanji. ``^X$`` is a kanji alone. Of words in several readings
+the first, the most frequent, or the one of least cost, is kept. A word is left out if the shorter words of the table
+already give its reading.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ LONGEST = 5  # code points; hardly an idiom of more is asked for
 ENTRY = re.compile(r"\S+ (\S+) \[([^\]]+)\] /(.*)/")
 SECONDARY = re.compile(r"(?:surname|variant of|old variant|used in|see|archaic|also pr\.|\(old\)|\(Tw\))")
 PREFERRED = {
-    "便宜": "pian yi", "朝阳": "chao yang", "大夫": "dai fu", "地方": "di fang", "东西": "dong xi", "栉": "zhi", "栉水母": "zhi shui mu",
+    "便宜": "pian yi", "朝阳": "chao yang", "大夫": "dai fu", "地方": "di fang", "东西": "dong xi",
+    "栉": "zhi", "栉水母": "zhi shui mu",
     "触地": "chu di", "地热能": "di re neng", "移民地": "yi min di",
 }  # fmt: skip
 RARE_WORD, RARE_NAME = 9000, 6000  # costs of IPADIC above which a word is left out

@@ -22,8 +22,9 @@ from robustbench_ir.perturb.constraints import stop_word_test
 from robustbench_ir.resources.languages import languages
 
 NTREX = {  # NTREX names its files by ISO 639-3
-    "am": "amh", "ar": "arb", "az": "aze-Latn", "bem": "bem", "bn": "ben", "ckb": "ckb-Arab", "de": "deu", "ee": "ewe", "el": "ell",
-    "en": "eng-US", "es": "spa", "fa": "fas", "ff": "fuc", "fi": "fin", "fil": "fil", "fr": "fra", "gu": "guj",
+    "am": "amh", "ar": "arb", "az": "aze-Latn", "bem": "bem", "bn": "ben", "ckb": "ckb-Arab", "de": "deu", "ee": "ewe",
+    "el": "ell", "en": "eng-US", "es": "spa",
+    "fa": "fas", "ff": "fuc", "fi": "fin", "fil": "fil", "fr": "fra", "gu": "guj",
     "ha": "hau", "hi": "hin", "hy": "hye", "id": "ind", "ig": "ibo", "ja": "jpn", "ka": "kat", "kk": "kaz",
     "km": "khm", "kn": "kan", "ko": "kor", "lo": "lao", "mg": "mlg", "ml": "mal", "mr": "mar", "my": "mya",
     "nd": "nde", "ne": "nep", "nso": "nso", "ny": "nya", "om": "orm", "pa": "pan", "ps": "pus", "ru": "rus",

@@ -150,7 +150,7 @@ def _load(task: MtebTask, name: str) -> None:
 
 
 def _subsets(task: MtebTask) -> dict[str, str]:
-    """Return language code to the subset in that language; the tag's own where a variety of the language comes first."""
+    """Return language code to the subset in that language; the tag's own where a variety of it comes first."""
     found: dict[str, str] = {}
     for subset, tags in task.metadata.hf_subsets_to_langscripts.items():
         if len(set(tags)) != 1:

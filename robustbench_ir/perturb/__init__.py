@@ -76,7 +76,7 @@ _BUILT_IN: Mapping[str, TransformationFactory] = {
 
 
 def recipe_names(cards: Path | None = None) -> list[str]:
-    """Return the names of all recipes, with their further names, sorted; `cards` is a user's folder of further cards."""
+    """Return the names of all recipes, with further names, sorted; `cards` is a user's folder of further cards."""
     return sorted({*card_names("attacks", cards), *_aliases(cards)})
 
 

@@ -72,6 +72,8 @@ class OtherScript:
         return found
 
     def _found(self, text: str, words: Sequence[Span]) -> Iterator[Span]:
+        if not self.own.search(text):
+            return  # a query without a letter of the script is not written in it
         unreadable = self.romaniser.convention.unreadable
         if unreadable and regex.search(unreadable, text):
             return
@@ -127,6 +129,8 @@ class OtherScript:
         """Yield what changes between two words; letters of the script there are protected words, or were no words."""
         protected: list[Span] | None = None
         for match in self.convertible.finditer(text, start, end):
+            if _INVISIBLE.fullmatch(match[0]):
+                continue  # emoji are joined by them
             if self.own.search(match[0]):
                 protected = word_spans(text, self.language.code) if protected is None else protected
                 if len(match[0]) > LONGEST_WORD or any(
@@ -194,9 +198,9 @@ def _with_ending(stretches: Iterator[Span], final: Span) -> Iterator[Span]:
     for start, end in stretches:
         if end > final[0] >= 0 and final[0] < final[1]:
             touched = True
-            end = min(end, final[0])
-        if start < end:
-            yield start, end
+        last = min(end, final[0]) if touched else end
+        if start < last:
+            yield start, last
     if touched:
         yield final
 
@@ -204,6 +208,7 @@ def _with_ending(stretches: Iterator[Span], final: Span) -> Iterator[Span]:
 _LONGEST_KNOWN = 12
 _NOT_ASCII = regex.compile(r"(?V1)[[\p{Nd}\uFF01-\uFF5E]--[\x00-\x7f]]")
 _BACK_TO_BACK = regex.compile(r"(?V1)([[\p{Pe}\p{Pf}]--[\x00-\x7f’]])(?=[[\p{Ps}\p{Pi}]--[\x00-\x7f]])")
+_INVISIBLE = regex.compile(r"\p{Cf}+")
 _LETTERS = regex.compile(r"(?V1)[\p{L}--[\uFF01-\uFF5E]]")
 _NUMERALS = regex.compile(r"(?V1)[\p{No}&&\p{Script=Ethi}\p{Script=Taml}\p{Script=Mlym}]+")
 

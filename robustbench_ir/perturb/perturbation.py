@@ -177,7 +177,7 @@ def _come_to_touch(last: str, first: str, before: str, edit: Edit, *, touching: 
         return not (first.isdigit() and last.isdigit()) and not _is_latin_or_digit(before[-1:] + edit.before[:1])
     if first in _OPENING and last.isalnum():
         return bool(edit.before) and unicodedata.category(edit.before[0]) in {"Ps", "Pi"} and first != edit.before[0]
-    return first.isalnum() and last in _CLOSING and bool(before) and _closes(before[-1]) and last != before[-1]
+    return first.isalnum() and last in _CLOSING and bool(before) and _closes(before[-1])
 
 
 def _comes_before(edit: Edit, last: str, following: str) -> bool:
@@ -187,11 +187,12 @@ def _comes_before(edit: Edit, last: str, following: str) -> bool:
     if _is_latin_or_digit(last):
         both_digits = last.isdigit() and following.isdigit()
         return not both_digits and not _is_latin_or_digit(edit.before[-1:] + following)
-    return last in _CLOSING and bool(edit.before) and _closes(edit.before[-1]) and last != edit.before[-1]
+    return last in _CLOSING and bool(edit.before) and _closes(edit.before[-1])
 
 
 def _closes(sign: str) -> bool:
-    return unicodedata.category(sign) in {"Po", "Pe", "Pf"}
+    """Return True for a sign of another script that closes something; ASCII ones keep the space that they have."""
+    return not sign.isascii() and unicodedata.category(sign) in {"Po", "Pe", "Pf"}
 
 
 def _is_latin_or_digit(characters: str) -> bool:

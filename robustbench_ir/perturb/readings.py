@@ -67,4 +67,4 @@ def read_readings(name: str, tables: Tables = SHIPPED) -> Readings:
     for number, row in enumerate(rows, start=1):
         if len(row) != 2 or not all(row):
             raise CardError(f"{entry}: line {number}: a word, a tab and its reading are needed")
-    return Readings({word: reading for word, reading in rows}, max(len(word) for word, _ in rows))
+    return Readings(dict(rows), max(len(word) for word, _ in rows))

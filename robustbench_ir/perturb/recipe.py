@@ -124,7 +124,7 @@ class RecipeCard(NamedCard):
         return bool(self.model_digest)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Recipe:
     """A card and its mechanism. Two recipes are equal only if they are the same object; compare their identities.
 
@@ -151,6 +151,10 @@ class Recipe:
     _at: dict[tuple[str, int], tuple[WordFinder, Transformation]] = field(
         default_factory=dict, repr=False, compare=False
     )
+
+    def __repr__(self) -> str:
+        """Return the identity, since a card is long."""
+        return f"Recipe({str(self.identity)!r})"
 
     @property
     def name(self) -> str:

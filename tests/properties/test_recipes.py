@@ -97,11 +97,13 @@ def test_where_there_is_no_word_there_is_nothing_to_change(name: str, text: str)
 def test_a_query_of_a_megabyte_takes_its_time_and_no_more(name: str) -> None:
     """Thirty thousand words, and a "word" without end that would take hours where something is quadratic."""
     (recipe,) = (one for one in recipes() if one.name == name)
-    language = "hi" if recipe.covers("hi") else "yo"
+    language = next((one for one in ("hi", "yo", "ar", "ru", "zh") if recipe.covers(one)), "")
+    if not language:
+        pytest.skip(f"{name} covers no language of mini")
     some = " ".join([word for word in words(language) if word.isalpha()][:5])
     text = f"{some} " * 6_000 + "क" * 300_000
     one = perturb(recipe, Query("q", language, text, "q"), 3, 0)
-    assert len(one.edits) > 1_000
+    assert len(one.edits) > 1_000 or name == "search-box", "which has at most three places"
     assert one.text.endswith("क" * 300_000)
 
 

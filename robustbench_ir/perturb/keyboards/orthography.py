@@ -43,7 +43,7 @@ _IMPOSSIBLE = re.compile(
     (?:^|[WO])[{_MARKS}] | [FG][{_MARKS}] | A(?!T)[{_MARKS}]  # a mark without its letter
     | S(?![CIDX]) | L(?!C) | Q(?!Q?C)              # nothing to stack, no consonant after its vowel
     | (?:^|[LQAFGJOW])[AF] | (?:^|[LQFGJOW])G     # no consonant before its vowel
-    | [HB][VH] | V[HNES] | [ID]V | DH | [KT]V     # signs in the wrong order
+    | [HB][VH] | HB | V[HNES] | [ID]V | DH | [KT]V     # signs in the wrong order
     """
 )
 _TWICE = re.compile(r"(.)\1")

@@ -185,7 +185,8 @@ def _spelt(listed: Weights, same: Rewriting) -> Weights:
     """Return weights under the spellings that are looked up."""
     found: dict[str, dict[str, float]] = defaultdict(dict)
     for word, others in listed.items():
-        found[same(word)].update(others)
+        if key := same(word):
+            found[key].update(others)
     return found
 
 
@@ -195,7 +196,7 @@ def _read(pairs: Iterable[Pair], language: str, embedded: str, same: Rewriting) 
     for text, translation in pairs:
         left, right = _words(text, language), _words(translation, embedded)
         if 0 < len(left) <= _LONGEST_SENTENCE and 0 < len(right) <= _LONGEST_SENTENCE:
-            words.append([same(word) for word in left])
+            words.append([one for word in left if (one := same(word))])
             others.append(right)
             small.update({same(word): 1 if word[0].islower() else -1 for word in left[1:]})
     return _Text(words, frozenset(word for word, surplus in small.items() if surplus > 0), others)

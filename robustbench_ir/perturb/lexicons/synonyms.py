@@ -6,6 +6,9 @@ parallel text links to them and from dictionaries. Two English words count as on
 languages translate both by one word. A pair needs a second witness: a synset that is among the first senses of the
 word, judged by its translations, or a second sentence or dictionary that gives one of the words. Forms of one word are
 no synonyms, and the words have to be of one part of speech.
+
+A list of proposed pairs, written by a reader, is a witness of its own. A pair of such a list needs only one source that
+supports it: a synset or a translation that both words have.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cached_property
@@ -24,6 +27,8 @@ from robustbench_ir.perturb.lexicons.catalogue import lexicon_sources, word_pair
 from robustbench_ir.perturb.lexicons.evidence import find_evidence
 from robustbench_ir.perturb.lexicons.inflection import Entries, Inflection, inflection
 from robustbench_ir.perturb.lexicons.links import Counts, LinkedWords, linked_words
+from robustbench_ir.perturb.lexicons.sources import Pair
+from robustbench_ir.perturb.spelling import spelling
 from robustbench_ir.resources.cards import SHIPPED, Tables
 from robustbench_ir.resources.languages import languages
 
@@ -82,6 +87,10 @@ class _Wordnet:
         """Return the parts of speech of a word; satellite adjectives are adjectives."""
         return frozenset(synset[-1].replace("s", "a") for synset in self.synsets.get(word, ()))
 
+    def share_a_synset(self, word: str, other: str) -> bool:
+        """Return True if two words are synonyms in any sense."""
+        return not self.synsets.get(word, frozenset()).isdisjoint(self.synsets.get(other, ()))
+
 
 @dataclass(frozen=True)
 class _Judge:
@@ -101,6 +110,8 @@ class _Judge:
         Whether a capital is that of a noun rather than of a name.
     cased : bool
         Whether the script has capitals.
+    pivot_synsets : mapping
+        Word of the pivot to its synsets, which support what a reader proposes.
     """
 
     known: LinkedWords
@@ -109,6 +120,7 @@ class _Judge:
     function_words: frozenset[str]
     nouns_have_capitals: bool
     cased: bool
+    pivot_synsets: Mapping[str, frozenset[str]]
 
     @cached_property
     def meanings(self) -> Counts:
@@ -169,6 +181,18 @@ class _Judge:
             ):
                 found.append((share + in_synset, other))
         return sorted(found, key=lambda one: (-one[0], one[1]))[:_SUBSTITUTES_KEPT]
+
+    def supports(self, word: str, other: str) -> bool:
+        """Return True if any source has one meaning for two words: a synset, or translations that are synonyms."""
+        stem, theirs = self.known.stem(word), self.known.stem(other)
+        if self.wordnet.share_a_synset(word, other) or self.wordnet.share_a_synset(stem, theirs):
+            return True
+        return not self._senses(stem).isdisjoint(self._senses(theirs))
+
+    def _senses(self, stem: str) -> set[str]:
+        """Return the translations of a stem, their synonyms, and the synsets of the pivot that they are in."""
+        meanings = self._widened(self.meanings.get(stem, {})).keys()
+        return {*meanings, *(synset for one in meanings for synset in self.pivot_synsets.get(one, ()))}
 
     def _told_apart(self, stem: str, other: str, meaning: str) -> bool:
         """Return True if the wordnet has two words in different senses of one translation, such as "time"."""
@@ -231,7 +255,7 @@ class _Judge:
         return not left or not right or bool(left & right)
 
 
-def synonyms_by_evidence(language: str, pivot: str, tables: Tables = SHIPPED) -> Entries:
+def synonyms_by_evidence(language: str, pivot: str, tables: Tables = SHIPPED, proposed: str | None = None) -> Entries:
     """Return the synonyms of words, the most probable first.
 
     Parameters
@@ -241,6 +265,9 @@ def synonyms_by_evidence(language: str, pivot: str, tables: Tables = SHIPPED) ->
         whose synonyms are those that many languages translate by one word.
     tables : Tables
         Where the sources are found.
+    proposed : str, optional
+        Name of a list of pairs that a reader wrote. Its words are replaced by those of its pairs that a source
+        supports, before any that the sources alone would give.
 
     Returns
     -------
@@ -253,8 +280,9 @@ def synonyms_by_evidence(language: str, pivot: str, tables: Tables = SHIPPED) ->
     DataUnavailableError
         If a source is not available.
     """
+    pairs = word_pairs(proposed, tables) if proposed else ()
     if language == pivot:
-        return {word: others[:_SUBSTITUTES_KEPT] for word, others in pivot_synonyms(pivot, tables).items()}
+        return _synonyms_of_pivot(pivot, pairs, tables)
     known, rules = linked_words(language, pivot, tables), inflection(language, tables)
     facts = languages().get(language)
     function_words = stop_words(language, tables)
@@ -265,6 +293,7 @@ def synonyms_by_evidence(language: str, pivot: str, tables: Tables = SHIPPED) ->
         function_words | frozenset(map(known.stem, function_words)),
         bool(facts and facts.capitalised_nouns),
         bool(facts and facts.script in {"Latn", "Cyrl", "Grek", "Armn"}),
+        _wordnet(pivot, pivot, tables).synsets if proposed else {},
     )
     chosen = {stem: [other for _, other in judge.chosen(stem)] for stem in judge.meanings}
     forms = _forms(known, judge.wordnet, rules)
@@ -275,14 +304,40 @@ def synonyms_by_evidence(language: str, pivot: str, tables: Tables = SHIPPED) ->
             kept = [one for one in candidates if agree(form, one, rules) and script(form) == script(one)]
             if kept:
                 found[form] = tuple(dict.fromkeys(kept))[:_SUBSTITUTES_KEPT]
-    return {**dict.fromkeys(known.compounds, ()), **found}
+    same = spelling(language, tables).same
+
+    def supports(word: str, other: str) -> bool:
+        return agree(word, other, rules) and judge.supports(same(word), same(other))
+
+    proposals = {same(word): others for word, others in _supported(pairs, supports).items()}
+    return {**dict.fromkeys(known.compounds, ()), **found, **proposals}
+
+
+def _synonyms_of_pivot(pivot: str, proposed: Iterable[Pair], tables: Tables) -> Entries:
+    near, wordnet = pivot_synonyms(pivot, tables), _wordnet(pivot, pivot, tables)
+
+    def supports(word: str, other: str) -> bool:
+        return other in near.get(word, ()) or wordnet.share_a_synset(word, other)
+
+    counted = {word: others[:_SUBSTITUTES_KEPT] for word, others in near.items()}
+    return {**counted, **_supported(proposed, supports)}
+
+
+def _supported(proposed: Iterable[Pair], supports: Callable[[str, str], bool]) -> Entries:
+    """Return the proposed synonyms that a source supports, in the order of the list."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for word, other in proposed:
+        if supports(word, other):
+            found[word].append(other)
+    return {word: tuple(others[:_SUBSTITUTES_KEPT]) for word, others in found.items()}
 
 
 def sources_of_synonyms(language: str, pivot: str, tables: Tables = SHIPPED) -> tuple[str, ...]:
     """Return the names of the sources that `synonyms_by_evidence` reads."""
     counted = _PIVOT_SYNONYMS.format(pivot)
     evidence = find_evidence(language, pivot, tables).names if language != pivot else ()
-    return tuple(name for name in (*evidence, counted) if name in lexicon_sources(tables))
+    synsets = (name for pair in find_evidence(pivot, pivot, tables).wordnets for name in pair)
+    return tuple(name for name in dict.fromkeys((*evidence, *synsets, counted)) if name in lexicon_sources(tables))
 
 
 def pivot_synonyms(pivot: str, tables: Tables = SHIPPED) -> Mapping[str, tuple[str, ...]]:

@@ -77,6 +77,8 @@ class LexiconRow(Card):
     pivot : list of str
         Codes of languages; words replace each other if these languages translate them by the same words and a second
         witness agrees (see `synonyms_by_evidence`). Words that an earlier one has are not looked up by a later one.
+    proposed : str, optional
+        A two-column lexicon of synonyms that a reader wrote. With `pivot`, those that a source supports come first.
     inflected : bool
         Whether inflected forms of the entries are found too.
     translations : dict of str to str
@@ -90,6 +92,7 @@ class LexiconRow(Card):
     minimum_probability: float = Field(default=0.3, ge=0, le=1)
     synsets: str | None = None
     pivot: list[str] = []
+    proposed: str | None = None
     inflected: bool = True
     translations: dict[str, str] = {}
 
@@ -97,6 +100,8 @@ class LexiconRow(Card):
     def _whole(self) -> Self:
         if not (self.embedded or self.lexicons or self.synsets or self.pivot):
             raise ValueError("names no lexicon; add 'embedded', 'lexicons', 'synsets' or 'pivot'")
+        if self.proposed and not self.pivot:
+            raise ValueError("'proposed' needs languages that support its pairs; add 'pivot'")
         return self
 
     @property
@@ -228,7 +233,7 @@ def sources_of(language: str, row: LexiconRow, tables: Tables) -> tuple[str, ...
     if row.by_evidence:
         return find_evidence(language, row.embedded or "", tables).names
     shared = (name for pivot in row.pivot for name in sources_of_synonyms(language, pivot, tables))
-    return (*row.lexicons, *filter(None, (row.synsets,)), *dict.fromkeys(shared))
+    return (*row.lexicons, *filter(None, (row.synsets, row.proposed)), *dict.fromkeys(shared))
 
 
 def load_lexicon(language: str, row: LexiconRow, tables: Tables) -> Lexicon:
@@ -306,7 +311,7 @@ def _entries(language: str, row: LexiconRow, tables: Tables) -> Entries:
         parts.append(merged_bilingual(row.lexicons, tables, function_words))
     if row.synsets:
         parts.append(synonyms(row.synsets, tables, function_words=function_words))
-    parts += [synonyms_by_evidence(language, pivot, tables) for pivot in row.pivot]
+    parts += [synonyms_by_evidence(language, pivot, tables, row.proposed) for pivot in row.pivot]
     merged: dict[str, tuple[str, ...]] = {}
     for part in reversed(parts):
         merged.update(part)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from pydantic import Field
 
@@ -47,7 +47,7 @@ class Respelling:
     """
 
     conventions: tuple[Romaniser, ...]
-    kind: KindOfChange = KindOfChange("diacritics")
+    kind: KindOfChange = field(default_factory=lambda: KindOfChange("diacritics"))
 
     def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:
         """Offer the words that the drawn convention writes differently; see `Transformation.targets`."""
