@@ -108,14 +108,11 @@ def test_summaries_leave_out_what_is_switched_towards_the_passages(result: Resul
 
 
 def test_transliteration_is_reported_by_what_it_does_to_the_language(result: Result) -> None:
-    rows = {one.relation: one for one in result.findings("monolingual", by="relation", resamples=100)}
-    drops = result.drops("monolingual", by="language")
-    of = {one.language: one for one in drops if one.recipe.label == "transliteration"}
-    assert list(rows) == ["romanised", "diacritics"]
-    assert rows["romanised"].drop.value == pytest.approx((of["am"].absolute + of["hi"].absolute) / 2)
-    assert rows["diacritics"].drop.value == pytest.approx(of["es"].absolute)
-    assert rows["diacritics"].coverage == of["es"].coverage
-    assert rows["romanised"].language == "am,hi", "English is not covered, and in neither row"
+    """All that it covers is romanised: languages whose diacritics are dropped have a recipe of their own."""
+    assert result.findings("monolingual", by="relation", resamples=100) == []
+    (cell,) = [one for one in result.attacked if one.recipe.label == "transliteration"]
+    assert {language: str(kind) for language, kind in cell.kinds.items()} == {"am": "romanised", "hi": "romanised"}
+    assert {"en", "es"} <= set(cell.not_covered)
 
 
 def test_a_file_alone_can_print_the_relations_and_one_without_them_prints_none(result: Result, tmp_path: Path) -> None:
@@ -134,7 +131,7 @@ def test_a_file_alone_can_print_the_relations_and_one_without_them_prints_none(r
 def test_frame_and_exports_have_a_column_for_the_relation(result: Result) -> None:
     frame = result.to_frame(resamples=50)
     apart = set(frame[(frame.setting == "cross-lingual") & (frame.relation != "")].relation)
-    assert apart == {INTO_THE_PASSAGES, INTO_ANOTHER, "romanised", "diacritics"}
+    assert apart == {INTO_THE_PASSAGES, INTO_ANOTHER}
     assert set(frame[frame.language == "all"].relation) == {""}, "a row over all pairs is one row"
     sheets = prepare_sheets([("x.json", result)], resamples=50)
     rows = list(csv.DictReader(io.StringIO(EXPORTS["csv"](sheets))))

@@ -155,7 +155,7 @@ def test_every_row_can_be_read_and_folding_twice_changes_nothing(language: str) 
 
 
 def test_zawgyi_words_are_switched_whole_or_not_at_all(shared_data: Path) -> None:
-    assert switched("my", "ျမန္မာႏိုင္ငံ ၿမိဳ႕").endswith(switched("my", "မြို့"))
+    assert switched("my", "ျမန္မာႏိုင္ငံ ၿမိဳ႕").endswith(switched("my", "ၿမိဳ႕"))
     assert switched("my", "ျမန္မာႏိုင္ငံၿမိဳ႕") == "ျမန္မာႏိုင္ငံၿမိဳ႕"
 
 

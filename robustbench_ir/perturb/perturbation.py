@@ -173,6 +173,8 @@ def _come_to_touch(last: str, first: str, before: str, edit: Edit, *, touching: 
         return False
     if touching and _are_latin(last, first):
         return True
+    if f"{before[-1:]}{edit.before[:1]}".isascii():
+        return False  # what people wrote on a Latin keyboard has the spaces that they want
     if _is_latin_or_digit(first) and _is_latin_or_digit(last):
         return not (first.isdigit() and last.isdigit()) and not _is_latin_or_digit(before[-1:] + edit.before[:1])
     if first in _OPENING and last.isalnum():
@@ -182,7 +184,7 @@ def _come_to_touch(last: str, first: str, before: str, edit: Edit, *, touching: 
 
 def _comes_before(edit: Edit, last: str, following: str) -> bool:
     """Return True if a space is needed after an edit, before text that stays."""
-    if not _is_latin_or_digit(following):
+    if not _is_latin_or_digit(following) or edit.before[-1:].isascii():
         return False
     if _is_latin_or_digit(last):
         both_digits = last.isdigit() and following.isdigit()

@@ -241,7 +241,8 @@ class Romaniser:
             shouted = len(word) > 1 and not _LOWER.search(word)
             return found._replace(texts=tuple(text.upper() if shouted else _title(text) for text in found.texts))
         # A word such as DECnet, in its own script: what is in capitals, and what is not, is spelt apart.
-        return joined_spellings(self(piece) for piece in _EQUAL_CASE.findall(word))
+        pieces = _EQUAL_CASE.findall(word)
+        return joined_spellings(map(self, pieces)) if len(pieces) > 1 else self._spelt(lower)
 
     def _spelt(self, word: str) -> Spellings:
         if word in self.words:

@@ -208,7 +208,7 @@ def _of_variety(code: str) -> str:
 
 
 def _no_row(code: str, script: str) -> str:
-    """Say that a language has no row in a script, and what to do."""
+    """Return a message that a language has no row in a script, and what to do."""
     import icu
 
     def called(one: str) -> str:

@@ -97,7 +97,7 @@ def test_where_there_is_no_word_there_is_nothing_to_change(name: str, text: str)
 def test_a_query_of_a_megabyte_takes_its_time_and_no_more(name: str) -> None:
     """Thirty thousand words, and a "word" without end that would take hours where something is quadratic."""
     (recipe,) = (one for one in recipes() if one.name == name)
-    language = next((one for one in ("hi", "yo", "ar", "ru", "zh") if recipe.covers(one)), "")
+    language = next((one for one in ("hi", "yo", "ar", "ru") if recipe.covers(one)), "")
     if not language:
         pytest.skip(f"{name} covers no language of mini")
     some = " ".join([word for word in words(language) if word.isalpha()][:5])

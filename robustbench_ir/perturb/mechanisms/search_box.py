@@ -61,6 +61,8 @@ class SearchBox:
 
         An opening counts at the beginning of a stretch, which is nearly always that of the query.
         """
+        if not words:
+            return Targets([], lambda stretch, _: (stretch, "search box"))
         found = []
         reached = 0
         for start, end in stretches(text, words):

@@ -68,7 +68,7 @@ class Transliteration:
     """A query in another script, by one of several conventions, the same for the whole query.
 
     A `Transformation`. Words, digits and the signs between words change, and those that change stand side by side, as
-    when somebody switches the keyboard; words without a letter of the language's script stay as they are.
+    when people switch the keyboard; words without a letter of the language's script stay as they are.
 
     Attributes
     ----------
