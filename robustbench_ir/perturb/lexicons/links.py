@@ -6,15 +6,21 @@ the words that are linked to the same words.
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from math import sqrt
 
 import numpy as np
 import regex
 
+from robustbench_ir._base.cache import current_cache, read_cached
+from robustbench_ir._base.files import write_checked
 from robustbench_ir._base.text import nfc, word_spans
+from robustbench_ir.errors import ResultError
 from robustbench_ir.perturb.constraints import stop_words
 from robustbench_ir.perturb.lexicons.catalogue import lexicon_sources, word_pairs
 from robustbench_ir.perturb.lexicons.compounds import collocations, joined
@@ -33,6 +39,10 @@ _WORD = regex.compile(r"[\p{L}\p{M}\p{Pd}'’\u200c\u200d ]{2,}|\p{Han}|\p{Hangu
 _ADJECTIVE = ("-a", "-s")
 
 Counts = Mapping[str, Mapping[str, float]]
+Sums = tuple[Counts, Counts, Mapping[str, float]]
+"""Sums of links by stem and lemma, by form and form, and of those of a stem to words with a capital."""
+
+_FORMAT = 1  # raised when the same texts would give other links
 
 
 @dataclass(frozen=True)
@@ -250,6 +260,33 @@ def _linked(text: _Text, stem: Stemmer, other: OtherLanguage, listed: Counts) ->
         (tuple(map(stem, words)), tuple(other.lemma(one.lower()) for one in translation))
         for words, translation in zip(text.words, text.others, strict=True)
     ]
+    known = sorted((word, sorted(others.items())) for word, others in listed.items())
+    texts = sha256(repr((pairs, text.words, text.others, known)).encode()).hexdigest()
+    stems, forms, capitals = _kept_sums(texts, lambda: _sums(text, pairs, listed))
+    frequency: Counter[str] = Counter()
+    sentences: dict[str, set[int]] = defaultdict(set)
+    for place, (words_of_line, _) in enumerate(pairs):
+        frequency.update(words_of_line)
+        for word in words_of_line:
+            sentences[word].add(place)
+    places = {word: frozenset(found) for word, found in sentences.items()}
+    return Links(stems, forms, frequency, places, len(pairs), capitals)
+
+
+def _kept_sums(texts: str, sums: Callable[[], Sums]) -> Sums:
+    """Return sums from the cache, or make them and keep them there: code-switching and synonyms need the same."""
+    path = current_cache().path("lexicons", "links", _FORMAT, texts)
+    content = read_cached(path)
+    if content is not None:
+        stems, forms, capitals = json.loads(content)
+        return stems, forms, capitals
+    made = sums()
+    with contextlib.suppress(ResultError):
+        write_checked(path, json.dumps(made, ensure_ascii=False).encode())
+    return made
+
+
+def _sums(text: _Text, pairs: Sequence[tuple[tuple[str, ...], tuple[str, ...]]], listed: Counts) -> Sums:
     posteriors = link_posteriors(pairs, lambda word, one: listed.get(word, {}).get(one, 0.0)) if pairs else []
     stems: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     forms: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
@@ -263,11 +300,4 @@ def _linked(text: _Text, stem: Stemmer, other: OtherLanguage, listed: Counts) ->
             forms[words[left]][written[right].lower()] += weight
             if right and written[right][0].isupper():
                 capitals[pairs[place][0][left]] += weight
-    frequency: Counter[str] = Counter()
-    sentences: dict[str, set[int]] = defaultdict(set)
-    for place, (words_of_line, _) in enumerate(pairs):
-        frequency.update(words_of_line)
-        for word in words_of_line:
-            sentences[word].add(place)
-    places = {word: frozenset(found) for word, found in sentences.items()}
-    return Links(stems, forms, frequency, places, len(pairs), capitals)
+    return stems, forms, capitals
