@@ -27,7 +27,7 @@ from robustbench_ir.perturb.lexicons.hidden_markov import Floats, PriorCount, li
 from robustbench_ir.perturb.lexicons.sources import Pair
 from robustbench_ir.resources.languages import languages
 
-_FORMAT = 5  # raised when the same queries would give other phrases
+_FORMAT = 6  # raised when the same queries would give other phrases
 _LIKELY, _POSSIBLE = 0.5, 0.2
 _SURE = 0.9
 _NEIGHBOURS = 2  # places between words that have one translation, with a function word between them
@@ -35,6 +35,7 @@ _DECIMALS = 6  # what floating-point arithmetic may change from machine to machi
 _LETTERS_OF_A_STEM = 4
 _LONGEST_SENTENCE = 60  # words
 _LONGEST_PHRASE = 4  # words on either side
+_FURTHER_TEXTS = 1_500  # pairs of sentences
 _IN_THE_LEXICON = 3.0  # how often a pair of words counts as seen together
 _ALIKE = 2.0
 _HYPHEN = regex.compile(r"\p{Pd}")
@@ -138,7 +139,7 @@ def align_queries(pair: LanguagePair, translations: Mapping[str, str], further: 
         Queries with at least one phrase.
     """
     queries = [one for text, translation in translations.items() if (one := _sentences(pair, text, translation))]
-    texts = [one for text, translation in further if (one := _sentences(pair, text, translation))]
+    texts = [one for text, translation in _shortest(further) if (one := _sentences(pair, text, translation))]
     names = names_among(translation for _, translation in (*queries, *texts))
     found = {}
     for (query, translation), posteriors in zip(queries, _posteriors(pair, [*queries, *texts]), strict=False):
@@ -147,6 +148,11 @@ def align_queries(pair: LanguagePair, translations: Mapping[str, str], further: 
         if others:
             found[query.text] = likely, others
     return found
+
+
+def _shortest(texts: Sequence[Pair]) -> list[Pair]:
+    """Return as many texts as help: short ones are like questions, and long ones cost most of the time."""
+    return sorted(texts, key=lambda pair: (len(pair[0]) + len(pair[1]), pair))[:_FURTHER_TEXTS]
 
 
 def _sentences(pair: LanguagePair, text: str, translation: str) -> tuple[Sentence, Sentence] | None:
