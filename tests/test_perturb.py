@@ -29,7 +29,12 @@ AFRIQA = ("bem", "fon", "ha", "ig", "rw", "sw", "tw", "yo", "zu", "fr")
 SMALL_COVERAGE = {
     ("diacritics", "ru"): 0,
     ("diacritics", "ar"): 0.2,
-    ("synonym", "vi"): 0.2,
+    # Two witnesses agree on few pairs of these (docs/lexicons.md).
+    ("synonym", "ar"): 0.15,
+    ("synonym", "el"): 0.25,
+    ("synonym", "th"): 0.08,
+    ("synonym", "tr"): 0.02,
+    ("synonym", "vi"): 0.005,
     ("encoding", "hi"): 0.2,
     ("search-box", "th"): 0.2,
 }
@@ -157,8 +162,8 @@ def test_words_that_come_to_touch_in_latin_script_are_kept_apart() -> None:
 @pytest.mark.parametrize(
     ("language", "text", "expected"),
     [
-        ("hi", "यह किताब", {"yah kitab", "ye kitab", "ye kitaab"}),
-        ("ru", "Почему щука", {"Pochemu shchuka", "Pochemu schuka", "Pochemu shuka", "Pochemu wuka"}),
+        ("hi", "यह किताब", {"yah kitab", "ye kitab"}),
+        ("ru", "Почему щука", {"Pochemu shchuka", "Pochemu schuka", "Pochemu shuka", "Po4emu schuka", "Po4emu shuka"}),
         ("km", "ស្រី", {"sri", "srei", "srey"}),
         ("el", "Πόσοι", {"Posoi", "Posi"}),
     ],
@@ -309,7 +314,8 @@ def test_a_folder_of_cards_brings_keyboards_and_lexicons_of_its_own(tmp_path: Pa
     switch = (
         (shipped / "code-switching.toml").read_text(encoding="utf-8").replace('name = "code-switching"', 'name = "mix"')
     )
-    (attacks / "mix.toml").write_text(switch.replace('["gatitos/en-es"]', '["own"]'), encoding="utf-8")
+    switch = regex.sub(r"(?m)^en = .*$", 'en = { embedded = "fr", lexicons = ["own"] }', switch)
+    (attacks / "mix.toml").write_text(switch, encoding="utf-8")
     query = Query("q", "en", "aa cat", "q")
     slips = {
         recipe.perturb([query], 5, seed)[0].text for recipe in [load_recipe("slip", tmp_path)] for seed in range(40)

@@ -72,8 +72,8 @@ class OtherScript:
         return found
 
     def _found(self, text: str, words: Sequence[Span]) -> Iterator[Span]:
-        if not self.own.search(text):
-            return  # a query without a letter of the script is not written in it
+        if not (self.own.search(text) or _DIGITS.search(text)):
+            return  # a query without a letter or digit of the script is not written in it
         unreadable = self.romaniser.convention.unreadable
         if unreadable and regex.search(unreadable, text):
             return
@@ -208,6 +208,7 @@ def _with_ending(stretches: Iterator[Span], final: Span) -> Iterator[Span]:
 _LONGEST_KNOWN = 12
 _NOT_ASCII = regex.compile(r"(?V1)[[\p{Nd}\uFF01-\uFF5E]--[\x00-\x7f]]")
 _BACK_TO_BACK = regex.compile(r"(?V1)([[\p{Pe}\p{Pf}]--[\x00-\x7f’]])(?=[[\p{Ps}\p{Pi}]--[\x00-\x7f]])")
+_DIGITS = regex.compile(r"(?V1)[\p{Nd}--[0-9\uFF10-\uFF19]]")
 _INVISIBLE = regex.compile(r"\p{Cf}+")
 _LETTERS = regex.compile(r"(?V1)[\p{L}--[\uFF01-\uFF5E]]")
 _NUMERALS = regex.compile(r"(?V1)[\p{No}&&\p{Script=Ethi}\p{Script=Taml}\p{Script=Mlym}]+")

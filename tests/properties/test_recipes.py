@@ -90,7 +90,9 @@ def test_a_severity_makes_the_edits_of_the_one_below(case: tuple[Recipe, Query],
 def test_where_there_is_no_word_there_is_nothing_to_change(name: str, text: str) -> None:
     (recipe,) = (one for one in recipes() if one.name == name)
     for language in recipe.card.languages:
-        assert perturb(recipe, Query("q", language, text, "q"), 5, 0).text == text
+        # Digits of a script are no words, and romanisation writes them as ASCII ones.
+        in_ascii = "".join(str(unicodedata.digit(one)) if one.isdecimal() else one for one in text)
+        assert perturb(recipe, Query("q", language, text, "q"), 5, 0).text in {text, in_ascii}
 
 
 @pytest.mark.parametrize("name", whole_recipes())
