@@ -266,7 +266,7 @@ def synonyms_by_evidence(language: str, pivot: str, tables: Tables = SHIPPED, pr
     tables : Tables
         Where the sources are found.
     proposed : str, optional
-        Name of a list of pairs that a reader wrote. Its words are replaced by those of its pairs that a source supports,
+        Name of a list of pairs that a reader wrote. Its words are replaced by those of its pairs that a source supports
         before any that the sources alone would give.
 
     Returns
