@@ -81,7 +81,6 @@ def test_one_of_several_senses_proves_nothing(own_tables: Tables) -> None:
         ("ru", "тип", "мужик"),
         ("tr", "yüzde", "faiz"),
         ("tr", "iyi", "yakşı"),
-        ("sw", "mto", "godoro"),
         ("ha", "wuta", "jahannama"),
         ("en", "other", "early"),
         ("en", "number", "routine"),

@@ -10,7 +10,7 @@ import contextlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from math import sqrt
 
@@ -36,6 +36,7 @@ _LONGEST_SENTENCE = 80
 _SMALLEST_LINK = 0.05
 _CAPITAL = 0.6  # share of capitals within sentences from which a word is a name
 _WORD = regex.compile(r"[\p{L}\p{M}\p{Pd}'’\u200c\u200d ]{2,}|\p{Han}|\p{Hangul}")
+_FINAL_SIGMA = regex.compile(r"(?<=\p{Greek})σ\b")
 _ADJECTIVE = ("-a", "-s")
 
 Counts = Mapping[str, Mapping[str, float]]
@@ -57,11 +58,14 @@ class _Text:
         Those that are mostly written without a capital within sentences; none in scripts without case.
     others : sequence of sequence of str
         Words of the translations, as they are written.
+    written : mapping
+        Words in the spelling of the look-up to what the text mostly writes, in lower case.
     """
 
     words: Sequence[Sequence[str]]
     small: frozenset[str]
     others: Sequence[Sequence[str]]
+    written: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -148,6 +152,8 @@ class LinkedWords:
         The language of the translations.
     compounds : frozenset of str
         Words of several syllables that are written apart.
+    written : mapping
+        Words in the spelling of the look-up to what the text mostly writes, in lower case.
     """
 
     links: Links
@@ -158,6 +164,11 @@ class LinkedWords:
     small: frozenset[str]
     other: OtherLanguage
     compounds: frozenset[str]
+    written: Mapping[str, str] = field(default_factory=dict)
+
+    def as_written(self, word: str) -> str:
+        """Return a word as people write it: with the final sigma or the ß that the look-up spells in another way."""
+        return self.written.get(word) or _FINAL_SIGMA.sub("ς", word)
 
 
 def linked_words(language: str, embedded: str, tables: Tables = SHIPPED) -> LinkedWords:
@@ -182,13 +193,13 @@ def linked_words(language: str, embedded: str, tables: Tables = SHIPPED) -> Link
     text = _read(sentence_pairs(evidence, tables), language, embedded, same)
     compounds = _compounds(text, (*listed, *hinted)) if rules.compounds else frozenset[str]()
     if compounds:
-        text = _Text([joined(words, compounds) for words in text.words], text.small, text.others)
+        text = _Text([joined(words, compounds) for words in text.words], text.small, text.others, text.written)
     stem = stemmer(language, (word for words in text.words for word in words), rules)
     other = _embedded(text, embedded, tables)
     listed_stems, hinted_stems = (_by_stem(one, stem, other, compounds) for one in (listed, hinted))
     links = _linked(text, stem, other, listed_stems)
     small = frozenset(map(stem, text.small))
-    return LinkedWords(links, listed_stems, hinted_stems, listed, stem, small, other, compounds)
+    return LinkedWords(links, listed_stems, hinted_stems, listed, stem, small, other, compounds, text.written)
 
 
 def _spelt(listed: Weights, same: Rewriting) -> Weights:
@@ -202,14 +213,18 @@ def _spelt(listed: Weights, same: Rewriting) -> Weights:
 
 def _read(pairs: Iterable[Pair], language: str, embedded: str, same: Rewriting) -> _Text:
     words, others = [], []
+    spelt: dict[str, Counter[str]] = defaultdict(Counter)
     small: Counter[str] = Counter()
     for text, translation in pairs:
         left, right = _words(text, language), _words(translation, embedded)
         if 0 < len(left) <= _LONGEST_SENTENCE and 0 < len(right) <= _LONGEST_SENTENCE:
             words.append([one for word in left if (one := same(word))])
+            for word in left:
+                spelt[same(word)][word.lower()] += 1
             others.append(right)
             small.update({same(word): 1 if word[0].islower() else -1 for word in left[1:]})
-    return _Text(words, frozenset(word for word, surplus in small.items() if surplus > 0), others)
+    written = {one: min(found, key=lambda word: (-found[word], word)) for one, found in spelt.items()}
+    return _Text(words, frozenset(word for word, surplus in small.items() if surplus > 0), others, written)
 
 
 def _words(text: str, language: str) -> list[str]:

@@ -303,7 +303,7 @@ def synonyms_by_evidence(language: str, pivot: str, tables: Tables = SHIPPED, pr
             candidates = (one for other in others for one in forms.get(other, ()))
             kept = [one for one in candidates if agree(form, one, rules) and script(form) == script(one)]
             if kept:
-                found[form] = tuple(dict.fromkeys(kept))[:_SUBSTITUTES_KEPT]
+                found[form] = tuple(dict.fromkeys(map(known.as_written, kept)))[:_SUBSTITUTES_KEPT]
     same = spelling(language, tables).same
 
     def supports(word: str, other: str) -> bool:
