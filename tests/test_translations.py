@@ -279,3 +279,18 @@ def test_the_shipped_marks_can_be_read(name: AuditName) -> None:
         warnings.simplefilter("error")
         found = {language: audited_pairs(name, language) for language in languages()}
     assert all(pair.mark in MARKS_OF_READERS and pair.reader for pairs in found.values() for pair in pairs)
+
+
+def test_a_word_that_a_creole_has_from_the_embedded_language_stays(tmp_path: Path) -> None:
+    card = {
+        "attacks/words/qaa-en.tsv": "win\tconquer\npikin\tchild\n",
+        "attacks/_lexicons.toml": '["words/qaa-en"]\nformat = "tsv"\nevidence = true\ntable = "words/qaa-en.tsv"\n'
+        'licence = "CC0"\nattribution = "me"\n',
+    }
+    for path, text in card.items():
+        written(tmp_path / "cards", path, text)
+    tables = tables_of(tmp_path / "cards")
+    assert load_lexicon("qaa", LexiconRow(embedded="en"), tables).find("win") == ("conquer",)
+    creole = load_lexicon("qaa", LexiconRow(embedded="en", lexifier=True), tables)
+    assert creole.find("win") is None
+    assert creole.find("pikin") == ("child",)

@@ -74,6 +74,9 @@ class LexiconRow(Card):
         Smallest probability of a translation by evidence, 0 to 1.
     least_probability : float, optional
         The same for queries in which no word has so probable a translation. Without it they stay as they are.
+    lexifier : bool
+        Whether the query language has most of its words from the embedded one, as a creole has. A word that the embedded
+        language has too then stays, since nobody would hear a switch.
     synsets : str, optional
         A synset table whose words of one synset replace each other.
     pivot : list of str
@@ -93,6 +96,7 @@ class LexiconRow(Card):
     lexicons: list[str] = []
     minimum_probability: float = Field(default=0.3, ge=0, le=1)
     least_probability: float | None = Field(default=None, ge=0, le=1)
+    lexifier: bool = False
     synsets: str | None = None
     pivot: list[str] = []
     proposed: str | None = None
@@ -323,7 +327,8 @@ def _kind_of_pairs(row: LexiconRow) -> AuditName:
 
 def _entries(language: str, row: LexiconRow, tables: Tables) -> Entries:
     if row.by_evidence:
-        return translations(language, row.embedded or "", row.minimum_probability, tables)
+        found = translations(language, row.embedded or "", row.minimum_probability, tables)
+        return _without_shared(found, row.embedded or "") if row.lexifier else found
     function_words = stop_words(row.embedded or language, tables)
     parts: list[Entries] = []
     if row.lexicons:
@@ -335,3 +340,10 @@ def _entries(language: str, row: LexiconRow, tables: Tables) -> Entries:
     for part in reversed(parts):
         merged.update(part)
     return merged
+
+
+def _without_shared(entries: Entries, embedded: str) -> Entries:
+    """Return the entries that are no words of the embedded language."""
+    from simplemma import is_known
+
+    return {word: others for word, others in entries.items() if not is_known(word, lang=embedded)}
