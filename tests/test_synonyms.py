@@ -167,7 +167,7 @@ def test_a_proposed_pair_needs_a_source_that_supports_it(own_tables: Tables, tmp
     assert found["kuusi"] == ("kuutonen",), "both are six for the dictionary; nothing says that a cat is one"
 
 
-@pytest.mark.parametrize("language", ["de", "el", "es", "ru", "zh"])
+@pytest.mark.parametrize("language", ["de", "el", "es", "ha", "ru", "zh"])
 def test_the_proposed_lists_are_clean(language: str) -> None:
     unwanted = stop_words(language, SHIPPED) | offensive_words(language, SHIPPED)
     pairs = list(word_pairs(f"project/{language}-synonyms", SHIPPED))
