@@ -14,6 +14,7 @@ from robustbench_ir.perturb import load_recipe
 from robustbench_ir.perturb.constraints import stop_words
 from robustbench_ir.perturb.lexicons.catalogue import word_pairs
 from robustbench_ir.perturb.lexicons.inflection import Inflection, inflection
+from robustbench_ir.perturb.lexicons.links import linked_words
 from robustbench_ir.perturb.lexicons.offensive import offensive_words
 from robustbench_ir.perturb.lexicons.synonyms import agree, same_root, same_word, synonyms_by_evidence, with_proclitics
 from robustbench_ir.perturb.mechanisms.substitution import lexicon_rows, load_lexicon
@@ -165,6 +166,13 @@ def test_a_proposed_pair_needs_a_source_that_supports_it(own_tables: Tables, tmp
         table.write('["proposed/qaa"]\nformat = "tsv"\ntable = "proposed.tsv"\nlicence = "CC0"\nattribution = "me"\n')
     found = synonyms_by_evidence("qaa", "qab", tables_of(tmp_path / "cards"), "proposed/qaa")
     assert found["kuusi"] == ("kuutonen",), "both are six for the dictionary; nothing says that a cat is one"
+
+
+def test_the_lemma_of_a_greek_word_is_found_before_its_final_sigma_is_folded(shared_data: Path) -> None:
+    stem = linked_words("el", "en").stem
+    # "of years", "year", "years" of χρόνος, and "teachers" of δάσκαλος (Holton et al., Greek: A Comprehensive Grammar)
+    assert {stem(word) for word in ("χρόνοσ", "χρόνος", "χρόνων", "χρόνουσ")} == {"χρόνοσ"}
+    assert stem("δασκάλουσ") == stem("δάσκαλοσ") == "δάσκαλοσ"
 
 
 @pytest.mark.parametrize("language", ["de", "el", "es", "ru", "zh"])
