@@ -175,7 +175,13 @@ def test_the_lemma_of_a_greek_word_is_found_before_its_final_sigma_is_folded(sha
     assert stem("δασκάλουσ") == stem("δάσκαλοσ") == "δάσκαλοσ"
 
 
-@pytest.mark.parametrize("language", ["de", "el", "es", "ru", "zh"])
+def test_inflected_english_words_are_supported_by_their_lemmas(shared_data: Path) -> None:
+    found = shipped("en")
+    assert found.find("built") == ("constructed",), "WordNet has build and construct in one synset"
+    assert found.find("founded") == ("established",), "WordNet has found and establish in one synset"
+
+
+@pytest.mark.parametrize("language", ["de", "el", "en", "es", "ru", "zh"])
 def test_the_proposed_lists_are_clean(language: str) -> None:
     unwanted = stop_words(language, SHIPPED) | offensive_words(language, SHIPPED)
     pairs = list(word_pairs(f"project/{language}-synonyms", SHIPPED))

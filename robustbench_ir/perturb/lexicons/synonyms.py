@@ -28,6 +28,7 @@ from robustbench_ir.perturb.lexicons.evidence import find_evidence
 from robustbench_ir.perturb.lexicons.inflection import Entries, Inflection, inflection
 from robustbench_ir.perturb.lexicons.links import Counts, LinkedWords, linked_words
 from robustbench_ir.perturb.lexicons.sources import Pair
+from robustbench_ir.perturb.lexicons.stems import stemmer
 from robustbench_ir.perturb.spelling import spelling
 from robustbench_ir.resources.cards import SHIPPED, Tables
 from robustbench_ir.resources.languages import languages
@@ -319,9 +320,11 @@ def synonyms_by_evidence(language: str, pivot: str, tables: Tables = SHIPPED, pr
 
 def _synonyms_of_pivot(pivot: str, proposed: Iterable[Pair], tables: Tables) -> Entries:
     near, wordnet = pivot_synonyms(pivot, tables), _wordnet(pivot, pivot, tables)
+    lemma = stemmer(pivot, (), inflection(pivot, tables))
 
     def supports(word: str, other: str) -> bool:
-        return other in near.get(word, ()) or wordnet.share_a_synset(word, other)
+        forms = ((word, other), (lemma(word), lemma(other)))
+        return any(right in near.get(left, ()) or wordnet.share_a_synset(left, right) for left, right in forms)
 
     counted = {word: others[:_SUBSTITUTES_KEPT] for word, others in near.items()}
     return {**counted, **_supported(proposed, supports)}
