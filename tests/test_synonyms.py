@@ -97,7 +97,7 @@ def test_what_is_no_synonym(language: str, word: str, wrong: str, shared_data: P
     [
         ("en", "begin", "start"),
         ("en", "students", "pupils"),
-        ("es", "escuelas", "colegios"),
+        ("es", "empresas", "compañías"),
         ("es", "utiliza", "usa"),
         ("ar", "المدينة", "البلدة"),
         ("hi", "वर्ष", "साल"),
