@@ -127,3 +127,21 @@ def test_a_faulty_table_is_refused_with_file_and_key(added: str, message: str, t
     (tmp_path / "attacks" / "misspellings" / "mine.toml").write_text(GOOD + added + "\n", encoding="utf-8")
     with pytest.raises(CardError, match=rf"misspellings/mine\.toml: .*{message}|{message}"):
         misspellings("mine", Tables(tmp_path))
+
+
+@pytest.mark.parametrize("recipe", ["misspelling"])
+@pytest.mark.parametrize(
+    ("text", "onset", "kept"),
+    [("tránh", "td", "tr"), ("tính", "lh", "nh"), ("khách", "tr", "ch"), ("trường", "ld", "ng")],
+)
+def test_vietnamese_onsets_are_confused_only_where_they_are_onsets(
+    recipe: str, text: str, onset: str, kept: str
+) -> None:
+    """The sounds r/d, l/n and ch/tr are confused at the beginning of a syllable, never inside tr, nh or at its end."""
+    found = drawn(recipe, "vi", text)
+    assert not [one for one in found if onset in one]
+    assert any(kept in one for one in found)
+
+
+def test_vietnamese_l_and_n_are_confused_at_the_beginning() -> None:
+    assert drawn("misspelling", "vi", "lăn", 2000)["năn"]

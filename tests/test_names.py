@@ -76,6 +76,7 @@ def test_the_name_in_a_question_survives(language: str, recipe: str, shared_data
         ("en", "Where is The Hague?", ["The", "Hague"]),
         ("tr", "Tesla'nın doğum yeri neresi?", ["Tesla'nın"]),
         ("tr", "Şehir nerede?", []),
+        ("en", "Johann Sebastian Bach Carl Philipp", ["Johann", "Sebastian", "Bach", "Carl", "Philipp"]),
         ("en", "is george bush a president", []),
         ("en", "WAS GEORGE BUSH A PRESIDENT", ["GEORGE", "BUSH"]),
         ("hi", "तेमुजिन कौन था", []),
@@ -93,6 +94,11 @@ def test_names_are_found_by_their_capitals(language: str, text: str, expected: l
         ("en", "How Many People Live In The Big City", ["People", "Live", "Big", "City"]),
         ("en", "How Many People Live in the Big City", ["People", "Live", "Big", "City"]),
         ("tr", "BÜYÜK ŞEHİR NEREDE", ["BÜYÜK", "ŞEHİR"]),
+        (
+            "sn",
+            "Varimi Vonetseka neMbeu neZvikwereti zveKurimisa Mbeu",
+            ["Varimi", "Vonetseka", "neMbeu", "neZvikwereti", "zveKurimisa", "Mbeu"],
+        ),
         ("de", "Wie Viele Menschen Leben In Der Stadt", ["Menschen", "Leben", "Stadt"]),
     ],
 )

@@ -206,3 +206,8 @@ def test_the_budget_of_a_recipe_holds(tmp_path: Path, shared_data: Path) -> None
     queries = load_task("xquad-r", ["hi"]).queries[:200]
     for one in load_recipe("half", tmp_path).perturb(queries, 5, 0):
         assert 0 < one.touched <= 0.5
+
+
+@pytest.mark.parametrize("mark", ["\u200e", "\u200f", "\u061c"])
+def test_a_mark_of_direction_is_left_out(mark: str) -> None:
+    assert mark not in made("transliteration", "ar", f"{mark}ما اسم الملك؟", 3).text

@@ -5,10 +5,11 @@ from __future__ import annotations
 import warnings
 from hashlib import sha256
 from pathlib import Path
+from random import Random
 
 import pytest
 
-from robustbench_ir._base.text import nfc
+from robustbench_ir._base.text import nfc, word_spans
 from robustbench_ir.errors import DataError, DataWarning, RobustBenchError
 from robustbench_ir.perturb import load_recipe
 from robustbench_ir.perturb.lexicons.audit import MARKS as MARKS_OF_READERS
@@ -19,7 +20,7 @@ from robustbench_ir.perturb.lexicons.inflection import Inflection
 from robustbench_ir.perturb.lexicons.stems import STEM, stemmer
 from robustbench_ir.perturb.lexicons.store import Lexicon
 from robustbench_ir.perturb.lexicons.translations import translations
-from robustbench_ir.perturb.mechanisms.substitution import LexiconRow, load_lexicon
+from robustbench_ir.perturb.mechanisms.substitution import LexiconRow, load_lexicon, make_substitution
 from robustbench_ir.perturb.spelling import Spelling
 from robustbench_ir.resources.cards import Tables, tables_of
 from robustbench_ir.resources.languages import languages
@@ -111,6 +112,28 @@ def test_dictionaries_decide_where_the_text_is_silent(own_tables: Tables) -> Non
     # 2 links are shared by two translations, of 2 + 1.5 that the word counts for: 1 / 3.5 each.
     assert "kuusi" not in found
     assert set(translations("qaa", "qab", 1 / 3.5 - 1e-6, own_tables)["kuusi"]) == {"six", "spruce"}
+
+
+def test_a_word_of_both_languages_stays(own_tables: Tables) -> None:
+    assert own_tables.extra is not None
+    path = own_tables.extra / "attacks/words/qaa-qab.tsv"
+    lines = path.read_text(encoding="utf-8")
+    path.write_text(f"{lines}radio\tradio\nradio\twireless\n", encoding="utf-8")
+    assert "radio" not in translations("qaa", "qab", 0.1, tables_of(own_tables.extra))
+
+
+def test_less_probable_translations_are_for_queries_without_a_probable_one(own_tables: Tables) -> None:
+    row = {"embedded": "qab", "minimum_probability": 0.5, "least_probability": 0.2}
+    made = make_substitution("qaa", {"operation": "switch"}, row, own_tables)
+
+    def offered(text: str) -> list[str]:
+        spans = word_spans(text, "en")
+        return [text[start:end] for start, end in made.targets(text, spans, Random(0)).spans]
+
+    # By the counts above: "talo" 2 / 3.5, "kuusi" 1 / 3.5 for each of two translations.
+    assert offered("talo kuusi") == ["talo"]
+    assert offered("iso kuusi") == ["kuusi"]
+    assert offered("iso") == []
 
 
 def test_words_of_the_text_are_linked_and_names_are_left_out(own_tables: Tables) -> None:
@@ -256,3 +279,18 @@ def test_the_shipped_marks_can_be_read(name: AuditName) -> None:
         warnings.simplefilter("error")
         found = {language: audited_pairs(name, language) for language in languages()}
     assert all(pair.mark in MARKS_OF_READERS and pair.reader for pairs in found.values() for pair in pairs)
+
+
+def test_a_word_that_a_creole_has_from_the_embedded_language_stays(tmp_path: Path) -> None:
+    card = {
+        "attacks/words/qaa-en.tsv": "win\tconquer\npikin\tchild\n",
+        "attacks/_lexicons.toml": '["words/qaa-en"]\nformat = "tsv"\nevidence = true\ntable = "words/qaa-en.tsv"\n'
+        'licence = "CC0"\nattribution = "me"\n',
+    }
+    for path, text in card.items():
+        written(tmp_path / "cards", path, text)
+    tables = tables_of(tmp_path / "cards")
+    assert load_lexicon("qaa", LexiconRow(embedded="en"), tables).find("win") == ("conquer",)
+    creole = load_lexicon("qaa", LexiconRow(embedded="en", lexifier=True), tables)
+    assert creole.find("win") is None
+    assert creole.find("pikin") == ("child",)

@@ -17,6 +17,7 @@ from robustbench_ir.resources.languages import languages
 
 _NEARLY_ALL = 0.8
 _TITLE_WORDS = 3  # as few content words with capitals may be one long name
+_HEADLINE_WORDS = 6  # more words with capitals than a name has, in languages that write titles without function words
 _BETWEEN_NAMES = regex.compile(r"\s|-|\.\s?")  # "Johann S. Bach", "Marie-Curie"
 _PARTICLES = {"von", "van", "vom", "zu", "der", "den", "de", "da", "di", "del", "du", "dos", "la", "bin", "ibn", "al"}
 _APOSTROPHE = regex.compile("['’ʼ]")
@@ -102,6 +103,11 @@ class _Query:
         """Return True if all words have capitals, or those of a title: all but its small function words."""
         cased = [place for place, word in enumerate(self._words) if word.lower() != word.upper()]
         if cased and sum(self._words[place].isupper() for place in cased) >= _NEARLY_ALL * len(cased):
+            return True
+        # A capital may follow a prefix, as in Shona "weKuedza".
+        if sum(self._words[place].lower() != self._words[place] for place in cased) >= max(
+            _HEADLINE_WORDS, _NEARLY_ALL * len(cased)
+        ):
             return True
         content = [place for place in cased if not self._is_stop_word(self._words[place])]
         with_capital = [place for place in content if self._capital[place]]

@@ -129,7 +129,7 @@ class OtherScript:
         """Yield what changes between two words; letters of the script there are protected words, or were no words."""
         protected: list[Span] | None = None
         for match in self.convertible.finditer(text, start, end):
-            if _INVISIBLE.fullmatch(match[0]):
+            if _JOINERS.fullmatch(match[0]):
                 continue  # emoji are joined by them
             if self.own.search(match[0]):
                 protected = word_spans(text, self.language.code) if protected is None else protected
@@ -209,7 +209,7 @@ _LONGEST_KNOWN = 12
 _NOT_ASCII = regex.compile(r"(?V1)[[\p{Nd}\uFF01-\uFF5E]--[\x00-\x7f]]")
 _BACK_TO_BACK = regex.compile(r"(?V1)([[\p{Pe}\p{Pf}]--[\x00-\x7f’]])(?=[[\p{Ps}\p{Pi}]--[\x00-\x7f]])")
 _DIGITS = regex.compile(r"(?V1)[\p{Nd}--[0-9\uFF10-\uFF19]]")
-_INVISIBLE = regex.compile(r"\p{Cf}+")
+_JOINERS = regex.compile(r"[\u200B-\u200D]+")
 _LETTERS = regex.compile(r"(?V1)[\p{L}--[\uFF01-\uFF5E]]")
 _NUMERALS = regex.compile(r"(?V1)[\p{No}&&\p{Script=Ethi}\p{Script=Taml}\p{Script=Mlym}]+")
 

@@ -11,6 +11,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import sha256
 from math import sqrt
 
@@ -43,6 +44,7 @@ Counts = Mapping[str, Mapping[str, float]]
 Sums = tuple[Counts, Counts, Mapping[str, float]]
 """Sums of links by stem and lemma, by form and form, and of those of a stem to words with a capital."""
 
+_REMEMBERED = 1 << 17
 _FORMAT = 1  # raised when the same texts would give other links
 
 
@@ -168,7 +170,11 @@ class LinkedWords:
 
     def as_written(self, word: str) -> str:
         """Return a word as people write it: with the final sigma or the ß that the look-up spells in another way."""
-        return self.written.get(word) or _FINAL_SIGMA.sub("ς", word)
+        return _as_written(word, self.written)
+
+
+def _as_written(word: str, written: Mapping[str, str]) -> str:
+    return written.get(word) or _FINAL_SIGMA.sub("ς", word)
 
 
 def linked_words(language: str, embedded: str, tables: Tables = SHIPPED) -> LinkedWords:
@@ -195,11 +201,23 @@ def linked_words(language: str, embedded: str, tables: Tables = SHIPPED) -> Link
     if compounds:
         text = _Text([joined(words, compounds) for words in text.words], text.small, text.others, text.written)
     stem = stemmer(language, (word for words in text.words for word in words), rules)
+    if rules.lemmas:
+        stem = _of_written_words(stem, text.written, same)
     other = _embedded(text, embedded, tables)
     listed_stems, hinted_stems = (_by_stem(one, stem, other, compounds) for one in (listed, hinted))
     links = _linked(text, stem, other, listed_stems)
     small = frozenset(map(stem, text.small))
     return LinkedWords(links, listed_stems, hinted_stems, listed, stem, small, other, compounds, text.written)
+
+
+def _of_written_words(lemma: Stemmer, written: Mapping[str, str], same: Rewriting) -> Stemmer:
+    """Return a stemmer of words in the spelling of the look-up; simplemma knows them as people write them."""
+
+    @lru_cache(maxsize=_REMEMBERED)
+    def stem(word: str) -> str:
+        return same(lemma(_as_written(word, written)))
+
+    return stem
 
 
 def _spelt(listed: Weights, same: Rewriting) -> Weights:

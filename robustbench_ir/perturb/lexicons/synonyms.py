@@ -28,6 +28,7 @@ from robustbench_ir.perturb.lexicons.evidence import find_evidence
 from robustbench_ir.perturb.lexicons.inflection import Entries, Inflection, inflection
 from robustbench_ir.perturb.lexicons.links import Counts, LinkedWords, linked_words
 from robustbench_ir.perturb.lexicons.sources import Pair
+from robustbench_ir.perturb.lexicons.stems import stemmer
 from robustbench_ir.perturb.spelling import spelling
 from robustbench_ir.resources.cards import SHIPPED, Tables
 from robustbench_ir.resources.languages import languages
@@ -183,16 +184,19 @@ class _Judge:
         return sorted(found, key=lambda one: (-one[0], one[1]))[:_SUBSTITUTES_KEPT]
 
     def supports(self, word: str, other: str) -> bool:
-        """Return True if any source has one meaning for two words: a synset, or translations that are synonyms."""
-        stem, theirs = self.known.stem(word), self.known.stem(other)
-        if self.wordnet.share_a_synset(word, other) or self.wordnet.share_a_synset(stem, theirs):
-            return True
-        return not self._senses(stem).isdisjoint(self._senses(theirs))
+        """Return True if the sources have one meaning for two words: a synset, or translations that are synonyms."""
+        return not self._senses(word).isdisjoint(self._senses(other))
 
-    def _senses(self, stem: str) -> set[str]:
-        """Return the translations of a stem, their synonyms, and the synsets of the pivot that they are in."""
+    def _senses(self, word: str) -> set[str]:
+        """Return the synsets of a word, its translations, their synonyms, and the synsets that those are in.
+
+        A wordnet translates too: by the words that its synsets have in the pivot. What a text or dictionary says of
+        one word and a wordnet of the other thus agrees.
+        """
+        stem = self.known.stem(word)
+        synsets = {*self.wordnet.synsets.get(word, ()), *self.wordnet.synsets.get(stem, ())}
         meanings = self._widened(self.meanings.get(stem, {})).keys()
-        return {*meanings, *(synset for one in meanings for synset in self.pivot_synsets.get(one, ()))}
+        return {*synsets, *meanings, *(synset for one in meanings for synset in self.pivot_synsets.get(one, ()))}
 
     def _told_apart(self, stem: str, other: str, meaning: str) -> bool:
         """Return True if the wordnet has two words in different senses of one translation, such as "time"."""
@@ -285,7 +289,8 @@ def synonyms_by_evidence(language: str, pivot: str, tables: Tables = SHIPPED, pr
         return _synonyms_of_pivot(pivot, pairs, tables)
     known, rules = linked_words(language, pivot, tables), inflection(language, tables)
     facts = languages().get(language)
-    function_words = stop_words(language, tables)
+    same = spelling(language, tables).same
+    function_words = frozenset(map(same, stop_words(language, tables)))
     judge = _Judge(
         known,
         pivot_synonyms(pivot, tables),
@@ -304,20 +309,22 @@ def synonyms_by_evidence(language: str, pivot: str, tables: Tables = SHIPPED, pr
             kept = [one for one in candidates if agree(form, one, rules) and script(form) == script(one)]
             if kept:
                 found[form] = tuple(dict.fromkeys(map(known.as_written, kept)))[:_SUBSTITUTES_KEPT]
-    same = spelling(language, tables).same
 
     def supports(word: str, other: str) -> bool:
         return agree(word, other, rules) and judge.supports(same(word), same(other))
 
     proposals = {same(word): others for word, others in _supported(pairs, supports).items()}
-    return {**dict.fromkeys(known.compounds, ()), **found, **proposals}
+    merged = {**dict.fromkeys(known.compounds, ()), **found, **proposals}
+    return {known.as_written(word): others for word, others in merged.items()}
 
 
 def _synonyms_of_pivot(pivot: str, proposed: Iterable[Pair], tables: Tables) -> Entries:
     near, wordnet = pivot_synonyms(pivot, tables), _wordnet(pivot, pivot, tables)
+    lemma = stemmer(pivot, (), inflection(pivot, tables))
 
     def supports(word: str, other: str) -> bool:
-        return other in near.get(word, ()) or wordnet.share_a_synset(word, other)
+        forms = ((word, other), (lemma(word), lemma(other)))
+        return any(right in near.get(left, ()) or wordnet.share_a_synset(left, right) for left, right in forms)
 
     counted = {word: others[:_SUBSTITUTES_KEPT] for word, others in near.items()}
     return {**counted, **_supported(proposed, supports)}
@@ -350,11 +357,12 @@ def pivot_synonyms(pivot: str, tables: Tables = SHIPPED) -> Mapping[str, tuple[s
 
 
 def _wordnet(language: str, pivot: str, tables: Tables) -> _Wordnet:
+    same = spelling(language, tables).same
     synsets: dict[str, set[str]] = defaultdict(set)
     glosses: dict[str, set[str]] = defaultdict(set)
     for name, other in find_evidence(language, pivot, tables).wordnets:
         for word, synset in word_pairs(name, tables):
-            synsets[word].add(synset)
+            synsets[same(word)].add(synset)
         for word, synset in word_pairs(other, tables):
             glosses[synset].add(word)
     return _Wordnet(*({key: frozenset(values) for key, values in one.items()} for one in (synsets, glosses)))

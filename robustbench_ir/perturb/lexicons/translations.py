@@ -63,11 +63,13 @@ class _Judge:
     cased: bool
 
     def chosen(self, stem: str, minimum: float) -> list[str]:
-        """Return the probable translations, the best first; none for names."""
+        """Return the probable translations, the best first; none for names and for words of both languages."""
         ranked = sorted(self._probabilities(stem).items(), key=lambda one: (-one[1], one[0]))
-        if not ranked or ranked[0][1] < minimum or self._is_name(stem, ranked[0][0]):
+        if not ranked or ranked[0][1] < minimum:
             return []
-        best = ranked[0][1]
+        word, best = ranked[0]
+        if word == stem or self._is_name(stem, word):
+            return []
         kept = [lemma for lemma, probability in ranked if probability >= best * _OF_THE_BEST]
         return [lemma for lemma in kept if lemma != stem and self.other.is_sayable(lemma)][:_SUBSTITUTES_KEPT]
 

@@ -72,6 +72,11 @@ class LexiconRow(Card):
         Two-column lexicons: word, substitute. A word of an earlier one is not looked up in a later one.
     minimum_probability : float
         Smallest probability of a translation by evidence, 0 to 1.
+    least_probability : float, optional
+        The same for queries in which no word has so probable a translation. Without it they stay as they are.
+    lexifier : bool
+        Whether the query language has most of its words from the embedded one, as a creole has. A word that the embedded
+        language has too then stays, since nobody would hear a switch.
     synsets : str, optional
         A synset table whose words of one synset replace each other.
     pivot : list of str
@@ -90,6 +95,8 @@ class LexiconRow(Card):
     source: str = ""
     lexicons: list[str] = []
     minimum_probability: float = Field(default=0.3, ge=0, le=1)
+    least_probability: float | None = Field(default=None, ge=0, le=1)
+    lexifier: bool = False
     synsets: str | None = None
     pivot: list[str] = []
     proposed: str | None = None
@@ -143,8 +150,8 @@ class LexiconSubstitution:
 
     Attributes
     ----------
-    lexicons : tuple of Lexicon
-        One of them is drawn for each query.
+    lexicons : tuple of tuple of Lexicon
+        One of them is drawn for each query: a lexicon, and less certain ones for queries in which it finds nothing.
     operation : str
         Name of the operation in the edits.
     copies_capital : bool
@@ -155,7 +162,7 @@ class LexiconSubstitution:
         Whether there are spaces between the words of the queries.
     """
 
-    lexicons: tuple[Lexicon, ...]
+    lexicons: tuple[tuple[Lexicon, ...], ...]
     operation: str
     copies_capital: bool = True
     embedded: tuple[str, ...] = ()
@@ -168,7 +175,15 @@ class LexiconSubstitution:
 
     def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:
         """Offer the words and phrases in the drawn lexicon; see `Transformation.targets`."""
-        lexicon = pick(self.lexicons, random) if len(self.lexicons) > 1 else self.lexicons[0]
+        drawn = pick(self.lexicons, random) if len(self.lexicons) > 1 else self.lexicons[0]
+        for lexicon in drawn:
+            found = self._found(lexicon, text, words)
+            if found:
+                break
+        return Targets(found, partial(self._replace, lexicon))
+
+    def _found(self, lexicon: Lexicon, text: str, words: Sequence[Span]) -> list[Span]:
+        """Return the words and phrases of a text that a lexicon has."""
         encoded_otherwise = lexicon.spelling.encoded_otherwise
         if encoded_otherwise and encoded_otherwise(text):  # only what stands alone between spaces can be found
             words = [match.span() for match in _BETWEEN_SPACES.finditer(text)]
@@ -187,7 +202,7 @@ class LexiconSubstitution:
                     position += length - 1
                     break
             position += 1
-        return Targets(found, partial(self._replace, lexicon))
+        return found
 
     def _replace(self, lexicon: Lexicon, original: str, random: Random) -> tuple[str, str] | None:
         new = pick_early(lexicon.find(original) or (original,), random)
@@ -206,15 +221,15 @@ def make_substitution(
     rows = lexicon_rows(language, options)
     facts = languages().get(language)
     nouns_into_another = bool(facts and facts.capitalised_nouns) and any(row.embedded for row in rows)
-    lexicons = tuple(load_lexicon(language, row, tables) for row in rows)
+    lexicons = tuple(tuple(load_lexicon(language, one, tables) for one in _from_certain(row)) for row in rows)
     embedded = tuple(dict.fromkeys(row.embedded for row in rows if row.embedded))
     has_spaces = facts is None or facts.has_spaces
     plain = LexiconSubstitution(lexicons, operation, not nouns_into_another, embedded, has_spaces)
     if not any(row.translations for row in rows):
         return plain
     parts = tuple(
-        _with_translations(language, row, replace(plain, lexicons=(lexicon,)), tables)
-        for row, lexicon in zip(rows, lexicons, strict=True)
+        _with_translations(language, row, replace(plain, lexicons=(several,)), tables)
+        for row, several in zip(rows, lexicons, strict=True)
     )
     return OneOfSeveral(parts, KindOfChange("embedded", embedded))
 
@@ -224,8 +239,16 @@ def _with_translations(language: str, row: LexiconRow, lexicon: LexiconSubstitut
     if not (row.embedded and row.translations):
         return lexicon
     evidence = find_evidence(language, row.embedded, tables) if row.by_evidence else Evidence()
-    aligned = aligned_queries(language, row.embedded, row.translations, evidence, lexicon.lexicons[0], tables)
+    aligned = aligned_queries(language, row.embedded, row.translations, evidence, lexicon.lexicons[0][0], tables)
     return TranslatedQueries(aligned, lexicon, lexicon.operation + OF_TRANSLATION)
+
+
+def _from_certain(row: LexiconRow) -> list[LexiconRow]:
+    """Return the rows of a lexicon and of the less certain one."""
+    certain = row.model_copy(update={"least_probability": None})
+    if row.least_probability is None:
+        return [certain]
+    return [certain, certain.model_copy(update={"minimum_probability": row.least_probability})]
 
 
 def sources_of(language: str, row: LexiconRow, tables: Tables) -> tuple[str, ...]:
@@ -304,7 +327,8 @@ def _kind_of_pairs(row: LexiconRow) -> AuditName:
 
 def _entries(language: str, row: LexiconRow, tables: Tables) -> Entries:
     if row.by_evidence:
-        return translations(language, row.embedded or "", row.minimum_probability, tables)
+        found = translations(language, row.embedded or "", row.minimum_probability, tables)
+        return _without_shared(found, row.embedded or "") if row.lexifier else found
     function_words = stop_words(row.embedded or language, tables)
     parts: list[Entries] = []
     if row.lexicons:
@@ -316,3 +340,10 @@ def _entries(language: str, row: LexiconRow, tables: Tables) -> Entries:
     for part in reversed(parts):
         merged.update(part)
     return merged
+
+
+def _without_shared(entries: Entries, embedded: str) -> Entries:
+    """Return the entries that are no words of the embedded language."""
+    from simplemma import is_known
+
+    return {word: others for word, others in entries.items() if not is_known(word, lang=embedded)}
