@@ -235,7 +235,7 @@ def test_every_table_names_its_source(kind: str) -> None:
 
 @pytest.mark.parametrize("part", ["n", "v", "a", "r"])
 @pytest.mark.parametrize("language", ["de", "ru"])
-def test_the_synsets_of_other_wordnets_are_those_of_the_english_one(language: str, part: str, shared_data: Path) -> None:
+def test_the_synsets_of_other_wordnets_are_the_english_ones(language: str, part: str, shared_data: Path) -> None:
     english = {synset for _, synset in word_pairs("wordnet/en", SHIPPED)}
     theirs = {synset for _, synset in word_pairs(f"omw-wikt/{language}", SHIPPED) if synset.endswith(part)}
     assert len(theirs & english) > 0.8 * len(theirs), "the offsets of another edition of WordNet do not match"

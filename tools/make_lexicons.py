@@ -4,8 +4,8 @@
                                   --cedict cedict_ts.u8 --out attacks/lexicons
 
 `wordnet/eng.tab`: English lemmas by WordNet 3.0 synset, from the npm package `WNdb` (WordNet
-licence). Debian's `wordnet-base` is patched: its offsets of verbs and adjectives are not those of WordNet 3.0, which the
-Open Multilingual Wordnet refers to.
+licence). Debian's `wordnet-base` is patched: its offsets of verbs and adjectives are not those of WordNet 3.0, which
+the Open Multilingual Wordnet refers to.
 `cc-cedict/zh-en.tsv`: short glosses of common Chinese words, from CC-CEDICT (CC BY-SA 4.0).
 """
 
