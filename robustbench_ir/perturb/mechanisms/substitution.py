@@ -288,7 +288,7 @@ def load_lexicon(language: str, row: LexiconRow, tables: Tables) -> Lexicon:
     what = {
         "language": language,
         "left out": sha256(repr(left_out).encode()).hexdigest(),
-        "row": row.model_dump(exclude_defaults=True, exclude={"source", "translations"}),
+        "row": row.model_dump(exclude_defaults=True, exclude={"source", "translations", "least_probability"}),
         "sources": {name: lexicon_source(name, tables).digest(tables) for name in sources_of(language, row, tables)},
         "marks": sorted(
             (pair.word, pair.substitute, pair.mark) for pair in audited_pairs(_kind_of_pairs(row), language, tables)
