@@ -71,7 +71,7 @@ def run_training(
 ) -> TrainingOutcome:
     """Train from the base, or from the last checkpoint in `out`, and save the best model into `out`.
 
-    Of several processes, which `torchrun` starts, the first one writes.
+    Where `torchrun` has started several processes, the first one writes.
 
     Parameters
     ----------
