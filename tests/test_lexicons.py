@@ -13,7 +13,7 @@ from robustbench_ir._base.text import nfc, script
 from robustbench_ir.errors import DataError, RobustBenchError, UnknownNameError
 from robustbench_ir.perturb import load_recipe, recipe_names
 from robustbench_ir.perturb.lexicons.build import merged_bilingual, synonyms
-from robustbench_ir.perturb.lexicons.catalogue import lexicon_sources
+from robustbench_ir.perturb.lexicons.catalogue import lexicon_sources, word_pairs
 from robustbench_ir.perturb.lexicons.inflection import (
     Entries,
     Inflection,
@@ -24,7 +24,7 @@ from robustbench_ir.perturb.lexicons.inflection import (
 from robustbench_ir.perturb.lexicons.parallel_text import PARALLEL_FORMATS
 from robustbench_ir.perturb.lexicons.sources import Format, ReportLine, read_pairs, refuse_line
 from robustbench_ir.perturb.lexicons.store import Lexicon, as_lines, compiled_lexicon
-from robustbench_ir.resources.cards import packaged
+from robustbench_ir.resources.cards import SHIPPED, packaged
 from robustbench_ir.resources.languages import languages
 from robustbench_ir.tasks import Query, task_card
 
@@ -231,3 +231,11 @@ def test_every_table_names_its_source(kind: str) -> None:
             assert (table / "LICENCE.txt").is_file()
             continue
         assert 'source = "' in table.read_text(encoding="utf-8"), table
+
+
+@pytest.mark.parametrize("part", ["n", "v", "a", "r"])
+@pytest.mark.parametrize("language", ["de", "ru"])
+def test_the_synsets_of_other_wordnets_are_the_english_ones(language: str, part: str, shared_data: Path) -> None:
+    english = {synset for _, synset in word_pairs("wordnet/en", SHIPPED)}
+    theirs = {synset for _, synset in word_pairs(f"omw-wikt/{language}", SHIPPED) if synset.endswith(part)}
+    assert len(theirs & english) > 0.8 * len(theirs), "the offsets of another edition of WordNet do not match"

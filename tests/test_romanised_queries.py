@@ -62,6 +62,8 @@ def test_nothing_native_is_left_of_questions(language: str, shared_data: Path) -
         ("uz", "oktabr aprel iyun iyul konsert sirk sement", "октябрь апрель июнь июль концерт цирк цемент"),
         ("uz", "kompyuter albom film rol sentabrda", "компьютер альбом фильм роль сентябрда"),
         ("ja", "彼は何を食べたか。", "kare wa nani o tabeta ka."),
+        ("ja", "学校へ行って、切手を買った。", "gakkou e itte, kitte o katta."),
+        ("ja", "上がらなかった", "aga ra nakatta"),
     ],
 )  # fmt: skip
 def test_what_people_would_write(language: str, text: str, expected: str) -> None:

@@ -525,3 +525,67 @@ def test_the_command_trains_and_says_what_it_did(tmp_path: Path) -> None:
     assert trained is not None
     assert trained.record.training.augment == (("typo", 0.5),)
     assert CliRunner().invoke(irbench, [*command.split(), "--augment", "typo"]).exit_code == 2
+
+
+def test_a_base_in_float16_is_trained_in_float32(tiny_model: Path, tmp_path: Path) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    half = SentenceTransformer(str(tiny_model), device="cpu").half()
+    half.save_pretrained(str(tmp_path / "half"))
+    training = SMALL.model_copy(
+        update={"base": str(tmp_path / "half"), "learning_rate": 3e-5, "steps": 6, "evaluate_every": 6, "warmup": 0.0}
+    )
+    trained = train(training, tmp_path / "out", table=TABLE, device="cpu")
+    assert trained.outcome.precision == "float32"
+    before = {name: value.float() for name, value in half.state_dict().items()}
+    after = SentenceTransformer(str(tmp_path / "out"), device="cpu").state_dict()
+    moved = max(float((after[name].float() - value).abs().max()) for name, value in before.items())
+    # A step of AdamW moves a weight by the learning rate at most, but for the decay of the weight.
+    assert 0 < moved <= 6 * 3e-5 * 1.05 + 6 * 3e-5 * training.weight_decay * 4
+
+
+PROCESSES = """
+import os, sys
+from pathlib import Path
+import torch
+from robustbench_ir.training import loop
+from robustbench_ir.training.record import Training
+from robustbench_ir.training.train import train
+from tests.test_train import TABLE
+
+seen = []
+told = loop._ProgressCallback.on_step_end
+def watched(self, *arguments, model, **options):
+    seen.append([value.detach().clone() for value in model.parameters()])
+    told(self, *arguments, model=model, **options)
+loop._ProgressCallback.on_step_end = watched
+train(Training.model_validate_json(sys.argv[1]), Path(sys.argv[2]), table=TABLE, device="cpu")
+torch.save(seen, f"{sys.argv[2]}.rank{os.environ['RANK']}")
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_share_their_gradients(tmp_path: Path) -> None:
+    script, out = tmp_path / "script.py", tmp_path / "out"
+    script.write_text(PROCESSES, encoding="utf-8")
+    root = str(Path(__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+        + [str(script), SMALL.model_dump_json(), str(out)],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+    left, right = (torch.load(f"{out}.rank{rank}", weights_only=True) for rank in (0, 1))
+    assert len(left) == len(right) == SMALL.steps
+    assert all(map(torch.equal, sum(left, []), sum(right, []))), "equal at every step"
+    trained = read_trained(out)
+    assert trained is not None
+    assert trained.outcome.processes == 2
+    assert [step for step, _ in trained.validation_losses] == [0, 10, 20]
+    alone = train(SMALL, tmp_path / "alone", table=TABLE, device="cpu")
+    assert not same_weights(out, tmp_path / "alone"), "each process has batches of its own"
+    assert not checkpoint_folder(out).exists()

@@ -1,9 +1,11 @@
 """Make the two lexical tables that ship with the project and come from other people's work.
 
-    python tools/make_lexicons.py --wordnet DIR/usr/share/wordnet --omw "$ROBUSTBENCH_IR_DATA/omw-wikt" \
+    python tools/make_lexicons.py --wordnet DIR/package/dict --omw "$ROBUSTBENCH_IR_DATA/omw-wikt" \
                                   --cedict cedict_ts.u8 --out attacks/lexicons
 
-`wordnet/eng.tab`: English lemmas by WordNet 3.0 synset, from Debian's `wordnet-base` (WordNet licence).
+`wordnet/eng.tab`: English lemmas by WordNet 3.0 synset, from the npm package `WNdb` (WordNet
+licence). Debian's `wordnet-base` is patched: its offsets of verbs and adjectives are not those of WordNet 3.0, which
+the Open Multilingual Wordnet refers to.
 `cc-cedict/zh-en.tsv`: short glosses of common Chinese words, from CC-CEDICT (CC BY-SA 4.0).
 """
 

@@ -52,7 +52,7 @@ def attack(
         Name of a task, a folder with a task (a string needs a slash in it), or a `Task`.
     recipes : sequence of str, Recipe or callable, optional
         Names of recipes, loaded recipes, or functions that rewrite a query; see `robustbench_ir.recipe`. Default: the
-        four recipes whose card says so.
+        recipes whose card says so.
     languages : iterable of str, optional
         Restrict queries and pool to these languages.
     severities : sequence of int

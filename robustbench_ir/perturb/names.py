@@ -20,6 +20,7 @@ _TITLE_WORDS = 3  # as few content words with capitals may be one long name
 _HEADLINE_WORDS = 6  # more words with capitals than a name has, in languages that write titles without function words
 _BETWEEN_NAMES = regex.compile(r"\s|-|\.\s?")  # "Johann S. Bach", "Marie-Curie"
 _PARTICLES = {"von", "van", "vom", "zu", "der", "den", "de", "da", "di", "del", "du", "dos", "la", "bin", "ibn", "al"}
+_CAPITAL = regex.compile(r"\p{Ll}{0,4}[\p{Lu}\p{Lt}]")  # in Bantu languages behind a prefix: Zulu "uMandela"
 _APOSTROPHE = regex.compile("['’ʼ]")
 _SUFFIX_AFTER_APOSTROPHE = {"tr", "az", "kk"}  # only names are written so
 IsStopWord = Callable[[str], bool]
@@ -97,17 +98,14 @@ class _Query:
         self._names = names
         self._determiners = determiners
         self._words = [text[start:end] for start, end in spans]
-        self._capital = [word[0].isupper() for word in self._words]
+        self._capital = [bool(_CAPITAL.match(word)) for word in self._words]
 
     def capitals_say_nothing(self) -> bool:
         """Return True if all words have capitals, or those of a title: all but its small function words."""
         cased = [place for place, word in enumerate(self._words) if word.lower() != word.upper()]
         if cased and sum(self._words[place].isupper() for place in cased) >= _NEARLY_ALL * len(cased):
             return True
-        # A capital may follow a prefix, as in Shona "weKuedza".
-        if sum(self._words[place].lower() != self._words[place] for place in cased) >= max(
-            _HEADLINE_WORDS, _NEARLY_ALL * len(cased)
-        ):
+        if sum(map(self._capital.__getitem__, cased)) >= max(_HEADLINE_WORDS, _NEARLY_ALL * len(cased)):
             return True
         content = [place for place in cased if not self._is_stop_word(self._words[place])]
         with_capital = [place for place in content if self._capital[place]]
@@ -135,9 +133,14 @@ class _Query:
         found = {place for place, capital in enumerate(self._capital) if capital and place}
         if self._capital and self._capital[0] and not self._is_stop_word(self._words[0]):
             suffix = self._language in _SUFFIX_AFTER_APOSTROPHE and _APOSTROPHE.search(self._words[0])
-            if suffix or self._listed(0) or (1 in found and self._touch(1) and not self._is_stop_word(self._words[1])):
+            behind_prefix = self._words[0][0].islower()
+            if suffix or behind_prefix or self._listed(0) or self._second_has_capital():
                 found.add(0)
         return found
+
+    def _second_has_capital(self) -> bool:
+        second = self._words[1:2]
+        return bool(second) and second[0][0].isupper() and self._touch(1) and not self._is_stop_word(second[0])
 
     def names_among_nouns(self) -> set[int]:
         """Return names where all nouns have capitals: listed ones without a determiner, and what follows a noun."""

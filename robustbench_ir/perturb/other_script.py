@@ -100,6 +100,8 @@ class OtherScript:
         place = 0
         while place < len(words):
             last = place if self.language.has_spaces else self._last_of_known(text, words, place)
+            while last + 1 < len(words) and _read_together(text, words[last], words[last + 1]):
+                last += 1
             (start, _), (_, end) = words[place], words[last]
             after = regex.compile(tail).match(text, end) if tail else None
             yield start, after.end() if after else end
@@ -206,12 +208,19 @@ def _with_ending(stretches: Iterator[Span], final: Span) -> Iterator[Span]:
 
 
 _LONGEST_KNOWN = 12
+_DOUBLES_THE_NEXT = "っッ"
 _NOT_ASCII = regex.compile(r"(?V1)[[\p{Nd}\uFF01-\uFF5E]--[\x00-\x7f]]")
 _BACK_TO_BACK = regex.compile(r"(?V1)([[\p{Pe}\p{Pf}]--[\x00-\x7f’]])(?=[[\p{Ps}\p{Pi}]--[\x00-\x7f]])")
 _DIGITS = regex.compile(r"(?V1)[\p{Nd}--[0-9\uFF10-\uFF19]]")
 _JOINERS = regex.compile(r"[\u200B-\u200D]+")
 _LETTERS = regex.compile(r"(?V1)[\p{L}--[\uFF01-\uFF5E]]")
 _NUMERALS = regex.compile(r"(?V1)[\p{No}&&\p{Script=Ethi}\p{Script=Taml}\p{Script=Mlym}]+")
+
+
+def _read_together(text: str, word: Span, following: Span) -> bool:
+    """Return True if a small tsu, which ICU cuts off, belongs to two neighbouring words: なか, っ, た."""
+    joined = word[1] == following[0]
+    return joined and (text[following[0]] in _DOUBLES_THE_NEXT or text[word[1] - 1] in _DOUBLES_THE_NEXT)
 
 
 def _plain(character: str, signs: Mapping[str, str]) -> str:

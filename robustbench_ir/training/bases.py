@@ -37,7 +37,7 @@ def load_base(
     max_length: int | None = None,
     device: str | None = None,
 ) -> SentenceTransformer:
-    """Load or make the model that is to be trained. Its prompts are the prefixes of arXiv 2408.10536.
+    """Load or make the model that is to be trained, in float32. Its prompts are the prefixes of arXiv 2408.10536.
 
     Parameters
     ----------
@@ -66,7 +66,8 @@ def load_base(
             raise OptionError(f"{STATIC}: reads texts of any length; leave the maximum length out")
         model = _static(table, seed, vocabulary, dimensions, device)
     else:
-        model = _loaded(base, EncoderOptions(device=device, max_length=max_length))
+        # Steps of AdamW are smaller than float16 resolves, whatever the file of the base says.
+        model = _loaded(base, EncoderOptions(device=device, max_length=max_length)).float()
     model.prompts = {"query": QUERY_PREFIX, "document": PASSAGE_PREFIX, "passage": PASSAGE_PREFIX}
     model.default_prompt_name = None
     return model

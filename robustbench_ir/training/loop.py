@@ -17,14 +17,7 @@ from robustbench_ir.encoders.loading import quiet
 from robustbench_ir.training.bases import default_learning_rate, load_base
 from robustbench_ir.training.batches import Augmentation, PairCollator
 from robustbench_ir.training.losses import RetrievalLoss
-from robustbench_ir.training.record import (
-    Record,
-    Training,
-    TrainingOutcome,
-    checkpoint_folder,
-    last_checkpoint,
-    write_record,
-)
+from robustbench_ir.training.record import Training, TrainingOutcome, checkpoint_folder, last_checkpoint
 from robustbench_ir.training.samplers import HybridBatchSampler
 from robustbench_ir.training.table import ParallelTable
 
@@ -69,7 +62,7 @@ class _ProgressCallback(TrainerCallback):  # type: ignore[misc,unused-ignore]
 
 
 def run_training(
-    record: Record,
+    training: Training,
     table: ParallelTable,
     augmentation: Augmentation | None,
     out: Path,
@@ -78,9 +71,11 @@ def run_training(
 ) -> TrainingOutcome:
     """Train from the base, or from the last checkpoint in `out`, and save the best model into `out`.
 
+    Where `torchrun` has started several processes, the first one writes.
+
     Parameters
     ----------
-    record : Record
+    training : Training
         What to train.
     table : ParallelTable
         Training data.
@@ -93,7 +88,6 @@ def run_training(
     progress : Progress
         Receives the progress.
     """
-    training = record.training
     progress.stage("prepare the base")
     held_in, held_out = table.split(training.validation)
     with quiet():
@@ -107,20 +101,20 @@ def run_training(
             device=device,
         )
         rows = held_in.dataset()
-        trainer = _trainer(training, model, rows, held_out.dataset("validation"), augmentation, out, progress)
         resumed = last_checkpoint(out)
-        _remove_unfinished(out)
-        first = record.first_loss
-        if resumed is None or first is None:
-            first = float(trainer.evaluate()["eval_loss"])
-            write_record(out, record.model_copy(update={"first_loss": first}))
+        arguments = _arguments(training, out, model.device, is_new=resumed is None)
+        trainer = _trainer(arguments, training, model, rows, held_out.dataset("validation"), augmentation, progress)
+        if trainer.is_world_process_zero():
+            _remove_unfinished(out)
+        trainer.accelerator.wait_for_everyone()
         trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
-        model.save_pretrained(str(out), create_model_card=False)
+        if trainer.is_world_process_zero():
+            model.save_pretrained(str(out), create_model_card=False)
     state = trainer.state
     losses = [(int(entry["step"]), float(entry["eval_loss"])) for entry in state.log_history if "eval_loss" in entry]
     sampler = _sampler(training)(rows, training.batch_size, seed=training.seed)
     return TrainingOutcome(
-        validation_losses=((0, first), *losses),
+        validation_losses=tuple(losses),
         steps=int(state.global_step),
         best_step=int(state.best_global_step or state.global_step),
         seconds=0.0,
@@ -128,22 +122,24 @@ def run_training(
         left_out=sampler.left_out,
         learning_rate=_learning_rate(training),
         loss=_loss_name(training),
+        precision="float32, forward pass in bfloat16" if arguments.bf16 else "float32",
+        processes=arguments.world_size,
         versions=dict(libraries("torch")),
     )
 
 
 def _trainer(
+    arguments: SentenceTransformerTrainingArguments,
     training: Training,
     model: SentenceTransformer,
     rows: Dataset,
     held_out: Dataset,
     augmentation: Augmentation | None,
-    out: Path,
     progress: Progress,
 ) -> SentenceTransformerTrainer:
     trainer = SentenceTransformerTrainer(
         model=model,
-        args=_arguments(training, out, model.device),
+        args=arguments,
         train_dataset=rows,
         eval_dataset=held_out,
         loss=RetrievalLoss(model, training.scale, training.consistency, training.mini_batch),
@@ -162,7 +158,9 @@ def _trainer(
     return trainer
 
 
-def _arguments(training: Training, out: Path, device: torch.device) -> SentenceTransformerTrainingArguments:
+def _arguments(
+    training: Training, out: Path, device: torch.device, *, is_new: bool
+) -> SentenceTransformerTrainingArguments:
     on_gpu = device.type == "cuda"
     every = min(training.evaluate_every, training.steps)
     return SentenceTransformerTrainingArguments(
@@ -177,6 +175,8 @@ def _arguments(training: Training, out: Path, device: torch.device) -> SentenceT
         warmup_steps=int(training.warmup * training.steps),
         seed=training.seed,
         eval_strategy="steps",
+        # `trainer.evaluate()` before the training would keep processes from sharing gradients.
+        eval_on_start=is_new,
         eval_steps=every,
         save_strategy="steps",
         save_steps=every,

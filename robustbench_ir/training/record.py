@@ -183,6 +183,10 @@ class TrainingOutcome(_Frozen):
         The learning rate.
     loss : str
         Name and parts of the loss.
+    precision : str
+        Type of the weights, and of the forward pass where it is another one; empty in records of earlier versions.
+    processes : int
+        Number of processes, each of which had batches of its own at every step.
     versions : dict
         Libraries and their versions.
     """
@@ -195,6 +199,8 @@ class TrainingOutcome(_Frozen):
     left_out: dict[str, int]
     learning_rate: float
     loss: str
+    precision: str = ""
+    processes: int = 1
     versions: dict[str, str]
 
 
@@ -210,7 +216,7 @@ class Record(_Frozen):
     overlap : tuple of Overlap
         Texts that the data has in common with each task.
     first_loss : float or None
-        Validation loss before the training; None before it was computed.
+        Validation loss before the training; None until the training has ended.
     outcome : TrainingOutcome or None
         None until the training has ended.
     """

@@ -78,10 +78,14 @@ def train(
     if training.consistency and not training.augment:
         raise OptionError("consistency compares a query with its perturbed version; add --augment")
     _check_installed()
+    from accelerate import PartialState
+
+    process = PartialState(cpu=device == "cpu")
     augmentation = make_augmentation(dict(training.augment), training.severity, training.seed, recipes)
     watcher.stage("read the training data")
     rows = load_table(training.data, training.languages) if table is None else table.select(training.languages)
-    record = _claimed(out, training, rows, allow_overlap)
+    with process.main_process_first():
+        record = _claimed(out, training, rows, allow_overlap)
     ended = read_trained(out)
     if ended is not None:
         return ended
@@ -89,7 +93,7 @@ def train(
 
     started = time.monotonic()
     try:
-        outcome = run_training(record, rows, augmentation, out, device, watcher)
+        outcome = run_training(training, rows, augmentation, out, device, watcher)
     except TrainingError as error:
         kept = last_checkpoint(out)
         where = f"the last good checkpoint is {kept}" if kept else "there was no good checkpoint yet"
@@ -100,9 +104,11 @@ def train(
 
     from robustbench_ir.training.model_card import write_model_card
 
-    write_model_card(trained)
-    write_record(out, record)
-    shutil.rmtree(checkpoint_folder(out), ignore_errors=True)
+    if process.is_main_process:
+        write_model_card(trained)
+        write_record(out, record)
+        shutil.rmtree(checkpoint_folder(out), ignore_errors=True)
+    process.wait_for_everyone()
     return trained
 
 

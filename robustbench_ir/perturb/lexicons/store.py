@@ -25,7 +25,7 @@ from robustbench_ir.perturb.lexicons.inflection import Entries, Inflection, long
 from robustbench_ir.perturb.lexicons.stems import STEM, remainders
 from robustbench_ir.perturb.spelling import AS_WRITTEN, Spelling
 
-_FORMAT = 5  # raised when the same sources would give other entries
+_FORMAT = 6  # raised when the same sources would give other entries
 _SECTION = b"\f\n"  # no entry holds a form feed, which is white space
 _REMEMBERED = 1 << 16
 _WITHIN_ENTRIES = re.compile("[ ./–-]")  # a word, for UAX #29, ends there at the latest

@@ -426,8 +426,24 @@ def _bare(word: str) -> str:
     return _MARK.sub("", unicodedata.normalize("NFD", word.lower().translate(_HOOKS)))
 
 
-def with_proclitics(entries: Entries, proclitics: Sequence[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yield the entries behind each proclitic; the substitutes are behind it too."""
+def with_proclitics(
+    entries: Entries, proclitics: Sequence[str], is_attested: Callable[[str], bool]
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield the entries behind each proclitic, with the substitutes that are attested behind it.
+
+    An article stands before a noun, and never before a verb that is written as a noun is.
+
+    Parameters
+    ----------
+    entries : mapping
+        The lexicon.
+    proclitics : sequence of str
+        What is written together with the next word.
+    is_attested : callable
+        Returns True for a word that a text has.
+    """
     for word, others in entries.items():
         for clitic in proclitics:
-            yield clitic + word, tuple(clitic + other for other in others)
+            kept = tuple(clitic + other for other in others if is_attested(clitic + other))
+            if kept:
+                yield clitic + word, kept

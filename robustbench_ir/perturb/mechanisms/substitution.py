@@ -26,6 +26,7 @@ from robustbench_ir.perturb.lexicons.inflection import (
     lemma_forms,
     translated_forms,
 )
+from robustbench_ir.perturb.lexicons.links import linked_words
 from robustbench_ir.perturb.lexicons.offensive import offensive_words, without_offensive
 from robustbench_ir.perturb.lexicons.store import Lexicon, compiled_lexicon
 from robustbench_ir.perturb.lexicons.synonyms import sources_of_synonyms, synonyms_by_evidence, with_proclitics
@@ -76,7 +77,7 @@ class LexiconRow(Card):
         The same for queries in which no word has so probable a translation. Without it they stay as they are.
     lexifier : bool
         Whether the query language has most of its words from the embedded one, as a creole has. A word that the embedded
-        language has too then stays, since nobody would hear a switch.
+        language has too then stays, since no listener would hear a switch.
     synsets : str, optional
         A synset table whose words of one synset replace each other.
     pivot : list of str
@@ -287,7 +288,7 @@ def load_lexicon(language: str, row: LexiconRow, tables: Tables) -> Lexicon:
     what = {
         "language": language,
         "left out": sha256(repr(left_out).encode()).hexdigest(),
-        "row": row.model_dump(exclude_defaults=True, exclude={"source", "translations"}),
+        "row": row.model_dump(exclude_defaults=True, exclude={"source", "translations", "least_probability"}),
         "sources": {name: lexicon_source(name, tables).digest(tables) for name in sources_of(language, row, tables)},
         "marks": sorted(
             (pair.word, pair.substitute, pair.mark) for pair in audited_pairs(_kind_of_pairs(row), language, tables)
@@ -297,7 +298,7 @@ def load_lexicon(language: str, row: LexiconRow, tables: Tables) -> Lexicon:
 
     def compile_entries() -> tuple[Entries, Entries]:
         entries = without_offensive(_entries(language, row, tables), offensive)
-        forms = without_offensive(_forms(language, row, rules, entries), offensive)
+        forms = without_offensive(_forms(language, row, rules, entries, tables), offensive)
         return without_wrong(_kind_of_pairs(row), language, entries, forms, tables)
 
     # A synonym needs the form of the word, so that no further forms are found by cutting off what the word has.
@@ -308,7 +309,7 @@ def load_lexicon(language: str, row: LexiconRow, tables: Tables) -> Lexicon:
     return replace(compiled, language=embedded)
 
 
-def _forms(language: str, row: LexiconRow, rules: Inflection, entries: Entries) -> Entries:
+def _forms(language: str, row: LexiconRow, rules: Inflection, entries: Entries, tables: Tables) -> Entries:
     """Return the inflected forms of the entries."""
     if not row.synsets and not row.pivot:
         return translated_forms(entries, lemma_forms(language, entries)) if rules.lemmas else {}
@@ -316,8 +317,11 @@ def _forms(language: str, row: LexiconRow, rules: Inflection, entries: Entries) 
     if rules.lemmas:
         words = {*entries, *(other.lower() for others in entries.values() for other in others)}
         forms = inflected_synonyms(entries, lemma_forms(language, words))
-    if row.pivot:
-        forms = {**dict(with_proclitics({**forms, **entries}, rules.proclitics)), **forms}
+    if row.pivot and rules.proclitics:
+        same = spelling(language, tables).same
+        seen = {word for pivot in row.pivot for word in linked_words(language, pivot, tables).links.forms}
+        behind = with_proclitics({**forms, **entries}, rules.proclitics, lambda word: same(word) in seen)
+        forms = {**dict(behind), **forms}
     return forms
 
 
