@@ -91,7 +91,7 @@ it decides where the text is silent and yields where the text speaks. A wordnet'
 lists of NaijaSenti, counts only where the text or a dictionary has it too, or where the two words have the same letters
 for the most part: by itself, the first sense of a wordnet is often a rare one. `minimum_probability` in the card is the
 bound, by language. It was chosen so that about 1.5 words of a question of XQuAD-R and three quarters of the questions
-of AfriQA are switched; where the text is small, it is lower. In 17 languages of little text, `least_probability` is the
+of AfriQA are switched; where the text is small, it is lower. In 18 languages of little text, `least_probability` is the
 bound for queries in which no word reaches the other one, so that more queries are switched and the sure words still come
 first. Nigerian Pidgin has most of its words from English: a word that English has too is no switch, and stays.
 
