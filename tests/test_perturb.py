@@ -30,9 +30,10 @@ SMALL_COVERAGE = {
     ("diacritics", "ru"): 0,
     ("diacritics", "ar"): 0.2,
     # Two witnesses agree on few pairs of these (docs/lexicons.md).
-    ("synonym", "ar"): 0.2,
+    ("synonym", "ar"): 0.25,
     ("synonym", "el"): 0.25,
     ("synonym", "th"): 0.08,
+    ("synonym", "vi"): 0.1,
     ("encoding", "hi"): 0.2,
     ("search-box", "th"): 0.2,
 }

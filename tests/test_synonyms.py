@@ -171,6 +171,13 @@ def test_a_proposed_pair_needs_a_source_that_supports_it(own_tables: Tables, tmp
     assert found["kuusi"] == ("kuutonen",), "both are six for the dictionary; nothing says that a cat is one"
 
 
+def test_a_compound_of_small_syllables_is_no_name(shared_data: Path) -> None:
+    small = linked_words("vi", "en").small
+    assert {"thành phố", "thay đổi"} <= small
+    assert "hà nội" not in small
+    assert "hoa kỳ" not in small
+
+
 def test_the_lemma_of_a_greek_word_is_found_before_its_final_sigma_is_folded(shared_data: Path) -> None:
     stem = linked_words("el", "en").stem
     # "of years", "year", "years" of χρόνος, and "teachers" of δάσκαλος (Holton et al., Greek: A Comprehensive Grammar)

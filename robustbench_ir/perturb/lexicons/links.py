@@ -9,10 +9,11 @@ from __future__ import annotations
 import contextlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
+from itertools import islice
 from math import sqrt
 
 import numpy as np
@@ -56,8 +57,8 @@ class _Text:
     ----------
     words : sequence of sequence of str
         Words of the query's language, in lower case.
-    small : frozenset of str
-        Those that are mostly written without a capital within sentences; none in scripts without case.
+    small_letters : sequence of sequence of bool
+        Whether each word begins with a small letter; never in scripts without case.
     others : sequence of sequence of str
         Words of the translations, as they are written.
     written : mapping
@@ -65,9 +66,26 @@ class _Text:
     """
 
     words: Sequence[Sequence[str]]
-    small: frozenset[str]
+    small_letters: Sequence[Sequence[bool]]
     others: Sequence[Sequence[str]]
     written: Mapping[str, str]
+
+    @property
+    def small(self) -> frozenset[str]:
+        """Words that are mostly written without a capital within sentences."""
+        surplus: Counter[str] = Counter()
+        for words, letters in zip(self.words, self.small_letters, strict=True):
+            surplus.update({word: 1 if small else -1 for word, small in zip(words[1:], letters[1:], strict=True)})
+        return frozenset(word for word, count in surplus.items() if count > 0)
+
+    def with_compounds(self, compounds: Collection[str]) -> _Text:
+        """Return the text with each compound as one word; it begins with a small letter if all its syllables do."""
+        words = [joined(syllables, compounds) for syllables in self.words]
+        letters = []
+        for whole, of_syllables in zip(words, self.small_letters, strict=True):
+            remaining = iter(of_syllables)
+            letters.append([all(list(islice(remaining, word.count(" ") + 1))) for word in whole])
+        return _Text(words, letters, self.others, self.written)
 
 
 @dataclass(frozen=True)
@@ -199,7 +217,7 @@ def linked_words(language: str, embedded: str, tables: Tables = SHIPPED) -> Link
     text = _read(sentence_pairs(evidence, tables), language, embedded, same)
     compounds = _compounds(text, (*listed, *hinted)) if rules.compounds else frozenset[str]()
     if compounds:
-        text = _Text([joined(words, compounds) for words in text.words], text.small, text.others, text.written)
+        text = text.with_compounds(compounds)
     stem = stemmer(language, (word for words in text.words for word in words), rules)
     if rules.lemmas:
         stem = _of_written_words(stem, text.written, same)
@@ -230,19 +248,19 @@ def _spelt(listed: Weights, same: Rewriting) -> Weights:
 
 
 def _read(pairs: Iterable[Pair], language: str, embedded: str, same: Rewriting) -> _Text:
-    words, others = [], []
+    words, letters, others = [], [], []
     spelt: dict[str, Counter[str]] = defaultdict(Counter)
-    small: Counter[str] = Counter()
     for text, translation in pairs:
         left, right = _words(text, language), _words(translation, embedded)
         if 0 < len(left) <= _LONGEST_SENTENCE and 0 < len(right) <= _LONGEST_SENTENCE:
-            words.append([one for word in left if (one := same(word))])
+            kept = [word for word in left if same(word)]
+            words.append([same(word) for word in kept])
+            letters.append([word[0].islower() for word in kept])
             for word in left:
                 spelt[same(word)][word.lower()] += 1
             others.append(right)
-            small.update({same(word): 1 if word[0].islower() else -1 for word in left[1:]})
     written = {one: min(found, key=lambda word: (-found[word], word)) for one, found in spelt.items()}
-    return _Text(words, frozenset(word for word, surplus in small.items() if surplus > 0), others, written)
+    return _Text(words, letters, others, written)
 
 
 def _words(text: str, language: str) -> list[str]:
