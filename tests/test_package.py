@@ -155,7 +155,8 @@ def test_what_is_published_has_no_submission_and_no_test(distributions: tuple[Pa
     assert [name for name in installed if "leaderboard" in name and name.endswith("json")] == [
         "robustbench_ir/_cards/leaderboard/related-data.json"
     ]
-    assert max(archive.stat().st_size, wheel.stat().st_size) < 3_000_000
+    # The bound for the shipped lexicons is 10 MB; this one tells when a file slips in that has no place there.
+    assert max(archive.stat().st_size, wheel.stat().st_size) < 3_500_000
 
 
 @pytest.mark.slow

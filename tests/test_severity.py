@@ -74,15 +74,15 @@ def test_notes_name_the_languages_left_out_and_the_equal_severities(small: Resul
     assert not any(one.startswith("typo") for one in told)
 
 
-@pytest.mark.parametrize(("language", "few"), [("en", False), ("hi", True)])
-def test_severities_with_few_places_are_told(language: str, few: bool) -> None:
+@pytest.mark.parametrize(("name", "language", "few"), [("typo", "en", False), ("synonym", "hi", True)])
+def test_severities_with_few_places_are_told(name: str, language: str, few: bool) -> None:
     task = load_task("mini", [language])
-    result = attack("char-ngram", recipes=["synonym"], languages=[language], severities=[3])
+    result = attack("char-ngram", recipes=[name], languages=[language], severities=[3])
     (cell,) = result.attacked
-    made = load_recipe("synonym").for_task(task).perturb(task.queries, 3, 0)
+    made = load_recipe(name).for_task(task).perturb(task.queries, 3, 0)
     assert cell.places == np.median([one.eligible for one in made if one.changed])
     assert (cell.places <= 2) == few
-    told = f"synonym: half of the queries that it changes have {cell.places:g} or fewer places that it can change, so "
+    told = f"{name}: half of the queries that it changes have {cell.places:g} or fewer places that it can change, so "
     assert [one.startswith(told) for one in ladder_notes(result)] == ([True] if few else [])
 
 

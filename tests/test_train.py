@@ -570,8 +570,10 @@ def test_two_processes_share_their_gradients(tmp_path: Path) -> None:
     script.write_text(PROCESSES, encoding="utf-8")
     root = str(Path(__file__).parents[1])
     done = subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-        + [str(script), SMALL.model_dump_json(), str(out)],
+        [
+            *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"),
+            *(str(script), SMALL.model_dump_json(), str(out)),
+        ],
         check=False,
         capture_output=True,
         text=True,
@@ -581,11 +583,12 @@ def test_two_processes_share_their_gradients(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     left, right = (torch.load(f"{out}.rank{rank}", weights_only=True) for rank in (0, 1))
     assert len(left) == len(right) == SMALL.steps
-    assert all(map(torch.equal, sum(left, []), sum(right, []))), "equal at every step"
+    pairs = [pair for one, other in zip(left, right, strict=True) for pair in zip(one, other, strict=True)]
+    assert all(torch.equal(*pair) for pair in pairs), "equal at every step"
     trained = read_trained(out)
     assert trained is not None
     assert trained.outcome.processes == 2
     assert [step for step, _ in trained.validation_losses] == [0, 10, 20]
-    alone = train(SMALL, tmp_path / "alone", table=TABLE, device="cpu")
+    train(SMALL, tmp_path / "alone", table=TABLE, device="cpu")
     assert not same_weights(out, tmp_path / "alone"), "each process has batches of its own"
     assert not checkpoint_folder(out).exists()

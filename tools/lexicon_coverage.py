@@ -92,8 +92,8 @@ lists of NaijaSenti, counts only where the text or a dictionary has it too, or w
 for the most part: by itself, the first sense of a wordnet is often a rare one. `minimum_probability` in the card is the
 bound, by language. It was chosen so that about 1.5 words of a question of XQuAD-R and three quarters of the questions
 of AfriQA are switched; where the text is small, it is lower. In 18 languages of little text, `least_probability` is the
-bound for queries in which no word reaches the other one, so that more queries are switched and the sure words still come
-first. Nigerian Pidgin has most of its words from English: a word that English has too is no switch, and stays.
+bound for queries in which no word reaches the other one, so that more queries are switched and the sure words still
+come first. Nigerian Pidgin has most of its words from English: a word that English has too is no switch, and stays.
 
 Forms of one word count together: by lemma where simplemma has a dictionary, by class and agreement prefixes in Bantu
 languages, where the text has the stem in other words too. A form is translated by the form that it is linked to. In

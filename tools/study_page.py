@@ -29,7 +29,8 @@ those about robustness by one rule. They are small, and what they cannot say is 
 > XQuAD-R has no language of class 2 or below.
 >
 > A third study, of a transformer, stood here and is withdrawn: the file of its base is in float16, and so was the
-> training, in which weights moved by 2.67 where 0.0001 is right. Training is in float32 now; the study was not run again.
+> training, in which weights moved by 2.67 where 0.0001 is right. Training is in float32 now; the study was not run
+> again.
 
 To do it again from a clean clone; the data are downloaded, or read from the folder that `ROBUSTBENCH_IR_DATA` names:
 

@@ -126,7 +126,7 @@ recipes_option = click.option(
     "--recipe",
     "recipes",
     multiple=True,
-    help="A name of `irbench recipes`; may be repeated. Default: the default recipes.",
+    help="A name of `irbench recipes`; may be repeated. Default: all whose card says so.",
 )
 
 severities_option = click.option(

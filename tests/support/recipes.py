@@ -15,22 +15,8 @@ from robustbench_ir._base.text import nfc, word_spans
 from robustbench_ir.perturb import Perturbation, Recipe, load_recipe, recipe_names
 from robustbench_ir.tasks import Query, load_task
 from robustbench_ir.testing import check_recipe
+from tools.coverage_tables import UDHR
 
-UDHR = {
-    "af": "afr", "am": "amh", "ar": "arb", "ay": "ayr", "az": "azj_latn", "bem": "bem", "bg": "bul", "bho": "bho",
-    "bm": "bam", "bn": "ben", "cs": "ces", "da": "dan", "de": "deu_1996", "ee": "ewe", "el": "ell_monotonic",
-    "en": "eng", "es": "spa", "fa": "pes_1", "fi": "fin", "fil": "tgl", "fon": "fon", "fr": "fra", "gn": "gug",
-    "gu": "guj", "ha": "hau_NG", "he": "heb", "hi": "hin", "hr": "hrv", "ht": "hat_popular", "hu": "hun", "hy": "hye",
-    "id": "ind", "ig": "ibo", "it": "ita", "ja": "jpn", "ka": "kat", "kk": "kaz", "km": "khm", "kn": "kan",
-    "ko": "kor", "ku": "kmr", "lg": "lug", "ln": "lin", "lo": "lao", "mai": "mai", "mg": "plt", "ml": "mal_chillus",
-    "mr": "mar", "ms": "mly_latn", "my": "mya", "nb": "nob", "ne": "nep", "nl": "nld", "nso": "nso",
-    "ny": "nya_chechewa", "om": "gax", "pa": "pan", "pa-Arab": "pnb", "pcm": "pcm", "pl": "pol", "ps": "pbu",
-    "pt": "por_BR", "qu": "quz", "rn": "run", "ro": "ron_2006", "ru": "rus", "rw": "kin", "si": "sin", "sk": "slk",
-    "sn": "sna", "so": "som", "sr": "srp_cyrl", "sr-Latn": "srp_latn", "ss": "ssw", "st": "sot", "sv": "swe",
-    "sw": "swh", "ta": "tam", "te": "tel", "th": "tha", "ti": "tir", "tn": "tsn", "tr": "tur", "ts": "tso_ZW",
-    "tw": "aka_asante", "ug": "uig_arab", "uk": "ukr", "ur": "urd", "uz": "uzn_latn", "uz-Cyrl": "uzn_cyrl",
-    "ve": "ven", "vi": "vie", "wo": "wol", "xh": "xho", "yo": "yor", "yue": "yue", "zh": "cmn_hans", "zu": "zul",
-}  # fmt: skip
 OWN: dict[str, list[str]] = tomllib.loads(
     (Path(__file__).parents[1] / "own_questions.toml").read_text(encoding="utf-8"),
 )

@@ -195,6 +195,7 @@ def _as_written(word: str, written: Mapping[str, str]) -> str:
     return written.get(word) or _FINAL_SIGMA.sub("ς", word)
 
 
+@lru_cache(maxsize=1)  # the lexicons of one row, and the words behind its proclitics, need the same
 def linked_words(language: str, embedded: str, tables: Tables = SHIPPED) -> LinkedWords:
     """Link the words of two languages by all the evidence that there is.
 

@@ -76,8 +76,8 @@ class LexiconRow(Card):
     least_probability : float, optional
         The same for queries in which no word has so probable a translation. Without it they stay as they are.
     lexifier : bool
-        Whether the query language has most of its words from the embedded one, as a creole has. A word that the embedded
-        language has too then stays, since no listener would hear a switch.
+        Whether the query language has most of its words from the embedded one, as a creole has. A word that the
+        embedded language has too then stays, since no listener would hear a switch.
     synsets : str, optional
         A synset table whose words of one synset replace each other.
     pivot : list of str
