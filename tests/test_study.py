@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from scipy import stats
 
 from robustbench_ir.cli import irbench
-from robustbench_ir.errors import CardError, DataError, OptionError, UnknownNameError
+from robustbench_ir.errors import CardError, DataError, OptionError, ResultError, UnknownNameError
 from robustbench_ir.evaluation.attack import attack
 from robustbench_ir.metrics.clusters import cluster_means
 from robustbench_ir.metrics.statistics import draws
@@ -22,19 +22,19 @@ from robustbench_ir.resources.languages import resource_groups
 from robustbench_ir.results.file import load_result
 from robustbench_ir.results.result import Result
 from robustbench_ir.studies.analysis import judge_claims
-from robustbench_ir.studies.checkpoint_training import load_training_data
 from robustbench_ir.studies.checkpoints import arms, checkpoints
-from robustbench_ir.studies.claims import ArmComparison, joint_verdict, load_claims, verdict_of
-from robustbench_ir.studies.config import StudyCard, load_study
-from robustbench_ir.studies.measured import NOT_ESTIMATED, Interval, SeedResamples, arm_intervals, mean_of
+from robustbench_ir.studies.claims import ArmComparison, adjusted, claim_tests, load_claims, verdict_of
+from robustbench_ir.studies.config import Margins, StudyCard, load_study
+from robustbench_ir.studies.measured import NOT_ESTIMATED, Interval, SeedResamples, arm_intervals, mean_of, seed_spread
 from robustbench_ir.studies.page import study_page
 from robustbench_ir.studies.plan import plan_study
-from robustbench_ir.studies.record import Judged, Study, load_study_record, save_study
+from robustbench_ir.studies.record import Study, StudyPlan, load_study_record, save_study
+from robustbench_ir.studies.registration import read_registration, register, resolution
 from robustbench_ir.studies.run import run_study
 from robustbench_ir.tasks import load_task
 
 NAN = float("nan")
-SHIPPED = ("hybrid-batch", "hybrid-batch-transformer", "hybrid-batch-augmented")
+SHIPPED = ("hybrid-batch", "hybrid-batch-further")
 
 
 def number(value: float, low: float, high: float) -> Interval:
@@ -52,25 +52,32 @@ def test_the_shipped_cards_are_whole(name: str) -> None:
     assert len({arm.label for arm in arms(card, "somewhere")}) == len(arms(card, "somewhere"))
 
 
-def test_the_default_study_is_three_samplers_and_three_seeds() -> None:
-    card = load_study("hybrid-batch")
-    assert card.bases == ("static-multilingual",)
-    assert card.samplers == ("hybrid", "mono", "cross")
-    assert len(card.seeds) >= 3
-    assert [task.name for task in card.tasks] == ["xquad-r", "mini"]
-    assert set(card.recipes) == {"typo", "code-switching", "synonym", "transliteration"}
+def test_the_default_study_is_three_samplers_six_seeds_and_two_folds() -> None:
+    card = load_study("hybrid-batch", bases=("b",))
+    assert set(card.samplers) == {"hybrid", "mono", "cross"}
+    assert (len(card.seeds), card.folds, card.training["keep"]) == (6, 2, "last")
+    assert [task.label for task in card.tasks] == [
+        "xquad-r (el, en, hi, th, tr, vi)",
+        "ntrex:1of8 (am, ar, de, fi, ha, so, sw, zu)",
+    ]
+    assert len([one for arm in arms(card, "b") for one in checkpoints(card, arm)]) == 3 * 6 * 2 + 2
+    first, second = checkpoints(card, arms(card, "b")[0])[:2]
+    assert (first.training["data"], second.training["data"]) == (("xquad-r:not1of2",), ("xquad-r:not2of2",))
+    assert (first.seed, first.fold, second.seed, second.fold) == (0, 1, 0, 2)
 
 
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
         ("seeds =", "sedes =", "key 'sedes' is unknown: did you mean 'seeds'"),
-        ("seeds = [0, 1, 2]", "seeds = []", "'seeds'"),
-        ("seeds = [0, 1, 2]", "seeds = [0, 0]", "'seeds' names something twice"),
-        ("alphas = [0.5]", "alphas = [1.5]", "'alphas' must lie between 0 and 1"),
-        ('"mono", "cross"]', '"mono", "crss"]', "'samplers.2'"),
+        ("seeds = [0, 1, 2, 3, 4, 5]", "seeds = []", "'seeds'"),
+        ("seeds = [0, 1, 2, 3, 4, 5]", "seeds = [0, 0]", "'seeds' names something twice"),
+        ("folds = 2", "folds = 2\nalphas = [1.5]", "'alphas' must lie between 0 and 1"),
+        ('"cross", "hybrid"]', '"cross", "hybrd"]', "'samplers.2'"),
         ("severity = 3", "severity = 6", "'severity'"),
-        ('[[tasks]]\nname = "xquad-r"', '[[tasks]]\ntitle = "xquad-r"', "tasks.0"),
+        ('[[tasks]]\nname = "xquad-r', '[[tasks]]\ntitle = "xquad-r', "tasks.0"),
+        ("folds = 2", "folds = 1", "'folds' and {fold} in the names of data or tasks belong together"),
+        ("[pace]", "[margins]\nrelative_drop = 0\n[pace]", "margins.relative_drop"),
     ],
 )
 def test_a_card_is_strict(tmp_path: Path, old: str, new: str, told: str) -> None:
@@ -86,7 +93,7 @@ def test_an_unknown_study_or_recipe_or_no_base_is_told(tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'hybrid-batch'"):
         load_study("hybrid-bach")
     with pytest.raises(OptionError, match="--base FOLDER"):
-        load_study("hybrid-batch-transformer")
+        load_study("hybrid-batch")
     text = (packaged("studies") / "hybrid-batch.toml").read_text(encoding="utf-8")
     path = tmp_path / "own.toml"
     path.write_text(text.replace('"typo", ', '"tpyo", '), encoding="utf-8")
@@ -95,23 +102,30 @@ def test_an_unknown_study_or_recipe_or_no_base_is_told(tmp_path: Path) -> None:
 
 
 def test_another_training_has_another_name_and_a_further_seed_keeps_the_names() -> None:
-    card = load_study("hybrid-batch")
+    card = load_study("hybrid-batch", bases=("b",)).model_copy(update={"untrained": False})
 
     def names(one: StudyCard) -> list[str]:
-        return [each.name for arm in arms(one, "b") for each in checkpoints(one, arm, {"data": ("tatoeba",)})]
+        return [each.name for arm in arms(one, "b") for each in checkpoints(one, arm)]
 
     before = names(card)
-    assert len(set(before)) == len(card.samplers) * len(card.seeds)
+    assert len(set(before)) == len(card.samplers) * len(card.seeds) * card.folds
     assert set(before) < set(names(card.model_copy(update={"seeds": (*card.seeds, 99)})))
     longer = card.model_copy(update={"training": {**card.training, "steps": 7}})
     assert not set(before) & set(names(longer))
 
 
-def test_alphas_and_variants_are_further_arms() -> None:
-    card = load_study("hybrid-batch-augmented").model_copy(update={"alphas": (0.5, 0.3)})
-    labels = [arm.label for arm in arms(card, "b")]
-    assert labels[:4] == ["hybrid", "mono", "cross", "hybrid alpha=0.3"]
-    assert "hybrid+augmented" in labels
+def test_alphas_and_variants_are_further_arms_that_share_the_models_of_the_main_study() -> None:
+    card, main = (load_study(name, bases=("b",)) for name in ("hybrid-batch-further", "hybrid-batch"))
+    by_label = {arm.label: checkpoints(card, arm) for arm in arms(card, "b")}
+    assert list(by_label)[:5] == ["mono", "cross", "hybrid", "hybrid alpha=0.25", "hybrid alpha=0.75"]
+    assert {"hybrid+batch-16", "mono+perturbed", "cross+translations"} <= set(by_label)
+    assert "mono+batch-16" not in by_label
+    assert len(by_label["hybrid"]) == 12
+    assert len(by_label["hybrid+batch-16"]) == 6
+    assert by_label["hybrid+batch-16"][0].training["steps"] == 80
+    assert by_label["cross+translations"][0].training["data"] == ("tatoeba",)
+    for arm in arms(main, "b")[:3]:
+        assert [one.name for one in checkpoints(main, arm)] == [one.name for one in by_label[arm.label]]
 
 
 # Uncertainty
@@ -188,65 +202,157 @@ def test_no_difference_has_no_width_and_what_is_missing_has_no_interval() -> Non
     assert mean_of([one, one]).by_seed == one.by_seed
 
 
+def test_seeds_of_several_arms_give_one_variance_unless_they_differ() -> None:
+    """Three arms of six seeds: pooled variance and degrees of freedom of a one-way analysis of variance."""
+    random = np.random.default_rng(10)
+    values = random.normal(size=(3, 6))
+    alike = [drawn(np.repeat(one[:, None], 20, axis=1), random, 50) for one in values]
+    spread = seed_spread(alike[:2], alike)
+    assert spread is not None
+    assert spread.freedom == 15
+    assert spread.variance == pytest.approx(2 * np.mean(np.var(values, axis=1, ddof=1)) / 6)
+    values[2] *= 40
+    wild = [drawn(np.repeat(one[:, None], 20, axis=1), random, 50) for one in values]
+    assert stats.levene(*values).pvalue < 0.05
+    alone = seed_spread(wild[:2], wild)
+    assert alone is not None
+    (found,) = arm_intervals([wild[0] - wild[1]], random, 50, [alone])
+    welch = stats.ttest_ind(values[0], values[1], equal_var=False)
+    assert found.p == pytest.approx(welch.pvalue)
+    assert (found.low, found.high) == pytest.approx(tuple(welch.confidence_interval()))
+
+
+def test_equivalence_is_two_one_sided_tests() -> None:
+    """Against scipy's one-sided tests of a sample that is moved by the margin."""
+    by_seed = np.array([0.002, -0.004, 0.006, 0.001, -0.003])
+    (found,) = arm_intervals(
+        [drawn(np.repeat(by_seed[:, None], 40, axis=1), np.random.default_rng(8))], np.random.default_rng(8), 100
+    )
+    for margin in (0.003, 0.01):
+        above = stats.ttest_1samp(by_seed, -margin, alternative="greater").pvalue
+        below = stats.ttest_1samp(by_seed, margin, alternative="less").pvalue
+        assert found.p_equivalent(margin) == pytest.approx(max(above, below))
+    assert math.isnan(NOT_ESTIMATED.p_equivalent(0.1))
+
+
+def test_the_detectable_difference_has_a_power_of_80_percent() -> None:
+    """Simulate samples of the standard error's size with the detectable difference as their mean."""
+    random = np.random.default_rng(11)
+    found = replace(NOT_ESTIMATED, value=0.0, error=1.0, freedom=15.0)
+    values = random.normal(found.detectable, 4.0, size=(20_000, 16))
+    power = np.mean(stats.ttest_1samp(values, 0, axis=1).pvalue < 0.05)
+    assert power == pytest.approx(0.8, abs=0.02)
+
+
 # Verdicts
 
 
-@pytest.mark.parametrize(
-    ("difference", "p_adjusted", "direction", "verdict"),
-    [
-        (number(0.1, 0.05, 0.15), 0.01, "higher", "supported"),
-        (number(0.1, 0.05, 0.15), 0.01, "lower", "refuted"),
-        (number(-0.1, -0.15, -0.05), 0.01, "lower", "supported"),
-        (number(-0.1, -0.15, -0.05), 0.01, "higher", "refuted"),
-        (number(0.1, -0.01, 0.21), 0.01, "higher", "inconclusive"),
-        (number(0.1, 0.05, 0.15), 0.06, "higher", "inconclusive"),
-        (number(0.0, 0.0, 0.0), 1.0, "higher", "inconclusive"),
-        (NOT_ESTIMATED, NAN, "higher", "no case"),
-    ],
-)
-def test_the_verdict_rule(difference: Interval, p_adjusted: float, direction: str, verdict: str) -> None:
-    assert verdict_of(difference, p_adjusted, direction) == verdict  # type: ignore[arg-type]
+def compared(value: float, p: float, p_equivalent: float = 1.0, claim: str = "c") -> ArmComparison:
+    difference = replace(number(value, value - 1, value + 1), p=p)
+    return ArmComparison(
+        *(claim, "mAP", "multilingual", "", "hybrid", "mono", 0.6, 0.5),
+        *(difference, 0.01, p_equivalent, 0.02, "higher"),
+    )
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "verdict"),
+    ("found", "verdict"),
     [
-        (["supported", "supported"], "supported"),
-        (["supported", "inconclusive"], "inconclusive"),
-        (["supported", "refuted"], "refuted"),
-        (["inconclusive", "refuted"], "refuted"),
-        (["supported", "no case"], "supported"),
-        (["no case"], "no case"),
+        ([compared(0.1, 0.01)], "supported"),
+        ([compared(-0.1, 0.01)], "refuted"),
+        ([compared(0.1, 0.06)], "unresolved"),
+        ([compared(0.001, 0.6, 0.01)], "equivalent"),
+        ([compared(0.001, 0.04, 0.01)], "supported"),
+        ([compared(0.1, 0.01), compared(0.1, 0.04)], "supported"),
+        ([compared(0.1, 0.01), compared(0.1, 0.2)], "unresolved"),
+        ([compared(0.1, 0.01), compared(-0.1, 0.02)], "refuted"),
+        ([compared(0.1, 0.01), compared(-0.1, 0.03)], "unresolved"),
+        ([compared(0.001, 0.6, 0.01), compared(0.001, 0.6, 0.2)], "unresolved"),
+        ([compared(NAN, NAN, NAN), compared(0.1, 0.01)], "supported"),
+        ([compared(NAN, NAN, NAN)], "no case"),
         ([], "no case"),
     ],
 )
-def test_a_claim_needs_all_its_comparisons(verdicts: list[str], verdict: str) -> None:
-    assert joint_verdict(verdicts) == verdict  # type: ignore[arg-type]
+def test_the_verdict_rule(found: list[ArmComparison], verdict: str) -> None:
+    """A claim of several parts holds if all do; parts that refute it are adjusted for their number."""
+    assert verdict_of(claim_tests(found)) == verdict
 
 
-def test_every_base_needs_more_than_one_to_be_confirmed() -> None:
+def test_the_claims_of_a_family_are_adjusted_for_each_other() -> None:
+    """By Holm: 0.01, 0.02, 0.04 become 0.03, 0.04, 0.04; which side a claim fell on makes no difference."""
+    three = [claim_tests([compared(value, p)]) for value, p in ((0.1, 0.01), (-0.1, 0.02), (0.1, 0.04))]
+    found = adjusted(three)
+    assert [min(one.supported, one.refuted) for one in found] == pytest.approx([0.03, 0.04, 0.04])
+    assert [verdict_of(one) for one in found] == ["supported", "refuted", "supported"]
+    assert math.isnan(adjusted([claim_tests([])])[0].supported)
+
+
+def test_families_are_adjusted_apart_and_every_base_needs_more_than_one_to_be_confirmed() -> None:
     (claim,) = (one for one in load_claims() if one.every_base)
-    row = ArmComparison(claim.id, "mAP", "multilingual", "", "mono", 0.6, 0.5, number(0.1, 0.05, 0.15), 0.01, "higher")
-    worse = replace(row, difference=number(-0.1, -0.15, -0.05))
-    assert [one.verdict for one in judge_claims([claim], "t", {"a": [row]})] == ["inconclusive"]
+    row, worse = compared(0.1, 0.01, claim=claim.id), compared(-0.1, 0.01, claim=claim.id)
+    assert [one.verdict for one in judge_claims([claim], "t", {"a": [row]})] == ["unresolved"]
     assert [one.verdict for one in judge_claims([claim], "t", {"a": [worse]})] == ["refuted"]
     (both,) = judge_claims([claim], "t", {"a": [row], "b": [row]})
     assert (both.base, both.verdict) == ("a, b", "supported")
     assert [one.verdict for one in judge_claims([claim], "t", {"a": [row], "b": [worse]})] == ["refuted"]
+    kin = claim.model_copy(update={"id": "kin", "every_base": False})
+    other = kin.model_copy(update={"id": "other", "family": "another"})
+    weaker = replace(row.difference, p=0.03)
+    evidence = [replace(row, claim=one, difference=weaker) for one in ("kin", "other", claim.id)]
+    found = {one.id: one for one in judge_claims([claim, kin, other], "t", {"a": evidence})}
+    assert found["kin"].p.supported == pytest.approx(0.06)
+    assert found["other"].p.supported == pytest.approx(0.03)
 
 
 def test_the_claims_are_those_of_the_paper_and_of_its_question() -> None:
     claims = {one.id: one for one in load_claims()}
     assert {"best-multilingual", "better-everywhere", "less-bias", "zero-shot"} <= set(claims)
     assert claims["less-bias"].direction == "lower"
-    assert [one.id for one in claims.values() if one.each_recipe] == [
-        "more-robust-than-mono",
-        "more-robust-than-cross",
-        "low-resource-hurt-more",
-        "gap-smaller-than-mono",
-        "gap-smaller-than-cross",
+    primary = [one for one in claims.values() if one.family == "primary"]
+    assert [(one.measure, one.settings, one.recipes, one.against) for one in primary] == [
+        ("relative drop", ("multilingual",), ("typo",), ("mono",)),
+        ("relative drop", ("multilingual",), ("typo",), ("cross",)),
     ]
     assert resource_groups(["en", "el", "sw", "xx"]) == (("sw",), ("en",)), "Greek is of class 3"
+
+
+# The plan
+
+
+def test_a_card_that_changes_after_its_plan_is_refused_unless_it_is_planned_again(tmp_path: Path) -> None:
+    card = load_study("hybrid-batch", bases=("b",))
+    first = register(card, tmp_path)
+    assert register(card, tmp_path) == first
+    faster = card.model_copy(update={"pace": card.pace.model_copy(update={"step": 9.0})})
+    assert register(faster, tmp_path) == first, "durations decide no number"
+    other = card.model_copy(update={"seeds": (0, 1), "margins": Margins(relative_drop=0.5)})
+    with pytest.raises(OptionError, match=r"have changed since the plan .* \(margins, seeds\); .*--replan"):
+        register(other, tmp_path)
+    second = register(other, tmp_path, replan=True)
+    assert (second.replaced, register(other, tmp_path)) == ((first.sha256,), second)
+    path = tmp_path / "plan.json"
+    path.write_text(path.read_text(encoding="utf-8").replace('"relative_drop": 0.5', '"relative_drop": 0.6'))
+    with pytest.raises(OptionError, match="not the one whose hash it has"):
+        read_registration(tmp_path)
+    path.write_text("{}")
+    with pytest.raises(OptionError, match="not a plan of this irbench"):
+        register(card, tmp_path)
+
+
+def test_a_plan_says_what_it_can_show() -> None:
+    """By simulation: mean differences with the error that the plan states, judged by t tests with its freedom."""
+    card = load_study("hybrid-batch", bases=("b",))
+    found = resolution(card)
+    assert found is not None
+    assert found.error == pytest.approx(math.sqrt((3.2e-6 + (1.28e-5 + 3.6e-5) / 6) / 2))
+    random, freedom, trials = np.random.default_rng(12), 15, 20_000
+    error = found.error * np.sqrt(random.chisquare(freedom, trials) / freedom)
+    seen = random.normal(found.detectable, found.error, trials)
+    assert np.mean(np.abs(seen) / error > stats.t.ppf(0.975, freedom)) == pytest.approx(0.8, abs=0.02)
+    equal = random.normal(0, found.error, trials)
+    shown = np.abs(equal) + stats.t.ppf(0.95, freedom) * error < card.margins.relative_drop
+    assert np.mean(shown) == pytest.approx(found.equality, abs=0.03)
+    assert resolution(card.model_copy(update={"pilot": None})) is None
 
 
 # From end to end
@@ -299,7 +405,7 @@ def test_a_study_is_planned_stopped_resumed_and_judged(tmp_path: Path, monkeypat
     plan = runner.invoke(irbench, ["study", "--config", str(config), "--out", str(out), "--plan"])
     assert plan.exit_code == 0, plan.output
     assert "12 of 12 steps are left" in plan.output
-    assert not out.exists()
+    assert [path.name for path in out.iterdir()] == ["plan.json"]
 
     attacked: list[str] = []
 
@@ -313,15 +419,15 @@ def test_a_study_is_planned_stopped_resumed_and_judged(tmp_path: Path, monkeypat
     with pytest.raises(KeyboardInterrupt):
         run_study(load_study("", config), out)
     trained = {path: path.stat().st_mtime_ns for path in out.glob("models/*/training.json")}
-    assert len(trained) == 3
+    assert len(trained) == 6
     assert len(list(out.glob("results/*.json"))) == 2
     card = load_study("", config)
-    assert sum(not one.done for one in plan_study(card, load_training_data(card), out)) == 3 + 4
+    assert sum(not one.done for one in plan_study(card, out)) == 4
 
     monkeypatch.setattr("robustbench_ir.studies.run.attack", attack)
     run = runner.invoke(irbench, ["study", "--config", str(config), "--out", str(out)])
     assert run.exit_code == 0, run.output
-    assert run.output.count("trained") >= 3
+    assert run.output.count("attacked") == 4
     assert {path: path.stat().st_mtime_ns for path in trained} == trained
 
     study = load_study_record(out / "study.json")
@@ -331,17 +437,14 @@ def test_a_study_is_planned_stopped_resumed_and_judged(tmp_path: Path, monkeypat
     check_numbers(study, out)
 
 
-def test_a_study_of_an_earlier_version_is_read(tmp_path: Path) -> None:
-    """There, the adjusted p value was named after Holm's method."""
-    one = ArmComparison("gap", "mAP", "multilingual", "", "mono", 0.5, 0.4, number(0.1, 0.05, 0.15), 0.002, "higher")
-    judged = Judged("gap", "A claim.", "", "base", "mini", "supported", (one,))
-    study = Study("s", "S", "", "0.2.0", "", "", "", {}, (), 0, (), (), (), (), (judged,), {})
+def test_a_study_of_an_earlier_version_is_told(tmp_path: Path) -> None:
+    study = Study("s", "S", "", "0.3.0", "", "", "", {}, StudyPlan("", "", ()), (), (), (), (), (), (), (), {})
     save_study(study, tmp_path / "study.json")
+    assert load_study_record(tmp_path / "study.json") == study
     text = (tmp_path / "study.json").read_text(encoding="utf-8")
-    assert text.count('"p_adjusted"') == 1
-    (tmp_path / "study.json").write_text(text.replace('"p_adjusted"', '"p_holm"'), encoding="utf-8")
-    (found,) = load_study_record(tmp_path / "study.json").claims[0].comparisons
-    assert found.p_adjusted == 0.002
+    (tmp_path / "study.json").write_text(text.replace('"training_rows": []', '"training_rows": 3'), encoding="utf-8")
+    with pytest.raises(ResultError, match="run `irbench study` again"):
+        load_study_record(tmp_path / "study.json")
 
 
 def check_numbers(study: Study, out: Path) -> None:
@@ -371,10 +474,10 @@ def check_numbers(study: Study, out: Path) -> None:
             means["hybrid"][0] - means[other][0]
         )
     by_claim = {(one.id, one.recipe): one for one in study.claims}
-    assert len(by_claim) == 4 + 5
-    (against,) = by_claim["more-robust-than-cross", "typo"].comparisons
+    assert len(by_claim) == 4 + 2 + 3 + 2 + 3
+    (against,) = by_claim["typo-hybrid-cross", "typo"].comparisons
     assert against.difference.value == pytest.approx(means["hybrid"][1] - means["cross"][1])
-    assert by_claim["zero-shot", ""].comparisons[0].hybrid == pytest.approx(
+    assert by_claim["zero-shot", ""].comparisons[0].value == pytest.approx(
         rows["hybrid", "", "mAP multilingual", "", "ha"].value
     )
     report = (out / "report.md").read_text(encoding="utf-8")
@@ -399,14 +502,11 @@ def test_data_that_has_texts_of_a_task_is_refused_and_where_allowed_marked(tmp_p
         config.read_text(encoding="utf-8").replace('"hybrid", ', "").replace(", 1]", "]"), encoding="utf-8"
     )
     card, out = load_study("", config), tmp_path / "out"
-    with pytest.raises(
-        DataError,
-        match=r"has 120 of 240 queries \(50\.0%\) and 0 of .* of mini \(en, es, ha, sw\): .*--allow-overlap",
-    ):
+    with pytest.raises(DataError, match="no row to train on"):
         run_study(card, out)
     assert not list(out.glob("models/*"))
     study = run_study(card, out, allow_overlap=True)
     assert "The training data holds texts of the evaluation: 120 of 240 queries" in study_page(study)
-    assert study.claims == ()  # there is no hybrid arm to judge
+    assert {one.id for one in study.claims} == {"own-language-mono-cross"}, "there is no hybrid arm to judge"
     (card_of_model, _) = sorted(out.glob("models/*/README.md"))
     assert "texts seen in training" in card_of_model.read_text(encoding="utf-8")

@@ -1,8 +1,9 @@
-"""Write the rows of the cards that have many: tatoeba, tatoeba-from-en, belebele. What stands above them is prose.
+"""Write the rows of the cards that have many: Tatoeba, NTREX, Belebele. What stands above them is prose.
 
     python tools/make_task_cards.py "$ROBUSTBENCH_IR_DATA/MANIFEST.tsv"
 
-The manifest gives path, SHA-256 and public address of each Tatoeba file. Belebele is pinned by its revision on the hub.
+The manifest gives path, SHA-256 and public address of each file of Tatoeba and NTREX. Belebele is pinned by its
+revision on the hub.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from robustbench_ir.resources.languages import language_code
 TASKS = Path(__file__).parents[1] / "tasks"
 MARK = "# From here on made by tools/make_task_cards.py; do not edit.\n"
 DEPRECATED = {"kzj"}  # now dtp, which has a file of its own
+
+# English, and African languages of resource class 2 or below (Joshi et al. 2020).
+NTREX_12 = ("am", "bem", "en", "ha", "ig", "om", "rw", "so", "sw", "wo", "yo", "zu")
 
 # The revision that mteb's BelebeleRetrieval was pinned to before it moved to a copy; variants as listed there.
 BELEBELE_REVISION = "75b399394a9803252cfec289d103de462763db7c"
@@ -36,8 +40,7 @@ TWINS = {"arb_Arab", "ben_Beng", "hin_Deva", "npi_Deva", "sin_Sinh", "urd_Arab"}
 
 def tatoeba(manifest: Path) -> dict[str, str]:
     """Return language code to row, for each language that the manifest has a pair of files of."""
-    with manifest.open(encoding="utf-8", newline="") as stream:
-        files = {row["path"]: row for row in csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE)}
+    files = manifest_rows(manifest)
     rows = {}
     for path, english in files.items():
         name = path.removeprefix("tatoeba/tatoeba.")
@@ -48,6 +51,24 @@ def tatoeba(manifest: Path) -> dict[str, str]:
         sentences = files[f"tatoeba/tatoeba.{source}-eng.{source}"]
         rows[code] = f"sentences = {pin(sentences)}\nenglish = {pin(english)}\n"
     return rows
+
+
+def ntrex(manifest: Path) -> dict[str, str]:
+    """Return language code to row, for each language of NTREX that the manifest has."""
+    files = manifest_rows(manifest)
+    documents = pin(files["ntrex/DOCUMENT_IDS.tsv"])
+    rows = {}
+    for path, file in files.items():
+        name = path.removeprefix("ntrex/newstest2019-ref.").removesuffix(".txt")
+        if "/" not in name:
+            rows[language_code(name.partition("-")[0])] = f"sentences = {pin(file)}\ndocuments = {documents}\n"
+    return rows
+
+
+def manifest_rows(manifest: Path) -> dict[str, dict[str, str]]:
+    """Return path to row of a manifest."""
+    with manifest.open(encoding="utf-8", newline="") as stream:
+        return {row["path"]: row for row in csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE)}
 
 
 def pin(file: dict[str, str]) -> str:
@@ -84,10 +105,13 @@ def write(name: str, rows: dict[str, str]) -> None:
 
 
 def main() -> None:
-    """Write the rows of the three cards."""
+    """Write the rows of the cards."""
     sentences = tatoeba(Path(sys.argv[1]))
     write("tatoeba", sentences)
     write("tatoeba-from-en", sentences)
+    news = ntrex(Path(sys.argv[1]))
+    write("ntrex", news)
+    write("ntrex-12", {code: news[code] for code in NTREX_12})
     write("belebele", belebele())
 
 

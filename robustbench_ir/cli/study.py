@@ -12,10 +12,11 @@ from rich.text import Text
 from robustbench_ir._base.files import write_whole
 from robustbench_ir.cli.catalogue import table_console
 from robustbench_ir.cli.progress import ProgressBar
-from robustbench_ir.studies.checkpoint_training import load_training_data
-from robustbench_ir.studies.config import load_study
+from robustbench_ir.studies.config import StudyCard, load_study
 from robustbench_ir.studies.page import study_page
 from robustbench_ir.studies.plan import Step, plan_study, seconds_left
+from robustbench_ir.studies.pruned_base import prune_study_base
+from robustbench_ir.studies.registration import Registration, register, resolution
 from robustbench_ir.studies.run import STUDY_FILE, run_study
 
 _REPORT_FILE = "report.md"
@@ -32,28 +33,54 @@ _REPORT_FILE = "report.md"
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder of models, results and report. Default: NAME.",
 )
-@click.option("--plan", "only_plan", is_flag=True, help="Print the steps and their durations; run nothing.")
+@click.option(
+    "--prune-base",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write a smaller base, with the tokens that the study needs, to this folder; then give it as --base.",
+)
+@click.option("--train-only", is_flag=True, help="Train all models and stop; the same command without it attacks them.")
+@click.option(
+    "--plan",
+    "only_plan",
+    is_flag=True,
+    help="Print steps, times and what they can show; write plan.json; run nothing.",
+)
+@click.option("--replan", is_flag=True, help="Accept a card that has changed after its plan; the report says so.")
 @click.option(
     "--allow-overlap", is_flag=True, help="Accept training data that has texts of a task; every report says so."
 )
-def command(
-    name: str, config: Path | None, bases: tuple[str, ...], out: Path | None, only_plan: bool, allow_overlap: bool
+def command(  # noqa: PLR0917
+    name: str,
+    config: Path | None,
+    bases: tuple[str, ...],
+    out: Path | None,
+    prune_base: Path | None,
+    train_only: bool,
+    only_plan: bool,
+    replan: bool,
+    allow_overlap: bool,
 ) -> None:
     """Train encoders in several ways, attack each of them, and judge the claims with statistics.
 
-    Studies that ship: hybrid-batch (minutes on two cores, no download), hybrid-batch-transformer (give --base FOLDER).
-    If it was stopped, run the same command again to continue.
+    Studies that ship: hybrid-batch, and hybrid-batch-further with more arms; both need --base. If it was stopped, run
+    the same command again to continue. --plan writes plan.json, and a card that changes after that is refused.
 
     \b
-    irbench study hybrid-batch --plan
-    irbench study hybrid-batch --out study
-    irbench study hybrid-batch-transformer --base me5-small --out study-transformer
+    irbench study hybrid-batch --base intfloat/multilingual-e5-small --prune-base base
+    irbench study hybrid-batch --base base --plan
+    irbench study hybrid-batch --base base --out study
     """  # noqa: D301 - click needs the character itself
     card = load_study(name, config, bases)
     folder = out or Path(card.name)
     console = table_console()
     if only_plan:
-        console.print(_plan_table(plan_study(card, load_training_data(card), folder)))
+        console.print(_plan_table(plan_study(card, folder)))
+        for line in _design_lines(card, register(card, folder, replan=replan)):
+            console.print(Text(line), soft_wrap=True)
+        return
+    if prune_base is not None:
+        found = prune_study_base(card, prune_base)
+        console.print(Text(f"{prune_base}: {found.after:,} of {found.before:,} tokens"), soft_wrap=True)
         return
     asked = [
         *("irbench", "study"),
@@ -67,9 +94,14 @@ def command(
             folder,
             command=shlex.join(asked),
             allow_overlap=allow_overlap,
+            train_only=train_only,
+            replan=replan,
             progress=progress,
             tell=lambda line: console.print(line, soft_wrap=True, markup=False, highlight=False),
         )
+    if study is None:
+        console.print(Text(f"all models are trained, in {folder}; the same command without --train-only attacks them"))
+        return
     write_whole(folder / _REPORT_FILE, study_page(study).encode())
     for one in study.claims:
         if one.task == study.attacks[0].task:
@@ -79,6 +111,22 @@ def command(
         (str(folder / _REPORT_FILE), "bold"), f" has the evidence, {folder / STUDY_FILE} every number"
     )
     console.print(message, soft_wrap=True)
+
+
+def _design_lines(card: StudyCard, plan: Registration) -> list[str]:
+    """Return what the study can show, and the hash of its plan."""
+    margins, found = card.margins, resolution(card)
+    lines = [
+        f"equal within: {100 * margins.relative_drop:g} points of relative drop, {margins.mean_average_precision:g} of "
+        f"mAP, {margins.rank_distance:.0%} of rank distance"
+    ]
+    if found is not None:
+        lines.append(
+            f"relative drop, if variances are as in the pilot: standard error {100 * found.error:.2f} points, a "
+            f"difference of {100 * found.detectable:.2f} is found with 80% probability, equality with "
+            f"{found.equality:.0%} if there is none"
+        )
+    return [*lines, f"plan of {plan.date}: {plan.sha256}"]
 
 
 def _plan_table(steps: list[Step]) -> Table:

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from robustbench_ir.cli.options import languages_option, split_commas
 from robustbench_ir.cli.progress import ProgressBar
-from robustbench_ir.training.record import SamplerName, Trained, Training
+from robustbench_ir.training.record import Kept, Precision, SamplerName, Trained, Training
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 
@@ -43,7 +43,7 @@ def _field(flag: str, kind: type[float] | click.Choice[str], text: str | None = 
     "--data",
     required=True,
     callback=split_commas,
-    help="tatoeba, afriqa-train, FILE.jsonl, FILE.tsv or hub:owner/dataset; several: A,B.",
+    help="tatoeba, afriqa-train, a fold (xquad-r:not1of2), FILE.jsonl, FILE.tsv or hub:owner/dataset; several: A,B.",
 )
 @click.option(
     "--out",
@@ -70,7 +70,21 @@ def _field(flag: str, kind: type[float] | click.Choice[str], text: str | None = 
 @_field("--consistency", float, "Weight of 1 - cosine(clean query, perturbed query) in the loss.")
 @_field("--validation", float, "Share of the parallel ids for validation.")
 @_field("--evaluate-every", int, "Number of steps between two validations, each with a checkpoint.")
+@_field("--keep", click.Choice(get_args(Kept)), "Weights of the best validation, or of the last step.")
 @_field("--patience", int, "Number of validations without a better loss after which the training ends.")
+@_field("--precision", click.Choice(get_args(Precision)), "Type of the forward pass; weights are in float32.")
+@_field("--accumulate", int, "Number of batches whose gradients make one step.")
+@click.option(
+    "--freeze",
+    default=None,
+    callback=split_commas,
+    help="Parts of a transformer to leave as they are: embeddings,layers:0-5.",
+)
+@click.option(
+    "--prune-vocabulary",
+    callback=split_commas,
+    help="Text files: keep only the tokens that their lines and the data need. Several: A,B.",
+)
 @click.option(
     "--task",
     "tasks",
@@ -95,7 +109,8 @@ def command(out: Path, allow_overlap: bool, device: str | None, **values: object
     from robustbench_ir.training.record import make_training
     from robustbench_ir.training.train import train
 
-    training = make_training(**values)
+    # An option for a list that was not given has the default of its field.
+    training = make_training(**{key: value for key, value in values.items() if value is not None})
     with ProgressBar() as progress:
         trained = train(training, out, allow_overlap=allow_overlap, device=device, progress=progress)
     _print(trained)

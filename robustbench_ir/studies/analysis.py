@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -13,14 +12,33 @@ from numpy.typing import NDArray
 
 from robustbench_ir.metrics.findings import covered_queries, only
 from robustbench_ir.metrics.measures import Floats
-from robustbench_ir.metrics.settings import SETTINGS, Judgements, Setting, macro_average
+from robustbench_ir.metrics.settings import SETTINGS, Setting, macro_average
 from robustbench_ir.metrics.statistics import SEED
+from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.resources.languages import HIGH_RESOURCE, LOW_RESOURCE, resource_groups
 from robustbench_ir.results.result import Cell, Result
 from robustbench_ir.studies.checkpoints import Arm
-from robustbench_ir.studies.claims import ArmComparison, Claim, comparisons, joint_verdict
-from robustbench_ir.studies.config import UNTRAINED
-from robustbench_ir.studies.measured import RANK_DISTANCE, ArmScores, SeedResamples, arm_intervals, clean_for, score_arm
+from robustbench_ir.studies.claims import (
+    ArmComparison,
+    Claim,
+    ClaimTests,
+    adjusted,
+    claim_tests,
+    comparisons,
+    verdict_of,
+)
+from robustbench_ir.studies.config import UNTRAINED, StudyCard
+from robustbench_ir.studies.measured import (
+    RANK_DISTANCE,
+    ArmScores,
+    SeedResamples,
+    SeedSpread,
+    arm_intervals,
+    attack_label,
+    clean_for,
+    score_arm,
+    seed_spread,
+)
 from robustbench_ir.studies.record import ALL, Judged, StudyAttack, StudyRow
 
 MULTILINGUAL: Setting = "multilingual"
@@ -56,10 +74,10 @@ class Analysis:
 def analyse(
     base: str,
     task: str,
-    results: Sequence[tuple[Arm, Sequence[Result]]],
+    results: Sequence[tuple[Arm, Sequence[Sequence[Result]]]],
     claims: Sequence[Claim],
     trained: Sequence[str],
-    resamples: int,
+    card: StudyCard,
 ) -> Analysis:
     """Analyse the checkpoints of one base on one task.
 
@@ -67,17 +85,16 @@ def analyse(
     ----------
     base, task : str
         Names of the base and of the task in the rows.
-    results : sequence of (Arm, sequence of Result)
-        Each arm with its results, one for each seed, in the order of the seeds. The arms that the claims are about come
-        first.
+    results : sequence of (Arm, sequence of sequence of Result)
+        Each arm with its results, for each seed those of all folds. The arms that the claims are about come first.
     claims : sequence of Claim
         Claims to judge.
     trained : sequence of str
         Languages of the training data.
-    resamples : int
-        Number of resamples of the bootstrap, and of sign flips of the tests.
+    card : StudyCard
+        Card of the study.
     """
-    found = {arm.label: score_arm(seeds, resamples) for arm, seeds in results}
+    found = {arm.label: score_arm(seeds, card.resamples, card.severity) for arm, seeds in results}
     arms = [arm for arm, _ in results]
     any_arm = found[arms[0].label]
     wanted = [
@@ -86,13 +103,18 @@ def analyse(
         for against in ("", *_references(arm, arms))
         for what in _quantities(any_arm, trained)
     ]
-    numbers = arm_intervals([_number(found, *one) for one in wanted], np.random.default_rng(SEED), resamples)
+    numbers = arm_intervals(
+        [_number(found, *one) for one in wanted],
+        np.random.default_rng(SEED),
+        card.resamples,
+        [_spread(found, card.samplers, *one) for one in wanted],
+    )
     rows = tuple(
         StudyRow(base, task, arm, against, what.name, what.recipe, what.group, number)
         for (arm, against, what), number in zip(wanted, numbers, strict=True)
         if number.by_seed
     )
-    return Analysis(rows, tuple(comparisons(claims, found, trained, resamples)))
+    return Analysis(rows, tuple(comparisons(claims, found, trained, card.resamples, card.margins)))
 
 
 def _references(arm: Arm, arms: Sequence[Arm]) -> list[str]:
@@ -112,6 +134,15 @@ def _references(arm: Arm, arms: Sequence[Arm]) -> list[str]:
 
 def _number(found: Mapping[str, ArmScores], arm: str, against: str, what: _Quantity) -> SeedResamples:
     return what.of(found[arm]) - what.of(found[against]) if against else what.of(found[arm])
+
+
+def _spread(
+    found: Mapping[str, ArmScores], samplers: Sequence[str], arm: str, against: str, what: _Quantity
+) -> SeedSpread | None:
+    pair = [one for one in (arm, against) if one]
+    return seed_spread(
+        [what.of(found[one]) for one in pair], [what.of(found[one]) for one in dict.fromkeys((*samplers, *pair))]
+    )
 
 
 def _quantities(arm: ArmScores, trained: Sequence[str]) -> Iterator[_Quantity]:
@@ -169,50 +200,86 @@ def judge_claims(claims: Sequence[Claim], task: str, evidence: Mapping[str, Sequ
     evidence : mapping of str to sequence of ArmComparison
         Base to its comparisons on the task.
     """
-    judged = []
-    for claim in claims:
-        own = {base: [one for one in found if one.claim == claim.id] for base, found in evidence.items()}
-        together_with = {", ".join(own): [one for found in own.values() for one in found]} if claim.every_base else own
-        for base, found in together_with.items():
-            ordered = sorted(found, key=lambda one: one.recipe) if claim.each_recipe else found
-            for recipe, group in groupby(ordered, key=lambda one: one.recipe):
-                rows = tuple(group)
-                verdict = joint_verdict(one.verdict for one in rows)
-                if claim.every_base and len(evidence) == 1 and verdict == "supported":
-                    verdict = "inconclusive"  # one base is not every base
-                judged.append(Judged(claim.id, claim.sentence, recipe, base, task, verdict, rows))
-    return judged
+    judged = [
+        Judged(claim.id, claim.sentence, claim.family, recipe, base, task, "unresolved", claim_tests(rows), rows)
+        for claim in claims
+        for base, found in _together(claim, evidence)
+        for recipe, rows in _by_recipe(found)
+    ]
+    every = {claim.id for claim in claims if claim.every_base}
+    found: dict[int, Judged] = {}
+    for base, family in dict.fromkeys((one.base, one.family) for one in judged):
+        places = [place for place, one in enumerate(judged) if (one.base, one.family) == (base, family)]
+        for place, tests in zip(places, adjusted([judged[place].p for place in places]), strict=True):
+            alone = judged[place].id in every and len(evidence) == 1
+            found[place] = _with_verdict(judged[place], tests, one_base_of_every=alone)
+    return [found[place] for place in range(len(judged))]
 
 
-def describe_attacks(task: str, result: Result) -> list[StudyAttack]:
+def _together(
+    claim: Claim, evidence: Mapping[str, Sequence[ArmComparison]]
+) -> Iterator[tuple[str, list[ArmComparison]]]:
+    """Yield the comparisons of a claim for each base, or for all bases together where the claim needs every base."""
+    own = {base: [one for one in found if one.claim == claim.id] for base, found in evidence.items()}
+    if claim.every_base:
+        yield ", ".join(own), [one for found in own.values() for one in found]
+    else:
+        yield from own.items()
+
+
+def _by_recipe(found: Sequence[ArmComparison]) -> Iterator[tuple[str, tuple[ArmComparison, ...]]]:
+    for recipe in dict.fromkeys(one.recipe for one in found):
+        yield recipe, tuple(one for one in found if one.recipe == recipe)
+
+
+def _with_verdict(judged: Judged, tests: ClaimTests, *, one_base_of_every: bool) -> Judged:
+    verdict = verdict_of(tests)
+    if one_base_of_every and verdict in {"supported", "equivalent"}:
+        verdict = "unresolved"  # one base is not every base
+    return replace(judged, p=tests, verdict=verdict)
+
+
+def describe_attacks(task: str, results: Sequence[Result], severity: int) -> list[StudyAttack]:
     """Return how the queries of a task were perturbed; this is the same for every encoder.
 
     Parameters
     ----------
     task : str
         Label of the task.
-    result : Result
-        Any result on the task.
+    results : sequence of Result
+        Results of any encoder, one for each fold; sizes are added up, shares averaged.
+    severity : int
+        Severity that needs no mention; see `attack_label`.
     """
-    layout = result.judgements
+    layouts = [one.judgements for one in results]
     return [
         StudyAttack(
             task=task,
-            recipe=str(recipe),
-            queries=len(layout.query_ids),
-            questions=layout.questions,
-            passages=layout.pool_size,
-            coverage=_covered_mean(layout, cells, [one.changed for one in cells]),
-            touched=_covered_mean(layout, cells, [one.touched for one in cells]),
-            edit_rate=_covered_mean(layout, cells, [one.edit_rate for one in cells]),
+            recipe=attack_label(str(recipe), dose, severity),
+            queries=sum(len(one.query_ids) for one in layouts),
+            questions=sum(one.questions for one in layouts),
+            passages=sum(one.pool_size for one in layouts),
+            coverage=_covered_mean(results, recipe, dose, lambda cell: cell.changed),
+            touched=_covered_mean(results, recipe, dose, lambda cell: cell.touched),
+            edit_rate=_covered_mean(results, recipe, dose, lambda cell: cell.edit_rate),
             not_covered=tuple(cells[0].not_covered),
-            digests=tuple(one.digest for one in cells),
-            signature=result.signature(MULTILINGUAL, recipe, severity),
+            digests=tuple(cell.digest for one in results for cell in one.groups[recipe, dose]),
+            signatures=tuple(one.signature(MULTILINGUAL, recipe, dose) for one in results),
         )
-        for (recipe, severity), cells in result.groups.items()
+        for (recipe, dose), cells in results[0].groups.items()
     ]
 
 
-def _covered_mean(layout: Judgements, cells: Sequence[Cell], by_seed: Sequence[Floats | NDArray[np.bool_]]) -> float:
-    """Return the macro average over the query languages that the recipe covers."""
-    return macro_average(layout, only(covered_queries(layout, cells), np.mean(by_seed, axis=0, dtype=float)))
+def _covered_mean(
+    results: Sequence[Result],
+    recipe: AttackIdentity,
+    dose: int,
+    of: Callable[[Cell], Floats | NDArray[np.bool_]],
+) -> float:
+    """Return the macro average over the query languages that the recipe covers, and over the folds."""
+    means = []
+    for one in results:
+        cells, layout = one.groups[recipe, dose], one.judgements
+        by_seed = np.mean([of(cell) for cell in cells], axis=0, dtype=float)
+        means.append(macro_average(layout, only(covered_queries(layout, cells), by_seed)))
+    return float(np.mean(means))

@@ -8,29 +8,28 @@ from pathlib import Path
 
 from robustbench_ir._base.progress import Progress
 from robustbench_ir.results.result import Result
-from robustbench_ir.studies.config import StudyCard
 from robustbench_ir.tasks import Task
 from robustbench_ir.training.model_card import write_model_card
 from robustbench_ir.training.record import Overlap, make_training, read_trained
 from robustbench_ir.training.sources import load_table
-from robustbench_ir.training.table import ParallelTable, overlap
+from robustbench_ir.training.table import ParallelTable, overlap, without_queries_of
 from robustbench_ir.training.train import train
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """The data that every checkpoint is trained on.
+    """The data that some checkpoints are trained on.
 
     Attributes
     ----------
     table : ParallelTable
-        The rows.
-    settings : mapping
-        Arguments of `Training` that give these rows.
+        The rows, without those whose query is also in a task of the study.
+    overlaps : tuple of Overlap
+        Texts that the rows have in common with each task.
     """
 
     table: ParallelTable
-    settings: Mapping[str, object]
+    overlaps: tuple[Overlap, ...]
 
     @property
     def name(self) -> str:
@@ -45,43 +44,35 @@ class TrainingData:
         )
 
 
-def load_training_data(card: StudyCard) -> TrainingData:
-    """Load the training data of a study.
-
-    Raises
-    ------
-    OptionError
-        If the card's `training` has an unknown key, or a value is out of its range.
-    RobustBenchError
-        See `robustbench_ir.training.sources.load_table`.
-    """
-    table = load_table(card.data)
-    settings: dict[str, object] = {"data": card.data}
-    if card.languages:
-        settings["languages"] = card.languages
-        table = table.select(card.languages)
-    make_training(base=card.bases[0], **settings, **card.training)
-    return TrainingData(table, settings)
-
-
-def overlap_with(data: TrainingData, label: str, task: Task) -> Overlap:
-    """Compare the training data with a task.
+def load_training_data(
+    names: Sequence[str], languages: Sequence[str], tasks: Mapping[str, Task], allow_overlap: bool
+) -> TrainingData:
+    """Load the training data of one fold, exactly as `irbench train` does.
 
     Parameters
     ----------
-    data : TrainingData
-        The training data.
-    label : str
-        Name of the task in the study.
-    task : Task
-        The task.
+    names : sequence of str
+        Names of tables.
+    languages : sequence of str
+        Only rows with queries in these languages; empty for all.
+    tasks : mapping of str to Task
+        Label to the task that the fold's checkpoints are tested on.
+    allow_overlap : bool
+        Whether rows stay whose query is also in a task.
+
+    Raises
+    ------
+    RobustBenchError
+        See `robustbench_ir.training.sources.load_table`.
     """
-    return overlap(data.table, task).model_copy(update={"task": label})
+    table = load_table(names, languages or None)
+    for task in () if allow_overlap else tasks.values():
+        table = without_queries_of(table, task)
+    found = (overlap(table, task).model_copy(update={"task": label}) for label, task in tasks.items())
+    return TrainingData(table, tuple(found))
 
 
-def train_checkpoint(
-    settings: Mapping[str, object], folder: Path, data: TrainingData, overlapping: Sequence[str], progress: Progress
-) -> None:
+def train_checkpoint(settings: Mapping[str, object], folder: Path, data: TrainingData, progress: Progress) -> None:
     """Train one checkpoint, or resume its training.
 
     Parameters
@@ -92,13 +83,10 @@ def train_checkpoint(
         Folder of the model.
     data : TrainingData
         The training data.
-    overlapping : sequence of str
-        Tasks that may have texts in common with the data; the model card mentions them.
     progress : Progress
         Receives the progress.
     """
-    training = make_training(**{**settings, "tasks": tuple(overlapping)})
-    train(training, folder, allow_overlap=bool(overlapping), table=data.table, progress=progress)
+    train(make_training(**settings), folder, table=data.table, overlaps=data.overlaps, progress=progress)
 
 
 def training_facts(folder: Path) -> dict[str, float] | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 from robustbench_ir.leaderboard.names import slug
-from robustbench_ir.studies.config import UNTRAINED, StudyCard, StudyTask, Variant, short_digest
+from robustbench_ir.studies.config import FOLD, UNTRAINED, StudyCard, StudyTask, Variant, short_digest
 
 
 @dataclass(frozen=True)
@@ -45,12 +46,15 @@ class Checkpoint:
         How it is trained.
     seed : int
         Seed of the training.
+    fold : int
+        Number of the fold that it is tested on, from 1.
     training : mapping
         Arguments of `robustbench_ir.training.record.Training`; empty for an untrained base.
     """
 
     arm: Arm
     seed: int
+    fold: int
     training: Mapping[str, object]
 
     @property
@@ -77,8 +81,9 @@ class Checkpoint:
         attack_digest : str
             See `StudyCard.attack_digest`.
         """
-        which = short_digest([attack_digest, task.name, list(task.languages)])
-        return out / "results" / f"{self.name}-{task.name}-{which}.json"
+        name = task.of_fold(self.fold)
+        which = short_digest([attack_digest, name, list(task.languages)])
+        return out / "results" / f"{self.name}-{slug(name)}-{which}.json"
 
 
 def arms(card: StudyCard, base: str) -> list[Arm]:
@@ -96,7 +101,9 @@ def arms(card: StudyCard, base: str) -> list[Arm]:
     found = [_arm(base, sampler, first, main, main) for sampler in card.samplers]
     if "hybrid" in card.samplers:
         found += [_arm(base, "hybrid", alpha, main, main, f" alpha={alpha:g}") for alpha in alphas]
-    found += [_arm(base, sampler, first, variant, main) for variant in others for sampler in card.samplers]
+    found += [
+        _arm(base, sampler, first, variant, main) for variant in others for sampler in variant.samplers or card.samplers
+    ]
     if card.untrained:
         found.append(Arm(base, UNTRAINED, float("nan"), main, UNTRAINED))
     return found
@@ -107,8 +114,8 @@ def _arm(base: str, sampler: str, alpha: float, variant: Variant, main: Variant,
     return Arm(base, sampler, alpha if sampler == "hybrid" else float("nan"), variant, f"{sampler}{suffix}{added}")
 
 
-def checkpoints(card: StudyCard, arm: Arm, data: Mapping[str, object]) -> list[Checkpoint]:
-    """Return the checkpoints of an arm, one for each seed.
+def checkpoints(card: StudyCard, arm: Arm) -> list[Checkpoint]:
+    """Return the checkpoints of an arm, one for each seed and fold; all folds of a seed follow each other.
 
     Parameters
     ----------
@@ -116,14 +123,14 @@ def checkpoints(card: StudyCard, arm: Arm, data: Mapping[str, object]) -> list[C
         Card of the study.
     arm : Arm
         How they are trained.
-    data : mapping
-        Arguments of `Training` that give the training data.
     """
+    folds = range(1, card.folds + 1)
     if arm.sampler == UNTRAINED:
-        return [Checkpoint(arm, 0, {})]
+        return [Checkpoint(arm, 0, fold, {}) for fold in folds]
     settings: dict[str, object] = {
         **card.training,
-        **data,
+        **({"languages": card.languages} if card.languages else {}),
+        **arm.variant.training,
         "base": arm.base,
         "sampler": arm.sampler,
         "augment": tuple(arm.variant.augment.items()),
@@ -131,4 +138,25 @@ def checkpoints(card: StudyCard, arm: Arm, data: Mapping[str, object]) -> list[C
     }
     if arm.sampler == "hybrid":
         settings["alpha"] = arm.alpha
-    return [Checkpoint(arm, seed, {**settings, "seed": seed}) for seed in card.seeds]
+    seeds = card.seeds if arm.label == arm.sampler else card.further_seeds or card.seeds
+    return [
+        Checkpoint(arm, seed, fold, {**settings, "data": data_of_fold(card, arm.variant, fold), "seed": seed})
+        for seed in seeds
+        for fold in folds
+    ]
+
+
+def data_of_fold(card: StudyCard, variant: Variant, fold: int) -> tuple[str, ...]:
+    """Return the names of the training data of a fold's checkpoints."""
+    return tuple(name.replace(FOLD, str(fold)) for name in variant.data or card.data)
+
+
+def all_checkpoints(card: StudyCard) -> list[tuple[Arm, list[Checkpoint]]]:
+    """Return the checkpoints of a study, arm by arm."""
+    return [(arm, checkpoints(card, arm)) for base in card.bases for arm in arms(card, base)]
+
+
+def in_order_of_work(planned: Sequence[tuple[Arm, Sequence[Checkpoint]]]) -> list[Checkpoint]:
+    """Return all checkpoints, one of each arm after the other, so that a study that was stopped has some of each."""
+    rounds = zip_longest(*(ones for _, ones in planned))
+    return [one for each in rounds for one in each if one is not None]

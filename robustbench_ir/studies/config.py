@@ -14,6 +14,7 @@ from robustbench_ir.resources.cards import Card, NamedCard, read_card, read_name
 from robustbench_ir.training.record import SamplerName
 
 UNTRAINED = "untrained"
+FOLD = "{fold}"
 
 
 class StudyTask(Card):
@@ -22,7 +23,7 @@ class StudyTask(Card):
     Attributes
     ----------
     name : str
-        A name of `irbench tasks`.
+        A name of `irbench tasks`; ``{fold}`` stands for the number of the fold, as in ``xquad-r:{fold}of2``.
     languages : tuple of str
         Only queries and passages in these languages; empty for all.
     """
@@ -32,8 +33,13 @@ class StudyTask(Card):
 
     @property
     def label(self) -> str:
-        """Name, with the languages if they were chosen: ``xquad-r (en, hi)``."""
-        return f"{self.name} ({', '.join(self.languages)})" if self.languages else self.name
+        """Name, without the fold and with the languages if they were chosen: ``xquad-r (en, hi)``."""
+        name = self.name.partition(":")[0] if FOLD in self.name else self.name
+        return f"{name} ({', '.join(self.languages)})" if self.languages else name
+
+    def of_fold(self, fold: int) -> str:
+        """Return the name of the task on which the checkpoints of a fold are tested."""
+        return self.name.replace(FOLD, str(fold))
 
 
 class Variant(Card):
@@ -47,11 +53,20 @@ class Variant(Card):
         Recipe to the share of queries that it perturbs, 0 to 1.
     consistency : float
         Weight of the loss that pulls clean and perturbed query together.
+    training : mapping
+        Keys of `Training` with other values than in the card.
+    data : tuple of str
+        Other training data; empty for the card's.
+    samplers : tuple of str
+        The only samplers that the variant is trained with; empty for all.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
     augment: dict[str, float] = {}
     consistency: float = Field(default=0.0, ge=0)
+    training: dict[str, bool | int | float | str] = {}
+    data: tuple[str, ...] = ()
+    samplers: tuple[SamplerName, ...] = ()
 
 
 class Pace(Card):
@@ -72,6 +87,42 @@ class Pace(Card):
     attack: dict[str, float]
 
 
+class Margins(Card):
+    """Largest differences between two ways to train that count as equal, fixed before the study is run.
+
+    Attributes
+    ----------
+    relative_drop : float
+        Of relative drops, and of their gaps between groups of languages: 0.015 is one and a half points.
+    mean_average_precision : float
+        Of mAP.
+    rank_distance : float
+        Of rank distances and of their growth under attack, as a share of the other arm's clean rank distance.
+    """
+
+    relative_drop: float = Field(default=0.015, gt=0)
+    mean_average_precision: float = Field(default=0.01, gt=0)
+    rank_distance: float = Field(default=0.1, gt=0)
+
+
+class Pilot(Card):
+    """Variances of a difference between two arms in the relative drop, as an earlier study on one fold found them.
+
+    Attributes
+    ----------
+    of_questions : float
+        Of the questions, the same for all seeds.
+    of_both : float
+        Of question and seed together, for one seed.
+    of_seeds : float
+        Of the seeds, for one seed.
+    """
+
+    of_questions: float = Field(ge=0)
+    of_both: float = Field(ge=0)
+    of_seeds: float = Field(gt=0)
+
+
 class StudyCard(NamedCard):
     """What is trained, what it is attacked with, and how often.
 
@@ -85,7 +136,10 @@ class StudyCard(NamedCard):
     untrained : bool
         Whether the bases themselves are attacked too, without training.
     data : tuple of str
-        Training data: names or files that `irbench train --data` takes.
+        Training data: names or files that `irbench train --data` takes; ``{fold}`` as in `StudyTask.name`.
+    folds : int
+        Number of folds, each with checkpoints of its own. So every question of a task can be tested by models that
+        were trained without its document.
     languages : tuple of str
         Only training rows in these languages; empty for all. Other languages of a task are zero-shot languages.
     samplers : tuple of str
@@ -94,6 +148,8 @@ class StudyCard(NamedCard):
         Shares of monolingual batches in hybrid training; the claims are about the first.
     seeds : tuple of int
         Seeds of the trainings.
+    further_seeds : tuple of int
+        Seeds of the arms that the claims are not about: further alphas and variants; by default the same.
     variants : tuple of Variant
         Other changes of the training; the claims are about the first.
     training : mapping
@@ -103,11 +159,19 @@ class StudyCard(NamedCard):
     recipes : tuple of str
         Recipes of the attacks.
     severity, perturbation_seeds : int
-        Severity, 1 to 5; number of perturbations of each query.
+        Severity of the claims, 1 to 5; number of perturbations of each query.
+    further_severities : tuple of int
+        Other severities that are tested too; the claims are not about them.
     encode_batch : int
         Number of texts per forward pass in an attack.
+    encode_dtype : str
+        Type of the forward pass in an attack, such as ``"bfloat16"``; empty for that of the device.
+    margins : Margins
+        Largest differences that count as equal.
     resamples : int
         Number of resamples of the bootstrap, and of sign flips of the test.
+    pilot : Pilot, optional
+        Variances from which a plan computes what the study can show.
     pace : Pace
         Durations for plans.
     """
@@ -117,18 +181,24 @@ class StudyCard(NamedCard):
     bases: tuple[str, ...] = ()
     untrained: bool = False
     data: tuple[str, ...] = Field(min_length=1)
+    folds: int = Field(default=1, ge=1)
     languages: tuple[str, ...] = ()
     samplers: tuple[SamplerName, ...] = Field(min_length=1)
     alphas: tuple[float, ...] = Field(default=(0.5,), min_length=1)
     seeds: tuple[int, ...] = Field(min_length=1)
+    further_seeds: tuple[int, ...] = ()
     variants: tuple[Variant, ...] = Field(default=(Variant(name="plain"),), min_length=1)
     training: dict[str, bool | int | float | str]
     tasks: tuple[StudyTask, ...] = Field(min_length=1)
     recipes: tuple[str, ...] = Field(min_length=1)
     severity: int = Field(default=3, ge=1, le=5)
     perturbation_seeds: int = Field(default=1, ge=1)
+    further_severities: tuple[int, ...] = ()
     encode_batch: int = Field(default=64, ge=1)
+    encode_dtype: str = ""
+    margins: Margins = Margins()
     resamples: int = Field(default=10_000, ge=100)
+    pilot: Pilot | None = None
     pace: Pace
 
     @model_validator(mode="after")
@@ -147,7 +217,16 @@ class StudyCard(NamedCard):
                 raise ValueError(f"{key!r} names something twice")
         if any(not 0 <= alpha <= 1 for alpha in self.alphas):
             raise ValueError("'alphas' must lie between 0 and 1")
+        if any(FOLD in name for name in (*self.data, *(one.name for one in self.tasks))) == (self.folds == 1):
+            raise ValueError("'folds' and {fold} in the names of data or tasks belong together")
+        if self.variants[0].training or self.variants[0].data or self.variants[0].samplers:
+            raise ValueError("the first of 'variants' is the plain one, which changes nothing")
         return self
+
+    @property
+    def severities(self) -> tuple[int, ...]:
+        """All severities that are tested, sorted."""
+        return tuple(sorted({self.severity, *self.further_severities}))
 
     @property
     def attack_digest(self) -> str:
@@ -156,7 +235,9 @@ class StudyCard(NamedCard):
         from robustbench_ir.perturb import load_recipe
 
         recipes = [str(load_recipe(name).identity) for name in self.recipes]
-        return short_digest([__version__, recipes, self.severity, self.perturbation_seeds])
+        settings = [__version__, recipes, self.severity, self.perturbation_seeds]
+        further = [self.further_severities, self.encode_dtype]
+        return short_digest([*settings, *further] if any(further) else settings)
 
 
 def short_digest(value: object) -> str:

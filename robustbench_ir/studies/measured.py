@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -23,8 +24,10 @@ from robustbench_ir.results.result import Result
 # questions: the arms are paired). Seeds are too few for that: a bootstrap of three values never leaves their range,
 # and covers the truth in three cases of four at best. Their part follows Student: the variance between the numbers of
 # the seeds, divided by the number of seeds. Both are added, with the degrees of freedom of Satterthwaite 1946
-# (https://doi.org/10.2307/3002019). What question and seed do together is in both parts, so that the interval is a
-# little too wide rather than too narrow.
+# (https://doi.org/10.2307/3002019). Where several arms have several seeds, and the test of Brown and Forsythe 1974
+# (https://doi.org/10.2307/2285659) finds no difference between their variances, one variance is estimated from all of
+# them: three arms of six seeds give 15 degrees of freedom instead of 5. What question and seed do together is in both
+# parts, so that the interval is a little too wide rather than too narrow.
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,8 @@ class Interval:
         Standard deviation of these numbers; NaN for one seed.
     freedom : float
         Degrees of freedom of the interval.
+    error : float
+        Standard error of the value, over questions and seeds.
     """
 
     value: float
@@ -98,13 +103,104 @@ class Interval:
     by_seed: tuple[float, ...]
     spread_of_seeds: float
     freedom: float
+    error: float = float("nan")
+
+    def p_equivalent(self, margin: float) -> float:
+        """Return p of two one-sided tests that the true value lies between -margin and margin (Schuirmann 1987).
+
+        Parameters
+        ----------
+        margin : float
+            Above 0.
+        """
+        from scipy.special import stdtr
+
+        if math.isnan(self.value) or math.isnan(margin):
+            return _NAN
+        room = margin - abs(self.value)
+        if not self.error > 0:
+            return float(room <= 0)
+        return float(stdtr(self.freedom, -room / self.error))
+
+    @property
+    def detectable(self) -> float:
+        """Smallest true difference that a two-sided test of 5% finds with a probability of 80%."""
+        from scipy.special import stdtrit
+
+        return float((stdtrit(self.freedom, (1 + CONFIDENCE) / 2) + stdtrit(self.freedom, _POWER)) * self.error)
+
+
+_POWER = 0.8
+_FEWEST_TO_TEST = 3
+
+
+@dataclass(frozen=True)
+class SeedSpread:
+    """How much seeds add to the variance of a mean over seeds, or of a difference of two such means.
+
+    Attributes
+    ----------
+    variance : float
+        The variance.
+    freedom : float
+        Its degrees of freedom.
+    """
+
+    variance: float
+    freedom: float
+
+
+def seed_spread(pair: Sequence[SeedResamples], arms: Sequence[SeedResamples]) -> SeedSpread | None:
+    """Estimate what seeds add to the variance of a difference of two arms, or of one arm's mean.
+
+    One variance is estimated from all arms where Brown and Forsythe's test allows it at 5%, for which three seeds an
+    arm are needed; else one for each arm of the pair (Welch 1947).
+
+    Parameters
+    ----------
+    pair : sequence of SeedResamples
+        The same number of one arm or of the two that are compared.
+    arms : sequence of SeedResamples
+        The same number of all arms of the design.
+
+    Returns
+    -------
+    SeedSpread or None
+        None if no arm of the pair has several seeds.
+    """
+    own = [np.array(one.by_seed) for one in pair if len(one.by_seed) > 1]
+    if not own:
+        return None
+    every = [np.array(one.by_seed) for one in arms if len(one.by_seed) > 1] or own
+    if len(every) > 1 and _are_alike(every):
+        freedom = sum(len(one) - 1 for one in every)
+        variance = sum(float(np.var(one, ddof=1)) * (len(one) - 1) for one in every) / freedom
+        return SeedSpread(sum(variance / len(one) for one in own), freedom)
+    parts = [(float(np.var(one, ddof=1)) / len(one), len(one) - 1) for one in own]
+    whole = sum(part for part, _ in parts)
+    below = sum(part**2 / freedom for part, freedom in parts)
+    return SeedSpread(whole, whole**2 / below if below > 0 else sum(freedom for _, freedom in parts))
+
+
+def _are_alike(arms: Sequence[Floats]) -> bool:
+    from scipy.stats import levene
+
+    if min(map(len, arms)) < _FEWEST_TO_TEST:
+        return False
+    with np.errstate(divide="ignore", invalid="ignore"):  # seeds that all agree
+        return not levene(*arms, center="median").pvalue < 1 - CONFIDENCE
 
 
 _NAN = float("nan")
 NOT_ESTIMATED = Interval(_NAN, _NAN, _NAN, _NAN, _NAN, (), _NAN, _NAN)
 
 
-def arm_intervals(numbers: Sequence[SeedResamples | None], random: Generator, flips: int = 10_000) -> list[Interval]:
+def arm_intervals(
+    numbers: Sequence[SeedResamples | None],
+    random: Generator,
+    flips: int = 10_000,
+    spreads: Sequence[SeedSpread | None] | None = None,
+) -> list[Interval]:
     """Return the mean over seeds of each number, with interval and tests. With one seed they are over questions only.
 
     Parameters
@@ -115,6 +211,8 @@ def arm_intervals(numbers: Sequence[SeedResamples | None], random: Generator, fl
         Source of the sign flips.
     flips : int
         Number of sign flips, 1 or more.
+    spreads : sequence of SeedSpread or None, optional
+        What seeds add to the variance of each number; by default it is estimated from the number's own seeds.
     """
     there = [one for one in numbers if one is not None and one.exists]
     if not there:
@@ -122,10 +220,13 @@ def arm_intervals(numbers: Sequence[SeedResamples | None], random: Generator, fl
     parts = np.stack([nanmean(one.part, axis=0) for one in there], axis=1)
     table = ClusterMeans(len(parts) * parts, np.ones_like(parts), np.eye(len(there), dtype=bool))
     flipped = iter(sign_flip_p([table], random, flips)[0].tolist())
-    return [_interval(one, next(flipped)) if one is not None and one.exists else NOT_ESTIMATED for one in numbers]
+    return [
+        _interval(one, next(flipped), spread) if one is not None and one.exists else NOT_ESTIMATED
+        for one, spread in zip(numbers, spreads or [None] * len(numbers), strict=True)
+    ]
 
 
-def _interval(number: SeedResamples, p_questions: float) -> Interval:
+def _interval(number: SeedResamples, p_questions: float, given: SeedSpread | None) -> Interval:
     from scipy.special import stdtr, stdtrit
 
     seeds, questions = number.part.shape
@@ -136,13 +237,13 @@ def _interval(number: SeedResamples, p_questions: float) -> Interval:
     # A resample of n clusters varies less than a sample does, by (n - 1) / n.
     of_questions = float(np.var(resampled)) * questions / (questions - 1)
     spread = float(np.std(number.draw[:, 0], ddof=1)) if seeds > 1 else float("nan")
-    of_seeds = spread**2 / seeds if seeds > 1 else 0.0
-    error = float(np.sqrt(of_questions + of_seeds))
-    below = of_questions**2 / (questions - 1) + (of_seeds**2 / (seeds - 1) if seeds > 1 else 0.0)
+    seen = given or SeedSpread(spread**2 / seeds if seeds > 1 else 0.0, max(seeds - 1, 1))
+    error = float(np.sqrt(of_questions + seen.variance))
+    below = of_questions**2 / (questions - 1) + seen.variance**2 / seen.freedom
     freedom = error**4 / below if below > 0 else float(questions - 1)
     reach = float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) * error
     p = float(2 * stdtr(freedom, -abs(value) / error)) if error > 0 else float(value == 0)
-    return Interval(value, value - reach, value + reach, p, p_questions, number.by_seed, spread, freedom)
+    return Interval(value, value - reach, value + reach, p, p_questions, number.by_seed, spread, freedom, error)
 
 
 _CLEAN = "clean"
@@ -204,19 +305,35 @@ def clean_for(recipe: str) -> str:
     return f"{_CLEAN} for {recipe}"
 
 
-def score_arm(results: Sequence[Result], resamples: int, measure: str = "AP") -> ArmScores:
+def attack_label(recipe: str, severity: int, main: int) -> str:
+    """Return the name of an attack in the numbers of a study: the recipe, with its severity if it is a further one."""
+    return recipe if severity == main else f"{recipe} {severity}"
+
+
+def score_arm(results: Sequence[Sequence[Result]], resamples: int, severity: int = 3, measure: str = "AP") -> ArmScores:
     """Compute the scores of an arm, with resamples of the questions. Every call draws the same resamples.
 
     Parameters
     ----------
-    results : sequence of Result
-        Results on one task with the same cells, one for each seed, in the order of the seeds.
+    results : sequence of sequence of Result
+        For each seed, in their order, the results of each fold; all with the same cells. A number of a seed is the
+        mean of its folds, whose questions are resampled apart.
     resamples : int
         Number of resamples, 1 or more.
+    severity : int
+        Severity of the attacks that are named by their recipe alone; see `attack_label`.
     measure : str
         Such as ``"AP"``.
     """
-    by_seed = [_of_one(one, resamples, measure) for one in results]
+    # Folds that ask the same questions get the same resamples.
+    same = len({one.judgements.query_ids for folds in results for one in folds}) == 1
+    by_seed = [
+        _mean_of_folds(
+            [_of_one(one, 0 if same else place, resamples, severity, measure) for place, one in enumerate(folds)],
+            same_questions=same,
+        )
+        for folds in results
+    ]
     numbers = {
         key: tuple(
             SeedResamples(np.stack([draw for draw, _ in seeds]), np.stack([part for _, part in seeds]))
@@ -224,27 +341,47 @@ def score_arm(results: Sequence[Result], resamples: int, measure: str = "AP") ->
         )
         for key in by_seed[0]
     }
-    recipes = tuple(dict.fromkeys(identity.label for identity, _ in results[0].groups))
-    missed = {identity.label: tuple(cells[0].not_covered) for (identity, _), cells in results[0].groups.items()}
-    return ArmScores(results[0].judgements.query_languages, recipes, missed, numbers)
+    first = results[0][0]
+    missed = {
+        attack_label(identity.label, dose, severity): tuple(cells[0].not_covered)
+        for (identity, dose), cells in first.groups.items()
+    }
+    return ArmScores(first.judgements.query_languages, tuple(missed), missed, numbers)
 
 
-def _of_one(result: Result, resamples: int, measure: str) -> dict[tuple[Quantity, str], list[tuple[Floats, Floats]]]:
-    """Return draws and parts of each number: the macro average, then each language's."""
+_Numbers = dict[tuple[Quantity, str], list[tuple[Floats, Floats]]]
+
+
+def _mean_of_folds(folds: Sequence[_Numbers], *, same_questions: bool) -> _Numbers:
+    def joined(parts: Sequence[Floats]) -> Floats:
+        return np.mean(parts, axis=0) if same_questions else np.concatenate(parts) / len(folds)
+
+    return {
+        key: [
+            (np.mean([draw for draw, _ in each], axis=0), joined([part for _, part in each]))
+            for each in zip(*(fold[key] for fold in folds), strict=True)
+        ]
+        for key in folds[0]
+    }
+
+
+def _of_one(result: Result, fold: int, resamples: int, severity: int, measure: str) -> _Numbers:
+    """Return draws and parts of each number of a fold: the macro average, then each language's."""
     layout = result.judgements
     distance = rank_distances(layout, result.clean.ranks)
     found: dict[tuple[Quantity, str], Floats] = {(RANK_DISTANCE, _CLEAN): distance}
     for setting in SETTINGS:
         clean = per_query_scores(layout, result.clean.ranks, measure, setting)
         found[setting, _CLEAN] = clean
-        for (identity, _), cells in result.groups.items():
+        for (identity, dose), cells in result.groups.items():
+            name = attack_label(identity.label, dose, severity)
             attacked = over_seeds(layout, clean, cells, setting, measure)
-            found[setting, identity.label] = attacked.value
-            found[setting, clean_for(identity.label)] = attacked.clean
-            found[RANK_DISTANCE, identity.label] = attacked.rank_distance
-            found[RANK_DISTANCE, clean_for(identity.label)] = only(attacked.covered, distance)
+            found[setting, name] = attacked.value
+            found[setting, clean_for(name)] = attacked.clean
+            found[RANK_DISTANCE, name] = attacked.rank_distance
+            found[RANK_DISTANCE, clean_for(name)] = only(attacked.covered, distance)
     tables = [macro_means(layout, value, by) for value in found.values() for by in (None, "language")]
-    drawn = iter(draws(tables, np.random.default_rng(SEED), resamples))
+    drawn = iter(draws(tables, np.random.default_rng((SEED, fold) if fold else SEED), resamples))
     parts = iter(tables)
     kept = np.r_[0, 1 + layout.questions : 1 + layout.questions + resamples]
     numbers = {}

@@ -11,7 +11,7 @@ from robustbench_ir.studies.analysis import HIGHER, LOWER, MULTILINGUAL, NOT_TRA
 from robustbench_ir.studies.claims import ArmComparison
 from robustbench_ir.studies.config import UNTRAINED
 from robustbench_ir.studies.measured import RANK_DISTANCE, Interval
-from robustbench_ir.studies.record import ALL, Study, StudyRow
+from robustbench_ir.studies.record import ALL, Judged, Study, StudyRow
 
 # The text of the report: the size of the study, the limits of its verdicts, how to read its numbers.
 
@@ -28,10 +28,13 @@ _HOW_TO_READ = """\
 - Intervals are of 95%: questions are resampled (parallel queries of a question stay together; both sides of a
   difference get the same questions), and the variance between seeds is added with Student's t. With one seed they are
   over questions only.
-- p is of the same standard error, after Holm over all comparisons of all claims on one task from one base. In brackets:
-  p by sign flips of whole questions, which is about these very models, not about the way to train.
-- A claim is supported where the interval of each difference excludes 0 on the claimed side and p is below 0.05; refuted
-  where one does on the other side; else inconclusive. "no case": the task lacks what the claim is about."""
+- p is of the same standard error. A claim of several parts is supported where each part is (p is the largest), and
+  refuted where any part is, after Bonferroni. Claims of one family are adjusted by Holm's method; the families are
+  written in studies/_claims.toml.
+- Equivalent: two one-sided tests show each difference to be within the margin that the card states. Unresolved: neither
+  a difference nor equality is shown. "Detectable" is the smallest true difference that the test would find with a
+  probability of 80%. "No case": the task lacks what the claim is about.
+- In brackets: p by sign flips of whole questions, which is about these very models, not about the way to train."""
 
 _MANY, _WEAK = 30, 0.1
 _CHANGES = "Each column is judged by itself, with its own adjustment for many comparisons."
@@ -46,9 +49,11 @@ def size_of(study: Study) -> str:
     bases = ", ".join(dict.fromkeys(one.base for one in study.checkpoints))
     names = card["data"]
     data = ", ".join(map(str, names)) if isinstance(names, list | tuple) else str(names)
+    rows = " and ".join(f"{one:,}" for one in dict.fromkeys(study.training_rows))
+    folds = f" on each of {card['folds']} folds" if card.get("folds", 1) != 1 else ""
     sentences = [
-        f"Base: {bases}. Trained on {data}: {study.training_rows:,} rows in {len(study.trained_languages)} "
-        f"languages, {steps} steps each, {seeds} seed{'s' if seeds > 1 else ''} for each way to fill a batch.",
+        f"Base: {bases}. Trained on {data}: {rows} rows in {len(study.trained_languages)} languages, {steps} steps "
+        f"each, {seeds} seed{'s' if seeds > 1 else ''}{folds} for each way to fill a batch.",
     ]
     if len(study.trained_languages) < _MANY:
         sentences.append(f"Trained languages: {', '.join(study.trained_languages)}; all others are new to the models.")
@@ -87,9 +92,8 @@ def cannot_say(study: Study, task: str) -> str:
         sentences.append("One base was tried, so that a claim about every base can be refuted here but not confirmed.")
     if seeds > 1:
         sentences.append(
-            f"With {seeds} seeds the spread between trainings is known from {seeds} values: Student's t of about "
-            f"{seeds - 1} degrees of freedom makes the intervals wide, so that a difference has to be several "
-            f"times that spread to count, and small ones stay inconclusive. Inconclusive does not mean equal."
+            f"With {seeds} seeds the spread between trainings is known from few values, so that the intervals follow "
+            f"Student's t. Unresolved does not mean equal: that is said only where it is shown."
         )
     else:
         sentences.append(
@@ -194,9 +198,22 @@ def _claim_table(study: Study, task: str) -> str:
         if one.task == task:
             named = one.sentence + (f" ({one.base})" if len(_bases(study)) > 1 else "")
             rows.append(
-                (named, one.recipe or "none", f"**{one.verdict}**", "<br>".join(map(_evidence, one.comparisons)))
+                (
+                    *(named, one.recipe or "none", f"**{one.verdict}**", _decisive_p(one)),
+                    "<br>".join(map(_evidence, one.comparisons)),
+                )
             )
-    return _table(("claim", "attack", "verdict", "evidence"), rows, left=4)
+    return _table(("claim", "attack", "verdict", "p, adjusted", "evidence"), rows, left=5)
+
+
+def _decisive_p(one: Judged) -> str:
+    """Return the adjusted p value that the verdict rests on; of an unresolved claim, those of both questions."""
+    if one.verdict == "no case":
+        return _NOTHING
+    sides = min(one.p.supported, one.p.refuted)
+    if one.verdict == "equivalent":
+        return _p_value(one.p.equivalent)
+    return _p_value(sides) if one.verdict != "unresolved" else f"{_p_value(sides)}; equal {_p_value(one.p.equivalent)}"
 
 
 def _evidence(one: ArmComparison) -> str:
@@ -204,9 +221,11 @@ def _evidence(one: ArmComparison) -> str:
     if one.against == "zero":
         message = f"gap {difference}"
     else:
-        pair = f"{_formatted(one.hybrid, one.measure)} against {_formatted(one.other, one.measure)} of {one.against}"
+        pair = f"{_formatted(one.value, one.measure)} against {_formatted(one.other, one.measure)} of {one.against}"
         message = f"{one.setting}: {pair}, {difference}"
-    return f"{message}, p {_p_value(one.p_adjusted)} ({_p_value(one.difference.p_questions)})"
+    seen = f"equal within {_formatted(one.margin, one.measure)}: p {_p_value(one.p_equivalent)}"
+    p = f"p {_p_value(one.difference.p)} ({_p_value(one.difference.p_questions)})"
+    return f"{message}, {p}; {seen}; detectable {_formatted(one.detectable, one.measure)}"
 
 
 def _claims_elsewhere(study: Study) -> list[str]:
@@ -329,9 +348,10 @@ def _making(study: Study) -> list[str]:
         (one.task, f"{one.shared_queries} of {one.queries:,}", f"{one.shared_passages} of {one.passages:,}")
         for one in study.overlaps
     ]
-    signatures = [one.signature for one in study.attacks]
+    signatures = [each for one in study.attacks for each in one.signatures]
     return [
         f"```\n{study.command}\n```",
+        _followed(study),
         f"irbench {study.irbench}, {study.date}, {study.machine}; {spent}.",
         _table(("batches", "seed", "seconds", "the training says"), trained, left=4),
         "Texts of the evaluation that the training data has (after case and spaces are put aside):",
@@ -345,6 +365,12 @@ def _making(study: Study) -> list[str]:
         "Signatures of the numbers in the pool of all languages:",
         "```\n" + "\n".join(signatures) + "\n```",
     ]
+
+
+def _followed(study: Study) -> str:
+    plan = study.plan
+    replaced = f" It replaced {', '.join(plan.replaced)} after the study had begun." if plan.replaced else ""
+    return f"The plan is of {plan.date}, SHA-256 {plan.sha256}.{replaced}"
 
 
 def _formatted_seconds(seconds: float) -> str:

@@ -8,10 +8,9 @@ from pathlib import Path
 from statistics import mean
 
 from robustbench_ir.results.file import load_result
-from robustbench_ir.studies.checkpoint_training import TrainingData
-from robustbench_ir.studies.checkpoints import Checkpoint
+from robustbench_ir.studies.checkpoints import Checkpoint, all_checkpoints, in_order_of_work
 from robustbench_ir.studies.config import StudyCard
-from robustbench_ir.studies.run import all_checkpoints, facts_of
+from robustbench_ir.studies.run import facts_of
 
 
 @dataclass(frozen=True)
@@ -39,19 +38,17 @@ class Step:
     seconds: float
 
 
-def plan_study(card: StudyCard, data: TrainingData, out: Path) -> list[Step]:
+def plan_study(card: StudyCard, out: Path) -> list[Step]:
     """Return the steps of a study in their order.
 
     Parameters
     ----------
     card : StudyCard
         Card of the study.
-    data : TrainingData
-        The training data.
     out : pathlib.Path
         Folder in which earlier runs left their work.
     """
-    ones = [one for _, each in all_checkpoints(card, data) for one in each]
+    ones = in_order_of_work(all_checkpoints(card))
     training = _training_seconds(card, ones, out)
     attacking = {task.label: _attack_seconds(card, ones, out, number) for number, task in enumerate(card.tasks)}
     steps = []

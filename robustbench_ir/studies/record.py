@@ -10,12 +10,11 @@ from pathlib import Path
 
 from robustbench_ir._base.files import write_whole
 from robustbench_ir.errors import ResultError
-from robustbench_ir.studies.claims import ArmComparison, Verdict
+from robustbench_ir.studies.claims import ArmComparison, ClaimTests, Verdict
 from robustbench_ir.studies.measured import Interval
 from robustbench_ir.training.record import Overlap
 
 ALL = "all"
-_RENAMED = {"p_holm": "p_adjusted"}  # names in records of earlier versions
 
 
 @dataclass(frozen=True)
@@ -55,22 +54,26 @@ class Judged:
 
     Attributes
     ----------
-    id, sentence, recipe : str
-        Short name of the claim and the claim in words; the attack, empty for a claim about clean numbers.
+    id, sentence, family, recipe : str
+        Short name of the claim, the claim in words, and its family; the attack, empty for a claim about clean numbers.
     base, task : str
         Base and task on which it was judged.
     verdict : str
-        See `robustbench_ir.studies.claims.verdict_of` and `joint_verdict`.
+        See `robustbench_ir.studies.claims.verdict_of`.
+    p : ClaimTests
+        P values of the claim, adjusted for the claims of its family.
     comparisons : tuple of ArmComparison
         The evidence.
     """
 
     id: str
     sentence: str
+    family: str
     recipe: str
     base: str
     task: str
     verdict: Verdict
+    p: ClaimTests
     comparisons: tuple[ArmComparison, ...]
 
 
@@ -84,6 +87,8 @@ class StudyCheckpoint:
         Name of its folder; base and arm.
     seed : int
         Seed of the training.
+    fold : int
+        Fold that it was tested on, from 1.
     seconds : float
         Duration of the training; NaN for an untrained base.
     facts : mapping of str to float
@@ -94,6 +99,7 @@ class StudyCheckpoint:
     base: str
     arm: str
     seed: int
+    fold: int
     seconds: float
     facts: Mapping[str, float]
 
@@ -115,8 +121,8 @@ class StudyAttack:
         Query languages that the recipe cannot change.
     digests : tuple of str
         SHA-256 of the perturbed queries, one for each seed of the perturbation.
-    signature : str
-        Signature of the numbers in the multilingual pool.
+    signatures : tuple of str
+        Signatures of the numbers in the multilingual pool, one for each fold.
     """
 
     task: str
@@ -129,7 +135,24 @@ class StudyAttack:
     edit_rate: float
     not_covered: tuple[str, ...]
     digests: tuple[str, ...]
-    signature: str
+    signatures: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class StudyPlan:
+    """The plan that a study followed.
+
+    Attributes
+    ----------
+    date, sha256 : str
+        When it was written, and its hash.
+    replaced : tuple of str
+        Hashes of the plans that it replaced after the study had begun.
+    """
+
+    date: str
+    sha256: str
+    replaced: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -146,10 +169,12 @@ class Study:
         Command that runs the study again.
     config : mapping
         The card, as it was used.
+    plan : StudyPlan
+        The plan, which was written before the first attack.
     trained_languages : tuple of str
         Languages of the training data.
-    training_rows : int
-        Number of rows of the training data.
+    training_rows : tuple of int
+        Number of rows of each fold's and each variant's training data.
     overlaps : tuple of Overlap
         Overlap with each task.
     checkpoints, attacks, rows, claims
@@ -166,8 +191,9 @@ class Study:
     date: str
     command: str
     config: Mapping[str, object]
+    plan: StudyPlan
     trained_languages: tuple[str, ...]
-    training_rows: int
+    training_rows: tuple[int, ...]
     overlaps: tuple[Overlap, ...]
     checkpoints: tuple[StudyCheckpoint, ...]
     attacks: tuple[StudyAttack, ...]
@@ -221,7 +247,7 @@ def _nan_as_none(value: object) -> object:
 
 def _none_as_nan(value: object) -> object:
     if isinstance(value, dict):
-        return {_RENAMED.get(key, key): _none_as_nan(one) for key, one in value.items()}
+        return {key: _none_as_nan(one) for key, one in value.items()}
     if isinstance(value, list):
         return [_none_as_nan(one) for one in value]
     return math.nan if value is None else value

@@ -19,25 +19,21 @@ from robustbench_ir._base.progress import Progress, Silence
 from robustbench_ir._version import __version__
 from robustbench_ir.encoders import EncoderOptions
 from robustbench_ir.evaluation.attack import attack
-from robustbench_ir.evaluation.request import CellName, RunOptions
-from robustbench_ir.perturb import Perturbation
+from robustbench_ir.evaluation.request import RunOptions
 from robustbench_ir.results.file import load_result, save_result
 from robustbench_ir.results.result import Result
 from robustbench_ir.studies.analysis import analyse, describe_attacks, judge_claims
 from robustbench_ir.studies.checkpoint_training import (
-    TrainingData,
-    load_training_data,
-    overlap_with,
     train_checkpoint,
     training_facts,
     write_card,
 )
-from robustbench_ir.studies.checkpoints import Arm, Checkpoint, arms, checkpoints
+from robustbench_ir.studies.checkpoints import Arm, Checkpoint, all_checkpoints, in_order_of_work
 from robustbench_ir.studies.claims import load_claims
-from robustbench_ir.studies.config import StudyCard, StudyTask
-from robustbench_ir.studies.record import Judged, Study, StudyCheckpoint, StudyRow, save_study
-from robustbench_ir.tasks import Task, load_task
-from robustbench_ir.training.record import Overlap
+from robustbench_ir.studies.config import FOLD, StudyCard, StudyTask
+from robustbench_ir.studies.material import Material
+from robustbench_ir.studies.record import Judged, Study, StudyCheckpoint, StudyPlan, StudyRow, save_study
+from robustbench_ir.studies.registration import Registration, register
 from robustbench_ir.training.table import check_overlap
 
 # The class of the machine that made the numbers: enough to judge durations, without naming the machine.
@@ -60,19 +56,6 @@ def machine_class() -> str:
 STUDY_FILE = "study.json"
 
 
-def all_checkpoints(card: StudyCard, data: TrainingData) -> list[tuple[Arm, list[Checkpoint]]]:
-    """Return the checkpoints of a study, arm by arm.
-
-    Parameters
-    ----------
-    card : StudyCard
-        Card of the study.
-    data : TrainingData
-        The training data.
-    """
-    return [(arm, checkpoints(card, arm, data.settings)) for base in card.bases for arm in arms(card, base)]
-
-
 def facts_of(checkpoint: Checkpoint, out: Path) -> dict[str, float] | None:
     """Return the numbers of a finished training; None if it is not finished, empty for an untrained base.
 
@@ -92,9 +75,11 @@ def run_study(
     *,
     command: str = "",
     allow_overlap: bool = False,
+    train_only: bool = False,
+    replan: bool = False,
     progress: Progress | None = None,
     tell: Callable[[str], None] = lambda _: None,
-) -> Study:
+) -> Study | None:
     """Do all work that is not finished: train, attack, analyse, and write `study.json`.
 
     Parameters
@@ -107,6 +92,10 @@ def run_study(
         Command that runs the study again, for the report.
     allow_overlap : bool
         Whether training data may have texts of a task; the report then says so.
+    train_only : bool
+        Whether the checkpoints are only trained; None is returned.
+    replan : bool
+        Whether the card may differ from the plan in the folder; the report then says so.
     progress : Progress, optional
         Receives the progress of the current step.
     tell : callable
@@ -122,39 +111,34 @@ def run_study(
     started = time.perf_counter()
     progress = progress or Silence()
     check_writable(out / STUDY_FILE)
+    plan = register(card, out, replan=replan)
     progress.stage("read the training data and the tasks")
-    data = load_training_data(card)
-    tasks = {task: load_task(task.name, task.languages or None) for task in card.tasks}
-    overlaps = tuple(overlap_with(data, label.label, task) for label, task in tasks.items())
-    check_overlap(f"the training data ({data.name})", overlaps, allow=allow_overlap)
-    planned = all_checkpoints(card, data)
-    perturbed: dict[StudyTask, dict[CellName, Sequence[Perturbation]]] = {task: {} for task in card.tasks}
-    for checkpoint in (one for _, ones in planned for one in ones):
-        _train(checkpoint, out, data, overlaps, progress, tell)
-        made = [
-            _attack(card, checkpoint, out, task, tasks[task], perturbed[task], progress, tell) for task in card.tasks
-        ]
-        if checkpoint.training and any(made):
-            write_card(out / "models" / checkpoint.name, [_result(card, checkpoint, out, task) for task in card.tasks])
+    material = Material(card, allow_overlap=allow_overlap)
+    planned = all_checkpoints(card)
+    for data in material.all_data():
+        check_overlap(f"the training data ({data.name})", data.overlaps, allow=allow_overlap)
+    for checkpoint in in_order_of_work(planned):
+        _train(checkpoint, out, material, progress, tell)
+    if train_only:
+        return None
+    for label in card.tasks:
+        for checkpoint in in_order_of_work(planned):
+            _attack(card, checkpoint, out, label, material, progress, tell)
+    for checkpoint in (one for _, ones in planned for one in ones if one.training):
+        write_card(out / "models" / checkpoint.name, [_result(card, checkpoint, out, task) for task in card.tasks])
     progress.stage("analyse")
-    study = _study(card, out, command, data, overlaps, planned, started)
+    study = _study(card, out, command, material, planned, plan, started)
     save_study(study, out / STUDY_FILE)
     return study
 
 
 def _train(
-    checkpoint: Checkpoint,
-    out: Path,
-    data: TrainingData,
-    overlaps: Sequence[Overlap],
-    progress: Progress,
-    tell: Callable[[str], None],
+    checkpoint: Checkpoint, out: Path, material: Material, progress: Progress, tell: Callable[[str], None]
 ) -> None:
     if facts_of(checkpoint, out) is not None:
         return
     start = time.perf_counter()
-    overlapping = sorted({one.task.split(" (")[0] for one in overlaps if one})
-    train_checkpoint(checkpoint.training, out / "models" / checkpoint.name, data, overlapping, progress)
+    train_checkpoint(checkpoint.training, out / "models" / checkpoint.name, material.data(checkpoint), progress)
     tell(f"trained {checkpoint.name} in {time.perf_counter() - start:.0f} s")
 
 
@@ -163,37 +147,34 @@ def _attack(
     checkpoint: Checkpoint,
     out: Path,
     label: StudyTask,
-    task: Task,
-    perturbed: dict[CellName, Sequence[Perturbation]],
+    material: Material,
     progress: Progress,
     tell: Callable[[str], None],
-) -> bool:
-    """Attack one checkpoint on one task; return True if the result did not exist before."""
+) -> None:
     path = checkpoint.result(out, label, card.attack_digest)
     if path.exists():
-        return False
+        return
     start = time.perf_counter()
     result = attack(
         checkpoint.encoder(out),
-        task,
+        material.task(label, checkpoint.fold),
         card.recipes,
-        severities=(card.severity,),
+        severities=card.severities,
         seeds=card.perturbation_seeds,
-        options=EncoderOptions(batch_size=card.encode_batch),
-        run=RunOptions(progress=progress, perturbed=perturbed),
+        options=EncoderOptions(batch_size=card.encode_batch, dtype=card.encode_dtype or None),
+        run=RunOptions(progress=progress, perturbed=material.perturbed(label, checkpoint.fold)),
     )
     save_result(result, path)
     tell(f"attacked {checkpoint.name} on {label.label} in {time.perf_counter() - start:.0f} s")
-    return True
 
 
 def _study(
     card: StudyCard,
     out: Path,
     command: str,
-    data: TrainingData,
-    overlaps: tuple[Overlap, ...],
+    material: Material,
     planned: Sequence[tuple[Arm, Sequence[Checkpoint]]],
+    plan: Registration,
     started: float,
 ) -> Study:
     rows: list[StudyRow] = []
@@ -201,17 +182,22 @@ def _study(
     perturbed = []
     attacking = 0.0
     claims = load_claims()
+    data = material.all_data()
+    languages = tuple(sorted({one for each in data for one in each.languages}))
     for task in card.tasks:
         evidence = {}
         for base in card.bases:
             results = [
-                (arm, [_result(card, one, out, task) for one in ones]) for arm, ones in planned if arm.base == base
+                (arm, _by_seed(card, ones, [_result(card, one, out, task) for one in ones]))
+                for arm, ones in planned
+                if arm.base == base
             ]
-            attacking += sum(sum(one.timings.values()) for _, seeds in results for one in seeds)
-            found = analyse(base, task.label, results, claims, data.languages, card.resamples)
+            attacking += sum(sum(one.timings.values()) for _, seeds in results for folds in seeds for one in folds)
+            found = analyse(base, task.label, results, claims, languages, card)
             rows += found.rows
             evidence[base] = found.comparisons
-        perturbed += describe_attacks(task.label, results[0][1][0])
+        different = card.folds if FOLD in task.name else 1
+        perturbed += describe_attacks(task.label, results[0][1][0][:different], card.severity)
         judged += judge_claims(claims, task.label, evidence)
     trained = tuple(_trained(one, out) for _, ones in planned for one in ones)
     return Study(
@@ -223,9 +209,10 @@ def _study(
         date=datetime.now(UTC).date().isoformat(),
         command=command,
         config=card.model_dump(mode="json"),
-        trained_languages=data.languages,
-        training_rows=len(data.table.rows),
-        overlaps=overlaps,
+        plan=StudyPlan(plan.date, plan.sha256, plan.replaced),
+        trained_languages=languages,
+        training_rows=tuple(len(one.table.rows) for one in data),
+        overlaps=tuple(one for each in data for one in each.overlaps),
         checkpoints=trained,
         attacks=tuple(perturbed),
         rows=tuple(rows),
@@ -238,6 +225,12 @@ def _study(
     )
 
 
+def _by_seed(card: StudyCard, ones: Sequence[Checkpoint], results: Sequence[Result]) -> list[list[Result]]:
+    """Return the results of each seed, one for each fold."""
+    assert len(ones) == len(results)
+    return [list(results[first : first + card.folds]) for first in range(0, len(results), card.folds)]
+
+
 def _result(card: StudyCard, checkpoint: Checkpoint, out: Path, task: StudyTask) -> Result:
     return load_result(checkpoint.result(out, task, card.attack_digest))
 
@@ -245,4 +238,5 @@ def _result(card: StudyCard, checkpoint: Checkpoint, out: Path, task: StudyTask)
 def _trained(checkpoint: Checkpoint, out: Path) -> StudyCheckpoint:
     facts = dict(facts_of(checkpoint, out) or {})
     seconds = facts.pop("seconds", float("nan"))
-    return StudyCheckpoint(checkpoint.name, checkpoint.arm.base, checkpoint.arm.label, checkpoint.seed, seconds, facts)
+    arm = checkpoint.arm
+    return StudyCheckpoint(checkpoint.name, arm.base, arm.label, checkpoint.seed, checkpoint.fold, seconds, facts)

@@ -13,6 +13,7 @@ from robustbench_ir.resources.cards import NamedCard, card_names, read_named, va
 from robustbench_ir.resources.downloads import DownloadProgress
 from robustbench_ir.resources.languages import select_languages
 from robustbench_ir.resources.plugins import built_in_or_plugin, scheme
+from robustbench_ir.tasks.folds import name_and_fold, select_fold
 from robustbench_ir.tasks.formats.beir import folder_and_split, folder_name, folder_settings, is_folder, load_folder
 from robustbench_ir.tasks.formats.pool import task_of
 from robustbench_ir.tasks.formats.readers import Reader
@@ -132,7 +133,7 @@ def task_card(name: str, cards: Path | None = None) -> TaskCard:
     elsewhere = _scheme(name)
     if elsewhere is not None:
         return validate(TaskCard, elsewhere.facts(name), name)
-    return read_named(TaskCard, "tasks", name, "task", cards)
+    return read_named(TaskCard, "tasks", name_and_fold(name)[0], "task", cards)
 
 
 def load_task(
@@ -148,7 +149,7 @@ def load_task(
     name : str
         Name of a card, such as ``"xquad-r"``; path of a folder of your own, with a slash in it, such as ``"./mine"``,
         where ``"./mine:dev"`` chooses the judgements of a split; or a retrieval task of mteb, such as
-        ``"mteb:NFCorpus"``.
+        ``"mteb:NFCorpus"``. ``"xquad-r:1of2"`` is the first of two folds by document, ``"xquad-r:not1of2"`` all others.
     languages : iterable of str, optional
         Only queries and passages in these languages; all by default. Collections of many gigabytes need a choice, and
         ``["all"]`` chooses all languages.
@@ -181,7 +182,7 @@ def load_task(
     task = task_of(raw, card.name, card.version, {**card.lexicons, **raw.lexicons})
     # Those of the whole task, although only the files of the chosen languages have been read.
     translations = Translations(_Files(card, reader, cards)) if card.parallel or card.translated else None
-    return replace(task, translations=translations).select(wanted)
+    return select_fold(replace(task, translations=translations).select(wanted), name_and_fold(name)[1])
 
 
 @dataclass(frozen=True)

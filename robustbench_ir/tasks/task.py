@@ -63,11 +63,14 @@ class Passage:
         Code of its language.
     text : str
         The passage.
+    document : str
+        The document that it is from; the same for all translations of a document. Empty if it is not known.
     """
 
     passage_id: str
     language: str
     text: str
+    document: str = ""
 
 
 @dataclass(frozen=True)
@@ -264,11 +267,11 @@ class Task:
             )
         judged &= np.isin(self.qrels.query, query_rows)
         qrels = Qrels(
-            _renumbered(self.qrels.query[judged], query_rows),
-            _renumbered(self.qrels.passage[judged], passage_rows),
+            renumbered(self.qrels.query[judged], query_rows),
+            renumbered(self.qrels.passage[judged], passage_rows),
             self.qrels.grade[judged],
         )
-        own = None if self.own_passage is None else _kept_rows(self.own_passage[query_rows], passage_rows)
+        own = None if self.own_passage is None else kept_rows(self.own_passage[query_rows], passage_rows)
         return replace(
             self,
             queries=tuple(self.queries[row] for row in query_rows),
@@ -286,13 +289,14 @@ class Task:
         }
 
 
-def _renumbered(rows: IntArray, kept: Sequence[int]) -> IntArray:
+def renumbered(rows: IntArray, kept: Sequence[int] | NDArray[np.int64]) -> IntArray:
+    """Return the new numbers of rows that are all kept; `kept` has the old numbers, sorted."""
     return np.searchsorted(np.asarray(kept), rows).astype(np.int32)
 
 
-def _kept_rows(rows: IntArray, kept: Sequence[int]) -> IntArray | None:
+def kept_rows(rows: IntArray, kept: Sequence[int] | NDArray[np.int64]) -> IntArray | None:
     """Return the new numbers of rows, -1 for those that are not kept; None where none is."""
-    number = {row: place for place, row in enumerate(kept)}
+    number = {row: place for place, row in enumerate(np.asarray(kept).tolist())}
     found = np.array([number.get(row, -1) for row in rows.tolist()], dtype=np.int32)
     return found if (found >= 0).any() else None
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,12 @@ from robustbench_ir.encoders.loading import load_transformer_model
 from robustbench_ir.errors import EncoderError, OptionError
 from robustbench_ir.training.batches import PASSAGE_PREFIX, QUERY_PREFIX
 from robustbench_ir.training.table import ParallelTable
+from robustbench_ir.training.vocabulary import pruned_copy
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
     from tokenizers import Tokenizer
+    from torch import nn
 
 STATIC = "static-multilingual"
 TRANSFORMER_LEARNING_RATE = 3e-5  # arXiv 2408.10536
@@ -36,6 +39,8 @@ def load_base(
     dimensions: int,
     max_length: int | None = None,
     device: str | None = None,
+    prune_to: Sequence[str] = (),
+    freeze: Sequence[str] = (),
 ) -> SentenceTransformer:
     """Load or make the model that is to be trained, in float32. Its prompts are the prefixes of arXiv 2408.10536.
 
@@ -53,24 +58,77 @@ def load_base(
         Number of tokens after which a text is cut; by default that of the model.
     device : str, optional
         Such as ``"cuda"``; by default sentence-transformers chooses.
+    prune_to : sequence of str
+        Texts whose tokens alone are kept; see `robustbench_ir.training.vocabulary`. Empty to keep all tokens.
+    freeze : sequence of str
+        Parts that are not trained; see `Training.freeze`.
 
     Raises
     ------
     EncoderError
-        If the base cannot be loaded, has no tokeniser, or is sparse.
+        If the base cannot be loaded, has no tokeniser, or is sparse; or if its vocabulary cannot be pruned.
     OptionError
-        If the vocabulary is too small, or a maximum length was given for a base that reads texts of any length.
+        If the vocabulary is too small, or an option is for transformers only.
     """
     if base == STATIC:
         if max_length is not None:
             raise OptionError(f"{STATIC}: reads texts of any length; leave the maximum length out")
+        if prune_to or freeze:
+            raise OptionError(
+                f"{STATIC}: is made for the data, and has no layers; leave --prune-vocabulary and --freeze"
+            )
         model = _static(table, seed, vocabulary, dimensions, device)
     else:
         # Steps of AdamW are smaller than float16 resolves, whatever the file of the base says.
         model = _loaded(base, EncoderOptions(device=device, max_length=max_length)).float()
+        if prune_to:
+            model = pruned_copy(model, prune_to, device)
+        freeze_parts(model, freeze)
     model.prompts = {"query": QUERY_PREFIX, "document": PASSAGE_PREFIX, "passage": PASSAGE_PREFIX}
     model.default_prompt_name = None
     return model
+
+
+_LAYERS = re.compile(r"layers:(?P<first>[0-9]+)-(?P<last>[0-9]+)")
+
+
+def freeze_parts(model: SentenceTransformer, parts: Sequence[str]) -> None:
+    """Keep parts of a transformer from being trained.
+
+    Parameters
+    ----------
+    model : SentenceTransformer
+        A transformer.
+    parts : sequence of str
+        ``"embeddings"``, or a range of layers with both ends, such as ``"layers:0-5"``.
+
+    Raises
+    ------
+    OptionError
+        If the model has no such part.
+    """
+    for part in parts:
+        found = _LAYERS.fullmatch(part)
+        if part != "embeddings" and found is None:
+            raise OptionError(f"freeze {part}: write embeddings, or a range of layers such as layers:0-5")
+        for module in _embeddings(model) if found is None else _layers(model, int(found["first"]), int(found["last"])):
+            module.requires_grad_(False)
+
+
+def _embeddings(model: SentenceTransformer) -> Iterable[nn.Module]:
+    transformer = getattr(model[0], "auto_model", None)
+    return [transformer.get_input_embeddings()] if transformer is not None else []
+
+
+def _layers(model: SentenceTransformer, first: int, last: int) -> Iterable[nn.Module]:
+    from torch import nn
+
+    transformer = getattr(model[0], "auto_model", None)
+    number = getattr(getattr(transformer, "config", None), "num_hidden_layers", 0)
+    if transformer is None or not first <= last < number:
+        raise OptionError(f"freeze layers:{first}-{last}: the base has layers 0 to {number - 1}")
+    every = (one for one in transformer.modules() if isinstance(one, nn.ModuleList) and len(one) == number)
+    return list(next(every))[first : last + 1]
 
 
 def _loaded(base: str, options: EncoderOptions) -> SentenceTransformer:
@@ -146,11 +204,13 @@ def train_tokenizer(table: ParallelTable, vocabulary: int) -> Tokenizer:
         max_token_length=3 * _LONGEST_TOKEN,
         show_progress=False,
     )
-    tokenizer.train_from_iterator(_texts(table), trainer)
+    tokenizer.train_from_iterator(texts_of(table), trainer)
     return tokenizer
 
 
-def _texts(table: ParallelTable) -> Iterator[str]:
+def texts_of(table: ParallelTable) -> Iterator[str]:
+    """Yield each distinct text of a table once, with its prefix."""
+
     def with_prefixes() -> Iterable[str]:
         for row in table.rows:
             yield QUERY_PREFIX + row.query

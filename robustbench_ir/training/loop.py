@@ -14,12 +14,13 @@ from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
 from robustbench_ir._base.progress import Progress
 from robustbench_ir.encoders.fingerprint import libraries
 from robustbench_ir.encoders.loading import quiet
-from robustbench_ir.training.bases import default_learning_rate, load_base
+from robustbench_ir.training.bases import default_learning_rate, load_base, texts_of
 from robustbench_ir.training.batches import Augmentation, PairCollator
 from robustbench_ir.training.losses import RetrievalLoss
 from robustbench_ir.training.record import Training, TrainingOutcome, checkpoint_folder, last_checkpoint
 from robustbench_ir.training.samplers import HybridBatchSampler
 from robustbench_ir.training.table import ParallelTable
+from robustbench_ir.training.vocabulary import read_texts
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -99,6 +100,8 @@ def run_training(
             dimensions=training.dimensions,
             max_length=training.max_length,
             device=device,
+            prune_to=[*texts_of(table), *read_texts(training.prune_vocabulary)] if training.prune_vocabulary else (),
+            freeze=training.freeze,
         )
         rows = held_in.dataset()
         resumed = last_checkpoint(out)
@@ -116,7 +119,7 @@ def run_training(
     return TrainingOutcome(
         validation_losses=tuple(losses),
         steps=int(state.global_step),
-        best_step=int(state.best_global_step or state.global_step),
+        best_step=int((training.keep == "best" and state.best_global_step) or state.global_step),
         seconds=0.0,
         resumed_from=int(resumed.name.rpartition("-")[2]) if resumed else 0,
         left_out=sampler.left_out,
@@ -147,7 +150,7 @@ def _trainer(
             getattr(model, "preprocess", model.tokenize), augmentation, keep_clean=training.consistency > 0
         ),
         callbacks=[
-            EarlyStoppingCallback(early_stopping_patience=training.patience),
+            *([EarlyStoppingCallback(early_stopping_patience=training.patience)] if training.keep == "best" else []),
             _ProgressCallback(progress, training.steps),
         ],
     )
@@ -170,6 +173,7 @@ def _arguments(
         per_device_eval_batch_size=training.batch_size,
         # The annotation asks for a subclass of its own class, but the methods of torch's class suffice.
         batch_sampler=_sampler(training),  # type: ignore[arg-type]
+        gradient_accumulation_steps=training.accumulate,
         learning_rate=_learning_rate(training),
         weight_decay=training.weight_decay,
         warmup_steps=int(training.warmup * training.steps),
@@ -181,17 +185,22 @@ def _arguments(
         save_strategy="steps",
         save_steps=every,
         save_total_limit=2,
-        load_best_model_at_end=True,
+        load_best_model_at_end=training.keep == "best",
         metric_for_best_model="eval_loss",
         greater_is_better=False,
         restore_callback_states_from_checkpoint=True,
         logging_strategy="no",
         report_to="none",
         disable_tqdm=True,
-        bf16=on_gpu and torch.cuda.is_bf16_supported(),
+        bf16=_in_bfloat16(training, on_gpu=on_gpu),
         use_cpu=device.type == "cpu",
         dataloader_pin_memory=on_gpu,
     )
+
+
+def _in_bfloat16(training: Training, *, on_gpu: bool) -> bool:
+    automatic = on_gpu and torch.cuda.is_bf16_supported()
+    return automatic if training.precision == "auto" else training.precision == "bfloat16"
 
 
 def _sampler(training: Training) -> partial[HybridBatchSampler]:

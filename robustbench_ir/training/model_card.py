@@ -85,6 +85,7 @@ def model_card(trained: Trained, results: Sequence[Result] = ()) -> str:
 def _facts(trained: Trained) -> list[tuple[str, str]]:
     training, outcome = trained.record.training, trained.outcome
     augmented = ", ".join(f"{name} {share:g}" for name, share in training.augment)
+    pruned = ", ".join(f"`{name}`" for name in training.prune_vocabulary)
     facts = {
         "base": f"`{training.base}`",
         "batches": _SAMPLERS[training.sampler].format(alpha=training.alpha),
@@ -92,9 +93,14 @@ def _facts(trained: Trained) -> list[tuple[str, str]]:
         "loss": f"{outcome.loss}, scale {training.scale:g}",
         "optimiser": f"AdamW, learning rate {outcome.learning_rate:g}, weight decay {training.weight_decay:g}, "
         f"linear decay, warm-up {training.warmup:.0%} of the steps",
-        "batch size": f"{training.batch_size} pairs",
+        "batch size": f"{training.batch_size} pairs"
+        + (f", gradients of {training.accumulate} batches a step" if training.accumulate > 1 else ""),
         "steps": f"{outcome.steps} of at most {training.steps}",
         "perturbed queries": f"{augmented}, severity {training.severity}" if augmented else "none",
+        "weights kept": "of the best validation loss" if training.keep == "best" else "of the last step",
+        **({"precision": outcome.precision} if outcome.precision else {}),
+        **({"not trained": ", ".join(training.freeze)} if training.freeze else {}),
+        **({"vocabulary": f"pruned to the data and {pruned}"} if pruned else {}),
         "prompts": "`Query: ` and `Passage: `",
         "libraries": ", ".join(f"{name} {version}" for name, version in outcome.versions.items()),
     }

@@ -15,6 +15,8 @@ from robustbench_ir.errors import OptionError, ResultError
 _RECORD = "training.json"
 
 SamplerName = Literal["hybrid", "mono", "cross"]
+Precision = Literal["auto", "float32", "bfloat16"]
+Kept = Literal["best", "last"]
 
 
 class _Frozen(BaseModel):
@@ -62,8 +64,19 @@ class Training(_Frozen):
         Share of the parallel ids that is used for validation.
     evaluate_every : int
         Number of steps between two validations, each followed by a checkpoint.
+    keep : {"best", "last"}
+        Which weights are kept: those of the best validation loss, or those after the last step. Arms that are to be
+        compared need the last, since each kind of batch has a validation loss of its own.
     patience : int
-        Number of validations without a better loss after which the training ends.
+        Number of validations without a better loss after which the training ends, where the best weights are kept.
+    precision : {"auto", "float32", "bfloat16"}
+        Type of the forward pass; weights and their updates are in float32. "auto" is bfloat16 on a GPU that has it.
+    freeze : tuple of str
+        Parts of a transformer that are not trained: ``"embeddings"``, and ranges of layers such as ``"layers:0-5"``.
+    accumulate : int
+        Number of batches whose gradients are added up for one step. Negatives are of one batch.
+    prune_vocabulary : tuple of str
+        Text files. The base keeps only those tokens that their texts and the training data need.
     tasks : tuple of str
         Tasks that the model will be evaluated on; the data must not overlap with them.
     vocabulary, dimensions : int
@@ -89,7 +102,12 @@ class Training(_Frozen):
     consistency: float = Field(default=0.0, ge=0)
     validation: float = Field(default=0.05, gt=0, lt=1)
     evaluate_every: int = Field(default=100, ge=1)
+    keep: Kept = "best"
     patience: int = Field(default=5, ge=1)
+    precision: Precision = "auto"
+    freeze: tuple[str, ...] = ()
+    accumulate: int = Field(default=1, ge=1)
+    prune_vocabulary: tuple[str, ...] = ()
     tasks: tuple[str, ...] = ()
     vocabulary: int = Field(default=16000, gt=256)
     dimensions: int = Field(default=256, ge=1)

@@ -1,9 +1,10 @@
-"""Sources of parallel tables: Tatoeba, the training questions of AfriQA, a file of your own, the hub."""
+"""Sources of parallel tables: Tatoeba, the training questions of AfriQA, a task, a file of your own, the hub."""
 
 from __future__ import annotations
 
 import csv
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -14,14 +15,15 @@ from robustbench_ir.errors import DataError, DataUnavailableError, UnknownNameEr
 from robustbench_ir.resources.cards import Card, validate
 from robustbench_ir.resources.downloads import DataFile, DownloadProgress, locate
 from robustbench_ir.resources.languages import select_languages
-from robustbench_ir.tasks import TaskCard, load_task, task_card
+from robustbench_ir.tasks import Passage, TaskCard, load_task, task_card
+from robustbench_ir.tasks.folds import name_and_fold
 from robustbench_ir.tasks.formats.readers import json_lines
 from robustbench_ir.training.table import ParallelRow, ParallelTable, checked_row, join, text_hash
 
 HUB_PREFIX = "hub:"
 _HUB_NAME = re.compile(r"[\w\-]+/[\w\-.]+")
 _ENDINGS = (".jsonl", ".tsv")
-_NAMES = ("tatoeba", "afriqa-train", "FILE.jsonl", "FILE.tsv", "hub:owner/dataset")
+_NAMES = ("tatoeba", "afriqa-train", "TASK:not1of2", "FILE.jsonl", "FILE.tsv", "hub:owner/dataset")
 
 
 class _FileRow(Card):
@@ -63,8 +65,8 @@ def load_table(
     Parameters
     ----------
     name : str or iterable of str
-        ``"tatoeba"``; ``"afriqa-train"``; the path of a JSON Lines or TSV file; or ``"hub:owner/dataset"``, whose train
-        split has the columns of such a file. See docs/training.md.
+        ``"tatoeba"``; ``"afriqa-train"``; a fold of a task, such as ``"xquad-r:not1of2"``; the path of a JSON Lines or
+        TSV file; or ``"hub:owner/dataset"``, whose train split has the columns of such a file. See docs/training.md.
     languages : iterable of str, optional
         Only queries in these languages; all by default.
     progress : callable, optional
@@ -95,6 +97,8 @@ def _load_one(name: str, languages: tuple[str, ...] | None, progress: DownloadPr
         return _hub(name).select(languages)
     if name.endswith(_ENDINGS) or "/" in name:
         return _file(name).select(languages)
+    if name_and_fold(name)[1] is not None:
+        return _fold(name, languages, progress)
     raise UnknownNameError("training data", name, _NAMES)
 
 
@@ -180,6 +184,21 @@ def _afriqa_train_files(card: TaskCard) -> Iterator[tuple[str, DataFile]]:
             file = validate(DataFile, entry, f"tasks/afriqa.toml: [languages.{language}]")
             if file.path.endswith(".train.json"):
                 yield language, file
+
+
+def _fold(name: str, languages: tuple[str, ...] | None, progress: DownloadProgress | None) -> ParallelTable:
+    """Pair each question with the passages that answer it in its own language, or in any if there are none."""
+    card = task_card(name)
+    task = load_task(name, languages, progress=progress)
+    answers: dict[int, list[Passage]] = defaultdict(list)
+    for query, passage in zip(task.qrels.query.tolist(), task.qrels.passage.tolist(), strict=True):
+        answers[query].append(task.passages[passage])
+    rows = [
+        ParallelRow(one.parallel_id, one.language, one.text, passage.text, passage_language=passage.language)
+        for place, one in enumerate(task.queries)
+        for passage in [each for each in answers[place] if each.language == one.language] or answers[place]
+    ]
+    return ParallelTable(name, tuple(rows), card.licence, task.notes)
 
 
 def _file(name: str) -> ParallelTable:

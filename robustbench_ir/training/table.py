@@ -236,6 +236,29 @@ def overlap(table: ParallelTable, task: Task) -> Overlap:
     )
 
 
+def without_queries_of(table: ParallelTable, task: Task) -> ParallelTable:
+    """Leave out the rows whose query is also a query of a task, and note how many they are.
+
+    Parameters
+    ----------
+    table : ParallelTable
+        Training data.
+    task : Task
+        Task that the model is evaluated on.
+
+    Raises
+    ------
+    DataError
+        If no row is left.
+    """
+    asked = _folded(query.text for query in task.queries)
+    kept = tuple(row for row in table.rows if not _folded([row.query]) & asked)
+    if len(kept) == len(table.rows):
+        return table
+    note = f"{len(table.rows) - len(kept)} rows left out, whose query is also in {task.identity}"
+    return replace(table, rows=kept, notes=(*table.notes, note))
+
+
 def check_overlap(name: str, found: Sequence[Overlap], *, allow: bool) -> None:
     """Refuse training data that has texts in common with a task that the model is evaluated on.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from robustbench_ir.tasks import load_task
 from robustbench_ir.training.batches import make_augmentation
 from robustbench_ir.training.record import (
     DataRecord,
+    Overlap,
     Record,
     Trained,
     Training,
@@ -34,6 +35,7 @@ def train(
     *,
     allow_overlap: bool = False,
     table: ParallelTable | None = None,
+    overlaps: Sequence[Overlap] | None = None,
     recipes: Iterable[RecipeLike] = (),
     device: str | None = None,
     progress: Progress | None = None,
@@ -50,6 +52,9 @@ def train(
         Whether the data may have texts of `training.tasks`; `training.json` and the model card then mention it.
     table : ParallelTable, optional
         The data, if it is loaded already; by default the tables that `training.data` names.
+    overlaps : sequence of Overlap, optional
+        What the data has in common with the tasks, if that is known and accepted already; `training.tasks` is not read
+        then.
     recipes : iterable of Recipe or callable
         Recipes of your own, which `training.augment` names.
     device : str, optional
@@ -85,7 +90,7 @@ def train(
     watcher.stage("read the training data")
     rows = load_table(training.data, training.languages) if table is None else table.select(training.languages)
     with process.main_process_first():
-        record = _claimed(out, training, rows, allow_overlap)
+        record = _claimed(out, training, rows, overlaps, allow_overlap)
     ended = read_trained(out)
     if ended is not None:
         return ended
@@ -112,7 +117,9 @@ def train(
     return trained
 
 
-def _claimed(out: Path, training: Training, table: ParallelTable, allow_overlap: bool) -> Record:
+def _claimed(
+    out: Path, training: Training, table: ParallelTable, overlaps: Sequence[Overlap] | None, allow_overlap: bool
+) -> Record:
     """Return the record of the training in a folder: a new one, or the one that an earlier run has written."""
     data = DataRecord(
         name=table.name,
@@ -128,12 +135,12 @@ def _claimed(out: Path, training: Training, table: ParallelTable, allow_overlap:
             raise OptionError(f"{out}: holds another training ({_difference(before.training, training)}); name another")
         if before.data.digest != data.digest:
             raise OptionError(f"{out}: holds a training on other rows of {data.name}; name another folder")
-        check_overlap(table.name, before.overlap, allow=allow_overlap)
+        check_overlap(table.name, before.overlap, allow=allow_overlap or overlaps is not None)
         return before
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise OptionError(f"{out}: is not an empty folder; name another")
-    found = tuple(overlap(table, load_task(name)) for name in training.tasks)
-    check_overlap(table.name, found, allow=allow_overlap)
+    found = tuple(overlap(table, load_task(name)) for name in training.tasks) if overlaps is None else tuple(overlaps)
+    check_overlap(table.name, found, allow=allow_overlap or overlaps is not None)
     record = Record(training=training, data=data, overlap=found)
     write_record(out, record)
     return record

@@ -72,7 +72,8 @@ def read_squad_archive(
                 prefix = f"{language}:{article_number}:{paragraph_number}"
                 spans = sentence_spans(paragraph.context, language)
                 for number, (start, end) in enumerate(spans):
-                    raw.passages.append(Passage(f"{prefix}:{number}", language, nfc(paragraph.context[start:end])))
+                    text = nfc(paragraph.context[start:end])
+                    raw.passages.append(Passage(f"{prefix}:{number}", language, text, str(article_number)))
                 for question in paragraph.qas:
                     raw.queries.append(
                         Query(f"{language}:{question.id}", language, nfc(question.question.strip()), question.id)

@@ -88,7 +88,8 @@ def read_squad_sentences(
             for paragraph_number, paragraph in enumerate(article.paragraphs):
                 prefix = f"{language}:{article_number}:{paragraph_number}"
                 for number, (start, end) in enumerate(paragraph.sentence_breaks):
-                    raw.passages.append(Passage(f"{prefix}:{number}", language, nfc(paragraph.context[start:end])))
+                    text = nfc(paragraph.context[start:end])
+                    raw.passages.append(Passage(f"{prefix}:{number}", language, text, str(article_number)))
                 for question in paragraph.qas:
                     query_id = f"{language}:{question.id}"
                     raw.queries.append(Query(query_id, language, nfc(question.question), question.id))
