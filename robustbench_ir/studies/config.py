@@ -93,11 +93,11 @@ class Margins(Card):
     Attributes
     ----------
     relative_drop : float
-        Of relative drops, and of their gaps between groups of languages: 0.015 is one and a half points.
+        Margin of relative drops, and of their gaps between groups of languages: 0.015 is one and a half points.
     mean_average_precision : float
-        Of mAP.
+        Margin of mAP.
     rank_distance : float
-        Of rank distances and of their growth under attack, as a share of the other arm's clean rank distance.
+        Margin of rank distances and of their growth under attack, as a share of the other arm's clean rank distance.
     """
 
     relative_drop: float = Field(default=0.015, gt=0)
@@ -111,11 +111,11 @@ class Pilot(Card):
     Attributes
     ----------
     of_questions : float
-        Of the questions, the same for all seeds.
+        Variance of the questions, the same for all seeds.
     of_both : float
-        Of question and seed together, for one seed.
+        Variance of question and seed together, for one seed.
     of_seeds : float
-        Of the seeds, for one seed.
+        Variance of the seeds, for one seed.
     """
 
     of_questions: float = Field(ge=0)
