@@ -106,16 +106,19 @@ def orthographic_class(character: str) -> str:
     return kind + in_syllable + (_side(character) if kind == "L" and in_syllable == "Vowel_Dependent" else "")
 
 
+@lru_cache(maxsize=1 << 12)
 def _side(character: str) -> str:
     found = _SIDE.match(character)
     return found.lastgroup or "" if found else ""
 
 
+@lru_cache(maxsize=1 << 12)
 def is_letter(character: str) -> bool:
     """Return True if a character can stand alone: a letter, but not a vowel sign that its script counts as a letter."""
     return unicodedata.category(character)[0] == "L" and not _VOWEL_SIGN.match(character)
 
 
+@lru_cache(maxsize=1 << 12)
 def is_mark(character: str) -> bool:
     """Return True if a character only occurs with the letter before it."""
     return unicodedata.category(character)[0] == "M"
@@ -134,6 +137,8 @@ def is_possible(cluster: str, before: str) -> bool:
     """
     if is_mark(cluster[0]):
         return False
+    if len(cluster) == 1:
+        return True
     marks = [character for character in cluster if is_mark(character)]
     medials = [mark for mark in marks if _MEDIAL.match(mark)]
     sides = _vowel_sides(cluster)
@@ -178,7 +183,12 @@ def may_part(left: str, right: str) -> bool:
 
 
 def _vowel_sides(cluster: str) -> list[str]:
-    return [_side(mark) for mark in cluster if is_mark(mark) and _VOWEL_SIGN.match(mark)]
+    return [_side(mark) for mark in cluster if _is_vowel_mark(mark)]
+
+
+@lru_cache(maxsize=1 << 12)
+def _is_vowel_mark(character: str) -> bool:
+    return is_mark(character) and _VOWEL_SIGN.match(character) is not None
 
 
 def without_mark(cluster: str, place: int) -> str:

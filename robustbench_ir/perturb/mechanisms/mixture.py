@@ -6,8 +6,7 @@ from bisect import bisect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from itertools import accumulate, groupby
-from operator import itemgetter
+from itertools import accumulate
 from typing import Annotated
 
 from pydantic import Field
@@ -118,15 +117,19 @@ def _without_overlap(made: Sequence[Targets], weights: Sequence[float], random: 
     for (spans, _, _), weight in zip(made, weights, strict=True):
         for span in spans:
             weight_of[span] = weight_of.get(span, 0.0) + weight
+    choices: dict[int, list[Span]] = {}
+    for span in sorted(weight_of):
+        choices.setdefault(span[0], []).append(span)
     found: list[Span] = []
     reached = 0
-    for start, group in groupby(sorted(weight_of), key=itemgetter(0)):
+    for start, spans in choices.items():
         if reached <= start:
-            choices = list(group)
-            sums = list(accumulate(weight_of[one] for one in choices))
-            drawn = bisect(sums, random.random() * sums[-1], hi=len(sums) - 1) if len(sums) > 1 else 0
-            found.append(choices[drawn])
-            reached = choices[drawn][1]
+            chosen = spans[0]
+            if len(spans) > 1:
+                sums = list(accumulate(weight_of[one] for one in spans))
+                chosen = spans[bisect(sums, random.random() * sums[-1], hi=len(sums) - 1)]
+            found.append(chosen)
+            reached = chosen[1]
     return found
 
 

@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from robustbench_ir._base.text import Span, lower, nfc, stay_apart, upper, word_graphemes
+from robustbench_ir._base.text import Span, each_its_own, lower, nfc, stay_apart, upper, word_graphemes
 from robustbench_ir.perturb.keyboards.orthography import is_letter, is_readable, may_part
 from robustbench_ir.perturb.keyboards.profiles import (
     OperationWeights,
@@ -87,7 +87,7 @@ class Hand:
         open_places = [place for place, offer in enumerate(offers) if offer]
         if not open_places:
             return -1
-        weights = list(accumulate(weight_at(sums, place) for place in open_places))
+        weights = list(accumulate([weight_at(sums, place) for place in open_places]))
         drawn = bisect(weights, random.random() * max(weights[-1], 1.0))
         return open_places[drawn] if drawn < len(open_places) else -1
 
@@ -126,7 +126,7 @@ class Slip:
             changed = make(parts, hand, random)
             if changed is not None:
                 new = "".join(changed)
-                if new != word and (new.isascii() or (all(map(stay_apart, changed, changed[1:])) and is_readable(new))):
+                if new != word and (each_its_own(new) or (all(map(stay_apart, changed, changed[1:])) and is_readable(new))):
                     return nfc(new), operation
         return None
 
