@@ -22,6 +22,8 @@ _SIDE = regex.compile(
     "|".join(rf"(?P<{name}>\p{{InPC={name}}})" for name in ("Top", "Bottom", "Left", "Right", "Visual_Order_Left"))
 )
 _VOWEL_SIGN = regex.compile(r"\p{InSC=Vowel_Dependent}")
+_VOWEL = regex.compile(r"[\p{InSC=Vowel_Dependent}\p{InSC=Vowel_Independent}]")
+_VOWEL_LETTERS = frozenset("aeiouyæøœıɛɔəɩʋаеиоуыэюяіүұөәαεηιουωաեէըիոօაეიოუاویىۆێەअ")
 _MEDIAL = regex.compile(r"\p{InSC=Consonant_Medial}")
 _TWO = 2
 _FIRST_OF_BRAHMI = "\u0900"
@@ -116,6 +118,19 @@ def _side(character: str) -> str:
 def is_letter(character: str) -> bool:
     """Return True if a character can stand alone: a letter, but not a vowel sign that its script counts as a letter."""
     return unicodedata.category(character)[0] == "L" and not _VOWEL_SIGN.match(character)
+
+
+@lru_cache(maxsize=1 << 12)
+def is_vowel(character: str) -> bool:
+    """Return True for a letter or sign that stands for a vowel, with or without accents, in lower case.
+
+    Parameters
+    ----------
+    character : str
+        The character; an empty text is no vowel.
+    """
+    base = unicodedata.normalize("NFD", character)[:1]
+    return base in _VOWEL_LETTERS or _VOWEL.match(base) is not None
 
 
 @lru_cache(maxsize=1 << 12)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from robustbench_ir._base.text import Span, nfc, word_graphemes
 from robustbench_ir.perturb.confusions import Misspellings, Rule, misspellings, rules_of
-from robustbench_ir.perturb.keyboards.orthography import is_readable
+from robustbench_ir.perturb.keyboards.orthography import is_readable, is_vowel
 from robustbench_ir.perturb.randomness import Random
 from robustbench_ir.perturb.transformation import NoParameters, Targets, Transformation
 from robustbench_ir.resources.cards import Card, Tables, validate
@@ -26,6 +26,8 @@ _TRIALS = 8  # draws, since a rule may need more letters than the first, or make
 _SHORT, _HALVED = 8, 2  # code points and clusters of words that must not lose a cluster
 _THREE_EQUAL = re.compile(r"([^\W\d_])\1\1")
 _MARK = re.compile(r"[\u0300-\u036f]")
+_FIRST_BEYOND_ALPHABETS = "\u0530"  # Latin, Greek and Cyrillic letters stand below it: they write their vowels
+_LIQUIDS = frozenset("lrлрλρ")
 _ACCENTED = r"\u00c0-\u024f\u0300-\u036f\u1e00-\u1fff"
 
 
@@ -199,12 +201,17 @@ class Misspelling:
                 return (nfc(plain) + space, "marks") if place == length else (nfc(word), "join")
             rule_sums, rules = self._rules_at(pairs[place])
             rule = rules[bisect(rule_sums, random.random() * rule_sums[-1], hi=len(rules) - 1)]
-            if _stands_at(rule, lower, place):
+            if _stands_at(rule, lower, place) and not self._is_known_to_all(rule, lower):
                 rest = word[place + len(rule.right) :]
                 written = nfc(word[:place] + _cased(rule.wrong, word, place) + rest + space)
                 if written != stretch and _is_left_whole(stretch, written):
                     return written, rule.operation
         return None
+
+    def _is_known_to_all(self, rule: Rule, word: str) -> bool:
+        """Return True if a rule would give a short word another number of letters; see `Misspellings.whole_until`."""
+        named = rule.at_start and rule.at_end
+        return len(word) <= self.card.whole_until and len(rule.wrong) != len(rule.right) and not named
 
     def _plain(self, word: str) -> str:
         """Return a word without its accents, tone marks and dots."""
@@ -224,12 +231,26 @@ def _stands_at(rule: Rule, word: str, place: int) -> bool:
         return False
     if rule.at_end and place + len(right) < len(word):
         return False
+    if rule.operation == "double" and not _can_be_doubled(word, place):
+        return False
     # "gb" is not to become "ggb" where a table says that people write "gb" for "b".
     more = len(wrong) - len(right)
     return more <= 0 or not (
         word.startswith(wrong, place)
         or (wrong.endswith(right) and place >= more and word.startswith(wrong, place - more))
     )
+
+
+def _can_be_doubled(word: str, place: int) -> bool:
+    """Return True if a letter may be heard as a double one: a vowel, or a consonant behind a vowel and before none but l, r.
+
+    "Grrad" and "mosst" are slips of a key, "address" for "adress" is none. Scripts that leave vowels out say nothing of
+    what stands beside a letter.
+    """
+    letter, after = word[place], word[place + 1 : place + 2]
+    if is_vowel(letter) or letter >= _FIRST_BEYOND_ALPHABETS:
+        return True
+    return is_vowel(word[max(place - 1, 0) : place]) and (not after or is_vowel(after) or after in _LIQUIDS)
 
 
 def _is_left_whole(before: str, after: str) -> bool:
