@@ -242,15 +242,15 @@ def _stands_at(rule: Rule, word: str, place: int) -> bool:
 
 
 def _can_be_doubled(word: str, place: int) -> bool:
-    """Return True if a letter may be heard as a double one: a vowel, or a consonant behind a vowel and before none but l, r.
+    """Return True if a letter may be heard as a double one: a vowel, or a consonant between a vowel and a vowel, l or r.
 
-    "Grrad" and "mosst" are slips of a key, "address" for "adress" is none. Scripts that leave vowels out say nothing of
-    what stands beside a letter.
+    "Grrad", "mosst" and "keyss" are slips of a key, "address" for "adress" is none; where people double the last letter
+    of a word, a table says so. Scripts that leave vowels out say nothing of what stands beside a letter.
     """
     letter, after = word[place], word[place + 1 : place + 2]
     if is_vowel(letter) or letter >= _FIRST_BEYOND_ALPHABETS:
         return True
-    return is_vowel(word[max(place - 1, 0) : place]) and (not after or is_vowel(after) or after in _LIQUIDS)
+    return is_vowel(word[max(place - 1, 0) : place]) and (is_vowel(after) or after in _LIQUIDS)
 
 
 def _is_left_whole(before: str, after: str) -> bool:
@@ -265,7 +265,8 @@ def _cased(wrong: str, word: str, place: int) -> str:
     """Return a misspelling with the capitals of the word."""
     if not word[place].isupper():
         return wrong
-    return wrong.upper() if len(word) > 1 and word.isupper() else wrong[:1].upper() + wrong[1:]
+    beside = word[place + 1 : place + 2] or word[place - 1 : place]
+    return wrong.upper() if beside.isupper() or (len(word) > 1 and word.isupper()) else wrong[:1].upper() + wrong[1:]
 
 
 def make_misspelling(
