@@ -201,17 +201,18 @@ class Misspelling:
                 return (nfc(plain) + space, "marks") if place == length else (nfc(word), "join")
             rule_sums, rules = self._rules_at(pairs[place])
             rule = rules[bisect(rule_sums, random.random() * rule_sums[-1], hi=len(rules) - 1)]
-            if _stands_at(rule, lower, place) and not self._is_known_to_all(rule, lower):
+            if _stands_at(rule, lower, place) and not self._is_known_to_all(rule, lower, place):
                 rest = word[place + len(rule.right) :]
                 written = nfc(word[:place] + _cased(rule.wrong, word, place) + rest + space)
                 if written != stretch and _is_left_whole(stretch, written):
                     return written, rule.operation
         return None
 
-    def _is_known_to_all(self, rule: Rule, word: str) -> bool:
-        """Return True if a rule would give a short word another number of letters; see `Misspellings.whole_until`."""
-        named = rule.at_start and rule.at_end
-        return len(word) <= self.card.whole_until and len(rule.wrong) != len(rule.right) and not named
+    def _is_known_to_all(self, rule: Rule, word: str, place: int) -> bool:
+        """Return True if a rule would give a short word another beginning or length; see `Misspellings.whole_until`."""
+        if len(word) > self.card.whole_until or (rule.at_start and rule.at_end):
+            return False
+        return not place or len(rule.wrong) != len(rule.right)
 
     def _plain(self, word: str) -> str:
         """Return a word without its accents, tone marks and dots."""
