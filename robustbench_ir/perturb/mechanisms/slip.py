@@ -126,9 +126,13 @@ class Slip:
             changed = make(parts, hand, random)
             if changed is not None:
                 new = "".join(changed)
-                if new != word and (each_its_own(new) or (all(map(stay_apart, changed, changed[1:])) and is_readable(new))):
+                if new != word and (each_its_own(new) or _can_be_read(new, changed)):
                     return nfc(new), operation
         return None
+
+
+def _can_be_read(word: str, parts: Graphemes) -> bool:
+    return all(map(stay_apart, parts, parts[1:])) and is_readable(word)
 
 
 @lru_cache(maxsize=_TEXTS_REMEMBERED)
