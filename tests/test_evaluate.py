@@ -79,7 +79,7 @@ def test_a_language_that_is_not_covered_is_said_and_unchanged(small: Result) -> 
     rows = {
         (row.language, row.severity): row
         for row in small.drops("multilingual", by="language")
-        if row.recipe == "transliteration@4"
+        if row.recipe == "transliteration@5"
     }
     assert np.isnan([rows["en", 5].coverage, rows["en", 5].absolute]).all()
     assert rows["hi", 5].coverage == 1

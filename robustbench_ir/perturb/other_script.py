@@ -85,6 +85,23 @@ class OtherScript:
                 yield start, end
             reached = end
 
+    def counted(self, text: str, stretches: Sequence[Span]) -> frozenset[str]:
+        """Return the words that are read as what is counted: all that the table has, if they only stand behind numbers.
+
+        Parameters
+        ----------
+        text : str
+            The query, NFC.
+        stretches : sequence of (int, int)
+            What changes in it.
+        """
+        table = self.romaniser.after_numbers
+        if not table:
+            return frozenset()
+        places = [(text[start:end], start > 0 and text[start - 1].isdigit()) for start, end in stretches]
+        elsewhere = {word for word, counts in places if not counts}
+        return frozenset(word for word, counts in places if counts and word in table) - elsewhere
+
     def _changes(self, word: str) -> bool:
         """Return True if a word has a letter of the script, a digit that is not an ASCII one, or a full-width form."""
         if word.isascii() and "Latn" not in self.language.scripts:
