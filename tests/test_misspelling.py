@@ -117,7 +117,9 @@ def misspelt_by(folder: Path, table: str, word: str) -> set[str]:
     (folder / "attacks" / "misspellings" / "mine.toml").write_text(GOOD + table + "\n", encoding="utf-8")
     misspellings.cache_clear()
     mechanism = make_misspelling("en", {}, {"table": "mine"}, Tables(folder))
-    rewrite = mechanism.targets(word, [(0, len(word))], generator("any")).rewrite
+    spans, rewrite, _ = mechanism.targets(word, [(0, len(word))], generator("any"))
+    if not spans:
+        return set()
     made = [rewrite(word, generator("draw", number)) for number in range(400)]
     return {one[0] for one in made if one}
 
@@ -138,10 +140,11 @@ def test_a_consonant_is_doubled_between_a_vowel_and_a_vowel_or_liquid(
     assert misspelt_by(tmp_path, 'doubled = [["grdst", 1]]', word) == made
 
 
-def test_short_words_keep_their_number_of_letters_unless_a_rule_names_them(tmp_path: Path) -> None:
-    table = 'whole_until = 3\nconfusions = [["t", "te", 1], ["^too$", "to", 1], ["o", "u", 1]]'
-    assert misspelt_by(tmp_path, table, "hot") == {"hut"}
-    assert misspelt_by(tmp_path, table, "too") == {"to", "tuo", "tou"}
+def test_short_words_lose_their_marks_at_most_unless_a_rule_names_them(tmp_path: Path) -> None:
+    table = 'whole_until = 3\nmarks = 1.0\nconfusions = [["t", "te", 1], ["^too$", "to", 1], ["o", "u", 1]]'
+    assert misspelt_by(tmp_path, table, "hot") == set()
+    assert misspelt_by(tmp_path, table, "too") == {"to"}
+    assert misspelt_by(tmp_path, table, "hôt") == {"hot"}
     assert misspelt_by(tmp_path, table, "shot") == {"shut", "shote"}
 
 

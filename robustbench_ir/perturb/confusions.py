@@ -48,8 +48,8 @@ class Misspellings(Card):
     profile : WordProfile
         Where in a word people misspell.
     whole_until : int
-        Words of up to so many letters keep their first letter, and neither gain nor lose one, unless a confusion names
-        the whole word: everybody can spell "on", and a slip of a key is no misspelling.
+        Words of up to so many letters lose their marks at most, unless a confusion names the whole word: everybody can
+        spell "on", and a slip of a key is no misspelling.
     exchanged : list of (str, float)
         Spellings with spaces between them that people take for each other, and the weight of each exchange.
     confusions : list of (str, str, float)

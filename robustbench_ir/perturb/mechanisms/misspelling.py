@@ -161,7 +161,17 @@ class Misspelling:
         found = pattern.search
         if self.card.decomposed:
             return lru_cache(maxsize=_WORDS_REMEMBERED)(lambda word: bool(found(unicodedata.normalize("NFD", word))))
-        return lru_cache(maxsize=_WORDS_REMEMBERED)(lambda word: bool(found(word)))
+        return lru_cache(maxsize=_WORDS_REMEMBERED)(lambda word: bool(found(word)) and not self._is_known_to_all(word))
+
+    def _is_known_to_all(self, word: str) -> bool:
+        """Return True for a short word that the table does not name; see `Misspellings.whole_until`."""
+        if len(word) > self.card.whole_until or word.lower() in self._named:
+            return False
+        return not self.card.marks or self._plain(word) == word
+
+    @cached_property
+    def _named(self) -> frozenset[str]:
+        return frozenset(rule.right for rule in self._rules if rule.at_start and rule.at_end)
 
     @cached_property
     def _weighed(self) -> Callable[[str], _Weighed]:
@@ -176,6 +186,8 @@ class Misspelling:
         pairs = list(map(add, lower, f"{lower[1:]}$"))
         pairs[0] = f"^{pairs[0]}"
         weights = list(map(mul, self._weights(len(word)), map(self._weight_at, pairs)))
+        if len(word) <= self.card.whole_until:
+            weights[1:] = [0.0] * (len(word) - 1)  # a rule that names the word begins with it
         if self.card.decomposed:
             whole_letter = min(len(word), len(unicodedata.normalize("NFD", stretch[0])))
             weights[1:whole_letter] = [first * weight for weight in weights[1:whole_letter]]
@@ -192,6 +204,7 @@ class Misspelling:
         """Draw a place of the word, and what is written there, by weight."""
         word, lower, plain, pairs, sums, whole = self._weighed(stretch)
         length = len(word)
+        short = length <= self.card.whole_until
         space = " " if stretch[-1] == " " else ""
         for _ in range(_TRIALS if sums[-1] else 0):
             place = bisect(sums, random.random() * whole)
@@ -201,18 +214,12 @@ class Misspelling:
                 return (nfc(plain) + space, "marks") if place == length else (nfc(word), "join")
             rule_sums, rules = self._rules_at(pairs[place])
             rule = rules[bisect(rule_sums, random.random() * rule_sums[-1], hi=len(rules) - 1)]
-            if _stands_at(rule, lower, place) and not self._is_known_to_all(rule, lower, place):
+            if _stands_at(rule, lower, place) and (not short or (rule.at_start and rule.at_end)):
                 rest = word[place + len(rule.right) :]
                 written = nfc(word[:place] + _cased(rule.wrong, word, place) + rest + space)
                 if written != stretch and _is_left_whole(stretch, written):
                     return written, rule.operation
         return None
-
-    def _is_known_to_all(self, rule: Rule, word: str, place: int) -> bool:
-        """Return True if a rule would give a short word another beginning or length; see `Misspellings.whole_until`."""
-        if len(word) > self.card.whole_until or (rule.at_start and rule.at_end):
-            return False
-        return not place or len(rule.wrong) != len(rule.right)
 
     def _plain(self, word: str) -> str:
         """Return a word without its accents, tone marks and dots."""
