@@ -24,7 +24,7 @@ ATTESTED = {
     "ar-plain": {"سلام": "salam", "كتاب": "katab ketab", "القاهرة": "alqahira elqahira", "شارع": "share shari"},
     "as-chat": {"অসম": "asom oxom", "আছে": "ase ache", "কেনেকৈ": "kenekoi", "গুৱাহাটী": "guwahati", "মানুহ": "manuh"},
     "bho-chat": {"भोजपुरी": "bhojpuri", "कइसे": "kaise", "नइखे": "naikhe"},
-    "bn-chat": {"কেমন": "kemon", "ভালো": "bhalo valo", "আমার": "amar", "তোমাকে": "tomake", "করতে": "korte"},
+    "bn-chat": {"অ্যাসেম্বলি": "asemboli", "কেমন": "kemon", "ভালো": "bhalo valo", "আমার": "amar", "তোমাকে": "tomake", "করতে": "korte"},
     "ckb-chat": {"کوردستان": "kurdistan", "هەولێر": "hawler", "سوپاس": "supas", "چۆنی": "choni", "باشە": "basha"},
     "el-greeklish": {"καλημέρα": "kalimera", "ευχαριστώ": "efxaristo efharisto", "θέλω": "thelo", "ξέρω": "ksero xero"},
     "el-ungegn": {"καλημέρα": "kalimera", "ψυχή": "psychi"},
@@ -208,6 +208,24 @@ def test_words_with_kanji_are_read_as_a_whole() -> None:
 )
 def test_what_is_counted_has_its_chinese_reading_behind_digits(text: str, romanised: str) -> None:
     """Readings of counters: any dictionary of Japanese; ICU cuts 番目 as one word."""
+    assert load_recipe("transliteration").perturb([Query("q", "ja", text, "q")], 3, 0)[0].text == romanised
+
+
+@pytest.mark.parametrize(
+    ("text", "romanised"),
+    [
+        ("見た", "mita"),
+        ("食べました", "tabemashita"),
+        ("行きません", "ikimasen"),
+        ("祝っていた", "iwatte ita"),
+        ("書かれた本", "kakareta hon"),
+        ("ハッチンソンが", "hatchinson ga"),
+        ("ジンク氏", "jinku shi"),
+        ("本で", "hon de"),  # a particle, and no ending
+    ],
+)
+def test_endings_and_names_that_icu_cuts_are_one_word(text: str, romanised: str) -> None:
+    """Words as Hepburn's romanisation is written: endings of verbs with the verb, particles apart."""
     assert load_recipe("transliteration").perturb([Query("q", "ja", text, "q")], 3, 0)[0].text == romanised
 
 

@@ -193,7 +193,11 @@ def _insert(parts: Graphemes, hand: Hand, random: Random) -> Graphemes | None:
         if place < 0:
             return None
         offered = hand.keyboard.besides(parts[place])
-    return *parts[: place + 1], pick(offered, random), *parts[place + 1 :]
+    extra = pick(offered, random)
+    following = parts[place + 1 : place + 2]
+    if following and following[0].islower():  # "What" becomes "Wehat": the shift key was pressed for the first letter
+        extra = lower(extra, hand.language)
+    return *parts[: place + 1], extra, *parts[place + 1 :]
 
 
 def _transpose(parts: Graphemes, hand: Hand, random: Random) -> Graphemes | None:
