@@ -27,6 +27,7 @@ _SHORT, _HALVED = 8, 2  # code points and clusters of words that must not lose a
 _THREE_EQUAL = re.compile(r"([^\W\d_])\1\1")
 _MARK = re.compile(r"[\u0300-\u036f]")
 _FIRST_BEYOND_ALPHABETS = "\u0530"  # Latin, Greek and Cyrillic letters stand below it: they write their vowels
+_NUKTA = 7  # canonical combining class
 _LIQUIDS = frozenset("lrлрλρ")
 _ACCENTED = r"\u00c0-\u024f\u0300-\u036f\u1e00-\u1fff"
 
@@ -239,6 +240,8 @@ def _stands_at(rule: Rule, word: str, place: int) -> bool:
         return False
     if rule.at_end and place + len(right) < len(word):
         return False
+    if len(right) < len(word) - place and unicodedata.combining(word[place + len(right)]) == _NUKTA:
+        return False  # a letter with a dot below is another letter: Bengali য়, Hindi ड़
     if rule.operation == "double" and not _can_be_doubled(word, place):
         return False
     # "gb" is not to become "ggb" where a table says that people write "gb" for "b".
