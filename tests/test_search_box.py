@@ -47,9 +47,9 @@ def test_a_question_in_a_search_box(language: str, text: str, typed: str) -> Non
 
 STEPS = {
     "en": (
-        "Please tell me, who is the author of \"Dune\"?",
-        "Please tell me, who is the author of \"Dune\"",
-        "please tell me, who is the author of \"dune\"",
+        'Please tell me, who is the author of "Dune"?',
+        'Please tell me, who is the author of "Dune"',
+        'please tell me, who is the author of "dune"',
         "please tell me who is the author of dune",
         "who is the author of dune",
         "who is author of dune",

@@ -191,6 +191,7 @@ def _word_test(language: str, constraints: Constraints, tables: Tables) -> Calla
     if "stop-words" in constraints.protect:
         is_stop_word = stop_word_test(language, tables)
         tests.append(lambda word: not is_stop_word(word))
+
     def is_open(word: str) -> bool:
         for test in tests:  # noqa: SIM110 (all() with a generator takes twice as long, and this is asked of every word)
             if not test(word):
