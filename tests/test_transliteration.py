@@ -24,13 +24,22 @@ ATTESTED = {
     "ar-plain": {"سلام": "salam", "كتاب": "katab ketab", "القاهرة": "alqahira elqahira", "شارع": "share shari"},
     "as-chat": {"অসম": "asom oxom", "আছে": "ase ache", "কেনেকৈ": "kenekoi", "গুৱাহাটী": "guwahati", "মানুহ": "manuh"},
     "bho-chat": {"भोजपुरी": "bhojpuri", "कइसे": "kaise", "नइखे": "naikhe"},
-    "bn-chat": {"অ্যাসেম্বলি": "asemboli", "কেমন": "kemon", "ভালো": "bhalo valo", "আমার": "amar", "তোমাকে": "tomake", "করতে": "korte"},
+    "bn-chat": {
+        "অ্যাসেম্বলি": "asemboli", "কেমন": "kemon", "ভালো": "bhalo valo", "আমার": "amar", "তোমাকে": "tomake",
+        "করতে": "korte",
+    },
     "ckb-chat": {"کوردستان": "kurdistan", "هەولێر": "hawler", "سوپاس": "supas", "چۆنی": "choni", "باشە": "basha"},
     "el-greeklish": {"καλημέρα": "kalimera", "ευχαριστώ": "efxaristo efharisto", "θέλω": "thelo", "ξέρω": "ksero xero"},
     "el-ungegn": {"καλημέρα": "kalimera", "ψυχή": "psychi"},
     "el-visual": {"καλημέρα": "kalhmera", "θέλω": "8elw thelw", "ξέρω": "3erw xerw", "ευχαριστώ": "euxaristw"},
-    "fa-chat": {"کاملاً": "kamelan", "صادقاً": "sadeghan", "مثلا": "masalan", "سلام": "salam", "تهران": "tehran", "داره": "dare dareh", "دوست": "doost dust"},
-    "gu-chat": {"પ્રશ્નોમાંનો": "prashnomano", "ઘરમાંથી": "gharmathi", "ગુજરાત": "gujarat gujrat", "શું": "shu", "મારું": "maru", "વ્યક્તિ": "vyakti", "અમદાવાદ": "amdavad"},
+    "fa-chat": {
+        "کاملاً": "kamelan", "صادقاً": "sadeghan", "مثلا": "masalan",
+        "سلام": "salam", "تهران": "tehran", "داره": "dare dareh", "دوست": "doost dust",
+    },
+    "gu-chat": {
+        "પ્રશ્નોમાંનો": "prashnomano", "ઘરમાંથી": "gharmathi", "ગુજરાત": "gujarat gujrat",
+        "શું": "shu", "મારું": "maru", "વ્યક્તિ": "vyakti", "અમદાવાદ": "amdavad",
+    },
     "hi-chat": {
         "कितने": "kitne", "करना": "karna", "लड़का": "ladka larka", "नमस्ते": "namaste", "समझना": "samajhna",
         "बचपन": "bachpan", "सड़कें": "sadken sadkein", "मित्र": "mitra", "शहर": "shahar shehar", "मतलब": "matlab",

@@ -241,7 +241,7 @@ _NUMERALS = regex.compile(r"(?V1)[\p{No}&&\p{Script=Ethi}\p{Script=Taml}\p{Scrip
 
 
 def _read_together(text: str, word: Span, following: Span) -> bool:
-    """Return True if ICU cut what is one word: at a small tsu (なか, っ, た), or inside of a name (ハッチ, ン, ソン)."""
+    """Return True if ICU cut one word: at a small tsu (なか, っ, た), or inside of a name (ハッチ, ン, ソン)."""
     if word[1] != following[0]:
         return False
     left, right = text[word[1] - 1], text[following[0]]

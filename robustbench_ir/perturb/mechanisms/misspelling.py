@@ -255,7 +255,7 @@ def _stands_at(rule: Rule, word: str, place: int) -> bool:
 def _can_be_doubled(word: str, place: int) -> bool:
     """Return True if a letter may be heard as double: a vowel, or a consonant between a vowel and a vowel, l or r.
 
-    "Grrad", "mosst" and "keyss" are slips of a key, "address" for "adress" is none; where people double the last letter
+    "Grrad", "mosst" and "keyss" are slips of a key, "tomorrow" with two m is none; where people double the last letter
     of a word, a table says so. Scripts that leave vowels out say nothing of what stands beside a letter.
     """
     letter, after = word[place], word[place + 1 : place + 2]

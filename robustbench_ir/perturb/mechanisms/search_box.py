@@ -72,7 +72,7 @@ class SearchBox:
     habits : tuple of str
         What severity 1 to 5 adds.
     severity : int
-        How many of the habits people have here.
+        Number of the habits that people have here.
     """
 
     language: str
