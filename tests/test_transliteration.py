@@ -230,7 +230,9 @@ def test_what_is_counted_has_its_chinese_reading_behind_digits(text: str, romani
         ("書かれた本", "kakareta hon"),
         ("ハッチンソンが", "hatchinson ga"),
         ("ジンク氏", "jinku shi"),
-        ("本で", "hon de"),  # a particle, and no ending
+        ("食べなかった", "tabenakatta"),
+        ("本はなかった", "hon wa nakatta"),  # a particle, and no ending
+        ("本で", "hon de"),
     ],
 )
 def test_endings_and_names_that_icu_cuts_are_one_word(text: str, romanised: str) -> None:
