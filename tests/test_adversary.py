@@ -329,7 +329,7 @@ def test_a_query_may_be_left_at_its_first_success(mini: Task) -> None:
     )
     assert first.successes == worst.successes > 0
     assert first.encodings < worst.encodings
-    assert first.cell.recipe == "greedy(typo@4)|goal=map|words=2|queries=500|until-reached|starts=0"
+    assert first.cell.recipe == "greedy(typo@5)|goal=map|words=2|queries=500|until-reached|starts=0"
 
 
 @pytest.mark.parametrize("method", ["random", "greedy", "beam-2", "annealing-10"])
@@ -341,7 +341,7 @@ def test_a_search_keeps_the_semantic_floor(method: str, mini: Task) -> None:
         else run(few, method, encoder=Counting(), budget=Budget(2, 60))
         for floor in (0.85, None)
     )
-    name = "typo@4~char-ngram>=0.85"
+    name = "typo@5~char-ngram>=0.85"
     assert str(above.attacked[0].cell.recipe).startswith(f"{method}({name})|goal=map")
     floor = load_floor(SemanticFloor(0.85, judge))
     assert floor is not None
@@ -398,7 +398,7 @@ def test_the_result_is_a_result_like_any_other(mini: Task, tmp_path: Path) -> No
     """The ranks are those of the attacked queries, asked anew; the file can be written, read and shown."""
     found = run(mini, "greedy", budget=Budget(2, 60))
     (cell,) = found.result.attacked
-    assert cell.recipe == "greedy(typo@4)|goal=map|words=2|queries=60"
+    assert cell.recipe == "greedy(typo@5)|goal=map|words=2|queries=60"
     path = tmp_path / "queries.jsonl"
     write_queries(path, mini, found.attacked[0])
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
@@ -485,7 +485,7 @@ def test_a_mix_offers_the_rewritings_of_all_its_recipes(mini: Task) -> None:
     operations = {edit.operation for one in mixed.outcomes for edit in one.edits}
     assert operations & {"synonym"}
     assert operations & {"transpose", "delete", "substitute", "insert"}
-    assert str(mixed.cell.recipe).startswith("beam-4(typo@4,synonym@4+mini)|")
+    assert str(mixed.cell.recipe).startswith("beam-4(typo@5,synonym@4+mini)|")
     assert mixed.value != single.value
 
 

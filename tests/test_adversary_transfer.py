@@ -98,24 +98,24 @@ def test_worst_and_average_case_of_one_result(few: Task) -> None:
     assert shares == pytest.approx((worst / clean, average / clean, (worst - average) / clean))
     plain = attack("char-ngram", few, ["typo"]).attacked
     both = replace(found, attacked=(found.attacked[0], *plain))
-    assert both.worst_cases("monolingual", resamples=100)[0].average == "typo@4"
+    assert both.worst_cases("monolingual", resamples=100)[0].average == "typo@5"
     assert replace(found, attacked=found.attacked[:1]).worst_cases("monolingual") == []
 
 
 def test_what_the_average_case_of_a_search_is() -> None:
     rest = "|goal=map|words=2|queries=500"
-    others = [f"random(typo@4,synonym@3){rest}|starts=5", "random(typo@4)|goal=map|words=1|queries=500", "typo@4"]
+    others = [f"random(typo@5,synonym@3){rest}|starts=5", "random(typo@5)|goal=map|words=1|queries=500", "typo@5"]
 
     def average_of(worst: str) -> AttackIdentity | None:
         return average_case_of(AttackIdentity.parse(worst), [AttackIdentity.parse(one) for one in others])
 
-    assert average_of(f"greedy(typo@4,synonym@3){rest}|starts=0") == others[0]
-    assert average_of(f"beam-4(typo@4){rest}") == "typo@4", "not another budget"
+    assert average_of(f"greedy(typo@5,synonym@3){rest}|starts=0") == others[0]
+    assert average_of(f"beam-4(typo@5){rest}") == "typo@5", "not another budget"
     assert average_of(f"greedy(synonym@3){rest}") is None
-    assert average_of(f"random(typo@4){rest}") is None
-    assert average_of("typo@4") is None
-    others.append("typo@4~char-ngram>=0.8")
-    assert average_of(f"greedy(typo@4~char-ngram>=0.8){rest}") == others[-1], "with the same floor"
+    assert average_of(f"random(typo@5){rest}") is None
+    assert average_of("typo@5") is None
+    others.append("typo@5~char-ngram>=0.8")
+    assert average_of(f"greedy(typo@5~char-ngram>=0.8){rest}") == others[-1], "with the same floor"
 
 
 def test_substitutions_are_those_of_the_attacked_queries(few: Task) -> None:
@@ -158,7 +158,7 @@ def test_attack_with_a_search_writes_result_and_queries(tmp_path: Path) -> None:
     row = r"^greedy\(typo\) +3 +monolingual( +[+-]\d+\.\d%){3} +±\d+\.\d%( +\+0\.\d{3}){3} +±0\.\d{3}"
     assert re.search(row, answer.output, re.MULTILINE)
     assert [cell.recipe for cell in load_result(out).attacked] == [
-        f"{name}(typo@4)|goal=map|words=1|queries=30" for name in ("greedy", "random")
+        f"{name}(typo@5)|goal=map|words=1|queries=30" for name in ("greedy", "random")
     ]
     lines = (tmp_path / "result-queries" / "greedy-typo-severity3-seed0.jsonl").read_text(encoding="utf-8").splitlines()
     first = json.loads(lines[0])

@@ -29,8 +29,8 @@ def test_differences_are_those_of_the_scores(pair: tuple[Result, Result]) -> Non
     rows = compare(pair, resamples=500)
     assert [(row.setting, row.recipe, row.quantity) for row in rows[:3]] == [
         ("monolingual", "clean", "score"),
-        ("monolingual", "typo@4", "score"),
-        ("monolingual", "typo@4", "drop"),
+        ("monolingual", "typo@5", "score"),
+        ("monolingual", "typo@5", "drop"),
     ]
     for row in rows:
         drops = [one.drops(row.setting)[0] for one in pair]
@@ -46,7 +46,7 @@ def test_differences_are_those_of_the_scores(pair: tuple[Result, Result]) -> Non
 def test_the_test_is_paired_by_question(pair: tuple[Result, Result]) -> None:
     """Scipy's permutation test on the mean difference of each question, which here has both languages."""
     row = compare(pair)[1]
-    frames = [one.per_query().query("recipe == 'typo@4'").groupby("parallel_id")["monolingual"].mean() for one in pair]
+    frames = [one.per_query().query("recipe == 'typo@5'").groupby("parallel_id")["monolingual"].mean() for one in pair]
     difference = (frames[1] - frames[0]).to_numpy()
     theirs = stats.permutation_test((difference,), np.mean, permutation_type="samples", rng=1)
     assert row.p == pytest.approx(theirs.pvalue, abs=0.01)

@@ -162,7 +162,7 @@ def test_seeds_and_worst_cases_are_over_the_covered_languages() -> None:
     whole = replace(result, attacked=tuple(replace(cell, not_covered={}) for cell in result.attacked))
     (diluted,) = whole.seed_effects("monolingual")
     assert effect.deviation == pytest.approx(diluted.deviation * 3 / 2), "over two languages instead of three"
-    search = AttackIdentity.parse("greedy(transliteration@4)|goal=map|words=2|queries=30")
+    search = AttackIdentity.parse("greedy(transliteration@5)|goal=map|words=2|queries=30")
     searched = tuple(replace(cell, recipe=search) for cell in result.attacked)
     both = replace(result, attacked=(*result.attacked, *searched))
     (row,) = both.worst_cases("monolingual", resamples=200)

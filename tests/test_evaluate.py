@@ -42,7 +42,7 @@ def test_scores_equal_a_naive_computation(small: Result) -> None:
     encoder = load_encoder("char-ngram")
     pool_rows = encoder.encode_passages([passage.text for passage in task.passages])
     perturbed = load_recipe("typo").perturb(task.queries, 5, 1)
-    cell = next(c for c in small.attacked if (c.recipe, c.severity, c.seed) == ("typo@4", 5, 1))
+    cell = next(c for c in small.attacked if (c.recipe, c.severity, c.seed) == ("typo@5", 5, 1))
     assert cell.digest == digest(perturbed)
     for texts, found in (([q.text for q in task.queries], small.clean), ([p.text for p in perturbed], cell)):
         scores = (encoder.encode_queries(texts) @ pool_rows.T).toarray()
@@ -79,7 +79,7 @@ def test_a_language_that_is_not_covered_is_said_and_unchanged(small: Result) -> 
     rows = {
         (row.language, row.severity): row
         for row in small.drops("multilingual", by="language")
-        if row.recipe == "transliteration@4"
+        if row.recipe == "transliteration@5"
     }
     assert np.isnan([rows["en", 5].coverage, rows["en", 5].absolute]).all()
     assert rows["hi", 5].coverage == 1
@@ -87,7 +87,7 @@ def test_a_language_that_is_not_covered_is_said_and_unchanged(small: Result) -> 
 
 
 def test_severity_five_hurts_more_than_one(small: Result) -> None:
-    typo = {row.severity: row for row in small.drops("monolingual") if row.recipe == "typo@4"}
+    typo = {row.severity: row for row in small.drops("monolingual") if row.recipe == "typo@5"}
     assert typo[5].absolute > typo[1].absolute
     assert typo[5].edit_rate > typo[1].edit_rate
     assert typo[5].coverage == 1
@@ -109,7 +109,7 @@ def test_the_file_lets_everything_be_computed_again(small: Result) -> None:
     )
     assert record["clean"]["rank_distance"] == pytest.approx((ranks.max(axis=1) - ranks.min(axis=1)).tolist())
     signature = (
-        "task=mini@1|languages=en,hi,sw|recipe=typo@4|severity=5|seeds=0,1|pool=multilingual|measure=AP"
+        "task=mini@1|languages=en,hi,sw|recipe=typo@5|severity=5|seeds=0,1|pool=multilingual|measure=AP"
         f"|scoring={record['scoring']}|irbench={record['irbench']}"
     )
     row = next(row for row in record["scores"] if row["signature"] == signature)

@@ -90,7 +90,7 @@ def test_rescoring_finds_a_changed_value_and_other_files(runs: tuple[Path, Path]
     values = table["cells"][1]["average_precision"]["multilingual"]
     values[0] = 0.9 if values[0] != 0.9 else 0.8
     assert not rescore(type(entry).model_validate(table), clean, [("typo@3", typo)]).holds, "one of 360 is enough"
-    with pytest.raises(ResultError, match="no run of the entry's queries of typo@4"):
+    with pytest.raises(ResultError, match="no run of the entry's queries of typo@5"):
         rescore(entry, clean, [])
     with pytest.raises(ResultError, match="is not the run"):
         rescore(entry, typo, [("typo@3", clean)])

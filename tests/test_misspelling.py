@@ -10,7 +10,9 @@ import pytest
 from robustbench_ir.errors import CardError
 from robustbench_ir.perturb import load_recipe
 from robustbench_ir.perturb.confusions import misspellings
+from robustbench_ir.perturb.mechanisms.misspelling import make_misspelling
 from robustbench_ir.perturb.perturbation import Edit, spaced
+from robustbench_ir.perturb.randomness import generator
 from robustbench_ir.resources.cards import Tables
 from robustbench_ir.tasks import Query
 
@@ -63,6 +65,97 @@ def drawn(recipe: str, language: str, text: str, draws: int = 600) -> Counter[st
 def test_the_mistakes_that_people_make_most(language: str, right: str, written: list[str]) -> None:
     found = drawn("misspelling", language, right, 3000)
     assert set(written) <= set(found), found.most_common(12)
+
+
+@pytest.mark.parametrize(
+    ("language", "right", "written"),
+    [
+        ("ru", "солдаты", ["солдьаты", "сольдаты", "солдатьы"]),
+        ("ru", "фонда", ["фоенда", "фоонда", "фоннда"]),
+        ("de", "ist", ["isst", "iist"]),
+        ("de", "Grad", ["Grrad", "Gradd"]),
+        ("de", "sich", ["siech"]),
+        ("de", "kann", ["ckann"]),
+        ("en", "most", ["mosst", "mostt"]),
+        ("en", "on", ["onn", "ont"]),
+        ("es", "el", ["hel"]),
+        ("it", "altro", ["agltro"]),
+        ("hu", "jól", ["lyól"]),
+        ("nl", "gemaakt", ["chemaakt"]),
+        ("hr", "koju", ["kojju"]),
+        ("tr", "ENEL'e", ["ENnEL'e"]),
+        ("ar", "كم", ["كمم"]),
+        ("de", "der", ["där"]),
+        ("sw", "nchini", ["nckhini"]),
+        ("ig", "egwu", ["eghwu"]),
+        ("bn", "দিয়েছেন", ["দিজ\u09bcেছেন"]),  # a letter with a nukta is not the letter without
+        ("hi", "गया", ["गय"]),
+        ("ja", "すると", ["するど"]),
+    ],
+)
+def test_what_no_one_writes_is_not_made(language: str, right: str, written: list[str]) -> None:
+    found = drawn("misspelling", language, right, 3000)
+    assert set(written).isdisjoint(found), found.most_common(12)
+
+
+@pytest.mark.parametrize(
+    ("language", "right", "written"),
+    [
+        ("ru", "нравится", "нравиться"),
+        ("ru", "женщина", "женьщина"),
+        ("ru", "сделано", "сделанно"),
+        ("ru", "следующий", "следущий"),
+        ("en", "until", "untill"),
+        ("en", "exercise", "excercise"),
+        ("en", "argument", "arguement"),
+        ("en", "occasion", "occassion"),
+        ("de", "Musik", "Musick"),
+        ("de", "Adresse", "Addresse"),
+        ("de", "Maschine", "Maschiene"),
+        ("bn", "হয়ে", "হযে"),
+        ("sw", "habari", "abari"),
+        ("fr", "arrivé", "arriver"),
+    ],
+)
+def test_the_letters_that_people_do_insert(language: str, right: str, written: str) -> None:
+    assert written in drawn("misspelling", language, right, 3000)
+
+
+def misspelt_by(folder: Path, table: str, word: str) -> set[str]:
+    """Return all that a table of one's own makes of a word."""
+    (folder / "attacks" / "misspellings").mkdir(parents=True, exist_ok=True)
+    (folder / "attacks" / "misspellings" / "mine.toml").write_text(GOOD + table + "\n", encoding="utf-8")
+    misspellings.cache_clear()
+    mechanism = make_misspelling("en", {}, {"table": "mine"}, Tables(folder))
+    spans, rewrite, _ = mechanism.targets(word, [(0, len(word))], generator("any"))
+    if not spans:
+        return set()
+    made = [rewrite(word, generator("draw", number)) for number in range(400)]
+    return {one[0] for one in made if one}
+
+
+@pytest.mark.parametrize(
+    ("word", "made"),
+    [
+        ("adres", {"addres"}),  # a vowel before d and a liquid after it; r is behind a consonant
+        ("grades", {"graddes"}),  # g and r stand behind no vowel; s ends the word
+        ("most", set()),  # s before t, t behind s and at the end
+        ("GRADES", {"GRADDES"}),
+        ("grAdes", {"grAddes"}),
+    ],
+)
+def test_a_consonant_is_doubled_between_a_vowel_and_a_vowel_or_liquid(
+    word: str, made: set[str], tmp_path: Path
+) -> None:
+    assert misspelt_by(tmp_path, 'doubled = [["grdst", 1]]', word) == made
+
+
+def test_short_words_lose_their_marks_at_most_unless_a_rule_names_them(tmp_path: Path) -> None:
+    table = 'whole_until = 3\nmarks = 1.0\nconfusions = [["t", "te", 1], ["^too$", "to", 1], ["o", "u", 1]]'
+    assert misspelt_by(tmp_path, table, "hot") == set()
+    assert misspelt_by(tmp_path, table, "too") == {"to"}
+    assert misspelt_by(tmp_path, table, "hôt") == {"hot"}
+    assert misspelt_by(tmp_path, table, "shot") == {"shut", "shote"}
 
 
 @pytest.mark.parametrize("benchmark", BENCHMARKS)

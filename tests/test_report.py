@@ -34,7 +34,7 @@ from robustbench_ir.retrieval.ranking import Ranks
 from robustbench_ir.tasks import load_task
 
 EVIL = "<script>alert(1)</script>"
-TYPO = AttackIdentity.parse("typo@4")
+TYPO = AttackIdentity.parse("typo@5")
 LANGUAGES = ["bn", "en", "hi"]
 FEW = 200  # resamples: the numbers in the tests are exact, the intervals only have to be the same everywhere
 
@@ -171,7 +171,7 @@ def test_languages_are_sorted_by_drop_and_those_not_covered_stand_last_with_the_
 def test_rank_changes_are_attacked_minus_clean_mean_ranks() -> None:
     (one,) = prepare_sheets([("x.json", by_hand())], resamples=FEW)
     # English: question 2 of 4 falls from ranks 1 and 2 to 4 and 2, the others do not; Thai is untouched.
-    assert one.rank_changes["typo@4"].tolist() == [[0.75, 0.0], [0.0, 0.0]]
+    assert one.rank_changes["typo@5"].tolist() == [[0.75, 0.0], [0.0, 0.0]]
 
 
 def test_robustness_and_bias_are_those_of_the_result(small: Result, sheet: Sheet) -> None:
@@ -207,7 +207,7 @@ def test_of_many_results_details_are_left_out(small: Result) -> None:
 
 
 def test_a_search_stands_beside_its_average_case_and_can_be_run_again(tmp_path: Path) -> None:
-    result = by_hand(recipe=AttackIdentity.parse("greedy(typo@4,synonym@3)|goal=map|words=1|queries=30"))
+    result = by_hand(recipe=AttackIdentity.parse("greedy(typo@5,synonym@3)|goal=map|words=1|queries=30"))
     (worst,) = result.attacked
     by_chance = replace(worst.recipe, search=replace(worst.recipe.search, method="random"))
     chance = replace(worst, recipe=by_chance, ranks=result.clean.ranks)
@@ -312,7 +312,7 @@ def test_texts_that_are_not_here_are_said_to_be_missing_and_nothing_is_made_up(
         "unknown task 'gone'": replace(small, task="gone@1"),
         "holds other texts": replace(small, task_digest="0" * 64),
         "makes other queries": replace(small, attacked=tuple(replace(one, digest="0" * 64) for one in small.attacked)),
-        r"typo@2 ran, this irbench has typo@4": replace(
+        r"typo@2 ran, this irbench has typo@5": replace(
             small, attacked=tuple(replace(one, recipe=AttackIdentity.parse("typo@2")) for one in small.attacked[:1])
         ),
     }
@@ -387,7 +387,7 @@ def test_the_command_makes_the_run_again(small: Result, sheet: Sheet) -> None:
         "irbench attack --model char-ngram --task mini --languages bn,en,hi --recipe typo --recipe transliteration "
         "--severity 1 --severity 3 --seeds 1"
     )
-    judged = AttackIdentity.parse("typo@4~use-multilingual>=0.8")
+    judged = AttackIdentity.parse("typo@5~use-multilingual>=0.8")
     floored = replace(small, attacked=(replace(small.attacked[0], recipe=judged),))
     (one,) = prepare_sheets([("x.json", floored)])
     assert one.command.endswith("--seeds 1 --semantic-floor 0.8 --semantic-encoder use-multilingual")
@@ -411,7 +411,7 @@ def test_markdown() -> None:
     assert all(len(set(widths)) == 1 for widths in tables)
     assert "signature" not in text
     assert (
-        "task=hand@1|languages=en,th|recipe=typo@4|severity=3|seeds=0|pool=multilingual|measure=AP|scoring=5|irbench=0.1.0"
+        "task=hand@1|languages=en,th|recipe=typo@5|severity=3|seeds=0|pool=multilingual|measure=AP|scoring=5|irbench=0.1.0"
         in text
     )
 

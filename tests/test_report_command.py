@@ -195,20 +195,20 @@ def test_encoders_with_odd_names(name: str, tmp_path: Path, monkeypatch: pytest.
 
 
 def test_the_threat_of_a_floor_with_parentheses_is_the_average_case() -> None:
-    assert threat_model("typo@4~model(v2)>=0.8") == "average case"
-    assert threat_model("typo@4~model%28v2%29>=0.8") == "average case"
+    assert threat_model("typo@5~model(v2)>=0.8") == "average case"
+    assert threat_model("typo@5~model%28v2%29>=0.8") == "average case"
 
 
 def test_users_name_an_attack_by_its_text() -> None:
     result = rb.attack("char-ngram", "mini", ["typo"], languages=["en", "sw"])
-    (cell,) = result.groups["typo@4", 3]
-    assert cell.recipe == "typo@4"
-    assert [row for row in result.drops("multilingual") if row.recipe == "typo@4"]
-    assert result.signature("multilingual", "typo@4", 3) == result.signature("multilingual", cell.recipe, 3)
-    ranks = result.mean_ranks("typo@4", 3, resamples=100)
+    (cell,) = result.groups["typo@5", 3]
+    assert cell.recipe == "typo@5"
+    assert [row for row in result.drops("multilingual") if row.recipe == "typo@5"]
+    assert result.signature("multilingual", "typo@5", 3) == result.signature("multilingual", cell.recipe, 3)
+    ranks = result.mean_ranks("typo@5", 3, resamples=100)
     assert np.array_equal(ranks.change, result.mean_ranks(cell.recipe, 3, resamples=100).change)
     frame = result.to_frame(resamples=100)
-    assert set(frame.recipe) == {"typo@4"}
+    assert set(frame.recipe) == {"typo@5"}
     assert all(type(one) is str for one in [*frame.recipe, *result.per_query().recipe])
     with pytest.raises(rb.errors.DataError, match="'typo' is not the identity of an attack"):
         result.mean_ranks("typo", 3)
@@ -219,8 +219,8 @@ def test_users_name_an_attack_by_its_text() -> None:
     [
         ("clean", "", "clean: recipe: '' is not"),
         ("attacked", "typo", "attacked.0: recipe: 'typo' is not the identity of an attack"),
-        ("attacked", "greedy(typo@4)|goal=map", r"attacked.0: recipe: 'greedy\(typo@4\)\|goal=map' is not"),
-        ("attacked", "typo@4\n", r"attacked.0: recipe: 'typo@4\\n' is not"),
+        ("attacked", "greedy(typo@5)|goal=map", r"attacked.0: recipe: 'greedy\(typo@5\)\|goal=map' is not"),
+        ("attacked", "typo@5\n", r"attacked.0: recipe: 'typo@5\\n' is not"),
         ("task", "mini", "task: 'mini' is not the identity of a task"),
     ],
 )

@@ -18,7 +18,7 @@ from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.reports.terminal import score_table
 from robustbench_ir.results.result import Result
 
-TYPO = AttackIdentity.parse("typo@4")
+TYPO = AttackIdentity.parse("typo@5")
 
 
 def effect(share: float) -> SeedEffect:
@@ -34,7 +34,7 @@ def drops(result: Result, setting: str) -> np.ndarray:
     """Return what each question contributes to the drop of each seed, shape (questions, seeds)."""
     frame = result.per_query()
     value = frame.pivot_table(setting, "parallel_id", ["recipe", "seed"], aggfunc="mean")
-    return (value["clean"].to_numpy() - value["typo@4"].to_numpy()) / len(value)
+    return (value["clean"].to_numpy() - value["typo@5"].to_numpy()) / len(value)
 
 
 def test_the_deviation_is_that_of_a_sum_over_questions(three_seeds: Result) -> None:
@@ -87,7 +87,7 @@ def test_a_run_adds_seeds_until_they_are_enough(jobs: int) -> None:
     assert enough <= len(cells) == len({cell.seed for cell in cells})
     same = attack("char-ngram", recipes=["typo"], languages=["en", "hi"], seeds=len(cells))
     assert [cell.digest for cell in result.attacked] == [cell.digest for cell in same.attacked]
-    assert result.signature("monolingual", "typo@4", 3) == same.signature("monolingual", "typo@4", 3)
+    assert result.signature("monolingual", "typo@5", 3) == same.signature("monolingual", "typo@5", 3)
 
 
 def test_the_printed_table_says_what_seeds_do(three_seeds: Result) -> None:

@@ -179,6 +179,16 @@ def test_the_first_letter_is_spared_and_the_middle_likely() -> None:
     assert places.count(3) > 2 * places.count(0)
 
 
+@pytest.mark.parametrize(("language", "word"), [("en", "What"), ("de", "Wie"), ("el", "Ποια"), ("en", "WHAT")])
+def test_an_extra_key_after_a_capital_has_the_case_of_the_next_letter(language: str, word: str) -> None:
+    """The shift key is held for the first letter alone: "Wehat", never "WEhat"."""
+    queries = [Query(str(one), language, word, "q") for one in range(4000)]
+    made = [e.after for one in load_recipe("slip").perturb(queries, 5, 0) for e in one.edits if e.operation == "insert"]
+    extra = [one for one in made if one[0] == word[0] and one[2:] == word[1:]]
+    assert len(extra) > 3
+    assert all(one[1].isupper() == word.isupper() for one in extra)
+
+
 def test_a_profile_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(CardError, match=r"_typing\.toml: no row 'alphabt': did you mean 'alphabet'"):
         typing_profile("alphabt", SHIPPED)

@@ -24,13 +24,22 @@ ATTESTED = {
     "ar-plain": {"سلام": "salam", "كتاب": "katab ketab", "القاهرة": "alqahira elqahira", "شارع": "share shari"},
     "as-chat": {"অসম": "asom oxom", "আছে": "ase ache", "কেনেকৈ": "kenekoi", "গুৱাহাটী": "guwahati", "মানুহ": "manuh"},
     "bho-chat": {"भोजपुरी": "bhojpuri", "कइसे": "kaise", "नइखे": "naikhe"},
-    "bn-chat": {"কেমন": "kemon", "ভালো": "bhalo valo", "আমার": "amar", "তোমাকে": "tomake", "করতে": "korte"},
+    "bn-chat": {
+        "অ্যাসেম্বলি": "asemboli", "কেমন": "kemon", "ভালো": "bhalo valo", "আমার": "amar", "তোমাকে": "tomake",
+        "করতে": "korte",
+    },
     "ckb-chat": {"کوردستان": "kurdistan", "هەولێر": "hawler", "سوپاس": "supas", "چۆنی": "choni", "باشە": "basha"},
     "el-greeklish": {"καλημέρα": "kalimera", "ευχαριστώ": "efxaristo efharisto", "θέλω": "thelo", "ξέρω": "ksero xero"},
     "el-ungegn": {"καλημέρα": "kalimera", "ψυχή": "psychi"},
     "el-visual": {"καλημέρα": "kalhmera", "θέλω": "8elw thelw", "ξέρω": "3erw xerw", "ευχαριστώ": "euxaristw"},
-    "fa-chat": {"سلام": "salam", "تهران": "tehran", "داره": "dare dareh", "دوست": "doost dust"},
-    "gu-chat": {"ગુજરાત": "gujarat gujrat", "શું": "shu", "મારું": "maru", "વ્યક્તિ": "vyakti", "અમદાવાદ": "amdavad"},
+    "fa-chat": {
+        "کاملاً": "kamelan", "صادقاً": "sadeghan", "مثلا": "masalan",
+        "سلام": "salam", "تهران": "tehran", "داره": "dare dareh", "دوست": "doost dust",
+    },
+    "gu-chat": {
+        "પ્રશ્નોમાંનો": "prashnomano", "ઘરમાંથી": "gharmathi", "ગુજરાત": "gujarat gujrat",
+        "શું": "shu", "મારું": "maru", "વ્યક્તિ": "vyakti", "અમદાવાદ": "amdavad",
+    },
     "hi-chat": {
         "कितने": "kitne", "करना": "karna", "लड़का": "ladka larka", "नमस्ते": "namaste", "समझना": "samajhna",
         "बचपन": "bachpan", "सड़कें": "sadken sadkein", "मित्र": "mitra", "शहर": "shahar shehar", "मतलब": "matlab",
@@ -192,6 +201,43 @@ def test_one_person_spells_a_word_in_several_ways() -> None:
 def test_words_with_kanji_are_read_as_a_whole() -> None:
     assert romaniser("ja-kana")("食べる").texts == ("taberu",)
     assert romaniser("ja-kana")("言った").texts == ("itta",)
+
+
+@pytest.mark.parametrize(
+    ("text", "romanised"),
+    [
+        ("25,000人が", "25,000 nin ga"),
+        ("2012年3月5日", "2012 nen 3 gatsu 5 nichi"),
+        ("10時30分", "10 ji 30 fun"),
+        ("２０人", "20 nin"),
+        ("5番目の日", "5 banme no hi"),
+        ("3人の日", "3 nin no hi"),
+        ("3人の人", "3 hito no hito"),  # equal stretches are written alike, wherever they stand in a query
+    ],
+)
+def test_what_is_counted_has_its_chinese_reading_behind_digits(text: str, romanised: str) -> None:
+    """Readings of counters: any dictionary of Japanese; ICU cuts 番目 as one word."""
+    assert load_recipe("transliteration").perturb([Query("q", "ja", text, "q")], 3, 0)[0].text == romanised
+
+
+@pytest.mark.parametrize(
+    ("text", "romanised"),
+    [
+        ("見た", "mita"),
+        ("食べました", "tabemashita"),
+        ("行きません", "ikimasen"),
+        ("祝っていた", "iwatte ita"),
+        ("書かれた本", "kakareta hon"),
+        ("ハッチンソンが", "hatchinson ga"),
+        ("ジンク氏", "jinku shi"),
+        ("食べなかった", "tabenakatta"),
+        ("本はなかった", "hon wa nakatta"),  # a particle, and no ending
+        ("本で", "hon de"),
+    ],
+)
+def test_endings_and_names_that_icu_cuts_are_one_word(text: str, romanised: str) -> None:
+    """Words as Hepburn's romanisation is written: endings of verbs with the verb, particles apart."""
+    assert load_recipe("transliteration").perturb([Query("q", "ja", text, "q")], 3, 0)[0].text == romanised
 
 
 def own_table(folder: Path, text: str) -> Romaniser:

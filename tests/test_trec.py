@@ -183,6 +183,6 @@ def test_the_command_scores_runs_and_says_what_they_lack(tmp_path: Path) -> None
     assert done.exit_code == 0, done.output
     assert "engine on mini@1: 120 queries in 2 languages" in done.output
     assert "are not retrieved: they add nothing to the measures" in " ".join(done.output.split())
-    assert list(load_result(tmp_path / "out.json").groups) == [("typo@4", 3)]
+    assert list(load_result(tmp_path / "out.json").groups) == [("typo@5", 3)]
     nobody = CliRunner().invoke(irbench, ["score", "--task", "mini", "--run", f"typo@3={typo}"])
     assert isinstance(nobody.exception, OptionError)

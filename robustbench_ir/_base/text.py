@@ -46,6 +46,11 @@ def nfc(text: str) -> str:
     return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
+def each_its_own(text: str) -> bool:
+    """Return True if each character is certainly a grapheme cluster by itself: a quick test, since most words pass."""
+    return _EACH_ITS_OWN.fullmatch(text) is not None
+
+
 def graphemes(text: str) -> list[str]:
     r"""Split `text` into extended grapheme clusters (UAX #29), Sinhala conjuncts whole.
 

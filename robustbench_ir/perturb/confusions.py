@@ -47,6 +47,9 @@ class Misspellings(Card):
         Whether the table speaks of decomposed text (NFD): jamo instead of Hangul syllables, letters before their tones.
     profile : WordProfile
         Where in a word people misspell.
+    whole_until : int
+        Words of up to so many letters lose their marks at most, unless a confusion names the whole word: everybody can
+        spell "on", and a slip of a key is no misspelling.
     exchanged : list of (str, float)
         Spellings with spaces between them that people take for each other, and the weight of each exchange.
     confusions : list of (str, str, float)
@@ -67,6 +70,7 @@ class Misspellings(Card):
     licence: str
     decomposed: bool = False
     profile: WordProfile = WordProfile(fifths=[0.15, 0.26, 0.25, 0.21, 0.13], first=0.4)
+    whole_until: int = Field(default=0, ge=0)
     exchanged: list[tuple[_Letters, _Weight]] = []
     confusions: list[tuple[_Letters, str, _Weight]] = []
     doubled: list[tuple[_Letters, _Weight]] = []

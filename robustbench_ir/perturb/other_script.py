@@ -85,6 +85,23 @@ class OtherScript:
                 yield start, end
             reached = end
 
+    def counted(self, text: str, stretches: Sequence[Span]) -> frozenset[str]:
+        """Return the words that are read as what is counted: all that the table has, if they only stand behind numbers.
+
+        Parameters
+        ----------
+        text : str
+            The query, NFC.
+        stretches : sequence of (int, int)
+            What changes in it.
+        """
+        table = self.romaniser.after_numbers
+        if not table:
+            return frozenset()
+        places = [(text[start:end], start > 0 and text[start - 1].isdigit()) for start, end in stretches]
+        elsewhere = {word for word, counts in places if not counts}
+        return frozenset(word for word, counts in places if counts and word in table) - elsewhere
+
     def _changes(self, word: str) -> bool:
         """Return True if a word has a letter of the script, a digit that is not an ASCII one, or a full-width form."""
         if word.isascii() and "Latn" not in self.language.scripts:
@@ -104,7 +121,12 @@ class OtherScript:
                 last += 1
             (start, _), (_, end) = words[place], words[last]
             after = regex.compile(tail).match(text, end) if tail else None
-            yield start, after.end() if after else end
+            covered = last
+            while after and covered + 1 < len(words) and words[covered + 1][0] < after.end():
+                covered += 1
+            if after and words[covered][1] <= after.end():
+                end, last = after.end(), covered
+            yield start, end
             place = last + 1
 
     def _last_of_known(self, text: str, words: Sequence[Span], place: int) -> int:
@@ -208,7 +230,8 @@ def _with_ending(stretches: Iterator[Span], final: Span) -> Iterator[Span]:
 
 
 _LONGEST_KNOWN = 12
-_DOUBLES_THE_NEXT = "っッ"
+_DOUBLES_THE_NEXT = frozenset("っッ")
+_KATAKANA = regex.compile("[ァ-ヺー]+")
 _NOT_ASCII = regex.compile(r"(?V1)[[\p{Nd}\uFF01-\uFF5E]--[\x00-\x7f]]")
 _BACK_TO_BACK = regex.compile(r"(?V1)([[\p{Pe}\p{Pf}]--[\x00-\x7f’]])(?=[[\p{Ps}\p{Pi}]--[\x00-\x7f]])")
 _DIGITS = regex.compile(r"(?V1)[\p{Nd}--[0-9\uFF10-\uFF19]]")
@@ -218,9 +241,11 @@ _NUMERALS = regex.compile(r"(?V1)[\p{No}&&\p{Script=Ethi}\p{Script=Taml}\p{Scrip
 
 
 def _read_together(text: str, word: Span, following: Span) -> bool:
-    """Return True if a small tsu, which ICU cuts off, belongs to two neighbouring words: なか, っ, た."""
-    joined = word[1] == following[0]
-    return joined and (text[following[0]] in _DOUBLES_THE_NEXT or text[word[1] - 1] in _DOUBLES_THE_NEXT)
+    """Return True if ICU cut one word: at a small tsu (なか, っ, た), or inside of a name (ハッチ, ン, ソン)."""
+    if word[1] != following[0]:
+        return False
+    left, right = text[word[1] - 1], text[following[0]]
+    return not _DOUBLES_THE_NEXT.isdisjoint((left, right)) or bool(_KATAKANA.fullmatch(left + right))
 
 
 def _plain(character: str, signs: Mapping[str, str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections.abc import Collection, Iterator, Sequence
+from functools import lru_cache
 from hashlib import sha256
 from typing import NamedTuple, Protocol
 
@@ -169,7 +170,7 @@ def spaced(text: str, edits: Sequence[Edit]) -> list[Edit]:
 
 def _come_to_touch(last: str, first: str, before: str, edit: Edit, *, touching: bool) -> bool:
     """Return True if a space is needed before an edit: Latin words, or what followed a sign of a script without."""
-    if not last or last.isspace():
+    if not _may_need_a_space(last, first):
         return False
     if touching and _are_latin(last, first):
         return True
@@ -180,6 +181,14 @@ def _come_to_touch(last: str, first: str, before: str, edit: Edit, *, touching: 
     if first in _OPENING and last.isalnum():
         return bool(edit.before) and unicodedata.category(edit.before[0]) in {"Ps", "Pi"} and first != edit.before[0]
     return first.isalnum() and last in _CLOSING and bool(before) and _closes(before[-1])
+
+
+@lru_cache(maxsize=1 << 14)
+def _may_need_a_space(last: str, first: str) -> bool:
+    """Return False for two characters that need no space between them, whatever stood there before."""
+    if not last or last.isspace():
+        return False
+    return _is_latin_or_digit(first) or first in _OPENING or (first.isalnum() and last in _CLOSING)
 
 
 def _comes_before(edit: Edit, last: str, following: str) -> bool:
@@ -197,6 +206,7 @@ def _closes(sign: str) -> bool:
     return not sign.isascii() and unicodedata.category(sign) in {"Po", "Pe", "Pf"}
 
 
+@lru_cache(maxsize=1 << 12)
 def _is_latin_or_digit(characters: str) -> bool:
     return all(character.isdigit() or _are_latin(character) for character in characters)
 

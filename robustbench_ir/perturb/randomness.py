@@ -84,8 +84,8 @@ def side_by_side(items: Sequence[_Item], random: Random) -> Iterator[_Item]:
         yield items[start if length == 1 or start < before else start + length - 1]
 
 
-def shuffled(items: Sequence[_Item], random: Random) -> Iterator[_Item]:
-    """Yield the items in random order (Fisher-Yates). Random numbers are drawn only for the items that are used.
+def shuffled(items: Sequence[_Item], random: Random) -> list[_Item]:
+    """Return the items in random order (Fisher-Yates). As many random numbers are drawn as there are items.
 
     Parameters
     ----------
@@ -94,8 +94,10 @@ def shuffled(items: Sequence[_Item], random: Random) -> Iterator[_Item]:
     random : Random
         Source of random numbers.
     """
-    left = list(items)
-    for place in range(len(left)):
-        drawn = place + int(random.random() * (len(left) - place))
-        item, left[drawn] = left[drawn], left[place]
-        yield item
+    order = list(items)
+    number = len(order)
+    draw = random.random
+    for place in range(number):
+        drawn = place + int(draw() * (number - place))
+        order[place], order[drawn] = order[drawn], order[place]
+    return order

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Annotated, Protocol
+from typing import Annotated, NamedTuple, Protocol
 
 from pydantic import Field
 
-from robustbench_ir._base.text import nfc, replace_spans
+from robustbench_ir._base.text import Span, nfc, replace_spans
 from robustbench_ir.errors import CardError, OptionError
 from robustbench_ir.perturb.constraints import Constraints, WordFinder, word_finder
 from robustbench_ir.perturb.identity import RecipeIdentity
@@ -19,6 +19,7 @@ from robustbench_ir.perturb.perturbation import Edit, Perturbation, QueryLike, s
 from robustbench_ir.perturb.randomness import Random, generator, shuffled, side_by_side
 from robustbench_ir.perturb.transformation import (
     BeginsAtTheStart,
+    Targets,
     Transformation,
     TransformationFactory,
     at_severity,
@@ -124,6 +125,16 @@ class RecipeCard(NamedCard):
         return bool(self.model_digest)
 
 
+class _Prepared(NamedTuple):
+    """What a language and severity need for each query, so that it is found out once."""
+
+    find_words: WordFinder
+    find_targets: Callable[[str, Sequence[Span], Random], Targets]
+    from_the_start: bool
+    share: float
+    constraints: Constraints
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Recipe:
     """A card and its mechanism. Two recipes are equal only if they are the same object; compare their identities.
@@ -148,9 +159,7 @@ class Recipe:
     tables: Tables = SHIPPED
     release: str = ""
     _ready: dict[str, tuple[WordFinder, Transformation]] = field(default_factory=dict, repr=False, compare=False)
-    _at: dict[tuple[str, int], tuple[WordFinder, Transformation]] = field(
-        default_factory=dict, repr=False, compare=False
-    )
+    _at: dict[tuple[str, int], _Prepared] = field(default_factory=dict, repr=False, compare=False)
 
     def __repr__(self) -> str:
         """Return the identity, since a card is long."""
@@ -213,9 +222,13 @@ class Recipe:
             self._ready[language] = word_finder(language, self.card.constraints, self.tables), transformation
         return self._ready[language]
 
-    def _prepared_at(self, language: str, severity: int) -> tuple[WordFinder, Transformation]:
+    def _prepared_at(self, language: str, severity: int) -> _Prepared:
         find_words, transformation = self._prepared(language)
-        self._at[language, severity] = ready = find_words, at_severity(transformation, severity)
+        transformation = at_severity(transformation, severity)
+        first = isinstance(transformation, BeginsAtTheStart) and transformation.from_the_start
+        share = self.card.ladder[severity - 1]
+        ready = _Prepared(find_words, transformation.targets, first, share, self.card.constraints)
+        self._at[language, severity] = ready
         return ready
 
     def perturb(self, queries: Iterable[QueryLike], severity: int, seed: int) -> list[Perturbation]:
@@ -259,20 +272,20 @@ class Recipe:
 
     def _perturb_one(self, query: QueryLike, severity: int, random: Random) -> Perturbation:
         text, language = nfc(query.text), query.language
-        find_words, transformation = self._at.get((language, severity)) or self._prepared_at(language, severity)
-        spans, rewrite, together = transformation.targets(text, find_words(text), random)
-        wanted = number_to_change(len(spans), self.card.ladder[severity - 1])
-        constraints = self.card.constraints
+        ready = self._at.get((language, severity)) or self._prepared_at(language, severity)
+        constraints = ready.constraints
+        spans, rewrite, together = ready.find_targets(text, ready.find_words(text), random)
+        wanted = number_to_change(len(spans), ready.share)
         replaceable = constraints.maximum_edit_rate * len(text)
         edits: list[Edit] = []
-        if isinstance(transformation, BeginsAtTheStart) and transformation.from_the_start:
-            ordered = list(spans)
+        if ready.from_the_start:
+            ordered: Sequence[Span] = spans
         else:
-            ordered = list(side_by_side(spans, random) if together else shuffled(spans, random))
+            ordered = list(side_by_side(spans, random)) if together else shuffled(spans, random)
         for span in ordered:
             before = text[span[0] : span[1]]
             rewriting = rewrite(before, random) if len(before) <= replaceable else None
-            if rewriting is None or constraints.forbid(before, rewriting[0]):
+            if rewriting is None or (constraints.keep_script and constraints.forbid(before, rewriting[0])):
                 continue
             replaceable -= len(before)
             edits.append(Edit(span, before, *rewriting))

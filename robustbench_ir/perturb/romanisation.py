@@ -52,6 +52,8 @@ class Convention(Card):
         Lower-case words that the rules would spell wrongly, to their spellings with weights.
     chat : dict of str to dict
         Words that are spelt otherwise in chats: short forms, and English words in English spelling.
+    after_numbers : dict of str to dict
+        Words that are read otherwise right behind a number, such as what is counted, to their spellings with weights.
     readings : str
         Name of a table under `attacks/romanisation/readings/`: words and how they are read, in what the rules take.
     marks : dict of str to str
@@ -71,6 +73,7 @@ class Convention(Card):
     spellings: dict[str, _SpellingWeights] = {}
     words: dict[str, _SpellingWeights] = {}
     chat: dict[str, _SpellingWeights] = {}
+    after_numbers: dict[str, _SpellingWeights] = {}
     readings: str = ""
     marks: dict[str, str] = {}
     question: str = ""
@@ -195,8 +198,8 @@ class Romaniser:
         The rules.
     respell : Respelling
         Spellings of stretches.
-    words, chat : mapping of str to Spellings
-        Spellings of whole words; those of chats.
+    words, chat, after_numbers : mapping of str to Spellings
+        Spellings of whole words; those of chats; those right behind a number.
     convention : Convention
         The table.
     readings : Readings
@@ -210,6 +213,7 @@ class Romaniser:
     respell: Respelling = field(repr=False)
     words: Mapping[str, Spellings] = field(repr=False)
     chat: Mapping[str, Spellings] = field(repr=False)
+    after_numbers: Mapping[str, Spellings] = field(repr=False)
     convention: Convention = field(repr=False)
     readings: Readings = field(repr=False)
     memory: dict[str, Spellings] = field(default_factory=dict, repr=False, compare=False)
@@ -273,6 +277,10 @@ def _any_to_latin(text: str) -> str:
     return regex.sub(r"[^\x00-\x7f]", "", str(general.transliterate(text)))
 
 
+def _by_word(table: Mapping[str, Mapping[str, float]]) -> Mapping[str, Spellings]:
+    return {nfc(word): ordered_spellings(ways) for word, ways in table.items()}
+
+
 @cache
 def romaniser(name: str, tables: Tables = SHIPPED) -> Romaniser:
     """Load a convention.
@@ -302,8 +310,9 @@ def romaniser(name: str, tables: Tables = SHIPPED) -> Romaniser:
         name,
         transform,
         respelling(convention.spellings),
-        {nfc(word): ordered_spellings(ways) for word, ways in convention.words.items()},
-        {nfc(word): ordered_spellings(ways) for word, ways in convention.chat.items()},
+        _by_word(convention.words),
+        _by_word(convention.chat),
+        _by_word(convention.after_numbers),
         convention,
         read_readings(convention.readings, tables),
     )

@@ -23,13 +23,12 @@ import regex
 from robustbench_ir._base.text import nfc
 from robustbench_ir.errors import DataError
 from robustbench_ir.perturb import Recipe
+from robustbench_ir.perturb.keyboards.orthography import is_vowel
 from robustbench_ir.perturb.randomness import generator
 from robustbench_ir.tasks import Query
 
 _SHORTEST, _FURTHEST, _FIFTHS = 4, 3, 5
 _WORD = regex.compile(r"[\p{L}\p{M}'’\u200c-]+")
-_VOWEL_SIGN = regex.compile(r"[\p{InSC=Vowel_Dependent}\p{InSC=Vowel_Independent}]")
-_VOWELS = frozenset("aeiouyæøœıɛɔəɩʋаеиоуыэюяіүұөәαεηιουωաեէըիոօაეიოუاویىۆێەअ")
 _LIKELY_SUBSTITUTIONS = 8
 _DRAWS = 200
 
@@ -270,7 +269,7 @@ def fifth(right: str, place: int) -> int:
 def _class(letters: str) -> str:
     """Return the class of the first letter: vowel, mark, consonant or other."""
     base = unicodedata.normalize("NFD", letters[:1])[:1]
-    if base in _VOWELS or _VOWEL_SIGN.match(base):
+    if is_vowel(base):
         return "vowel"
     category = unicodedata.category(base)[0] if base else "Z"
     return {"L": "consonant", "M": "mark"}.get(category, "other")

@@ -9,7 +9,6 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from itertools import islice
 from pathlib import Path
 
 from robustbench_ir._version import __version__
@@ -132,7 +131,7 @@ def review_sections(
     for task in _tasks(missing, cards):
         for code in task.query_languages:
             own = [query for query in task.queries if query.language == code]
-            queries = list(islice(shuffled(own, generator("review", seed)), _TRIED))
+            queries = shuffled(own, generator("review", seed))[:_TRIED]
             ready = [recipe.for_task(task) for recipe in recipes]
             trials = tuple(_trial(recipe, queries, examples, severity, seed) for recipe in ready)
             sections.append(LanguageReview(_facts(code), task.identity, trials))

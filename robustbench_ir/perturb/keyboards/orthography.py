@@ -22,6 +22,8 @@ _SIDE = regex.compile(
     "|".join(rf"(?P<{name}>\p{{InPC={name}}})" for name in ("Top", "Bottom", "Left", "Right", "Visual_Order_Left"))
 )
 _VOWEL_SIGN = regex.compile(r"\p{InSC=Vowel_Dependent}")
+_VOWEL = regex.compile(r"[\p{InSC=Vowel_Dependent}\p{InSC=Vowel_Independent}]")
+_VOWEL_LETTERS = frozenset("aeiouyæøœıɛɔəɩʋаеиоуыэюяіүұөәαεηιουωաեէըիոօაეიოუاویىۆێەअ")
 _MEDIAL = regex.compile(r"\p{InSC=Consonant_Medial}")
 _TWO = 2
 _FIRST_OF_BRAHMI = "\u0900"
@@ -106,16 +108,32 @@ def orthographic_class(character: str) -> str:
     return kind + in_syllable + (_side(character) if kind == "L" and in_syllable == "Vowel_Dependent" else "")
 
 
+@lru_cache(maxsize=1 << 12)
 def _side(character: str) -> str:
     found = _SIDE.match(character)
     return found.lastgroup or "" if found else ""
 
 
+@lru_cache(maxsize=1 << 12)
 def is_letter(character: str) -> bool:
     """Return True if a character can stand alone: a letter, but not a vowel sign that its script counts as a letter."""
     return unicodedata.category(character)[0] == "L" and not _VOWEL_SIGN.match(character)
 
 
+@lru_cache(maxsize=1 << 12)
+def is_vowel(character: str) -> bool:
+    """Return True for a letter or sign that stands for a vowel, with or without accents, in lower case.
+
+    Parameters
+    ----------
+    character : str
+        The character; an empty text is no vowel.
+    """
+    base = unicodedata.normalize("NFD", character)[:1]
+    return base in _VOWEL_LETTERS or _VOWEL.match(base) is not None
+
+
+@lru_cache(maxsize=1 << 12)
 def is_mark(character: str) -> bool:
     """Return True if a character only occurs with the letter before it."""
     return unicodedata.category(character)[0] == "M"
@@ -134,6 +152,8 @@ def is_possible(cluster: str, before: str) -> bool:
     """
     if is_mark(cluster[0]):
         return False
+    if len(cluster) == 1:
+        return True
     marks = [character for character in cluster if is_mark(character)]
     medials = [mark for mark in marks if _MEDIAL.match(mark)]
     sides = _vowel_sides(cluster)
@@ -178,7 +198,12 @@ def may_part(left: str, right: str) -> bool:
 
 
 def _vowel_sides(cluster: str) -> list[str]:
-    return [_side(mark) for mark in cluster if is_mark(mark) and _VOWEL_SIGN.match(mark)]
+    return [_side(mark) for mark in cluster if _is_vowel_mark(mark)]
+
+
+@lru_cache(maxsize=1 << 12)
+def _is_vowel_mark(character: str) -> bool:
+    return is_mark(character) and _VOWEL_SIGN.match(character) is not None
 
 
 def without_mark(cluster: str, place: int) -> str:

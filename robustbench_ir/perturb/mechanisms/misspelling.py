@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from robustbench_ir._base.text import Span, nfc, word_graphemes
 from robustbench_ir.perturb.confusions import Misspellings, Rule, misspellings, rules_of
-from robustbench_ir.perturb.keyboards.orthography import is_readable
+from robustbench_ir.perturb.keyboards.orthography import is_readable, is_vowel
 from robustbench_ir.perturb.randomness import Random
 from robustbench_ir.perturb.transformation import NoParameters, Targets, Transformation
 from robustbench_ir.resources.cards import Card, Tables, validate
@@ -26,6 +26,9 @@ _TRIALS = 8  # draws, since a rule may need more letters than the first, or make
 _SHORT, _HALVED = 8, 2  # code points and clusters of words that must not lose a cluster
 _THREE_EQUAL = re.compile(r"([^\W\d_])\1\1")
 _MARK = re.compile(r"[\u0300-\u036f]")
+_FIRST_BEYOND_ALPHABETS = "\u0530"  # Latin, Greek and Cyrillic letters stand below it: they write their vowels
+_NUKTA = 7  # canonical combining class
+_LIQUIDS = frozenset("lrлрλρ")
 _ACCENTED = r"\u00c0-\u024f\u0300-\u036f\u1e00-\u1fff"
 
 
@@ -159,7 +162,17 @@ class Misspelling:
         found = pattern.search
         if self.card.decomposed:
             return lru_cache(maxsize=_WORDS_REMEMBERED)(lambda word: bool(found(unicodedata.normalize("NFD", word))))
-        return lru_cache(maxsize=_WORDS_REMEMBERED)(lambda word: bool(found(word)))
+        return lru_cache(maxsize=_WORDS_REMEMBERED)(lambda word: bool(found(word)) and not self._is_known_to_all(word))
+
+    def _is_known_to_all(self, word: str) -> bool:
+        """Return True for a short word that the table does not name; see `Misspellings.whole_until`."""
+        if len(word) > self.card.whole_until or word.lower() in self._named:
+            return False
+        return not self.card.marks or self._plain(word) == word
+
+    @cached_property
+    def _named(self) -> frozenset[str]:
+        return frozenset(rule.right for rule in self._rules if rule.at_start and rule.at_end)
 
     @cached_property
     def _weighed(self) -> Callable[[str], _Weighed]:
@@ -174,6 +187,8 @@ class Misspelling:
         pairs = list(map(add, lower, f"{lower[1:]}$"))
         pairs[0] = f"^{pairs[0]}"
         weights = list(map(mul, self._weights(len(word)), map(self._weight_at, pairs)))
+        if len(word) <= self.card.whole_until:
+            weights[1:] = [0.0] * (len(word) - 1)  # a rule that names the word begins with it
         if self.card.decomposed:
             whole_letter = min(len(word), len(unicodedata.normalize("NFD", stretch[0])))
             weights[1:whole_letter] = [first * weight for weight in weights[1:whole_letter]]
@@ -190,6 +205,7 @@ class Misspelling:
         """Draw a place of the word, and what is written there, by weight."""
         word, lower, plain, pairs, sums, whole = self._weighed(stretch)
         length = len(word)
+        short = length <= self.card.whole_until
         space = " " if stretch[-1] == " " else ""
         for _ in range(_TRIALS if sums[-1] else 0):
             place = bisect(sums, random.random() * whole)
@@ -199,7 +215,7 @@ class Misspelling:
                 return (nfc(plain) + space, "marks") if place == length else (nfc(word), "join")
             rule_sums, rules = self._rules_at(pairs[place])
             rule = rules[bisect(rule_sums, random.random() * rule_sums[-1], hi=len(rules) - 1)]
-            if _stands_at(rule, lower, place):
+            if _stands_at(rule, lower, place) and (not short or (rule.at_start and rule.at_end)):
                 rest = word[place + len(rule.right) :]
                 written = nfc(word[:place] + _cased(rule.wrong, word, place) + rest + space)
                 if written != stretch and _is_left_whole(stretch, written):
@@ -224,12 +240,28 @@ def _stands_at(rule: Rule, word: str, place: int) -> bool:
         return False
     if rule.at_end and place + len(right) < len(word):
         return False
+    if len(right) < len(word) - place and unicodedata.combining(word[place + len(right)]) == _NUKTA:
+        return False  # a letter with a dot below is another letter: Bengali য়, Hindi ड़
+    if rule.operation == "double" and not _can_be_doubled(word, place):
+        return False
     # "gb" is not to become "ggb" where a table says that people write "gb" for "b".
     more = len(wrong) - len(right)
     return more <= 0 or not (
         word.startswith(wrong, place)
         or (wrong.endswith(right) and place >= more and word.startswith(wrong, place - more))
     )
+
+
+def _can_be_doubled(word: str, place: int) -> bool:
+    """Return True if a letter may be heard as double: a vowel, or a consonant between a vowel and a vowel, l or r.
+
+    "Grrad", "mosst" and "keyss" are slips of a key, "tomorrow" with two m is none; where people double the last letter
+    of a word, a table says so. Scripts that leave vowels out say nothing of what stands beside a letter.
+    """
+    letter, after = word[place], word[place + 1 : place + 2]
+    if is_vowel(letter) or letter >= _FIRST_BEYOND_ALPHABETS:
+        return True
+    return is_vowel(word[max(place - 1, 0) : place]) and (is_vowel(after) or after in _LIQUIDS)
 
 
 def _is_left_whole(before: str, after: str) -> bool:
@@ -244,7 +276,8 @@ def _cased(wrong: str, word: str, place: int) -> str:
     """Return a misspelling with the capitals of the word."""
     if not word[place].isupper():
         return wrong
-    return wrong.upper() if len(word) > 1 and word.isupper() else wrong[:1].upper() + wrong[1:]
+    beside = word[place + 1 : place + 2] or word[place - 1 : place]
+    return wrong.upper() if beside.isupper() or (len(word) > 1 and word.isupper()) else wrong[:1].upper() + wrong[1:]
 
 
 def make_misspelling(

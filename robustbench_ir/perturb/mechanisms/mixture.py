@@ -6,8 +6,7 @@ from bisect import bisect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from itertools import accumulate, groupby
-from operator import itemgetter
+from itertools import accumulate
 from typing import Annotated
 
 from pydantic import Field
@@ -48,28 +47,27 @@ def _first_of(
 class _Offers:
     """What the parts offer to do to stretches of one text. Made for each query, and so without ceremony."""
 
-    __slots__ = ("found", "made", "mixture", "some", "text")
+    __slots__ = ("mixture", "rewriters", "some")
 
     def __init__(self, text: str, found: Sequence[Span], made: Sequence[Targets], mixture: Mixture) -> None:
-        self.text, self.found, self.made, self.mixture = text, found, made, mixture
-        self.some: list[tuple[int, frozenset[str]]] | None = None
+        self.mixture = mixture
+        self.rewriters = [one.rewrite for one in made]
+        self.some = [
+            (place, frozenset([text[start:end] for start, end in one.spans]))
+            for place, one in enumerate(made)
+            if one.spans is not found
+        ]
 
     def rewrite(self, stretch: str, random: Random) -> tuple[str, str] | None:
         """Rewrite a stretch in the way of a part that offers it."""
-        if self.some is None:
-            self.some = [
-                (place, frozenset([self.text[start:end] for start, end in spans]))
-                for place, (spans, _, _) in enumerate(self.made)
-                if spans is not self.found
-            ]
         without = [place for place, stretches in self.some if stretch not in stretches]
         if not without:
-            return _first_of([one.rewrite for one in self.made], self.mixture.sums, stretch, random)
-        able = [place for place in range(len(self.made)) if place not in without]
+            return _first_of(self.rewriters, self.mixture.sums, stretch, random)
+        able = [place for place in range(len(self.rewriters)) if place not in without]
         if len(able) == 1:
-            return self.made[able[0]].rewrite(stretch, random)
+            return self.rewriters[able[0]](stretch, random)
         sums = list(accumulate(self.mixture.parts[place][1] for place in able))
-        return _first_of([self.made[place].rewrite for place in able], sums, stretch, random)
+        return _first_of([self.rewriters[place] for place in able], sums, stretch, random)
 
 
 @dataclass(frozen=True)
@@ -118,15 +116,19 @@ def _without_overlap(made: Sequence[Targets], weights: Sequence[float], random: 
     for (spans, _, _), weight in zip(made, weights, strict=True):
         for span in spans:
             weight_of[span] = weight_of.get(span, 0.0) + weight
+    choices: dict[int, list[Span]] = {}
+    for span in sorted(weight_of):
+        choices.setdefault(span[0], []).append(span)
     found: list[Span] = []
     reached = 0
-    for start, group in groupby(sorted(weight_of), key=itemgetter(0)):
+    for start, spans in choices.items():
         if reached <= start:
-            choices = list(group)
-            sums = list(accumulate(weight_of[one] for one in choices))
-            drawn = bisect(sums, random.random() * sums[-1], hi=len(sums) - 1) if len(sums) > 1 else 0
-            found.append(choices[drawn])
-            reached = choices[drawn][1]
+            chosen = spans[0]
+            if len(spans) > 1:
+                sums = list(accumulate(weight_of[one] for one in spans))
+                chosen = spans[bisect(sums, random.random() * sums[-1], hi=len(sums) - 1)]
+            found.append(chosen)
+            reached = chosen[1]
     return found
 
 

@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from typing import Annotated, Literal
 
 import regex
+from pydantic import Field
 
 from robustbench_ir._base.text import Span, lower
 from robustbench_ir.perturb.mechanisms.spacing import stretches
 from robustbench_ir.perturb.randomness import Random
-from robustbench_ir.perturb.transformation import NoParameters, Targets, Transformation
+from robustbench_ir.perturb.transformation import Targets, Transformation
 from robustbench_ir.resources.cards import Card, Tables, validate
 
 _QUESTION_MARKS = "?¿؟？⁇՞፧\u037e"
 _FULL_STOPS = "।॥။።۔។。؛"  # a Latin full stop may belong to an abbreviation
+_PUNCTUATION = frozenset(',;:!¡"«»“”„‟‹›()[]،؛、，；：！（）「」『』《》〈〉【】፣፤፥፦՝')
 _REMEMBERED = 1 << 12  # the same queries occur again with another severity and another seed
+
+
+Habit = Literal["question-marks", "lower-case", "punctuation", "openings", "articles"]
+"""What people do to a question: leave out question marks and the full stop of its script, write lower case, leave out
+commas, quotation marks and brackets, leave out polite openings, leave out articles."""
+
+
+class SearchBoxParameters(Card):
+    """The card's `[parameters]`.
+
+    Attributes
+    ----------
+    habits : list of str
+        Severity n has the first n of these habits.
+    """
+
+    habits: Annotated[list[Habit], Field(min_length=5, max_length=5)]
 
 
 class SearchBoxOptions(Card):
@@ -39,7 +59,7 @@ class SearchBoxOptions(Card):
 
 @dataclass(frozen=True)
 class SearchBox:
-    """Lower case, without question marks, polite openings and articles. A `Transformation`.
+    """A question without what people leave out in a search box. A `Transformation`.
 
     Attributes
     ----------
@@ -49,12 +69,22 @@ class SearchBox:
         Find what is left out.
     marks : str
         Question marks.
+    habits : tuple of str
+        What severity 1 to 5 adds.
+    severity : int
+        Number of the habits that people have here.
     """
 
     language: str
     opening: regex.Pattern[str] | None
     articles: regex.Pattern[str] | None
     marks: str
+    habits: tuple[Habit, ...]
+    severity: int = 5
+
+    def at_severity(self, severity: int) -> SearchBox:
+        """Return the mechanism with the habits of a severity."""
+        return replace(self, severity=severity)
 
     def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:  # noqa: ARG002
         """Offer the stretches between numbers and addresses, and question marks outside; see `Transformation.targets`.
@@ -63,32 +93,51 @@ class SearchBox:
         """
         if not words:
             return Targets([], lambda stretch, _: (stretch, "search box"))
-        found = []
+        found: list[Span] = []
         reached = 0
         for start, end in stretches(text, words):
             before = next((place for place in range(start, reached, -1) if text[place - 1].isalnum()), reached)
-            found += self._marks_in(text, reached, before)
+            begin = start if text[:before].strip() else before
+            found += self._signs_in(text, reached, begin)
             after = next((place for place in range(end, len(text)) if text[place].isalnum()), len(text))
             reached = after if after == len(text) else end
-            found.append((before if not text[:before].strip() else start, reached))
-        found += self._marks_in(text, reached, len(text))
-        typed = lru_cache(maxsize=_REMEMBERED)(self._typed)
+            found.append((begin, reached))
+        found += self._signs_in(text, reached, len(text))
+        typed = self._remembered
         changed = [(start, end) for start, end in found if typed(text[start:end]) != text[start:end]]
         return Targets(changed, lambda stretch, _: (typed(stretch), "search box"))
 
-    def _marks_in(self, text: str, start: int, end: int) -> list[Span]:
-        return [(place, place + 1) for place in range(start, end) if text[place] in self.marks]
+    def _signs_in(self, text: str, start: int, end: int) -> Iterator[Span]:
+        """Yield the signs beside numbers and addresses, but none inside, such as the colon of "3:30"."""
+        for place in range(start, end):
+            sign = text[place]
+            inside = text[place - 1 : place].isalnum() and text[place + 1 : place + 2].isalnum()
+            if sign in self.marks or (sign in _PUNCTUATION and not inside):
+                yield place, place + 1
+
+    @cached_property
+    def _remembered(self) -> Callable[[str], str]:
+        return lru_cache(maxsize=_REMEMBERED)(self._typed)
 
     def _typed(self, stretch: str) -> str:
         """Return what is typed for a stretch of a query; the stretch itself if nothing would be left."""
+        habits = self.habits[: self.severity]
         kept = stretch
-        if self.opening:
+        if self.opening and "openings" in habits:
             kept = self.opening.sub("", kept)
-        if self.articles:
+        if self.articles and "articles" in habits:
             kept = self.articles.sub("", kept)
-        kept = "".join(character for character in kept if character not in self.marks)
-        kept = lower(regex.sub(r"\s+", " ", kept).rstrip(f" {_FULL_STOPS}"), self.language)
-        return kept if kept.strip() or stretch in self.marks else stretch
+        if "punctuation" in habits:
+            kept = "".join(" " if one in _PUNCTUATION and one not in self.marks else one for one in kept)
+            kept = kept.lstrip() if not stretch[0].isspace() else kept
+        if "question-marks" in habits:
+            kept = "".join(one for one in kept if one not in self.marks)
+            kept = regex.sub(r"\s+", " ", kept).rstrip(f" {_FULL_STOPS}")
+        if "lower-case" in habits:
+            kept = lower(kept, self.language)
+        if stretch in self.marks or stretch in _PUNCTUATION:
+            return kept.strip()
+        return kept if kept.strip() else stretch
 
 
 def _opening(openings: Sequence[str]) -> regex.Pattern[str] | None:
@@ -122,7 +171,7 @@ def make_search_box(
     tables: Tables,  # noqa: ARG001
 ) -> Transformation:
     """Make the mechanism `search-box` for a language; see `TransformationFactory`."""
-    validate(NoParameters, dict(parameters), "[parameters]")
+    habits = validate(SearchBoxParameters, dict(parameters), "[parameters]").habits
     row = validate(SearchBoxOptions, dict(options), f"[languages.{language}]")
     marks = _QUESTION_MARKS + row.question_mark
-    return SearchBox(language, _opening(row.openings), _articles(row.articles), marks)
+    return SearchBox(language, _opening(row.openings), _articles(row.articles), marks, tuple(habits))

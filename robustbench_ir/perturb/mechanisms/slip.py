@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from robustbench_ir._base.text import Span, lower, nfc, stay_apart, upper, word_graphemes
+from robustbench_ir._base.text import Span, each_its_own, lower, nfc, stay_apart, upper, word_graphemes
 from robustbench_ir.perturb.keyboards.orthography import is_letter, is_readable, may_part
 from robustbench_ir.perturb.keyboards.profiles import (
     OperationWeights,
@@ -87,7 +87,7 @@ class Hand:
         open_places = [place for place, offer in enumerate(offers) if offer]
         if not open_places:
             return -1
-        weights = list(accumulate(weight_at(sums, place) for place in open_places))
+        weights = list(accumulate([weight_at(sums, place) for place in open_places]))
         drawn = bisect(weights, random.random() * max(weights[-1], 1.0))
         return open_places[drawn] if drawn < len(open_places) else -1
 
@@ -126,9 +126,13 @@ class Slip:
             changed = make(parts, hand, random)
             if changed is not None:
                 new = "".join(changed)
-                if new != word and (new.isascii() or (all(map(stay_apart, changed, changed[1:])) and is_readable(new))):
+                if new != word and (each_its_own(new) or _can_be_read(new, changed)):
                     return nfc(new), operation
         return None
+
+
+def _can_be_read(word: str, parts: Graphemes) -> bool:
+    return all(map(stay_apart, parts, parts[1:])) and is_readable(word)
 
 
 @lru_cache(maxsize=_TEXTS_REMEMBERED)
@@ -189,7 +193,11 @@ def _insert(parts: Graphemes, hand: Hand, random: Random) -> Graphemes | None:
         if place < 0:
             return None
         offered = hand.keyboard.besides(parts[place])
-    return *parts[: place + 1], pick(offered, random), *parts[place + 1 :]
+    extra = pick(offered, random)
+    following = parts[place + 1 : place + 2]
+    if following and following[0].islower():  # "What" becomes "Wehat": the shift key was pressed for the first letter
+        extra = lower(extra, hand.language)
+    return *parts[: place + 1], extra, *parts[place + 1 :]
 
 
 def _transpose(parts: Graphemes, hand: Hand, random: Random) -> Graphemes | None:

@@ -101,6 +101,7 @@ class Transliteration:
         asks = convention.asks(text)
         end = convention.ending(text) if asks or chat else (0, 0)
         name = convention.romaniser.name
+        counted = convention.counted(text, stretches)
         left_out = text[slice(*end)] if chat else ""
 
         def rewrite(stretch: str, random: Random) -> tuple[str, str] | None:
@@ -108,7 +109,10 @@ class Transliteration:
                 return "?", name
             if left_out and stretch == left_out:
                 return "", name
-            found = convention.spellings(stretch, chat=chat)
+            if stretch in counted:
+                found = convention.romaniser.after_numbers[stretch]
+            else:
+                found = convention.spellings(stretch, chat=chat)
             spelling = found.texts[0] if likeliest else found.draw(random)
             return (spelling, name) if spelling != stretch else None
 
