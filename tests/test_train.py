@@ -478,7 +478,7 @@ def test_a_base_without_a_tokeniser(tiny_model: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_overlap_is_counted_refused_and_marked(tmp_path: Path) -> None:
+def test_queries_of_a_task_are_left_out_and_its_passages_refused(tmp_path: Path) -> None:
     task = load_task("mini")
     query, passage = task.queries[0], task.passages[0]
     copied = (
@@ -492,6 +492,10 @@ def test_overlap_is_counted_refused_and_marked(tmp_path: Path) -> None:
     training = SMALL.model_copy(update={"tasks": ("mini",), "steps": 2})
     with pytest.raises(DataError, match="--allow-overlap"):
         train(training, tmp_path / "out", table=table)
+    without = train(training, tmp_path / "without", table=replace(table, rows=table.rows[:-1]))
+    assert without.record.overlap[0].shared_queries == 0
+    assert without.record.data.rows == len(TABLE.rows)
+    assert without.record.data.notes == ("1 rows left out, whose query is also in mini@1",)
     trained = train(training, tmp_path / "out", table=table, allow_overlap=True)
     assert trained.record.overlap[0].shared_queries == 1
     assert "seen in training" in model_card(trained)

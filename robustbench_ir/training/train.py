@@ -26,7 +26,7 @@ from robustbench_ir.training.record import (
     write_record,
 )
 from robustbench_ir.training.sources import load_table
-from robustbench_ir.training.table import ParallelTable, check_overlap, overlap
+from robustbench_ir.training.table import ParallelTable, check_overlap, overlap, without_queries_of
 
 
 def train(
@@ -50,6 +50,7 @@ def train(
         Folder of the model. Until the training ends it also holds `checkpoints/`.
     allow_overlap : bool
         Whether the data may have texts of `training.tasks`; `training.json` and the model card then mention it.
+        Otherwise rows whose query is also a query of a task are left out, and counted.
     table : ParallelTable, optional
         The data, if it is loaded already; by default the tables that `training.data` names.
     overlaps : sequence of Overlap, optional
@@ -73,7 +74,7 @@ def train(
     OptionError
         If an argument is out of range, or `out` holds another training.
     DataError
-        If the data overlaps with a task, or the sampler can make no batch from it.
+        If the data has passages of a task, or only its queries, or the sampler can make no batch from it.
     EncoderError
         If the base cannot be loaded or has no tokeniser.
     TrainingError
@@ -89,8 +90,14 @@ def train(
     augmentation = make_augmentation(dict(training.augment), training.severity, training.seed, recipes)
     watcher.stage("read the training data")
     rows = load_table(training.data, training.languages) if table is None else table.select(training.languages)
+    if overlaps is None:
+        tasks = [load_task(name) for name in training.tasks]
+        for task in () if allow_overlap else tasks:
+            rows = without_queries_of(rows, task)
+        overlaps = [overlap(rows, task) for task in tasks]
+        check_overlap(rows.name, overlaps, allow=allow_overlap)
     with process.main_process_first():
-        record = _claimed(out, training, rows, overlaps, allow_overlap)
+        record = _claimed(out, training, rows, overlaps)
     ended = read_trained(out)
     if ended is not None:
         return ended
@@ -117,9 +124,7 @@ def train(
     return trained
 
 
-def _claimed(
-    out: Path, training: Training, table: ParallelTable, overlaps: Sequence[Overlap] | None, allow_overlap: bool
-) -> Record:
+def _claimed(out: Path, training: Training, table: ParallelTable, overlaps: Sequence[Overlap]) -> Record:
     """Return the record of the training in a folder: a new one, or the one that an earlier run has written."""
     data = DataRecord(
         name=table.name,
@@ -135,13 +140,10 @@ def _claimed(
             raise OptionError(f"{out}: holds another training ({_difference(before.training, training)}); name another")
         if before.data.digest != data.digest:
             raise OptionError(f"{out}: holds a training on other rows of {data.name}; name another folder")
-        check_overlap(table.name, before.overlap, allow=allow_overlap or overlaps is not None)
         return before
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise OptionError(f"{out}: is not an empty folder; name another")
-    found = tuple(overlap(table, load_task(name)) for name in training.tasks) if overlaps is None else tuple(overlaps)
-    check_overlap(table.name, found, allow=allow_overlap or overlaps is not None)
-    record = Record(training=training, data=data, overlap=found)
+    record = Record(training=training, data=data, overlap=tuple(overlaps))
     write_record(out, record)
     return record
 
