@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from robustbench_ir._base.text import Span, upper
 from robustbench_ir.perturb.constraints import stop_words
 from robustbench_ir.perturb.kinds import KindOfChange
-from robustbench_ir.perturb.lexicons.audit import AuditName, audited_pairs, without_wrong, wrong_pairs
+from robustbench_ir.perturb.lexicons.audit import AuditName, audited_pairs, only_right, without_wrong, wrong_pairs
 from robustbench_ir.perturb.lexicons.build import merged_bilingual, synonyms
 from robustbench_ir.perturb.lexicons.catalogue import lexicon_source
 from robustbench_ir.perturb.lexicons.evidence import Evidence, find_evidence
@@ -85,6 +85,8 @@ class LexiconRow(Card):
         witness agrees (see `synonyms_by_evidence`). Words that an earlier one has are not looked up by a later one.
     proposed : str, optional
         A two-column lexicon of synonyms that a reader wrote. With `pivot`, those that a source supports come first.
+    read : bool
+        Whether only those pairs are kept that a reader has marked as right in `attacks/audit/`.
     inflected : bool
         Whether inflected forms of the entries are found too.
     translations : dict of str to str
@@ -101,6 +103,7 @@ class LexiconRow(Card):
     synsets: str | None = None
     pivot: list[str] = []
     proposed: str | None = None
+    read: bool = False
     inflected: bool = True
     translations: dict[str, str] = {}
 
@@ -298,6 +301,8 @@ def load_lexicon(language: str, row: LexiconRow, tables: Tables) -> Lexicon:
 
     def compile_entries() -> tuple[Entries, Entries]:
         entries = without_offensive(_entries(language, row, tables), offensive)
+        if row.read:
+            entries = only_right(_kind_of_pairs(row), language, entries, tables)
         forms = without_offensive(_forms(language, row, rules, entries, tables), offensive)
         return without_wrong(_kind_of_pairs(row), language, entries, forms, tables)
 
