@@ -17,6 +17,7 @@ from robustbench_ir.perturb.lexicons.catalogue import lexicon_sources, word_pair
 from robustbench_ir.perturb.lexicons.inflection import (
     Entries,
     Inflection,
+    _dictionary,
     inflected_synonyms,
     lemma_forms,
     translated_forms,
@@ -123,6 +124,24 @@ def test_inflected_forms_are_found_by_lemma_clitic_and_beginning(tmp_path: Path)
     telugu = Lexicon(entries, rules=Inflection(beginning=4))
     assert telugu.find("పుస్తకాలు") == ("books",)
     assert telugu.find("పుస్త") is None, "a form is longer than its entry"
+
+
+def test_forms_of_fewer_lemmas_are_among_those_that_were_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    from simplemma.strategies.dictionaries import DEFAULT_DICTIONARY_FACTORY
+
+    passes = []
+
+    def get_dictionary(language: str) -> dict[str, str]:
+        passes.append(language)
+        return {"cities": "city", "Cars": "car", "cars": "car", "city": "city", "mice": "mouse"}
+
+    monkeypatch.setattr(DEFAULT_DICTIONARY_FACTORY, "_get_dictionary", get_dictionary)
+    _dictionary.cache_clear()
+    assert lemma_forms("en", ["city", "car"]) == {"cities": "city", "cars": "car"}
+    assert lemma_forms("en", ["car"]) == {"cars": "car"}
+    assert passes == ["en"], "one pass through millions of forms is enough for both"
+    assert lemma_forms("en", ["mouse"]) == {"mice": "mouse"}
+    _dictionary.cache_clear()
 
 
 def test_synonyms_of_inflected_words_are_inflected() -> None:

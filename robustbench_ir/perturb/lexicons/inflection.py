@@ -7,8 +7,8 @@ dictionary, clitics are removed, and entries that a word begins with are tried, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cache, lru_cache
 from itertools import takewhile
 from math import ceil
 
@@ -77,15 +77,40 @@ def lemma_forms(language: str, lemmas: Iterable[str]) -> dict[str, str]:
     lemmas : iterable of str
         The words, in lower case.
     """
-    from simplemma.strategies.dictionaries import DefaultDictionaryFactory
+    return {form: lemma for form, lemma in _dictionary(language).forms_of(frozenset(lemmas))}
 
-    wanted = frozenset(lemmas)
-    forms = {}
-    for form, lemma in DefaultDictionaryFactory().get_dictionary(language).items():
-        small = lemma.lower()
-        if small in wanted and form.lower() != small and len(small) >= _OF_FORM * len(form):
-            forms[form.lower()] = small
-    return forms
+
+@lru_cache(maxsize=1)
+def _dictionary(language: str) -> _Dictionary:
+    return _Dictionary(language)
+
+
+class _Dictionary:
+    """Simplemma's dictionary of a language.
+
+    A pass through it takes seconds, since there are millions of forms of Swahili verbs. So the forms of the lemmas that
+    were asked for last are kept: those of fewer lemmas are among them.
+    """
+
+    def __init__(self, language: str) -> None:
+        self._language = language
+        self._lemmas = frozenset[str]()
+        self._forms: list[tuple[str, str]] = []
+
+    def forms_of(self, lemmas: frozenset[str]) -> list[tuple[str, str]]:
+        """Return the forms of words in lower case, each with its lemma, in the order of the dictionary."""
+        if not lemmas <= self._lemmas:
+            self._lemmas, self._forms = lemmas, list(self._read(lemmas))
+        return [(form, lemma) for form, lemma in self._forms if lemma in lemmas]
+
+    def _read(self, lemmas: Collection[str]) -> Iterator[tuple[str, str]]:
+        # The instance that simplemma.lemmatize reads: the dictionary is unpacked only once.
+        from simplemma.strategies.dictionaries import DEFAULT_DICTIONARY_FACTORY
+
+        for form, lemma in DEFAULT_DICTIONARY_FACTORY.get_dictionary(self._language).items():
+            small = lemma.lower()
+            if small in lemmas and form.lower() != small and len(small) >= _OF_FORM * len(form):
+                yield form.lower(), small
 
 
 def with_base_forms(entries: Entries, language: str, embedded: str, rules: Inflection) -> dict[str, tuple[str, ...]]:

@@ -225,7 +225,7 @@ def make_substitution(
     rows = lexicon_rows(language, options)
     facts = languages().get(language)
     nouns_into_another = bool(facts and facts.capitalised_nouns) and any(row.embedded for row in rows)
-    lexicons = tuple(tuple(load_lexicon(language, one, tables) for one in _from_certain(row)) for row in rows)
+    lexicons = tuple(_lexicons_of(language, row, tables) for row in rows)
     embedded = tuple(dict.fromkeys(row.embedded for row in rows if row.embedded))
     has_spaces = facts is None or facts.has_spaces
     plain = LexiconSubstitution(lexicons, operation, not nouns_into_another, embedded, has_spaces)
@@ -247,12 +247,15 @@ def _with_translations(language: str, row: LexiconRow, lexicon: LexiconSubstitut
     return TranslatedQueries(aligned, lexicon, lexicon.operation + OF_TRANSLATION)
 
 
-def _from_certain(row: LexiconRow) -> list[LexiconRow]:
-    """Return the rows of a lexicon and of the less certain one."""
+def _lexicons_of(language: str, row: LexiconRow, tables: Tables) -> tuple[Lexicon, ...]:
+    """Return the lexicon of a row and the less certain one, which has all its entries and is therefore made first."""
     certain = row.model_copy(update={"least_probability": None})
     if row.least_probability is None:
-        return [certain]
-    return [certain, certain.model_copy(update={"minimum_probability": row.least_probability})]
+        return (load_lexicon(language, certain, tables),)
+    further = load_lexicon(
+        language, certain.model_copy(update={"minimum_probability": row.least_probability}), tables
+    )
+    return load_lexicon(language, certain, tables), further
 
 
 def sources_of(language: str, row: LexiconRow, tables: Tables) -> tuple[str, ...]:
