@@ -7,6 +7,7 @@ dictionary, clitics are removed, and entries that a word begins with are tried, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from itertools import takewhile
@@ -14,10 +15,12 @@ from math import ceil
 
 from pydantic import Field
 
+from robustbench_ir._base.text import Span
 from robustbench_ir.resources.cards import SHIPPED, Card, Tables, validate
 
 Entries = Mapping[str, tuple[str, ...]]
 
+_ELISION = re.compile(r"(\w+)['’ʼ](?=\w)")
 _OF_WORD = 0.6  # smallest share of the word that its entry must have
 _OF_FORM = 0.5  # a shorter lemma belongs to another word: "kat" (floor) of Turkish "katıldı" (joined)
 
@@ -32,6 +35,9 @@ class Inflection(Card):
     proclitics : list of str
         Texts that are written together with the following word, the longest first: articles, conjunctions,
         prepositions.
+    elided : list of str
+        Words that lose their last vowel and are written together with the following word, with an apostrophe between
+        them: prepositions and conjunctions. They stay when the word behind them is replaced.
     enclitics : list of str
         Texts that are written together with the preceding word: case particles. Lexicons of word forms also get entries
         without them.
@@ -46,6 +52,7 @@ class Inflection(Card):
 
     lemmas: bool = False
     proclitics: list[str] = []
+    elided: list[str] = []
     enclitics: list[str] = []
     prefixes: list[str] = []
     compounds: bool = False
@@ -77,7 +84,7 @@ def lemma_forms(language: str, lemmas: Iterable[str]) -> dict[str, str]:
     lemmas : iterable of str
         The words, in lower case.
     """
-    return {form: lemma for form, lemma in _dictionary(language).forms_of(frozenset(lemmas))}
+    return dict(_dictionary(language).forms_of(frozenset(lemmas)))
 
 
 @lru_cache(maxsize=1)
@@ -195,6 +202,48 @@ def without_proclitic(word: str, proclitics: Sequence[str]) -> str:
         if word.startswith(clitic) and len(word) >= len(clitic) + 2:
             return word[len(clitic) :]
     return word
+
+
+def behind_elision(text: str, span: Span, elided: Sequence[str]) -> Span:
+    """Return the span of a word without the elided word at its beginning: "abantu" in "n'abantu".
+
+    Parameters
+    ----------
+    text : str
+        A text.
+    span : (int, int)
+        Place of one of its words, or of a phrase.
+    elided : sequence of str
+        What may stand before an apostrophe, in lower case.
+    """
+    start, end = span
+    if elided:
+        match = _ELISION.match(text, start, end)
+        if match and match[1].lower() in elided:
+            return match.end(), end
+    return span
+
+
+def words_behind_elisions(text: str, words: Sequence[Span], elided: Sequence[str]) -> Sequence[Span]:
+    """Return the spans of words without elided words; names behind one, as in "n'Amerika", are left out.
+
+    Parameters
+    ----------
+    text : str
+        A text.
+    words : sequence of (int, int)
+        Places of words that are no names as a whole.
+    elided : sequence of str
+        What may stand before an apostrophe, in lower case.
+    """
+    if not elided:
+        return words
+    bare = [behind_elision(text, span, elided) for span in words]
+    return [
+        span
+        for whole, span in zip(words, bare, strict=True)
+        if span == whole or not (text[whole[0]].islower() and text[span[0]].isupper())
+    ]
 
 
 def longest_beginning(word: str, entries: Entries, minimum: int) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ from robustbench_ir.perturb.lexicons.catalogue import lexicon_sources, word_pair
 from robustbench_ir.perturb.lexicons.compounds import collocations, joined
 from robustbench_ir.perturb.lexicons.evidence import Weights, dictionary, find_evidence, hints, sentence_pairs
 from robustbench_ir.perturb.lexicons.hidden_markov import link_posteriors
-from robustbench_ir.perturb.lexicons.inflection import inflection
+from robustbench_ir.perturb.lexicons.inflection import behind_elision, inflection
 from robustbench_ir.perturb.lexicons.sources import Pair
 from robustbench_ir.perturb.lexicons.stems import Stemmer, stemmer
 from robustbench_ir.perturb.spelling import Rewriting, spelling
@@ -215,7 +215,7 @@ def linked_words(language: str, embedded: str, tables: Tables = SHIPPED) -> Link
     same = spelling(language, tables).same
     listed, hinted = (_spelt(one, same) for one in (dictionary(evidence, tables), hints(evidence, tables)))
     rules = inflection(language, tables)
-    text = _read(sentence_pairs(evidence, tables), language, embedded, same)
+    text = _read(sentence_pairs(evidence, tables), language, embedded, same, rules.elided)
     compounds = _compounds(text, (*listed, *hinted)) if rules.compounds else frozenset[str]()
     if compounds:
         text = text.with_compounds(compounds)
@@ -248,11 +248,11 @@ def _spelt(listed: Weights, same: Rewriting) -> Weights:
     return found
 
 
-def _read(pairs: Iterable[Pair], language: str, embedded: str, same: Rewriting) -> _Text:
+def _read(pairs: Iterable[Pair], language: str, embedded: str, same: Rewriting, elided: Sequence[str]) -> _Text:
     words, letters, others = [], [], []
     spelt: dict[str, Counter[str]] = defaultdict(Counter)
     for text, translation in pairs:
-        left, right = _words(text, language), _words(translation, embedded)
+        left, right = _words(text, language, elided), _words(translation, embedded)
         if 0 < len(left) <= _LONGEST_SENTENCE and 0 < len(right) <= _LONGEST_SENTENCE:
             kept = [word for word in left if same(word)]
             words.append([same(word) for word in kept])
@@ -264,9 +264,10 @@ def _read(pairs: Iterable[Pair], language: str, embedded: str, same: Rewriting) 
     return _Text(words, letters, others, written)
 
 
-def _words(text: str, language: str) -> list[str]:
+def _words(text: str, language: str, elided: Sequence[str] = ()) -> list[str]:
     whole = nfc(text)
-    return [whole[start:end] for start, end in word_spans(whole, language)]
+    spans = (behind_elision(whole, span, elided) for span in word_spans(whole, language))
+    return [whole[start:end] for start, end in spans]
 
 
 def _compounds(text: _Text, listed: Iterable[str]) -> frozenset[str]:

@@ -25,6 +25,7 @@ from robustbench_ir.perturb.lexicons.inflection import (
     inflection,
     lemma_forms,
     translated_forms,
+    words_behind_elisions,
 )
 from robustbench_ir.perturb.lexicons.links import linked_words
 from robustbench_ir.perturb.lexicons.offensive import offensive_words, without_offensive
@@ -191,6 +192,7 @@ class LexiconSubstitution:
         encoded_otherwise = lexicon.spelling.encoded_otherwise
         if encoded_otherwise and encoded_otherwise(text):  # only what stands alone between spaces can be found
             words = [match.span() for match in _BETWEEN_SPACES.finditer(text)]
+        words = words_behind_elisions(text, words, lexicon.rules.elided)
         may_be_phrase = lexicon.may_begin if self.has_spaces else lexicon.may_continue
         found = []
         position = 0
@@ -244,7 +246,8 @@ def _with_translations(language: str, row: LexiconRow, lexicon: LexiconSubstitut
         return lexicon
     evidence = find_evidence(language, row.embedded, tables) if row.by_evidence else Evidence()
     aligned = aligned_queries(language, row.embedded, row.translations, evidence, lexicon.lexicons[0][0], tables)
-    return TranslatedQueries(aligned, lexicon, lexicon.operation + OF_TRANSLATION)
+    elided = tuple(lexicon.lexicons[0][0].rules.elided)
+    return TranslatedQueries(aligned, lexicon, lexicon.operation + OF_TRANSLATION, elided)
 
 
 def _lexicons_of(language: str, row: LexiconRow, tables: Tables) -> tuple[Lexicon, ...]:
@@ -252,9 +255,7 @@ def _lexicons_of(language: str, row: LexiconRow, tables: Tables) -> tuple[Lexico
     certain = row.model_copy(update={"least_probability": None})
     if row.least_probability is None:
         return (load_lexicon(language, certain, tables),)
-    further = load_lexicon(
-        language, certain.model_copy(update={"minimum_probability": row.least_probability}), tables
-    )
+    further = load_lexicon(language, certain.model_copy(update={"minimum_probability": row.least_probability}), tables)
     return load_lexicon(language, certain, tables), further
 
 
@@ -306,6 +307,8 @@ def load_lexicon(language: str, row: LexiconRow, tables: Tables) -> Lexicon:
         entries = without_offensive(_entries(language, row, tables), offensive)
         if row.read:
             entries = only_right(_kind_of_pairs(row), language, entries, tables)
+        if rules.elided:  # a function word behind an elision, which is no protected word with it
+            entries = {**entries, **dict.fromkeys(stop_words(language, tables), ())}
         forms = without_offensive(_forms(language, row, rules, entries, tables), offensive)
         return without_wrong(_kind_of_pairs(row), language, entries, forms, tables)
 
