@@ -84,7 +84,8 @@ def lemma_forms(language: str, lemmas: Iterable[str]) -> dict[str, str]:
     lemmas : iterable of str
         The words, in lower case.
     """
-    return dict(_dictionary(language).forms_of(frozenset(lemmas)))
+    single_words = frozenset(word for word in lemmas if " " not in word)  # simplemma knows no phrases
+    return dict(_dictionary(language).forms_of(single_words))
 
 
 @lru_cache(maxsize=1)

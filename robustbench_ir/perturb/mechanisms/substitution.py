@@ -304,7 +304,7 @@ def load_lexicon(language: str, row: LexiconRow, tables: Tables) -> Lexicon:
     }
 
     def compile_entries() -> tuple[Entries, Entries]:
-        entries = without_offensive(_entries(language, row, tables), offensive)
+        entries: Entries = without_offensive(_entries(language, row, tables), offensive)
         if row.read:
             entries = only_right(_kind_of_pairs(row), language, entries, tables)
         if rules.elided:  # a function word behind an elision, which is no protected word with it
