@@ -138,7 +138,7 @@ def _fixed(
 ) -> dict[tuple[str, str], tuple[str, ...]]:
     """Return two words that are translated as a whole, and such beside which one is not meant as it mostly is.
 
-    Vietnamese "nhà lãnh đạo" is a leader as a whole, of which "lãnh đạo" is a part. In Spanish "a punto" nobody means a
+    Vietnamese "nhà lãnh đạo" is a leader as a whole, of which "lãnh đạo" is a part. In Spanish "a punto" the word is no
     point: such words have an empty tuple.
     """
     found: dict[tuple[str, str], tuple[str, ...]] = {}
