@@ -485,7 +485,7 @@ def test_a_mix_offers_the_rewritings_of_all_its_recipes(mini: Task) -> None:
     operations = {edit.operation for one in mixed.outcomes for edit in one.edits}
     assert operations & {"synonym"}
     assert operations & {"transpose", "delete", "substitute", "insert"}
-    assert str(mixed.cell.recipe).startswith("beam-4(typo@5,synonym@4+mini)|")
+    assert str(mixed.cell.recipe).startswith("beam-4(typo@5,synonym@5+mini)|")
     assert mixed.value != single.value
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robustbench_ir._base.text import nfc, script
+from robustbench_ir._base.text import nfc, script, word_spans
 from robustbench_ir.errors import DataError, RobustBenchError, UnknownNameError
 from robustbench_ir.perturb import load_recipe, recipe_names
 from robustbench_ir.perturb.lexicons.build import merged_bilingual, synonyms
@@ -17,13 +17,18 @@ from robustbench_ir.perturb.lexicons.catalogue import lexicon_sources, word_pair
 from robustbench_ir.perturb.lexicons.inflection import (
     Entries,
     Inflection,
+    _dictionary,
+    behind_elision,
     inflected_synonyms,
+    inflection,
     lemma_forms,
     translated_forms,
 )
 from robustbench_ir.perturb.lexicons.parallel_text import PARALLEL_FORMATS
 from robustbench_ir.perturb.lexicons.sources import Format, ReportLine, read_pairs, refuse_line
 from robustbench_ir.perturb.lexicons.store import Lexicon, as_lines, compiled_lexicon
+from robustbench_ir.perturb.mechanisms.substitution import LexiconSubstitution
+from robustbench_ir.perturb.randomness import generator
 from robustbench_ir.resources.cards import SHIPPED, packaged
 from robustbench_ir.resources.languages import languages
 from robustbench_ir.tasks import Query, task_card
@@ -123,6 +128,24 @@ def test_inflected_forms_are_found_by_lemma_clitic_and_beginning(tmp_path: Path)
     telugu = Lexicon(entries, rules=Inflection(beginning=4))
     assert telugu.find("పుస్తకాలు") == ("books",)
     assert telugu.find("పుస్త") is None, "a form is longer than its entry"
+
+
+def test_forms_of_fewer_lemmas_are_among_those_that_were_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    from simplemma.strategies.dictionaries import DEFAULT_DICTIONARY_FACTORY
+
+    passes = []
+
+    def get_dictionary(language: str) -> dict[str, str]:
+        passes.append(language)
+        return {"cities": "city", "Cars": "car", "cars": "car", "city": "city", "mice": "mouse"}
+
+    monkeypatch.setattr(DEFAULT_DICTIONARY_FACTORY, "_get_dictionary", get_dictionary)
+    _dictionary.cache_clear()
+    assert lemma_forms("en", ["city", "car"]) == {"cities": "city", "cars": "car"}
+    assert lemma_forms("en", ["car"]) == {"cars": "car"}
+    assert passes == ["en"], "one pass through millions of forms is enough for both"
+    assert lemma_forms("en", ["mouse"]) == {"mice": "mouse"}
+    _dictionary.cache_clear()
 
 
 def test_synonyms_of_inflected_words_are_inflected() -> None:
@@ -239,3 +262,30 @@ def test_the_synsets_of_other_wordnets_are_the_english_ones(language: str, part:
     english = {synset for _, synset in word_pairs("wordnet/en", SHIPPED)}
     theirs = {synset for _, synset in word_pairs(f"omw-wikt/{language}", SHIPPED) if synset.endswith(part)}
     assert len(theirs & english) > 0.8 * len(theirs), "the offsets of another edition of WordNet do not match"
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "bare"),
+    [
+        ("rw", "n'abantu", "abantu"),
+        ("rw", "Y’igihugu", "igihugu"),
+        ("rn", "c'imiti", "imiti"),
+        ("lg", "eby'obulamu", "obulamu"),
+        ("lg", "ng'ombe", "ng'ombe"),  # ng' is one letter of the Luganda alphabet
+        ("rw", "intego'", "intego'"),
+        ("fr", "l'équipe", "l'équipe"),
+    ],
+)
+def test_words_behind_elided_words_are_found(language: str, text: str, bare: str) -> None:
+    start, end = behind_elision(text, (0, len(text)), inflection(language).elided)
+    assert text[start:end] == bare
+
+
+def test_what_stands_before_the_apostrophe_stays() -> None:
+    entries = {"abantu": ("people",), "amerika": ("america",)}
+    lexicon = Lexicon(entries, rules=Inflection(elided=["n"]), language="en")
+    text = "Abana n'abantu n'Amerika"
+    mechanism = LexiconSubstitution(((lexicon,),), "switch", embedded=("en",))
+    targets = mechanism.targets(text, word_spans(text, "rw"), generator("x"))
+    assert [text[start:end] for start, end in targets.spans] == ["abantu"], "Amerika is a name"
+    assert targets.rewrite("abantu", generator("x")) == ("people", "switch")

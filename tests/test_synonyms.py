@@ -17,7 +17,7 @@ from robustbench_ir.perturb.lexicons.inflection import Inflection, inflection
 from robustbench_ir.perturb.lexicons.links import linked_words
 from robustbench_ir.perturb.lexicons.offensive import offensive_words
 from robustbench_ir.perturb.lexicons.synonyms import agree, same_root, same_word, synonyms_by_evidence, with_proclitics
-from robustbench_ir.perturb.mechanisms.substitution import lexicon_rows, load_lexicon
+from robustbench_ir.perturb.mechanisms.substitution import LexiconRow, lexicon_rows, load_lexicon
 from robustbench_ir.resources.cards import SHIPPED, Tables, tables_of
 
 # Finnish and English: "auto" and "kaara" are both cars, "kuusi" is both six and a spruce.
@@ -86,6 +86,11 @@ def test_one_of_several_senses_proves_nothing(own_tables: Tables) -> None:
         ("en", "other", "early"),
         ("en", "number", "routine"),
         ("en", "arm", "hand"),
+        ("fr", "arrêté", "arrestation"),
+        ("fr", "temps", "fois"),
+        ("fa", "جدول", "میز"),
+        ("ko", "지난", "작년에는"),
+        ("th", "ทีม", "กลุ่ม"),
     ],
 )
 def test_what_is_no_synonym(language: str, word: str, wrong: str, shared_data: Path) -> None:
@@ -103,6 +108,9 @@ def test_what_is_no_synonym(language: str, word: str, wrong: str, shared_data: P
         ("hi", "वर्ष", "साल"),
         ("ha", "yaren", "harshen"),
         ("zh", "教师", "老师"),
+        ("fr", "entreprises", "sociétés"),
+        ("fa", "تلاش", "سعی"),
+        ("ja", "昨年", "去年"),
     ],
 )
 def test_what_is_a_synonym(language: str, word: str, right: str, shared_data: Path) -> None:
@@ -169,6 +177,23 @@ def test_a_proposed_pair_needs_a_source_that_supports_it(own_tables: Tables, tmp
         table.write('["proposed/qaa"]\nformat = "tsv"\ntable = "proposed.tsv"\nlicence = "CC0"\nattribution = "me"\n')
     found = synonyms_by_evidence("qaa", "qab", tables_of(tmp_path / "cards"), "proposed/qaa")
     assert found["kuusi"] == ("kuutonen",), "both are six for the dictionary; nothing says that a cat is one"
+
+
+def test_a_language_can_be_limited_to_the_pairs_that_a_reader_marked_as_right(
+    own_tables: Tables, tmp_path: Path
+) -> None:
+    marks = tmp_path / "cards" / "attacks" / "audit"
+    marks.mkdir()
+    (marks / "synonym.tsv").write_text(
+        "qaa\tkatti\tmirri\tright\tme\nqaa\tkatti\tkissa\tunsure\tme\n", encoding="utf-8"
+    )
+    tables = tables_of(tmp_path / "cards")
+    everything = load_lexicon("qaa", LexiconRow(pivot=["qab"]), tables)
+    assert set(everything.find("katti") or ()) == {"mirri", "kissa"}
+    assert everything.find("auto") == ("kaara",)
+    read = load_lexicon("qaa", LexiconRow(pivot=["qab"], read=True), tables)
+    assert read.find("katti") == ("mirri",)
+    assert not read.find("auto"), "nobody has read it"
 
 
 def test_a_compound_of_small_syllables_is_no_name(shared_data: Path) -> None:

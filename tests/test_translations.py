@@ -22,7 +22,7 @@ from robustbench_ir.perturb.lexicons.store import Lexicon
 from robustbench_ir.perturb.lexicons.translations import translations
 from robustbench_ir.perturb.mechanisms.substitution import LexiconRow, load_lexicon, make_substitution
 from robustbench_ir.perturb.spelling import Spelling
-from robustbench_ir.resources.cards import Tables, tables_of
+from robustbench_ir.resources.cards import SHIPPED, Tables, tables_of
 from robustbench_ir.resources.languages import languages
 from robustbench_ir.tasks import Query
 
@@ -184,6 +184,48 @@ def test_a_compound_without_a_translation_stays_whole() -> None:
     assert lexicon.find_in("thành phố", (0, 9)) == ()
     assert lexicon.find_in("Thành Phố", (6, 9)) == (), "its second syllable is not a word"
     assert lexicon.find_in("con phố", (4, 7)) == ("street",)
+
+
+def test_a_word_beside_which_another_means_something_else_is_no_switch() -> None:
+    lexicon = Lexicon({"hora": ("hour",), "la hora": (), "media hora": ("half an hour",)})
+    assert lexicon.find_in("a la hora de comer", (5, 9)) == (), "a la hora de: at the time of"
+    assert lexicon.find_in("a la, hora", (6, 10)) == ("hour",)
+    assert lexicon.find_in("media hora", (6, 10)) == ("hour",), "only what has no translation at all hides a word"
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "word", "expected"),
+    [
+        ("es", "A la hora de", "hora", False),
+        ("es", "cada hora", "hora", True),
+        ("es", "a punto de empezar", "punto", False),
+        ("es", "cada punto", "punto", True),
+    ],
+)
+def test_parts_of_fixed_phrases_stay(language: str, text: str, word: str, expected: bool, shared_data: Path) -> None:
+    start = text.index(word)
+    assert bool(shipped(language).find_in(text, (start, start + len(word)))) is expected
+
+
+@pytest.mark.parametrize(
+    ("language", "phrase", "expected"),
+    [
+        ("vi", "nhà lãnh đạo", "leaders"),
+        ("zh", "全民公投", "referendum"),
+        ("am", "ትምህርት ቤት", "school"),
+        ("fa", "رئیس جمهور", "president"),
+    ],
+)
+def test_two_words_that_one_word_translates_are_switched_as_a_whole(
+    language: str, phrase: str, expected: str, shared_data: Path
+) -> None:
+    assert shipped(language).find(phrase) == (expected,)
+
+
+def shipped(language: str) -> Lexicon:
+    """Return the compiled lexicon of the shipped recipe."""
+    row = load_recipe("code-switching").card.languages[language]
+    return load_lexicon(language, LexiconRow.model_validate({**row, "least_probability": None}), SHIPPED)
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,8 @@ Translations that are function words of the embedded language, notes in brackets
 digit or a list in it, phrases of more than three words, and phrases where a word will do. A synonym needs two
 witnesses: it has to share most of the word's translations, by the words that parallel text links and by dictionaries,
 and a synset of the word's first two senses, a dictionary or two sentences have to support it. English synonyms are
-words that many of GATITOS' 172 languages translate by one word. Forms of one word, words that stand together in a
+words that many of GATITOS' 172 languages translate by one word. In languages whose row says `read = true`, only pairs
+that a reader has marked as right are used. Forms of one word, words that stand together in a
 phrase, names, and words with another class prefix are no synonyms. Single Chinese characters, which are mostly pieces
 of other words, are not looked up, unless parallel text shows them as words.
 
@@ -97,7 +98,10 @@ come first. Nigerian Pidgin has most of its words from English: a word that Engl
 
 Forms of one word count together: by lemma where simplemma has a dictionary, by class and agreement prefixes in Bantu
 languages, where the text has the stem in other words too. A form is translated by the form that it is linked to. In
-Vietnamese, syllables that stand together are one word. Names are left out: words whose translation has a capital within
+Vietnamese, syllables that stand together are one word. A word is not switched beside a neighbour with which it is
+hardly ever linked to its translation ("a la hora de"), and two neighbours that are translated by one word are switched
+as a whole. In Kinyarwanda, Rundi and Luganda, a word behind an elided one is found, and the elided one stays
+("n'abantu", "n'people"). Names are left out: words whose translation has a capital within
 sentences, unless it is an adjective or the word itself is written without one. Function words and offensive words are
 never put in.
 

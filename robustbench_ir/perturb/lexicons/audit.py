@@ -129,6 +129,28 @@ def without_wrong(
     return _struck_out(entries, wrong), _struck_out(forms, wrong)
 
 
+def only_right(name: AuditName, language: str, entries: Entries, tables: Tables = SHIPPED) -> Entries:
+    """Return a lexicon with only the pairs that a reader has marked as right.
+
+    Parameters
+    ----------
+    name : {"code-switching", "synonym"}
+        Kind of the pairs, and name of the table.
+    language : str
+        Code of the language of the words.
+    entries : mapping
+        Entries, whose forms are not yet made: a form has the mark of its lemma.
+    tables : Tables
+        Where the marks are found.
+    """
+    pairs = audited_pairs(name, language, tables)
+    right = {(pair.word, pair.substitute) for pair in pairs if pair.mark == "right"}
+    kept = {
+        entry: tuple(other for other in others if (entry, other.lower()) in right) for entry, others in entries.items()
+    }
+    return {entry: others for entry, others in kept.items() if others or not entries[entry]}
+
+
 def _struck_out(entries: Entries, wrong: Collection[tuple[str, str]]) -> Entries:
     kept = {}
     for entry, others in entries.items():

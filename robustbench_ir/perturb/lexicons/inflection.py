@@ -7,17 +7,20 @@ dictionary, clitics are removed, and entries that a word begins with are tried, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cache, lru_cache
 from itertools import takewhile
 from math import ceil
 
 from pydantic import Field
 
+from robustbench_ir._base.text import Span
 from robustbench_ir.resources.cards import SHIPPED, Card, Tables, validate
 
 Entries = Mapping[str, tuple[str, ...]]
 
+_ELISION = re.compile(r"(\w+)['’ʼ](?=\w)")
 _OF_WORD = 0.6  # smallest share of the word that its entry must have
 _OF_FORM = 0.5  # a shorter lemma belongs to another word: "kat" (floor) of Turkish "katıldı" (joined)
 
@@ -32,6 +35,9 @@ class Inflection(Card):
     proclitics : list of str
         Texts that are written together with the following word, the longest first: articles, conjunctions,
         prepositions.
+    elided : list of str
+        Words that lose their last vowel and are written together with the following word, with an apostrophe between
+        them: prepositions and conjunctions. They stay when the word behind them is replaced.
     enclitics : list of str
         Texts that are written together with the preceding word: case particles. Lexicons of word forms also get entries
         without them.
@@ -46,6 +52,7 @@ class Inflection(Card):
 
     lemmas: bool = False
     proclitics: list[str] = []
+    elided: list[str] = []
     enclitics: list[str] = []
     prefixes: list[str] = []
     compounds: bool = False
@@ -77,15 +84,41 @@ def lemma_forms(language: str, lemmas: Iterable[str]) -> dict[str, str]:
     lemmas : iterable of str
         The words, in lower case.
     """
-    from simplemma.strategies.dictionaries import DefaultDictionaryFactory
+    single_words = frozenset(word for word in lemmas if " " not in word)  # simplemma knows no phrases
+    return dict(_dictionary(language).forms_of(single_words))
 
-    wanted = frozenset(lemmas)
-    forms = {}
-    for form, lemma in DefaultDictionaryFactory().get_dictionary(language).items():
-        small = lemma.lower()
-        if small in wanted and form.lower() != small and len(small) >= _OF_FORM * len(form):
-            forms[form.lower()] = small
-    return forms
+
+@lru_cache(maxsize=1)
+def _dictionary(language: str) -> _Dictionary:
+    return _Dictionary(language)
+
+
+class _Dictionary:
+    """Simplemma's dictionary of a language.
+
+    A pass through it takes seconds, since there are millions of forms of Swahili verbs. So the forms of the lemmas that
+    were asked for last are kept: those of fewer lemmas are among them.
+    """
+
+    def __init__(self, language: str) -> None:
+        self._language = language
+        self._lemmas = frozenset[str]()
+        self._forms: list[tuple[str, str]] = []
+
+    def forms_of(self, lemmas: frozenset[str]) -> list[tuple[str, str]]:
+        """Return the forms of words in lower case, each with its lemma, in the order of the dictionary."""
+        if not lemmas <= self._lemmas:
+            self._lemmas, self._forms = lemmas, list(self._read(lemmas))
+        return [(form, lemma) for form, lemma in self._forms if lemma in lemmas]
+
+    def _read(self, lemmas: Collection[str]) -> Iterator[tuple[str, str]]:
+        # The instance that simplemma.lemmatize reads: the dictionary is unpacked only once.
+        from simplemma.strategies.dictionaries import DEFAULT_DICTIONARY_FACTORY
+
+        for form, lemma in DEFAULT_DICTIONARY_FACTORY.get_dictionary(self._language).items():
+            small = lemma.lower()
+            if small in lemmas and form.lower() != small and len(small) >= _OF_FORM * len(form):
+                yield form.lower(), small
 
 
 def with_base_forms(entries: Entries, language: str, embedded: str, rules: Inflection) -> dict[str, tuple[str, ...]]:
@@ -170,6 +203,48 @@ def without_proclitic(word: str, proclitics: Sequence[str]) -> str:
         if word.startswith(clitic) and len(word) >= len(clitic) + 2:
             return word[len(clitic) :]
     return word
+
+
+def behind_elision(text: str, span: Span, elided: Sequence[str]) -> Span:
+    """Return the span of a word without the elided word at its beginning: "abantu" in "n'abantu".
+
+    Parameters
+    ----------
+    text : str
+        A text.
+    span : (int, int)
+        Place of one of its words, or of a phrase.
+    elided : sequence of str
+        What may stand before an apostrophe, in lower case.
+    """
+    start, end = span
+    if elided:
+        match = _ELISION.match(text, start, end)
+        if match and match[1].lower() in elided:
+            return match.end(), end
+    return span
+
+
+def words_behind_elisions(text: str, words: Sequence[Span], elided: Sequence[str]) -> Sequence[Span]:
+    """Return the spans of words without elided words; names behind one, as in "n'Amerika", are left out.
+
+    Parameters
+    ----------
+    text : str
+        A text.
+    words : sequence of (int, int)
+        Places of words that are no names as a whole.
+    elided : sequence of str
+        What may stand before an apostrophe, in lower case.
+    """
+    if not elided:
+        return words
+    bare = [behind_elision(text, span, elided) for span in words]
+    return [
+        span
+        for whole, span in zip(words, bare, strict=True)
+        if span == whole or not (text[whole[0]].islower() and text[span[0]].isupper())
+    ]
 
 
 def longest_beginning(word: str, entries: Entries, minimum: int) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
-from itertools import islice
+from itertools import islice, pairwise
 from math import sqrt
 
 import numpy as np
@@ -27,8 +27,8 @@ from robustbench_ir.perturb.constraints import stop_words
 from robustbench_ir.perturb.lexicons.catalogue import lexicon_sources, word_pairs
 from robustbench_ir.perturb.lexicons.compounds import collocations, joined
 from robustbench_ir.perturb.lexicons.evidence import Weights, dictionary, find_evidence, hints, sentence_pairs
-from robustbench_ir.perturb.lexicons.hidden_markov import link_posteriors
-from robustbench_ir.perturb.lexicons.inflection import inflection
+from robustbench_ir.perturb.lexicons.hidden_markov import Floats, link_posteriors
+from robustbench_ir.perturb.lexicons.inflection import behind_elision, inflection
 from robustbench_ir.perturb.lexicons.sources import Pair
 from robustbench_ir.perturb.lexicons.stems import Stemmer, stemmer
 from robustbench_ir.perturb.spelling import Rewriting, spelling
@@ -40,13 +40,13 @@ _CAPITAL = 0.6  # share of capitals within sentences from which a word is a name
 _WORD = regex.compile(r"[\p{L}\p{M}\p{Pd}'’\u200c\u200d ]{2,}|\p{Han}|\p{Hangul}")
 _FINAL_SIGMA = regex.compile(r"(?<=\p{Greek})σ\b")
 _ADJECTIVE = ("-a", "-s")
+_OFTEN_TOGETHER = 3  # sentences from which two words are a pair of neighbours
+_MADE = 0.5  # probability from which a word of the translation has made a word
 
 Counts = Mapping[str, Mapping[str, float]]
-Sums = tuple[Counts, Counts, Mapping[str, float]]
-"""Sums of links by stem and lemma, by form and form, and of those of a stem to words with a capital."""
 
 _REMEMBERED = 1 << 17
-_FORMAT = 1  # raised when the same texts would give other links
+_FORMAT = 2  # raised when the same texts would give other links
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,47 @@ class _Text:
 
 
 @dataclass(frozen=True)
+class Neighbours:
+    """Two words that stand side by side at least three times.
+
+    Attributes
+    ----------
+    count : int
+        How often they do.
+    left, right : mapping
+        Lemma of the translation to links of the left and of the right word there.
+    shared : mapping
+        Word of the translation in lower case to how often it has made both.
+    """
+
+    count: int
+    left: Mapping[str, float]
+    right: Mapping[str, float]
+    shared: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Sums over a text of links: by stem and lemma, by form and form, to words with a capital, and of neighbours."""
+
+    stems: Counts
+    forms: Counts
+    capitals: Mapping[str, float]
+    neighbours: Mapping[tuple[str, str], Neighbours]
+
+    def to_json(self) -> bytes:
+        """Return the sums as JSON."""
+        beside = [[*words, one.count, one.left, one.right, one.shared] for words, one in self.neighbours.items()]
+        return json.dumps([self.stems, self.forms, self.capitals, beside], ensure_ascii=False).encode()
+
+    @classmethod
+    def from_json(cls, content: bytes) -> Sums:
+        """Return the sums that `to_json` has written."""
+        stems, forms, capitals, beside = json.loads(content)
+        return cls(stems, forms, capitals, {(left, right): Neighbours(*one) for left, right, *one in beside})
+
+
+@dataclass(frozen=True)
 class Links:
     """Sums of the posterior probabilities of links.
 
@@ -106,6 +147,8 @@ class Links:
         Number of sentences.
     capitals : mapping
         Links of a stem to words with a capital within sentences.
+    neighbours : mapping
+        Two words in lower case that often stand side by side.
     """
 
     stems: Counts
@@ -114,6 +157,7 @@ class Links:
     sentences: Mapping[str, frozenset[int]]
     size: int
     capitals: Mapping[str, float]
+    neighbours: Mapping[tuple[str, str], Neighbours]
 
 
 @dataclass(frozen=True)
@@ -215,7 +259,7 @@ def linked_words(language: str, embedded: str, tables: Tables = SHIPPED) -> Link
     same = spelling(language, tables).same
     listed, hinted = (_spelt(one, same) for one in (dictionary(evidence, tables), hints(evidence, tables)))
     rules = inflection(language, tables)
-    text = _read(sentence_pairs(evidence, tables), language, embedded, same)
+    text = _read(sentence_pairs(evidence, tables), language, embedded, same, rules.elided)
     compounds = _compounds(text, (*listed, *hinted)) if rules.compounds else frozenset[str]()
     if compounds:
         text = text.with_compounds(compounds)
@@ -248,11 +292,11 @@ def _spelt(listed: Weights, same: Rewriting) -> Weights:
     return found
 
 
-def _read(pairs: Iterable[Pair], language: str, embedded: str, same: Rewriting) -> _Text:
+def _read(pairs: Iterable[Pair], language: str, embedded: str, same: Rewriting, elided: Sequence[str]) -> _Text:
     words, letters, others = [], [], []
     spelt: dict[str, Counter[str]] = defaultdict(Counter)
     for text, translation in pairs:
-        left, right = _words(text, language), _words(translation, embedded)
+        left, right = _words(text, language, elided), _words(translation, embedded)
         if 0 < len(left) <= _LONGEST_SENTENCE and 0 < len(right) <= _LONGEST_SENTENCE:
             kept = [word for word in left if same(word)]
             words.append([same(word) for word in kept])
@@ -264,9 +308,10 @@ def _read(pairs: Iterable[Pair], language: str, embedded: str, same: Rewriting) 
     return _Text(words, letters, others, written)
 
 
-def _words(text: str, language: str) -> list[str]:
+def _words(text: str, language: str, elided: Sequence[str] = ()) -> list[str]:
     whole = nfc(text)
-    return [whole[start:end] for start, end in word_spans(whole, language)]
+    spans = (behind_elision(whole, span, elided) for span in word_spans(whole, language))
+    return [whole[start:end] for start, end in spans]
 
 
 def _compounds(text: _Text, listed: Iterable[str]) -> frozenset[str]:
@@ -314,7 +359,7 @@ def _linked(text: _Text, stem: Stemmer, other: OtherLanguage, listed: Counts) ->
     ]
     known = sorted((word, sorted(others.items())) for word, others in listed.items())
     texts = sha256(repr((pairs, text.words, text.others, known)).encode()).hexdigest()
-    stems, forms, capitals = _kept_sums(texts, lambda: _sums(text, pairs, listed))
+    sums = _kept_sums(texts, lambda: _sums(text, pairs, listed))
     frequency: Counter[str] = Counter()
     sentences: dict[str, set[int]] = defaultdict(set)
     for place, (words_of_line, _) in enumerate(pairs):
@@ -322,7 +367,7 @@ def _linked(text: _Text, stem: Stemmer, other: OtherLanguage, listed: Counts) ->
         for word in words_of_line:
             sentences[word].add(place)
     places = {word: frozenset(found) for word, found in sentences.items()}
-    return Links(stems, forms, frequency, places, len(pairs), capitals)
+    return Links(sums.stems, sums.forms, frequency, places, len(pairs), sums.capitals, sums.neighbours)
 
 
 def _kept_sums(texts: str, sums: Callable[[], Sums]) -> Sums:
@@ -330,11 +375,10 @@ def _kept_sums(texts: str, sums: Callable[[], Sums]) -> Sums:
     path = current_cache().path("lexicons", "links", _FORMAT, texts)
     content = read_cached(path)
     if content is not None:
-        stems, forms, capitals = json.loads(content)
-        return stems, forms, capitals
+        return Sums.from_json(content)
     made = sums()
     with contextlib.suppress(ResultError):
-        write_checked(path, json.dumps(made, ensure_ascii=False).encode())
+        write_checked(path, made.to_json())
     return made
 
 
@@ -352,4 +396,25 @@ def _sums(text: _Text, pairs: Sequence[tuple[tuple[str, ...], tuple[str, ...]]],
             forms[words[left]][written[right].lower()] += weight
             if right and written[right][0].isupper():
                 capitals[pairs[place][0][left]] += weight
-    return stems, forms, capitals
+    return Sums(stems, forms, capitals, _neighbours(text, [lemmas for _, lemmas in pairs], posteriors))
+
+
+def _neighbours(
+    text: _Text, lemmas: Sequence[Sequence[str]], posteriors: Sequence[tuple[Floats, Floats]]
+) -> dict[tuple[str, str], Neighbours]:
+    """Return the words that often stand side by side, with their links there."""
+    counts = Counter(two for words in text.words for two in pairwise(words))
+    found = {two: Neighbours(count, {}, {}, {}) for two, count in counts.items() if count >= _OFTEN_TOGETHER}
+    sums = {two: tuple(defaultdict[str, float](float) for _ in range(3)) for two in found}
+    for place, (forth, back) in enumerate(posteriors):
+        links = np.sqrt(forth * back)
+        for left, two in enumerate(pairwise(text.words[place])):
+            if two not in found:
+                continue
+            for side in (0, 1):
+                for right in np.flatnonzero(links[left + side] > _SMALLEST_LINK):
+                    sums[two][side][lemmas[place][int(right)]] += float(links[left + side, right])
+            both = np.minimum(back[left], back[left + 1])
+            if both.max() > _MADE:
+                sums[two][2][text.others[place][int(both.argmax())].lower()] += 1
+    return {two: Neighbours(one.count, *map(dict, sums[two])) for two, one in found.items()}

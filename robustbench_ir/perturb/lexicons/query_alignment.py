@@ -24,6 +24,7 @@ from robustbench_ir._base.text import Span, word_spans
 from robustbench_ir.errors import ResultError
 from robustbench_ir.perturb.lexicons.alignment import Sentence, WordLink, names_among, sentence
 from robustbench_ir.perturb.lexicons.hidden_markov import Floats, PriorCount, link_posteriors
+from robustbench_ir.perturb.lexicons.inflection import behind_elision
 from robustbench_ir.perturb.lexicons.sources import Pair
 from robustbench_ir.resources.languages import languages
 
@@ -84,12 +85,15 @@ class LanguagePair:
         Function words of both, in lower case.
     translate : callable
         A lexicon.
+    elided : tuple of str
+        Words of the query's language that are written together with the next word, with an apostrophe.
     """
 
     language: str
     other: str
     function_words: tuple[frozenset[str], frozenset[str]]
     translate: Translate
+    elided: tuple[str, ...] = ()
 
 
 def cached_alignment(what: Mapping[str, object], align: Callable[[], AlignedQueries]) -> AlignedQueries:
@@ -157,7 +161,10 @@ def _shortest(texts: Sequence[Pair]) -> list[Pair]:
 
 def _sentences(pair: LanguagePair, text: str, translation: str) -> tuple[Sentence, Sentence] | None:
     """Return both sentences; None if one of them has no words, or too many for the models."""
-    both = _hyphenated(sentence(text, pair.language)), _hyphenated(sentence(translation, pair.other))
+    both = (
+        _behind_elisions(_hyphenated(sentence(text, pair.language)), pair.elided),
+        _hyphenated(sentence(translation, pair.other)),
+    )
     return both if all(0 < len(one.words) <= _LONGEST_SENTENCE for one in both) else None
 
 
@@ -168,6 +175,11 @@ def _hyphenated(one: Sentence) -> Sentence:
         follows = spans and _HYPHEN.fullmatch(one.text[spans[-1][1] : span[0]])
         spans.append((spans.pop()[0], span[1]) if follows else span)
     return Sentence(one.text, tuple(spans), tuple(one.text[start:end].lower() for start, end in spans))
+
+
+def _behind_elisions(one: Sentence, elided: Sequence[str]) -> Sentence:
+    spans = tuple(behind_elision(one.text, span, elided) for span in one.spans)
+    return Sentence(one.text, spans, tuple(one.text[start:end].lower() for start, end in spans))
 
 
 def _posteriors(pair: LanguagePair, texts: Sequence[tuple[Sentence, Sentence]]) -> list[Posteriors]:

@@ -25,7 +25,7 @@ from robustbench_ir.perturb.lexicons.inflection import Entries, Inflection, long
 from robustbench_ir.perturb.lexicons.stems import STEM, remainders
 from robustbench_ir.perturb.spelling import AS_WRITTEN, Spelling
 
-_FORMAT = 6  # raised when the same sources would give other entries
+_FORMAT = 7  # raised when the same sources would give other entries
 _SECTION = b"\f\n"  # no entry holds a form feed, which is white space
 _REMEMBERED = 1 << 16
 _WITHIN_ENTRIES = re.compile("[ ./–-]")  # a word, for UAX #29, ends there at the latest
@@ -72,13 +72,17 @@ class Lexicon:
         return self._remembered(stretch)
 
     def find_in(self, text: str, span: Span) -> tuple[str, ...] | None:
-        """Return the substitutes of a stretch of a text; see `find`. A syllable of a compound has none."""
+        """Return the substitutes of a stretch of a text; see `find`.
+
+        A syllable of a compound has none, nor has a word beside another one with which it means something else.
+        """
         stretch = text[span[0] : span[1]]
         found = self.find(stretch)
-        if found and self.rules.compounds and " " not in stretch:
+        if found and (self.rules.compounds or not stretch.count(" ")):
             before, after = text[: span[0]].rsplit(maxsplit=1)[-1:], text[span[1] :].split(maxsplit=1)[:1]
             neighbours = (*(f"{one} {stretch}" for one in before), *(f"{stretch} {one}" for one in after))
-            if any(self.spelling.same(one) in self.entries for one in neighbours):
+            longer = [self.entries.get(self.spelling.same(one)) for one in neighbours]
+            if () in longer or (self.rules.compounds and " " not in stretch and any(longer)):
                 return ()
         return found
 

@@ -13,9 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from robustbench_ir._base.edit_distance import edit_distance
+from robustbench_ir.perturb.constraints import stop_words
 from robustbench_ir.perturb.lexicons.evidence import Weights
 from robustbench_ir.perturb.lexicons.inflection import Entries, Inflection, inflection
-from robustbench_ir.perturb.lexicons.links import Counts, Links, OtherLanguage, linked_words
+from robustbench_ir.perturb.lexicons.links import Counts, LinkedWords, Links, Neighbours, OtherLanguage, linked_words
 from robustbench_ir.perturb.lexicons.stems import STEM, Stemmer
 from robustbench_ir.resources.cards import SHIPPED, Tables
 from robustbench_ir.resources.languages import languages
@@ -27,6 +28,8 @@ _ENOUGH_LINKS = 1.6  # two sentence pairs, since no link is certain
 _LONG_WORD, _DIFFERENT_LETTERS = 6, 0.4  # words of one origin
 _OF_THE_BEST = 0.8
 _SUBSTITUTES_KEPT = 3
+_HARDLY_EVER = 0.1  # share of the occurrences beside a word below which a translation is not meant there
+_MOSTLY = 0.5  # share of the occurrences of two words from which one word is their translation
 _NAMESAKE = 0.3  # share of links to names from which a word of a script without case may be a name
 _CASED = frozenset({"Latn", "Cyrl", "Grek", "Armn"})
 
@@ -119,7 +122,45 @@ def translations(language: str, embedded: str, minimum: float, tables: Tables = 
     chosen = {one: judge.chosen(one, minimum) for one in {*known.links.stems, *known.listed, *known.hinted}}
     rules = inflection(language, tables)
     found = _entries({one: best for one, best in chosen.items() if best}, known.links, known.stem, known.other, rules)
-    return {**dict.fromkeys(known.compounds, ()), **_phrases(known.words, known.other), **found}
+    space = " " if has_spaces(language) else ""
+    fixed = {space.join(two): others for two, others in _fixed(chosen, known, stop_words(language, tables)).items()}
+    return {**dict.fromkeys(known.compounds, ()), **fixed, **_phrases(known.words, known.other), **found}
+
+
+def has_spaces(language: str) -> bool:
+    """Return True if a language has spaces between its words."""
+    facts = languages().get(language)
+    return facts is None or facts.has_spaces
+
+
+def _fixed(
+    chosen: Mapping[str, Sequence[str]], known: LinkedWords, function_words: frozenset[str]
+) -> dict[tuple[str, str], tuple[str, ...]]:
+    """Return two words that are translated as a whole, and such beside which one is not meant as it mostly is.
+
+    Vietnamese "nhà lãnh đạo" is a leader as a whole, of which "lãnh đạo" is a part. In Spanish "a punto" the word is no
+    point: such words have an empty tuple.
+    """
+    found: dict[tuple[str, str], tuple[str, ...]] = {}
+    for two, one in known.links.neighbours.items():
+        own = [() if word in function_words else chosen.get(known.stem(word), ()) for word in two]
+        whole = _whole(one, own, known.other.lemma)
+        if whole and function_words.isdisjoint(two):
+            found[two] = (known.other.written(whole),)
+        elif any(
+            lemmas and sum(links.get(lemma, 0.0) for lemma in lemmas) < _HARDLY_EVER * one.count
+            for lemmas, links in zip(own, (one.left, one.right), strict=True)
+        ):
+            found[two] = ()
+    return found
+
+
+def _whole(one: Neighbours, own: Sequence[Sequence[str]], lemma_of: Stemmer) -> str:
+    """Return the word that mostly translates two words, if it is a translation of one and the other has no other."""
+    whole = max(one.shared, key=lambda word: (one.shared[word], word), default="")
+    if not whole or one.shared[whole] < _MOSTLY * one.count or all(own):
+        return ""
+    return whole if any(lemma_of(whole) in lemmas for lemmas in own) else ""
 
 
 def _is_cased(language: str) -> bool:

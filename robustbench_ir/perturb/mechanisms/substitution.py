@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from robustbench_ir._base.text import Span, upper
 from robustbench_ir.perturb.constraints import stop_words
 from robustbench_ir.perturb.kinds import KindOfChange
-from robustbench_ir.perturb.lexicons.audit import AuditName, audited_pairs, without_wrong, wrong_pairs
+from robustbench_ir.perturb.lexicons.audit import AuditName, audited_pairs, only_right, without_wrong, wrong_pairs
 from robustbench_ir.perturb.lexicons.build import merged_bilingual, synonyms
 from robustbench_ir.perturb.lexicons.catalogue import lexicon_source
 from robustbench_ir.perturb.lexicons.evidence import Evidence, find_evidence
@@ -25,6 +25,7 @@ from robustbench_ir.perturb.lexicons.inflection import (
     inflection,
     lemma_forms,
     translated_forms,
+    words_behind_elisions,
 )
 from robustbench_ir.perturb.lexicons.links import linked_words
 from robustbench_ir.perturb.lexicons.offensive import offensive_words, without_offensive
@@ -85,6 +86,8 @@ class LexiconRow(Card):
         witness agrees (see `synonyms_by_evidence`). Words that an earlier one has are not looked up by a later one.
     proposed : str, optional
         A two-column lexicon of synonyms that a reader wrote. With `pivot`, those that a source supports come first.
+    read : bool
+        Whether only those pairs are kept that a reader has marked as right in `attacks/audit/`.
     inflected : bool
         Whether inflected forms of the entries are found too.
     translations : dict of str to str
@@ -101,6 +104,7 @@ class LexiconRow(Card):
     synsets: str | None = None
     pivot: list[str] = []
     proposed: str | None = None
+    read: bool = False
     inflected: bool = True
     translations: dict[str, str] = {}
 
@@ -188,6 +192,7 @@ class LexiconSubstitution:
         encoded_otherwise = lexicon.spelling.encoded_otherwise
         if encoded_otherwise and encoded_otherwise(text):  # only what stands alone between spaces can be found
             words = [match.span() for match in _BETWEEN_SPACES.finditer(text)]
+        words = words_behind_elisions(text, words, lexicon.rules.elided)
         may_be_phrase = lexicon.may_begin if self.has_spaces else lexicon.may_continue
         found = []
         position = 0
@@ -222,7 +227,7 @@ def make_substitution(
     rows = lexicon_rows(language, options)
     facts = languages().get(language)
     nouns_into_another = bool(facts and facts.capitalised_nouns) and any(row.embedded for row in rows)
-    lexicons = tuple(tuple(load_lexicon(language, one, tables) for one in _from_certain(row)) for row in rows)
+    lexicons = tuple(_lexicons_of(language, row, tables) for row in rows)
     embedded = tuple(dict.fromkeys(row.embedded for row in rows if row.embedded))
     has_spaces = facts is None or facts.has_spaces
     plain = LexiconSubstitution(lexicons, operation, not nouns_into_another, embedded, has_spaces)
@@ -241,15 +246,17 @@ def _with_translations(language: str, row: LexiconRow, lexicon: LexiconSubstitut
         return lexicon
     evidence = find_evidence(language, row.embedded, tables) if row.by_evidence else Evidence()
     aligned = aligned_queries(language, row.embedded, row.translations, evidence, lexicon.lexicons[0][0], tables)
-    return TranslatedQueries(aligned, lexicon, lexicon.operation + OF_TRANSLATION)
+    elided = tuple(lexicon.lexicons[0][0].rules.elided)
+    return TranslatedQueries(aligned, lexicon, lexicon.operation + OF_TRANSLATION, elided)
 
 
-def _from_certain(row: LexiconRow) -> list[LexiconRow]:
-    """Return the rows of a lexicon and of the less certain one."""
+def _lexicons_of(language: str, row: LexiconRow, tables: Tables) -> tuple[Lexicon, ...]:
+    """Return the lexicon of a row and the less certain one, which has all its entries and is therefore made first."""
     certain = row.model_copy(update={"least_probability": None})
     if row.least_probability is None:
-        return [certain]
-    return [certain, certain.model_copy(update={"minimum_probability": row.least_probability})]
+        return (load_lexicon(language, certain, tables),)
+    further = load_lexicon(language, certain.model_copy(update={"minimum_probability": row.least_probability}), tables)
+    return load_lexicon(language, certain, tables), further
 
 
 def sources_of(language: str, row: LexiconRow, tables: Tables) -> tuple[str, ...]:
@@ -297,7 +304,11 @@ def load_lexicon(language: str, row: LexiconRow, tables: Tables) -> Lexicon:
     }
 
     def compile_entries() -> tuple[Entries, Entries]:
-        entries = without_offensive(_entries(language, row, tables), offensive)
+        entries: Entries = without_offensive(_entries(language, row, tables), offensive)
+        if row.read:
+            entries = only_right(_kind_of_pairs(row), language, entries, tables)
+        if rules.elided:  # a function word behind an elision, which is no protected word with it
+            entries = {**entries, **dict.fromkeys(stop_words(language, tables), ())}
         forms = without_offensive(_forms(language, row, rules, entries, tables), offensive)
         return without_wrong(_kind_of_pairs(row), language, entries, forms, tables)
 

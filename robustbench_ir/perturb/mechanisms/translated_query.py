@@ -12,6 +12,7 @@ from robustbench_ir.perturb.constraints import stop_words
 from robustbench_ir.perturb.kinds import KindOfChange
 from robustbench_ir.perturb.lexicons.catalogue import lexicon_source
 from robustbench_ir.perturb.lexicons.evidence import Evidence, sentence_pairs
+from robustbench_ir.perturb.lexicons.inflection import words_behind_elisions
 from robustbench_ir.perturb.lexicons.query_alignment import (
     AlignedPhrase,
     AlignedQueries,
@@ -40,16 +41,19 @@ class TranslatedQueries:
         What is done to queries without a phrase that may be changed.
     operation : str
         Name of the operation in the edits.
+    elided : tuple of str
+        What stays at the beginning of a word, before an apostrophe.
     """
 
     aligned: AlignedQueries
     lexicon: Transformation
     operation: str
+    elided: tuple[str, ...] = ()
 
     def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:
         """Offer the aligned words and phrases, the longest first; see `Transformation.targets`."""
         likely, others = self.aligned.get(text, ((), ()))
-        allowed = frozenset(words)
+        allowed = frozenset(words_behind_elisions(text, words, self.elided))
         phrases = _chosen(text, likely, allowed) or _chosen(text, others, allowed)[:1]
         if not phrases:
             return self.lexicon.targets(text, words, random)
@@ -132,5 +136,5 @@ def aligned_queries(
         "sources": {name: lexicon_source(name, tables).digest(tables) for name in evidence.names},
         "function words": [sorted(words) for words in function_words],
     }
-    pair = LanguagePair(language, other, function_words, lexicon.find)
+    pair = LanguagePair(language, other, function_words, lexicon.find, tuple(lexicon.rules.elided))
     return cached_alignment(what, lambda: align_queries(pair, texts, sentence_pairs(evidence, tables)))
