@@ -27,8 +27,9 @@ from robustbench_ir.studies.claims import ArmComparison, adjusted, claim_tests, 
 from robustbench_ir.studies.config import Margins, StudyCard, load_study
 from robustbench_ir.studies.measured import NOT_ESTIMATED, Interval, SeedResamples, arm_intervals, mean_of, seed_spread
 from robustbench_ir.studies.page import study_page
+from robustbench_ir.studies.picture import write_picture
 from robustbench_ir.studies.plan import plan_study
-from robustbench_ir.studies.record import Study, StudyPlan, load_study_record, save_study
+from robustbench_ir.studies.record import Study, StudyPlan, StudyRow, load_study_record, save_study
 from robustbench_ir.studies.registration import read_registration, register, resolution
 from robustbench_ir.studies.run import run_study
 from robustbench_ir.tasks import load_task
@@ -484,7 +485,28 @@ def check_numbers(study: Study, out: Path) -> None:
     for one in study.claims:
         assert one.sentence in report
     assert "irbench study --config" in report
+    claims = json.loads((out / "claims.json").read_text(encoding="utf-8"))
+    assert [(one["id"], one["attack"], one["verdict"]) for one in claims["claims"]] == [
+        (one.id, one.recipe, one.verdict) for one in study.claims
+    ]
+    assert claims["plan"]["sha256"] == json.loads((out / "plan.json").read_text(encoding="utf-8"))["sha256"]
+    assert study.plan.sha256 in report
     assert "nan" not in report
+
+
+def test_the_picture_shows_each_arm_and_attack(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="MATPLOTLIB ABSENT: pip install -e '.[plots]'")
+    rows = tuple(
+        StudyRow("b", "t", arm, "", quantity, recipe, "all", number(value, value - 0.01, value + 0.01))
+        for quantity in ("relative drop multilingual", "rank distance change")
+        for recipe in ("typo", "synonym")
+        for value, arm in enumerate(("mono", "cross", "hybrid"), start=1)
+    )
+    study = Study("s", "S", "", "", "", "", "", {}, StudyPlan("", "", ()), (), (), (), (), (), rows, (), {})
+    write_picture(study, "t", tmp_path / "drops.svg")
+    text = (tmp_path / "drops.svg").read_text(encoding="utf-8")
+    for word in ("typo", "synonym", "monolingual batches", "hybrid batches", "growth of rank distance"):
+        assert text.count(f">{word}<") == 1
 
 
 def test_data_that_has_texts_of_a_task_is_refused_and_where_allowed_marked(tmp_path: Path) -> None:

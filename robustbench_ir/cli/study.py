@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -14,12 +15,14 @@ from robustbench_ir.cli.catalogue import table_console
 from robustbench_ir.cli.progress import ProgressBar
 from robustbench_ir.studies.config import StudyCard, load_study
 from robustbench_ir.studies.page import study_page
+from robustbench_ir.studies.picture import write_picture
 from robustbench_ir.studies.plan import Step, plan_study, seconds_left
 from robustbench_ir.studies.pruned_base import prune_study_base
 from robustbench_ir.studies.registration import Registration, register, resolution
 from robustbench_ir.studies.run import STUDY_FILE, run_study
 
 _REPORT_FILE = "report.md"
+_PICTURE_FILE = "drops.svg"
 
 
 @click.command("study", short_help="Train encoders in several ways, attack each, and judge the claims.")
@@ -103,6 +106,8 @@ def command(  # noqa: PLR0917
         console.print(Text(f"all models are trained, in {folder}; the same command without --train-only attacks them"))
         return
     write_whole(folder / _REPORT_FILE, study_page(study).encode())
+    if find_spec("matplotlib"):
+        write_picture(study, study.attacks[0].task, folder / _PICTURE_FILE)
     for one in study.claims:
         if one.task == study.attacks[0].task:
             attack = f" ({one.recipe})" if one.recipe else ""

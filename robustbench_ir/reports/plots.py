@@ -41,7 +41,7 @@ _FONTS = (
     "Noto Sans CJK JP",
     "DejaVu Sans",
 )
-_COLOURS = (
+COLOURS = (
     "#1565b5",
     "#bb4a0a",
     "#00745a",
@@ -84,12 +84,12 @@ def write_plots(sheets: Sequence[Sheet], folder: Path, form: Form) -> list[Path]
         If matplotlib is not installed.
     """
     written = []
-    with _style(form):
+    with figure_style(form):
         for number, sheet in enumerate(sheets, start=1):
             prefix = f"{number:02}-" if len(sheets) > 1 else ""
             for name, figure in _figures(sheet):
                 written.append(folder / f"{prefix}{name}.{form}")
-                _write(figure, written[-1], form)
+                write_figure(figure, written[-1], form)
     return written
 
 
@@ -111,11 +111,12 @@ def write_comparison(rows: Sequence[EncoderComparison], path: Path) -> None:
     form = next((one for one in get_args(Form) if path.suffix == f".{one}"), None)
     if form is None:
         raise OptionError(f"{path}: no picture of that kind; let it end in .png or .svg")
-    with _style(form):
-        _write(_differences(rows), path, form)
+    with figure_style(form):
+        write_figure(_differences(rows), path, form)
 
 
-def _write(figure: Figure, path: Path, form: Form) -> None:
+def write_figure(figure: Figure, path: Path, form: Form) -> None:
+    """Write a figure as PNG or SVG; equal figures give equal files."""
     stream = io.BytesIO()
     # Without a date and with fixed identifiers, equal results give equal files.
     figure.savefig(stream, format=form, metadata={"Date": None} if form == "svg" else {})
@@ -123,7 +124,14 @@ def _write(figure: Figure, path: Path, form: Form) -> None:
 
 
 @contextmanager
-def _style(form: Form) -> Iterator[None]:
+def figure_style(form: Form) -> Iterator[None]:
+    """Set fonts and lines for the figures that are made and written within.
+
+    Raises
+    ------
+    OptionError
+        If matplotlib is not installed.
+    """
     if not find_spec("matplotlib"):
         raise OptionError(f"{form} pictures need matplotlib; pip install 'robustbench-ir[plots]'")
     import matplotlib as mpl
@@ -163,7 +171,7 @@ def _curves(sheet: Sheet) -> Figure:
     for place, setting in enumerate(settings, start=1):
         axes = figure.add_subplot(1, len(settings), place)
         for line in curves(sheet, setting):
-            colour = _COLOURS[line.colour]
+            colour = COLOURS[line.colour]
             at = [point.x for point in line.points]
             axes.plot(at, [point.y for point in line.points], "o-", color=colour, label=line.name, markersize=3.5)
             low, high = ([getattr(point, end) for point in line.points] for end in ("low", "high"))
@@ -246,7 +254,7 @@ def _differences(rows: Sequence[EncoderComparison]) -> Figure:
                 fmt="o",
                 markersize=3.5,
                 capsize=2,
-                color=_COLOURS[number % len(_COLOURS)],
+                color=COLOURS[number % len(COLOURS)],
                 label=name,
             )
         axes.axvline(0, color="0.4", linewidth=0.8)

@@ -218,6 +218,52 @@ def save_study(study: Study, path: Path) -> None:
     write_whole(path, (json.dumps(plain, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode())
 
 
+def save_claims(study: Study, path: Path) -> None:
+    """Write the verdicts as JSON, a flat object for each comparison, for pages that quote them.
+
+    Parameters
+    ----------
+    study : Study
+        The study.
+    path : pathlib.Path
+        File to write.
+    """
+    found = [
+        {
+            "id": one.id,
+            "family": one.family,
+            "sentence": one.sentence,
+            "attack": one.recipe,
+            "task": one.task,
+            "base": one.base,
+            "verdict": one.verdict,
+            "p": one.p._asdict(),
+            "comparisons": [
+                {
+                    "measure": each.measure,
+                    "setting": each.setting,
+                    "arm": each.arm,
+                    "against": each.against,
+                    "value": each.value,
+                    "other": each.other,
+                    "difference": each.difference.value,
+                    "low": each.difference.low,
+                    "high": each.difference.high,
+                    "margin": each.margin,
+                    "p": each.difference.p,
+                    "p_equivalent": each.p_equivalent,
+                    "detectable": each.detectable,
+                }
+                for each in one.comparisons
+            ],
+        }
+        for one in study.claims
+    ]
+    plan = {"date": study.plan.date, "sha256": study.plan.sha256}
+    plain = _nan_as_none({"study": study.name, "plan": plan, "claims": found})
+    write_whole(path, (json.dumps(plain, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode())
+
+
 def load_study_record(path: Path) -> Study:
     """Read a file that `save_study` wrote.
 

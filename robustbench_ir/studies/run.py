@@ -32,7 +32,7 @@ from robustbench_ir.studies.checkpoints import Arm, Checkpoint, all_checkpoints,
 from robustbench_ir.studies.claims import load_claims
 from robustbench_ir.studies.config import FOLD, StudyCard, StudyTask
 from robustbench_ir.studies.material import Material
-from robustbench_ir.studies.record import Judged, Study, StudyCheckpoint, StudyPlan, StudyRow, save_study
+from robustbench_ir.studies.record import Judged, Study, StudyCheckpoint, StudyPlan, StudyRow, save_claims, save_study
 from robustbench_ir.studies.registration import Registration, register
 from robustbench_ir.training.table import check_overlap
 
@@ -54,6 +54,7 @@ def machine_class() -> str:
 
 
 STUDY_FILE = "study.json"
+CLAIMS_FILE = "claims.json"
 
 
 def facts_of(checkpoint: Checkpoint, out: Path) -> dict[str, float] | None:
@@ -80,7 +81,7 @@ def run_study(
     progress: Progress | None = None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Study | None:
-    """Do all work that is not finished: train, attack, analyse, and write `study.json`.
+    """Do all work that is not finished: train, attack, analyse, and write `study.json` and `claims.json`.
 
     Parameters
     ----------
@@ -129,6 +130,7 @@ def run_study(
     progress.stage("analyse")
     study = _study(card, out, command, material, planned, plan, started)
     save_study(study, out / STUDY_FILE)
+    save_claims(study, out / CLAIMS_FILE)
     return study
 
 
