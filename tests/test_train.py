@@ -557,10 +557,12 @@ from robustbench_ir.training.record import Training
 from robustbench_ir.training.train import train
 from tests.test_train import TABLE
 
-seen = []
+seen, killed = [], int(os.environ.get("KILLED_AT", "0"))
 told = loop._ProgressCallback.on_step_end
 def watched(self, *arguments, model, **options):
     seen.append([value.detach().clone() for value in model.parameters()])
+    if len(seen) == killed:
+        os.kill(os.getpid(), 9)
     told(self, *arguments, model=model, **options)
 loop._ProgressCallback.on_step_end = watched
 train(Training.model_validate_json(sys.argv[1]), Path(sys.argv[2]), table=TABLE, device="cpu")
@@ -568,12 +570,11 @@ torch.save(seen, f"{sys.argv[2]}.rank{os.environ['RANK']}")
 """
 
 
-@pytest.mark.slow
-def test_two_processes_share_their_gradients(tmp_path: Path) -> None:
-    script, out = tmp_path / "script.py", tmp_path / "out"
+def run_two_processes(folder: Path, out: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    script = folder / "script.py"
     script.write_text(PROCESSES, encoding="utf-8")
     root = str(Path(__file__).parents[1])
-    done = subprocess.run(
+    return subprocess.run(
         [
             *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"),
             *(str(script), SMALL.model_dump_json(), str(out)),
@@ -582,8 +583,29 @@ def test_two_processes_share_their_gradients(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         cwd=root,
-        env={**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1", **environment},
     )
+
+
+@pytest.mark.slow
+def test_two_processes_that_were_killed_resume_to_the_same_weights(tmp_path: Path) -> None:
+    whole = run_two_processes(tmp_path, tmp_path / "whole")
+    assert whole.returncode == 0, whole.stderr
+    stopped = run_two_processes(tmp_path, tmp_path / "stopped", KILLED_AT="14")
+    assert stopped.returncode != 0
+    assert read_trained(tmp_path / "stopped") is None
+    again = run_two_processes(tmp_path, tmp_path / "stopped")
+    assert again.returncode == 0, again.stderr
+    trained = read_trained(tmp_path / "stopped")
+    assert trained is not None
+    assert trained.outcome.resumed_from == 10
+    assert same_weights(tmp_path / "whole", tmp_path / "stopped")
+
+
+@pytest.mark.slow
+def test_two_processes_share_their_gradients(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = run_two_processes(tmp_path, out)
     assert done.returncode == 0, done.stderr
     left, right = (torch.load(f"{out}.rank{rank}", weights_only=True) for rank in (0, 1))
     assert len(left) == len(right) == SMALL.steps
