@@ -78,6 +78,11 @@ def test_the_default_study_is_three_samplers_six_seeds_and_two_folds() -> None:
         ("severity = 3", "severity = 6", "'severity'"),
         ('[[tasks]]\nname = "xquad-r', '[[tasks]]\ntitle = "xquad-r', "tasks.0"),
         ("folds = 2", "folds = 1", "'folds' and {fold} in the names of data or tasks belong together"),
+        (
+            "[pace]",
+            "[[variants]]\nname = 'plain'\n[[variants]]\nname = 'long'\ntraining = { steps = 41 }\n[pace]",
+            "1,312 pairs",
+        ),
         ("[pace]", "[margins]\nrelative_drop = 0\n[pace]", "margins.relative_drop"),
     ],
 )
@@ -192,6 +197,18 @@ def test_seeds_alone_give_students_interval() -> None:
     assert (found.low, found.high) == pytest.approx((low, high))
     assert found.p == pytest.approx(stats.ttest_1samp(by_seed, 0).pvalue)
     assert found.by_seed == pytest.approx(tuple(by_seed))
+
+
+def test_arms_of_unequal_seeds_are_compared_by_their_means() -> None:
+    random = np.random.default_rng(13)
+    values = random.normal(size=(8, 30))
+    three, five = drawn(values[:3], np.random.default_rng(1), 50), drawn(values[3:], np.random.default_rng(1), 50)
+    (found,) = arm_intervals([three - five], random, 50, [seed_spread([three, five], [three, five])])
+    assert found.value == pytest.approx(values[:3].mean() - values[3:].mean())
+    variances = [np.var(one.mean(axis=1), ddof=1) for one in (values[:3], values[3:])]
+    pooled = (2 * variances[0] + 4 * variances[1]) / 6
+    of_questions = found.error**2 - pooled * (1 / 3 + 1 / 5)
+    assert of_questions == pytest.approx(np.var((three - five).draw[0, 1:]) * 30 / 29)
 
 
 def test_no_difference_has_no_width_and_what_is_missing_has_no_interval() -> None:
@@ -439,7 +456,7 @@ def test_a_study_is_planned_stopped_resumed_and_judged(tmp_path: Path, monkeypat
 
 
 def test_a_study_of_an_earlier_version_is_told(tmp_path: Path) -> None:
-    study = Study("s", "S", "", "0.3.0", "", "", "", {}, StudyPlan("", "", ()), (), (), (), (), (), (), (), {})
+    study = Study("s", "S", "", "0.3.0", "", "", "", {}, StudyPlan("", "", ()), (), (), (), (), (), (), (), (), {})
     save_study(study, tmp_path / "study.json")
     assert load_study_record(tmp_path / "study.json") == study
     text = (tmp_path / "study.json").read_text(encoding="utf-8")
@@ -494,6 +511,40 @@ def check_numbers(study: Study, out: Path) -> None:
     assert "nan" not in report
 
 
+def lose_from(record: Path, first: float) -> None:
+    """Write another validation loss before the first step into the record of a training."""
+    told = json.loads(record.read_text(encoding="utf-8"))
+    told["outcome"]["validation_losses"][0][1] = first
+    record.write_text(json.dumps(told), encoding="utf-8")
+
+
+def test_a_training_that_diverged_is_kept_marked_and_left_out_beside(tmp_path: Path) -> None:
+    """Where the loss has risen in one seed's folder, the numbers keep it, and the page says what it changes."""
+    config, out = own_card(tmp_path, training_table(tmp_path)), tmp_path / "out"
+    card = load_study("", config)
+    run_study(card, out)
+    for path in out.glob("models/*/training.json"):
+        lose_from(path, 1e9)
+    study = run_study(card, out)
+    assert study is not None
+    assert study.claims_without_diverged == ()
+    assert "These trainings diverged" not in study_page(study)
+    lose_from(next(out.glob("models/*-mono-seed1-*/training.json")), 0.0)
+    again = run_study(card, out)
+    assert again is not None
+    assert [one.seed for one in again.checkpoints if one.has_diverged] == [1]
+    assert [one.number.value for one in again.rows] == pytest.approx([one.number.value for one in study.rows])
+    by_id = {one.id: one for one in again.claims_without_diverged if one.recipe == "typo"}
+    assert by_id["typo-hybrid-mono"].comparisons[0].other == pytest.approx(
+        next(
+            one.number.by_seed[0]
+            for one in again.rows
+            if (one.arm, one.against, one.quantity) == ("mono", "", "relative drop multilingual")
+        )
+    )
+    assert "These trainings diverged" in study_page(again)
+
+
 def test_the_picture_shows_each_arm_and_attack(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="MATPLOTLIB ABSENT: pip install -e '.[plots]'")
     rows = tuple(
@@ -502,7 +553,7 @@ def test_the_picture_shows_each_arm_and_attack(tmp_path: Path) -> None:
         for recipe in ("typo", "synonym")
         for value, arm in enumerate(("mono", "cross", "hybrid"), start=1)
     )
-    study = Study("s", "S", "", "", "", "", "", {}, StudyPlan("", "", ()), (), (), (), (), (), rows, (), {})
+    study = Study("s", "S", "", "", "", "", "", {}, StudyPlan("", "", ()), (), (), (), (), (), rows, (), (), {})
     write_picture(study, "t", tmp_path / "drops.svg")
     text = (tmp_path / "drops.svg").read_text(encoding="utf-8")
     for word in ("typo", "synonym", "monolingual batches", "hybrid batches", "growth of rank distance"):

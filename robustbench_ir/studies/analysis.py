@@ -140,9 +140,8 @@ def _spread(
     found: Mapping[str, ArmScores], samplers: Sequence[str], arm: str, against: str, what: _Quantity
 ) -> SeedSpread | None:
     pair = [one for one in (arm, against) if one]
-    return seed_spread(
-        [what.of(found[one]) for one in pair], [what.of(found[one]) for one in dict.fromkeys((*samplers, *pair))]
-    )
+    every = [one for one in dict.fromkeys((*samplers, *pair)) if one in found]
+    return seed_spread([what.of(found[one]) for one in pair], [what.of(found[one]) for one in every])
 
 
 def _quantities(arm: ArmScores, trained: Sequence[str]) -> Iterator[_Quantity]:

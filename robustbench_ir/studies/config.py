@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from hashlib import sha256
 from pathlib import Path
 from typing import Self
@@ -11,7 +12,7 @@ from pydantic import Field, model_validator
 
 from robustbench_ir.errors import OptionError
 from robustbench_ir.resources.cards import Card, NamedCard, read_card, read_named
-from robustbench_ir.training.record import SamplerName
+from robustbench_ir.training.record import SamplerName, Training
 
 UNTRAINED = "untrained"
 FOLD = "{fold}"
@@ -219,9 +220,21 @@ class StudyCard(NamedCard):
             raise ValueError("'alphas' must lie between 0 and 1")
         if any(FOLD in name for name in (*self.data, *(one.name for one in self.tasks))) == (self.folds == 1):
             raise ValueError("'folds' and {fold} in the names of data or tasks belong together")
+        for one in self.variants:
+            if self._pairs(one) != self._pairs(self.variants[0]):
+                raise ValueError(
+                    f"the variant {one.name!r} is trained on {self._pairs(one):,} pairs, and the first one on "
+                    f"{self._pairs(self.variants[0]):,}; give every arm as many"
+                )
         if self.variants[0].training or self.variants[0].data or self.variants[0].samplers:
             raise ValueError("the first of 'variants' is the plain one, which changes nothing")
         return self
+
+    def _pairs(self, variant: Variant) -> int:
+        """Return the number of pairs that a training of a variant sees."""
+        chosen = {**self.training, **variant.training}
+        keys = ("steps", "batch_size", "accumulate")
+        return math.prod(int(chosen.get(key, Training.model_fields[key].default)) for key in keys)
 
     @property
     def severities(self) -> tuple[int, ...]:

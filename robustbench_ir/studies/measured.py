@@ -47,8 +47,13 @@ class SeedResamples:
     part: Floats
 
     def __sub__(self, other: SeedResamples) -> SeedResamples:
-        """Return the difference, paired by question and seed."""
+        """Return the difference, paired by question, and by seed where both have as many seeds."""
+        if len(self.draw) != len(other.draw):
+            return self._mean_of_seeds() - other._mean_of_seeds()
         return SeedResamples(self.draw - other.draw, self.part - other.part)
+
+    def _mean_of_seeds(self) -> SeedResamples:
+        return SeedResamples(self.draw.mean(axis=0, keepdims=True), self.part.mean(axis=0, keepdims=True))
 
     def __truediv__(self, other: SeedResamples) -> SeedResamples:
         """Return the ratio; NaN where the other is 0. Its parts are those at the other's value."""

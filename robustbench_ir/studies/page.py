@@ -37,6 +37,7 @@ _HOW_TO_READ = """\
 - In brackets: p by sign flips of whole questions, which is about these very models, not about the way to train."""
 
 _MANY, _WEAK = 30, 0.1
+_CHANGED = ("claim", "attack", "task", "verdict", "without them")
 _CHANGES = "Each column is judged by itself, with its own adjustment for many comparisons."
 
 
@@ -131,6 +132,7 @@ def study_page(study: Study) -> str:
         cannot_say(study, main),
         _claim_table(study, main),
         *_claims_elsewhere(study),
+        *_sensitivity(study),
     ]
     for task in _tasks(study):
         for base in _bases(study):
@@ -246,6 +248,25 @@ def _claims_elsewhere(study: Study) -> list[str]:
     ]
     head = ("claim", "attack", *tasks)
     return ["### The verdicts on every task", _CHANGES, _table(head, rows, left=len(head))]
+
+
+def _sensitivity(study: Study) -> list[str]:
+    """Return what changes without the seeds of diverged trainings, where there are any."""
+    named = ", ".join(one.name for one in study.checkpoints if one.has_diverged)
+    if not named:
+        return []
+    without = {(one.id, one.recipe, one.base, one.task): one.verdict for one in study.claims_without_diverged}
+    compared = [(one, without.get((one.id, one.recipe, one.base, one.task), "no case")) for one in study.claims]
+    rows = [
+        (one.sentence, one.recipe or "none", one.task, one.verdict, other)
+        for one, other in compared
+        if one.verdict != other
+    ]
+    told = (
+        f"These trainings diverged: their validation loss rose. They are part of every number: {named}. "
+        f"Without their seeds {len(rows)} of {len(study.claims)} verdicts {'is' if len(rows) == 1 else 'are'} another."
+    )
+    return ["### Trainings that diverged", told, *([_table(_CHANGED, rows, left=5)] if rows else [])]
 
 
 def _numbers(study: Study, base: str, task: str) -> list[str]:

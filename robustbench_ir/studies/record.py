@@ -103,6 +103,11 @@ class StudyCheckpoint:
     seconds: float
     facts: Mapping[str, float]
 
+    @property
+    def has_diverged(self) -> bool:
+        """Whether the training made the validation loss larger than it was before."""
+        return self.facts.get("its validation loss", -math.inf) > self.facts.get("first validation loss", math.inf)
+
 
 @dataclass(frozen=True)
 class StudyAttack:
@@ -179,6 +184,8 @@ class Study:
         Overlap with each task.
     checkpoints, attacks, rows, claims
         Checkpoints, attacks, all numbers, and all verdicts.
+    claims_without_diverged : tuple of Judged
+        The verdicts without the seeds of trainings that diverged; empty if none did.
     seconds : mapping of str to float
         Duration of training and attacking, whenever they were done, and of this analysis.
     """
@@ -199,6 +206,7 @@ class Study:
     attacks: tuple[StudyAttack, ...]
     rows: tuple[StudyRow, ...]
     claims: tuple[Judged, ...]
+    claims_without_diverged: tuple[Judged, ...]
     seconds: Mapping[str, float]
 
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from robustbench_ir._base.files import check_writable
 from robustbench_ir._base.parallel import processors
@@ -32,7 +33,16 @@ from robustbench_ir.studies.checkpoints import Arm, Checkpoint, all_checkpoints,
 from robustbench_ir.studies.claims import load_claims
 from robustbench_ir.studies.config import FOLD, StudyCard, StudyTask
 from robustbench_ir.studies.material import Material
-from robustbench_ir.studies.record import Judged, Study, StudyCheckpoint, StudyPlan, StudyRow, save_claims, save_study
+from robustbench_ir.studies.record import (
+    Judged,
+    Study,
+    StudyAttack,
+    StudyCheckpoint,
+    StudyPlan,
+    StudyRow,
+    save_claims,
+    save_study,
+)
 from robustbench_ir.studies.registration import Registration, register
 from robustbench_ir.training.table import check_overlap
 
@@ -179,29 +189,12 @@ def _study(
     plan: Registration,
     started: float,
 ) -> Study:
-    rows: list[StudyRow] = []
-    judged: list[Judged] = []
-    perturbed = []
-    attacking = 0.0
-    claims = load_claims()
     data = material.all_data()
     languages = tuple(sorted({one for each in data for one in each.languages}))
-    for task in card.tasks:
-        evidence = {}
-        for base in card.bases:
-            results = [
-                (arm, _by_seed(card, ones, [_result(card, one, out, task) for one in ones]))
-                for arm, ones in planned
-                if arm.base == base
-            ]
-            attacking += sum(sum(one.timings.values()) for _, seeds in results for folds in seeds for one in folds)
-            found = analyse(base, task.label, results, claims, languages, card)
-            rows += found.rows
-            evidence[base] = found.comparisons
-        different = card.folds if FOLD in task.name else 1
-        perturbed += describe_attacks(task.label, results[0][1][0][:different], card.severity)
-        judged += judge_claims(claims, task.label, evidence)
     trained = tuple(_trained(one, out) for _, ones in planned for one in ones)
+    found = [_on_task(card, out, planned, task, languages) for task in card.tasks]
+    diverged = tuple(one.name for one in trained if one.has_diverged)
+    without = [_on_task(card, out, planned, task, languages, diverged) for task in card.tasks] if diverged else []
     return Study(
         name=card.name,
         title=card.title,
@@ -216,21 +209,58 @@ def _study(
         training_rows=tuple(len(one.table.rows) for one in data),
         overlaps=tuple(one for each in data for one in each.overlaps),
         checkpoints=trained,
-        attacks=tuple(perturbed),
-        rows=tuple(rows),
-        claims=tuple(judged),
+        attacks=tuple(one for each in found for one in each.attacks),
+        rows=tuple(one for each in found for one in each.rows),
+        claims=tuple(one for each in found for one in each.judged),
+        claims_without_diverged=tuple(one for each in without for one in each.judged),
         seconds={
             "training": sum(one.seconds for one in trained if one.seconds > 0),
-            "attacking": attacking,
+            "attacking": sum(one.seconds for one in found),
             "this run": time.perf_counter() - started,
         },
     )
 
 
-def _by_seed(card: StudyCard, ones: Sequence[Checkpoint], results: Sequence[Result]) -> list[list[Result]]:
-    """Return the results of each seed, one for each fold."""
-    assert len(ones) == len(results)
-    return [list(results[first : first + card.folds]) for first in range(0, len(results), card.folds)]
+class _OnTask(NamedTuple):
+    """What a study found on one task, and how long its attacks took."""
+
+    rows: list[StudyRow]
+    judged: list[Judged]
+    attacks: list[StudyAttack]
+    seconds: float
+
+
+def _on_task(
+    card: StudyCard,
+    out: Path,
+    planned: Sequence[tuple[Arm, Sequence[Checkpoint]]],
+    task: StudyTask,
+    languages: Sequence[str],
+    diverged: Sequence[str] = (),
+) -> _OnTask:
+    """Analyse a task, without the seeds of which a checkpoint is among the diverged ones."""
+    rows: list[StudyRow] = []
+    attacks: list[StudyAttack] = []
+    evidence, claims, seconds = {}, load_claims(), 0.0
+    for base in card.bases:
+        results = []
+        for arm, ones in planned:
+            seeds = [folds for folds in _by_seed(card, ones) if not {one.name for one in folds} & set(diverged)]
+            if arm.base == base and seeds:
+                results.append((arm, [[_result(card, one, out, task) for one in folds] for folds in seeds]))
+        seconds += sum(sum(one.timings.values()) for _, seeds in results for folds in seeds for one in folds)
+        if results:
+            found = analyse(base, task.label, results, claims, languages, card)
+            rows += found.rows
+            evidence[base] = found.comparisons
+            different = card.folds if FOLD in task.name else 1
+            attacks = describe_attacks(task.label, results[0][1][0][:different], card.severity)
+    return _OnTask(rows, judge_claims(claims, task.label, evidence), attacks, seconds)
+
+
+def _by_seed(card: StudyCard, ones: Sequence[Checkpoint]) -> list[Sequence[Checkpoint]]:
+    """Return the checkpoints of each seed, one for each fold."""
+    return [ones[first : first + card.folds] for first in range(0, len(ones), card.folds)]
 
 
 def _result(card: StudyCard, checkpoint: Checkpoint, out: Path, task: StudyTask) -> Result:
