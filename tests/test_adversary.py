@@ -339,16 +339,16 @@ def test_a_search_keeps_the_semantic_floor(method: str, mini: Task) -> None:
         run(few, method, encoder=Counting(), semantic_floor=SemanticFloor(floor, judge), budget=Budget(2, 60))
         if floor
         else run(few, method, encoder=Counting(), budget=Budget(2, 60))
-        for floor in (0.85, None)
+        for floor in (0.9, None)
     )
-    name = "typo@5~char-ngram>=0.85"
+    name = "typo@5~char-ngram>=0.9"
     assert str(above.attacked[0].cell.recipe).startswith(f"{method}({name})|goal=map")
-    floor = load_floor(SemanticFloor(0.85, judge))
+    floor = load_floor(SemanticFloor(0.9, judge))
     assert floor is not None
     for found, holds in ((above, True), (free, False)):
         pairs = [(query.text, one.text) for query, one in zip(few.queries, found.attacked[0].outcomes, strict=True)]
         near = floor.judge([clean for clean, _ in pairs])([Perturbation("", *pair, (), 0) for pair in pairs])
-        assert (min(near) >= 0.85) == holds
+        assert (min(near) >= 0.9) == holds
     assert any(one.edits for one in above.attacked[0].outcomes)
     assert above.attacked[0].value >= free.attacked[0].value or method != "beam-2"
 
