@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from robustbench_ir.errors import DataError, OptionError
+from robustbench_ir.errors import DataError, OptionError, UnknownNameError
 from robustbench_ir.tasks import Passage, Query, Task, build_task, load_task
 from robustbench_ir.tasks.folds import Fold, name_and_fold, select_fold
 from robustbench_ir.training.sources import load_table
@@ -96,6 +96,21 @@ def _only(task: Task, texts: set[str]) -> tuple[list[Query], list[Passage], dict
     passages = {row: task.qrels.passage[np.flatnonzero(task.qrels.query == row)[0]] for row in rows}
     relevant = {task.queries[row].query_id: {task.passages[place].passage_id: 1} for row, place in passages.items()}
     return [task.queries[row] for row in rows], [task.passages[place] for place in set(passages.values())], relevant
+
+
+def test_neighbours_in_the_news_are_a_table_to_train_on(shared_data: Path) -> None:
+    del shared_data
+    table = load_table("ntrex-next:not1of8", ["sw", "zu"])
+    held = load_task("ntrex:1of8", ["sw", "zu"])
+    texts = {one.query_id: one for one in load_task("ntrex", ["sw", "zu"]).queries}
+    for row in (*table.rows[:200], *table.rows[-200:]):
+        assert row.query == texts[f"{row.language}:{row.parallel_id}"].text
+        after = texts[f"{row.language}:{int(row.parallel_id) + 1}"]
+        assert row.passage == after.text
+    assert len({row.parallel_id for row in table.rows}) == len(table.rows) // 2
+    assert not overlap(table, held)
+    with pytest.raises(UnknownNameError):
+        load_table("ntrex-next", ["xx"])
 
 
 def test_ntrex_is_translations_among_neighbours(shared_data: Path) -> None:

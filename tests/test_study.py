@@ -35,7 +35,7 @@ from robustbench_ir.studies.run import run_study
 from robustbench_ir.tasks import load_task
 
 NAN = float("nan")
-SHIPPED = ("hybrid-batch", "hybrid-batch-further")
+SHIPPED = ("hybrid-batch", "hybrid-batch-further", "hybrid-batch-transfer")
 
 
 def number(value: float, low: float, high: float) -> Interval:

@@ -65,8 +65,9 @@ def command(  # noqa: PLR0917
 ) -> None:
     """Train encoders in several ways, attack each of them, and judge the claims with statistics.
 
-    Studies that ship: hybrid-batch, and hybrid-batch-further with more arms; both need --base. If it was stopped, run
-    the same command again to continue. --plan writes plan.json, and a card that changes after that is refused.
+    Studies that ship: hybrid-batch, hybrid-batch-further (more arms), hybrid-batch-transfer (other training data); all
+    need --base. If one was stopped, run the same command again to continue. --plan writes plan.json, and a card that
+    changes after that is refused.
 
     \b
     irbench study hybrid-batch --base intfloat/multilingual-e5-small --prune-base base

@@ -43,7 +43,7 @@ def _field(flag: str, kind: type[float] | click.Choice[str], text: str | None = 
     "--data",
     required=True,
     callback=split_commas,
-    help="tatoeba, afriqa-train, a fold (xquad-r:not1of2), FILE.jsonl, FILE.tsv or hub:owner/dataset; several: A,B.",
+    help="tatoeba, afriqa-train, ntrex-next, a fold (xquad-r:not1of2), FILE.jsonl or .tsv, hub:owner/name; or A,B.",
 )
 @click.option(
     "--out",

@@ -23,7 +23,8 @@ from robustbench_ir.training.table import ParallelRow, ParallelTable, checked_ro
 HUB_PREFIX = "hub:"
 _HUB_NAME = re.compile(r"[\w\-]+/[\w\-.]+")
 _ENDINGS = (".jsonl", ".tsv")
-_NAMES = ("tatoeba", "afriqa-train", "TASK:not1of2", "FILE.jsonl", "FILE.tsv", "hub:owner/dataset")
+_NEIGHBOURS = "ntrex-next"
+_NAMES = ("tatoeba", "afriqa-train", "ntrex-next", "TASK:not1of2", "FILE.jsonl", "FILE.tsv", "hub:owner/dataset")
 
 
 class _FileRow(Card):
@@ -65,8 +66,9 @@ def load_table(
     Parameters
     ----------
     name : str or iterable of str
-        ``"tatoeba"``; ``"afriqa-train"``; a fold of a task, such as ``"xquad-r:not1of2"``; the path of a JSON Lines or
-        TSV file; or ``"hub:owner/dataset"``, whose train split has the columns of such a file. See docs/training.md.
+        ``"tatoeba"``; ``"afriqa-train"``; ``"ntrex-next"``; a fold of a task, such as ``"xquad-r:not1of2"``; the path
+        of a JSON Lines or TSV file; or ``"hub:owner/dataset"``, whose train split has the columns of such a file. See
+        docs/training.md.
     languages : iterable of str, optional
         Only queries in these languages; all by default.
     progress : callable, optional
@@ -97,6 +99,8 @@ def _load_one(name: str, languages: tuple[str, ...] | None, progress: DownloadPr
         return _hub(name).select(languages)
     if name.endswith(_ENDINGS) or "/" in name:
         return _file(name).select(languages)
+    if name_and_fold(name)[0] == _NEIGHBOURS:
+        return _neighbours(name, languages, progress)
     if name_and_fold(name)[1] is not None:
         return _fold(name, languages, progress)
     raise UnknownNameError("training data", name, _NAMES)
@@ -199,6 +203,19 @@ def _fold(name: str, languages: tuple[str, ...] | None, progress: DownloadProgre
         for passage in [each for each in answers[place] if each.language == one.language] or answers[place]
     ]
     return ParallelTable(name, tuple(rows), card.licence, task.notes)
+
+
+def _neighbours(name: str, languages: tuple[str, ...] | None, progress: DownloadProgress | None) -> ParallelTable:
+    """Pair each sentence of the news with the next one of its document; all translations of a pair share its id."""
+    task = load_task(name.replace(_NEIGHBOURS, "ntrex"), languages, progress=progress)
+    rows = [
+        ParallelRow(one.parallel_id, one.language, one.text, after.text, passage_language=one.language)
+        for one, after, here, there in zip(
+            task.queries, task.queries[1:], task.passages, task.passages[1:], strict=False
+        )
+        if one.language == after.language and here.document == there.document
+    ]
+    return ParallelTable(name, tuple(rows), task_card("ntrex").licence)
 
 
 def _file(name: str) -> ParallelTable:
