@@ -8,6 +8,7 @@ import pytest
 
 from robustbench_ir.perturb import coverage, load_recipe
 from robustbench_ir.resources.languages import languages
+from robustbench_ir.tasks import load_task
 from tests.support.recipes import NEWS, OWN, UDHR, covered, keeps_the_contract, queries_of
 
 FEW = {
@@ -25,14 +26,22 @@ FEW = {
 """Share of queries that a recipe changes at least in every language that it covers; 0.9 for the others."""
 
 
-SYNONYMS_OF_QUESTIONS = {("synonym", "th")}
-"""Its few pairs are words of questions, and none is in the Declaration; tests/test_perturb.py has the questions."""
+READ = sorted(code for code, row in load_recipe("synonym").card.languages.items() if row.get("read"))
+SYNONYMS_OF_QUESTIONS = {("synonym", code) for code in ("th", *READ)}
+"""Their few pairs are words of questions or of the news, and hardly any is in the Declaration."""
 
 
 def test_every_language_has_text_to_be_tested_on() -> None:
     assert set(UDHR).isdisjoint(OWN)
     assert set(NEWS).isdisjoint({*UDHR, *OWN})
     assert {*UDHR, *OWN, *NEWS} == set(languages())
+
+
+@pytest.mark.parametrize("language", READ)
+def test_pairs_that_were_read_change_the_news(language: str, shared_data: Path) -> None:
+    del shared_data
+    queries = [one for one in load_task("ntrex", [language, "en"]).queries if one.language == language][::4]
+    assert coverage(keeps_the_contract(load_recipe("synonym"), queries)) >= 0.03
 
 
 @pytest.mark.parametrize(("name", "language"), covered(languages()))

@@ -15,7 +15,7 @@ from robustbench_ir.tasks import Task, load_task, task_card, task_names
 from robustbench_ir.testing import check_task
 
 ROOT = Path(__file__).parents[1]
-PARALLEL = {"belebele", "mini", "mlqa-r", "xquad-r"}
+PARALLEL = {"belebele", "mini", "mlqa-r", "ntrex", "ntrex-12", "xquad-r"}
 
 
 @pytest.mark.parametrize("name", task_names())
