@@ -108,7 +108,7 @@ def test_the_space_between_neighbours_goes_with_one_of_them() -> None:
     assert one.text == "shei dailing hei bao dui?"
     assert with_edits(one, range(len(one.edits))) == one
     assert with_edits(one, [0, 2, 3]).text == "shei带领hei bao队？"
-    assert with_edits(one, [1]).text == "谁dai ling黑豹队？"
+    assert with_edits(one, [1]).text == "谁dailing黑豹队？"
     assert with_edits(one, []).text == one.clean
 
 
