@@ -35,8 +35,13 @@ class StudyTask(Card):
     @property
     def label(self) -> str:
         """Name, without the fold and with the languages if they were chosen: ``xquad-r (en, hi)``."""
-        name = self.name.partition(":")[0] if FOLD in self.name else self.name
+        name = self.name.partition(":")[0] if self.is_folded else self.name
         return f"{name} ({', '.join(self.languages)})" if self.languages else name
+
+    @property
+    def is_folded(self) -> bool:
+        """Whether each fold is tested on other questions."""
+        return FOLD in self.name
 
     def of_fold(self, fold: int) -> str:
         """Return the name of the task on which the checkpoints of a fold are tested."""

@@ -9,7 +9,7 @@ from robustbench_ir.evaluation.request import CellName
 from robustbench_ir.perturb import Perturbation
 from robustbench_ir.studies.checkpoint_training import TrainingData, load_training_data
 from robustbench_ir.studies.checkpoints import Checkpoint, all_checkpoints
-from robustbench_ir.studies.config import FOLD, StudyCard, StudyTask
+from robustbench_ir.studies.config import StudyCard, StudyTask
 from robustbench_ir.tasks import Task, load_task
 
 
@@ -33,14 +33,22 @@ class Material:
 
     def task(self, label: StudyTask, fold: int) -> Task:
         """Return the task on which the checkpoints of a fold are tested."""
-        key = (label, fold if FOLD in label.name else 0)
+        key = (label, fold if label.is_folded else 0)
         if key not in self._tasks:
             self._tasks[key] = load_task(label.of_fold(fold), label.languages or None)
         return self._tasks[key]
 
+    def all_tasks(self) -> list[Task]:
+        """Return all tasks of the study, each fold of a folded one."""
+        return [
+            self.task(label, fold)
+            for label in self._card.tasks
+            for fold in range(1, (self._card.folds if label.is_folded else 1) + 1)
+        ]
+
     def perturbed(self, label: StudyTask, fold: int) -> dict[CellName, Sequence[Perturbation]]:
         """Return the perturbed queries of a task; they are made by the first attack that needs them."""
-        return self._perturbed.setdefault((label, fold if FOLD in label.name else 0), {})
+        return self._perturbed.setdefault((label, fold if label.is_folded else 0), {})
 
     def data(self, checkpoint: Checkpoint) -> TrainingData:
         """Return the training data of a checkpoint."""

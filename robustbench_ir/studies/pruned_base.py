@@ -48,20 +48,15 @@ def prune_study_base(card: StudyCard, out: Path) -> PrunedVocabulary:
     if not isinstance(model, SentenceTransformer):
         raise OptionError(f"{card.bases[0]}: a sparse encoder; only dense ones can be trained here")
     prefixes = {QUERY_PREFIX, PASSAGE_PREFIX, *(prompt for prompt in model.prompts.values() if prompt)}
-    return prune_vocabulary(model, (*_texts(card), *_prefixed(card, prefixes)), out)
+    return prune_vocabulary(model, _texts(card, prefixes), out)
 
 
-def _texts(card: StudyCard) -> Iterator[str]:
+def _texts(card: StudyCard, prefixes: set[str]) -> Iterator[str]:
+    """Yield every text with its prefix; those of tasks with each: a tokeniser may join a prefix with what follows."""
     material = Material(card)
     for data in material.all_data():
         yield from texts_of(data.table)
-
-
-def _prefixed(card: StudyCard, prefixes: set[str]) -> Iterator[str]:
-    """Yield every text of the tasks behind each prefix: a tokeniser may join a prefix with what follows it."""
-    material = Material(card)
-    tasks = [material.task(label, fold) for label in card.tasks for fold in range(1, card.folds + 1)]
-    for task in tasks:
+    for task in material.all_tasks():
         for text in (*(one.text for one in task.passages), *_asked(card, task)):
             for prefix in prefixes:
                 yield prefix + text

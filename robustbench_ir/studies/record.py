@@ -222,8 +222,7 @@ def save_study(study: Study, path: Path) -> None:
     """
     from pydantic import TypeAdapter
 
-    plain = _nan_as_none(TypeAdapter(Study).dump_python(study, mode="python"))
-    write_whole(path, (json.dumps(plain, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode())
+    _write(path, TypeAdapter(Study).dump_python(study, mode="python"))
 
 
 def save_claims(study: Study, path: Path) -> None:
@@ -268,8 +267,7 @@ def save_claims(study: Study, path: Path) -> None:
         for one in study.claims
     ]
     plan = {"date": study.plan.date, "sha256": study.plan.sha256}
-    plain = _nan_as_none({"study": study.name, "plan": plan, "claims": found})
-    write_whole(path, (json.dumps(plain, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode())
+    _write(path, {"study": study.name, "plan": plan, "claims": found})
 
 
 def load_study_record(path: Path) -> Study:
@@ -289,6 +287,11 @@ def load_study_record(path: Path) -> Study:
         raise ResultError(f"{path}: cannot be read ({error.strerror}); name a study.json") from error
     except (ValueError, ValidationError) as error:
         raise ResultError(f"{path}: not a study of this irbench; run `irbench study` again") from error
+
+
+def _write(path: Path, value: object) -> None:
+    text = json.dumps(_nan_as_none(value), ensure_ascii=False, indent=1, allow_nan=False)
+    write_whole(path, f"{text}\n".encode())
 
 
 def _nan_as_none(value: object) -> object:

@@ -31,7 +31,7 @@ from robustbench_ir.studies.checkpoint_training import (
 )
 from robustbench_ir.studies.checkpoints import Arm, Checkpoint, all_checkpoints, in_order_of_work
 from robustbench_ir.studies.claims import load_claims
-from robustbench_ir.studies.config import FOLD, StudyCard, StudyTask
+from robustbench_ir.studies.config import StudyCard, StudyTask
 from robustbench_ir.studies.material import Material
 from robustbench_ir.studies.record import (
     Judged,
@@ -253,7 +253,7 @@ def _on_task(
             found = analyse(base, task.label, results, claims, languages, card)
             rows += found.rows
             evidence[base] = found.comparisons
-            different = card.folds if FOLD in task.name else 1
+            different = card.folds if task.is_folded else 1
             attacks = describe_attacks(task.label, results[0][1][0][:different], card.severity)
     return _OnTask(rows, judge_claims(claims, task.label, evidence), attacks, seconds)
 

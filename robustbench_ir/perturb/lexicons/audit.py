@@ -95,8 +95,12 @@ def _ignore(fault: str) -> None:
 
 def wrong_pairs(name: AuditName, language: str, tables: Tables = SHIPPED) -> frozenset[tuple[str, str]]:
     """Return the words and substitutes of a language that a reader has marked as wrong; see `audited_pairs`."""
+    return _marked("wrong", name, language, tables)
+
+
+def _marked(mark: Mark, name: AuditName, language: str, tables: Tables) -> frozenset[tuple[str, str]]:
     pairs = audited_pairs(name, language, tables)
-    return frozenset((pair.word, pair.substitute) for pair in pairs if pair.mark == "wrong")
+    return frozenset((pair.word, pair.substitute) for pair in pairs if pair.mark == mark)
 
 
 def without_wrong(
@@ -143,8 +147,7 @@ def only_right(name: AuditName, language: str, entries: Entries, tables: Tables 
     tables : Tables
         Where the marks are found.
     """
-    pairs = audited_pairs(name, language, tables)
-    right = {(pair.word, pair.substitute) for pair in pairs if pair.mark == "right"}
+    right = _marked("right", name, language, tables)
     kept = {
         entry: tuple(other for other in others if (entry, other.lower()) in right) for entry, others in entries.items()
     }
