@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,10 @@ from transformers import BertConfig, BertModel, PreTrainedTokenizerFast, XLMRobe
 
 from robustbench_ir.cli import irbench
 from robustbench_ir.errors import DataError, DataUnavailableError, EncoderError, OptionError
+from robustbench_ir.perturb import load_recipe
+from robustbench_ir.studies.config import StudyCard
+from robustbench_ir.studies.pruned_base import prune_study_base
+from robustbench_ir.tasks import load_task
 from robustbench_ir.training.bases import freeze_parts
 from robustbench_ir.training.record import Training, read_trained
 from robustbench_ir.training.table import ParallelRow, ParallelTable
@@ -193,6 +198,30 @@ def test_the_last_weights_are_kept_where_that_is_asked_for(tmp_path: Path) -> No
     assert last.outcome.best_step == 4
     losses = dict(best.validation_losses)
     assert losses[best.outcome.best_step] == min(losses[step] for step in losses if step)
+
+
+def test_the_base_of_a_study_reads_all_its_texts_as_before(tmp_path: Path) -> None:
+    full = made("unigram", tmp_path)
+    full.save_pretrained(str(tmp_path / "model"))
+    rows = [row._asdict() | {"passage_language": row.language} for row in ROWS]
+    lines = [json.dumps({key: row[key] for key in row if key not in {"negative", "source"}}) for row in rows]
+    (tmp_path / "rows.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    card = StudyCard.model_validate({
+        "name": "small", "title": "Small", "description": "Small.", "bases": (str(tmp_path / "model"),),
+        "data": (str(tmp_path / "rows.jsonl"),), "samplers": ("mono",), "seeds": (0,), "training": {},
+        "tasks": ({"name": "mini", "languages": ("en", "es")},), "recipes": ("typo",),
+        "pace": {"step": 1.0, "start": 1.0, "attack": {"mini": 1.0}},
+    })  # fmt: skip
+    found = prune_study_base(card, tmp_path / "pruned")
+    pruned = SentenceTransformer(str(tmp_path / "pruned"), device="cpu")
+    task = load_task("mini", ["en", "es"])
+    asked = [one.text for one in load_recipe("typo").for_task(task).perturb(task.queries, 3, 0)]
+    texts = ["Query: " + text for text in (*asked, *(one.text for one in task.queries))]
+    texts += ["Passage: " + text for text in (*(row.passage for row in ROWS), *(one.text for one in task.passages))]
+    assert found.after <= found.before
+    assert differently_read(pruned, full, texts) == 0
+    with pytest.raises(OptionError, match="not an empty folder"):
+        prune_study_base(card, tmp_path / "pruned")
 
 
 def test_the_command_has_the_options(tmp_path: Path) -> None:
