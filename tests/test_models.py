@@ -587,6 +587,25 @@ def test_the_share_of_texts_that_are_cut(kind: str, queries: float, passages: fl
     assert cut_shares(encoder, *texts) == pytest.approx({"queries": queries, "passages": passages})
 
 
+def test_a_batch_too_large_for_the_device_is_halved(model: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    encoder = load_encoder(str(model("transformer")), EncoderOptions(batch_size=32))
+    texts = [f"market {number}" for number in range(9)]
+    expected = as_dense(encoder.encode_queries(texts))
+    encode, tried = encoder.model.encode, []
+
+    def with_little_memory(texts: list[str], batch_size: int, **options: object) -> object:
+        tried.append(batch_size)
+        if batch_size > 4:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return encode(texts, batch_size=batch_size, **options)
+
+    monkeypatch.setattr(encoder.model, "encode", with_little_memory)
+    assert np.abs(as_dense(encoder.encode_queries(texts)) - expected).max() < 1e-6
+    assert tried == [32, 16, 8, 4]
+
+
 def test_choices_and_cut_texts_stand_in_the_result_and_over_the_table(model: Maker, tmp_path: Path) -> None:
     from rich.console import Console
 

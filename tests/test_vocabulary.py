@@ -18,6 +18,9 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaModel
 
 from robustbench_ir.cli import irbench
+from robustbench_ir.encoders import load_encoder
+from robustbench_ir.encoders.choices import choices_in_words
+from robustbench_ir.encoders.truncation import cut_shares
 from robustbench_ir.errors import DataError, DataUnavailableError, EncoderError, OptionError
 from robustbench_ir.perturb import load_recipe
 from robustbench_ir.studies.config import StudyCard
@@ -28,6 +31,7 @@ from robustbench_ir.training.record import Training, read_trained
 from robustbench_ir.training.table import ParallelRow, ParallelTable
 from robustbench_ir.training.train import train
 from robustbench_ir.training.vocabulary import differently_read, prune_vocabulary, read_texts
+from tests.support.models import static
 
 if TYPE_CHECKING:
     from tokenizers.trainers import Trainer
@@ -178,6 +182,26 @@ def test_a_training_prunes_freezes_accumulates_and_says_so(tmp_path: Path) -> No
 def test_parts_that_there_are_not(part: str, told: str, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match=told):
         freeze_parts(made("wordpiece", tmp_path), [part])
+
+
+def test_only_a_transformer_has_parts_to_freeze() -> None:
+    bare = SentenceTransformer(modules=[static()])
+    for part in ("embeddings", "layers:0-1"):
+        with pytest.raises(EncoderError, match="only of a transformer"):
+            freeze_parts(bare, [part])
+
+
+@pytest.mark.parametrize("kind", ["unigram", "wordpiece"])
+def test_characters_that_no_vocabulary_has_are_counted_and_told(kind: str, tmp_path: Path) -> None:
+    prune_vocabulary(made(kind, tmp_path), TEXTS, tmp_path / "pruned")
+    encoder = load_encoder(str(tmp_path / "pruned"))
+    queries, passages = ["\u16a0\u16a1", *TEXTS[:3]], [*TEXTS[:3], "\u16a0"]
+    found = cut_shares(encoder, queries, passages)
+    assert found["unknown queries"] == found["unknown passages"] == 1 / 4
+    assert "not in its vocabulary: 25.0% of queries, 25.0% of passages" in "".join(
+        choices_in_words(encoder.description, found)
+    )
+    assert "unknown queries" not in cut_shares(encoder, TEXTS, TEXTS)
 
 
 def test_the_last_weights_are_kept_where_that_is_asked_for(tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ def _cut(encoder: Encoder, task: str) -> str:
     loaded = load_task(task)
     texts = [one.text for one in loaded.queries], [one.text for one in loaded.passages]
     shares = cut_shares(encoder, *texts)
-    return ", ".join(f"{share:.0%} of {side}" for side, share in shares.items()) or "not known"
+    return ", ".join(f"{share:.1%} of {side}" for side, share in shares.items()) or "not known"
 
 
 def _default(name: str) -> str:

@@ -41,6 +41,7 @@ _PICTURE_FILE = "drops.svg"
     type=click.Path(path_type=Path, file_okay=False),
     help="Write a smaller base, with the tokens that the study needs, to this folder; then give it as --base.",
 )
+@click.option("--device", help="Such as cpu, cuda, mps. Default: the best available.")
 @click.option("--train-only", is_flag=True, help="Train all models and stop; the same command without it attacks them.")
 @click.option(
     "--plan",
@@ -58,6 +59,7 @@ def command(  # noqa: PLR0917
     bases: tuple[str, ...],
     out: Path | None,
     prune_base: Path | None,
+    device: str | None,
     train_only: bool,
     only_plan: bool,
     replan: bool,
@@ -100,6 +102,7 @@ def command(  # noqa: PLR0917
             allow_overlap=allow_overlap,
             train_only=train_only,
             replan=replan,
+            device=device,
             progress=progress,
             tell=lambda line: console.print(line, soft_wrap=True, markup=False, highlight=False),
         )

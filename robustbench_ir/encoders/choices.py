@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from robustbench_ir.encoders.encoder import EncoderDescription
 
+_SIDES = ("queries", "passages")
+
 
 def choices_in_words(who: EncoderDescription, cut: Mapping[str, float]) -> list[str]:
     """Return what was chosen for an encoder and by whom, and what else the reader of its numbers should know.
@@ -15,7 +17,7 @@ def choices_in_words(who: EncoderDescription, cut: Mapping[str, float]) -> list[
     who : EncoderDescription
         Description of an encoder.
     cut : mapping of str to float
-        Share of the ``queries`` and ``passages`` that are longer than the encoder reads.
+        Shares of texts that the encoder cuts or does not know; see `robustbench_ir.encoders.truncation.Cut`.
 
     Returns
     -------
@@ -40,9 +42,11 @@ def choices_in_words(who: EncoderDescription, cut: Mapping[str, float]) -> list[
         *([who.dtype] if who.dtype else []),
         *([f"at most {who.token_limit:,} tokens"] if who.token_limit else []),
     ]
-    shares = [f"{share:.0%} of {side}" for side, share in cut.items() if share > 0]
     lines = ["; ".join(parts)]
-    lines += [f"longer than the encoder reads, and cut: {', '.join(shares)}"] if shares else []
+    longer = [f"{share:.0%} of {side}" for side, share in cut.items() if share > 0 and side in _SIDES]
+    lines += [f"longer than the encoder reads, and cut: {', '.join(longer)}"] if longer else []
+    unknown = [f"{cut[key]:.1%} of {side}" for side in _SIDES if (key := f"unknown {side}") in cut]
+    lines += [f"with characters that are not in its vocabulary: {', '.join(unknown)}"] if unknown else []
     return [*lines, *who.notes]
 
 

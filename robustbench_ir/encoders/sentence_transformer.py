@@ -6,7 +6,7 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 import scipy.sparse as sp
@@ -20,7 +20,7 @@ from robustbench_ir.encoders.model_inputs import model_inputs
 from robustbench_ir.encoders.model_tasks import takes_task, tasks_of
 from robustbench_ir.encoders.options import EncoderOptions, Setting, check_options, refuse_ignored
 from robustbench_ir.encoders.prompts import ChosenPrompts, Declared, choose_prompts, choose_similarity
-from robustbench_ir.encoders.truncation import first_module, share_beyond_limit, token_limit
+from robustbench_ir.encoders.truncation import first_module, share_beyond_limit, share_with_unknown, token_limit
 from robustbench_ir.encoders.weights import settle_poolers
 from robustbench_ir.errors import EncoderError, OptionError
 
@@ -97,6 +97,12 @@ class SentenceTransformerEncoder:
         prompt = (self.query if side == "query" else self.passage).prompt
         return share_beyond_limit(input_module, [prompt + text for text in texts], side)
 
+    def share_unknown(self, texts: Sequence[str], side: Literal["query", "passage"]) -> float:
+        """Return the share of texts, with their prompt, that have something which is not in the vocabulary."""
+        input_module = first_module(self.model, "query" if side == "query" else "document")
+        prompt = (self.query if side == "query" else self.passage).prompt
+        return share_with_unknown(input_module, [prompt + text for text in texts])
+
     def query_inputs(self, texts: Sequence[str]) -> list[bytes]:
         """Return the token ids of each query after the cut, with its prompt."""
         return model_inputs(self.model, texts, self.query.prompt, self.query.keywords)
@@ -118,8 +124,8 @@ class SentenceTransformerEncoder:
             nothing = np.empty((0, self.description.dimensions - extra), dtype=np.float32)
             return sp.csr_array(nothing) if self.sparse else nothing
         if self.sparse:
-            return _compressed(encode(list(texts), save_to_cpu=True, **options), cosine)
-        return as_rows(encode(list(texts), normalize_embeddings=cosine, **options))
+            return _compressed(_within_memory(encode, texts, {**options, "save_to_cpu": True}), cosine)
+        return as_rows(_within_memory(encode, texts, {**options, "normalize_embeddings": cosine}))
 
     @cached_property
     def _pool(self) -> object:
@@ -127,6 +133,20 @@ class SentenceTransformerEncoder:
         pool = self.model.start_multi_process_pool(list(self.devices))
         weakref.finalize(self, self.model.stop_multi_process_pool, pool)
         return pool
+
+
+def _within_memory(encode: Callable[..., torch.Tensor], texts: Sequence[str], options: dict[str, object]) -> torch.Tensor:
+    """Encode texts; where the memory of the device does not suffice, with half the batch, until it does."""
+    import torch
+
+    size = cast("int", options["batch_size"])
+    while size > 1:
+        try:
+            return encode(list(texts), **{**options, "batch_size": size})
+        except torch.OutOfMemoryError:
+            torch.cuda.empty_cache()
+            size //= 2
+    return encode(list(texts), **{**options, "batch_size": 1})
 
 
 def load_sentence_transformer(name: str, options: EncoderOptions) -> SentenceTransformerEncoder:

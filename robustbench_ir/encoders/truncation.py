@@ -19,7 +19,8 @@ _TEXTS_AT_ONCE = 256
 _SAMPLE = 1000
 
 Cut = dict[str, float]
-"""Share of the ``queries`` and ``passages`` of a task that are longer than a model reads."""
+"""Share of the ``queries`` and ``passages`` of a task that are longer than a model reads, and, where there are any, of
+the ``unknown queries`` and ``unknown passages``: those with a character that its vocabulary does not have."""
 
 
 @runtime_checkable
@@ -28,6 +29,14 @@ class Truncating(Protocol):
 
     def share_cut(self, texts: Sequence[str], side: Literal["query", "passage"]) -> float | None:
         """Return the share of texts that are longer than the model reads, 0 to 1; None if it is not known."""
+
+
+@runtime_checkable
+class Tokenising(Protocol):
+    """An encoder that knows which texts have something that is not in its vocabulary."""
+
+    def share_unknown(self, texts: Sequence[str], side: Literal["query", "passage"]) -> float:
+        """Return the share of texts that the tokeniser reads with an unknown token, 0 to 1."""
 
 
 @runtime_checkable
@@ -76,17 +85,21 @@ def share_cut_of(encoder: object, texts: Sequence[str], side: Literal["query", "
 
 
 def cut_shares(encoder: object, queries: Sequence[str], passages: Sequence[str]) -> Cut:
-    """Return the share of queries and passages that an encoder cuts, from an even sample of 1,000 where there are more.
+    """Return the share of texts that an encoder cuts or does not know, from an even sample of 1,000 where there are more.
 
     Returns
     -------
     dict
-        Empty where the encoder does not know.
+        See `Cut`; empty where the encoder does not know.
     """
-    shares = {
-        "queries": share_cut_of(encoder, _sample(queries), "query"),
-        "passages": share_cut_of(encoder, _sample(passages), "passage"),
-    }
+    some, others = _sample(queries), _sample(passages)
+    shares = {"queries": share_cut_of(encoder, some, "query"), "passages": share_cut_of(encoder, others, "passage")}
+    if isinstance(encoder, Tokenising):
+        unknown = {
+            "unknown queries": encoder.share_unknown(some, "query"),
+            "unknown passages": encoder.share_unknown(others, "passage"),
+        }
+        shares |= {what: share for what, share in unknown.items() if share}
     return {side: share for side, share in shares.items() if share is not None}
 
 
@@ -124,6 +137,20 @@ def share_beyond_limit(module: nn.Module, texts: Sequence[str], side: Literal["q
     if not limit or not texts:
         return 0.0
     return sum(count > limit for count in tokens(module, texts)) / len(texts)
+
+
+def share_with_unknown(module: nn.Module, texts: Sequence[str]) -> float:
+    """Return the share of texts, with their prompt, in which the tokeniser of a module finds an unknown token."""
+    tokenizer: Any = module.tokenizer
+    unknown = getattr(tokenizer, "unk_token_id", None)
+    if unknown is None or not callable(tokenizer) or not texts:
+        return 0.0
+    found = 0
+    for start in range(0, len(texts), _TEXTS_AT_ONCE):
+        with quiet():
+            rows = tokenizer(list(texts[start : start + _TEXTS_AT_ONCE]), truncation=False, padding=False)["input_ids"]
+        found += sum(unknown in row for row in rows)
+    return found / len(texts)
 
 
 def tokens(module: nn.Module, texts: Sequence[str]) -> Iterator[int]:

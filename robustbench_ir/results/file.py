@@ -185,7 +185,7 @@ class ResultRecord(Card):
     clean: CellRecord
     attacked: list[CellRecord]
     timings_seconds: dict[str, float]
-    cut: dict[Literal["queries", "passages"], float] = {}
+    cut: dict[Literal["queries", "passages", "unknown queries", "unknown passages"], float] = {}
     task_notes: list[str] = []
     options: dict[str, OptionValue] | None = None
     scoring: int = Field(default=1, ge=1)

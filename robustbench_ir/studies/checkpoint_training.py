@@ -72,7 +72,9 @@ def load_training_data(
     return TrainingData(table, tuple(found))
 
 
-def train_checkpoint(settings: Mapping[str, object], folder: Path, data: TrainingData, progress: Progress) -> None:
+def train_checkpoint(
+    settings: Mapping[str, object], folder: Path, data: TrainingData, progress: Progress, device: str | None = None
+) -> None:
     """Train one checkpoint, or resume its training.
 
     Parameters
@@ -85,8 +87,10 @@ def train_checkpoint(settings: Mapping[str, object], folder: Path, data: Trainin
         The training data.
     progress : Progress
         Receives the progress.
+    device : str, optional
+        Such as ``"cuda"``; by default sentence-transformers chooses.
     """
-    train(make_training(**settings), folder, table=data.table, overlaps=data.overlaps, progress=progress)
+    train(make_training(**settings), folder, table=data.table, overlaps=data.overlaps, device=device, progress=progress)
 
 
 def training_facts(folder: Path) -> dict[str, float] | None:

@@ -63,6 +63,7 @@ def machine_class() -> str:
     return f"{cores} core{'s' if cores > 1 else ''} {platform.machine()}, {memory:.0f} GiB, {graphics}"
 
 
+_ON_GPU = 512  # texts per forward pass; an encoder halves it where the memory does not suffice
 STUDY_FILE = "study.json"
 CLAIMS_FILE = "claims.json"
 
@@ -88,6 +89,7 @@ def run_study(
     allow_overlap: bool = False,
     train_only: bool = False,
     replan: bool = False,
+    device: str | None = None,
     progress: Progress | None = None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Study | None:
@@ -107,6 +109,8 @@ def run_study(
         Whether the checkpoints are only trained; None is returned.
     replan : bool
         Whether the card may differ from the plan in the folder; the report then says so.
+    device : str, optional
+        Where models are trained and attacked, such as ``"cuda"``; by default sentence-transformers chooses.
     progress : Progress, optional
         Receives the progress of the current step.
     tell : callable
@@ -129,12 +133,12 @@ def run_study(
     for data in material.all_data():
         check_overlap(f"the training data ({data.name})", data.overlaps, allow=allow_overlap)
     for checkpoint in in_order_of_work(planned):
-        _train(checkpoint, out, material, progress, tell)
+        _train(checkpoint, out, material, device, progress, tell)
     if train_only:
         return None
     for label in card.tasks:
         for checkpoint in in_order_of_work(planned):
-            _attack(card, checkpoint, out, label, material, progress, tell)
+            _attack(card, checkpoint, out, label, material, device, progress, tell)
     for checkpoint in (one for _, ones in planned for one in ones if one.training):
         write_card(out / "models" / checkpoint.name, [_result(card, checkpoint, out, task) for task in card.tasks])
     progress.stage("analyse")
@@ -145,12 +149,17 @@ def run_study(
 
 
 def _train(
-    checkpoint: Checkpoint, out: Path, material: Material, progress: Progress, tell: Callable[[str], None]
+    checkpoint: Checkpoint,
+    out: Path,
+    material: Material,
+    device: str | None,
+    progress: Progress,
+    tell: Callable[[str], None],
 ) -> None:
     if facts_of(checkpoint, out) is not None:
         return
     start = time.perf_counter()
-    train_checkpoint(checkpoint.training, out / "models" / checkpoint.name, material.data(checkpoint), progress)
+    train_checkpoint(checkpoint.training, out / "models" / checkpoint.name, material.data(checkpoint), progress, device)
     tell(f"trained {checkpoint.name} in {time.perf_counter() - start:.0f} s")
 
 
@@ -160,6 +169,7 @@ def _attack(
     out: Path,
     label: StudyTask,
     material: Material,
+    device: str | None,
     progress: Progress,
     tell: Callable[[str], None],
 ) -> None:
@@ -173,11 +183,21 @@ def _attack(
         card.recipes,
         severities=card.severities,
         seeds=card.perturbation_seeds,
-        options=EncoderOptions(batch_size=card.encode_batch, dtype=card.encode_dtype or None),
+        options=EncoderOptions(
+            device=device,
+            batch_size=max(card.encode_batch, _ON_GPU) if _on_gpu(device) else card.encode_batch,
+            dtype=card.encode_dtype or None,
+        ),
         run=RunOptions(progress=progress, perturbed=material.perturbed(label, checkpoint.fold)),
     )
     save_result(result, path)
     tell(f"attacked {checkpoint.name} on {label.label} in {time.perf_counter() - start:.0f} s")
+
+
+def _on_gpu(device: str | None) -> bool:
+    import torch
+
+    return torch.cuda.is_available() if device is None else device.startswith("cuda")
 
 
 def _study(

@@ -12,7 +12,7 @@ from robustbench_ir.encoders.loading import load_transformer_model
 from robustbench_ir.errors import EncoderError, OptionError
 from robustbench_ir.training.batches import PASSAGE_PREFIX, QUERY_PREFIX
 from robustbench_ir.training.table import ParallelTable
-from robustbench_ir.training.vocabulary import pruned_copy
+from robustbench_ir.training.vocabulary import pruned_copy, transformer_of
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -116,16 +116,15 @@ def freeze_parts(model: SentenceTransformer, parts: Sequence[str]) -> None:
 
 
 def _embeddings(model: SentenceTransformer) -> Iterable[nn.Module]:
-    transformer = getattr(model[0], "auto_model", None)
-    return [transformer.get_input_embeddings()] if transformer is not None else []
+    return [transformer_of(model, "the embeddings can be frozen").get_input_embeddings()]
 
 
 def _layers(model: SentenceTransformer, first: int, last: int) -> Iterable[nn.Module]:
     from torch import nn
 
-    transformer = getattr(model[0], "auto_model", None)
-    number = getattr(getattr(transformer, "config", None), "num_hidden_layers", 0)
-    if transformer is None or not first <= last < number:
+    transformer = transformer_of(model, "layers can be frozen")
+    number = getattr(transformer.config, "num_hidden_layers", 0)
+    if not first <= last < number:
         raise OptionError(f"freeze layers:{first}-{last}: the base has layers 0 to {number - 1}")
     every = (one for one in transformer.modules() if isinstance(one, nn.ModuleList) and len(one) == number)
     return list(next(every))[first : last + 1]

@@ -19,6 +19,7 @@ from robustbench_ir.errors import DataError, DataUnavailableError, EncoderError
 if TYPE_CHECKING:
     import torch
     from sentence_transformers import SentenceTransformer
+    from transformers import PreTrainedModel
 
 _AT_ONCE = 10_000
 _WORD_BEGIN = ("▁", "##")
@@ -87,8 +88,15 @@ def prune_vocabulary(model: SentenceTransformer, texts: Iterable[str], out: Path
     return PrunedVocabulary(tuple(kept), rows)
 
 
-def input_embeddings(model: SentenceTransformer) -> torch.Tensor:
-    """Return the embeddings of the tokens of a transformer, shape (tokens, dimensions), on the CPU.
+def transformer_of(model: SentenceTransformer, what: str) -> PreTrainedModel:
+    """Return the transformer of a model.
+
+    Parameters
+    ----------
+    model : SentenceTransformer
+        A model.
+    what : str
+        What can be done to a transformer, for the message: ``layers can be frozen``.
 
     Raises
     ------
@@ -99,7 +107,19 @@ def input_embeddings(model: SentenceTransformer) -> torch.Tensor:
 
     transformer = getattr(model[0], "auto_model", None)
     if not isinstance(transformer, PreTrainedModel):
-        raise EncoderError("only the vocabulary of a transformer can be pruned; train the base whole")
+        raise EncoderError(f"only of a transformer {what}; train the base whole")
+    return transformer
+
+
+def input_embeddings(model: SentenceTransformer) -> torch.Tensor:
+    """Return the embeddings of the tokens of a transformer, shape (tokens, dimensions), on the CPU.
+
+    Raises
+    ------
+    EncoderError
+        If the model is no transformer.
+    """
+    transformer = transformer_of(model, "the vocabulary can be pruned")
     return cast("torch.Tensor", transformer.get_input_embeddings().weight).detach().cpu()
 
 
