@@ -1,9 +1,8 @@
-"""Write the rows of the cards that have many: Tatoeba, NTREX, Belebele. What stands above them is prose.
+"""Write the rows of the cards that have many: Tatoeba, NTREX, MasakhaNEWS, Belebele. What stands above them is prose.
 
-    python tools/make_task_cards.py "$ROBUSTBENCH_IR_DATA/MANIFEST.tsv"
+    python tools/make_task_cards.py "$ROBUSTBENCH_IR_DATA/MANIFEST.tsv" masakhanews
 
-The manifest gives path, SHA-256 and public address of each file of Tatoeba and NTREX. Belebele is pinned by its
-revision on the hub.
+The manifest gives path, SHA-256 and public address of each file; Belebele is pinned by its revision on the hub.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from robustbench_ir.resources.languages import language_code
@@ -65,6 +65,16 @@ def ntrex(manifest: Path) -> dict[str, str]:
     return rows
 
 
+def masakhanews(manifest: Path, split: str) -> dict[str, str]:
+    """Return language code to row, for each language of MasakhaNEWS."""
+    found = ((path.split("/"), file) for path, file in manifest_rows(manifest).items())
+    return {
+        language_code(parts[1]): f"articles = {pin(file)}\n"
+        for parts, file in found
+        if parts[0] == "masakhanews" and parts[-1] == f"{split}.tsv"
+    }
+
+
 def manifest_rows(manifest: Path) -> dict[str, dict[str, str]]:
     """Return path to row of a manifest."""
     with manifest.open(encoding="utf-8", newline="") as stream:
@@ -105,14 +115,19 @@ def write(name: str, rows: dict[str, str]) -> None:
 
 
 def main() -> None:
-    """Write the rows of the cards."""
-    sentences = tatoeba(Path(sys.argv[1]))
-    write("tatoeba", sentences)
-    write("tatoeba-from-en", sentences)
-    news = ntrex(Path(sys.argv[1]))
-    write("ntrex", news)
-    write("ntrex-12", {code: news[code] for code in NTREX_12})
-    write("belebele", belebele())
+    """Write the rows of the named cards."""
+    manifest, *names = Path(sys.argv[1]), *sys.argv[2:]
+    made: dict[str, Callable[[], dict[str, str]]] = {
+        "tatoeba": lambda: tatoeba(manifest),
+        "tatoeba-from-en": lambda: tatoeba(manifest),
+        "ntrex": lambda: ntrex(manifest),
+        "ntrex-12": lambda: {code: row for code, row in ntrex(manifest).items() if code in NTREX_12},
+        "masakhanews": lambda: masakhanews(manifest, "test"),
+        "masakhanews-dev": lambda: masakhanews(manifest, "dev"),
+        "belebele": belebele,
+    }
+    for name in names:
+        write(name, made[name]())
 
 
 if __name__ == "__main__":

@@ -135,7 +135,9 @@ class SentenceTransformerEncoder:
         return pool
 
 
-def _within_memory(encode: Callable[..., torch.Tensor], texts: Sequence[str], options: dict[str, object]) -> torch.Tensor:
+def _within_memory(
+    encode: Callable[..., torch.Tensor], texts: Sequence[str], options: dict[str, object]
+) -> torch.Tensor:
     """Encode texts; where the memory of the device does not suffice, with half the batch, until it does."""
     import torch
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from robustbench_ir.tasks.formats.articles import read_articles
 from robustbench_ir.tasks.formats.belebele import read_belebele
 from robustbench_ir.tasks.formats.bitext import read_bitext
 from robustbench_ir.tasks.formats.mlqa import read_squad_archive
@@ -13,6 +14,7 @@ from robustbench_ir.tasks.formats.trec import read_trec_collection
 
 READERS: Mapping[str, Reader] = {
     "afriqa": read_afriqa,
+    "articles": read_articles,
     "belebele": read_belebele,
     "bitext": read_bitext,
     "multiway": read_multiway,
