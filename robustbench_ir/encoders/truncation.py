@@ -85,7 +85,7 @@ def share_cut_of(encoder: object, texts: Sequence[str], side: Literal["query", "
 
 
 def cut_shares(encoder: object, queries: Sequence[str], passages: Sequence[str]) -> Cut:
-    """Return the share of texts that an encoder cuts or does not know, from an even sample of 1,000 where there are more.
+    """Return the share of texts that an encoder cuts or does not know, from an even sample of 1,000 of many.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""News articles in tables with their headlines, as a retrieval task: a headline asks, its article answers (MasakhaNEWS)."""
+"""News articles in tables as a retrieval task: a headline asks, its article answers (MasakhaNEWS)."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def read_articles(
     cards: Path | None,  # noqa: ARG001
     progress: DownloadProgress | None,
 ) -> RawTask:
-    """Read tab-separated tables with the columns `headline` and `text`; a quoted field may hold tabs and line ends. A `Reader`.
+    """Read tab-separated tables with the columns `headline` and `text`. A `Reader`.
 
-    Articles with the same text are one passage. A headline that several articles have is one query, for which all of
+    A quoted field may hold tabs and line ends. Articles with the same text are one passage. A headline that several articles have is one query, for which all of
     them are relevant. Rows without a text are left out; an article without a headline only extends the pool.
     """
     raw = RawTask()
