@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -10,13 +11,15 @@ from rich.text import Text
 
 from robustbench_ir.cli.catalogue import count, print_facts, print_lines
 from robustbench_ir.cli.options import cards_option
-from robustbench_ir.errors import DataError
+from robustbench_ir.errors import DataError, OptionError
+from robustbench_ir.resources.languages import language_code
 from robustbench_ir.tasks import task_card, task_names
 from robustbench_ir.tasks.audit import audit, lengths
 from robustbench_ir.tasks.faults import Fault
 from robustbench_ir.tasks.formats.beir import check_folder, folder_and_split, folder_settings, folder_summary
 from robustbench_ir.tasks.formats.trec import corpora
 from robustbench_ir.tasks.repair import write_repaired
+from robustbench_ir.tasks.squad_import import Unit, import_squad
 
 
 @click.group("tasks", invoke_without_command=True, short_help="List the tasks and their languages, or show one.")
@@ -94,6 +97,44 @@ def check_task_folder(name: str, repair: Path | None) -> None:
             console.print(Text(f"repaired: {line}"), soft_wrap=True)
         name = f"{repair}"
     console.print(Text.assemble("It loads: ", (f"irbench attack --task {_path_of(name)}", "bold")), soft_wrap=True)
+
+
+@command.group("import", short_help="Make a task of your own from other formats.")
+def import_group() -> None:
+    """Make a task of your own, a folder, from files in other formats."""
+
+
+@import_group.command("squad")
+@click.argument("files", nargs=-1, required=True, metavar="LANGUAGE=FILE...")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to make.")
+@click.option(
+    "--passages",
+    "unit",
+    type=click.Choice(["sentences", "paragraphs"]),
+    default="sentences",
+    show_default=True,
+    help="What a question finds: the sentence of its answer, or its whole context.",
+)
+@click.option("--parallel", is_flag=True, help="Questions with the same id in several files are translations.")
+@click.pass_context
+def import_squad_files(context: click.Context, files: Sequence[str], out: Path, unit: Unit, parallel: bool) -> None:
+    """Make a retrieval task from question-answering files in the format of SQuAD 1 or 2, and check it.
+
+    \b
+    irbench tasks import squad ti=TiQuAD/dev.json --out tiquad
+    irbench attack --task ./tiquad
+    """  # noqa: D301
+    console = Console()
+    for line in import_squad([_language_and_file(one) for one in files], out, unit=unit, parallel=parallel):
+        console.print(Text(f"note: {line}", style="yellow"), soft_wrap=True)
+    context.invoke(check_task_folder, name=str(out), repair=None)
+
+
+def _language_and_file(argument: str) -> tuple[str, Path]:
+    language, equals, path = argument.partition("=")
+    if not equals or not path:
+        raise OptionError(f"{argument}: write the language before the file, such as sw={argument}")
+    return language_code(language), Path(path).expanduser()
 
 
 def _path_of(name: str) -> str:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
-from robustbench_ir._base.files import write_whole
-from robustbench_ir.errors import OptionError
 from robustbench_ir.tasks.audit import copies_of_relevant, self_matches, unique_ids
+from robustbench_ir.tasks.folder_writing import check_is_new, write_folder
 from robustbench_ir.tasks.task import Task
-
-_TABLE = "query-id\tcorpus-id\tscore\n"
 
 
 def write_repaired(task: Task, out: Path, about: dict[str, object]) -> list[str]:
@@ -36,8 +33,7 @@ def write_repaired(task: Task, out: Path, about: dict[str, object]) -> list[str]
     ResultError
         It cannot be written.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise OptionError(f"{out}: is not empty; name a folder that is not there yet")
+    check_is_new(out)
     done = list(task.notes)
     relevant = {task.passages[row].passage_id for row in task.qrels.passage.tolist()}
     copies, matches = copies_of_relevant(task), self_matches(task)
@@ -47,39 +43,23 @@ def write_repaired(task: Task, out: Path, about: dict[str, object]) -> list[str]
     done += _counted("copies of relevant passages left out", copies)
     done += _counted("passages left out that are a query, word for word", dropped - copies.keys())
     done += _counted("ids renamed, since they had white space in them", (*queries, *passages))
-    _write(
-        out / "corpus.jsonl",
+    rows = zip(*(column.tolist() for column in vars(task.qrels).values()), strict=True)
+    judgements = []
+    for query, passage, grade in rows:
+        query_id, passage_id = task.queries[query].query_id, task.passages[passage].passage_id
+        judgements.append((queries.get(query_id, query_id), passages.get(passage_id, passage_id), grade))
+    write_folder(
+        out,
+        (replace(one, query_id=queries.get(one.query_id, one.query_id)) for one in task.queries),
         (
-            {"_id": passages.get(one.passage_id, one.passage_id), "text": one.text, "language": one.language}
+            replace(one, passage_id=passages.get(one.passage_id, one.passage_id))
             for one in task.passages
             if one.passage_id not in dropped
         ),
+        judgements,
+        about,
     )
-    _write(
-        out / "queries.jsonl",
-        (
-            {
-                "_id": queries.get(one.query_id, one.query_id),
-                "text": one.text,
-                "language": one.language,
-                "parallel_id": one.parallel_id,
-            }
-            for one in task.queries
-        ),
-    )
-    rows = []
-    for query, passage, grade in zip(*(column.tolist() for column in vars(task.qrels).values()), strict=True):
-        query_id, passage_id = task.queries[query].query_id, task.passages[passage].passage_id
-        rows.append(f"{queries.get(query_id, query_id)}\t{passages.get(passage_id, passage_id)}\t{grade}\n")
-    write_whole(out / "qrels" / "test.tsv", (_TABLE + "".join(rows)).encode())
-    kept = {key: value for key, value in about.items() if value not in ("", [], None)}
-    toml = "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in kept.items())
-    write_whole(out / "task.toml", toml.encode())
     return done
-
-
-def _write(path: Path, records: Iterable[dict[str, str]]) -> None:
-    write_whole(path, "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in records).encode())
 
 
 def _counted(what: str, ids: Iterable[str]) -> list[str]:

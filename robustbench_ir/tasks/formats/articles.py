@@ -35,8 +35,9 @@ def read_articles(
 ) -> RawTask:
     """Read tab-separated tables with the columns `headline` and `text`. A `Reader`.
 
-    A quoted field may hold tabs and line ends. Articles with the same text are one passage. A headline that several articles have is one query, for which all of
-    them are relevant. Rows without a text are left out; an article without a headline only extends the pool.
+    A quoted field may hold tabs and line ends. Articles with the same text are one passage. A headline that several
+    articles have is one query, for which all of them are relevant. Rows without a text are left out; an article without
+    a headline only extends the pool.
     """
     raw = RawTask()
     told = {"articles that stand twice": 0, "headlines of several articles": 0, "rows without a text": 0}
