@@ -72,6 +72,22 @@ judgement, queries that stand in the pool, near-duplicates, very short queries a
 cannot hold, texts in another script than the rest of their language. `--repair OUT` writes a clean copy and says what
 it did. Lines above 16 MiB are refused.
 
+## Tasks from question-answering files
+
+Question-answering data of many low-resource languages (TiQuAD, AmQA, KenSwQuAD and others) is published in the format
+of SQuAD. A question then looks for the sentence of its answer among all sentences, as in LAReQA (arXiv 2004.05484):
+
+```
+irbench tasks import squad ti=tiquad-dev.json --out tiquad
+irbench attack --task ./tiquad
+```
+
+Several files, `am=a.json en=b.json`, make one task; `--parallel` says that questions with the same id are translations
+of each other, and then the passages of each are relevant to all. `--passages paragraphs` keeps contexts whole, which is
+better for Thai, Lao and Khmer, where sentences have no mark. The words of the answer count, not their stated place,
+which many files count in other units. Questions without an answer (version 2) or with one that their context does not
+have are left out and counted.
+
 ## Tasks of mteb
 
 `--task mteb:NFCorpus`, with the extra: `pip install 'robustbench-ir[mteb]'`. The monolingual subsets of a text
