@@ -308,18 +308,28 @@ def test_the_claims_of_a_family_are_adjusted_for_each_other() -> None:
 def test_families_are_adjusted_apart_and_every_base_needs_more_than_one_to_be_confirmed() -> None:
     (claim,) = (one for one in load_claims() if one.every_base)
     row, worse = compared(0.1, 0.01, claim=claim.id), compared(-0.1, 0.01, claim=claim.id)
-    assert [one.verdict for one in judge_claims([claim], "t", {"a": [row]})] == ["unresolved"]
-    assert [one.verdict for one in judge_claims([claim], "t", {"a": [worse]})] == ["refuted"]
-    (both,) = judge_claims([claim], "t", {"a": [row], "b": [row]})
+    assert [one.verdict for one in judge_claims([claim], "t", {"a": [row]}, 2)] == ["unresolved"]
+    assert [one.verdict for one in judge_claims([claim], "t", {"a": [worse]}, 2)] == ["refuted"]
+    (both,) = judge_claims([claim], "t", {"a": [row], "b": [row]}, 2)
     assert (both.base, both.verdict) == ("a, b", "supported")
-    assert [one.verdict for one in judge_claims([claim], "t", {"a": [row], "b": [worse]})] == ["refuted"]
+    assert [one.verdict for one in judge_claims([claim], "t", {"a": [row], "b": [worse]}, 2)] == ["refuted"]
     kin = claim.model_copy(update={"id": "kin", "every_base": False})
     other = kin.model_copy(update={"id": "other", "family": "another"})
     weaker = replace(row.difference, p=0.03)
     evidence = [replace(row, claim=one, difference=weaker) for one in ("kin", "other", claim.id)]
-    found = {one.id: one for one in judge_claims([claim, kin, other], "t", {"a": evidence})}
+    found = {one.id: one for one in judge_claims([claim, kin, other], "t", {"a": evidence}, 2)}
     assert found["kin"].p.supported == pytest.approx(0.06)
     assert found["other"].p.supported == pytest.approx(0.03)
+
+
+def test_one_seed_gives_no_verdict() -> None:
+    """The spread between trainings is as large as that of questions, and unknown then."""
+    claim = next(one for one in load_claims() if not one.every_base)
+    row = compared(0.1, 1e-9, claim=claim.id)
+    for seeds, verdict in ((2, "supported" if row.as_claimed else "refuted"), (1, "unresolved")):
+        assert [one.verdict for one in judge_claims([claim], "t", {"a": [row]}, seeds)] == [verdict]
+    nothing = compared(NAN, NAN, NAN, claim=claim.id)
+    assert [one.verdict for one in judge_claims([claim], "t", {"a": [nothing]}, 1)] == ["no case"]
 
 
 def test_the_claims_are_those_of_the_paper_and_of_its_question() -> None:

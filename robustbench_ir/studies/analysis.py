@@ -187,7 +187,9 @@ def _groups(languages: Sequence[str], trained: Sequence[str]) -> dict[str, Seque
     return {name: members for name, members in groups.items() if members}
 
 
-def judge_claims(claims: Sequence[Claim], task: str, evidence: Mapping[str, Sequence[ArmComparison]]) -> list[Judged]:
+def judge_claims(
+    claims: Sequence[Claim], task: str, evidence: Mapping[str, Sequence[ArmComparison]], seeds: int
+) -> list[Judged]:
     """Return the verdicts on one task: one for each base, or one for all bases where the claim asks for it.
 
     Parameters
@@ -198,6 +200,8 @@ def judge_claims(claims: Sequence[Claim], task: str, evidence: Mapping[str, Sequ
         Label of the task.
     evidence : mapping of str to sequence of ArmComparison
         Base to its comparisons on the task.
+    seeds : int
+        Fewest seeds of an arm. One seed cannot tell the way to train from the luck of a training: no claim is judged.
     """
     judged = [
         Judged(claim.id, claim.sentence, claim.family, recipe, base, task, "unresolved", claim_tests(rows), rows)
@@ -211,7 +215,7 @@ def judge_claims(claims: Sequence[Claim], task: str, evidence: Mapping[str, Sequ
         places = [place for place, one in enumerate(judged) if (one.base, one.family) == (base, family)]
         for place, tests in zip(places, adjusted([judged[place].p for place in places]), strict=True):
             alone = judged[place].id in every and len(evidence) == 1
-            found[place] = _with_verdict(judged[place], tests, one_base_of_every=alone)
+            found[place] = _with_verdict(judged[place], tests, seeds, one_base_of_every=alone)
     return [found[place] for place in range(len(judged))]
 
 
@@ -231,8 +235,10 @@ def _by_recipe(found: Sequence[ArmComparison]) -> Iterator[tuple[str, tuple[ArmC
         yield recipe, tuple(one for one in found if one.recipe == recipe)
 
 
-def _with_verdict(judged: Judged, tests: ClaimTests, *, one_base_of_every: bool) -> Judged:
+def _with_verdict(judged: Judged, tests: ClaimTests, seeds: int, *, one_base_of_every: bool) -> Judged:
     verdict = verdict_of(tests)
+    if seeds == 1 and verdict != "no case":
+        verdict = "unresolved"
     if one_base_of_every and verdict in {"supported", "equivalent"}:
         verdict = "unresolved"  # one base is not every base
     return replace(judged, p=tests, verdict=verdict)

@@ -98,8 +98,8 @@ def cannot_say(study: Study, task: str) -> str:
         )
     else:
         sentences.append(
-            "There is one seed: the intervals are over questions only, and the verdicts are about these very models, "
-            "not about what another training of the same kind would give."
+            "There is one seed: the intervals are over questions only, so that they hold for these very models, and "
+            "nothing is known of what another training of the same kind would give. So no claim has a verdict."
         )
     crossing = [
         one.number.value

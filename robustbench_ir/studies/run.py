@@ -31,7 +31,7 @@ from robustbench_ir.studies.checkpoint_training import (
 )
 from robustbench_ir.studies.checkpoints import Arm, Checkpoint, all_checkpoints, in_order_of_work
 from robustbench_ir.studies.claims import load_claims
-from robustbench_ir.studies.config import StudyCard, StudyTask
+from robustbench_ir.studies.config import UNTRAINED, StudyCard, StudyTask
 from robustbench_ir.studies.material import Material
 from robustbench_ir.studies.record import (
     Judged,
@@ -261,12 +261,13 @@ def _on_task(
     """Analyse a task, without the seeds of which a checkpoint is among the diverged ones."""
     rows: list[StudyRow] = []
     attacks: list[StudyAttack] = []
-    evidence, claims, seconds = {}, load_claims(), 0.0
+    evidence, claims, seconds, fewest = {}, load_claims(), 0.0, len(card.seeds)
     for base in card.bases:
         results = []
         for arm, ones in planned:
             seeds = [folds for folds in _by_seed(card, ones) if not {one.name for one in folds} & set(diverged)]
             if arm.base == base and seeds:
+                fewest = min(fewest, len(seeds)) if arm.label == arm.sampler and arm.sampler != UNTRAINED else fewest
                 results.append((arm, [[_result(card, one, out, task) for one in folds] for folds in seeds]))
         seconds += sum(sum(one.timings.values()) for _, seeds in results for folds in seeds for one in folds)
         if results:
@@ -275,7 +276,7 @@ def _on_task(
             evidence[base] = found.comparisons
             different = card.folds if task.is_folded else 1
             attacks = describe_attacks(task.label, results[0][1][0][:different], card.severity)
-    return _OnTask(rows, judge_claims(claims, task.label, evidence), attacks, seconds)
+    return _OnTask(rows, judge_claims(claims, task.label, evidence, fewest), attacks, seconds)
 
 
 def _by_seed(card: StudyCard, ones: Sequence[Checkpoint]) -> list[Sequence[Checkpoint]]:
