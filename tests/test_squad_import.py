@@ -106,7 +106,9 @@ def test_only_questions_that_are_said_to_be_parallel_are(parallel: bool, squad: 
         (None, DataUnavailableError),
     ],
 )
-def test_a_file_of_another_kind_is_one_line(content: str | bytes | None, error: type[Exception], tmp_path: Path) -> None:
+def test_a_file_of_another_kind_is_one_line(
+    content: str | bytes | None, error: type[Exception], tmp_path: Path
+) -> None:
     path = tmp_path / "a.json"
     if content is not None:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sentence_transformers import SentenceTransformer
 
 from robustbench_ir.errors import DataError, DataUnavailableError, OptionError, UnknownNameError
 from robustbench_ir.integrations.mteb import load_mteb, mteb_facts
 from robustbench_ir.tasks import load_task
+from tests.support.models import static
 
 PRESENT = True
 try:
@@ -115,6 +117,103 @@ def test_only_the_languages_that_are_wanted_are_loaded() -> None:
     assert list(source.dataset) == ["swh"]
     with pytest.raises(UnknownNameError, match="unknown language 'fr': there are: ar, ar-Latn, sw"):
         load_mteb(rivers(), ["fr"])
+
+
+PAIR_TEXTS = {
+    "ara": (["أي نهر طويل؟", "متى يفتح السوق؟"], ["نهر النيل طويل.", "يفتح السوق صباحا.", "الجسر من حجر."]),
+    "deu": (["Welcher Fluss ist lang?", "Wann öffnet der Markt?"], ["Der Nil ist lang.", "Morgens.", "Aus Stein."]),
+    "eng": (["Which river is long?", "When does the market open?"], ["The Nile.", "In the morning.", "Of stone."]),
+}
+CODES = {"ara": "ar", "deu": "de", "eng": "en"}
+TAGS = {"ara": "ara-Arab", "deu": "deu-Latn", "eng": "eng-Latn"}
+
+
+def questions(name: str, pairs: Any, *, parallel: bool = True) -> Any:
+    """Make a task of pairs `passages-queries`, as MLQARetrieval has them; all languages have the same ids."""
+    from datasets import Dataset
+
+    class Questions(type(rivers())):  # type: ignore[misc]
+        metadata = rivers().metadata.model_copy(
+            update={
+                "name": name,
+                "eval_langs": {f"{one}-{two}": [TAGS[one], TAGS[two]] for one, two in pairs},
+                "eval_splits": ["test"],
+            }
+        )
+
+        def load_data(self, **_: Any) -> None:
+            self.dataset = {}
+            for subset in self.hf_subsets:
+                first, second = subset.split("-")
+                other = not parallel and second == "deu"
+                self.dataset[subset] = {
+                    "test": {
+                        "queries": Dataset.from_list(
+                            [{"id": f"q{n}", "text": text} for n, text in enumerate(PAIR_TEXTS[second][0])]
+                        ),
+                        "corpus": Dataset.from_list(
+                            [{"id": f"d{n}", "title": "", "text": text} for n, text in enumerate(PAIR_TEXTS[first][1])]
+                        ),
+                        "relevant_docs": {"q0": {"d1" if other else "d0": 1}, "q1": {"d0" if other else "d1": 1}},
+                        "top_ranked": None,
+                    }
+                }
+            self.data_loaded = True
+
+    return Questions()
+
+
+@needs_mteb
+def test_pairs_of_languages_are_one_task_in_which_each_side_is_known() -> None:
+    pairs = [("ara", "ara"), ("ara", "deu"), ("deu", "ara")]
+    task = load_mteb(questions("MLQARetrieval", pairs), None, pairs=True)
+    assert task.identity == "mteb:MLQARetrieval:pairs@75b399394a98"
+    assert {(one.query_id, one.parallel_id, one.text) for one in task.queries} == {
+        (f"{CODES[one]}:q{n}", f"q{n}", PAIR_TEXTS[one][0][n]) for one in ("ara", "deu") for n in (0, 1)
+    }
+    assert {one.passage_id for one in task.passages} == {f"{one}:d{n}" for one in ("ar", "de") for n in (0, 1, 2)}
+    found = {
+        (task.queries[query].query_id, task.passages[passage].passage_id)
+        for query, passage in zip(task.qrels.query.tolist(), task.qrels.passage.tolist(), strict=True)
+    }
+    assert found == {
+        *((f"{one}:q{n}", f"ar:d{n}") for one in ("ar", "de") for n in (0, 1)),
+        *((f"ar:q{n}", f"de:d{n}") for n in (0, 1)),
+    }
+    assert load_mteb(questions("MLQARetrieval", pairs), ["ar"], pairs=True).query_languages == ("ar",)
+
+
+@needs_mteb
+def test_questions_are_parallel_only_where_the_judgements_say_so() -> None:
+    pairs = [("ara", "ara"), ("ara", "deu")]
+    task = load_mteb(questions("MLQARetrieval", pairs, parallel=False), None, pairs=True)
+    assert {one.parallel_id for one in task.queries} == {"ar:q0", "ar:q1", "de:q0", "de:q1"}
+
+
+@needs_mteb
+def test_pairs_of_a_task_whose_order_is_not_known_are_refused() -> None:
+    with pytest.raises(DataError, match="it is not known here which is which; BelebeleRetrieval, CUREv1, MLQ"):
+        load_mteb(questions("Questions", [("ara", "deu")]), None, pairs=True)
+
+
+@needs_mteb
+@pytest.mark.filterwarnings("ignore:::mteb", "ignore::FutureWarning")  # those of mteb about sentence-transformers
+@pytest.mark.parametrize(
+    ("passages", "queries", "setting"),
+    [("eng", "deu", "cross-lingual"), ("deu", "eng", "cross-lingual"), ("eng", "eng", "monolingual")],
+)
+def test_the_clean_score_is_that_of_mteb(passages: str, queries: str, setting: Any) -> None:
+    import mteb
+
+    import robustbench_ir as rb
+
+    model = SentenceTransformer(modules=[static(seed=3)], device="cpu", similarity_fn_name="cosine")
+    source = questions("MLQARetrieval", [(passages, queries)], parallel=False)
+    scores = mteb.evaluate(model, source, cache=None, overwrite_strategy="always").task_results[0].scores["test"][0]
+    task = load_mteb(questions("MLQARetrieval", [(passages, queries)], parallel=False), None, pairs=True)
+    result = rb.attack(model, task, recipes=["typo"])
+    assert 0 < scores["ndcg_at_10"] < 1, "a score that could differ"
+    assert result.score(result.clean, setting, "nDCG@10") == pytest.approx(scores["ndcg_at_10"], abs=1e-5)
 
 
 @needs_mteb

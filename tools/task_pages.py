@@ -91,9 +91,13 @@ have are left out and counted.
 ## Tasks of mteb
 
 `--task mteb:NFCorpus`, with the extra: `pip install 'robustbench-ir[mteb]'`. The monolingual subsets of a text
-retrieval task are taken, one a language, at mteb's pinned revision. Refused with the reason: subsets whose queries and
-passages are in different languages, reranking of given lists, instructions and conversations. What counts and what is
-left out is as in folders; a query's own passage is left out of its ranking where mteb does so.
+retrieval task are taken, one a language, at mteb's pinned revision. `--task mteb:MLQARetrieval:pairs` takes the subsets
+whose queries and passages are in different languages, too, as one task: `--languages ar,de` chooses those in these
+languages. mteb does not say which language is that of the queries, so that this goes for tasks whose loaders were read:
+BelebeleRetrieval, CUREv1, MLQARetrieval and XPQARetrieval. Questions with the same id are parallel where all their
+judgements agree. Refused with the reason: pairs of other tasks, reranking of given lists, instructions and
+conversations. What counts and what is left out is as in folders; a query's own passage is left out of its ranking where
+mteb does so.
 """
 
 
