@@ -17,6 +17,7 @@ _WRONG_INPUT = 2
 _COMMANDS = {
     "attack": "Perturb a task's queries and measure how far an encoder falls.",
     "audit": "Show the most frequent edits of a recipe on real queries.",
+    "board": "Run a list of models for the leaderboard.",
     "cache": "List what is kept between runs, check it, and remove some of it.",
     "compare": "Test whether encoders differ on the same perturbed queries.",
     "encoders": "List the encoders, or show one.",

@@ -1,0 +1,96 @@
+"""`irbench board`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from robustbench_ir.cli.options import split_commas
+from robustbench_ir.cli.progress import ProgressBar
+from robustbench_ir.errors import OptionError, nearest
+
+
+@click.group("board", short_help="Run a list of models for the leaderboard.")
+def command() -> None:
+    """Run a list of models for the leaderboard."""
+
+
+@command.command("run")
+@click.option(
+    "--models",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="List of models, in TOML. Default: current multilingual encoders.",
+)
+@click.option("--suite", default="small", show_default=True, help="Tasks to attack: small or standard.")
+@click.option("--only", callback=split_commas, help="Only these models of the list, by their names on the board.")
+@click.option("--device", help="Such as cpu, cuda, mps. Default: the best available.")
+@click.option("--dtype", help="float32, float16 or bfloat16, for models whose options name none.")
+@click.option("--results", type=click.Path(path_type=Path, file_okay=False), default=Path("results"), show_default=True)
+@click.option(
+    "--folder", type=click.Path(path_type=Path, file_okay=False), default=Path("leaderboard"), show_default=True
+)
+@click.option("--list", "only_list", is_flag=True, help="Print the models and what one has to know; run nothing.")
+def run(
+    file: Path | None,
+    suite: str,
+    only: tuple[str, ...] | None,
+    device: str | None,
+    dtype: str | None,
+    results: Path,
+    folder: Path,
+    only_list: bool,
+) -> None:
+    """Attack each model of a list on the tasks of a suite, and add an entry for each.
+
+    If it was stopped, run the same command again: results that are there are not made again. A model that fails is
+    told, and the next one follows; the status is then 1.
+
+    \b
+    [[models]]
+    model = "intfloat/multilingual-e5-small"
+    link = "https://huggingface.co/intfloat/multilingual-e5-small"
+    options = { query_prompt = "query: ", passage_prompt = "passage: " }
+    """  # noqa: D301
+    from robustbench_ir.leaderboard.board_run import Outcome, load_models, load_suites, run_board
+
+    suites = load_suites()
+    if suite not in suites:
+        raise OptionError(f"unknown suite {suite!r}: {nearest(suite, suites)}")
+    listed = {one.on_board: one for one in load_models(file).models}
+    for name in only or ():
+        if name not in listed:
+            raise OptionError(f"{name}: is not in the list: {nearest(name, listed)}")
+    models = [one for name, one in listed.items() if not only or name in only]
+    console = Console()
+    if only_list:
+        for one in models:
+            console.print(Text.assemble((one.on_board, "bold"), f"  {one.note}" if one.note else ""), soft_wrap=True)
+        return
+
+    def tell(outcome: Outcome) -> None:
+        line = f"{outcome.state:7} {outcome.model} on {outcome.task}"
+        console.print(Text(f"{line}: {outcome.reason}" if outcome.reason else line), soft_wrap=True)
+
+    with ProgressBar() as progress:
+        found = run_board(
+            models,
+            suites[suite],
+            results,
+            folder,
+            date=datetime.now(UTC).date().isoformat(),
+            device=device,
+            dtype=dtype,
+            progress=progress,
+            tell=tell,
+        )
+    failed = sum(one.state == "failed" for one in found)
+    console.print(
+        Text(f"{len(found) - failed} of {len(found)} results are there; `irbench leaderboard build` shows them")
+    )
+    if failed:
+        raise SystemExit(1)
