@@ -464,6 +464,26 @@ def test_a_study_is_planned_stopped_resumed_and_judged(tmp_path: Path, monkeypat
     assert [one.verdict for one in again.claims] == [one.verdict for one in study.claims]
     check_numbers(study, out)
 
+    # A further card has its own plan and report, and uses the models and results of this one.
+    wider = config.with_name("wider.toml")
+    wider.write_text(
+        config.read_text(encoding="utf-8")
+        .replace('"tiny"', '"wider"')
+        .replace('samplers = ["hybrid", ', 'samplers = ["hybrid", "mono"]  #'),
+        encoding="utf-8",
+    )
+    beside = tmp_path / "wider"
+    shared = runner.invoke(irbench, ["study", "--config", str(wider), "--out", str(beside), "--reuse", str(out)])
+    assert shared.exit_code == 0, shared.output
+    assert "trained" not in shared.output.replace("pretrained", "")
+    assert "attacked" not in shared.output
+    assert sorted(path.name for path in beside.iterdir() if path.suffix == ".json") == [
+        "claims.json",
+        "plan.json",
+        "study.json",
+    ]
+    assert load_study_record(out / "study.json").plan == study.plan
+
 
 def test_a_study_of_an_earlier_version_is_told(tmp_path: Path) -> None:
     study = Study("s", "S", "", "0.3.0", "", "", "", {}, StudyPlan("", "", ()), (), (), (), (), (), (), (), (), {})

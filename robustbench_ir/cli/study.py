@@ -37,6 +37,11 @@ _PICTURE_FILE = "drops.svg"
     help="Folder of models, results and report. Default: NAME.",
 )
 @click.option(
+    "--reuse",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Folder of another study, whose models and results are used again; new ones are added there.",
+)
+@click.option(
     "--prune-base",
     type=click.Path(path_type=Path, file_okay=False),
     help="Write a smaller base, with the tokens that the study needs, to this folder; then give it as --base.",
@@ -53,11 +58,12 @@ _PICTURE_FILE = "drops.svg"
 @click.option(
     "--allow-overlap", is_flag=True, help="Accept training data that has texts of a task; every report says so."
 )
-def command(  # noqa: PLR0917
+def command(  # noqa: PLR0913, PLR0917
     name: str,
     config: Path | None,
     bases: tuple[str, ...],
     out: Path | None,
+    reuse: Path | None,
     prune_base: Path | None,
     device: str | None,
     train_only: bool,
@@ -80,7 +86,7 @@ def command(  # noqa: PLR0917
     folder = out or Path(card.name)
     console = table_console()
     if only_plan:
-        console.print(_plan_table(plan_study(card, folder)))
+        console.print(_plan_table(plan_study(card, reuse or folder)))
         for line in _design_lines(card, register(card, folder, replan=replan)):
             console.print(Text(line), soft_wrap=True)
         return
@@ -92,12 +98,14 @@ def command(  # noqa: PLR0917
         *("irbench", "study"),
         *(["--config", str(config)] if config else [card.name]),
         *(part for base in bases for part in ("--base", base)),
+        *(["--reuse", str(reuse)] if reuse else []),
         *(["--allow-overlap"] if allow_overlap else []),
     ]
     with ProgressBar() as progress:
         study = run_study(
             card,
             folder,
+            reuse=reuse,
             command=shlex.join(asked),
             allow_overlap=allow_overlap,
             train_only=train_only,
@@ -107,7 +115,9 @@ def command(  # noqa: PLR0917
             tell=lambda line: console.print(line, soft_wrap=True, markup=False, highlight=False),
         )
     if study is None:
-        console.print(Text(f"all models are trained, in {folder}; the same command without --train-only attacks them"))
+        console.print(
+            Text(f"all models are trained, in {reuse or folder}; the same command without --train-only attacks them")
+        )
         return
     write_whole(folder / _REPORT_FILE, study_page(study).encode())
     if find_spec("matplotlib"):

@@ -85,6 +85,7 @@ def run_study(
     card: StudyCard,
     out: Path,
     *,
+    reuse: Path | None = None,
     command: str = "",
     allow_overlap: bool = False,
     train_only: bool = False,
@@ -101,6 +102,8 @@ def run_study(
         Card of the study.
     out : pathlib.Path
         Folder of the models, results and numbers.
+    reuse : pathlib.Path, optional
+        Folder of another study whose models and results are used again; new ones are added to them there.
     command : str
         Command that runs the study again, for the report.
     allow_overlap : bool
@@ -126,6 +129,7 @@ def run_study(
     started = time.perf_counter()
     progress = progress or Silence()
     check_writable(out / STUDY_FILE)
+    work = reuse or out
     plan = register(card, out, replan=replan)
     progress.stage("read the training data and the tasks")
     material = Material(card, allow_overlap=allow_overlap)
@@ -133,16 +137,16 @@ def run_study(
     for data in material.all_data():
         check_overlap(f"the training data ({data.name})", data.overlaps, allow=allow_overlap)
     for checkpoint in in_order_of_work(planned):
-        _train(checkpoint, out, material, device, progress, tell)
+        _train(checkpoint, work, material, device, progress, tell)
     if train_only:
         return None
     for label in card.tasks:
         for checkpoint in in_order_of_work(planned):
-            _attack(card, checkpoint, out, label, material, device, progress, tell)
+            _attack(card, checkpoint, work, label, material, device, progress, tell)
     for checkpoint in (one for _, ones in planned for one in ones if one.training):
-        write_card(out / "models" / checkpoint.name, [_result(card, checkpoint, out, task) for task in card.tasks])
+        write_card(work / "models" / checkpoint.name, [_result(card, checkpoint, work, task) for task in card.tasks])
     progress.stage("analyse")
-    study = _study(card, out, command, material, planned, plan, started)
+    study = _study(card, work, command, material, planned, plan, started)
     save_study(study, out / STUDY_FILE)
     save_claims(study, out / CLAIMS_FILE)
     return study
