@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pkgutil
 import re
+import json
 import runpy
 import subprocess
 import sys
@@ -114,3 +115,17 @@ def test_the_page_is_not_stale(tool: str, page: str, shared_data: Path) -> None:
     )  # fmt: skip
     written = (DOCS / page).read_text(encoding="utf-8")
     assert done.stdout == written, f"docs/{page} is stale; write it again with ./check --docs"
+
+
+def test_the_readme_says_of_hybrid_batches_what_the_verdicts_say() -> None:
+    sentence = runpy.run_path(str(ROOT / "tools" / "study_sentence.py"))["sentence"]
+    record = json.loads((ROOT / "docs" / "hybrid-batch-claims.json").read_text(encoding="utf-8"))
+    assert sentence(record) in (ROOT / "README.md").read_text(encoding="utf-8"), "stale: tools/study_sentence.py"
+    assert record["plan"]["sha256"] in (ROOT / "docs" / "hybrid-batch.md").read_text(encoding="utf-8")
+    first = record["claims"][0]
+    for verdict, words in (
+        ("supported", "more robust than"),
+        ("refuted", "less robust than"),
+        ("unresolved", "not shown"),
+    ):
+        assert words in sentence({**record, "claims": [{**first, "verdict": verdict}]})

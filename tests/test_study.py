@@ -583,10 +583,19 @@ def test_the_picture_shows_each_arm_and_attack(tmp_path: Path) -> None:
         for recipe in ("typo", "synonym")
         for value, arm in enumerate(("mono", "cross", "hybrid"), start=1)
     )
-    study = Study("s", "S", "", "", "", "", "", {}, StudyPlan("", "", ()), (), (), (), (), (), rows, (), (), {})
+    claim = next(one for one in load_claims() if one.id == "typo-hybrid-mono")
+    apart = replace(
+        compared(0.1, 0.01, claim=claim.id), measure="relative drop", recipe="typo", against="mono", margin=0.015
+    )
+    judged = [replace(one, recipe="typo") for one in judge_claims([claim], "t", {"b": [apart]}, 2)]
+    study = Study(
+        "s", "S", "", "", "", "", "", {}, StudyPlan("", "", ()), (), (), (), (), (), rows, tuple(judged), (), {}
+    )
     write_picture(study, "t", tmp_path / "drops.svg")
     text = (tmp_path / "drops.svg").read_text(encoding="utf-8")
-    for word in ("typo", "synonym", "monolingual batches", "hybrid batches", "growth of rank distance"):
+    for word in ("typo", "synonym"):
+        assert text.count(f">{word}<") == 2
+    for word in ("monolingual batches", "hybrid batches", "hybrid minus monolingual", "equal within the margin"):
         assert text.count(f">{word}<") == 1
 
 

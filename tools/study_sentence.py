@@ -29,15 +29,28 @@ def sentence(record: dict[str, Any]) -> str:
     record : dict
         Content of the study's `claims.json`.
     """
-    tested = record["claims"][0]["task"].partition(" ")[0]
-    here = [one for one in record["claims"] if one["task"] == record["claims"][0]["task"]]
-    parts = [_comparison(one) for one in here if one["family"] == "primary"]
-    robust = [one for one in here if one["comparisons"] and one["comparisons"][0]["measure"] in _ROBUSTNESS]
-    judged = [one for one in robust if one["verdict"] not in {"unresolved", "no case"}]
+    tasks = list(dict.fromkeys(one["task"] for one in record["claims"]))
+    parts = [_comparison(one) for one in record["claims"] if (one["task"], one["family"]) == (tasks[0], "primary")]
+    shares = [_judged([one for one in record["claims"] if one["task"] == task]) for task in tasks]
     return (
-        f"On {tested} under typos, in the pool of all languages, hybrid batches are {' and '.join(parts)}. "
-        f"{len(judged)} of {len(robust)} verdicts about robustness there are other than unresolved."
+        f"On {_short(tasks[0])} under typos, in the pool of all languages, hybrid batches are {' and '.join(parts)}. "
+        "Verdicts about robustness that are other than unresolved: "
+        f"{', '.join(f'{share} on {_short(task)}' for share, task in zip(shares, tasks, strict=True))}."
     )
+
+
+def _short(task: str) -> str:
+    return task.partition(" ")[0].partition(":")[0]
+
+
+def _judged(claims: list[dict[str, Any]]) -> str:
+    """Return how many verdicts about robustness are other than unresolved, of those that the task has a case for."""
+    asked = [
+        one["verdict"]
+        for one in claims
+        if one["verdict"] != "no case" and one["comparisons"] and one["comparisons"][0]["measure"] in _ROBUSTNESS
+    ]
+    return f"{sum(one != 'unresolved' for one in asked)} of {len(asked)}"
 
 
 def _comparison(claim: dict[str, Any]) -> str:
@@ -46,7 +59,7 @@ def _comparison(claim: dict[str, Any]) -> str:
     within = f" within {100 * one['margin']:g} points" if claim["verdict"] == "equivalent" else ""
     return (
         f"{_VERDICTS[claim['verdict']]} {_ARMS[one['against']]}{within} "
-        f"(they lose {difference:+.1f} points of relative mAP, 95% interval {low:+.1f} to {high:+.1f})"
+        f"(difference of the relative drop {difference:+.1f} points, 95% interval {low:+.1f} to {high:+.1f})"
     )
 
 
