@@ -160,7 +160,7 @@ def test_the_board_has_the_means_of_each_language_of_the_result(result: Result, 
     made = board([FiledEntry(Path("mini") / "char-ngram.json", entry)], {}, resamples=10)
     (task,) = made["boards"]  # type: ignore[misc]
     (row,) = task["rows"]
-    groups = task["groups"]
+    groups = task["group_of"]
     for setting in result.settings:
         for number, drop in enumerate(result.drops(setting, by="language")):
             recipe = [str(drop.recipe), drop.severity]
