@@ -9,6 +9,7 @@ from __future__ import annotations
 import lzma
 from base64 import b64decode, b64encode
 from binascii import Error
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,7 @@ def packed(numbers: Integers) -> str:
     return b64encode(lzma.compress(planes, check=lzma.CHECK_CRC32)).decode()
 
 
+@lru_cache(maxsize=5)  # what one entry has: each of its checks reads it
 def unpacked(text: str, count: int) -> IntArray:
     """Return the numbers that `packed` has written.
 
@@ -46,6 +48,7 @@ def unpacked(text: str, count: int) -> IntArray:
     Returns
     -------
     int32 array of shape (count,)
+        It cannot be written to.
 
     Raises
     ------
@@ -64,4 +67,6 @@ def unpacked(text: str, count: int) -> IntArray:
     )
     if count and flat.max() > np.iinfo(np.int32).max:
         raise ValueError("a number of 2^31 or more")
-    return flat.astype(np.int32)
+    numbers = flat.astype(np.int32)
+    numbers.flags.writeable = False
+    return numbers
