@@ -115,7 +115,7 @@ def check_submissions(
     changed = history.changed if history else frozenset()
     verdicts = [one for one in refused if one.path.absolute() in wanted or one.path.resolve() in changed]
     clashing = clashes(filed, ages([one.path for one in filed], history, paths))
-    check = _Check(folder, own_word, _day(today), history if base else None)
+    check = _Check(folder, own_word, _day(today), None if base is None else history)
     for one in filed:
         if one.path.absolute() in wanted or one.path.resolve() in changed:
             why = [clashing[one.path]] if one.path in clashing else []

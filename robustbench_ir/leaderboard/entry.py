@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from robustbench_ir.encoders import EncoderDescription
 from robustbench_ir.encoders.kinds import RERANKED
 from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.score_runs import is_run
@@ -135,16 +136,22 @@ def _model(result: Result, declared: Declaration) -> dict[str, object]:
     said = {
         key: getattr(declared, key) for key in ("name", "link", "paper", "code", "contact", "licence", "parameters")
     }
-    kind = "run" if is_run(who) else who.kind if who.kind in {"multi-vector", RERANKED} else "encoder"
     options = None if result.options is None else dict(result.options)
     return {
-        "kind": kind,
+        "kind": kind_on_board(who),
         "encoder": who.name,
         **described,
         "options": options,
         **said,
         "languages": list(declared.languages),
     }
+
+
+def kind_on_board(who: EncoderDescription) -> str:
+    """Return the kind of an encoder as an entry names it; see `ModelRecord`."""
+    if is_run(who):
+        return "run"
+    return who.kind if who.kind in {"multi-vector", RERANKED} else "encoder"
 
 
 def _task(result: Result) -> dict[str, object]:

@@ -111,6 +111,8 @@ def _impossible_judgements(judgements: Judgements, queries: int) -> Iterator[str
         yield f"judged.passage_language: numbers must be below {len(judgements.pool)}, the languages of the pool"
     elif judgements.grade.min() < 1:
         yield "judged.grade: a grade is 1 or more"
+    elif judgements.grade.max() < judgements.relevant_from:
+        yield f"judged.relevant_from: no passage has the grade {judgements.relevant_from}"
 
 
 def _impossible_ranks(judgements: Judgements, ranks: Ranks, may_lack: bool, one_order: bool) -> str:

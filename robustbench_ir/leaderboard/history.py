@@ -79,7 +79,8 @@ def history_of(folder: Path, base: str | None = None) -> History | None:
     try:
         root = Path(_git(here, "rev-parse", "--show-toplevel").decode().rstrip("\n")).resolve()
         # Resolved first: a name that begins with a dash would be an option, and a branch could move meanwhile.
-        commit = _git(here, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{base or 'HEAD'}^{{commit}}")
+        wanted = f"{'HEAD' if base is None else base}^{{commit}}"
+        commit = _git(here, "rev-parse", "--verify", "--quiet", "--end-of-options", wanted)
     except (ResultError, OSError) as error:
         if base is None:
             return None

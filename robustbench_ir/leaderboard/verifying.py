@@ -17,6 +17,7 @@ from robustbench_ir.encoders.sentence_transformer import SentenceTransformerEnco
 from robustbench_ir.errors import ResultError
 from robustbench_ir.evaluation.runner import QuerySet, Runner
 from robustbench_ir.leaderboard.canonical import layout_faults, perturbed_queries, task_of_entry, threat_model
+from robustbench_ir.leaderboard.entry import kind_on_board
 from robustbench_ir.leaderboard.ranks import judgements_of_entry, ranks_of_entry
 from robustbench_ir.leaderboard.schema import Entry, EntryCell, ModelRecord, RanksEntry
 from robustbench_ir.leaderboard.sheet import values_of_ranks
@@ -231,7 +232,8 @@ def _compare_model(said: ModelRecord, encoder: Encoder, model: str | None) -> No
         If something that the entry says of its model is another thing.
     """
     there = encoder.description
-    expected = {
+    expected: dict[str, object] = {
+        "kind": kind_on_board(there),
         "fingerprint": there.fingerprint,
         "dimensions": there.dimensions,
         "similarity": there.similarity,
