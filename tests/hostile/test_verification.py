@@ -245,7 +245,7 @@ OPTIONS: dict[str, tuple[str, EncoderOptions]] = {
     "query_task": ("router", EncoderOptions(query_task="query")),
     "passage_task": ("router", EncoderOptions(passage_task="document")),
     "similarity": ("transformer", EncoderOptions(similarity="euclidean")),
-    "encode_kwargs": ("transformer", EncoderOptions(encode_kwargs={"normalize": True})),
+    "encode_kwargs": ("splade", EncoderOptions(encode_kwargs={"max_active_dims": 4})),
     "model_kwargs": ("transformer", EncoderOptions(model_kwargs={"attn_implementation": "eager"})),
     "device": ("transformer", EncoderOptions(device="cpu")),
     "batch_size": ("transformer", EncoderOptions(batch_size=7)),
@@ -279,7 +279,10 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddingServer]:
     running.close()
 
 
-@pytest.mark.parametrize("name", OPTIONS)
+SLOW = {"devices"}  # each process loads the libraries anew
+
+
+@pytest.mark.parametrize("name", [pytest.param(one, marks=[pytest.mark.slow] * (one in SLOW)) for one in OPTIONS])
 def test_an_honest_entry_with_any_option_is_verified(name: str, tmp_path: Path, server: EmbeddingServer) -> None:
     kind, options = OPTIONS[name]
     if name == "backend":
