@@ -23,14 +23,14 @@ SCORE = {"average_precision": {"multilingual": 0.0}, "rank_distance": None, "cov
 
 def entry(number: int) -> Entry:
     """Make an entry in English and Swahili; the higher the number, the better, and evil in every free text."""
-    depth = 2 + (250 - number) / 50
-    rank = np.array([depth + row % 7 for row in range(2 * QUESTIONS)])
+    depth = 2 + (250 - number) / 10
+    rank = np.array([depth + (row % 7) / 7 for row in range(2 * QUESTIONS)])
     cells, ranks = [], []
     attacks = [("clean", 0, 1.0), ("typo@3", 1, 0.9), ("typo@3", 3, 0.7), ("synonym@3", 3, 0.8)]
     if number % 50 == 49:
         attacks += [(SEARCHED, 3, 0.4), (CRAFTED, 3, 0.6)]
     for place, (recipe, severity, factor) in enumerate(attacks):
-        ranks.append((rank / factor).astype(int) + number % 5)
+        ranks.append((rank / factor).astype(int))
         digest = f"{severity}{place}".ljust(64, "0")
         cells.append(
             {
@@ -73,7 +73,7 @@ def entry(number: int) -> Entry:
         "environment": {EVIL[:90]: EVIL[:90]},
         "scores": [{**SCORE, "recipe": "clean", "severity": 0}],
         "cells": cells,
-        **_ranked(np.stack(ranks)),
+        **_ranked(np.stack(ranks), 10 + number % 5),
     }
     draft = entry_from_json(json.dumps(table).encode(), "made")
     made = draft.model_copy(update={"scores": scores_of(sheet_of(draft))})
@@ -83,14 +83,17 @@ def entry(number: int) -> Entry:
 FOUND = Verification(2 * QUESTIONS, 7, (Difference("typo@3", 0.0, 0.0, 1.0, 1.0, 0.0, 0.0),))
 
 
-def _ranked(own: np.ndarray) -> dict[str, object]:
-    """Return the judgements and ranks of queries with a passage in each language; `own` is the rank in the own one."""
+def _ranked(own: np.ndarray, apart: int) -> dict[str, object]:
+    """Return the judgements and ranks of queries with a passage in each language.
+
+    `own` is the rank in the own language, and the Swahili passage stands about `apart` further down.
+    """
     rows = np.arange(2 * QUESTIONS)
     other = own + 1
     english = np.where(rows < QUESTIONS, own, other)
     swahili = np.where(rows < QUESTIONS, other, own)
     in_language = np.stack([english, swahili], axis=2).reshape(len(own), -1)
-    in_pool = np.stack([2 * english, 2 * swahili + 10], axis=2).reshape(len(own), -1)
+    in_pool = np.stack([2 * english, 2 * swahili + apart], axis=2).reshape(len(own), -1)
     judged = {
         "count": 4 * QUESTIONS,
         "query": packed(np.repeat(rows, 2)),
