@@ -24,8 +24,8 @@ from robustbench_ir.leaderboard.canonical import (
     task_at_hand,
 )
 from robustbench_ir.leaderboard.faults import entry_faults
-from robustbench_ir.leaderboard.folder import SUBMISSIONS, FiledEntry, clashes, misplaced, submission_files
-from robustbench_ir.leaderboard.history import History, ages, history_of
+from robustbench_ir.leaderboard.folder import SUBMISSIONS, FiledEntry, clashes, misplaced, near_copy, submission_files
+from robustbench_ir.leaderboard.history import NAMED, History, ages, history_of
 from robustbench_ir.leaderboard.marks import mark_fault
 from robustbench_ir.leaderboard.published import read_published
 from robustbench_ir.leaderboard.reading import entry_from_json, read_entry
@@ -114,11 +114,15 @@ def check_submissions(
     filed, refused = read_all(dict.fromkeys((*everything, *_outside(paths, everything))))
     changed = history.changed if history else frozenset()
     verdicts = [one for one in refused if one.path.absolute() in wanted or one.path.resolve() in changed]
-    clashing = clashes(filed, ages([one.path for one in filed], history, paths))
+    there = ages([one.path for one in filed], history, paths)
+    clashing = clashes(filed, there)
     check = _Check(folder, own_word, _day(today), None if base is None else history)
     for one in filed:
         if one.path.absolute() in wanted or one.path.resolve() in changed:
             why = [clashing[one.path]] if one.path in clashing else []
+            if not why and (there[one.path][0] == NAMED or check.proposes(one)):
+                earlier = [other for other in filed if there[other.path] < there[one.path]]
+                why = [said] if (said := near_copy(one, earlier)) else []
             verdicts.append(check.verdict(one, why))
     if check.history:
         gone = sorted(path for path in check.history.deleted if _is_submission(path, folder))
@@ -168,10 +172,14 @@ class _Check:
         said = missing or reason if name == "unverified digests" else reason
         return FileCheck(one.path, (), f"{name}: {said}" if said else name, made)
 
+    def proposes(self, one: FiledEntry) -> bool:
+        """Return whether a file is not in the base commit."""
+        return self.history is not None and one.path.resolve() not in self.history.added
+
     def _of_mark(self, one: FiledEntry) -> list[str]:
         if one.entry.verified is None:
             return []
-        if not self.own_word or (self.history and one.path.resolve() not in self.history.added):
+        if not self.own_word or self.proposes(one):
             return ["verified: only `irbench leaderboard verify` may write it, after the entry was accepted"]
         fault = mark_fault(one.entry, self.latest) if isinstance(one.entry, RanksEntry) else ""
         return [f"verified: {fault}; remove the mark, and verify the entry again"] if fault else []

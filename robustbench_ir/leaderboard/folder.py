@@ -12,6 +12,7 @@ from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
 from filelock import FileLock
 
 from robustbench_ir._base.files import write_whole
@@ -30,6 +31,8 @@ SUBMISSIONS = "submissions"
 _DEEP_RANK = 10
 _DEEP_RANKS = 20
 """Two good models may share all ranks at the top; so many ranks further down are shared by copies alone."""
+
+_COPY = 0.9
 
 
 @dataclass(frozen=True)
@@ -178,6 +181,30 @@ def behaviours(entry: Entry) -> Iterator[str]:
         if (ranks.in_pool > _DEEP_RANK).sum() >= _DEEP_RANKS:
             rows = ranks.in_pool.tobytes() + ranks.in_language.tobytes()
             yield sha256(f"{entry.task.sha256} {cell.queries_sha256} ".encode() + rows).hexdigest()
+
+
+def likeness(entry: Entry, other: Entry) -> float:
+    """Return the share of clean ranks beyond the tenth that two entries have in common; 0 if they cannot be compared.
+
+    It is small for any two models, however good they are, and nearly 1 for a copy in which somebody has changed a few.
+    """
+    if not isinstance(entry, RanksEntry) or not isinstance(other, RanksEntry):
+        return 0.0
+    if (entry.task.sha256, entry.judged.count) != (other.task.sha256, other.judged.count):
+        return 0.0
+    mine, its = (ranks_of_entry(one)[0].in_pool for one in (entry, other))
+    deep = np.minimum(mine, its) > _DEEP_RANK
+    return float((mine == its)[deep].mean()) if deep.sum() >= _DEEP_RANKS else 0.0
+
+
+def near_copy(one: FiledEntry, others: Iterable[FiledEntry]) -> str:
+    """Return of which entry under another name a new one is a copy, up to a few ranks; empty if it is none."""
+    for other in others:
+        if other.entry.model.name != one.entry.model.name:
+            share = likeness(one.entry, other.entry)
+            if share >= _COPY:
+                return f"a copy under another name: it has {share:.0%} of the deeper ranks of {other.path}"
+    return ""
 
 
 def _run_key(entry: Entry) -> Iterable[object]:

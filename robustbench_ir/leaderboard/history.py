@@ -17,7 +17,7 @@ from robustbench_ir.errors import OptionError, ResultError
 Age = tuple[int, float]
 """Smaller is earlier; equal ages cannot be told apart."""
 
-_BASE, _RECORDED, _HERE, _NAMED = range(4)
+_BASE, _RECORDED, _HERE, NAMED = range(4)
 _SECONDS = 60
 
 
@@ -171,7 +171,7 @@ def _age(path: Path, history: History | None, late: set[Path]) -> Age:
     if history and history.base and place is not None:
         return _BASE, place
     if path.absolute() in late:
-        return _NAMED, _time(path) if place is None else place
+        return NAMED, _time(path) if place is None else place
     return (_HERE, _time(path)) if place is None else (_RECORDED, place)
 
 
