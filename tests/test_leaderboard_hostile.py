@@ -254,8 +254,14 @@ JSON = some.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
-@given(some.sampled_from([*string_places(FULL), ("cells",), ("scores",), ("task", "pool"), ("model",)]), JSON)
+PLACES = [*string_places(FULL), ("cells",), ("scores",), ("task", "pool"), ("task", "queries"), ("task", "question")]
+PLACES += [("judged", "count"), ("judged", "relevant_from"), ("cells", 1, "severity"), ("cells", 1, "seed"), ("model",)]
+PACKED = some.lists(some.integers(0, 12), min_size=1, max_size=6).map(lambda numbers: packed(np.array(numbers)))
+VALUES = JSON | PACKED | some.integers(0, 5) | some.lists(some.integers(0, 3), max_size=3)
+
+
+@settings(max_examples=300, deadline=None)
+@given(some.sampled_from(PLACES), VALUES)
 def test_any_value_in_any_place_is_taken_or_refused_in_one_line(place: tuple[Any, ...], value: object) -> None:
     table = json.loads(json.dumps(FULL))
     inner = table
@@ -268,6 +274,10 @@ def test_any_value_in_any_place_is_taken_or_refused_in_one_line(place: tuple[Any
         assert "\n" not in str(error)  # noqa: PT017  it may as well be taken
         return
     assert entry_from_json(entry_to_json(taken).encode(), "x.json") == taken
+    faults = entry_faults(taken)
+    assert all(one.isprintable() for one in faults)
+    if not faults:
+        board_to_json(board([FiledEntry(Path("small") / "x.json", taken)], {}, resamples=2))
 
 
 @settings(max_examples=150, deadline=None)

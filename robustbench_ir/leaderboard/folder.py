@@ -186,7 +186,7 @@ def behaviours(entry: Entry) -> Iterator[str]:
 def likeness(entry: Entry, other: Entry) -> float:
     """Return the share of clean ranks beyond the tenth that two entries have in common; 0 if they cannot be compared.
 
-    It is small for any two models, however good they are, and nearly 1 for a copy in which somebody has changed a few.
+    It is small for any two models, however good they are, and nearly 1 for a copy in which a few ranks were changed.
     """
     if not isinstance(entry, RanksEntry) or not isinstance(other, RanksEntry):
         return 0.0
@@ -221,7 +221,7 @@ def _name_key(entry: Entry) -> Iterable[object]:
 
 @dataclass(frozen=True)
 class _Rule:
-    """What no two entries may share, and how the later one is told."""
+    """What no two entries may share, and what the check says of the later one."""
 
     keys: Callable[[Entry], Iterable[object]]
     said: str

@@ -15,7 +15,7 @@ from pathlib import Path
 from robustbench_ir.errors import OptionError, ResultError
 
 Age = tuple[int, float]
-"""Smaller is earlier; equal ages cannot be told apart."""
+"""Smaller is earlier; equal ages cannot be distinguished."""
 
 _BASE, _RECORDED, _HERE, NAMED = range(4)
 _SECONDS = 60

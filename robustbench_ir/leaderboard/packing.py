@@ -43,7 +43,7 @@ def unpacked(text: str, count: int) -> IntArray:
     text : str
         Text from an unknown author.
     count : int
-        How many numbers there must be.
+        Number of numbers that there must be.
 
     Returns
     -------

@@ -11,7 +11,7 @@ from robustbench_ir.leaderboard.building import FileCheck
 
 
 def receipt(checks: Sequence[FileCheck], date: str, base: str = "") -> str:
-    """Return a receipt as JSON; it is as good as the signature that somebody puts under it.
+    """Return a receipt as JSON; it is worth as much as the signature under it.
 
     Parameters
     ----------

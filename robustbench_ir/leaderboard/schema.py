@@ -370,7 +370,7 @@ class RanksEntry(Entry):
 
 
 class ValuesEntry(Entry):
-    """An entry of format 1: values of each query only, so that nobody can tell whether ranks gave them."""
+    """An entry of format 1: values of each query only, which may be such that no ranks give them."""
 
     schema_version: Literal[1]
     cells: list[ValuesCell] = Field(min_length=1, max_length=MAX_CELLS)

@@ -277,7 +277,7 @@ def _is_named_after(name: str, encoder: str) -> bool:
 
 
 def _ranked_again(cell: EntryCell, number: int, runner: Runner, rows: Sequence[int]) -> Ranks:
-    """Return the ranks of the judged passages of the sample, from queries that are made anew."""
+    """Return the ranks of the judged passages of the sample, from queries that are made again."""
     perturbed = perturbed_queries(runner.task, cell)
     if perturbed is None or digest(perturbed) != cell.queries_sha256:
         raise ResultError(f"{cell.recipe}: the queries here are not those of the entry; it cannot be verified")

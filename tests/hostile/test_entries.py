@@ -28,7 +28,17 @@ from robustbench_ir.leaderboard.ranks import judgements_of_entry
 from robustbench_ir.leaderboard.reading import read_entry
 from robustbench_ir.leaderboard.schema import Entry, RanksEntry
 from robustbench_ir.leaderboard.verifying import verify
-from tests.support.entries import DAY, Table, read, rescored, small_table, table_of, with_judged, with_ranks
+from tests.support.entries import (
+    DAY,
+    Table,
+    read,
+    rescored,
+    small_table,
+    small_values,
+    table_of,
+    with_judged,
+    with_ranks,
+)
 
 SAID = Declaration("char-ngram", "https://example.org/char", saw_task="no", parameters=0)
 ALL = 120
@@ -378,6 +388,15 @@ def test_an_unknown_version_of_a_recipe_takes_no_headline(tmp_path: Path) -> Non
     build_board(tmp_path, today=DAY)
     (made,) = json.loads((tmp_path / "leaderboard.json").read_text(encoding="utf-8"))["boards"]
     assert made["headline"] == [["typo@3", 3]]
+
+
+def test_a_run_of_which_there_are_values_only_is_submitted_again_with_its_ranks(tmp_path: Path) -> None:
+    submit(read(small_values()), tmp_path)
+    assert submit(read(small_table()), tmp_path).name == "honest--model+2.json"
+    build_board(tmp_path, today=DAY)
+    (made,) = json.loads((tmp_path / "leaderboard.json").read_text(encoding="utf-8"))["boards"]
+    rows = {row["format"]: (row["superseded"], bool(row["ranks"])) for row in made["rows"]}
+    assert rows == {1: ("honest--model+2.json", False), 2: ("", True)}
 
 
 # Who was first.
