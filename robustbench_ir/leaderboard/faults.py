@@ -130,15 +130,23 @@ def _impossible_ranks(judgements: Judgements, ranks: Ranks, may_lack: bool, one_
         return ""
     if (ranks.in_pool < ranks.in_language).any():
         return "a passage ranks higher among all passages than among those of its language"
-    order = np.lexsort((ranks.in_pool, group))
-    falling = (np.diff(group[order]) == 0) & (np.diff(ranks.in_language[order]) < 0)
-    return "two passages have another order in their language than in the pool" * bool(falling.any())
+    same_order = np.array_equal(_order(group, ranks.in_pool), _order(group, ranks.in_language))
+    return "" if same_order else "two passages have another order in their language than in the pool"
 
 
 def _distinct(group: Integers, rank: Integers) -> bool:
     """Return whether passages of a group have different ranks, apart from those that have none."""
-    order = np.lexsort((rank, group))
-    return not ((np.diff(group[order]) == 0) & (np.diff(rank[order]) == 0) & (rank[order][1:] > 0)).any()
+    keys = np.sort(_keys(group, rank)[rank > 0])
+    return not (keys[1:] == keys[:-1]).any()
+
+
+def _order(group: Integers, rank: Integers) -> Integers:
+    """Return the order of passages by group, and by rank inside it."""
+    return np.argsort(_keys(group, rank), kind="stable")
+
+
+def _keys(group: Integers, rank: Integers) -> Integers:
+    return group.astype(np.int64) << 31 | rank
 
 
 def _key(cell: EntryCell) -> tuple[str, int, int]:

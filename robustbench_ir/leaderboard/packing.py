@@ -12,7 +12,6 @@ from binascii import Error
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from robustbench_ir.metrics.measures import Integers
 from robustbench_ir.tasks.task import IntArray
@@ -62,11 +61,8 @@ def unpacked(text: str, count: int) -> IntArray:
         raise ValueError(f"not packed numbers ({error})") from error
     if len(planes) != _BYTES * count or not reader.eof or reader.unused_data:
         raise ValueError(f"not {count} packed numbers")
-    flat: NDArray[np.uint32] = (
-        np.ascontiguousarray(np.frombuffer(planes, dtype=np.uint8).reshape(_BYTES, count).T).view("<u4").ravel()
-    )
-    if count and flat.max() > np.iinfo(np.int32).max:
+    numbers: IntArray = np.frombuffer(planes, dtype=np.uint8).reshape(_BYTES, count).T.copy().view("<i4").ravel()
+    if count and numbers.min() < 0:
         raise ValueError("a number of 2^31 or more")
-    numbers = flat.astype(np.int32)
     numbers.flags.writeable = False
     return numbers

@@ -27,8 +27,10 @@ from robustbench_ir.tasks.task import TaskIdentity
 ENTRY_SCHEMA_VERSION = 2
 MAX_QUERIES = 2_000_000
 MAX_CELLS = 1_000
-MAX_RANKS = 1 << 24
-"""Judged passages times cells, of one entry: 116 cells of XQuAD-R."""
+MAX_RANKS = 1 << 23
+"""Judged passages times cells, of one entry: 58 cells of XQuAD-R."""
+
+MAX_JUDGED = 1 << 21
 
 NOT_RETRIEVED = 1e-9
 
@@ -190,7 +192,7 @@ class JudgedRecord(Strict):
         Grade from which on a passage is relevant to the measures that know no grades.
     """
 
-    count: int = Field(ge=1, le=MAX_RANKS)
+    count: int = Field(ge=1, le=MAX_JUDGED)
     query: Packed
     passage_language: Packed
     grade: Packed

@@ -17,10 +17,11 @@ from click.testing import CliRunner
 
 from robustbench_ir import attack
 from robustbench_ir.cli import irbench
-from robustbench_ir.errors import RobustBenchError
+from robustbench_ir.errors import ResultError, RobustBenchError
 from robustbench_ir.leaderboard.building import build_board, check_submissions
 from robustbench_ir.leaderboard.canonical import read_canonical, write_canonical
 from robustbench_ir.leaderboard.entry import Declaration, entry_of, entry_to_json
+from robustbench_ir.leaderboard.faults import entry_faults
 from robustbench_ir.leaderboard.folder import submit
 from robustbench_ir.leaderboard.marks import marked
 from robustbench_ir.leaderboard.names import slug
@@ -397,6 +398,18 @@ def test_a_run_of_which_there_are_values_only_is_submitted_again_with_its_ranks(
     (made,) = json.loads((tmp_path / "leaderboard.json").read_text(encoding="utf-8"))["boards"]
     rows = {row["format"]: (row["superseded"], bool(row["ranks"])) for row in made["rows"]}
     assert rows == {1: ("honest--model+2.json", False), 2: ("", True)}
+
+
+def test_few_bytes_do_not_ask_for_much_memory() -> None:
+    """Limits are known before anything is unpacked."""
+    table = small_table()
+    table["judged"]["count"] = 1 << 21
+    table["cells"] += [{**table["cells"][1], "seed": seed} for seed in range(1, 4)]
+    (fault,) = entry_faults(read(table))
+    assert fault == "judged.count: 10485760 ranks in all cells; an entry has at most 8388608"
+    table["judged"]["count"] += 1
+    with pytest.raises(ResultError, match=r"judged\.count: "):
+        read(table)
 
 
 # Who was first.
