@@ -125,7 +125,7 @@ def verify_entry(  # noqa: PLR0917
     from robustbench_ir.leaderboard.folder import replace_with_mark
     from robustbench_ir.leaderboard.marks import check_mark, marked
     from robustbench_ir.leaderboard.rescoring import rescore
-    from robustbench_ir.leaderboard.verifying import verify
+    from robustbench_ir.leaderboard.verifying import is_named_after, verify
 
     entry = read_sound_entry(file)
     if by:
@@ -140,6 +140,8 @@ def verify_entry(  # noqa: PLR0917
     )
     for fault in found.faults:
         click.echo(f"{file}: {fault}")
+    if entry.model.kind != "run" and not is_named_after(entry.model.name, entry.model.encoder):
+        click.echo(f"what was run is {entry.model.encoder!a:.100}; the board shows it beside the name")
     if found.searched:
         click.echo(f"{found.searched} query sets of searches were not run: only the model's owner has their queries")
     if found.holds and by:

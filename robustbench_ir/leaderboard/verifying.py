@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -172,7 +171,7 @@ def verify(
     if wrong:
         raise ResultError(f"{entry.model.name}: {wrong[0]}")
     encoder = _encoder(entry, model, keywords or {})
-    _compare_model(entry.model, encoder, model)
+    _compare_model(entry.model, encoder, model is None)
     # No kept embeddings are used: they may be what the entry was made from, and the entry is in doubt.
     runner = Runner(encoder, task, keeps_embeddings=False)
     drawn = np.random.default_rng(seed).choice(len(task.queries), min(sample, len(task.queries)), replace=False)
@@ -223,7 +222,7 @@ def _says_who_it_is(encoder: str) -> bool:
     return encoder in BUILT_IN or _ON_THE_HUB.fullmatch(encoder) is not None
 
 
-def _compare_model(said: ModelRecord, encoder: Encoder, model: str | None) -> None:
+def _compare_model(said: ModelRecord, encoder: Encoder, as_named: bool) -> None:
     """Refuse an entry whose model is not the one that was loaded.
 
     Raises
@@ -241,7 +240,7 @@ def _compare_model(said: ModelRecord, encoder: Encoder, model: str | None) -> No
         "query_prompt": there.query_prompt,
         "passage_prompt": there.passage_prompt,
     }
-    if model is None:
+    if as_named:
         expected["revision"] = there.revision
     for name, value in expected.items():
         mine = getattr(said, name)
@@ -254,12 +253,9 @@ def _compare_model(said: ModelRecord, encoder: Encoder, model: str | None) -> No
     weights = _weights(encoder)
     if said.parameters is not None and weights is not None and abs(said.parameters - weights) > _ROUNDED * weights:
         raise ResultError(f"{said.name}: the entry says {said.parameters} parameters, the encoder has {weights}")
-    named = model or said.encoder
-    if _says_who_it_is(named) and not Path(named).exists() and not _is_named_after(said.name, named):
-        raise ResultError(
-            f"{said.name}: its encoder is {named!a:.100}; an entry is named after its encoder, such as "
-            f"{f'{named} (my setting)'!a:.120}"
-        )
+    names = {name.lower() for name in BUILT_IN}
+    if said.name.lower() in names - {there.name.lower()}:
+        raise ResultError(f"{said.name}: its encoder is {there.name!a:.100}, and the name is that of another encoder")
 
 
 def _weights(encoder: Encoder) -> int | None:
@@ -272,7 +268,8 @@ def _weights(encoder: Encoder) -> int | None:
     return sum(one.numel() for one in weights) if all(one.is_floating_point() for one in weights) else None
 
 
-def _is_named_after(name: str, encoder: str) -> bool:
+def is_named_after(name: str, encoder: str) -> bool:
+    """Return whether a name on the board is that of an encoder: ``bm25``, or ``bm25 (my setting)``."""
     return name.lower() == encoder.lower() or name.lower().startswith((f"{encoder.lower()} ", f"{encoder.lower()}@"))
 
 

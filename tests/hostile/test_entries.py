@@ -269,7 +269,7 @@ MUTATIONS: dict[str, Change] = {
     "more coverage": put("scores", 2, "coverage", value=1.0),
     "a row less": lambda table: table["scores"].pop() and None,
     # the model
-    "another name": put("model", "name", value="tiny/model"),
+    "the name of another encoder": put("model", "name", value="bm25"),
     "another encoder": put("model", "encoder", value="bm25"),
     "an encoder that is a folder": put("model", "encoder", value="/etc"),
     "another revision": put("model", "revision", value="abc"),

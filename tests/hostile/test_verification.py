@@ -25,7 +25,7 @@ from robustbench_ir.leaderboard.marks import LEAST_SAMPLE, check_mark, entry_dig
 from robustbench_ir.leaderboard.packing import packed, unpacked
 from robustbench_ir.leaderboard.reading import read_entry
 from robustbench_ir.leaderboard.schema import Entry, RanksEntry, VerifiedRecord
-from robustbench_ir.leaderboard.verifying import MEAN_TOLERANCE, Difference, verify
+from robustbench_ir.leaderboard.verifying import MEAN_TOLERANCE, Difference, is_named_after, verify
 from tests.support.encoders import EmbeddingServer
 from tests.support.entries import DAY, read, rescored, small_values, table_of, with_ranks
 from tests.support.models import KINDS
@@ -316,17 +316,26 @@ def test_another_model_does_not_pass_for_this_one(tmp_path: Path) -> None:
     assert verify(about, 60, seed=1, model=folder).holds
 
 
-@pytest.mark.parametrize("name", ["char-ngram", "Char-Ngram", "char-ngram (2 to 4 letters)"])
-def test_an_entry_is_named_after_its_encoder(name: str, honest: RanksEntry) -> None:
-    named = honest.model_copy(update={"model": honest.model.model_copy(update={"name": name})})
-    assert verify(named, 20, seed=1).holds
-
-
-def test_a_name_that_only_begins_like_the_encoder_is_refused(honest: RanksEntry) -> None:
+def test_another_name_is_shown_with_what_was_run(honest: RanksEntry, tmp_path: Path) -> None:
+    """Case G: an entry of char-ngram that calls itself tiny/model."""
+    named = honest.model_copy(update={"model": honest.model.model_copy(update={"name": "tiny/model"})})
+    path = submit(named, tmp_path)
+    status, said = run("verify", str(path), "--by", "me")
+    assert status == 0
+    assert "what was run is 'char-ngram'; the board shows it beside the name" in said
+    build_board(tmp_path)
+    assert _row(tmp_path)["model"]["encoder"] == "char-ngram"
+    assert "encoder: ${row.model.encoder" in (tmp_path / "site" / "index.html").read_text(encoding="utf-8")
+    for name in ("char-ngram", "Char-Ngram", "char-ngram (2 to 4 letters)"):
+        assert is_named_after(name, "char-ngram")
     for name in ("char-ngram-plus", "tiny/char-ngram", "tiny/model"):
-        named = honest.model_copy(update={"model": honest.model.model_copy(update={"name": name})})
-        with pytest.raises(ResultError, match="an entry is named after its encoder"):
-            verify(named, 20, seed=1)
+        assert not is_named_after(name, "char-ngram")
+
+
+def test_the_name_of_another_encoder_is_refused(honest: RanksEntry) -> None:
+    named = honest.model_copy(update={"model": honest.model.model_copy(update={"name": "BM25"})})
+    with pytest.raises(ResultError, match="the name is that of another encoder"):
+        verify(named, 20, seed=1)
 
 
 def test_flags_are_compared_in_every_query_and_not_in_a_sample(honest: RanksEntry) -> None:

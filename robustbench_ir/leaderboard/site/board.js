@@ -119,6 +119,7 @@ function robustCell(one) {
 function marks(row) {
   const said = [];
   if (row.verified) said.push(`verified ${row.verified.date}`);
+  if (row.model.kind !== "run" && row.model.encoder.toLowerCase() !== row.model.name.toLowerCase()) said.push(`encoder: ${row.model.encoder.slice(0, 60)}`);
   if (row.model.kind === "run") said.push(`TREC ${row.model.similarity}`);
   if (row.model.kind === "multi-vector" || row.model.kind === "reranked") said.push(row.model.kind);
   if (row.training.saw_task === "yes") said.push("trained on the task's data");
