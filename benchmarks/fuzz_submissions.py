@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import atheris
+import numpy as np
 
 with atheris.instrument_imports(include=["robustbench_ir.leaderboard", "json"]):
     from robustbench_ir.errors import ResultError
@@ -22,6 +23,7 @@ with atheris.instrument_imports(include=["robustbench_ir.leaderboard", "json"]):
     from robustbench_ir.leaderboard.entry import entry_to_json
     from robustbench_ir.leaderboard.faults import entry_faults
     from robustbench_ir.leaderboard.folder import FiledEntry
+    from robustbench_ir.leaderboard.packing import packed
     from robustbench_ir.leaderboard.reading import entry_from_json
 
 MARKUP = "</script><script>alert(1)</script>"
@@ -34,27 +36,17 @@ VALUES: list[Any] = [
 
 def seed() -> bytes:
     """Return the smallest honest entry: two questions in one language, one recipe."""
-    cell = {"seed": 0, "queries_sha256": "a" * 64, "rank_distance": [0, 0]}
-    clean = {
-        **cell,
-        "recipe": "clean",
-        "severity": 0,
-        "changed": "00",
-        "average_precision": {"multilingual": [1.0, 0.5]},
-    }
-    typo = {
-        **cell,
-        "recipe": "typo@3",
-        "severity": 3,
-        "changed": "01",
-        "average_precision": {"multilingual": [1.0, 0.25]},
-    }
+    cell = {"seed": 0, "queries_sha256": "a" * 64}
+    clean = {**cell, "recipe": "clean", "severity": 0, "changed": "00"}
+    typo = {**cell, "recipe": "typo@3", "severity": 3, "changed": "01"}
+    ranks = packed(np.array([1, 2, 1, 4]))
+    one, zero = packed(np.array([1, 1])), packed(np.array([0, 0]))
     score = {"recipe": "clean", "severity": 0, "rank_distance": None, "coverage": 0.0}
     attacked = {**score, "recipe": "typo@3", "severity": 3, "coverage": 0.5}
     empty = ("revision", "fingerprint", "similarity", "query_prompt", "passage_prompt", "licence", "paper", "code")
     named = {"name": "a/b", "encoder": "a/b", "dimensions": 8, "parameters": None, "languages": ["en"]}
     table = {
-        "schema_version": 1,
+        "schema_version": 2,
         "irbench": "0.1.0",
         "date": "2026-11-26",
         "model": {**dict.fromkeys((*empty, "contact"), ""), **named, "link": "https://example.org/"},
@@ -68,11 +60,13 @@ def seed() -> bytes:
         },
         "environment": {"torch": "2"},
         "scores": [
-            {**score, "average_precision": {"multilingual": 0.75}},
-            {**attacked, "average_precision": {"multilingual": 0.625}},
+            {**score, "average_precision": {"monolingual": 0.75, "multilingual": 0.75}},
+            {**attacked, "average_precision": {"monolingual": 0.625, "multilingual": 0.625}},
         ],
         "cells": [clean, typo],
-        "verified": {"by": "x", "date": "2026-11-26", "sample": 1},
+        "judged": {"count": 2, "query": packed(np.array([0, 1])), "passage_language": zero, "grade": one},
+        "ranks": {"in_pool": ranks, "in_language": ranks},
+        "verified": None,
     }
     return json.dumps(table).encode()
 

@@ -1,6 +1,6 @@
 """How long a board of many entries takes: `python benchmarks/leaderboard.py [ENTRIES]` (default 10,000).
 
-Synthetic entries of 60 queries in two languages, three cells and two settings, some 6 KB each. What grows with larger
+Synthetic entries of 60 queries in two languages, three cells and two settings, some 5 KB each. What grows with larger
 tasks is reading, by file size. Seconds of the processor stand beside those of the clock: other work may be going on.
 """
 
@@ -12,10 +12,12 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
 from numpy.random import default_rng
 
 from robustbench_ir.leaderboard.building import build_board
 from robustbench_ir.leaderboard.entry import entry_to_json
+from robustbench_ir.leaderboard.packing import packed
 from robustbench_ir.leaderboard.reading import entry_from_json
 from robustbench_ir.leaderboard.schema import Entry
 from robustbench_ir.leaderboard.sheet import scores_of, sheet_of
@@ -26,8 +28,16 @@ _EMPTY = ("revision", "similarity", "query_prompt", "passage_prompt", "licence",
 
 def synthetic(number: int) -> Entry:
     random = default_rng(number)
-    level = random.uniform(0.2, 0.9)
-    clean = (level * random.uniform(0.8, 1.0, QUERIES)).round(5)
+    # The passage in the first language stands before that in the second one; a rank in the pool is twice as deep.
+    first = random.integers(1, 100, (3, QUERIES))
+    in_language = np.stack([first, first + random.integers(0, 100, QUERIES)], axis=2).reshape(3, -1)
+    in_pool = 2 * in_language + np.tile([0, 1], QUERIES)
+    judged = {
+        "count": 2 * QUERIES,
+        "query": packed(np.repeat(np.arange(QUERIES), 2)),
+        "passage_language": packed(np.tile([0, 1], QUERIES)),
+        "grade": packed(np.ones(2 * QUERIES, dtype=int)),
+    }
     cells = [
         {
             "recipe": recipe,
@@ -35,14 +45,12 @@ def synthetic(number: int) -> Entry:
             "seed": 0,
             "queries_sha256": f"{severity}{place}".ljust(64, "0"),
             "changed": str(int(place > 0)) * QUERIES,
-            "average_precision": {one: (clean * factor).round(5).tolist() for one in ("monolingual", "multilingual")},
-            "rank_distance": random.integers(1, 900, QUERIES).tolist(),
         }
-        for place, (recipe, severity, factor) in enumerate((("clean", 0, 1), ("typo@3", 3, 0.8), ("synonym@3", 3, 0.9)))
+        for place, (recipe, severity) in enumerate((("clean", 0), ("typo@3", 3), ("synonym@3", 3)))
     ]
     score = {"average_precision": {"multilingual": 0.0}, "rank_distance": None, "coverage": 0.0}
     table = {
-        "schema_version": 1,
+        "schema_version": 2,
         "irbench": "0.1.0",
         "date": "2026-11-26",
         "model": {
@@ -66,6 +74,8 @@ def synthetic(number: int) -> Entry:
         "environment": {},
         "scores": [{**score, "recipe": "clean", "severity": 0}],
         "cells": cells,
+        "judged": judged,
+        "ranks": {"in_pool": packed(in_pool), "in_language": packed(in_language)},
     }
     draft = entry_from_json(json.dumps(table).encode(), "made")
     return draft.model_copy(update={"scores": scores_of(sheet_of(draft))})

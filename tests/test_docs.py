@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pkgutil
 import re
-import json
 import runpy
 import subprocess
 import sys

@@ -23,10 +23,15 @@ from robustbench_ir.leaderboard.entry import Declaration, entry_of, entry_to_jso
 from robustbench_ir.leaderboard.export import model_index, mteb_result
 from robustbench_ir.leaderboard.faults import entry_faults
 from robustbench_ir.leaderboard.folder import FiledEntry, submit
+from robustbench_ir.leaderboard.marks import marked
+from robustbench_ir.leaderboard.packing import packed
 from robustbench_ir.leaderboard.ranking import contributions, ranked, shared_ranks
+from robustbench_ir.leaderboard.ranks import judgements_of_entry, ranks_of_entry
 from robustbench_ir.leaderboard.reading import entry_from_json, read_entry
-from robustbench_ir.leaderboard.schema import Entry, related_data
+from robustbench_ir.leaderboard.schema import Entry, RanksEntry, json_schema, related_data
 from robustbench_ir.leaderboard.verifying import verify
+from robustbench_ir.metrics.settings import per_query_scores, rank_distances
+from tests.support.entries import read, table_of, with_judged, with_ranks
 
 ROOT = Path(__file__).parents[1]
 DAY = "2026-11-26"
@@ -90,20 +95,79 @@ def test_a_model_trained_on_squad_has_seen_xquad_r(result: Result) -> None:
         (lambda t: t["scores"][1]["average_precision"].update(multilingual=0.9), "multilingual is 0.9, the queries"),
         (lambda t: t["scores"].pop(), "scores: must have one row"),
         (lambda t: t["scores"][0].update(rank_distance=None), "rank_distance is None"),
-        (lambda t: t["cells"][1]["average_precision"]["multilingual"].pop(), "cells.1: every list must have"),
-        (lambda t: t["cells"][1]["average_precision"].pop("multilingual"), "its settings are not those of the first"),
         (lambda t: t["cells"].append(t["cells"][1]), "the same recipe, severity and seed"),
         (lambda t: t["cells"][0].update(severity=1), "the first cell is clean"),
         (lambda t: t["cells"][0].update(changed="1" * 180), "no query changes without an attack"),
         (lambda t: t["cells"][1].update(changed="0" * 180), "differs where the query did not change"),
-        (lambda t: t["cells"][1]["rank_distance"].__setitem__(0, 450), "rank_distance: 450 in a pool of 450"),
-        (lambda t: t["cells"][1]["average_precision"]["monolingual"].__setitem__(0, 1e-5), "below that of a passage"),
+        (lambda t: t["cells"][1].update(changed="0" * 179), "cells.1: every list must have"),
         (lambda t: t["task"]["question"].__setitem__(0, 1000), "task.question: numbers must be"),
         (lambda t: t["task"]["question"].pop(), "task.question: 179 numbers, but 180 queries"),
     ],
 )
 def test_what_no_run_gives_is_refused(entry: Entry, change: Callable[[dict], None], said: str) -> None:  # type: ignore[type-arg]
     assert said in entry_faults(changed(entry, change))[0]
+
+
+def _set(row: int, place: int, in_pool: int, in_language: int) -> Callable[[np.ndarray, np.ndarray], None]:
+    def change(pool: np.ndarray, language: np.ndarray) -> None:
+        pool[row, place], language[row, place] = in_pool, in_language
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (_set(1, 0, 451, 150), "cells.1: a rank is beyond the end of its pool"),
+        (_set(1, 0, 450, 151), "cells.1: a rank is beyond the end of its pool"),
+        (_set(1, 0, 3, 4), "cells.1: a passage ranks higher among all passages"),
+        (_set(1, 0, 0, 0), "cells.1: a passage without a rank"),
+        (_set(0, 0, 0, 1), "cells.0: a passage without a rank"),
+        (lambda pool, _: pool.__setitem__((1, 0), pool[1, 1]), "two passages of a query have the same rank"),
+    ],
+)
+def test_ranks_that_no_run_gives_are_refused(
+    entry: Entry, change: Callable[[np.ndarray, np.ndarray], None], said: str
+) -> None:
+    assert said in entry_faults(read(with_ranks(table_of(entry), change)))[0]
+
+
+def test_packed_numbers_are_as_many_as_the_entry_says(entry: Entry) -> None:
+    table = table_of(entry)
+    bomb = packed(np.zeros(1 << 24, dtype=np.int32))
+    assert len(bomb) < 20_000, "so few bytes would become 64 MiB"
+    for text in (bomb, "AAAA", packed(np.array([1])), packed(np.arange(1))[:-4]):
+        wrong = read({**table, "ranks": {**table["ranks"], "in_pool": text}})
+        assert entry_faults(wrong)[0].startswith("ranks: not ")
+    for key, value in (("query", 1), ("passage_language", 3), ("grade", 0)):
+        wrong = read(with_judged(table, key, lambda column, value=value: column.__setitem__(0, value)))
+        assert entry_faults(wrong)[0].startswith(f"judged.{key}: ")
+
+
+@pytest.mark.parametrize("name", ["AP", "nDCG@10", "RR@10", "R@100"])
+def test_every_measure_follows_from_the_ranks_of_an_entry(result: Result, entry: Entry, name: str) -> None:
+    assert isinstance(entry, RanksEntry)
+    judgements, ranks = judgements_of_entry(entry), ranks_of_entry(entry)
+    for cell, found in zip((result.clean, *result.attacked), ranks, strict=True):
+        for setting in result.settings:
+            mine = per_query_scores(judgements, found, name, setting)
+            its = per_query_scores(result.judgements, cell.ranks, name, setting)
+            np.testing.assert_array_equal(mine, its)
+        np.testing.assert_array_equal(rank_distances(judgements, found), rank_distances(result.judgements, cell.ranks))
+
+
+def test_the_board_has_the_means_of_each_language_of_the_result(result: Result, entry: Entry) -> None:
+    made = board([FiledEntry(Path("mini") / "char-ngram.json", entry)], {}, resamples=10)
+    (task,) = made["boards"]  # type: ignore[misc]
+    (row,) = task["rows"]
+    groups = task["group_of"]
+    for setting in result.settings:
+        for number, drop in enumerate(result.drops(setting, by="language")):
+            recipe = [str(drop.recipe), drop.severity]
+            cell, group = task["cells"].index(recipe), groups[drop.language]
+            assert row["ap"][setting][cell][group] == pytest.approx(drop.attacked, abs=1e-5), number
+            distance = drop.clean_rank_distance + drop.rank_distance_change
+            assert row["rd"][cell][group] == pytest.approx(distance, abs=1e-4)
 
 
 def test_a_difference_of_a_millionth_is_rounding_and_more_is_not(entry: Entry) -> None:
@@ -135,9 +199,9 @@ def test_an_entry_with_a_fault_is_not_taken(entry: Entry, tmp_path: Path) -> Non
 
 
 def test_canonical_digests_rank_and_others_do_not(entry: Entry, tmp_path: Path) -> None:
-    wrong = changed(renamed(entry, "cheat"), lambda table: table["cells"][1].update(queries_sha256="0" * 64))
+    other = entry_of(attack("bm25", "mini", ["typo"], languages=["en", "sw", "am"]), replace(SAID, name="cheat"), DAY)
     submit(entry, tmp_path)
-    submit(wrong, tmp_path)
+    submit(changed(other, lambda table: table["cells"][1].update(queries_sha256="0" * 64)), tmp_path)
     honest, cheat = check_submissions([], tmp_path, today=DAY)
     assert (honest.path.name, honest.remark) == ("char-ngram.json", "canonical")
     assert cheat.remark.startswith("non-comparable: mini@1 am,en,sw typo@")
@@ -185,11 +249,12 @@ def test_a_newer_version_supersedes_and_both_stay(entry: Entry, tmp_path: Path) 
 
 
 def test_a_new_entry_may_not_call_itself_verified_nor_come_from_tomorrow(entry: Entry, tmp_path: Path) -> None:
-    mark = {"by": "me", "date": DAY, "sample": 50}
-    path = submit(changed(entry, lambda table: table.update(verified=mark, date="2026-11-27")), tmp_path)
+    later = changed(entry, lambda table: table.update(date="2026-11-27"))
+    path = submit(marked(later, verify(later, 180, seed=1), "me", "2026-11-27"), tmp_path)
     (verdict,) = check_submissions([path], tmp_path, own_word=False, today=DAY)
     assert len(verdict.faults) == 2
     assert check_submissions([path], tmp_path, today="2026-11-27")[0].faults == ()
+    assert build_board(tmp_path, today=DAY)[1][0].faults == ("date: 2026-11-27 is in the future",)
 
 
 def test_the_board_has_the_same_bytes_from_the_same_entries(entry: Entry) -> None:
@@ -261,12 +326,11 @@ def test_a_sample_holds_and_a_flattered_one_does_not(entry: Entry) -> None:
     assert found.holds
     assert found.sample == 20
 
-    def flatter(table: dict) -> None:  # type: ignore[type-arg]
-        for cell in table["cells"]:
-            for values in cell["average_precision"].values():
-                values[:] = [min(1.0, one * 1.1) for one in values]
+    def flatter(pool: np.ndarray, language: np.ndarray) -> None:
+        language[1:] = (language[1:] + 1) // 2
+        pool[1:] = np.maximum((pool[1:] + 1) // 2, language[1:])
 
-    assert not verify(changed(entry, flatter), 20, seed=0).holds
+    assert not verify(read(with_ranks(table_of(entry), flatter)), 20, seed=0).holds
 
 
 def test_verify_loads_no_path_that_an_entry_names(entry: Entry) -> None:
@@ -351,8 +415,8 @@ def test_the_commands(result: Result, tmp_path: Path) -> None:
     _, output = run("submit", str(file), *said, "--folder", folder)
     path = output.split(" is your entry")[0]
     assert run("leaderboard", "check", path, "--folder", folder, "--record") == (0, f"{path}: canonical\n")
-    assert len(read_canonical(Path(folder))) == 6
-    assert run("leaderboard", "verify", path, "--sample", "5", "--by", "tester")[0] == 0
+    assert len(read_canonical(Path(folder))) == 12, "texts and layout of the task, digests and changes of five cells"
+    assert run("leaderboard", "verify", path, "--sample", "100", "--by", "tester")[0] == 0
     assert read_entry(Path(path)).verified is not None
     assert "shows 1 entry" in run("leaderboard", "build", "--folder", folder)[1]
     assert run("leaderboard", "export", path, "--as", "model-index")[1].startswith("{")
@@ -386,7 +450,7 @@ def test_serve_listens_on_this_machine_alone(tmp_path: Path, monkeypatch: pytest
 def test_the_schema_in_docs_is_current() -> None:
     """`python tools/leaderboard_schema.py > docs/leaderboard-schema.json` writes it anew."""
     written = json.loads((ROOT / "docs" / "leaderboard-schema.json").read_text(encoding="utf-8"))
-    assert written == Entry.model_json_schema()
+    assert written == json_schema()
 
 
 def test_the_entries_of_this_repository_hold(tmp_path: Path) -> None:

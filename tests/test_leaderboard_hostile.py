@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
@@ -22,57 +23,13 @@ from robustbench_ir.leaderboard.entry import entry_to_json
 from robustbench_ir.leaderboard.faults import entry_faults
 from robustbench_ir.leaderboard.folder import FiledEntry, submit
 from robustbench_ir.leaderboard.names import skeleton, slug
+from robustbench_ir.leaderboard.packing import packed
 from robustbench_ir.leaderboard.published import read_published
 from robustbench_ir.leaderboard.reading import entry_from_json, read_entry
 from robustbench_ir.leaderboard.schema import Entry
+from tests.support.entries import DAY, small_table, small_values
 
 MARKUP = "<script>alert(1)</script>"
-DAY = "2026-11-26"
-
-
-def small_table() -> dict[str, Any]:
-    """Return the smallest honest entry: two questions in one language, one recipe."""
-    clean = {"multilingual": [1.0, 0.5]}
-    cell = {"recipe": "clean", "severity": 0, "seed": 0, "queries_sha256": "a" * 64, "changed": "00"}
-    cells = [
-        {**cell, "average_precision": clean, "rank_distance": [0, 0]},
-        {
-            **cell,
-            "recipe": "typo@3",
-            "severity": 3,
-            "changed": "01",
-            "average_precision": {"multilingual": [1.0, 0.25]},
-            "rank_distance": [0, 0],
-        },
-    ]
-    score = {"recipe": "clean", "severity": 0, "rank_distance": None, "coverage": 0.0}
-    scores = [
-        {**score, "average_precision": {"multilingual": 0.75}},
-        {**score, "recipe": "typo@3", "severity": 3, "average_precision": {"multilingual": 0.625}, "coverage": 0.5},
-    ]
-    empty = ("revision", "fingerprint", "similarity", "query_prompt", "passage_prompt", "licence", "paper", "code")
-    model = {
-        **dict.fromkeys((*empty, "contact"), ""),
-        "name": "honest/model",
-        "encoder": "honest/model",
-        "dimensions": 8,
-        "parameters": None,
-        "languages": ["en"],
-        "link": "https://example.org/",
-    }
-    task = {"identity": "small@1", "sha256": "b" * 64, "pool": {"en": 10}, "queries": {"en": 2}, "question": [0, 1]}
-    return {
-        "schema_version": 1,
-        "irbench": "0.1.0",
-        "date": DAY,
-        "model": model,
-        "training": {"saw_task": "no", "datasets": []},
-        "task": task,
-        "environment": {},
-        "scores": scores,
-        "cells": cells,
-        "verified": None,
-    }
 
 
 def entry(**model: object) -> Entry:
@@ -107,7 +64,17 @@ def string_places(value: object, place: tuple[Any, ...] = ()) -> list[tuple[Any,
 FULL = small_table()
 FULL["environment"] = {"torch": "2"}
 FULL["training"]["datasets"] = ["MS MARCO"]
-FULL["verified"] = {"by": "x", "date": DAY, "sample": 1}
+FULL["verified"] = {
+    "by": "x",
+    "date": DAY,
+    "sample": 1,
+    "seed": 0,
+    "irbench": "0.2.0",
+    "entry_sha256": "c" * 64,
+    "largest_mean_difference": 0.0,
+    "rank_agreement": 1.0,
+    "searched": 0,
+}
 
 
 @pytest.mark.parametrize("place", string_places(FULL), ids=lambda place: ".".join(map(str, place)))
@@ -197,7 +164,8 @@ def test_marks_of_direction_and_unseen_characters_are_refused(mark: str) -> None
     "number", ["NaN", "Infinity", "-Infinity", "1e999", "1e308", "-0.5", "1.5", '"0.5"', "true", "null"]
 )
 def test_numbers_are_numbers_in_their_range(number: str) -> None:
-    refused(json.dumps(small_table()).replace("0.25", number))
+    refused(json.dumps(small_values()).replace("0.25", number))
+    refused(json.dumps(small_table()).replace("0.625", number))
 
 
 def test_a_number_of_a_million_digits_is_refused() -> None:
@@ -286,8 +254,14 @@ JSON = some.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
-@given(some.sampled_from([*string_places(FULL), ("cells",), ("scores",), ("task", "pool"), ("model",)]), JSON)
+PLACES = [*string_places(FULL), ("cells",), ("scores",), ("task", "pool"), ("task", "queries"), ("task", "question")]
+PLACES += [("judged", "count"), ("judged", "relevant_from"), ("cells", 1, "severity"), ("cells", 1, "seed"), ("model",)]
+PACKED = some.lists(some.integers(0, 12), min_size=1, max_size=6).map(lambda numbers: packed(np.array(numbers)))
+VALUES = JSON | PACKED | some.integers(0, 5) | some.lists(some.integers(0, 3), max_size=3)
+
+
+@settings(max_examples=300, deadline=None)
+@given(some.sampled_from(PLACES), VALUES)
 def test_any_value_in_any_place_is_taken_or_refused_in_one_line(place: tuple[Any, ...], value: object) -> None:
     table = json.loads(json.dumps(FULL))
     inner = table
@@ -300,6 +274,10 @@ def test_any_value_in_any_place_is_taken_or_refused_in_one_line(place: tuple[Any
         assert "\n" not in str(error)  # noqa: PT017  it may as well be taken
         return
     assert entry_from_json(entry_to_json(taken).encode(), "x.json") == taken
+    faults = entry_faults(taken)
+    assert all(one.isprintable() for one in faults)
+    if not faults:
+        board_to_json(board([FiledEntry(Path("small") / "x.json", taken)], {}, resamples=2))
 
 
 @settings(max_examples=150, deadline=None)
@@ -318,7 +296,7 @@ def test_a_question_far_away_asks_for_no_memory() -> None:
 
 def test_a_mean_that_is_no_share_is_a_fault_and_no_error() -> None:
     """Found by benchmarks/fuzz_submissions.py: a case that is there only under attack made a mean above 1."""
-    table = small_table()
+    table = small_values()
     table["cells"][0]["average_precision"]["multilingual"] = [1.0, 0.0]
     table["cells"][1]["average_precision"]["multilingual"] = [1.0, 1.0]
     assert entry_faults(entry_from_json(json.dumps(table).encode(), "x.json")) == [
@@ -438,6 +416,8 @@ def test_the_board_says_what_attacks_are_called(tmp_path: Path) -> None:
     cell, score = table["cells"].pop(), table["scores"].pop()
     table["cells"] += [{**cell, "recipe": recipe} for recipe in recipes]
     table["scores"] += [{**score, "recipe": recipe} for recipe in recipes]
+    ranks = packed(np.array([1, 2] + [1, 4] * len(recipes)))
+    table["ranks"] = {"in_pool": ranks, "in_language": ranks}
     submit(entry_from_json(json.dumps(table).encode(), "x.json"), tmp_path)
     build_board(tmp_path)
     (made,) = json.loads((tmp_path / "leaderboard.json").read_text(encoding="utf-8"))["boards"]

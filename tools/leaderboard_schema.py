@@ -2,6 +2,6 @@
 
 import json
 
-from robustbench_ir.leaderboard.schema import Entry
+from robustbench_ir.leaderboard.schema import json_schema
 
-print(json.dumps(Entry.model_json_schema(), indent=1, ensure_ascii=False))
+print(json.dumps(json_schema(), indent=1, ensure_ascii=False))

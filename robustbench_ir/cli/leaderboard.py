@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from robustbench_ir.cli.options import read_keywords
+
 _WRONG = 2
 
 _folder_option = click.option(
@@ -27,24 +29,36 @@ def command() -> None:
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 @_folder_option
 @click.option("--new", is_flag=True, help="For new submissions, which must not be marked as verified.")
+@click.option("--base", metavar="REF", help="Commit, branch or tag with the accepted entries: they were there first.")
 @click.option("--record", is_flag=True, help="Keep the digests that were computed again as the canonical ones.")
 @click.option("--offline", is_flag=True, help="Use no network, and print which digests were not computed again.")
+@click.option("--receipt", type=click.Path(path_type=Path), help="Write what was said of which bytes, as JSON.")
 @click.pass_context
 def check_command(
-    context: click.Context, files: tuple[Path, ...], folder: Path, new: bool, record: bool, offline: bool
+    context: click.Context,
+    files: tuple[Path, ...],
+    folder: Path,
+    new: bool,
+    base: str | None,
+    record: bool,
+    offline: bool,
+    receipt: Path | None,
 ) -> None:
-    """Check FILES, or all submissions: schema, aggregates, digests, names, duplicates. Status 2 if one is refused.
+    """Check FILES, or all submissions: schema, ranks, digests, names, copies. Status 2 if one is refused.
 
-    The network is used only for missing data of a task, to make its queries again.
+    FILES lose against entries that are there; with --base, against those of that commit. The network is used only for
+    missing data of a task, to make its queries again.
     """
     from contextlib import nullcontext
 
+    from robustbench_ir._base.files import write_whole
+    from robustbench_ir.leaderboard import receipts
     from robustbench_ir.leaderboard.building import check_submissions
     from robustbench_ir.leaderboard.canonical import write_canonical
     from robustbench_ir.resources.downloads import without_network
 
     with without_network() if offline else nullcontext():
-        verdicts = check_submissions(files, folder, own_word=not new)
+        verdicts = check_submissions(files, folder, own_word=not new, base=base)
     for one in verdicts:
         for fault in one.faults:
             click.echo(f"{one.path}: REFUSED: {fault}")
@@ -54,45 +68,84 @@ def check_command(
             write_canonical(folder, one.digests)
     if not verdicts:
         click.echo(f"{folder}: no submission there")
+    if receipt:
+        write_whole(receipt, receipts.receipt(verdicts, _today(), base or "").encode())
     context.exit(_WRONG if any(one.faults for one in verdicts) else 0)
+
+
+def _today() -> str:
+    return datetime.now(UTC).date().isoformat()
 
 
 @command.command("verify")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--sample", type=click.IntRange(min=1), default=50, show_default=True, help="Number of queries.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Which queries.")
+@click.option("--sample", type=click.IntRange(min=1), default=200, show_default=True, help="Number of queries.")
+@click.option("--seed", type=click.IntRange(0, (1 << 63) - 1), help="Which queries. Default: drawn, and printed.")
 @click.option("--model", help="Name or folder of the encoder, if it differs from the entry.")
+@click.option(
+    "--encode-kwarg",
+    "encode_kwargs",
+    multiple=True,
+    callback=read_keywords,
+    metavar="KEY=VALUE",
+    help="Let this keyword of the entry reach the model's encode; may be repeated.",
+)
+@click.option(
+    "--model-kwarg",
+    "model_kwargs",
+    multiple=True,
+    callback=read_keywords,
+    metavar="KEY=VALUE",
+    help="Let this keyword of the entry reach the code that loads the model; may be repeated.",
+)
 @click.option("--by", default="", help="Your name; the entry is then marked as verified if the numbers hold.")
 @click.option(
     "--run", "runs", multiple=True, help="For an entry of TREC runs: its run files, as `irbench score` takes them."
 )
 @click.pass_context
-def verify_entry(
-    context: click.Context, file: Path, sample: int, seed: int, model: str | None, by: str, runs: tuple[str, ...]
+def verify_entry(  # noqa: PLR0917
+    context: click.Context,
+    file: Path,
+    sample: int,
+    seed: int | None,
+    model: str | None,
+    encode_kwargs: dict[str, str | int | float | bool],
+    model_kwargs: dict[str, str | int | float | bool],
+    by: str,
+    runs: tuple[str, ...],
 ) -> None:
     """Run a random sample of the queries of an entry again, and print whether its numbers hold. Status 2 if not.
 
     An entry of TREC runs cannot be run again; with --run its run files are scored again, for all queries.
     """
-    from robustbench_ir._base.files import write_whole
+    from secrets import randbelow
+
     from robustbench_ir.evaluation.score_runs import split_runs
     from robustbench_ir.leaderboard.building import read_sound_entry
-    from robustbench_ir.leaderboard.entry import entry_to_json
+    from robustbench_ir.leaderboard.folder import replace_with_mark
+    from robustbench_ir.leaderboard.marks import check_mark, marked
     from robustbench_ir.leaderboard.rescoring import rescore
-    from robustbench_ir.leaderboard.schema import Entry
-    from robustbench_ir.leaderboard.verifying import verify
+    from robustbench_ir.leaderboard.verifying import is_named_after, verify
 
     entry = read_sound_entry(file)
-    found = rescore(entry, *split_runs(runs)) if runs else verify(entry, sample, seed, model)
+    if by:
+        check_mark(entry, by, None if runs else sample)
+    drawn = randbelow(1 << 63) if seed is None else seed
+    keywords = {"encode_kwargs": encode_kwargs, "model_kwargs": model_kwargs}
+    found = rescore(entry, *split_runs(runs)) if runs else verify(entry, sample, drawn, model, keywords)
     click.echo(
-        f"{file}: {'holds' if found.holds else 'DOES NOT HOLD'}: {found.equal} of {found.compared} values of "
-        f"{found.sample} queries agree; largest difference {found.largest:.4f}, mean {round(found.mean, 4) + 0.0:+.4f}"
+        f"{file}: {'holds' if found.holds else 'DOES NOT HOLD'}: {found.sample} queries, seed {found.seed}; "
+        f"{found.rank_agreement:.1%} of the ranks agree, means and drops of each recipe and setting differ by at most "
+        f"{found.largest_mean_difference:.4f}"
     )
+    for fault in found.faults:
+        click.echo(f"{file}: {fault}")
+    if entry.model.kind != "run" and not is_named_after(entry.model.name, entry.model.encoder):
+        click.echo(f"what was run is {entry.model.encoder!a:.100}; the board shows it beside the name")
     if found.searched:
         click.echo(f"{found.searched} query sets of searches were not run: only the model's owner has their queries")
     if found.holds and by:
-        mark = {"by": by, "date": datetime.now(UTC).date().isoformat(), "sample": found.sample}
-        write_whole(file, entry_to_json(Entry.model_validate({**entry.model_dump(), "verified": mark})).encode())
+        replace_with_mark(file, marked(entry, found, by, _today()))
     context.exit(0 if found.holds else _WRONG)
 
 

@@ -7,6 +7,7 @@ from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
 from importlib.resources import files
@@ -17,13 +18,14 @@ from robustbench_ir._base.escaping import escaped
 from robustbench_ir._version import __version__
 from robustbench_ir.leaderboard.canonical import Digests, DigestStatus, comparison_key, digest_status
 from robustbench_ir.leaderboard.folder import FiledEntry
+from robustbench_ir.leaderboard.marks import mark_fault
 from robustbench_ir.leaderboard.numbers import Choices, as_json, by_group, choices, view_numbers
 from robustbench_ir.leaderboard.published import PublishedRow
 from robustbench_ir.leaderboard.ranking import RANK_RESAMPLES, contributions, ranked
 from robustbench_ir.leaderboard.sheet import CellKey, EntrySheet
 from robustbench_ir.metrics.measures import Floats
 from robustbench_ir.metrics.settings import Setting
-from robustbench_ir.perturb import default_recipe_names
+from robustbench_ir.perturb import default_recipe_names, load_recipe
 from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.resources.languages import HIGH_RESOURCE, LOW_RESOURCE, languages
 from robustbench_ir.tasks.task import TaskIdentity
@@ -48,29 +50,44 @@ class Line:
         Whether its digests are the canonical ones.
     why : str
         What is wrong with the digests, or unknown about them.
+    fallen : str
+        Why the mark of its verification does not count; empty if it does, or if there is none.
     """
 
     filed: FiledEntry
     sheet: EntrySheet
     standing: DigestStatus
     why: str
+    fallen: str = ""
+
+    @property
+    def can_rank(self) -> bool:
+        """Whether there are ranks, of the queries that others were asked."""
+        return self.standing in {"canonical", "unverified digests"}
 
 
 def board(
-    filed: Iterable[FiledEntry], known: Digests, resamples: int = RANK_RESAMPLES, reported: Sequence[PublishedRow] = ()
+    filed: Iterable[FiledEntry],
+    known: Digests,
+    resamples: int = RANK_RESAMPLES,
+    reported: Sequence[PublishedRow] = (),
+    today: str | None = None,
 ) -> JsonTable:
     """Return the board as JSON: one table for each task and set of languages.
 
     Parameters
     ----------
     filed : iterable of FiledEntry
-        Entries without faults.
+        Entries without faults, in the order in which they were accepted. Where the canonical texts of a task are not
+        known, the first entry says which texts are compared.
     known : mapping of str to str
         Canonical digests.
     resamples : int
         Number of resamples for ranks and their intervals, 1 or more.
     reported : sequence of PublishedRow
         Results from papers. They are shown beside the boards and are not ranked.
+    today : str, optional
+        Latest date that a mark may have; by default the current date in UTC.
 
     Returns
     -------
@@ -78,8 +95,9 @@ def board(
         The content of `leaderboard.json`.
     """
     grounds: dict[str, list[Line]] = {}
-    for one in sorted(filed, key=lambda one: one.path.as_posix()):
-        line = Line(one, one.sheet, *digest_status(one.entry, known))
+    latest = today or datetime.now(UTC).date().isoformat()
+    for one in filed:
+        line = Line(one, one.sheet, *digest_status(one.entry, known), mark_fault(one.entry, latest))
         grounds.setdefault(comparison_key(one.entry), []).append(line)
     return {
         "irbench": __version__,
@@ -87,7 +105,7 @@ def board(
         "levels": {"low": f"class 0\u2013{LOW_RESOURCE}", "high": f"class {HIGH_RESOURCE}\u20135"},
         "languages": _language_facts(grounds.values()),
         "reported": [row.model_dump(mode="json") for row in reported],
-        "boards": [_board(_on_common_ground(lines), resamples) for _, lines in sorted(grounds.items())],
+        "boards": [_board(_by_path(_on_common_ground(lines)), resamples) for _, lines in sorted(grounds.items())],
     }
 
 
@@ -125,13 +143,17 @@ def _board(lines: Sequence[Line], resamples: int) -> JsonTable:
     keys = sorted({key for line in lines for key in line.sheet.groups}, key=_cell_order)
     settings = list(dict.fromkeys(setting for line in lines for setting in line.sheet.average_precision))
     superseded = _superseded(lines)
-    fair = [line for line in lines if line.standing != "non-comparable"]
     # A recipe that only its author can run must not decide over the ranking of the others.
-    headline = _headline([line for line in fair if line.standing == "canonical"] or fair)
+    best = (
+        [line for line in lines if line.standing == "canonical"]
+        or [line for line in lines if line.can_rank]
+        or [line for line in lines if line.standing == "format 1, values only"]
+    )
+    headline = _headline(best)
     rankable = [
         number
         for number, line in enumerate(lines)
-        if line.standing != "non-comparable" and number not in superseded and headline <= line.sheet.groups.keys()
+        if line.can_rank and number not in superseded and headline <= line.sheet.groups.keys()
     ]
     ranks = {
         setting: _ranks([lines[number] for number in rankable], headline, setting, resamples) for setting in settings
@@ -164,30 +186,31 @@ def _board(lines: Sequence[Line], resamples: int) -> JsonTable:
     }
 
 
-def _on_common_ground(lines: Sequence[Line]) -> list[Line]:
-    """Mark the lines that have other texts than most lines, so that all lines that are compared have the same queries.
+def _by_path(lines: Sequence[Line]) -> list[Line]:
+    return sorted(lines, key=lambda line: line.filed.path.as_posix())
 
-    Where the canonical texts are known, lines with other texts are marked already. Elsewhere the most frequent texts
-    count.
+
+def _on_common_ground(lines: Sequence[Line]) -> list[Line]:
+    """Mark the lines that have other texts than the first one, so that all lines that are compared have the same ones.
+
+    Where the canonical texts are known, lines with other texts are marked already. How many have which texts is no
+    argument, because anybody can submit many.
     """
-    grounds = [
-        (
-            line.filed.entry.task.sha256,
-            hash(tuple(line.filed.entry.task.question)),
-            *line.filed.entry.task.queries.items(),
-        )
-        for line in lines
-    ]
-    fair = Counter(ground for ground, line in zip(grounds, lines, strict=True) if line.standing != "non-comparable")
+    fair = [line for line in lines if line.standing != "non-comparable"]
     if not fair:
         return list(lines)
-    common = min(fair, key=lambda ground: (-fair[ground], str(ground)))
+    common = _ground(next((line for line in fair if line.standing == "canonical"), fair[0]))
     return [
         line
-        if ground == common or line.standing == "non-comparable"
-        else replace(line, standing="non-comparable", why="other texts or questions than most entries")
-        for ground, line in zip(grounds, lines, strict=True)
+        if line.standing == "non-comparable" or _ground(line) == common
+        else replace(line, standing="non-comparable", why="other texts or questions than the first entry")
+        for line in lines
     ]
+
+
+def _ground(line: Line) -> tuple[object, ...]:
+    task = line.filed.entry.task
+    return task.sha256, tuple(task.question), *task.queries.items()
 
 
 def _cell_order(key: CellKey) -> tuple[bool, str, int]:
@@ -219,9 +242,22 @@ def _headline(lines: Sequence[Line]) -> set[CellKey]:
     for key in sorted({key for line in lines for key in line.sheet.groups}):
         attack = AttackIdentity.parse(key[0])
         plain = key[1] == HEADLINE_SEVERITY and attack.label in default and attack.floor is None
-        if plain and (attack.label not in newest or _version(newest[attack.label][0]) < _version(key[0])):
+        if (
+            plain
+            and _is_known(key[0])
+            and (attack.label not in newest or _version(newest[attack.label][0]) < _version(key[0]))
+        ):
             newest[attack.label] = key
     return set(newest.values())
+
+
+@lru_cache(maxsize=4096)
+def _is_known(recipe: str) -> bool:
+    """Return whether every recipe of an attack has a version that this irbench has or had."""
+    return all(
+        one.version.isdecimal() and int(one.version) <= int(load_recipe(one.name).identity.version)
+        for one in AttackIdentity.parse(recipe).recipes
+    )
 
 
 def _superseded(lines: Sequence[Line]) -> dict[int, str]:
@@ -244,7 +280,7 @@ def _superseded(lines: Sequence[Line]) -> dict[int, str]:
 
 def _as_good(new: Line, old: Line) -> bool:
     """Return True if the digests allow a replacement: only a canonical entry replaces a canonical entry."""
-    order = ("canonical", "unverified digests", "non-comparable")
+    order = ("canonical", "unverified digests", "format 1, values only", "non-comparable")
     return new.standing != "non-comparable" and order.index(new.standing) <= order.index(old.standing)
 
 
@@ -253,9 +289,9 @@ def _replaces(new: Line, old: Line) -> bool:
     if any(key not in after or after[key] < version for key, version in before.items()):
         return False
     dates = old.filed.entry.date, new.filed.entry.date
-    return (
-        any(after[key] > version for key, version in before.items()) or len(after) > len(before) or dates[0] < dates[1]
-    )
+    newer = any(after[key] > version for key, version in before.items())
+    has_ranks = old.standing == "format 1, values only" != new.standing
+    return newer or has_ranks or len(after) > len(before) or dates[0] < dates[1]
 
 
 def _versions(sheet: EntrySheet) -> dict[tuple[AttackIdentity, int], tuple[int, ...]]:
@@ -341,7 +377,9 @@ def _row(line: Line, superseded: str) -> JsonTable:
         "irbench": entry.irbench,
         "model": entry.model.model_dump(mode="json", exclude={"query_prompt", "passage_prompt", "options"}),
         "training": entry.training.model_dump(mode="json"),
-        "verified": entry.verified.model_dump(mode="json") if entry.verified else None,
+        "verified": entry.verified.model_dump(mode="json") if entry.verified and not line.fallen else None,
+        "fallen": line.fallen,
+        "format": entry.schema_version,
         "digests": line.standing,
         "why": line.why,
         "superseded": superseded,

@@ -13,12 +13,23 @@ from pathlib import Path
 from robustbench_ir._base.files import write_whole
 from robustbench_ir.errors import ResultError
 from robustbench_ir.leaderboard.board import board, board_to_json, page
-from robustbench_ir.leaderboard.canonical import CANONICAL_FILE, digest_status, read_canonical, recompute_digests
+from robustbench_ir.leaderboard.canonical import (
+    CANONICAL_FILE,
+    Digests,
+    contradictions,
+    digest_status,
+    layout_faults,
+    read_canonical,
+    recompute_digests,
+    task_at_hand,
+)
 from robustbench_ir.leaderboard.faults import entry_faults
-from robustbench_ir.leaderboard.folder import FiledEntry, clashes, misplaced, submission_files
+from robustbench_ir.leaderboard.folder import SUBMISSIONS, FiledEntry, clashes, misplaced, near_copy, submission_files
+from robustbench_ir.leaderboard.history import NAMED, History, ages, history_of
+from robustbench_ir.leaderboard.marks import mark_fault
 from robustbench_ir.leaderboard.published import read_published
-from robustbench_ir.leaderboard.reading import read_entry
-from robustbench_ir.leaderboard.schema import Entry
+from robustbench_ir.leaderboard.reading import entry_from_json, read_entry
+from robustbench_ir.leaderboard.schema import Entry, RanksEntry
 
 BOARD = "leaderboard.json"
 
@@ -45,6 +56,9 @@ class FileCheck:
     digests: dict[str, str] | None = None
 
 
+BuiltBoard = tuple[Path, list[FileCheck], int]
+
+
 def read_all(paths: Iterable[Path]) -> tuple[list[FiledEntry], list[FileCheck]]:
     """Read files, and return the accepted entries and the checks of the refused files."""
     filed, refused = [], []
@@ -63,55 +77,127 @@ def read_all(paths: Iterable[Path]) -> tuple[list[FiledEntry], list[FileCheck]]:
 
 
 def check_submissions(
-    paths: Sequence[Path], folder: Path, own_word: bool = True, today: str | None = None
+    paths: Sequence[Path],
+    folder: Path,
+    own_word: bool = True,
+    today: str | None = None,
+    base: str | None = None,
 ) -> list[FileCheck]:
     """Check each file by itself, against the rest of the folder, and against the canonical queries.
 
     Parameters
     ----------
     paths : sequence of pathlib.Path
-        Files to check; all files of the folder if empty.
+        Files to check; all files of the folder if empty. They are about to be added: what else is there was first.
     folder : pathlib.Path
         Folder of the leaderboard.
     own_word : bool
         Whether an entry may declare itself verified. A new entry may not.
     today : str, optional
         Latest date that an entry may have, such as ``2026-11-26``; by default the current date in UTC.
+    base : str, optional
+        Commit, branch or tag that has the accepted entries: what it has was first, and stays as it is.
 
     Returns
     -------
     list of FileCheck
-        One for each file, sorted by path.
+        One for each file, sorted by path; and one for each file of the base that was changed or deleted.
+
+    Raises
+    ------
+    OptionError
+        If `base` is no commit of a repository around the folder.
     """
     everything = submission_files(folder)
+    history = history_of(folder, base)
     wanted = {path.absolute() for path in paths or everything}
-    filed, refused = read_all(dict.fromkeys((*everything, *paths)))
-    verdicts = [one for one in refused if one.path.absolute() in wanted]
-    clashing = clashes(filed)
-    latest = today or datetime.now(UTC).date().isoformat()
+    filed, refused = read_all(dict.fromkeys((*everything, *_outside(paths, everything))))
+    changed = history.changed if history else frozenset()
+    verdicts = [one for one in refused if one.path.absolute() in wanted or one.path.resolve() in changed]
+    there = ages([one.path for one in filed], history, paths)
+    clashing = clashes(filed, there)
+    check = _Check(folder, own_word, _day(today), None if base is None else history)
     for one in filed:
-        if one.path.absolute() in wanted:
-            wrong = [clashing[one.path]] if one.path in clashing else []
-            if one.entry.verified and not own_word:
-                wrong.append("verified: only `irbench leaderboard verify` may write it")
-            if one.entry.date > latest:
-                wrong.append(f"date: {one.entry.date} is in the future")
-            verdicts.append(_verdict(one, wrong, folder))
+        if one.path.absolute() in wanted or one.path.resolve() in changed:
+            why = [clashing[one.path]] if one.path in clashing else []
+            if not why and (there[one.path][0] == NAMED or check.proposes(one)):
+                earlier = [other for other in filed if there[other.path] < there[one.path]]
+                why = [said] if (said := near_copy(one, earlier)) else []
+            verdicts.append(check.verdict(one, why))
+    if check.history:
+        gone = sorted(path for path in check.history.deleted if _is_submission(path, folder))
+        verdicts += [FileCheck(path, ("was deleted; an accepted entry stays: restore it",)) for path in gone]
     return sorted(verdicts, key=lambda verdict: verdict.path)
 
 
-def _verdict(one: FiledEntry, wrong: Sequence[str], folder: Path) -> FileCheck:
-    if wrong:
-        return FileCheck(one.path, tuple(wrong))
-    made, why = recompute_digests(one.entry)
-    name, reason = digest_status(one.entry, {**read_canonical(folder), **made})
-    if name == "canonical" and why:
-        return FileCheck(one.path, (), f"canonical by {CANONICAL_FILE}; not computed again: {why}", made)
-    said = reason if name == "non-comparable" else why or reason
-    return FileCheck(one.path, (), f"{name}: {said}" if said else name, made)
+def _outside(paths: Iterable[Path], everything: Iterable[Path]) -> list[Path]:
+    known = {path.absolute() for path in everything}
+    return [path for path in paths if path.absolute() not in known]
 
 
-def build_board(folder: Path, target: Path | None = None) -> tuple[Path, list[FileCheck], int]:
+def _day(today: str | None) -> str:
+    return today or datetime.now(UTC).date().isoformat()
+
+
+def _is_submission(path: Path, folder: Path) -> bool:
+    return path.is_relative_to((folder / SUBMISSIONS).resolve()) and path.suffix == ".json"
+
+
+@dataclass(frozen=True)
+class _Check:
+    """What files are checked against."""
+
+    folder: Path
+    own_word: bool
+    latest: str
+    history: History | None
+
+    def verdict(self, one: FiledEntry, why: Sequence[str]) -> FileCheck:
+        wrong = [*why, *self._of_mark(one), *self._of_base(one)]
+        if one.entry.date > self.latest:
+            wrong.append(f"date: {one.entry.date} is in the future")
+        known = read_canonical(self.folder)
+        task, missing = task_at_hand(one.entry)
+        wrong += layout_faults(one.entry, task) if task else []
+        if wrong:
+            return FileCheck(one.path, tuple(wrong))
+        made, missing = recompute_digests(one.entry, task) if task else ({}, missing)
+        wrong = contradictions(one.entry, {**known, **made})
+        if wrong:
+            return FileCheck(one.path, tuple(wrong))
+        name, reason = digest_status(one.entry, {**known, **made})
+        if name == "canonical" and missing:
+            reason = f"by {CANONICAL_FILE}; not computed again: {missing}"
+            return FileCheck(one.path, (), f"canonical {reason}", made)
+        said = missing or reason if name == "unverified digests" else reason
+        return FileCheck(one.path, (), f"{name}: {said}" if said else name, made)
+
+    def proposes(self, one: FiledEntry) -> bool:
+        """Return whether a file is not in the base commit."""
+        return self.history is not None and one.path.resolve() not in self.history.added
+
+    def _of_mark(self, one: FiledEntry) -> list[str]:
+        if one.entry.verified is None:
+            return []
+        if not self.own_word or self.proposes(one):
+            return ["verified: only `irbench leaderboard verify` may write it, after the entry was accepted"]
+        fault = mark_fault(one.entry, self.latest) if isinstance(one.entry, RanksEntry) else ""
+        return [f"verified: {fault}; remove the mark, and verify the entry again"] if fault else []
+
+    def _of_base(self, one: FiledEntry) -> list[str]:
+        """Return why an accepted file may not be as it is: nothing of it may change."""
+        if not self.history or one.path.resolve() not in self.history.changed:
+            return []
+        try:
+            before = entry_from_json(self.history.content_before(one.path.resolve()), str(one.path))
+        except ResultError:
+            return ["was there before, and cannot be read there; add the entry under another number"]
+        if before.model_copy(update={"verified": None}) == one.entry.model_copy(update={"verified": None}):
+            return ["verified: a mark is written on the main branch, by whoever merges"]
+        return ["was changed; an accepted entry stays as it is: restore it, and add yours by `irbench submit`"]
+
+
+def build_board(folder: Path, target: Path | None = None, today: str | None = None) -> BuiltBoard:
     """Write `leaderboard.json` and the page. Readers see either the old files or the new ones, never a part of a file.
 
     Parameters
@@ -120,6 +206,8 @@ def build_board(folder: Path, target: Path | None = None) -> tuple[Path, list[Fi
         Folder of the leaderboard.
     target : pathlib.Path, optional
         Folder of the page; by default ``site`` inside `folder`.
+    today : str, optional
+        Latest date that an entry may have; by default the current date in UTC.
 
     Returns
     -------
@@ -127,17 +215,27 @@ def build_board(folder: Path, target: Path | None = None) -> tuple[Path, list[Fi
         The page, the files that were left out, and the number of entries.
     """
     with _collector_at_rest():
-        filed, refused = read_all(submission_files(folder))
-        clashing = clashes(filed)
-        refused += [FileCheck(path, (reason,)) for path, reason in clashing.items()]
-        taken = [one for one in filed if one.path not in clashing]
-        text = board_to_json(board(taken, read_canonical(folder), reported=read_published(folder)))
+        read, refused = read_all(submission_files(folder))
+        known, latest = read_canonical(folder), _day(today)
+        wrong = {one.path: why[0] for one in read if (why := _left_out(one, known, latest))}
+        filed = [one for one in read if one.path not in wrong]
+        there = ages([one.path for one in filed], history_of(folder))
+        wrong |= clashes(filed, there)
+        refused += [FileCheck(path, (reason,)) for path, reason in wrong.items()]
+        taken = sorted((one for one in filed if one.path not in wrong), key=lambda one: there[one.path])
+        made = board(taken, known, reported=read_published(folder), today=latest)
+        text = board_to_json(made)
     site = target or folder / "site"
     written = page(text)
     write_whole(folder / BOARD, text.encode())
     write_whole(site / BOARD, text.encode())
     write_whole(site / "index.html", written.encode())
     return site / "index.html", refused, len(taken)
+
+
+def _left_out(one: FiledEntry, known: Digests, latest: str) -> list[str]:
+    future = [f"date: {one.entry.date} is in the future"] if one.entry.date > latest else []
+    return [*future, *contradictions(one.entry, known)]
 
 
 @contextmanager

@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from pydantic import ValidationError
 
+from robustbench_ir.encoders import EncoderDescription
+from robustbench_ir.encoders.kinds import RERANKED
 from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.score_runs import is_run
-from robustbench_ir.leaderboard.schema import ENTRY_SCHEMA_VERSION, NOT_RETRIEVED, Entry, EntryCell, related_data
+from robustbench_ir.leaderboard.ranks import judged_record, ranks_record
+from robustbench_ir.leaderboard.schema import (
+    ENTRY_SCHEMA_VERSION,
+    MAX_RANKS,
+    Entry,
+    RanksEntry,
+    related_data,
+)
 from robustbench_ir.leaderboard.sheet import scores_of, sheet_of
-from robustbench_ir.metrics.measures import Floats
-from robustbench_ir.metrics.settings import mean_over_passage_languages, per_query_scores, rank_distances
 from robustbench_ir.results.file import readable_json
 from robustbench_ir.results.result import Cell, Result
 from robustbench_ir.tasks.task import TaskIdentity
-
-_DIGITS = 6
 
 
 @dataclass(frozen=True)
@@ -57,10 +61,8 @@ class Declaration:
     datasets: Sequence[str] = ()
 
 
-def entry_of(result: Result, declared: Declaration, date: str) -> Entry:
-    """Make an entry from a result.
-
-    Per-query values are rounded to 6 significant digits, and the averages are those of the rounded values.
+def entry_of(result: Result, declared: Declaration, date: str) -> RanksEntry:
+    """Make an entry from a result: its ranks, and the averages that follow from them.
 
     Parameters
     ----------
@@ -74,9 +76,12 @@ def entry_of(result: Result, declared: Declaration, date: str) -> Entry:
     Raises
     ------
     OptionError
-        If something that was declared does not fit the schema.
+        If something that was declared does not fit the schema, or the result has more ranks than an entry may have.
     """
-    cells = [_cell(result, cell) for cell in (result.clean, *result.attacked)]
+    cells = (result.clean, *result.attacked)
+    ranks = len(cells) * len(result.judgements.query)
+    if ranks > MAX_RANKS:
+        raise OptionError(f"{ranks} ranks, and an entry has at most {MAX_RANKS}; attack with fewer severities or seeds")
     task = TaskIdentity.parse(result.task).name
     related = related_data(task, declared.datasets)
     table = {
@@ -87,10 +92,17 @@ def entry_of(result: Result, declared: Declaration, date: str) -> Entry:
         "training": {"saw_task": "yes" if related else declared.saw_task, "datasets": list(declared.datasets)},
         "task": _task(result),
         "environment": dict(result.encoder.versions),
-        "cells": cells,
     }
     try:
-        draft = Entry.model_validate({**table, "scores": [_NO_SCORE]})
+        draft = RanksEntry.model_validate(
+            {
+                **table,
+                "scores": [_NO_SCORE],
+                "cells": [_cell(cell) for cell in cells],
+                "judged": judged_record(result.judgements),
+                "ranks": ranks_record([cell.ranks for cell in cells]),
+            }
+        )
         return draft.model_copy(update={"scores": scores_of(sheet_of(draft))})
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
@@ -124,16 +136,22 @@ def _model(result: Result, declared: Declaration) -> dict[str, object]:
     said = {
         key: getattr(declared, key) for key in ("name", "link", "paper", "code", "contact", "licence", "parameters")
     }
-    kind = "run" if is_run(who) else "multi-vector" if who.kind == "multi-vector" else "encoder"
     options = None if result.options is None else dict(result.options)
     return {
-        "kind": kind,
+        "kind": kind_on_board(who),
         "encoder": who.name,
         **described,
         "options": options,
         **said,
         "languages": list(declared.languages),
     }
+
+
+def kind_on_board(who: EncoderDescription) -> str:
+    """Return the kind of an encoder as an entry names it; see `ModelRecord`."""
+    if is_run(who):
+        return "run"
+    return who.kind if who.kind in {"multi-vector", RERANKED} else "encoder"
 
 
 def _task(result: Result) -> dict[str, object]:
@@ -148,23 +166,11 @@ def _task(result: Result) -> dict[str, object]:
     }
 
 
-def _cell(result: Result, cell: Cell) -> EntryCell:
-    return EntryCell(
-        recipe=str(cell.recipe),
-        severity=cell.severity,
-        seed=cell.seed,
-        queries_sha256=cell.digest,
-        changed="".join("1" if one else "0" for one in cell.changed.tolist()),
-        average_precision={
-            setting: _rounded(
-                mean_over_passage_languages(per_query_scores(result.judgements, cell.ranks, "AP", setting))
-            )
-            for setting in result.settings
-        },
-        rank_distance=[int(one) for one in np.nan_to_num(rank_distances(result.judgements, cell.ranks)).tolist()],
-    )
-
-
-def _rounded(found: Floats) -> list[float]:
-    cases = np.where(np.isnan(found), 0, np.maximum(found, NOT_RETRIEVED))
-    return [float(f"{one:.{_DIGITS}g}") for one in cases.tolist()]
+def _cell(cell: Cell) -> dict[str, object]:
+    return {
+        "recipe": str(cell.recipe),
+        "severity": cell.severity,
+        "seed": cell.seed,
+        "queries_sha256": cell.digest,
+        "changed": "".join("1" if one else "0" for one in cell.changed.tolist()),
+    }

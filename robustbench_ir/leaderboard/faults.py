@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import chain
 
-from robustbench_ir.leaderboard.schema import Entry, EntryCell, EntryScore, related_data
-from robustbench_ir.leaderboard.sheet import EntrySheet, scores_of, sheet_of
+import numpy as np
+
+from robustbench_ir.encoders.kinds import RERANKED
+from robustbench_ir.leaderboard.ranks import judgements_of_entry, ranks_of_entry
+from robustbench_ir.leaderboard.schema import (
+    MAX_RANKS,
+    Entry,
+    EntryCell,
+    EntryScore,
+    RanksEntry,
+    ValuesEntry,
+    related_data,
+)
+from robustbench_ir.leaderboard.sheet import EntrySheet, may_lack_ranks, scores_of, sheet_of
+from robustbench_ir.metrics.measures import Integers
+from robustbench_ir.metrics.settings import Judgements
+from robustbench_ir.retrieval.ranking import Ranks
 from robustbench_ir.tasks.task import TaskIdentity
 
 _TOLERANCE = 1e-6
@@ -43,15 +57,96 @@ def _misshapen(entry: Entry) -> Iterator[str]:
     elif max(entry.task.question) + 1 != len(set(entry.task.question)):
         yield "task.question: numbers must be 0 to the number of questions, without a gap"
     for number, cell in enumerate(entry.cells):
-        rows = chain([cell.changed, cell.rank_distance], cell.average_precision.values())
-        if any(len(row) != queries for row in rows):
+        if len(cell.changed) != queries:
             yield f"cells.{number}: every list must have one value for each of the {queries} queries"
-        if cell.average_precision.keys() != entry.cells[0].average_precision.keys():
-            yield f"cells.{number}: its settings are not those of the first cell"
         if (cell.recipe == "clean") != (number == 0) or (cell.severity == 0) != (number == 0):
             yield f"cells.{number}: the first cell is clean with severity 0, and no other is"
     if len({_key(cell) for cell in entry.cells}) < len(entry.cells):
         yield "cells: the same recipe, severity and seed occur twice"
+    yield from _misshapen_values(entry, queries) if isinstance(entry, ValuesEntry) else _misshapen_ranks(entry)
+
+
+def _misshapen_values(entry: ValuesEntry, queries: int) -> Iterator[str]:
+    for number, cell in enumerate(entry.cells):
+        if len(cell.rank_distance) != queries or any(len(row) != queries for row in cell.average_precision.values()):
+            yield f"cells.{number}: every list must have one value for each of the {queries} queries"
+        if cell.average_precision.keys() != entry.cells[0].average_precision.keys():
+            yield f"cells.{number}: its settings are not those of the first cell"
+
+
+def _misshapen_ranks(entry: Entry) -> Iterator[str]:
+    if not isinstance(entry, RanksEntry):
+        raise TypeError(f"no entry of this format: {type(entry).__name__}")
+    count = entry.judged.count * len(entry.cells)
+    if count > MAX_RANKS:
+        yield f"judged.count: {count} ranks in all cells; an entry has at most {MAX_RANKS}"
+        return
+    try:
+        judgements = judgements_of_entry(entry)
+    except ValueError as error:
+        yield f"judged: {error}"
+        return
+    wrong = [*_impossible_judgements(judgements, sum(entry.task.queries.values()))]
+    if wrong:
+        yield from wrong
+        return
+    try:
+        ranks = ranks_of_entry(entry)
+    except ValueError as error:
+        yield f"ranks: {error}"
+        return
+    # A reranker orders each pool by itself, so that a passage may do better among all than in its language.
+    one_order = entry.model.kind != RERANKED
+    for number, one in enumerate(ranks):
+        said = _impossible_ranks(judgements, one, may_lack_ranks(entry), one_order)
+        if said:
+            yield f"cells.{number}: {said}"
+
+
+def _impossible_judgements(judgements: Judgements, queries: int) -> Iterator[str]:
+    query = judgements.query
+    if (np.diff(query) < 0).any() or query[-1] >= queries or len(np.unique(query)) != queries:
+        yield f"judged.query: must go from 0 to {queries - 1}, ascending, and every query must have a judgement"
+    elif judgements.passage_language.max() >= len(judgements.pool):
+        yield f"judged.passage_language: numbers must be below {len(judgements.pool)}, the languages of the pool"
+    elif judgements.grade.min() < 1:
+        yield "judged.grade: a grade is 1 or more"
+    elif judgements.grade.max() < judgements.relevant_from:
+        yield f"judged.relevant_from: no passage has the grade {judgements.relevant_from}"
+
+
+def _impossible_ranks(judgements: Judgements, ranks: Ranks, may_lack: bool, one_order: bool) -> str:
+    """Return why no ranking gives these ranks; empty if one may."""
+    missing = ranks.in_pool == 0
+    sizes = np.array(list(judgements.pool.values()))[judgements.passage_language]
+    if ((ranks.in_language == 0) != missing).any() or (missing.any() and not may_lack):
+        return "a passage without a rank; only a run, or an engine that does not retrieve the score 0, lacks passages"
+    if (ranks.in_language > sizes).any() or (ranks.in_pool > judgements.pool_size).any():
+        return "a rank is beyond the end of its pool"
+    group = judgements.query * np.int64(len(judgements.pool)) + judgements.passage_language
+    if not (_distinct(judgements.query, ranks.in_pool) and _distinct(group, ranks.in_language)):
+        return "two passages of a query have the same rank"
+    if not one_order:
+        return ""
+    if (ranks.in_pool < ranks.in_language).any():
+        return "a passage ranks higher among all passages than among those of its language"
+    same_order = np.array_equal(_order(group, ranks.in_pool), _order(group, ranks.in_language))
+    return "" if same_order else "two passages have another order in their language than in the pool"
+
+
+def _distinct(group: Integers, rank: Integers) -> bool:
+    """Return whether passages of a group have different ranks, apart from those that have none."""
+    keys = np.sort(_keys(group, rank)[rank > 0])
+    return not (keys[1:] == keys[:-1]).any()
+
+
+def _order(group: Integers, rank: Integers) -> Integers:
+    """Return the order of passages by group, and by rank inside it."""
+    return np.argsort(_keys(group, rank), kind="stable")
+
+
+def _keys(group: Integers, rank: Integers) -> Integers:
+    return group.astype(np.int64) << 31 | rank
 
 
 def _key(cell: EntryCell) -> tuple[str, int, int]:
@@ -65,6 +160,23 @@ def _undeclared(entry: Entry) -> Iterator[str]:
 
 
 def _impossible(entry: Entry, sheet: EntrySheet) -> Iterator[str]:
+    if sheet.changed[0].any():
+        yield "cells.0: no query changes without an attack"
+    yield from _impossible_values(entry, sheet) if isinstance(entry, ValuesEntry) else _moved(entry, sheet)
+
+
+def _moved(entry: Entry, sheet: EntrySheet) -> Iterator[str]:
+    """Yield the cells in which a passage moved although its query did not change."""
+    if not isinstance(entry, RanksEntry):
+        raise TypeError(f"no entry of this format: {type(entry).__name__}")
+    query, ranks = judgements_of_entry(entry).query, ranks_of_entry(entry)
+    for number, (one, changed) in enumerate(zip(ranks, sheet.changed, strict=True)):
+        moved = (one.in_pool != ranks[0].in_pool) | (one.in_language != ranks[0].in_language)
+        if (moved & ~changed[query]).any():
+            yield f"cells.{number}: a rank differs where the query did not change"
+
+
+def _impossible_values(entry: ValuesEntry, sheet: EntrySheet) -> Iterator[str]:
     pool = sum(entry.task.pool.values())
     for setting, found in sheet.average_precision.items():
         if not sheet.truncated and ((found > 0) & (found < 0.9999 / pool)).any():
@@ -81,8 +193,6 @@ def _impossible(entry: Entry, sheet: EntrySheet) -> Iterator[str]:
     elsewhere = (distance > 0) != (distance[:1] > 0)
     if (not sheet.truncated and elsewhere.any()) or ((distance != distance[:1]) & ~sheet.changed).any():
         yield "rank_distance: differs where the query did not change, or has a case under one recipe only"
-    if sheet.changed[0].any():
-        yield "cells.0: no query changes without an attack"
 
 
 def _not_derived(entry: Entry, sheet: EntrySheet) -> Iterator[str]:

@@ -6,24 +6,33 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
 from filelock import FileLock
 
 from robustbench_ir._base.files import write_whole
 from robustbench_ir.errors import ResultError
 from robustbench_ir.leaderboard.entry import entry_to_json
 from robustbench_ir.leaderboard.faults import entry_faults
+from robustbench_ir.leaderboard.history import Age
 from robustbench_ir.leaderboard.names import skeleton, slug
+from robustbench_ir.leaderboard.ranks import ranks_of_entry
 from robustbench_ir.leaderboard.reading import read_entry
-from robustbench_ir.leaderboard.schema import Entry
+from robustbench_ir.leaderboard.schema import Entry, RanksEntry
 from robustbench_ir.leaderboard.sheet import EntrySheet, sheet_of
 from robustbench_ir.tasks.task import TaskIdentity
 
-_SUBMISSIONS = "submissions"
+SUBMISSIONS = "submissions"
+_DEEP_RANK = 10
+_DEEP_RANKS = 20
+"""Two good models may share all ranks at the top; so many ranks further down are shared by copies alone."""
+
+_COPY = 0.9
 
 
 @dataclass(frozen=True)
@@ -49,7 +58,7 @@ class FiledEntry:
 
 def submission_files(folder: Path) -> list[Path]:
     """List the files of all submissions, in order; links to folders are not followed."""
-    return sorted(_files(folder / _SUBMISSIONS), key=_age)
+    return sorted(_files(folder / SUBMISSIONS), key=_age)
 
 
 def _age(path: Path) -> tuple[str, str, int, str]:
@@ -71,9 +80,12 @@ def task_name(entry: Entry) -> str:
 
 
 def content_key(entry: Entry) -> tuple[str, ...]:
-    """Return what identifies the run behind an entry: model, task and query sets."""
+    """Return what identifies the run behind an entry: model, task and query sets.
+
+    The format is a part of it, so that a run of which there are values only can be submitted again with its ranks.
+    """
     cells = sorted(cell.queries_sha256 + cell.recipe for cell in entry.cells)
-    return entry.model.fingerprint or entry.model.name, entry.task.sha256, *cells
+    return str(entry.schema_version), entry.model.fingerprint or entry.model.name, entry.task.sha256, *cells
 
 
 def submit(entry: Entry, folder: Path) -> Path:
@@ -99,9 +111,9 @@ def submit(entry: Entry, folder: Path) -> Path:
     wrong = entry_faults(entry)
     if wrong:
         raise ResultError(f"{entry.model.name}: {wrong[0]}")
-    place = folder / _SUBMISSIONS / slug(task_name(entry))
+    place = folder / SUBMISSIONS / slug(task_name(entry))
     place.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / _SUBMISSIONS / ".lock"):
+    with FileLock(folder / SUBMISSIONS / ".lock"):
         _refuse_imitation(entry, folder)
         stem = slug(entry.model.name)
         number = 1
@@ -110,6 +122,21 @@ def submit(entry: Entry, folder: Path) -> Path:
             number += 1
         write_whole(path, entry_to_json(entry).encode())
     return path
+
+
+def replace_with_mark(path: Path, entry: Entry) -> None:
+    """Write the file of an entry again, with its mark; the file is not newer for it.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        File of the entry.
+    entry : Entry
+        The entry with its mark.
+    """
+    before = path.stat()
+    write_whole(path, entry_to_json(entry).encode())
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
 def _file_name(stem: str, number: int) -> str:
@@ -139,23 +166,107 @@ def misplaced(one: FiledEntry) -> str:
     """Return where the file of an entry belongs; empty if it is at the right place."""
     wanted = (slug(task_name(one.entry)), slug(one.entry.model.name))
     if (one.path.parent.name, _stem(one.path)) != wanted:
-        return f"belongs in {_SUBMISSIONS}/{wanted[0]}/{wanted[1]}.json"
+        return f"belongs in {SUBMISSIONS}/{wanted[0]}/{wanted[1]}.json"
     return ""
 
 
-def clashes(filed: list[FiledEntry]) -> dict[Path, str]:
-    """Return files that repeat an earlier entry or have a name that looks like that of another model, and why.
+def behaviours(entry: Entry) -> Iterator[str]:
+    """Yield a hash for each cell of an entry: equal ones are the same ranks of the same queries.
 
-    The earlier file stays.
+    Cells in which nearly all judged passages stand at the top have none: perfect rankings are alike.
     """
-    keys: dict[tuple[str, ...], Path] = {}
-    names: dict[str, tuple[str, Path]] = {}
-    found = {}
-    for one in filed:
-        first = keys.setdefault(content_key(one.entry), one.path)
-        name, where = names.setdefault(skeleton(one.entry.model.name), (one.entry.model.name, one.path))
-        if first != one.path:
-            found[one.path] = f"the same run as {first}"
-        elif name != one.entry.model.name:
-            found[one.path] = f"its name looks like that of {where}"
+    if not isinstance(entry, RanksEntry):
+        return
+    for cell, ranks in zip(entry.cells, ranks_of_entry(entry), strict=True):
+        if (ranks.in_pool > _DEEP_RANK).sum() >= _DEEP_RANKS:
+            rows = ranks.in_pool.tobytes() + ranks.in_language.tobytes()
+            yield sha256(f"{entry.task.sha256} {cell.queries_sha256} ".encode() + rows).hexdigest()
+
+
+def likeness(entry: Entry, other: Entry) -> float:
+    """Return the share of clean ranks beyond the tenth that two entries have in common; 0 if they cannot be compared.
+
+    It is small for any two models, however good they are, and nearly 1 for a copy in which a few ranks were changed.
+    """
+    if not isinstance(entry, RanksEntry) or not isinstance(other, RanksEntry):
+        return 0.0
+    if (entry.task.sha256, entry.judged.count) != (other.task.sha256, other.judged.count):
+        return 0.0
+    mine, its = (ranks_of_entry(one)[0].in_pool for one in (entry, other))
+    deep = np.minimum(mine, its) > _DEEP_RANK
+    return float((mine == its)[deep].mean()) if deep.sum() >= _DEEP_RANKS else 0.0
+
+
+def near_copy(one: FiledEntry, others: Iterable[FiledEntry]) -> str:
+    """Return of which entry under another name a new one is a copy, up to a few ranks; empty if it is none."""
+    for other in others:
+        if other.entry.model.name != one.entry.model.name:
+            share = likeness(one.entry, other.entry)
+            if share >= _COPY:
+                return f"a copy under another name: it has {share:.0%} of the deeper ranks of {other.path}"
+    return ""
+
+
+def _run_key(entry: Entry) -> Iterable[object]:
+    return [content_key(entry)]
+
+
+def _model_key(entry: Entry) -> Iterable[object]:
+    return [(entry.task.identity, entry.model.fingerprint)] if entry.model.fingerprint else []
+
+
+def _name_key(entry: Entry) -> Iterable[object]:
+    return [skeleton(entry.model.name)]
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """What no two entries may share, and what the check says of the later one."""
+
+    keys: Callable[[Entry], Iterable[object]]
+    said: str
+    under_one_name: bool = False
+
+
+_RULES = (
+    _Rule(_run_key, "the same run as {}", under_one_name=True),
+    _Rule(_model_key, "a copy under another name: it has the fingerprint of {}"),
+    _Rule(behaviours, "a copy under another name: it has the ranks of {}"),
+    _Rule(_name_key, "its name looks like that of {}"),
+)
+
+
+def clashes(filed: Sequence[FiledEntry], ages: Mapping[Path, Age]) -> dict[Path, str]:
+    """Return the files that repeat an earlier entry, or copy it, or have a name that looks like its name, and why.
+
+    The earlier file stays. Where nothing tells which one was first, none of them stays.
+
+    Parameters
+    ----------
+    filed : sequence of FiledEntry
+        Entries.
+    ages : mapping of pathlib.Path to Age
+        How early each file was there; see `robustbench_ir.leaderboard.history.ages`.
+    """
+    found: dict[Path, str] = {}
+    for rule in _RULES:
+        groups: dict[object, list[FiledEntry]] = {}
+        for one in filed:
+            for key in rule.keys(one.entry):
+                groups.setdefault(key, []).append(one)
+        for members in groups.values():
+            if len(members) > 1:
+                for path, why in _later(members, ages, rule):
+                    found.setdefault(path, why)
     return found
+
+
+def _later(members: Sequence[FiledEntry], ages: Mapping[Path, Age], rule: _Rule) -> Iterator[tuple[Path, str]]:
+    """Yield the members of a group that came after another one with which they clash, and why."""
+    ordered = sorted(members, key=lambda one: ages[one.path])
+    for one in ordered:
+        others = [other for other in ordered if other is not one and ages[other.path] <= ages[one.path]]
+        rivals = [other for other in others if rule.under_one_name or other.entry.model.name != one.entry.model.name]
+        if rivals:
+            tied = ages[rivals[0].path] == ages[one.path]
+            yield one.path, rule.said.format(rivals[0].path) + ", and nothing says which was first" * tied

@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from robustbench_ir.errors import ResultError
-from robustbench_ir.leaderboard.schema import Entry
+from robustbench_ir.leaderboard.schema import FORMATS, Entry, RanksEntry
 
 _MAX_BYTES = 64 << 20
 _SHOWN = 80
@@ -58,7 +58,9 @@ def entry_from_json(content: bytes, where: str) -> Entry:
         Name of the source, for messages.
     """
     try:
-        return Entry.model_validate(json_of(content))
+        table = json_of(content)
+        version = table.get("schema_version") if isinstance(table, dict) else None
+        return FORMATS.get(version if isinstance(version, int) else None, RanksEntry).model_validate(table)
     except ValidationError as error:
         raise ResultError(f"{where}: {_explained(error)}") from error
     except RecursionError as error:

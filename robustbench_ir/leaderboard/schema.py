@@ -1,19 +1,21 @@
 """The schema of a leaderboard entry: each field, its type and its limits.
 
-Queries are grouped by language. A value of 0 says that a query has no such case, because neither AP over a whole pool
-nor the rank distance of several passages can be 0. A TREC run can lack every relevant passage of a query. AP is then
-written as `NOT_RETRIEVED`, which no mean shows, and the rank distance, which is unknown, as 0.
+Queries are grouped by language. Entries of format 2 hold the ranks of the judged passages, from which every measure
+follows. Entries of format 1 hold values only: AP and rank distance of each query. There, a value of 0 says that a query
+has no such case, because neither AP over a whole pool nor the rank distance of several passages can be 0. A TREC run
+can lack every relevant passage of a query. AP is then written as `NOT_RETRIEVED`, which no mean shows, and the rank
+distance, which is unknown, as 0.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date as calendar_date
 from functools import cache
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter
 
 from robustbench_ir.errors import DataError
 from robustbench_ir.leaderboard.names import LINK, MODEL_NAME, printable_text, safe_model_name
@@ -22,9 +24,14 @@ from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.resources.cards import Card, packaged
 from robustbench_ir.tasks.task import TaskIdentity
 
-ENTRY_SCHEMA_VERSION = 1
+ENTRY_SCHEMA_VERSION = 2
 MAX_QUERIES = 2_000_000
 MAX_CELLS = 1_000
+MAX_RANKS = 1 << 23
+"""Judged passages times cells, of one entry: 58 cells of XQuAD-R."""
+
+MAX_JUDGED = 1 << 21
+
 NOT_RETRIEVED = 1e-9
 
 
@@ -65,6 +72,9 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0, le=MAX_QUERIES * 1_000)]
 Shares = Annotated[list[Share], Field(min_length=1, max_length=MAX_QUERIES)]
 Counts = Annotated[list[Count], Field(min_length=1, max_length=MAX_QUERIES)]
+Packed = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{1,}={0,2}$", max_length=64 << 20)]
+"""See `robustbench_ir.leaderboard.packing`."""
+
 Versions = Annotated[dict[Short, Short], Field(max_length=50)]
 ByTag = Annotated[dict[Tag, Annotated[int, Field(ge=1, le=10**9)]], Field(min_length=1, max_length=500)]
 
@@ -80,9 +90,10 @@ class ModelRecord(Strict):
 
     Attributes
     ----------
-    kind : {"encoder", "multi-vector", "run"}
-        ``multi-vector`` for a model that gives a row for each token (ColBERT, PyLate); ``run`` for a system whose TREC
-        runs were scored (`irbench score`), which cannot be run again.
+    kind : {"encoder", "multi-vector", "reranked", "run"}
+        ``multi-vector`` for a model that gives a row for each token (ColBERT, PyLate); ``reranked`` for an encoder
+        behind a reranker; ``run`` for a system whose TREC runs were scored (`irbench score`) and which cannot be run
+        again.
     name : str
         Name on the board.
     encoder : str
@@ -112,7 +123,7 @@ class ModelRecord(Strict):
         Who answers questions.
     """
 
-    kind: Literal["encoder", "multi-vector", "run"] = "encoder"
+    kind: Literal["encoder", "multi-vector", "reranked", "run"] = "encoder"
     name: Annotated[str, Field(pattern=MODEL_NAME), AfterValidator(safe_model_name)]
     encoder: Text
     revision: Short
@@ -167,8 +178,42 @@ class TaskRecord(Strict):
     question: Counts
 
 
+class JudgedRecord(Strict):
+    """The judged passages, in the order of the queries; see `robustbench_ir.metrics.settings.Judgements`.
+
+    Attributes
+    ----------
+    count : int
+        Number of judgements.
+    query, passage_language, grade : str
+        Packed numbers, one for each judgement: row of the query, ascending; index of the passage's language in the
+        pool; grade, 1 or more.
+    relevant_from : int
+        Grade from which on a passage is relevant to the measures that know no grades.
+    """
+
+    count: int = Field(ge=1, le=MAX_JUDGED)
+    query: Packed
+    passage_language: Packed
+    grade: Packed
+    relevant_from: int = Field(default=1, ge=1, le=1_000)
+
+
+class RanksRecord(Strict):
+    """Ranks of the judged passages: packed numbers, one cell after another, 0 where a passage is not retrieved.
+
+    Attributes
+    ----------
+    in_pool, in_language : str
+        1-based ranks among all passages, and among the passages in the language of the judged one.
+    """
+
+    in_pool: Packed
+    in_language: Packed
+
+
 class EntryCell(Strict):
-    """Values of each query under one recipe, severity and seed.
+    """One recipe, severity and seed.
 
     Attributes
     ----------
@@ -180,10 +225,6 @@ class EntryCell(Strict):
         Digest of the query set.
     changed : str
         A digit for each query: 1 if its text changed, else 0.
-    average_precision : dict of str to list of float
-        Setting to the AP of each query, 0 to 1.
-    rank_distance : list of int
-        Rank distance of each query.
     """
 
     recipe: Attack
@@ -191,6 +232,19 @@ class EntryCell(Strict):
     seed: int = Field(ge=0, le=10**9)
     queries_sha256: Sha256
     changed: str = Field(pattern=r"^[01]+$", max_length=MAX_QUERIES)
+
+
+class ValuesCell(EntryCell):
+    """A cell of an entry of format 1.
+
+    Attributes
+    ----------
+    average_precision : dict of str to list of float
+        Setting to the AP of each query, 0 to 1.
+    rank_distance : list of int
+        Rank distance of each query.
+    """
+
     average_precision: Annotated[dict[Setting, Shares], Field(min_length=1)]
     rank_distance: Counts
 
@@ -219,8 +273,8 @@ class EntryScore(Strict):
     coverage: Share
 
 
-class VerifiedRecord(Strict):
-    """Who verified the entry.
+class EarlierMark(Strict):
+    """Who verified an entry of format 1: a word that says nothing of the file, so that it no longer counts.
 
     Attributes
     ----------
@@ -235,13 +289,40 @@ class VerifiedRecord(Strict):
     sample: int = Field(ge=1, le=MAX_QUERIES)
 
 
+class VerifiedRecord(EarlierMark):
+    """Who verified the entry, and what was found.
+
+    Attributes
+    ----------
+    seed : int
+        Seed of the sample, drawn after the entry was there.
+    irbench : str
+        Version of this package that ran the sample again.
+    entry_sha256 : str
+        SHA-256 of the entry without its mark. The mark falls when the entry changes.
+    largest_mean_difference : float
+        Largest difference, over settings and cells, of a mean over the sample: of AP or of its drop.
+    rank_agreement : float
+        Smallest share, over cells, of ranks that agree.
+    searched : int
+        Number of cells of searches, which were not run again.
+    """
+
+    seed: int = Field(ge=0, lt=1 << 63)
+    irbench: Short
+    entry_sha256: Sha256
+    largest_mean_difference: float = Field(ge=0, le=1)
+    rank_agreement: Share
+    searched: int = Field(ge=0, le=MAX_CELLS)
+
+
 class Entry(Strict):
-    """The content of a submission file.
+    """What entries of every format have; see `RanksEntry` and `ValuesEntry`.
 
     Attributes
     ----------
     schema_version : int
-        Version of this schema.
+        Format of the entry.
     irbench, date : str
         Version of this package, and day of the submission.
     model : ModelRecord
@@ -255,12 +336,12 @@ class Entry(Strict):
     scores : list of EntryScore
         Averages of each recipe and severity.
     cells : list of EntryCell
-        Values of each query; the first cell is clean.
-    verified : VerifiedRecord or None
+        Recipes, severities and seeds; the first cell is clean.
+    verified : EarlierMark or None
         Who verified the entry.
     """
 
-    schema_version: Literal[1]
+    schema_version: int
     irbench: Short
     date: Day
     model: ModelRecord
@@ -268,8 +349,43 @@ class Entry(Strict):
     task: TaskRecord
     environment: Versions
     scores: list[EntryScore] = Field(min_length=1, max_length=MAX_CELLS)
+    cells: Sequence[EntryCell]
+    verified: EarlierMark | None = None
+
+
+class RanksEntry(Entry):
+    """An entry of format 2: the ranks of the judged passages.
+
+    Attributes
+    ----------
+    judged : JudgedRecord
+        The judged passages.
+    ranks : RanksRecord
+        Their ranks in each cell.
+    """
+
+    schema_version: Literal[2]
+    judged: JudgedRecord
     cells: list[EntryCell] = Field(min_length=1, max_length=MAX_CELLS)
+    ranks: RanksRecord
     verified: VerifiedRecord | None = None
+
+
+class ValuesEntry(Entry):
+    """An entry of format 1: values of each query only, which may be such that no ranks give them."""
+
+    schema_version: Literal[1]
+    cells: list[ValuesCell] = Field(min_length=1, max_length=MAX_CELLS)
+
+
+FORMATS: Mapping[object, type[RanksEntry | ValuesEntry]] = {1: ValuesEntry, 2: RanksEntry}
+"""Version of the schema to what is read."""
+
+
+def json_schema() -> dict[str, object]:
+    """Return the JSON Schema of entries of all formats."""
+    either = Annotated[RanksEntry | ValuesEntry, Field(discriminator="schema_version")]
+    return TypeAdapter(either).json_schema()
 
 
 # Training data that a task's questions or passages come from, as `leaderboard/related-data.json` lists them.

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from robustbench_ir.leaderboard.schema import Entry, EntryScore
+from robustbench_ir.leaderboard.ranks import judgements_of_entry, ranks_of_entry
+from robustbench_ir.leaderboard.schema import NOT_RETRIEVED, Entry, EntryScore, RanksEntry, ValuesEntry
 from robustbench_ir.metrics.measures import Floats
-from robustbench_ir.metrics.settings import Setting, nanmean
+from robustbench_ir.metrics.settings import (
+    SETTINGS,
+    Judgements,
+    Setting,
+    mean_over_passage_languages,
+    nanmean,
+    per_query_scores,
+    rank_distances,
+)
+from robustbench_ir.retrieval.ranking import Ranks
 
 CellKey = tuple[str, int]
 _MOST_QUERIES = 0.95
+_RANKS_AT_ONCE = 1 << 21
 
 
 @dataclass(frozen=True)
@@ -98,20 +109,77 @@ class EntrySheet:
 
 
 def sheet_of(entry: Entry) -> EntrySheet:
-    """Return the arrays of an entry whose lists have the right lengths (see `robustbench_ir.leaderboard.faults`)."""
+    """Return the arrays of an entry that has the right shape (see `robustbench_ir.leaderboard.faults`)."""
     sizes = list(entry.task.queries.values())
     digits = np.frombuffer("".join(cell.changed for cell in entry.cells).encode(), dtype=np.uint8)
+    if isinstance(entry, RanksEntry):
+        precision, distance = values_of_ranks(judgements_of_entry(entry), ranks_of_entry(entry))
+    else:
+        precision, distance = _values(entry)
     return EntrySheet(
         starts=np.cumsum([0, *sizes[:-1]]),
         keys=tuple((cell.recipe, cell.severity) for cell in entry.cells),
-        average_precision={
-            setting: np.array([cell.average_precision[setting] for cell in entry.cells])
-            for setting in entry.cells[0].average_precision
-        },
-        rank_distance=np.array([cell.rank_distance for cell in entry.cells], dtype=float),
+        average_precision=precision,
+        rank_distance=distance,
         changed=digits.reshape(len(entry.cells), -1) == ord("1"),
-        truncated=entry.model.kind == "run" or not entry.model.retrieves_zero,
+        truncated=may_lack_ranks(entry),
     )
+
+
+def may_lack_ranks(entry: Entry) -> bool:
+    """Return whether passages may have no rank: in runs, and where passages with the score 0 are not retrieved."""
+    return entry.model.kind == "run" or not entry.model.retrieves_zero
+
+
+def _values(entry: Entry) -> tuple[dict[Setting, Floats], Floats]:
+    if not isinstance(entry, ValuesEntry):
+        raise TypeError(f"no entry of this format: {type(entry).__name__}")
+    precision = {
+        setting: np.array([cell.average_precision[setting] for cell in entry.cells])
+        for setting in entry.cells[0].average_precision
+    }
+    return precision, np.array([cell.rank_distance for cell in entry.cells], dtype=float)
+
+
+def values_of_ranks(judgements: Judgements, ranks: Sequence[Ranks]) -> tuple[dict[Setting, Floats], Floats]:
+    """Return AP in each setting that has a case, and rank distance, as an `EntrySheet` has them.
+
+    Parameters
+    ----------
+    judgements : Judgements
+        Queries, languages and judgements.
+    ranks : sequence of Ranks
+        Ranks in each cell, the clean ones first.
+    """
+    at_once = max(1, _RANKS_AT_ONCE // len(judgements.query))
+    parts = [_values_of_some(judgements, ranks[start : start + at_once]) for start in range(0, len(ranks), at_once)]
+    having = [setting for setting in SETTINGS if not np.isnan(parts[0][0][setting][0]).all()]
+    precision = {setting: np.concatenate([found[setting] for found, _ in parts]) for setting in having}
+    known = {
+        setting: np.where(np.isnan(found), 0, np.maximum(found, NOT_RETRIEVED)) for setting, found in precision.items()
+    }
+    return known, np.nan_to_num(np.concatenate([distance for _, distance in parts]))
+
+
+def _values_of_some(judgements: Judgements, ranks: Sequence[Ranks]) -> tuple[dict[Setting, Floats], Floats]:
+    """Return AP and rank distance of some cells, which are measured as one large query set: NaN where no case is."""
+    cells, queries = len(ranks), len(judgements.query_ids)
+    rows = judgements.query + queries * np.arange(cells, dtype=np.int32)[:, None]
+    together = replace(
+        judgements,
+        query_ids=judgements.query_ids * cells,
+        parallel_ids=judgements.parallel_ids * cells,
+        languages=judgements.languages * cells,
+        query=rows.ravel(),
+        passage_language=np.tile(judgements.passage_language, cells),
+        grade=np.tile(judgements.grade, cells),
+    )
+    found = Ranks(np.concatenate([one.in_pool for one in ranks]), np.concatenate([one.in_language for one in ranks]))
+    precision = {
+        setting: mean_over_passage_languages(per_query_scores(together, found, "AP", setting)).reshape(cells, queries)
+        for setting in SETTINGS
+    }
+    return precision, rank_distances(together, found).reshape(cells, queries)
 
 
 def _macro(found: Floats) -> Floats:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
+
+from robustbench_ir.leaderboard.marks import marked
+from robustbench_ir.leaderboard.packing import packed
 from robustbench_ir.leaderboard.published import PublishedRow
 from robustbench_ir.leaderboard.reading import entry_from_json
 from robustbench_ir.leaderboard.schema import Entry
 from robustbench_ir.leaderboard.sheet import scores_of, sheet_of
+from robustbench_ir.leaderboard.verifying import Difference, Verification
 
 EVIL = "<img src=x onerror=\"document.title='taken'\"></script><script>document.title='taken'</script>{{data}}"
 QUESTIONS = 40
@@ -18,14 +23,14 @@ SCORE = {"average_precision": {"multilingual": 0.0}, "rank_distance": None, "cov
 
 def entry(number: int) -> Entry:
     """Make an entry in English and Swahili; the higher the number, the better, and evil in every free text."""
-    level = 0.2 + 0.5 * number / 250
-    values = [round(level + 0.2 * (row % 7) / 7, 4) for row in range(2 * QUESTIONS)]
-    cells = []
+    depth = 2 + (250 - number) / 10
+    rank = np.array([depth + (row % 7) / 7 for row in range(2 * QUESTIONS)])
+    cells, ranks = [], []
     attacks = [("clean", 0, 1.0), ("typo@3", 1, 0.9), ("typo@3", 3, 0.7), ("synonym@3", 3, 0.8)]
     if number % 50 == 49:
         attacks += [(SEARCHED, 3, 0.4), (CRAFTED, 3, 0.6)]
     for place, (recipe, severity, factor) in enumerate(attacks):
-        attacked = [round(one * factor, 4) for one in values]
+        ranks.append((rank / factor).astype(int))
         digest = f"{severity}{place}".ljust(64, "0")
         cells.append(
             {
@@ -34,12 +39,10 @@ def entry(number: int) -> Entry:
                 "seed": 0,
                 "queries_sha256": digest,
                 "changed": str(int(severity > 0)) * 2 * QUESTIONS,
-                "average_precision": {"monolingual": attacked, "multilingual": attacked[::-1]},
-                "rank_distance": [10 + severity + number % 5] * (2 * QUESTIONS),
             }
         )
     table = {
-        "schema_version": 1,
+        "schema_version": 2,
         "irbench": EVIL[:90],
         "date": "2026-11-26",
         "model": {
@@ -70,10 +73,34 @@ def entry(number: int) -> Entry:
         "environment": {EVIL[:90]: EVIL[:90]},
         "scores": [{**SCORE, "recipe": "clean", "severity": 0}],
         "cells": cells,
-        "verified": {"by": EVIL[:90], "date": "2026-11-26", "sample": 50} if number % 10 == 0 else None,
+        **_ranked(np.stack(ranks), 10 + number % 5),
     }
     draft = entry_from_json(json.dumps(table).encode(), "made")
-    return draft.model_copy(update={"scores": scores_of(sheet_of(draft))})
+    made = draft.model_copy(update={"scores": scores_of(sheet_of(draft))})
+    return marked(made, FOUND, EVIL[:90], "2026-11-26") if number % 10 == 0 else made
+
+
+FOUND = Verification(2 * QUESTIONS, 7, (Difference("typo@3", 0.0, 0.0, 1.0, 1.0, 0.0, 0.0),))
+
+
+def _ranked(own: np.ndarray, apart: int) -> dict[str, object]:
+    """Return the judgements and ranks of queries with a passage in each language.
+
+    `own` is the rank in the own language, and the Swahili passage stands about `apart` further down.
+    """
+    rows = np.arange(2 * QUESTIONS)
+    other = own + 1
+    english = np.where(rows < QUESTIONS, own, other)
+    swahili = np.where(rows < QUESTIONS, other, own)
+    in_language = np.stack([english, swahili], axis=2).reshape(len(own), -1)
+    in_pool = np.stack([2 * english, 2 * swahili + apart], axis=2).reshape(len(own), -1)
+    judged = {
+        "count": 4 * QUESTIONS,
+        "query": packed(np.repeat(rows, 2)),
+        "passage_language": packed(np.tile([0, 1], 2 * QUESTIONS)),
+        "grade": packed(np.ones(4 * QUESTIONS, dtype=int)),
+    }
+    return {"judged": judged, "ranks": {"in_pool": packed(in_pool), "in_language": packed(in_language)}}
 
 
 REPORTED = PublishedRow(

@@ -106,7 +106,7 @@ function columns() {
 const sizeText = (size) => (!some(size) ? "\u2013" : size >= 1e9 ? (size / 1e9).toFixed(1) + " B" : size >= 1e6 ? Math.round(size / 1e6) + " M" : String(size));
 
 function rankCell(one) {
-  if (!one.place) return make("td", {}, one.row.digests === "non-comparable" ? "not ranked" : "\u2013");
+  if (!one.place) return make("td", {}, one.row.digests === "non-comparable" || one.row.format === 1 ? "not ranked" : "\u2013");
   const [, , , rank, best, worst] = one.place;
   return make("td", {}, String(rank), make("span", { class: "range" }, ` (${best}\u2013${worst})`));
 }
@@ -119,8 +119,9 @@ function robustCell(one) {
 function marks(row) {
   const said = [];
   if (row.verified) said.push(`verified ${row.verified.date}`);
+  if (row.model.kind !== "run" && row.model.encoder.toLowerCase() !== row.model.name.toLowerCase()) said.push(`encoder: ${row.model.encoder.slice(0, 60)}`);
   if (row.model.kind === "run") said.push(`TREC ${row.model.similarity}`);
-  if (row.model.kind === "multi-vector") said.push("multi-vector");
+  if (row.model.kind === "multi-vector" || row.model.kind === "reranked") said.push(row.model.kind);
   if (row.training.saw_task === "yes") said.push("trained on the task's data");
   if (row.training.saw_task === "unknown") said.push("training unknown");
   if (row.digests !== "canonical") said.push(row.digests);
@@ -242,7 +243,7 @@ function model() {
   const row = board().rows.find((one) => one.file === state.model);
   at("model").hidden = !row;
   if (!row) return at("model").replaceChildren();
-  const facts = [["Link", link(row.model.link)], ["Paper", link(row.model.paper)], ["Code", link(row.model.code)], ["Contact", row.model.contact], ["Licence", row.model.licence], ["Revision", row.model.revision], ["Kind", row.model.kind === "run" ? `a system's TREC runs (${row.model.similarity}); cannot be run again` : row.model.kind], ["Fingerprint", row.model.fingerprint], ["Weights", some(row.model.parameters) ? sizeText(row.model.parameters) : ""], ["Dimensions", row.model.dimensions || ""], ["Made for", row.model.languages.join(", ")], ["Saw the task's data", row.training.saw_task], ["Trained on", row.training.datasets.join(", ")], ["Verified", row.verified ? `by ${row.verified.by}, ${row.verified.date}, ${row.verified.sample} queries${row.model.kind === "run" ? ", from the run files" : ""}` : "no"], ["Queries", row.digests + (row.why ? ": " + row.why : "")], ["Superseded by", row.superseded], ["Entry", row.file], ["Date", row.date]];
+  const facts = [["Link", link(row.model.link)], ["Paper", link(row.model.paper)], ["Code", link(row.model.code)], ["Contact", row.model.contact], ["Licence", row.model.licence], ["Revision", row.model.revision], ["Kind", row.model.kind === "run" ? `a system's TREC runs (${row.model.similarity}); cannot be run again` : row.model.kind], ["Encoder", row.model.encoder === row.model.name ? "" : row.model.encoder], ["Fingerprint", row.model.fingerprint], ["Weights", some(row.model.parameters) ? sizeText(row.model.parameters) : ""], ["Dimensions", row.model.dimensions || ""], ["Made for", row.model.languages.join(", ")], ["Saw the task's data", row.training.saw_task], ["Trained on", row.training.datasets.join(", ")], ["Verified", row.verified ? `by ${row.verified.by}, ${row.verified.date}, ${row.verified.sample} queries, seed ${row.verified.seed}${row.model.kind === "run" ? ", from the run files" : ""}` : row.fallen ? `no: ${row.fallen}` : "no"], ["Format", row.format === 1 ? "1, values only" : row.format], ["Queries", row.digests + (row.why ? ": " + row.why : "")], ["Superseded by", row.superseded], ["Entry", row.file], ["Date", row.date]];
   const list = facts.filter(([, value]) => some(value) && value !== "").flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value instanceof Node ? value : String(value))]);
   const close = make("button", { type: "button", onclick: () => change({ model: "" }) }, "Close");
   at("model").replaceChildren(make("h2", { tabindex: "-1" }, row.model.name), close, make("dl", {}, ...list), make("h3", {}, `mAP by severity, ${state.setting}`), curves(row), make("h3", {}, `mAP by language, ${state.setting}`), make("p", {}, DAMAGED), heat(row));

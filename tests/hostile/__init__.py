@@ -1,0 +1,1 @@
+"""Attempts to break in, one file for each kind; each is refused, or harmless."""
