@@ -185,6 +185,11 @@ def _not_written(path: Path, error: OSError) -> ResultError:
     )
 
 
+def is_draft(path: Path) -> bool:
+    """Return True if a file has the name of a temporary file, so that it has no content that counts."""
+    return bool(_TEMPORARY.fullmatch(path.name))
+
+
 def abandoned(folder: Path) -> Iterator[Path]:
     """Yield temporary files of killed processes: those that nobody has locked and that are older than a minute.
 
@@ -194,7 +199,7 @@ def abandoned(folder: Path) -> Iterator[Path]:
         A folder of this package's own files; it is searched with all folders in it.
     """
     for path in folder.rglob(".*"):
-        if _TEMPORARY.fullmatch(path.name) and _is_abandoned(path):
+        if is_draft(path) and _is_abandoned(path):
             yield path
 
 
@@ -210,7 +215,7 @@ def _sweep_drafts_of(target: Path) -> None:
     before = f".{target.name}."
     for one in os.scandir(target.parent):
         path = Path(one.path)
-        if one.name.startswith(before) and _TEMPORARY.fullmatch(one.name) and _is_abandoned(path):
+        if one.name.startswith(before) and is_draft(path) and _is_abandoned(path):
             with suppress(OSError):
                 path.unlink()
 

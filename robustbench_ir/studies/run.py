@@ -44,6 +44,7 @@ from robustbench_ir.studies.record import (
     save_study,
 )
 from robustbench_ir.studies.registration import Registration, register
+from robustbench_ir.training.checkpoints import check_model
 from robustbench_ir.training.table import check_overlap
 
 # The class of the machine that made the numbers: enough to judge durations, without naming the machine.
@@ -167,6 +168,8 @@ def _attack(
     if path.exists():
         return
     start = time.perf_counter()
+    if checkpoint.training:
+        check_model(out / "models" / checkpoint.name)
     result = attack(
         checkpoint.encoder(out),
         material.task(label, checkpoint.fold),
