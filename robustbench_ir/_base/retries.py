@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import TracebackType
+from urllib.parse import urljoin
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -43,7 +44,7 @@ def session_with_retries(retries: int, first_wait: float | None = None) -> reque
         allowed_methods=None,
         raise_on_status=False,
     )
-    session = requests.Session()
+    session = _Session()
     for scheme in ("http://", "https://"):
         session.mount(scheme, HTTPAdapter(max_retries=rule))
     return session
@@ -66,6 +67,20 @@ def asked_wait(header: str) -> float:
     except (TypeError, ValueError):
         return 0.0
     return max(0.0, (then.replace(tzinfo=then.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+
+
+class InsecureRedirectError(requests.RequestException):
+    """A server that leads from https to http, where anyone on the way can read and change what is sent."""
+
+
+class _Session(requests.Session):
+    """A session that never goes from https to http."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        target = super().get_redirect_target(resp)
+        if target and resp.url.startswith("https:") and urljoin(resp.url, target).lower().startswith("http:"):
+            raise InsecureRedirectError("the server leads from https to http, which is not followed")
+        return target
 
 
 class _Retry(Retry):
