@@ -3,8 +3,9 @@
     PYTHONPATH=. python benchmarks/soak.py [--times 50] [--only train,study] [--seed 1] [--other-version REF]
 
 Each line of the table is one way to be unlucky. *Lost* counts commands that cannot be brought to their end by running
-them again, and files that stay behind; *wrong* counts ends that differ from those of an undisturbed run. Children are
-forked with the libraries loaded, so that they begin at once, and are killed by SIGKILL at a random moment.
+them again, and files that killed writers leave for ever; *wrong* counts ends that differ from those of an undisturbed
+run. Children are forked with the libraries loaded, so that they begin at once, and are killed by SIGKILL at a random
+moment.
 
 --other-version names a commit whose code shares the cache with this code, in the last line; it needs git.
 """
@@ -43,6 +44,7 @@ from robustbench_ir.training.record import Training
 from robustbench_ir.training.train import train
 
 Work = Callable[[], object]
+Trouble = Callable[[], "Iterable[Count | None]"]
 OF_ONE_RUN = frozenset({"README.md", "training.json", "study.json"})
 """Files that name a duration or the place of a stop."""
 
@@ -128,14 +130,17 @@ class Place:
         found = {}
         for path in sorted(self.folder.rglob("*")):
             below = path.relative_to(self.folder)
-            passing = {"cache", "checkpoints"} & {*below.parts} or path.suffix in {".lock", ".sha256"}
-            if path.is_file() and not passing and path.name not in OF_ONE_RUN and below.parts[0] not in self.kept:
+            passing = {"cache", "checkpoints", *self.kept} & {*below.parts} or path.suffix in {".lock", ".sha256"}
+            if path.is_file() and not passing and not is_draft(path) and path.name not in OF_ONE_RUN:
                 found[str(below)] = sha256(_content(path)).hexdigest()
         return found
 
     def is_same(self) -> bool:
         """Return whether the end is that of the undisturbed work, and nothing else was left behind."""
-        return self.end() == self.undisturbed
+        end = self.end()
+        for name in {*end.items()} ^ {*self.undisturbed.items()}:
+            print(f"{self.folder}: {name} differs", file=sys.stderr)
+        return end == self.undisturbed
 
 
 def _content(path: Path) -> bytes:
@@ -174,6 +179,12 @@ def child(work: Work, kill_after: float | None = None) -> str | None:
     return None if killed and not said else said.strip("\0")
 
 
+def finished(work: Work) -> str:
+    """Do the work, once more where it was refused in one line; return '' for a good end."""
+    came = child(work) or ""
+    return child(work) or "" if came.startswith("refused") else came
+
+
 def killed(name: str, place: Place, times: int, longest: float, chance: random.Random) -> Count:
     """Kill the work until it was killed often enough; wherever it was quicker, compare its end and begin again."""
     count = Count(f"kill: {name}")
@@ -185,7 +196,8 @@ def killed(name: str, place: Place, times: int, longest: float, chance: random.R
         count.ended(came, place.is_same())
         place.clear()
     age_drafts(place.folder)
-    count.ended(child(place.work) or "", place.is_same())
+    count.ended(finished(place.work), place.is_same())
+    count.lost += sum(map(is_draft, place.folder.rglob(".*")))
     return count
 
 
@@ -348,7 +360,7 @@ def flipped_cache(place: Place, kind: str, times: int, chance: random.Random) ->
         for left in place.folder.glob("result.json"):
             left.unlink()
         count.tried += 1
-        count.ended(child(place.work) or "", place.is_same())
+        count.ended(finished(place.work), place.is_same())
     place.clear()
     return count
 
@@ -363,7 +375,7 @@ def flipped_checkpoints(place: Place, times: int, chance: random.Random) -> Coun
         if came is None and files:
             flip(chance.choice(files), chance)
             count.tried += 1
-            count.ended(child(place.work) or "", place.is_same())
+            count.ended(finished(place.work), place.is_same())
         place.clear()
     return count
 
@@ -383,7 +395,7 @@ def filled(name: str, place: Place, sizes: tuple[int, int], times: int, chance: 
                 count.ended(came, same=False)
             subprocess.run(["mount", "-o", "remount,size=64m", inner], check=True)
             age_drafts(inner)
-            count.ended(child(place.work) or "", place.is_same())
+            count.ended(finished(place.work), place.is_same())
         finally:
             subprocess.run(["umount", "--lazy", inner], check=True)
     return count
@@ -456,9 +468,7 @@ def prepare(folder: Path) -> None:
         assert not came, came
 
 
-def soak(
-    folder: Path, times: int, chance: random.Random, other: str
-) -> dict[str, Callable[[], Iterable[Count | None]]]:
+def soak(folder: Path, times: int, chance: random.Random, other: str) -> dict[str, Trouble]:
     """Return each kind of trouble with what counts it."""
     few = max(1, times // 5)
 

@@ -284,6 +284,7 @@ def test_the_first_download_is_remembered(server: Server, tmp_path: Path) -> Non
     assert len(server.ranges) == 1
     cached.write_bytes(b"rotten")
     assert locate(file).read_bytes() == CONTENT
+    cached.write_bytes(b"rotten")
     record = cached.with_name("file.bin.sha256")
     record.write_text("0" * 64, encoding="utf-8")
     with pytest.raises(DataError, match=r"SHA-256 is .* expected 0000"):

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from robustbench_ir._base.files import check_writable
+from robustbench_ir._base.files import check_writable, sweep
 from robustbench_ir._base.parallel import processors
 from robustbench_ir._base.progress import Progress, Silence
 from robustbench_ir._version import __version__
@@ -123,6 +123,7 @@ def run_study(
     started = time.perf_counter()
     progress = progress or Silence()
     check_writable(out / STUDY_FILE)
+    sweep(out)
     plan = register(card, out, replan=replan)
     progress.stage("read the training data and the tasks")
     material = Material(card, allow_overlap=allow_overlap)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from robustbench_ir._base.files import read_checked, sha256_of, write_checked
+from robustbench_ir._base.files import is_draft, read_checked, sha256_of, write_checked
 from robustbench_ir.errors import ResultError, TrainingError
 from robustbench_ir.training.record import Kept
 
@@ -42,12 +42,10 @@ def seal(folder: Path) -> None:
     ResultError
         If the disk is full.
     """
-    files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
-    sums = {
-        name: sha256_of(path)
-        for name, path in files.items()
-        if name not in _UNSEALED and path.parts[len(folder.parts)] != _CHECKPOINTS
-    }
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file() and not is_draft(path))
+    named = ((path.relative_to(folder).as_posix(), path) for path in files)
+    passing = f"{_CHECKPOINTS}/"
+    sums = {name: sha256_of(path) for name, path in named if name not in _UNSEALED and not name.startswith(passing)}
     write_checked(folder / SEAL, json.dumps(sums, indent=0).encode())
 
 

@@ -138,6 +138,7 @@ def _claimed(out: Path, training: Training, table: ParallelTable, overlaps: Sequ
         licence=table.licence,
         notes=table.notes,
     )
+    sweep(out)
     before = read_record(out)
     if before is not None:
         if before.training != training:
@@ -148,7 +149,6 @@ def _claimed(out: Path, training: Training, table: ParallelTable, overlaps: Sequ
     if out.exists() and (not out.is_dir() or not all(map(is_draft, out.iterdir()))):
         raise OptionError(f"{out}: is not an empty folder; name another")
     record = Record(training=training, data=data, overlap=tuple(overlaps))
-    sweep(out)
     write_record(out, record)
     return record
 

@@ -377,6 +377,21 @@ def test_what_a_stranger_put_at_the_place_of_an_earlier_version_is_not_used(serv
     assert len(server.ranges) == 2
 
 
+def test_a_damaged_record_of_a_file_is_mended_and_a_changed_file_refused(server: State) -> None:
+    """Of the record, the file and a new download, two agree."""
+    file = DataFile(path="data/file.bin", url=server.url)
+    server.answers = [sends(FIRST, ETag='"1"'), sends(FIRST, ETag='"1"'), sends(SECOND, ETag='"2"')]
+    cached = locate(file)
+    record = record_of(cached)
+    whole = record.read_text(encoding="utf-8")
+    record.write_text(whole.replace(whole[7], "q"), encoding="utf-8")
+    assert locate(file).read_bytes() == FIRST
+    assert record.read_text(encoding="utf-8") == whole
+    cached.write_bytes(b"rotten")
+    with pytest.raises(DataError, match=r"SHA-256 is .* expected"):
+        locate(file)
+
+
 def test_a_file_of_an_earlier_version_whose_hash_is_known_is_moved(server: State) -> None:
     old = cache_folder() / "downloads" / "data" / "file.bin"
     old.parent.mkdir(parents=True)
