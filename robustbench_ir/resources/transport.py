@@ -177,7 +177,7 @@ class _Transfer:
         tries = 0
         if self.pin.sha256 is None:  # nobody knows of which version the beginning is that an earlier process has left
             self.part.unlink(missing_ok=True)
-        with session_with_retries(_TRIES) as session:
+        with session_with_retries(_TRIES, answer_within=_GRACE_SECONDS) as session:
             while True:
                 have = _size(self.part)
                 try:

@@ -15,6 +15,7 @@ from robustbench_ir.studies.material import Material
 from robustbench_ir.tasks import Task
 from robustbench_ir.training.bases import texts_of
 from robustbench_ir.training.batches import PASSAGE_PREFIX, QUERY_PREFIX
+from robustbench_ir.training.checkpoints import one_line_if_the_disk_is_full
 from robustbench_ir.training.vocabulary import PrunedVocabulary, prune_vocabulary
 
 
@@ -37,6 +38,8 @@ def prune_study_base(card: StudyCard, out: Path) -> PrunedVocabulary:
         If the study has several bases, or the folder is not empty.
     EncoderError
         If the base is no transformer whose vocabulary can be pruned.
+    TrainingError
+        If the disk is full.
     """
     from sentence_transformers import SentenceTransformer
 
@@ -48,7 +51,8 @@ def prune_study_base(card: StudyCard, out: Path) -> PrunedVocabulary:
     if not isinstance(model, SentenceTransformer):
         raise OptionError(f"{card.bases[0]}: a sparse encoder; only dense ones can be trained here")
     prefixes = {QUERY_PREFIX, PASSAGE_PREFIX, *(prompt for prompt in model.prompts.values() if prompt)}
-    return prune_vocabulary(model, _texts(card, prefixes), out)
+    with one_line_if_the_disk_is_full(out):
+        return prune_vocabulary(model, _texts(card, prefixes), out)
 
 
 def _texts(card: StudyCard, prefixes: set[str]) -> Iterator[str]:

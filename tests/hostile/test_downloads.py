@@ -18,7 +18,7 @@ import pytest
 
 from robustbench_ir._base.cache import cache_folder
 from robustbench_ir.errors import DataError, DataUnavailableError
-from robustbench_ir.resources.downloads import DataFile, locate
+from robustbench_ir.resources.downloads import DataFile, HubFile, locate
 from robustbench_ir.resources.transport import Pin, download, record_of
 from robustbench_ir.tasks import task_card
 
@@ -41,6 +41,9 @@ class Handler(BaseHTTPRequestHandler):
         answer = state.answers[0] if len(state.answers) == 1 else state.answers.pop(0)
         with suppress(OSError):  # the client has gone
             answer(self)
+
+    def do_HEAD(self) -> None:
+        self.do_GET()  # a client ignores the body
 
     def head(self, status: int, **headers: str) -> None:
         self.send_response(status)
@@ -272,6 +275,27 @@ def test_a_server_that_sends_a_byte_at_a_time_is_left(
     assert time.monotonic() - began < 5
 
 
+@pytest.mark.parametrize("over", ["server", "secure"])
+def test_a_server_that_sends_its_headers_a_byte_at_a_time_is_left(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, over: str
+) -> None:
+    monkeypatch.setattr("robustbench_ir.resources.transport._GRACE_SECONDS", 0.3)
+    monkeypatch.setattr("robustbench_ir.resources.transport._TRIES", 1)
+
+    def slowly(handler: Handler) -> None:
+        handler.wfile.write(b"HTTP/1.0 200 OK\r\nX-Long: ")
+        for _ in range(200):
+            handler.wfile.write(b"x")
+            time.sleep(0.05)
+
+    state: State = request.getfixturevalue(over)
+    state.answers = [slowly]
+    began = time.monotonic()
+    with pytest.raises(DataUnavailableError, match="no connection to the server"):
+        download(state.url, tmp_path / "file.bin", BY_HASH)
+    assert time.monotonic() - began < 5
+
+
 def test_a_server_that_breaks_off_after_each_byte_is_left(
     server: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -400,6 +424,37 @@ def test_a_file_of_an_earlier_version_whose_hash_is_known_is_moved(server: State
     assert found.read_bytes() == FIRST
     assert not old.exists()
     assert server.ranges == []
+
+
+# The hub, and mirrors of it. ------------------------------------------------------------------------------------------
+
+ON_HUB = HubFile(repository="owner/data", revision=COMMIT, file="file.bin")
+
+
+@pytest.fixture
+def mirror(server: State, monkeypatch: pytest.MonkeyPatch) -> State:
+    monkeypatch.setenv("HF_ENDPOINT", server.url.split("/resolve")[0])
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    return server
+
+
+@pytest.mark.hub
+def test_a_mirror_must_give_a_hash(mirror: State) -> None:
+    mirror.answers = [sends(FIRST, ETag='"version-1"', X_Repo_Commit=COMMIT)]
+    with pytest.raises(DataError, match=r"gives no hash of file\.bin, so that it cannot be verified"):
+        locate(ON_HUB)
+    pinned = ON_HUB.model_copy(update={"sha256": BY_HASH.sha256})
+    assert locate(pinned).read_bytes() == FIRST
+
+
+@pytest.mark.hub
+def test_a_mirror_does_not_speak_for_the_hub(mirror: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    mirror.answers = [sends(SECOND, ETag=f'"{sha256(SECOND).hexdigest()}"', X_Repo_Commit=COMMIT)]
+    assert locate(ON_HUB).read_bytes() == SECOND
+    monkeypatch.delenv("HF_ENDPOINT")
+    monkeypatch.setenv("ROBUSTBENCH_IR_OFFLINE", "1")
+    with pytest.raises(DataUnavailableError, match="is not on this machine"):
+        locate(ON_HUB)
 
 
 def test_the_card_of_a_stranger_does_not_poison_a_shipped_task(server: State, monkeypatch: pytest.MonkeyPatch) -> None:

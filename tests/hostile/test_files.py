@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -16,7 +17,9 @@ import pytest
 from robustbench_ir import attack, save_result
 from robustbench_ir._base.files import abandoned, check_writable, opened_whole, sweep, write_together, write_whole
 from robustbench_ir.cli import irbench
+from robustbench_ir.encoders import load_encoder
 from robustbench_ir.errors import OptionError, ResultError
+from robustbench_ir.evaluation import cell_cache
 from robustbench_ir.results.file import load_result
 from tests.support.command_line import ROOT
 
@@ -309,3 +312,23 @@ def test_the_folder_of_the_board_is_swept(board: Path, result: Path) -> None:
         made_old(path)
     build(board)
     assert not any(path.exists() for path in left)
+
+
+@pytest.mark.parametrize(("edited", "same"), [("retrieval/ranking.py", False), ("perturb/recipe.py", True)])
+def test_cells_of_other_code_are_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edited: str, same: bool
+) -> None:
+    """Versions are raised by people; a cell is named by the code itself. Of perturbation, the queries tell."""
+    shutil.copytree(ROOT / "robustbench_ir", tmp_path / "code", ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(cell_cache, "files", lambda _: tmp_path / "code")
+    before = cell_cache.code_digest.__wrapped__()
+    with (tmp_path / "code" / edited).open("a", encoding="utf-8") as stream:
+        stream.write("# edited\n")
+    assert (cell_cache.code_digest.__wrapped__() == before) == same
+
+
+@pytest.mark.parametrize("encoder", ["char-ngram", "bm25"])
+def test_another_version_of_its_library_makes_another_encoder(encoder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = load_encoder(encoder).description.fingerprint
+    monkeypatch.setattr("robustbench_ir.encoders.lexical.version", lambda _: "99.9")
+    assert load_encoder(encoder).description.fingerprint != before
