@@ -1,7 +1,7 @@
 """Files that are complete or absent: written under a temporary name, then renamed; some have a checksum.
 
 A temporary file is locked while it is written, and the lock ends with the process, so that what a killed process has
-left can be told from what another one is writing.
+left can be distinguished from what another one is writing.
 """
 
 from __future__ import annotations
@@ -191,7 +191,7 @@ def is_draft(path: Path) -> bool:
 
 
 def abandoned(folder: Path) -> Iterator[Path]:
-    """Yield temporary files of killed processes: those that nobody has locked and that are older than a minute.
+    """Yield temporary files of killed processes: those that no process has locked and that are older than a minute.
 
     Parameters
     ----------
@@ -232,7 +232,7 @@ def _is_abandoned(path: Path) -> bool:
 
 
 def refuse_links(path: Path, folder: Path) -> None:
-    """Refuse to write through a link in a folder that strangers add files to.
+    """Refuse to write through a link in a folder that unknown authors add files to.
 
     Parameters
     ----------

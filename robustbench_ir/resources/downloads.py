@@ -153,7 +153,7 @@ def _of_an_earlier_version(file: DataFile, cached: Path) -> Path | None:
     """Return a file that irbench 0.2.0 or earlier has downloaded, if its known hash proves what it is; else None.
 
     It is moved to its new place, or used where it is if the cache is read-only. A file that is pinned by its commit
-    alone is downloaded again: the card of somebody else may have put it there.
+    alone is downloaded again: another card may have put it there.
     """
     old = _downloads() / file.path
     if file.sha256 is None or not is_whole(old, file.sha256):

@@ -26,7 +26,7 @@ LARGEST_BYTES = 1 << 28
 """Largest size of a file whose size is not pinned."""
 
 SAFE = ("https://", "http://127.0.0.1:", "http://localhost:")
-"""Beginnings of addresses at which nobody on the way can change what is sent."""
+"""Beginnings of addresses where no machine on the way can change what is sent."""
 
 _CHUNK_BYTES = 1 << 16
 _SHA256_DIGITS = 64
@@ -40,7 +40,7 @@ _ACCOUNT = frozenset({401, 403})
 _OK = 200
 _PARTIAL_CONTENT = 206
 _RANGE_NOT_SATISFIABLE = 416
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15})", re.ASCII)
 _GZIP_WINDOW = 31  # zlib's number for a gzip header and a window of 32 KiB
 
 DownloadProgress = Callable[[str, int, int | None], None]
@@ -155,7 +155,7 @@ class _Transfer:
     Attributes
     ----------
     url, part, pin, progress
-        Address, file of the bytes so far, what they must become, and who is told.
+        Address, file of the bytes so far, what they must become, and who receives the progress.
     etag : str
         Name that the server gave to the version of which `part` has the beginning; empty if it is not known.
     received : int
@@ -175,7 +175,7 @@ class _Transfer:
     def complete(self) -> None:
         """Request until the whole file has arrived, continuing where the last try broke off."""
         tries = 0
-        if self.pin.sha256 is None:  # nobody knows of which version the beginning is that an earlier process has left
+        if self.pin.sha256 is None:  # what an earlier process has left may be of another version
             self.part.unlink(missing_ok=True)
         with session_with_retries(_TRIES, answer_within=_GRACE_SECONDS) as session:
             while True:
@@ -219,8 +219,7 @@ class _Transfer:
         if answer.status_code != _PARTIAL_CONTENT or span is None or _is_encoded(answer, self.part):
             return False
         first, last, total = map(int, span.groups())
-        length = answer.headers.get("Content-Length", str(last + 1 - first))
-        fits = first == have and last + 1 == total and length == str(last + 1 - first)
+        fits = first == have and last + 1 == total and _length(answer) in {None, total - first}
         return fits and answer.headers.get("ETag", "") == (self.etag or answer.headers.get("ETag", ""))
 
     def _check(self, answer: requests.Response, have: int) -> None:
@@ -229,7 +228,7 @@ class _Transfer:
             raise self._refused(f"answered {answer.status_code} where it was asked for a whole file")
         encoding = answer.headers.get("Content-Encoding", "identity").lower()
         if encoding not in {"identity", "", "gzip", "x-gzip"}:
-            raise self._refused(f"sends the encoding {encoding[:20]!r}, which nobody asked for")
+            raise self._refused(f"sends the encoding {encoding[:20]!r}, which was not asked for")
         if self.pin.sha256 is not None:
             return
         commit = answer.headers.get("X-Repo-Commit")
@@ -239,7 +238,7 @@ class _Transfer:
             raise self._refused(f"sends the commit {commit[:40]!r}, not {self.pin.revision}")
         if commit is None and "ETag" not in answer.headers:
             raise self._refused("names neither commit nor ETag")
-        if "Content-Length" not in answer.headers and answer.headers.get("Transfer-Encoding") != "chunked":
+        if _length(answer) is None and answer.headers.get("Transfer-Encoding") != "chunked":
             raise self._refused("does not say how long the file is")
 
     def _refused(self, why: str) -> DataUnavailableError:
@@ -250,13 +249,13 @@ class _Transfer:
     def _receive(self, answer: requests.Response, have: int) -> None:
         tag = answer.headers.get("ETag", "")
         self.etag = "" if tag.startswith("W/") else tag  # RFC 9110, section 13.1.5: no weak one in an If-Range
-        length = answer.headers.get("Content-Length", "")
+        length = _length(answer)
         is_encoded = _is_encoded(answer, self.part)
-        total = have + int(length) if length.isdecimal() and not is_encoded else None
+        total = None if length is None or is_encoded else have + length
         limit = self.pin.size or LARGEST_BYTES
         if total is not None and total > limit:
             raise self._too_large(limit)
-        chunks = self._timed(answer, int(length) if length.isdecimal() else None)
+        chunks = self._timed(answer, length)
         try:
             with self.part.open("ab" if have else "wb") as stream:
                 for chunk in _unpacked(chunks) if is_encoded else chunks:
@@ -294,6 +293,12 @@ class _Transfer:
         self.part.unlink(missing_ok=True)
         fault = "the pinned size" if self.pin.size else "the largest size of a file whose card does not name its 'size'"
         return DataError(f"{self.url}: sends more than {limit:,} bytes, {fault}; the download was deleted")
+
+
+def _length(answer: requests.Response) -> int | None:
+    """Return the number of bytes that a server has announced; None if it has not, or if that makes no sense."""
+    length = answer.headers.get("Content-Length", "")
+    return int(length) if re.fullmatch("[0-9]{1,15}", length) else None
 
 
 def _is_encoded(answer: requests.Response, part: Path) -> bool:

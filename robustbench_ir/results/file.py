@@ -498,7 +498,7 @@ def result_from_json(text: str | bytes, where: str = "result") -> Result:
 
 
 def _check_scores(record: ResultRecord, result: Result, where: str) -> None:
-    """Refuse scores that contradict the ranks: nobody here reads them, but whoever opens the file does.
+    """Refuse scores that contradict the ranks: they are not read here, but by whoever opens the file.
 
     The scores of earlier versions were computed by other rules; of those, only the signatures are compared.
     """
