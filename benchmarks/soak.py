@@ -74,6 +74,9 @@ tasks = [{{ name = "mini", languages = ["en", "sw"] }}]
 """
 DOWNLOAD = bytes(range(256)) * 8192  # 2 MiB
 PIECE = 1 << 16
+_LONGEST_SHARE = (
+    0.5  # of the time that the work takes: what is finished is kept, so that it comes to its end all the same
+)
 
 
 @dataclass
@@ -105,12 +108,15 @@ class Place:
         The work, in `folder`.
     kept : frozenset of str
         Names in the folder that stay when it begins again.
+    undisturbed, seconds
+        The end of the work when nothing disturbs it, and how long it took.
     """
 
     folder: Path
     work: Work
     kept: frozenset[str] = frozenset()
     undisturbed: dict[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
 
     def clear(self) -> None:
         """Begin again."""
@@ -120,8 +126,10 @@ class Place:
 
     def settle(self) -> None:
         """Do the work once without trouble, and remember its end."""
+        began = time.monotonic()
         came = child(self.work)
         assert not came, came
+        self.seconds = time.monotonic() - began
         self.undisturbed = self.end()
         self.clear()
 
@@ -185,11 +193,11 @@ def finished(work: Work) -> str:
     return child(work) or "" if came.startswith("refused") else came
 
 
-def killed(name: str, place: Place, times: int, longest: float, chance: random.Random) -> Count:
-    """Kill the work until it was killed often enough; wherever it was quicker, compare its end and begin again."""
+def killed(name: str, place: Place, times: int, chance: random.Random) -> Count:
+    """Kill the work until it was killed often enough; wherever it comes to its end, compare that and begin again."""
     count = Count(f"kill: {name}")
     while count.tried < times:
-        came = child(place.work, chance.uniform(0, longest))
+        came = child(place.work, chance.uniform(0, place.seconds * _LONGEST_SHARE))
         if came is None:
             count.tried += 1
             continue
@@ -369,7 +377,7 @@ def flipped_checkpoints(place: Place, times: int, chance: random.Random) -> Coun
     """Stop a training, flip a bit of one of its checkpoints, and let it go on."""
     count = Count("flip: checkpoints of a training")
     while count.tried < times:
-        came = child(place.work, chance.uniform(0.3, 1.5))
+        came = child(place.work, chance.uniform(0.4, 1) * place.seconds)
         files = [one for one in (place.folder / "model").glob("checkpoints/*/**/*") if one.is_file()]
         files = [one for one in files if one.stat().st_size]
         if came is None and files:
@@ -474,7 +482,7 @@ def soak(folder: Path, times: int, chance: random.Random, other: str) -> dict[st
 
     def attacks() -> Iterator[Count | None]:
         place = new_place(folder, "attack", attacking)
-        yield killed("attack", place, times, 1.5, chance)
+        yield killed("attack", place, times, chance)
         yield filled("attack", place, (4, 400), few, chance)
 
     def caches() -> Iterator[Count | None]:
@@ -484,7 +492,7 @@ def soak(folder: Path, times: int, chance: random.Random, other: str) -> dict[st
 
     def trainings() -> Iterator[Count | None]:
         place = new_place(folder, "train", training, ["table.jsonl"])
-        yield killed("train", place, times, 2.0, chance)
+        yield killed("train", place, times, chance)
         yield flipped_checkpoints(place, times, chance)
 
     def full_trainings() -> Iterator[Count | None]:
@@ -492,17 +500,17 @@ def soak(folder: Path, times: int, chance: random.Random, other: str) -> dict[st
         yield filled("train", place, (20, 400), few, chance)
 
     def studies() -> Iterator[Count | None]:
-        yield killed("study", new_place(folder, "study", studying, ["soak.toml"]), times, 5.0, chance)
+        yield killed("study", new_place(folder, "study", studying, ["soak.toml"]), times, chance)
 
     def boards() -> Iterator[Count | None]:
         place = new_place(folder, "board", publishing, ["char-ngram.json", "bm25.json"])
-        yield killed("submit and build", place, times, 1.0, chance)
+        yield killed("submit and build", place, times, chance)
 
     def downloads() -> Iterator[Count | None]:
         url, server = serve_pieces()
         try:
             place = new_place(folder, "download", lambda own: downloading(own, url))
-            yield killed("download", place, times, 0.4, chance)
+            yield killed("download", place, times, chance)
             yield flipped_cache(place, "downloads", times, chance)
             yield filled("download", place, (100, 9000), few, chance)
         finally:
