@@ -75,7 +75,7 @@ tasks = [{{ name = "mini", languages = ["en", "sw"] }}]
 DOWNLOAD = bytes(range(256)) * 8192  # 2 MiB
 PIECE = 1 << 16
 _LONGEST_SHARE = (
-    0.5  # of the time that the work takes: what is finished is kept, so that it comes to its end all the same
+    0.5  # of the time that the work takes; what is finished is kept, so that it ends all the same
 )
 
 
