@@ -33,7 +33,7 @@ from importlib import import_module
 from pathlib import Path
 
 from robustbench_ir import attack, save_result
-from robustbench_ir._base.files import is_draft
+from robustbench_ir._base.files import is_draft, write_whole
 from robustbench_ir.cli import irbench
 from robustbench_ir.errors import RobustBenchError
 from robustbench_ir.evaluation.semantic_floor import SemanticFloor
@@ -74,9 +74,7 @@ tasks = [{{ name = "mini", languages = ["en", "sw"] }}]
 """
 DOWNLOAD = bytes(range(256)) * 8192  # 2 MiB
 PIECE = 1 << 16
-_LONGEST_SHARE = (
-    0.5  # of the time that the work takes; what is finished is kept, so that it ends all the same
-)
+_LONGEST_SHARE = 0.5  # of the time that the work takes; what is finished is kept, so that it ends all the same
 
 
 @dataclass
@@ -310,7 +308,7 @@ def downloading(folder: Path, url: str) -> Work:
             by_hash = DataFile(path="some/file.bin", url=f"{url}/a", sha256=sha256(DOWNLOAD).hexdigest())
             by_commit = DataFile(path="some/file.bin", url=f"{url}/{commit}/b")
             for number, file in enumerate((by_hash, by_commit)):
-                shutil.copy(locate(file), folder / str(number))
+                write_whole(folder / str(number), locate(file).read_bytes())
 
     return work
 
