@@ -54,7 +54,7 @@ class DataUnavailableError(DataError):
 
 
 class DataWarning(UserWarning):
-    """A line of a user's table that is ignored; the message says which and why."""
+    """Something of the user's that is passed over, such as a line of a table; the message says what and why."""
 
 
 class EncoderError(RobustBenchError):

@@ -18,10 +18,12 @@ import pytest
 
 from robustbench_ir._base.cache import cache_folder
 from robustbench_ir.errors import DataError, DataUnavailableError
-from robustbench_ir.resources.downloads import DataFile, HubFile, damaged_file, download, locate
+from robustbench_ir.resources.downloads import DataFile, HubFile, damaged_file, locate
+from robustbench_ir.resources.transport import Pin, download
 
 CONTENT = bytes(range(256)) * 8192  # 2 MiB
 HASH = sha256(CONTENT).hexdigest()
+PIN = Pin(HASH)
 COMMIT = "5be20db9509754dadad47689368639fcec739c00"
 needs_mounts = pytest.mark.skipif(os.geteuid() != 0, reason="needs to mount a small file system")
 
@@ -43,7 +45,7 @@ class Server:
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    for module in ("resources.downloads", "_base.retries"):
+    for module in ("resources.transport", "_base.retries"):
         monkeypatch.setattr(f"robustbench_ir.{module}.FIRST_WAIT_SECONDS", 0.01)
     state = Server()
 
@@ -103,10 +105,10 @@ def left_in(folder: Path) -> set[str]:
 def test_a_file_comes_whole_and_once(server: Server, tmp_path: Path) -> None:
     told: list[tuple[str, int, int | None]] = []
     target = tmp_path / "deep" / "file.bin"
-    download(server.url, target, HASH, lambda *news: told.append(news))
+    download(server.url, target, PIN, lambda *news: told.append(news))
     assert target.read_bytes() == CONTENT
     assert told[-1] == ("file.bin", len(CONTENT), len(CONTENT))
-    download(server.url, target, HASH)
+    download(server.url, target, PIN)
     assert len(server.ranges) == 1
 
 
@@ -114,7 +116,7 @@ def test_the_token_of_the_hub_is_sent_to_no_other_address(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
-    download(server.url, tmp_path / "file.bin", HASH)
+    download(server.url, tmp_path / "file.bin", PIN)
     assert "Host" in server.sent[0]
     assert "hf_secret" not in server.sent[0]
 
@@ -124,7 +126,7 @@ def test_a_broken_download_goes_on(server: Server, tmp_path: Path, honours_range
     server.honours_ranges = honours_ranges
     target = tmp_path / "file.bin"
     target.with_name("file.bin.part").write_bytes(CONTENT[:1000])
-    download(server.url, target, HASH)
+    download(server.url, target, PIN)
     assert server.ranges == ["bytes=1000-"]
     assert target.read_bytes() == CONTENT
 
@@ -132,26 +134,26 @@ def test_a_broken_download_goes_on(server: Server, tmp_path: Path, honours_range
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_a_server_in_trouble_is_asked_again(server: Server, tmp_path: Path, status: int) -> None:
     server.answers = [status, status]
-    download(server.url, tmp_path / "file.bin", HASH)
+    download(server.url, tmp_path / "file.bin", PIN)
     assert len(server.ranges) == 3
 
 
 def test_another_hash_is_refused_and_thrown_away(server: Server, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"SHA-256 is .* expected 0000"):
-        download(server.url, tmp_path / "file.bin", "0" * 64)
+        download(server.url, tmp_path / "file.bin", Pin("0" * 64))
     assert left_in(tmp_path) == set()
 
 
 def test_a_missing_file_is_said(server: Server, tmp_path: Path) -> None:
     server.answers = [404]
     with pytest.raises(DataUnavailableError, match="the server answered 404"):
-        download(server.url, tmp_path / "file.bin", HASH)
+        download(server.url, tmp_path / "file.bin", PIN)
 
 
 def test_no_server_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("robustbench_ir._base.retries.FIRST_WAIT_SECONDS", 0.01)
     with pytest.raises(DataUnavailableError, match="no connection to the server"):
-        download("http://127.0.0.1:9/file.bin", tmp_path / "file.bin", HASH)
+        download("http://127.0.0.1:9/file.bin", tmp_path / "file.bin", PIN)
 
 
 def test_own_folder_comes_before_cache_and_network(
@@ -172,7 +174,7 @@ def test_own_folder_comes_before_cache_and_network(
 def test_a_connection_that_breaks_is_taken_up_again(server: Server, tmp_path: Path) -> None:
     server.breaks_after = [131_072, 655_360]
     target = tmp_path / "file.bin"
-    download(server.url, target, HASH)
+    download(server.url, target, PIN)
     assert server.ranges == [None, "bytes=131072-", "bytes=786432-"]
     assert target.read_bytes() == CONTENT
     assert left_in(tmp_path) == {"file.bin"}
@@ -182,22 +184,22 @@ def test_half_a_file_stays_for_the_next_time(server: Server, tmp_path: Path) -> 
     """A server that sends 64 KiB and then nothing more, however often it is asked."""
     server.breaks_after = [65_536, 0, 0, 0, 0]
     with pytest.raises(DataUnavailableError, match=r"broke off after 65,536 bytes; run the same command again"):
-        download(server.url, tmp_path / "file.bin", HASH)
+        download(server.url, tmp_path / "file.bin", PIN)
     assert left_in(tmp_path) == {"file.bin.part"}
-    download(server.url, tmp_path / "file.bin", HASH)
+    download(server.url, tmp_path / "file.bin", PIN)
     assert server.ranges[-1] == "bytes=65536-"
     assert left_in(tmp_path) == {"file.bin"}
 
 
 def test_a_part_that_is_whole_already_is_taken(server: Server, tmp_path: Path) -> None:
     (tmp_path / "file.bin.part").write_bytes(CONTENT)
-    download(server.url, tmp_path / "file.bin", HASH)
+    download(server.url, tmp_path / "file.bin", PIN)
     assert server.ranges == [f"bytes={len(CONTENT)}-"]
 
 
 def test_a_part_longer_than_the_file_is_thrown_away(server: Server, tmp_path: Path) -> None:
     (tmp_path / "file.bin.part").write_bytes(CONTENT + b"more")
-    download(server.url, tmp_path / "file.bin", HASH)
+    download(server.url, tmp_path / "file.bin", PIN)
     assert server.ranges == [f"bytes={len(CONTENT) + 4}-", None]
 
 
@@ -210,7 +212,7 @@ def test_a_server_says_how_long_to_wait(
     monkeypatch.setattr("time.sleep", waits.append)
     header = formatdate(time.time() + 7.9, usegmt=True) if asked == "date" else asked
     server.answers, server.on_trouble = [429, 503], {"Retry-After": header}
-    download(server.url, tmp_path / "file.bin", HASH)
+    download(server.url, tmp_path / "file.bin", PIN)
     tolerance = 1 if asked == "date" else 0.03
     assert sum(waits) == pytest.approx(2 * seconds, abs=2 * tolerance)
 
@@ -218,20 +220,20 @@ def test_a_server_says_how_long_to_wait(
 def test_nobody_waits_an_hour(server: Server, tmp_path: Path) -> None:
     server.answers, server.on_trouble = [429], {"Retry-After": "3600"}
     with pytest.raises(DataUnavailableError, match=r"answered 429 and asks to wait 3600 s"):
-        download(server.url, tmp_path / "file.bin", HASH)
+        download(server.url, tmp_path / "file.bin", PIN)
 
 
 def test_a_server_that_stays_in_trouble_is_left(server: Server, tmp_path: Path) -> None:
     server.answers = [500] * 9
     with pytest.raises(DataUnavailableError, match="the server answered 500"):
-        download(server.url, tmp_path / "file.bin", HASH)
+        download(server.url, tmp_path / "file.bin", PIN)
     assert len(server.ranges) == 5
     assert left_in(tmp_path) == set()
 
 
 def test_two_processes_download_a_file_once(server: Server, tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
-    both = [context.Process(target=download, args=(server.url, tmp_path / "file.bin", HASH)) for _ in range(2)]
+    both = [context.Process(target=download, args=(server.url, tmp_path / "file.bin", PIN)) for _ in range(2)]
     for process in both:
         process.start()
     for process in both:
@@ -244,7 +246,7 @@ def test_two_processes_download_a_file_once(server: Server, tmp_path: Path) -> N
 @needs_mounts
 def test_a_full_disk_is_said_and_cleared(server: Server, small_disk: Path) -> None:
     with pytest.raises(DataError, match=r"cannot be written \(No space left on device\); free some space") as caught:
-        download(server.url, small_disk / "file.bin", HASH)
+        download(server.url, small_disk / "file.bin", PIN)
     assert "\n" not in str(caught.value)
     assert left_in(small_disk) == set()
 
@@ -254,9 +256,9 @@ def test_a_folder_that_cannot_be_written_to(server: Server, small_disk: Path) ->
     (small_disk / "whole.bin").write_bytes(CONTENT[:1000])
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     with pytest.raises(DataError, match=r"cannot be written \(Read-only file system\).*ROBUSTBENCH_IR_CACHE"):
-        download(server.url, small_disk / "deep" / "file.bin", HASH)
+        download(server.url, small_disk / "deep" / "file.bin", PIN)
     with pytest.raises(DataError, match=r"cannot be written \(Read-only file system\).*ROBUSTBENCH_IR_CACHE"):
-        download(server.url, small_disk / "file.bin", HASH)
+        download(server.url, small_disk / "file.bin", PIN)
     assert server.ranges == []
 
 
@@ -275,13 +277,14 @@ def test_a_read_only_cache_serves_what_it_has(
 
 
 def test_the_first_download_is_remembered(server: Server, tmp_path: Path) -> None:
+    server.headers = {"ETag": '"1"'}
     file = DataFile(path="some/file.bin", url=server.url)
     cached = locate(file)
-    assert COMMIT in cached.parts
     assert locate(file) == cached
     assert len(server.ranges) == 1
     cached.write_bytes(b"rotten")
     assert locate(file).read_bytes() == CONTENT
+    cached.write_bytes(b"rotten")
     record = cached.with_name("file.bin.sha256")
     record.write_text("0" * 64, encoding="utf-8")
     with pytest.raises(DataError, match=r"SHA-256 is .* expected 0000"):

@@ -21,14 +21,15 @@ pytest.importorskip("accelerate", reason="ACCELERATE ABSENT: pip install -e '.[t
 import torch
 
 from robustbench_ir.cli import irbench
-from robustbench_ir.errors import DataError, EncoderError, OptionError, TrainingError, UnknownNameError
+from robustbench_ir.errors import DataError, DataWarning, EncoderError, OptionError, TrainingError, UnknownNameError
 from robustbench_ir.perturb import recipe
 from robustbench_ir.tasks import load_task
 from robustbench_ir.training.bases import train_tokenizer
 from robustbench_ir.training.batches import PairCollator, make_augmentation
+from robustbench_ir.training.checkpoints import checkpoint_folder, last_checkpoint
 from robustbench_ir.training.losses import RetrievalLoss, disagreement
 from robustbench_ir.training.model_card import model_card
-from robustbench_ir.training.record import Training, checkpoint_folder, last_checkpoint, make_training, read_trained
+from robustbench_ir.training.record import Training, make_training, read_trained
 from robustbench_ir.training.samplers import CrossLingualBatchSampler, HybridBatchSampler, MonolingualBatchSampler
 from robustbench_ir.training.sources import half_sentence, load_table
 from robustbench_ir.training.table import ParallelRow, ParallelTable, overlap
@@ -410,12 +411,13 @@ def test_a_killed_training_resumes_to_the_same_weights(tiny_model: Path, tmp_pat
     )
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     assert read_trained(tmp_path / "killed") is None
-    checkpoint = last_checkpoint(tmp_path / "killed")
+    checkpoint = last_checkpoint(tmp_path / "killed", "best")
     assert checkpoint is not None
     assert checkpoint.name == "checkpoint-10"
     # What was cut short while it was written is not taken for a checkpoint.
     (checkpoint.parent / "checkpoint-14").mkdir()
-    resumed = train(training, tmp_path / "killed", table=TABLE, device="cpu")
+    with pytest.warns(DataWarning, match=r"checkpoint-14 \(checksums\); the training goes on from checkpoint-10"):
+        resumed = train(training, tmp_path / "killed", table=TABLE, device="cpu")
     assert resumed.outcome.resumed_from == 10
     assert resumed.validation_losses == whole.validation_losses
     assert same_weights(tmp_path / "whole", tmp_path / "killed")
@@ -440,7 +442,7 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(
     with pytest.raises(TrainingError, match=r"the last good checkpoint is .*checkpoint-10") as caught:
         train(SMALL, tmp_path / "out", table=TABLE)
     assert "\n" not in str(caught.value)
-    kept = last_checkpoint(tmp_path / "out")
+    kept = last_checkpoint(tmp_path / "out", "best")
     assert kept is not None
     assert all(torch.isfinite(tensor).all() for file in weights(kept).values() for tensor in file.values())
     assert read_trained(tmp_path / "out") is None

@@ -22,7 +22,7 @@ from typing import Literal, get_args
 
 import platformdirs
 
-from robustbench_ir._base.files import read_checked, write_checked
+from robustbench_ir._base.files import read_checked, sweep, write_checked
 from robustbench_ir._base.sizes import parse_size
 from robustbench_ir.errors import ResultError
 
@@ -287,6 +287,7 @@ def make_room(cache: Cache, spare: Collection[str] = ()) -> None:
 @lru_cache
 def _make_room_once(cache: Cache) -> None:
     """Make room at the first entry of a process: everything that one run caches this way is small."""
+    sweep(cache.folder)
     make_room(cache)
 
 

@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from robustbench_ir._base.files import check_writable
+from robustbench_ir._base.files import check_writable, is_stream
 from robustbench_ir.cli.catalogue import table_console
 from robustbench_ir.cli.options import (
     by_option,
@@ -126,6 +126,8 @@ def command(  # noqa: PLR0913, PLR0917
         return
     target = out or Path("results") / f"{file_name_part(name or _called(chosen, rerank))}-{file_name_part(task)}.json"
     check_writable(target)
+    if is_stream(target) and (normalise or search):
+        raise OptionError(f"{target}: this run writes further files beside the result; name a file for --out")
     guarded = replace(request, encoder=f"{before}normalised:{normalise}:{chosen}") if normalise else request
     if out and out.exists() and not force:
         _check_free(out, guarded, run)

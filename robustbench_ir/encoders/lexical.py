@@ -19,6 +19,10 @@ _HASHED_COLUMNS = 2**20
 _NGRAM_RANGE = (2, 4)
 
 
+def _joined(libraries: Sequence[tuple[str, str]]) -> str:
+    return ",".join(f"{name}={number}" for name, number in libraries)
+
+
 @dataclass(frozen=True)
 class CharacterNgrams:
     """Cosine of hashed character n-grams (2 to 4, inside word boundaries), sublinear counts. An `Encoder`."""
@@ -28,7 +32,7 @@ class CharacterNgrams:
         """Name and fingerprint."""
         libraries = (("scikit-learn", version("scikit-learn")),)
         shortest, longest = _NGRAM_RANGE
-        fingerprint = f"char-ngram@1:{shortest}-{longest}:{_HASHED_COLUMNS}"
+        fingerprint = f"char-ngram@1:{shortest}-{longest}:{_HASHED_COLUMNS}:{_joined(libraries)}"
         return EncoderDescription("char-ngram", fingerprint, "cosine", _HASHED_COLUMNS, versions=libraries)
 
     def encode_queries(self, texts: Sequence[str]) -> Embeddings:
@@ -70,9 +74,8 @@ class Bm25:
     def description(self) -> EncoderDescription:
         """Name and fingerprint."""
         libraries = (("bm25s", version("bm25s")),)
-        return EncoderDescription(
-            "bm25", "bm25@1:lucene:k1=1.5:b=0.75:uax29", "bm25", 0, versions=libraries, retrieves_zero=False
-        )
+        fingerprint = f"bm25@1:lucene:k1=1.5:b=0.75:uax29:{_joined(libraries)}"
+        return EncoderDescription("bm25", fingerprint, "bm25", 0, versions=libraries, retrieves_zero=False)
 
     def fitted(self, passages: Sequence[str]) -> FittedBm25:
         """Return the encoder with an index of the pool."""

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -15,6 +20,8 @@ from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.results.file import CellRecord, cell_from_record, cell_record
 from robustbench_ir.results.result import Cell
 
+_SCORING_ROOMS = ("adversary", "defences", "encoders", "evaluation", "metrics", "retrieval")
+
 
 def scored_path(kind: CacheKind, *parts: object) -> Path:
     """Return the cache file of something that this code scores, so that none of an earlier scoring is read.
@@ -26,7 +33,29 @@ def scored_path(kind: CacheKind, *parts: object) -> Path:
     *parts : object
         Everything else that decides its content, serialisable as JSON.
     """
-    return current_cache().path(kind, __version__, SCORING_VERSION, *parts)
+    return current_cache().path(kind, __version__, SCORING_VERSION, code_digest(), *parts)
+
+
+@lru_cache
+def code_digest() -> str:
+    """Return the SHA-256 of the code that encodes, ranks and scores, so that whoever follows its changes is safe.
+
+    Versions are raised by people, who may forget it. How queries are perturbed is not part of it: the digest of the
+    query set stands for that.
+    """
+    found = sha256()
+    for room in _SCORING_ROOMS:
+        for name, source in sorted(_sources(files("robustbench_ir") / room, room)):
+            found.update(f"{name}\n".encode() + source.read_bytes() + b"\0")
+    return found.hexdigest()
+
+
+def _sources(folder: Traversable, below: str) -> Iterator[tuple[str, Traversable]]:
+    for one in folder.iterdir():
+        if one.is_dir():
+            yield from _sources(one, f"{below}/{one.name}")
+        elif one.name.endswith(".py"):
+            yield f"{below}/{one.name}", one
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 
-from robustbench_ir._base.files import check_writable, opened_whole, write_whole
+from robustbench_ir._base.files import check_writable, is_draft, opened_whole, write_whole
 from robustbench_ir._version import __version__
 from robustbench_ir.errors import ResultError
 from robustbench_ir.evaluation.semantic_floor import FloorJudge
@@ -180,7 +180,7 @@ def check_target(folder: Path, *, force: bool) -> None:
     check_writable(manifest)
     if force:
         manifest.unlink(missing_ok=True)
-    elif any(folder.iterdir()):
+    elif not all(map(is_draft, folder.iterdir())):  # what a killed process has left does not count
         raise ResultError(
             f"{folder}: is not empty; name another folder, or give --force to replace the query sets in it"
         )

@@ -17,7 +17,7 @@ from robustbench_ir.evaluation.run_export import RunExport
 from robustbench_ir.evaluation.semantic_floor import SemanticFloor
 from robustbench_ir.perturb import Perturbation, Recipe, RecipeLike, as_recipe, default_recipe_names
 from robustbench_ir.perturb.recipe import SEVERITIES
-from robustbench_ir.resources.downloads import DownloadProgress
+from robustbench_ir.resources.transport import DownloadProgress
 from robustbench_ir.retrieval.ranking import DEFAULT_MEMORY
 from robustbench_ir.tasks import Task, load_task
 

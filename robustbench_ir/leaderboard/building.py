@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from robustbench_ir._base.files import write_whole
+from robustbench_ir._base.files import refuse_links, sweep, write_together
 from robustbench_ir.errors import ResultError
 from robustbench_ir.leaderboard.board import board, board_to_json, page
 from robustbench_ir.leaderboard.canonical import (
@@ -198,7 +198,7 @@ class _Check:
 
 
 def build_board(folder: Path, target: Path | None = None, today: str | None = None) -> BuiltBoard:
-    """Write `leaderboard.json` and the page. Readers see either the old files or the new ones, never a part of a file.
+    """Write `leaderboard.json` and the page: all of their files, or none if one cannot be written.
 
     Parameters
     ----------
@@ -226,10 +226,11 @@ def build_board(folder: Path, target: Path | None = None, today: str | None = No
         made = board(taken, known, reported=read_published(folder), today=latest)
         text = board_to_json(made)
     site = target or folder / "site"
-    written = page(text)
-    write_whole(folder / BOARD, text.encode())
-    write_whole(site / BOARD, text.encode())
-    write_whole(site / "index.html", written.encode())
+    written = {site / "index.html": page(text).encode(), **dict.fromkeys((site / BOARD, folder / BOARD), text.encode())}
+    for path in written:
+        refuse_links(path, site if target and path.parent == site else folder)
+    sweep(folder)
+    write_together(written)
     return site / "index.html", refused, len(taken)
 
 

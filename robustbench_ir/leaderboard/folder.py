@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 
-from robustbench_ir._base.files import write_whole
+from robustbench_ir._base.files import refuse_links, sweep, write_whole
 from robustbench_ir.errors import ResultError
 from robustbench_ir.leaderboard.entry import entry_to_json
 from robustbench_ir.leaderboard.faults import entry_faults
@@ -112,14 +112,17 @@ def submit(entry: Entry, folder: Path) -> Path:
     if wrong:
         raise ResultError(f"{entry.model.name}: {wrong[0]}")
     place = folder / SUBMISSIONS / slug(task_name(entry))
+    refuse_links(place, folder)
     place.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / SUBMISSIONS / ".lock"):
+        sweep(folder / SUBMISSIONS)
         _refuse_imitation(entry, folder)
         stem = slug(entry.model.name)
         number = 1
         while (path := place / _file_name(stem, number)).exists():
             _refuse_duplicate(entry, path)
             number += 1
+        refuse_links(path, folder)
         write_whole(path, entry_to_json(entry).encode())
     return path
 

@@ -85,6 +85,13 @@ class Judgements:
         """Number of questions."""
         return int(self.question.max()) + 1
 
+    @cached_property
+    def reference_rank_distances(self) -> tuple[Floats, Floats]:
+        """See the function of this name; it is asked for with every cell and measure, and sorts all judgements."""
+        relevant = self.grade >= self.relevant_from
+        of = self.query[relevant], self.passage_language[relevant], len(self.query_ids)
+        return random_rank_distance(*of, self.pool_size), random_rank_distance(*of)
+
     @property
     def pool_size(self) -> int:
         """Number of passages in all languages."""
@@ -227,9 +234,7 @@ def reference_rank_distances(judgements: Judgements) -> tuple[Floats, Floats]:
     judgements : Judgements
         Queries, languages and judgements.
     """
-    relevant = judgements.grade >= judgements.relevant_from
-    of = judgements.query[relevant], judgements.passage_language[relevant], len(judgements.query_ids)
-    return random_rank_distance(*of, judgements.pool_size), random_rank_distance(*of)
+    return judgements.reference_rank_distances
 
 
 def judgements_of(task: Task) -> Judgements:

@@ -9,12 +9,15 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+from robustbench_ir._base.cache import entry_key
 from robustbench_ir._base.files import cannot_be_written, sha256_of
 from robustbench_ir.errors import DataError, DataUnavailableError, OptionError
 
 _HUB_VARIABLE = "HF_ENDPOINT"
+_HUB = "https://huggingface.co"
 _SAFE = ("https://", "http://127.0.0.1:", "http://localhost:")
 _CHUNK_BYTES = 1 << 20
+_HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _ACCOUNT = frozenset({401, 403})
 
 RepositoryKind = Literal["dataset", "model"]
@@ -34,7 +37,7 @@ def download_from_hub(
     sha256 : str or None
         Expected hash. If it is None, the hub's own hash is expected, by which huggingface_hub names the cached file.
     folder : pathlib.Path
-        Cache of huggingface_hub.
+        Cache of huggingface_hub; a mirror has one of its own beside it, so that it never speaks for the hub.
     offline : bool
         Whether only the cache may be used.
 
@@ -61,7 +64,7 @@ def download_from_hub(
         name,
         repo_type=kind,
         revision=revision,
-        cache_dir=folder,
+        cache_dir=folder if endpoint in {None, _HUB} else folder.with_name(f"{folder.name}-{entry_key(endpoint)[:16]}"),
         endpoint=endpoint,
         local_files_only=offline,
     )
@@ -79,6 +82,9 @@ def download_from_hub(
     finally:
         if not disabled:
             enable_progress_bars()
+    if sha256 is None and path.is_symlink() and not _HASH.fullmatch(path.resolve().name):
+        discard(path)
+        raise DataError(f"{endpoint or _HUB} gives no hash of {name}, so that it cannot be verified; try again later")
     if not _is_whole(path, sha256) or revision not in path.parts:
         fault = "has another hash" if revision in path.parts else f"is of another revision than {revision}"
         discard(path)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from math import isclose
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
 from robustbench_ir._base.files import write_whole
+from robustbench_ir._version import SCORING_VERSION, __version__
 from robustbench_ir.encoders import EncoderDescription
 from robustbench_ir.encoders.kinds import RERANKED
 from robustbench_ir.encoders.options import OptionValue
@@ -192,6 +194,8 @@ class ResultRecord(Card):
 
 
 _TOLERANCE = 1e-9
+_OF_EDITS = frozenset({"edit_rate", "touched", "text_coverage"})
+"""What schema version 1 has under other names."""
 _BIAS_SCORES = (
     *("rank_distance", "rank_distance_share", "rank_distance_median", "own_language_first"),
     *("random_rank_distance", "unbiased_rank_distance"),
@@ -474,7 +478,7 @@ def result_from_json(text: str | bytes, where: str = "result") -> Result:
     judgements = _judgements(record, where)
     _identity(TaskIdentity.parse, record.task, f"{where}: task")
     reranked = record.encoder.kind == RERANKED
-    return Result(
+    result = Result(
         version=record.irbench,
         task=record.task,
         task_digest=record.task_sha256,
@@ -490,6 +494,38 @@ def result_from_json(text: str | bytes, where: str = "result") -> Result:
         task_notes=tuple(record.task_notes),
         options=record.options,
         scoring=record.scoring,
+    )
+    _check_scores(record, result, where)
+    return result
+
+
+def _check_scores(record: ResultRecord, result: Result, where: str) -> None:
+    """Refuse scores that contradict the ranks: they are not read here, but by whoever opens the file.
+
+    The scores of earlier versions were computed by other rules; of those, only the signatures are compared.
+    """
+    derived = _scores(result)
+    good = [row.signature for row in record.scores] == [row.signature for row in derived]
+    if (record.irbench, record.scoring) == (__version__, SCORING_VERSION):
+        moved = _OF_EDITS if record.schema_version == 1 else frozenset()
+        rows = ({key: one for key, one in vars(row).items() if key not in moved} for row in record.scores)
+        good = good and all(map(_are_near, rows, map(vars, derived)))
+        clean = _clean_scores(result)
+        good = good and record.clean_scores.keys() == clean.keys() and _are_near(record.clean_scores, clean)
+    if not good:
+        raise ResultError(
+            f"{where}: the scores do not follow from the ranks; the file was changed by hand: restore it, or attack "
+            "again"
+        )
+
+
+def _are_near(written: Mapping[str, object], derived: Mapping[str, object]) -> bool:
+    """Return True if all values of a mapping are those of another one, but for rounding of their floats."""
+    return all(
+        isclose(one, other, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE)
+        if isinstance(one, float) and isinstance(other := derived[key], float)
+        else one == derived[key]
+        for key, one in written.items()
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hashlib import blake2b
 from pathlib import Path
 
+from robustbench_ir._base.files import is_stream
 from robustbench_ir.errors import ResultError
 from robustbench_ir.results.file import load_result
 from robustbench_ir.results.result import Result
@@ -22,7 +23,7 @@ def is_of_another_run(path: Path, fingerprint: str, task: str) -> bool:
     task : str
         Identity of the task.
     """
-    if not path.exists():
+    if not path.exists() or is_stream(path):
         return False
     try:
         there = load_result(path)

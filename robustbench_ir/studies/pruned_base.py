@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from robustbench_ir.encoders import EncoderOptions
 from robustbench_ir.encoders.loading import load_transformer_model
-from robustbench_ir.errors import OptionError
+from robustbench_ir.errors import OptionError, TrainingError
 from robustbench_ir.perturb import load_recipe
 from robustbench_ir.perturb.recipe import SEVERITIES
 from robustbench_ir.studies.config import StudyCard
@@ -15,6 +16,7 @@ from robustbench_ir.studies.material import Material
 from robustbench_ir.tasks import Task
 from robustbench_ir.training.bases import texts_of
 from robustbench_ir.training.batches import PASSAGE_PREFIX, QUERY_PREFIX
+from robustbench_ir.training.checkpoints import one_line_if_the_disk_is_full
 from robustbench_ir.training.vocabulary import PrunedVocabulary, prune_vocabulary
 
 
@@ -37,6 +39,8 @@ def prune_study_base(card: StudyCard, out: Path) -> PrunedVocabulary:
         If the study has several bases, or the folder is not empty.
     EncoderError
         If the base is no transformer whose vocabulary can be pruned.
+    TrainingError
+        If the disk is full.
     """
     from sentence_transformers import SentenceTransformer
 
@@ -48,7 +52,15 @@ def prune_study_base(card: StudyCard, out: Path) -> PrunedVocabulary:
     if not isinstance(model, SentenceTransformer):
         raise OptionError(f"{card.bases[0]}: a sparse encoder; only dense ones can be trained here")
     prefixes = {QUERY_PREFIX, PASSAGE_PREFIX, *(prompt for prompt in model.prompts.values() if prompt)}
-    return prune_vocabulary(model, _texts(card, prefixes), out)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        # In a folder beside it, so that a killed process leaves no half of a base under its name.
+        with TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as draft, one_line_if_the_disk_is_full(out):
+            found = prune_vocabulary(model, _texts(card, prefixes), Path(draft) / "model")
+            (Path(draft) / "model").replace(out)
+            return found
+    except TrainingError as error:
+        raise TrainingError(f"{out}: {error}") from error
 
 
 def _texts(card: StudyCard, prefixes: set[str]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from robustbench_ir._base.files import check_writable
+from robustbench_ir._base.files import check_writable, sweep
 from robustbench_ir._base.parallel import processors
 from robustbench_ir._base.progress import Progress, Silence
 from robustbench_ir._version import __version__
@@ -44,6 +44,7 @@ from robustbench_ir.studies.record import (
     save_study,
 )
 from robustbench_ir.studies.registration import Registration, register
+from robustbench_ir.training.checkpoints import check_model
 from robustbench_ir.training.table import check_overlap
 
 # The class of the machine that made the numbers: enough to judge durations, without naming the machine.
@@ -130,6 +131,8 @@ def run_study(
     progress = progress or Silence()
     check_writable(out / STUDY_FILE)
     work = reuse or out
+    for folder in {work, out}:
+        sweep(folder)
     plan = register(card, out, replan=replan)
     progress.stage("read the training data and the tasks")
     material = Material(card, allow_overlap=allow_overlap)
@@ -181,6 +184,8 @@ def _attack(
     if path.exists():
         return
     start = time.perf_counter()
+    if checkpoint.training:
+        check_model(out / "models" / checkpoint.name)
     result = attack(
         checkpoint.encoder(out),
         material.task(label, checkpoint.fold),

@@ -10,9 +10,9 @@ from typing import Protocol, cast
 from pydantic import Field
 
 from robustbench_ir.resources.cards import NamedCard, card_names, read_named, validate
-from robustbench_ir.resources.downloads import DownloadProgress
 from robustbench_ir.resources.languages import select_languages
 from robustbench_ir.resources.plugins import built_in_or_plugin, scheme
+from robustbench_ir.resources.transport import DownloadProgress
 from robustbench_ir.tasks.folds import name_and_fold, select_fold
 from robustbench_ir.tasks.formats.beir import folder_and_split, folder_name, folder_settings, is_folder, load_folder
 from robustbench_ir.tasks.formats.pool import task_of

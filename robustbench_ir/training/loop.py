@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import shutil
+import warnings
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+from accelerate import PartialState
 from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
 from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
 
 from robustbench_ir._base.progress import Progress
 from robustbench_ir.encoders.fingerprint import libraries
 from robustbench_ir.encoders.loading import quiet
+from robustbench_ir.errors import DataWarning
 from robustbench_ir.training.bases import default_learning_rate, load_base, texts_of
 from robustbench_ir.training.batches import Augmentation, PairCollator
+from robustbench_ir.training.checkpoints import (
+    checkpoint_folder,
+    damaged_checkpoints,
+    last_checkpoint,
+    one_line_if_the_disk_is_full,
+    remove_outdated,
+    seal,
+    step_of,
+)
 from robustbench_ir.training.losses import RetrievalLoss
-from robustbench_ir.training.record import Training, TrainingOutcome, checkpoint_folder, last_checkpoint
+from robustbench_ir.training.record import Kept, Training, TrainingOutcome
 from robustbench_ir.training.samplers import HybridBatchSampler
 from robustbench_ir.training.table import ParallelTable
 from robustbench_ir.training.vocabulary import read_texts
@@ -62,6 +74,34 @@ class _ProgressCallback(TrainerCallback):  # type: ignore[misc,unused-ignore]
         self._progress.advance(state.global_step)
 
 
+class _SealingCallback(TrainerCallback):  # type: ignore[misc,unused-ignore]
+    """Seals each checkpoint when all processes have written their part of it, and removes older ones only then."""
+
+    def __init__(self, keep: Kept) -> None:
+        self._keep = keep
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+    ) -> None:
+        del control
+        best = self._best(args, state)
+        if best:  # the path in the checkpoint is wrong if the folder was moved since
+            state.best_model_checkpoint = str(best)
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
+        del control
+        PartialState().wait_for_everyone()
+        if state.is_world_process_zero:
+            checkpoint = Path(args.output_dir or "") / f"checkpoint-{state.global_step}"
+            seal(checkpoint)
+            remove_outdated(checkpoint, self._best(args, state))
+
+    def _best(self, args: TrainingArguments, state: TrainerState) -> Path | None:
+        if self._keep == "last" or not state.best_global_step:
+            return None
+        return Path(args.output_dir or "") / f"checkpoint-{state.best_global_step}"
+
+
 def run_training(
     training: Training,
     table: ParallelTable,
@@ -90,6 +130,10 @@ def run_training(
         Receives the progress.
     """
     progress.stage("prepare the base")
+    resumed = last_checkpoint(out, training.keep)
+    if PartialState().is_main_process:
+        _remove_damaged(out, training.keep)
+    PartialState().wait_for_everyone()
     held_in, held_out = table.split(training.validation)
     with quiet():
         model = load_base(
@@ -104,15 +148,12 @@ def run_training(
             freeze=training.freeze,
         )
         rows = held_in.dataset()
-        resumed = last_checkpoint(out)
         arguments = _arguments(training, out, model.device, is_new=resumed is None)
         trainer = _trainer(arguments, training, model, rows, held_out.dataset("validation"), augmentation, progress)
-        if trainer.is_world_process_zero():
-            _remove_unfinished(out)
-        trainer.accelerator.wait_for_everyone()
-        trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
-        if trainer.is_world_process_zero():
-            model.save_pretrained(str(out), create_model_card=False)
+        with one_line_if_the_disk_is_full(out):
+            trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
+            if trainer.is_world_process_zero():
+                model.save_pretrained(str(out), create_model_card=False)
     state = trainer.state
     losses = [(int(entry["step"]), float(entry["eval_loss"])) for entry in state.log_history if "eval_loss" in entry]
     sampler = _sampler(training)(rows, training.batch_size, seed=training.seed)
@@ -121,7 +162,7 @@ def run_training(
         steps=int(state.global_step),
         best_step=int((training.keep == "best" and state.best_global_step) or state.global_step),
         seconds=0.0,
-        resumed_from=int(resumed.name.rpartition("-")[2]) if resumed else 0,
+        resumed_from=step_of(resumed) if resumed else 0,
         left_out=sampler.left_out,
         learning_rate=_learning_rate(training),
         loss=_loss_name(training),
@@ -152,6 +193,7 @@ def _trainer(
         callbacks=[
             *([EarlyStoppingCallback(early_stopping_patience=training.patience)] if training.keep == "best" else []),
             _ProgressCallback(progress, training.steps),
+            _SealingCallback(training.keep),
         ],
     )
     trainer.remove_callback(PrinterCallback)
@@ -184,7 +226,6 @@ def _arguments(
         eval_steps=every,
         save_strategy="steps",
         save_steps=every,
-        save_total_limit=2,
         load_best_model_at_end=training.keep == "best",
         metric_for_best_model="eval_loss",
         greater_is_better=False,
@@ -220,7 +261,13 @@ def _loss_name(training: Training) -> str:
     )
 
 
-def _remove_unfinished(out: Path) -> None:
-    for folder in checkpoint_folder(out).glob("checkpoint-*"):
-        if not (folder / "trainer_state.json").is_file():
-            shutil.rmtree(folder)
+def _remove_damaged(out: Path, keep: Kept) -> None:
+    """Remove the checkpoints that the training does not go on from, so that nothing of them gets into new ones."""
+    damaged = damaged_checkpoints(out, keep)
+    if damaged:
+        kept = last_checkpoint(out, keep)
+        names = ", ".join(f"{path.name} ({fault})" for path, fault in damaged.items())
+        where = f"goes on from {kept.name}" if kept else "begins again"
+        warnings.warn(f"{out}: damaged or not finished: {names}; the training {where}", DataWarning, stacklevel=3)
+    for path in damaged:
+        shutil.rmtree(path)

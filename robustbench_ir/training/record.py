@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -334,25 +333,3 @@ def _first(error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
     key = ".".join(map(str, first["loc"])).replace("_", "-")
     return f"{key}: {first['msg']}" if key else str(first["msg"])
-
-
-def checkpoint_folder(out: Path) -> Path:
-    """Return the folder in which a training keeps its checkpoints."""
-    return out / "checkpoints"
-
-
-def last_checkpoint(out: Path) -> Path | None:
-    """Return the newest complete checkpoint; None if there is none.
-
-    The trainer writes its state last, so a checkpoint without it is incomplete.
-    """
-    whole = [path.parent for path in checkpoint_folder(out).glob("checkpoint-*/trainer_state.json") if _is_json(path)]
-    return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
-
-
-def _is_json(path: Path) -> bool:
-    try:
-        json.loads(path.read_bytes())
-    except ValueError:
-        return False
-    return True

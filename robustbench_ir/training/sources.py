@@ -13,8 +13,9 @@ from pydantic import ConfigDict
 from robustbench_ir._base.text import nfc, word_spans
 from robustbench_ir.errors import DataError, DataUnavailableError, UnknownNameError
 from robustbench_ir.resources.cards import Card, validate
-from robustbench_ir.resources.downloads import DataFile, DownloadProgress, locate
+from robustbench_ir.resources.downloads import DataFile, locate
 from robustbench_ir.resources.languages import select_languages
+from robustbench_ir.resources.transport import DownloadProgress
 from robustbench_ir.tasks import Passage, TaskCard, load_task, task_card
 from robustbench_ir.tasks.folds import name_and_fold
 from robustbench_ir.tasks.formats.readers import json_lines

@@ -8,19 +8,19 @@ from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from robustbench_ir._base.files import is_draft, sweep
 from robustbench_ir._base.progress import Progress, Silence
 from robustbench_ir.errors import OptionError, TrainingError
 from robustbench_ir.perturb import RecipeLike
 from robustbench_ir.tasks import load_task
 from robustbench_ir.training.batches import make_augmentation
+from robustbench_ir.training.checkpoints import check_model, checkpoint_folder, last_checkpoint, seal
 from robustbench_ir.training.record import (
     DataRecord,
     Overlap,
     Record,
     Trained,
     Training,
-    checkpoint_folder,
-    last_checkpoint,
     read_record,
     read_trained,
     write_record,
@@ -78,7 +78,8 @@ def train(
     EncoderError
         If the base cannot be loaded or has no tokeniser.
     TrainingError
-        If the loss was not a finite number; the last good checkpoint stays in `out`.
+        If the loss was not a finite number, or the disk is full; the last good checkpoint stays in `out`. Also if the
+        training has ended, and a file of the model has changed since.
     """
     watcher = progress or Silence()
     if training.consistency and not training.augment:
@@ -100,6 +101,8 @@ def train(
         record = _claimed(out, training, rows, overlaps)
     ended = read_trained(out)
     if ended is not None:
+        check_model(out)
+        shutil.rmtree(checkpoint_folder(out), ignore_errors=True)  # the process may have been killed before it did so
         return ended
     from robustbench_ir.training.loop import run_training
 
@@ -107,7 +110,7 @@ def train(
     try:
         outcome = run_training(training, rows, augmentation, out, device, watcher)
     except TrainingError as error:
-        kept = last_checkpoint(out)
+        kept = last_checkpoint(out, training.keep)
         where = f"the last good checkpoint is {kept}" if kept else "there was no good checkpoint yet"
         raise TrainingError(f"{out}: {error}; {where}") from error
     outcome = outcome.model_copy(update={"seconds": round(time.monotonic() - started, 3)})
@@ -118,6 +121,7 @@ def train(
 
     if process.is_main_process:
         write_model_card(trained)
+        seal(out)
         write_record(out, record)
         shutil.rmtree(checkpoint_folder(out), ignore_errors=True)
     process.wait_for_everyone()
@@ -134,6 +138,7 @@ def _claimed(out: Path, training: Training, table: ParallelTable, overlaps: Sequ
         licence=table.licence,
         notes=table.notes,
     )
+    sweep(out)
     before = read_record(out)
     if before is not None:
         if before.training != training:
@@ -141,7 +146,7 @@ def _claimed(out: Path, training: Training, table: ParallelTable, overlaps: Sequ
         if before.data.digest != data.digest:
             raise OptionError(f"{out}: holds a training on other rows of {data.name}; name another folder")
         return before
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if out.exists() and (not out.is_dir() or not all(map(is_draft, out.iterdir()))):
         raise OptionError(f"{out}: is not an empty folder; name another")
     record = Record(training=training, data=data, overlap=tuple(overlaps))
     write_record(out, record)

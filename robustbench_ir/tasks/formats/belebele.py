@@ -10,7 +10,8 @@ from pydantic import ConfigDict
 
 from robustbench_ir._base.text import nfc
 from robustbench_ir.resources.cards import Card, validate
-from robustbench_ir.resources.downloads import DownloadProgress, HubFile, locate
+from robustbench_ir.resources.downloads import HubFile, locate
+from robustbench_ir.resources.transport import DownloadProgress
 from robustbench_ir.tasks.formats.readers import CardRows, RawTask, json_lines
 from robustbench_ir.tasks.task import Passage, Query
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from robustbench_ir._base.text import nfc
 from robustbench_ir.errors import DataError
 from robustbench_ir.resources.cards import Card, validate
-from robustbench_ir.resources.downloads import DataFile, DownloadProgress, locate
+from robustbench_ir.resources.downloads import DataFile, locate
+from robustbench_ir.resources.transport import DownloadProgress
 from robustbench_ir.tasks.formats.readers import CardRows, RawTask
 from robustbench_ir.tasks.task import Passage, Query
 

@@ -13,7 +13,8 @@ from pydantic import ConfigDict, ValidationError
 from robustbench_ir._base.text import Span, nfc
 from robustbench_ir.errors import DataError
 from robustbench_ir.resources.cards import Card, validate
-from robustbench_ir.resources.downloads import DataFile, DownloadProgress, damaged_file, locate
+from robustbench_ir.resources.downloads import DataFile, damaged_file, locate
+from robustbench_ir.resources.transport import DownloadProgress
 from robustbench_ir.tasks.formats.readers import CardRows, RawTask
 from robustbench_ir.tasks.task import Passage, Query
 

@@ -12,7 +12,8 @@ from pydantic import ConfigDict, ValidationError
 from robustbench_ir._base.text import nfc
 from robustbench_ir.errors import DataError
 from robustbench_ir.resources.cards import AnyCard, Card, resource, validate
-from robustbench_ir.resources.downloads import DataFile, DownloadProgress, locate
+from robustbench_ir.resources.downloads import DataFile, locate
+from robustbench_ir.resources.transport import DownloadProgress
 from robustbench_ir.tasks.formats.corpus import numbered_lines
 from robustbench_ir.tasks.task import Passage, Query
 

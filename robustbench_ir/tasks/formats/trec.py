@@ -11,7 +11,8 @@ from pydantic import Field, model_validator
 from robustbench_ir._base.text import nfc
 from robustbench_ir.errors import DataError, OptionError
 from robustbench_ir.resources.cards import Card, validate
-from robustbench_ir.resources.downloads import DataFile, DownloadProgress, HubFile, locate
+from robustbench_ir.resources.downloads import DataFile, HubFile, locate
+from robustbench_ir.resources.transport import DownloadProgress
 from robustbench_ir.tasks.faults import lines, raise_first
 from robustbench_ir.tasks.formats.corpus import judged_and_sampled, passages
 from robustbench_ir.tasks.formats.qrels import add_judgement, judgements
