@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from robustbench_ir.cli.output import say
+
 _WRONG = 2
 
 _folder_option = click.option(
@@ -47,13 +49,13 @@ def check_command(
         verdicts = check_submissions(files, folder, own_word=not new)
     for one in verdicts:
         for fault in one.faults:
-            click.echo(f"{one.path}: REFUSED: {fault}")
+            say(f"{one.path}: REFUSED: {fault}")
         if not one.faults:
-            click.echo(f"{one.path}: {one.remark}")
+            say(f"{one.path}: {one.remark}")
         if record and one.digests:
             write_canonical(folder, one.digests)
     if not verdicts:
-        click.echo(f"{folder}: no submission there")
+        say(f"{folder}: no submission there")
     context.exit(_WRONG if any(one.faults for one in verdicts) else 0)
 
 
@@ -84,12 +86,12 @@ def verify_entry(
 
     entry = read_sound_entry(file)
     found = rescore(entry, *split_runs(runs)) if runs else verify(entry, sample, seed, model)
-    click.echo(
+    say(
         f"{file}: {'holds' if found.holds else 'DOES NOT HOLD'}: {found.equal} of {found.compared} values of "
         f"{found.sample} queries agree; largest difference {found.largest:.4f}, mean {round(found.mean, 4) + 0.0:+.4f}"
     )
     if found.searched:
-        click.echo(f"{found.searched} query sets of searches were not run: only the model's owner has their queries")
+        say(f"{found.searched} query sets of searches were not run: only the model's owner has their queries")
     if found.holds and by:
         mark = {"by": by, "date": datetime.now(UTC).date().isoformat(), "sample": found.sample}
         write_whole(file, entry_to_json(Entry.model_validate({**entry.model_dump(), "verified": mark})).encode())
@@ -106,8 +108,8 @@ def build_command(context: click.Context, folder: Path, site: Path | None) -> No
 
     page, refused, entries = build_board(folder, site)
     for one in refused:
-        click.echo(f"{one.path}: LEFT OUT: {one.faults[0]}", err=True)
-    click.echo(f"{page} shows {entries} {'entry' if entries == 1 else 'entries'}")
+        say(f"{one.path}: LEFT OUT: {one.faults[0]}", error=True)
+    say(f"{page} shows {entries} {'entry' if entries == 1 else 'entries'}")
     context.exit(_WRONG if refused else 0)
 
 
@@ -124,7 +126,7 @@ def serve_command(folder: Path, port: int) -> None:
     page, _, _ = build_board(folder)
     handler = partial(SimpleHTTPRequestHandler, directory=str(page.parent))
     with ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
-        click.echo(f"http://127.0.0.1:{server.server_address[1]}/ until you press Ctrl-C")
+        say(f"http://127.0.0.1:{server.server_address[1]}/ until you press Ctrl-C")
         server.serve_forever()
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from robustbench_ir._base.showing import figure_text
 from robustbench_ir.reports.plots import COLOURS, figure_style, write_figure
 from robustbench_ir.studies.analysis import MULTILINGUAL
 from robustbench_ir.studies.measured import RANK_DISTANCE
@@ -49,7 +50,7 @@ def write_picture(study: Study, task: str, path: Path) -> None:
         for place, (quantity, title) in enumerate(_PANELS.items(), start=1):
             axes = figure.add_subplot(1, len(_PANELS), place)
             _draw(axes, study, task, quantity, attacks)
-            axes.set_yticks(range(len(attacks)), attacks if place == 1 else [""] * len(attacks))
+            axes.set_yticks(range(len(attacks)), list(map(figure_text, attacks)) if place == 1 else [""] * len(attacks))
             axes.invert_yaxis()
             axes.set_xlabel(title)
             if place == 1:
