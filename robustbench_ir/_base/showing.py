@@ -16,8 +16,9 @@ write. What each function guarantees of its result, whatever the text is:
 =================  ====================================================================================================
 
 In all of them, control characters (C0, C1), line and paragraph separators, lone surrogates, and characters that embed
-or override the direction of text become visible escapes such as ``\x1b`` and ``\u202e``. A terminal shows more of them:
-every character that Unicode lets a reader not see, but for joiners inside the scripts that need them.
+or override the direction of text become visible escapes such as ``\x1b`` and ``\u202e``; in JSON, escapes of JSON. All
+but HTML also show every other character that Unicode lets a reader not see, such as the zero-width space; joiners stay
+inside the scripts that need them. Pages leave these alone, because they show queries as people typed them.
 """
 
 from __future__ import annotations
@@ -30,8 +31,7 @@ import re
 from collections.abc import Container, Iterable, Sequence
 
 _OBEYED = "\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff"
-_CONTROL = re.compile(f"[{_OBEYED}]")
-_CONTROL_BUT_LINES = re.compile(f"(?![\t\n])[{_OBEYED}]")
+_OBEYED_BUT_LINES = re.compile(f"(?![\t\n])[{_OBEYED}]")
 # Default_Ignorable_Code_Point of Unicode 16 without the variation selectors of emoji, and the blank that is a letter.
 _UNSEEN = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2060-\u206f\u2800\u3164"
@@ -41,7 +41,7 @@ _UNSEEN = (
 # Mongolian, and inside emoji. Elsewhere they only make two equal names different.
 _JOINED = "\u0620-\u1aff\ua840-\uabff\U00011000-\U00011fff\u2600-\u27bf\ufe0f\U0001f000-\U0001faff"
 _HIDDEN = re.compile(f"[{_OBEYED}{_UNSEEN}]|(?<![{_JOINED}])[\u200c\u200d]")
-_HIDDEN_BUT_LINES = re.compile(f"(?![\t\n])(?:{_HIDDEN.pattern})")
+_HIDDEN_BUT_LINES = re.compile(f"(?!\n)(?:{_HIDDEN.pattern})")
 _SHORT_ESCAPES = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
 
@@ -62,7 +62,7 @@ def terminal_text(text: str) -> str:
 
 
 def terminal_lines(text: str) -> str:
-    """Return a text of several lines that a terminal shows and does not obey; lines and tabs stay."""
+    """Return a text of several lines that a terminal shows and does not obey; lines stay."""
     return _HIDDEN_BUT_LINES.sub(_escape, text)
 
 
@@ -88,7 +88,7 @@ def csv_text(rows: Iterable[Sequence[object]]) -> str:
 def _csv_value(value: object) -> object:
     if not isinstance(value, str) or _NUMBER.fullmatch(value):
         return value
-    return _CONTROL.sub(_escape, _FORMULA.sub(r"\1'\2", value))
+    return _HIDDEN.sub(_escape, _FORMULA.sub(r"\1'\2", value))
 
 
 def json_text(value: object, indent: int | None = None) -> str:
@@ -108,7 +108,7 @@ def json_text(value: object, indent: int | None = None) -> str:
 _MARKUP = re.compile(r"[\\`*_{}\[\]<>#|~&$]")
 # What GitHub makes links of without any markup, and what makes a list or a heading at the start of a line.
 _LINK = re.compile(r"(?i)\b(https?|ftp|mailto|xmpp)(?=:)|\b(www)(?=\.)|(?<![\w@])(?=@\w)|(?<=[\w.+-])(?=@[\w-]+\.\w)")
-_BLOCK = re.compile(r"^(?=[-+=]+\s)|^(\d{1,9})(?=[.)](\s|$))")
+_BLOCK = re.compile(r"^(?=[-+=]+(\s|$))|^(\d{1,9})(?=[.)](\s|$))")
 _BARE_BAR = re.compile(r"(?<!\\)\|")
 
 
@@ -118,9 +118,9 @@ def markdown_text(text: str) -> str:
     >>> print(markdown_text("<b>[x](https://example.org)"))
     \<b\>\[x\](https\://example.org)
     """
-    shown = _CONTROL.sub(_escape, " ".join(text.split()))
+    shown = _HIDDEN.sub(_escape, " ".join(text.split()))
     literal = _MARKUP.sub(r"\\\g<0>", shown)
-    return _BLOCK.sub(r"\1\\", _LINK.sub(r"\1\2\\", literal))
+    return _BLOCK.sub(r"\2\\", _LINK.sub(r"\1\2\\", literal))
 
 
 def markdown_code(text: str) -> str:
@@ -129,7 +129,7 @@ def markdown_code(text: str) -> str:
     >>> print(markdown_code("a`b"))
     ``a`b``
     """
-    shown = _CONTROL.sub(_escape, " ".join(text.split())).replace("|", "\u2502")
+    shown = _HIDDEN.sub(_escape, " ".join(text.split())).replace("|", "\u2502")
     fence = _fence(shown, 1)
     space = " " if shown.startswith("`") or shown.endswith("`") else ""
     return f"{fence}{space}{shown}{space}{fence}" if shown else ""
@@ -137,7 +137,7 @@ def markdown_code(text: str) -> str:
 
 def markdown_block(text: str) -> str:
     """Return a block of code that shows the lines of a text literally."""
-    shown = _CONTROL_BUT_LINES.sub(_escape, text)
+    shown = _HIDDEN_BUT_LINES.sub(_escape, text)
     fence = _fence(shown, 3)
     return f"{fence}\n{shown}\n{fence}"
 
@@ -188,7 +188,7 @@ def latex_text(text: str) -> str:
     >>> print(latex_text(r"\input{x} 5%"))
     \textbackslash{}input\{x\} 5\%
     """
-    shown = _CONTROL.sub(_escape, " ".join(text.split()))
+    shown = _HIDDEN.sub(_escape, " ".join(text.split()))
     written = "".join(_LATEX.get(one, one) for one in shown)
     # After the end of a row, `\\`, LaTeX reads these two as the row's own options.
     return f"{{{written[0]}}}{written[1:]}" if written.startswith(("[", "*")) else written
@@ -196,17 +196,17 @@ def latex_text(text: str) -> str:
 
 def latex_comment(text: str) -> str:
     """Return a line of LaTeX that is never read."""
-    return "% " + _CONTROL.sub(_escape, " ".join(text.split()))
+    return "% " + _HIDDEN.sub(_escape, " ".join(text.split()))
 
 
 def html_text(text: str) -> str:
     """Return HTML that shows a text literally, between tags and inside quoted attributes."""
-    return html.escape(_CONTROL_BUT_LINES.sub(_escape, text), quote=True)
+    return html.escape(_OBEYED_BUT_LINES.sub(_escape, text), quote=True)
 
 
 def html_page(page: str) -> str:
     """Return a page whose texts are escaped already, without the characters that no page should have."""
-    return _CONTROL_BUT_LINES.sub(_escape, page)
+    return _OBEYED_BUT_LINES.sub(_escape, page)
 
 
 def figure_text(text: str) -> str:
@@ -215,5 +215,5 @@ def figure_text(text: str) -> str:
     >>> print(figure_text("$x$"))
     \$x\$
     """
-    shown = _CONTROL.sub(_escape, text).replace("$", r"\$")
+    shown = _HIDDEN.sub(_escape, text).replace("$", r"\$")
     return f"\N{THIN SPACE}{shown}" if shown.startswith("_") else shown
