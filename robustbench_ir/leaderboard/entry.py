@@ -74,9 +74,8 @@ def entry_of(result: Result, declared: Declaration, date: str) -> Entry:
     Raises
     ------
     OptionError
-        If something that was declared does not fit the schema.
+        If something that was declared, or a recipe or seed of the result, does not fit the schema.
     """
-    cells = [_cell(result, cell) for cell in (result.clean, *result.attacked)]
     task = TaskIdentity.parse(result.task).name
     related = related_data(task, declared.datasets)
     table = {
@@ -87,10 +86,10 @@ def entry_of(result: Result, declared: Declaration, date: str) -> Entry:
         "training": {"saw_task": "yes" if related else declared.saw_task, "datasets": list(declared.datasets)},
         "task": _task(result),
         "environment": dict(result.encoder.versions),
-        "cells": cells,
     }
     try:
-        draft = Entry.model_validate({**table, "scores": [_NO_SCORE]})
+        cells = [_cell(result, cell) for cell in (result.clean, *result.attacked)]
+        draft = Entry.model_validate({**table, "cells": cells, "scores": [_NO_SCORE]})
         return draft.model_copy(update={"scores": scores_of(sheet_of(draft))})
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
