@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,7 @@ from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.perturb.kinds import KindOfChange
 from robustbench_ir.resources.cards import Card
 from robustbench_ir.results.result import Cell, Result
+from robustbench_ir.results.shape import shape_of
 from robustbench_ir.retrieval.ranking import Ranks
 from robustbench_ir.tasks.task import TaskIdentity
 
@@ -71,9 +72,9 @@ class QueriesRecord(Card):
         Id of the query, id of its question, and language code.
     """
 
-    id: list[str]
-    parallel_id: list[str]
-    language: list[str]
+    id: Annotated[list[str], Field(fail_fast=True)]
+    parallel_id: Annotated[list[str], Field(fail_fast=True)]
+    language: Annotated[list[str], Field(fail_fast=True)]
 
 
 class JudgementsRecord(Card):
@@ -85,9 +86,9 @@ class JudgementsRecord(Card):
         Row of the query, index of the passage's language in the pool, and grade, 1 or more.
     """
 
-    query: list[int]
-    passage_language: list[int]
-    grade: list[int]
+    query: Annotated[list[int], Field(fail_fast=True)]
+    passage_language: Annotated[list[int], Field(fail_fast=True)]
+    grade: Annotated[list[int], Field(fail_fast=True)]
     relevant_from: int = Field(default=1, ge=1)
 
 
@@ -114,17 +115,17 @@ class CellRecord(Card):
     seed: int
     queries_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     not_covered: dict[str, str]
-    changed: list[bool]
-    input_changed: list[bool] | None = None
-    touched: list[float] | None = None
-    edit_rate: list[float] | None
+    changed: Annotated[list[bool], Field(fail_fast=True)]
+    input_changed: Annotated[list[bool], Field(fail_fast=True)] | None = None
+    touched: Annotated[list[float], Field(fail_fast=True)] | None = None
+    edit_rate: Annotated[list[float], Field(fail_fast=True)] | None
     places: float | None = None
-    rank_in_pool: list[int]
-    rank_in_language: list[int]
-    average_precision: dict[Setting, list[float | None]]
-    rank_distance: list[float | None]
+    rank_in_pool: Annotated[list[int], Field(fail_fast=True)]
+    rank_in_language: Annotated[list[int], Field(fail_fast=True)]
+    average_precision: dict[Setting, Annotated[list[float | None], Field(fail_fast=True)]]
+    rank_distance: Annotated[list[float | None], Field(fail_fast=True)]
     kinds: dict[str, str] = {}
-    tied: list[int] | None = None
+    tied: Annotated[list[int], Field(fail_fast=True)] | None = None
 
 
 class AggregateRecord(Card):
@@ -181,16 +182,17 @@ class ResultRecord(Card):
     queries: QueriesRecord
     judgements: JudgementsRecord
     clean_scores: dict[str, float]
-    scores: list[AggregateRecord]
+    scores: Annotated[list[AggregateRecord], Field(fail_fast=True)]
     clean: CellRecord
-    attacked: list[CellRecord]
+    attacked: Annotated[list[CellRecord], Field(fail_fast=True)]
     timings_seconds: dict[str, float]
     cut: dict[Literal["queries", "passages"], float] = {}
-    task_notes: list[str] = []
+    task_notes: Annotated[list[str], Field(fail_fast=True)] = []
     options: dict[str, OptionValue] | None = None
     scoring: int = Field(default=1, ge=1)
 
 
+_SHOWN = 200
 _TOLERANCE = 1e-9
 _BIAS_SCORES = (
     *("rank_distance", "rank_distance_share", "rank_distance_median", "own_language_first"),
@@ -458,12 +460,7 @@ def result_from_json(text: str | bytes, where: str = "result") -> Result:
     ResultError
         If the text is not JSON, is not a result, has a later schema, or contradicts itself.
     """
-    try:
-        record = ResultRecord.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(map(str, first["loc"]))
-        raise ResultError(f"{where}: not an irbench result: {key or 'file'}: {first['msg']}") from error
+    record = _record(text.encode() if isinstance(text, str) else text, where)
     if record.schema_version not in _READABLE:
         raise ResultError(
             f"{where}: schema version {record.schema_version}, this irbench reads {_READABLE[0]} to {_READABLE[-1]}; "
@@ -491,6 +488,18 @@ def result_from_json(text: str | bytes, where: str = "result") -> Result:
         options=record.options,
         scoring=record.scoring,
     )
+
+
+def _record(content: bytes, where: str) -> ResultRecord:
+    try:
+        ResultRecord.model_validate(shape_of(content))
+        return ResultRecord.model_validate(json.loads(content))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        key = ".".join(map(str, first["loc"]))[:_SHOWN]
+        raise ResultError(f"{where}: not an irbench result: {key or 'file'}: {first['msg'][:_SHOWN]}") from error
+    except ValueError as error:
+        raise ResultError(f"{where}: not an irbench result: {str(error)[:_SHOWN]}") from error
 
 
 def _encoder_record(who: EncoderDescription) -> EncoderRecord:
