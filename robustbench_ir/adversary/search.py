@@ -24,6 +24,9 @@ from robustbench_ir.perturb import Recipe, RecipeLike, default_recipe_names
 from robustbench_ir.results.result import Result
 from robustbench_ir.tasks import Task
 
+_MOST = 10_000
+"""Starts, or rewritings of a place: each is held in memory for every query."""
+
 
 @dataclass(frozen=True)
 class SearchOptions:
@@ -65,6 +68,10 @@ class SearchOptions:
             raise OptionError("no search method; name one, such as greedy")
         if self.alternatives < 1:
             raise OptionError(f"{self.alternatives} alternatives of a place; at least 1 is needed")
+        if self.alternatives > _MOST:
+            raise OptionError(f"{self.alternatives} alternatives of a place; at most {_MOST:,} are allowed")
+        if self.starts is not None and not 0 <= self.starts <= _MOST:
+            raise OptionError(f"{self.starts} starts are out of range; 0 to {_MOST:,}")
 
 
 DEFAULT_SEARCH = SearchOptions()

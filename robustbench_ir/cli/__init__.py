@@ -20,7 +20,9 @@ from robustbench_ir.errors import DataWarning, RobustBenchError
 
 _WRONG_INPUT = 2
 _INTERRUPTED = 130
-_NO_MEMORY = re.compile("(?i)allocate memory|out of memory|can't start new thread")
+_NO_MEMORY = re.compile(
+    "^(Runtime|OutOfMemory)Error: .*(allocate memory|out of memory|can't start new thread)", re.DOTALL
+)
 _COMMANDS = {
     "attack": "Perturb a task's queries and measure how far an encoder falls.",
     "audit": "Show the most frequent edits of a recipe on real queries.",
@@ -115,24 +117,30 @@ def _status() -> int:
 
 def _explained(error: Exception) -> str:
     """Return one line on what went wrong and what to do; empty for what only a fault of this package can raise."""
-    if isinstance(error, RobustBenchError):
-        return str(error)
-    if isinstance(error, click.ClickException):
-        context = getattr(error, "ctx", None)
-        hint = f" (try `{context.command_path} --help`)" if context else ""
-        return f"{error.format_message().splitlines()[0]}{hint}"
-    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _NO_MEMORY.search(str(error))):
-        return "not enough memory; name fewer languages, a smaller task or a smaller --batch-size, or allow more memory"
-    if isinstance(error, UnicodeEncodeError):
-        return (
-            f"the encoding {error.encoding} of this system has no {error.object[error.start : error.end]!a}, which a "
-            "name of a file needs; set LC_ALL=C.UTF-8 or PYTHONUTF8=1"
-        )
-    if isinstance(error, OSError):
-        what = "the output" if error.filename is None else str(error.filename)
-        reason = error.strerror or str(error) or type(error).__name__
-        return f"{what}: {reason}; look at its path, its rights and the free space, then run the same command again"
-    return ""
+    match error:
+        case RobustBenchError():
+            message = str(error)
+        case click.ClickException():
+            context = getattr(error, "ctx", None)
+            hint = f" (try `{context.command_path} --help`)" if context else ""
+            message = f"{error.format_message().splitlines()[0]}{hint}"
+        case UnicodeEncodeError():
+            letters = error.object[error.start : error.end]
+            message = (
+                f"the encoding {error.encoding} of this system has no {letters!a}, which the name of a file needs; "
+                "set LC_ALL=C.UTF-8 or PYTHONUTF8=1"
+            )
+        case OSError():
+            what = "the output" if error.filename is None else error.filename
+            reason = error.strerror or str(error) or type(error).__name__
+            message = f"{what}: {reason}; look at its path, its rights and the free space, then run the command again"
+        case RecursionError():
+            message = "a file is nested too deep to be read; look at the one that was named last"
+        case _ if isinstance(error, MemoryError) or _NO_MEMORY.search(f"{type(error).__name__}: {error}"):
+            message = "not enough memory; name fewer languages, a smaller task or --batch-size, or allow more memory"
+        case _:
+            message = ""
+    return message
 
 
 def _forget_output() -> None:

@@ -26,7 +26,7 @@ _FORMATS = {"html": audits_to_html, "csv": audits_to_csv, "json": audits_to_json
 @task_option
 @languages_option
 @click.option("--severity", type=int, default=5, show_default=True, help="1 to 5.")
-@click.option("--seeds", type=click.IntRange(min=1), default=1, show_default=True, help="Number of perturbations.")
+@click.option("--seeds", type=click.IntRange(1, 1_000), default=1, show_default=True, help="Number of perturbations.")
 @click.option("--top", type=click.IntRange(min=1), default=20, show_default=True, help="Edits for each language.")
 @click.option(
     "--pairs",

@@ -118,16 +118,17 @@ def build_command(context: click.Context, folder: Path, site: Path | None) -> No
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
 def serve_command(folder: Path, port: int) -> None:
     """Show the page on this machine only."""
-    from functools import partial
-    from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+    from contextlib import suppress
 
     from robustbench_ir.leaderboard.building import build_board
+    from robustbench_ir.leaderboard.serving import BoardServer
 
     page, _, _ = build_board(folder)
-    handler = partial(SimpleHTTPRequestHandler, directory=str(page.parent))
-    with ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
-        say(f"http://127.0.0.1:{server.server_address[1]}/ until you press Ctrl-C")
-        server.serve_forever()
+    with BoardServer(page, port) as server:
+        say(f"{server.address} until you press Ctrl-C")
+        with suppress(KeyboardInterrupt):
+            server.serve_forever()
+    say("no longer served")
 
 
 @command.command("export")

@@ -43,7 +43,9 @@ _PLOTS: tuple[Form, ...] = get_args(Form)
 )
 @click.option("--model", "models", multiple=True, help="Encoder to run again, if its name has changed.")
 @click.option(
-    "--resamples", type=click.IntRange(min=100), help="Resamples of intervals. Default: 10000; for many results, 2000."
+    "--resamples",
+    type=click.IntRange(100, 1_000_000),
+    help="Resamples of intervals. Default: 10000; for many results, 2000.",
 )
 @damage_option
 @cards_option

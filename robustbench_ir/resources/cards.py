@@ -185,6 +185,8 @@ def read_toml(entry: Traversable) -> dict[str, object]:
         return tomllib.loads(entry.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CardError(f"{entry}: not a TOML file: {error}") from error
+    except RecursionError as error:
+        raise CardError(f"{entry}: lists or tables nested too deep; a card has a few levels") from error
 
 
 def read_card(model: type[AnyCard], entry: Traversable) -> AnyCard:

@@ -63,6 +63,10 @@ class EncoderRecord(Card):
     retrieves_zero: bool = True
 
 
+Int32 = Annotated[int, Field(ge=0, lt=1 << 31)]
+"""What an array of 32-bit numbers can hold; ranks, grades and places in a list are none below 0."""
+
+
 class QueriesRecord(Card):
     """Parallel arrays with one entry for each query.
 
@@ -86,10 +90,10 @@ class JudgementsRecord(Card):
         Row of the query, index of the passage's language in the pool, and grade, 1 or more.
     """
 
-    query: Annotated[list[int], Field(fail_fast=True)]
-    passage_language: Annotated[list[int], Field(fail_fast=True)]
-    grade: Annotated[list[int], Field(fail_fast=True)]
-    relevant_from: int = Field(default=1, ge=1)
+    query: Annotated[list[Int32], Field(fail_fast=True)]
+    passage_language: Annotated[list[Int32], Field(fail_fast=True)]
+    grade: Annotated[list[Int32], Field(fail_fast=True)]
+    relevant_from: int = Field(default=1, ge=1, lt=1 << 31)
 
 
 class CellRecord(Card):
@@ -120,12 +124,12 @@ class CellRecord(Card):
     touched: Annotated[list[float], Field(fail_fast=True)] | None = None
     edit_rate: Annotated[list[float], Field(fail_fast=True)] | None
     places: float | None = None
-    rank_in_pool: Annotated[list[int], Field(fail_fast=True)]
-    rank_in_language: Annotated[list[int], Field(fail_fast=True)]
+    rank_in_pool: Annotated[list[Int32], Field(fail_fast=True)]
+    rank_in_language: Annotated[list[Int32], Field(fail_fast=True)]
     average_precision: dict[Setting, Annotated[list[float | None], Field(fail_fast=True)]]
     rank_distance: Annotated[list[float | None], Field(fail_fast=True)]
     kinds: dict[str, str] = {}
-    tied: Annotated[list[int], Field(fail_fast=True)] | None = None
+    tied: Annotated[list[Int32], Field(fail_fast=True)] | None = None
 
 
 class AggregateRecord(Card):
@@ -178,7 +182,7 @@ class ResultRecord(Card):
     task: str
     task_sha256: str
     encoder: EncoderRecord
-    pool: dict[str, int]
+    pool: dict[str, Int32]
     queries: QueriesRecord
     judgements: JudgementsRecord
     clean_scores: dict[str, float]
@@ -570,6 +574,8 @@ def load_result(path: str | Path) -> Result:
         If there is no such file, or if it is not a result; the message says what is wrong.
     """
     try:
+        if Path(path).is_char_device() or Path(path).is_block_device():
+            raise ResultError(f"{path}: is a device; name a file that `irbench attack` wrote")
         content = Path(path).read_bytes()
     except OSError as error:
         raise ResultError(
