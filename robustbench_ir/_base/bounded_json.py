@@ -7,6 +7,7 @@ numbers a text has at most, the number of its colons, brackets, quotation marks 
 from __future__ import annotations
 
 import codecs
+import gc
 import json
 import re
 
@@ -34,10 +35,15 @@ def bounded_json(content: bytes, memory: int) -> object:
         If the text is not such JSON, or too much of it.
     """
     check_cost(content, memory)
+    was_on = gc.isenabled()
+    gc.disable()  # it would look for garbage among a million new lists, again and again
     try:
         return json.loads(_as_ascii(content), object_pairs_hook=_once, parse_constant=_no_constant)
     except RecursionError as error:
         raise ValueError("nested too deep") from error
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def check_cost(content: bytes, memory: int, *, numbers: bool = True) -> None:

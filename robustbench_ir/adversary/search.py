@@ -10,7 +10,7 @@ from pathlib import Path
 from robustbench_ir._base.cache import using_cache
 from robustbench_ir.adversary.candidates import Budget, Draws
 from robustbench_ir.adversary.goals import Goal, make_goal
-from robustbench_ir.adversary.methods import make_method
+from robustbench_ir.adversary.methods import MOST_STARTS, make_method
 from robustbench_ir.adversary.outcomes import SearchedCell
 from robustbench_ir.adversary.run import DEFAULT_ALTERNATIVES, CellSearch, SearchRun, measure_clean
 from robustbench_ir.adversary.victim import Victim, check_access, target_passages
@@ -23,9 +23,6 @@ from robustbench_ir.evaluation.semantic_floor import SemanticFloor
 from robustbench_ir.perturb import Recipe, RecipeLike, default_recipe_names
 from robustbench_ir.results.result import Result
 from robustbench_ir.tasks import Task
-
-_MOST = 10_000
-"""Starts, or rewritings of a place: each is held in memory for every query."""
 
 
 @dataclass(frozen=True)
@@ -68,10 +65,10 @@ class SearchOptions:
             raise OptionError("no search method; name one, such as greedy")
         if self.alternatives < 1:
             raise OptionError(f"{self.alternatives} alternatives of a place; at least 1 is needed")
-        if self.alternatives > _MOST:
-            raise OptionError(f"{self.alternatives} alternatives of a place; at most {_MOST:,} are allowed")
-        if self.starts is not None and not 0 <= self.starts <= _MOST:
-            raise OptionError(f"{self.starts} starts are out of range; 0 to {_MOST:,}")
+        if self.alternatives > MOST_STARTS:
+            raise OptionError(f"{self.alternatives} alternatives of a place; at most {MOST_STARTS:,} are allowed")
+        if self.starts is not None and not 0 <= self.starts <= MOST_STARTS:
+            raise OptionError(f"{self.starts} starts are out of range; 0 to {MOST_STARTS:,}")
 
 
 DEFAULT_SEARCH = SearchOptions()

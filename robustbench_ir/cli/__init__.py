@@ -20,9 +20,7 @@ from robustbench_ir.errors import DataWarning, RobustBenchError
 
 _WRONG_INPUT = 2
 _INTERRUPTED = 130
-_NO_MEMORY = re.compile(
-    "^(Runtime|OutOfMemory)Error: .*(allocate memory|out of memory|can't start new thread)", re.DOTALL
-)
+_NO_MEMORY = re.compile(r"(?s)(Runtime|OutOfMemory)Error: .*(allocate memory|out of memory|can't start new thread)")
 _COMMANDS = {
     "attack": "Perturb a task's queries and measure how far an encoder falls.",
     "audit": "Show the most frequent edits of a recipe on real queries.",
@@ -98,7 +96,7 @@ def main() -> None:
 def _status() -> int:
     try:
         status = irbench.main(prog_name="irbench", standalone_mode=False)
-        sys.stdout.flush()
+        _flush()
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except (KeyboardInterrupt, click.Abort):
@@ -136,17 +134,22 @@ def _explained(error: Exception) -> str:
             message = f"{what}: {reason}; look at its path, its rights and the free space, then run the command again"
         case RecursionError():
             message = "a file is nested too deep to be read; look at the one that was named last"
-        case _ if isinstance(error, MemoryError) or _NO_MEMORY.search(f"{type(error).__name__}: {error}"):
+        case _ if isinstance(error, MemoryError) or _NO_MEMORY.match(f"{type(error).__name__}: {error}"):
             message = "not enough memory; name fewer languages, a smaller task or --batch-size, or allow more memory"
         case _:
             message = ""
     return message
 
 
+def _flush() -> None:
+    if sys.stdout is not None:  # it is None where the output was closed before the command began
+        sys.stdout.flush()
+
+
 def _forget_output() -> None:
     """Drop what standard output did not take, so that Python does not try, and complain, once more when it ends."""
     try:
-        sys.stdout.flush()
+        _flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
