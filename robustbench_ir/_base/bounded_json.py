@@ -1,4 +1,4 @@
-r"""JSON from strangers: read only if it can be read in little memory, and only if it says one thing.
+r"""JSON of unknown authors: read only if it can be read in little memory, and only if it says one thing.
 
 A text of 64 MiB can hold five million keys, which take gigabytes once they are read. How many keys, lists, texts and
 numbers a text has at most, the number of its colons, brackets, quotation marks and commas tells in a tenth of a second.

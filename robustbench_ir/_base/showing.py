@@ -1,4 +1,4 @@
-r"""Text from strangers, made safe for where it is shown: a function for each place.
+r"""Text of unknown authors, made safe for where it is shown: a function for each place.
 
 Names, ids, titles, notes and paths come from result files, entries, cards, models and task folders that anyone can
 write. What each function guarantees of its result, whatever the text is:

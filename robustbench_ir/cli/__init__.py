@@ -169,5 +169,5 @@ def _show_warning(
 
 
 def _say(message: str) -> None:
-    with suppress(OSError):  # nobody reads where nothing can be written
+    with suppress(OSError):  # no terminal is there to read it
         click.echo(f"irbench: {terminal_text(' '.join(message.splitlines()))}", err=True)

@@ -15,7 +15,8 @@ import sys
 import unicodedata
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from dataclasses import fields as fields_of
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -24,9 +25,11 @@ from markdown_it import MarkdownIt
 
 from robustbench_ir import cli
 from robustbench_ir._base.escaping import escaped
-from robustbench_ir.errors import ResultError
 from robustbench_ir.leaderboard.entry import Declaration, entry_of, entry_to_json
-from robustbench_ir.results.file import result_from_json
+from robustbench_ir.perturb.identity import AttackIdentity
+from robustbench_ir.results.file import load_result, result_from_json, result_to_json
+from robustbench_ir.results.result import Result
+from robustbench_ir.tasks.task import TaskIdentity
 
 NAME = (
     "\x1b[31mR\x1b]0;pwned\x07\x9b2J\u202egpj\u2028x\n=1+1\r\t@a [/red][b] <b onclick='x'>{{7*7}} $\\frac$ `|_*\u200b#"
@@ -77,7 +80,6 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
 def honest(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Return the text of an honest result."""
     from robustbench_ir import attack
-    from robustbench_ir.results.file import result_to_json
 
     return result_to_json(attack("char-ngram", "mini", ["typo"], languages=["en", "sw"], severities=[2, 3]))
 
@@ -86,41 +88,33 @@ def honest(tmp_path_factory: pytest.TempPathFactory) -> str:
 def hostile(request: pytest.FixtureRequest, honest: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a result file in which every text that may be anything is hostile."""
     name: str = request.param
-    record = json.loads(honest)
-    taken = 0
-    for holder, key, value in list(strings(record)):
-        written: object = name
-        if key in {"recipe", "task"}:
-            written = f"{escaped(name)}@{value.rpartition('@')[2]}"
-        holder[key] = written
-        try:
-            result_from_json(json.dumps(record))
-            taken += 1
-        except ResultError:
-            holder[key] = value
-    assert taken > 12, "few fields took it: is the test still one?"
-    # A language is named in many places at once.
-    text = json.dumps(record).replace('"sw"', json.dumps(name))
-    result_from_json(text)
+    result = result_from_json(honest)
     path = tmp_path_factory.mktemp("results") / "hostile.json"
-    path.write_text(text, encoding="utf-8")
+    path.write_text(result_to_json(with_hostile_texts(result, name)), encoding="utf-8")
+    assert load_result(path).encoder.name == name
     return path
 
 
-def strings(value: object) -> Iterator[tuple[dict[str, object], str, str]]:
-    """Yield where texts stand in objects: the object, the key and the text; lists of texts are left as they are."""
-    if isinstance(value, dict):
-        for key, one in value.items():
-            if isinstance(one, str):
-                yield value, key, one
-            else:
-                yield from strings(one)
-        if value and all(isinstance(one, str) for one in value.values()):
-            key, one = next(iter(value.items()))
-            value[NAME] = one
-    elif isinstance(value, list):
-        for one in value:
-            yield from strings(one)
+def with_hostile_texts(result: Result, name: str) -> Result:
+    """Return a result with a name in place of every text that is no digest, recipe and task included."""
+    layout, who = result.judgements, result.encoder
+    texts = {field.name: name for field in fields_of(who) if isinstance(getattr(who, field.name), str)}
+    kept = {"kind": who.kind}  # it says how ranks are checked
+    encoder = replace(who, **{**texts, **kept}, versions=((name, name),), origins=((name, name),), notes=(name,))
+    judgements = replace(
+        layout,
+        query_ids=tuple(f"{name}{one}" for one in layout.query_ids),
+        parallel_ids=tuple(f"{name}{one}" for one in layout.parallel_ids),
+        languages=tuple(name if one == "sw" else one for one in layout.languages),
+        pool={name if one == "sw" else one: size for one, size in layout.pool.items()},
+    )
+    attacked = [
+        replace(cell, recipe=AttackIdentity.parse(f"{escaped(name)}@3"), not_covered={name: name})
+        for cell in result.attacked
+    ]
+    task = str(replace(TaskIdentity.parse(result.task), name=name))
+    more = {"version": name, "task": task, "task_notes": (name,), "timings": {name: 1.0}}
+    return replace(result, encoder=encoder, judgements=judgements, attacked=tuple(attacked), **more)
 
 
 @pytest.mark.parametrize(
