@@ -389,3 +389,30 @@ def test_a_hostile_folder_of_a_task(run: Run, tmp_path: Path, monkeypatch: pytes
     assert "<b onclick" not in Path("page.html").read_text(encoding="utf-8")
     (folder / "qrels" / "test.jsonl").write_text(json.dumps({"query-id": NAME}) + "\n", encoding="utf-8")
     assert run("tasks", "check", name, status=2)
+
+
+def kinds_of(markdown: str) -> set[str]:
+    """Return what a Markdown page has beside text, headings, lists, tables and code."""
+    blocks = MarkdownIt("commonmark").enable("table").parse(markdown)
+    children = [child for block in blocks for child in block.children or []]
+    own = {"text", "text_special", "code_inline", "softbreak", "strong_open", "strong_close"}
+    return {one.type for one in children} - own | {one.type for one in blocks if one.type.startswith("html")}
+
+
+def test_the_card_of_a_model_that_was_trained_on_hostile_data(honest: str, tmp_path: Path) -> None:
+    from robustbench_ir.training.model_card import model_card
+    from robustbench_ir.training.train import train
+    from tests.test_train import SMALL, TABLE
+
+    trained = train(SMALL.model_copy(update={"steps": 2}), tmp_path / "model", table=TABLE)
+    data = trained.record.data.model_copy(
+        update={"name": NAME, "licence": NAME, "notes": (NAME,), "languages": (NAME, "en"), "digest": "0"}
+    )
+    training = trained.record.training.model_copy(update={"base": NAME, "freeze": (NAME,), "prune_vocabulary": (NAME,)})
+    hostile = replace(trained, record=trained.record.model_copy(update={"data": data, "training": training}))
+    card = model_card(hostile, [with_hostile_texts(result_from_json(honest), NAME)])
+    assert not set(card) & set("\x1b\x07\x9b\u202e\u2028\u200b")
+    head, _, body = card.removeprefix("---\n").partition("\n---\n")
+    assert json.loads(next(line for line in head.splitlines() if line.startswith("language: "))[10:]) == [NAME, "en"]
+    assert kinds_of(body) == set()
+    assert body.count("pwned") > 5
