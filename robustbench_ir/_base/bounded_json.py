@@ -16,6 +16,7 @@ _COST = {b":": 160, b"[": 72, b"{": 240, b'"': 36, b",": 44}
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]+")
 _MOST_BEYOND_ASCII = 1 << 20
 _MOST_KEYS = 10_000
+_LARGEST_BEYOND_ASCII = 32 << 20
 _ESCAPES = "robustbench_ir.escapes_of_json"
 
 
@@ -71,6 +72,8 @@ def check_cost(content: bytes, memory: int, *, numbers: bool = True) -> None:
 
 def _as_ascii(content: bytes) -> str:
     """Return the same JSON in ASCII: one letter of another script makes Python take four bytes for every character."""
+    if not content.isascii() and len(content) > _LARGEST_BEYOND_ASCII:
+        raise ValueError(f"letters that are not ASCII in a text of {len(content) >> 20} MiB; write them as \\u escapes")
     if not content.isascii() and len(content.translate(None, bytes(range(128)))) > _MOST_BEYOND_ASCII:
         raise ValueError("more than a million bytes of letters that are not ASCII")
     return content.decode("ascii", errors=_ESCAPES)
