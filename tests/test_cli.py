@@ -97,7 +97,7 @@ def test_catalogue_and_preview(arguments: list[str], line: str) -> None:
         (["attack", "--languages", "en,,hi"], r"has an empty part"),
         (["attack", "--severity", "9"], r"severity 9 is out of range; 1 to 5"),
         (["attack", "--severity", "high"], r"'high' is not a valid integer"),
-        (["attack", "--seeds", "0"], r"0 seeds; at least 1"),
+        (["attack", "--seeds", "0"], r"0 seeds are out of range; give 1"),
         (["attack", "--measure", "MAP"], r"unknown measure 'MAP'"),
         (["attack", "--model", "."], r"not a sentence-transformers folder"),
         (["attack", "--cards", "nowhere"], r"--cards nowhere: not a folder"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import email
 import inspect
 import json
 import re
@@ -14,6 +15,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.licenses import canonicalize_license_expression
 from setuptools import find_packages
 
 import robustbench_ir
@@ -117,6 +119,31 @@ def test_no_code_among_the_cards() -> None:
     assert not list((ROOT / "tasks").rglob("*.py"))
 
 
+def test_every_promise_names_a_test_that_is_there() -> None:
+    """SECURITY.md has a table of promises; a test that was renamed or lost would make it one of words."""
+    promises = re.findall(
+        r"^\| (.+?) \| `(tests/\S+)::(\w+)` \|$", (ROOT / "SECURITY.md").read_text("utf-8"), re.MULTILINE
+    )
+    rows = (ROOT / "SECURITY.md").read_text("utf-8").count("\n| ") - 1
+    assert len(promises) == rows > 10
+    for promise, path, name in promises:
+        assert re.search(rf"^def {name}\(", (ROOT / path).read_text("utf-8"), re.MULTILINE), (promise, path, name)
+
+
+def test_lower_bounds_fit_together() -> None:
+    """NumPy 2 has another binary interface: these are the first releases that were built for it."""
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg", encoding="utf-8")
+    bounds = {
+        name.strip(): tuple(map(int, version.strip().split(".")))
+        for name, _, version in (one.partition(">=") for one in setup["options"]["install_requires"].split("\n") if one)
+    }
+    first = {"numpy": (2,), "pandas": (2, 2, 2), "scipy": (1, 13), "scikit-learn": (1, 4, 2), "faiss-cpu": (1, 8)}
+    assert {name: bounds[name] for name in first if bounds[name] < first[name]} == {}
+    assert bounds["torch"] >= (2, 6), "earlier ones run code from files of weights (CVE-2025-32434)"
+    assert bounds["pydantic"] >= (2, 8), "earlier ones have no fail_fast"
+
+
 @pytest.fixture(scope="module")
 def distributions(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Build the source distribution and, from it, the wheel; return both."""
@@ -157,6 +184,28 @@ def test_what_is_published_has_no_submission_and_no_test(distributions: tuple[Pa
     ]
     # The bound for the shipped lexicons is 10 MB; this one tells when a file slips in that has no place there.
     assert max(archive.stat().st_size, wheel.stat().st_size) < 3_500_000
+
+
+@pytest.mark.slow
+def test_the_wheel_names_the_licences_of_its_data(distributions: tuple[Path, Path]) -> None:
+    """PEP 639: an SPDX expression, and the text of every licence among the metadata."""
+    with zipfile.ZipFile(distributions[1]) as content:
+        names = content.namelist()
+        (record,) = (name for name in names if name.endswith(".dist-info/METADATA"))
+        metadata = email.message_from_bytes(content.read(record))
+    expression = metadata["License-Expression"]
+    assert canonicalize_license_expression(expression) == expression
+    beside = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "attacks").rglob("LICENCE.txt"))
+    assert sorted(metadata.get_all("License-File", [])) == ["LICENSE", *beside]
+    assert {f"{record.rpartition('/')[0]}/licenses/{name}" for name in ("LICENSE", *beside)} <= set(names)
+    named = {
+        "CC-BY-SA-4.0": "by-sa/4.0",
+        "CC-BY-4.0": "licenses/by/4.0",
+        "LicenseRef-WordNet-3.0": "WordNet 3.0 licence",
+    }
+    texts = "".join((ROOT / name).read_text(encoding="utf-8") for name in beside)
+    for identifier, sign in named.items():
+        assert (identifier in expression) == (sign in texts), identifier
 
 
 @pytest.mark.slow

@@ -573,6 +573,12 @@ def test_a_training_that_diverged_is_kept_marked_and_left_out_beside(tmp_path: P
         )
     )
     assert "These trainings diverged" in study_page(again)
+    evil = "\x1b[2J<b onclick='x'>\n# [a](http://evil)"
+    named = tuple(replace(one, base=evil) for one in again.checkpoints)
+    page = study_page(replace(again, title=evil, description=evil, checkpoints=named, machine=evil))
+    assert "\x1b" not in page
+    assert page.count("<b ") == page.count("\\<b ") > 3
+    assert "[a](" not in page.replace("\\[a\\](", "")
 
 
 def test_the_picture_shows_each_arm_and_attack(tmp_path: Path) -> None:

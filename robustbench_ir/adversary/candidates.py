@@ -46,12 +46,15 @@ class Budget:
     def __post_init__(self) -> None:
         if self.words < 1:
             raise OptionError(f"a budget of {self.words} words changes nothing; at least 1 is needed")
+        if max(self.words, self.queries) > _MOST:
+            raise OptionError(f"a budget of {max(self.words, self.queries)} is out of range; at most {_MOST:,}")
         if self.queries < 1:
             raise OptionError(f"a budget of {self.queries} encoder queries tries nothing; at least 1 is needed")
         if not 0 < self.edit_rate <= 1:
             raise OptionError(f"edit rate {self.edit_rate:g} is out of range; above 0, at most 1")
 
 
+_MOST = 1_000_000
 _DRAWS_FOR_EACH = 3  # the same rewriting is often drawn again: give up after so many draws for each rewriting
 
 Edits = tuple[Edit, ...]

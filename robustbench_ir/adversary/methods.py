@@ -176,6 +176,9 @@ class _Kind(NamedTuple):
 
 
 _STARTS = 20
+MOST_STARTS = 10_000
+"""Starts, beams, steps, or rewritings of a place: they are held in memory for each query."""
+
 _KINDS: Mapping[str, _Kind] = {
     "random": _Kind(_best_of_starts, None, 1),
     "best-of": _Kind(_best_of_starts, 20, 0),
@@ -267,6 +270,8 @@ def make_method(name: str, starts: int | None = None) -> SearchMethod:
     size = int(match[2] or kind.size or 0)
     if kind.size is not None and size < 1:
         raise OptionError(f"search {name}: the number must be at least 1")
+    if size > MOST_STARTS:
+        raise OptionError(f"search {match[1]}: {size} is out of range; at most {MOST_STARTS:,}")
     fixed = kind.search is _best_of_starts
     if starts is not None and (fixed or starts < 0):
         raise OptionError(f"search {name} cannot begin with {starts} random perturbations; leave `starts` out")

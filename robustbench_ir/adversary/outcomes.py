@@ -12,6 +12,7 @@ import numpy as np
 from robustbench_ir._base.files import opened_whole
 from robustbench_ir.adversary.driver import Measurement, QueryOutcome
 from robustbench_ir.evaluation.query_sets import edit_record
+from robustbench_ir.metrics.settings import nanmean
 from robustbench_ir.perturb import Edit, Perturbation
 from robustbench_ir.results.result import Cell
 from robustbench_ir.tasks import Task
@@ -68,12 +69,12 @@ class SearchedCell:
     @property
     def clean_value(self) -> float:
         """Mean of the goal's value over the clean queries, 0 to 1; AP for the goal `map`."""
-        return float(np.nanmean([one.clean.value for one in self.outcomes]))
+        return float(nanmean(np.array([one.clean.value for one in self.outcomes]), axis=0))
 
     @property
     def value(self) -> float:
         """Mean of the goal's value over the attacked queries, 0 to 1."""
-        return float(np.nanmean([one.best.value for one in self.outcomes]))
+        return float(nanmean(np.array([one.best.value for one in self.outcomes]), axis=0))
 
     @property
     def words(self) -> float:

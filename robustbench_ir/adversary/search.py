@@ -10,7 +10,7 @@ from pathlib import Path
 from robustbench_ir._base.cache import using_cache
 from robustbench_ir.adversary.candidates import Budget, Draws
 from robustbench_ir.adversary.goals import Goal, make_goal
-from robustbench_ir.adversary.methods import make_method
+from robustbench_ir.adversary.methods import MOST_STARTS, make_method
 from robustbench_ir.adversary.outcomes import SearchedCell
 from robustbench_ir.adversary.run import DEFAULT_ALTERNATIVES, CellSearch, SearchRun, measure_clean
 from robustbench_ir.adversary.victim import Victim, check_access, target_passages
@@ -65,6 +65,10 @@ class SearchOptions:
             raise OptionError("no search method; name one, such as greedy")
         if self.alternatives < 1:
             raise OptionError(f"{self.alternatives} alternatives of a place; at least 1 is needed")
+        if self.alternatives > MOST_STARTS:
+            raise OptionError(f"{self.alternatives} alternatives of a place; at most {MOST_STARTS:,} are allowed")
+        if self.starts is not None and not 0 <= self.starts <= MOST_STARTS:
+            raise OptionError(f"{self.starts} starts are out of range; 0 to {MOST_STARTS:,}")
 
 
 DEFAULT_SEARCH = SearchOptions()

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import io
+import os
+import re
 import signal
 import sys
 import warnings
+from contextlib import suppress
 from importlib import import_module
 from typing import TextIO
 
 import click
 
+from robustbench_ir._base.showing import terminal_lines, terminal_text
 from robustbench_ir._version import __version__
 from robustbench_ir.errors import DataWarning, RobustBenchError
 
 _WRONG_INPUT = 2
+_INTERRUPTED = 130
+_NO_MEMORY = re.compile(r"(?s)(Runtime|OutOfMemory)Error: .*(allocate memory|out of memory|can't start new thread)")
 _COMMANDS = {
     "attack": "Perturb a task's queries and measure how far an encoder falls.",
     "audit": "Show the most frequent edits of a recipe on real queries.",
@@ -81,24 +88,71 @@ def main() -> None:
     # A closed pipe (`irbench tasks | head`) ends the program quietly, as it does other programs.
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without a sign for a letter shows a question mark
     warnings.showwarning = _show_warning
+    sys.exit(_status())
+
+
+def _status() -> int:
     try:
         status = irbench.main(prog_name="irbench", standalone_mode=False)
+        _flush()
     except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
-    except click.ClickException as error:
-        context = getattr(error, "ctx", None)
-        hint = f" (try `{context.command_path} --help`)" if context else ""
-        _say(f"{error.format_message().splitlines()[0]}{hint}")
-        sys.exit(_WRONG_INPUT)
-    except RobustBenchError as error:
-        _say(str(error))
-        sys.exit(_WRONG_INPUT)
+        return stop.exit_code
     except (KeyboardInterrupt, click.Abort):
         _say("stopped; finished work is kept: run the same command again to continue")
-        sys.exit(130)
+        return _INTERRUPTED
+    except Exception as error:
+        message = _explained(error)
+        if not message:
+            raise
+        _say(message)
+        _forget_output()
+        return _WRONG_INPUT
     # Without its standalone mode, click returns the status of `context.exit`.
-    sys.exit(status if isinstance(status, int) else 0)
+    return status if isinstance(status, int) else 0
+
+
+def _explained(error: Exception) -> str:
+    """Return one line on what went wrong and what to do; empty for what only a fault of this package can raise."""
+    match error:
+        case RobustBenchError():
+            message = str(error)
+        case click.ClickException():
+            context = getattr(error, "ctx", None)
+            hint = f" (try `{context.command_path} --help`)" if context else ""
+            message = f"{error.format_message().splitlines()[0]}{hint}"
+        case UnicodeEncodeError():
+            letters = error.object[error.start : error.end]
+            message = (
+                f"the encoding {error.encoding} of this system has no {letters!a}, which the name of a file needs; "
+                "set LC_ALL=C.UTF-8 or PYTHONUTF8=1"
+            )
+        case OSError():
+            what = "the output" if error.filename is None else error.filename
+            reason = error.strerror or str(error) or type(error).__name__
+            message = f"{what}: {reason}; look at its path, its rights and the free space, then run the command again"
+        case RecursionError():
+            message = "a file is nested too deep to be read; look at the one that was named last"
+        case _ if isinstance(error, MemoryError) or _NO_MEMORY.match(f"{type(error).__name__}: {error}"):
+            message = "not enough memory; name fewer languages, a smaller task or --batch-size, or allow more memory"
+        case _:
+            message = ""
+    return message
+
+
+def _flush() -> None:
+    if sys.stdout is not None:  # it is None where the output was closed before the command began
+        sys.stdout.flush()
+
+
+def _forget_output() -> None:
+    """Drop what standard output did not take, so that Python does not try, and complain, once more when it ends."""
+    try:
+        _flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _show_warning(
@@ -112,8 +166,9 @@ def _show_warning(
     if issubclass(category, DataWarning):
         _say(str(message))
     else:
-        (file or sys.stderr).write(warnings.formatwarning(message, category, filename, lineno, line))
+        (file or sys.stderr).write(terminal_lines(warnings.formatwarning(message, category, filename, lineno, line)))
 
 
 def _say(message: str) -> None:
-    click.echo(f"irbench: {message}", err=True)
+    with suppress(OSError):  # no terminal is there to read it
+        click.echo(f"irbench: {terminal_text(' '.join(message.splitlines()))}", err=True)

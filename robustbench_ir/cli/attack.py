@@ -10,11 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.text import Text
 
 from robustbench_ir._base.files import check_writable, is_stream
-from robustbench_ir.cli.catalogue import table_console
 from robustbench_ir.cli.options import (
     by_option,
     encoder_options,
@@ -29,6 +26,7 @@ from robustbench_ir.cli.options import (
     severities_option,
     task_option,
 )
+from robustbench_ir.cli.output import Terminal, styled, table_terminal
 from robustbench_ir.cli.progress import ProgressBar
 from robustbench_ir.encoders import EncoderOptions, as_encoder, default_encoder
 from robustbench_ir.errors import OptionError
@@ -141,7 +139,7 @@ def command(  # noqa: PLR0913, PLR0917
         result = replace(result, encoder=replace(result.encoder, name=name))
     target = target if out else free_path(target, result)
     save_result(result, target)
-    console = table_console()
+    console = table_terminal()
     console.print(score_table(result, by, measure))
     if run.runs:
         _print_recalls(console, run.runs)
@@ -150,7 +148,7 @@ def command(  # noqa: PLR0913, PLR0917
     if without:
         save_result(without, target.with_name(f"{target.stem}-without.json"))
         console.print(with_and_without(without, result, measure))
-    message = Text.assemble((str(target), "bold"), f" has all results; `irbench show {target}` prints them again")
+    message = styled((str(target), "bold"), f" has all results; `irbench show {target}` prints them again")
     console.print(message, soft_wrap=True)
 
 
@@ -194,18 +192,18 @@ def _print_plan(request: Request, run: RunOptions, search: SearchOptions | None)
         )
     with ProgressBar() as progress:
         plan = plan_run(request, replace(run, progress=progress))
-    table_console().print(plan_table(plan), soft_wrap=True)
+    table_terminal().print(plan_table(plan), soft_wrap=True)
 
 
-def _print_recalls(console: Console, runs: RunExport) -> None:
+def _print_recalls(console: Terminal, runs: RunExport) -> None:
     """Print the recall of the index, if it is not exact."""
     for name, recall in runs.recalls().items() if runs.index != "flat" else ():
         found = f": the index {runs.index} finds {recall:.1%} of the exact first {min(runs.top, 100)}"
-        text = Text.assemble((str(runs.folder / f"{name}.trec"), "bold"), f"{found}, on a sample of the queries")
+        text = styled((str(runs.folder / f"{name}.trec"), "bold"), f"{found}, on a sample of the queries")
         console.print(text, soft_wrap=True)
 
 
-def _print_searches(console: Console, searched: Searched, goal: str, result_file: Path) -> None:
+def _print_searches(console: Terminal, searched: Searched, goal: str, result_file: Path) -> None:
     """Print the cost and the effect of the searches, and write the attacked queries beside the result."""
     from robustbench_ir.adversary.outcomes import write_queries
 
@@ -214,7 +212,7 @@ def _print_searches(console: Console, searched: Searched, goal: str, result_file
     for one in searched.attacked:
         cell = one.cell
         write_queries(folder / f"{cell.recipe.slug}-severity{cell.severity}-seed{cell.seed}.jsonl", searched.task, one)
-    console.print(Text.assemble((str(folder), "bold"), " has the attacked queries"), soft_wrap=True)
+    console.print(styled((str(folder), "bold"), " has the attacked queries"), soft_wrap=True)
 
 
 def distinct_file_name_parts(names: Iterable[str]) -> dict[str, str]:

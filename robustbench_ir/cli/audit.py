@@ -6,12 +6,10 @@ import math
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.text import Text
 
 from robustbench_ir._base.files import check_writable, write_whole
-from robustbench_ir.cli.catalogue import table_console
 from robustbench_ir.cli.options import cards_option, languages_option, task_option
+from robustbench_ir.cli.output import Terminal, styled, table_terminal
 from robustbench_ir.errors import OptionError
 from robustbench_ir.perturb import Recipe, load_recipe
 from robustbench_ir.perturb.recipe import SEVERITIES
@@ -28,7 +26,7 @@ _FORMATS = {"html": audits_to_html, "csv": audits_to_csv, "json": audits_to_json
 @task_option
 @languages_option
 @click.option("--severity", type=int, default=5, show_default=True, help="1 to 5.")
-@click.option("--seeds", type=click.IntRange(min=1), default=1, show_default=True, help="Number of perturbations.")
+@click.option("--seeds", type=click.IntRange(1, 1_000), default=1, show_default=True, help="Number of perturbations.")
 @click.option("--top", type=click.IntRange(min=1), default=20, show_default=True, help="Edits for each language.")
 @click.option(
     "--pairs",
@@ -73,7 +71,7 @@ def command(  # noqa: PLR0917
     if form:
         _deliver(_FORMATS[form](found), out)
         return
-    console = table_console()
+    console = table_terminal()
     for one in found:
         _print(console, one)
 
@@ -101,13 +99,14 @@ def _compared(
     return mistakes_to_json(found) if form else mistakes_to_text(found)
 
 
-def _print(console: Console, one: EditAudit) -> None:
+def _print(console: Terminal, one: EditAudit) -> None:
     agreement = "no translations to compare with" if math.isnan(one.agreement) else f"agreement {one.agreement:.0%}"
     title = (
         f"{one.recipe}, {language_name(one.language)}: {one.changed / max(one.queries, 1):.0%} of the queries changed, "
         f"{one.edits / max(one.queries, 1):.1f} edits a query, {agreement}"
     )
-    console.print(Text(f"\n{title}", style="bold"), soft_wrap=True)
+    console.print()
+    console.print(styled((title, "bold")), soft_wrap=True)
     table = empty_table()
     table.padding = (0, 1, 0, 0)
     for header in ("before", "after", "operation", "times", "agree", "remark"):
@@ -115,5 +114,5 @@ def _print(console: Console, one: EditAudit) -> None:
     for edit in one.frequent:
         share = f"{edit.agreeing / edit.judged:.0%}" if edit.judged else "-"
         remarks = ", ".join(edit.remarks)
-        table.add_row(*map(Text, (edit.before, edit.after, edit.operation, str(edit.count), share, remarks)))
+        table.add_row(*map(styled, (edit.before, edit.after, edit.operation, str(edit.count), share, remarks)))
     console.print(table)

@@ -6,10 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.text import Text
 
 from robustbench_ir.cli.options import split_commas
+from robustbench_ir.cli.output import Terminal, styled
 from robustbench_ir.cli.progress import ProgressBar
 from robustbench_ir.errors import OptionError, nearest
 
@@ -66,15 +65,15 @@ def run(
         if name not in listed:
             raise OptionError(f"{name}: is not in the list: {nearest(name, listed)}")
     models = [one for name, one in listed.items() if not only or name in only]
-    console = Console()
+    console = Terminal()
     if only_list:
         for one in models:
-            console.print(Text.assemble((one.on_board, "bold"), f"  {one.note}" if one.note else ""), soft_wrap=True)
+            console.print(styled((one.on_board, "bold"), f"  {one.note}" if one.note else ""), soft_wrap=True)
         return
 
     def tell(outcome: Outcome) -> None:
         line = f"{outcome.state:7} {outcome.model} on {outcome.task}"
-        console.print(Text(f"{line}: {outcome.reason}" if outcome.reason else line), soft_wrap=True)
+        console.print(styled(f"{line}: {outcome.reason}" if outcome.reason else line), soft_wrap=True)
 
     with ProgressBar() as progress:
         found = run_board(
@@ -90,7 +89,7 @@ def run(
         )
     failed = sum(one.state == "failed" for one in found)
     console.print(
-        Text(f"{len(found) - failed} of {len(found)} results are there; `irbench leaderboard build` shows them")
+        styled(f"{len(found) - failed} of {len(found)} results are there; `irbench leaderboard build` shows them")
     )
     if failed:
         raise SystemExit(1)

@@ -23,6 +23,7 @@ from robustbench_ir._base.cache import (
 from robustbench_ir._base.files import abandoned
 from robustbench_ir._base.sizes import parse_age, parse_size, readable
 from robustbench_ir.cli.catalogue import print_lines
+from robustbench_ir.cli.output import say
 from robustbench_ir.encoders.store.limits import damaged_shards, shard_owner, text_count
 from robustbench_ir.resources.downloads import damaged_downloads
 
@@ -51,7 +52,7 @@ def list_cache(kinds: tuple[CacheKind, ...]) -> None:
     """
     listed = {kind: found for kind in kinds or KINDS if (found := _of(kind))}
     if not listed:
-        click.echo(f"nothing is kept in {cache_folder()}")
+        say(f"nothing is kept in {cache_folder()}")
         return
     everything = [entry for found in listed.values() for entry in found]
     lines = [] if kinds else _by_kind(everything)
@@ -97,12 +98,12 @@ def prune_cache(
     if gone:
         print_lines(_by_kind(gone))
     if leftovers:
-        click.echo(f"{len(leftovers)} unfinished files of killed runs")
+        say(f"{len(leftovers)} unfinished files of killed runs")
     if not dry_run:
         remove(gone)
         for path in leftovers:
             path.unlink(missing_ok=True)
-    click.echo(f"{readable(size)} {'would be removed' if dry_run else 'removed'}")
+    say(f"{readable(size)} {'would be removed' if dry_run else 'removed'}")
 
 
 @command.command("verify")
@@ -120,10 +121,10 @@ def verify_cache(context: click.Context, kinds: tuple[CacheKind, ...], removes: 
         if kind in checks:
             found = _of(kind)
             broken = checks[kind](found)
-            click.echo(f"{kind}: {len(found) - len(broken):,} of {len(found):,} entries are whole")
+            say(f"{kind}: {len(found) - len(broken):,} of {len(found):,} entries are whole")
             bad += broken
     for entry in bad:
-        click.echo(f"{entry.files[0]}: is damaged{', removed' if removes else ''}")
+        say(f"{entry.files[0]}: is damaged{', removed' if removes else ''}")
     if removes:
         remove(bad)
     context.exit(1 if bad and not removes else 0)

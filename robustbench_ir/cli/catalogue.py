@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len
-from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-_WIDTH_OF_FILES = 100
+from robustbench_ir._base.showing import terminal_lines, terminal_text
+from robustbench_ir.cli.output import Terminal, styled
 
 
 def print_lines(rows: Iterable[Sequence[str]]) -> None:
     """Print one line for each row: name, title, languages. Columns are aligned, and lines are not wrapped."""
-    found = [list(row) for row in rows]
+    found = [[terminal_text(cell) for cell in row] for row in rows]
     widths = [max(cell_len(row[column]) for row in found) for column in range(len(found[0]) - 1)]
-    console = Console()
+    console = Terminal()
     for row in found:
         name, *rest = (cell + " " * (width - cell_len(cell)) for cell, width in zip(row, [*widths, 0], strict=True))
-        console.print(Text.assemble((name, "bold"), *(f"  {cell}" for cell in rest)), soft_wrap=True)
+        console.print(styled((name, "bold"), *(f"  {cell}" for cell in rest)), soft_wrap=True)
 
 
 def print_facts(title: str, facts: Iterable[tuple[str, str]]) -> None:
@@ -28,9 +28,9 @@ def print_facts(title: str, facts: Iterable[tuple[str, str]]) -> None:
     table = Table.grid(padding=(0, 2))
     for name, text in facts:
         if text:
-            table.add_row(Text(name, style="dim"), Text(text))
-    console = Console()
-    console.print(Text(title, style="bold"))
+            table.add_row(styled((name, "dim")), Text(terminal_lines(text)))
+    console = Terminal()
+    console.print(styled((title, "bold")))
     console.print(Padding(table, (0, 2)))
 
 
@@ -38,9 +38,3 @@ def count(languages: Iterable[str]) -> str:
     """Return the number of languages, and their codes."""
     codes = sorted(languages)
     return f"{len(codes)} languages: {' '.join(codes)}"
-
-
-def table_console() -> Console:
-    """Return a console for wide tables: as wide as the terminal, or wide enough if there is none."""
-    console = Console()
-    return console if console.is_terminal else Console(width=_WIDTH_OF_FILES)

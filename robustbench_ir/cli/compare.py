@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
-from rich.text import Text
 
 from robustbench_ir._base.files import write_whole
-from robustbench_ir.cli.catalogue import table_console
+from robustbench_ir._base.showing import json_text
 from robustbench_ir.cli.options import measure_option
+from robustbench_ir.cli.output import styled, table_terminal
 from robustbench_ir.metrics.measures import look_up_measure
 from robustbench_ir.reports.terminal import comparison_table
 from robustbench_ir.results.compare import compare, same_scoring
@@ -34,16 +33,16 @@ def command(files: tuple[Path, ...], measure: str, out: Path | None, plot: Path 
     look_up_measure(measure)
     results = [load_result(file) for file in files]
     rows = compare(results, measure)
-    console = table_console()
+    console = table_terminal()
     warning = same_scoring(results)
     if warning:
-        console.print(Text(warning, style="yellow"), soft_wrap=True)
+        console.print(styled((warning, "yellow")), soft_wrap=True)
     console.print(comparison_table(rows))
     if plot:
         from robustbench_ir.reports.plots import write_comparison
 
         write_comparison(rows, plot)
-        console.print(Text.assemble((str(plot), "bold"), " shows the differences"), soft_wrap=True)
+        console.print(styled((str(plot), "bold"), " shows the differences"), soft_wrap=True)
     if out:
-        write_whole(out, (json.dumps([row.record() for row in rows], ensure_ascii=False, indent=1) + "\n").encode())
-        console.print(Text.assemble((str(out), "bold"), " has all numbers"), soft_wrap=True)
+        write_whole(out, (json_text([row.record() for row in rows], indent=1) + "\n").encode())
+        console.print(styled((str(out), "bold"), " has all numbers"), soft_wrap=True)

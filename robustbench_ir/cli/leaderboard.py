@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from robustbench_ir.cli.options import read_keywords
+from robustbench_ir.cli.output import say
 
 _WRONG = 2
 
@@ -61,13 +62,13 @@ def check_command(
         verdicts = check_submissions(files, folder, own_word=not new, base=base)
     for one in verdicts:
         for fault in one.faults:
-            click.echo(f"{one.path}: REFUSED: {fault}")
+            say(f"{one.path}: REFUSED: {fault}")
         if not one.faults:
-            click.echo(f"{one.path}: {one.remark}")
+            say(f"{one.path}: {one.remark}")
         if record and one.digests:
             write_canonical(folder, one.digests)
     if not verdicts:
-        click.echo(f"{folder}: no submission there")
+        say(f"{folder}: no submission there")
     if receipt:
         write_whole(receipt, receipts.receipt(verdicts, _today(), base or "").encode())
     context.exit(_WRONG if any(one.faults for one in verdicts) else 0)
@@ -133,17 +134,17 @@ def verify_entry(  # noqa: PLR0917
     drawn = randbelow(1 << 63) if seed is None else seed
     keywords = {"encode_kwargs": encode_kwargs, "model_kwargs": model_kwargs}
     found = rescore(entry, *split_runs(runs)) if runs else verify(entry, sample, drawn, model, keywords)
-    click.echo(
+    say(
         f"{file}: {'holds' if found.holds else 'DOES NOT HOLD'}: {found.sample} queries, seed {found.seed}; "
         f"{found.rank_agreement:.1%} of the ranks agree, means and drops of each recipe and setting differ by at most "
         f"{found.largest_mean_difference:.4f}"
     )
     for fault in found.faults:
-        click.echo(f"{file}: {fault}")
+        say(f"{file}: {fault}")
     if entry.model.kind != "run" and not is_named_after(entry.model.name, entry.model.encoder):
-        click.echo(f"what was run is {entry.model.encoder!a:.100}; the board shows it beside the name")
+        say(f"what was run is {entry.model.encoder!a:.100}; the board shows it beside the name")
     if found.searched:
-        click.echo(f"{found.searched} query sets of searches were not run: only the model's owner has their queries")
+        say(f"{found.searched} query sets of searches were not run: only the model's owner has their queries")
     if found.holds and by:
         replace_with_mark(file, marked(entry, found, by, _today()))
     context.exit(0 if found.holds else _WRONG)
@@ -159,8 +160,8 @@ def build_command(context: click.Context, folder: Path, site: Path | None) -> No
 
     page, refused, entries = build_board(folder, site)
     for one in refused:
-        click.echo(f"{one.path}: LEFT OUT: {one.faults[0]}", err=True)
-    click.echo(f"{page} shows {entries} {'entry' if entries == 1 else 'entries'}")
+        say(f"{one.path}: LEFT OUT: {one.faults[0]}", error=True)
+    say(f"{page} shows {entries} {'entry' if entries == 1 else 'entries'}")
     context.exit(_WRONG if refused else 0)
 
 
@@ -169,16 +170,17 @@ def build_command(context: click.Context, folder: Path, site: Path | None) -> No
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
 def serve_command(folder: Path, port: int) -> None:
     """Show the page on this machine only."""
-    from functools import partial
-    from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+    from contextlib import suppress
 
     from robustbench_ir.leaderboard.building import build_board
+    from robustbench_ir.leaderboard.serving import BoardServer
 
     page, _, _ = build_board(folder)
-    handler = partial(SimpleHTTPRequestHandler, directory=str(page.parent))
-    with ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
-        click.echo(f"http://127.0.0.1:{server.server_address[1]}/ until you press Ctrl-C")
-        server.serve_forever()
+    with BoardServer(page, port) as server:
+        say(f"{server.address} until you press Ctrl-C")
+        with suppress(KeyboardInterrupt):
+            server.serve_forever()
+    say("no longer served")
 
 
 @command.command("export")

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
-from robustbench_ir.cli.catalogue import print_facts, print_lines, table_console
+from robustbench_ir.cli.catalogue import print_facts, print_lines
 from robustbench_ir.cli.lexicon_induce import command as induce
 from robustbench_ir.cli.options import cards_option, languages_option
+from robustbench_ir.cli.output import Terminal, styled, table_terminal
 from robustbench_ir.errors import OptionError
 from robustbench_ir.perturb import load_recipe
 from robustbench_ir.perturb.lexicons.cards import write_lexicon_cards, write_synonym_cards
@@ -83,13 +82,13 @@ def build_lexicon(
         pairs = [(translation.lower(), word) for word, translation in pairs]
     thanks = attribution or ", ".join(path.name for path in sources)
     counts = write_lexicon_cards(out, name, {(code, other): pairs}, licence, thanks)
-    console = Console()
+    console = Terminal()
     for fault in faults[:_FAULTS_SHOWN]:
-        console.print(Text(f"left out: {fault}", style="yellow"), soft_wrap=True)
+        console.print(styled((f"left out: {fault}", "yellow")), soft_wrap=True)
     if len(faults) > _FAULTS_SHOWN:
-        console.print(Text(f"left out: {len(faults) - _FAULTS_SHOWN} more lines", style="yellow"))
+        console.print(styled((f"left out: {len(faults) - _FAULTS_SHOWN} more lines", "yellow")))
     message = f"  {counts[code, other]} pairs, recipe {name}; use it with --cards {out} --recipe {name}"
-    console.print(Text.assemble((str(out), "bold"), message), soft_wrap=True)
+    console.print(styled((str(out), "bold"), message), soft_wrap=True)
 
 
 @command.command("wordnet")
@@ -109,7 +108,7 @@ def wordnet(specifier: str, *, language: str, name: str, out: Path) -> None:
     code = language_code(language)
     count = write_synonym_cards(out, name, code, found.synsets, found.licence, found.attribution)
     message = f"  {count} words in synsets, recipe {name}; use it with --cards {out} --recipe {name}"
-    Console().print(Text.assemble((str(out), "bold"), message), soft_wrap=True)
+    Terminal().print(styled((str(out), "bold"), message), soft_wrap=True)
 
 
 @command.command("show")
@@ -150,14 +149,14 @@ def print_coverage(task: str, recipe: str, languages: tuple[str, ...] | None, ca
         table.add_column(heading, justify="right")
     for code in whole.query_languages:
         if not own.covers(code):
-            table.add_row(code, own.reason_not_covered(code), style="dim")
+            table.add_row(code, styled(own.reason_not_covered(code)), style="dim")
             continue
         share = lexicon_coverage(own, [query for query in whole.queries if query.language == code])
         rows = lexicon_rows(code, own.card.languages[code])
         into = {other for row in rows for other in row.translations or [row.embedded or code]}
         shares = (share.words, share.exact_words, share.queries, share.exact_queries)
         table.add_row(code, " ".join(sorted(into)), *(f"{one:.1%}" for one in shares))
-    table_console().print(table)
+    table_terminal().print(table)
 
 
 @command.command("list")

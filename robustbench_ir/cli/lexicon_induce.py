@@ -6,10 +6,9 @@ from itertools import product
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.text import Text
 
 from robustbench_ir.cli.options import cards_option, split_commas
+from robustbench_ir.cli.output import Terminal, styled
 from robustbench_ir.errors import OptionError
 from robustbench_ir.perturb.lexicons.alignment import induce, sentence
 from robustbench_ir.perturb.lexicons.cards import write_lexicon_cards
@@ -65,11 +64,11 @@ def command(
     card = task_card(task, cards)
     thanks = f"induced from the parallel queries of {whole.identity} ({card.citation})"
     counts = write_lexicon_cards(out, name, induced, card.licence, thanks, inflected=False)
-    console = Console()
+    console = Terminal()
     for (source, target), count in counts.items():
-        console.print(Text(f"  {source} into {target}: {count} pairs"), soft_wrap=True)
+        console.print(styled(f"  {source} into {target}: {count} pairs"), soft_wrap=True)
     message = f"  recipe {name}; use it with --task {task} --cards {out} --recipe {name}"
-    console.print(Text.assemble((str(out), "bold"), message), soft_wrap=True)
+    console.print(styled((str(out), "bold"), message), soft_wrap=True)
 
 
 def _parallel(task: Task, source: str, target: str) -> list[tuple[str, str]]:

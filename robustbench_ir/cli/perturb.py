@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.text import Text
 
 from robustbench_ir.cli.options import (
     cards_option,
@@ -15,6 +13,7 @@ from robustbench_ir.cli.options import (
     semantic_floor_options,
     task_option,
 )
+from robustbench_ir.cli.output import Terminal, styled
 from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.query_sets import MANIFEST, check_target, export_query_set
 from robustbench_ir.evaluation.semantic_floor import SemanticFloor, load_floor
@@ -72,7 +71,7 @@ def command(  # noqa: PLR0917
     judge = load_floor(floor)
     check_target(out, force=force)
     whole = load_task(task, languages, cards)
-    console = Console()
+    console = Terminal()
     for recipe, severity, seed in cells:
         inside = f"{recipe.name}-severity{severity}-seed{seed}" if len(cells) > 1 else ""
         check_target(out / inside, force=True)
@@ -81,6 +80,6 @@ def command(  # noqa: PLR0917
             f"  {manifest.queries:,} queries, {manifest.coverage:.0%} changed; edit distance {manifest.edit_rate:.0%}, "
             f"in words that are {manifest.touched:.0%} of the text"
         )
-        console.print(Text.assemble((str(out / inside / MANIFEST), "bold"), message), soft_wrap=True)
+        console.print(styled((str(out / inside / MANIFEST), "bold"), message), soft_wrap=True)
         for language, reason in manifest.not_covered.items():
-            console.print(Text(f"  {language} unchanged: {reason}", style="yellow"), soft_wrap=True)
+            console.print(styled((f"  {language} unchanged: {reason}", "yellow")), soft_wrap=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.text import Text
 
 from robustbench_ir._base.files import check_writable, write_whole
 from robustbench_ir._base.text import nfc
 from robustbench_ir.cli.options import cards_option, languages_option
+from robustbench_ir.cli.output import Terminal, styled
 from robustbench_ir.errors import OptionError
 from robustbench_ir.perturb import Perturbation, load_recipe, recipe_names
 from robustbench_ir.perturb.recipe import SEVERITIES
@@ -65,7 +65,7 @@ def command(
     sections = review_sections(recipes, wanted, examples, severity, seed, cards)
     write_whole(out, review_page(sections, severity, seed).encode())
     message = f"  {len(recipes)} recipes in {len(sections)} languages; open it in a browser"
-    Console().print(Text.assemble((str(out), "bold"), message), soft_wrap=True)
+    Terminal().print(styled((str(out), "bold"), message), soft_wrap=True)
 
 
 def _print_preview(
@@ -84,19 +84,17 @@ def _print_preview(
     code = language_code(languages[0])
     if not text.strip():
         raise OptionError("the text is empty; give a query between quotation marks")
-    console = Console()
-    console.print(Text.assemble(("clean ", "dim"), nfc(text)), soft_wrap=True)
+    console = Terminal()
+    console.print(styled(("clean ", "dim"), nfc(text)), soft_wrap=True)
     if not found.covers(code):
-        console.print(f"{recipe} does not touch {code}: {found.reason_not_covered(code)}", style="yellow", markup=False)
+        console.print(styled((f"{recipe} does not touch {code}: {found.reason_not_covered(code)}", "yellow")))
         return
     query = Query("preview", code, text, "preview")
     for severity in severities or (1, 2, 3, 4, 5):
         perturbation = found.perturb([query], severity, seed)[0]
-        console.print(Text.assemble((f"{severity}     ", "dim"), _coloured(perturbation)), soft_wrap=True)
+        console.print(styled((f"{severity}     ", "dim"), _coloured(perturbation)), soft_wrap=True)
         for edit in perturbation.edits:
-            line = Text.assemble(
-                f"      {edit.operation}: ", (edit.before, "red"), " -> ", (edit.after, "green"), style="dim"
-            )
+            line = styled(f"      {edit.operation}: ", (edit.before, "red"), " -> ", (edit.after, "green"), style="dim")
             console.print(line, soft_wrap=True)
         if not perturbation.changed:
             console.print("      this recipe can change nothing in this text", style="yellow")
@@ -104,4 +102,4 @@ def _print_preview(
 
 def _coloured(perturbation: Perturbation) -> Text:
     _, after = cut_at_edits(perturbation)
-    return Text.assemble(*((piece.text, "bold green" if piece.operation else "") for piece in after))
+    return styled(*((piece.text, "bold green" if piece.operation else "") for piece in after))

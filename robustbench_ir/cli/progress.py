@@ -6,8 +6,10 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from robustbench_ir._base.showing import terminal_text
+from robustbench_ir.cli.output import Terminal, styled
 
 
 class ProgressBar(AbstractContextManager["ProgressBar"]):
@@ -15,11 +17,11 @@ class ProgressBar(AbstractContextManager["ProgressBar"]):
 
     def __init__(self) -> None:
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            console=Console(stderr=True),
+            console=Terminal(stderr=True),
             transient=True,
         )
         self._task: TaskID = self._bar.add_task("start", total=None)
@@ -36,9 +38,9 @@ class ProgressBar(AbstractContextManager["ProgressBar"]):
 
     def stage(self, name: str, total: int | None = None) -> None:
         """Begin a stage."""
-        self._bar.reset(self._task, total=total, description=name)
+        self._bar.reset(self._task, total=total, description=terminal_text(name))
         if not self._bar.console.is_terminal:
-            self._bar.console.print(name, markup=False)
+            self._bar.console.print(styled(name), soft_wrap=True)
 
     def advance(self, steps: int) -> None:
         """Move the bar."""

@@ -10,6 +10,7 @@ import click
 
 from robustbench_ir._base.files import check_writable, write_whole
 from robustbench_ir.cli.options import cards_option, damage_option, measure_option
+from robustbench_ir.cli.output import say
 from robustbench_ir.encoders import Encoder, EncoderOptions, load_encoder
 from robustbench_ir.encoders.options import options_from
 from robustbench_ir.errors import OptionError
@@ -42,7 +43,9 @@ _PLOTS: tuple[Form, ...] = get_args(Form)
 )
 @click.option("--model", "models", multiple=True, help="Encoder to run again, if its name has changed.")
 @click.option(
-    "--resamples", type=click.IntRange(min=100), help="Resamples of intervals. Default: 10000; for many results, 2000."
+    "--resamples",
+    type=click.IntRange(100, 1_000_000),
+    help="Resamples of intervals. Default: 10000; for many results, 2000.",
 )
 @damage_option
 @cards_option
@@ -86,7 +89,7 @@ def command(  # noqa: PLR0913, PLR0917
     encoders = _encoders(prepared, models) if with_passages or models else []
     page = report_page(prepared, find_examples(prepared, worst, task, cards, encoders))
     write_whole(target, page.encode())
-    click.echo(f"{target}  {len(found)} result{'' if len(found) == 1 else 's'}; open it in a browser")
+    say(f"{target}  {len(found)} result{'' if len(found) == 1 else 's'}; open it in a browser")
 
 
 def _encoders(prepared: Sequence[Sheet], models: Sequence[str]) -> list[Encoder]:
@@ -112,9 +115,9 @@ def _write_export(text: str, out: Path | None) -> None:
         click.echo(text, nl=False)
         return
     write_whole(out, text.encode())
-    click.echo(str(out))
+    say(str(out))
 
 
 def _write_plots(prepared: Sequence[Sheet], folder: Path, form: Form) -> None:
     for path in write_plots(prepared, folder, form):
-        click.echo(str(path))
+        say(str(path))

@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from rich.text import Text
 
 from robustbench_ir._base.files import check_writable
 from robustbench_ir.cli.attack import file_name_part
-from robustbench_ir.cli.catalogue import table_console
 from robustbench_ir.cli.options import by_option, cards_option, force_option, languages_option, measure_option
+from robustbench_ir.cli.output import styled, table_terminal
 from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.score_runs import score_runs, split_runs
 from robustbench_ir.metrics.measures import look_up_measure
@@ -70,6 +69,6 @@ def command(  # noqa: PLR0917
         check_not_of_another_run(out, result.encoder.fingerprint, result.task)
     check_writable(target)
     save_result(result, target)
-    console = table_console()
+    console = table_terminal()
     console.print(score_table(result, by, measure))
-    console.print(Text.assemble((str(target), "bold"), " has all results"), soft_wrap=True)
+    console.print(styled((str(target), "bold"), " has all results"), soft_wrap=True)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from robustbench_ir.cli.catalogue import table_console
 from robustbench_ir.cli.options import by_option, damage_option, measure_option
+from robustbench_ir.cli.output import table_terminal
 from robustbench_ir.metrics.measures import look_up_measure
 from robustbench_ir.reports.terminal import damage_table, score_table
 from robustbench_ir.results.file import load_result
@@ -21,7 +21,7 @@ from robustbench_ir.results.file import load_result
 def command(file: Path, by: str | None, measure: str, damage: float | None) -> None:
     """Print the table of a result FILE again, without any model."""
     look_up_measure(measure)
-    result, console = load_result(file), table_console()
+    result, console = load_result(file), table_terminal()
     console.print(score_table(result, by, measure))
     if damage is not None:
         console.print(damage_table(result, damage, by, measure))

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import click
 from rich.table import Table
-from rich.text import Text
 
 from robustbench_ir._base.files import write_whole
-from robustbench_ir.cli.catalogue import table_console
+from robustbench_ir.cli.output import styled, table_terminal
 from robustbench_ir.cli.progress import ProgressBar
 from robustbench_ir.studies.config import StudyCard, load_study
 from robustbench_ir.studies.page import study_page
@@ -84,15 +83,15 @@ def command(  # noqa: PLR0913, PLR0917
     """  # noqa: D301 - click needs the character itself
     card = load_study(name, config, bases)
     folder = out or Path(card.name)
-    console = table_console()
+    console = table_terminal()
     if only_plan:
         console.print(_plan_table(plan_study(card, reuse or folder)))
         for line in _design_lines(card, register(card, folder, replan=replan)):
-            console.print(Text(line), soft_wrap=True)
+            console.print(styled(line), soft_wrap=True)
         return
     if prune_base is not None:
         found = prune_study_base(card, prune_base)
-        console.print(Text(f"{prune_base}: {found.after:,} of {found.before:,} tokens"), soft_wrap=True)
+        console.print(styled(f"{prune_base}: {found.after:,} of {found.before:,} tokens"), soft_wrap=True)
         return
     asked = [
         *("irbench", "study"),
@@ -112,11 +111,11 @@ def command(  # noqa: PLR0913, PLR0917
             replan=replan,
             device=device,
             progress=progress,
-            tell=lambda line: console.print(line, soft_wrap=True, markup=False, highlight=False),
+            tell=lambda line: console.print(styled(line), soft_wrap=True),
         )
     if study is None:
         console.print(
-            Text(f"all models are trained, in {reuse or folder}; the same command without --train-only attacks them")
+            styled(f"all models are trained, in {reuse or folder}; the same command without --train-only attacks them")
         )
         return
     write_whole(folder / _REPORT_FILE, study_page(study).encode())
@@ -125,10 +124,8 @@ def command(  # noqa: PLR0913, PLR0917
     for one in study.claims:
         if one.task == study.attacks[0].task:
             attack = f" ({one.recipe})" if one.recipe else ""
-            console.print(Text.assemble((f"{one.verdict:12}", "bold"), f" {one.sentence}{attack}"), soft_wrap=True)
-    message = Text.assemble(
-        (str(folder / _REPORT_FILE), "bold"), f" has the evidence, {folder / STUDY_FILE} every number"
-    )
+            console.print(styled((f"{one.verdict:12}", "bold"), f" {one.sentence}{attack}"), soft_wrap=True)
+    message = styled((str(folder / _REPORT_FILE), "bold"), f" has the evidence, {folder / STUDY_FILE} every number")
     console.print(message, soft_wrap=True)
 
 
@@ -155,7 +152,9 @@ def _plan_table(steps: list[Step]) -> Table:
         table.add_column(column, overflow="fold")
     table.add_column("time", justify="right")
     for one in steps:
-        table.add_row(one.kind, one.checkpoint, one.what, "finished" if one.done else f"{one.seconds:.0f} s")
+        table.add_row(
+            one.kind, *map(styled, (one.checkpoint, one.what)), "finished" if one.done else f"{one.seconds:.0f} s"
+        )
     left = sum(not one.done for one in steps)
     table.caption = f"{left} of {len(steps)} steps are left, about {seconds_left(steps) / 60:.0f} min"
     return table

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from robustbench_ir.cli.options import split_commas
+from robustbench_ir.cli.output import say
 from robustbench_ir.leaderboard.entry import Declaration, entry_of
 from robustbench_ir.leaderboard.folder import submit
 from robustbench_ir.results.file import load_result
@@ -62,4 +63,4 @@ def command(  # noqa: PLR0913, PLR0917
         trained_on or (),
     )
     path = submit(entry_of(load_result(file), declared, date), folder)
-    click.echo(f"{path} is your entry; `irbench leaderboard check {path}` checks it")
+    say(f"{path} is your entry; `irbench leaderboard check {path}` checks it")

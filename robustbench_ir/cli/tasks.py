@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.text import Text
 
 from robustbench_ir.cli.catalogue import count, print_facts, print_lines
 from robustbench_ir.cli.options import cards_option
+from robustbench_ir.cli.output import Terminal, styled
 from robustbench_ir.errors import DataError, OptionError
 from robustbench_ir.resources.languages import language_code
 from robustbench_ir.tasks import task_card, task_names
@@ -75,12 +74,12 @@ def check_task_folder(name: str, repair: Path | None) -> None:
     judgements of that split. Queries that are translations of each other share a parallel_id. Status 2 where the task
     would not load.
     """  # noqa: D301
-    console = Console()
+    console = Terminal()
     found: list[Fault] = []
 
     def tell(fault: Fault) -> None:
         found.append(fault)
-        console.print(Text(str(fault), style="yellow" if fault.note else "red"), soft_wrap=True)
+        console.print(styled((str(fault), "yellow" if fault.note else "red")), soft_wrap=True)
 
     folder, split = folder_and_split(name)
     raw, task = check_folder(folder, tell, split)
@@ -90,13 +89,13 @@ def check_task_folder(name: str, repair: Path | None) -> None:
         raise DataError(f"{name}: it would not load; correct the {faults} faults above and check again")
     print_facts("audit", lengths(task))
     for finding in audit(task):
-        console.print(Text(f"note: {finding}", style="yellow"), soft_wrap=True)
+        console.print(styled((f"note: {finding}", "yellow")), soft_wrap=True)
     if repair:
         about = folder_settings(folder).model_dump(exclude={"split", "query_language", "passage_language"})
         for line in write_repaired(task, repair, about):
-            console.print(Text(f"repaired: {line}"), soft_wrap=True)
+            console.print(styled(f"repaired: {line}"), soft_wrap=True)
         name = f"{repair}"
-    console.print(Text.assemble("It loads: ", (f"irbench attack --task {_path_of(name)}", "bold")), soft_wrap=True)
+    console.print(styled("It loads: ", (f"irbench attack --task {_path_of(name)}", "bold")), soft_wrap=True)
 
 
 @command.group("import", short_help="Make a task of your own from other formats.")
@@ -124,9 +123,9 @@ def import_squad_files(context: click.Context, files: Sequence[str], out: Path, 
     irbench tasks import squad ti=TiQuAD/dev.json --out tiquad
     irbench attack --task ./tiquad
     """  # noqa: D301
-    console = Console()
+    console = Terminal()
     for line in import_squad([_language_and_file(one) for one in files], out, unit=unit, parallel=parallel):
-        console.print(Text(f"note: {line}", style="yellow"), soft_wrap=True)
+        console.print(styled((f"note: {line}", "yellow")), soft_wrap=True)
     context.invoke(check_task_folder, name=str(out), repair=None)
 
 

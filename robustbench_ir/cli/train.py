@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import TypeVar, get_args
 
 import click
-from rich.console import Console
-from rich.text import Text
 
 from robustbench_ir.cli.options import languages_option, split_commas
+from robustbench_ir.cli.output import Terminal, styled
 from robustbench_ir.cli.progress import ProgressBar
 from robustbench_ir.training.record import Kept, Precision, SamplerName, Trained, Training
 
@@ -117,7 +116,7 @@ def command(out: Path, allow_overlap: bool, device: str | None, **values: object
 
 
 def _print(trained: Trained) -> None:
-    console, data, outcome = Console(), trained.record.data, trained.outcome
+    console, data, outcome = Terminal(), trained.record.data, trained.outcome
     best = dict(outcome.validation_losses)[outcome.best_step]
     first = outcome.validation_losses[0][1]
     lines = [
@@ -127,9 +126,9 @@ def _print(trained: Trained) -> None:
         *(f"{rows} rows left out of {kind} batches" for kind, rows in outcome.left_out.items() if rows),
     ]
     for line in lines:
-        console.print(Text(line), soft_wrap=True)
+        console.print(styled(line), soft_wrap=True)
     for one in trained.record.overlap:
         if one:
             warning = f"trained on {one.shared_queries} queries and {one.shared_passages} passages of {one.task}"
-            console.print(Text(warning, style="bold red"), soft_wrap=True)
-    console.print(Text(str(trained.folder), style="bold"), soft_wrap=True)
+            console.print(styled((warning, "bold red")), soft_wrap=True)
+    console.print(styled((str(trained.folder), "bold")), soft_wrap=True)

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 import click
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
-from rich.text import Text
 
 from robustbench_ir._base.files import check_writable
+from robustbench_ir._base.showing import terminal_text
 from robustbench_ir.cli.attack import distinct_file_name_parts, file_name_part
-from robustbench_ir.cli.catalogue import table_console
 from robustbench_ir.cli.options import (
     encoder_options,
     languages_option,
@@ -24,6 +23,7 @@ from robustbench_ir.cli.options import (
     split_commas,
     task_option,
 )
+from robustbench_ir.cli.output import styled, table_terminal
 from robustbench_ir.cli.progress import ProgressBar
 from robustbench_ir.encoders import EncoderOptions
 from robustbench_ir.evaluation.request import RunOptions
@@ -100,15 +100,17 @@ def command(  # noqa: PLR0913, PLR0917
             options=options,
             run=replace(run, progress=progress),
         )
-    console = table_console()
+    console = table_terminal()
     labels = distinct_file_name_parts((*found.sources, *found.targets))
     for setting in found.results[found.sources[0], found.sources[0]].distinct_settings:
         table = _table(f"{setting}: drop of {'mAP' if measure == 'AP' else measure}", "crafted on", found.targets)
         matrix = found.matrix(setting, measure)
         for source in found.sources:
-            table.add_row(source, *(_cell(matrix[source, target], target == source) for target in found.targets))
+            table.add_row(
+                terminal_text(source), *(_cell(matrix[source, target], target == source) for target in found.targets)
+            )
         console.print(table)
-    console.print(Text(_NOTES, style="dim"))
+    console.print(styled((_NOTES, "dim")))
     for source, rows in found.substitutions.items():
         table = _table(
             f"most harmful changes for {source}, over all queries",
@@ -116,12 +118,14 @@ def command(  # noqa: PLR0913, PLR0917
             ("before", "after", "queries", "gain"),
         )
         for row in rows:
-            table.add_row(row.language, row.before, row.after, str(row.queries), f"{row.gain:.3f}")
+            table.add_row(
+                *map(terminal_text, (row.language, row.before, row.after)), str(row.queries), f"{row.gain:.3f}"
+            )
         console.print(table)
     for (source, target), result in found.results.items() if out else ():
         path = free_path((out or Path()) / f"{labels[source]}-to-{labels[target]}.json", result)
         save_result(result, path)
-        console.print(Text(str(path), style="bold"), soft_wrap=True)
+        console.print(styled((str(path), "bold")), soft_wrap=True)
 
 
 def _cell(one: Finding, own: bool) -> str:
@@ -130,7 +134,9 @@ def _cell(one: Finding, own: bool) -> str:
 
 
 def _table(title: str, first: str, columns: tuple[str, ...]) -> Table:
-    table = Table(title=f"\n{title}", title_justify="left", title_style="bold", box=SIMPLE_HEAD, show_edge=False)
+    table = Table(
+        title=f"\n{terminal_text(title)}", title_justify="left", title_style="bold", box=SIMPLE_HEAD, show_edge=False
+    )
     table.add_column(first)
     for column in columns:
         table.add_column(file_name_part(column), justify="right")

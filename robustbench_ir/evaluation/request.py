@@ -22,11 +22,13 @@ from robustbench_ir.retrieval.ranking import DEFAULT_MEMORY
 from robustbench_ir.tasks import Task, load_task
 
 _SMALLEST_MEMORY = 1 << 24
+_MOST_JOBS = 4_096
 
 
 Seeds = int | Literal["auto"]
 """Number of perturbations of each query, or as many as are worthwhile."""
 
+MOST_SEEDS = 1_000
 FIRST_SEEDS = 3
 """Seeds after which ``"auto"`` looks for the first time how much seeds matter."""
 
@@ -99,6 +101,8 @@ class RunOptions:
     def __post_init__(self) -> None:
         if self.jobs < 1:
             raise OptionError(f"{self.jobs} jobs; at least 1 is needed")
+        if self.jobs > _MOST_JOBS:
+            raise OptionError(f"{self.jobs} jobs; each is a process, and at most {_MOST_JOBS:,} are allowed")
         if self.memory < _SMALLEST_MEMORY:
             raise OptionError(f"memory of {self.memory} bytes; at least {_SMALLEST_MEMORY >> 20} MiB are needed")
 
@@ -128,7 +132,7 @@ class Request:
     severities : tuple of int
         Severities, 1 to 5 each.
     seeds : int or "auto"
-        Number of perturbations of each query, 1 or more; or as many as are worthwhile, see `attack`.
+        Number of perturbations of each query, 1 to 1,000; or as many as are worthwhile, see `attack`.
     semantic_floor : SemanticFloor or float, optional
         Edits are undone until the cosine of perturbed and clean query reaches this, in (0, 1].
     options : EncoderOptions, optional
@@ -208,6 +212,18 @@ class Request:
         )
 
 
+def check_seeds(seeds: int) -> None:
+    """Check a number of perturbations of each query.
+
+    Raises
+    ------
+    OptionError
+        If it is out of range.
+    """
+    if not 1 <= seeds <= MOST_SEEDS:
+        raise OptionError(f"{seeds} seeds are out of range; give 1 to {MOST_SEEDS}")
+
+
 def _check_cells(severities: Sequence[int], seeds: Seeds) -> None:
     """Check the severities and the number of seeds.
 
@@ -221,5 +237,5 @@ def _check_cells(severities: Sequence[int], seeds: Seeds) -> None:
             raise OptionError(f"severity {severity} is out of range; 1 to 5")
     if not severities:
         raise OptionError("no severity is given; name one or more from 1 to 5")
-    if seeds != "auto" and seeds < 1:
-        raise OptionError(f"{seeds} seeds; at least 1 is needed")
+    if seeds != "auto":
+        check_seeds(seeds)

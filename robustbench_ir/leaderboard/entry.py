@@ -76,7 +76,8 @@ def entry_of(result: Result, declared: Declaration, date: str) -> RanksEntry:
     Raises
     ------
     OptionError
-        If something that was declared does not fit the schema, or the result has more ranks than an entry may have.
+        If something that was declared, or a recipe or seed of the result, does not fit the schema, or the result has
+        more ranks than an entry may have.
     """
     cells = (result.clean, *result.attacked)
     ranks = len(cells) * len(result.judgements.query)

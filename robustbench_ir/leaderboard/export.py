@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-
+from robustbench_ir._base.showing import json_text
 from robustbench_ir.leaderboard.folder import task_name
 from robustbench_ir.leaderboard.schema import Entry
 from robustbench_ir.leaderboard.sheet import sheet_of
@@ -33,7 +32,7 @@ def model_index(entry: Entry) -> str:
         for score in entry.scores
         for setting, value in score.average_precision.items()
     ]
-    return json.dumps({"model-index": [{"name": entry.model.name, "results": results}]}, ensure_ascii=False, indent=2)
+    return json_text({"model-index": [{"name": entry.model.name, "results": results}]}, indent=2)
 
 
 def _attack(recipe: str, severity: int) -> str:
@@ -68,4 +67,4 @@ def mteb_result(entry: Entry) -> str:
         "evaluation_time": None,
         "kg_co2_emissions": None,
     }
-    return json.dumps(table, ensure_ascii=False, indent=2)
+    return json_text(table, indent=2)

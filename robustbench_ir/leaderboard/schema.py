@@ -70,8 +70,8 @@ Scalar = Text | Annotated[int, Field(ge=-(10**9), le=10**9)] | float | bool | No
 OptionSetting = Scalar | Annotated[dict[Short, Scalar], Field(max_length=50)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0, le=MAX_QUERIES * 1_000)]
-Shares = Annotated[list[Share], Field(min_length=1, max_length=MAX_QUERIES)]
-Counts = Annotated[list[Count], Field(min_length=1, max_length=MAX_QUERIES)]
+Shares = Annotated[list[Share], Field(min_length=1, max_length=MAX_QUERIES, fail_fast=True)]
+Counts = Annotated[list[Count], Field(min_length=1, max_length=MAX_QUERIES, fail_fast=True)]
 Packed = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{1,}={0,2}$", max_length=64 << 20)]
 """See `robustbench_ir.leaderboard.packing`."""
 

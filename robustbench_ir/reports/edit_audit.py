@@ -7,17 +7,14 @@ shares well below 1 can be good; what the share tells is which of two lexicons i
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from importlib.resources import files
 
 import regex
 
+from robustbench_ir._base.showing import csv_text, json_text
 from robustbench_ir._base.text import nfc
 from robustbench_ir._version import __version__
 from robustbench_ir.errors import OptionError
@@ -28,6 +25,7 @@ from robustbench_ir.perturb.lexicons.evidence import sources_of_pairs
 from robustbench_ir.perturb.lexicons.offensive import is_offensive, offensive_words
 from robustbench_ir.perturb.mechanisms.substitution import lexicon_rows
 from robustbench_ir.reports.review import text_direction, with_visible_code_points
+from robustbench_ir.reports.templates import rendered
 from robustbench_ir.reports.terminal import language_name
 from robustbench_ir.resources.languages import languages
 from robustbench_ir.tasks import Query, Task
@@ -35,7 +33,6 @@ from robustbench_ir.tasks import Query, Task
 _WORD = regex.compile(r"[\p{L}\p{M}]+")
 _LETTERS_OF_A_STEM = 5
 _EXAMPLES = 2
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
@@ -274,9 +271,7 @@ _COLUMNS = (
 
 def audits_to_csv(audits: Sequence[EditAudit]) -> str:
     """Return the frequent edits as CSV, one row each; a cell that a spreadsheet would calculate gets an apostrophe."""
-    stream = io.StringIO()
-    table = csv.writer(stream, lineterminator="\n")
-    table.writerow(_COLUMNS)
+    rows: list[Sequence[object]] = [_COLUMNS]
     for one in audits:
         for edit in one.frequent:
             clean, changed = edit.examples[0]
@@ -285,10 +280,8 @@ def audits_to_csv(audits: Sequence[EditAudit]) -> str:
                 *(edit.agreeing, edit.function_word, edit.name, clean, changed, " ".join(edit.sources), edit.mark),
                 edit.offensive,
             )
-            table.writerow(
-                [f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell for cell in row]
-            )
-    return stream.getvalue()
+            rows.append(row)
+    return csv_text(rows)
 
 
 def audits_to_json(audits: Sequence[EditAudit]) -> str:
@@ -301,15 +294,14 @@ def audits_to_json(audits: Sequence[EditAudit]) -> str:
         }
         for one in audits
     ]
-    return json.dumps(found, ensure_ascii=False, indent=1) + "\n"
+    return json_text(found, indent=1) + "\n"
 
 
 def audits_to_html(audits: Sequence[EditAudit]) -> str:
     """Return a page with a table for each language."""
-    from jinja2 import Environment, StrictUndefined
-
-    template = (files("robustbench_ir.reports") / "audit.html.jinja").read_text(encoding="utf-8")
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"visible": with_visible_code_points, "named": language_name}
-    environment.globals["direction"] = text_direction
-    return environment.from_string(template).render(audits=audits, version=__version__)
+    functions: dict[str, Callable[..., str]] = {
+        "visible": with_visible_code_points,
+        "named": language_name,
+        "direction": text_direction,
+    }
+    return rendered("audit.html.jinja", functions, audits=audits, version=__version__)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import math
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import is_dataclass
 
-from robustbench_ir._base.markdown import escaped_markdown, markdown_table
+from robustbench_ir._base.showing import (
+    csv_text,
+    json_text,
+    latex_comment,
+    latex_text,
+    markdown_block,
+    markdown_table,
+    markdown_text,
+)
 from robustbench_ir.metrics.findings import Finding
 from robustbench_ir.metrics.statistics import Estimate
 from robustbench_ir.perturb.identity import AttackIdentity
@@ -27,23 +31,6 @@ from robustbench_ir.reports.tables import (
 )
 from robustbench_ir.results.result import Drop, Result
 
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "{": r"\{",
-    "}": r"\}",
-    "$": r"\$",
-    "&": r"\&",
-    "#": r"\#",
-    "_": r"\_",
-    "%": r"\%",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    "–": "--",
-    "±": r"$\pm$",
-}
 _CSV_COLUMNS = (
     *("encoder", "task", "recipe", "severity", "seeds", "setting", "measure", "language"),
     *("clean", "attacked", "drop", "drop_low", "drop_high", "relative_drop"),
@@ -69,11 +56,11 @@ def to_markdown(sheets: Sequence[Sheet]) -> str:
     if len(sheets) > 1:
         parts += ["## Side by side", *map(captioned, (side_by_side_table(sheets), *_languages_side_by_side(sheets)))]
     for sheet in sheets:
-        parts.append(f"## {escaped_markdown(sheet.name)} on {escaped_markdown(sheet.result.task)}")
-        parts += [f"- {escaped_markdown(note)}" for note in sheet.notes]
-        parts += [escaped_markdown(sentence) for sentence in summary_sentences(sheet)]
+        parts.append(f"## {markdown_text(sheet.name)} on {markdown_text(sheet.result.task)}")
+        parts += [f"- {markdown_text(note)}" for note in sheet.notes]
+        parts += [markdown_text(sentence) for sentence in summary_sentences(sheet)]
         parts += map(captioned, _tables(sheet))
-        parts.append(_fenced("\n".join((sheet.command, *sheet.signatures))))
+        parts.append(markdown_block("\n".join((sheet.command, *sheet.signatures))))
     return "\n\n".join(parts) + "\n"
 
 
@@ -94,15 +81,10 @@ def _languages_side_by_side(sheets: Sequence[Sheet]) -> list[Table]:
 def captioned(table: Table) -> str:
     """Return a table as GitHub-flavoured Markdown, its caption above it."""
     right = {place for place in range(len(table.columns)) if table.is_numeric(place)}
-    rows = [[escaped_markdown(entry.text) for entry in row] for row in table.rows]
-    return f"**{escaped_markdown(table.caption)}**\n\n" + markdown_table(
-        [escaped_markdown(name) for name in table.columns], rows, right
+    rows = [[markdown_text(entry.text) for entry in row] for row in table.rows]
+    return f"**{markdown_text(table.caption)}**\n\n" + markdown_table(
+        [markdown_text(name) for name in table.columns], rows, right
     )
-
-
-def _fenced(text: str) -> str:
-    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
-    return f"{fence}\n{text}\n{fence}"
 
 
 def to_latex(sheets: Sequence[Sheet]) -> str:
@@ -111,7 +93,7 @@ def to_latex(sheets: Sequence[Sheet]) -> str:
     if len(sheets) > 1:
         tables = [side_by_side_table(sheets), *tables]
     sources = "".join(
-        f"% {' '.join(line.split())}\n" for sheet in sheets for line in (*sheet.command.splitlines(), *sheet.signatures)
+        f"{latex_comment(line)}\n" for sheet in sheets for line in (*sheet.command.splitlines(), *sheet.signatures)
     )
     return "% \\usepackage{booktabs}\n" + sources + "\n".join(map(_latex, tables))
 
@@ -119,14 +101,14 @@ def to_latex(sheets: Sequence[Sheet]) -> str:
 def _latex(table: Table) -> str:
     columns = "".join("r" if table.is_numeric(place) else "l" for place in range(len(table.columns)))
     lines = [
-        [_latex_text(name) for name in table.columns],
-        *([_latex_text(one.text) for one in row] for row in table.rows),
+        [latex_text(name) for name in table.columns],
+        *([latex_text(one.text) for one in row] for row in table.rows),
     ]
     head, *body = (" & ".join(line) + r" \\" for line in lines)
     return "\n".join((
         r"\begin{table}",
         r"\centering",
-        rf"\caption{{{_latex_text(table.caption)}}}",
+        rf"\caption{{{latex_text(table.caption)}}}",
         rf"\begin{{tabular}}{{{columns}}}",
         r"\toprule",
         head,
@@ -139,23 +121,14 @@ def _latex(table: Table) -> str:
     ))  # fmt: skip
 
 
-def _latex_text(text: str) -> str:
-    return "".join(_LATEX.get(one, one) for one in " ".join(text.split()))
-
-
 def to_csv(sheets: Sequence[Sheet]) -> str:
     """Return one row for each result, setting, recipe, severity and query language; ``all`` is the macro average.
 
     Rows by relation, such as switching into the passages' language, name it, and their query languages. A missing
     number is empty. By language, only rows in the setting and at the severity of the page have intervals.
     """
-    stream = io.StringIO()
-    table = csv.writer(stream, lineterminator="\n")
-    table.writerow(_CSV_COLUMNS)
-    for sheet in sheets:
-        for row in _records(sheet):
-            table.writerow(["" if row[column] is None else row[column] for column in _CSV_COLUMNS])
-    return stream.getvalue()
+    records = ([row[column] for column in _CSV_COLUMNS] for sheet in sheets for row in _records(sheet))
+    return csv_text([_CSV_COLUMNS, *records])
 
 
 def _records(sheet: Sheet) -> Iterator[dict[str, object]]:
@@ -224,7 +197,7 @@ def _number(value: float) -> float | None:
 
 def to_json(sheets: Sequence[Sheet]) -> str:
     """Return the content of the page: summary, rows as in CSV, drops by language, rank changes, coverage, command."""
-    return json.dumps([_content(sheet) for sheet in sheets], ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    return json_text([_content(sheet) for sheet in sheets], indent=1) + "\n"
 
 
 def _content(sheet: Sheet) -> dict[str, object]:

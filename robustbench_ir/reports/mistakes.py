@@ -7,7 +7,6 @@ consonant, mark.
 
 from __future__ import annotations
 
-import json
 import math
 import unicodedata
 from collections import Counter
@@ -20,6 +19,7 @@ from typing import NamedTuple
 
 import regex
 
+from robustbench_ir._base.showing import json_text, terminal_text
 from robustbench_ir._base.text import nfc
 from robustbench_ir.errors import DataError
 from robustbench_ir.perturb import Recipe
@@ -365,7 +365,7 @@ def _chances(recipe: Recipe, language: str, pairs: Sequence[WordPair]) -> list[f
 
 def mistakes_to_text(found: MistakeAudit) -> str:
     """Return a comparison as lines: the profile of people, that of the recipe, and how far they are apart."""
-    rows = [("", "people", found.recipe), *_facts(found)]
+    rows = [tuple(map(terminal_text, row)) for row in (("", "people", found.recipe), *_facts(found))]
     widths = [max(len(row[column]) for row in rows) for column in range(2)]
     lines = [f"{name:<{widths[0]}}  {people:<{widths[1]}}  {ours}".rstrip() for name, people, ours in rows]
     return "\n".join(
@@ -405,4 +405,4 @@ def mistakes_to_json(found: MistakeAudit) -> str:
         return {**vars(profile), "cells": cells}
 
     whole = {**vars(found), "people": plain(found.people), "ours": plain(found.ours)}
-    return json.dumps(whole, ensure_ascii=False, indent=1) + "\n"
+    return json_text(whole, indent=1) + "\n"

@@ -33,6 +33,7 @@ from robustbench_ir.reports.tables import (
     side_by_side_table,
     worst_case_table,
 )
+from robustbench_ir.reports.templates import rendered
 from robustbench_ir.reports.terminal import counted, language_name
 from robustbench_ir.reports.worst import Examples, WorstQuery
 from robustbench_ir.results.compare import same_scoring
@@ -93,19 +94,11 @@ def report_page(sheets: Sequence[Sheet], examples: Sequence[Examples]) -> str:
     examples : sequence of Examples
         One for each result.
     """
-    from jinja2 import Environment, StrictUndefined
-
     here = files("robustbench_ir.reports")
-    template, style, script = (
-        (here / name).read_text(encoding="utf-8") for name in ("report.html.jinja", "report.css", "report.js")
-    )
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {
-        "visible": with_visible_code_points,
-        "language_name": language_name,
-        "direction": text_direction,
-    }
-    return environment.from_string(template).render(
+    style, script = ((here / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
+    return rendered(
+        "report.html.jinja",
+        {"visible": with_visible_code_points, "language_name": language_name, "direction": text_direction},
         title=_title(sheets),
         version=__version__,
         resamples=sheets[0].resamples,

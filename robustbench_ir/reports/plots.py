@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 
 from robustbench_ir._base.files import write_whole
+from robustbench_ir._base.showing import figure_text
 from robustbench_ir.errors import OptionError
 from robustbench_ir.reports.charts import curves
-from robustbench_ir.reports.content import Sheet
+from robustbench_ir.reports.content import LanguageDrop, Sheet
 from robustbench_ir.reports.terminal import language_name
 from robustbench_ir.resources.languages import ResourceLevel, resource_level
 from robustbench_ir.results.compare import EncoderComparison
@@ -173,7 +174,9 @@ def _curves(sheet: Sheet) -> Figure:
         for line in curves(sheet, setting):
             colour = COLOURS[line.colour]
             at = [point.x for point in line.points]
-            axes.plot(at, [point.y for point in line.points], "o-", color=colour, label=line.name, markersize=3.5)
+            axes.plot(
+                at, [point.y for point in line.points], "o-", color=colour, label=figure_text(line.name), markersize=3.5
+            )
             low, high = ([getattr(point, end) for point in line.points] for end in ("low", "high"))
             axes.fill_between(at, low, high, color=colour, alpha=0.16, linewidth=0)
         axes.set_title(setting)
@@ -181,7 +184,7 @@ def _curves(sheet: Sheet) -> Figure:
         axes.set_ylabel(sheet.measure_name)
         axes.set_xticks([0, *sheet.severities])
     axes.legend(frameon=False)
-    figure.suptitle(f"{sheet.name} on {sheet.result.task}")
+    figure.suptitle(figure_text(f"{sheet.name} on {sheet.result.task}"))
     return figure
 
 
@@ -197,7 +200,7 @@ def _languages(sheet: Sheet) -> Figure:
         shown = [one for one in drops if not math.isnan(one.relative.value)][::-1]
         known = [one.resource_class for one in shown]
         axes.barh(
-            [one.name if mark is None else f"{one.name} · {mark}" for one, mark in zip(shown, known, strict=True)],
+            list(map(_bar_name, shown)),
             [one.relative.value for one in shown],
             color=[_BY_LEVEL[resource_level(mark)] for mark in known],
             xerr=np.array([
@@ -206,11 +209,15 @@ def _languages(sheet: Sheet) -> Figure:
             error_kw={"elinewidth": 0.9, "capsize": 2},
         )  # fmt: skip
         axes.axvline(0, color="0.4", linewidth=0.8)
-        axes.set_title(sheet.heading(recipe))
+        axes.set_title(figure_text(sheet.heading(recipe)))
         axes.set_xlabel(f"relative drop in {sheet.measure_name}")
         axes.xaxis.set_major_formatter(PercentFormatter(1))
-    figure.suptitle(f"{sheet.name}: {sheet.setting}, severity {sheet.severity} (figure: resource class)")
+    figure.suptitle(figure_text(sheet.name) + f": {sheet.setting}, severity {sheet.severity} (figure: resource class)")
     return figure
+
+
+def _bar_name(one: LanguageDrop) -> str:
+    return figure_text(one.name if one.resource_class is None else f"{one.name} · {one.resource_class}")
 
 
 def _bias(sheet: Sheet) -> Figure:
@@ -223,13 +230,15 @@ def _bias(sheet: Sheet) -> Figure:
     for place, (recipe, changes) in enumerate(panels.items(), start=1):
         axes = figure.add_subplot(1, len(panels), place)
         image = axes.imshow(changes, cmap="RdBu_r", vmin=-reach, vmax=reach, aspect="auto")
-        axes.set_xticks(range(len(layout.pool)), list(layout.pool), rotation=90 if len(layout.pool) > 12 else 0)
-        names = [language_name(name) for name in layout.query_languages] if place == 1 else []
+        axes.set_xticks(
+            range(len(layout.pool)), list(map(figure_text, layout.pool)), rotation=90 if len(layout.pool) > 12 else 0
+        )
+        names = [figure_text(language_name(name)) for name in layout.query_languages] if place == 1 else []
         axes.set_yticks(range(len(names)), names)
-        axes.set_title(sheet.recipe_names[recipe])
+        axes.set_title(figure_text(sheet.recipe_names[recipe]))
         axes.set_xlabel("passage language")
     figure.colorbar(image, ax=figure.axes, label="change of the mean rank", shrink=0.8)
-    figure.suptitle(f"{sheet.name}: severity {sheet.severity}")
+    figure.suptitle(figure_text(f"{sheet.name}: severity {sheet.severity}"))
     return figure
 
 
@@ -255,15 +264,15 @@ def _differences(rows: Sequence[EncoderComparison]) -> Figure:
                 markersize=3.5,
                 capsize=2,
                 color=COLOURS[number % len(COLOURS)],
-                label=name,
+                label=figure_text(name),
             )
         axes.axvline(0, color="0.4", linewidth=0.8)
-        axes.set_yticks(range(len(labels)), labels if place == 1 else [""] * len(labels))
+        axes.set_yticks(range(len(labels)), list(map(figure_text, labels)) if place == 1 else [""] * len(labels))
         axes.invert_yaxis()
         axes.set_title(setting)
     axes.legend(frameon=False)
     measure = "mAP" if rows[0].measure == "AP" else rows[0].measure
-    figure.supxlabel(f"difference in {measure} from {rows[0].first}, with 95% intervals")
+    figure.supxlabel(figure_text(f"difference in {measure} from {rows[0].first}, with 95% intervals"))
     return figure
 
 

@@ -6,15 +6,15 @@ The queries of a language come from a task that has it.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
 from robustbench_ir._version import __version__
 from robustbench_ir.errors import DataUnavailableError, UnknownNameError
 from robustbench_ir.perturb import Edit, Perturbation, Recipe
 from robustbench_ir.perturb.randomness import generator, shuffled
+from robustbench_ir.reports.templates import rendered
 from robustbench_ir.resources.languages import Language, languages, select_languages
 from robustbench_ir.tasks import Query, Task, load_task, task_card, task_names
 
@@ -232,10 +232,7 @@ def review_page(sections: Sequence[LanguageReview], severity: int, seed: int) ->
     severity, seed : int
         Severity and seed of the examples.
     """
-    from jinja2 import Environment, StrictUndefined
-
-    template = (files("robustbench_ir.reports") / "review.html.jinja").read_text(encoding="utf-8")
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"visible": with_visible_code_points, "direction": text_direction}
-    page = environment.from_string(template)
-    return page.render(sections=sections, severity=severity, seed=seed, version=__version__)
+    functions: dict[str, Callable[..., str]] = {"visible": with_visible_code_points, "direction": text_direction}
+    return rendered(
+        "review.html.jinja", functions, sections=sections, severity=severity, seed=seed, version=__version__
+    )

@@ -13,6 +13,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from robustbench_ir._base.showing import terminal_text
 from robustbench_ir.adversary.outcomes import SearchedCell
 from robustbench_ir.encoders.choices import choices_in_words
 from robustbench_ir.evaluation.plan import Plan, PlannedCell
@@ -79,8 +80,8 @@ def score_table(result: Result, by: str | None = None, measure: str = "AP") -> R
         Such as ``"AP"`` (shown as mAP) or ``"nDCG@10"``.
     """
     parts: list[RenderableType] = [_heading(result)]
-    parts += [Text(line, style="dim") for line in choices_in_words(result.encoder, result.cut)]
-    parts += [Text(f"note: {note}", "yellow") for note in notes(result)]
+    parts += [one_line(line, "dim") for line in choices_in_words(result.encoder, result.cut)]
+    parts += [one_line(f"note: {note}", "yellow") for note in notes(result)]
     rows = {setting: result.findings(setting, measure, by) for setting in result.distinct_settings}
     biased = "multilingual" in rows and result.has_rank_distance
     texts = any(_texts_differ(row) for found in rows.values() for row in found)
@@ -95,7 +96,7 @@ def score_table(result: Result, by: str | None = None, measure: str = "AP") -> R
     told = [note for note, said in ((_SWITCHING_NOTE, switched), (_RANK_DISTANCE_NOTE, biased)) if said]
     legend = [_NOTES, *told, _coverage_note(result, texts), *([_EDITS_NOTE] if result.groups else [])]
     parts += [*_worst_cases(result, measure), Text(), Text(f"{'; '.join(legend)}.", style="dim")]
-    parts += [Text(line, style="dim") for line in _of_seeds(result, result.distinct_settings[-1:], measure)]
+    parts += [one_line(line, "dim") for line in _of_seeds(result, result.distinct_settings[-1:], measure)]
     parts += [*_not_covered(result), _signature(result, measure)]
     return Group(*parts)
 
@@ -141,7 +142,7 @@ def _setting_table(
         for row in found:
             labels = [f"  {row.relation}" if row.relation else recipe.label, *([str(severity)] if several else [])]
             labels += [language_name(row.language)] if by == "language" else []
-            table.add_row(*labels, *_numbers(row, columns))
+            table.add_row(*map(terminal_text, labels), *_numbers(row, columns))
         if by == "language":
             table.add_section()
     return table
@@ -185,7 +186,7 @@ def _add_clean_rows(table: Table, result: Result, setting: Setting, measure: str
     for name, score, mean in zip(names, scores, means, strict=True):
         labels = [CLEAN.label, *([language_name(name)] if name else [])]
         bias = [formatted(float(mean), ",.0f"), "-"] if biased else []
-        table.add_row(*labels, formatted(float(score), ".3f"), "-", "-", "-", *bias, "-")
+        table.add_row(*map(terminal_text, labels), formatted(float(score), ".3f"), "-", "-", "-", *bias, "-")
 
 
 def _of_seeds(result: Result, settings: Sequence[Setting], measure: str) -> list[str]:
@@ -217,7 +218,7 @@ def _worst_cases(result: Result, measure: str) -> list[RenderableType]:
         )
         drops = (formatted(row.average_drop.value, "+.3f"), formatted(row.worst_drop.value, "+.3f"))
         gap = formatted_with_interval(row.gap, ".3f", float("nan"))
-        table.add_row(row.worst.label, str(row.severity), row.setting, *shares, *drops, gap)
+        table.add_row(one_line(row.worst.label), str(row.severity), row.setting, *shares, *drops, gap)
     return [table]
 
 
@@ -233,7 +234,7 @@ def damage_table(result: Result, edit_rate: float, by: str | None = None, measur
     by, measure
         See `score_table`.
     """
-    table = empty_table(f"drop in {_shown(measure)} at an edit distance of {edit_rate:.1%} of a query")
+    table = empty_table(f"drop in {_measured(measure)} at an edit distance of {edit_rate:.1%} of a query")
     for header in ("setting", "recipe", *(["language"] if by == "language" else [])):
         table.add_column(header, no_wrap=True)
     for header in ("drop", "drop\n%"):
@@ -242,7 +243,7 @@ def damage_table(result: Result, edit_rate: float, by: str | None = None, measur
     for row in result.at_damage(edit_rate, measure, by):
         labels = [row.setting, row.recipe.label, *([language_name(row.language)] if by == "language" else [])]
         drop = formatted_with_interval(row.drop, ".3f", math.nan)
-        table.add_row(*labels, drop, formatted(row.relative_drop.value, "+.1%"), f" {row.remark}")
+        table.add_row(*map(terminal_text, labels), drop, formatted(row.relative_drop.value, "+.1%"), f" {row.remark}")
     return Group(table, Text(f"\n{_DAMAGE_NOTE}", style="dim"))
 
 
@@ -256,7 +257,13 @@ def search_table(attacked: Sequence[SearchedCell], goal: str) -> RenderableType:
     goal : str
         Goal of the searches.
     """
-    table = Table(title=f"\ngoal {goal}", title_justify="left", title_style="bold", box=SIMPLE_HEAD, show_edge=False)
+    table = Table(
+        title=f"\ngoal {terminal_text(goal)}",
+        title_justify="left",
+        title_style="bold",
+        box=SIMPLE_HEAD,
+        show_edge=False,
+    )
     table.add_column("search")
     for header in ("clean", "attacked", "success", "texts a\nquery", "texts a\nsuccess", "words"):
         table.add_column(header, justify="right", vertical="bottom")
@@ -264,10 +271,15 @@ def search_table(attacked: Sequence[SearchedCell], goal: str) -> RenderableType:
         success = "-" if math.isnan(one.success_rate) else f"{one.success_rate:.1%}"
         cost = "-" if math.isinf(one.encodings_per_success) else f"{one.encodings_per_success:,.1f}"
         numbers = (f"{one.clean_value:.3f}", f"{one.value:.3f}", success, f"{one.encodings_per_query:.1f}", cost)
-        table.add_row(one.cell.recipe.label, *numbers, f"{one.words:.2f}")
+        table.add_row(one_line(one.cell.recipe.label), *numbers, f"{one.words:.2f}")
     aims = [name for name in _REACHED if any(part.startswith(name) for part in goal.split("+"))]
     reached = "; ".join(f"{name}: {_REACHED[name]}" for name in aims)
     return Group(table, Text(_SEARCH_NOTES.format(reached), style="dim"))
+
+
+def one_line(text: str, style: str = "") -> Text:
+    """Return one line with a style, in which nothing is obeyed."""
+    return Text(terminal_text(text), style=style)
 
 
 def empty_table(title: str = "") -> Table:
@@ -290,7 +302,9 @@ def _heading(result: Result) -> Text:
     severities = ", ".join(map(str, dict.fromkeys(severity for _, severity in result.groups)))
     seeds = len({cell.seed for cell in result.attacked})
     attack = f"; severity {severities}, {counted(seeds, 'seed')}" if result.groups else ""
-    return Text.assemble((result.encoder.name, "bold"), f" on {result.task}: {queries}, {passages}{attack}")
+    return Text.assemble(
+        one_line(result.encoder.name, "bold"), one_line(f" on {result.task}: {queries}, {passages}{attack}")
+    )
 
 
 def counted(number: int, one: str, several: str = "") -> str:
@@ -363,17 +377,14 @@ def _not_covered(result: Result) -> list[Text]:
         for cell in result.attacked
         for language, reason in cell.not_covered.items()
     }
-    return [Text(line, style="yellow") for line in sorted(reasons)]
+    return [one_line(line, "yellow") for line in sorted(reasons)]
 
 
 def _signature(result: Result, measure: str) -> Text:
     recipes = list(dict.fromkeys(recipe for recipe, _ in result.groups))
     severity = next((severity for _, severity in result.groups), 0)
-    return Text(
-        str(result.shared_signature(result.distinct_settings[-1], recipes, severity, measure)),
-        style="dim",
-        overflow="fold",
-    )
+    signature = str(result.shared_signature(result.distinct_settings[-1], recipes, severity, measure))
+    return Text(terminal_text(signature), style="dim", overflow="fold")
 
 
 # The table of a comparison on a terminal.
@@ -390,7 +401,8 @@ def comparison_table(rows: Sequence[EncoderComparison]) -> RenderableType:
     parts: list[RenderableType] = []
     for (setting, first, second), group in groupby(rows, lambda row: (row.setting, row.first, row.second)):
         found = list(group)
-        parts.append(Text(f"\n{setting}: {first} (first) and {second} (second), {_shown(found[0].measure)}", "bold"))
+        pair = f"{setting}: {first} (first) and {second} (second), {_measured(found[0].measure)}"
+        parts += [Text(), one_line(pair, "bold")]
         table = empty_table()
         several = len({row.severity for row in found if row.recipe != CLEAN}) > 1
         for header in ("recipe", *(["severity"] if several else []), ""):
@@ -399,7 +411,7 @@ def comparison_table(rows: Sequence[EncoderComparison]) -> RenderableType:
             table.add_column(header, justify="right", no_wrap=True)
         for row in found:
             table.add_row(
-                row.recipe.label,
+                one_line(row.recipe.label),
                 *([str(row.severity) if row.severity else ""] if several else []),
                 row.quantity,
                 formatted(row.of_first.value, ".3f"),
@@ -412,7 +424,7 @@ def comparison_table(rows: Sequence[EncoderComparison]) -> RenderableType:
     return Group(*parts, Text(), Text(_COMPARISON_NOTES, style="dim"))
 
 
-def _shown(measure: str) -> str:
+def _measured(measure: str) -> str:
     return "mAP" if measure == "AP" else measure
 
 
@@ -435,7 +447,7 @@ def with_and_without(without: Result, guarded: Result, measure: str = "AP") -> R
         Such as ``"AP"`` (shown as mAP) or ``"nDCG@10"``.
     """
     name = "mAP" if measure == "AP" else measure
-    title = f"\n{name} without and with {guarded.encoder.preprocessing}"
+    title = f"\n{name} without and with {terminal_text(guarded.encoder.preprocessing)}"
     table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, show_edge=False)
     for header in ("setting", "recipe", "severity"):
         table.add_column(header)
@@ -451,7 +463,7 @@ def with_and_without(without: Result, guarded: Result, measure: str = "AP") -> R
     for setting in guarded.distinct_settings:
         pairs = zip(without.drops(setting, measure, None), guarded.drops(setting, measure, None), strict=True)
         for left, right in pairs:
-            table.add_row(setting, left.recipe.label, str(left.severity), *_defence_numbers(left, right))
+            table.add_row(setting, one_line(left.recipe.label), str(left.severity), *_defence_numbers(left, right))
     return Group(table, Text(_NOTE, style="dim"))
 
 
@@ -475,18 +487,20 @@ def plan_table(plan: Plan) -> RenderableType:
     table.add_column("cell", no_wrap=True)
     table.add_column("texts to encode", justify="right", no_wrap=True)
     for cell in plan.cells:
-        table.add_row(cell.name, _texts(cell))
+        table.add_row(one_line(cell.name), _texts(cell))
     left = sum(not cell.finished for cell in plan.cells)
     some = "" if all(cell.exact for cell in plan.cells) else "at most "
     time = "unknown: the encoder was not downloaded yet" if plan.seconds is None else _about(plan.seconds)
     memory = "unknown" if plan.memory is None else f"about {plan.memory / _MEBIBYTE:,.0f} MiB"
     lines = (
-        Text.assemble((plan.encoder, "bold"), f" on {plan.task}: {len(plan.cells)} cells, {left} to be made"),
+        Text.assemble(
+            one_line(plan.encoder, "bold"), one_line(f" on {plan.task}: {len(plan.cells)} cells, {left} to be made")
+        ),
         Text(f"texts to encode: {plan.passages:,} passages and {some}{plan.queries:,} queries, each distinct one once"),
         Text(f"time to encode them, one job: {time}"),
         Text(f"memory of each job beside model and texts: {memory}"),
     )
-    notes = (Text(f"note: {note}", "yellow") for note in plan.notes)
+    notes = (one_line(f"note: {note}", "yellow") for note in plan.notes)
     return Group(lines[0], Text(), table, Text(), *lines[1:], *notes)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ from typing import Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from robustbench_ir.errors import CardError, UnknownNameError, nearest
+
+_LONGEST_KEY = 2_000
+_LONG_KEY = re.compile(rf"(?m)^[^\"'#=\n]{{{_LONGEST_KEY}}}")
 
 CardKind = Literal["attacks", "tasks", "studies", "leaderboard"]
 
@@ -179,12 +183,17 @@ def read_toml(entry: Traversable) -> dict[str, object]:
     Raises
     ------
     CardError
-        If it is not UTF-8 or not TOML; the message names the file and the line.
+        If it is not UTF-8 or not TOML, or is nested too deep; the message names the file and the line.
     """
     try:
-        return tomllib.loads(entry.read_text(encoding="utf-8-sig"))
+        text = entry.read_text(encoding="utf-8-sig")
+        if _LONG_KEY.search(text):  # the time that it takes grows with the square of its length
+            raise CardError(f"{entry}: a key of more than {_LONGEST_KEY:,} characters; a card has short names")
+        return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CardError(f"{entry}: not a TOML file: {error}") from error
+    except RecursionError as error:
+        raise CardError(f"{entry}: lists or tables nested too deep; a card has a few levels") from error
 
 
 def read_card(model: type[AnyCard], entry: Traversable) -> AnyCard:

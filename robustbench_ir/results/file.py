@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from math import isclose
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,7 @@ from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.perturb.kinds import KindOfChange
 from robustbench_ir.resources.cards import Card
 from robustbench_ir.results.result import Cell, Result
+from robustbench_ir.results.shape import shape_of
 from robustbench_ir.retrieval.ranking import Ranks
 from robustbench_ir.tasks.task import TaskIdentity
 
@@ -64,6 +65,10 @@ class EncoderRecord(Card):
     retrieves_zero: bool = True
 
 
+Int32 = Annotated[int, Field(ge=0, lt=1 << 31)]
+"""What an array of 32-bit numbers can hold; ranks, grades and places in a list are none below 0."""
+
+
 class QueriesRecord(Card):
     """Parallel arrays with one entry for each query.
 
@@ -73,9 +78,9 @@ class QueriesRecord(Card):
         Id of the query, id of its question, and language code.
     """
 
-    id: list[str]
-    parallel_id: list[str]
-    language: list[str]
+    id: Annotated[list[str], Field(fail_fast=True)]
+    parallel_id: Annotated[list[str], Field(fail_fast=True)]
+    language: Annotated[list[str], Field(fail_fast=True)]
 
 
 class JudgementsRecord(Card):
@@ -87,10 +92,10 @@ class JudgementsRecord(Card):
         Row of the query, index of the passage's language in the pool, and grade, 1 or more.
     """
 
-    query: list[int]
-    passage_language: list[int]
-    grade: list[int]
-    relevant_from: int = Field(default=1, ge=1)
+    query: Annotated[list[Int32], Field(fail_fast=True)]
+    passage_language: Annotated[list[Int32], Field(fail_fast=True)]
+    grade: Annotated[list[Int32], Field(fail_fast=True)]
+    relevant_from: int = Field(default=1, ge=1, lt=1 << 31)
 
 
 class CellRecord(Card):
@@ -116,17 +121,17 @@ class CellRecord(Card):
     seed: int
     queries_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     not_covered: dict[str, str]
-    changed: list[bool]
-    input_changed: list[bool] | None = None
-    touched: list[float] | None = None
-    edit_rate: list[float] | None
+    changed: Annotated[list[bool], Field(fail_fast=True)]
+    input_changed: Annotated[list[bool], Field(fail_fast=True)] | None = None
+    touched: Annotated[list[float], Field(fail_fast=True)] | None = None
+    edit_rate: Annotated[list[float], Field(fail_fast=True)] | None
     places: float | None = None
-    rank_in_pool: list[int]
-    rank_in_language: list[int]
-    average_precision: dict[Setting, list[float | None]]
-    rank_distance: list[float | None]
+    rank_in_pool: Annotated[list[Int32], Field(fail_fast=True)]
+    rank_in_language: Annotated[list[Int32], Field(fail_fast=True)]
+    average_precision: dict[Setting, Annotated[list[float | None], Field(fail_fast=True)]]
+    rank_distance: Annotated[list[float | None], Field(fail_fast=True)]
     kinds: dict[str, str] = {}
-    tied: list[int] | None = None
+    tied: Annotated[list[Int32], Field(fail_fast=True)] | None = None
 
 
 class AggregateRecord(Card):
@@ -179,20 +184,21 @@ class ResultRecord(Card):
     task: str
     task_sha256: str
     encoder: EncoderRecord
-    pool: dict[str, int]
+    pool: dict[str, Int32]
     queries: QueriesRecord
     judgements: JudgementsRecord
     clean_scores: dict[str, float]
-    scores: list[AggregateRecord]
+    scores: Annotated[list[AggregateRecord], Field(fail_fast=True)]
     clean: CellRecord
-    attacked: list[CellRecord]
+    attacked: Annotated[list[CellRecord], Field(fail_fast=True)]
     timings_seconds: dict[str, float]
     cut: dict[Literal["queries", "passages", "unknown queries", "unknown passages"], float] = {}
-    task_notes: list[str] = []
+    task_notes: Annotated[list[str], Field(fail_fast=True)] = []
     options: dict[str, OptionValue] | None = None
     scoring: int = Field(default=1, ge=1)
 
 
+_SHOWN = 200
 _TOLERANCE = 1e-9
 _OF_EDITS = frozenset({"edit_rate", "touched", "text_coverage"})
 """What schema version 1 has under other names."""
@@ -462,12 +468,7 @@ def result_from_json(text: str | bytes, where: str = "result") -> Result:
     ResultError
         If the text is not JSON, is not a result, has a later schema, or contradicts itself.
     """
-    try:
-        record = ResultRecord.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(map(str, first["loc"]))
-        raise ResultError(f"{where}: not an irbench result: {key or 'file'}: {first['msg']}") from error
+    record = _record(text.encode() if isinstance(text, str) else text, where)
     if record.schema_version not in _READABLE:
         raise ResultError(
             f"{where}: schema version {record.schema_version}, this irbench reads {_READABLE[0]} to {_READABLE[-1]}; "
@@ -527,6 +528,18 @@ def _are_near(written: Mapping[str, object], derived: Mapping[str, object]) -> b
         else one == derived[key]
         for key, one in written.items()
     )
+
+
+def _record(content: bytes, where: str) -> ResultRecord:
+    try:
+        ResultRecord.model_validate(shape_of(content))
+        return ResultRecord.model_validate(json.loads(content))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        key = ".".join(map(str, first["loc"]))[:_SHOWN]
+        raise ResultError(f"{where}: not an irbench result: {key or 'file'}: {first['msg'][:_SHOWN]}") from error
+    except ValueError as error:
+        raise ResultError(f"{where}: not an irbench result: {str(error)[:_SHOWN]}") from error
 
 
 def _encoder_record(who: EncoderDescription) -> EncoderRecord:
@@ -597,6 +610,8 @@ def load_result(path: str | Path) -> Result:
         If there is no such file, or if it is not a result; the message says what is wrong.
     """
     try:
+        if Path(path).is_char_device() or Path(path).is_block_device():
+            raise ResultError(f"{path}: is a device; name a file that `irbench attack` wrote")
         content = Path(path).read_bytes()
     except OSError as error:
         raise ResultError(

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields, is_dataclass, replace
+from typing import TypeVar, cast
 
-from robustbench_ir._base.markdown import markdown_table
+from robustbench_ir._base.showing import markdown_block, markdown_table, markdown_text
 from robustbench_ir.resources.languages import languages
 from robustbench_ir.studies.analysis import HIGHER, LOWER, MULTILINGUAL, NOT_TRAINED
 from robustbench_ir.studies.claims import ArmComparison
 from robustbench_ir.studies.config import UNTRAINED
 from robustbench_ir.studies.measured import RANK_DISTANCE, Interval
 from robustbench_ir.studies.record import ALL, Judged, Study, StudyRow
+
+_Value = TypeVar("_Value")
 
 # The text of the report: the size of the study, the limits of its verdicts, how to read its numbers.
 
@@ -120,7 +124,28 @@ _CLEAN = ("mAP monolingual", "mAP cross-lingual", "mAP multilingual", RANK_DISTA
 
 
 def study_page(study: Study) -> str:
-    """Return the report."""
+    """Return the report; no text of the study is read as markup."""
+    return _page(
+        replace(_literal(study), command=study.command), [one for each in study.attacks for one in each.signatures]
+    )
+
+
+def _literal(value: _Value) -> _Value:
+    """Return a study, or a part of it, whose texts are Markdown that shows them literally."""
+    if isinstance(value, str):
+        return cast("_Value", markdown_text(value))
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{one.name: _literal(getattr(value, one.name)) for one in fields(value)})
+    if isinstance(value, Mapping):
+        return cast("_Value", {_literal(key): _literal(one) for key, one in value.items()})
+    if isinstance(value, list | tuple):
+        parts = map(_literal, value)
+        # A named tuple is made of its parts one by one.
+        return cast("_Value", type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts))
+    return value
+
+
+def _page(study: Study, signatures: Sequence[str]) -> str:
     main = _tasks(study)[0]
     parts = [
         f"# {study.title}",
@@ -138,7 +163,7 @@ def study_page(study: Study) -> str:
         for base in _bases(study):
             heading = f"## Numbers on {task}" + (f", from {base}" if len(_bases(study)) > 1 else "")
             parts += [heading, *_numbers(study, base, task)]
-    parts += ["## How to read the numbers", _HOW_TO_READ, "## How it was made", *_making(study)]
+    parts += ["## How to read the numbers", _HOW_TO_READ, "## How it was made", *_making(study, signatures)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -353,7 +378,7 @@ def _named(study: Study, group: str) -> str:
     return f"{facts.name} (class {facts.resource_class}{seen})"
 
 
-def _making(study: Study) -> list[str]:
+def _making(study: Study, signatures: Sequence[str]) -> list[str]:
     trained = [
         (one.arm, str(one.seed), _formatted_seconds(one.seconds), _facts(one.facts)) for one in study.checkpoints
     ]
@@ -369,9 +394,8 @@ def _making(study: Study) -> list[str]:
         (one.task, f"{one.shared_queries} of {one.queries:,}", f"{one.shared_passages} of {one.passages:,}")
         for one in study.overlaps
     ]
-    signatures = [each for one in study.attacks for each in one.signatures]
     return [
-        f"```\n{study.command}\n```",
+        markdown_block(study.command),
         _followed(study),
         f"irbench {study.irbench}, {study.date}, {study.machine}; {spent}.",
         _table(("batches", "seed", "seconds", "the training says"), trained, left=4),
@@ -384,7 +408,7 @@ def _making(study: Study) -> list[str]:
             left=2,
         ),
         "Signatures of the numbers in the pool of all languages:",
-        "```\n" + "\n".join(signatures) + "\n```",
+        markdown_block("\n".join(signatures)),
     ]
 
 

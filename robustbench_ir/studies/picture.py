@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from robustbench_ir._base.showing import figure_text
 from robustbench_ir.reports.plots import COLOURS, figure_style, write_figure
 from robustbench_ir.studies.analysis import MULTILINGUAL
 from robustbench_ir.studies.config import Margins
@@ -58,7 +59,9 @@ def write_picture(study: Study, task: str, path: Path) -> None:
             _draw_arms(left, study, task, quantity, attacks)
             _draw_differences(right, study, task, measure, attacks)
             for axes, label in ((left, title), (right, difference)):
-                axes.set_yticks(range(len(attacks)), attacks if axes is left else [""] * len(attacks))
+                axes.set_yticks(
+                    range(len(attacks)), list(map(figure_text, attacks)) if axes is left else [""] * len(attacks)
+                )
                 axes.set_ylim(len(attacks) - 0.5, -0.5)
                 axes.set_xlabel(label)
             right.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from robustbench_ir._base.files import write_whole
-from robustbench_ir._base.markdown import markdown_table
+from robustbench_ir._base.showing import json_text, markdown_code, markdown_table, markdown_text
 from robustbench_ir.results.result import Result
 from robustbench_ir.training.record import SamplerName, Trained
 
@@ -57,13 +57,18 @@ def model_card(trained: Trained, results: Sequence[Result] = ()) -> str:
     """
     record, outcome = trained.record, trained.outcome
     training = record.training
-    languages = ", ".join(f'"{code}"' for code in record.data.languages)
+    languages = ", ".join(map(json_text, record.data.languages))
     losses = [(str(step), f"{loss:.4f}") for step, loss in outcome.validation_losses]
     parts = [
         _HEADER.format(languages=languages),
-        f"# {training.base}, trained on {record.data.name} ({training.sampler}, seed {training.seed})\n",
+        f"# {markdown_text(training.base)}, trained on {markdown_text(record.data.name)} "
+        f"({training.sampler}, seed {training.seed})\n",
         "A dual encoder for retrieval in many languages. Trained by `irbench train`; `training.json` has all of it.\n",
-        *(f"> Some scores are of texts seen in training: {one}.\n" for one in record.overlap if one),
+        *(
+            f"> Some scores are of texts seen in training: {markdown_text(str(one))}.\n"
+            for one in record.overlap
+            if one
+        ),
         _table(("", ""), _facts(trained)),
         "\n## Use\n",
         _USE,
@@ -74,20 +79,21 @@ def model_card(trained: Trained, results: Sequence[Result] = ()) -> str:
         *(_scores(result) for result in results),
         "" if results else "Not evaluated yet: `irbench attack --model path/to/this/folder`.\n",
         "\n## Data\n",
-        f"{record.data.name}: {record.data.rows} rows in {len(record.data.languages)} languages, "
-        f"digest {record.data.digest}. Licence of the texts: {record.data.licence or 'unknown, ask their owner'}.\n",
-        *(f"- {note}\n" for note in record.data.notes),
-        *(f"- It has {one}.\n" for one in record.overlap),
+        f"{markdown_text(record.data.name)}: {record.data.rows} rows in {len(record.data.languages)} languages, "
+        f"digest {record.data.digest}. Licence of the texts: "
+        f"{markdown_text(record.data.licence) or 'unknown, ask their owner'}.\n",
+        *(f"- {markdown_text(note)}\n" for note in record.data.notes),
+        *(f"- It has {markdown_text(str(one))}.\n" for one in record.overlap),
     ]
     return "\n".join(part.rstrip("\n") for part in parts if part) + "\n"
 
 
 def _facts(trained: Trained) -> list[tuple[str, str]]:
     training, outcome = trained.record.training, trained.outcome
-    augmented = ", ".join(f"{name} {share:g}" for name, share in training.augment)
-    pruned = ", ".join(f"`{name}`" for name in training.prune_vocabulary)
+    augmented = ", ".join(f"{markdown_text(name)} {share:g}" for name, share in training.augment)
+    pruned = ", ".join(map(markdown_code, training.prune_vocabulary))
     facts = {
-        "base": f"`{training.base}`",
+        "base": markdown_code(training.base),
         "batches": _SAMPLERS[training.sampler].format(alpha=training.alpha),
         "seed": str(training.seed),
         "loss": f"{outcome.loss}, scale {training.scale:g}",
@@ -99,10 +105,10 @@ def _facts(trained: Trained) -> list[tuple[str, str]]:
         "perturbed queries": f"{augmented}, severity {training.severity}" if augmented else "none",
         "weights kept": "of the best validation loss" if training.keep == "best" else "of the last step",
         **({"precision": outcome.precision} if outcome.precision else {}),
-        **({"not trained": ", ".join(training.freeze)} if training.freeze else {}),
+        **({"not trained": markdown_text(", ".join(training.freeze))} if training.freeze else {}),
         **({"vocabulary": f"pruned to the data and {pruned}"} if pruned else {}),
         "prompts": "`Query: ` and `Passage: `",
-        "libraries": ", ".join(f"{name} {version}" for name, version in outcome.versions.items()),
+        "libraries": markdown_text(", ".join(f"{name} {version}" for name, version in outcome.versions.items())),
     }
     return list(facts.items())
 
@@ -110,7 +116,7 @@ def _facts(trained: Trained) -> list[tuple[str, str]]:
 def _scores(result: Result) -> str:
     rows = [
         (
-            str(found.recipe),
+            markdown_text(str(found.recipe)),
             str(found.severity),
             setting,
             f"{found.clean.value:.3f}",
@@ -122,7 +128,7 @@ def _scores(result: Result) -> str:
         for found in result.findings(setting)
     ]
     names = ("recipe", "severity", "setting", "clean mAP", "attacked mAP", "drop, 95% interval", "coverage")
-    return f"On {result.task}:\n\n{_table(names, rows)}"
+    return f"On {markdown_text(result.task)}:\n\n{_table(names, rows)}"
 
 
 def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

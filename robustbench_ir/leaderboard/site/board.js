@@ -330,7 +330,7 @@ function readAddress() {
 
 function csv() {
   // A text that begins like a formula would be one in a spreadsheet.
-  const field = (value) => { const text = some(value) ? String(value) : ""; return `"${(typeof value === "string" && /^[=+\-@\t\r]/.test(text) ? "'" : "") + text.replaceAll('"', '""')}"`; };
+  const field = (value) => { const text = some(value) ? String(value) : ""; return `"${(typeof value === "string" && /(^|[;\t])\s*[=+\-@\uff0b\uff0d\uff1d\uff20]/.test(text) ? "'" : "") + text.replaceAll('"', '""')}"`; };
   const list = columns();
   const lines = [list.map((column) => field(column.label)), ...rowsShown().map((one) => list.map((column) => field(column.key === "name" ? one.name : column.value(one))))];
   return lines.map((line) => line.join(",")).join("\r\n") + "\r\n";
