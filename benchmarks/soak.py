@@ -16,6 +16,7 @@ import argparse
 import json
 import os
 import random
+import select
 import shutil
 import signal
 import subprocess
@@ -177,7 +178,7 @@ def child(work: Work, kill_after: float | None = None) -> str | None:
         os._exit(0)
     os.close(write)
     if kill_after is not None:
-        time.sleep(kill_after)
+        select.select([read], [], [], kill_after)  # until it ends, or its time is over
         os.kill(number, signal.SIGKILL)
     with os.fdopen(read, "rb") as stream:
         said = stream.read().decode(errors="replace")
