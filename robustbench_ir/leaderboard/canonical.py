@@ -14,7 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
-from robustbench_ir._base.files import write_whole
+from robustbench_ir._base.files import refuse_links, write_whole
 from robustbench_ir.errors import ResultError, RobustBenchError
 from robustbench_ir.leaderboard.ranks import judgements_of_entry, layout_digest
 from robustbench_ir.leaderboard.schema import Entry, EntryCell, RanksEntry
@@ -60,8 +60,10 @@ def write_canonical(folder: Path, digests: Digests) -> None:
     digests : mapping of str to str
         Digests to add; they replace kept ones of the same key.
     """
+    path = folder / CANONICAL_FILE
+    refuse_links(path, folder)
     merged = {**read_canonical(folder), **digests}
-    write_whole(folder / CANONICAL_FILE, (json.dumps(merged, indent=1, sort_keys=True) + "\n").encode())
+    write_whole(path, (json.dumps(merged, indent=1, sort_keys=True) + "\n").encode())
 
 
 def comparison_key(entry: Entry) -> str:

@@ -20,6 +20,7 @@ from robustbench_ir.cli import irbench
 from robustbench_ir.encoders import load_encoder
 from robustbench_ir.errors import OptionError, ResultError
 from robustbench_ir.evaluation import cell_cache
+from robustbench_ir.leaderboard.canonical import write_canonical
 from robustbench_ir.results.file import load_result
 from tests.support.command_line import ROOT
 
@@ -290,6 +291,14 @@ def test_nothing_is_submitted_through_a_link(result: Path, tmp_path: Path, linke
     link.symlink_to(elsewhere)  # of a file, it leads to one that is not there, so that the name looks free
     with pytest.raises(ResultError, match="is a link or a device, which may lead out of"):
         add_submission(result, folder, "org/other")
+    assert not elsewhere.exists()
+
+
+def test_canonical_digests_are_not_written_through_a_link(board: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    (board / "canonical.json").symlink_to(elsewhere)
+    with pytest.raises(ResultError, match="is a link or a device, which may lead out of"):
+        write_canonical(board, {"key": "0" * 64})
     assert not elsewhere.exists()
 
 
