@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,6 +53,15 @@ def _own_cache(
 ) -> None:
     """Give every test its own cache."""
     monkeypatch.setenv("ROBUSTBENCH_IR_CACHE", str(new_cache(tmp_path_factory, compiled_lexicons)))
+
+
+@pytest.fixture(autouse=True)
+def _pipes_as_before() -> Iterator[None]:
+    """Undo what the command line does to broken pipes: a test's server would end the process that wrote into one."""
+    before = signal.getsignal(signal.SIGPIPE) if hasattr(signal, "SIGPIPE") else None
+    yield
+    if before is not None:
+        signal.signal(signal.SIGPIPE, before)
 
 
 @pytest.fixture

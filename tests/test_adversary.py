@@ -220,7 +220,7 @@ def test_no_search_beats_the_optimum_and_a_wide_beam_finds_it(mini: Task) -> Non
     few = first_questions(mini.select(["sw"]), 4)
     budget = Budget(words=2, queries=10**6)
     best, *others = values(
-        run(few, "exhaustive", "beam-100000", "beam", "greedy", "annealing-20", budget=budget, starts=0, alternatives=3)
+        run(few, "exhaustive", "beam-10000", "beam", "greedy", "annealing-20", budget=budget, starts=0, alternatives=3)
     )
     wide, narrow, greedily, annealed = others
     assert wide == best

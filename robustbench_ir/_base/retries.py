@@ -142,7 +142,8 @@ class _Timely(HTTPConnection):
 def _end(connection: socket, late: Event) -> None:
     late.set()
     with suppress(OSError):  # it has just ended
-        connection.shutdown(SHUT_RDWR)
+        # Not the method of a TLS socket: it takes the state away from the thread that is reading.
+        socket.shutdown(connection, SHUT_RDWR)
 
 
 class _Retry(Retry):

@@ -27,5 +27,5 @@ def test_nothing_is_lost_and_nothing_wrong(kind: str) -> None:
     )
     total = done.stdout.splitlines()[-1].strip("| ").split(" | ")
     assert done.returncode == 0, done.stdout + done.stderr[-2000:]
-    assert int(total[1]) >= 4
+    assert int(total[1]) >= (1 if kind == "full" else 4), "a full disk takes longer than the rest, and is tried once"
     assert total[2:] == ["0", "0"]
