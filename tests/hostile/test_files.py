@@ -34,9 +34,13 @@ WRITERS = {
     "audit": ["audit", "typo", "--task", "mini", "--languages", "en", "--format", "json"],
     "preview": ["preview", "slip", "--languages", "en", "--examples", "1"],
 }
-every_writer = pytest.mark.parametrize(
-    "command", [pytest.param(name, marks=[pytest.mark.slow] if name == "preview" else []) for name in WRITERS]
-)
+every_writer = pytest.mark.parametrize("command", WRITERS)
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A review page looks for queries in all tasks, and would wait for the hub."""
+    monkeypatch.setenv("ROBUSTBENCH_IR_OFFLINE", "1")
 
 
 @pytest.fixture(scope="module")
