@@ -177,8 +177,8 @@ def serve_command(folder: Path, port: int) -> None:
 
     page, _, _ = build_board(folder)
     with BoardServer(page, port) as server:
-        say(f"{server.address} until you press Ctrl-C")
         with suppress(KeyboardInterrupt):
+            say(f"{server.address} until you press Ctrl-C")
             server.serve_forever()
     say("no longer served")
 

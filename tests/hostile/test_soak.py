@@ -18,7 +18,7 @@ pytest.importorskip("accelerate", reason="ACCELERATE ABSENT: pip install -e '.[t
 @pytest.mark.parametrize("kind", ["attack", "cache", "train", "full", "study", "board", "download"])
 def test_nothing_is_lost_and_nothing_wrong(kind: str) -> None:
     done = subprocess.run(
-        [sys.executable, "benchmarks/soak.py", "--times", "5", "--only", kind],
+        [sys.executable, "benchmarks/soak.py", "--times", "3", "--only", kind],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
         capture_output=True,
@@ -27,5 +27,5 @@ def test_nothing_is_lost_and_nothing_wrong(kind: str) -> None:
     )
     total = done.stdout.splitlines()[-1].strip("| ").split(" | ")
     assert done.returncode == 0, done.stdout + done.stderr[-2000:]
-    assert int(total[1]) >= (1 if kind == "full" else 4), "a full disk takes longer than the rest, and is tried once"
+    assert int(total[1]) >= (1 if kind == "full" else 2), "a full disk takes longer than the rest, and is tried once"
     assert total[2:] == ["0", "0"]
