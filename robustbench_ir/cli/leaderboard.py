@@ -176,10 +176,9 @@ def serve_command(folder: Path, port: int) -> None:
     from robustbench_ir.leaderboard.serving import BoardServer
 
     page, _, _ = build_board(folder)
-    with BoardServer(page, port) as server:
-        with suppress(KeyboardInterrupt):
-            say(f"{server.address} until you press Ctrl-C")
-            server.serve_forever()
+    with BoardServer(page, port) as server, suppress(KeyboardInterrupt):
+        say(f"{server.address} until you press Ctrl-C")
+        server.serve_forever()
     say("no longer served")
 
 
