@@ -20,6 +20,7 @@ from robustbench_ir._base.cache import cache_folder
 from robustbench_ir.errors import DataError, DataUnavailableError
 from robustbench_ir.resources.downloads import DataFile, HubFile, damaged_file, locate
 from robustbench_ir.resources.transport import Pin, download
+from tests.support.disks import mounted
 
 CONTENT = bytes(range(256)) * 8192  # 2 MiB
 HASH = sha256(CONTENT).hexdigest()
@@ -89,12 +90,8 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """Mount a real file system of 1 MiB: half of what is downloaded fits."""
-    small = tmp_path / "small"
-    small.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(small)], check=False).returncode:
-        pytest.skip("CANNOT MOUNT a file system here")
-    yield small
-    subprocess.run(["umount", str(small)], check=True)
+    with mounted(tmp_path / "small", "1m") as disk:
+        yield disk
 
 
 def left_in(folder: Path) -> set[str]:

@@ -135,6 +135,13 @@ IGNORED: Mapping[str, tuple[str, ...]] = {
 """The options that each kind of encoder does not read."""
 
 
+def is_gpu(device: str | None) -> bool:
+    """Return whether a device is a GPU of CUDA; None stands for the best one that is there."""
+    import torch
+
+    return torch.cuda.is_available() if device is None else device.startswith("cuda")
+
+
 def check_options(options: EncoderOptions) -> None:
     """Check that options are in range and do not exclude each other.
 

@@ -27,6 +27,7 @@ from robustbench_ir.errors import EncoderError, OptionError
 if TYPE_CHECKING:
     import torch
     from sentence_transformers import SentenceTransformer, SparseEncoder
+    from torch import nn
 
 
 PROBES = (
@@ -93,15 +94,16 @@ class SentenceTransformerEncoder:
 
     def share_cut(self, texts: Sequence[str], side: Literal["query", "passage"]) -> float:
         """Return the share of texts that are longer than the model reads, with their prompt; 0 where none is cut."""
-        input_module = first_module(self.model, "query" if side == "query" else "document")
-        prompt = (self.query if side == "query" else self.passage).prompt
-        return share_beyond_limit(input_module, [prompt + text for text in texts], side)
+        return share_beyond_limit(*self._read_by(texts, side), side)
 
     def share_unknown(self, texts: Sequence[str], side: Literal["query", "passage"]) -> float:
         """Return the share of texts, with their prompt, that have something which is not in the vocabulary."""
-        input_module = first_module(self.model, "query" if side == "query" else "document")
+        return share_with_unknown(*self._read_by(texts, side))
+
+    def _read_by(self, texts: Sequence[str], side: Literal["query", "passage"]) -> tuple[nn.Module, list[str]]:
+        """Return the module that reads the texts of a side, and the texts with their prompt."""
         prompt = (self.query if side == "query" else self.passage).prompt
-        return share_with_unknown(input_module, [prompt + text for text in texts])
+        return first_module(self.model, "query" if side == "query" else "document"), [prompt + one for one in texts]
 
     def query_inputs(self, texts: Sequence[str]) -> list[bytes]:
         """Return the token ids of each query after the cut, with its prompt."""

@@ -145,21 +145,21 @@ def share_with_unknown(module: nn.Module, texts: Sequence[str]) -> float:
     unknown = getattr(tokenizer, "unk_token_id", None)
     if unknown is None or not callable(tokenizer) or not texts:
         return 0.0
-    found = 0
-    for start in range(0, len(texts), _TEXTS_AT_ONCE):
-        with quiet():
-            rows = tokenizer(list(texts[start : start + _TEXTS_AT_ONCE]), truncation=False, padding=False)["input_ids"]
-        found += sum(unknown in row for row in rows)
-    return found / len(texts)
+    return sum(unknown in row for row in _token_rows(module, texts)) / len(texts)
 
 
 def tokens(module: nn.Module, texts: Sequence[str]) -> Iterator[int]:
     """Yield the number of tokens of each text, as if the module had no limit."""
+    yield from map(len, _token_rows(module, texts))
+
+
+def _token_rows(module: nn.Module, texts: Sequence[str]) -> Iterator[Sequence[object]]:
+    """Yield the tokens of each text, as if the module had no limit: their numbers where the tokeniser gives them."""
     tokenizer: Any = module.tokenizer
     for start in range(0, len(texts), _TEXTS_AT_ONCE):
         block = list(texts[start : start + _TEXTS_AT_ONCE])
         if callable(tokenizer):
             with quiet():
-                yield from map(len, tokenizer(block, truncation=False, padding=False)["input_ids"])
+                yield from tokenizer(block, truncation=False, padding=False)["input_ids"]
         else:
-            yield from (len(tokenizer.tokenize(text)) for text in block)
+            yield from map(tokenizer.tokenize, block)

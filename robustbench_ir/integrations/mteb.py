@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 from typing import NamedTuple, Protocol, cast
 
@@ -267,7 +268,7 @@ class _Gathered:
         """Return everything; queries with the same id are parallel where their judgements say so."""
         queries = [*self._queries.values()]
         if self._is_parallel():
-            queries = [Query(one.query_id, one.language, one.text, self._own[one.query_id]) for one in queries]
+            queries = [replace(one, parallel_id=self._own[one.query_id]) for one in queries]
         return RawTask(queries=queries, passages=[*self._passages.values()], relevant=self._relevant)
 
     def _is_parallel(self) -> bool:

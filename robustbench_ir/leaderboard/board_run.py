@@ -12,13 +12,14 @@ from pydantic import Field
 
 from robustbench_ir._base.progress import Progress, Silence
 from robustbench_ir.encoders import EncoderOptions
+from robustbench_ir.encoders.options import is_gpu
 from robustbench_ir.errors import OptionError, ResultError, RobustBenchError
 from robustbench_ir.evaluation.attack import attack
 from robustbench_ir.evaluation.request import RunOptions
 from robustbench_ir.leaderboard.entry import Declaration, entry_of
 from robustbench_ir.leaderboard.folder import submit
 from robustbench_ir.leaderboard.names import slug
-from robustbench_ir.resources.cards import Card, card_folders, read_card
+from robustbench_ir.resources.cards import Card, read_card, resource
 from robustbench_ir.results.file import load_result, save_result
 
 _ON_GPU = 256  # texts per forward pass; an encoder halves it where the memory does not suffice
@@ -100,7 +101,7 @@ def load_models(path: Path | None) -> BoardModels:
     OptionError
         If two models have the same name on the board.
     """
-    found = read_card(BoardModels, path or _shipped("models.toml"))
+    found = read_card(BoardModels, path or resource("leaderboard", "models.toml"))
     names = [one.on_board for one in found.models]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
@@ -110,12 +111,7 @@ def load_models(path: Path | None) -> BoardModels:
 
 def load_suites() -> dict[str, tuple[str, ...]]:
     """Return name to tasks of each suite."""
-    return read_card(Suites, _shipped("suites.toml")).suites
-
-
-def _shipped(name: str) -> Path:
-    (folder,) = card_folders("leaderboard")
-    return Path(str(folder / name))
+    return read_card(Suites, resource("leaderboard", "suites.toml")).suites
 
 
 def run_board(
@@ -156,7 +152,8 @@ def run_board(
     tell : callable
         Receives each outcome when it is known.
     """
-    running: dict[str, object] = {"device": device, "batch_size": _batch_size(device), "dtype": dtype}
+    batch_size = _ON_GPU if is_gpu(device) else EncoderOptions().batch_size
+    running: dict[str, object] = {"device": device, "batch_size": batch_size, "dtype": dtype}
     found = []
     for model in models:
         for task in tasks:
@@ -211,13 +208,6 @@ def _options(model: BoardModel, settings: Mapping[str, object]) -> EncoderOption
     except TypeError as error:
         known = ", ".join(EncoderOptions.__dataclass_fields__)
         raise OptionError(f"{model.on_board}: {error}; options are {known}") from error
-
-
-def _batch_size(device: str | None) -> int:
-    import torch
-
-    on_gpu = torch.cuda.is_available() if device is None else device.startswith("cuda")
-    return _ON_GPU if on_gpu else EncoderOptions().batch_size
 
 
 def _release_memory() -> None:

@@ -116,7 +116,7 @@ def check_submissions(
     verdicts = [one for one in refused if one.path.absolute() in wanted or one.path.resolve() in changed]
     there = ages([one.path for one in filed], history, paths)
     clashing = clashes(filed, there)
-    check = _Check(folder, own_word, _day(today), None if base is None else history)
+    check = _Check(read_canonical(folder), own_word, _day(today), None if base is None else history)
     for one in filed:
         if one.path.absolute() in wanted or one.path.resolve() in changed:
             why = [clashing[one.path]] if one.path in clashing else []
@@ -147,7 +147,7 @@ def _is_submission(path: Path, folder: Path) -> bool:
 class _Check:
     """What files are checked against."""
 
-    folder: Path
+    known: Digests
     own_word: bool
     latest: str
     history: History | None
@@ -156,16 +156,15 @@ class _Check:
         wrong = [*why, *self._of_mark(one), *self._of_base(one)]
         if one.entry.date > self.latest:
             wrong.append(f"date: {one.entry.date} is in the future")
-        known = read_canonical(self.folder)
         task, missing = task_at_hand(one.entry)
         wrong += layout_faults(one.entry, task) if task else []
         if wrong:
             return FileCheck(one.path, tuple(wrong))
         made, missing = recompute_digests(one.entry, task) if task else ({}, missing)
-        wrong = contradictions(one.entry, {**known, **made})
+        wrong = contradictions(one.entry, {**self.known, **made})
         if wrong:
             return FileCheck(one.path, tuple(wrong))
-        name, reason = digest_status(one.entry, {**known, **made})
+        name, reason = digest_status(one.entry, {**self.known, **made})
         if name == "canonical" and missing:
             reason = f"by {CANONICAL_FILE}; not computed again: {missing}"
             return FileCheck(one.path, (), f"canonical {reason}", made)

@@ -19,6 +19,7 @@ from robustbench_ir._base.parallel import processors
 from robustbench_ir._base.progress import Progress, Silence
 from robustbench_ir._version import __version__
 from robustbench_ir.encoders import EncoderOptions
+from robustbench_ir.encoders.options import is_gpu
 from robustbench_ir.evaluation.attack import attack
 from robustbench_ir.evaluation.request import RunOptions
 from robustbench_ir.results.file import load_result, save_result
@@ -194,19 +195,13 @@ def _attack(
         seeds=card.perturbation_seeds,
         options=EncoderOptions(
             device=device,
-            batch_size=max(card.encode_batch, _ON_GPU) if _on_gpu(device) else card.encode_batch,
+            batch_size=max(card.encode_batch, _ON_GPU) if is_gpu(device) else card.encode_batch,
             dtype=card.encode_dtype or None,
         ),
         run=RunOptions(progress=progress, perturbed=material.perturbed(label, checkpoint.fold)),
     )
     save_result(result, path)
     tell(f"attacked {checkpoint.name} on {label.label} in {time.perf_counter() - start:.0f} s")
-
-
-def _on_gpu(device: str | None) -> bool:
-    import torch
-
-    return torch.cuda.is_available() if device is None else device.startswith("cuda")
 
 
 def _study(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -112,15 +112,12 @@ def import_squad(
     """
     check_is_new(out)
     found = _Gathered()
+    once = len({language for language, _ in files}) == len(files)
     for number, (language, path) in enumerate(files):
-        _gather(_read(path), language, f"{language}{number}" if _languages_repeat(files) else language, unit, found)
+        _gather(_read(path), language, language if once else f"{language}{number}", unit, found)
     if not found.queries:
         raise DataError(f"no question is left: {'; '.join(_told(found.left_out)) or 'the files have none'}")
-    queries = (
-        found.queries
-        if parallel
-        else [Query(one.query_id, one.language, one.text, one.query_id) for one in found.queries]
-    )
+    queries = found.queries if parallel else [replace(one, parallel_id=one.query_id) for one in found.queries]
     answers: dict[str, list[str]] = {}
     for query in queries:
         answers.setdefault(query.parallel_id, []).extend(found.gold[query.query_id])
@@ -136,10 +133,6 @@ def import_squad(
     }
     write_folder(out, queries, found.passages, judgements, about)
     return _told(found.left_out)
-
-
-def _languages_repeat(files: Sequence[tuple[str, Path]]) -> bool:
-    return len({language for language, _ in files}) < len(files)
 
 
 def _told(left_out: Counter[str]) -> list[str]:

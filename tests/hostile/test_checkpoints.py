@@ -20,6 +20,7 @@ from robustbench_ir.training.checkpoints import best_of, checkpoint_folder, last
 from robustbench_ir.training.record import read_trained
 from robustbench_ir.training.train import train
 from tests.support.command_line import ROOT
+from tests.support.disks import mounted
 from tests.test_train import SMALL, TABLE, same_weights
 
 TRAINING = SMALL.model_copy(update={"evaluate_every": 5})
@@ -171,16 +172,8 @@ def test_what_a_kill_left_before_the_first_record_is_no_obstacle(tmp_path: Path)
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """Mount a real file system of 200 kB."""
-    small = tmp_path / "small"
-    small.mkdir()
-    if (
-        os.geteuid()
-        or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(small)], check=False).returncode
-    ):
-        pytest.skip("CANNOT MOUNT a file system here")
-    yield small
-    # Lazily, since the weights of the last model are still mapped into memory.
-    subprocess.run(["umount", "--lazy", str(small)], check=True)
+    with mounted(tmp_path / "small", "200k") as disk:
+        yield disk
 
 
 def grown(small_disk: Path) -> None:

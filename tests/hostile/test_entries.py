@@ -29,6 +29,7 @@ from robustbench_ir.leaderboard.ranks import judgements_of_entry
 from robustbench_ir.leaderboard.reading import read_entry
 from robustbench_ir.leaderboard.schema import Entry, RanksEntry
 from robustbench_ir.leaderboard.verifying import verify
+from robustbench_ir.results.result import Result
 from tests.support.entries import (
     DAY,
     Table,
@@ -46,11 +47,8 @@ ALL = 120
 
 
 @pytest.fixture(scope="session")
-def honest(tmp_path_factory: pytest.TempPathFactory) -> RanksEntry:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ROBUSTBENCH_IR_CACHE", str(tmp_path_factory.mktemp("cache")))
-        result = attack("char-ngram", "mini", ["typo", "transliteration"], languages=["en", "sw"])
-    return entry_of(result, SAID, DAY)
+def honest(honest_result: Result) -> RanksEntry:
+    return entry_of(honest_result, SAID, DAY)
 
 
 @pytest.fixture(scope="session")

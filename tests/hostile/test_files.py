@@ -23,6 +23,7 @@ from robustbench_ir.evaluation import cell_cache
 from robustbench_ir.leaderboard.canonical import write_canonical
 from robustbench_ir.results.file import load_result
 from tests.support.command_line import ROOT
+from tests.support.disks import mounted
 
 needs_devices = pytest.mark.skipif(os.geteuid() != 0, reason="needs to make a device")
 WRITERS = {
@@ -207,15 +208,8 @@ def test_several_files_are_written_together_or_not_at_all(tmp_path: Path) -> Non
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """Mount a real file system of 64 KiB."""
-    small = tmp_path / "small"
-    small.mkdir()
-    if (
-        os.geteuid()
-        or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(small)], check=False).returncode
-    ):
-        pytest.skip("CANNOT MOUNT a file system here")
-    yield small
-    subprocess.run(["umount", str(small)], check=True)
+    with mounted(tmp_path / "small", "64k") as disk:
+        yield disk
 
 
 def test_a_full_disk_changes_no_file_of_several(small_disk: Path) -> None:

@@ -26,6 +26,7 @@ from robustbench_ir.leaderboard.packing import packed, unpacked
 from robustbench_ir.leaderboard.reading import read_entry
 from robustbench_ir.leaderboard.schema import Entry, RanksEntry, VerifiedRecord
 from robustbench_ir.leaderboard.verifying import MEAN_TOLERANCE, Difference, is_named_after, verify
+from robustbench_ir.results.result import Result
 from tests.support.encoders import EmbeddingServer
 from tests.support.entries import DAY, read, rescored, small_values, table_of, with_ranks
 from tests.support.models import KINDS
@@ -35,11 +36,8 @@ ALL = 120
 
 
 @pytest.fixture(scope="session")
-def honest(tmp_path_factory: pytest.TempPathFactory) -> RanksEntry:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ROBUSTBENCH_IR_CACHE", str(tmp_path_factory.mktemp("cache")))
-        result = attack("char-ngram", "mini", ["typo", "transliteration"], languages=["en", "sw"])
-    return entry_of(result, SAID, DAY)
+def honest(honest_result: Result) -> RanksEntry:
+    return entry_of(honest_result, SAID, DAY)
 
 
 def run(*arguments: str) -> tuple[int, str]:
