@@ -79,6 +79,14 @@ def test_a_fold_of_xquad_r_trains_and_the_other_tests(shared_data: Path) -> None
     assert table.licence == "CC BY-SA 4.0"
 
 
+def test_a_task_is_training_data_too(shared_data: Path) -> None:
+    del shared_data
+    table = load_table("masakhanews-dev", ["ha", "yo"])
+    assert table.name == "masakhanews-dev"
+    assert table.languages == ("ha", "yo")
+    assert all(row.language == row.passage_language and row.query != row.passage for row in table.rows)
+
+
 def test_a_query_that_is_also_asked_in_the_test_is_left_out_and_counted(shared_data: Path) -> None:
     del shared_data
     table, task = load_table("xquad-r:not1of2", ["en"]), load_task("xquad-r:not1of2", ["en"])
@@ -86,7 +94,7 @@ def test_a_query_that_is_also_asked_in_the_test_is_left_out_and_counted(shared_d
     first = load_task("xquad-r:2of2", ["en"])
     kept = without_queries_of(table, build_task("ten", 1, *_only(first, some)))
     assert len(kept.rows) == len(table.rows) - 10
-    assert kept.notes[-1] == "10 rows left out, whose query is also in ten@1"
+    assert kept.notes[-1] == "10 rows left out, which have a query of ten@1"
     with pytest.raises(DataError, match="no row to train on"):
         without_queries_of(table, task)
 

@@ -485,6 +485,7 @@ def test_queries_of_a_task_are_left_out_and_its_passages_refused(tmp_path: Path)
     query, passage = task.queries[0], task.passages[0]
     copied = (
         ParallelRow("mine", "en", f" {query.text.upper()}", "answer"),
+        ParallelRow("mine1", "en", "half of it", query.text),
         ParallelRow("mine2", "de", "ask", f"{passage.text}\n"),
     )
     table = replace(TABLE, rows=(*TABLE.rows, *copied))
@@ -497,7 +498,7 @@ def test_queries_of_a_task_are_left_out_and_its_passages_refused(tmp_path: Path)
     without = train(training, tmp_path / "without", table=replace(table, rows=table.rows[:-1]))
     assert without.record.overlap[0].shared_queries == 0
     assert without.record.data.rows == len(TABLE.rows)
-    assert without.record.data.notes == ("1 rows left out, whose query is also in mini@1",)
+    assert without.record.data.notes == ("2 rows left out, which have a query of mini@1",)
     trained = train(training, tmp_path / "out", table=table, allow_overlap=True)
     assert trained.record.overlap[0].shared_queries == 1
     assert "seen in training" in model_card(trained)

@@ -42,7 +42,8 @@ def _field(flag: str, kind: type[float] | click.Choice[str], text: str | None = 
     "--data",
     required=True,
     callback=split_commas,
-    help="tatoeba, afriqa-train, ntrex-next, a fold (xquad-r:not1of2), FILE.jsonl or .tsv, hub:owner/name; or A,B.",
+    help="tatoeba, afriqa-train, ntrex-next, a task (masakhanews-dev), a fold (xquad-r:not1of2), FILE.jsonl or "
+    ".tsv, hub:owner/name; or A,B.",
 )
 @click.option(
     "--out",

@@ -23,7 +23,7 @@ class TrainingData:
     Attributes
     ----------
     table : ParallelTable
-        The rows, without those whose query is also in a task of the study.
+        The rows, without those that have a query of a task of the study.
     overlaps : tuple of Overlap
         Texts that the rows have in common with each task.
     """
@@ -58,7 +58,7 @@ def load_training_data(
     tasks : mapping of str to Task
         Label to the task that the fold's checkpoints are tested on.
     allow_overlap : bool
-        Whether rows stay whose query is also in a task.
+        Whether rows stay that have a query of a task.
 
     Raises
     ------

@@ -21,7 +21,7 @@ class Material:
     card : StudyCard
         Card of the study.
     allow_overlap : bool
-        Whether rows stay in the training data whose query is also in a task.
+        Whether rows stay in the training data that have a query of a task.
     """
 
     def __init__(self, card: StudyCard, *, allow_overlap: bool = False) -> None:

@@ -16,7 +16,7 @@ from robustbench_ir.resources.cards import Card, validate
 from robustbench_ir.resources.downloads import DataFile, locate
 from robustbench_ir.resources.languages import select_languages
 from robustbench_ir.resources.transport import DownloadProgress
-from robustbench_ir.tasks import Passage, TaskCard, load_task, task_card
+from robustbench_ir.tasks import Passage, TaskCard, load_task, task_card, task_names
 from robustbench_ir.tasks.folds import name_and_fold
 from robustbench_ir.tasks.formats.readers import json_lines
 from robustbench_ir.training.table import ParallelRow, ParallelTable, checked_row, join, text_hash
@@ -25,7 +25,7 @@ HUB_PREFIX = "hub:"
 _HUB_NAME = re.compile(r"[\w\-]+/[\w\-.]+")
 _ENDINGS = (".jsonl", ".tsv")
 _NEIGHBOURS = "ntrex-next"
-_NAMES = ("tatoeba", "afriqa-train", "ntrex-next", "TASK:not1of2", "FILE.jsonl", "FILE.tsv", "hub:owner/dataset")
+_OTHERS = ("afriqa-train", _NEIGHBOURS, "TASK:not1of2", "FILE.jsonl", "FILE.tsv", "hub:owner/dataset")
 
 
 class _FileRow(Card):
@@ -67,9 +67,9 @@ def load_table(
     Parameters
     ----------
     name : str or iterable of str
-        ``"tatoeba"``; ``"afriqa-train"``; ``"ntrex-next"``; a fold of a task, such as ``"xquad-r:not1of2"``; the path
-        of a JSON Lines or TSV file; or ``"hub:owner/dataset"``, whose train split has the columns of such a file. See
-        docs/training.md.
+        ``"tatoeba"``; ``"afriqa-train"``; ``"ntrex-next"``; a task, such as ``"masakhanews-dev"``, or a fold of one,
+        such as ``"xquad-r:not1of2"``; the path of a JSON Lines or TSV file; or ``"hub:owner/dataset"``, whose train
+        split has the columns of such a file. See docs/training.md.
     languages : iterable of str, optional
         Only queries in these languages; all by default.
     progress : callable, optional
@@ -102,9 +102,9 @@ def _load_one(name: str, languages: tuple[str, ...] | None, progress: DownloadPr
         return _file(name).select(languages)
     if name_and_fold(name)[0] == _NEIGHBOURS:
         return _neighbours(name, languages, progress)
-    if name_and_fold(name)[1] is not None:
-        return _fold(name, languages, progress)
-    raise UnknownNameError("training data", name, _NAMES)
+    if name_and_fold(name)[1] is not None or name in task_names():
+        return _task(name, languages, progress)
+    raise UnknownNameError("training data", name, (*_OTHERS, *task_names()))
 
 
 def _tatoeba(languages: tuple[str, ...] | None, progress: DownloadProgress | None) -> ParallelTable:
@@ -191,7 +191,7 @@ def _afriqa_train_files(card: TaskCard) -> Iterator[tuple[str, DataFile]]:
                 yield language, file
 
 
-def _fold(name: str, languages: tuple[str, ...] | None, progress: DownloadProgress | None) -> ParallelTable:
+def _task(name: str, languages: tuple[str, ...] | None, progress: DownloadProgress | None) -> ParallelTable:
     """Pair each question with the passages that answer it in its own language, or in any if there are none."""
     card = task_card(name)
     task = load_task(name, languages, progress=progress)

@@ -237,7 +237,7 @@ def overlap(table: ParallelTable, task: Task) -> Overlap:
 
 
 def without_queries_of(table: ParallelTable, task: Task) -> ParallelTable:
-    """Leave out the rows whose query is also a query of a task, and note how many they are.
+    """Leave out the rows that have a query of a task among their texts, and note how many they are.
 
     Parameters
     ----------
@@ -252,10 +252,10 @@ def without_queries_of(table: ParallelTable, task: Task) -> ParallelTable:
         If no row is left.
     """
     asked = _folded(query.text for query in task.queries)
-    kept = tuple(row for row in table.rows if not _folded([row.query]) & asked)
+    kept = tuple(row for row in table.rows if not _folded((row.query, row.passage, row.negative)) & asked)
     if len(kept) == len(table.rows):
         return table
-    note = f"{len(table.rows) - len(kept)} rows left out, whose query is also in {task.identity}"
+    note = f"{len(table.rows) - len(kept)} rows left out, which have a query of {task.identity}"
     return replace(table, rows=kept, notes=(*table.notes, note))
 
 

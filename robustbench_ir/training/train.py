@@ -50,7 +50,7 @@ def train(
         Folder of the model. Until the training ends it also holds `checkpoints/`.
     allow_overlap : bool
         Whether the data may have texts of `training.tasks`; `training.json` and the model card then mention it.
-        Otherwise rows whose query is also a query of a task are left out, and counted.
+        Otherwise rows that have a query of a task are left out, and counted.
     table : ParallelTable, optional
         The data, if it is loaded already; by default the tables that `training.data` names.
     overlaps : sequence of Overlap, optional
