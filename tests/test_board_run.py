@@ -11,7 +11,8 @@ from click.testing import CliRunner
 from robustbench_ir.cli import irbench
 from robustbench_ir.encoders import EncoderOptions
 from robustbench_ir.errors import CardError, OptionError
-from robustbench_ir.leaderboard.board_run import load_models, load_suites, run_board
+from robustbench_ir.leaderboard.board_run import load_models, run_board
+from robustbench_ir.leaderboard.suites import load_suites
 from robustbench_ir.tasks import task_names
 
 LIST = """
@@ -51,7 +52,7 @@ def test_what_fails_is_told_and_what_is_there_is_not_made_again(own_list: Path, 
 def test_the_command_has_status_1_where_a_model_failed(
     own_list: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("robustbench_ir.leaderboard.board_run.load_suites", lambda: {"small": ("mini",)})
+    monkeypatch.setattr("robustbench_ir.leaderboard.suites.load_suites", lambda: {"small": ("mini",)})
     command = ["board", "run", "--models", str(own_list), "--results", str(tmp_path / "r"), "--folder", str(tmp_path)]
     done = CliRunner().invoke(irbench, command)
     assert done.exit_code == 1

@@ -55,7 +55,8 @@ def run(
     link = "https://huggingface.co/intfloat/multilingual-e5-small"
     options = { query_prompt = "query: ", passage_prompt = "passage: " }
     """  # noqa: D301
-    from robustbench_ir.leaderboard.board_run import Outcome, load_models, load_suites, run_board
+    from robustbench_ir.leaderboard.board_run import Outcome, load_models, run_board
+    from robustbench_ir.leaderboard.suites import load_suites
 
     suites = load_suites()
     if suite not in suites:

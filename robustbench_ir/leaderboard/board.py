@@ -16,21 +16,25 @@ import numpy as np
 
 from robustbench_ir._base.escaping import escaped
 from robustbench_ir._version import __version__
+from robustbench_ir.leaderboard.across import OnTask, across_tasks
 from robustbench_ir.leaderboard.canonical import Digests, DigestStatus, comparison_key, digest_status
 from robustbench_ir.leaderboard.folder import FiledEntry
 from robustbench_ir.leaderboard.marks import mark_fault
 from robustbench_ir.leaderboard.numbers import Choices, as_json, by_group, choices, view_numbers
 from robustbench_ir.leaderboard.published import PublishedRow
 from robustbench_ir.leaderboard.ranking import RANK_RESAMPLES, contributions, ranked
+from robustbench_ir.leaderboard.schema import TaskRecord
 from robustbench_ir.leaderboard.sheet import CellKey, EntrySheet
-from robustbench_ir.metrics.measures import Floats
-from robustbench_ir.metrics.settings import Setting
+from robustbench_ir.leaderboard.suites import load_suites
+from robustbench_ir.metrics.measures import Floats, Integers
+from robustbench_ir.metrics.settings import SETTINGS, Setting, nanmean
 from robustbench_ir.perturb import default_recipe_names, load_recipe
 from robustbench_ir.perturb.identity import AttackIdentity
-from robustbench_ir.resources.languages import HIGH_RESOURCE, LOW_RESOURCE, languages
+from robustbench_ir.resources.languages import HIGH_RESOURCE, LOW_RESOURCE, languages, resource_groups
 from robustbench_ir.tasks.task import TaskIdentity
 
 HEADLINE_SEVERITY = 3
+_SUITE = "standard"
 _DIGITS = 5
 
 JsonTable = dict[str, object]
@@ -99,13 +103,15 @@ def board(
     for one in filed:
         line = Line(one, one.sheet, *digest_status(one.entry, known), mark_fault(one.entry, latest))
         grounds.setdefault(comparison_key(one.entry), []).append(line)
+    tables = [_board(_by_path(_on_common_ground(lines)), resamples) for _, lines in sorted(grounds.items())]
     return {
         "irbench": __version__,
         "resamples": resamples,
         "levels": {"low": f"class 0\u2013{LOW_RESOURCE}", "high": f"class {HIGH_RESOURCE}\u20135"},
         "languages": _language_facts(grounds.values()),
         "reported": [row.model_dump(mode="json") for row in reported],
-        "boards": [_board(_by_path(_on_common_ground(lines)), resamples) for _, lines in sorted(grounds.items())],
+        "across": across_tasks(_of_suite([ranked_models for _, ranked_models in tables]), resamples),
+        "boards": [table for table, _ in tables],
     }
 
 
@@ -138,7 +144,18 @@ def _language_facts(grounds: Iterable[Sequence[Line]]) -> JsonTable:
     }
 
 
-def _board(lines: Sequence[Line], resamples: int) -> JsonTable:
+def _of_suite(tasks: Sequence[OnTask]) -> list[OnTask]:
+    """Return the tasks of the standard suite, in its order, each in as many languages as any entry has."""
+    names = load_suites()[_SUITE]
+    widest: dict[str, OnTask] = {}
+    for one in tasks:
+        name = TaskIdentity.parse(one.task).name
+        if name in names and (name not in widest or one.languages > widest[name].languages):
+            widest[name] = one
+    return [widest[name] for name in names if name in widest]
+
+
+def _board(lines: Sequence[Line], resamples: int) -> tuple[JsonTable, OnTask]:
     task = lines[0].filed.entry.task
     keys = sorted({key for line in lines for key in line.sheet.groups}, key=_cell_order)
     settings = list(dict.fromkeys(setting for line in lines for setting in line.sheet.average_precision))
@@ -159,8 +176,8 @@ def _board(lines: Sequence[Line], resamples: int) -> JsonTable:
         setting: _ranks([lines[number] for number in rankable], headline, setting, resamples) for setting in settings
     }
     places: dict[int, dict[str, list[float | int]]] = {}
-    for setting, table in ranks.items():
-        for number, place in zip(rankable, table, strict=True):
+    for setting, found in ranks.items():
+        for number, place in zip(rankable, found, strict=True):
             if place:
                 places.setdefault(number, {})[setting] = place
     threats = [AttackIdentity.parse(recipe).threat for recipe, _ in keys]
@@ -170,7 +187,7 @@ def _board(lines: Sequence[Line], resamples: int) -> JsonTable:
         {**_row(line, superseded.get(number, "")), **numbers[number], "ranks": places.get(number, {})}
         for number, line in enumerate(lines)
     ]
-    return {
+    table: JsonTable = {
         **asked.to_json(),
         "task": task.identity,
         "task_name": TaskIdentity.parse(task.identity).name,
@@ -184,6 +201,33 @@ def _board(lines: Sequence[Line], resamples: int) -> JsonTable:
         "headline": [list(key) for key in sorted(headline, key=_cell_order)],
         "rows": rows,
     }
+    return table, _ranked_models([lines[number] for number in rankable], headline, settings, task)
+
+
+def _ranked_models(
+    lines: Sequence[Line], headline: set[CellKey], settings: Sequence[Setting], task: TaskRecord
+) -> OnTask:
+    """Return what the comparison across tasks needs: of several entries of a model, the latest."""
+    widest = max(settings, key=SETTINGS.index)
+    latest = {
+        line.filed.entry.model.name: line.sheet
+        for line in sorted(lines, key=lambda line: line.filed.entry.date)
+        if headline and widest in line.sheet.average_precision
+    }
+    codes = list(task.queries)
+    robust = {name: _robust_by_language(sheet, headline, widest) for name, sheet in latest.items()}
+    groups = [[codes.index(code) for code in group] for group in (codes, *resource_groups(codes))]
+    overall, low, high = (
+        np.array([nanmean(one[group], axis=0) if group else np.nan for one in robust.values()]) for group in groups
+    )
+    question, language = _cases_of(task)
+    cases = [contributions(_robust(sheet, headline, widest), question, language) for sheet in latest.values()]
+    return OnTask(task.identity, widest, len(codes), tuple(latest), tuple(cases), overall, low, high)
+
+
+def _robust_by_language(sheet: EntrySheet, headline: set[CellKey], setting: Setting) -> Floats:
+    place = {key: number for number, key in enumerate(sheet.groups)}
+    return np.asarray(sheet.by_language[setting][[place[key] for key in headline]].mean(axis=0))
 
 
 def _by_path(lines: Sequence[Line]) -> list[Line]:
@@ -313,14 +357,18 @@ def _ranks(
     if not having:
         return places
     # Lines that are ranked have the same queries: see `_on_common_ground`.
-    task = lines[0].filed.entry.task
-    question, language = np.array(task.question), np.repeat(np.arange(len(task.queries)), list(task.queries.values()))
+    question, language = _cases_of(lines[0].filed.entry.task)
     values = (_robust(lines[number].sheet, headline, setting) for number in having)
     found = ranked([contributions(value, question, language) for value in values], resamples)
     for number, one in zip(having, found, strict=True):
         score, low, high = (round(value, _DIGITS) for value in (one.score, one.low, one.high))
         places[number] = [score, low, high, one.rank, one.best, one.worst]
     return places
+
+
+def _cases_of(task: TaskRecord) -> tuple[Integers, Integers]:
+    """Return the numbers of question and language of each query."""
+    return np.array(task.question), np.repeat(np.arange(len(task.queries)), list(task.queries.values()))
 
 
 def _robust(sheet: EntrySheet, headline: set[CellKey], setting: str) -> Floats:

@@ -76,12 +76,6 @@ class BoardModels(Card):
     models: tuple[BoardModel, ...] = Field(min_length=1)
 
 
-class Suites(Card):
-    """The suites: name to its tasks."""
-
-    suites: dict[str, tuple[str, ...]]
-
-
 class Outcome(NamedTuple):
     """What became of one model on one task: ``made`` now, made ``before``, or ``failed``, and the reason."""
 
@@ -107,11 +101,6 @@ def load_models(path: Path | None) -> BoardModels:
     if twice is not None:
         raise OptionError(f"{path or 'models.toml'}: {twice} stands there twice; give one of them another name")
     return found
-
-
-def load_suites() -> dict[str, tuple[str, ...]]:
-    """Return name to tasks of each suite."""
-    return read_card(Suites, resource("leaderboard", "suites.toml")).suites
 
 
 def run_board(

@@ -152,15 +152,23 @@ def ranked(rows: Sequence[Contributions], resamples: int = RANK_RESAMPLES, seed:
         return []
     draw = resampled(rows, default_rng(seed), resamples)
     score, drawn = draw[:, 0], draw[:, 1:]
-    low, high = _ends(drawn)
-    best, worst = _ends(_places(drawn), method="nearest").astype(int)
+    low, high = intervals(drawn)
+    best, worst = intervals(places(drawn), method="nearest").astype(int)
     rank = shared_ranks(score, drawn, int(rows[0].counts.any(axis=1).sum()))
     columns = (score, low, high, rank, best, worst)
     return [RankedRow(*one) for one in zip(*(np.asarray(column).tolist() for column in columns), strict=True)]
 
 
-def _ends(drawn: Floats | _Weights, method: Literal["linear", "nearest"] = "linear") -> Floats:
-    """Return the ends of each row's 95% percentile interval, shape (2, rows)."""
+def intervals(drawn: Floats | NDArray[np.float32], method: Literal["linear", "nearest"] = "linear") -> Floats:
+    """Return the ends of each row's 95% percentile interval, shape (2, rows).
+
+    Parameters
+    ----------
+    drawn : float array of shape (rows, resamples)
+        Values of the resamples.
+    method : {"linear", "nearest"}
+        How `numpy.percentile` goes from one value to the next.
+    """
 
     def of_rows(part: slice) -> Floats:
         return np.asarray(np.percentile(drawn[part], [_TAIL, 100 - _TAIL], axis=1, method=method))
@@ -168,16 +176,22 @@ def _ends(drawn: Floats | _Weights, method: Literal["linear", "nearest"] = "line
     return np.concatenate(list(in_threads(of_rows, divided(len(drawn)))), axis=1)
 
 
-def _places(drawn: Floats) -> _Weights:
-    """Return the rank of each row in each resample, 1 for the largest, shape (rows, resamples)."""
+def places(drawn: Floats) -> NDArray[np.float32]:
+    """Return the rank of each row in each resample, 1 for the largest, shape (rows, resamples).
+
+    Parameters
+    ----------
+    drawn : float array of shape (rows, resamples)
+        Values of the resamples.
+    """
     rows, resamples = drawn.shape
     in_order = np.arange(1, rows + 1, dtype=np.float32)[None, :]
 
     def of_resamples(part: slice) -> _Weights:
         order = np.argsort(np.ascontiguousarray(-drawn[:, part].T, dtype=np.float32), axis=1, kind="stable")
-        places = np.empty(order.shape, dtype=np.float32)
-        np.put_along_axis(places, order, in_order, axis=1)
-        return np.ascontiguousarray(places.T)
+        found = np.empty(order.shape, dtype=np.float32)
+        np.put_along_axis(found, order, in_order, axis=1)
+        return np.ascontiguousarray(found.T)
 
     return np.concatenate(list(in_threads(of_resamples, divided(resamples))), axis=1)
 

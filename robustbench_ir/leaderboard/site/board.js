@@ -277,6 +277,29 @@ function reported() {
   shownAs.tBodies[0].replaceChildren(...lines);
 }
 
+// --- all tasks of the standard suite
+
+function across() {
+  const found = data.across;
+  at("across").hidden = !found;
+  if (!found) return;
+  const name = (task) => data.boards.find((one) => one.task === task)?.task_name || task;
+  const open = (task) => make("button", { type: "button", onclick: () => change({ ...START, task: String(boards.findIndex((one) => one.task === task)) }) }, name(task));
+  const heads = ["Model", "Mean place", ...found.tasks.map(open), "Low-resource", "High-resource", "Gap"];
+  const lines = found.rows.slice(0, PAGE).map((row) => make("tr", {}, make("th", { scope: "row" }, row.name),
+    make("td", {}, row.place[0].toFixed(1), make("span", { class: "range" }, ` ${row.place[1].toFixed(1)}\u2013${row.place[2].toFixed(1)}`)),
+    ...row.robust.map((score, place) => make("td", {}, shown(score), make("span", { class: "range" }, ` (${row.places[place]})`))),
+    ...[row.low, row.high, row.gap].map((score) => make("td", {}, shown(score)))));
+  const shownAs = at("across").querySelector("table");
+  shownAs.tHead.replaceChildren(make("tr", {}, ...heads.map((head) => make("th", { scope: "col" }, head))));
+  shownAs.tBodies[0].replaceChildren(...lines);
+  const both = found.tasks.filter((_, place) => found.with_both[place]).map(name);
+  at("across-note").textContent = `Robust score on each task (mAP under the attacks of the ranking, ${found.settings.every((one) => one === found.settings[0]) ? found.settings[0] + " setting" : found.settings.map((one, place) => `${name(found.tasks[place])} ${one}`).join(", ")}), in brackets the place among these models; mean place with its 95% interval over resamples of the questions. `
+    + (both.length ? `Low-resource (${data.levels.low}) and high-resource languages (${data.levels.high}): mean over ${both.join(", ")}, which have both. ` : "")
+    + (found.rows.length > PAGE ? `The first ${PAGE} of ${found.rows.length} models. ` : "")
+    + (found.missing.length ? `Not here, because they are not on all of these tasks: ${found.missing.slice(0, 20).join(", ")}${found.missing.length > 20 ? " and others" : ""}.` : "");
+}
+
 // --- state
 
 function fill(id, options) {
@@ -350,6 +373,7 @@ if (boards.length) {
   at("csv").addEventListener("click", download);
   at("filters").addEventListener("submit", (event) => event.preventDefault());
   addEventListener("hashchange", readAddress);
+  across();
   readAddress();
 } else {
   at("said").textContent = "Nothing has been submitted yet.";
