@@ -123,6 +123,7 @@ def main() -> None:
         "ntrex": lambda: ntrex(manifest),
         "ntrex-12": lambda: {code: row for code, row in ntrex(manifest).items() if code in NTREX_12},
         "masakhanews": lambda: masakhanews(manifest, "test"),
+        "masakhanews-passages": lambda: masakhanews(manifest, "test"),
         "masakhanews-dev": lambda: masakhanews(manifest, "dev"),
         "belebele": belebele,
     }

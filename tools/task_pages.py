@@ -37,7 +37,7 @@ my-folder/
   queries.jsonl   {"_id": "q1", "text": "...", "language": "sw", "parallel_id": "1"}
   qrels/test.tsv  query-id<TAB>corpus-id<TAB>score, with or without a header, or TREC's four columns
   task.toml       optional: query_language, passage_language, split, relevant_from, ignore_identical_ids,
-                  title, licence, citation, homepage, notes
+                  words_a_piece, title, licence, citation, homepage, notes
 ```
 
 BEIR's ZIP archives load as they are (`--task ./scifact.zip`), and so do gzipped JSON Lines (`corpus.jsonl.gz`),
@@ -50,6 +50,8 @@ Parquet files of a data set of the hub (with pyarrow), and Anserini's names: `co
   stand inside `metadata`. Where no line of a file names a language, `task.toml` does: `query_language = "sw"`.
 - Queries that are translations of each other share a `parallel_id`; its default is the query's own id. Two queries of
   one language with one `parallel_id` are refused.
+- `words_a_piece = 100` has long passages read in pieces of 100 words: the score of a passage is then that of its best
+  piece (MaxP), so that encoders that read few tokens read all of it. The pool stays that of the passages.
 - Title and text of a passage are joined. Texts and ids are read in Unicode normalisation form C.
 - The first line of `qrels/*.tsv` may be a header; the columns are then taken by their names, and names that say
   nothing are refused. Grades are whole numbers, `1.0` among them. Those above 0 are relevant; `relevant_from = 2`

@@ -214,7 +214,7 @@ def _rank_crafted(encoder: Encoder, crafted: Searched, source: str, options: Enc
     """Rank the queries that were crafted on another encoder, as a task of their own without any attack."""
     task = crafted.task
     clean = attack(encoder, task, [], options=options, run=run)
-    reader = fitted_on(encoder, [passage.text for passage in task.passages])
+    reader = fitted_on(encoder, task.encoded_texts)
     before = [nfc(query.text) for query in task.queries]
     cells = []
     for one in crafted.attacked:

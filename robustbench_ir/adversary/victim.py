@@ -11,6 +11,7 @@ import numpy as np
 from robustbench_ir._base.parallel import divided, in_threads
 from robustbench_ir.adversary.goals import Goal, TargetRanks
 from robustbench_ir.encoders import Embeddings, Encoder
+from robustbench_ir.encoders.piece_embeddings import Pool
 from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.runner import Runner
 from robustbench_ir.metrics.measures import Floats
@@ -26,7 +27,7 @@ _DECIMALS = 6  # digits that the rounding of the product cannot change
 
 def score_margins(
     queries: Embeddings,
-    pool: Embeddings,
+    pool: Pool,
     text: IntArray,
     passage: IntArray,
     grade: IntArray,

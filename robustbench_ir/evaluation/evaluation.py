@@ -204,9 +204,7 @@ class Evaluation:
         # A defence may need the pool before it repairs a query; a lexical encoder has no limit and need not be fitted.
         read_by = self.runner.fitted if encoder.description.token_limit else encoder
         with self.runner.clock.stage("count tokens"):
-            return cut_shares(
-                read_by, [query.text for query in task.queries], [passage.text for passage in task.passages]
-            )
+            return cut_shares(read_by, [query.text for query in task.queries], task.encoded_texts)
 
     def _finished(self, cell: Cell, queries: QuerySet, *, new: bool) -> Cell:
         if new:

@@ -126,7 +126,7 @@ def _plan(request: Request, run: RunOptions) -> Plan:
     cells = tuple(_planned(evaluation, request, name) for name in (None, *evaluation.cell_names))
     queries = sum(cell.texts for cell in cells)
     runner = evaluation.runner
-    pool = [passage.text for passage in runner.task.passages]
+    pool = runner.task.encoded_texts
     passages = passages_left(runner.encoder, pool) if queries else 0
     cost = _Cost.measured(evaluation, passages, queries) if here else None
     return Plan(
@@ -181,7 +181,7 @@ class _Cost:
         """Return the cost, extrapolated from a few passages and queries."""
         runner = evaluation.runner
         task = runner.task
-        pool, asked = [one.text for one in task.passages], [one.text for one in task.queries]
+        pool, asked = task.encoded_texts, [one.text for one in task.queries]
         few = pool[:: max(1, len(pool) // _SAMPLE)][:_SAMPLE]
         encoder = fitted_on(runner.encoder, few)
         a_passage, rows = _cost_of_one(encoder.encode_passages, few)

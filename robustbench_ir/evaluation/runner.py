@@ -18,6 +18,7 @@ from robustbench_ir._base.cache import current_cache
 from robustbench_ir._base.progress import Clock, Silence
 from robustbench_ir.encoders import Embeddings, Encoder
 from robustbench_ir.encoders.batches import encode_texts
+from robustbench_ir.encoders.piece_embeddings import PieceEmbeddings, Pool
 from robustbench_ir.encoders.pool import fitted_on, passage_store
 from robustbench_ir.encoders.reranker import Reranked
 from robustbench_ir.encoders.store.store import embedding_store
@@ -64,7 +65,7 @@ class Runner:
     @cached_property
     def fitted(self) -> Encoder:
         """The encoder fitted on this pool; the encoder itself if its vectors do not depend on the pool."""
-        return fitted_on(self.encoder, [passage.text for passage in self.task.passages])
+        return fitted_on(self.encoder, self.task.encoded_texts)
 
     @cached_property
     def ties(self) -> TieOrder:
@@ -72,22 +73,27 @@ class Runner:
         return TieOrder.of(self.task, retrieves_zero=self.encoder.description.retrieves_zero)
 
     @property
-    def pool(self) -> Embeddings:
-        """The embeddings of the passages, shape (passages, dimensions), dense or sparse."""
+    def pool(self) -> Pool:
+        """The embeddings of the passages, shape (passages, dimensions)."""
         return self._pool[0]
 
     @cached_property
-    def _pool(self) -> tuple[Embeddings, NDArray[np.intp] | None]:
+    def _pool(self) -> tuple[Pool, NDArray[np.intp] | None]:
         """The embeddings of the pool, and the indices of the dimensions that are left; None if all are."""
-        texts = [passage.text for passage in self.task.passages]
+        texts = self.task.encoded_texts
         fitted = self.fitted
         store = passage_store(self.encoder) if self.keeps_embeddings else None
         with self.clock.stage("encode passages", len(texts)):
             pool = encode_texts(fitted.encode_passages, texts, self.clock.advance, store)
         if not self.compact or not isinstance(pool, sp.csr_array):
-            return pool, None
+            return self._of_passages(pool), None
         columns: NDArray[np.intp] = np.unique(pool.indices).astype(np.intp)
-        return pool[:, columns], columns
+        return self._of_passages(pool[:, columns]), columns
+
+    def _of_passages(self, pieces: Embeddings) -> Pool:
+        if not self.task.words_a_piece:
+            return pieces
+        return PieceEmbeddings.in_order(pieces, [len(own) for own in self.task.pieces])
 
     def encode(self, texts: Sequence[str], label: str = "", query_set: str | None = None) -> Embeddings:
         """Encode query texts.

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from robustbench_ir._base.parallel import divided, in_threads, threads
 from robustbench_ir.encoders import Dense, Embeddings
+from robustbench_ir.encoders.piece_embeddings import Pool
 from robustbench_ir.encoders.token_embeddings import TokenEmbeddings
 from robustbench_ir.retrieval.scores import Doubles
 from robustbench_ir.retrieval.similarity import (
@@ -25,6 +26,7 @@ from robustbench_ir.retrieval.similarity import (
     pair_scores,
     product_with,
     rounding_error,
+    scores_of_passage,
 )
 from robustbench_ir.retrieval.ties import Keys, TieOrder
 from robustbench_ir.tasks import Task
@@ -136,7 +138,7 @@ class Ranks:
 
 def rank_relevant(
     task: Task,
-    passages: Embeddings,
+    passages: Pool,
     queries: Embeddings,
     rows: Sequence[int],
     advance: Callable[[int], None] = lambda _: None,
@@ -155,9 +157,9 @@ def rank_relevant(
     ----------
     task : Task
         Task with the judgements.
-    passages : float32 or float16 array of shape (pool, dimensions), or TokenEmbeddings
-        Embeddings of the pool, dense, sparse or of tokens; a dense array may be mapped from a file, and is read
-        once, by blocks.
+    passages : float32 or float16 array of shape (pool, dimensions), TokenEmbeddings or PieceEmbeddings
+        Embeddings of the pool, dense, sparse, of tokens or of pieces; a dense array may be mapped from a file, and is
+        read once, by blocks.
     queries : float32 array of shape (len(rows), dimensions), or TokenEmbeddings
         Embeddings of the queries, of the same kind as `passages`.
     rows : sequence of int
@@ -182,7 +184,7 @@ def rank_relevant(
     in_pool, in_language = np.ones((2, len(judged.passage)), dtype=np.int32)
     tied = np.zeros(len(judged.passage), dtype=bool)
     width = _passages_at_once(passages, memory)
-    fitting = min(_SCORES_AT_ONCE, memory // 8 // threads()) // width
+    fitting = min(_SCORES_AT_ONCE, memory // 8 // threads()) // (width * scores_of_passage(passages))
     worth_a_thread = _MAX_SIMS_A_THREAD if isinstance(passages, TokenEmbeddings) else _SCORES_A_THREAD
     tiles = divided(len(rows), least=worth_a_thread // width, most=fitting)
     blocks = range(0, passages.shape[0], width)
@@ -203,7 +205,7 @@ def rank_relevant(
 def _leave_out(
     own: IntArray,
     judged: _Judged,
-    passages: Embeddings,
+    passages: Pool,
     queries: Embeddings,
     in_pool: IntArray,
     in_language: IntArray,
@@ -223,7 +225,7 @@ def _leave_out(
     in_language[there[before & same]] -= 1
 
 
-def _passages_at_once(passages: Embeddings, memory: int) -> int:
+def _passages_at_once(passages: Pool, memory: int) -> int:
     """Return the number of passages in a block: as many as fit into memory, with the scores of one query."""
     return max(1, min(int(passages.shape[0]), _SCORES_AT_ONCE // 64, memory // (bytes_of_passage(passages) + 16)))
 
@@ -246,7 +248,7 @@ class _Judged:
     retrieved: Bools
 
 
-def _judged(task: Task, passages: Embeddings, queries: Embeddings, rows: Sequence[int], ties: TieOrder) -> _Judged:
+def _judged(task: Task, passages: Pool, queries: Embeddings, rows: Sequence[int], ties: TieOrder) -> _Judged:
     picked = np.flatnonzero(np.isin(task.qrels.query, rows))
     query = np.searchsorted(rows, task.qrels.query[picked])
     passage = task.qrels.passage[picked]
@@ -272,7 +274,7 @@ class _Block:
     column of each of `languages`.
     """
 
-    passages: Embeddings
+    passages: Pool
     begin: int
     product: Product
     exact: bool
@@ -283,7 +285,7 @@ class _Block:
 
     @classmethod
     def of(
-        cls, passages: Embeddings, begin: int, queries: Embeddings, judged: _Judged, starts: _Rows, device: str | None
+        cls, passages: Pool, begin: int, queries: Embeddings, judged: _Judged, starts: _Rows, device: str | None
     ) -> _Block:
         end = begin + passages.shape[0]
         error = rounding_error(queries, passages)[judged.query]

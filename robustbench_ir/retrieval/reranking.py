@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from robustbench_ir.encoders import Embeddings
+from robustbench_ir.encoders.piece_embeddings import Pool
 from robustbench_ir.retrieval.ranking import DEFAULT_MEMORY, Ranks
 from robustbench_ir.retrieval.scores import Doubles, RowNumbers
 from robustbench_ir.retrieval.ties import TieOrder
@@ -22,7 +23,7 @@ _QUERIES_AT_ONCE = 256  # their lists and pairs are in memory together
 
 def rerank_relevant(
     task: Task,
-    passages: Embeddings,
+    passages: Pool,
     queries: Embeddings,
     rows: Sequence[int],
     first: Ranks,
@@ -123,7 +124,7 @@ def reranked_passages(found: BestPassages, score: PairScorer, top_k: int) -> Bes
 
 
 def _best(
-    passages: Embeddings,
+    passages: Pool,
     queries: Embeddings,
     part: tuple[int, int],
     top_k: int,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from robustbench_ir._base.parallel import divided, in_threads
 from robustbench_ir.encoders import Dense, Embeddings
+from robustbench_ir.encoders.piece_embeddings import Pool
 from robustbench_ir.errors import OptionError
 from robustbench_ir.retrieval.ranking import DEFAULT_MEMORY
 from robustbench_ir.retrieval.scores import Doubles, RowNumbers
@@ -53,7 +54,7 @@ class BestPassages:
 
 
 def best_passages(
-    passages: Embeddings,
+    passages: Pool,
     queries: Embeddings,
     top: int,
     index: Index = "flat",
@@ -117,7 +118,7 @@ def _without(own: IntArray, found: BestPassages, top: int) -> BestPassages:
 
 
 def _exact(
-    passages: Embeddings, queries: Embeddings, depth: int, memory: int, ties: TieOrder | None
+    passages: Pool, queries: Embeddings, depth: int, memory: int, ties: TieOrder | None
 ) -> tuple[NDArray[np.int64], Doubles]:
     """Search block by block; scores that float32 cannot distinguish at the end of the list are compared in float64."""
     pool = int(passages.shape[0])
@@ -132,7 +133,7 @@ def _exact(
 
 
 def _better(
-    block: Embeddings,
+    block: Pool,
     begin: int,
     queries: Embeddings,
     rows: NDArray[np.int64],

@@ -62,6 +62,8 @@ class TaskCard(NamedCard):
         Language to the keys that the reader needs to find its files.
     lexicons : dict
         The task's own lexicons; see `Task.lexicons`.
+    words_a_piece : int
+        See `Task.words_a_piece`.
     """
 
     version: int = Field(ge=1)
@@ -77,6 +79,7 @@ class TaskCard(NamedCard):
     notes: list[str] = []
     languages: dict[str, dict[str, object]]
     lexicons: dict[str, dict[str, dict[str, object]]] = {}
+    words_a_piece: int = Field(default=0, ge=0)
 
 
 class TaskScheme(Protocol):
@@ -179,7 +182,7 @@ def load_task(
     # Only the files of the chosen languages are downloaded and read.
     wanted = select_languages(languages, card.languages)
     raw = reader(card.languages, wanted, cards, progress)
-    task = task_of(raw, card.name, card.version, {**card.lexicons, **raw.lexicons})
+    task = task_of(raw, card.name, card.version, {**card.lexicons, **raw.lexicons}, words_a_piece=card.words_a_piece)
     # Those of the whole task, although only the files of the chosen languages have been read.
     translations = Translations(_Files(card, reader, cards)) if card.parallel or card.translated else None
     return select_fold(replace(task, translations=translations).select(wanted), name_and_fold(name)[1])

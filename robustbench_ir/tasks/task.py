@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from robustbench_ir._base.escaping import escaped, unescaped
 from robustbench_ir.errors import DataError, OptionError
 from robustbench_ir.resources.languages import select_languages
+from robustbench_ir.tasks.pieces import pieces
 from robustbench_ir.tasks.translations import Translations, translations_among
 
 WITHOUT_OWN = "-without-own"
@@ -173,6 +174,9 @@ class Task:
         What was left out on the way, a sentence for each kind.
     translations : Translations, optional
         Human translations of the queries, of the whole task; None where there are none.
+    words_a_piece : int
+        Number of words of the pieces in which encoders read passages; the score of a passage is that of its best
+        piece. 0 where passages are read whole.
     """
 
     name: str
@@ -186,6 +190,7 @@ class Task:
     left_out: LeftOut = LeftOut()
     notes: tuple[str, ...] = ()
     translations: Translations | None = field(default=None, repr=False, compare=False)
+    words_a_piece: int = 0
 
     @property
     def identity(self) -> str:
@@ -219,6 +224,18 @@ class Task:
         return tuple(self.passage_slices)
 
     @cached_property
+    def pieces(self) -> tuple[tuple[str, ...], ...]:
+        """The texts that encoders read of each passage: its pieces, or the passage itself."""
+        if not self.words_a_piece:
+            return tuple((passage.text,) for passage in self.passages)
+        return tuple(pieces(one.text, one.language, self.words_a_piece) for one in self.passages)
+
+    @cached_property
+    def encoded_texts(self) -> list[str]:
+        """The texts of `pieces`, one passage after the other."""
+        return [piece for own in self.pieces for piece in own]
+
+    @cached_property
     def digest(self) -> str:
         """SHA-256 over all texts and judgements, in order."""
         hasher = sha256()
@@ -233,6 +250,8 @@ class Task:
             hasher.update(b"without own passage\n" + self.own_passage.astype("<i4").tobytes())
         if self.relevant_from != 1:
             hasher.update(f"relevant from {self.relevant_from}\n".encode())
+        if self.words_a_piece:
+            hasher.update(f"pieces of {self.words_a_piece} words\n".encode())
         return hasher.hexdigest()
 
     def select(self, languages: Iterable[str] | None) -> Task:

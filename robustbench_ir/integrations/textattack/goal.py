@@ -36,6 +36,8 @@ class EncoderWrapper(ModelWrapper):
 
     def __init__(self, encoder: Encoder, task: Task) -> None:
         refuse_reranked(encoder, "TextAttack")
+        if task.words_a_piece:
+            raise OptionError(f"{task.name}: TextAttack ranks whole passages; use a task without words_a_piece")
         texts = [passage.text for passage in task.passages]
         self.task = task
         self.model = encoder.fitted(texts) if isinstance(encoder, PoolEncoder) else encoder

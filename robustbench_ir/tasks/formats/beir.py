@@ -65,6 +65,8 @@ class FolderSettings(Card):
         Grade from which on a passage is relevant to the measures that know no grades; 2 for TREC's Deep Learning track.
     ignore_identical_ids : bool
         Whether a passage with the id of a query is left out of that query's ranking.
+    words_a_piece : int
+        Number of words of the pieces in which encoders read passages; 0 for whole passages.
     """
 
     query_language: str = ""
@@ -77,6 +79,7 @@ class FolderSettings(Card):
     split: str = ""
     relevant_from: int = Field(default=1, ge=1)
     ignore_identical_ids: bool = True
+    words_a_piece: int = Field(default=0, ge=0)
 
 
 def is_folder(name: str) -> bool:
@@ -150,6 +153,7 @@ def _task_of(raw: RawTask, folder: Path, settings: FolderSettings) -> Task:
         None,
         relevant_from=settings.relevant_from,
         ignore_identical_ids=settings.ignore_identical_ids,
+        words_a_piece=settings.words_a_piece,
     )
 
 

@@ -58,6 +58,7 @@ def task_of(
     *,
     relevant_from: int = 1,
     ignore_identical_ids: bool = True,
+    words_a_piece: int = 0,
 ) -> Task:
     """Make a task of what a reader has read.
 
@@ -73,6 +74,8 @@ def task_of(
         See `Task.relevant_from`.
     ignore_identical_ids : bool
         See `pool_of`.
+    words_a_piece : int
+        See `Task.words_a_piece`.
 
     Raises
     ------
@@ -82,6 +85,9 @@ def task_of(
     pool = pool_of(raw, name, relevant_from=relevant_from, ignore_identical_ids=ignore_identical_ids)
     task = build_task(name, "", pool.queries, pool.passages, pool.relevant, lexicons, pool.own)
     task = replace(task, relevant_from=relevant_from, left_out=pool.left_out, notes=pool.notes)
+    if words_a_piece:
+        note = f"passages are read in pieces (words_a_piece = {words_a_piece}) and score as their best piece"
+        task = replace(task, words_a_piece=words_a_piece, notes=(*task.notes, note))
     stated = task.digest[:_DIGEST_DIGITS] if version is None else version
     if raw.split:
         stated = f"{stated}-split-{raw.split}"
