@@ -65,6 +65,10 @@ class ResultError(RobustBenchError):
     """A result file that cannot be read or written."""
 
 
+class DuplicateEntryError(ResultError):
+    """An entry of the same run is on the leaderboard already."""
+
+
 class TrainingError(RobustBenchError):
     """A training that cannot continue."""
 

@@ -10,8 +10,10 @@ from click.testing import CliRunner
 
 from robustbench_ir.cli import irbench
 from robustbench_ir.encoders import EncoderOptions
-from robustbench_ir.errors import CardError, OptionError
+from robustbench_ir.errors import CardError, OptionError, ResultError
 from robustbench_ir.leaderboard.board_run import load_models, run_board
+from robustbench_ir.leaderboard.names import without_folders
+from robustbench_ir.leaderboard.reading import read_entry
 from robustbench_ir.leaderboard.suites import load_suites
 from robustbench_ir.tasks import task_names
 
@@ -47,6 +49,50 @@ def test_what_fails_is_told_and_what_is_there_is_not_made_again(own_list: Path, 
     assert [one.state for one in again] == ["failed", "before"]
     assert entry.stat().st_mtime_ns == written
     assert [path.name for path in (tmp_path / "results").iterdir()] == ["char-ngram-mini.json"]
+
+
+def test_an_entry_that_cannot_be_written_is_no_earlier_one(
+    own_list: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = [one for one in load_models(own_list).models if one.model == "char-ngram"]
+    places = tmp_path / "results", tmp_path / "board"
+    run_board(models, ["mini"], *places, date="2026-11-29")
+
+    def full(*_: object) -> None:
+        raise ResultError("the disk is full")
+
+    monkeypatch.setattr("robustbench_ir.leaderboard.board_run.submit", full)
+    (outcome,) = run_board(models, ["mini"], *places, date="2026-11-29")
+    assert (outcome.state, outcome.reason) == ("failed", "the disk is full")
+
+
+def test_the_list_says_which_tasks_a_model_has_not_seen(own_list: Path, tmp_path: Path) -> None:
+    (model,) = [one for one in load_models(own_list).models if one.model == "char-ngram"]
+    for number, (seen, said) in enumerate(
+        (({"unseen": ("mini",)}, "no"), ({"seen": ("mini",)}, "yes"), ({}, "unknown"))
+    ):
+        folder = tmp_path / str(number)
+        run_board([model.model_copy(update=seen)], ["mini"], tmp_path / "results", folder, date="2026-11-29")
+        (path,) = folder.rglob("*.json")
+        assert read_entry(path).training.saw_task == said
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("/home/me/models/mine", "mine"),
+        ("./mine/", "mine"),
+        ("../theirs", "theirs"),
+        ("~/a/b", "b"),
+        ("C:\\Users\\me\\mine", "mine"),
+        ("normalised:nfkc+spelling:/home/me/mine", "normalised:nfkc+spelling:mine"),
+        ("smoothed-8:char-ngram", "smoothed-8:char-ngram"),
+        ("intfloat/multilingual-e5-small", "intfloat/multilingual-e5-small"),
+        ("openai:model@http://localhost/v1", "openai:model@http://localhost/v1"),
+    ],
+)
+def test_entries_name_no_folder_of_the_machine(given: str, shown: str) -> None:
+    assert without_folders(given) == shown
 
 
 def test_the_command_has_status_1_where_a_model_failed(

@@ -13,7 +13,7 @@ from pydantic import Field
 from robustbench_ir._base.progress import Progress, Silence
 from robustbench_ir.encoders import EncoderOptions
 from robustbench_ir.encoders.options import is_gpu
-from robustbench_ir.errors import OptionError, ResultError, RobustBenchError
+from robustbench_ir.errors import DuplicateEntryError, OptionError, RobustBenchError
 from robustbench_ir.evaluation.attack import attack
 from robustbench_ir.evaluation.request import RunOptions
 from robustbench_ir.leaderboard.entry import Declaration, entry_of
@@ -45,6 +45,8 @@ class BoardModel(Card):
         Names of its training data.
     seen : tuple of str
         Tasks whose data it was trained on.
+    unseen : tuple of str
+        Tasks whose data it was surely not trained on. Of others it is unknown.
     options : mapping
         Fields of `EncoderOptions`.
     note : str
@@ -61,6 +63,7 @@ class BoardModel(Card):
     languages: tuple[str, ...] = ()
     trained_on: tuple[str, ...] = ()
     seen: tuple[str, ...] = ()
+    unseen: tuple[str, ...] = ()
     options: dict[str, OptionValue] = {}
     note: str = ""
 
@@ -166,8 +169,7 @@ def _one(
     progress: Progress,
 ) -> Outcome:
     path = results / f"{slug(model.on_board)}-{slug(task)}.json"
-    known = path.exists()
-    if not known:
+    if not path.exists():
         options = _options(model, {**running, **model.options})
         result = attack(model.model, task, options=options, run=RunOptions(progress=progress))
         save_result(result, path)
@@ -179,14 +181,12 @@ def _one(
         licence=model.licence,
         parameters=model.parameters,
         languages=model.languages,
-        saw_task="yes" if task in model.seen else "unknown",
+        saw_task="yes" if task in model.seen else "no" if task in model.unseen else "unknown",
         datasets=model.trained_on,
     )
     try:
         submit(entry_of(load_result(path), declared, date), folder)
-    except ResultError:
-        if not known:
-            raise
+    except DuplicateEntryError:
         return Outcome(model.on_board, task, "before")
     return Outcome(model.on_board, task, "made")
 

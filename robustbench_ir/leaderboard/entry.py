@@ -11,6 +11,7 @@ from robustbench_ir.encoders import EncoderDescription
 from robustbench_ir.encoders.kinds import RERANKED
 from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.score_runs import is_run
+from robustbench_ir.leaderboard.names import without_folders
 from robustbench_ir.leaderboard.ranks import judged_record, ranks_record
 from robustbench_ir.leaderboard.schema import (
     ENTRY_SCHEMA_VERSION,
@@ -140,7 +141,7 @@ def _model(result: Result, declared: Declaration) -> dict[str, object]:
     options = None if result.options is None else dict(result.options)
     return {
         "kind": kind_on_board(who),
-        "encoder": who.name,
+        "encoder": without_folders(who.name),
         **described,
         "options": options,
         **said,

@@ -16,7 +16,7 @@ import numpy as np
 from filelock import FileLock
 
 from robustbench_ir._base.files import refuse_links, sweep, write_whole
-from robustbench_ir.errors import ResultError
+from robustbench_ir.errors import DuplicateEntryError, ResultError
 from robustbench_ir.leaderboard.entry import entry_to_json
 from robustbench_ir.leaderboard.faults import entry_faults
 from robustbench_ir.leaderboard.history import Age
@@ -162,7 +162,7 @@ def _refuse_duplicate(entry: Entry, path: Path) -> None:
     if other.model.name != entry.model.name:
         raise ResultError(f"{entry.model.name}: looks like {other.model.name}, which has an entry; choose another name")
     if content_key(other) == content_key(entry):
-        raise ResultError(f"{path}: is an entry of the same run; nothing was added")
+        raise DuplicateEntryError(f"{path}: is an entry of the same run; nothing was added")
 
 
 def misplaced(one: FiledEntry) -> str:

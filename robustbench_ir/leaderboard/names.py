@@ -16,6 +16,10 @@ LINK = r"^(https://[A-Za-z0-9.-]{1,200}(:[0-9]{1,5})?(/[A-Za-z0-9._~%/?#@!&+,;=:
 
 _UNPRINTABLE = {"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"}
 _ALIKE = str.maketrans({"1": "l", "i": "l", "0": "o", "5": "s"})
+# Of a path that begins with a slash, a dot, a tilde or a drive, behind the names of defences; never of an address.
+_FOLDERS = re.compile(
+    r"(?:[\w+-]{2,}:)*(?P<folders>(?:[A-Za-z]:)?(?:[~.]{0,2}[/\\](?![/\\]))(?:[^/\\]*[/\\])*)(?=[^/\\])"
+)
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)")  # files of these names cannot be made on Windows
 
 
@@ -46,6 +50,27 @@ def safe_model_name(name: str) -> str:
     if ".." in name or "//" in name or name.endswith(("/", ".", " ")) or "  " in name:
         raise ValueError("a name must not contain '..', '//' or two spaces, nor end with '/', '.' or a space")
     return name
+
+
+def without_folders(encoder: str) -> str:
+    """Return the name of an encoder without the folders of the machine where it was run.
+
+    Parameters
+    ----------
+    encoder : str
+        What `--model` was given, with the defences before it.
+
+    Examples
+    --------
+    >>> without_folders("normalised:spelling:/home/me/models/mine")
+    'normalised:spelling:mine'
+    >>> without_folders("intfloat/multilingual-e5-small")
+    'intfloat/multilingual-e5-small'
+    """
+    found = _FOLDERS.match(encoder)
+    return (
+        encoder if found is None else encoder[: found.start("folders")] + encoder[found.end("folders") :].rstrip("/\\")
+    )
 
 
 def slug(name: str) -> str:
