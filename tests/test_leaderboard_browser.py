@@ -30,6 +30,56 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     return path.as_uri()
 
 
+@pytest.fixture(scope="module")
+def several(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the address of a page of four tasks, one of which has two boards."""
+    filed = []
+    for task in ("afriqa", "masakhanews", "mini", "xquad-r"):
+        for number in (1, 100, 200):
+            made = entry(number)
+            own = made.task.model_copy(update={"identity": f"{task}@1"})
+            filed.append(FiledEntry(Path(task) / f"model-{number}.json", made.model_copy(update={"task": own})))
+    path = tmp_path_factory.mktemp("several") / "index.html"
+    path.write_text(page(board_to_json(board(filed, {}, resamples=50))), encoding="utf-8")
+    return path.as_uri()
+
+
+def test_addresses_name_the_task_and_old_ones_work(browser: Chrome, several: str) -> None:
+    assert "entries on xquad-r@1" in status(opened(browser, several)), "the flagship comes first"
+    listed = "return [...document.getElementById('task').options].map((one) => one.textContent.split('@')[0])"
+    names = browser.execute_script(listed)
+    assert (names[0], names[-1], len(names)) == ("xquad-r", "mini", 4)
+    choose(browser, "task", "masakhanews@1")
+    assert "entries on masakhanews@1" in status(browser)
+    assert "task=masakhanews%401" in browser.current_url
+    for state, task in (
+        ("#task=masakhanews%401", "masakhanews"),
+        ("#task=1", "masakhanews"),
+        ("#task=0", "afriqa"),
+        ("#task=nothing", "xquad-r"),
+        ("#model=afriqa/model-100.json", "afriqa"),
+        ("#task=mini%401&model=mini/model-100.json", "mini"),
+    ):
+        assert f"entries on {task}@1" in status(opened(browser, several, state)), state
+        assert ("model=" in state) == browser.execute_script("return !document.getElementById('model').hidden")
+
+
+def test_tasks_are_compared(browser: Chrome, several: str) -> None:
+    opened(browser, several)
+    rows = browser.execute_script(
+        "return [...document.querySelectorAll('#across tbody tr')]"
+        ".map((row) => [...row.cells].map((one) => one.textContent))"
+    )
+    assert [row[0] for row in rows] == ["owner/model-200", "owner/model-100", "owner/model-1"]
+    assert [row[1] for row in rows] == ["1.0 1.0\N{EN DASH}1.0", "2.0 2.0\N{EN DASH}2.0", "3.0 3.0\N{EN DASH}3.0"]
+    heads = browser.execute_script(
+        "return [...document.querySelectorAll('#across th[scope=col]')].map((one) => one.textContent)"
+    )
+    assert heads == ["Model", "Mean place", "xquad-r", "afriqa", "masakhanews", "Low-resource", "High-resource", "Gap"]
+    press(browser, "#across thead th:nth-child(4) button")
+    assert "entries on afriqa@1" in status(browser)
+
+
 def opened(browser: Chrome, address: str, state: str = "") -> Chrome:
     browser.get("about:blank")
     browser.get(address + state)
@@ -219,7 +269,7 @@ def test_a_phone_scrolls_the_table_and_not_the_page(browser: Chrome, address: st
 
 
 def test_everything_to_press_has_a_name(browser: Chrome, address: str) -> None:
-    opened(browser, address, "#model=small/model-249.json&pair=small/model-1.json|small/model-2.json")
+    opened(browser, address, "#model=small/model-249.json&pair=small/model-1.json|small/model-100.json")
     script = """
     return [...document.querySelectorAll('button, input, select, a, svg[role=img], [role=region]')]
         .filter((one) => !(one.textContent.trim() || one.ariaLabel || one.labels?.length)).map((one) => one.outerHTML);

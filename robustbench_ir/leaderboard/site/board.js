@@ -4,7 +4,7 @@
 const data = JSON.parse(document.getElementById("data").textContent);
 const boards = data.boards.filter((one) => one.rows.length);
 const PAGE = 100, DOTS = 1500;
-const START = { task: "0", setting: "", threat: "", severity: "", language: "", name: "", size: "", verified: "", zero: "", old: "", sort: "robust", up: "", page: "1", model: "", pair: "" };
+const START = { task: "", setting: "", threat: "", severity: "", language: "", name: "", size: "", verified: "", zero: "", old: "", sort: "robust", up: "", page: "1", model: "", pair: "" };
 let state = { ...START };
 const at = (id) => document.getElementById(id);
 const some = (value) => value !== null && value !== undefined;
@@ -23,7 +23,14 @@ function make(tag, facts = {}, ...inside) {
 
 // --- the numbers of a row, in the chosen setting, threat model, severity and languages; all of them are from the JSON
 
-const board = () => boards[Number(state.task)] || boards[0];
+// A board is known by its task, and by its languages where the task has several boards. Addresses once had its number.
+const alone = (one) => boards.filter((other) => other.task === one.task).length === 1;
+const keyOf = (one) => one.task + (alone(one) ? "" : ":" + one.languages.join("+"));
+const byKey = (key) => boards.find((one) => keyOf(one) === key) || (/^\d+$/.test(key) ? boards[Number(key)] : undefined);
+const LAST = "mini", FIRST = "xquad-r";
+const breadth = (one) => one.languages.length * 1e6 + one.rows.length;
+const inOrder = [...boards].sort((a, b) => (b.task_name === FIRST) - (a.task_name === FIRST) || (a.task_name === LAST) - (b.task_name === LAST) || breadth(b) - breadth(a));
+const board = () => byKey(state.task) || inOrder[0];
 const group = () => board().group_of[state.language] ?? board().group_of[""];
 const viewNumber = () => board().view_of[state.threat + "|" + state.severity];
 const view = () => board().views[viewNumber()] || { cells: [], headline: [] };
@@ -284,7 +291,7 @@ function across() {
   at("across").hidden = !found;
   if (!found) return;
   const name = (task) => data.boards.find((one) => one.task === task)?.task_name || task;
-  const open = (task) => make("button", { type: "button", onclick: () => change({ ...START, task: String(boards.findIndex((one) => one.task === task)) }) }, name(task));
+  const open = (task) => make("button", { type: "button", onclick: () => change({ ...START, task: keyOf(inOrder.find((one) => one.task === task)) }) }, name(task));
   const heads = ["Model", "Mean place", ...found.tasks.map(open), "Low-resource", "High-resource", "Gap"];
   const lines = found.rows.slice(0, PAGE).map((row) => make("tr", {}, make("th", { scope: "row" }, row.name),
     make("td", {}, row.place[0].toFixed(1), make("span", { class: "range" }, ` ${row.place[1].toFixed(1)}\u2013${row.place[2].toFixed(1)}`)),
@@ -347,7 +354,8 @@ function readAddress() {
   const said = new URLSearchParams(location.hash.slice(1));
   state = { ...START };
   for (const key of Object.keys(START)) if (said.has(key)) state[key] = said.get(key);
-  if (!boards[Number(state.task)]) state.task = "0";
+  const holder = state.task || !state.model ? byKey(state.task) : boards.find((one) => one.rows.some((row) => row.file === state.model));
+  state.task = holder && holder !== inOrder[0] ? keyOf(holder) : "";
   show();
 }
 
@@ -366,7 +374,7 @@ function download() {
 }
 
 if (boards.length) {
-  fill("task", boards.map((one, place) => [String(place), `${one.task}, ${one.languages.length > 4 ? one.languages.length + " languages" : one.languages.join(", ")}`]));
+  fill("task", inOrder.map((one, place) => [place ? keyOf(one) : "", `${one.task}, ${one.languages.length > 4 ? one.languages.length + " languages" : one.languages.join(", ")}`]));
   for (const id of ["task", "setting", "threat", "severity", "language", "size"]) at(id).addEventListener("change", () => change({ [id]: at(id).value, page: "1", ...(id === "task" ? { model: "", pair: "" } : {}) }));
   for (const id of ["verified", "zero", "old"]) at(id).addEventListener("change", () => change({ [id]: at(id).checked ? "1" : "", page: "1" }));
   at("name").addEventListener("input", () => change({ name: at("name").value, page: "1" }));
