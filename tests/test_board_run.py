@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from dataclasses import fields
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from robustbench_ir.leaderboard.names import without_folders
 from robustbench_ir.leaderboard.reading import read_entry
 from robustbench_ir.leaderboard.suites import load_suites
 from robustbench_ir.tasks import task_names
+from tests.support.command_line import ROOT
 
 LIST = """
 [[models]]
@@ -130,6 +133,23 @@ def test_an_unknown_option_of_a_model_is_told_with_the_known_ones(own_list: Path
     assert found[0].state == "failed"
     assert "promt" in found[0].reason
     assert "query_prompt" in found[0].reason
+
+
+def test_the_script_for_a_gpu_gives_options_that_exist(tmp_path: Path) -> None:
+    """It is run with a stand-in for the installed command, which shows what it was given."""
+    (tmp_path / "tools").mkdir()
+    shutil.copy(ROOT / "tools" / "run_board.sh", tmp_path / "tools")
+    command = tmp_path / ".board" / "bin" / "irbench"
+    command.parent.mkdir(parents=True)
+    command.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    command.chmod(0o755)
+    for words, suite in (([], "standard"), (["small", "--only", "x"], "small")):
+        done = subprocess.run([tmp_path / "tools" / "run_board.sh", *words], capture_output=True, text=True, check=True)
+        given = done.stdout.split()
+        assert given[:4] == ["board", "run", "--suite", suite]
+        assert given[8:] == words[1:]
+        known = CliRunner().invoke(irbench, ["board", "run", "--help"]).output
+        assert all(word in known for word in given if word.startswith("--"))
 
 
 def test_the_list_that_ships_names_options_and_tasks_that_exist() -> None:
