@@ -119,14 +119,24 @@ def compare(
 
 def _check(first: Result, other: Result, number: int) -> None:
     where = f"result {number} ({other.encoder.name}) cannot be compared with the first ({first.encoder.name})"
+    check_same_questions(first, other, where)
+    if (first.groups or other.groups) and not common_groups(first, other):
+        raise OptionError(f"{where}: no recipe and severity in common; attack both with the same --recipe --severity")
+    check_same_attacks(first, other, where)
+
+
+def check_same_questions(first: Result, other: Result, where: str) -> None:
+    """Raise OptionError, which begins with `where`, if two results are not of the same queries and passages."""
     if first.task != other.task:
         raise OptionError(f"{where}: task {other.task}, not {first.task}; attack both on one task")
     same = [one.judgements.query_ids + one.judgements.languages + tuple(one.judgements.pool) for one in (first, other)]
     if first.task_digest != other.task_digest or same[0] != same[1]:
         raise OptionError(f"{where}: other queries, passages or languages of {first.task}; attack both with the same")
-    if not set(first.groups) & set(other.groups):
-        raise OptionError(f"{where}: no recipe and severity in common; attack both with the same --recipe --severity")
-    for recipe, severity in _common(first, other):
+
+
+def check_same_attacks(first: Result, other: Result, where: str) -> None:
+    """Raise OptionError, which begins with `where`, if an attack that two results share made other queries in one."""
+    for recipe, severity in common_groups(first, other):
         cells = [{cell.seed: cell.digest for cell in one.groups[recipe, severity]} for one in (first, other)]
         if cells[0].keys() != cells[1].keys():
             raise OptionError(
@@ -138,7 +148,8 @@ def _check(first: Result, other: Result, number: int) -> None:
             )
 
 
-def _common(first: Result, other: Result) -> list[AttackGroup]:
+def common_groups(first: Result, other: Result) -> list[AttackGroup]:
+    """Return the attacks, with their severities, that two results share, in the order of the first."""
     return [key for key in first.groups if key in other.groups]
 
 
@@ -171,8 +182,8 @@ def _pair(
     """Return the rows of one encoder before the tests, and the differences to be tested."""
     judgements, random = first.judgements, np.random.default_rng(seed)
     keys = [(CLEAN, 0, "score")]
-    columns = [_numbers(one, _common(first, other), setting, measure) for one in (first, other)]
-    for recipe, severity in _common(first, other):
+    columns = [_numbers(one, common_groups(first, other), setting, measure) for one in (first, other)]
+    for recipe, severity in common_groups(first, other):
         keys += [(recipe, severity, "score"), (recipe, severity, "drop")]
     # Differences have tables of their own, so that those of equal columns are exactly 0, whatever the order of BLAS.
     differences = [macro_means(judgements, b - a) for a, b in zip(*columns, strict=True)]
