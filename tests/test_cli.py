@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[1]
 COMMANDS = (
     "attack",
     "cache",
+    "check",
     "compare",
     "encoders",
     "languages",

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shlex
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from click.testing import CliRunner
 from defusedxml.ElementTree import fromstring
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.random import Generator
 
-from robustbench_ir import Rule, attack, check, save_result
+from robustbench_ir import Rule, attack, check, load_task, save_result
 from robustbench_ir.cli import irbench
 from robustbench_ir.errors import OptionError, RobustBenchError
 from robustbench_ir.metrics.statistics import Estimate
@@ -323,6 +328,9 @@ def test_a_language_that_a_recipe_does_not_touch() -> None:
     partial = replace(result, attacked=(replace(cell, not_covered={"hi": "no table"}),))
     with pytest.raises(OptionError, match="typo does not touch hi: no table"):
         check(partial, "max-drop typo/hi=10%")
+    nowhere = replace(result, attacked=(replace(cell, not_covered={"en": "no row", "hi": "no table"}),))
+    with pytest.raises(OptionError, match="typo does not touch en: no row"):
+        check(nowhere, "max-drop 10%")
     found = check(partial, "max-drop typo/each=10%")
     assert [one.language for one in found.outcomes] == ["en"]
     assert found.notes == ("typo does not touch Hindi (no table); its numbers are those of the other languages",)
@@ -478,6 +486,92 @@ def test_attack_ends_with_the_status_of_its_gate(tmp_path: Path, monkeypatch: py
     gate.write_text('max-drop = { tpyo = "10%" }\n', encoding="utf-8")
     with pytest.raises(OptionError, match="did you mean 'typo'"):
         CliRunner().invoke(irbench, [*run, "--gate", str(gate)], catch_exceptions=False)
+
+
+# docs/ci.md.
+
+
+PAGE = (Path(__file__).parents[1] / "docs" / "ci.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """Return a folder with the page's test set, Hindi questions in BEIR's layout, and its gate."""
+    task = load_task("mini", ["hi"])
+    folder = tmp_path / "shop"
+    (folder / "qrels").mkdir(parents=True)
+    for name, rows in (
+        ("corpus", [(one.passage_id, one.text) for one in task.passages]),
+        ("queries", [(one.query_id, one.text) for one in task.queries]),
+    ):
+        lines = [json.dumps({"_id": name_of, "text": text, "language": "hi"}) for name_of, text in rows]
+        (folder / f"{name}.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    pairs = zip(task.qrels.query, task.qrels.passage, strict=True)
+    judged = [f"{task.queries[query].query_id}\t{task.passages[passage].passage_id}\t1" for query, passage in pairs]
+    (folder / "qrels" / "test.tsv").write_text("\n".join(judged), encoding="utf-8")
+    (tmp_path / "gate.toml").write_text(blocks("toml")[0], encoding="utf-8")
+    return tmp_path
+
+
+def typed(line: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a line of the page in a shell, with this checkout as `irbench`."""
+    program = folder / "irbench"
+    call = f"exec {shlex.quote(sys.executable)} -c 'from robustbench_ir.cli import main; main()' \"$@\""
+    program.write_text(f"#!/bin/sh\n{call}\n", encoding="utf-8")
+    program.chmod(0o755)
+    root = str(Path(__file__).parents[1])
+    variables = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}", "PYTHONPATH": root, **environment}
+    return subprocess.run(
+        ["bash", "-e", "-c", line], cwd=folder, env=variables, capture_output=True, text=True, check=False, timeout=200
+    )
+
+
+def test_the_gate_of_the_page_fails_and_passes_with_a_defence(shop: Path) -> None:
+    first, defended, again = blocks("bash")
+    bare = typed(first, shop)
+    assert bare.returncode == 1, bare.stderr
+    (shown,) = blocks("text")
+    assert shown.splitlines()[1:] == bare.stdout.splitlines()[-3:]
+    assert typed(defended, shop).returncode == 0
+    assert typed(again, shop).returncode == 0
+    assert typed("irbench check result.json --max-drop hinglish=99%", shop).returncode == 0  # a lower threshold
+
+
+def test_the_workflow_of_the_page_runs(shop: Path) -> None:
+    """Its own commands run here; what installs packages and what GitHub provides does not."""
+    (text,) = blocks("yaml")
+    workflow = yaml.safe_load(text)
+    assert set(workflow) == {"name", True, "permissions", "jobs"}  # YAML 1.1 reads the key `on` as true
+    (job,) = workflow["jobs"].values()
+    steps = job["steps"]
+    assert all(("run" in step) != ("uses" in step) for step in steps)
+    assert all(re.fullmatch(r"actions/[a-z-]+@v\d", step["uses"]) for step in steps if "uses" in step)
+    ran = {step["name"]: typed(step["run"], shop, **job["env"]) for step in steps if "irbench " in step.get("run", "")}
+    assert {name: one.returncode for name, one in ran.items()} == {"Attack": 0, "Check": 1, "Write JUnit": 0}
+    assert ran["Check"].stdout.startswith("::error title=irbench max-drop hinglish=10%25::")
+    assert fromstring((shop / "gate.xml").read_text(encoding="utf-8")).attrib["failures"] == "1"
+    assert all((shop / name).exists() for name in steps[-1]["with"]["path"].split())
+
+
+def test_the_python_of_the_page_runs(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(shop)
+    save_result(attack("char-ngram", "./shop", ["hinglish"]), Path("result.json"))
+    (code,) = blocks("python")
+    with pytest.raises(AssertionError):
+        exec(compile(code, "ci.md", "exec"), {})  # noqa: S102
+
+
+def test_the_smallest_numbers_of_questions_of_the_page() -> None:
+    found = dict(re.findall(r"(\d+)% needs (?:at least )?(\d+)", " ".join(PAGE.split())))
+    assert set(found) >= {"10", "5", "2", "1"}
+    for limit, questions in found.items():
+        rule = f"max-drop typo={limit}%"
+        assert check(fallen(int(questions), 0), rule).passed
+        assert not check(fallen(int(questions) - 1, 0), rule).passed
 
 
 def test_a_real_result_is_checked_as_its_file(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """A gate: rules on a result, each judged by the interval of its number and not by the number alone.
 
 A rule is broken where the whole interval is beyond its limit, and holds where the whole interval is within it. Between
-the two nobody can tell, and the answer says how many questions would be needed. The intervals are those of
+the two it cannot be told, and the answer says how many questions would be needed. The intervals are those of
 `Result.findings` and `robustbench_ir.results.compare`: whole questions are resampled, clean and attacked queries, and
 those of the baseline, together.
 
@@ -76,7 +76,7 @@ class Outcome:
         About how many questions would decide, if the number stays as it is; None if the rule is decided, or if the
         number is so near the limit that more than 100,000 would be needed.
     coverage : float
-        Share of the queries whose change reached the encoder; 1 for the clean queries.
+        Share of the queries whose text changed; 1 for the clean queries.
     signature : str
         What the number depends on.
     """
@@ -294,14 +294,14 @@ class _Checking:
         return common_groups(self.result, self.baseline) if self.baseline else []
 
     def _tests_of(self, rule: Rule) -> Iterator[_Test]:
-        groups = self._groups(rule)
+        """Yield the tests of a rule; attacks that touch none of its languages have none, if there are others."""
         names = self._languages(rule)
+        wanted = [(group, [name for name in names if not self._untouched(group, name)]) for group in self._groups(rule)]
+        for group, covered in wanted:
+            if not covered and (rule.recipe != ALL or not any(found for _, found in wanted)):
+                raise OptionError(f"rule {rule}: {_called(group)} does not touch {self._untouched(group, names[0])}")
         for setting in self._settings:
-            for group in groups:
-                covered = [name for name in names if not self._reason(group, name)]
-                if not covered:
-                    reason = self._reason(group, names[0])
-                    raise OptionError(f"rule {rule}: {_called(group)} does not touch {names[0]}: {reason}")
+            for group, covered in wanted:
                 for language in covered:
                     yield self._test(rule, setting, group, language)
 
@@ -349,9 +349,11 @@ class _Checking:
             )
         return [rule.language]
 
-    def _reason(self, group: AttackGroup | None, language: str) -> str:
-        """Return why an attack does not touch a language; empty if it does."""
-        return self.result.groups[group][0].not_covered.get(language, "") if group else ""
+    def _untouched(self, group: AttackGroup | None, name: str) -> str:
+        """Return a language that an attack does not touch, with the reason; empty if it touches some of those named."""
+        missing = self.result.groups[group][0].not_covered if group else {}
+        codes = self.result.judgements.query_languages if name == ALL else [name]
+        return "" if any(code not in missing for code in codes) else f"{codes[0]}: {missing[codes[0]]}"
 
     def _test(self, rule: Rule, setting: Setting, group: AttackGroup | None, language: str) -> _Test:
         measure = rule.measure or self.gate.measure
@@ -419,8 +421,11 @@ class _Checking:
     def _notes(self) -> Iterator[str]:
         """Yield what the rules do not see."""
         for name, missing in _not_covered(self.result).items():
-            named = ", ".join(f"{_language(code)} ({reason})" for code, reason in missing.items())
-            yield f"{name} does not touch {named}; its numbers are those of the other languages"
+            if any(rule.recipe == name or (rule.recipe == ALL and rule.language == ALL) for rule in self.gate.rules):
+                codes = ", ".join(f"{_language(code)} ({reason})" for code, reason in missing.items())
+                whole = len(missing) == len(self.result.judgements.query_languages)
+                rest = "it is not checked" if whole else "its numbers are those of the other languages"
+                yield f"{name} does not touch {codes}; {rest}"
         if self.baseline:
             for recipe, severity in self.result.groups:
                 if (recipe, severity) not in self._common:
@@ -446,12 +451,12 @@ def _clean(result: Result, setting: Setting, measure: str, group: AttackGroup | 
 
 
 def _scores(result: Result, setting: Setting, measure: str, group: AttackGroup | None) -> tuple[Floats, Floats]:
-    """Return the measure of each query, clean or as the mean over seeds, and whether the change reached the encoder."""
+    """Return the measure of each query, clean or as the mean over seeds, and whether its text changed."""
     clean = per_query_scores(result.judgements, result.clean.ranks, measure, setting)
     if group is None:
         return clean, np.ones_like(clean)
     found = over_seeds(result.judgements, clean, result.groups[group], setting, measure)
-    return found.value, found.coverage
+    return found.value, found.text_coverage
 
 
 def _macro(result: Result, found: Floats, language: str) -> ClusterMeans:
@@ -518,8 +523,8 @@ def judge(rule: Rule, estimate: Estimate, questions: int, most: float = 1.0) -> 
 def _fewest(rule: Rule, value: float, most: float, beyond: bool) -> float:
     """Return the number of questions below which no interval decides, by the rule of three.
 
-    Of what none of n questions shows, up to 3 in n may happen (Hanley and Lippman-Hand 1983,
-    https://doi.org/10.1001/jama.1983.01740330056030). A bootstrap cannot see it: ten questions that all lose nothing
+    Up to 3 in n questions may be of a kind that none of n questions shows (Hanley and Lippman-Hand 1983,
+    https://doi.org/10.1001/jama.1983.03330370053031). A bootstrap cannot see it: ten questions that all lose nothing
     have an interval from 0 to 0. So questions that keep everything must be too many to hide lost ones beyond the
     limit, and questions that all lose something must be too many to hide unharmed ones.
     """
