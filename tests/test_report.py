@@ -416,24 +416,6 @@ def test_markdown() -> None:
     )
 
 
-def test_latex() -> None:
-    (one,) = prepare_sheets([("x.json", by_hand("a_b&c%${}~^#", AttackIdentity.parse("ty\\po@3")))], resamples=FEW)
-    text = EXPORTS["latex"]([one])
-    assert text.startswith("% \\usepackage{booktabs}\n% irbench attack ")
-    caption = r"\caption{a\_b\&c\%\$\{\}\textasciitilde{}\textasciicircum{}\#: scores; RD of a random ranking 4, "
-    caption += "of a perfect one that is blind to language 1}"
-    body = text[text.index(r"\begin{table}") :].splitlines()
-    assert body[:5] == [r"\begin{table}", r"\centering", caption, r"\begin{tabular}{lrlrrrrrrrrrrr}", r"\toprule"]
-    assert body[5].startswith(
-        r"recipe & severity & setting & clean mAP & attacked mAP & drop & 95\% interval of the drop"
-    )
-    assert body[7].startswith(
-        r"ty\textbackslash{}po & 3 & monolingual & 1.000 & 0.875 & +0.125 & +0.000 to +0.500 & +12.5\% & "
-    )
-    assert body[-3:] == [r"\bottomrule", r"\end{tabular}", r"\end{table}"]
-    assert {line.count(" & ") for line in body if line.endswith(r" \\")} == {13}
-
-
 def test_csv_has_each_language_and_the_macro_average() -> None:
     (one,) = prepare_sheets([("x.json", by_hand('a,"b"'))], resamples=FEW)
     rows = list(csv.DictReader(io.StringIO(EXPORTS["csv"]([one]))))
