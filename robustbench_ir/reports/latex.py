@@ -291,9 +291,9 @@ def _value(one: Score, column: Column) -> float:
 
 
 def _with_best(shown: Sequence[str], values: Sequence[float]) -> list[str]:
-    """Return texts, those in bold that are printed as the best value is; none if there is no choice."""
+    """Return texts, those in bold that are printed as the best value is; none if all are the same."""
     known = [place for place, value in enumerate(values) if not math.isnan(value)]
-    if len(known) < 2:
+    if len({shown[place] for place in known}) < 2:
         return list(shown)
     best = shown[max(known, key=lambda place: values[place])]
     return [rf"\textbf{{{text}}}" if text == best else text for text in shown]
