@@ -152,8 +152,8 @@ def test_the_last_line_says_who_wins() -> None:
     )
     near = standing_sentence(standing([fallen(0.0, "a"), fallen(0.01, "b"), fallen(0.5, "c")]))
     assert near == (
-        "No single winner: a has the highest mean mAP under 1 attack, monolingual, 1.000, but cannot be told from "
-        "b (0.995, p = 1.000), and is significantly above c (0.750, p < 0.001)."
+        "No single winner: a has the highest mean mAP under 1 attack, monolingual, 1.000, but cannot be distinguished "
+        "from b (0.995, p = 1.000), and is significantly above c (0.750, p < 0.001)."
     )
     clean = [replace(one, attacked=()) for one in three]
     assert standing_sentence(standing(clean)).startswith("No single winner: b has the highest clean mAP, monolingual")

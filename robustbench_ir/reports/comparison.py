@@ -24,7 +24,7 @@ _CSV_COLUMNS = (
 
 
 def standing_sentence(standing: Standing) -> str:
-    """Return one sentence on which encoder is best, and from which others it cannot be told."""
+    """Return one sentence on which encoder is best, and which others are as good as far as the data show."""
     measure = "mAP" if standing.measure == "AP" else standing.measure
     attacks = f"{standing.attacks} attack{'' if standing.attacks == 1 else 's'}"
     what = f"mean {measure} under {attacks}" if standing.attacks else f"clean {measure}"
@@ -36,9 +36,8 @@ def standing_sentence(standing: Standing) -> str:
     if not near:
         return f"{best} is best: {where}, {score:.3f}; significantly above {_listed(beaten)}."
     over = f", and is significantly above {_listed(beaten)}" if beaten else ""
-    return (
-        f"No single winner: {best} has the highest {where}, {score:.3f}, but cannot be told from {_listed(near)}{over}."
-    )
+    highest = f"{best} has the highest {where}, {score:.3f}"
+    return f"No single winner: {highest}, but cannot be distinguished from {_listed(near)}{over}."
 
 
 def _p(value: float) -> str:
@@ -75,7 +74,7 @@ def comparison_markdown(rows: Sequence[EncoderComparison], standing: Standing) -
 
 
 def _groups(rows: Sequence[EncoderComparison]) -> list[list[EncoderComparison]]:
-    """Return the rows of each setting and pair of encoders; the pairs are told apart by where the clean rows begin."""
+    """Return the rows of each setting and pair of encoders; each pair begins with its clean rows."""
     found: list[list[EncoderComparison]] = []
     for row in rows:
         if row.recipe == CLEAN:

@@ -28,6 +28,7 @@ from robustbench_ir.reports.tables import (
     more_tables,
     side_by_side_table,
 )
+from robustbench_ir.reports.tracking import to_mlflow, to_wandb
 from robustbench_ir.results.result import Drop, Result
 
 _CSV_COLUMNS = (
@@ -243,4 +244,6 @@ EXPORTS: Mapping[str, Callable[[Sequence[Sheet]], str]] = {
     "json": to_json,
     "latex": to_latex,
     "markdown": to_markdown,
+    "mlflow": to_mlflow,
+    "wandb": to_wandb,
 }

@@ -55,7 +55,7 @@ COLOURS = (
     "#b0263f",
     "#59636e",
 )
-_MARKS = ("o-", "s--", "^-.", "D:", "v-", "P--", "X-.", "*:")  # lines can be told apart without their colours
+_MARKS = ("o-", "s--", "^-.", "D:", "v-", "P--", "X-.", "*:")  # lines differ without their colours too
 _BY_LEVEL: Mapping[ResourceLevel, str] = {
     "low": "#b3401c",
     "middle": "#94720c",
