@@ -153,7 +153,18 @@ def _score(result: Result) -> list[str]:
 
 def _task(result: Result) -> list[str]:
     languages = dict.fromkeys((*result.judgements.query_languages, *result.judgements.pool))
-    return ["--task", TaskIdentity.parse(result.task).name, "--languages", ",".join(languages)]
+    return ["--task", _task_name(TaskIdentity.parse(result.task)), "--languages", ",".join(languages)]
+
+
+_OF_A_FOLDER = re.compile(r"[0-9a-f]{12}(?:-split-(?P<split>.+?))?(?:-without-own)?")
+
+
+def _task_name(task: TaskIdentity) -> str:
+    """Return a task as `--task` takes it; a folder, whose version is a digest, is one of the current folder."""
+    found = _OF_A_FOLDER.fullmatch(task.version)
+    if not found or ":" in task.name:
+        return task.name
+    return f"./{task.name}:{found['split']}" if found["split"] else f"./{task.name}"
 
 
 def _means(together: _Together) -> list[str]:
