@@ -185,6 +185,7 @@ def test_each_language_is_a_check_of_its_own() -> None:
     found = check(result, "max-drop typo/each=10%")
     assert [(one.language, one.verdict) for one in found.outcomes] == [("en", "passed"), ("hi", "failed")]
     assert check(result, "max-drop typo/en=10%").passed
+    assert check(result, "max-drop typo/eng_Latn=10%").passed
 
 
 def test_every_severity_that_was_run_must_hold() -> None:

@@ -20,7 +20,7 @@ from typing import Literal
 
 import numpy as np
 
-from robustbench_ir.errors import OptionError, nearest
+from robustbench_ir.errors import OptionError, UnknownNameError, nearest
 from robustbench_ir.metrics.clusters import ClusterMeans
 from robustbench_ir.metrics.findings import AttackGroup, covered_queries, macro_means, only, over_seeds, ratio
 from robustbench_ir.metrics.measures import Floats, look_up_measure
@@ -34,7 +34,7 @@ from robustbench_ir.metrics.statistics import (
     draws,
     simultaneous,
 )
-from robustbench_ir.resources.languages import languages
+from robustbench_ir.resources.languages import language_and_script, languages
 from robustbench_ir.results.compare import check_same_attacks, check_same_questions, common_groups
 from robustbench_ir.results.file import load_result
 from robustbench_ir.results.result import Result
@@ -302,8 +302,7 @@ class _Checking:
                 raise OptionError(f"rule {rule}: {_called(group)} does not touch {self._untouched(group, names[0])}")
         for setting in self._settings:
             for group, covered in wanted:
-                for language in covered:
-                    yield self._test(rule, setting, group, language)
+                yield from self._tests(rule, setting, group, covered)
 
     def _groups(self, rule: Rule) -> list[AttackGroup | None]:
         """Return what a rule is about: the clean queries (None) and attacks with their severities."""
@@ -343,11 +342,11 @@ class _Checking:
             return [ALL]
         if rule.language == EACH:
             return list(names)
-        if rule.language not in names:
+        if _code(rule.language) not in names:
             raise OptionError(
                 f"rule {rule}: the result has no queries in {rule.language!r}; {nearest(rule.language, [*names, EACH])}"
             )
-        return [rule.language]
+        return [_code(rule.language)]
 
     def _untouched(self, group: AttackGroup | None, name: str) -> str:
         """Return a language that an attack does not touch, with the reason; empty if it touches some of those named."""
@@ -355,29 +354,28 @@ class _Checking:
         codes = self.result.judgements.query_languages if name == ALL else [name]
         return "" if any(code not in missing for code in codes) else f"{codes[0]}: {missing[codes[0]]}"
 
-    def _test(self, rule: Rule, setting: Setting, group: AttackGroup | None, language: str) -> _Test:
+    def _tests(self, rule: Rule, setting: Setting, group: AttackGroup | None, names: Sequence[str]) -> Iterator[_Test]:
+        """Yield the tests of a rule under one attack, one for each language."""
         measure = rule.measure or self.gate.measure
-        score, reached = _scores(self.result, setting, measure, group)
+        score, changed = _scores(self.result, setting, measure, group)
         below: Floats | None = None
         if rule.kind == "max-drop":
             below = _clean(self.result, setting, measure, group)
-            above = below - score
-        elif rule.kind == "min":
-            above = score
-        else:
+        elif rule.kind == "no-worse":
             below, _ = _scores(self._compared, setting, measure, group)
-            above = below - score
-        coverage = _macro(self.result, reached, language).estimate()[0] if group else 1.0
-        if coverage == 0:
-            raise OptionError(
-                f"rule {rule}: {_called(group)} changed no query, so that there is nothing to check; "
-                "choose a higher severity, or another recipe"
-            )
-        table = _macro(self.result, above, language)
-        whole = None if below is None else _macro(self.result, below, language)
-        most = 1.0 if whole is None or rule.relative else float(whole.estimate()[0])
-        divisor = whole if rule.relative else None
-        return _Test(rule, setting, measure, language, group, table, divisor, most, float(coverage))
+        above = score if below is None else below - score
+        for language in names:
+            coverage = float(_macro(self.result, changed, language).estimate()[0])
+            if coverage == 0:
+                raise OptionError(
+                    f"rule {rule}: {_called(group)} changed no query, so that there is nothing to check; "
+                    "choose a higher severity, or another recipe"
+                )
+            table = _macro(self.result, above, language)
+            whole = None if below is None else _macro(self.result, below, language)
+            most = 1.0 if whole is None or rule.relative else float(whole.estimate()[0])
+            divisor = whole if rule.relative else None
+            yield _Test(rule, setting, measure, language, group, table, divisor, most, coverage)
 
     def _judged(self, tests: Sequence[_Test]) -> list[Outcome]:
         layout = self.result.judgements
@@ -438,6 +436,14 @@ def _not_covered(result: Result) -> dict[str, Mapping[str, str]]:
 
 def _language(code: str) -> str:
     return languages()[code].name if code in languages() else code
+
+
+def _code(name: str) -> str:
+    """Return a language as results name it; what is no language stays as it is."""
+    try:
+        return language_and_script(name)
+    except UnknownNameError:
+        return name
 
 
 def _called(group: AttackGroup | None) -> str:
