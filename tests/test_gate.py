@@ -297,6 +297,15 @@ def test_what_the_result_does_not_have_is_one_line(rules: str | list[str], said:
     assert "\n" not in str(refused.value)
 
 
+def test_settings_are_chosen_by_name() -> None:
+    result = fallen(100, 0.05)
+    assert {one.setting for one in check(result, "max-drop typo=20%", settings="all").outcomes} == set(result.settings)
+    (one,) = check(result, "max-drop typo=20%", settings=["monolingual"]).outcomes
+    assert one.setting == "monolingual"
+    with pytest.raises(OptionError, match="did you mean 'monolingual'"):
+        check(result, "max-drop typo=20%", settings="monolingal")
+
+
 def test_clean_results_have_scores_and_no_drops() -> None:
     clean = result_of_ranks(np.ones((50, 1), dtype=np.int32), {})
     assert check(clean, "min AP=0.8").passed

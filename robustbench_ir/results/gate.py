@@ -38,7 +38,7 @@ from robustbench_ir.resources.languages import language_and_script, languages
 from robustbench_ir.results.compare import check_same_attacks, check_same_questions, common_groups
 from robustbench_ir.results.file import load_result
 from robustbench_ir.results.result import Result
-from robustbench_ir.results.rules import ALL, CLEAN_QUERIES, EACH, Gate, Rule
+from robustbench_ir.results.rules import ALL, CLEAN_QUERIES, EACH, Gate, Rule, read_settings
 
 Verdict = Literal["passed", "failed", "undecided"]
 
@@ -144,7 +144,7 @@ def check(
     baseline: Result | str | Path | None = None,
     *,
     measure: str = "AP",
-    settings: Sequence[Setting] | Setting = (),
+    settings: Sequence[str] | str = (),
     resamples: int = RESAMPLES,
     seed: int = SEED,
 ) -> Checked:
@@ -162,7 +162,7 @@ def check(
     measure : str
         Measure of drops and of comparisons with the baseline.
     settings : str or sequence of str
-        Settings in which the rules must hold; by default the widest one that the result has.
+        Settings in which the rules must hold, or ``"all"``; by default the widest one that the result has.
     resamples, seed
         See `Result.findings`.
 
@@ -195,7 +195,7 @@ def check(
 
 
 def _as_gate(
-    rules: Gate | Rule | str | Path | Sequence[Rule | str], measure: str, settings: Sequence[Setting] | Setting
+    rules: Gate | Rule | str | Path | Sequence[Rule | str], measure: str, settings: Sequence[str] | str
 ) -> Gate:
     if isinstance(rules, Gate):
         return rules
@@ -203,8 +203,7 @@ def _as_gate(
         return Gate.read(Path(rules))
     several = [rules] if isinstance(rules, Rule | str) else rules
     parsed = tuple(one if isinstance(one, Rule) else Rule.parse(one) for one in several)
-    chosen: Sequence[Setting] = (settings,) if isinstance(settings, str) else settings
-    return Gate(parsed, measure, tuple(chosen))
+    return Gate(parsed, measure, read_settings([settings] if isinstance(settings, str) else settings))
 
 
 @dataclass(frozen=True)
