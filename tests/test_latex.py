@@ -15,8 +15,10 @@ from click.testing import CliRunner
 from robustbench_ir import save_result
 from robustbench_ir.cli import irbench
 from robustbench_ir.errors import OptionError
+from robustbench_ir.reports.comparison import comparison_latex
 from robustbench_ir.reports.content import prepare_sheets
 from robustbench_ir.reports.latex import Column, latex_number, to_latex
+from robustbench_ir.results.compare import compare, standing
 from robustbench_ir.results.result import Result
 from tests.support.results import result_of_ranks
 
@@ -185,3 +187,13 @@ def test_a_small_table_fits_into_one_column(tmp_path: Path) -> None:
     text = table_of(made("bm25", {"typo": 0.2}), made("char-ngram", {"typo": 0.1}))
     assert r"\begin{table}[t]" in text
     assert "Overfull" not in compiled(text, tmp_path)
+
+
+def test_a_comparison_is_compiled_too(tmp_path: Path) -> None:
+    pair = [made(name, {"typo": share, "code-switching": share / 2}) for name, share in (("/a/b_c", 0.2), ("d%", 0.6))]
+    text = comparison_latex(compare(pair, resamples=200), standing(pair, resamples=200))
+    assert "A, b\\_c, and B, d\\%, on" in text
+    assert len(set(re.findall(r"\\label\{(.*?)\}", text))) == text.count(r"\begin{table*}") == 3
+    log = compiled(text, tmp_path)
+    assert "Overfull" not in log
+    assert "multiply defined" not in log

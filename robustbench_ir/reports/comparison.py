@@ -10,6 +10,7 @@ from robustbench_ir.perturb.identity import CLEAN
 from robustbench_ir.reports.exports import captioned
 from robustbench_ir.reports.latex import latex_number, latex_table
 from robustbench_ir.reports.tables import Table, TableCell, interval_cell, number_cell
+from robustbench_ir.reports.terminal import short_name
 from robustbench_ir.results.compare import EncoderComparison, Standing
 
 _SIGNIFICANT = 0.05
@@ -28,7 +29,7 @@ def standing_sentence(standing: Standing) -> str:
     measure = "mAP" if standing.measure == "AP" else standing.measure
     attacks = f"{standing.attacks} attack{'' if standing.attacks == 1 else 's'}"
     what = f"mean {measure} under {attacks}" if standing.attacks else f"clean {measure}"
-    (best, score), *others = standing.scores
+    (best, score), *others = ((short_name(name), value) for name, value in standing.scores)
     p = list(zip([name for name, _ in others], [value for _, value in others], standing.p, strict=True))
     beaten = [f"{name} ({value:.3f}, {_p(one)})" for name, value, one in p if one < _SIGNIFICANT]
     near = [f"{name} ({value:.3f}, {_p(one)})" for name, value, one in p if not one < _SIGNIFICANT]
@@ -86,7 +87,8 @@ def _groups(rows: Sequence[EncoderComparison]) -> list[list[EncoderComparison]]:
 def _table(rows: Sequence[EncoderComparison]) -> Table:
     first = rows[0]
     measure = "mAP" if first.measure == "AP" else first.measure
-    columns = "recipe", "severity", "what", first.first, first.second, "difference", "95% interval", "p"
+    names = short_name(first.first), short_name(first.second)
+    columns = "recipe", "severity", "what", *names, "difference", "95% interval", "p"
     cells = tuple(
         (
             TableCell(row.recipe.label),
@@ -100,7 +102,7 @@ def _table(rows: Sequence[EncoderComparison]) -> Table:
         )
         for row in rows
     )
-    return Table(f"{measure}, {first.setting}: {first.second} minus {first.first}", columns, cells)
+    return Table(f"{measure}, {first.setting}: {names[1]} minus {names[0]}", columns, cells)
 
 
 def comparison_latex(rows: Sequence[EncoderComparison], standing: Standing) -> str:
@@ -127,9 +129,9 @@ def _latex_table(rows: Sequence[EncoderComparison], number: int, standing: Stand
         ]
         body.append(" & ".join(cells) + r" \\")
     caption = (
-        f"{measure} of A, {first.first}, and B, {first.second}, on the same questions and the same perturbed queries, "
-        f"{first.setting} setting. The number after a recipe is the severity; drop is clean minus attacked. Bold: "
-        f"p below 0.05. {_TEST}."
+        f"{measure} of A, {short_name(first.first)}, and B, {short_name(first.second)}, on the same questions and the "
+        f"same perturbed queries, {first.setting} setting. The number after a recipe is the severity; drop is clean "
+        f"minus attacked. Bold: p below 0.05. {_TEST}."
     )
     if first.setting == standing.setting:
         caption += f" {standing_sentence(standing)}"

@@ -37,7 +37,7 @@ from robustbench_ir.metrics.summary import Summary
 from robustbench_ir.metrics.worst_case import WorstCase
 from robustbench_ir.perturb.identity import AttackIdentity, FloorIdentity, SearchIdentity
 from robustbench_ir.reports.notes import notes
-from robustbench_ir.reports.terminal import language_name
+from robustbench_ir.reports.terminal import language_name, short_name
 from robustbench_ir.resources.languages import languages
 from robustbench_ir.results.result import Cell, Result
 from robustbench_ir.tasks.task import TaskIdentity
@@ -711,7 +711,7 @@ def _usual(severities: Sequence[int]) -> int:
 
 def _names(results: Sequence[tuple[str, Result]]) -> list[str]:
     """Return the last part of each encoder's name; with the file name, or at last a number, where several share it."""
-    short = [re.split(r"[\\/]", result.encoder.name.rstrip("\\/"))[-1] or "encoder" for _, result in results]
+    short = [short_name(result.encoder.name) for _, result in results]
     files = [
         name if short.count(name) == 1 else f"{name} ({Path(file).stem})"
         for name, (file, _) in zip(short, results, strict=True)
