@@ -38,7 +38,9 @@ if TYPE_CHECKING:
     from robustbench_ir.perturb import Edit, Perturbation, Recipe, load_recipe, recipe, recipe_names
     from robustbench_ir.perturb.identity import AttackIdentity, RecipeIdentity, Signature
     from robustbench_ir.results.file import load_result, save_result
+    from robustbench_ir.results.gate import Checked, Outcome, check
     from robustbench_ir.results.result import Cell, Drop, Result
+    from robustbench_ir.results.rules import Gate, Rule
     from robustbench_ir.tasks import Passage, Query, Task, build_task, load_task, task_names
 
 _HOMES = {
@@ -82,11 +84,13 @@ _HOMES = {
         "load_result",
         "save_result",
     ),
+    "results.gate": ("Checked", "Outcome", "check"),
     "results.result": (
         "Cell",
         "Drop",
         "Result",
     ),
+    "results.rules": ("Gate", "Rule"),
     "tasks": (
         "Passage",
         "Query",
@@ -103,11 +107,14 @@ __all__ = [
     "Budget",
     "Cache",
     "Cell",
+    "Checked",
     "Drop",
     "Edit",
     "Encoder",
     "EncoderDescription",
     "EncoderOptions",
+    "Gate",
+    "Outcome",
     "Passage",
     "Perturbation",
     "Progress",
@@ -116,6 +123,7 @@ __all__ = [
     "RecipeIdentity",
     "Result",
     "RobustBenchError",
+    "Rule",
     "RunExport",
     "RunOptions",
     "SearchOptions",
@@ -127,6 +135,7 @@ __all__ = [
     "__version__",
     "attack",
     "build_task",
+    "check",
     "encoder_names",
     "load_encoder",
     "load_recipe",

@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[1]
 COMMANDS = (
     "attack",
     "cache",
+    "check",
     "compare",
     "encoders",
     "languages",
@@ -176,7 +177,7 @@ def test_the_commands_of_the_readme_work(command: str, tmp_path: Path) -> None:
     shim.chmod(0o755)
     path = f"{tmp_path}:{Path(sys.executable).parent}:{os.environ['PATH']}"
     variables = {**os.environ, "PYTHONPATH": str(ROOT), "PATH": path}
-    if command.startswith(("irbench show", "irbench report")):
+    if command.startswith(("irbench show", "irbench report", "irbench check")):
         subprocess.run(
             ["irbench", "attack", "--model", "char-ngram", "--out", command.split()[2]],
             env=variables,

@@ -340,12 +340,42 @@ def test_verify_loads_no_path_that_an_entry_names(entry: Entry) -> None:
 
 
 def test_exports_have_every_score(entry: Entry) -> None:
-    (card,) = json.loads(model_index(entry))["model-index"]
-    assert card["name"] == "char-ngram"
-    assert len(card["results"]) == len(entry.scores) * 3
     scores = json.loads(mteb_result(entry))["scores"]
     clean = [row["map"] for row in scores["clean"] if row["hf_subset"].endswith("multilingual")]
     assert np.mean(clean) == pytest.approx(entry.scores[0].average_precision["multilingual"], abs=1e-6)
+
+
+def test_the_model_index_loads_in_huggingface_hub(entry: Entry) -> None:
+    """It is pasted between the lines of a model card, and every score comes back with its attack and setting."""
+    from huggingface_hub import ModelCard
+
+    card = ModelCard(f"---\nlicense: mit\n{model_index(entry)}\n---\n\n# A model\n")
+    assert card.data.model_name == "char-ngram"
+    found = {one.dataset_config: one for one in card.data.eval_results or []}
+    wanted = {
+        f"{setting}, clean"
+        if score.recipe == "clean"
+        else f"{setting}, {score.recipe}, severity {score.severity}": value
+        for score in entry.scores
+        for setting, value in score.average_precision.items()
+    }
+    assert {config: one.metric_value for config, one in found.items()} == pytest.approx(wanted, abs=1e-6)
+    assert {(one.source_name, one.dataset_name.partition(" ")[0]) for one in found.values()} == {
+        ("robustbench-ir", entry.task.identity)
+    }
+    assert all((one.source_url or "").startswith("https://") for one in found.values())
+    again = ModelCard(str(card))
+    assert again.data.eval_results == card.data.eval_results
+
+
+def test_no_name_ends_the_block_of_a_model_card(entry: Entry) -> None:
+    from huggingface_hub import ModelCard
+
+    hostile = "x\n---\nlicense: stolen\n# "
+    text = model_index(entry.model_copy(update={"model": entry.model.model_copy(update={"name": hostile})}))
+    card = ModelCard(f"---\n{text}\n---\n")
+    assert card.data.model_name == hostile
+    assert "license" not in card.data.to_dict()
 
 
 def test_declarations_are_checked_with_one_line(result: Result) -> None:

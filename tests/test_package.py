@@ -64,10 +64,10 @@ def test_perturbing_loads_no_encoder() -> None:
 
 
 PUBLIC = {
-    "AttackIdentity", "Budget", "Cache", "Cell", "Drop", "Edit", "Encoder", "EncoderDescription",
-    "EncoderOptions", "Passage", "Perturbation", "Progress", "Query", "Recipe", "RecipeIdentity", "Result",
-    "RobustBenchError", "RunExport", "RunOptions", "SearchOptions", "Searched", "SemanticFloor", "Signature",
-    "Task", "Transfer", "__version__", "attack", "build_task", "encoder_names", "load_encoder", "load_recipe",
+    "AttackIdentity", "Budget", "Cache", "Cell", "Checked", "Drop", "Edit", "Encoder", "EncoderDescription", "Gate",
+    "EncoderOptions", "Outcome", "Passage", "Perturbation", "Progress", "Query", "Recipe", "RecipeIdentity", "Result",
+    "RobustBenchError", "Rule", "RunExport", "RunOptions", "SearchOptions", "Searched", "SemanticFloor", "Signature",
+    "Task", "Transfer", "__version__", "attack", "build_task", "check", "encoder_names", "load_encoder", "load_recipe",
     "load_reranker", "load_result", "load_task", "normalised", "recipe", "recipe_names", "repair", "reranked",
     "save_result", "search",
     "smoothed", "task_names", "transfer",

@@ -9,6 +9,7 @@ import re
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -32,6 +33,9 @@ from robustbench_ir.reports.worst import Examples, find_examples
 from robustbench_ir.results.result import Cell
 from robustbench_ir.retrieval.ranking import Ranks
 from robustbench_ir.tasks import load_task
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 EVIL = "<script>alert(1)</script>"
 TYPO = AttackIdentity.parse("typo@5")
@@ -416,24 +420,6 @@ def test_markdown() -> None:
     )
 
 
-def test_latex() -> None:
-    (one,) = prepare_sheets([("x.json", by_hand("a_b&c%${}~^#", AttackIdentity.parse("ty\\po@3")))], resamples=FEW)
-    text = EXPORTS["latex"]([one])
-    assert text.startswith("% \\usepackage{booktabs}\n% irbench attack ")
-    caption = r"\caption{a\_b\&c\%\$\{\}\textasciitilde{}\textasciicircum{}\#: scores; RD of a random ranking 4, "
-    caption += "of a perfect one that is blind to language 1}"
-    body = text[text.index(r"\begin{table}") :].splitlines()
-    assert body[:5] == [r"\begin{table}", r"\centering", caption, r"\begin{tabular}{lrlrrrrrrrrrrr}", r"\toprule"]
-    assert body[5].startswith(
-        r"recipe & severity & setting & clean mAP & attacked mAP & drop & 95\% interval of the drop"
-    )
-    assert body[7].startswith(
-        r"ty\textbackslash{}po & 3 & monolingual & 1.000 & 0.875 & +0.125 & +0.000 to +0.500 & +12.5\% & "
-    )
-    assert body[-3:] == [r"\bottomrule", r"\end{tabular}", r"\end{table}"]
-    assert {line.count(" & ") for line in body if line.endswith(r" \\")} == {13}
-
-
 def test_csv_has_each_language_and_the_macro_average() -> None:
     (one,) = prepare_sheets([("x.json", by_hand('a,"b"'))], resamples=FEW)
     rows = list(csv.DictReader(io.StringIO(EXPORTS["csv"]([one]))))
@@ -467,6 +453,33 @@ def test_json_says_what_the_page_says(sheet: Sheet) -> None:
     assert [one["language"] for one in content["drop_by_language"]["mean over recipes"]] == [
         one.language for one in sheet.by_language[None]
     ]
+
+
+def test_all_panels_of_a_picture_have_one_scale(small: Result, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("matplotlib")
+    figures: list[Figure] = []
+    monkeypatch.setattr(plots, "write_figure", lambda figure, _path, _form: figures.append(figure))
+    (sheet,) = prepare_sheets([("x.json", small)], resamples=FEW)
+    plots.write_plots([sheet], Path("nowhere"), "pdf")
+    curves, languages, *_ = figures
+    assert len(curves.axes) > 1
+    assert len({axes.get_ylim() for axes in curves.axes}) == 1
+    assert len(languages.axes) > 1
+    assert len({(axes.get_xlim(), axes.get_ylim()) for axes in languages.axes}) == 1
+    order = [one.language for one in next(iter(sheet.by_language.values()))]
+    for axes, drops in zip(languages.axes, sheet.by_language.values(), strict=True):
+        wanted = {order.index(one.language): one.relative.value for one in drops if not one.reason}
+        assert {round(bar.get_y() + bar.get_height() / 2): bar.get_width() for bar in axes.patches} == wanted
+    assert [text.get_text() for text in languages.legends[0].get_texts()]
+
+
+def test_pictures_are_pdf_files_with_letters(small: Result, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    prepared = prepare_sheets([("x.json", small)], resamples=FEW)
+    written = [path.read_bytes() for path in plots.write_plots(prepared, tmp_path, "pdf")]
+    assert all(one.startswith(b"%PDF") for one in written)
+    assert all(b"/Type3" not in one and b"CreationDate" not in one for one in written)
+    assert written == [path.read_bytes() for path in plots.write_plots(prepared, tmp_path, "pdf")]
 
 
 def test_plots_show_every_script_and_need_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,6 +66,27 @@ def test_a_result_is_made_again(arguments: tuple[str, ...], tmp_path: Path, monk
     assert_same(made_again(command_of(result), "char-ngram-mini.json"), result)
 
 
+@pytest.mark.parametrize("split", ["", ":dev"])
+def test_a_result_on_a_folder_is_made_again(split: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command named the folder as if it were a task that ships: `--task shop`."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "shop" / "qrels").mkdir(parents=True)
+    for name, texts in (("corpus", ["red shoes", "blue shoes"]), ("queries", ["shoes that are red", "blue shoes"])):
+        lines = [
+            json.dumps({"_id": f"{name}{place}", "text": text, "language": "en"}) for place, text in enumerate(texts)
+        ]
+        (tmp_path / "shop" / f"{name}.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    for name in ("test", "dev"):
+        judged = "queries0\tcorpus0\t1\nqueries1\tcorpus1\t1\n"
+        (tmp_path / "shop" / "qrels" / f"{name}.tsv").write_text(judged, encoding="utf-8")
+    irb("attack", "--model", "char-ngram", "--task", f"./shop{split}", "--recipe", "typo", "--out", "r.json")
+    result = rb.load_result("r.json")
+    line = command_of(result)
+    assert f"--task ./shop{split} " in line
+    irb(*shlex.split(line)[1:], "--out", "again.json")
+    assert_same(rb.load_result("again.json"), result)
+
+
 def test_a_search_until_the_goal_is_reached_says_so(tmp_path: Path) -> None:
     """`irbench report` ended in a traceback."""
     irb(*GREEDY, "--until-reached", "--out", f"{tmp_path}/r.json")

@@ -26,6 +26,7 @@ _COMMANDS = {
     "audit": "Show the most frequent edits of a recipe on real queries.",
     "board": "Run a list of models for the leaderboard.",
     "cache": "List what is kept between runs, check it, and remove some of it.",
+    "check": "Check a result against limits, for continuous integration.",
     "compare": "Test whether encoders differ on the same perturbed queries.",
     "encoders": "List the encoders, or show one.",
     "languages": "List the languages of the recipes, or show one.",

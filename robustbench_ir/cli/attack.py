@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from robustbench_ir._base.files import check_writable, is_stream
+from robustbench_ir.cli.check import check_by_gate
 from robustbench_ir.cli.options import (
     by_option,
     encoder_options,
@@ -37,9 +38,10 @@ from robustbench_ir.evaluation.run_export import RunExport
 from robustbench_ir.evaluation.semantic_floor import SemanticFloor
 from robustbench_ir.metrics.measures import look_up_measure
 from robustbench_ir.reports.terminal import plan_table, score_table, search_table, with_and_without
-from robustbench_ir.results.file import save_result
+from robustbench_ir.results.file import load_result, save_result
 from robustbench_ir.results.naming import check_not_of_another_run, free_path
 from robustbench_ir.results.result import Result
+from robustbench_ir.results.rules import Gate
 
 if TYPE_CHECKING:
     from robustbench_ir.adversary.search import Searched, SearchOptions
@@ -79,6 +81,9 @@ if TYPE_CHECKING:
 @encoder_options
 @search_options()
 @run_options
+@click.option(
+    "--gate", "gate_file", type=click.Path(path_type=Path), help="Check the result by these rules, as `irbench check`."
+)
 @click.option("--plan", "only_plan", is_flag=True, help="Print cells, texts, time and memory; run nothing.")
 def command(  # noqa: PLR0913, PLR0917
     model: str | None,
@@ -99,6 +104,7 @@ def command(  # noqa: PLR0913, PLR0917
     options: EncoderOptions,
     search: SearchOptions | None,
     run: RunOptions,
+    gate_file: Path | None,
     only_plan: bool,
 ) -> None:
     """Perturb a task's queries and measure how far an encoder falls.
@@ -119,6 +125,7 @@ def command(  # noqa: PLR0913, PLR0917
         semantic_floor=floor,
         options=options,
     )
+    gate = _read_gate(gate_file, request, search, run) if gate_file else None
     if only_plan:
         _print_plan(request, run, search)
         return
@@ -150,6 +157,18 @@ def command(  # noqa: PLR0913, PLR0917
         console.print(with_and_without(without, result, measure))
     message = styled((str(target), "bold"), f" has all results; `irbench show {target}` prints them again")
     console.print(message, soft_wrap=True)
+    if gate:
+        check_by_gate(result, gate)
+
+
+def _read_gate(path: Path, request: Request, search: SearchOptions | None, run: RunOptions) -> Gate:
+    """Read rules, and what they name, before hours are spent on the run."""
+    gate = Gate.read(path)
+    if search is None:
+        gate.check_names(request.load_recipes(run.cards), request.severities)
+    if gate.baseline:
+        load_result(gate.baseline)
+    return gate
 
 
 def _reranker_prefix(rerank: str | None, top_k: int | None) -> str:

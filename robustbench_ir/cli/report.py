@@ -9,7 +9,7 @@ from typing import get_args
 import click
 
 from robustbench_ir._base.files import check_writable, write_whole
-from robustbench_ir.cli.options import cards_option, damage_option, measure_option
+from robustbench_ir.cli.options import cards_option, damage_option, measure_option, split_commas
 from robustbench_ir.cli.output import say
 from robustbench_ir.encoders import Encoder, EncoderOptions, load_encoder
 from robustbench_ir.encoders.options import options_from
@@ -18,6 +18,7 @@ from robustbench_ir.metrics.measures import look_up_measure
 from robustbench_ir.metrics.settings import SETTINGS, Setting
 from robustbench_ir.reports.content import Sheet, prepare_sheets
 from robustbench_ir.reports.exports import EXPORTS
+from robustbench_ir.reports.latex import DEFAULT_COLUMNS, read_columns, to_latex
 from robustbench_ir.reports.page import report_page
 from robustbench_ir.reports.plots import Form, write_plots
 from robustbench_ir.reports.worst import find_examples
@@ -32,8 +33,12 @@ _PLOTS: tuple[Form, ...] = get_args(Form)
 @click.option("--out", type=click.Path(path_type=Path), help="File, or folder for pictures. Default: report.html.")
 @click.option("--format", "form", type=click.Choice(["html", *EXPORTS, *_PLOTS]), default="html", show_default=True)
 @measure_option
-@click.option("--setting", type=click.Choice(SETTINGS), help="Setting of pictures that show one. Default: the widest.")
-@click.option("--severity", type=int, help="Severity of pictures that show one. Default: 3, or the middle one.")
+@click.option(
+    "--setting", type=click.Choice(SETTINGS), help="Setting of tables and pictures that show one. Default: the widest."
+)
+@click.option(
+    "--severity", type=int, help="Severity of tables and pictures that show one. Default: 3, or the middle one."
+)
 @click.option(
     "--worst", type=click.IntRange(min=0), default=20, show_default=True, help="Number of queries that lost most."
 )
@@ -42,6 +47,11 @@ _PLOTS: tuple[Form, ...] = get_args(Form)
     "--with-passages", is_flag=True, help="Run the encoder again, to show which passage overtook the relevant one."
 )
 @click.option("--model", "models", multiple=True, help="Encoder to run again, if its name has changed.")
+@click.option(
+    "--columns",
+    callback=split_commas,
+    help="Columns of LaTeX tables: clean, attacked, drop, relative. Default: clean,attacked,drop.",
+)
 @click.option(
     "--resamples",
     type=click.IntRange(100, 1_000_000),
@@ -60,6 +70,7 @@ def command(  # noqa: PLR0913, PLR0917
     task: str | None,
     with_passages: bool,
     models: tuple[str, ...],
+    columns: tuple[str, ...] | None,
     resamples: int | None,
     damage: float | None,
     cards: Path | None,
@@ -75,6 +86,9 @@ def command(  # noqa: PLR0913, PLR0917
     look_up_measure(measure)
     if (with_passages or models) and form != "html":
         raise OptionError(f"passages are shown on the page only; leave out --with-passages and --model for {form}")
+    if columns and form != "latex":
+        raise OptionError(f"--columns is for --format latex; leave it out for {form}")
+    chosen = read_columns(columns) if columns else DEFAULT_COLUMNS
     found = [(str(path), load_result(path)) for path in results]
     prepared = prepare_sheets(found, measure, setting, severity, resamples, damage)
     for plot in _PLOTS:
@@ -82,7 +96,7 @@ def command(  # noqa: PLR0913, PLR0917
             _write_plots(prepared, out or Path("figures"), plot)
             return
     if form in EXPORTS:
-        _write_export(EXPORTS[form](prepared), out)
+        _write_export(to_latex(prepared, chosen) if form == "latex" else EXPORTS[form](prepared), out)
         return
     target = out or Path("report.html")
     check_writable(target)

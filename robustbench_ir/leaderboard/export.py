@@ -7,32 +7,38 @@ from robustbench_ir.leaderboard.folder import task_name
 from robustbench_ir.leaderboard.schema import Entry
 from robustbench_ir.leaderboard.sheet import sheet_of
 
-_SOURCE = {"name": "robustbench-ir"}
+_PROJECT = "robustbench-ir"
+_ADDRESS = "https://github.com/robustbench-ir/robustbench-ir"
 
 
 def model_index(entry: Entry) -> str:
-    """Return the `model-index` of a model card.
+    """Return the `model-index` of a model card, as YAML that stands between the ``---`` lines of a README.md.
 
-    The format is https://github.com/huggingface/hub-docs/blob/main/modelcard.md. JSON is valid YAML, so that the text
-    can be pasted between the ``---`` lines of a README.md, and no text of an entry can end that block.
+    The format is https://github.com/huggingface/hub-docs/blob/main/modelcard.md. huggingface_hub itself writes it, so
+    that it reads it too, and quotes each text, so that no text of an entry can end that block.
     """
+    from huggingface_hub import EvalResult, ModelCardData
+
     results = [
-        {
-            "task": {"type": "retrieval"},
-            "dataset": {
-                "name": f"{entry.task.identity} ({_attack(score.recipe, score.severity)})",
-                "type": task_name(entry),
-                "config": setting,
-                "split": "test",
-                "revision": entry.task.sha256,
-            },
-            "metrics": [{"type": "map", "name": f"mAP {setting}", "value": round(value, 6)}],
-            "source": _SOURCE,
-        }
+        EvalResult(
+            task_type="retrieval",
+            dataset_type=task_name(entry),
+            dataset_name=f"{entry.task.identity} ({_attack(score.recipe, score.severity)})",
+            # huggingface_hub puts results of one configuration together and forgets all names but the first.
+            dataset_config=f"{setting}, {_attack(score.recipe, score.severity)}",
+            dataset_args={"setting": setting, "recipe": score.recipe, "severity": score.severity},
+            dataset_split="test",
+            dataset_revision=entry.task.sha256,
+            metric_type="map",
+            metric_name=f"mAP {setting}",
+            metric_value=round(value, 6),
+            source_name=_PROJECT,
+            source_url=_ADDRESS,
+        )
         for score in entry.scores
         for setting, value in score.average_precision.items()
     ]
-    return json_text({"model-index": [{"name": entry.model.name, "results": results}]}, indent=2)
+    return str(ModelCardData(model_name=entry.model.name, eval_results=results).to_yaml())
 
 
 def _attack(recipe: str, severity: int) -> str:

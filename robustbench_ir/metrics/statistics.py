@@ -179,7 +179,9 @@ def _student(left_out: Floats, number: Integers) -> Floats:
     return np.asarray(stdtrit(freedom, (1 + CONFIDENCE) / 2) * np.sqrt(squares * freedom / np.maximum(number, 1)))
 
 
-def simultaneous(draw: Floats, clusters: int, having: Integers | None = None) -> list[Estimate]:
+def simultaneous(
+    draw: Floats, clusters: int, having: Integers | None = None, ends: tuple[float, float] = _ENDS
+) -> list[Estimate]:
     """Return estimates with intervals that contain the truth in all rows at once, in 95% of samples.
 
     So the interval of a row holds in as many samples even if the row was chosen for being the largest (Berk et al.
@@ -197,6 +199,8 @@ def simultaneous(draw: Floats, clusters: int, having: Integers | None = None) ->
         Number of clusters, including those without values.
     having : integer array of shape (statistics,), optional
         Number of clusters that have values for each row, if they are fewer.
+    ends : (float, float)
+        Share of the samples in which some lower end is above the truth, and in which some upper end is below it.
     """
     from scipy.special import ndtri
 
@@ -211,7 +215,7 @@ def simultaneous(draw: Floats, clusters: int, having: Integers | None = None) ->
     if clusters > 1 and varies.any():
         relative = deviation[varies] / error[varies, None]
         reach = np.array(
-            [np.quantile(side.max(axis=0), 1 - share) for side, share in zip((relative, -relative), _ENDS, strict=True)]
+            [np.quantile(side.max(axis=0), 1 - share) for side, share in zip((relative, -relative), ends, strict=True)]
         )
     number = np.full(len(draw), clusters) if having is None else having
     widened = np.multiply.outer(reach, error * ndtri(tail(number)) / ndtri((1 - CONFIDENCE) / 2))

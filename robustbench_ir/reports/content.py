@@ -37,7 +37,7 @@ from robustbench_ir.metrics.summary import Summary
 from robustbench_ir.metrics.worst_case import WorstCase
 from robustbench_ir.perturb.identity import AttackIdentity, FloorIdentity, SearchIdentity
 from robustbench_ir.reports.notes import notes
-from robustbench_ir.reports.terminal import language_name
+from robustbench_ir.reports.terminal import language_name, short_name
 from robustbench_ir.resources.languages import languages
 from robustbench_ir.results.result import Cell, Result
 from robustbench_ir.tasks.task import TaskIdentity
@@ -153,7 +153,18 @@ def _score(result: Result) -> list[str]:
 
 def _task(result: Result) -> list[str]:
     languages = dict.fromkeys((*result.judgements.query_languages, *result.judgements.pool))
-    return ["--task", TaskIdentity.parse(result.task).name, "--languages", ",".join(languages)]
+    return ["--task", _task_name(TaskIdentity.parse(result.task)), "--languages", ",".join(languages)]
+
+
+_OF_A_FOLDER = re.compile(r"[0-9a-f]{12}(?:-split-(?P<split>.+?))?(?:-without-own)?")
+
+
+def _task_name(task: TaskIdentity) -> str:
+    """Return a task as `--task` takes it; a folder, whose version is a digest, is one of the current folder."""
+    found = _OF_A_FOLDER.fullmatch(task.version)
+    if not found or ":" in task.name:
+        return task.name
+    return f"./{task.name}:{found['split']}" if found["split"] else f"./{task.name}"
 
 
 def _means(together: _Together) -> list[str]:
@@ -700,7 +711,7 @@ def _usual(severities: Sequence[int]) -> int:
 
 def _names(results: Sequence[tuple[str, Result]]) -> list[str]:
     """Return the last part of each encoder's name; with the file name, or at last a number, where several share it."""
-    short = [re.split(r"[\\/]", result.encoder.name.rstrip("\\/"))[-1] or "encoder" for _, result in results]
+    short = [short_name(result.encoder.name) for _, result in results]
     files = [
         name if short.count(name) == 1 else f"{name} ({Path(file).stem})"
         for name, (file, _) in zip(short, results, strict=True)

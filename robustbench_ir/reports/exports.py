@@ -1,4 +1,4 @@
-"""The report for other programs: Markdown, CSV, LaTeX and JSON."""
+"""The report for other programs: Markdown, CSV and JSON; LaTeX is in `robustbench_ir.reports.latex`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from dataclasses import is_dataclass
 from robustbench_ir._base.showing import (
     csv_text,
     json_text,
-    latex_comment,
-    latex_text,
     markdown_block,
     markdown_table,
     markdown_text,
@@ -19,6 +17,7 @@ from robustbench_ir.metrics.findings import Finding
 from robustbench_ir.metrics.statistics import Estimate
 from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.reports.content import NO_INTERVAL, LanguageDrop, Sheet, summary_sentences
+from robustbench_ir.reports.latex import to_latex
 from robustbench_ir.reports.notes import rank_notes
 from robustbench_ir.reports.tables import (
     Table,
@@ -29,6 +28,7 @@ from robustbench_ir.reports.tables import (
     more_tables,
     side_by_side_table,
 )
+from robustbench_ir.reports.tracking import to_mlflow, to_wandb
 from robustbench_ir.results.result import Drop, Result
 
 _CSV_COLUMNS = (
@@ -85,40 +85,6 @@ def captioned(table: Table) -> str:
     return f"**{markdown_text(table.caption)}**\n\n" + markdown_table(
         [markdown_text(name) for name in table.columns], rows, right
     )
-
-
-def to_latex(sheets: Sequence[Sheet]) -> str:
-    """Return the scores as LaTeX tables, which need the package booktabs."""
-    tables = [table for sheet in sheets if sheet.result.groups for table in (drops_table(sheet),)]
-    if len(sheets) > 1:
-        tables = [side_by_side_table(sheets), *tables]
-    sources = "".join(
-        f"{latex_comment(line)}\n" for sheet in sheets for line in (*sheet.command.splitlines(), *sheet.signatures)
-    )
-    return "% \\usepackage{booktabs}\n" + sources + "\n".join(map(_latex, tables))
-
-
-def _latex(table: Table) -> str:
-    columns = "".join("r" if table.is_numeric(place) else "l" for place in range(len(table.columns)))
-    lines = [
-        [latex_text(name) for name in table.columns],
-        *([latex_text(one.text) for one in row] for row in table.rows),
-    ]
-    head, *body = (" & ".join(line) + r" \\" for line in lines)
-    return "\n".join((
-        r"\begin{table}",
-        r"\centering",
-        rf"\caption{{{latex_text(table.caption)}}}",
-        rf"\begin{{tabular}}{{{columns}}}",
-        r"\toprule",
-        head,
-        r"\midrule",
-        *body,
-        r"\bottomrule",
-        r"\end{tabular}",
-        r"\end{table}",
-        "",
-    ))  # fmt: skip
 
 
 def to_csv(sheets: Sequence[Sheet]) -> str:
@@ -278,4 +244,6 @@ EXPORTS: Mapping[str, Callable[[Sequence[Sheet]], str]] = {
     "json": to_json,
     "latex": to_latex,
     "markdown": to_markdown,
+    "mlflow": to_mlflow,
+    "wandb": to_wandb,
 }

@@ -1,4 +1,4 @@
-"""The pictures of a report as PNG or SVG files, for papers and slides. They need matplotlib (extra ``plots``)."""
+"""The pictures of a report as PNG, SVG or PDF files, for papers and slides. They need matplotlib (extra ``plots``)."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ from robustbench_ir.resources.languages import ResourceLevel, resource_level
 from robustbench_ir.results.compare import EncoderComparison
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Form = Literal["png", "svg"]
+Form = Literal["png", "svg", "pdf"]
 
 # Names of encoders and recipes may be in any script: fonts are tried in this order, glyph by glyph.
 _FONTS = (
@@ -54,6 +55,7 @@ COLOURS = (
     "#b0263f",
     "#59636e",
 )
+_MARKS = ("o-", "s--", "^-.", "D:", "v-", "P--", "X-.", "*:")  # lines differ without their colours too
 _BY_LEVEL: Mapping[ResourceLevel, str] = {
     "low": "#b3401c",
     "middle": "#94720c",
@@ -71,8 +73,8 @@ def write_plots(sheets: Sequence[Sheet], folder: Path, form: Form) -> list[Path]
         One for each result.
     folder : pathlib.Path
         Folder for the files.
-    form : {"png", "svg"}
-        Format of the files. In SVG, text stays text.
+    form : {"png", "svg", "pdf"}
+        Format of the files. In SVG and PDF, text stays text.
 
     Returns
     -------
@@ -107,20 +109,21 @@ def write_comparison(rows: Sequence[EncoderComparison], path: Path) -> None:
     Raises
     ------
     OptionError
-        If the path ends neither in .png nor in .svg, or matplotlib is not installed.
+        If the path does not end in .png, .svg or .pdf, or matplotlib is not installed.
     """
     form = next((one for one in get_args(Form) if path.suffix == f".{one}"), None)
     if form is None:
-        raise OptionError(f"{path}: no picture of that kind; let it end in .png or .svg")
+        raise OptionError(f"{path}: no picture of that kind; let it end in .png, .svg or .pdf")
     with figure_style(form):
         write_figure(_differences(rows), path, form)
 
 
 def write_figure(figure: Figure, path: Path, form: Form) -> None:
-    """Write a figure as PNG or SVG; equal figures give equal files."""
+    """Write a figure as PNG, SVG or PDF; equal figures give equal files."""
     stream = io.BytesIO()
     # Without a date and with fixed identifiers, equal results give equal files.
-    figure.savefig(stream, format=form, metadata={"Date": None} if form == "svg" else {})
+    dates: Mapping[Form, dict[str, None]] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
+    figure.savefig(stream, format=form, metadata=dates[form])
     write_whole(path, stream.getvalue())
 
 
@@ -148,6 +151,7 @@ def figure_style(form: Form) -> Iterator[None]:
             "axes.spines.right": False,
             "svg.fonttype": "none",
             "svg.hashsalt": "irbench",
+            "pdf.fonttype": 42,  # letters stay letters, as journals ask
             "savefig.dpi": 200,
             "savefig.bbox": "tight",
         }
@@ -169,19 +173,21 @@ def _curves(sheet: Sheet) -> Figure:
 
     settings = sheet.settings
     figure = Figure(figsize=(3.4 * len(settings), 3.2), layout="constrained")
+    first: Axes | None = None
     for place, setting in enumerate(settings, start=1):
-        axes = figure.add_subplot(1, len(settings), place)
-        for line in curves(sheet, setting):
-            colour = COLOURS[line.colour]
+        # One scale for all settings, so that the panels can be compared.
+        axes = figure.add_subplot(1, len(settings), place, sharey=first)
+        first = first or axes
+        for number, line in enumerate(curves(sheet, setting)):
+            colour, mark = COLOURS[line.colour], _MARKS[number % len(_MARKS)]
             at = [point.x for point in line.points]
-            axes.plot(
-                at, [point.y for point in line.points], "o-", color=colour, label=figure_text(line.name), markersize=3.5
-            )
+            shown = figure_text(line.name)
+            axes.plot(at, [point.y for point in line.points], mark, color=colour, label=shown, markersize=3.5)
             low, high = ([getattr(point, end) for point in line.points] for end in ("low", "high"))
             axes.fill_between(at, low, high, color=colour, alpha=0.16, linewidth=0)
         axes.set_title(setting)
         axes.set_xlabel("severity (0: clean)")
-        axes.set_ylabel(sheet.measure_name)
+        axes.set_ylabel(sheet.measure_name if place == 1 else "")
         axes.set_xticks([0, *sheet.severities])
     axes.legend(frameon=False)
     figure.suptitle(figure_text(f"{sheet.name} on {sheet.result.task}"))
@@ -190,30 +196,49 @@ def _curves(sheet: Sheet) -> Figure:
 
 def _languages(sheet: Sheet) -> Figure:
     from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
     from matplotlib.ticker import PercentFormatter
 
     panels = sheet.by_language
-    rows = len(sheet.result.judgements.query_languages)
-    figure = Figure(figsize=(3.2 * len(panels), 1.2 + 0.22 * rows), layout="constrained")
+    order = [one.language for one in next(iter(panels.values()))]
+    figure = Figure(figsize=(1.2 + 2.6 * len(panels), 1.5 + 0.22 * len(order)), layout="constrained")
+    first: Axes | None = None
     for place, (recipe, drops) in enumerate(panels.items(), start=1):
-        axes = figure.add_subplot(1, len(panels), place)
-        shown = [one for one in drops if not math.isnan(one.relative.value)][::-1]
-        known = [one.resource_class for one in shown]
-        axes.barh(
-            list(map(_bar_name, shown)),
-            [one.relative.value for one in shown],
-            color=[_BY_LEVEL[resource_level(mark)] for mark in known],
-            xerr=np.array([
-                (one.relative.value - one.relative.low, one.relative.high - one.relative.value) for one in shown
-            ]).T if shown else None,
-            error_kw={"elinewidth": 0.9, "capsize": 2},
-        )  # fmt: skip
-        axes.axvline(0, color="0.4", linewidth=0.8)
+        # One scale and one order of languages for all recipes, so that the panels can be compared.
+        axes = figure.add_subplot(1, len(panels), place, sharex=first, sharey=first)
+        first = first or axes
+        shown = sorted(drops, key=lambda one: order.index(one.language))
+        _draw_bars(axes, shown)
         axes.set_title(figure_text(sheet.heading(recipe)))
         axes.set_xlabel(f"relative drop in {sheet.measure_name}")
         axes.xaxis.set_major_formatter(PercentFormatter(1))
-    figure.suptitle(figure_text(sheet.name) + f": {sheet.setting}, severity {sheet.severity} (figure: resource class)")
+        axes.tick_params(axis="y", labelleft=place == 1)
+    if first is not None:
+        first.invert_yaxis()
+    levels = dict.fromkeys(resource_level(one.resource_class) for one in next(iter(panels.values())))
+    handles = [Patch(color=_BY_LEVEL[level], label=level) for level in _BY_LEVEL if level in levels]
+    about = "resource class, the number after each language"
+    figure.legend(handles=handles, title=about, loc="outside lower center", ncols=len(handles), frameon=False)
+    figure.suptitle(figure_text(sheet.name) + f": {sheet.setting}, severity {sheet.severity}")
     return figure
+
+
+def _draw_bars(axes: Axes, shown: Sequence[LanguageDrop]) -> None:
+    """Draw a bar for each language; one that a recipe does not cover has a word in its place."""
+    places = [place for place, one in enumerate(shown) if not math.isnan(one.relative.value)]
+    known = [shown[place] for place in places]
+    ends = [(one.relative.value - one.relative.low, one.relative.high - one.relative.value) for one in known]
+    axes.barh(
+        places,
+        [one.relative.value for one in known],
+        color=[_BY_LEVEL[resource_level(one.resource_class)] for one in known],
+        xerr=np.array(ends).T if known else None,
+        error_kw={"elinewidth": 0.9, "capsize": 2},
+    )
+    for place in set(range(len(shown))) - set(places):
+        axes.text(0, place, " not covered", va="center", fontsize="x-small", color="0.4")
+    axes.axvline(0, color="0.4", linewidth=0.8)
+    axes.set_yticks(range(len(shown)), list(map(_bar_name, shown)))
 
 
 def _bar_name(one: LanguageDrop) -> str:
@@ -250,8 +275,10 @@ def _differences(rows: Sequence[EncoderComparison]) -> Figure:
     labels = list(dict.fromkeys(map(_label, rows)))
     step = 0.6 / len(encoders)
     figure = Figure(figsize=(1.6 + 3 * len(settings), 1.4 + 0.3 * len(labels) * len(encoders)), layout="constrained")
+    first: Axes | None = None
     for place, setting in enumerate(settings, start=1):
-        axes = figure.add_subplot(1, len(settings), place)
+        axes = figure.add_subplot(1, len(settings), place, sharex=first, sharey=first)
+        first = first or axes
         for number, name in enumerate(encoders):
             found = [row for row in rows if (row.setting, row.second) == (setting, name)]
             value = np.array([row.difference.value for row in found])
@@ -267,9 +294,11 @@ def _differences(rows: Sequence[EncoderComparison]) -> Figure:
                 label=figure_text(name),
             )
         axes.axvline(0, color="0.4", linewidth=0.8)
-        axes.set_yticks(range(len(labels)), list(map(figure_text, labels)) if place == 1 else [""] * len(labels))
-        axes.invert_yaxis()
+        axes.set_yticks(range(len(labels)), list(map(figure_text, labels)))
+        axes.tick_params(axis="y", labelleft=place == 1)
         axes.set_title(setting)
+    if first is not None:
+        first.invert_yaxis()
     axes.legend(frameon=False)
     measure = "mAP" if rows[0].measure == "AP" else rows[0].measure
     figure.supxlabel(figure_text(f"difference in {measure} from {rows[0].first}, with 95% intervals"))

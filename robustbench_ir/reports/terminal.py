@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -389,6 +390,7 @@ def _signature(result: Result, measure: str) -> Text:
 
 # The table of a comparison on a terminal.
 
+_LONGEST_HEADER = 10
 _COMPARISON_NOTES = (
     "difference = second - first, ± half of its 95% interval (questions resampled); p is that of a paired test by "
     "sign flips of whole questions, adjusted for all rows of a setting, * below 0.05; d_z = difference in standard "
@@ -401,13 +403,15 @@ def comparison_table(rows: Sequence[EncoderComparison]) -> RenderableType:
     parts: list[RenderableType] = []
     for (setting, first, second), group in groupby(rows, lambda row: (row.setting, row.first, row.second)):
         found = list(group)
-        pair = f"{setting}: {first} (first) and {second} (second), {_measured(found[0].measure)}"
+        names = [short_name(first), short_name(second)]
+        pair = f"{setting}: {names[0]} (first) and {names[1]} (second), {_measured(found[0].measure)}"
         parts += [Text(), one_line(pair, "bold")]
         table = empty_table()
         several = len({row.severity for row in found if row.recipe != CLEAN}) > 1
         for header in ("recipe", *(["severity"] if several else []), ""):
             table.add_column(header, no_wrap=True)
-        for header in ("first", "second", "difference", "p", "d_z"):
+        fit = names[0] != names[1] and max(map(len, names)) <= _LONGEST_HEADER
+        for header in (*(map(terminal_text, names) if fit else ("first", "second")), "difference", "p", "d_z"):
             table.add_column(header, justify="right", no_wrap=True)
         for row in found:
             table.add_row(
@@ -422,6 +426,15 @@ def comparison_table(rows: Sequence[EncoderComparison]) -> RenderableType:
             )
         parts.append(table)
     return Group(*parts, Text(), Text(_COMPARISON_NOTES, style="dim"))
+
+
+def short_name(encoder: str) -> str:
+    """Return the last part of the name or path of an encoder.
+
+    >>> short_name("/home/me/models/e5-small/")
+    'e5-small'
+    """
+    return re.split(r"[\\/]", encoder.rstrip("\\/"))[-1] or "encoder"
 
 
 def _measured(measure: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import combinations
 
 import numpy as np
 
@@ -11,8 +12,8 @@ from robustbench_ir.errors import OptionError
 from robustbench_ir.metrics.clusters import ClusterMeans
 from robustbench_ir.metrics.findings import AttackGroup, macro_means, over_seeds
 from robustbench_ir.metrics.measures import Floats
-from robustbench_ir.metrics.settings import Setting, per_query_scores
-from robustbench_ir.metrics.significance import effect_size, sign_flip_tests
+from robustbench_ir.metrics.settings import Setting, nanmean, per_query_scores
+from robustbench_ir.metrics.significance import effect_size, holm, sign_flip_tests
 from robustbench_ir.metrics.statistics import RESAMPLES, SEED, Estimate, IntervalMethod, bootstrap_intervals, draws
 from robustbench_ir.perturb.identity import CLEAN, AttackIdentity
 from robustbench_ir.results.result import Result
@@ -86,11 +87,13 @@ def compare(
     results: Sequence[Result],
     measure: str = "AP",
     *,
+    setting: Setting | None = None,
+    severity: int | None = None,
     resamples: int = RESAMPLES,
     method: IntervalMethod = "wider",
     seed: int = SEED,
 ) -> list[EncoderComparison]:
-    """Compare each further result with the first one, in every setting.
+    """Compare each further result with the first one.
 
     Parameters
     ----------
@@ -98,35 +101,63 @@ def compare(
         Two or more results of the same task and the same perturbed queries.
     measure : str
         Name of the measure, such as ``"AP"``.
+    setting, severity : optional
+        The only setting, and the only severity beside the clean queries; by default all that there are. p values are
+        adjusted for the rows of a setting that are asked for.
     resamples, method, seed
         See `Result.findings`.
 
     Raises
     ------
     OptionError
-        If the results cannot be compared; the message says why.
+        If the results cannot be compared, or do not have the setting or the severity; the message says why.
     """
+    _check_all(results)
+    first, *others = (_at(severity, one) for one in results)
+    settings = [setting] if setting else first.distinct_settings
+    if setting and setting not in first.settings:
+        raise OptionError(f"the results have no setting {setting!r}; there are: {', '.join(first.settings)}")
+    return [row for one in settings for row in _rows(first, others, one, measure, resamples, method, seed)]
+
+
+def _check_all(results: Sequence[Result]) -> None:
     if len(results) < 2:
         raise OptionError("a single result cannot be compared; name two or more")
     for number, other in enumerate(results[1:], start=2):
         _check(results[0], other, number)
-    return [
-        row
-        for setting in results[0].distinct_settings
-        for row in _rows(results[0], results[1:], setting, measure, resamples, method, seed)
-    ]
+
+
+def _at(severity: int | None, result: Result) -> Result:
+    """Return a result with the attacks at one severity; as it is if none is named."""
+    if severity is None:
+        return result
+    found = tuple(cell for cell in result.attacked if cell.severity == severity)
+    if not found:
+        there = ", ".join(map(str, sorted({one for _, one in result.groups}))) or "none"
+        raise OptionError(f"{result.encoder.name}: severity {severity} was not run; there are: {there}")
+    return replace(result, attacked=found)
 
 
 def _check(first: Result, other: Result, number: int) -> None:
     where = f"result {number} ({other.encoder.name}) cannot be compared with the first ({first.encoder.name})"
+    check_same_questions(first, other, where)
+    if (first.groups or other.groups) and not common_groups(first, other):
+        raise OptionError(f"{where}: no recipe and severity in common; attack both with the same --recipe --severity")
+    check_same_attacks(first, other, where)
+
+
+def check_same_questions(first: Result, other: Result, where: str) -> None:
+    """Raise OptionError, which begins with `where`, if two results are not of the same queries and passages."""
     if first.task != other.task:
         raise OptionError(f"{where}: task {other.task}, not {first.task}; attack both on one task")
     same = [one.judgements.query_ids + one.judgements.languages + tuple(one.judgements.pool) for one in (first, other)]
     if first.task_digest != other.task_digest or same[0] != same[1]:
         raise OptionError(f"{where}: other queries, passages or languages of {first.task}; attack both with the same")
-    if not set(first.groups) & set(other.groups):
-        raise OptionError(f"{where}: no recipe and severity in common; attack both with the same --recipe --severity")
-    for recipe, severity in _common(first, other):
+
+
+def check_same_attacks(first: Result, other: Result, where: str) -> None:
+    """Raise OptionError, which begins with `where`, if an attack that two results share made other queries in one."""
+    for recipe, severity in common_groups(first, other):
         cells = [{cell.seed: cell.digest for cell in one.groups[recipe, severity]} for one in (first, other)]
         if cells[0].keys() != cells[1].keys():
             raise OptionError(
@@ -138,7 +169,8 @@ def _check(first: Result, other: Result, number: int) -> None:
             )
 
 
-def _common(first: Result, other: Result) -> list[AttackGroup]:
+def common_groups(first: Result, other: Result) -> list[AttackGroup]:
+    """Return the attacks, with their severities, that two results share, in the order of the first."""
     return [key for key in first.groups if key in other.groups]
 
 
@@ -171,8 +203,8 @@ def _pair(
     """Return the rows of one encoder before the tests, and the differences to be tested."""
     judgements, random = first.judgements, np.random.default_rng(seed)
     keys = [(CLEAN, 0, "score")]
-    columns = [_numbers(one, _common(first, other), setting, measure) for one in (first, other)]
-    for recipe, severity in _common(first, other):
+    columns = [_numbers(one, common_groups(first, other), setting, measure) for one in (first, other)]
+    for recipe, severity in common_groups(first, other):
         keys += [(recipe, severity, "score"), (recipe, severity, "drop")]
     # Differences have tables of their own, so that those of equal columns are exactly 0, whatever the order of BLAS.
     differences = [macro_means(judgements, b - a) for a, b in zip(*columns, strict=True)]
@@ -213,3 +245,79 @@ def _numbers(result: Result, common: Sequence[AttackGroup], setting: Setting, me
         attacked = over_seeds(result.judgements, clean, result.groups[key], setting, measure).value
         found += [attacked, clean - attacked]
     return found
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Which of several encoders is best, and from which it cannot be told.
+
+    Attributes
+    ----------
+    setting, measure : str
+        Setting and measure.
+    attacks : int
+        Number of attacks that all results have, over which the scores are means; 0 for clean scores.
+    scores : tuple of (str, float)
+        Encoders with their macro averages, the best first.
+    p : tuple of float
+        For each encoder after the first, the p value of its difference from the best one, by sign flips of whole
+        questions, after Holm's correction for all pairs.
+    """
+
+    setting: Setting
+    measure: str
+    attacks: int
+    scores: tuple[tuple[str, float], ...]
+    p: tuple[float, ...]
+
+
+def standing(
+    results: Sequence[Result],
+    measure: str = "AP",
+    *,
+    setting: Setting | None = None,
+    severity: int | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
+) -> Standing:
+    """Rank encoders by their mean score under all attacks that they share.
+
+    Parameters
+    ----------
+    results, measure, severity, resamples, seed
+        See `compare`.
+    setting : str, optional
+        The setting; by default the widest one.
+
+    Raises
+    ------
+    OptionError
+        See `compare`.
+    """
+    _check_all(results)
+    layout, where = results[0].judgements, setting or results[0].distinct_settings[-1]
+    chosen = [_at(severity, one) for one in results]
+    shared = [key for key in chosen[0].groups if all(key in one.groups for one in chosen)]
+    found = [_mean_score(one, shared, where, measure) for one in chosen]
+    means = [float(macro_means(layout, one).estimate()[0]) for one in found]
+    pairs = list(combinations(range(len(found)), 2))
+    differences = [macro_means(layout, found[a] - found[b]) for a, b in pairs]
+    (family,) = sign_flip_tests([differences], np.random.default_rng(seed), resamples)
+    adjusted = dict(zip(pairs, holm(family.p).tolist(), strict=True))
+    best, *others = sorted(range(len(found)), key=lambda place: -means[place])
+    return Standing(
+        setting=where,
+        measure=measure,
+        attacks=len(shared),
+        scores=tuple((results[place].encoder.name, means[place]) for place in (best, *others)),
+        p=tuple(adjusted[min(best, place), max(best, place)] for place in others),
+    )
+
+
+def _mean_score(result: Result, shared: Sequence[AttackGroup], setting: Setting, measure: str) -> Floats:
+    """Return the mean over attacks of each query's measure; the clean measure if there is no attack."""
+    clean = per_query_scores(result.judgements, result.clean.ranks, measure, setting)
+    if not shared:
+        return clean
+    each = [over_seeds(result.judgements, clean, result.groups[key], setting, measure).value for key in shared]
+    return nanmean(np.stack(each), axis=0)

@@ -331,6 +331,8 @@ def cards(tmp_path: Path) -> Path:
         "NAME",
         "show NAME",
         "compare NAME NAME",
+        "check NAME --max-drop NAME",
+        "check NAME --gate NAME",
         "report NAME",
         "report NAME --format csv",
         "recipes show NAME",
