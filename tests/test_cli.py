@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from robustbench_ir.cli import irbench
-from robustbench_ir.cli.attack import file_name_part
+from robustbench_ir.results.naming import file_name_part
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = (

@@ -36,9 +36,9 @@ from robustbench_ir.evaluation.request import Request, RunOptions, Seeds
 from robustbench_ir.evaluation.run_export import RunExport
 from robustbench_ir.evaluation.semantic_floor import SemanticFloor
 from robustbench_ir.metrics.measures import look_up_measure
+from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.reports.terminal import plan_table, score_table, search_table, with_and_without
-from robustbench_ir.results.file import save_result
-from robustbench_ir.results.naming import check_not_of_another_run, free_path
+from robustbench_ir.results.naming import RunIdentity, Saved, check_not_of_another_run, file_name_part, save_beside, usual_name
 from robustbench_ir.results.result import Result
 
 if TYPE_CHECKING:
@@ -122,13 +122,13 @@ def command(  # noqa: PLR0913, PLR0917
     if only_plan:
         _print_plan(request, run, search)
         return
-    target = out or Path("results") / f"{file_name_part(name or _called(chosen, rerank))}-{file_name_part(task)}.json"
+    target = out or Path("results") / usual_name(name or _called(chosen, rerank, normalise), task, languages)
     check_writable(target)
     if is_stream(target) and (normalise or search):
         raise OptionError(f"{target}: this run writes further files beside the result; name a file for --out")
     guarded = replace(request, encoder=f"{before}normalised:{normalise}:{chosen}") if normalise else request
     if out and out.exists() and not force:
-        _check_free(out, guarded, run)
+        _check_free(out, guarded, search, run)
     with ProgressBar() as progress:
         run = replace(run, progress=progress)
         without = _attacked(request, search, replace(run, runs=None))[0] if normalise else None
@@ -137,19 +137,18 @@ def command(  # noqa: PLR0913, PLR0917
         result, searched = _attacked(guarded, search, run)
     if name:
         result = replace(result, encoder=replace(result.encoder, name=name))
-    target = target if out else free_path(target, result)
-    save_result(result, target)
+    saved = save_beside(result, target, force=force)
     console = table_terminal()
     console.print(score_table(result, by, measure))
     if run.runs:
         _print_recalls(console, run.runs)
     if searched and search:
-        _print_searches(console, searched, search.goal, target)
+        _print_searches(console, searched, search.goal, saved.path)
     if without:
-        save_result(without, target.with_name(f"{target.stem}-without.json"))
+        unrepaired = save_beside(without, target.with_name(f"{target.stem}-without.json"), force=force)
         console.print(with_and_without(without, result, measure))
-    message = styled((str(target), "bold"), f" has all results; `irbench show {target}` prints them again")
-    console.print(message, soft_wrap=True)
+        print_saved(console, unrepaired, "has the results without the repairs")
+    print_saved(console, saved, f"has all results; `irbench show {saved.path}` prints them again")
 
 
 def _reranker_prefix(rerank: str | None, top_k: int | None) -> str:
@@ -166,14 +165,28 @@ def _reranker_prefix(rerank: str | None, top_k: int | None) -> str:
     return f"{RERANKED_PREFIX}{rerank}@{chosen}:"
 
 
-def _called(model: str, rerank: str | None) -> str:
-    return f"{file_name_part(rerank)}-{file_name_part(model)}" if rerank else model
+def print_saved(console: Terminal, saved: Saved, what: str) -> None:
+    """Print where a result was written, and what happened to an earlier file of that name."""
+    if saved.note:
+        console.print(styled((f"note: {saved.note}", "yellow")), soft_wrap=True)
+    console.print(styled((str(saved.path), "bold"), f" {what}"), soft_wrap=True)
 
 
-def _check_free(out: Path, request: Request, run: RunOptions) -> None:
+def _called(model: str, rerank: str | None, normalise: str | None) -> str:
+    return "-".join(file_name_part(part) for part in (rerank, model, normalise) if part)
+
+
+def _check_free(out: Path, request: Request, search: SearchOptions | None, run: RunOptions) -> None:
     """Refuse to overwrite the result of another run, before hours are spent on this one."""
     fingerprint = as_encoder(request.encoder, request.options).description.fingerprint
-    check_not_of_another_run(out, fingerprint, request.load_task(run.cards).identity)
+    task = request.load_task(run.cards)
+    cells = None
+    # How a search, a floor and a number of seeds that is found on the way are called is known only afterwards.
+    if search is None and request.semantic_floor is None and request.seeds != "auto":
+        recipes = request.load_recipes(run.cards)
+        identities = {name: AttackIdentity((recipe.for_task(task).identity,)) for name, recipe in recipes.items()}
+        cells = frozenset((str(identities[one.recipe]), one.severity, one.seed) for one in request.cells(recipes))
+    check_not_of_another_run(out, RunIdentity(fingerprint, task.identity, task.digest, cells))
 
 
 def _attacked(request: Request, search: SearchOptions | None, run: RunOptions) -> tuple[Result, Searched | None]:
@@ -222,8 +235,3 @@ def distinct_file_name_parts(names: Iterable[str]) -> dict[str, str]:
     return {
         name: one if count[one] == 1 else file_name_part(re.sub(r"[/\\]+", "-", name)) for name, one in short.items()
     }
-
-
-def file_name_part(name: str) -> str:
-    """Return a name as part of a file name: the last part of a path or hub name, without odd characters."""
-    return re.sub(r"[^A-Za-z0-9.]+", "-", name.rstrip("/").rsplit("/", 1)[-1]).strip("-.") or "result"

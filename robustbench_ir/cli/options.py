@@ -159,7 +159,7 @@ damage_option = click.option(
     help="Also show the drops at this mean edit distance, such as 0.05, interpolated over the severities.",
 )
 
-force_option = click.option("--force", is_flag=True, help="Overwrite a result file of another encoder or task.")
+force_option = click.option("--force", is_flag=True, help="Replace a result file, even one of another run.")
 by_option = click.option("--by", type=click.Choice(["language"]), help="Open the table up by query language.")
 
 cards_option = click.option(

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from robustbench_ir._base.files import check_writable
 from robustbench_ir._base.showing import terminal_text
-from robustbench_ir.cli.attack import distinct_file_name_parts, file_name_part
+from robustbench_ir.cli.attack import distinct_file_name_parts, print_saved
 from robustbench_ir.cli.options import (
     encoder_options,
     languages_option,
@@ -31,8 +31,7 @@ from robustbench_ir.evaluation.semantic_floor import SemanticFloor
 from robustbench_ir.metrics.findings import Finding
 from robustbench_ir.metrics.measures import look_up_measure
 from robustbench_ir.reports.terminal import formatted, formatted_with_interval
-from robustbench_ir.results.file import save_result
-from robustbench_ir.results.naming import free_path
+from robustbench_ir.results.naming import file_name_part, save_beside
 
 if TYPE_CHECKING:
     from robustbench_ir.adversary.search import SearchOptions
@@ -123,9 +122,8 @@ def command(  # noqa: PLR0913, PLR0917
             )
         console.print(table)
     for (source, target), result in found.results.items() if out else ():
-        path = free_path((out or Path()) / f"{labels[source]}-to-{labels[target]}.json", result)
-        save_result(result, path)
-        console.print(styled((str(path), "bold")), soft_wrap=True)
+        saved = save_beside(result, (out or Path()) / f"{labels[source]}-to-{labels[target]}.json")
+        print_saved(console, saved, "has this result")
 
 
 def _cell(one: Finding, own: bool) -> str:
