@@ -32,12 +32,15 @@ if TYPE_CHECKING:
     )
     from robustbench_ir.errors import RobustBenchError
     from robustbench_ir.evaluation.attack import attack
+    from robustbench_ir.evaluation.plan import Plan, plan
     from robustbench_ir.evaluation.request import RunOptions
     from robustbench_ir.evaluation.run_export import RunExport
     from robustbench_ir.evaluation.semantic_floor import SemanticFloor
-    from robustbench_ir.perturb import Edit, Perturbation, Recipe, load_recipe, recipe, recipe_names
+    from robustbench_ir.perturb import Edit, Perturbation, Recipe, load_recipe, perturb, recipe, recipe_names
     from robustbench_ir.perturb.identity import AttackIdentity, RecipeIdentity, Signature
+    from robustbench_ir.results.compare import EncoderComparison, compare
     from robustbench_ir.results.file import load_result, save_result
+    from robustbench_ir.results.presentation import Plot
     from robustbench_ir.results.result import Cell, Drop, Result
     from robustbench_ir.tasks import Passage, Query, Task, build_task, load_task, task_names
 
@@ -66,6 +69,7 @@ _HOMES = {
     ),
     "errors": ("RobustBenchError",),
     "evaluation.attack": ("attack",),
+    "evaluation.plan": ("Plan", "plan"),
     "evaluation.request": ("RunOptions",),
     "evaluation.run_export": ("RunExport",),
     "evaluation.semantic_floor": ("SemanticFloor",),
@@ -78,10 +82,12 @@ _HOMES = {
         "recipe_names",
     ),
     "perturb.identity": ("AttackIdentity", "RecipeIdentity", "Signature"),
+    "results.compare": ("EncoderComparison", "compare"),
     "results.file": (
         "load_result",
         "save_result",
     ),
+    "results.presentation": ("Plot",),
     "results.result": (
         "Cell",
         "Drop",
@@ -106,10 +112,13 @@ __all__ = [
     "Drop",
     "Edit",
     "Encoder",
+    "EncoderComparison",
     "EncoderDescription",
     "EncoderOptions",
     "Passage",
     "Perturbation",
+    "Plan",
+    "Plot",
     "Progress",
     "Query",
     "Recipe",
@@ -127,6 +136,7 @@ __all__ = [
     "__version__",
     "attack",
     "build_task",
+    "compare",
     "encoder_names",
     "load_encoder",
     "load_recipe",
@@ -134,6 +144,8 @@ __all__ = [
     "load_result",
     "load_task",
     "normalised",
+    "perturb",
+    "plan",
     "recipe",
     "recipe_names",
     "repair",
@@ -147,6 +159,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
+    if name == "perturb":  # the package itself, which can be called
+        return import_module(f"{__name__}.perturb")
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)

@@ -98,7 +98,7 @@ def test_catalogue_and_preview(arguments: list[str], line: str) -> None:
         (["attack", "--severity", "9"], r"severity 9 is out of range; 1 to 5"),
         (["attack", "--severity", "high"], r"'high' is not a valid integer"),
         (["attack", "--seeds", "0"], r"0 seeds are out of range; give 1"),
-        (["attack", "--measure", "MAP"], r"unknown measure 'MAP'"),
+        (["attack", "--measure", "MAPS"], r"unknown measure 'MAPS'"),
         (["attack", "--model", "."], r"not a sentence-transformers folder"),
         (["attack", "--cards", "nowhere"], r"--cards nowhere: not a folder"),
         (["attack", "--nonsense"], r"No such option"),

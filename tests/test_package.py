@@ -64,6 +64,12 @@ def test_perturbing_loads_no_encoder() -> None:
 
 
 PUBLIC = {
+    "EncoderComparison",
+    "Plan",
+    "Plot",
+    "compare",
+    "perturb",
+    "plan",
     "AttackIdentity", "Budget", "Cache", "Cell", "Drop", "Edit", "Encoder", "EncoderDescription",
     "EncoderOptions", "Passage", "Perturbation", "Progress", "Query", "Recipe", "RecipeIdentity", "Result",
     "RobustBenchError", "RunExport", "RunOptions", "SearchOptions", "Searched", "SemanticFloor", "Signature",

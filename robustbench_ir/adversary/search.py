@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from robustbench_ir._base.cache import using_cache
+from robustbench_ir._base.listed import listed
 from robustbench_ir.adversary.candidates import Budget, Draws
 from robustbench_ir.adversary.goals import Goal, make_goal
 from robustbench_ir.adversary.methods import MOST_STARTS, make_method
@@ -18,7 +19,14 @@ from robustbench_ir.encoders import Encoder, EncoderOptions
 from robustbench_ir.encoders.batches import EncodeTexts
 from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.evaluation import Evaluation, open_evaluation
-from robustbench_ir.evaluation.request import DEFAULT_RUN, RecipeMix, Request, RunOptions
+from robustbench_ir.evaluation.request import (
+    DEFAULT_RUN,
+    RecipeMix,
+    Request,
+    RunOptions,
+    recipe_list,
+    severity_list,
+)
 from robustbench_ir.evaluation.semantic_floor import SemanticFloor
 from robustbench_ir.perturb import Recipe, RecipeLike, default_recipe_names
 from robustbench_ir.results.result import Result
@@ -31,7 +39,7 @@ class SearchOptions:
 
     Attributes
     ----------
-    methods : sequence of str
+    methods : sequence of str, or str
         Names such as ``"greedy"``, ``"beam-4"``, ``"annealing-200"``, ``"best-of-20"`` and ``"exhaustive"``;
         ``"random"`` is the average case.
     goal : str
@@ -60,7 +68,7 @@ class SearchOptions:
     until_reached: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "methods", tuple(dict.fromkeys(self.methods)))
+        object.__setattr__(self, "methods", tuple(dict.fromkeys(listed(self.methods))))
         if not self.methods:
             raise OptionError("no search method; name one, such as greedy")
         if self.alternatives < 1:
@@ -96,11 +104,11 @@ class Searched:
 def search(
     encoder: str | Encoder | EncodeTexts | None = None,
     task: str | Path | Task = "mini",
-    recipes: Sequence[RecipeMix] | None = None,
+    recipes: Sequence[RecipeMix] | RecipeLike | None = None,
     search: SearchOptions = DEFAULT_SEARCH,
     *,
     languages: Iterable[str] | None = None,
-    severities: Sequence[int] = (3,),
+    severities: Sequence[int] | int = (3,),
     seeds: int = 1,
     semantic_floor: SemanticFloor | float | None = None,
     options: EncoderOptions | None = None,
@@ -112,7 +120,7 @@ def search(
     ----------
     encoder, task, languages, severities, seeds, options
         See `robustbench_ir.attack`. The severity is that of the random perturbations that a search begins with.
-    recipes : sequence of str, Recipe, callable or tuple of these, optional
+    recipes : sequence of str, Recipe, callable or tuple of these, or one of the first three, optional
         Recipes that make the rewritings; those of ``"typo+synonym"``, or of a tuple, are offered together.
     search : SearchOptions, optional
         Goal, methods and budget.
@@ -139,9 +147,9 @@ def search(
     request = Request(
         encoder=encoder,
         task=task,
-        recipes=recipes,
+        recipes=recipe_list(recipes),
         languages=languages,
-        severities=severities,
+        severities=severity_list(severities),
         seeds=seeds,
         semantic_floor=semantic_floor,
         options=options,

@@ -38,7 +38,14 @@ from robustbench_ir.evaluation.semantic_floor import SemanticFloor
 from robustbench_ir.metrics.measures import look_up_measure
 from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.reports.terminal import plan_table, score_table, search_table, with_and_without
-from robustbench_ir.results.naming import RunIdentity, Saved, check_not_of_another_run, file_name_part, save_beside, usual_name
+from robustbench_ir.results.naming import (
+    RunIdentity,
+    Saved,
+    check_not_of_another_run,
+    file_name_part,
+    save_beside,
+    usual_name,
+)
 from robustbench_ir.results.result import Result
 
 if TYPE_CHECKING:
@@ -135,11 +142,9 @@ def command(  # noqa: PLR0913, PLR0917
         if without and guarded.seeds == "auto":
             guarded = replace(guarded, seeds=max(map(len, without.groups.values())))
         result, searched = _attacked(guarded, search, run)
-    if name:
-        result = replace(result, encoder=replace(result.encoder, name=name))
-    saved = save_beside(result, target, force=force)
+    saved = save_beside(result.named(name), target, force=force)
     console = table_terminal()
-    console.print(score_table(result, by, measure))
+    console.print(score_table(result.named(name), by, measure))
     if run.runs:
         _print_recalls(console, run.runs)
     if searched and search:

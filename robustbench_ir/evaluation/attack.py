@@ -21,7 +21,15 @@ from robustbench_ir.encoders import Encoder, EncoderOptions, default_encoder
 from robustbench_ir.encoders.batches import EncodeTexts
 from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.evaluation import Evaluation, open_evaluation
-from robustbench_ir.evaluation.request import DEFAULT_RUN, CellName, Request, RunOptions, Seeds
+from robustbench_ir.evaluation.request import (
+    DEFAULT_RUN,
+    CellName,
+    Request,
+    RunOptions,
+    Seeds,
+    recipe_list,
+    severity_list,
+)
 from robustbench_ir.evaluation.semantic_floor import SemanticFloor
 from robustbench_ir.metrics.seeds import enough_seeds
 from robustbench_ir.perturb import RecipeLike
@@ -32,14 +40,15 @@ from robustbench_ir.tasks import Task
 def attack(
     encoder: str | Encoder | EncodeTexts | None = None,
     task: str | Path | Task = "mini",
-    recipes: Sequence[RecipeLike] | None = None,
+    recipes: Sequence[RecipeLike] | RecipeLike | None = None,
     *,
     languages: Iterable[str] | None = None,
-    severities: Sequence[int] = (3,),
+    severities: Sequence[int] | int = (3,),
     seeds: Seeds = 1,
     semantic_floor: SemanticFloor | float | None = None,
     options: EncoderOptions | None = None,
     run: RunOptions = DEFAULT_RUN,
+    name: str | None = None,
 ) -> Result:
     """Measure how far retrieval falls when the queries are perturbed.
 
@@ -50,12 +59,12 @@ def attack(
         installed, otherwise ``char-ngram``.
     task : str, Path or Task
         Name of a task, a folder with a task (a string needs a slash in it), or a `Task`.
-    recipes : sequence of str, Recipe or callable, optional
-        Names of recipes, loaded recipes, or functions that rewrite a query; see `robustbench_ir.recipe`. Default: the
-        recipes whose card says so.
-    languages : iterable of str, optional
-        Restrict queries and pool to these languages.
-    severities : sequence of int
+    recipes : sequence of str, Recipe or callable, or one of these, optional
+        Names of recipes, loaded recipes, or functions that rewrite a query; see `robustbench_ir.recipe`. A string may
+        have several names with commas. Default: the recipes whose card says so.
+    languages : iterable of str, or str, optional
+        Restrict queries and pool to these languages: tags or English names, as a list or as a string with commas.
+    severities : sequence of int, or int
         Severities, 1 to 5 each.
     seeds : int or "auto"
         Number of perturbations of each query, 1 or more; reported numbers are means over them. ``"auto"`` begins with
@@ -66,6 +75,8 @@ def attack(
         How an encoder is loaded by name.
     run : RunOptions, optional
         How it is run: processes, memory, progress, folders. It does not change any number.
+    name : str, optional
+        What the encoder is called in tables and in the result. Default: its own name, that of its folder or function.
 
     Returns
     -------
@@ -81,8 +92,10 @@ def attack(
     --------
     >>> attack("char-ngram", task="mini", recipes=["typo"]).to_frame()  # doctest: +SKIP
     """
-    request = Request(encoder, task, recipes, languages, severities, seeds, semantic_floor, options)
-    return run_request(request, run)
+    request = Request(
+        *(encoder, task, recipe_list(recipes), languages, severity_list(severities), seeds, semantic_floor, options)
+    )
+    return run_request(request, run).named(name)
 
 
 def run_request(request: Request, run: RunOptions = DEFAULT_RUN) -> Result:

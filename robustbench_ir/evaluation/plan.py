@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,14 +14,26 @@ from robustbench_ir.encoders import (
     Embeddings,
     Encoder,
     EncoderDescription,
+    EncoderOptions,
     TokenEmbeddings,
     default_encoder,
     encoder_names,
 )
+from robustbench_ir.encoders.batches import EncodeTexts
 from robustbench_ir.encoders.pool import fitted_on, passages_left
 from robustbench_ir.encoders.reranker import RERANKED_PREFIX, Reranked, parse_reranked
 from robustbench_ir.evaluation.evaluation import Evaluation, open_evaluation
-from robustbench_ir.evaluation.request import DEFAULT_RUN, CellName, Request, RunOptions
+from robustbench_ir.evaluation.request import (
+    DEFAULT_RUN,
+    CellName,
+    Request,
+    RunOptions,
+    Seeds,
+    recipe_list,
+    severity_list,
+)
+from robustbench_ir.evaluation.semantic_floor import SemanticFloor
+from robustbench_ir.perturb import RecipeLike
 from robustbench_ir.tasks import Task
 
 _SAMPLE = 32
@@ -94,6 +106,39 @@ class _Absent:
         raise NotImplementedError
 
     encode_passages = encode_queries
+
+
+def plan(
+    encoder: str | Encoder | EncodeTexts | None = None,
+    task: str | Path | Task = "mini",
+    recipes: Sequence[RecipeLike] | RecipeLike | None = None,
+    *,
+    languages: Iterable[str] | None = None,
+    severities: Sequence[int] | int = (3,),
+    seeds: Seeds = 1,
+    semantic_floor: SemanticFloor | float | None = None,
+    options: EncoderOptions | None = None,
+    run: RunOptions = DEFAULT_RUN,
+) -> Plan:
+    """Say what an attack would do and cost: cells, texts, time and memory. No cell is made.
+
+    Parameters
+    ----------
+    encoder, task, recipes, languages, severities, seeds, semantic_floor, options, run
+        See `robustbench_ir.attack`, which takes the same.
+
+    Raises
+    ------
+    RobustBenchError
+        If the attack would stop with an error before its first cell.
+
+    Examples
+    --------
+    >>> plan("char-ngram", recipes="typo").queries  # doctest: +SKIP
+    1440
+    """
+    asked = (encoder, task, recipe_list(recipes), languages, severity_list(severities), seeds, semantic_floor, options)
+    return plan_run(Request(*asked), run)
 
 
 def plan_run(request: Request, run: RunOptions = DEFAULT_RUN) -> Plan:

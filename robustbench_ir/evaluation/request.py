@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, MutableMapping, Sequence
 from dataclasses import dataclass, field
+from operator import index
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, SupportsIndex
 
 from robustbench_ir._base.cache import Cache
+from robustbench_ir._base.listed import listed
 from robustbench_ir._base.parallel import Engine
 from robustbench_ir._base.progress import Progress, Silence
 from robustbench_ir.encoders import Encoder, EncoderOptions
@@ -16,6 +18,7 @@ from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.run_export import RunExport
 from robustbench_ir.evaluation.semantic_floor import SemanticFloor
 from robustbench_ir.perturb import Perturbation, Recipe, RecipeLike, as_recipe, default_recipe_names
+from robustbench_ir.perturb.identity import CLEAN
 from robustbench_ir.perturb.recipe import SEVERITIES
 from robustbench_ir.resources.transport import DownloadProgress
 from robustbench_ir.retrieval.ranking import DEFAULT_MEMORY
@@ -154,10 +157,12 @@ class Request:
     options: EncoderOptions | None = None
 
     def __post_init__(self) -> None:
-        for name in ("recipes", "languages", "severities"):
-            value = getattr(self, name)
-            if value is not None:
-                object.__setattr__(self, name, tuple(value))
+        for name, items in (
+            ("recipes", recipe_list(self.recipes)),
+            ("languages", None if self.languages is None else listed(self.languages)),
+            ("severities", severity_list(self.severities)),
+        ):
+            object.__setattr__(self, name, items)
         _check_cells(self.severities, self.seeds)
 
     def load_recipes(self, cards: Path | None) -> dict[str, Recipe]:
@@ -212,15 +217,45 @@ class Request:
         )
 
 
-def check_seeds(seeds: int) -> None:
+def recipe_list(given: Sequence[RecipeMix] | RecipeLike | None) -> tuple[RecipeMix, ...] | None:
+    """Return recipes that were given as a list, as one recipe, or as names with commas; ``"clean"`` is none."""
+    if given is None:
+        return None
+    if isinstance(given, str) and given == CLEAN.label:
+        return ()
+    return (given,) if isinstance(given, Recipe) or callable(given) else listed(given)
+
+
+def severity_list(given: Sequence[int] | int | str) -> tuple[int, ...]:
+    """Return severities that were given as a list, as one number, or as numbers with commas.
+
+    Raises
+    ------
+    OptionError
+        If one of them is not a whole number.
+    """
+    items: Iterable[object] = listed(given) if isinstance(given, Iterable) else (given,)
+    return tuple(map(_severity, items))
+
+
+def _severity(given: object) -> int:
+    try:
+        return int(given) if isinstance(given, str) else index(given)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise OptionError(f"severity {given!r} is not a whole number; give one or more from 1 to 5") from None
+
+
+def check_seeds(seeds: object) -> None:
     """Check a number of perturbations of each query.
 
     Raises
     ------
     OptionError
-        If it is out of range.
+        If it is no whole number, or out of range.
     """
-    if not 1 <= seeds <= MOST_SEEDS:
+    if isinstance(seeds, bool) or not isinstance(seeds, SupportsIndex):
+        raise OptionError(f"seeds={seeds!r}: give the number of perturbations of each query, such as 2, or 'auto'")
+    if not 1 <= index(seeds) <= MOST_SEEDS:
         raise OptionError(f"{seeds} seeds are out of range; give 1 to {MOST_SEEDS}")
 
 

@@ -76,9 +76,11 @@ def entry_of(result: Result, declared: Declaration, date: str) -> RanksEntry:
     Raises
     ------
     OptionError
-        If something that was declared, or a recipe or seed of the result, does not fit the schema, or the result has
-        more ranks than an entry may have.
+        If nothing was attacked; if something that was declared, or a recipe or seed of the result, does not fit the
+        schema; or if the result has more ranks than an entry may have.
     """
+    if not result.attacked:
+        raise OptionError("nothing was attacked, and an entry is about robustness; attack with recipes first")
     cells = (result.clean, *result.attacked)
     ranks = len(cells) * len(result.judgements.query)
     if ranks > MAX_RANKS:

@@ -20,10 +20,7 @@ from robustbench_ir.evaluation.plan import Plan, PlannedCell
 from robustbench_ir.metrics.findings import AttackGroup, Finding
 from robustbench_ir.metrics.settings import (
     Setting,
-    by_language,
     macro_average,
-    per_query_scores,
-    rank_distances,
     reference_rank_distances,
 )
 from robustbench_ir.metrics.statistics import Estimate
@@ -94,7 +91,7 @@ def score_table(result: Result, by: str | None = None, measure: str = "AP") -> R
         parts.append(_setting_table(result, setting, measure, by, shown, columns))
     switched = any(row.relation == INTO_THE_PASSAGES for found in apart.values() for row in found)
     told = [note for note, said in ((_SWITCHING_NOTE, switched), (_RANK_DISTANCE_NOTE, biased)) if said]
-    legend = [_NOTES, *told, _coverage_note(result, texts), *([_EDITS_NOTE] if result.groups else [])]
+    legend = [_NOTES, *told, _coverage_note(result, texts), _EDITS_NOTE]
     parts += [*_worst_cases(result, measure), Text(), Text(f"{'; '.join(legend)}.", style="dim")]
     parts += [one_line(line, "dim") for line in _of_seeds(result, result.distinct_settings[-1:], measure)]
     parts += [*_not_covered(result), _signature(result, measure)]
@@ -132,12 +129,10 @@ def _setting_table(
         *(_BIAS_HEADERS if columns.biased else ()),
         "cov-\nerage",
         *(["text\nchanged"] if columns.texts else []),
-        *(["edits"] if rows else []),
+        "edits",
     )
     for header in (f"clean\n{name}", f"attacked\n{name}", "drop", "drop\n%", *more):
         table.add_column(header, justify="right", no_wrap=True, vertical="bottom")
-    if not result.attacked:
-        _add_clean_rows(table, result, setting, measure, by, columns.biased)
     for (recipe, severity), found in _by_group(rows).items():
         for row in found:
             labels = [f"  {row.relation}" if row.relation else recipe.label, *([str(severity)] if several else [])]
@@ -172,21 +167,6 @@ def _coverage_note(result: Result, texts: bool) -> str:
         return "coverage = share of queries whose text changed"
     beside = "; text changed = share of queries whose text changed, read by the encoder or not" if texts else ""
     return f"coverage = share of queries whose change reaches the encoder{beside}"
-
-
-def _add_clean_rows(table: Table, result: Result, setting: Setting, measure: str, by: str | None, biased: bool) -> None:
-    """Add what is known where nothing was attacked: the scores of the clean queries."""
-    found = per_query_scores(result.judgements, result.clean.ranks, measure, setting)
-    distances = rank_distances(result.judgements, result.clean.ranks)
-    names = result.judgements.query_languages if by == "language" else ("",)
-    scores, means = (
-        by_language(result.judgements, one) if by == "language" else [macro_average(result.judgements, one)]
-        for one in (found, distances)
-    )
-    for name, score, mean in zip(names, scores, means, strict=True):
-        labels = [CLEAN.label, *([language_name(name)] if name else [])]
-        bias = [formatted(float(mean), ",.0f"), "-"] if biased else []
-        table.add_row(*map(terminal_text, labels), formatted(float(score), ".3f"), "-", "-", "-", *bias, "-")
 
 
 def _of_seeds(result: Result, settings: Sequence[Setting], measure: str) -> list[str]:

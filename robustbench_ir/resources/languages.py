@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from robustbench_ir._base.listed import listed
 from robustbench_ir.errors import OptionError, UnknownNameError
 from robustbench_ir.resources.cards import SHIPPED, Card, validate
 
@@ -121,8 +122,9 @@ def language_code(name: str) -> str:
     Parameters
     ----------
     name : str
-        Any BCP 47 or ISO 639-3 tag, with or without script: ``sw``, ``swa``, ``swh_Latn``. A variety without a row of
-        its own has that of its language: ``arz`` is ``ar``.
+        Any BCP 47 or ISO 639-3 tag, with or without script: ``sw``, ``swa``, ``swh_Latn``; or the English name of a
+        row, in capitals or not: ``Hindi``, ``hindi``. A variety without a row of its own has that of its language:
+        ``arz`` is ``ar``.
 
     Returns
     -------
@@ -178,6 +180,8 @@ def _code_and_script(name: str) -> tuple[str, str | None, bool]:
     """Return the short code, the script if it is not the usual one, and whether the tag itself says the script."""
     if name in languages():
         return name, None, False
+    if name.casefold() in _codes_of_names():
+        return _codes_of_names()[name.casefold()], None, False
     import langcodes
     from langcodes.tag_parser import LanguageTagError
 
@@ -196,6 +200,11 @@ def _code_and_script(name: str) -> tuple[str, str | None, bool]:
     usual = languages()[code].script if code in languages() else langcodes.get(code).maximize().script
     other = script is not None and script not in {usual, *_SAME_SCRIPT.get(usual or "", ())}
     return code, script if other else None, tag.script is not None
+
+
+@cache
+def _codes_of_names() -> dict[str, str]:
+    return {one.name.casefold(): code for code, one in languages().items()}
 
 
 @cache
@@ -229,8 +238,8 @@ def select_languages(chosen: Iterable[str] | None, available: Iterable[str]) -> 
 
     Parameters
     ----------
-    chosen : iterable of str or None
-        Language tags; None or ``all`` stands for all languages.
+    chosen : iterable of str, str or None
+        Language tags or English names, as a list or as a string with commas; None or ``all`` stands for all languages.
     available : iterable of str
         Languages of the task.
 
@@ -242,7 +251,7 @@ def select_languages(chosen: Iterable[str] | None, available: Iterable[str]) -> 
         If the list is empty.
     """
     offered = list(available)
-    named = None if chosen is None else list(chosen)
+    named = None if chosen is None else list(listed(chosen))
     if named is None or named == ["all"]:
         return offered
     if not named:

@@ -12,7 +12,9 @@ from typing import Literal, TypeVar
 
 from robustbench_ir.errors import CardError, nearest
 
-PluginKind = Literal["transformations", "encoders", "tasks", "recipe_schemes", "encoder_schemes", "task_schemes"]
+PluginKind = Literal[
+    "transformations", "encoders", "tasks", "recipe_schemes", "encoder_schemes", "task_schemes", "presentations"
+]
 _Made = TypeVar("_Made")
 
 _OWN_SCHEMES = (
@@ -20,6 +22,7 @@ _OWN_SCHEMES = (
     EntryPoint("normalised", "robustbench_ir.defences.names:load_defended", "encoder_schemes"),
     EntryPoint("smoothed", "robustbench_ir.defences.names:load_defended", "encoder_schemes"),
     EntryPoint("mteb", "robustbench_ir.integrations.mteb", "task_schemes"),
+    EntryPoint("results", "robustbench_ir.reports.of_result", "presentations"),
 )
 
 

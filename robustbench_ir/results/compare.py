@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 from robustbench_ir.errors import OptionError
 from robustbench_ir.metrics.clusters import ClusterMeans
 from robustbench_ir.metrics.findings import AttackGroup, macro_means, over_seeds
-from robustbench_ir.metrics.measures import Floats
+from robustbench_ir.metrics.measures import Floats, measure_name
 from robustbench_ir.metrics.settings import Setting, per_query_scores
 from robustbench_ir.metrics.significance import effect_size, sign_flip_tests
 from robustbench_ir.metrics.statistics import RESAMPLES, SEED, Estimate, IntervalMethod, bootstrap_intervals, draws
 from robustbench_ir.perturb.identity import CLEAN, AttackIdentity
+from robustbench_ir.results.file import load_result
 from robustbench_ir.results.result import Result
 
 
@@ -83,7 +85,7 @@ def same_scoring(results: Sequence[Result]) -> str:
 
 
 def compare(
-    results: Sequence[Result],
+    results: Sequence[Result | str | Path],
     measure: str = "AP",
     *,
     resamples: int = RESAMPLES,
@@ -94,8 +96,8 @@ def compare(
 
     Parameters
     ----------
-    results : sequence of Result
-        Two or more results of the same task and the same perturbed queries.
+    results : sequence of Result, str or pathlib.Path
+        Two or more results, or their files, of the same task and the same perturbed queries.
     measure : str
         Name of the measure, such as ``"AP"``.
     resamples, method, seed
@@ -105,15 +107,26 @@ def compare(
     ------
     OptionError
         If the results cannot be compared; the message says why.
+    ResultError
+        If a file is no result.
+
+    Examples
+    --------
+    >>> compare(["results/e5.json", "results/labse.json"])[0].difference  # doctest: +SKIP
     """
-    if len(results) < 2:
+    if isinstance(results, Result | str | Path) or not isinstance(measure, str):
+        raise OptionError("give the results as one list: compare([first, second])")
+    measure = measure_name(measure)
+    loaded = [one if isinstance(one, Result) else load_result(one) for one in results]
+    if len(loaded) < 2:
         raise OptionError("a single result cannot be compared; name two or more")
-    for number, other in enumerate(results[1:], start=2):
-        _check(results[0], other, number)
+    first, *others = loaded
+    for number, other in enumerate(others, start=2):
+        _check(first, other, number)
     return [
         row
-        for setting in results[0].distinct_settings
-        for row in _rows(results[0], results[1:], setting, measure, resamples, method, seed)
+        for setting in first.distinct_settings
+        for row in _rows(first, others, setting, measure, resamples, method, seed)
     ]
 
 

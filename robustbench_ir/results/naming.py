@@ -99,7 +99,7 @@ def _kept(there: Result | None) -> str:
     return "is no result" if there is None else "has the result of another run"
 
 
-def check_not_of_another_run(path: Path, run: RunIdentity) -> None:
+def check_not_of_another_run(path: Path, run: RunIdentity, otherwise: str = "say --force") -> None:
     """Refuse to overwrite a file that was named on purpose, before hours are spent on a run.
 
     Parameters
@@ -108,6 +108,8 @@ def check_not_of_another_run(path: Path, run: RunIdentity) -> None:
         Where a result is to be written.
     run : RunIdentity
         The run that will make it.
+    otherwise : str
+        How to replace the file all the same, for the message.
 
     Raises
     ------
@@ -118,7 +120,7 @@ def check_not_of_another_run(path: Path, run: RunIdentity) -> None:
         return
     there = _result_at(path)
     if there is None or not run.may_be(RunIdentity.of(there)):
-        raise ResultError(f"{path}: is there already and {_kept(there)}; name another file, or say --force")
+        raise ResultError(f"{path}: is there already and {_kept(there)}; name another file, or {otherwise}")
 
 
 def usual_name(encoder: str, task: str, languages: Iterable[str] | None = None, more: str = "") -> str:

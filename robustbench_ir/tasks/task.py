@@ -187,6 +187,14 @@ class Task:
     notes: tuple[str, ...] = ()
     translations: Translations | None = field(default=None, repr=False, compare=False)
 
+    def __repr__(self) -> str:
+        """Return one line; a task may have millions of texts."""
+        of_queries, of_passages = (",".join(one) for one in (self.query_languages, self.passage_languages))
+        return (
+            f"<Task: {self.identity}, {len(self.queries):,} queries in {of_queries}, "
+            f"{len(self.passages):,} passages in {of_passages}>"
+        )
+
     @property
     def identity(self) -> str:
         """Name and version: ``xquad-r@1``."""
