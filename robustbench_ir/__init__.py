@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from robustbench_ir.results.presentation import Plot
     from robustbench_ir.results.result import Cell, Drop, Result
     from robustbench_ir.tasks import Passage, Query, Task, build_task, load_task, task_names
+    from robustbench_ir.tasks.questions import Questions
 
 _HOMES = {
     "_base.cache": ("Cache",),
@@ -93,6 +94,7 @@ _HOMES = {
         "Drop",
         "Result",
     ),
+    "tasks.questions": ("Questions",),
     "tasks": (
         "Passage",
         "Query",
@@ -121,6 +123,7 @@ __all__ = [
     "Plot",
     "Progress",
     "Query",
+    "Questions",
     "Recipe",
     "RecipeIdentity",
     "Result",

@@ -31,6 +31,7 @@ from robustbench_ir.evaluation.semantic_floor import SemanticFloor
 from robustbench_ir.perturb import Recipe, RecipeLike, default_recipe_names
 from robustbench_ir.results.result import Result
 from robustbench_ir.tasks import Task
+from robustbench_ir.tasks.questions import Questions
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ class Searched:
     task: Task
 
 
-def search(
+def search(  # noqa: PLR0913
     encoder: str | Encoder | EncodeTexts | None = None,
     task: str | Path | Task = "mini",
     recipes: Sequence[RecipeMix] | RecipeLike | None = None,
@@ -112,13 +113,14 @@ def search(
     seeds: int = 1,
     semantic_floor: SemanticFloor | float | None = None,
     options: EncoderOptions | None = None,
+    questions: Questions | int | None = None,
     run: RunOptions = DEFAULT_RUN,
 ) -> Searched:
     """Search for the perturbations that lower retrieval most.
 
     Parameters
     ----------
-    encoder, task, languages, severities, seeds, options
+    encoder, task, languages, severities, seeds, options, questions
         See `robustbench_ir.attack`. The severity is that of the random perturbations that a search begins with.
     recipes : sequence of str, Recipe, callable or tuple of these, or one of the first three, optional
         Recipes that make the rewritings; those of ``"typo+synonym"``, or of a tuple, are offered together.
@@ -153,6 +155,7 @@ def search(
         seeds=seeds,
         semantic_floor=semantic_floor,
         options=options,
+        questions=questions,
     )
     return search_request(request, search, run)
 

@@ -12,12 +12,16 @@ from typing import TYPE_CHECKING
 import click
 
 from robustbench_ir._base.files import check_writable, is_stream
+from robustbench_ir.cli.completion import ENCODER
+from robustbench_ir.cli.config import config_option
 from robustbench_ir.cli.options import (
+    SECTIONS,
     by_option,
     encoder_options,
     force_option,
     languages_option,
     measure_option,
+    questions_option,
     read_seeds,
     recipes_option,
     run_options,
@@ -28,11 +32,12 @@ from robustbench_ir.cli.options import (
 )
 from robustbench_ir.cli.output import Terminal, styled, table_terminal
 from robustbench_ir.cli.progress import ProgressBar
+from robustbench_ir.cli.sections import SectionedCommand
 from robustbench_ir.encoders import EncoderOptions, as_encoder, default_encoder
 from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.attack import run_request
 from robustbench_ir.evaluation.plan import plan_run
-from robustbench_ir.evaluation.request import Request, RunOptions, Seeds
+from robustbench_ir.evaluation.request import Request, RunOptions, Seeds, recipe_list
 from robustbench_ir.evaluation.run_export import RunExport
 from robustbench_ir.evaluation.semantic_floor import SemanticFloor
 from robustbench_ir.metrics.measures import look_up_measure
@@ -50,16 +55,26 @@ from robustbench_ir.results.result import Result
 
 if TYPE_CHECKING:
     from robustbench_ir.adversary.search import Searched, SearchOptions
+    from robustbench_ir.tasks.questions import Questions
 
 
-@click.command("attack", short_help="Perturb a task's queries and measure how far an encoder falls.")
+@click.command(
+    "attack",
+    cls=SectionedCommand,
+    sections=SECTIONS,
+    short_help="Perturb a task's queries and measure how far an encoder falls.",
+)
 @click.option(
-    "--model", help="Encoder: a name of `irbench encoders`, a folder, owner/model on the hub, or openai:MODEL@URL."
+    "--model",
+    type=ENCODER,
+    help="Encoder: a name of `irbench encoders`, a folder, owner/model on the hub, or openai:MODEL@URL.",
 )
 @task_option
 @recipes_option
 @languages_option
 @severities_option
+@questions_option
+@config_option
 @click.option(
     "--seeds",
     callback=read_seeds,
@@ -72,7 +87,7 @@ if TYPE_CHECKING:
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Result file. Default: results/MODEL-TASK.json.",
+    help="Result file. Default: results/MODEL-TASK.json, with the languages where some were chosen.",
 )
 @click.option("--name", help="What the encoder is called in table and result. Default: the last part of MODEL.")
 @force_option
@@ -93,6 +108,7 @@ def command(  # noqa: PLR0913, PLR0917
     recipes: tuple[str, ...],
     languages: tuple[str, ...] | None,
     severities: tuple[int, ...],
+    questions: Questions | None,
     seeds: Seeds,
     by: str | None,
     measure: str,
@@ -112,24 +128,32 @@ def command(  # noqa: PLR0913, PLR0917
 
     Prints a table for each setting and writes everything to a result file. If it was stopped, run the same command
     again to continue.
-    """
+
+    \b
+    irbench attack --model bm25 --task mini --languages en,hindi --recipe typo,synonym --severity 1,3,5
+    irbench attack --model ./my-model --task ./my-folder --questions 200
+    irbench attack --config run.toml --plan
+    """  # noqa: D301
     look_up_measure(measure)
     chosen = model or default_encoder()
     before = _reranker_prefix(rerank, top_k)
     request = Request(
         encoder=f"{before}{chosen}",
         task=task,
-        recipes=recipes or None,
+        recipes=recipe_list(",".join(recipes)) if recipes else None,
         languages=languages,
         severities=severities,
         seeds=seeds,
         semantic_floor=floor,
         options=options,
+        questions=questions,
     )
     if only_plan:
         _print_plan(request, run, search)
         return
-    target = out or Path("results") / usual_name(name or _called(chosen, rerank, normalise), task, languages)
+    target = out or Path("results") / usual_name(
+        name or _called(chosen, rerank, normalise), task, languages, str(questions or "")
+    )
     check_writable(target)
     if is_stream(target) and (normalise or search):
         raise OptionError(f"{target}: this run writes further files beside the result; name a file for --out")

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from robustbench_ir.cli.catalogue import count, print_facts, print_lines
+from robustbench_ir.cli.completion import RECIPE
 from robustbench_ir.cli.options import cards_option
 from robustbench_ir.perturb import Recipe, load_recipe, recipe_names
 from robustbench_ir.perturb.lexicons.audit import MARKS, AuditName, audited_pairs
@@ -25,7 +26,7 @@ def command(context: click.Context, cards: Path | None) -> None:
 
 
 @command.command("show")
-@click.argument("name")
+@click.argument("name", type=RECIPE)
 @click.pass_obj
 def show_recipe(cards: Path | None, name: str) -> None:
     """Print all facts about the recipe NAME."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from robustbench_ir.cli.catalogue import count, print_facts, print_lines
+from robustbench_ir.cli.completion import TASK
 from robustbench_ir.cli.options import cards_option
 from robustbench_ir.cli.output import Terminal, styled
 from robustbench_ir.errors import DataError, OptionError
@@ -33,7 +34,7 @@ def command(context: click.Context, cards: Path | None) -> None:
 
 
 @command.command("show")
-@click.argument("name")
+@click.argument("name", type=TASK)
 @click.pass_obj
 def show_task(cards: Path | None, name: str) -> None:
     """Print all facts about the task NAME."""

@@ -8,6 +8,8 @@ from typing import TypeVar, get_args
 
 import click
 
+from robustbench_ir.cli.completion import TASK
+from robustbench_ir.cli.lists import list_option
 from robustbench_ir.cli.options import languages_option, split_commas
 from robustbench_ir.cli.output import Terminal, styled
 from robustbench_ir.cli.progress import ProgressBar
@@ -85,13 +87,13 @@ def _field(flag: str, kind: type[float] | click.Choice[str], text: str | None = 
     callback=split_commas,
     help="Text files: keep only the tokens that their lines and the data need. Several: A,B.",
 )
-@click.option(
+@list_option(
     "--task",
     "tasks",
-    multiple=True,
+    of=TASK,
     default=("mini",),
     show_default=True,
-    help="Task of the evaluation, whose texts the data must not contain; may be repeated.",
+    help="Tasks of the evaluation, whose texts the data must not contain; such as mini,xquad-r.",
 )
 @click.option("--allow-overlap", is_flag=True, help="Allow data with texts of these tasks; the model card says so.")
 @_field("--vocabulary", int, "static-multilingual: number of tokens.")

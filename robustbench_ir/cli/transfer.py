@@ -13,6 +13,8 @@ from rich.table import Table
 from robustbench_ir._base.files import check_writable
 from robustbench_ir._base.showing import terminal_text
 from robustbench_ir.cli.attack import distinct_file_name_parts, print_saved
+from robustbench_ir.cli.completion import ENCODER
+from robustbench_ir.cli.lists import list_option
 from robustbench_ir.cli.options import (
     encoder_options,
     languages_option,
@@ -20,7 +22,6 @@ from robustbench_ir.cli.options import (
     search_options,
     semantic_floor_options,
     simple_run_options,
-    split_commas,
     task_option,
 )
 from robustbench_ir.cli.output import styled, table_terminal
@@ -44,8 +45,8 @@ _NOTES = (
 
 
 @click.command("transfer", short_help="Craft queries against one encoder and score them on others.")
-@click.option("--source", "sources", callback=split_commas, required=True, help="Encoders to craft on: A or A,B.")
-@click.option("--targets", callback=split_commas, help="Encoders to score, besides the sources: B,C.")
+@list_option("--source", "sources", of=ENCODER, required=True, help="Encoders to craft on: A or A,B.")
+@list_option("--targets", of=ENCODER, help="Encoders to score, besides the sources: B,C.")
 @task_option
 @click.option(
     "--recipe", default="typo", show_default=True, help="A name of `irbench recipes`, or a mix: typo+synonym."
@@ -63,7 +64,7 @@ _NOTES = (
 @simple_run_options
 def command(  # noqa: PLR0913, PLR0917
     sources: tuple[str, ...],
-    targets: tuple[str, ...] | None,
+    targets: tuple[str, ...],
     task: str,
     recipe: str,
     languages: tuple[str, ...] | None,

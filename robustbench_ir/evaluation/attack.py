@@ -35,9 +35,10 @@ from robustbench_ir.metrics.seeds import enough_seeds
 from robustbench_ir.perturb import RecipeLike
 from robustbench_ir.results.result import Cell, Result
 from robustbench_ir.tasks import Task
+from robustbench_ir.tasks.questions import Questions
 
 
-def attack(
+def attack(  # noqa: PLR0913
     encoder: str | Encoder | EncodeTexts | None = None,
     task: str | Path | Task = "mini",
     recipes: Sequence[RecipeLike] | RecipeLike | None = None,
@@ -47,6 +48,7 @@ def attack(
     seeds: Seeds = 1,
     semantic_floor: SemanticFloor | float | None = None,
     options: EncoderOptions | None = None,
+    questions: Questions | int | None = None,
     run: RunOptions = DEFAULT_RUN,
     name: str | None = None,
 ) -> Result:
@@ -73,6 +75,9 @@ def attack(
         Undo edits until the cosine of clean and perturbed query reaches this, in (0, 1], under a second encoder.
     options : EncoderOptions, optional
         How an encoder is loaded by name.
+    questions : int or Questions, optional
+        A quick look at that many questions, in all their languages, against the whole pool. The identity of the task
+        says so, and the leaderboard refuses such a result.
     run : RunOptions, optional
         How it is run: processes, memory, progress, folders. It does not change any number.
     name : str, optional
@@ -93,7 +98,17 @@ def attack(
     >>> attack("char-ngram", task="mini", recipes=["typo"]).to_frame()  # doctest: +SKIP
     """
     request = Request(
-        *(encoder, task, recipe_list(recipes), languages, severity_list(severities), seeds, semantic_floor, options)
+        *(
+            encoder,
+            task,
+            recipe_list(recipes),
+            languages,
+            severity_list(severities),
+            seeds,
+            semantic_floor,
+            options,
+            questions,
+        )
     )
     return run_request(request, run).named(name)
 

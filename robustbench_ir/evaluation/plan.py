@@ -35,6 +35,7 @@ from robustbench_ir.evaluation.request import (
 from robustbench_ir.evaluation.semantic_floor import SemanticFloor
 from robustbench_ir.perturb import RecipeLike
 from robustbench_ir.tasks import Task
+from robustbench_ir.tasks.questions import Questions
 
 _SAMPLE = 32
 
@@ -118,13 +119,14 @@ def plan(
     seeds: Seeds = 1,
     semantic_floor: SemanticFloor | float | None = None,
     options: EncoderOptions | None = None,
+    questions: Questions | int | None = None,
     run: RunOptions = DEFAULT_RUN,
 ) -> Plan:
     """Say what an attack would do and cost: cells, texts, time and memory. No cell is made.
 
     Parameters
     ----------
-    encoder, task, recipes, languages, severities, seeds, semantic_floor, options, run
+    encoder, task, recipes, languages, severities, seeds, semantic_floor, options, questions, run
         See `robustbench_ir.attack`, which takes the same.
 
     Raises
@@ -137,7 +139,17 @@ def plan(
     >>> plan("char-ngram", recipes="typo").queries  # doctest: +SKIP
     1440
     """
-    asked = (encoder, task, recipe_list(recipes), languages, severity_list(severities), seeds, semantic_floor, options)
+    asked = (
+        encoder,
+        task,
+        recipe_list(recipes),
+        languages,
+        severity_list(severities),
+        seeds,
+        semantic_floor,
+        options,
+        questions,
+    )
     return plan_run(Request(*asked), run)
 
 

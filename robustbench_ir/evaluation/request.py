@@ -23,6 +23,7 @@ from robustbench_ir.perturb.recipe import SEVERITIES
 from robustbench_ir.resources.transport import DownloadProgress
 from robustbench_ir.retrieval.ranking import DEFAULT_MEMORY
 from robustbench_ir.tasks import Task, load_task
+from robustbench_ir.tasks.questions import Questions, draw_questions
 
 _SMALLEST_MEMORY = 1 << 24
 _MOST_JOBS = 4_096
@@ -140,11 +141,13 @@ class Request:
         Edits are undone until the cosine of perturbed and clean query reaches this, in (0, 1].
     options : EncoderOptions, optional
         How an encoder is loaded by name.
+    questions : int or Questions, optional
+        A quick look at that many questions of the task, drawn by seed; see `robustbench_ir.tasks.questions`.
 
     Raises
     ------
     OptionError
-        If a severity or the number of seeds is out of range.
+        If a severity, the number of seeds or that of questions is out of range.
     """
 
     encoder: str | Encoder | EncodeTexts | None = None
@@ -155,6 +158,7 @@ class Request:
     seeds: Seeds = 1
     semantic_floor: SemanticFloor | float | None = None
     options: EncoderOptions | None = None
+    questions: Questions | int | None = None
 
     def __post_init__(self) -> None:
         for name, items in (
@@ -164,6 +168,8 @@ class Request:
         ):
             object.__setattr__(self, name, items)
         _check_cells(self.severities, self.seeds)
+        if isinstance(self.questions, int):
+            object.__setattr__(self, "questions", Questions(self.questions))
 
     def load_recipes(self, cards: Path | None) -> dict[str, Recipe]:
         """Return the recipes by name, each once; if none is given, those that run by default.
@@ -188,7 +194,7 @@ class Request:
         return loaded
 
     def load_task(self, cards: Path | None, progress: DownloadProgress | None = None) -> Task:
-        """Return the task, in the languages of the request.
+        """Return the task, in the languages of the request, with the questions that it draws.
 
         Parameters
         ----------
@@ -203,9 +209,9 @@ class Request:
             See `robustbench_ir.tasks.load_task`.
         """
         if isinstance(self.task, Task):
-            return self.task.select(self.languages)
+            return draw_questions(self.task.select(self.languages), self.questions)
         name = f"{self.task}/" if isinstance(self.task, Path) else self.task
-        return load_task(name, self.languages, cards, progress)
+        return draw_questions(load_task(name, self.languages, cards, progress), self.questions)
 
     def cells(self, recipes: Iterable[str]) -> tuple[CellName, ...]:
         """Return the names of the cells of these recipes, in the order of the result; of ``"auto"`` the first seeds."""
@@ -218,12 +224,21 @@ class Request:
 
 
 def recipe_list(given: Sequence[RecipeMix] | RecipeLike | None) -> tuple[RecipeMix, ...] | None:
-    """Return recipes that were given as a list, as one recipe, or as names with commas; ``"clean"`` is none."""
+    """Return recipes that were given as a list, as one recipe, or as names with commas; ``"clean"`` is none.
+
+    Raises
+    ------
+    OptionError
+        If ``"clean"`` stands beside recipes.
+    """
     if given is None:
         return None
     if isinstance(given, str) and given == CLEAN.label:
         return ()
-    return (given,) if isinstance(given, Recipe) or callable(given) else listed(given)
+    found = (given,) if isinstance(given, Recipe) or callable(given) else listed(given)
+    if CLEAN.label in found:
+        raise OptionError("every result has the clean scores; leave out clean, or all other recipes")
+    return found
 
 
 def severity_list(given: Sequence[int] | int | str) -> tuple[int, ...]:

@@ -40,6 +40,7 @@ from robustbench_ir.reports.notes import notes
 from robustbench_ir.reports.terminal import language_name
 from robustbench_ir.resources.languages import languages
 from robustbench_ir.results.result import Cell, Result
+from robustbench_ir.tasks.questions import questions_of
 from robustbench_ir.tasks.task import TaskIdentity
 
 # The commands that make a result again.
@@ -153,7 +154,9 @@ def _score(result: Result) -> list[str]:
 
 def _task(result: Result) -> list[str]:
     languages = dict.fromkeys((*result.judgements.query_languages, *result.judgements.pool))
-    return ["--task", TaskIdentity.parse(result.task).name, "--languages", ",".join(languages)]
+    drawn = questions_of(result.task)
+    asked = ["--questions", f"{drawn.number}:{drawn.seed}" if drawn.seed else f"{drawn.number}"] if drawn else []
+    return ["--task", TaskIdentity.parse(result.task).name, "--languages", ",".join(languages), *asked]
 
 
 def _means(together: _Together) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 
 ResourceLevel = Literal["low", "middle", "high", "unknown"]
+_ALIKE = 0.75
 LOW_RESOURCE, HIGH_RESOURCE = 2, 4
 """The resource class up to which a language is low-resource, and that from which it is high-resource."""
 
@@ -180,8 +182,8 @@ def _code_and_script(name: str) -> tuple[str, str | None, bool]:
     """Return the short code, the script if it is not the usual one, and whether the tag itself says the script."""
     if name in languages():
         return name, None, False
-    if name.casefold() in _codes_of_names():
-        return _codes_of_names()[name.casefold()], None, False
+    if (named := code_of_name(name)) is not None:
+        return named, None, False
     import langcodes
     from langcodes.tag_parser import LanguageTagError
 
@@ -193,13 +195,24 @@ def _code_and_script(name: str) -> tuple[str, str | None, bool]:
     codes = [row for one in found if (row := _of_variety(one.language or ""))]
     code = next((one for one in codes if one in languages()), codes[-1] if codes else "")
     if not code or not langcodes.tag_is_valid(code):
-        raise UnknownNameError("language", name, languages())
+        raise _unknown(name, languages())
     code, _, script_of_row = code.partition("-")
     tag = found[-1]
     script = tag.script or script_of_row or (tag.maximize().script if tag.territory else None)
     usual = languages()[code].script if code in languages() else langcodes.get(code).maximize().script
     other = script is not None and script not in {usual, *_SAME_SCRIPT.get(usual or "", ())}
     return code, script if other else None, tag.script is not None
+
+
+def code_of_name(name: str) -> str | None:
+    """Return the code of a row by its English name, in capitals or not; None if there is none.
+
+    Examples
+    --------
+    >>> code_of_name("hindi"), code_of_name("hi")
+    ('hi', None)
+    """
+    return _codes_of_names().get(name.strip().casefold())
 
 
 @cache
@@ -262,6 +275,17 @@ def select_languages(chosen: Iterable[str] | None, available: Iterable[str]) -> 
     return [code for code in offered if code in codes]
 
 
+def _unknown(name: str, offered: Iterable[str]) -> UnknownNameError:
+    """Return the error that shows the nearest code or English name."""
+    codes = list(offered)
+    names = {languages()[code].name.casefold(): code for code in codes if code in languages()}
+    near = get_close_matches(name.casefold(), names, n=1, cutoff=_ALIKE)
+    code = names[near[0]] if near else ""
+    return UnknownNameError(
+        "language", name, codes, f"did you mean {code!r} ({languages()[code].name})?" if code else ""
+    )
+
+
 def _offered(name: str, offered: list[str]) -> str:
     """Return the code of a tag among those that a task offers."""
     try:
@@ -272,8 +296,8 @@ def _offered(name: str, offered: list[str]) -> str:
     except OptionError as error:
         if code.partition("-")[0] in offered:
             raise
-        raise UnknownNameError("language", name, offered) from error
+        raise _unknown(name, offered) from error
     found = next((one for one in (code, row) if one in offered), None)
     if found is None:
-        raise UnknownNameError("language", name, offered)
+        raise _unknown(name, offered)
     return found

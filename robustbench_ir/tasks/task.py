@@ -452,7 +452,19 @@ def first_questions(task: Task, number: int) -> Task:
     """
     if number < 1:
         raise OptionError(f"{number} questions; at least 1 is needed")
-    chosen = set(list(dict.fromkeys(query.parallel_id for query in task.queries))[:number])
+    return with_questions(task, set(list(dict.fromkeys(query.parallel_id for query in task.queries))[:number]))
+
+
+def with_questions(task: Task, chosen: Collection[str]) -> Task:
+    """Return the task with some of its questions, in all their languages. The pool stays complete.
+
+    Parameters
+    ----------
+    task : Task
+        The task.
+    chosen : collection of str
+        Questions, by `parallel_id`.
+    """
     rows = np.array([row for row, query in enumerate(task.queries) if query.parallel_id in chosen])
     kept = np.isin(task.qrels.query, rows)
     query = np.searchsorted(rows, task.qrels.query[kept]).astype(np.int32)
