@@ -104,6 +104,9 @@ def _status() -> int:
         _flush()
     except click.exceptions.Exit as stop:
         return stop.exit_code
+    except click.exceptions.NoArgsIsHelpError as bare:
+        click.echo(bare.format_message())
+        return 0
     except (KeyboardInterrupt, click.Abort):
         _say("stopped; finished work is kept: run the same command again to continue")
         return _INTERRUPTED
