@@ -25,9 +25,7 @@ NUMBER = re.compile(r"(?<![\w.@=,])[+-]\d\.\d{3}(?!\d)")
 
 
 def printed(what: RenderableType, width: int, **settings: bool) -> str:
-    console = Terminal(width=width)
-    console._force_terminal = settings.get("terminal")
-    console.no_color = settings.get("no_color", False)
+    console = Console(width=width, color_system="standard", **settings) if settings else Terminal(width=width)
     with console.capture() as found:
         console.print(what)
     return found.get()

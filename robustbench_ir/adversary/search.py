@@ -9,6 +9,7 @@ from pathlib import Path
 
 from robustbench_ir._base.cache import using_cache
 from robustbench_ir._base.listed import listed
+from robustbench_ir._base.shown_progress import shown
 from robustbench_ir.adversary.candidates import Budget, Draws
 from robustbench_ir.adversary.goals import Goal, make_goal
 from robustbench_ir.adversary.methods import MOST_STARTS, make_method
@@ -172,8 +173,8 @@ def search_request(request: Request, search: SearchOptions = DEFAULT_SEARCH, run
     run : RunOptions, optional
         How it is run.
     """
-    with using_cache(run.cache):
-        return _search(request, search, run)
+    with using_cache(run.cache), shown(run.progress) as progress:
+        return _search(request, search, replace(run, progress=progress))
 
 
 def _search(request: Request, search: SearchOptions, run: RunOptions) -> Searched:

@@ -31,7 +31,7 @@ from robustbench_ir.cli.options import (
     task_option,
 )
 from robustbench_ir.cli.output import Terminal, styled, table_terminal
-from robustbench_ir.cli.progress import ProgressBar
+from robustbench_ir.cli.progress import progress_bar
 from robustbench_ir.cli.sections import SectionedCommand
 from robustbench_ir.encoders import EncoderOptions, as_encoder, default_encoder
 from robustbench_ir.errors import OptionError
@@ -160,7 +160,7 @@ def command(  # noqa: PLR0913, PLR0917
     guarded = replace(request, encoder=f"{before}normalised:{normalise}:{chosen}") if normalise else request
     if out and out.exists() and not force:
         _check_free(out, guarded, search, run)
-    with ProgressBar() as progress:
+    with progress_bar() as progress:
         run = replace(run, progress=progress)
         without = _attacked(request, search, replace(run, runs=None))[0] if normalise else None
         if without and guarded.seeds == "auto":
@@ -232,7 +232,7 @@ def _print_plan(request: Request, run: RunOptions, search: SearchOptions | None)
         raise OptionError(
             "--plan cannot plan searches, because each step depends on the scores of the last; leave out --search"
         )
-    with ProgressBar() as progress:
+    with progress_bar() as progress:
         plan = plan_run(request, replace(run, progress=progress))
     table_terminal().print(plan_table(plan), soft_wrap=True)
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from robustbench_ir._base.files import write_whole
 from robustbench_ir.cli.lists import list_option
 from robustbench_ir.cli.output import styled, table_terminal
-from robustbench_ir.cli.progress import ProgressBar
+from robustbench_ir.cli.progress import progress_bar
 from robustbench_ir.studies.config import StudyCard, load_study
 from robustbench_ir.studies.page import study_page
 from robustbench_ir.studies.picture import write_picture
@@ -101,7 +101,7 @@ def command(  # noqa: PLR0913, PLR0917
         *(["--reuse", str(reuse)] if reuse else []),
         *(["--allow-overlap"] if allow_overlap else []),
     ]
-    with ProgressBar() as progress:
+    with progress_bar() as progress:
         study = run_study(
             card,
             folder,

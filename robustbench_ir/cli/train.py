@@ -12,7 +12,7 @@ from robustbench_ir.cli.completion import TASK
 from robustbench_ir.cli.lists import list_option
 from robustbench_ir.cli.options import languages_option, split_commas
 from robustbench_ir.cli.output import Terminal, styled
-from robustbench_ir.cli.progress import ProgressBar
+from robustbench_ir.cli.progress import progress_bar
 from robustbench_ir.training.record import Kept, Precision, SamplerName, Trained, Training
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
@@ -113,7 +113,7 @@ def command(out: Path, allow_overlap: bool, device: str | None, **values: object
 
     # An option for a list that was not given has the default of its field.
     training = make_training(**{key: value for key, value in values.items() if value is not None})
-    with ProgressBar() as progress:
+    with progress_bar() as progress:
         trained = train(training, out, allow_overlap=allow_overlap, device=device, progress=progress)
     _print(trained)
 

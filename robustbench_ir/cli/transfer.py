@@ -25,7 +25,7 @@ from robustbench_ir.cli.options import (
     task_option,
 )
 from robustbench_ir.cli.output import styled, table_terminal
-from robustbench_ir.cli.progress import ProgressBar
+from robustbench_ir.cli.progress import progress_bar
 from robustbench_ir.encoders import EncoderOptions
 from robustbench_ir.evaluation.request import RunOptions
 from robustbench_ir.evaluation.semantic_floor import SemanticFloor
@@ -86,7 +86,7 @@ def command(  # noqa: PLR0913, PLR0917
     look_up_measure(measure)
     if out:
         check_writable(out / "result.json")
-    with ProgressBar() as progress:
+    with progress_bar() as progress:
         found = transfer(
             sources,
             targets or (),

@@ -16,7 +16,8 @@ from typing import NamedTuple
 
 from robustbench_ir._base.cache import NOT_KEPT, use_cache, using_cache
 from robustbench_ir._base.parallel import made_elsewhere
-from robustbench_ir._base.progress import Silence
+from robustbench_ir._base.progress import Progress, Silence
+from robustbench_ir._base.shown_progress import shown
 from robustbench_ir.encoders import Encoder, EncoderOptions, default_encoder
 from robustbench_ir.encoders.batches import EncodeTexts
 from robustbench_ir.errors import OptionError
@@ -51,6 +52,7 @@ def attack(  # noqa: PLR0913
     questions: Questions | int | None = None,
     run: RunOptions = DEFAULT_RUN,
     name: str | None = None,
+    progress: Progress | bool = False,
 ) -> Result:
     """Measure how far retrieval falls when the queries are perturbed.
 
@@ -82,6 +84,8 @@ def attack(  # noqa: PLR0913
         How it is run: processes, memory, progress, folders. It does not change any number.
     name : str, optional
         What the encoder is called in tables and in the result. Default: its own name, that of its folder or function.
+    progress : bool or Progress
+        True shows stage, texts a second and the time that is left, on a terminal, in a notebook or in a log.
 
     Returns
     -------
@@ -97,20 +101,9 @@ def attack(  # noqa: PLR0913
     --------
     >>> attack("char-ngram", task="mini", recipes=["typo"]).to_frame()  # doctest: +SKIP
     """
-    request = Request(
-        *(
-            encoder,
-            task,
-            recipe_list(recipes),
-            languages,
-            severity_list(severities),
-            seeds,
-            semantic_floor,
-            options,
-            questions,
-        )
-    )
-    return run_request(request, run).named(name)
+    chosen = recipe_list(recipes), languages, severity_list(severities), seeds
+    asked = replace(run, progress=progress) if progress is not False else run
+    return run_request(Request(encoder, task, *chosen, semantic_floor, options, questions), asked).named(name)
 
 
 def run_request(request: Request, run: RunOptions = DEFAULT_RUN) -> Result:
@@ -123,21 +116,33 @@ def run_request(request: Request, run: RunOptions = DEFAULT_RUN) -> Result:
     run : RunOptions, optional
         How it is run.
     """
-    with using_cache(run.cache):
-        evaluation = open_evaluation(request, run)
+    with using_cache(run.cache), shown(run.progress) as progress:
+        evaluation = open_evaluation(request, replace(run, progress=progress))
+        _follow(evaluation, 0)
         _ = evaluation.clean
         made: dict[CellName, Cell] = {}
         while True:
+            _follow(evaluation, 1 + len(made))
             missing = [name for name in evaluation.cell_names if name not in made]
             if run.in_this_process:
-                made |= {name: evaluation.attacked(name) for name in missing}
+                for name in missing:
+                    made[name] = evaluation.attacked(name)
+                    _follow(evaluation, 1 + len(made))
             else:
-                made |= _made_by_workers(evaluation, missing)
+                made |= _made_by_workers(evaluation, missing, 1 + len(made))
             result = evaluation.result([made[name] for name in evaluation.cell_names])
             more = _more_seeds(request, result)
             if not more:
                 return result
             evaluation = evaluation.with_seeds(more)
+
+
+def _follow(evaluation: Evaluation, finished: int) -> None:
+    """Tell the progress how many texts the run has, and how many are done with after some cells, the clean one too."""
+    task, clock = evaluation.runner.task, evaluation.runner.clock
+    queries, passages = len(task.queries), len(task.passages)
+    clock.expect(passages + queries * (1 + len(evaluation.cell_names)))
+    clock.reach(passages + queries * finished if finished else 0)
 
 
 def _more_seeds(request: Request, result: Result) -> int | None:
@@ -199,7 +204,7 @@ def open_worker(asked: WorkerRequest) -> Callable[[CellName], MadeCell]:
     return make
 
 
-def _made_by_workers(evaluation: Evaluation, names: Sequence[CellName]) -> dict[CellName, Cell]:
+def _made_by_workers(evaluation: Evaluation, names: Sequence[CellName], finished: int) -> dict[CellName, Cell]:
     run, clock = evaluation.run, evaluation.runner.clock
     if not evaluation.cells.fingerprint:
         raise OptionError(
@@ -218,4 +223,5 @@ def _made_by_workers(evaluation: Evaluation, names: Sequence[CellName]) -> dict[
             for stage, seconds in made.seconds.items():
                 clock.add(stage, seconds)
             clock.advance(1)
+            _follow(evaluation, finished + len(cells))
     return cells

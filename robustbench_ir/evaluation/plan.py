@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from robustbench_ir._base.cache import using_cache
+from robustbench_ir._base.shown_progress import shown
 from robustbench_ir.encoders import (
     Embeddings,
     Encoder,
@@ -170,8 +171,8 @@ def plan_run(request: Request, run: RunOptions = DEFAULT_RUN) -> Plan:
     RobustBenchError
         If the run would stop with an error before its first cell.
     """
-    with using_cache(run.cache):
-        return _plan(request, run)
+    with using_cache(run.cache), shown(run.progress) as progress:
+        return _plan(request, replace(run, progress=progress))
 
 
 def _plan(request: Request, run: RunOptions) -> Plan:

@@ -74,8 +74,8 @@ class RunOptions:
         Bytes that ranking may use in each process, without the embeddings; 16 MiB or more.
     resume : bool
         Whether finished cells of an earlier run with the same encoder, task and version are used.
-    progress : Progress
-        Receives the stages of the run.
+    progress : Progress or bool
+        Receives the stages of the run; True shows them, see `robustbench_ir._base.shown_progress.shown`.
     cards : pathlib.Path, optional
         Folder with the user's recipes and tasks, in which names are looked up first.
     cache : Cache, str or pathlib.Path, optional
@@ -96,7 +96,7 @@ class RunOptions:
     engine: Engine = "local"
     memory: int = DEFAULT_MEMORY
     resume: bool = True
-    progress: Progress = field(default_factory=Silence)
+    progress: Progress | bool = field(default_factory=Silence)
     cards: Path | None = None
     cache: Cache | str | Path | None = None
     runs: RunExport | None = None
