@@ -126,8 +126,8 @@ def test_what_the_user_got_wrong_is_one_line_and_status_2(arguments: list[str], 
 def test_attack_writes_a_result_and_show_prints_the_same_table(tmp_path: Path) -> None:
     attacked = run("attack", "--model", "char-ngram", "--languages", "en,hi", "--recipe", "typo", cwd=tmp_path)
     assert attacked.returncode == 0, attacked.stderr
-    path = tmp_path / "results" / "char-ngram-mini.json"
-    assert "results/char-ngram-mini.json has all results" in attacked.stdout
+    path = tmp_path / "results" / "char-ngram-mini-en-hi.json"
+    assert "results/char-ngram-mini-en-hi.json has all results" in attacked.stdout
     assert json.loads(path.read_text(encoding="utf-8"))["task"] == "mini@1"
     for stage in ("load", "encode passages", "typo severity 3 seed 0: perturb", "encode queries", "rank"):
         assert stage in attacked.stderr

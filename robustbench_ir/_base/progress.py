@@ -32,7 +32,7 @@ class FollowsRun(Protocol):
     """A progress that also follows the whole run, if it likes; not every `Progress` does."""
 
     def whole(self, texts: int, all_texts: int, encoded: int) -> None:
-        """Say how far the whole run is.
+        """Receive how far the whole run is.
 
         Parameters
         ----------
@@ -79,12 +79,12 @@ class Clock:
     _encoded: int = 0
 
     def expect(self, texts: int) -> None:
-        """Say how many texts the whole run has, at most."""
+        """Set the number of texts that the whole run has, at most."""
         self._all_texts = texts
         self._tell()
 
     def reach(self, texts: int) -> None:
-        """Say that so many texts need no more work, whether they were encoded or an earlier run had finished them."""
+        """Set the number of texts that need no more work: encoded, or finished by an earlier run."""
         self._texts = max(self._texts, texts)
         self._tell()
 

@@ -126,7 +126,7 @@ class ShownProgress:
         self._shown.update(new_stage=False)
 
     def whole(self, texts: int, all_texts: int, encoded: int) -> None:
-        """Say how far the whole run is; see `robustbench_ir._base.progress.FollowsRun`."""
+        """Receive how far the whole run is; see `robustbench_ir._base.progress.FollowsRun`."""
         self.status.texts, self.status.all_texts, self.status.encoded = texts, all_texts, encoded
         self._shown.update(new_stage=False)
 
@@ -175,7 +175,7 @@ class _Lines:
         try:
             self._stream.write(f"{line}\n")
             self._stream.flush()
-        except (OSError, ValueError):  # nobody reads it any more
+        except (OSError, ValueError):  # the stream was closed
             self._closed.set()
 
 

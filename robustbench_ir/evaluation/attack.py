@@ -138,7 +138,7 @@ def run_request(request: Request, run: RunOptions = DEFAULT_RUN) -> Result:
 
 
 def _follow(evaluation: Evaluation, finished: int) -> None:
-    """Tell the progress how many texts the run has, and how many are done with after some cells, the clean one too."""
+    """Report the texts of the run, and those that are done with after some cells, the clean one included."""
     task, clock = evaluation.runner.task, evaluation.runner.clock
     queries, passages = len(task.queries), len(task.passages)
     clock.expect(passages + queries * (1 + len(evaluation.cell_names)))

@@ -123,7 +123,7 @@ def plan(
     questions: Questions | int | None = None,
     run: RunOptions = DEFAULT_RUN,
 ) -> Plan:
-    """Say what an attack would do and cost: cells, texts, time and memory. No cell is made.
+    """Return what an attack would do and cost: cells, texts, time and memory. No cell is made.
 
     Parameters
     ----------
@@ -140,18 +140,8 @@ def plan(
     >>> plan("char-ngram", recipes="typo").queries  # doctest: +SKIP
     1440
     """
-    asked = (
-        encoder,
-        task,
-        recipe_list(recipes),
-        languages,
-        severity_list(severities),
-        seeds,
-        semantic_floor,
-        options,
-        questions,
-    )
-    return plan_run(Request(*asked), run)
+    chosen = recipe_list(recipes), languages, severity_list(severities), seeds
+    return plan_run(Request(encoder, task, *chosen, semantic_floor, options, questions), run)
 
 
 def plan_run(request: Request, run: RunOptions = DEFAULT_RUN) -> Plan:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
+from inspect import signature
 from pathlib import Path
 from types import ModuleType
 from typing import overload
@@ -245,6 +246,7 @@ class _CallableModule(ModuleType):
     """
 
     __call__ = staticmethod(perturb)
+    __signature__ = signature(perturb)  # otherwise it would be without its first parameter
 
 
 sys.modules[__name__].__class__ = _CallableModule

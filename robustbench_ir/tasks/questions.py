@@ -60,9 +60,9 @@ def draw_questions(task: Task, questions: Questions | int | None) -> Task:
     Parameters
     ----------
     task : Task
-        Task whose questions are told apart by `parallel_id`.
+        Task whose questions are distinguished by `parallel_id`.
     questions : Questions, int or None
-        How many; the task itself for None, and where it has no more than that.
+        Number of questions; the task itself for None, and where it has no more than that.
 
     Raises
     ------
