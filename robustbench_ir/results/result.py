@@ -48,7 +48,7 @@ from robustbench_ir.metrics.worst_case import WorstCase, worst_cases
 from robustbench_ir.perturb import Perturbation, digest
 from robustbench_ir.perturb.identity import CLEAN, AttackIdentity, Signature
 from robustbench_ir.perturb.kinds import KindOfChange
-from robustbench_ir.resources.plugins import plugins
+from robustbench_ir.resources.plugins import shown_by
 from robustbench_ir.results.presentation import Plot
 from robustbench_ir.retrieval.ranking import Ranks
 
@@ -784,7 +784,7 @@ class Presenter(Protocol):
 
 def presenter() -> Presenter:
     """Return what shows results, loaded when it is first needed."""
-    return cast("Presenter", plugins("presentations")["results"].load())
+    return cast("Presenter", shown_by())
 
 
 # A result as pandas tables: tidy, with intervals, and per query.
