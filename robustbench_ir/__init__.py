@@ -32,16 +32,20 @@ if TYPE_CHECKING:
     )
     from robustbench_ir.errors import RobustBenchError
     from robustbench_ir.evaluation.attack import attack
+    from robustbench_ir.evaluation.plan import Plan, plan
     from robustbench_ir.evaluation.request import RunOptions
     from robustbench_ir.evaluation.run_export import RunExport
     from robustbench_ir.evaluation.semantic_floor import SemanticFloor
-    from robustbench_ir.perturb import Edit, Perturbation, Recipe, load_recipe, recipe, recipe_names
+    from robustbench_ir.perturb import Edit, Perturbation, Recipe, load_recipe, perturb, recipe, recipe_names
     from robustbench_ir.perturb.identity import AttackIdentity, RecipeIdentity, Signature
+    from robustbench_ir.results.compare import EncoderComparison, compare
     from robustbench_ir.results.file import load_result, save_result
     from robustbench_ir.results.gate import Checked, Outcome, check
+    from robustbench_ir.results.presentation import Plot
     from robustbench_ir.results.result import Cell, Drop, Result
     from robustbench_ir.results.rules import Gate, Rule
     from robustbench_ir.tasks import Passage, Query, Task, build_task, load_task, task_names
+    from robustbench_ir.tasks.questions import Questions
 
 _HOMES = {
     "_base.cache": ("Cache",),
@@ -68,6 +72,7 @@ _HOMES = {
     ),
     "errors": ("RobustBenchError",),
     "evaluation.attack": ("attack",),
+    "evaluation.plan": ("Plan", "plan"),
     "evaluation.request": ("RunOptions",),
     "evaluation.run_export": ("RunExport",),
     "evaluation.semantic_floor": ("SemanticFloor",),
@@ -80,17 +85,20 @@ _HOMES = {
         "recipe_names",
     ),
     "perturb.identity": ("AttackIdentity", "RecipeIdentity", "Signature"),
+    "results.compare": ("EncoderComparison", "compare"),
     "results.file": (
         "load_result",
         "save_result",
     ),
     "results.gate": ("Checked", "Outcome", "check"),
+    "results.presentation": ("Plot",),
     "results.result": (
         "Cell",
         "Drop",
         "Result",
     ),
     "results.rules": ("Gate", "Rule"),
+    "tasks.questions": ("Questions",),
     "tasks": (
         "Passage",
         "Query",
@@ -111,14 +119,18 @@ __all__ = [
     "Drop",
     "Edit",
     "Encoder",
+    "EncoderComparison",
     "EncoderDescription",
     "EncoderOptions",
     "Gate",
     "Outcome",
     "Passage",
     "Perturbation",
+    "Plan",
+    "Plot",
     "Progress",
     "Query",
+    "Questions",
     "Recipe",
     "RecipeIdentity",
     "Result",
@@ -136,6 +148,7 @@ __all__ = [
     "attack",
     "build_task",
     "check",
+    "compare",
     "encoder_names",
     "load_encoder",
     "load_recipe",
@@ -143,6 +156,8 @@ __all__ = [
     "load_result",
     "load_task",
     "normalised",
+    "perturb",
+    "plan",
     "recipe",
     "recipe_names",
     "repair",
@@ -156,6 +171,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
+    if name == "perturb":  # the package itself, which can be called
+        return import_module(f"{__name__}.perturb")
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)

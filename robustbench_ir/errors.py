@@ -29,16 +29,17 @@ class RobustBenchError(Exception):
 class UnknownNameError(RobustBenchError):
     """A name that does not exist."""
 
-    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+    def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
         choices = sorted(known)
-        super().__init__(f"unknown {kind} {name!r}: {nearest(name, choices)}")
+        super().__init__(f"unknown {kind} {name!r}: {hint or nearest(name, choices)}")
         self.kind = kind
         self.name = name
         self._known = choices
+        self._hint = hint
 
-    def __reduce__(self) -> tuple[type[UnknownNameError], tuple[str, str, list[str]]]:
+    def __reduce__(self) -> tuple[type[UnknownNameError], tuple[str, str, list[str], str]]:
         """Return what pickle needs to send the error to another process."""
-        return type(self), (self.kind, self.name, self._known)
+        return type(self), (self.kind, self.name, self._known, self._hint)
 
 
 class CardError(RobustBenchError):

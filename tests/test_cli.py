@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from robustbench_ir.cli import irbench
-from robustbench_ir.cli.attack import file_name_part
+from robustbench_ir.results.naming import file_name_part
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = (
@@ -63,9 +63,10 @@ def test_every_command_explains_itself(command: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["recipes"], r"^typo +Typing mistakes +\d+ languages: af am ar as ay az .* zh zu$"),
-        (["tasks"], r"^xquad-r +XQuAD-R +11 languages: ar de el en es hi ru th tr vi zh$"),
-        (["tasks"], r"^tatoeba +Tatoeba +113 languages: af am "),
+        (["recipes"], r"^typo +Typing mistakes +\d+ languages$"),
+        (["recipes", "show", "typo"], r"^  covers +\d+ languages: af am ar as ay az .* zh zu$"),
+        (["tasks"], r"^xquad-r +XQuAD-R +11 languages$"),
+        (["tasks", "show", "xquad-r"], r"^  languages +11 languages: ar de el en es hi ru th tr vi zh$"),
         (["encoders"], r"^bm25 +BM25"),
         (
             ["recipes", "show", "typo"],
@@ -99,7 +100,7 @@ def test_catalogue_and_preview(arguments: list[str], line: str) -> None:
         (["attack", "--severity", "9"], r"severity 9 is out of range; 1 to 5"),
         (["attack", "--severity", "high"], r"'high' is not a valid integer"),
         (["attack", "--seeds", "0"], r"0 seeds are out of range; give 1"),
-        (["attack", "--measure", "MAP"], r"unknown measure 'MAP'"),
+        (["attack", "--measure", "MAPS"], r"unknown measure 'MAPS'"),
         (["attack", "--model", "."], r"not a sentence-transformers folder"),
         (["attack", "--cards", "nowhere"], r"--cards nowhere: not a folder"),
         (["attack", "--nonsense"], r"No such option"),
@@ -127,8 +128,8 @@ def test_what_the_user_got_wrong_is_one_line_and_status_2(arguments: list[str], 
 def test_attack_writes_a_result_and_show_prints_the_same_table(tmp_path: Path) -> None:
     attacked = run("attack", "--model", "char-ngram", "--languages", "en,hi", "--recipe", "typo", cwd=tmp_path)
     assert attacked.returncode == 0, attacked.stderr
-    path = tmp_path / "results" / "char-ngram-mini.json"
-    assert "results/char-ngram-mini.json has all results" in attacked.stdout
+    path = tmp_path / "results" / "char-ngram-mini-en-hi.json"
+    assert "results/char-ngram-mini-en-hi.json has all results" in attacked.stdout
     assert json.loads(path.read_text(encoding="utf-8"))["task"] == "mini@1"
     for stage in ("load", "encode passages", "typo severity 3 seed 0: perturb", "encode queries", "rank"):
         assert stage in attacked.stderr

@@ -83,7 +83,7 @@ def test_own_language_first_and_mean_rank() -> None:
     np.testing.assert_array_equal(mean, [[1, 9], [2, 4]])
 
 
-@pytest.mark.parametrize("name", ["MAP", "nDCG", "nDCG@0", "R@-1", "R@1.5", "MRR@10", ""])
+@pytest.mark.parametrize("name", ["MAPS", "nDCG", "nDCG@0", "R@-1", "R@1.5", "MMRR@10", ""])
 def test_unknown_measures_are_refused(name: str) -> None:
     with pytest.raises(UnknownNameError, match="unknown measure"):
         look_up_measure(name)

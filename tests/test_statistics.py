@@ -271,10 +271,14 @@ def test_a_language_that_is_not_covered_has_no_drop(small: Result) -> None:
     assert np.isnan([row.clean.value, row.drop.value, row.drop.low, row.drop.high, row.changed_only.value]).all()
 
 
-def test_a_result_without_attacks_has_no_findings(small: Result) -> None:
+def test_a_result_without_attacks_has_clean_rows_only(small: Result) -> None:
     clean = replace(small, attacked=())
-    assert clean.findings("monolingual") == clean.bias_findings() == clean.summaries("monolingual") == []
-    assert clean.to_frame().empty
+    assert clean.findings("monolingual", by="relation") == clean.bias_findings() == clean.summaries("monolingual") == []
+    (row,) = clean.findings("monolingual", resamples=100)
+    attacked = small.findings("monolingual", resamples=100)[0]
+    assert (row.recipe, row.severity, row.clean.value) == ("clean", 0, attacked.clean.value)
+    assert np.isnan([row.attacked.value, row.drop.value, row.drop.low, row.p, row.coverage]).all()
+    assert set(clean.to_frame(resamples=100)["recipe"]) == {"clean"}
 
 
 def test_a_language_without_any_case_has_no_number(small: Result) -> None:

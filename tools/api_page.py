@@ -36,6 +36,8 @@ def _section(module: ModuleType, prefix: str, title: str) -> list[str]:
 
 
 def _entry(prefix: str, name: str, thing: object) -> str:
+    if isinstance(thing, ModuleType):  # a package that is called like its function of the same name
+        thing = getattr(thing, name)
     documented = inspect.cleandoc(getattr(thing, "__doc__", None) or "")
     parts = [f"### `{prefix}.{name}`", "", "```python", f"{name}{_signature(thing)}", "```", "", _markdown(documented)]
     members: list[str] = []

@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
@@ -26,6 +27,9 @@ from robustbench_ir.errors import DataError, ResultError
 _TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}")  # the names that `opened_whole` uses
 _WRITING_SECONDS = 60
 _CHECKSUM_BYTES = 65  # 64 hexadecimal digits and a line feed
+
+
+_ALIKE = 0.75
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -96,6 +100,24 @@ def opened_whole(path: Path) -> Iterator[BinaryIO]:
             yield stream
     except OSError as error:
         raise _not_written(path, error) from error
+
+
+def folder_like(name: str) -> str | None:
+    """Return the folder of the working directory that a name may mean, as it must be written: ``./shop``.
+
+    Parameters
+    ----------
+    name : str
+        What was given where a folder needs a slash; the folder of this name is meant, or else the nearest one.
+    """
+    if not name or name.startswith(".") or "/" in name or "\\" in name:
+        return None
+    try:
+        there = [one.name for one in Path().iterdir() if one.is_dir() and not one.name.startswith(".")]
+    except OSError:
+        return None
+    found = [name] if name in there else get_close_matches(name, there, n=1, cutoff=_ALIKE)
+    return f"./{found[0]}" if found else None
 
 
 def is_stream(path: Path) -> bool:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class Progress(Protocol):
@@ -27,6 +27,22 @@ class Progress(Protocol):
         """Count further steps of the stage as done."""
 
 
+@runtime_checkable
+class FollowsRun(Protocol):
+    """A progress that also follows the whole run, if it likes; not every `Progress` does."""
+
+    def whole(self, texts: int, all_texts: int, encoded: int) -> None:
+        """Receive how far the whole run is.
+
+        Parameters
+        ----------
+        texts, all_texts : int
+            Texts that need no more work, and all texts of the run, as far as they are known beforehand.
+        encoded : int
+            Texts that this run has encoded.
+        """
+
+
 class Silence:
     """Reports nothing. A `Progress`; see there for the parameters."""
 
@@ -35,6 +51,9 @@ class Silence:
 
     def advance(self, steps: int) -> None:
         """Do nothing."""
+
+
+_ENCODING = frozenset({"encode passages", "encode queries"})
 
 
 @dataclass
@@ -54,6 +73,24 @@ class Clock:
     _downloading: str = ""
     _downloaded: int = 0
     _depth: int = 0
+    _stage: str = ""
+    _all_texts: int = 0
+    _texts: int = 0
+    _encoded: int = 0
+
+    def expect(self, texts: int) -> None:
+        """Set the number of texts that the whole run has, at most."""
+        self._all_texts = texts
+        self._tell()
+
+    def reach(self, texts: int) -> None:
+        """Set the number of texts that need no more work: encoded, or finished by an earlier run."""
+        self._texts = max(self._texts, texts)
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._all_texts and isinstance(self.progress, FollowsRun):
+            self.progress.whole(self._texts, self._all_texts, self._encoded)
 
     def download(self, file: str, done: int, total: int | None) -> None:
         """Report the progress of a download.
@@ -90,6 +127,10 @@ class Clock:
         """Count further steps of the stage as done; steps of a stage inside another one are not reported."""
         if self._depth <= 1:
             self.progress.advance(steps)
+            if self._stage in _ENCODING:
+                self._texts += steps
+                self._encoded += steps
+                self._tell()
 
     @contextmanager
     def stage(self, name: str, total: int | None = None, label: str = "") -> Iterator[None]:
@@ -106,6 +147,7 @@ class Clock:
         """
         self._depth += 1
         if self._depth == 1:
+            self._stage = name
             self.progress.stage(f"{label}: {name}" if label else name, total)
         start = time.perf_counter()
         try:

@@ -8,6 +8,8 @@ from itertools import chain
 from pathlib import Path
 
 from robustbench_ir._base.cache import using_cache
+from robustbench_ir._base.listed import listed
+from robustbench_ir._base.shown_progress import shown
 from robustbench_ir.adversary.candidates import Budget, Draws
 from robustbench_ir.adversary.goals import Goal, make_goal
 from robustbench_ir.adversary.methods import MOST_STARTS, make_method
@@ -18,11 +20,19 @@ from robustbench_ir.encoders import Encoder, EncoderOptions
 from robustbench_ir.encoders.batches import EncodeTexts
 from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.evaluation import Evaluation, open_evaluation
-from robustbench_ir.evaluation.request import DEFAULT_RUN, RecipeMix, Request, RunOptions
+from robustbench_ir.evaluation.request import (
+    DEFAULT_RUN,
+    RecipeMix,
+    Request,
+    RunOptions,
+    recipe_list,
+    severity_list,
+)
 from robustbench_ir.evaluation.semantic_floor import SemanticFloor
 from robustbench_ir.perturb import Recipe, RecipeLike, default_recipe_names
 from robustbench_ir.results.result import Result
 from robustbench_ir.tasks import Task
+from robustbench_ir.tasks.questions import Questions
 
 
 @dataclass(frozen=True)
@@ -31,7 +41,7 @@ class SearchOptions:
 
     Attributes
     ----------
-    methods : sequence of str
+    methods : sequence of str, or str
         Names such as ``"greedy"``, ``"beam-4"``, ``"annealing-200"``, ``"best-of-20"`` and ``"exhaustive"``;
         ``"random"`` is the average case.
     goal : str
@@ -60,7 +70,7 @@ class SearchOptions:
     until_reached: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "methods", tuple(dict.fromkeys(self.methods)))
+        object.__setattr__(self, "methods", tuple(dict.fromkeys(listed(self.methods))))
         if not self.methods:
             raise OptionError("no search method; name one, such as greedy")
         if self.alternatives < 1:
@@ -93,26 +103,27 @@ class Searched:
     task: Task
 
 
-def search(
+def search(  # noqa: PLR0913
     encoder: str | Encoder | EncodeTexts | None = None,
     task: str | Path | Task = "mini",
-    recipes: Sequence[RecipeMix] | None = None,
+    recipes: Sequence[RecipeMix] | RecipeLike | None = None,
     search: SearchOptions = DEFAULT_SEARCH,
     *,
     languages: Iterable[str] | None = None,
-    severities: Sequence[int] = (3,),
+    severities: Sequence[int] | int = (3,),
     seeds: int = 1,
     semantic_floor: SemanticFloor | float | None = None,
     options: EncoderOptions | None = None,
+    questions: Questions | int | None = None,
     run: RunOptions = DEFAULT_RUN,
 ) -> Searched:
     """Search for the perturbations that lower retrieval most.
 
     Parameters
     ----------
-    encoder, task, languages, severities, seeds, options
+    encoder, task, languages, severities, seeds, options, questions
         See `robustbench_ir.attack`. The severity is that of the random perturbations that a search begins with.
-    recipes : sequence of str, Recipe, callable or tuple of these, optional
+    recipes : sequence of str, Recipe, callable or tuple of these, or one of the first three, optional
         Recipes that make the rewritings; those of ``"typo+synonym"``, or of a tuple, are offered together.
     search : SearchOptions, optional
         Goal, methods and budget.
@@ -139,12 +150,13 @@ def search(
     request = Request(
         encoder=encoder,
         task=task,
-        recipes=recipes,
+        recipes=recipe_list(recipes),
         languages=languages,
-        severities=severities,
+        severities=severity_list(severities),
         seeds=seeds,
         semantic_floor=semantic_floor,
         options=options,
+        questions=questions,
     )
     return search_request(request, search, run)
 
@@ -161,8 +173,8 @@ def search_request(request: Request, search: SearchOptions = DEFAULT_SEARCH, run
     run : RunOptions, optional
         How it is run.
     """
-    with using_cache(run.cache):
-        return _search(request, search, run)
+    with using_cache(run.cache), shown(run.progress) as progress:
+        return _search(request, search, replace(run, progress=progress))
 
 
 def _search(request: Request, search: SearchOptions, run: RunOptions) -> Searched:

@@ -122,8 +122,8 @@ def _drop_means(result: Result, setting: Setting, measure: str) -> ClusterMeans:
 
 
 def transfer(  # noqa: PLR0913
-    sources: Sequence[str | Encoder],
-    targets: Sequence[str | Encoder] = (),
+    sources: Sequence[str | Encoder] | str | Encoder,
+    targets: Sequence[str | Encoder] | str | Encoder = (),
     task: str | Path | Task = "mini",
     recipe: RecipeMix = "typo",
     search: SearchOptions = DEFAULT_SEARCH,
@@ -139,7 +139,7 @@ def transfer(  # noqa: PLR0913
 
     Parameters
     ----------
-    sources, targets : sequence of str or Encoder
+    sources, targets : sequence of str or Encoder, or one of these
         Names, folders, or encoder objects.
     recipe : str, Recipe, callable or tuple of these
         Recipe that makes the rewritings; see `robustbench_ir.search`.
@@ -155,6 +155,7 @@ def transfer(  # noqa: PLR0913
     RobustBenchError
         See `robustbench_ir.errors`. Finished work is kept.
     """
+    sources, targets = _listed(sources), _listed(targets)
     if not sources:
         raise OptionError("no source to craft the queries on; name one")
     if len(search.methods) != 1:
@@ -193,6 +194,10 @@ def transfer(  # noqa: PLR0913
     }
     substitutions = {name: universal_substitutions(found) for name, found in crafted.items()}
     return Transfer(tuple(crafted), tuple(names), results, substitutions)
+
+
+def _listed(given: Sequence[str | Encoder] | str | Encoder) -> Sequence[str | Encoder]:
+    return given if isinstance(given, Sequence) and not isinstance(given, str) else [given]
 
 
 def _name(encoder: str | Encoder) -> str:

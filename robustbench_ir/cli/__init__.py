@@ -36,6 +36,7 @@ _COMMANDS = {
     "preview": "Show what a recipe does to a text.",
     "recipes": "List the recipes and their languages, or show one.",
     "report": "Write a page, tables or pictures of one or more result files.",
+    "run": "Attack as a file says.",
     "score": "Score TREC runs of any engine, clean and perturbed.",
     "show": "Print the table of a result file again.",
     "study": "Train encoders in several ways, attack each, and judge the claims.",
@@ -72,9 +73,10 @@ class _LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
 
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_LazyGroup, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="irbench")
-def irbench() -> None:
+@click.pass_context
+def irbench(context: click.Context) -> None:
     """Measure how far multilingual retrieval falls when the queries are not clean.
 
     \b
@@ -82,6 +84,8 @@ def irbench() -> None:
     irbench attack --model MODEL --task xquad-r --languages en,hi,th,tr
     irbench preview typo --language hi "..."
     """  # noqa: D301
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 def main() -> None:
@@ -101,6 +105,9 @@ def _status() -> int:
         _flush()
     except click.exceptions.Exit as stop:
         return stop.exit_code
+    except click.exceptions.NoArgsIsHelpError as bare:
+        click.echo(bare.format_message())
+        return 0
     except (KeyboardInterrupt, click.Abort):
         _say("stopped; finished work is kept: run the same command again to continue")
         return _INTERRUPTED

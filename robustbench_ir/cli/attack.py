@@ -13,12 +13,16 @@ import click
 
 from robustbench_ir._base.files import check_writable, is_stream
 from robustbench_ir.cli.check import check_by_gate
+from robustbench_ir.cli.completion import ENCODER
+from robustbench_ir.cli.config import config_option
 from robustbench_ir.cli.options import (
+    SECTIONS,
     by_option,
     encoder_options,
     force_option,
     languages_option,
     measure_option,
+    questions_option,
     read_seeds,
     recipes_option,
     run_options,
@@ -28,33 +32,52 @@ from robustbench_ir.cli.options import (
     task_option,
 )
 from robustbench_ir.cli.output import Terminal, styled, table_terminal
-from robustbench_ir.cli.progress import ProgressBar
+from robustbench_ir.cli.progress import progress_bar
+from robustbench_ir.cli.sections import SectionedCommand
 from robustbench_ir.encoders import EncoderOptions, as_encoder, default_encoder
 from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.attack import run_request
 from robustbench_ir.evaluation.plan import plan_run
-from robustbench_ir.evaluation.request import Request, RunOptions, Seeds
+from robustbench_ir.evaluation.request import Request, RunOptions, Seeds, recipe_list
 from robustbench_ir.evaluation.run_export import RunExport
 from robustbench_ir.evaluation.semantic_floor import SemanticFloor
 from robustbench_ir.metrics.measures import look_up_measure
+from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.reports.terminal import plan_table, score_table, search_table, with_and_without
-from robustbench_ir.results.file import load_result, save_result
-from robustbench_ir.results.naming import check_not_of_another_run, free_path
+from robustbench_ir.results.file import load_result
+from robustbench_ir.results.naming import (
+    RunIdentity,
+    Saved,
+    check_not_of_another_run,
+    file_name_part,
+    save_beside,
+    usual_name,
+)
 from robustbench_ir.results.result import Result
 from robustbench_ir.results.rules import Gate
 
 if TYPE_CHECKING:
     from robustbench_ir.adversary.search import Searched, SearchOptions
+    from robustbench_ir.tasks.questions import Questions
 
 
-@click.command("attack", short_help="Perturb a task's queries and measure how far an encoder falls.")
+@click.command(
+    "attack",
+    cls=SectionedCommand,
+    sections=SECTIONS,
+    short_help="Perturb a task's queries and measure how far an encoder falls.",
+)
 @click.option(
-    "--model", help="Encoder: a name of `irbench encoders`, a folder, owner/model on the hub, or openai:MODEL@URL."
+    "--model",
+    type=ENCODER,
+    help="Encoder: a name of `irbench encoders`, a folder, owner/model on the hub, or openai:MODEL@URL.",
 )
 @task_option
 @recipes_option
 @languages_option
 @severities_option
+@questions_option
+@config_option
 @click.option(
     "--seeds",
     callback=read_seeds,
@@ -67,7 +90,7 @@ if TYPE_CHECKING:
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Result file. Default: results/MODEL-TASK.json.",
+    help="Result file. Default: results/MODEL-TASK.json, with the languages where some were chosen.",
 )
 @click.option("--name", help="What the encoder is called in table and result. Default: the last part of MODEL.")
 @force_option
@@ -91,6 +114,7 @@ def command(  # noqa: PLR0913, PLR0917
     recipes: tuple[str, ...],
     languages: tuple[str, ...] | None,
     severities: tuple[int, ...],
+    questions: Questions | None,
     seeds: Seeds,
     by: str | None,
     measure: str,
@@ -111,52 +135,57 @@ def command(  # noqa: PLR0913, PLR0917
 
     Prints a table for each setting and writes everything to a result file. If it was stopped, run the same command
     again to continue.
-    """
+
+    \b
+    irbench attack --model bm25 --task mini --languages en,hindi --recipe typo,synonym --severity 1,3,5
+    irbench attack --model ./my-model --task ./my-folder --questions 200
+    irbench attack --config run.toml --plan
+    """  # noqa: D301
     look_up_measure(measure)
     chosen = model or default_encoder()
     before = _reranker_prefix(rerank, top_k)
     request = Request(
         encoder=f"{before}{chosen}",
         task=task,
-        recipes=recipes or None,
+        recipes=recipe_list(",".join(recipes)) if recipes else None,
         languages=languages,
         severities=severities,
         seeds=seeds,
         semantic_floor=floor,
         options=options,
+        questions=questions,
     )
     gate = _read_gate(gate_file, request, search, run) if gate_file else None
     if only_plan:
         _print_plan(request, run, search)
         return
-    target = out or Path("results") / f"{file_name_part(name or _called(chosen, rerank))}-{file_name_part(task)}.json"
+    target = out or Path("results") / usual_name(
+        name or _called(chosen, rerank, normalise), task, languages, str(questions or "")
+    )
     check_writable(target)
     if is_stream(target) and (normalise or search):
         raise OptionError(f"{target}: this run writes further files beside the result; name a file for --out")
     guarded = replace(request, encoder=f"{before}normalised:{normalise}:{chosen}") if normalise else request
     if out and out.exists() and not force:
-        _check_free(out, guarded, run)
-    with ProgressBar() as progress:
+        _check_free(out, guarded, search, run)
+    with progress_bar() as progress:
         run = replace(run, progress=progress)
         without = _attacked(request, search, replace(run, runs=None))[0] if normalise else None
         if without and guarded.seeds == "auto":
             guarded = replace(guarded, seeds=max(map(len, without.groups.values())))
         result, searched = _attacked(guarded, search, run)
-    if name:
-        result = replace(result, encoder=replace(result.encoder, name=name))
-    target = target if out else free_path(target, result)
-    save_result(result, target)
+    saved = save_beside(result.named(name), target, force=force)
     console = table_terminal()
-    console.print(score_table(result, by, measure))
+    console.print(score_table(result.named(name), by, measure))
     if run.runs:
         _print_recalls(console, run.runs)
     if searched and search:
-        _print_searches(console, searched, search.goal, target)
+        _print_searches(console, searched, search.goal, saved.path)
     if without:
-        save_result(without, target.with_name(f"{target.stem}-without.json"))
+        unrepaired = save_beside(without, target.with_name(f"{target.stem}-without.json"), force=force)
         console.print(with_and_without(without, result, measure))
-    message = styled((str(target), "bold"), f" has all results; `irbench show {target}` prints them again")
-    console.print(message, soft_wrap=True)
+        print_saved(console, unrepaired, "has the results without the repairs")
+    print_saved(console, saved, f"has all results; `irbench show {saved.path}` prints them again")
     if gate:
         check_by_gate(result, gate)
 
@@ -185,14 +214,28 @@ def _reranker_prefix(rerank: str | None, top_k: int | None) -> str:
     return f"{RERANKED_PREFIX}{rerank}@{chosen}:"
 
 
-def _called(model: str, rerank: str | None) -> str:
-    return f"{file_name_part(rerank)}-{file_name_part(model)}" if rerank else model
+def print_saved(console: Terminal, saved: Saved, what: str) -> None:
+    """Print where a result was written, and what happened to an earlier file of that name."""
+    if saved.note:
+        console.print(styled((f"note: {saved.note}", "yellow")), soft_wrap=True)
+    console.print(styled((str(saved.path), "bold"), f" {what}"), soft_wrap=True)
 
 
-def _check_free(out: Path, request: Request, run: RunOptions) -> None:
+def _called(model: str, rerank: str | None, normalise: str | None) -> str:
+    return "-".join(file_name_part(part) for part in (rerank, model, normalise) if part)
+
+
+def _check_free(out: Path, request: Request, search: SearchOptions | None, run: RunOptions) -> None:
     """Refuse to overwrite the result of another run, before hours are spent on this one."""
     fingerprint = as_encoder(request.encoder, request.options).description.fingerprint
-    check_not_of_another_run(out, fingerprint, request.load_task(run.cards).identity)
+    task = request.load_task(run.cards)
+    cells = None
+    # How a search, a floor and a number of seeds that is found on the way are called is known only afterwards.
+    if search is None and request.semantic_floor is None and request.seeds != "auto":
+        recipes = request.load_recipes(run.cards)
+        identities = {name: AttackIdentity((recipe.for_task(task).identity,)) for name, recipe in recipes.items()}
+        cells = frozenset((str(identities[one.recipe]), one.severity, one.seed) for one in request.cells(recipes))
+    check_not_of_another_run(out, RunIdentity(fingerprint, task.identity, task.digest, cells))
 
 
 def _attacked(request: Request, search: SearchOptions | None, run: RunOptions) -> tuple[Result, Searched | None]:
@@ -209,7 +252,7 @@ def _print_plan(request: Request, run: RunOptions, search: SearchOptions | None)
         raise OptionError(
             "--plan cannot plan searches, because each step depends on the scores of the last; leave out --search"
         )
-    with ProgressBar() as progress:
+    with progress_bar() as progress:
         plan = plan_run(request, replace(run, progress=progress))
     table_terminal().print(plan_table(plan), soft_wrap=True)
 
@@ -241,8 +284,3 @@ def distinct_file_name_parts(names: Iterable[str]) -> dict[str, str]:
     return {
         name: one if count[one] == 1 else file_name_part(re.sub(r"[/\\]+", "-", name)) for name, one in short.items()
     }
-
-
-def file_name_part(name: str) -> str:
-    """Return a name as part of a file name: the last part of a path or hub name, without odd characters."""
-    return re.sub(r"[^A-Za-z0-9.]+", "-", name.rstrip("/").rsplit("/", 1)[-1]).strip("-.") or "result"

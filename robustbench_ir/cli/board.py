@@ -9,7 +9,7 @@ import click
 
 from robustbench_ir.cli.options import split_commas
 from robustbench_ir.cli.output import Terminal, styled
-from robustbench_ir.cli.progress import ProgressBar
+from robustbench_ir.cli.progress import progress_bar
 from robustbench_ir.errors import OptionError, nearest
 
 
@@ -76,7 +76,7 @@ def run(
         line = f"{outcome.state:7} {outcome.model} on {outcome.task}"
         console.print(styled(f"{line}: {outcome.reason}" if outcome.reason else line), soft_wrap=True)
 
-    with ProgressBar() as progress:
+    with progress_bar() as progress:
         found = run_board(
             models,
             suites[suite],

@@ -23,12 +23,13 @@ from robustbench_ir._base.cache import (
 from robustbench_ir._base.files import abandoned
 from robustbench_ir._base.sizes import parse_age, parse_size, readable
 from robustbench_ir.cli.catalogue import print_lines
+from robustbench_ir.cli.lists import list_option
 from robustbench_ir.cli.output import say
 from robustbench_ir.encoders.store.limits import damaged_shards, shard_owner, text_count
 from robustbench_ir.resources.downloads import damaged_downloads
 
-_kinds_option = click.option(
-    "--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Only entries of this kind; may be repeated."
+_kinds_option = list_option(
+    "--kind", "kinds", of=click.Choice(KINDS), help="Only entries of these kinds, such as cells,embeddings."
 )
 
 

@@ -11,11 +11,23 @@ from rich.text import Text
 
 from robustbench_ir._base.showing import terminal_lines, terminal_text
 from robustbench_ir.cli.output import Terminal, styled
+from robustbench_ir.reports.terminal import counted
 
 
 def print_lines(rows: Iterable[Sequence[str]]) -> None:
-    """Print one line for each row: name, title, languages. Columns are aligned, and lines are not wrapped."""
+    """Print one line for each row, such as name, title and number of languages, in aligned columns.
+
+    On a terminal, the last column is folded where it is too long; in a file, a row is one line.
+    """
     found = [[terminal_text(cell) for cell in row] for row in rows]
+    if Terminal().is_terminal:
+        table = Table.grid(padding=(0, 2))
+        for number in range(len(found[0])):
+            table.add_column(style="bold" if number == 0 else "", no_wrap=number < len(found[0]) - 1)
+        for row in found:
+            table.add_row(*map(Text, row))
+        Terminal().print(table)
+        return
     widths = [max(cell_len(row[column]) for row in found) for column in range(len(found[0]) - 1)]
     console = Terminal()
     for row in found:
@@ -37,4 +49,4 @@ def print_facts(title: str, facts: Iterable[tuple[str, str]]) -> None:
 def count(languages: Iterable[str]) -> str:
     """Return the number of languages, and their codes."""
     codes = sorted(languages)
-    return f"{len(codes)} languages: {' '.join(codes)}"
+    return f"{counted(len(codes), 'language')}: {' '.join(codes)}"

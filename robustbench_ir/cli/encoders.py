@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from robustbench_ir.cli.catalogue import print_facts, print_lines
+from robustbench_ir.cli.completion import ENCODER
 from robustbench_ir.cli.options import encoder_options
 from robustbench_ir.encoders import BUILT_IN, Encoder, default_encoder, encoder_names, load_encoder
 
@@ -33,7 +34,7 @@ def command(context: click.Context) -> None:
 
 
 @command.command("show")
-@click.argument("name")
+@click.argument("name", type=ENCODER)
 def show_encoder(name: str) -> None:
     """Load the encoder NAME and print all facts about it."""
     who = load_encoder(name).description
@@ -50,7 +51,7 @@ def show_encoder(name: str) -> None:
 
 
 @command.command("check")
-@click.argument("name", metavar="MODEL")
+@click.argument("name", metavar="MODEL", type=ENCODER)
 @click.option("--task", help="Count the queries and passages of this task that are longer than the model reads.")
 @encoder_options
 def check(name: str, task: str | None, options: EncoderOptions) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from robustbench_ir.cli.catalogue import print_facts, print_lines
+from robustbench_ir.cli.completion import LANGUAGE
 from robustbench_ir.cli.options import cards_option
 from robustbench_ir.errors import UnknownNameError
 from robustbench_ir.perturb import load_recipe, recipe_names
@@ -37,7 +38,7 @@ def command(context: click.Context, cards: Path | None) -> None:
 
 
 @command.command("show")
-@click.argument("language")
+@click.argument("language", type=LANGUAGE)
 @click.pass_obj
 def show_language(cards: Path | None, language: str) -> None:
     """Print all facts about LANGUAGE, given by code or tag: sw, swa, swh_Latn."""

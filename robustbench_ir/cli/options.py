@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import click
 
 from robustbench_ir._base.sizes import parse_size
+from robustbench_ir.cli.completion import LANGUAGE, MEASURE, RECIPE, TASK
+from robustbench_ir.cli.lists import list_option
 from robustbench_ir.errors import OptionError
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from robustbench_ir.evaluation.request import RunOptions, Seeds
     from robustbench_ir.evaluation.semantic_floor import SemanticFloor
     from robustbench_ir.retrieval.top_k import Index
+    from robustbench_ir.tasks.questions import Questions
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 
@@ -117,38 +120,67 @@ def _gathered(
 
 task_option = click.option(
     "--task",
+    type=TASK,
     default="mini",
     show_default=True,
     help="A name of `irbench tasks`, ./folder, ./folder:dev, or mteb:NAME.",
 )
 
-recipes_option = click.option(
+recipes_option = list_option(
     "--recipe",
+    "--recipes",
     "recipes",
-    multiple=True,
-    help="A name of `irbench recipes`; may be repeated. Default: all whose card says so.",
+    of=RECIPE,
+    help="Names of `irbench recipes`, such as typo,synonym; clean for clean scores alone. Default: all whose card says "
+    "so.",
 )
 
-severities_option = click.option(
+severities_option = list_option(
     "--severity",
+    "--severities",
     "severities",
-    type=int,
-    multiple=True,
+    of=click.INT,
     default=(3,),
     show_default=True,
-    help="1 to 5; may be repeated.",
+    help="1 to 5, such as 1,3,5.",
 )
 
-languages_option = click.option(
+languages_option = list_option(
     "--languages",
     "--language",
     "languages",
-    callback=split_commas,
-    help="Only these languages, such as en,hi,sw. Default: all.",
+    of=LANGUAGE,
+    empty=None,
+    help="Only these languages: codes or names, such as en,hi,swahili. Default: all.",
 )
 
 measure_option = click.option(
-    "--measure", default="AP", show_default=True, help="Measure of the table: AP, nDCG@k, RR@k or R@k."
+    "--measure",
+    type=MEASURE,
+    default="AP",
+    show_default=True,
+    help="Measure of the table: AP (or map), nDCG@k, RR@k (or mrr@k), R@k or P@k, with any k.",
+)
+
+
+def read_questions(_: click.Context, __: click.Parameter, value: str | None) -> Questions | None:
+    """Read a number of questions, with a seed behind a colon if there is one; an option's callback."""
+    if value is None:
+        return None
+    from robustbench_ir.tasks.questions import Questions
+
+    number, _colon, seed = value.partition(":")
+    try:
+        return Questions(int(number), int(seed or 0))
+    except ValueError as error:
+        raise click.BadParameter(f"{value!r} is no number of questions; give one, such as 200, or 200:1") from error
+
+
+questions_option = click.option(
+    "--questions",
+    callback=read_questions,
+    metavar="N[:SEED]",
+    help="A quick look: draw N questions with all their translations, against the whole pool. Not for the leaderboard.",
 )
 
 damage_option = click.option(
@@ -159,7 +191,7 @@ damage_option = click.option(
     help="Also show the drops at this mean edit distance, such as 0.05, interpolated over the severities.",
 )
 
-force_option = click.option("--force", is_flag=True, help="Overwrite a result file of another encoder or task.")
+force_option = click.option("--force", is_flag=True, help="Replace a result file, even one of another run.")
 by_option = click.option("--by", type=click.Choice(["language"]), help="Open the table up by query language.")
 
 cards_option = click.option(
@@ -437,13 +469,13 @@ def search_options(*default: str) -> Callable[[_Command], _Command]:
         "search",
         _search_options,
         [
-            click.option(
+            list_option(
                 "--search",
                 "methods",
-                multiple=True,
                 default=default,
                 show_default=bool(default),
-                help="greedy, greedy-rare, greedy-score, beam-4, annealing-200, best-of-20, exhaustive or random.",
+                help="Search for the worst case: greedy, greedy-rare, greedy-score, beam-4, annealing-200, best-of-20, "
+                "exhaustive or random; such as greedy,random.",
             ),
             click.option(
                 "--goal", help="map, beyond@10, rank-distance, language=en, passage=ID, joined by +. Default: map."
@@ -461,3 +493,23 @@ def search_options(*default: str) -> Callable[[_Command], _Command]:
             click.option("--until-reached", is_flag=True, help="End the search of a query at its first success."),
         ],
     )
+
+
+SECTIONS = {
+    "What is attacked": ("model", "task", "languages", "questions", "name", "cards"),
+    "How the queries are perturbed": ("recipes", "severities", "seeds", "semantic_floor", "semantic_encoder"),
+    "Table and result": ("by", "measure", "out", "force"),
+    "How it runs": ("plan", "only_plan", "config", "jobs", "engine", "memory", "fresh"),
+    "Defences and rerankers": ("normalise", "rerank", "top_k"),
+    "How the encoder is loaded": (
+        *("device", "devices", "batch_size", "dtype", "max_length", "truncate_dim", "backend", "revision"),
+        *("trust_remote_code", "query_prompt", "passage_prompt", "query_prompt_name", "passage_prompt_name"),
+        *("query_task", "passage_task", "similarity", "encode_kwargs", "model_kwargs", "requests_per_minute"),
+        *("timeout", "query_body", "passage_body", "encoding_format"),
+    ),
+    "Search for the worst case": (
+        *("methods", "goal", "budget_words", "budget_queries", "edit_rate", "starts", "alternatives", "until_reached"),
+    ),
+    "TREC runs of each cell": ("run_out", "top", "index"),
+}
+"""Sections of the help text of `irbench attack`, and the parameters in each."""

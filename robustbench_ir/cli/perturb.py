@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from robustbench_ir.cli.lists import list_option
 from robustbench_ir.cli.options import (
     cards_option,
     languages_option,
@@ -26,16 +27,15 @@ from robustbench_ir.tasks import load_task, task_card
 @task_option
 @recipes_option
 @languages_option
-@click.option(
+@list_option(
     "--severity",
     "severities",
-    type=int,
-    multiple=True,
+    of=click.INT,
     default=(3,),
     show_default=True,
-    help="1 to 5, 0 for the clean queries; may be repeated.",
+    help="1 to 5, or 0 for the clean queries; such as 1,3,5.",
 )
-@click.option("--seed", "seeds", type=int, multiple=True, default=(0,), show_default=True, help="May be repeated.")
+@list_option("--seed", "seeds", of=click.INT, default=(0,), show_default=True, help="Seeds, such as 0,1,2.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the files; new or empty.")
 @click.option("--force", is_flag=True, help="Write into a folder that is not empty.")
 @semantic_floor_options

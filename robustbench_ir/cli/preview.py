@@ -9,6 +9,8 @@ from rich.text import Text
 
 from robustbench_ir._base.files import check_writable, write_whole
 from robustbench_ir._base.text import nfc
+from robustbench_ir.cli.completion import RECIPE
+from robustbench_ir.cli.lists import list_option
 from robustbench_ir.cli.options import cards_option, languages_option
 from robustbench_ir.cli.output import Terminal, styled
 from robustbench_ir.errors import OptionError
@@ -22,10 +24,10 @@ _SEVERITY_OF_PAGE = 3
 
 
 @click.command("preview", short_help="Show what a recipe does to a text, or to real queries on a page.")
-@click.argument("recipe", required=False)
+@click.argument("recipe", type=RECIPE, required=False)
 @click.argument("text", required=False)
 @languages_option
-@click.option("--severity", "severities", type=int, multiple=True, help="1 to 5; may be repeated. Default: all five.")
+@list_option("--severity", "severities", of=click.INT, help="1 to 5, such as 1,5. Default: all five.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the perturbation.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write an HTML page of real queries.")
 @click.option(

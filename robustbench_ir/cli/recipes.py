@@ -8,9 +8,11 @@ from pathlib import Path
 import click
 
 from robustbench_ir.cli.catalogue import count, print_facts, print_lines
+from robustbench_ir.cli.completion import RECIPE
 from robustbench_ir.cli.options import cards_option
 from robustbench_ir.perturb import Recipe, load_recipe, recipe_names
 from robustbench_ir.perturb.lexicons.audit import MARKS, AuditName, audited_pairs
+from robustbench_ir.reports.terminal import counted
 
 
 @click.group("recipes", invoke_without_command=True, short_help="List the recipes and their languages, or show one.")
@@ -21,11 +23,12 @@ def command(context: click.Context, cards: Path | None) -> None:
     context.obj = cards
     if context.invoked_subcommand is None:
         cards_found = [load_recipe(name, cards).card for name in recipe_names(cards)]
-        print_lines((card.name, card.title, count(card.languages)) for card in cards_found)
+        print_lines((card.name, card.title, counted(len(card.languages), "language")) for card in cards_found)
+        click.echo("\n`irbench recipes show NAME` prints the languages and all other facts of one.", err=True)
 
 
 @command.command("show")
-@click.argument("name")
+@click.argument("name", type=RECIPE)
 @click.pass_obj
 def show_recipe(cards: Path | None, name: str) -> None:
     """Print all facts about the recipe NAME."""

@@ -9,6 +9,8 @@ from typing import get_args
 import click
 
 from robustbench_ir._base.files import check_writable, write_whole
+from robustbench_ir.cli.completion import ENCODER
+from robustbench_ir.cli.lists import list_option
 from robustbench_ir.cli.options import cards_option, damage_option, measure_option, split_commas
 from robustbench_ir.cli.output import say
 from robustbench_ir.encoders import Encoder, EncoderOptions, load_encoder
@@ -46,7 +48,7 @@ _PLOTS: tuple[Form, ...] = get_args(Form)
 @click.option(
     "--with-passages", is_flag=True, help="Run the encoder again, to show which passage overtook the relevant one."
 )
-@click.option("--model", "models", multiple=True, help="Encoder to run again, if its name has changed.")
+@list_option("--model", "models", of=ENCODER, help="Encoders to run again, if their names have changed; such as A,B.")
 @click.option(
     "--columns",
     callback=split_commas,

@@ -7,15 +7,14 @@ from pathlib import Path
 import click
 
 from robustbench_ir._base.files import check_writable
-from robustbench_ir.cli.attack import file_name_part
+from robustbench_ir.cli.attack import print_saved
 from robustbench_ir.cli.options import by_option, cards_option, force_option, languages_option, measure_option
-from robustbench_ir.cli.output import styled, table_terminal
+from robustbench_ir.cli.output import table_terminal
 from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.score_runs import score_runs, split_runs
 from robustbench_ir.metrics.measures import look_up_measure
 from robustbench_ir.reports.terminal import score_table
-from robustbench_ir.results.file import save_result
-from robustbench_ir.results.naming import check_not_of_another_run, free_path
+from robustbench_ir.results.naming import RunIdentity, check_not_of_another_run, save_beside, usual_name
 from robustbench_ir.tasks import load_task
 
 
@@ -63,12 +62,11 @@ def command(  # noqa: PLR0917
         # A collection of many gigabytes: the runs must then be of these languages alone.
         whole = load_task(task, languages, cards)
     result = score_runs(whole, clean, attacked, languages, cards, name)
-    usual = Path("results") / f"{file_name_part(result.encoder.name)}-{file_name_part(task)}-runs.json"
-    target = out or free_path(usual, result)
+    target = out or Path("results") / usual_name(result.encoder.name, task, languages, "runs")
     if out and not force:
-        check_not_of_another_run(out, result.encoder.fingerprint, result.task)
+        check_not_of_another_run(out, RunIdentity.of(result))
     check_writable(target)
-    save_result(result, target)
+    saved = save_beside(result, target, force=force)
     console = table_terminal()
     console.print(score_table(result, by, measure))
-    console.print(styled((str(target), "bold"), " has all results"), soft_wrap=True)
+    print_saved(console, saved, f"has all results; `irbench show {saved.path}` prints them again")

@@ -10,8 +10,9 @@ import click
 from rich.table import Table
 
 from robustbench_ir._base.files import write_whole
+from robustbench_ir.cli.lists import list_option
 from robustbench_ir.cli.output import styled, table_terminal
-from robustbench_ir.cli.progress import ProgressBar
+from robustbench_ir.cli.progress import progress_bar
 from robustbench_ir.studies.config import StudyCard, load_study
 from robustbench_ir.studies.page import study_page
 from robustbench_ir.studies.picture import write_picture
@@ -29,7 +30,7 @@ _PICTURE_FILE = "drops.svg"
 @click.option(
     "--config", type=click.Path(path_type=Path, dir_okay=False), help="A card of your own instead of a shipped NAME."
 )
-@click.option("--base", "bases", multiple=True, help="Base to train from instead: a name or folder; may be repeated.")
+@list_option("--base", "bases", help="Bases to train from instead: names or folders, such as A,B.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
@@ -100,7 +101,7 @@ def command(  # noqa: PLR0913, PLR0917
         *(["--reuse", str(reuse)] if reuse else []),
         *(["--allow-overlap"] if allow_overlap else []),
     ]
-    with ProgressBar() as progress:
+    with progress_bar() as progress:
         study = run_study(
             card,
             folder,

@@ -8,9 +8,11 @@ from pathlib import Path
 import click
 
 from robustbench_ir.cli.catalogue import count, print_facts, print_lines
+from robustbench_ir.cli.completion import TASK
 from robustbench_ir.cli.options import cards_option
 from robustbench_ir.cli.output import Terminal, styled
 from robustbench_ir.errors import DataError, OptionError
+from robustbench_ir.reports.terminal import counted
 from robustbench_ir.resources.languages import language_code
 from robustbench_ir.tasks import task_card, task_names
 from robustbench_ir.tasks.audit import audit, lengths
@@ -29,11 +31,12 @@ def command(context: click.Context, cards: Path | None) -> None:
     context.obj = cards
     if context.invoked_subcommand is None:
         found = [task_card(name, cards) for name in task_names(cards)]
-        print_lines((card.name, card.title, count(card.languages)) for card in found)
+        print_lines((card.name, card.title, counted(len(card.languages), "language")) for card in found)
+        click.echo("\n`irbench tasks show NAME` prints the languages and all other facts of one.", err=True)
 
 
 @command.command("show")
-@click.argument("name")
+@click.argument("name", type=TASK)
 @click.pass_obj
 def show_task(cards: Path | None, name: str) -> None:
     """Print all facts about the task NAME."""
@@ -84,9 +87,9 @@ def check_task_folder(name: str, repair: Path | None) -> None:
     folder, split = folder_and_split(name)
     raw, task = check_folder(folder, tell, split)
     faults = sum(not fault.note for fault in found)
-    print_facts(f"{name}  {faults} faults", folder_summary(raw) if raw.queries or raw.passages else [])
+    print_facts(f"{name}  {counted(faults, 'fault')}", folder_summary(raw) if raw.queries or raw.passages else [])
     if faults or task is None:
-        raise DataError(f"{name}: it would not load; correct the {faults} faults above and check again")
+        raise DataError(f"{name}: it would not load; correct the {counted(faults, 'fault')} above and check again")
     print_facts("audit", lengths(task))
     for finding in audit(task):
         console.print(styled((f"note: {finding}", "yellow")), soft_wrap=True)

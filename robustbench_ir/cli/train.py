@@ -8,9 +8,11 @@ from typing import TypeVar, get_args
 
 import click
 
+from robustbench_ir.cli.completion import TASK
+from robustbench_ir.cli.lists import list_option
 from robustbench_ir.cli.options import languages_option, split_commas
 from robustbench_ir.cli.output import Terminal, styled
-from robustbench_ir.cli.progress import ProgressBar
+from robustbench_ir.cli.progress import progress_bar
 from robustbench_ir.training.record import Kept, Precision, SamplerName, Trained, Training
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
@@ -85,13 +87,13 @@ def _field(flag: str, kind: type[float] | click.Choice[str], text: str | None = 
     callback=split_commas,
     help="Text files: keep only the tokens that their lines and the data need. Several: A,B.",
 )
-@click.option(
+@list_option(
     "--task",
     "tasks",
-    multiple=True,
+    of=TASK,
     default=("mini",),
     show_default=True,
-    help="Task of the evaluation, whose texts the data must not contain; may be repeated.",
+    help="Tasks of the evaluation, whose texts the data must not contain; such as mini,xquad-r.",
 )
 @click.option("--allow-overlap", is_flag=True, help="Allow data with texts of these tasks; the model card says so.")
 @_field("--vocabulary", int, "static-multilingual: number of tokens.")
@@ -111,7 +113,7 @@ def command(out: Path, allow_overlap: bool, device: str | None, **values: object
 
     # An option for a list that was not given has the default of its field.
     training = make_training(**{key: value for key, value in values.items() if value is not None})
-    with ProgressBar() as progress:
+    with progress_bar() as progress:
         trained = train(training, out, allow_overlap=allow_overlap, device=device, progress=progress)
     _print(trained)
 

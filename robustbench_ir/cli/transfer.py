@@ -12,7 +12,9 @@ from rich.table import Table
 
 from robustbench_ir._base.files import check_writable
 from robustbench_ir._base.showing import terminal_text
-from robustbench_ir.cli.attack import distinct_file_name_parts, file_name_part
+from robustbench_ir.cli.attack import distinct_file_name_parts, print_saved
+from robustbench_ir.cli.completion import ENCODER
+from robustbench_ir.cli.lists import list_option
 from robustbench_ir.cli.options import (
     encoder_options,
     languages_option,
@@ -20,19 +22,17 @@ from robustbench_ir.cli.options import (
     search_options,
     semantic_floor_options,
     simple_run_options,
-    split_commas,
     task_option,
 )
 from robustbench_ir.cli.output import styled, table_terminal
-from robustbench_ir.cli.progress import ProgressBar
+from robustbench_ir.cli.progress import progress_bar
 from robustbench_ir.encoders import EncoderOptions
 from robustbench_ir.evaluation.request import RunOptions
 from robustbench_ir.evaluation.semantic_floor import SemanticFloor
 from robustbench_ir.metrics.findings import Finding
 from robustbench_ir.metrics.measures import look_up_measure
 from robustbench_ir.reports.terminal import formatted, formatted_with_interval
-from robustbench_ir.results.file import save_result
-from robustbench_ir.results.naming import free_path
+from robustbench_ir.results.naming import file_name_part, save_beside
 
 if TYPE_CHECKING:
     from robustbench_ir.adversary.search import SearchOptions
@@ -45,8 +45,8 @@ _NOTES = (
 
 
 @click.command("transfer", short_help="Craft queries against one encoder and score them on others.")
-@click.option("--source", "sources", callback=split_commas, required=True, help="Encoders to craft on: A or A,B.")
-@click.option("--targets", callback=split_commas, help="Encoders to score, besides the sources: B,C.")
+@list_option("--source", "sources", of=ENCODER, required=True, help="Encoders to craft on: A or A,B.")
+@list_option("--targets", of=ENCODER, help="Encoders to score, besides the sources: B,C.")
 @task_option
 @click.option(
     "--recipe", default="typo", show_default=True, help="A name of `irbench recipes`, or a mix: typo+synonym."
@@ -64,7 +64,7 @@ _NOTES = (
 @simple_run_options
 def command(  # noqa: PLR0913, PLR0917
     sources: tuple[str, ...],
-    targets: tuple[str, ...] | None,
+    targets: tuple[str, ...],
     task: str,
     recipe: str,
     languages: tuple[str, ...] | None,
@@ -86,7 +86,7 @@ def command(  # noqa: PLR0913, PLR0917
     look_up_measure(measure)
     if out:
         check_writable(out / "result.json")
-    with ProgressBar() as progress:
+    with progress_bar() as progress:
         found = transfer(
             sources,
             targets or (),
@@ -123,9 +123,8 @@ def command(  # noqa: PLR0913, PLR0917
             )
         console.print(table)
     for (source, target), result in found.results.items() if out else ():
-        path = free_path((out or Path()) / f"{labels[source]}-to-{labels[target]}.json", result)
-        save_result(result, path)
-        console.print(styled((str(path), "bold")), soft_wrap=True)
+        saved = save_beside(result, (out or Path()) / f"{labels[source]}-to-{labels[target]}.json")
+        print_saved(console, saved, "has this result")
 
 
 def _cell(one: Finding, own: bool) -> str:

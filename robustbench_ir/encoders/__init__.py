@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from robustbench_ir._base.files import folder_like
 from robustbench_ir.encoders.batches import EncodeTexts
 from robustbench_ir.encoders.encoder import CallableEncoder, Dense, Embeddings, Encoder, EncoderDescription, PoolEncoder
 from robustbench_ir.encoders.kinds import kind_of, refuse_kind
@@ -20,7 +21,7 @@ from robustbench_ir.encoders.reranker import RERANKED_PREFIX, load_reranker, par
 from robustbench_ir.encoders.sentence_transformer import load_sentence_transformer, wrap_model
 from robustbench_ir.encoders.token_embeddings import TokenEmbeddings
 from robustbench_ir.encoders.universal import load_universal
-from robustbench_ir.errors import EncoderError, UnknownNameError
+from robustbench_ir.errors import EncoderError, UnknownNameError, nearest
 from robustbench_ir.resources.plugins import plugins, scheme
 
 if TYPE_CHECKING:
@@ -164,7 +165,11 @@ def _load_saved(name: str, options: EncoderOptions) -> Encoder:
         and not Path(name).is_dir()
         and not name.startswith((SPARSE_PREFIX, "all-", "paraphrase-", "distiluse-", "LaBSE"))
     ):
-        raise UnknownNameError("encoder", name, encoder_names())
+        hint, folder = nearest(name, encoder_names()), folder_like(name)
+        if not hint.startswith("did you mean"):
+            places = "or a folder such as ./my-model, or owner/model on the hub"
+            hint = f"did you mean {folder}?" if folder else f"{hint}; {places}"
+        raise UnknownNameError("encoder", name, encoder_names(), hint)
     if not name.startswith(SPARSE_PREFIX) and is_multi_vector(name, options):
         return load_multi_vector(name, options)
     return load_sentence_transformer(name, options)

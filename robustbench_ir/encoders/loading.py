@@ -154,16 +154,16 @@ def _check_reachable(name: str, options: EncoderOptions) -> None:
                 return
         if not is_offline():
             HfApi().model_info(name, revision=options.revision, timeout=_HUB_TIMEOUT_SECONDS)
-    except HFValidationError as error:
-        raise EncoderError(f"{name}: neither a folder on this machine nor a valid name on the model hub") from error
-    except GatedRepoError as error:
-        raise EncoderError(f"{name}: its author grants access on the hub; ask there, then `hf auth login`") from error
+    except HFValidationError:
+        raise EncoderError(f"{name}: neither a folder on this machine nor a valid name on the model hub") from None
+    except GatedRepoError:
+        raise EncoderError(f"{name}: its author grants access on the hub; ask there, then `hf auth login`") from None
     except Exception as error:  # the hub's transport library, and so its errors, differ by version
         raise EncoderError(
             f"{name}: neither a folder on this machine nor a model that can be downloaded now "
             f"({type(error).__name__}); check the name and the network, or give the path of a saved model; "
             f"`irbench encoders` lists what needs no download"
-        ) from error
+        ) from None
 
 
 def refuse_code(name: str, saved: SavedModel) -> None:

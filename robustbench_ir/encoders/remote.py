@@ -122,7 +122,7 @@ class Endpoint:
             raise EncoderError(
                 f"{self._url}: cannot be reached ({type(error).__name__}); check "
                 f"the server and the URL, then run the same command again: finished work is kept"
-            ) from error
+            ) from None
         if not answer.ok or answer.status_code in _REDIRECTS:
             self._refuse(answer)
         return answer

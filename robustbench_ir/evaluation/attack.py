@@ -16,30 +16,43 @@ from typing import NamedTuple
 
 from robustbench_ir._base.cache import NOT_KEPT, use_cache, using_cache
 from robustbench_ir._base.parallel import made_elsewhere
-from robustbench_ir._base.progress import Silence
+from robustbench_ir._base.progress import Progress, Silence
+from robustbench_ir._base.shown_progress import shown
 from robustbench_ir.encoders import Encoder, EncoderOptions, default_encoder
 from robustbench_ir.encoders.batches import EncodeTexts
 from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.evaluation import Evaluation, open_evaluation
-from robustbench_ir.evaluation.request import DEFAULT_RUN, CellName, Request, RunOptions, Seeds
+from robustbench_ir.evaluation.request import (
+    DEFAULT_RUN,
+    CellName,
+    Request,
+    RunOptions,
+    Seeds,
+    recipe_list,
+    severity_list,
+)
 from robustbench_ir.evaluation.semantic_floor import SemanticFloor
 from robustbench_ir.metrics.seeds import enough_seeds
 from robustbench_ir.perturb import RecipeLike
 from robustbench_ir.results.result import Cell, Result
 from robustbench_ir.tasks import Task
+from robustbench_ir.tasks.questions import Questions
 
 
-def attack(
+def attack(  # noqa: PLR0913
     encoder: str | Encoder | EncodeTexts | None = None,
     task: str | Path | Task = "mini",
-    recipes: Sequence[RecipeLike] | None = None,
+    recipes: Sequence[RecipeLike] | RecipeLike | None = None,
     *,
     languages: Iterable[str] | None = None,
-    severities: Sequence[int] = (3,),
+    severities: Sequence[int] | int = (3,),
     seeds: Seeds = 1,
     semantic_floor: SemanticFloor | float | None = None,
     options: EncoderOptions | None = None,
+    questions: Questions | int | None = None,
     run: RunOptions = DEFAULT_RUN,
+    name: str | None = None,
+    progress: Progress | bool = False,
 ) -> Result:
     """Measure how far retrieval falls when the queries are perturbed.
 
@@ -50,12 +63,12 @@ def attack(
         installed, otherwise ``char-ngram``.
     task : str, Path or Task
         Name of a task, a folder with a task (a string needs a slash in it), or a `Task`.
-    recipes : sequence of str, Recipe or callable, optional
-        Names of recipes, loaded recipes, or functions that rewrite a query; see `robustbench_ir.recipe`. Default: the
-        recipes whose card says so.
-    languages : iterable of str, optional
-        Restrict queries and pool to these languages.
-    severities : sequence of int
+    recipes : sequence of str, Recipe or callable, or one of these, optional
+        Names of recipes, loaded recipes, or functions that rewrite a query; see `robustbench_ir.recipe`. A string may
+        have several names with commas. Default: the recipes whose card says so.
+    languages : iterable of str, or str, optional
+        Restrict queries and pool to these languages: tags or English names, as a list or as a string with commas.
+    severities : sequence of int, or int
         Severities, 1 to 5 each.
     seeds : int or "auto"
         Number of perturbations of each query, 1 or more; reported numbers are means over them. ``"auto"`` begins with
@@ -64,8 +77,15 @@ def attack(
         Undo edits until the cosine of clean and perturbed query reaches this, in (0, 1], under a second encoder.
     options : EncoderOptions, optional
         How an encoder is loaded by name.
+    questions : int or Questions, optional
+        A quick look at that many questions, in all their languages, against the whole pool. The identity of the task
+        says so, and the leaderboard refuses such a result.
     run : RunOptions, optional
         How it is run: processes, memory, progress, folders. It does not change any number.
+    name : str, optional
+        What the encoder is called in tables and in the result. Default: its own name, that of its folder or function.
+    progress : bool or Progress
+        True shows stage, texts a second and the time that is left, on a terminal, in a notebook or in a log.
 
     Returns
     -------
@@ -81,8 +101,9 @@ def attack(
     --------
     >>> attack("char-ngram", task="mini", recipes=["typo"]).to_frame()  # doctest: +SKIP
     """
-    request = Request(encoder, task, recipes, languages, severities, seeds, semantic_floor, options)
-    return run_request(request, run)
+    chosen = recipe_list(recipes), languages, severity_list(severities), seeds
+    asked = replace(run, progress=progress) if progress is not False else run
+    return run_request(Request(encoder, task, *chosen, semantic_floor, options, questions), asked).named(name)
 
 
 def run_request(request: Request, run: RunOptions = DEFAULT_RUN) -> Result:
@@ -95,21 +116,33 @@ def run_request(request: Request, run: RunOptions = DEFAULT_RUN) -> Result:
     run : RunOptions, optional
         How it is run.
     """
-    with using_cache(run.cache):
-        evaluation = open_evaluation(request, run)
+    with using_cache(run.cache), shown(run.progress) as progress:
+        evaluation = open_evaluation(request, replace(run, progress=progress))
+        _follow(evaluation, 0)
         _ = evaluation.clean
         made: dict[CellName, Cell] = {}
         while True:
+            _follow(evaluation, 1 + len(made))
             missing = [name for name in evaluation.cell_names if name not in made]
             if run.in_this_process:
-                made |= {name: evaluation.attacked(name) for name in missing}
+                for name in missing:
+                    made[name] = evaluation.attacked(name)
+                    _follow(evaluation, 1 + len(made))
             else:
-                made |= _made_by_workers(evaluation, missing)
+                made |= _made_by_workers(evaluation, missing, 1 + len(made))
             result = evaluation.result([made[name] for name in evaluation.cell_names])
             more = _more_seeds(request, result)
             if not more:
                 return result
             evaluation = evaluation.with_seeds(more)
+
+
+def _follow(evaluation: Evaluation, finished: int) -> None:
+    """Report the texts of the run, and those that are done with after some cells, the clean one included."""
+    task, clock = evaluation.runner.task, evaluation.runner.clock
+    queries, passages = len(task.queries), len(task.passages)
+    clock.expect(passages + queries * (1 + len(evaluation.cell_names)))
+    clock.reach(passages + queries * finished if finished else 0)
 
 
 def _more_seeds(request: Request, result: Result) -> int | None:
@@ -171,7 +204,7 @@ def open_worker(asked: WorkerRequest) -> Callable[[CellName], MadeCell]:
     return make
 
 
-def _made_by_workers(evaluation: Evaluation, names: Sequence[CellName]) -> dict[CellName, Cell]:
+def _made_by_workers(evaluation: Evaluation, names: Sequence[CellName], finished: int) -> dict[CellName, Cell]:
     run, clock = evaluation.run, evaluation.runner.clock
     if not evaluation.cells.fingerprint:
         raise OptionError(
@@ -190,4 +223,5 @@ def _made_by_workers(evaluation: Evaluation, names: Sequence[CellName]) -> dict[
             for stage, seconds in made.seconds.items():
                 clock.add(stage, seconds)
             clock.advance(1)
+            _follow(evaluation, finished + len(cells))
     return cells

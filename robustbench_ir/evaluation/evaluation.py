@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from robustbench_ir._base.progress import Clock
+from robustbench_ir._base.progress import Clock, Silence
 from robustbench_ir._version import __version__
 from robustbench_ir.encoders import as_encoder
 from robustbench_ir.encoders.kinds import RERANKED
@@ -37,7 +37,7 @@ def open_evaluation(request: Request, run: RunOptions, clean: bytes | None = Non
     clean : bytes, optional
         The clean cell, if another process has made it.
     """
-    clock = Clock(run.progress)
+    clock = Clock(Silence() if isinstance(run.progress, bool) else run.progress)
     recipes = request.load_recipes(run.cards)
     with clock.stage("load"):
         floor = load_floor(request.semantic_floor)

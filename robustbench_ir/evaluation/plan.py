@@ -3,26 +3,40 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from robustbench_ir._base.cache import using_cache
+from robustbench_ir._base.shown_progress import shown
 from robustbench_ir.encoders import (
     Embeddings,
     Encoder,
     EncoderDescription,
+    EncoderOptions,
     TokenEmbeddings,
     default_encoder,
     encoder_names,
 )
+from robustbench_ir.encoders.batches import EncodeTexts
 from robustbench_ir.encoders.pool import fitted_on, passages_left
 from robustbench_ir.encoders.reranker import RERANKED_PREFIX, Reranked, parse_reranked
 from robustbench_ir.evaluation.evaluation import Evaluation, open_evaluation
-from robustbench_ir.evaluation.request import DEFAULT_RUN, CellName, Request, RunOptions
+from robustbench_ir.evaluation.request import (
+    DEFAULT_RUN,
+    CellName,
+    Request,
+    RunOptions,
+    Seeds,
+    recipe_list,
+    severity_list,
+)
+from robustbench_ir.evaluation.semantic_floor import SemanticFloor
+from robustbench_ir.perturb import RecipeLike
 from robustbench_ir.tasks import Task
+from robustbench_ir.tasks.questions import Questions
 
 _SAMPLE = 32
 
@@ -96,6 +110,40 @@ class _Absent:
     encode_passages = encode_queries
 
 
+def plan(
+    encoder: str | Encoder | EncodeTexts | None = None,
+    task: str | Path | Task = "mini",
+    recipes: Sequence[RecipeLike] | RecipeLike | None = None,
+    *,
+    languages: Iterable[str] | None = None,
+    severities: Sequence[int] | int = (3,),
+    seeds: Seeds = 1,
+    semantic_floor: SemanticFloor | float | None = None,
+    options: EncoderOptions | None = None,
+    questions: Questions | int | None = None,
+    run: RunOptions = DEFAULT_RUN,
+) -> Plan:
+    """Return what an attack would do and cost: cells, texts, time and memory. No cell is made.
+
+    Parameters
+    ----------
+    encoder, task, recipes, languages, severities, seeds, semantic_floor, options, questions, run
+        See `robustbench_ir.attack`, which takes the same.
+
+    Raises
+    ------
+    RobustBenchError
+        If the attack would stop with an error before its first cell.
+
+    Examples
+    --------
+    >>> plan("char-ngram", recipes="typo").queries  # doctest: +SKIP
+    1440
+    """
+    chosen = recipe_list(recipes), languages, severity_list(severities), seeds
+    return plan_run(Request(encoder, task, *chosen, semantic_floor, options, questions), run)
+
+
 def plan_run(request: Request, run: RunOptions = DEFAULT_RUN) -> Plan:
     """Plan a run: load task and encoder, perturb, and measure the time that the encoder needs for a few texts.
 
@@ -113,8 +161,8 @@ def plan_run(request: Request, run: RunOptions = DEFAULT_RUN) -> Plan:
     RobustBenchError
         If the run would stop with an error before its first cell.
     """
-    with using_cache(run.cache):
-        return _plan(request, run)
+    with using_cache(run.cache), shown(run.progress) as progress:
+        return _plan(request, replace(run, progress=progress))
 
 
 def _plan(request: Request, run: RunOptions) -> Plan:

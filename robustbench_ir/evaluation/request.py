@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, MutableMapping, Sequence
 from dataclasses import dataclass, field
+from operator import index
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, SupportsIndex
 
 from robustbench_ir._base.cache import Cache
+from robustbench_ir._base.listed import listed
 from robustbench_ir._base.parallel import Engine
 from robustbench_ir._base.progress import Progress, Silence
 from robustbench_ir.encoders import Encoder, EncoderOptions
@@ -16,10 +18,12 @@ from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.run_export import RunExport
 from robustbench_ir.evaluation.semantic_floor import SemanticFloor
 from robustbench_ir.perturb import Perturbation, Recipe, RecipeLike, as_recipe, default_recipe_names
+from robustbench_ir.perturb.identity import CLEAN
 from robustbench_ir.perturb.recipe import SEVERITIES
 from robustbench_ir.resources.transport import DownloadProgress
 from robustbench_ir.retrieval.ranking import DEFAULT_MEMORY
 from robustbench_ir.tasks import Task, load_task
+from robustbench_ir.tasks.questions import Questions, draw_questions
 
 _SMALLEST_MEMORY = 1 << 24
 _MOST_JOBS = 4_096
@@ -70,8 +74,8 @@ class RunOptions:
         Bytes that ranking may use in each process, without the embeddings; 16 MiB or more.
     resume : bool
         Whether finished cells of an earlier run with the same encoder, task and version are used.
-    progress : Progress
-        Receives the stages of the run.
+    progress : Progress or bool
+        Receives the stages of the run; True shows them, see `robustbench_ir._base.shown_progress.shown`.
     cards : pathlib.Path, optional
         Folder with the user's recipes and tasks, in which names are looked up first.
     cache : Cache, str or pathlib.Path, optional
@@ -92,7 +96,7 @@ class RunOptions:
     engine: Engine = "local"
     memory: int = DEFAULT_MEMORY
     resume: bool = True
-    progress: Progress = field(default_factory=Silence)
+    progress: Progress | bool = field(default_factory=Silence)
     cards: Path | None = None
     cache: Cache | str | Path | None = None
     runs: RunExport | None = None
@@ -137,11 +141,13 @@ class Request:
         Edits are undone until the cosine of perturbed and clean query reaches this, in (0, 1].
     options : EncoderOptions, optional
         How an encoder is loaded by name.
+    questions : int or Questions, optional
+        A quick look at that many questions of the task, drawn by seed; see `robustbench_ir.tasks.questions`.
 
     Raises
     ------
     OptionError
-        If a severity or the number of seeds is out of range.
+        If a severity, the number of seeds or that of questions is out of range.
     """
 
     encoder: str | Encoder | EncodeTexts | None = None
@@ -152,13 +158,18 @@ class Request:
     seeds: Seeds = 1
     semantic_floor: SemanticFloor | float | None = None
     options: EncoderOptions | None = None
+    questions: Questions | int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("recipes", "languages", "severities"):
-            value = getattr(self, name)
-            if value is not None:
-                object.__setattr__(self, name, tuple(value))
+        for name, items in (
+            ("recipes", recipe_list(self.recipes)),
+            ("languages", None if self.languages is None else listed(self.languages)),
+            ("severities", severity_list(self.severities)),
+        ):
+            object.__setattr__(self, name, items)
         _check_cells(self.severities, self.seeds)
+        if isinstance(self.questions, int):
+            object.__setattr__(self, "questions", Questions(self.questions))
 
     def load_recipes(self, cards: Path | None) -> dict[str, Recipe]:
         """Return the recipes by name, each once; if none is given, those that run by default.
@@ -183,7 +194,7 @@ class Request:
         return loaded
 
     def load_task(self, cards: Path | None, progress: DownloadProgress | None = None) -> Task:
-        """Return the task, in the languages of the request.
+        """Return the task, in the languages of the request, with the questions that it draws.
 
         Parameters
         ----------
@@ -198,9 +209,9 @@ class Request:
             See `robustbench_ir.tasks.load_task`.
         """
         if isinstance(self.task, Task):
-            return self.task.select(self.languages)
+            return draw_questions(self.task.select(self.languages), self.questions)
         name = f"{self.task}/" if isinstance(self.task, Path) else self.task
-        return load_task(name, self.languages, cards, progress)
+        return draw_questions(load_task(name, self.languages, cards, progress), self.questions)
 
     def cells(self, recipes: Iterable[str]) -> tuple[CellName, ...]:
         """Return the names of the cells of these recipes, in the order of the result; of ``"auto"`` the first seeds."""
@@ -212,15 +223,54 @@ class Request:
         )
 
 
-def check_seeds(seeds: int) -> None:
+def recipe_list(given: Sequence[RecipeMix] | RecipeLike | None) -> tuple[RecipeMix, ...] | None:
+    """Return recipes that were given as a list, as one recipe, or as names with commas; ``"clean"`` is none.
+
+    Raises
+    ------
+    OptionError
+        If ``"clean"`` stands beside recipes.
+    """
+    if given is None:
+        return None
+    if isinstance(given, str) and given == CLEAN.label:
+        return ()
+    found = (given,) if isinstance(given, Recipe) or callable(given) else listed(given)
+    if CLEAN.label in found:
+        raise OptionError("every result has the clean scores; leave out clean, or all other recipes")
+    return found
+
+
+def severity_list(given: Sequence[int] | int | str) -> tuple[int, ...]:
+    """Return severities that were given as a list, as one number, or as numbers with commas.
+
+    Raises
+    ------
+    OptionError
+        If one of them is not a whole number.
+    """
+    items: Iterable[object] = listed(given) if isinstance(given, Iterable) else (given,)
+    return tuple(map(_severity, items))
+
+
+def _severity(given: object) -> int:
+    try:
+        return int(given) if isinstance(given, str) else index(given)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise OptionError(f"severity {given!r} is not a whole number; give one or more from 1 to 5") from None
+
+
+def check_seeds(seeds: object) -> None:
     """Check a number of perturbations of each query.
 
     Raises
     ------
     OptionError
-        If it is out of range.
+        If it is no whole number, or out of range.
     """
-    if not 1 <= seeds <= MOST_SEEDS:
+    if isinstance(seeds, bool) or not isinstance(seeds, SupportsIndex):
+        raise OptionError(f"seeds={seeds!r}: give the number of perturbations of each query, such as 2, or 'auto'")
+    if not 1 <= index(seeds) <= MOST_SEEDS:
         raise OptionError(f"{seeds} seeds are out of range; give 1 to {MOST_SEEDS}")
 
 

@@ -178,7 +178,7 @@ def _load(task: MtebTask, name: str) -> None:
         task.convert_v1_dataset_format_to_v2(num_proc=None)
     except Exception as error:  # of any library below mteb
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise DataUnavailableError(f"{name}: mteb cannot load it ({first}); connect to the network once") from error
+        raise DataUnavailableError(f"{name}: mteb cannot load it ({first}); connect to the network once") from None
 
 
 def _subsets(task: MtebTask, *, pairs: bool) -> list[_Subset]:

@@ -23,6 +23,7 @@ from robustbench_ir.leaderboard.schema import (
 from robustbench_ir.leaderboard.sheet import scores_of, sheet_of
 from robustbench_ir.results.file import readable_json
 from robustbench_ir.results.result import Cell, Result
+from robustbench_ir.tasks.questions import questions_of
 from robustbench_ir.tasks.task import TaskIdentity
 
 
@@ -77,9 +78,17 @@ def entry_of(result: Result, declared: Declaration, date: str) -> RanksEntry:
     Raises
     ------
     OptionError
-        If something that was declared, or a recipe or seed of the result, does not fit the schema, or the result has
-        more ranks than an entry may have.
+        If nothing was attacked, or only some questions were; if something that was declared, or a recipe or seed of
+        the result, does not fit the schema; or if the result has more ranks than an entry may have.
     """
+    if not result.attacked:
+        raise OptionError("nothing was attacked, and an entry is about robustness; attack with recipes first")
+    drawn = questions_of(result.task)
+    if drawn:
+        raise OptionError(
+            f"{drawn.number} questions were drawn of this task, for a quick look; attack without --questions for the "
+            "leaderboard"
+        )
     cells = (result.clean, *result.attacked)
     ranks = len(cells) * len(result.judgements.query)
     if ranks > MAX_RANKS:

@@ -21,6 +21,7 @@ from robustbench_ir.leaderboard.sheet import EntrySheet, may_lack_ranks, scores_
 from robustbench_ir.metrics.measures import Integers
 from robustbench_ir.metrics.settings import Judgements
 from robustbench_ir.retrieval.ranking import Ranks
+from robustbench_ir.tasks.questions import questions_of
 from robustbench_ir.tasks.task import TaskIdentity
 
 _TOLERANCE = 1e-6
@@ -154,6 +155,9 @@ def _key(cell: EntryCell) -> tuple[str, int, int]:
 
 
 def _undeclared(entry: Entry) -> Iterator[str]:
+    drawn = questions_of(entry.task.identity)
+    if drawn:
+        yield f"task.identity: {drawn.number} questions were drawn; an entry has all of the task"
     related = related_data(TaskIdentity.parse(entry.task.identity).name, entry.training.datasets)
     if related and entry.training.saw_task != "yes":
         yield f"training.saw_task: must be 'yes', the task is made of {related[0]}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -383,6 +384,22 @@ def findings(
         }
         rows += [Finding(**dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)]
     return rows
+
+
+def clean_findings(found: Sequence[Finding]) -> list[Finding]:
+    """Return rows of the clean scores alone, in which whatever an attack would change is NaN.
+
+    Parameters
+    ----------
+    found : sequence of Finding
+        Findings of the clean queries, treated as an attack that changes nothing.
+    """
+    nothing, none = Estimate(math.nan, math.nan, math.nan), math.nan
+    estimates = ("attacked", "drop", "relative_drop", "changed_only", "rank_distance_change")
+    numbers = ("p", "p_adjusted", "p_rank_distance", "p_rank_distance_adjusted", "effect_size", "minimum_detectable",
+               "coverage", "text_coverage", "touched", "edit_rate")  # fmt: skip
+    changes = {**dict.fromkeys(estimates, nothing), **dict.fromkeys(numbers, none)}
+    return [Finding(**{**vars(row), **changes}) for row in found]
 
 
 def within(mask: NDArray[np.bool_], found: Floats) -> Floats:

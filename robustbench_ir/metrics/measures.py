@@ -190,22 +190,65 @@ _WITH_DEPTH: dict[str, Callable[[Ranked, int], Floats]] = {
 DEFAULT_MEASURES = ("AP", "nDCG@10", "RR@10", "R@1", "R@10", "R@100")
 
 
-def look_up_measure(name: str) -> Measure:
-    """Return the measure of an ir_measures name.
+_NAMES = {
+    "ap": "AP",
+    "map": "AP",
+    "p": "P",
+    "precision": "P",
+    "r": "R",
+    "recall": "R",
+    "rr": "RR",
+    "mrr": "RR",
+    "ndcg": "nDCG",
+    "ndcg_cut": "nDCG",
+}
+_WRITTEN = regex.compile(r"([a-z_]+?)(?:(?:@|_at_|_)([1-9]\d*))?")
+
+
+def measure_name(name: object) -> str:
+    """Return the ir_measures name of a measure, however other tools write it.
 
     Parameters
     ----------
     name : str
-        ``AP``, or ``AP@k``, ``P@k``, ``R@k``, ``RR@k``, ``nDCG@k`` with a whole number k >= 1.
+        ``AP``, or ``AP@k``, ``P@k``, ``R@k``, ``RR@k``, ``nDCG@k`` with any whole number k >= 1, in capitals or not;
+        also ``map``, ``mrr@10``, ``recall_at_100`` and ``ndcg_cut_10``, as trec_eval and mteb call them.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such measure.
+
+    Examples
+    --------
+    >>> measure_name("map"), measure_name("ndcg_cut_10")
+    ('AP', 'nDCG@10')
+    """
+    found = _WRITTEN.fullmatch(name.strip().lower()) if isinstance(name, str) else None
+    base = _NAMES.get(found[1]) if found else None
+    depth = found[2] if found else None
+    if base == "AP" and depth is None:
+        return base
+    if base and depth:
+        return f"{base}@{depth}"
+    if base:
+        raise UnknownNameError("measure", str(name), (), f"{base} needs a depth, any whole number: {base}@10")
+    known = ("AP", *(f"{one}@k" for one in _WITH_DEPTH))
+    raise UnknownNameError("measure", str(name), known, f"there are: {', '.join(known)}, with any whole number k")
+
+
+def look_up_measure(name: str) -> Measure:
+    """Return the measure of a name.
+
+    Parameters
+    ----------
+    name : str
+        Name; see `measure_name`.
 
     Raises
     ------
     UnknownNameError
         If there is no such measure.
     """
-    if name == "AP":
-        return average_precision
-    match = regex.fullmatch(r"(\w+)@([1-9]\d*)", name)
-    if match and match[1] in _WITH_DEPTH:
-        return partial(_at_depth, _WITH_DEPTH[match[1]], int(match[2]))
-    raise UnknownNameError("measure", name, DEFAULT_MEASURES)
+    base, _, depth = measure_name(name).partition("@")
+    return partial(_at_depth, _WITH_DEPTH[base], int(depth)) if depth else average_precision

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Mapping
+from inspect import signature
 from pathlib import Path
+from types import ModuleType
+from typing import overload
 
 from robustbench_ir.errors import OptionError, UnknownNameError
 from robustbench_ir.perturb.custom import Rewrite, recipe
@@ -23,8 +27,9 @@ from robustbench_ir.perturb.mechanisms.substitution import make_substitution
 from robustbench_ir.perturb.mechanisms.transliteration import make_transliteration
 from robustbench_ir.perturb.mechanisms.word_gaps import make_word_gaps
 from robustbench_ir.perturb.mechanisms.wrong_layout import make_wrong_layout
-from robustbench_ir.perturb.perturbation import Edit, Perturbation, coverage, digest, unchanged
+from robustbench_ir.perturb.perturbation import Edit, Perturbation, QueryLike, coverage, digest, unchanged
 from robustbench_ir.perturb.recipe import Recipe, RecipeCard
+from robustbench_ir.perturb.texts import HasQueries, perturbed_texts
 from robustbench_ir.perturb.transformation import Transformation, TransformationFactory
 from robustbench_ir.resources.cards import Tables, card_names, read_named, tables_of
 from robustbench_ir.resources.plugins import built_in_or_plugin, scheme
@@ -40,6 +45,7 @@ __all__ = [
     "default_recipe_names",
     "digest",
     "load_recipe",
+    "perturb",
     "recipe",
     "recipe_names",
     "unchanged",
@@ -158,3 +164,89 @@ def load_recipe(name: str, cards: Path | None = None) -> Recipe:
     factory = built_in_or_plugin("transformations", card.transformation, _BUILT_IN, where)
     tables = tables_of(cards)
     return Recipe(into_language(card, embedded, tables) if embedded else card, factory, tables=tables)
+
+
+@overload
+def perturb(  # type: ignore[overload-overlap]  # a string is an iterable of strings, and stands for itself here
+    queries: str,
+    recipe: RecipeLike,
+    *,
+    language: str | None = None,
+    severity: int = 3,
+    seed: int = 0,
+    cards: str | Path | None = None,
+) -> Perturbation: ...
+
+
+@overload
+def perturb(
+    queries: HasQueries | Iterable[str | QueryLike],
+    recipe: RecipeLike,
+    *,
+    language: str | None = None,
+    severity: int = 3,
+    seed: int = 0,
+    cards: str | Path | None = None,
+) -> list[Perturbation]: ...
+
+
+def perturb(
+    queries: str | HasQueries | Iterable[str | QueryLike],
+    recipe: RecipeLike,
+    *,
+    language: str | None = None,
+    severity: int = 3,
+    seed: int = 0,
+    cards: str | Path | None = None,
+) -> Perturbation | list[Perturbation]:
+    """Perturb a text, several texts, or the queries of a task.
+
+    Parameters
+    ----------
+    queries : str, Task, or iterable of str or Query
+        What is perturbed. Each text is perturbed by itself: its order and the other texts make no difference.
+    recipe : str, Recipe or callable
+        Name of a recipe, a recipe, or a function that rewrites a query.
+    language : str, optional
+        Language of texts that do not say theirs, as a tag or an English name.
+    severity : int
+        0 (no change) to 5.
+    seed : int
+        Seed of the perturbation.
+    cards : str or pathlib.Path, optional
+        A user's folder of cards, for names of recipes.
+
+    Returns
+    -------
+    Perturbation or list of Perturbation
+        One for a single text, a list in the same order for everything else. `text` is the perturbed query, `edits` say
+        what changed.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such recipe or language.
+    OptionError
+        If the severity is out of range, or a text has no language.
+
+    Examples
+    --------
+    >>> perturb("where is the railway station", "typo", language="en").text  # doctest: +SKIP
+    'where is the raulway station'
+    """
+    loaded = as_recipe(recipe, Path(cards) if cards else None)
+    found = perturbed_texts(loaded, [queries] if isinstance(queries, str) else queries, language, severity, seed)
+    return found[0] if isinstance(queries, str) else found
+
+
+class _CallableModule(ModuleType):
+    """The package itself, which is called like its function `perturb`.
+
+    ``rb.perturb`` is the name of this package, and the verb that a script looks for.
+    """
+
+    __call__ = staticmethod(perturb)
+    __signature__ = signature(perturb)  # otherwise it would be without its first parameter
+
+
+sys.modules[__name__].__class__ = _CallableModule

@@ -306,6 +306,8 @@ class Signature:
         Defence before the encoder; empty without one.
     scoring : int
         Version of the scoring that made the ranks, 1 or more; 1 is not written.
+    further_severities : tuple of int
+        Those besides `severity`, if a table shares its signature.
 
     Raises
     ------
@@ -323,13 +325,15 @@ class Signature:
     seeds: tuple[int, ...] = ()
     defence: str = ""
     scoring: int = 1
+    further_severities: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        if not self.recipes and (self.severity or self.seeds):
+        if not self.recipes and (self.severity or self.seeds or self.further_severities):
             raise DataError("a signature with a severity or seeds has a recipe; name it")
 
     def __str__(self) -> str:
-        attack = {"severity": str(self.severity), "seeds": _joined(self.seeds)} if self.recipes else {}
+        severities = _joined((self.severity, *self.further_severities))
+        attack = {"severity": severities, "seeds": _joined(self.seeds)} if self.recipes else {}
         fields = {
             "task": escaped(self.task, _FIELD),
             "languages": _joined(self.languages),
@@ -362,11 +366,13 @@ class Signature:
         attacked = fields.get("recipe") != _NO_RECIPE
         keys = ["task", "languages", "recipe", *(["severity", "seeds"] if attacked else []), "pool", "measure"]
         keys += [*(key for key in ("defence", "scoring") if key in fields), "irbench"]
-        counts = [fields.get("scoring", "2"), fields.get("severity", "0"), *_items(fields.get("seeds", ""))]
+        severities = _items(fields.get("severity", "0")) or [""]
+        counts = [fields.get("scoring", "2"), *severities, *_items(fields.get("seeds", ""))]
         numeric = all(re.fullmatch(_COUNT, count) for count in counts)
         if [key for key, _, _ in pairs] != keys or not fields["recipe"] or not numeric:
             raise _unreadable("a signature", text)
-        scoring, severity, *seeds = map(int, counts)
+        scoring, severity, *further = map(int, counts)
+        seeds = further[len(severities) - 1 :]
         if scoring < _FIRST_WRITTEN:
             raise _unreadable("a signature", text)
         return cls(
@@ -380,6 +386,7 @@ class Signature:
             seeds=tuple(seeds),
             defence=unescaped(fields.get("defence", "")),
             scoring=scoring if "scoring" in fields else 1,
+            further_severities=tuple(further[: len(severities) - 1]),
         )
 
 

@@ -35,11 +35,12 @@ from robustbench_ir.metrics.settings import (
 from robustbench_ir.metrics.statistics import RESAMPLES, SEED, Estimate, bootstrap_intervals, draws
 from robustbench_ir.metrics.summary import Summary
 from robustbench_ir.metrics.worst_case import WorstCase
-from robustbench_ir.perturb.identity import AttackIdentity, FloorIdentity, SearchIdentity
+from robustbench_ir.perturb.identity import CLEAN, AttackIdentity, FloorIdentity, SearchIdentity
 from robustbench_ir.reports.notes import notes
 from robustbench_ir.reports.terminal import language_name, short_name
 from robustbench_ir.resources.languages import languages
 from robustbench_ir.results.result import Cell, Result
+from robustbench_ir.tasks.questions import questions_of
 from robustbench_ir.tasks.task import TaskIdentity
 
 # The commands that make a result again.
@@ -99,7 +100,7 @@ def _grouped(result: Result) -> dict[_Together, dict[str, list[str]]]:
         mixes = found.setdefault(_Together(attack.floor, search, tuple(some), seeds), {})
         methods = mixes.setdefault("+".join(recipe.name for recipe in attack.recipes), [])
         methods += [attack.search.method] if attack.search else []
-    return found or {_Together(None, None, (), 1): {}}
+    return found or {_Together(None, None, (), 1): {CLEAN.label: []}}
 
 
 def _attack(result: Result, together: _Together, recipes: list[str], methods: tuple[str, ...]) -> list[str]:
@@ -153,10 +154,12 @@ def _score(result: Result) -> list[str]:
 
 def _task(result: Result) -> list[str]:
     languages = dict.fromkeys((*result.judgements.query_languages, *result.judgements.pool))
-    return ["--task", _task_name(TaskIdentity.parse(result.task)), "--languages", ",".join(languages)]
+    drawn = questions_of(result.task)
+    asked = ["--questions", f"{drawn.number}:{drawn.seed}" if drawn.seed else f"{drawn.number}"] if drawn else []
+    return ["--task", _task_name(TaskIdentity.parse(result.task)), "--languages", ",".join(languages), *asked]
 
 
-_OF_A_FOLDER = re.compile(r"[0-9a-f]{12}(?:-split-(?P<split>.+?))?(?:-without-own)?")
+_OF_A_FOLDER = re.compile(r"[0-9a-f]{12}(?:-split-(?P<split>.+?))?(?:-without-own)?(?:-[0-9]+-questions.*)?")
 
 
 def _task_name(task: TaskIdentity) -> str:
@@ -274,7 +277,7 @@ def macro_scores(
     """
     layout, groups = result.judgements, result.groups
     if not groups:
-        return {setting: [] for setting in settings}
+        return {setting: [_clean_score(result, measure, setting, resamples)] for setting in settings}
     wanted = [MacroMean((group,)) for group in groups]
     attacked = [_attacked(result, measure, setting, list(groups)) for setting in settings]
     drops = [{group: one.clean - one.value for group, one in of.items()} for of in attacked]
@@ -298,6 +301,15 @@ def macro_scores(
         ]
         for setting, of, estimates in zip(settings, attacked, found, strict=False)
     }
+
+
+def _clean_score(result: Result, measure: str, setting: Setting, resamples: int) -> Score:
+    """Return the row of a result that was not attacked: whatever an attack would change is NaN."""
+    (row,) = result.findings(setting, measure, resamples=resamples)
+    return Score(
+        *(row.recipe, row.severity, setting, row.clean.value, NO_INTERVAL, row.clean_rank_distance.value, NO_INTERVAL),
+        *(row.coverage, row.text_coverage, row.touched, row.edit_rate, row.changed_only.value),
+    )
 
 
 def drop_estimates(
@@ -734,8 +746,16 @@ _POOLS: dict[Setting, str] = {
 def summary_sentences(sheet: Sheet) -> list[str]:
     """Return sentences on which recipe costs most, and which query languages lose most, each with its interval."""
     if not sheet.at_severity:
-        return [f"{sheet.name} was not attacked; there are clean scores only."]
+        return [_not_attacked(sheet)]
     return [_recipes(sheet, sheet.at_severity), *_languages(sheet)]
+
+
+def _not_attacked(sheet: Sheet) -> str:
+    clean = sheet.result.score(sheet.result.clean, sheet.setting, sheet.measure)
+    return (
+        f"{sheet.name} was not attacked: there are clean scores only. Its clean {sheet.measure_name} is {clean:.3f}, "
+        f"{_POOLS[sheet.setting]}."
+    )
 
 
 def _recipes(sheet: Sheet, found: list[Score]) -> str:

@@ -65,9 +65,9 @@ def to_markdown(sheets: Sequence[Sheet]) -> str:
 
 
 def _tables(sheet: Sheet) -> Iterator[Table]:
+    yield drops_table(sheet)
     if not sheet.result.groups:
         return
-    yield drops_table(sheet)
     yield from more_tables(sheet)
     yield language_table(sheet, next(iter(sheet.by_language)))
     yield coverage_table(sheet)
@@ -134,7 +134,7 @@ def _record(
         "task": result.task,
         "recipe": str(row.recipe),
         "severity": row.severity,
-        "seeds": len(result.groups[row.recipe, row.severity]),
+        "seeds": len(result.groups.get((row.recipe, row.severity), ())),
         "setting": row.setting,
         "measure": row.measure,
         "language": row.language,
@@ -153,7 +153,7 @@ def _record(
         "text_coverage": _number(row.text_coverage),
         "touched": _number(row.touched),
         "edit_rate": _number(row.edit_rate),
-        "signature": result.signature(row.setting, row.recipe, row.severity, row.measure),
+        "signature": result.signature(row.setting, row.recipe if row.severity else None, row.severity, row.measure),
     }
 
 

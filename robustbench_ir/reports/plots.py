@@ -84,15 +84,17 @@ def write_plots(sheets: Sequence[Sheet], folder: Path, form: Form) -> list[Path]
     Raises
     ------
     OptionError
-        If matplotlib is not installed.
+        If nothing was attacked, or matplotlib is not installed.
     """
     written = []
     with figure_style(form):
         for number, sheet in enumerate(sheets, start=1):
             prefix = f"{number:02}-" if len(sheets) > 1 else ""
-            for name, figure in _figures(sheet):
+            for name, figure in figures(sheet):
                 written.append(folder / f"{prefix}{name}.{form}")
                 write_figure(figure, written[-1], form)
+    if not written:
+        raise OptionError("nothing was attacked, so that there is nothing to draw; the other formats have the scores")
     return written
 
 
@@ -120,11 +122,16 @@ def write_comparison(rows: Sequence[EncoderComparison], path: Path) -> None:
 
 def write_figure(figure: Figure, path: Path, form: Form) -> None:
     """Write a figure as PNG, SVG or PDF; equal figures give equal files."""
+    write_whole(path, figure_bytes(figure, form))
+
+
+def figure_bytes(figure: Figure, form: Form) -> bytes:
+    """Return a figure as PNG, SVG or PDF; equal figures give equal bytes."""
     stream = io.BytesIO()
     # Without a date and with fixed identifiers, equal results give equal files.
     dates: Mapping[Form, dict[str, None]] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
     figure.savefig(stream, format=form, metadata=dates[form])
-    write_whole(path, stream.getvalue())
+    return stream.getvalue()
 
 
 @contextmanager
@@ -159,7 +166,8 @@ def figure_style(form: Form) -> Iterator[None]:
         yield
 
 
-def _figures(sheet: Sheet) -> Iterator[tuple[str, Figure]]:
+def figures(sheet: Sheet) -> Iterator[tuple[str, Figure]]:
+    """Yield the pictures of a result with their names; none where nothing was attacked."""
     if not sheet.result.groups:
         return
     yield "severity", _curves(sheet)

@@ -101,7 +101,7 @@ def drops_table(sheet: Sheet) -> Table:
                *(("text changed",) if texts else ()), "words touched", "edits")  # fmt: skip
     rows = [
         (
-            TableCell(sheet.recipe_names[one.recipe]),
+            TableCell(sheet.recipe_names.get(one.recipe, one.recipe.label)),
             number_cell(one.severity, "d"),
             TableCell(setting),
             *_numbers(one, changed, bias, texts),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import groupby
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Group, RenderableType
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -21,10 +22,7 @@ from robustbench_ir.evaluation.plan import Plan, PlannedCell
 from robustbench_ir.metrics.findings import AttackGroup, Finding
 from robustbench_ir.metrics.settings import (
     Setting,
-    by_language,
     macro_average,
-    per_query_scores,
-    rank_distances,
     reference_rank_distances,
 )
 from robustbench_ir.metrics.statistics import Estimate
@@ -41,8 +39,8 @@ _POOLS: dict[Setting, str] = {
     "multilingual": "pool: all languages together",
 }
 _NOTES = (
-    "drop = clean - attacked, ± half of its 95% interval (new questions and seeds); * is p < 0.05, adjusted for all "
-    "rows of its kind in a table"
+    "drop = clean - attacked, ± half the width of its 95% interval (new questions and seeds); p is adjusted for all "
+    "rows of its kind in a table, and * marks p < 0.05"
 )
 _RANK_DISTANCE_NOTE = "RD = rank distance of parallel passages, lower is fairer, and falls too when all passages fall"
 _SWITCHING_NOTE = "switching into the passages' language translates the query in part: read it apart"
@@ -65,7 +63,8 @@ _REACHED = {
 _SIGNIFICANT = 0.05
 MOSTLY_COVERED = 0.95
 """Below this coverage, the drop over the changed queries alone stands beside the drop."""
-_BIAS_HEADERS = ("clean\nRD", "RD\nchange")
+_SMALLEST_P = 0.001
+_WIDEST = 10_000
 
 
 def score_table(result: Result, by: str | None = None, measure: str = "AP") -> RenderableType:
@@ -91,59 +90,119 @@ def score_table(result: Result, by: str | None = None, measure: str = "AP") -> R
         shown = [*found, *apart[setting]]
         # By language there is no room for it; the frames and the exports have it.
         changed = by is None and any(row.coverage < MOSTLY_COVERED for row in shown)
-        columns = _Columns(changed, biased and setting == "multilingual", texts)
-        parts.append(_setting_table(result, setting, measure, by, shown, columns))
+        columns = _columns(measure, changed, biased and setting == "multilingual", texts)
+        parts.append(_setting_table(result, setting, by, shown, *columns))
     switched = any(row.relation == INTO_THE_PASSAGES for found in apart.values() for row in found)
     told = [note for note, said in ((_SWITCHING_NOTE, switched), (_RANK_DISTANCE_NOTE, biased)) if said]
-    legend = [_NOTES, *told, _coverage_note(result, texts), *([_EDITS_NOTE] if result.groups else [])]
+    legend = [_NOTES, *told, _coverage_note(result, texts), _EDITS_NOTE]
     parts += [*_worst_cases(result, measure), Text(), Text(f"{'; '.join(legend)}.", style="dim")]
     parts += [one_line(line, "dim") for line in _of_seeds(result, result.distinct_settings[-1:], measure)]
     parts += [*_not_covered(result), _signature(result, measure)]
     return Group(*parts)
 
 
+_Column = tuple[str, Callable[[Finding], str | Text]]
+"""Header of a column, and what stands in it."""
+
+
+def _columns(measure: str, changed: bool, biased: bool, texts: bool) -> tuple[list[_Column], list[_Column]]:
+    """Return the columns that every table has, and those that explain them.
+
+    Parameters
+    ----------
+    measure : str
+        Such as ``"AP"``.
+    changed, biased, texts : bool
+        Whether there are the drop over changed queries only, rank distance, and the share of changed texts.
+    """
+    name = _measured(measure)
+    main: list[_Column] = [
+        (f"clean\n{name}", lambda row: formatted(row.clean.value, ".3f")),
+        (f"attacked\n{name}", lambda row: formatted(row.attacked.value, ".3f")),
+        ("drop", _drop),
+        ("drop\n%", lambda row: formatted(row.relative_drop.value, "+.1%")),
+        ("p", lambda row: formatted_p(row.p_adjusted)),
+    ]
+    of_changed: list[_Column] = [("drop,\nchanged", lambda row: formatted(row.changed_only.value, "+.3f"))]
+    of_texts: list[_Column] = [("text\nchanged", lambda row: formatted(row.text_coverage, ".0%"))]
+    more = [
+        *(of_changed if changed else []),
+        *(_BIAS_COLUMNS if biased else []),
+        ("cov-\nerage", lambda row: formatted(row.coverage, ".0%")),
+        *(of_texts if texts else []),
+        ("edits", lambda row: formatted(row.edit_rate, ".1%")),
+    ]
+    return main, more
+
+
+def _drop(row: Finding) -> Text:
+    """Return the drop, coloured where it is certain: its sign and its star say the same without colour."""
+    text = formatted_with_interval(row.drop, ".3f", row.p_adjusted)
+    certain = row.p_adjusted < _SIGNIFICANT
+    return Text(text, style=("red" if row.drop.value > 0 else "green") if certain else "")
+
+
+_BIAS_COLUMNS: list[_Column] = [
+    ("clean\nRD", lambda row: formatted(row.clean_rank_distance.value, ",.0f")),
+    (
+        "RD\nchange",
+        lambda row: formatted_with_interval(row.rank_distance_change, ",.0f", row.p_rank_distance_adjusted),
+    ),
+]
+
+
 @dataclass(frozen=True)
-class _Columns:
-    """Which columns a table has besides those of every table.
+class _Fitting:
+    """A table; where it is too wide for the terminal, the same rows in two tables, so that no number is cut.
 
     Attributes
     ----------
-    changed, biased, texts : bool
-        The drop over changed queries only, rank distance, and the share of changed texts.
+    whole : Table
+        The table.
+    parts : tuple of Table
+        What stands in its place.
     """
 
-    changed: bool
-    biased: bool
-    texts: bool
+    whole: Table
+    parts: tuple[Table, ...]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield what fits."""
+        needed = console.measure(self.whole, options=options.update(max_width=_WIDEST)).maximum
+        yield from [self.whole] if needed <= options.max_width else self.parts
 
 
 def _setting_table(
-    result: Result, setting: Setting, measure: str, by: str | None, rows: Sequence[Finding], columns: _Columns
-) -> Table:
+    result: Result, setting: Setting, by: str | None, rows: Sequence[Finding], main: list[_Column], more: list[_Column]
+) -> _Fitting:
     """Return the table of one setting."""
-    name = "mAP" if measure == "AP" else measure
+    title = f"{setting} ({_POOLS[setting]})"
+    whole = _drops_table(result, title, by, rows, [*main, *more])
+    parts = _drops_table(result, title, by, rows, main), _drops_table(result, f"{setting}, continued", by, rows, more)
+    for table in (whole, parts[-1]):
+        if any(column in more for column in _BIAS_COLUMNS):
+            table.caption, table.caption_justify = rank_distance_references(result), "left"
+    return _Fitting(whole, parts)
+
+
+def _drops_table(
+    result: Result, title: str, by: str | None, rows: Sequence[Finding], columns: Sequence[_Column]
+) -> Table:
+    """Return a table with a row for each finding."""
     several = len({severity for _, severity in result.groups}) > 1
-    table = empty_table(f"{setting} ({_POOLS[setting]})")
-    if columns.biased:
-        table.caption, table.caption_justify = rank_distance_references(result), "left"
-    for header in ("recipe", *(["severity"] if several else []), *(["language"] if by == "language" else [])):
-        table.add_column(header, no_wrap=True)
-    more = (
-        *(["drop,\nchanged"] if columns.changed else []),
-        *(_BIAS_HEADERS if columns.biased else ()),
-        "cov-\nerage",
-        *(["text\nchanged"] if columns.texts else []),
-        *(["edits"] if rows else []),
-    )
-    for header in (f"clean\n{name}", f"attacked\n{name}", "drop", "drop\n%", *more):
+    table = empty_table(title)
+    for header in ("recipe", *(["language"] if by == "language" else [])):
+        table.add_column(header, vertical="bottom", overflow="fold")
+    if several:
+        table.add_column("sev-\nerity", no_wrap=True, vertical="bottom")
+    for header, _ in columns:
         table.add_column(header, justify="right", no_wrap=True, vertical="bottom")
-    if not result.attacked:
-        _add_clean_rows(table, result, setting, measure, by, columns.biased)
     for (recipe, severity), found in _by_group(rows).items():
         for row in found:
-            labels = [f"  {row.relation}" if row.relation else recipe.label, *([str(severity)] if several else [])]
+            labels = [f"  {row.relation}" if row.relation else recipe.label]
             labels += [language_name(row.language)] if by == "language" else []
-            table.add_row(*map(terminal_text, labels), *_numbers(row, columns))
+            labels += [str(severity)] if several else []
+            table.add_row(*map(one_line, labels), *(show(row) for _, show in columns))
         if by == "language":
             table.add_section()
     return table
@@ -175,21 +234,6 @@ def _coverage_note(result: Result, texts: bool) -> str:
     return f"coverage = share of queries whose change reaches the encoder{beside}"
 
 
-def _add_clean_rows(table: Table, result: Result, setting: Setting, measure: str, by: str | None, biased: bool) -> None:
-    """Add what is known where nothing was attacked: the scores of the clean queries."""
-    found = per_query_scores(result.judgements, result.clean.ranks, measure, setting)
-    distances = rank_distances(result.judgements, result.clean.ranks)
-    names = result.judgements.query_languages if by == "language" else ("",)
-    scores, means = (
-        by_language(result.judgements, one) if by == "language" else [macro_average(result.judgements, one)]
-        for one in (found, distances)
-    )
-    for name, score, mean in zip(names, scores, means, strict=True):
-        labels = [CLEAN.label, *([language_name(name)] if name else [])]
-        bias = [formatted(float(mean), ",.0f"), "-"] if biased else []
-        table.add_row(*map(terminal_text, labels), formatted(float(score), ".3f"), "-", "-", "-", *bias, "-")
-
-
 def _of_seeds(result: Result, settings: Sequence[Setting], measure: str) -> list[str]:
     """Return in a line for each setting what seeds do to the drops, if there are several."""
     said = "share of the variance that comes from seeds, and what another seed moves"
@@ -206,11 +250,7 @@ def _worst_cases(result: Result, measure: str) -> list[RenderableType]:
     rows = [row for setting in result.distinct_settings for row in result.worst_cases(setting, measure)]
     if not rows:
         return []
-    table = empty_table("worst case against average case (gap: what the search adds to chance)")
-    for header in ("search", "severity", "setting"):
-        table.add_column(header, no_wrap=True)
-    for header in ("average\ndrop %", "worst\ndrop %", "gap %", "average\ndrop", "worst\ndrop", "gap"):
-        table.add_column(header, justify="right", no_wrap=True, vertical="bottom")
+    found = []
     for row in rows:
         shares = (
             formatted(row.average_relative_drop.value, "+.1%"),
@@ -219,8 +259,32 @@ def _worst_cases(result: Result, measure: str) -> list[RenderableType]:
         )
         drops = (formatted(row.average_drop.value, "+.3f"), formatted(row.worst_drop.value, "+.3f"))
         gap = formatted_with_interval(row.gap, ".3f", float("nan"))
-        table.add_row(one_line(row.worst.label), str(row.severity), row.setting, *shares, *drops, gap)
-    return [table]
+        found.append(((row.worst.label, row.setting, str(row.severity)), (*shares, *drops, gap)))
+    title = "worst case against average case (gap: what the search adds to chance)"
+    of_shares, of_drops = ("average\ndrop %", "worst\ndrop %", "gap %"), ("average\ndrop", "worst\ndrop", "gap")
+    return [_in_two(title, ("search", "setting", "sev-\nerity"), of_shares, of_drops, found)]
+
+
+def _in_two(
+    title: str,
+    labels: Sequence[str],
+    main: Sequence[str],
+    more: Sequence[str],
+    rows: Sequence[tuple[Sequence[str], Sequence[str]]],
+) -> _Fitting:
+    """Return a table of labels and numbers, with the first numbers in one table and the others in another if needed."""
+    cuts = (slice(None), slice(len(main)), slice(len(main), None))
+    tables = []
+    for cut, heading in zip(cuts, (title, title, "continued"), strict=True):
+        table = empty_table(heading)
+        for header in labels:
+            table.add_column(header, vertical="bottom", overflow="fold")
+        for header in (*main, *more)[cut]:
+            table.add_column(header, justify="right", no_wrap=True, vertical="bottom")
+        for names, numbers in rows:
+            table.add_row(*map(one_line, names), *numbers[cut])
+        tables.append(table)
+    return _Fitting(tables[0], (tables[1], tables[2]))
 
 
 def damage_table(result: Result, edit_rate: float, by: str | None = None, measure: str = "AP") -> RenderableType:
@@ -322,22 +386,9 @@ def language_name(code: str) -> str:
     return languages()[code].name if code in languages() else code
 
 
-def _numbers(row: Finding, columns: _Columns) -> list[str]:
-    bias = (
-        formatted(row.clean_rank_distance.value, ",.0f"),
-        formatted_with_interval(row.rank_distance_change, ",.0f", row.p_rank_distance_adjusted),
-    )
-    return [
-        formatted(row.clean.value, ".3f"),
-        formatted(row.attacked.value, ".3f"),
-        formatted_with_interval(row.drop, ".3f", row.p_adjusted),
-        formatted(row.relative_drop.value, "+.1%"),
-        *([formatted(row.changed_only.value, "+.3f")] if columns.changed else []),
-        *(bias if columns.biased else ()),
-        formatted(row.coverage, ".0%"),
-        *([formatted(row.text_coverage, ".0%")] if columns.texts else []),
-        formatted(row.edit_rate, ".1%"),
-    ]
+def formatted_p(p: float) -> str:
+    """Return a p value with three digits, such as ``0.012`` or ``<0.001``; a dash for NaN."""
+    return "<0.001" if p < _SMALLEST_P else formatted(p, ".3f")
 
 
 def formatted_with_interval(estimate: Estimate, form: str, p: float) -> str:
@@ -381,11 +432,29 @@ def _not_covered(result: Result) -> list[Text]:
     return [one_line(line, "yellow") for line in sorted(reasons)]
 
 
-def _signature(result: Result, measure: str) -> Text:
+@dataclass(frozen=True)
+class _Unfolded:
+    """A signature, which is broken at the end of its parts only, so that it can be copied."""
+
+    signature: str
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield as many parts a line as fit."""
+        line = ""
+        for part in self.signature.split("|"):
+            longer = f"{line}|{part}" if line else part
+            if line and cell_len(longer) >= options.max_width:
+                yield Text(f"{line}|", style="dim", overflow="fold")
+                longer = part
+            line = longer
+        yield Text(line, style="dim", overflow="fold")
+
+
+def _signature(result: Result, measure: str) -> _Unfolded:
     recipes = list(dict.fromkeys(recipe for recipe, _ in result.groups))
-    severity = next((severity for _, severity in result.groups), 0)
-    signature = str(result.shared_signature(result.distinct_settings[-1], recipes, severity, measure))
-    return Text(terminal_text(signature), style="dim", overflow="fold")
+    severity, *further = dict.fromkeys(severity for _, severity in result.groups) or (0,)
+    shared = result.shared_signature(result.distinct_settings[-1], recipes, severity, measure)
+    return _Unfolded(terminal_text(str(replace(shared, further_severities=tuple(further)))))
 
 
 # The table of a comparison on a terminal.
@@ -459,25 +528,15 @@ def with_and_without(without: Result, guarded: Result, measure: str = "AP") -> R
     measure : str
         Such as ``"AP"`` (shown as mAP) or ``"nDCG@10"``.
     """
-    name = "mAP" if measure == "AP" else measure
-    title = f"\n{name} without and with {terminal_text(guarded.encoder.preprocessing)}"
-    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, show_edge=False)
-    for header in ("setting", "recipe", "severity"):
-        table.add_column(header)
-    for header in (
-        "clean\nwithout",
-        "clean\nwith",
-        "attacked\nwithout",
-        "attacked\nwith",
-        "drop\nwithout",
-        "drop\nwith",
-    ):
-        table.add_column(header, justify="right", vertical="bottom")
-    for setting in guarded.distinct_settings:
-        pairs = zip(without.drops(setting, measure, None), guarded.drops(setting, measure, None), strict=True)
-        for left, right in pairs:
-            table.add_row(setting, one_line(left.recipe.label), str(left.severity), *_defence_numbers(left, right))
-    return Group(table, Text(_NOTE, style="dim"))
+    rows = [
+        ((setting, left.recipe.label, str(left.severity)), _defence_numbers(left, right))
+        for setting in guarded.distinct_settings
+        for left, right in zip(without.drops(setting, measure), guarded.drops(setting, measure), strict=True)
+    ]
+    title = f"{_measured(measure)} without and with {terminal_text(guarded.encoder.preprocessing)}"
+    scores = ("clean\nwithout", "clean\nwith", "attacked\nwithout", "attacked\nwith")
+    labels = ("setting", "recipe", "sev-\nerity")
+    return Group(_in_two(title, labels, scores, ("drop\nwithout", "drop\nwith"), rows), Text(_NOTE, style="dim"))
 
 
 def _defence_numbers(left: Drop, right: Drop) -> list[str]:

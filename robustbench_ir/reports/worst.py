@@ -29,6 +29,7 @@ from robustbench_ir.retrieval.ranking import Ranks
 from robustbench_ir.retrieval.similarity import product_with
 from robustbench_ir.retrieval.top_k import best_passages
 from robustbench_ir.tasks import Passage, Task, load_task, task_card
+from robustbench_ir.tasks.questions import draw_questions, questions_of
 from robustbench_ir.tasks.task import TaskIdentity
 
 
@@ -188,7 +189,8 @@ def task_of_result(result: Result, name: str | None = None, cards: Path | None =
         If the data is not on this machine, the task does not exist, or its texts are not those that were ranked.
     """
     wanted = list(dict.fromkeys((*result.judgements.query_languages, *result.judgements.pool)))
-    task = load_task(name or TaskIdentity.parse(result.task).name, wanted, cards, _no_download)
+    whole = load_task(name or TaskIdentity.parse(result.task).name, wanted, cards, _no_download)
+    task = draw_questions(whole, questions_of(result.task))
     if task.digest != result.task_digest:
         raise ResultError(f"{task.identity} holds other texts than those that were ranked; name yours with --task")
     return task

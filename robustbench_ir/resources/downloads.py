@@ -133,7 +133,7 @@ def locate(file: DataFile | HubFile, progress: DownloadProgress | None = None) -
         raise DataUnavailableError(
             f"{file.path} is not on this machine ({error}); connect to the network, "
             f"or set {DATA_VARIABLE} to a folder that holds {file.path}"
-        ) from error
+        ) from None  # the message has the reason, and the tracebacks below it are a hundred lines
 
 
 def _from_address(file: DataFile, progress: DownloadProgress | None) -> Path:

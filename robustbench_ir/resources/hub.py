@@ -78,7 +78,7 @@ def download_from_hub(
     except Exception as error:  # also those of its HTTP client, which differs by version
         if isinstance(error, OSError) and error.errno:
             raise cannot_be_written(folder, error) from error
-        raise DataUnavailableError(_reason(error)) from error
+        raise DataUnavailableError(_reason(error)) from None
     finally:
         if not disabled:
             enable_progress_bars()

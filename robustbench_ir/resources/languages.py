@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from robustbench_ir._base.listed import listed
 from robustbench_ir.errors import OptionError, UnknownNameError
 from robustbench_ir.resources.cards import SHIPPED, Card, validate
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 
 ResourceLevel = Literal["low", "middle", "high", "unknown"]
+_ALIKE = 0.75
 LOW_RESOURCE, HIGH_RESOURCE = 2, 4
 """The resource class up to which a language is low-resource, and that from which it is high-resource."""
 
@@ -121,8 +124,9 @@ def language_code(name: str) -> str:
     Parameters
     ----------
     name : str
-        Any BCP 47 or ISO 639-3 tag, with or without script: ``sw``, ``swa``, ``swh_Latn``. A variety without a row of
-        its own has that of its language: ``arz`` is ``ar``.
+        Any BCP 47 or ISO 639-3 tag, with or without script: ``sw``, ``swa``, ``swh_Latn``; or the English name of a
+        row, in capitals or not: ``Hindi``, ``hindi``. A variety without a row of its own has that of its language:
+        ``arz`` is ``ar``.
 
     Returns
     -------
@@ -178,6 +182,8 @@ def _code_and_script(name: str) -> tuple[str, str | None, bool]:
     """Return the short code, the script if it is not the usual one, and whether the tag itself says the script."""
     if name in languages():
         return name, None, False
+    if (named := code_of_name(name)) is not None:
+        return named, None, False
     import langcodes
     from langcodes.tag_parser import LanguageTagError
 
@@ -189,13 +195,29 @@ def _code_and_script(name: str) -> tuple[str, str | None, bool]:
     codes = [row for one in found if (row := _of_variety(one.language or ""))]
     code = next((one for one in codes if one in languages()), codes[-1] if codes else "")
     if not code or not langcodes.tag_is_valid(code):
-        raise UnknownNameError("language", name, languages())
+        raise _unknown(name, languages())
     code, _, script_of_row = code.partition("-")
     tag = found[-1]
     script = tag.script or script_of_row or (tag.maximize().script if tag.territory else None)
     usual = languages()[code].script if code in languages() else langcodes.get(code).maximize().script
     other = script is not None and script not in {usual, *_SAME_SCRIPT.get(usual or "", ())}
     return code, script if other else None, tag.script is not None
+
+
+def code_of_name(name: str) -> str | None:
+    """Return the code of a row by its English name, in capitals or not; None if there is none.
+
+    Examples
+    --------
+    >>> code_of_name("hindi"), code_of_name("hi")
+    ('hi', None)
+    """
+    return _codes_of_names().get(name.strip().casefold())
+
+
+@cache
+def _codes_of_names() -> dict[str, str]:
+    return {one.name.casefold(): code for code, one in languages().items()}
 
 
 @cache
@@ -229,8 +251,8 @@ def select_languages(chosen: Iterable[str] | None, available: Iterable[str]) -> 
 
     Parameters
     ----------
-    chosen : iterable of str or None
-        Language tags; None or ``all`` stands for all languages.
+    chosen : iterable of str, str or None
+        Language tags or English names, as a list or as a string with commas; None or ``all`` stands for all languages.
     available : iterable of str
         Languages of the task.
 
@@ -242,7 +264,7 @@ def select_languages(chosen: Iterable[str] | None, available: Iterable[str]) -> 
         If the list is empty.
     """
     offered = list(available)
-    named = None if chosen is None else list(chosen)
+    named = None if chosen is None else list(listed(chosen))
     if named is None or named == ["all"]:
         return offered
     if not named:
@@ -251,6 +273,17 @@ def select_languages(chosen: Iterable[str] | None, available: Iterable[str]) -> 
     for name in named:
         codes.add(name if name in offered else _offered(name, offered))
     return [code for code in offered if code in codes]
+
+
+def _unknown(name: str, offered: Iterable[str]) -> UnknownNameError:
+    """Return the error that shows the nearest code or English name."""
+    codes = list(offered)
+    names = {languages()[code].name.casefold(): code for code in codes if code in languages()}
+    near = get_close_matches(name.casefold(), names, n=1, cutoff=_ALIKE)
+    code = names[near[0]] if near else ""
+    return UnknownNameError(
+        "language", name, codes, f"did you mean {code!r} ({languages()[code].name})?" if code else ""
+    )
 
 
 def _offered(name: str, offered: list[str]) -> str:
@@ -263,8 +296,8 @@ def _offered(name: str, offered: list[str]) -> str:
     except OptionError as error:
         if code.partition("-")[0] in offered:
             raise
-        raise UnknownNameError("language", name, offered) from error
+        raise _unknown(name, offered) from error
     found = next((one for one in (code, row) if one in offered), None)
     if found is None:
-        raise UnknownNameError("language", name, offered)
+        raise _unknown(name, offered)
     return found

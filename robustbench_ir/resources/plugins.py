@@ -21,6 +21,7 @@ _OWN_SCHEMES = (
     EntryPoint("smoothed", "robustbench_ir.defences.names:load_defended", "encoder_schemes"),
     EntryPoint("mteb", "robustbench_ir.integrations.mteb", "task_schemes"),
 )
+_RESULTS_SHOWN_BY = EntryPoint("results", "robustbench_ir.reports.of_result", "presentations")
 
 
 def plugins(kind: PluginKind) -> dict[str, EntryPoint]:
@@ -71,3 +72,8 @@ def built_in_or_plugin(kind: PluginKind, key: str, built_in: Mapping[str, _Made]
         raise CardError(f"{where} {key!r}: {nearest(key, [*built_in, *found])}")
     made: _Made = found[key].load()
     return made
+
+
+def shown_by() -> object:
+    """Return the module of this package that shows results; no package of others can stand in for it."""
+    return _RESULTS_SHOWN_BY.load()

@@ -118,11 +118,11 @@ def download(url: str, target: Path, pin: Pin, progress: DownloadProgress | None
                 _Transfer(url, part, pin, progress).complete()
                 _settle(url, part, target, pin.sha256)
     except requests.RequestException as error:
-        raise DataUnavailableError(f"{url}: {_reason(error)}") from error
-    except _BrokenOffError as error:
+        raise DataUnavailableError(f"{url}: {_reason(error)}") from None
+    except _BrokenOffError:
         raise DataUnavailableError(
             f"{url}: the connection broke off after {_size(part):,} bytes; run the same command again to continue"
-        ) from error
+        ) from None
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
             part.unlink(missing_ok=True)

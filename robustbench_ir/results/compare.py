@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 
 from robustbench_ir.errors import OptionError
 from robustbench_ir.metrics.clusters import ClusterMeans
 from robustbench_ir.metrics.findings import AttackGroup, macro_means, over_seeds
-from robustbench_ir.metrics.measures import Floats
+from robustbench_ir.metrics.measures import Floats, measure_name
 from robustbench_ir.metrics.settings import Setting, nanmean, per_query_scores
 from robustbench_ir.metrics.significance import effect_size, holm, sign_flip_tests
 from robustbench_ir.metrics.statistics import RESAMPLES, SEED, Estimate, IntervalMethod, bootstrap_intervals, draws
 from robustbench_ir.perturb.identity import CLEAN, AttackIdentity
+from robustbench_ir.results.file import load_result
 from robustbench_ir.results.result import Result
 
 
@@ -84,7 +86,7 @@ def same_scoring(results: Sequence[Result]) -> str:
 
 
 def compare(
-    results: Sequence[Result],
+    results: Sequence[Result | str | Path],
     measure: str = "AP",
     *,
     setting: Setting | None = None,
@@ -97,8 +99,8 @@ def compare(
 
     Parameters
     ----------
-    results : sequence of Result
-        Two or more results of the same task and the same perturbed queries.
+    results : sequence of Result, str or pathlib.Path
+        Two or more results, or their files, of the same task and the same perturbed queries.
     measure : str
         Name of the measure, such as ``"AP"``.
     setting, severity : optional
@@ -111,9 +113,19 @@ def compare(
     ------
     OptionError
         If the results cannot be compared, or do not have the setting or the severity; the message says why.
+    ResultError
+        If a file is no result.
+
+    Examples
+    --------
+    >>> compare(["results/e5.json", "results/labse.json"])[0].difference  # doctest: +SKIP
     """
-    _check_all(results)
-    first, *others = (_at(severity, one) for one in results)
+    if isinstance(results, Result | str | Path) or not isinstance(measure, str):
+        raise OptionError("give the results as one list: compare([first, second])")
+    measure = measure_name(measure)
+    loaded = [one if isinstance(one, Result) else load_result(one) for one in results]
+    _check_all(loaded)
+    first, *others = (_at(severity, one) for one in loaded)
     settings = [setting] if setting else first.distinct_settings
     if setting and setting not in first.settings:
         raise OptionError(f"the results have no setting {setting!r}; there are: {', '.join(first.settings)}")

@@ -292,7 +292,7 @@ def _scores(result: Result) -> list[AggregateRecord]:
         )
         for setting in result.settings
         for name in DEFAULT_MEASURES
-        for drop in result.drops(setting, name)
+        for drop in (result.drops(setting, name) if result.groups else ())
     ]
 
 

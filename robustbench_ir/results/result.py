@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from robustbench_ir._base.listed import listed
 from robustbench_ir._version import SCORING_VERSION
 from robustbench_ir.encoders import EncoderDescription
 from robustbench_ir.encoders.options import OptionValue
+from robustbench_ir.errors import UnknownNameError
 from robustbench_ir.metrics.at_damage import DropAtDamage, drops_at_damage
 from robustbench_ir.metrics.bias_findings import Bias, BiasFinding, MeanRanks, bias_findings, language_bias, mean_ranks
-from robustbench_ir.metrics.findings import AttackGroup, Finding, OverSeeds, findings, only, over_seeds
-from robustbench_ir.metrics.measures import Floats
+from robustbench_ir.metrics.findings import (
+    AttackGroup,
+    Finding,
+    OverSeeds,
+    clean_findings,
+    findings,
+    only,
+    over_seeds,
+)
+from robustbench_ir.metrics.measures import Floats, measure_name
 from robustbench_ir.metrics.relations import relation_findings
 from robustbench_ir.metrics.seeds import SeedEffect, seed_effects
 from robustbench_ir.metrics.settings import (
@@ -34,8 +46,10 @@ from robustbench_ir.metrics.statistics import RESAMPLES, SEED, Estimate, Interva
 from robustbench_ir.metrics.summary import Summary, summaries
 from robustbench_ir.metrics.worst_case import WorstCase, worst_cases
 from robustbench_ir.perturb import Perturbation, digest
-from robustbench_ir.perturb.identity import AttackIdentity, Signature
+from robustbench_ir.perturb.identity import CLEAN, AttackIdentity, Signature
 from robustbench_ir.perturb.kinds import KindOfChange
+from robustbench_ir.resources.plugins import shown_by
+from robustbench_ir.results.presentation import Plot
 from robustbench_ir.retrieval.ranking import Ranks
 
 if TYPE_CHECKING:
@@ -87,6 +101,11 @@ class Cell:
     input_changed: NDArray[np.bool_] | None = None
     kinds: Mapping[str, KindOfChange] = field(default_factory=dict)
     places: float = float("nan")
+
+    def __repr__(self) -> str:
+        """Return one line; a cell may have millions of ranks."""
+        ranked = f"{len(self.changed):,} queries, {int(self.changed.sum()):,} of them changed"
+        return f"<Cell: {self.recipe.label} at severity {self.severity}, seed {self.seed}; {ranked}>"
 
     @property
     def reached(self) -> NDArray[np.bool_]:
@@ -203,6 +222,21 @@ class Drop:
         return self.absolute / self.clean if self.clean else float("nan")
 
 
+def _without_attack(row: Drop) -> Drop:
+    """Return the row of clean queries, in which whatever an attack would change is NaN."""
+    none = float("nan")
+    return replace(
+        row,
+        attacked=none,
+        changed_only=none,
+        rank_distance_change=none,
+        coverage=none,
+        text_coverage=none,
+        touched=none,
+        edit_rate=none,
+    )
+
+
 @dataclass(frozen=True)
 class Result:
     """Clean and attacked ranks of one encoder on one task.
@@ -256,6 +290,16 @@ class Result:
             found.setdefault((cell.recipe, cell.severity), []).append(cell)
         return {key: tuple(cells) for key, cells in found.items()}
 
+    def named(self, name: str | None) -> Result:
+        """Return the same result with another name of its encoder; itself without one.
+
+        Parameters
+        ----------
+        name : str or None
+            What the encoder is called in tables.
+        """
+        return replace(self, encoder=replace(self.encoder, name=name)) if name else self
+
     @property
     def settings(self) -> tuple[Setting, ...]:
         """The settings that the task has."""
@@ -300,6 +344,8 @@ class Result:
         >>> result.signature("multilingual", "typo@1", 3)  # doctest: +SKIP
         'task=mini@1|languages=en|recipe=typo@1|severity=3|seeds=0|pool=multilingual|measure=AP|scoring=4|irbench=0.2.0'
         """
+        with suppress(UnknownNameError):  # numbers of language bias have signatures too
+            measure = measure_name(measure)
         return str(self.shared_signature(setting, [recipe] if recipe else [], severity, measure))
 
     def shared_signature(
@@ -349,6 +395,8 @@ class Result:
     def drops(self, setting: Setting, measure: str = "AP", by: str | None = None) -> list[Drop]:
         """Return the drop under each recipe and severity, quickly and without intervals; see `findings`.
 
+        Where nothing was attacked, the rows are those of the clean queries, and their drop is NaN.
+
         Parameters
         ----------
         setting : str
@@ -358,15 +406,21 @@ class Result:
         by : {"language"}, optional
             Return one row for each query language instead of the macro average.
         """
+        measure = measure_name(measure)
         names = self.judgements.query_languages if by == "language" else ("all",)
         clean = per_query_scores(self.judgements, self.clean.ranks, measure, setting)
         clean_distance = rank_distances(self.judgements, self.clean.ranks)
         rows = []
-        for (recipe, severity), cells in self.groups.items():
+        for (recipe, severity), cells in self._rows.items():
             attacked = over_seeds(self.judgements, clean, cells, setting, measure)
             for name, numbers in zip(names, self._columns(clean_distance, attacked, by).T, strict=True):
                 rows.append(Drop(recipe, severity, setting, measure, name, *map(float, numbers)))
-        return rows
+        return rows if self.groups else list(map(_without_attack, rows))
+
+    @property
+    def _rows(self) -> dict[AttackGroup, tuple[Cell, ...]]:
+        """The attacked cells by recipe and severity; the clean cell where nothing was attacked."""
+        return self.groups or {(CLEAN, 0): (self.clean,)}
 
     def _columns(self, clean_distance: Floats, attacked: OverSeeds, by: str | None) -> Floats:
         """Return the numeric columns of `Drop`, shape (columns, rows)."""
@@ -398,6 +452,8 @@ class Result:
     ) -> list[Finding]:
         """Return the drops with 95% intervals, tests and effect sizes; the same arguments give the same numbers.
 
+        Where nothing was attacked, the rows are those of the clean queries, and their drop is NaN.
+
         Parameters
         ----------
         setting, measure, by
@@ -411,11 +467,13 @@ class Result:
         seed : int
             Seed of the resamples.
         """
-        attacked = self.judgements, self.clean.ranks, self.groups
+        measure = measure_name(measure)
         if by == "relation":
+            attacked = self.judgements, self.clean.ranks, self.groups
             return relation_findings(*attacked, setting, measure, seed=seed, resamples=resamples, method=method)
-        random = np.random.default_rng(seed)
-        return findings(*attacked, setting, measure, by, random=random, resamples=resamples, method=method)
+        random, shown = np.random.default_rng(seed), (self.judgements, self.clean.ranks, self._rows)
+        found = findings(*shown, setting, measure, by, random=random, resamples=resamples, method=method)
+        return found if self.groups else clean_findings(found)
 
     def seed_effects(self, setting: Setting, measure: str = "AP") -> list[SeedEffect]:
         """Return for each recipe and severity the share of the variance that comes from seeds, and what one moves.
@@ -425,7 +483,7 @@ class Result:
         setting, measure
             See `drops`; the rows are in the same order.
         """
-        return seed_effects(self.judgements, self.clean.ranks, self.groups, setting, measure)
+        return seed_effects(self.judgements, self.clean.ranks, self.groups, setting, measure_name(measure))
 
     def at_damage(
         self,
@@ -460,7 +518,7 @@ class Result:
         OptionError
             If `edit_rate` is not above 0.
         """
-        attacked = self.judgements, self.clean.ranks, self.groups, edit_rate
+        attacked, measure = (self.judgements, self.clean.ranks, self.groups, edit_rate), measure_name(measure)
         return [
             row
             for setting in settings or self.distinct_settings
@@ -546,7 +604,7 @@ class Result:
         """
         random = np.random.default_rng(seed)
         attacked = self.judgements, self.clean.ranks, self.groups
-        return summaries(*attacked, setting, measure, random=random, resamples=resamples, method=method)
+        return summaries(*attacked, setting, measure_name(measure), random=random, resamples=resamples, method=method)
 
     def worst_cases(
         self,
@@ -568,14 +626,16 @@ class Result:
         """
         random = np.random.default_rng(seed)
         attacked = self.judgements, self.clean.ranks, self.groups
-        return worst_cases(*attacked, setting, measure, random=random, resamples=resamples, method=method)
+        return worst_cases(*attacked, setting, measure_name(measure), random=random, resamples=resamples, method=method)
 
-    def to_frame(self, measures: Iterable[str] = ("AP",), *, resamples: int = RESAMPLES) -> pd.DataFrame:
+    def to_frame(self, measures: str | Iterable[str] = ("AP",), *, resamples: int = RESAMPLES) -> pd.DataFrame:
         """Return a tidy table: one row for each setting, language (``all``, relation), recipe, severity and measure.
+
+        Where nothing was attacked, the rows are those of the clean queries, and their drop is NaN.
 
         Parameters
         ----------
-        measures : iterable of str
+        measures : str or iterable of str
             Names of measures, such as ``["AP", "nDCG@10"]``.
         resamples : int
             Number of resamples for the intervals and tests; fewer are faster.
@@ -583,7 +643,8 @@ class Result:
         Returns
         -------
         pandas.DataFrame
-            Its columns are the fields of `Finding`. `clean`, `attacked`, `drop`, `relative_drop`, `changed_only`,
+            Its columns are `encoder`, `task`, `recipe_name`, which is that of the recipe without its version, and the
+            fields of `Finding`. `clean`, `attacked`, `drop`, `relative_drop`, `changed_only`,
             `clean_rank_distance` and `rank_distance_change` are followed by the ends of their 95% intervals, such as
             `drop_low` and `drop_high`. It has only plain numbers and strings, so that CSV and Parquet files keep it
             whole. Rows with a `relation` are of some pairs of languages only; `language` names their query languages.
@@ -601,10 +662,129 @@ class Result:
         Returns
         -------
         pandas.DataFrame
-            Columns `query_id`, `parallel_id`, `language`, `recipe`, `severity`, `seed`, `changed`, `reached`,
-            `touched`, `edit_rate`, the measure in each setting, and `rank_distance`.
+            Columns `encoder`, `task`, `query_id`, `parallel_id`, `language`, `recipe_name`, `recipe`, `severity`,
+            `seed`, `changed`, `reached`, `touched`, `edit_rate`, the measure in each setting, and `rank_distance`.
         """
-        return _queries_frame(self, measure)
+        return _queries_frame(self, measure_name(measure))
+
+    def save(self, path: str | Path, *, force: bool = False) -> Path:
+        """Write the result file, and return its path; `robustbench_ir.load_result` reads it.
+
+        Parameters
+        ----------
+        path : str or pathlib.Path
+            File to write.
+        force : bool
+            Replace a file that is there, even one of another run.
+
+        Raises
+        ------
+        ResultError
+            If the file is there and of another run, or cannot be written.
+
+        Examples
+        --------
+        >>> result.save("results/mine.json")  # doctest: +SKIP
+        """
+        return presenter().save(self, Path(path), force=force)
+
+    def report(self, path: str | Path = "report.html", measure: str = "AP", *, worst: int = 20) -> Path:
+        """Write the page that `irbench report` writes, and return its path.
+
+        Parameters
+        ----------
+        path : str or pathlib.Path
+            File to write.
+        measure : str
+            Name of the measure.
+        worst : int
+            Number of the hardest-hit queries to show.
+
+        Examples
+        --------
+        >>> result.report("report.html")  # doctest: +SKIP
+        """
+        presenter().write_page([self], Path(path), measure_name(measure), worst)
+        return Path(path)
+
+    def to_latex(self, measure: str = "AP", *, setting: Setting | None = None) -> str:
+        """Return the table of a paper as LaTeX.
+
+        Parameters
+        ----------
+        measure : str
+            Name of the measure.
+        setting : str, optional
+            Setting of the table, where it shows one. Default: the widest.
+
+        Examples
+        --------
+        >>> print(result.to_latex("nDCG@10"))  # doctest: +SKIP
+        """
+        return presenter().latex([self], measure_name(measure), setting)
+
+    def plot(self, what: str = "severity", measure: str = "AP", *, setting: Setting | None = None) -> Plot:
+        """Return a picture, which a notebook shows and `Plot.save` writes.
+
+        Parameters
+        ----------
+        what : str
+            ``"severity"``: the measure from clean queries to the highest severity; ``"languages"``: the drop by query
+            language; ``"bias"``: the change of the mean rank by query and passage language.
+        measure : str
+            Name of the measure.
+        setting : str, optional
+            Setting of a picture that shows one. Default: the widest.
+
+        Raises
+        ------
+        OptionError
+            If the result has no such picture, or matplotlib is not installed.
+
+        Examples
+        --------
+        >>> result.plot("languages").save("languages.png")  # doctest: +SKIP
+        """
+        return presenter().plot(self, what, measure_name(measure), setting)
+
+    def __repr__(self) -> str:
+        """Return one line; the ranks of a result may be millions."""
+        who, asked = self.encoder.name, self.judgements
+        names = ", ".join(dict.fromkeys(recipe.label for recipe, _ in self.groups)) or "clean only"
+        severities = ",".join(map(str, dict.fromkeys(severity for _, severity in self.groups)))
+        attacked = f"{names} at severity {severities}" if severities else names
+        queries = f"{len(asked.query_ids):,} queries in {','.join(asked.query_languages)}"
+        return f"<Result: {who} on {self.task}, {queries}, {asked.pool_size:,} passages; {attacked}>"
+
+    def _repr_html_(self) -> str:
+        return presenter().html_table(self)
+
+
+# How a result is shown: the room of the reports, which stands above this one, is found by name.
+
+
+class Presenter(Protocol):
+    """Shows results; `robustbench_ir.reports.of_result` is one."""
+
+    def html_table(self, result: Result) -> str:
+        """Return the drops of a result as an HTML table, for a notebook."""
+
+    def save(self, result: Result, path: Path, *, force: bool) -> Path:
+        """Write a result file, unless that would overwrite another run."""
+
+    def write_page(self, results: Sequence[Result], path: Path, measure: str, worst: int) -> None:
+        """Write the page of a report."""
+
+    def latex(self, results: Sequence[Result], measure: str, setting: Setting | None) -> str:
+        """Return the tables of a paper."""
+
+    def plot(self, result: Result, what: str, measure: str, setting: Setting | None) -> Plot:
+        """Return a picture of a result."""
+
+
+def presenter() -> Presenter:
+    """Return what shows results, loaded when it is first needed."""
+    return cast("Presenter", shown_by())
 
 
 # A result as pandas tables: tidy, with intervals, and per query.
@@ -616,8 +796,8 @@ def _findings_frame(result: Result, measures: Iterable[str], resamples: int) -> 
 
     return pd.DataFrame(
         [
-            _columns(row)
-            for measure in measures
+            {"encoder": result.encoder.name, "task": result.task, "recipe_name": row.recipe.label, **_columns(row)}
+            for measure in listed(measures)
             for setting in result.settings
             for by in (None, "relation", "language")
             for row in result.findings(setting, measure, by, resamples=resamples)
@@ -650,9 +830,12 @@ def _queries_frame(result: Result, measure: str) -> pd.DataFrame:
             for setting in result.settings
         }
         columns: dict[str, object] = {
+            "encoder": result.encoder.name,
+            "task": result.task,
             "query_id": judgements.query_ids,
             "parallel_id": judgements.parallel_ids,
             "language": judgements.languages,
+            "recipe_name": cell.recipe.label,
             "recipe": str(cell.recipe),
             "severity": cell.severity,
             "seed": cell.seed,

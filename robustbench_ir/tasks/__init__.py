@@ -9,6 +9,8 @@ from typing import Protocol, cast
 
 from pydantic import Field
 
+from robustbench_ir._base.files import folder_like
+from robustbench_ir.errors import UnknownNameError
 from robustbench_ir.resources.cards import NamedCard, card_names, read_named, validate
 from robustbench_ir.resources.languages import select_languages
 from robustbench_ir.resources.plugins import built_in_or_plugin, scheme
@@ -136,7 +138,14 @@ def task_card(name: str, cards: Path | None = None) -> TaskCard:
     elsewhere = _scheme(name)
     if elsewhere is not None:
         return validate(TaskCard, elsewhere.facts(name), name)
-    return read_named(TaskCard, "tasks", name_and_fold(name)[0], "task", cards)
+    try:
+        return read_named(TaskCard, "tasks", name_and_fold(name)[0], "task", cards)
+    except UnknownNameError as error:
+        near = folder_like(name.partition(":")[0])
+        if near is None or ("did you mean" in str(error) and near != f"./{name}"):
+            raise
+        meant = f"it is a folder here; write {near}" if near == f"./{name}" else f"did you mean {near}?"
+        raise UnknownNameError("task", name, task_names(cards), meant) from None
 
 
 def load_task(

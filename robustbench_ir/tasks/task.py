@@ -192,6 +192,14 @@ class Task:
     translations: Translations | None = field(default=None, repr=False, compare=False)
     words_a_piece: int = 0
 
+    def __repr__(self) -> str:
+        """Return one line; a task may have millions of texts."""
+        of_queries, of_passages = (",".join(one) for one in (self.query_languages, self.passage_languages))
+        return (
+            f"<Task: {self.identity}, {len(self.queries):,} queries in {of_queries}, "
+            f"{len(self.passages):,} passages in {of_passages}>"
+        )
+
     @property
     def identity(self) -> str:
         """Name and version: ``xquad-r@1``."""
@@ -463,7 +471,19 @@ def first_questions(task: Task, number: int) -> Task:
     """
     if number < 1:
         raise OptionError(f"{number} questions; at least 1 is needed")
-    chosen = set(list(dict.fromkeys(query.parallel_id for query in task.queries))[:number])
+    return with_questions(task, set(list(dict.fromkeys(query.parallel_id for query in task.queries))[:number]))
+
+
+def with_questions(task: Task, chosen: Collection[str]) -> Task:
+    """Return the task with some of its questions, in all their languages. The pool stays complete.
+
+    Parameters
+    ----------
+    task : Task
+        The task.
+    chosen : collection of str
+        Questions, by `parallel_id`.
+    """
     rows = np.array([row for row, query in enumerate(task.queries) if query.parallel_id in chosen])
     kept = np.isin(task.qrels.query, rows)
     query = np.searchsorted(rows, task.qrels.query[kept]).astype(np.int32)

@@ -93,7 +93,7 @@ class WordByWord:
                 for constraint in self.wrapped.constraints:
                     found = constraint.call_many(found, clean) if found else found
         except (OSError, LookupError) as error:  # models and word lists that are loaded on first use
-            raise _no_data(type(self.wrapped.transformation).__name__, error) from error
+            raise _no_data(type(self.wrapped.transformation).__name__, error) from None
         return list(found)
 
 
@@ -201,7 +201,7 @@ def _made(name: str) -> TextAttackTransformation:
             f"{name}: needs arguments; make it yourself and attack by robustbench_ir.integrations.textattack"
         ) from error
     except Exception as error:  # a download that fails shows as any error of half a dozen libraries
-        raise _no_data(name, error) from error
+        raise _no_data(name, error) from None
     parts = vars(made)  # an augmenter has constraints beside its transformation
     wrapped = TextAttackTransformation(
         parts.get("transformation", made), parts.get("pre_transformation_constraints", ()), parts.get("constraints", ())
