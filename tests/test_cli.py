@@ -156,9 +156,11 @@ def test_names_become_harmless_file_names(name: str, expected: str) -> None:
 
 
 def readme_commands() -> list[str]:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    """Return the commands of the README and of the page that it leads to."""
+    text = "".join((ROOT / page).read_text(encoding="utf-8") for page in ("README.md", "docs/commands.md"))
     blocks = re.findall(r"```(?:bash|sh|console)\n(.*?)```", text, re.DOTALL)
-    return [line for block in blocks for line in block.splitlines() if line.startswith(("irbench ", "python -c "))]
+    lines = [line for block in blocks for line in block.splitlines() if line.startswith(("irbench ", "python -c "))]
+    return list(dict.fromkeys(lines))
 
 
 def test_the_readme_has_the_commands_of_every_day() -> None:
