@@ -15,6 +15,7 @@ import numpy as np
 from robustbench_ir._base.showing import latex_comment, latex_text
 from robustbench_ir.errors import OptionError, nearest
 from robustbench_ir.metrics.significance import holm
+from robustbench_ir.perturb.identity import CLEAN
 from robustbench_ir.reports.content import Score, Sheet
 from robustbench_ir.reports.terminal import counted
 from robustbench_ir.tasks.task import TaskIdentity
@@ -153,7 +154,7 @@ class _PaperTable:
 
     @staticmethod
     def _of_run(sheet: Sheet) -> list[Score]:
-        return [one for one in sheet.scores[sheet.setting] if one.severity == sheet.severity]
+        return [one for one in sheet.scores[sheet.setting] if one.severity == sheet.severity and one.recipe != CLEAN]
 
     @cached_property
     def _cells(self) -> dict[tuple[int, str], Score]:
@@ -170,7 +171,7 @@ class _PaperTable:
         p: dict[tuple[int, str], float] = {}
         for row, sheet in enumerate(self.sheets):
             for one in sheet.result.findings(sheet.setting, sheet.measure, resamples=sheet.resamples):
-                if one.severity == sheet.severity:
+                if one.severity == sheet.severity and one.recipe != CLEAN:
                     p[row, sheet.recipe_names[one.recipe]] = one.p
         adjusted = holm(np.array(list(p.values())))
         return {key for key, value in zip(p, adjusted.tolist(), strict=True) if value < _SIGNIFICANT}

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from robustbench_ir._base.showing import json_text
+from robustbench_ir.perturb.identity import CLEAN
 from robustbench_ir.reports.content import Sheet
 
 _FORBIDDEN = re.compile(r"[^\w./ -]", re.ASCII)  # MLflow allows no other characters in the names of metrics
@@ -62,7 +63,7 @@ def _numbers(sheet: Sheet) -> Iterator[tuple[str, float]]:
     for setting, scores in sheet.scores.items():
         clean = sheet.result.score(sheet.result.clean, setting, sheet.measure)
         yield from _defined(f"{setting}/clean", {sheet.measure: clean})
-        for one in scores:
+        for one in (row for row in scores if row.recipe != CLEAN):
             place = f"{setting}/{sheet.recipe_names[one.recipe]}/severity-{one.severity}"
             numbers = {
                 sheet.measure: one.attacked,
