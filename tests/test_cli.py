@@ -64,7 +64,7 @@ def test_every_command_explains_itself(command: str) -> None:
     ("arguments", "line"),
     [
         (["recipes"], r"^typo +Typing mistakes +\d+ languages$"),
-        (["recipes", "show", "typo"], r"^  covers +\d+ languages: af am ar as ay az .* zh zu *$"),
+        (["recipes", "show", "typo"], r"^  covers +\d+ languages: af am ar as ay az [^:]* zh zu *$"),
         (["tasks"], r"^xquad-r +XQuAD-R +11 languages$"),
         (["tasks", "show", "xquad-r"], r"^  languages +11 languages: ar de el en es hi ru th tr vi zh *$"),
         (["encoders"], r"^bm25 +BM25"),
