@@ -7,6 +7,7 @@ import os
 import pkgutil
 import re
 import runpy
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -115,6 +116,26 @@ def test_the_page_is_not_stale(tool: str, page: str, shared_data: Path) -> None:
     )  # fmt: skip
     written = (DOCS / page).read_text(encoding="utf-8")
     assert done.stdout == written, f"docs/{page} is stale; write it again with ./check --docs"
+
+
+def test_the_tables_of_the_findings_are_those_of_the_entries(tmp_path: Path) -> None:
+    page = tmp_path / "findings.md"
+    shutil.copy(DOCS / "findings.md", page)
+    subprocess.run(
+        [sys.executable, str(ROOT / "tools" / "findings.py"), "--page", str(page)],
+        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True,
+    )  # fmt: skip
+    assert page.read_text(encoding="utf-8") == (DOCS / "findings.md").read_text(encoding="utf-8"), (
+        "run tools/findings.py"
+    )
+
+
+def test_the_board_has_eight_encoders_on_four_tasks() -> None:
+    board = json.loads((ROOT / "leaderboard" / "leaderboard.json").read_text(encoding="utf-8"))
+    assert len(board["across"]["tasks"]) == 4
+    assert len(board["across"]["rows"]) >= 8
+    assert all(row["gap"] is not None for row in board["across"]["rows"])
+    assert all(row["digests"] == "canonical" for one in board["boards"] for row in one["rows"])
 
 
 def test_the_readme_says_of_hybrid_batches_what_the_verdicts_say() -> None:

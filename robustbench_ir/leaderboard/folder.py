@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -200,10 +201,21 @@ def likeness(entry: Entry, other: Entry) -> float:
     return float((mine == its)[deep].mean()) if deep.sum() >= _DEEP_RANKS else 0.0
 
 
+def is_defence_of(entry: Entry, other: Entry) -> bool:
+    """Return whether an entry is openly a defence of the encoder of another, and its attacked ranks show it.
+
+    Both have the same ranks wherever the defence leaves the queries as they are, such as the clean ones.
+    """
+    named = re.fullmatch(r"(normalised:[^:]+|smoothed(-\d+)?):(?P<encoder>.+)", entry.model.encoder)
+    own = named is not None and named["encoder"] == other.model.encoder
+    same_weights = bool(other.model.fingerprint) and entry.model.fingerprint.endswith(f":{other.model.fingerprint}")
+    return own and same_weights and set(behaviours(entry)) != set(behaviours(other))
+
+
 def near_copy(one: FiledEntry, others: Iterable[FiledEntry]) -> str:
     """Return of which entry under another name a new one is a copy, up to a few ranks; empty if it is none."""
     for other in others:
-        if other.entry.model.name != one.entry.model.name:
+        if other.entry.model.name != one.entry.model.name and not is_defence_of(one.entry, other.entry):
             share = likeness(one.entry, other.entry)
             if share >= _COPY:
                 return f"a copy under another name: it has {share:.0%} of the deeper ranks of {other.path}"
@@ -229,12 +241,13 @@ class _Rule:
     keys: Callable[[Entry], Iterable[object]]
     said: str
     under_one_name: bool = False
+    unless: Callable[[Entry, Entry], bool] = lambda _, __: False
 
 
 _RULES = (
     _Rule(_run_key, "the same run as {}", under_one_name=True),
     _Rule(_model_key, "a copy under another name: it has the fingerprint of {}"),
-    _Rule(behaviours, "a copy under another name: it has the ranks of {}"),
+    _Rule(behaviours, "a copy under another name: it has the ranks of {}", unless=is_defence_of),
     _Rule(_name_key, "its name looks like that of {}"),
 )
 
@@ -269,7 +282,13 @@ def _later(members: Sequence[FiledEntry], ages: Mapping[Path, Age], rule: _Rule)
     ordered = sorted(members, key=lambda one: ages[one.path])
     for one in ordered:
         others = [other for other in ordered if other is not one and ages[other.path] <= ages[one.path]]
-        rivals = [other for other in others if rule.under_one_name or other.entry.model.name != one.entry.model.name]
+        rivals = [
+            other
+            for other in others
+            if (rule.under_one_name or other.entry.model.name != one.entry.model.name)
+            and not rule.unless(one.entry, other.entry)
+            and not rule.unless(other.entry, one.entry)
+        ]
         if rivals:
             tied = ages[rivals[0].path] == ages[one.path]
             yield one.path, rule.said.format(rivals[0].path) + ", and nothing says which was first" * tied

@@ -17,6 +17,8 @@ from click.testing import CliRunner
 
 from robustbench_ir import attack
 from robustbench_ir.cli import irbench
+from robustbench_ir.defences import normalised
+from robustbench_ir.encoders import load_encoder
 from robustbench_ir.errors import ResultError, RobustBenchError
 from robustbench_ir.leaderboard.building import build_board, check_submissions
 from robustbench_ir.leaderboard.canonical import read_canonical, write_canonical
@@ -335,6 +337,35 @@ def test_a_changed_number_or_claim_is_refused_in_one_line(name: str, honest: Ran
     assert said.startswith(("check: ", "verify: "))
     assert "\n" not in said
     assert said.isprintable()
+
+
+def test_a_defence_that_says_so_is_no_copy_and_a_copy_that_says_so_is_one(tmp_path: Path) -> None:
+    """Invisible characters: the repair changes the attacked queries, and none of the clean ones."""
+    who = load_encoder("char-ngram")
+    runs = {
+        name: attack(encoder, "mini", recipes=["invisible"], languages=["en", "sw"])
+        for name, encoder in (("plain", who), ("guarded", normalised(who, ["invisible"])))
+    }
+    clean = [one.clean.ranks.in_pool.tolist() for one in runs.values()]
+    assert clean[0] == clean[1]
+    for name, result in runs.items():
+        submit(entry_of(result, Declaration(name, "https://example.org"), DAY), tmp_path)
+    _, refused, entries = build_board(tmp_path, today=DAY)
+    assert (refused, entries) == ([], 2)
+    path = tmp_path / "submissions" / "mini" / "guarded.json"
+    guarded = json.loads(path.read_text(encoding="utf-8"))
+    for key, value in (("encoder", "mine"), ("encoder", "normalised:invisible:bm25"), ("fingerprint", "other")):
+        table = json.loads(json.dumps(guarded))
+        table["model"][key] = value
+        path.write_text(json.dumps(table), encoding="utf-8")
+        _, refused, entries = build_board(tmp_path, today=DAY)
+        assert entries < 2, (key, value)
+        assert "a copy under another name" in refused[0].faults[0]
+    plain = json.loads((tmp_path / "submissions" / "mini" / "plain.json").read_text(encoding="utf-8"))
+    plain["model"].update({key: guarded["model"][key] for key in ("name", "encoder", "fingerprint")})
+    path.write_text(json.dumps(plain), encoding="utf-8")
+    _, refused, entries = build_board(tmp_path, today=DAY)
+    assert entries < 2, "its attacked ranks are those of the encoder without the defence"
 
 
 def test_canonical_digests_alone_refuse_another_layout(honest: RanksEntry, tmp_path: Path) -> None:
