@@ -102,8 +102,9 @@ def test_a_bomb_of_a_mebibyte_is_refused_in_one_line(name: str) -> None:
         assert len(str(refused.value)) < 600
 
 
+# All of them are tried at a mebibyte above; these are the ones that once took most time or memory.
 @pytest.mark.slow
-@pytest.mark.parametrize("name", BOMBS)
+@pytest.mark.parametrize("name", ["unknown keys", "objects that lack keys", "depth", "another script"])
 @pytest.mark.parametrize("command", ["leaderboard check --offline", "show"])
 def test_a_file_of_64_mebibytes_is_refused_in_2_seconds_and_500_megabytes(
     tmp_path: Path, name: str, command: str
