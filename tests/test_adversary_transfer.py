@@ -155,7 +155,7 @@ def test_attack_with_a_search_writes_result_and_queries(tmp_path: Path) -> None:
     assert answer.exit_code == 0, answer.output
     assert re.search(r"^greedy\(typo\) +0\.\d+", answer.output, re.MULTILINE)
     assert re.search(r"^ random\(typo\) .* 1\.0 ", answer.output, re.MULTILINE)
-    row = r"^greedy\(typo\) +3 +monolingual( +[+-]\d+\.\d%){3} +±\d+\.\d%( +\+0\.\d{3}){3} +±0\.\d{3}"
+    row = r"^greedy\(typo\) +monolingual +3( +[+-]\d+\.\d%){3} +±\d+\.\d%( +\+0\.\d{3}){3} +±0\.\d{3}"
     assert re.search(row, answer.output, re.MULTILINE)
     assert [cell.recipe for cell in load_result(out).attacked] == [
         f"{name}(typo@5)|goal=map|words=1|queries=30" for name in ("greedy", "random")

@@ -127,7 +127,7 @@ def test_alphas_and_variants_are_further_arms_that_share_the_models_of_the_main_
     assert {"hybrid+batch-16", "mono+perturbed", "cross+translations"} <= set(by_label)
     assert "mono+batch-16" not in by_label
     assert len(by_label["hybrid"]) == 12
-    assert len(by_label["hybrid+batch-16"]) == 6
+    assert len(by_label["hybrid+batch-16"]) == 4
     assert by_label["hybrid+batch-16"][0].training["steps"] == 80
     assert by_label["cross+translations"][0].training["data"] == ("tatoeba",)
     for arm in arms(main, "b")[:3]:
