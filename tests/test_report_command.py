@@ -63,7 +63,7 @@ def test_a_result_is_made_again(arguments: tuple[str, ...], tmp_path: Path, monk
     irb(*arguments, "--out", "r.json")
     result = rb.load_result("r.json")
     irb("report", "r.json", "--worst", "1", "--resamples", "100")
-    assert_same(made_again(command_of(result), "char-ngram-mini.json"), result)
+    assert_same(made_again(command_of(result), "char-ngram-mini-sw.json"), result)
 
 
 @pytest.mark.parametrize("split", ["", ":dev"])
@@ -105,7 +105,7 @@ def test_a_transfer_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     )
     assert_same(made_again(line, "char-ngram-to-bm25.json"), result)
     own = found.results["char-ngram", "char-ngram"]
-    assert_same(made_again(command_of(own), "char-ngram-mini.json"), own)
+    assert_same(made_again(command_of(own), "char-ngram-mini-sw.json"), own)
 
 
 def test_a_transfer_of_a_search_with_a_floor_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,8 +135,10 @@ def test_searches_with_different_budgets_have_a_line_each(tmp_path: Path, monkey
     )
     lines = command_of(replace(small, attacked=(*small.attacked, *large.attacked))).splitlines()
     assert len(lines) == 2
-    for line, result in zip(lines, (small, large), strict=True):
-        assert_same(made_again(line, "char-ngram-mini.json"), result)
+    # The second is another run, and leaves the first one's file as it is.
+    files = ("char-ngram-mini-sw.json", "char-ngram-mini-sw-2.json")
+    for line, result, file in zip(lines, (small, large), files, strict=True):
+        assert_same(made_again(line, file), result)
 
 
 def test_a_plain_attack_beside_a_search_has_its_own_line() -> None:
