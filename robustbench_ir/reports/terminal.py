@@ -151,6 +151,9 @@ _BIAS_COLUMNS: list[_Column] = [
 ]
 
 
+_LONGEST_LABEL = 32
+
+
 @dataclass(frozen=True)
 class _Fitting:
     """A table; where it is too wide for the terminal, the same rows in two tables, so that no number is cut.
@@ -199,13 +202,22 @@ def _drops_table(
         table.add_column(header, justify="right", no_wrap=True, vertical="bottom")
     for (recipe, severity), found in _by_group(rows).items():
         for row in found:
-            labels = [f"  {row.relation}" if row.relation else recipe.label]
+            labels = [f"  {row.relation}" if row.relation else _short_label(recipe.label)]
             labels += [language_name(row.language)] if by == "language" else []
             labels += [str(severity)] if several else []
             table.add_row(*map(one_line, labels), *(show(row) for _, show in columns))
         if by == "language":
             table.add_section()
     return table
+
+
+def _short_label(label: str) -> str:
+    """Return the name of an attack, cut where it is so long that a table would begin a line with the rest of it.
+
+    The names of recipes are short; those in a result of a stranger may not be. The signature has the whole name.
+    """
+    shown = terminal_text(label)
+    return shown if len(shown) <= _LONGEST_LABEL else f"{shown[: _LONGEST_LABEL - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def _by_group(rows: Sequence[Finding]) -> dict[AttackGroup, list[Finding]]:
@@ -259,7 +271,7 @@ def _worst_cases(result: Result, measure: str) -> list[RenderableType]:
         )
         drops = (formatted(row.average_drop.value, "+.3f"), formatted(row.worst_drop.value, "+.3f"))
         gap = formatted_with_interval(row.gap, ".3f", float("nan"))
-        found.append(((row.worst.label, row.setting, str(row.severity)), (*shares, *drops, gap)))
+        found.append(((_short_label(row.worst.label), row.setting, str(row.severity)), (*shares, *drops, gap)))
     title = "worst case against average case (gap: what the search adds to chance)"
     of_shares, of_drops = ("average\ndrop %", "worst\ndrop %", "gap %"), ("average\ndrop", "worst\ndrop", "gap")
     return [_in_two(title, ("search", "setting", "sev-\nerity"), of_shares, of_drops, found)]
