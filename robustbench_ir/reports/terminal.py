@@ -214,7 +214,7 @@ def _drops_table(
 def _short_label(label: str) -> str:
     """Return the name of an attack, cut where it is so long that a table would begin a line with the rest of it.
 
-    The names of recipes are short; those in a result of a stranger may not be. The signature has the whole name.
+    The names of recipes are short; those in a result of an unknown author may not be. The signature has the whole name.
     """
     shown = terminal_text(label)
     return shown if len(shown) <= _LONGEST_LABEL else f"{shown[: _LONGEST_LABEL - 1]}\N{HORIZONTAL ELLIPSIS}"
