@@ -24,7 +24,7 @@ from robustbench_ir.leaderboard.reading import read_entry
 from robustbench_ir.leaderboard.schema import Entry, RanksEntry
 from robustbench_ir.leaderboard.sheet import EntrySheet, sheet_of
 from robustbench_ir.leaderboard.suites import load_suites
-from robustbench_ir.metrics.settings import SETTINGS
+from robustbench_ir.metrics.settings import SETTINGS, nanmean
 from robustbench_ir.metrics.significance import holm
 from robustbench_ir.perturb import default_recipe_names
 from robustbench_ir.perturb.identity import AttackIdentity
@@ -153,9 +153,9 @@ def attacks(found: Sequence[Drops]) -> Iterator[str]:
     for recipe in sorted(default_recipe_names()):
         cells = []
         for task in tasks:
-            of_task = [one for one in found if one.task == task]
-            lost = [np.nanmean(one.relative[recipe]) for one in of_task if not np.isnan(one.relative[recipe]).all()]
-            share = f"{of_task[0].changed[recipe]:.0%} changed"
+            rows = [one for one in found if one.task == task]
+            lost = [np.nanmean(one.relative[recipe]) for one in rows if not np.isnan(one.relative[recipe]).all()]
+            share = f"{rows[0].changed[recipe]:.0%} changed"
             cells.append(f"{np.mean(lost):.0%} ({min(lost):.0%} to {max(lost):.0%}; {share})" if lost else "–")
         yield f"| {recipe} | " + " | ".join(cells) + " |"
 
@@ -167,7 +167,7 @@ def worst_languages(found: Sequence[Drops]) -> Iterator[str]:
     for recipe in sorted(default_recipe_names()):
         by_language: dict[str, list[float]] = {}
         for task in dict.fromkeys(one.task for one in found):
-            codes, values = of_task(found, task, recipe)
+            codes, values = by_language_of(found, task, recipe)
             for code, value in zip(codes, values, strict=True):
                 if not np.isnan(value):
                     by_language.setdefault(code, []).append(float(value))
@@ -178,18 +178,11 @@ def worst_languages(found: Sequence[Drops]) -> Iterator[str]:
         yield f"| {recipe} | {', '.join(shown) or '–'} |"
 
 
-def of_task(found: Sequence[Drops], task: str, recipe: str) -> tuple[tuple[str, ...], Floats]:
+def by_language_of(found: Sequence[Drops], task: str, recipe: str) -> tuple[tuple[str, ...], Floats]:
     """Return the languages of a task and the relative drop of each, mean over the encoders that tell it."""
     rows = [one for one in found if one.task == task]
     values = np.array([one.relative[recipe] for one in rows])
-    known = ~np.isnan(values)
-    mean = np.divide(
-        np.where(known, values, 0).sum(axis=0),
-        known.sum(axis=0),
-        out=np.full(values.shape[1], np.nan),
-        where=known.any(axis=0),
-    )
-    return rows[0].codes, mean
+    return rows[0].codes, nanmean(values, axis=0)
 
 
 def resources(found: Sequence[Drops]) -> Iterator[str]:

@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from robustbench_ir.errors import OptionError
 from robustbench_ir.perturb.perturbation import Perturbation, QueryLike
-from robustbench_ir.perturb.recipe import LanguageRows, Recipe
-from robustbench_ir.perturb.translated_rows import HasTranslations
+from robustbench_ir.perturb.recipe import HasLexicons, Recipe
 from robustbench_ir.resources.languages import language_code
 
 
 @runtime_checkable
-class HasQueries(Protocol):
+class HasQueries(HasLexicons, Protocol):
     """A task, as far as its queries are perturbed."""
-
-    @property
-    def name(self) -> str:
-        """Name of the task."""
-
-    @property
-    def lexicons(self) -> Mapping[str, LanguageRows]:
-        """The task's own lexicons, by recipe."""
-
-    @property
-    def translations(self) -> HasTranslations | None:
-        """Human translations of its queries."""
 
     @property
     def queries(self) -> Sequence[QueryLike]:

@@ -486,7 +486,7 @@ def with_questions(task: Task, chosen: Collection[str]) -> Task:
     """
     rows = np.array([row for row, query in enumerate(task.queries) if query.parallel_id in chosen])
     kept = np.isin(task.qrels.query, rows)
-    query = np.searchsorted(rows, task.qrels.query[kept]).astype(np.int32)
+    query = renumbered(task.qrels.query[kept], rows)
     qrels = Qrels(query, task.qrels.passage[kept], task.qrels.grade[kept])
     own = None if task.own_passage is None else task.own_passage[rows]
     return replace(task, queries=tuple(task.queries[row] for row in rows), qrels=qrels, own_passage=own)
