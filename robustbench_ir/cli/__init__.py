@@ -96,6 +96,7 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without a sign for a letter shows a question mark
     warnings.showwarning = _show_warning
+    sys.unraisablehook = _show_unraisable
     sys.exit(_status())
 
 
@@ -161,6 +162,12 @@ def _forget_output() -> None:
         _flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _show_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
+    """Say nothing of memory that ran out while an object was freed: Python's own notice breaks off in mid-line then."""
+    if not issubclass(unraisable.exc_type, MemoryError):
+        sys.__unraisablehook__(unraisable)
 
 
 def _show_warning(

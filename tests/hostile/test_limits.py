@@ -376,3 +376,22 @@ def test_little_memory_is_one_line(tmp_path: Path, megabytes: int) -> None:
     assert status in {0, 2}
     if status == 2:
         assert_one_line(status, err)
+
+
+@pytest.mark.parametrize(("fault", "told"), [("MemoryError", False), ("ValueError", True)])
+def test_a_fault_while_an_object_is_freed_is_told_unless_memory_ran_out(fault: str, told: bool) -> None:
+    program = f"""
+import sys
+from robustbench_ir import cli
+class Freed:
+    def __del__(self):
+        raise {fault}
+sys.argv = ["irbench", "--version"]
+try:
+    cli.main()
+finally:
+    Freed()
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert ("Exception ignored" in done.stderr) == told
