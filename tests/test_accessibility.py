@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +9,7 @@ import pytest
 
 from robustbench_ir.leaderboard.board import board, board_to_json, page
 from robustbench_ir.leaderboard.folder import FiledEntry
+from tests.support.axe import faults
 from tests.support.boards import REPORTED, entry
 
 if TYPE_CHECKING:
@@ -32,43 +31,6 @@ def board_address(tmp_path_factory: pytest.TempPathFactory) -> str:
     made = board(filed, {}, resamples=50, reported=[REPORTED])
     path.write_text(page(board_to_json(made)), encoding="utf-8")
     return path.as_uri()
-
-
-@pytest.fixture(scope="module")
-def axe() -> str:
-    """Return the script of axe-core, from the package that carries it; nothing of it is imported."""
-    found = find_spec("axe_playwright_python")
-    if found is None or not found.submodule_search_locations:
-        pytest.skip("AXE ABSENT: pip install -e '.[dev]'")
-    return (Path(found.submodule_search_locations[0]) / "axe.min.js").read_text(encoding="utf-8")
-
-
-@pytest.fixture(params=["light", "dark"])
-def colours(browser: Chrome, request: pytest.FixtureRequest) -> Iterator[None]:
-    features = [{"name": "prefers-color-scheme", "value": request.param}]
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-    yield
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
-
-
-@pytest.fixture(params=[390, 1280])
-def width(browser: Chrome, request: pytest.FixtureRequest) -> Iterator[int]:
-    metrics = {"width": request.param, "height": 900, "deviceScaleFactor": 1, "mobile": request.param < 500}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    yield request.param
-    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-
-
-def faults(browser: Chrome, axe: str) -> list[str]:
-    browser.execute_script(axe)
-    found = browser.execute_async_script(
-        """
-        const done = arguments[arguments.length - 1];
-        axe.run().then((found) => done(found.violations.flatMap((one) => one.nodes.slice(0, 3).map(
-          (node) => `${one.id}: ${node.html.slice(0, 150)}: ${node.failureSummary.split("\\n").slice(1).join(" ")}`))));
-        """
-    )
-    return list(found)
 
 
 @pytest.mark.usefixtures("colours")

@@ -36,7 +36,7 @@ _COMMANDS = {
     "preview": "Show what a recipe does to a text.",
     "recipes": "List the recipes and their languages, or show one.",
     "report": "Write a page, tables or pictures of one or more result files.",
-    "run": "Attack as a file says.",
+    "run": "Run the attack that a TOML file describes.",
     "score": "Score TREC runs of any engine, clean and perturbed.",
     "show": "Print the table of a result file again.",
     "study": "Train encoders in several ways, attack each, and judge the claims.",
@@ -165,7 +165,7 @@ def _forget_output() -> None:
 
 
 def _show_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
-    """Say nothing of memory that ran out while an object was freed: Python's own notice breaks off in mid-line then."""
+    """Print no notice of memory that ran out while an object was freed: Python's own breaks off in mid-line."""
     if not issubclass(unraisable.exc_type, MemoryError):
         sys.__unraisablehook__(unraisable)
 

@@ -24,7 +24,12 @@ def command(context: click.Context, cards: Path | None) -> None:
     if context.invoked_subcommand is None:
         cards_found = [load_recipe(name, cards).card for name in recipe_names(cards)]
         print_lines((card.name, card.title, counted(len(card.languages), "language")) for card in cards_found)
-        click.echo("\n`irbench recipes show NAME` prints the languages and all other facts of one.", err=True)
+        default = ", ".join(card.name for card in cards_found if card.default)
+        click.echo(
+            "\n`irbench recipes show NAME` prints the languages and all other facts of one.\n"
+            f"An attack that names no recipe runs these: {default}.",
+            err=True,
+        )
 
 
 @command.command("show")
