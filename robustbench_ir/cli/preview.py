@@ -16,7 +16,7 @@ from robustbench_ir.cli.output import Terminal, styled
 from robustbench_ir.errors import OptionError
 from robustbench_ir.perturb import Perturbation, load_recipe, recipe_names
 from robustbench_ir.perturb.recipe import SEVERITIES
-from robustbench_ir.reports.review import cut_at_edits, review_page, review_sections
+from robustbench_ir.reports.shown_queries import cut_at_edits
 from robustbench_ir.resources.languages import language_code
 from robustbench_ir.tasks import Query
 

@@ -20,7 +20,7 @@ from robustbench_ir.reports.charts import (
     language_pictures,
 )
 from robustbench_ir.reports.content import Sheet, summary_sentences
-from robustbench_ir.reports.review import text_direction, with_visible_code_points
+from robustbench_ir.reports.shown_queries import text_direction, with_visible_code_points
 from robustbench_ir.reports.tables import (
     Table,
     at_damage_table,
