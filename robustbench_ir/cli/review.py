@@ -151,5 +151,5 @@ def merge_command(
         write_whole(out, AUDIT_FORMATS[form](found).encode())
         say(out)
     if written is not None:
-        rows = card_rows(found, [path.name for path in files])
+        rows = card_rows(found)
         say(f"{write_reviews(written, rows)} has {counted(len(rows), 'new row')}", error=form != "text")

@@ -27,8 +27,9 @@ ReviewKey = tuple[str, str, int]
 
 _HEAD = """\
 # What speakers said of the queries that recipes make: table ["recipe@version".language.severity-N], with the number of
-# reviewers, of those whose first language it is, of items, and of their answers: a person types this (real), strange but
-# possible (odd), nobody would (never). `irbench review merge ... --write-cards` writes it; docs/review.md tells how.
+# reviewers, of those whose first language it is, of items, and of their answers: a person types this (real), it is
+# strange but possible (odd), nobody would type it (never). `irbench review merge ... --write-cards` writes it;
+# docs/review.md tells how.
 """
 
 

@@ -1,7 +1,7 @@
-"""Files of answers that reviewers send back: their schema, strict reading, and one judgement for each reviewer and item.
+"""Files of answers that reviewers send back: their schema, strict reading, one judgement for each reviewer and item.
 
-Whoever reviews is a stranger, and so is the file: it is read only if it is small, has every key and no other, and if its
-items are those of the set that it names.
+Whoever reviews is a stranger, and so is the file: it is read only if it is small, has every key and no other, and if
+its items are those of the set that it names.
 """
 
 from __future__ import annotations
@@ -186,6 +186,10 @@ def _fault(answers: ReviewAnswers) -> str:
         return f"unknown language {brief(answers.language)}"
     if not answers.reviewer.key:
         return "the reviewer has no name"
+    return _fault_of_items(answers)
+
+
+def _fault_of_items(answers: ReviewAnswers) -> str:
     for number, item in enumerate(answers.items, start=1):
         if item.language != answers.language:
             return f"item {number} is of another language"
@@ -225,6 +229,8 @@ class MergedAnswers:
         What a reader of the numbers must know: answers that contradict each other, files that are left out.
     remarks : tuple of (str, str, str)
         Language, reviewer and remark, of those who said something of the page.
+    sources : dict of str to tuple of str
+        Files that are counted, by language.
     date : str
         Day of the last file, such as ``2026-11-29``.
     """
@@ -232,6 +238,7 @@ class MergedAnswers:
     judgements: tuple[Judgement, ...]
     notes: tuple[str, ...]
     remarks: tuple[tuple[str, str, str], ...]
+    sources: dict[str, tuple[str, ...]]
     date: str
 
 
@@ -258,7 +265,7 @@ def merge_answers(files: Mapping[str, ReviewAnswers], least: Level = "fluent") -
         of_reviewer.setdefault((one.language, one.reviewer.key), []).append((name, one))
     notes: list[str] = []
     judgements: list[Judgement] = []
-    kept: list[ReviewAnswers] = []
+    kept: list[tuple[str, ReviewAnswers]] = []
     for _, saved in sorted(of_reviewer.items()):
         latest = saved[-1][1]
         who = f"{latest.reviewer.name} ({latest.language})"
@@ -266,15 +273,19 @@ def merge_answers(files: Mapping[str, ReviewAnswers], least: Level = "fluent") -
             level = latest.reviewer.level
             notes.append(f"{who} knows the language less well ({level}) and is left out; --level {level} counts them")
             continue
-        kept += [one for _, one in saved]
+        kept += saved
         found, told = _of_one_reviewer(saved)
         judgements += found
         notes += [f"{who}: {note}" for note in told]
     if not kept:
         raise ResultError("no reviewer is left; --level some counts all of them")
-    remarks = [(one.language, one.reviewer.name, one.remarks) for one in kept if one.remarks.strip()]
-    day = max(one.saved for one in kept)[:10]
-    return MergedAnswers(tuple(judgements), tuple(notes), tuple(dict.fromkeys(remarks)), day)
+    remarks = dict.fromkeys((one.language, one.reviewer.name, one.remarks) for _, one in kept if one.remarks.strip())
+    sources = {
+        language: tuple(sorted(name for name, one in kept if one.language == language))
+        for language in sorted({one.language for _, one in kept})
+    }
+    day = max(one.saved for _, one in kept)[:10]
+    return MergedAnswers(tuple(judgements), tuple(notes), tuple(remarks), sources, day)
 
 
 def _of_one_reviewer(saved: Sequence[tuple[str, ReviewAnswers]]) -> tuple[list[Judgement], list[str]]:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import PurePath
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -25,9 +26,10 @@ from robustbench_ir.reports.terminal import counted, empty_table, formatted, lan
 ALL_RECIPES = "all recipes"
 
 _LEGEND = (
-    "by: number of reviewers; real, odd, never: share of the judgements and its 95% interval, for which the judgements of "
-    "one item count as one; agree: share of pairs of reviewers of an item with the same answer; alpha: Krippendorff's, for an order (real > odd > "
-    "never), 1 is perfect agreement and 0 that of chance. A dash: nobody judged the same item, or all answers are the same."
+    "by: number of reviewers; real, odd, never: share of the judgements and its 95% interval in percent, for which the "
+    "judgements of one item count as one; agree: share of pairs of reviewers of an item with the same answer; alpha: "
+    "Krippendorff's, for an order (real > odd > never), where 1 is perfect agreement and 0 that of chance; a dash: no "
+    "two reviewers judged the same item, or all answers are the same."
 )
 
 
@@ -152,15 +154,13 @@ def _row(language: str, recipe: str, severity: int | None, judgements: Sequence[
     )
 
 
-def card_rows(found: Audit, sources: Sequence[str]) -> dict[tuple[str, str, int], Reviewed]:
+def card_rows(found: Audit) -> dict[tuple[str, str, int], Reviewed]:
     """Return what cards say of an audit, by recipe, language and severity.
 
     Parameters
     ----------
     found : Audit
         The audit.
-    sources : sequence of str
-        Names of the files of answers.
     """
     return {
         (row.recipe, row.language, row.severity): Reviewed(
@@ -171,7 +171,7 @@ def card_rows(found: Audit, sources: Sequence[str]) -> dict[tuple[str, str, int]
             odd=row.odd,
             never=row.never,
             date=found.merged.date,
-            sources=[terminal_text(name) for name in sources],
+            sources=[terminal_text(PurePath(path).name) for path in found.merged.sources[row.language]],
         )
         for row in found.rows
         if row.severity is not None
@@ -218,7 +218,8 @@ def _two_digits(alpha: float) -> str:
 
 def _comment_line(one: Judgement) -> str:
     item = one.item
-    return f"{item.language}, {item.recipe}, {one.reviewer.name}, {item.answer or 'no answer'}: {item.text}: {item.comment}"
+    answer = item.answer or "no answer"
+    return f"{item.language}, {item.recipe}, {one.reviewer.name}, {answer}: {item.text}: {item.comment}"
 
 
 _COLUMNS = (
@@ -252,15 +253,7 @@ def audit_to_json(found: Audit) -> str:
 
 def _values(row: AuditRow) -> dict[str, object]:
     """Return the numbers of a row by the names of the columns; None where there is no number."""
-    values: list[object] = [
-        row.language,
-        row.recipe,
-        row.severity,
-        row.items,
-        row.reviewers,
-        row.native,
-        row.judgements,
-    ]
+    values: list[object] = [getattr(row, name) for name in _COLUMNS[: _COLUMNS.index("judgements") + 1]]
     for answer in ANSWERS:
         share = row.share(answer)
         values += [getattr(row, answer), share.value, share.low, share.high]
