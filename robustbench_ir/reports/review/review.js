@@ -156,8 +156,9 @@ document.addEventListener("keydown", (event) => {
 // About the reviewer, and the file.
 const fields = { reviewer: "name", level: "level", remarks: "remarks" };
 for (const [id, key] of Object.entries(fields)) {
-  find(id).addEventListener("input", (event) => {
-    state[key] = event.target.value;
+  const field = find(id);
+  field.addEventListener(field.tagName === "SELECT" ? "change" : "input", () => {
+    state[key] = field.value;
     keep();
   });
 }
