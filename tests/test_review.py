@@ -19,7 +19,7 @@ from click.testing import Result as Answer
 from robustbench_ir import attack, load_recipe
 from robustbench_ir.cli import irbench
 from robustbench_ir.errors import CardError, ResultError, RobustBenchError
-from robustbench_ir.perturb import digest
+from robustbench_ir.perturb import Edit, Perturbation, digest
 from robustbench_ir.perturb.reviewed import Reviewed, read_reviews, reviews, reviews_to_toml, write_reviews
 from robustbench_ir.reports.notes import notes, review_notes
 from robustbench_ir.reports.review.answers import merge_answers, read_answers
@@ -27,6 +27,7 @@ from robustbench_ir.reports.review.audit import ALL_RECIPES, AUDIT_FORMATS, Audi
 from robustbench_ir.reports.review.items import LanguageReview, review_items, set_identity
 from robustbench_ir.reports.review.pages import review_pages
 from robustbench_ir.reports.review.texts import Texts, filled, placeholders, review_texts
+from robustbench_ir.reports.shown_queries import cut_at_edits
 from robustbench_ir.resources.cards import packaged, tables_of
 from tests.support.reviews import EVIL, answers, page, review, write
 
@@ -136,6 +137,23 @@ def test_a_text_cannot_leave_the_data_of_the_page() -> None:
     assert text.count("</script>") == 2
     data = json.loads(re.findall(r'id="data">(.*?)</script>', text)[0])
     assert data["items"][2]["key"]["clean"] == EVIL
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "marked"),
+    [
+        ("Who was the first?", "who was first", ["Who", "the", " ", "first?"]),
+        ("to sail", "sail to", [" ", "sail"]),
+        ("one", "two", ["one"]),
+        ("what is", "vvhat", ["what", " ", "is"]),
+    ],
+)
+def test_of_an_edit_of_several_words_those_that_differ_are_marked(before: str, after: str, marked: list[str]) -> None:
+    clean, edit = f"so {before} now", Edit((3, 3 + len(before)), before, after, "rewrite")
+    old, new = cut_at_edits(Perturbation("q", clean, f"so {after} now", (edit,), 1))
+    assert "".join(piece.text for piece in old) == clean
+    assert "".join(piece.text for piece in new) == f"so {after} now"
+    assert "".join(piece.text for piece in old if piece.operation) == "".join(marked)
 
 
 # Answers.

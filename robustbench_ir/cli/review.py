@@ -120,8 +120,8 @@ def merge_command(
 ) -> None:
     """Make one table of FILES of answers: shares with intervals, agreement, Krippendorff's alpha.
 
-    A file that is no whole file of answers is refused. Answers of one reviewer that contradict each other, files twice,
-    and items of other versions of a recipe are told.
+    A file that is no whole file of answers is refused. Notes under the table name answers of one reviewer that
+    contradict each other, reviewers with several files, and items of other versions of a recipe.
 
     \b
     irbench review merge answers/*.json

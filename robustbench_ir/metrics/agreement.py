@@ -1,8 +1,8 @@
 """How far reviewers agree: Krippendorff's alpha, and intervals of shares.
 
 Alpha compares the disagreement of people who judged the same item with that of judgements drawn at random from all of
-them: 1 is perfect agreement, 0 is that of chance. Items with one judgement are left out, and nobody has to judge every
-item. The formulae are those of Krippendorff, "Computing Krippendorff's Alpha-Reliability" (2011),
+them: 1 is perfect agreement, 0 is that of chance. Items with one judgement are left out, and reviewers need not judge
+every item. The formulae are those of Krippendorff, "Computing Krippendorff's Alpha-Reliability" (2011),
 https://repository.upenn.edu/asc_papers/43.
 """
 
@@ -85,7 +85,7 @@ def share_with_interval(count: int, number: int, independent: int) -> Estimate:
     count, number : int
         Number of judgements that are such, and of all judgements.
     independent : int
-        How many of the judgements count as independent of each other: those of one item do not.
+        Number of judgements that count as independent of each other: those of one item do not.
     """
     if not number or not independent:
         return Estimate(math.nan, math.nan, math.nan)

@@ -1,7 +1,7 @@
 """What speakers of a language said of the queries that a recipe makes: `attacks/_reviews.toml`.
 
 The table is beside the cards and no part of them: a review changes neither the version nor any query of a recipe. A row
-belongs to one version; there is nothing to show for a version that nobody has reviewed.
+belongs to one version; there is nothing to show for a version without a review.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ReviewKey = tuple[str, str, int]
 _HEAD = """\
 # What speakers said of the queries that recipes make: table ["recipe@version".language.severity-N], with the number of
 # reviewers, of those whose first language it is, of items, and of their answers: a person types this (real), it is
-# strange but possible (odd), nobody would type it (never). `irbench review merge ... --write-cards` writes it;
+# strange but possible (odd), no one would type it (never). `irbench review merge ... --write-cards` writes it;
 # docs/review.md tells how.
 """
 

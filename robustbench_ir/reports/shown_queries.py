@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 
-from robustbench_ir.perturb import Perturbation
+from robustbench_ir.perturb import Edit, Perturbation
 from robustbench_ir.resources.languages import languages
+
+_WORD_OR_SPACE = re.compile(r"\s+|\S+")
+_TWO_WORDS = 3  # and the space between them
+_MOST_PAIRS = 10_000
 
 
 @dataclass(frozen=True)
@@ -27,16 +33,29 @@ class TextPiece:
 
 
 def cut_at_edits(one: Perturbation) -> tuple[tuple[TextPiece, ...], tuple[TextPiece, ...]]:
-    """Cut the clean and the perturbed query at the edits."""
+    """Cut the clean and the perturbed query at the edits; of an edit of several words, at those that differ."""
     before, after = list[TextPiece](), list[TextPiece]()
     position = 0
     for edit in one.edits:
         between = TextPiece(one.clean[position : edit.span[0]])
-        before += (between, TextPiece(edit.before, edit.operation))
-        after += (between, TextPiece(edit.after, edit.operation))
+        old, new = _cut_at_words(edit)
+        before += (between, *old)
+        after += (between, *new)
         position = edit.span[1]
     rest = TextPiece(one.clean[position:])
     return tuple(_full([*before, rest])), tuple(_full([*after, rest]))
+
+
+def _cut_at_words(edit: Edit) -> tuple[list[TextPiece], list[TextPiece]]:
+    words, others = _WORD_OR_SPACE.findall(edit.before), _WORD_OR_SPACE.findall(edit.after)
+    if len(words) < _TWO_WORDS or len(words) * len(others) > _MOST_PAIRS:
+        return [TextPiece(edit.before, edit.operation)], [TextPiece(edit.after, edit.operation)]
+    old, new = list[TextPiece](), list[TextPiece]()
+    for kind, start, end, other_start, other_end in SequenceMatcher(None, words, others, autojunk=False).get_opcodes():
+        operation = "" if kind == "equal" else edit.operation
+        old.append(TextPiece("".join(words[start:end]), operation))
+        new.append(TextPiece("".join(others[other_start:other_end]), operation))
+    return old, new
 
 
 def _full(found: list[TextPiece]) -> Iterator[TextPiece]:

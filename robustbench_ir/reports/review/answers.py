@@ -1,6 +1,6 @@
 """Files of answers that reviewers send back: their schema, strict reading, one judgement for each reviewer and item.
 
-Whoever reviews is a stranger, and so is the file: it is read only if it is small, has every key and no other, and if
+A file is the work of an unknown author: it is read only if it is small, has every key and no other, and if
 its items are those of the set that it names.
 """
 

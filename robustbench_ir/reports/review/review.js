@@ -2,7 +2,7 @@
 // One item at a time. Answers are kept in this browser under the identity of the set of items, and nowhere else.
 const page = JSON.parse(document.getElementById("data").textContent);
 const place = `irbench-review:${page.language}:${page.set}`;
-const empty = { readIn: page.read_in, name: "", level: "", remarks: "", keys: true, at: 0, said: {} };
+const empty = { reader: page.read_in, name: "", level: "", remarks: "", keys: true, at: 0, said: {} };
 const state = { ...empty, ...kept() };
 const taken = []; // answers in the order in which they were given, each with the one before, to undo them
 const find = (id) => document.getElementById(id);
@@ -26,7 +26,7 @@ function keep() {
 
 // Texts.
 function say(key, values = {}) {
-  return page.texts[state.readIn][key].replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+  return page.texts[state.reader][key].replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 }
 
 function tell(where, key, values) {
@@ -35,7 +35,7 @@ function tell(where, key, values) {
 
 function translate() {
   const root = document.documentElement;
-  [root.lang, root.dir] = [state.readIn, page.directions[state.readIn]];
+  [root.lang, root.dir] = [state.reader, page.directions[state.reader]];
   for (const one of document.querySelectorAll("[data-text]")) one.textContent = say(one.dataset.text);
   for (const where of ["status", "file-status"]) tell(where);
   document.title = say("title");
@@ -167,7 +167,7 @@ find("keys").addEventListener("change", (event) => {
   keep();
 });
 find("interface").addEventListener("change", (event) => {
-  state.readIn = event.target.value;
+  state.reader = event.target.value;
   keep();
   translate();
 });
@@ -235,10 +235,10 @@ function load(found) {
 function fill() {
   for (const [id, key] of Object.entries(fields)) find(id).value = state[key];
   find("keys").checked = state.keys;
-  find("interface").value = state.readIn;
+  find("interface").value = state.reader;
 }
 
-if (!(state.readIn in page.texts)) state.readIn = page.read_in;
+if (!(state.reader in page.texts)) state.reader = page.read_in;
 state.at = Number.isInteger(state.at) && page.items[state.at] ? state.at : 0;
 if (state.said === null || typeof state.said !== "object") state.said = {};
 translate();
