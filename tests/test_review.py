@@ -225,7 +225,7 @@ def test_a_large_file_a_link_and_no_json_are_refused(tmp_path: Path) -> None:
 def made(found: LanguageReview, *given: tuple[str, str], level: str = "native") -> Audit:
     files = {f"{name}.json": answers(found, letters, name, level) for name, letters in given}
     read = {name: _as_read(table) for name, table in files.items()}
-    return audit(merge_answers(read), [load_recipe(name).identity for name in ("typo", "slip")])
+    return audit(merge_answers(read), [load_recipe(name) for name in ("typo", "slip")])
 
 
 def _as_read(table: dict[str, object]) -> object:
@@ -291,6 +291,19 @@ def test_another_version_of_a_recipe_is_told() -> None:
         "typo@1 is no recipe of this release: its items are counted, and say nothing of another version",
     )
     assert "typo@1" in {row.recipe for row in told.rows}
+
+
+def test_items_that_a_recipe_does_not_make_are_told_on_request(mini: list[LanguageReview]) -> None:
+    recipes = [load_recipe("typo"), load_recipe("slip")]
+    real = {"a.json": _as_read(answers(mini[1], "ronronrono"))}
+    assert audit(merge_answers(real), recipes, verify=True).notes == ()
+    invented = {"a.json": _as_read(answers(review(), "ron"))}
+    assert audit(merge_answers(invented), recipes, verify=True).notes == (
+        "slip@2 does not make 1 of its items",
+        "typo@5 does not make 2 of its items",
+    )
+    (*_, note) = audit(merge_answers(real), recipes[:1], verify=True).notes
+    assert note == "5 items of slip@2 cannot be made again here: another version, or lexicons of a task"
 
 
 def test_the_forms_of_an_audit_agree_and_escape() -> None:

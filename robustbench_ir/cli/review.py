@@ -106,6 +106,9 @@ def _recipes(names: tuple[str, ...], cards: Path | None) -> list[Recipe]:
 @click.option(
     "--format", "form", type=click.Choice(_FORMATS), default="text", show_default=True, help="Form of the table."
 )
+@click.option(
+    "--verify", is_flag=True, help="Make the changed queries again, and report those that a recipe does not make."
+)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="File to write. Default: print.")
 @click.option(
     "--write-cards",
@@ -116,7 +119,13 @@ def _recipes(names: tuple[str, ...], cards: Path | None) -> list[Recipe]:
 )
 @cards_option
 def merge_command(
-    files: tuple[Path, ...], level: str, form: str, out: Path | None, written: Path | None, cards: Path | None
+    files: tuple[Path, ...],
+    level: str,
+    form: str,
+    verify: bool,
+    out: Path | None,
+    written: Path | None,
+    cards: Path | None,
 ) -> None:
     """Make one table of FILES of answers: shares with intervals, agreement, Krippendorff's alpha.
 
@@ -140,8 +149,8 @@ def merge_command(
         raise OptionError("a file needs another format; add --format html, csv or json")
     read = {str(path): read_answers(path) for path in files}
     least = next(one for one in LEVELS if one == level)
-    current = [load_recipe(name, cards).identity for name in recipe_names(cards)]
-    found = audit(merge_answers(read, least), current)
+    recipes = [load_recipe(name, cards) for name in recipe_names(cards)]
+    found = audit(merge_answers(read, least), recipes, verify)
     if form == "text":
         table_terminal().print(audit_table(found))
     elif out is None:

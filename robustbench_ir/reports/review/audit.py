@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import PurePath
@@ -15,10 +16,11 @@ from robustbench_ir._base.showing import csv_text, json_text, terminal_text
 from robustbench_ir._version import __version__
 from robustbench_ir.metrics.agreement import krippendorff_alpha, pairwise_agreement, share_with_interval
 from robustbench_ir.metrics.statistics import Estimate
+from robustbench_ir.perturb import Recipe
 from robustbench_ir.perturb.identity import RecipeIdentity
 from robustbench_ir.perturb.reviewed import Reviewed
 from robustbench_ir.reports.review.answers import ANSWERS, Answer, Judgement, MergedAnswers
-from robustbench_ir.reports.review.items import ItemKey
+from robustbench_ir.reports.review.items import ItemKey, is_made
 from robustbench_ir.reports.shown_queries import text_direction, with_visible_code_points
 from robustbench_ir.reports.templates import inlined, rendered
 from robustbench_ir.reports.terminal import counted, empty_table, formatted, language_name, one_line
@@ -96,15 +98,17 @@ class Audit:
     notes: tuple[str, ...]
 
 
-def audit(merged: MergedAnswers, current: Iterable[RecipeIdentity]) -> Audit:
+def audit(merged: MergedAnswers, recipes: Sequence[Recipe], verify: bool = False) -> Audit:
     """Return the audit of merged answers.
 
     Parameters
     ----------
     merged : MergedAnswers
         The answers.
-    current : iterable of RecipeIdentity
+    recipes : sequence of Recipe
         The recipes of this release; items of others are counted, and told.
+    verify : bool
+        Whether to make the changed queries again, and to tell which are none of the recipe's.
     """
     answered = sorted((one for one in merged.judgements if one.item.answer is not None), key=_row_of)
     rows: list[AuditRow] = []
@@ -113,20 +117,46 @@ def audit(merged: MergedAnswers, current: Iterable[RecipeIdentity]) -> Audit:
         by_recipe = [(key, list(of_recipe)) for key, of_recipe in groupby(found, key=_row_of)]
         rows += [_row(language, recipe, severity, judgements) for (_, recipe, severity), judgements in by_recipe]
         rows += [_row(language, ALL_RECIPES, None, found)] if len(by_recipe) > 1 else []
-    known = {(one.name, one.version) for one in current}
-    others = sorted({one.item.recipe for one in answered if _name_and_version(one.item.recipe) not in known})
-    told = [f"{recipe} is no recipe of this release: its items are counted, and say nothing of another version"
-            for recipe in others]  # fmt: skip
+    told = [*_of_other_versions(answered, recipes), *(_made_up(answered, recipes) if verify else ())]
     comments = tuple(one for one in merged.judgements if one.item.comment.strip())
     return Audit(tuple(rows), comments, merged, (*merged.notes, *told))
+
+
+def _of_other_versions(answered: Sequence[Judgement], recipes: Sequence[Recipe]) -> list[str]:
+    known = {_name_and_version(one.identity) for one in recipes}
+    named = sorted({one.item.recipe for one in answered})
+    return [
+        f"{recipe} is no recipe of this release: its items are counted, and say nothing of another version"
+        for recipe in named
+        if _name_and_version(RecipeIdentity.parse(recipe)) not in known
+    ]
+
+
+def _made_up(answered: Sequence[Judgement], recipes: Sequence[Recipe]) -> list[str]:
+    """Return a note for each recipe with items that it does not make, or that cannot be made again here."""
+    by_identity = {str(one.identity): one for one in recipes}
+    items = sorted({one.item.key: one.item for one in answered}.items())
+    wrong: Counter[str] = Counter()
+    unknown: Counter[str] = Counter()
+    for key, item in items:
+        if key.recipe not in by_identity:
+            unknown[key.recipe] += 1
+        elif not is_made(by_identity[key.recipe], key, item.clean):
+            wrong[key.recipe] += 1
+    return [
+        *(f"{recipe} does not make {count} of its items" for recipe, count in wrong.items()),
+        *(
+            f"{counted(count, 'item')} of {recipe} cannot be made again here: another version, or lexicons of a task"
+            for recipe, count in unknown.items()
+        ),
+    ]
 
 
 def _row_of(one: Judgement) -> tuple[str, str, int]:
     return one.item.language, one.item.recipe, one.item.severity
 
 
-def _name_and_version(recipe: str) -> tuple[str, str]:
-    identity = RecipeIdentity.parse(recipe)
+def _name_and_version(identity: RecipeIdentity) -> tuple[str, str]:
     return identity.name, identity.version
 
 

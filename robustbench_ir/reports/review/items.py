@@ -210,3 +210,19 @@ def _changed(recipe: Recipe, queries: Sequence[Query], number: int, severity: in
 def _item(recipe: Recipe, one: Perturbation, task: str, language: str, severity: int, seed: int) -> ReviewItem:
     key = ItemKey(str(recipe.identity), severity, seed, task, language, one.query_id, digest([one]))
     return ReviewItem(recipe, key, one)
+
+
+def is_made(recipe: Recipe, key: ItemKey, clean: str) -> bool:
+    """Return True if a recipe makes the item of this clean query, so that no one has made it up.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The recipe that the item names, in that version, with the lexicons of its card.
+    key : ItemKey
+        The item.
+    clean : str
+        The clean query.
+    """
+    query = Query(key.query_id, key.language, clean, key.query_id)
+    return digest(recipe.perturb([query], key.severity, key.seed)) == key.digest
