@@ -284,9 +284,7 @@ def test_another_version_of_a_recipe_is_told() -> None:
     found = review()
     table = answers(found, "rrr")
     table["items"][0]["recipe"] = "typo@1"
-    told = audit(
-        merge_answers({"a.json": _as_read(table)}), [load_recipe("typo").identity, load_recipe("slip").identity]
-    )
+    told = audit(merge_answers({"a.json": _as_read(table)}), [load_recipe("typo"), load_recipe("slip")])
     assert told.notes == (
         "typo@1 is no recipe of this release: its items are counted, and say nothing of another version",
     )
