@@ -364,7 +364,7 @@ def test_merge_prints_a_table_that_fits_and_writes_cards(tmp_path: Path) -> None
 
 def test_a_file_needs_a_form_and_errors_are_one_line(tmp_path: Path) -> None:
     path = write(tmp_path / "a.json", answers(review(), "rrr"))
-    for arguments in (["--out", tmp_path / "x"], ["--write-cards", tmp_path]):
+    for arguments in (["--out", tmp_path / "x"], ["--write-cards", tmp_path], [path]):
         with pytest.raises(RobustBenchError):
             irbench.main(["review", "merge", str(path), *map(str, arguments)], standalone_mode=False)
     done = run("merge", path, "--format", "html", "--out", tmp_path / "x.html")

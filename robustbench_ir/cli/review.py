@@ -147,6 +147,9 @@ def merge_command(
 
     if out is not None and form == "text":
         raise OptionError("a file needs another format; add --format html, csv or json")
+    twice = next((path for place, path in enumerate(files) if path in files[:place]), None)
+    if twice is not None:
+        raise OptionError(f"{twice} is named twice; name each file once")
     read = {str(path): read_answers(path) for path in files}
     least = next(one for one in LEVELS if one == level)
     recipes = [load_recipe(name, cards) for name in recipe_names(cards)]
