@@ -63,7 +63,7 @@ def test_the_page_uses_every_text_and_no_other() -> None:
     used |= {one for pair in re.findall(r'tell\("[\w-]+", "(\w+)"|say\("(\w+)"', script) for one in pair if one}
     used |= set(re.findall(r'"(finished|recorded)"', script))
     answers_and_levels = {"real", "odd", "never", "real_about", "odd_about", "never_about", "native", "fluent", "some"}
-    assert used | answers_and_levels == Texts.model_fields.keys() - {"name", "sample"} | {"sample"}
+    assert used | answers_and_levels == Texts.model_fields.keys() - {"name"}
 
 
 def test_a_table_of_texts_with_a_fault_is_one_line(tmp_path: Path) -> None:
@@ -360,6 +360,16 @@ def test_merge_prints_a_table_that_fits_and_writes_cards(tmp_path: Path) -> None
     listed = CliRunner().invoke(irbench, ["recipes", "--cards", str(tmp_path)]).output
     assert re.search(r"^typo .* languages, 1 reviewed$", listed, re.M)
     assert re.search(r"^word-order .* languages$", listed, re.M)
+
+
+def test_a_terminal_obeys_nothing_that_a_reviewer_wrote(tmp_path: Path) -> None:
+    hostile = "\x1b[2J\u202e\u2028[red]A"
+    table = answers(review(), "ro.", name=hostile)
+    table["items"][0]["comment"] = table["remarks"] = hostile
+    early = answers(review(), "nnn", name=hostile, saved="2026-11-28T10:00:00.000Z")
+    output = run("merge", write(tmp_path / "a.json", table), write(tmp_path / "b.json", early)).output
+    assert output.count("[red]A") >= 4
+    assert not set(output) & set("\x1b\u202e\u2028")
 
 
 def test_a_file_needs_a_form_and_errors_are_one_line(tmp_path: Path) -> None:

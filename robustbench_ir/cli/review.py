@@ -11,6 +11,7 @@ from robustbench_ir.cli.completion import RECIPE
 from robustbench_ir.cli.lists import list_option
 from robustbench_ir.cli.options import cards_option, languages_option
 from robustbench_ir.cli.output import say, table_terminal
+from robustbench_ir.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from robustbench_ir.perturb import Recipe
@@ -74,7 +75,8 @@ def pages_command(
     check_writable(out / "index.html")
     texts = review_texts(cards)
     wanted = None if languages == ("all",) else languages
-    reviews = review_items(_recipes(recipes, cards), wanted, items, severity, seed, cards)
+    with progress_bar() as progress:
+        reviews = review_items(_recipes(recipes, cards), wanted, items, severity, seed, cards, progress)
     if not reviews:
         raise OptionError("none of these recipes changes a query in these languages; name others")
     out.mkdir(parents=True, exist_ok=True)

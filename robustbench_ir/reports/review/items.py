@@ -9,6 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
+from robustbench_ir._base.progress import Progress, Silence
 from robustbench_ir.errors import DataUnavailableError, UnknownNameError
 from robustbench_ir.perturb import Perturbation, Recipe, digest
 from robustbench_ir.perturb.randomness import generator, shuffled
@@ -117,6 +118,7 @@ def review_items(
     severity: int,
     seed: int,
     cards: Path | None = None,
+    progress: Progress | None = None,
 ) -> list[LanguageReview]:
     """Apply recipes to real queries of every language that some task has.
 
@@ -134,6 +136,8 @@ def review_items(
         Severity, 1 to 5; seed of the perturbations and of the choice of queries.
     cards : pathlib.Path, optional
         A user's folder of cards.
+    progress : Progress, optional
+        Receives the languages of each task.
 
     Returns
     -------
@@ -148,10 +152,14 @@ def review_items(
     offered = {code for name in _by_preference(cards) for code in task_card(name, cards).languages}
     # Recipes have no rows for languages without facts: there is nothing to review unless they are asked for.
     missing = set(select_languages(wanted, sorted(offered if wanted else offered & languages().keys())))
+    shown = progress or Silence()
     found = []
     for task in _tasks(missing, cards):
+        shown.stage(f"languages of {task.name}", len(task.query_languages))
         ready = [recipe.for_task(task) for recipe in recipes]
-        found += [_language_review(task, code, ready, number, severity, seed) for code in task.query_languages]
+        for code in task.query_languages:
+            found.append(_language_review(task, code, ready, number, severity, seed))
+            shown.advance(1)
     return sorted((one for one in found if one.items), key=lambda one: one.language.name)
 
 
