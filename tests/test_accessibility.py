@@ -1,4 +1,4 @@
-"""axe-core on the pages: the board, a model, a comparison, and a report; light and dark, desk and phone."""
+"""axe-core on the pages: the board, a model, a comparison, a report, a review; light and dark, desk and phone."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from robustbench_ir.leaderboard.board import board, board_to_json, page
 from robustbench_ir.leaderboard.folder import FiledEntry
+from tests.support import reviews
 from tests.support.axe import faults
 from tests.support.boards import REPORTED, entry
 
@@ -47,6 +48,24 @@ def test_axe_finds_nothing_on_a_report(browser: Chrome, hostile_report: str, axe
     browser.get(hostile_report)
     browser.execute_script("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
     assert faults(browser, axe) == []
+
+
+@pytest.fixture(scope="module")
+def review_address(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("review") / "ar.html"
+    path.write_text(reviews.page(reviews.review("ar")), encoding="utf-8")
+    return path.as_uri()
+
+
+@pytest.mark.usefixtures("colours")
+def test_axe_finds_nothing_on_a_review(browser: Chrome, review_address: str, width: int, axe: str) -> None:
+    browser.get(review_address)
+    browser.execute_script(
+        "document.querySelector('[data-answer=odd]').click(); document.getElementById('previous').click();"
+        "document.querySelectorAll('details').forEach((one) => { one.open = true; })"
+    )
+    assert faults(browser, axe) == []
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
 
 
 def test_axe_would_find_something(browser: Chrome, axe: str) -> None:

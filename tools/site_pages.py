@@ -28,7 +28,7 @@ from robustbench_ir.errors import DataUnavailableError
 from robustbench_ir.leaderboard import schema
 from robustbench_ir.leaderboard.building import build_board
 from robustbench_ir.perturb import Perturbation, Recipe, load_recipe, recipe_names
-from robustbench_ir.reports.review import text_direction
+from robustbench_ir.reports.shown_queries import text_direction
 from robustbench_ir.resources.languages import languages
 from robustbench_ir.results import file as result_file
 from robustbench_ir.tasks import Query, load_task
@@ -53,7 +53,7 @@ tasks, languages, encoders and measures.
 _RECIPES = f"""# Recipes
 
 What each recipe does at severity {_SEVERITY} of 5, seed 0, to a query of `mini` in each language that both have;
-changed words are marked. `irbench preview --out page.html` shows real queries of every language, and `irbench
+changed words are marked. `irbench review pages` shows real queries of every language, and `irbench
 recipes show NAME` says everything about a recipe.
 """
 _SCHEMAS = """# Files of results and entries

@@ -36,6 +36,7 @@ _COMMANDS = {
     "preview": "Show what a recipe does to a text.",
     "recipes": "List the recipes and their languages, or show one.",
     "report": "Write a page, tables or pictures of one or more result files.",
+    "review": "Let speakers of a language judge the recipes, and merge what they answer.",
     "run": "Run the attack that a TOML file describes.",
     "score": "Score TREC runs of any engine, clean and perturbed.",
     "show": "Print the table of a result file again.",

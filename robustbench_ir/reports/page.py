@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import sha256
-from importlib.resources import files
-
-from markupsafe import Markup
 
 from robustbench_ir._version import __version__
 from robustbench_ir.reports.charts import (
@@ -20,7 +15,7 @@ from robustbench_ir.reports.charts import (
     language_pictures,
 )
 from robustbench_ir.reports.content import Sheet, summary_sentences
-from robustbench_ir.reports.review import text_direction, with_visible_code_points
+from robustbench_ir.reports.shown_queries import text_direction, with_visible_code_points
 from robustbench_ir.reports.tables import (
     Table,
     at_damage_table,
@@ -33,7 +28,7 @@ from robustbench_ir.reports.tables import (
     side_by_side_table,
     worst_case_table,
 )
-from robustbench_ir.reports.templates import rendered
+from robustbench_ir.reports.templates import inlined, rendered
 from robustbench_ir.reports.terminal import counted, language_name
 from robustbench_ir.reports.worst import Examples, WorstQuery
 from robustbench_ir.results.compare import same_scoring
@@ -94,19 +89,13 @@ def report_page(sheets: Sequence[Sheet], examples: Sequence[Examples]) -> str:
     examples : sequence of Examples
         One for each result.
     """
-    here = files("robustbench_ir.reports")
-    style, script = ((here / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
     return rendered(
         "report.html.jinja",
         {"visible": with_visible_code_points, "language_name": language_name, "direction": text_direction},
         title=_title(sheets),
         version=__version__,
         resamples=sheets[0].resamples,
-        # The browser runs and applies only these two texts.
-        style=Markup(style),  # noqa: S704
-        style_hash=_hash(style),
-        script=Markup(script),  # noqa: S704
-        script_hash=_hash(script),
+        **inlined("report.css", "report.js"),
         parts=_parts(sheets[0]),
         warnings=_warnings(sheets),
         comparison=_comparison(sheets) if len(sheets) > 1 else None,
@@ -121,10 +110,6 @@ def _parts(sheet: Sheet) -> list[tuple[str, str]]:
     absent = {"robustness"} if not sheet.detailed else set()
     absent |= {"bias"} if sheet.setting != "multilingual" else set()
     return [part for part in _PARTS if part[0] not in absent] if sheet.result.groups else list(_PARTS[-1:])
-
-
-def _hash(text: str) -> str:
-    return "sha256-" + b64encode(sha256(text.encode()).digest()).decode()
 
 
 def _title(sheets: Sequence[Sheet]) -> str:
