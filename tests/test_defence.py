@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from robustbench_ir.defences import load_repair, normalised, smoothed
 from robustbench_ir.defences.smoothed import copies_of
 from robustbench_ir.encoders.encoder import PoolEncoder
 from robustbench_ir.errors import OptionError, UnknownNameError
+from robustbench_ir.reports.terminal import short_name
 
 POOL = [
     "Who won the match in Iowa? I know little of it.",
@@ -168,3 +170,26 @@ def test_functions_are_repairs_too() -> None:
     assert "|defence=normalised:nfkc+lower|" in result.signature("multilingual")
     with pytest.raises(OptionError, match="a new name of letters"):
         rb.repair(str.lower, name="nfkc")
+
+
+@pytest.mark.parametrize(
+    ("repairs", "name"), [("nfkc+invisible", "nfkc+invisible"), (["nfkc"], "nfkc"), (str.lower, "lower")]
+)
+def test_one_repair_is_a_list_of_one(repairs: Any, name: str) -> None:
+    assert normalised(rb.load_encoder("char-ngram"), repairs).description.name == f"normalised:{name}:char-ngram"
+
+
+@pytest.mark.parametrize(
+    ("encoder", "shown"),
+    [
+        ("/home/me/models/e5-small/", "e5-small"),
+        ("C:\\models\\e5", "e5"),
+        ("normalised:nfkc+spelling:sentence-transformers/LaBSE", "normalised:nfkc+spelling:LaBSE"),
+        ("reranked:BAAI/bge@100:org/first", "reranked:bge@100:first"),
+        ("openai:qwen3@http://localhost:8000/v1", "openai:qwen3"),
+        ("bm25", "bm25"),
+        ("/", "encoder"),
+    ],
+)
+def test_a_table_keeps_the_defence_and_drops_folders_and_addresses(encoder: str, shown: str) -> None:
+    assert short_name(encoder) == shown

@@ -91,16 +91,17 @@ class NormalisedByPool:
     encode_passages = encode_queries
 
 
-def normalised(encoder: Encoder, repairs: Sequence[RepairLike]) -> Normalised | NormalisedByPool:
+def normalised(encoder: Encoder, repairs: Sequence[RepairLike] | RepairLike) -> Normalised | NormalisedByPool:
     """Return an encoder that repairs queries before they are encoded.
 
     Parameters
     ----------
     encoder : Encoder
         Encodes the repaired queries.
-    repairs : sequence of str, callable or RepairMaker
-        One or more repairs, in the order in which they are applied: names (see `load_repair`), functions from text to
-        text, or results of `repair`. No work is kept for a function without a version.
+    repairs : str, callable or RepairMaker, or sequence of these
+        One or more repairs, in the order in which they are applied: names (see `load_repair`; several in one string are
+        joined by ``+``), functions from text to text, or results of `repair`. No work is kept for a function without a
+        version.
 
     Raises
     ------
@@ -116,7 +117,8 @@ def normalised(encoder: Encoder, repairs: Sequence[RepairLike]) -> Normalised | 
     'normalised:nfkc+invisible:char-ngram'
     """
     refuse_reranked(encoder, "a defence")
-    makers = tuple(map(as_repair, repairs))
+    several = repairs.split("+") if isinstance(repairs, str) else repairs
+    makers = tuple(map(as_repair, several if isinstance(several, Sequence) else (several,)))
     plain = [one.name for one in makers]
     if len(set(plain)) < len(plain):
         raise OptionError(f"repairs {'+'.join(plain)}: one of them is named twice; name each once")

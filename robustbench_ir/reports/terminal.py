@@ -509,13 +509,21 @@ def comparison_table(rows: Sequence[EncoderComparison]) -> RenderableType:
     return Group(*parts, Text(), Text(_COMPARISON_NOTES, style="dim"))
 
 
+_ADDRESS = re.compile(r"@https?://.*")
+_FOLDERS = re.compile(r"(?:^|(?<=:))(?:[A-Za-z]:)?[^:@]*[\\/]")
+
+
 def short_name(encoder: str) -> str:
-    """Return the last part of the name or path of an encoder.
+    """Return the last part of the name or path of an encoder, behind its defences; an endpoint loses its address.
 
     >>> short_name("/home/me/models/e5-small/")
     'e5-small'
+    >>> short_name("normalised:nfkc+spelling:sentence-transformers/LaBSE")
+    'normalised:nfkc+spelling:LaBSE'
+    >>> short_name("openai:qwen3-embedding@http://localhost:8000/v1")
+    'openai:qwen3-embedding'
     """
-    return re.split(r"[\\/]", encoder.rstrip("\\/"))[-1] or "encoder"
+    return _FOLDERS.sub("", _ADDRESS.sub("", encoder).rstrip("\\/")) or "encoder"
 
 
 def _measured(measure: str) -> str:
