@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from robustbench_ir._base.listed import in_words
 from robustbench_ir._base.showing import csv_text, json_text, latex_text, markdown_text
 from robustbench_ir.perturb.identity import CLEAN
 from robustbench_ir.reports.exports import captioned
@@ -35,18 +36,14 @@ def standing_sentence(standing: Standing) -> str:
     near = [f"{name} ({value:.3f}, {_p(one)})" for name, value, one in p if not one < _SIGNIFICANT]
     where = f"{what}, {standing.setting}"
     if not near:
-        return f"{best} is best: {where}, {score:.3f}; significantly above {_listed(beaten)}."
-    over = f", and is significantly above {_listed(beaten)}" if beaten else ""
+        return f"{best} is best: {where}, {score:.3f}; significantly above {in_words(beaten)}."
+    over = f", and is significantly above {in_words(beaten)}" if beaten else ""
     highest = f"{best} has the highest {where}, {score:.3f}"
-    return f"No single winner: {highest}, but cannot be distinguished from {_listed(near)}{over}."
+    return f"No single winner: {highest}, but cannot be distinguished from {in_words(near)}{over}."
 
 
 def _p(value: float) -> str:
     return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def comparison_csv(rows: Sequence[EncoderComparison], standing: Standing) -> str:  # noqa: ARG001

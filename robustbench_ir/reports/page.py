@@ -35,10 +35,19 @@ from robustbench_ir.reports.tables import (
 )
 from robustbench_ir.reports.templates import rendered
 from robustbench_ir.reports.terminal import counted, language_name
+from robustbench_ir.reports.verdict import (
+    THRESHOLDS,
+    Step,
+    findings_in_words,
+    next_steps,
+    verdict_sentence,
+    verdict_table,
+)
 from robustbench_ir.reports.worst import Examples, WorstQuery
 from robustbench_ir.results.compare import same_scoring
 
 _PARTS = (
+    ("next", "What to try next"),
     ("scores", "Scores"),
     ("severity", "Severity"),
     ("robustness", "Robustness"),
@@ -57,7 +66,10 @@ class _Section:
     key: str
     sheet: Sheet
     heading: str
+    verdict: str
+    verdicts: Table | None
     summary: list[str]
+    steps: Sequence[Step]
     scores: Table
     curves: list[Picture]
     at_damage: Table | None
@@ -107,6 +119,7 @@ def report_page(sheets: Sequence[Sheet], examples: Sequence[Examples]) -> str:
         style_hash=_hash(style),
         script=Markup(script),  # noqa: S704
         script_hash=_hash(script),
+        thresholds=THRESHOLDS,
         parts=_parts(sheets[0]),
         warnings=_warnings(sheets),
         comparison=_comparison(sheets) if len(sheets) > 1 else None,
@@ -119,6 +132,7 @@ def report_page(sheets: Sequence[Sheet], examples: Sequence[Examples]) -> str:
 def _parts(sheet: Sheet) -> list[tuple[str, str]]:
     """Return the sections that the page of one result has."""
     absent = {"robustness"} if not sheet.detailed else set()
+    absent |= {"next"} if not next_steps(sheet) else set()
     absent |= {"bias"} if sheet.setting != "multilingual" else set()
     return [part for part in _PARTS if part[0] not in absent] if sheet.result.groups else list(_PARTS[-1:])
 
@@ -163,7 +177,10 @@ def _section(key: str, sheet: Sheet, examples: Examples) -> _Section:
         key,
         sheet,
         _heading(sheet),
-        summary_sentences(sheet),
+        verdict_sentence(sheet.verdicts, sheet.name, sheet.recipe_names),
+        verdict_table(sheet) if sheet.verdicts else None,
+        [*summary_sentences(sheet), *findings_in_words(sheet)],
+        next_steps(sheet),
         drops_table(sheet),
         list(curve_pictures(sheet)),
         at_damage_table(sheet) if sheet.at_damage else None,

@@ -48,11 +48,14 @@ class Table:
         Name of each column.
     rows : tuple of tuple of TableCell
         The rows.
+    judges : bool
+        Whether the second column holds verdicts.
     """
 
     caption: str
     columns: tuple[str, ...]
     rows: tuple[tuple[TableCell, ...], ...]
+    judges: bool = False
 
     def is_numeric(self, column: int) -> bool:
         """Return True if a column holds numbers."""
