@@ -549,7 +549,7 @@ def test_the_command_writes_a_page_an_export_and_says_what_is_wrong(small: Resul
     assert done.output.startswith("encoder,task,recipe,severity,seeds,setting,measure,language,clean,attacked,drop,")
     wrong = (
         (["--severity", "2"], "severity 2 was not run; there are: 1, 3"),
-        (["--format", "csv", "--model", "bm25"], "leave out --with-passages and --model for csv"),
+        (["--format", "csv", "--model", "bm25"], "leave out --with-passages, --try-defences and --model for csv"),
         (["--model", "bm25", "--model", "char-ngram"], "2 models for results of 1 encoders"),
         (["--model", "bm25"], "bm25 made none of these results"),
     )

@@ -803,7 +803,7 @@ def _languages(sheet: Sheet) -> list[str]:
         return [f"{several} in no language lose; those in {_named(least)} gain most."]
     first, *then = losing
     after = f", then {in_words([_named(one) for one in then])}" if then else ""
-    last = "lose least" if least.relative.value >= 0 else "gain"
+    last = "gain" if least.relative.high < 0 else "lose least"
     return [f"{several} in {_named(first)} lose most{after}; those in {_named(least)} {last}."]
 
 

@@ -20,6 +20,7 @@ from robustbench_ir.reports.charts import (
     language_pictures,
 )
 from robustbench_ir.reports.content import Sheet, summary_sentences
+from robustbench_ir.reports.defended import Defended, defences_sentence, defences_table
 from robustbench_ir.reports.review import text_direction, with_visible_code_points
 from robustbench_ir.reports.tables import (
     Table,
@@ -70,6 +71,7 @@ class _Section:
     verdicts: Table | None
     summary: list[str]
     steps: Sequence[Step]
+    defences: Table | None
     scores: Table
     curves: list[Picture]
     at_damage: Table | None
@@ -96,7 +98,7 @@ class _Comparison:
     languages: Table
 
 
-def report_page(sheets: Sequence[Sheet], examples: Sequence[Examples]) -> str:
+def report_page(sheets: Sequence[Sheet], examples: Sequence[Examples], tried: Sequence[Sequence[Defended]] = ()) -> str:
     """Return the page; every text is escaped.
 
     Parameters
@@ -105,7 +107,10 @@ def report_page(sheets: Sequence[Sheet], examples: Sequence[Examples]) -> str:
         One for each result.
     examples : sequence of Examples
         One for each result.
+    tried : sequence of sequence of Defended
+        The defences that were tried, for each result; empty if none were.
     """
+    defended = list(tried) or [()] * len(sheets)
     here = files("robustbench_ir.reports")
     style, script = ((here / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
     return rendered(
@@ -124,7 +129,8 @@ def report_page(sheets: Sequence[Sheet], examples: Sequence[Examples]) -> str:
         warnings=_warnings(sheets),
         comparison=_comparison(sheets) if len(sheets) > 1 else None,
         sections=[
-            _section(f"r{number}", *one) for number, one in enumerate(zip(sheets, examples, strict=True), start=1)
+            _section(f"r{number}", *one)
+            for number, one in enumerate(zip(sheets, examples, defended, strict=True), start=1)
         ],
     )
 
@@ -170,7 +176,7 @@ def _comparison(sheets: Sequence[Sheet]) -> _Comparison:
     )
 
 
-def _section(key: str, sheet: Sheet, examples: Examples) -> _Section:
+def _section(key: str, sheet: Sheet, examples: Examples, tried: Sequence[Defended]) -> _Section:
     bias = list(bias_pictures(sheet)) if sheet.setting == "multilingual" else []
     detailed = sheet.detailed and bool(sheet.result.groups)
     return _Section(
@@ -179,8 +185,13 @@ def _section(key: str, sheet: Sheet, examples: Examples) -> _Section:
         _heading(sheet),
         verdict_sentence(sheet.verdicts, sheet.name, sheet.recipe_names),
         verdict_table(sheet) if sheet.verdicts else None,
-        [*summary_sentences(sheet), *findings_in_words(sheet)],
-        next_steps(sheet),
+        [
+            *summary_sentences(sheet),
+            *findings_in_words(sheet),
+            *([defences_sentence(sheet, tried)] if tried else []),
+        ],
+        next_steps(sheet, tried=bool(tried)),
+        defences_table(sheet, tried) if tried else None,
         drops_table(sheet),
         list(curve_pictures(sheet)),
         at_damage_table(sheet) if sheet.at_damage else None,

@@ -25,6 +25,7 @@ THRESHOLDS = (
     f"says, for all attacks at once. Counted are the queries whose change reached the encoder."
 )
 _SIGNIFICANT = 0.05
+_RANK: tuple[Word, ...] = ("broken", "shaken", "undecided", "steady")
 _ORDER: Mapping[Word, str] = {"broken": "broken by", "shaken": "shaken by", "steady": "steady under"}
 
 
@@ -49,14 +50,14 @@ def verdict_sentence(verdicts: Sequence[AttackVerdict], who: str, names: Mapping
     unknown = in_words(found.get("undecided", []))
     when = f"At severity {verdicts[0].severity}"
     if not told:
-        return f"{when}, the questions do not suffice to say how {who} stands {unknown}."
-    rest = f"; how it stands {unknown} cannot be told" if unknown else ""
+        return f"{when}, no verdict on {who} is possible, under {unknown}: the remarks say why."
+    rest = f"; under {unknown} no verdict is possible" if unknown else ""
     return f"{when}, {who} is {in_words(told)}{rest}."
 
 
 def verdict_table(sheet: Sheet) -> Table:
     """Return the verdict on each attack, the worst first, with the number and the interval that decided."""
-    ordered = sorted(sheet.verdicts, key=lambda one: (math.isnan(one.loss.low), -one.loss.low))
+    ordered = sorted(sheet.verdicts, key=lambda one: (_RANK.index(one.word), math.isnan(one.loss.low), -one.loss.low))
     rows = tuple(
         (
             TableCell(sheet.recipe_names[one.recipe]),
@@ -98,7 +99,7 @@ def _bias(sheet: Sheet) -> Iterator[str]:
         return
     certain = [one for one in rows if one.change.low > 0 and one.p_adjusted < _SIGNIFICANT]
     if not certain:
-        yield "That language bias grew is certain under no attack."
+        yield "No attack is certain to raise language bias."
         return
     each = in_words(
         [
