@@ -54,9 +54,9 @@ _PARTS = (
     ("robustness", "Robustness"),
     ("languages", "Languages"),
     ("bias", "Language bias"),
-    ("worst", "Worst queries"),
+    ("worst", "Hardest-hit queries"),
     ("coverage", "Coverage"),
-    ("again", "Do it again"),
+    ("again", "Reproduce"),
 )
 
 

@@ -30,7 +30,7 @@ def hostile_report(folder: Path) -> Path:
         prepared = prepare_sheets([("a.json", result), ("b.json", result)], resamples=200)
         text = report_page(prepared, find_examples(prepared, 5))
     assert EVIL not in text
-    assert "The right passage" in text, "there must be queries to show"
+    assert "The relevant passage that fell furthest" in text, "there must be queries to show"
     path = folder / "report.html"
     path.write_text(text, encoding="utf-8")
     return path
