@@ -30,6 +30,7 @@ from robustbench_ir.reports.tables import (
 )
 from robustbench_ir.reports.tracking import to_mlflow, to_wandb
 from robustbench_ir.reports.verdict import THRESHOLDS, findings_in_words, verdict_sentence, verdict_table
+from robustbench_ir.reports.winner import winner_sentence
 from robustbench_ir.results.result import Drop, Result
 from robustbench_ir.results.verdict import AttackVerdict
 
@@ -56,7 +57,8 @@ def to_markdown(sheets: Sequence[Sheet]) -> str:
     """Return summary, scores, drops by language and coverage as GitHub-flavoured Markdown."""
     parts = []
     if len(sheets) > 1:
-        parts += ["## Side by side", *map(captioned, (side_by_side_table(sheets), *_languages_side_by_side(sheets)))]
+        parts += ["## Side by side", markdown_text(winner_sentence(sheets))]
+        parts += [*map(captioned, (side_by_side_table(sheets), *_languages_side_by_side(sheets)))]
     for sheet in sheets:
         parts.append(f"## {markdown_text(sheet.name)} on {markdown_text(sheet.result.task)}")
         parts += [f"- {markdown_text(note)}" for note in sheet.notes]

@@ -27,10 +27,10 @@ from robustbench_ir.reports.tables import (
     at_damage_table,
     bias_table,
     coverage_table,
-    drops_table,
     language_comparison_table,
     resource_table,
     robustness_table,
+    setting_tables,
     side_by_side_table,
     worst_case_table,
 )
@@ -44,6 +44,7 @@ from robustbench_ir.reports.verdict import (
     verdict_sentence,
     verdict_table,
 )
+from robustbench_ir.reports.winner import winner_sentence
 from robustbench_ir.reports.worst import Examples, WorstQuery
 from robustbench_ir.results.compare import same_scoring
 
@@ -72,7 +73,7 @@ class _Section:
     summary: list[str]
     steps: Sequence[Step]
     defences: Table | None
-    scores: Table
+    scores: list[Table]
     curves: list[Picture]
     at_damage: Table | None
     robustness: Table | None
@@ -93,6 +94,7 @@ class _Section:
 class _Comparison:
     """Several results side by side."""
 
+    winner: str
     scores: Table
     curves: list[Picture]
     languages: Table
@@ -170,6 +172,7 @@ def _warnings(sheets: Sequence[Sheet]) -> list[str]:
 def _comparison(sheets: Sequence[Sheet]) -> _Comparison:
     attacked = [sheet for sheet in sheets if sheet.result.groups]
     return _Comparison(
+        winner_sentence(sheets),
         side_by_side_table(sheets),
         list(comparison_pictures(sheets)),
         language_comparison_table(attacked) if attacked else Table("", (), ()),
@@ -192,7 +195,7 @@ def _section(key: str, sheet: Sheet, examples: Examples, tried: Sequence[Defende
         ],
         next_steps(sheet, tried=bool(tried)),
         defences_table(sheet, tried) if tried else None,
-        drops_table(sheet),
+        setting_tables(sheet),
         list(curve_pictures(sheet)),
         at_damage_table(sheet) if sheet.at_damage else None,
         robustness_table(sheet) if detailed else None,

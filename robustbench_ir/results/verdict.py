@@ -193,3 +193,16 @@ def worst_of(verdicts: Sequence[AttackVerdict]) -> AttackVerdict | None:
     """Return the attack that certainly costs most, among those that shake or break the encoder; None without one."""
     harmful = [one for one in verdicts if one.word in {"shaken", "broken"}]
     return max(harmful, key=lambda one: one.loss.low, default=None)
+
+
+def overall(verdicts: Sequence[AttackVerdict]) -> Word:
+    """Return the worst word that is certain; ``steady`` only if every attack says so.
+
+    Parameters
+    ----------
+    verdicts : sequence of AttackVerdict
+        The verdicts.
+    """
+    words = {one.word for one in verdicts}
+    worst: Sequence[Word] = ("broken", "shaken", "undecided")
+    return next((word for word in worst if word in words), "steady" if words else "undecided")

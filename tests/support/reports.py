@@ -26,7 +26,7 @@ def hostile_report(folder: Path) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ROBUSTBENCH_IR_CACHE", str(folder))
         patch.setattr(examples_module, "task_of_result", lambda *_: task)
-        result = attack("char-ngram", task, ["typo", "word-order"], severities=[1, 3, 5])
+        result = attack("char-ngram", task, ["typo", "word-order", "repeat", "spacing", "slip"], severities=[1, 3])
         prepared = prepare_sheets([("a.json", result), ("b.json", result)], resamples=200)
         text = report_page(prepared, find_examples(prepared, 5))
     assert EVIL not in text
