@@ -87,6 +87,17 @@ def test_axe_finds_nothing_on_a_report(browser: Chrome, hostile_report: str, axe
     assert faults(browser, axe) == []
 
 
+@pytest.mark.usefixtures("colours", "width")
+def test_axe_finds_nothing_on_the_list_of_results(browser: Chrome, tmp_path: Path, axe: str) -> None:
+    from robustbench_ir.reports.browsing import ResultFolder, write_pages
+    from tests.support.reports import hostile_results
+
+    (tmp_path / "results").mkdir()
+    write_pages(ResultFolder(hostile_results(tmp_path / "results"), worst=0), tmp_path / "site")
+    browser.get((tmp_path / "site" / "index.html").as_uri())
+    assert faults(browser, axe) == []
+
+
 def test_axe_would_find_something(browser: Chrome, axe: str) -> None:
     browser.get("data:text/html,<img src='data:,'><p style='color:%23ccc;background:%23fff'>pale")
     assert {one.split(":")[0] for one in faults(browser, axe)} >= {"image-alt", "color-contrast"}

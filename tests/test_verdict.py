@@ -14,10 +14,9 @@ from click.testing import CliRunner
 from robustbench_ir import Result, attack, save_result
 from robustbench_ir.cli import irbench
 from robustbench_ir.defences.choice import cheap_repairs, repairs_against
-from robustbench_ir.encoders import EncoderDescription, load_encoder
+from robustbench_ir.encoders import load_encoder
 from robustbench_ir.errors import OptionError
 from robustbench_ir.metrics.settings import Judgements
-from robustbench_ir.perturb.identity import CLEAN, AttackIdentity
 from robustbench_ir.perturb.kinds import KindOfChange
 from robustbench_ir.reports.content import Sheet, prepare_sheets, summary_sentences
 from robustbench_ir.reports.defended import defences_sentence, try_defences
@@ -25,8 +24,8 @@ from robustbench_ir.reports.verdict import findings_in_words, next_steps, verdic
 from robustbench_ir.results.result import Cell
 from robustbench_ir.results.verdict import AttackVerdict, attack_verdicts
 from robustbench_ir.retrieval.ranking import Ranks
+from tests.support.results import result_of_ranks
 
-TYPO = AttackIdentity.parse("typo@5")
 FEW = 500
 
 
@@ -34,23 +33,11 @@ def one_language(
     clean: Sequence[int], attacked: Sequence[int], changed: Sequence[bool] | None = None, **fields: object
 ) -> Result:
     """Return a result with one English passage for each question, so that AP is 1 / rank."""
-    number = len(clean)
-    layout = Judgements(
-        query_ids=tuple(map(str, range(number))),
-        parallel_ids=tuple(map(str, range(number))),
-        languages=("en",) * number,
-        pool={"en": 1_000},
-        query=np.arange(number, dtype=np.int32),
-        passage_language=np.zeros(number, dtype=np.int32),
-        grade=np.ones(number, dtype=np.int32),
-    )
-    ranks = [Ranks(np.array(one, dtype=np.int32), np.array(one, dtype=np.int32)) for one in (clean, attacked)]
-    none = np.zeros(number, bool)
-    cell = Cell(CLEAN, 0, 0, "0" * 64, none, np.zeros(number), np.zeros(number), {}, ranks[0])
-    said = np.ones(number, bool) if changed is None else np.array(changed)
-    after = replace(cell, recipe=TYPO, severity=3, digest="1" * 64, changed=said, ranks=ranks[1], **fields)
-    encoder = EncoderDescription("e", "f" * 8, "cosine", 3)
-    return Result("0.2.0", "hand@1", "2" * 64, encoder, layout, cell, (after,))
+    columns = [np.array(one, dtype=np.int32)[:, None] for one in (clean, attacked)]
+    result = result_of_ranks(columns[0], {("typo@5", 3): columns[1]}, name="e")
+    (cell,) = result.attacked
+    said = cell.changed if changed is None else np.array(changed)
+    return replace(result, attacked=(replace(cell, changed=said, **fields),))
 
 
 def only_verdict(result: Result) -> AttackVerdict:

@@ -100,7 +100,12 @@ class _Comparison:
     languages: Table
 
 
-def report_page(sheets: Sequence[Sheet], examples: Sequence[Examples], tried: Sequence[Sequence[Defended]] = ()) -> str:
+def report_page(
+    sheets: Sequence[Sheet],
+    examples: Sequence[Examples],
+    tried: Sequence[Sequence[Defended]] = (),
+    home: str = "",
+) -> str:
     """Return the page; every text is escaped.
 
     Parameters
@@ -111,21 +116,18 @@ def report_page(sheets: Sequence[Sheet], examples: Sequence[Examples], tried: Se
         One for each result.
     tried : sequence of sequence of Defended
         The defences that were tried, for each result; empty if none were.
+    home : str
+        Address of a list of results, to which the page links.
     """
     defended = list(tried) or [()] * len(sheets)
-    here = files("robustbench_ir.reports")
-    style, script = ((here / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
     return rendered(
         "report.html.jinja",
         {"visible": with_visible_code_points, "language_name": language_name, "direction": text_direction},
         title=_title(sheets),
         version=__version__,
         resamples=sheets[0].resamples,
-        # The browser runs and applies only these two texts.
-        style=Markup(style),  # noqa: S704
-        style_hash=_hash(style),
-        script=Markup(script),  # noqa: S704
-        script_hash=_hash(script),
+        **page_parts(),
+        home=home,
         thresholds=THRESHOLDS,
         parts=_parts(sheets[0]),
         warnings=_warnings(sheets),
@@ -135,6 +137,18 @@ def report_page(sheets: Sequence[Sheet], examples: Sequence[Examples], tried: Se
             for number, one in enumerate(zip(sheets, examples, defended, strict=True), start=1)
         ],
     )
+
+
+def page_parts() -> dict[str, object]:
+    """Return style and script of a page, and their hashes: a browser applies and runs only these two texts."""
+    here = files("robustbench_ir.reports")
+    style, script = ((here / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
+    return {
+        "style": Markup(style),  # noqa: S704
+        "style_hash": _hash(style),
+        "script": Markup(script),  # noqa: S704
+        "script_hash": _hash(script),
+    }
 
 
 def _parts(sheet: Sheet) -> list[tuple[str, str]]:
