@@ -166,7 +166,7 @@ def _places(ranks: NDArray[np.int32], layout: Judgements) -> NDArray[np.int32]:
 def _fallen_furthest(layout: Judgements, before: Ranks, after: Ranks, setting: Setting) -> NDArray[np.intp]:
     """Return the judgement of each query that fell by most ranks; -1 where the setting has none.
 
-    Of equal falls it is the one that was ranked best before.
+    Where falls are equal, it is the one that was ranked best before.
     """
     own = layout.passage_language == layout.own_pool[layout.query]
     counts = {"multilingual": np.ones(len(own), dtype=bool), "monolingual": own, "cross-lingual": ~own}[setting]
