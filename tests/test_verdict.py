@@ -20,7 +20,7 @@ from robustbench_ir.metrics.settings import Judgements
 from robustbench_ir.perturb.kinds import KindOfChange
 from robustbench_ir.reports.content import Sheet, prepare_sheets, summary_sentences
 from robustbench_ir.reports.defended import defences_sentence, try_defences
-from robustbench_ir.reports.verdict import findings_in_words, next_steps, verdict_sentence, verdict_table
+from robustbench_ir.reports.verdict import findings_in_words, next_steps, verdict_of, verdict_sentence, verdict_table
 from robustbench_ir.results.result import Cell
 from robustbench_ir.results.verdict import AttackVerdict, attack_verdicts
 from robustbench_ir.retrieval.ranking import Ranks
@@ -182,6 +182,20 @@ def test_the_whole_is_one_sentence(sheet: Sheet) -> None:
     table = verdict_table(sheet)
     assert [row[1].text for row in table.rows] == ["broken", "cannot be told", "steady"]
     assert verdict_sentence([], "e", {}) == ""
+
+
+def test_the_terminal_and_the_notebook_end_with_the_same_sentence(small: Result, tmp_path: Path) -> None:
+    sentence = verdict_of(small)
+    assert sentence.startswith("At severity 3, char-ngram is broken by transliteration")
+    assert f"<p><b>{sentence}</b></p>" in small._repr_html_()
+    file = save_result(small, tmp_path / "small.json")
+    done = CliRunner().invoke(irbench, ["show", str(file)], catch_exceptions=False)
+    *_, last = " ".join(done.output.split()).split("irbench=")
+    assert sentence in last
+    assert last.endswith("(steady: at most 5% lost for certain; shaken: more; broken: over 25%; why: `irbench report`)")
+    assert len(done.output.splitlines()) - done.output[: done.output.index("At severity 3, char")].count("\n") <= 3
+    clean = save_result(replace(small, attacked=()), tmp_path / "clean.json")
+    assert "steady" not in CliRunner().invoke(irbench, ["show", str(clean)], catch_exceptions=False).output
 
 
 def test_of_too_few_questions_only_that_is_said() -> None:

@@ -7,14 +7,16 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from rich.console import Group, RenderableType
+
 from robustbench_ir._base.listed import in_words
 from robustbench_ir.defences.choice import repairs_against
 from robustbench_ir.evaluation.score_runs import is_run
 from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.perturb.kinds import INTO_THE_PASSAGES
-from robustbench_ir.reports.content import Sheet, command_of
+from robustbench_ir.reports.content import Sheet, command_of, prepare_sheets
 from robustbench_ir.reports.tables import Table, TableCell, interval_cell, number_cell, word_of
-from robustbench_ir.reports.terminal import MOSTLY_COVERED
+from robustbench_ir.reports.terminal import MOSTLY_COVERED, one_line
 from robustbench_ir.results.result import Result
 from robustbench_ir.results.verdict import BROKEN_FROM, SHAKEN_FROM, AttackVerdict, Word, worst_of
 from robustbench_ir.tasks.questions import questions_of
@@ -53,6 +55,29 @@ def verdict_sentence(verdicts: Sequence[AttackVerdict], who: str, names: Mapping
         return f"{when}, no verdict on {who} is possible, under {unknown}: the remarks say why."
     rest = f"; under {unknown} no verdict is possible" if unknown else ""
     return f"{when}, {who} is {in_words(told)}{rest}."
+
+
+def verdict_of(result: Result, measure: str = "AP") -> str:
+    """Return the sentence on a result at its usual severity, in its widest setting; empty if nothing was attacked.
+
+    Parameters
+    ----------
+    result : Result
+        The result.
+    measure : str
+        Such as ``"AP"``.
+    """
+    (sheet,) = prepare_sheets([("", result)], measure)
+    return verdict_sentence(sheet.verdicts, sheet.name, sheet.recipe_names)
+
+
+def verdict_lines(result: Result, measure: str = "AP") -> RenderableType:
+    """Return the verdict for the end of a terminal's tables: two lines, or nothing where nothing was attacked."""
+    sentence = verdict_of(result, measure)
+    if not sentence:
+        return Group()
+    limits = f"steady: at most {SHAKEN_FROM:.0%} lost for certain; shaken: more; broken: over {BROKEN_FROM:.0%}"
+    return Group(one_line(sentence, "bold"), one_line(f"({limits}; why: `irbench report`)", "dim"))
 
 
 def verdict_table(sheet: Sheet) -> Table:
