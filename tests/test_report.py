@@ -420,7 +420,7 @@ def test_markdown() -> None:
     text = EXPORTS["markdown"]([one])
     assert text.startswith(
         "## a\\_b\\|\\<i\\> on hand@1\n\n- typo: without th, which it does not cover\n\n"
-        "At severity 3, no verdict on a\\_b\\|\\<i\\> is possible, under typo: the remarks say why.\n\n"
+        "At severity 3, under typo no verdict on a\\_b\\|\\<i\\> is possible.\n\n"
         "At severity 3, with the passages of all languages in one pool, "
     )
     assert "| typo | cannot be told | +12.5% | +0.0% to +50.0% | 4 | 100% | too few questions: 4" in text

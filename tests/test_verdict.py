@@ -80,6 +80,10 @@ def test_near_a_limit_nothing_is_said_but_how_many_questions_would_tell() -> Non
     assert verdict.word == "undecided"
     assert verdict.needed is not None
     assert verdict.needed > 200
+    assert verdict.not_broken
+    assert verdict_sentence([verdict], "e", {}) == (
+        "At severity 3, under typo e is steady or shaken, certainly not broken."
+    )
     assert verdict.reason == f"too few questions: 200; about {verdict.needed:,} would tell"
 
 
@@ -125,6 +129,7 @@ def test_a_translation_in_part_is_no_robustness() -> None:
     result = one_language([1] * 200, [1] * 200, kinds={"en": KindOfChange("embedded", ("en",))})
     verdict = only_verdict(result)
     assert verdict.word == "undecided"
+    assert not verdict.not_broken
     assert "translates it in part" in verdict.reason
     # Harm needs no such doubt.
     harmed = one_language([1] * 200, [9] * 200, kinds={"en": KindOfChange("embedded", ("en",))})
@@ -200,9 +205,7 @@ def test_the_terminal_and_the_notebook_end_with_the_same_sentence(small: Result,
 
 def test_of_too_few_questions_only_that_is_said() -> None:
     (one,) = prepare_sheets([("x.json", one_language([1] * 5, [9] * 5))], resamples=FEW)
-    assert verdict_sentence(one.verdicts, "e", {}) == (
-        "At severity 3, no verdict on e is possible, under typo: the remarks say why."
-    )
+    assert verdict_sentence(one.verdicts, "e", {}) == ("At severity 3, under typo no verdict on e is possible.")
     assert next_steps(one) == []
 
 

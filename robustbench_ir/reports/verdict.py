@@ -28,6 +28,7 @@ THRESHOLDS = (
 )
 _SIGNIFICANT = 0.05
 _RANK: tuple[Word, ...] = ("broken", "shaken", "undecided", "steady")
+_BETWEEN = "steady or shaken"
 _ORDER: Mapping[Word, str] = {"broken": "broken by", "shaken": "shaken by", "steady": "steady under"}
 
 
@@ -45,16 +46,18 @@ def verdict_sentence(verdicts: Sequence[AttackVerdict], who: str, names: Mapping
     """
     if not verdicts:
         return ""
-    found: dict[Word, list[str]] = {}
+    found: dict[str, list[str]] = {}
     for one in sorted(verdicts, key=lambda one: -one.loss.low if one.word != "undecided" else math.inf):
-        found.setdefault(one.word, []).append(names.get(one.recipe, one.recipe.label))
+        said = _BETWEEN if one.not_broken else one.word
+        found.setdefault(said, []).append(names.get(one.recipe, one.recipe.label))
     told = [f"{words} {in_words(found[word])}" for word, words in _ORDER.items() if word in found]
-    unknown = in_words(found.get("undecided", []))
-    when = f"At severity {verdicts[0].severity}"
-    if not told:
-        return f"{when}, no verdict on {who} is possible, under {unknown}: the remarks say why."
-    rest = f"; under {unknown} no verdict is possible" if unknown else ""
-    return f"{when}, {who} is {in_words(told)}{rest}."
+    parts = [f"{who} is {in_words(told)}"] if told else []
+    if _BETWEEN in found:
+        parts.append(f"under {in_words(found[_BETWEEN])} {'it' if told else who} is {_BETWEEN}, certainly not broken")
+    if "undecided" in found:
+        which = "no verdict is possible" if parts else f"no verdict on {who} is possible"
+        parts.append(f"under {in_words(found['undecided'])} {which}")
+    return f"At severity {verdicts[0].severity}, {'; '.join(parts)}."
 
 
 def verdict_of(result: Result, measure: str = "AP") -> str:
@@ -86,7 +89,7 @@ def verdict_table(sheet: Sheet) -> Table:
     rows = tuple(
         (
             TableCell(sheet.recipe_names[one.recipe]),
-            TableCell(word_of(one.word)),
+            TableCell(_BETWEEN if one.not_broken else word_of(one.word)),
             number_cell(one.loss.value, "+z.1%"),
             interval_cell(one.loss, "+z.1%"),
             number_cell(one.questions, ",d"),

@@ -99,6 +99,12 @@ class AttackVerdict:
         return f"too few questions: {self.questions:,}; the loss is too near a limit"
 
     @property
+    def not_broken(self) -> bool:
+        """Whether it is undecided between steady and shaken only."""
+        told = (judge(rule, self.loss, self.questions)[0] for rule in (_SHAKEN, _BROKEN))
+        return self.word == "undecided" and not math.isnan(self.loss.value) and tuple(told) == ("undecided", "passed")
+
+    @property
     def perhaps_broken(self) -> bool:
         """Whether a shaken encoder may well be a broken one."""
         return self.word == "shaken" and self.loss.high > BROKEN_FROM
