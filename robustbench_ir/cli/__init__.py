@@ -166,7 +166,7 @@ def _forget_output() -> None:
 
 
 def _show_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
-    """Say nothing of memory that ran out while an object was freed: Python's own notice breaks off in mid-line then."""
+    """Print no notice of memory that ran out while an object was freed: Python's own breaks off in mid-line."""
     if not issubclass(unraisable.exc_type, MemoryError):
         sys.__unraisablehook__(unraisable)
 
