@@ -1,9 +1,7 @@
-"""axe-core on the pages: the board, a model, a comparison, and a report; light and dark, desk and phone."""
+"""axe-core on the pages: the board, a model, a comparison, a report, a review; light and dark, desk and phone."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +9,8 @@ import pytest
 
 from robustbench_ir.leaderboard.board import board, board_to_json, page
 from robustbench_ir.leaderboard.folder import FiledEntry
+from tests.support import reviews
+from tests.support.axe import faults
 from tests.support.boards import REPORTED, entry
 
 if TYPE_CHECKING:
@@ -32,43 +32,6 @@ def board_address(tmp_path_factory: pytest.TempPathFactory) -> str:
     made = board(filed, {}, resamples=50, reported=[REPORTED])
     path.write_text(page(board_to_json(made)), encoding="utf-8")
     return path.as_uri()
-
-
-@pytest.fixture(scope="module")
-def axe() -> str:
-    """Return the script of axe-core, from the package that carries it; nothing of it is imported."""
-    found = find_spec("axe_playwright_python")
-    if found is None or not found.submodule_search_locations:
-        pytest.skip("AXE ABSENT: pip install -e '.[dev]'")
-    return (Path(found.submodule_search_locations[0]) / "axe.min.js").read_text(encoding="utf-8")
-
-
-@pytest.fixture(params=["light", "dark"])
-def colours(browser: Chrome, request: pytest.FixtureRequest) -> Iterator[None]:
-    features = [{"name": "prefers-color-scheme", "value": request.param}]
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-    yield
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
-
-
-@pytest.fixture(params=[390, 1280])
-def width(browser: Chrome, request: pytest.FixtureRequest) -> Iterator[int]:
-    metrics = {"width": request.param, "height": 900, "deviceScaleFactor": 1, "mobile": request.param < 500}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    yield request.param
-    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-
-
-def faults(browser: Chrome, axe: str) -> list[str]:
-    browser.execute_script(axe)
-    found = browser.execute_async_script(
-        """
-        const done = arguments[arguments.length - 1];
-        axe.run().then((found) => done(found.violations.flatMap((one) => one.nodes.slice(0, 3).map(
-          (node) => `${one.id}: ${node.html.slice(0, 150)}: ${node.failureSummary.split("\\n").slice(1).join(" ")}`))));
-        """
-    )
-    return list(found)
 
 
 @pytest.mark.usefixtures("colours")
@@ -96,6 +59,24 @@ def test_axe_finds_nothing_on_the_list_of_results(browser: Chrome, tmp_path: Pat
     write_pages(ResultFolder(hostile_results(tmp_path / "results"), worst=0), tmp_path / "site")
     browser.get((tmp_path / "site" / "index.html").as_uri())
     assert faults(browser, axe) == []
+
+
+@pytest.fixture(scope="module")
+def review_address(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("review") / "ar.html"
+    path.write_text(reviews.page(reviews.review("ar")), encoding="utf-8")
+    return path.as_uri()
+
+
+@pytest.mark.usefixtures("colours")
+def test_axe_finds_nothing_on_a_review(browser: Chrome, review_address: str, width: int, axe: str) -> None:
+    browser.get(review_address)
+    browser.execute_script(
+        "document.querySelector('[data-answer=odd]').click(); document.getElementById('previous').click();"
+        "document.querySelectorAll('details').forEach((one) => { one.open = true; })"
+    )
+    assert faults(browser, axe) == []
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
 
 
 def test_axe_would_find_something(browser: Chrome, axe: str) -> None:

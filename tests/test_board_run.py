@@ -111,6 +111,14 @@ def test_the_command_has_status_1_where_a_model_failed(
     assert alone.exit_code == 0, alone.output
 
 
+def test_the_bare_command_starts_no_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("robustbench_ir.leaderboard.board_run.run_board", lambda *_, **__: pytest.fail("it runs"))
+    done = CliRunner().invoke(irbench, ["board", "run"])
+    assert done.exit_code == 0
+    assert done.output.count("\n") > 10
+    assert done.output.splitlines()[-1] == "add --suite small to attack them all, or --only NAME"
+
+
 @pytest.mark.parametrize(
     ("text", "error", "told"),
     [

@@ -29,6 +29,7 @@ COMMANDS = (
     "preview",
     "recipes",
     "report",
+    "review",
     "score",
     "show",
     "submit",

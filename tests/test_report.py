@@ -27,7 +27,7 @@ from robustbench_ir.reports.charts import Bar, apart, bar_chart, bias_legend, co
 from robustbench_ir.reports.content import Sheet, prepare_sheets, summary_sentences
 from robustbench_ir.reports.exports import EXPORTS
 from robustbench_ir.reports.page import report_page
-from robustbench_ir.reports.review import text_direction
+from robustbench_ir.reports.shown_queries import text_direction
 from robustbench_ir.reports.tables import bias_table, rank_change_table, robustness_table, worst_case_table
 from robustbench_ir.reports.verdict import findings_in_words, verdict_sentence
 from robustbench_ir.reports.worst import Examples, WorstQuery, find_examples

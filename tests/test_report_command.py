@@ -19,9 +19,10 @@ from robustbench_ir.cli import irbench
 from robustbench_ir.encoders import Embeddings, EncoderDescription, load_encoder
 from robustbench_ir.leaderboard.canonical import threat_model
 from robustbench_ir.perturb.identity import Signature
-from robustbench_ir.reports.content import command_of
+from robustbench_ir.reports.content import _task_name, command_of
 from robustbench_ir.results.file import result_to_json
 from robustbench_ir.results.result import Result
+from robustbench_ir.tasks.task import TaskIdentity
 
 ATTACK = ("attack", "--model", "char-ngram", "--languages", "sw", "--recipe", "typo")
 GREEDY = (*ATTACK, "--search", "greedy", "--budget-words", "1", "--budget-queries", "10")
@@ -258,3 +259,16 @@ def test_a_result_file_with_a_malformed_identity(place: str, value: str, said: s
     path.write_text(json.dumps(table), encoding="utf-8")
     with pytest.raises(rb.errors.ResultError, match=rf"bad\.json: {said}"):
         rb.load_result(path)
+
+
+@pytest.mark.parametrize(
+    ("identity", "named"),
+    [
+        ("xquad-r@1-fold-1of2", "xquad-r:1of2"),
+        ("xquad-r@1-fold-not2of3-40-questions-seed-0", "xquad-r:not2of3"),
+        ("xquad-r@1", "xquad-r"),
+        ("shop@58026111d1b1-split-dev", "./shop:dev"),
+    ],
+)
+def test_a_task_is_named_as_the_command_line_takes_it(identity: str, named: str) -> None:
+    assert _task_name(TaskIdentity.parse(identity)) == named

@@ -243,7 +243,7 @@ def to_prune(
     unused_seconds : float, optional
         Remove entries that were not used for longer than this.
     largest : int, optional
-        Remove further entries until no more than so many bytes are left.
+        Remove further entries until no more than this number of bytes is left.
     everything : bool
         Remove all entries.
     spare : collection of str

@@ -12,6 +12,8 @@ from robustbench_ir.cli.output import Terminal, styled
 from robustbench_ir.cli.progress import progress_bar
 from robustbench_ir.errors import OptionError, nearest
 
+_SUITE = "small"
+
 
 @click.group("board", short_help="Run a list of models for the leaderboard.")
 def command() -> None:
@@ -25,7 +27,7 @@ def command() -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     help="List of models, in TOML. Default: current multilingual encoders.",
 )
-@click.option("--suite", default="small", show_default=True, help="Tasks to attack: small or standard.")
+@click.option("--suite", help="Tasks to attack: small or standard. Default: small.")
 @click.option("--only", callback=split_commas, help="Only these models of the list, by their names on the board.")
 @click.option("--device", help="Such as cpu, cuda, mps. Default: the best available.")
 @click.option("--dtype", help="float32, float16 or bfloat16, for models whose options name none.")
@@ -33,10 +35,10 @@ def command() -> None:
 @click.option(
     "--folder", type=click.Path(path_type=Path, file_okay=False), default=Path("leaderboard"), show_default=True
 )
-@click.option("--list", "only_list", is_flag=True, help="Print the models and what one has to know; run nothing.")
+@click.option("--list", "only_list", is_flag=True, help="Print the models and the notes on them; run nothing.")
 def run(
     file: Path | None,
-    suite: str,
+    suite: str | None,
     only: tuple[str, ...] | None,
     device: str | None,
     dtype: str | None,
@@ -46,8 +48,8 @@ def run(
 ) -> None:
     """Attack each model of a list on the tasks of a suite, and add an entry for each.
 
-    If it was stopped, run the same command again: results that are there are not made again. A model that fails is
-    told, and the next one follows; the status is then 1.
+    If it was stopped, run the same command again: finished results are kept. A model that fails is reported, and the
+    next one follows; the status is then 1. Without --models, --suite or --only it only lists the models.
 
     \b
     [[models]]
@@ -58,6 +60,8 @@ def run(
     from robustbench_ir.leaderboard.board_run import Outcome, load_models, run_board
     from robustbench_ir.leaderboard.suites import load_suites
 
+    bare = not (file or suite or only)  # hours of work must be asked for
+    suite = suite or _SUITE
     suites = load_suites()
     if suite not in suites:
         raise OptionError(f"unknown suite {suite!r}: {nearest(suite, suites)}")
@@ -67,9 +71,11 @@ def run(
             raise OptionError(f"{name}: is not in the list: {nearest(name, listed)}")
     models = [one for name, one in listed.items() if not only or name in only]
     console = Terminal()
-    if only_list:
+    if only_list or bare:
         for one in models:
             console.print(styled((one.on_board, "bold"), f"  {one.note}" if one.note else ""), soft_wrap=True)
+        if not only_list:
+            console.print(f"add --suite {_SUITE} to attack them all, or --only NAME", soft_wrap=True)
         return
 
     def tell(outcome: Outcome) -> None:

@@ -66,7 +66,7 @@ def command(  # noqa: PLR0913, PLR0917
     irbench check result.json --baseline main.json --no-worse 2%
     irbench check result.json --gate gate.toml --format junit --out gate.xml
 
-    A rule is RECIPE[@SEVERITY][/LANGUAGE]=LIMIT, such as typo@3/hi=10%. The recipe `all` is for every attack, and the
+    A rule is `RECIPE[@SEVERITY][/LANGUAGE]=LIMIT`, such as typo@3/hi=10%. The recipe `all` is for every attack, and the
     language `each` for each language by itself. 10% is a share of the clean score or of the baseline's score, 0.05 a
     difference of scores.
     """  # noqa: D301

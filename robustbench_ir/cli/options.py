@@ -131,8 +131,8 @@ recipes_option = list_option(
     "--recipes",
     "recipes",
     of=RECIPE,
-    help="Names of `irbench recipes`, such as typo,synonym; clean for clean scores alone. Default: all whose card says "
-    "so.",
+    help="Names of `irbench recipes`, such as typo,synonym; clean for clean scores alone. Default: those "
+    "that `irbench recipes` names last.",
 )
 
 severities_option = list_option(
@@ -192,7 +192,7 @@ damage_option = click.option(
 )
 
 force_option = click.option("--force", is_flag=True, help="Replace a result file, even one of another run.")
-by_option = click.option("--by", type=click.Choice(["language"]), help="Open the table up by query language.")
+by_option = click.option("--by", type=click.Choice(["language"]), help="Break the table down by query language.")
 
 cards_option = click.option(
     "--cards",

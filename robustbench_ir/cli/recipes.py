@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -12,6 +13,7 @@ from robustbench_ir.cli.completion import RECIPE
 from robustbench_ir.cli.options import cards_option
 from robustbench_ir.perturb import Recipe, load_recipe, recipe_names
 from robustbench_ir.perturb.lexicons.audit import MARKS, AuditName, audited_pairs
+from robustbench_ir.perturb.reviewed import reviews_of
 from robustbench_ir.reports.terminal import counted
 
 
@@ -22,9 +24,14 @@ def command(context: click.Context, cards: Path | None) -> None:
     """List the recipes and their languages; `irbench recipes show NAME` prints all facts about one."""
     context.obj = cards
     if context.invoked_subcommand is None:
-        cards_found = [load_recipe(name, cards).card for name in recipe_names(cards)]
-        print_lines((card.name, card.title, counted(len(card.languages), "language")) for card in cards_found)
-        click.echo("\n`irbench recipes show NAME` prints the languages and all other facts of one.", err=True)
+        found = [load_recipe(name, cards) for name in recipe_names(cards)]
+        print_lines((one.name, one.card.title, _languages(one)) for one in found)
+        default = ", ".join(one.name for one in found if one.card.default)
+        click.echo(
+            "\n`irbench recipes show NAME` prints the languages and all other facts of one.\n"
+            f"An attack that names no recipe runs these: {default}.",
+            err=True,
+        )
 
 
 @command.command("show")
@@ -43,10 +50,28 @@ def show_recipe(cards: Path | None, name: str) -> None:
         *((f"not {language}", reason) for language, reason in card.not_covered.items()),
         ("realism", card.realism),
         ("pairs read", _pairs_read(recipe)),
+        *((f"reviewed {language}", said) for language, said in _reviewed(recipe)),
         ("sources", "; ".join(card.sources)),
         ("see it", f"irbench preview {card.name} --language {min(card.languages)} TEXT"),
     ]
     print_facts(f"{recipe.identity}  {card.title}", facts)
+
+
+def _languages(recipe: Recipe) -> str:
+    """Return the number of languages, and in how many of them speakers have reviewed the recipe."""
+    reviewed = {language for _, language, _ in reviews_of(recipe)}
+    return counted(len(recipe.card.languages), "language") + (f", {len(reviewed)} reviewed" if reviewed else "")
+
+
+def _reviewed(recipe: Recipe) -> Iterator[tuple[str, str]]:
+    """Yield each language in which speakers have reviewed this version of the recipe, and what they said."""
+    for (identity, language, severity), row in reviews_of(recipe).items():
+        which = "" if identity == str(recipe.identity) else f" with {identity}"
+        yield (
+            language,
+            f"{row.in_words()} of {counted(row.judgements, 'judgement')} at severity {severity}{which}; "
+            f"{row.native} of the reviewers native; {row.date} ({', '.join(row.sources)})",
+        )
 
 
 def _pairs_read(recipe: Recipe) -> str:

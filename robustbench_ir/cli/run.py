@@ -9,7 +9,7 @@ import click
 from robustbench_ir.cli.attack import command as attack
 from robustbench_ir.cli.config import EXAMPLE
 
-_HELP = f"""Attack as the TOML file FILE says. Options of `irbench attack` behind it win over the file.
+_HELP = f"""Run the attack that the TOML file FILE describes. Options of `irbench attack` after it override the file.
 
 \b
 irbench run run.toml
@@ -21,13 +21,13 @@ irbench run run.toml --questions 50 --severity 3
 
 @click.command(
     "run",
-    short_help="Attack as a file says.",
+    short_help="Run the attack that a TOML file describes.",
     help=_HELP,
     context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
 )
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.pass_context
 def command(context: click.Context, file: Path) -> None:
-    """Attack as a file says."""
+    """Run the attack that a TOML file describes."""
     with attack.make_context("attack", ["--config", str(file), *context.args], parent=context.parent) as asked:
         attack.invoke(asked)

@@ -44,7 +44,7 @@ class OpenAi:
         return "/embeddings"
 
     def body(self, model: str, texts: Sequence[str], extra: Mapping[str, object], form: EncodingFormat) -> object:
-        """Return the request; `extra` wins over nothing of it."""
+        """Return the request; `extra` replaces no field of it."""
         asked = {} if form == "none" else {"encoding_format": form}
         return {**extra, "model": model, "input": list(texts), **asked}
 

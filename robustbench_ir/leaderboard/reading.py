@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from robustbench_ir._base.bounded_json import bounded_json
+from robustbench_ir._base.plain_files import plain_bytes
 from robustbench_ir.errors import ResultError
 from robustbench_ir.leaderboard.schema import FORMATS, Entry, RanksEntry
+from robustbench_ir.resources.cards import brief, first_fault
 
 _MAX_BYTES = 64 << 20
 _MEMORY = 256 << 20
 """Of keys, lists, texts and numbers: 6 million numbers, fifteen times those of the largest entry so far."""
-
-_SHOWN = 80
 
 
 def read_entry(path: Path) -> Entry:
@@ -28,26 +26,7 @@ def read_entry(path: Path) -> Entry:
         If the file is not a plain file, is larger than 64 MiB, is not JSON, repeats a key, contains NaN or Infinity, or
         does not fit the schema.
     """
-    return entry_from_json(_bytes(path), str(path))
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        # A link could lead out of the folder, and a pipe would never end.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
-    except OSError as error:
-        raise ResultError(f"{path}: cannot be read ({error.strerror}); name a plain file, not a link") from error
-    found = os.fstat(descriptor)
-    if not stat.S_ISREG(found.st_mode):
-        os.close(descriptor)
-        raise ResultError(f"{path}: is not a plain file")
-    with os.fdopen(descriptor, "rb") as stream:
-        if found.st_size > _MAX_BYTES:
-            raise ResultError(f"{path}: {found.st_size >> 20} MiB; a submission has at most {_MAX_BYTES >> 20} MiB")
-        content = stream.read(_MAX_BYTES + 1)
-    if len(content) > _MAX_BYTES:
-        raise ResultError(f"{path}: grew beyond {_MAX_BYTES >> 20} MiB while it was read")
-    return content
+    return entry_from_json(plain_bytes(path, _MAX_BYTES, "a submission"), str(path))
 
 
 def entry_from_json(content: bytes, where: str) -> Entry:
@@ -65,11 +44,11 @@ def entry_from_json(content: bytes, where: str) -> Entry:
         version = table.get("schema_version") if isinstance(table, dict) else None
         return FORMATS.get(version if isinstance(version, int) else None, RanksEntry).model_validate(table)
     except ValidationError as error:
-        raise ResultError(f"{where}: {_explained(error)}") from error
+        raise ResultError(f"{where}: {first_fault(error)}") from error
     except RecursionError as error:
         raise ResultError(f"{where}: nested too deep to be a submission") from error
     except ValueError as error:
-        raise ResultError(f"{where}: not a submission: {_shown(str(error))}") from error
+        raise ResultError(f"{where}: not a submission: {brief(str(error))}") from error
 
 
 def json_of(content: bytes) -> object:
@@ -81,14 +60,3 @@ def json_of(content: bytes) -> object:
         If the text is not such JSON.
     """
     return bounded_json(content, _MEMORY)
-
-
-def _explained(error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    key = ".".join(map(str, first["loc"]))
-    return f"{_shown(key) or 'file'}: {_shown(first['msg'])}"
-
-
-def _shown(text: str) -> str:
-    """Return a text from an unknown author so that it is safe in one line of a terminal."""
-    return ascii(text)[1:-1][: 2 * _SHOWN]

@@ -16,9 +16,9 @@ from robustbench_ir._base.serving import HTML
 from robustbench_ir._version import __version__
 from robustbench_ir.errors import OptionError, RobustBenchError
 from robustbench_ir.reports.content import Sheet, prepare_sheets
-from robustbench_ir.reports.page import page_parts, report_page
+from robustbench_ir.reports.page import report_page
 from robustbench_ir.reports.tables import word_of
-from robustbench_ir.reports.templates import rendered
+from robustbench_ir.reports.templates import inlined, rendered
 from robustbench_ir.reports.terminal import language_name
 from robustbench_ir.reports.verdict import THRESHOLDS, verdict_sentence
 from robustbench_ir.reports.worst import find_examples
@@ -141,7 +141,7 @@ class ResultFolder:
         return rendered(
             "view.html.jinja",
             {},
-            **page_parts(),
+            **inlined("report.css", "report.js"),
             version=__version__,
             folder=self.folder.resolve().name,
             results=listed,

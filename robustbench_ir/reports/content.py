@@ -161,11 +161,14 @@ def _task(result: Result) -> list[str]:
     return ["--task", _task_name(TaskIdentity.parse(result.task)), "--languages", ",".join(languages), *asked]
 
 
+_OF_A_FOLD = re.compile(r"[^-]+-fold-(?P<fold>(?:not)?[0-9]+of[0-9]+)(?:-.*)?")
 _OF_A_FOLDER = re.compile(r"[0-9a-f]{12}(?:-split-(?P<split>.+?))?(?:-without-own)?(?:-[0-9]+-questions.*)?")
 
 
 def _task_name(task: TaskIdentity) -> str:
     """Return a task as `--task` takes it; a folder, whose version is a digest, is one of the current folder."""
+    if part := _OF_A_FOLD.fullmatch(task.version):
+        return f"{task.name}:{part['fold']}"
     found = _OF_A_FOLDER.fullmatch(task.version)
     if not found or ":" in task.name:
         return task.name

@@ -24,7 +24,7 @@ from robustbench_ir.perturb.lexicons.audit import audited_pairs
 from robustbench_ir.perturb.lexicons.evidence import sources_of_pairs
 from robustbench_ir.perturb.lexicons.offensive import is_offensive, offensive_words
 from robustbench_ir.perturb.mechanisms.substitution import lexicon_rows
-from robustbench_ir.reports.review import text_direction, with_visible_code_points
+from robustbench_ir.reports.shown_queries import text_direction, with_visible_code_points
 from robustbench_ir.reports.templates import rendered
 from robustbench_ir.reports.terminal import language_name
 from robustbench_ir.resources.languages import languages

@@ -12,6 +12,7 @@ from robustbench_ir.metrics.bias_findings import rank_distance_estimate
 from robustbench_ir.metrics.settings import macro_average, rank_distances, reference_rank_distances
 from robustbench_ir.metrics.statistics import SEED
 from robustbench_ir.perturb.identity import AttackIdentity
+from robustbench_ir.perturb.reviewed import reviews_in_words
 from robustbench_ir.results.result import Cell, Result
 
 _NAMED_FROM = 0.01
@@ -20,7 +21,7 @@ _FEW_PLACES = 2
 
 def notes(result: Result) -> tuple[str, ...]:
     """Return a sentence for each thing that the numbers of a result do not say by themselves."""
-    return (*result.task_notes, *left_out(result), *ladder_notes(result), *rank_notes(result))
+    return (*result.task_notes, *left_out(result), *ladder_notes(result), *review_notes(result), *rank_notes(result))
 
 
 def left_out(result: Result) -> list[str]:
@@ -49,6 +50,14 @@ def ladder_notes(result: Result) -> list[str]:
                 "change, so that neighbouring severities make the same queries of them"
             )
     return found
+
+
+def review_notes(result: Result) -> list[str]:
+    """Return what speakers said of the recipes that were run, in the languages and at the severities that were run."""
+    recipes = [str(recipe) for attack, _ in result.groups for recipe in attack.recipes]
+    severities = [severity for _, severity in result.groups]
+    said = reviews_in_words(recipes, result.judgements.query_languages, severities)
+    return [f"speakers on whether people type this: {one}" for one in said]
 
 
 def rank_notes(result: Result) -> list[str]:

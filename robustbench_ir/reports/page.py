@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import sha256
-from importlib.resources import files
-
-from markupsafe import Markup
 
 from robustbench_ir._version import __version__
 from robustbench_ir.reports.charts import (
@@ -21,7 +16,7 @@ from robustbench_ir.reports.charts import (
 )
 from robustbench_ir.reports.content import Sheet, summary_sentences
 from robustbench_ir.reports.defended import Defended, defences_sentence, defences_table
-from robustbench_ir.reports.review import text_direction, with_visible_code_points
+from robustbench_ir.reports.shown_queries import text_direction, with_visible_code_points
 from robustbench_ir.reports.tables import (
     Table,
     at_damage_table,
@@ -34,7 +29,7 @@ from robustbench_ir.reports.tables import (
     side_by_side_table,
     worst_case_table,
 )
-from robustbench_ir.reports.templates import rendered
+from robustbench_ir.reports.templates import inlined, rendered
 from robustbench_ir.reports.terminal import counted, language_name
 from robustbench_ir.reports.verdict import (
     THRESHOLDS,
@@ -126,7 +121,7 @@ def report_page(
         title=_title(sheets),
         version=__version__,
         resamples=sheets[0].resamples,
-        **page_parts(),
+        **inlined("report.css", "report.js"),
         home=home,
         thresholds=THRESHOLDS,
         parts=_parts(sheets[0]),
@@ -139,28 +134,12 @@ def report_page(
     )
 
 
-def page_parts() -> dict[str, object]:
-    """Return style and script of a page, and their hashes: a browser applies and runs only these two texts."""
-    here = files("robustbench_ir.reports")
-    style, script = ((here / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
-    return {
-        "style": Markup(style),  # noqa: S704
-        "style_hash": _hash(style),
-        "script": Markup(script),  # noqa: S704
-        "script_hash": _hash(script),
-    }
-
-
 def _parts(sheet: Sheet) -> list[tuple[str, str]]:
     """Return the sections that the page of one result has."""
     absent = {"robustness"} if not sheet.detailed else set()
     absent |= {"next"} if not next_steps(sheet) else set()
     absent |= {"bias"} if sheet.setting != "multilingual" else set()
     return [part for part in _PARTS if part[0] not in absent] if sheet.result.groups else list(_PARTS[-1:])
-
-
-def _hash(text: str) -> str:
-    return "sha256-" + b64encode(sha256(text.encode()).digest()).decode()
 
 
 def _title(sheets: Sequence[Sheet]) -> str:

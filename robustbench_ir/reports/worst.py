@@ -23,7 +23,7 @@ from robustbench_ir.metrics.settings import Judgements, Setting, mean_over_passa
 from robustbench_ir.perturb import Edit, Perturbation, digest, load_recipe
 from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.reports.content import Sheet
-from robustbench_ir.reports.review import TextPiece, cut_at_edits
+from robustbench_ir.reports.shown_queries import TextPiece, cut_at_edits
 from robustbench_ir.results.result import Cell, Result
 from robustbench_ir.retrieval.ranking import Ranks
 from robustbench_ir.retrieval.similarity import product_with

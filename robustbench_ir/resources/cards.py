@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from robustbench_ir.errors import CardError, UnknownNameError, nearest
 
 _LONGEST_KEY = 2_000
+_LONGEST_BRIEF = 160
 _LONG_KEY = re.compile(rf"(?m)^[^\"'#=\n]{{{_LONGEST_KEY}}}")
 
 CardKind = Literal["attacks", "tasks", "studies", "leaderboard"]
@@ -290,3 +291,15 @@ def _fields_at(model: type[Card], location: tuple[int | str, ...]) -> list[str]:
         if isinstance(inner, type) and issubclass(inner, Card):
             model = inner
     return list(model.model_fields)
+
+
+def first_fault(error: ValidationError) -> str:
+    """Return the first thing that a file of an unknown author has wrong, without what stands there."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    key = ".".join(map(str, first["loc"]))
+    return f"{brief(key) or 'file'}: {brief(first['msg'])}"
+
+
+def brief(text: str) -> str:
+    """Return a text of an unknown author in ASCII, and not all of it if it is long."""
+    return ascii(text)[1:-1][:_LONGEST_BRIEF]

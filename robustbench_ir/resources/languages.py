@@ -91,6 +91,26 @@ def languages() -> dict[str, Language]:
     return found
 
 
+def name_in(code: str, reader: str = "") -> str:
+    """Return the name of a language as readers of another language know it.
+
+    Parameters
+    ----------
+    code : str
+        BCP 47 code of the language.
+    reader : str
+        That of the readers' language; by default the language itself.
+
+    Examples
+    --------
+    >>> name_in("sw", "es"), name_in("el")
+    ('suajili', 'Ελληνικά')
+    """
+    import icu
+
+    return str(icu.Locale.forLanguageTag(code).getDisplayName(icu.Locale.forLanguageTag(reader or code)))
+
+
 def resource_level(resource_class: int | None) -> ResourceLevel:
     """Return what a resource class is called; "unknown" for None."""
     if resource_class is None:

@@ -261,7 +261,7 @@ def _numbers(result: Result, common: Sequence[AttackGroup], setting: Setting, me
 
 @dataclass(frozen=True)
 class Standing:
-    """Which of several encoders is best, and from which it cannot be told.
+    """Which of several encoders is best, and from which it cannot be distinguished.
 
     Attributes
     ----------

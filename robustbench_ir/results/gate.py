@@ -1,7 +1,7 @@
 """A gate: rules on a result, each judged by the interval of its number and not by the number alone.
 
 A rule is broken where the whole interval is beyond its limit, and holds where the whole interval is within it. Between
-the two it cannot be told, and the answer says how many questions would be needed. The intervals are those of
+the two it cannot be decided, and the answer says how many questions would be needed. The intervals are those of
 `Result.findings` and `robustbench_ir.results.compare`: whole questions are resampled, clean and attacked queries, and
 those of the baseline, together.
 

@@ -133,7 +133,7 @@ def _filled(texts: TokenEmbeddings) -> tuple[Dense, Starts]:
 
 
 def _parts(counts: NDArray[np.int64], most: int) -> list[slice]:
-    """Divide texts into parts of at most so many tokens, or of one text that has more."""
+    """Divide texts into parts of at most a number of tokens, or of one text that has more."""
     stops = np.cumsum(np.maximum(counts, 1))
     parts, start = [], 0
     while start < len(counts):

@@ -8,7 +8,7 @@ from robustbench_ir._base.text import word_spans
 
 
 def pieces(text: str, language: str, words: int) -> tuple[str, ...]:
-    """Cut a text after every so many words.
+    """Cut a text after every N words.
 
     Parameters
     ----------

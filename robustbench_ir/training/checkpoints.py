@@ -188,7 +188,7 @@ def one_line_if_the_disk_is_full(out: Path) -> Iterator[None]:
 
 
 def _is_of_the_disk(error: Exception) -> bool:
-    """Return True for errors of writing: those of torch and safetensors can be told by their text only."""
+    """Return True for errors of writing: those of torch and safetensors are recognised by their text only."""
     if isinstance(error, OSError):
         return error.errno in _DISK
     return any(word in str(error) for word in ("(os error ", _TORCH_WRITER))

@@ -22,6 +22,7 @@ from robustbench_ir.errors import OptionError, ResultError
 from robustbench_ir.evaluation import cell_cache
 from robustbench_ir.leaderboard.canonical import write_canonical
 from robustbench_ir.results.file import load_result
+from tests.support import reviews
 from tests.support.command_line import ROOT
 from tests.support.disks import mounted
 
@@ -33,20 +34,15 @@ WRITERS = {
     "report latex": ["report", "RESULT", "--format", "latex"],
     "compare": ["compare", "RESULT", "RESULT"],
     "audit": ["audit", "typo", "--task", "mini", "--languages", "en", "--format", "json"],
-    "preview": ["preview", "slip", "--languages", "en", "--examples", "1"],
+    "review": ["review", "merge", "ANSWERS", "--format", "html"],
 }
 every_writer = pytest.mark.parametrize("command", WRITERS)
-
-
-@pytest.fixture(autouse=True)
-def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A review page looks for queries in all tasks, and would wait for the hub."""
-    monkeypatch.setenv("ROBUSTBENCH_IR_OFFLINE", "1")
 
 
 @pytest.fixture(scope="module")
 def result(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("result") / "result.json"
+    reviews.write(path.with_name("answers.json"), reviews.answers(reviews.review(), "ron"))
     return save_result(attack("char-ngram", languages=["en"], recipes=["typo"]), path)
 
 
@@ -63,9 +59,8 @@ def device(tmp_path: Path) -> Path:
 
 
 def run(arguments: list[str], result: Path, out: Path) -> None:
-    irbench.main(
-        [*(str(result) if one == "RESULT" else one for one in arguments), "--out", str(out)], standalone_mode=False
-    )
+    put = {"RESULT": str(result), "ANSWERS": str(result.with_name("answers.json"))}
+    irbench.main([*(put.get(one, one) for one in arguments), "--out", str(out)], standalone_mode=False)
 
 
 @needs_devices
