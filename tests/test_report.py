@@ -423,7 +423,7 @@ def test_markdown() -> None:
         "At severity 3, under typo no verdict on a\\_b\\|\\<i\\> is possible.\n\n"
         "At severity 3, with the passages of all languages in one pool, "
     )
-    assert "| typo | cannot be told | +12.5% | +0.0% to +50.0% | 4 | 100% | too few questions: 4" in text
+    assert "| typo | undecided | +12.5% | +0.0% to +50.0% | 4 | 100% | too few questions: 4" in text
     assert "| recipe | severity | setting | clean mAP | attacked mAP | drop | 95% interval of the drop |" in text
     assert "| typo | 3 | monolingual | 1.000 | 0.875 | +0.125 | +0.000 to +0.500 | +12.5% |" in text
     assert "| English | 5 | " in text

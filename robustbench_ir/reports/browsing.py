@@ -17,7 +17,6 @@ from robustbench_ir._version import __version__
 from robustbench_ir.errors import OptionError, RobustBenchError
 from robustbench_ir.reports.content import Sheet, prepare_sheets
 from robustbench_ir.reports.page import report_page
-from robustbench_ir.reports.tables import word_of
 from robustbench_ir.reports.templates import inlined, rendered
 from robustbench_ir.reports.terminal import language_name
 from robustbench_ir.reports.verdict import THRESHOLDS, verdict_sentence
@@ -212,7 +211,7 @@ class ResultFolder:
             date=datetime.fromtimestamp(stamp[0] / 1e9, UTC).strftime("%Y-%m-%d %H:%M"),
             clean=result.score(result.clean, sheet.setting, self.measure),
             headline=_headline(sheet),
-            word=word_of(overall(sheet.verdicts)) if sheet.verdicts else "not attacked",
+            word=overall(sheet.verdicts) if sheet.verdicts else "not attacked",
             verdict=verdict_sentence(sheet.verdicts, sheet.name, sheet.recipe_names),
         )
 

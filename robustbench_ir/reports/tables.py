@@ -17,7 +17,7 @@ from robustbench_ir.metrics.summary import Robustness, WorstLanguage
 from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.reports.content import LanguageDrop, Score, Sheet
 from robustbench_ir.reports.terminal import MOSTLY_COVERED, language_name, rank_distance_references
-from robustbench_ir.results.verdict import Word, overall
+from robustbench_ir.results.verdict import overall
 
 _NOTHING = "–"
 
@@ -285,17 +285,12 @@ def side_by_side_table(sheets: Sequence[Sheet]) -> Table:
         found = {sheet.recipe_names[one.recipe]: one for one in sheet.at_severity}
         clean = sheet.result.score(sheet.result.clean, sheet.setting, sheet.measure)
         pairs = [_attacked_and_drop(found.get(name)) for name in recipes]
-        said = TableCell(word_of(overall(sheet.verdicts)))
+        said = TableCell(overall(sheet.verdicts))
         rows.append((TableCell(sheet.name), said, number_cell(clean, ".3f"), *(one for pair in pairs for one in pair)))
     first = sheets[0]
     names = tuple(f"{name}, {what}" for name in recipes for what in ("attacked", "drop"))
     caption = f"{first.measure_name} clean and attacked, and its drop, at severity {first.severity}, {first.setting}"
     return Table(caption, ("encoder", "verdict", f"clean {first.measure_name}", *names), tuple(rows), judges=True)
-
-
-def word_of(word: Word) -> str:
-    """Return a verdict as tables say it."""
-    return "cannot be told" if word == "undecided" else word
 
 
 def _attacked_and_drop(one: Score | None) -> tuple[TableCell, TableCell]:

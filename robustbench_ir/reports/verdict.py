@@ -15,7 +15,7 @@ from robustbench_ir.evaluation.score_runs import is_run
 from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.perturb.kinds import INTO_THE_PASSAGES
 from robustbench_ir.reports.content import Sheet, command_of, prepare_sheets
-from robustbench_ir.reports.tables import Table, TableCell, interval_cell, number_cell, word_of
+from robustbench_ir.reports.tables import Table, TableCell, interval_cell, number_cell
 from robustbench_ir.reports.terminal import MOSTLY_COVERED, one_line
 from robustbench_ir.results.result import Result
 from robustbench_ir.results.verdict import BROKEN_FROM, SHAKEN_FROM, AttackVerdict, Word, worst_of
@@ -89,7 +89,7 @@ def verdict_table(sheet: Sheet) -> Table:
     rows = tuple(
         (
             TableCell(sheet.recipe_names[one.recipe]),
-            TableCell(_BETWEEN if one.not_broken else word_of(one.word)),
+            TableCell(_BETWEEN if one.not_broken else one.word),
             number_cell(one.loss.value, "+z.1%"),
             interval_cell(one.loss, "+z.1%"),
             number_cell(one.questions, ",d"),
