@@ -50,6 +50,17 @@ def test_axe_finds_nothing_on_a_report(browser: Chrome, hostile_report: str, axe
     assert faults(browser, axe) == []
 
 
+@pytest.mark.usefixtures("colours", "width")
+def test_axe_finds_nothing_on_the_list_of_results(browser: Chrome, tmp_path: Path, axe: str) -> None:
+    from robustbench_ir.reports.browsing import ResultFolder, write_pages
+    from tests.support.reports import hostile_results
+
+    (tmp_path / "results").mkdir()
+    write_pages(ResultFolder(hostile_results(tmp_path / "results"), worst=0), tmp_path / "site")
+    browser.get((tmp_path / "site" / "index.html").as_uri())
+    assert faults(browser, axe) == []
+
+
 @pytest.fixture(scope="module")
 def review_address(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("review") / "ar.html"

@@ -18,8 +18,8 @@ from robustbench_ir.cli import irbench
 from robustbench_ir.cli.compare import command
 from robustbench_ir.errors import OptionError
 from robustbench_ir.perturb.identity import CLEAN
-from robustbench_ir.reports.comparison import standing_sentence
 from robustbench_ir.reports.plots import write_comparison
+from robustbench_ir.reports.winner import standing_sentence
 from robustbench_ir.results.compare import compare, standing
 from robustbench_ir.results.result import Result
 from tests.support.results import result_of_ranks

@@ -29,13 +29,15 @@ from robustbench_ir.reports.exports import EXPORTS
 from robustbench_ir.reports.page import report_page
 from robustbench_ir.reports.shown_queries import text_direction
 from robustbench_ir.reports.tables import bias_table, rank_change_table, robustness_table, worst_case_table
-from robustbench_ir.reports.worst import Examples, find_examples
+from robustbench_ir.reports.verdict import findings_in_words, verdict_sentence
+from robustbench_ir.reports.worst import Examples, WorstQuery, find_examples
 from robustbench_ir.results.result import Cell
 from robustbench_ir.retrieval.ranking import Ranks
 from robustbench_ir.tasks import load_task
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
 EVIL = "<script>alert(1)</script>"
 TYPO = AttackIdentity.parse("typo@5")
@@ -249,6 +251,15 @@ def test_the_worst_queries_are_the_worst_and_are_shown_as_they_were_ranked(small
         assert ("".join(p.text for p in one.texts.before), one.texts.perturbed) == (query.text, made.text)
         assert "".join(p.text for p in one.texts.after) == made.text
         assert one.texts.right.passage_id.split(":")[1] == query.parallel_id
+        falls = dict(
+            zip(
+                (list(small.judgements.pool)[code] for code in small.judgements.passage_language[rows_of(small, one)]),
+                (one.cell.ranks.in_pool - small.clean.ranks.in_pool)[rows_of(small, one)].tolist(),
+                strict=True,
+            )
+        )
+        assert falls[one.texts.right.language] == max(falls.values()) == one.rank_after - one.rank_before > 0
+        assert one.passage_language == one.texts.right.language
     first = found.worst[0]
     fall = (
         clean
@@ -256,6 +267,10 @@ def test_the_worst_queries_are_the_worst_and_are_shown_as_they_were_ranked(small
     ).max()
     assert first.clean - first.attacked == pytest.approx(fall)
     assert any("--with-passages" in note for note in found.notes)
+
+
+def rows_of(result: Result, one: WorstQuery) -> NDArray[np.bool_]:
+    return np.asarray(result.judgements.query == one.row)
 
 
 def test_the_passage_that_overtook_is_the_best_that_is_not_relevant(sheet: Sheet) -> None:
@@ -292,7 +307,7 @@ def test_a_passage_that_is_not_retrieved_comes_behind_all_others_and_overtakes_n
     lost = [worst for worst in found.worst if worst.rank_after == 0]
     assert lost
     page = report_page([one], [Examples(lost)])
-    assert "\u2192 none (not retrieved)" in page
+    assert "to none (not retrieved)" in page
     assert "\u2192 0 " not in page
 
 
@@ -405,13 +420,15 @@ def test_markdown() -> None:
     text = EXPORTS["markdown"]([one])
     assert text.startswith(
         "## a\\_b\\|\\<i\\> on hand@1\n\n- typo: without th, which it does not cover\n\n"
+        "At severity 3, under typo no verdict on a\\_b\\|\\<i\\> is possible.\n\n"
         "At severity 3, with the passages of all languages in one pool, "
     )
+    assert "| typo | undecided | +12.5% | +0.0% to +50.0% | 4 | 100% | too few questions: 4" in text
     assert "| recipe | severity | setting | clean mAP | attacked mAP | drop | 95% interval of the drop |" in text
     assert "| typo | 3 | monolingual | 1.000 | 0.875 | +0.125 | +0.000 to +0.500 | +12.5% |" in text
     assert "| English | 5 | " in text
     tables = [[line.count(" | ") for line in block.splitlines()] for block in text.split("\n\n") if block[0] == "|"]
-    assert len(tables) == 6
+    assert len(tables) == 7
     assert all(len(set(widths)) == 1 for widths in tables)
     assert "signature" not in text
     assert (
@@ -443,7 +460,11 @@ def test_csv_has_each_language_and_the_macro_average() -> None:
 
 def test_json_says_what_the_page_says(sheet: Sheet) -> None:
     (content,) = json.loads(EXPORTS["json"]([sheet]))
-    assert content["summary"] == summary_sentences(sheet)
+    assert content["summary"] == [*summary_sentences(sheet), *findings_in_words(sheet)]
+    assert content["verdict"] == verdict_sentence(sheet.verdicts, sheet.name, sheet.recipe_names)
+    assert [(one["recipe"], one["word"]) for one in content["verdicts"]] == [
+        (one.recipe, one.word) for one in sheet.verdicts
+    ]
     assert [one["name"] for one in content["language_bias"][:3]] == [
         "rank_distance", "rank_distance_share", "rank_distance_median",
     ]  # fmt: skip
@@ -549,7 +570,7 @@ def test_the_command_writes_a_page_an_export_and_says_what_is_wrong(small: Resul
     assert done.output.startswith("encoder,task,recipe,severity,seeds,setting,measure,language,clean,attacked,drop,")
     wrong = (
         (["--severity", "2"], "severity 2 was not run; there are: 1, 3"),
-        (["--format", "csv", "--model", "bm25"], "leave out --with-passages and --model for csv"),
+        (["--format", "csv", "--model", "bm25"], "leave out --with-passages, --try-defences and --model for csv"),
         (["--model", "bm25", "--model", "char-ngram"], "2 models for results of 1 encoders"),
         (["--model", "bm25"], "bm25 made none of these results"),
     )

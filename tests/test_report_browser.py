@@ -36,7 +36,7 @@ def test_tables_sort_by_number_and_back_by_mouse_and_keyboard(browser: Chrome, h
     from selenium.webdriver.common.keys import Keys
 
     browser.get(hostile_report)
-    place = 5
+    place = 4
     before = column(browser, place)
     head = browser.find_element("css selector", f"#r1-scores ~ .scroll th:nth-child({place + 1})")
     button = head.find_element("css selector", "button")
@@ -89,12 +89,47 @@ def _luminance(colour: str) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
+def test_no_row_and_no_column_is_hidden_without_a_cue(browser: Chrome, hostile_report: str) -> None:
+    metrics = {"width": 1280, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    browser.get(hostile_report)
+    browser.execute_script("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    hidden = "[...document.querySelectorAll('.scroll')].filter((one) => one.scrollHeight > one.clientHeight + 2)"
+    tall = "[...document.querySelectorAll('.cue + .scroll.tall')]"
+    assert browser.execute_script(f"return {tall}.length") > 0, "some table is long"
+    assert browser.execute_script(f"return {hidden}.length === {tall}.length")
+    shadow = browser.execute_script(f"return getComputedStyle({tall}[0]).backgroundImage")
+    assert shadow.count("linear-gradient") == 4
+    button = browser.find_element("css selector", ".cue button")
+    assert button.text == "Show all rows"
+    before = browser.execute_script(f"return {hidden}.length")
+    button.click()
+    assert browser.execute_script(f"return {hidden}.length") == before - 1
+    wide = "[...document.querySelectorAll('.scroll')].filter((one) => one.scrollWidth > one.clientWidth)"
+    names = f"return {wide}.map((one) => one.querySelector('caption')?.textContent ?? '')"
+    assert browser.execute_script(names) == []
+
+
+def test_the_widest_setting_stands_first_and_several_results_have_a_winner(
+    browser: Chrome, hostile_report: str
+) -> None:
+    browser.get(hostile_report)
+    captions = [one.text for one in browser.find_elements("css selector", "#r1-scores ~ .scroll caption")]
+    settings = [one.split(": ")[1].split(" ")[0] for one in captions if "setting" in one]
+    assert settings[:3] == ["multilingual", "cross-lingual", "monolingual"]
+    winner = browser.find_element("css selector", "#comparison + .verdict").text
+    assert winner.startswith("No single winner: char-ngram (a) has the highest mean mAP under 5 attacks, multilingual,")
+    head = browser.find_element("css selector", "#comparison ~ .scroll thead").text
+    assert "typo,\nattacked" in head or "typo, attacked" in head
+
+
 def test_without_the_script_the_tables_stand(browser: Chrome, hostile_report: str, tmp_path: Path) -> None:
     browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     try:
         browser.get(hostile_report)
         assert browser.find_elements("css selector", "thead button") == []
         assert len(browser.find_elements("css selector", "#r1-scores ~ .scroll tbody tr")) > 10
+        assert "rows; scroll in the table to see all." in browser.find_element("css selector", ".cue").text
         assert browser.find_element("css selector", "details > summary").is_displayed()
     finally:
         browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})

@@ -1,4 +1,4 @@
-"""The command under "Do it again" makes the result again, whatever made it."""
+"""The command under "Reproduce" makes the result again, whatever made it."""
 
 from __future__ import annotations
 

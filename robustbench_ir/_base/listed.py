@@ -1,8 +1,8 @@
-"""A string where a list is meant: whoever asks for one recipe or one language should not have to write a list."""
+"""Lists: a string where one is meant, since whoever asks for one recipe should not write a list; and one in words."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 _Item = TypeVar("_Item")
@@ -24,3 +24,19 @@ def listed(given: str | Iterable[_Item]) -> tuple[_Item | str, ...]:
     if isinstance(given, str):
         return tuple(part for one in given.split(",") if (part := one.strip()))
     return tuple(given)
+
+
+def in_words(names: Sequence[str]) -> str:
+    """Return names as a sentence has them; empty for none.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The names.
+
+    Examples
+    --------
+    >>> in_words(["typo"]), in_words(["typo", "synonym", "slip"])
+    ('typo', 'typo, synonym and slip')
+    """
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)

@@ -45,6 +45,7 @@ _COMMANDS = {
     "tasks": "List the tasks and their languages, or show one.",
     "train": "Train an encoder on monolingual, cross-lingual or hybrid batches.",
     "transfer": "Craft queries against one encoder and score them on others.",
+    "view": "Browse all results of a folder, down to the query.",
 }
 
 

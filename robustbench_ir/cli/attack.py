@@ -44,6 +44,7 @@ from robustbench_ir.evaluation.semantic_floor import SemanticFloor
 from robustbench_ir.metrics.measures import look_up_measure
 from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.reports.terminal import plan_table, score_table, search_table, with_and_without
+from robustbench_ir.reports.verdict import verdict_lines
 from robustbench_ir.results.file import load_result
 from robustbench_ir.results.naming import (
     RunIdentity,
@@ -177,6 +178,7 @@ def command(  # noqa: PLR0913, PLR0917
     saved = save_beside(result.named(name), target, force=force)
     console = table_terminal()
     console.print(score_table(result.named(name), by, measure))
+    console.print(verdict_lines(result.named(name), measure))
     if run.runs:
         _print_recalls(console, run.runs)
     if searched and search:

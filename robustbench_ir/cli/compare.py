@@ -11,8 +11,9 @@ from robustbench_ir.cli.options import measure_option
 from robustbench_ir.cli.output import say, styled, table_terminal
 from robustbench_ir.metrics.measures import look_up_measure
 from robustbench_ir.metrics.settings import SETTINGS, Setting
-from robustbench_ir.reports.comparison import COMPARISON_FORMATS, standing_sentence
+from robustbench_ir.reports.comparison import COMPARISON_FORMATS
 from robustbench_ir.reports.terminal import comparison_table
+from robustbench_ir.reports.winner import standing_sentence
 from robustbench_ir.results.compare import compare, same_scoring, standing
 from robustbench_ir.results.file import load_result
 

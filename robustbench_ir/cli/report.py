@@ -13,12 +13,14 @@ from robustbench_ir.cli.completion import ENCODER
 from robustbench_ir.cli.lists import list_option
 from robustbench_ir.cli.options import cards_option, damage_option, measure_option, split_commas
 from robustbench_ir.cli.output import say
+from robustbench_ir.cli.progress import progress_bar
 from robustbench_ir.encoders import Encoder, EncoderOptions, load_encoder
 from robustbench_ir.encoders.options import options_from
 from robustbench_ir.errors import OptionError
 from robustbench_ir.metrics.measures import look_up_measure
 from robustbench_ir.metrics.settings import SETTINGS, Setting
 from robustbench_ir.reports.content import Sheet, prepare_sheets
+from robustbench_ir.reports.defended import Defended, try_defences
 from robustbench_ir.reports.exports import EXPORTS
 from robustbench_ir.reports.latex import DEFAULT_COLUMNS, read_columns, to_latex
 from robustbench_ir.reports.page import report_page
@@ -48,6 +50,12 @@ _PLOTS: tuple[Form, ...] = get_args(Form)
 @click.option(
     "--with-passages", is_flag=True, help="Run the encoder again, to show which passage overtook the relevant one."
 )
+@click.option(
+    "--try-defences",
+    "defend",
+    is_flag=True,
+    help="Run the encoder behind the cheap repairs against the worst attack, to show what each wins back.",
+)
 @list_option("--model", "models", of=ENCODER, help="Encoders to run again, if their names have changed; such as A,B.")
 @click.option(
     "--columns",
@@ -71,6 +79,7 @@ def command(  # noqa: PLR0913, PLR0917
     worst: int,
     task: str | None,
     with_passages: bool,
+    defend: bool,
     models: tuple[str, ...],
     columns: tuple[str, ...] | None,
     resamples: int | None,
@@ -82,12 +91,16 @@ def command(  # noqa: PLR0913, PLR0917
     \b
     irbench report result.json                                   report.html, one file, open it anywhere
     irbench report result.json --with-passages                   and which passages overtook the right ones
+    irbench report result.json --try-defences                    and what cheap repairs win back of the worst attack
     irbench report a.json b.json --format latex                  print tables for a paper
     irbench report result.json --format png --out figures
     """  # noqa: D301
     look_up_measure(measure)
-    if (with_passages or models) and form != "html":
-        raise OptionError(f"passages are shown on the page only; leave out --with-passages and --model for {form}")
+    if (with_passages or defend or models) and form != "html":
+        raise OptionError(
+            "passages and defences are shown on the page only; leave out --with-passages, --try-defences and --model "
+            f"for {form}"
+        )
     if columns and form != "latex":
         raise OptionError(f"--columns is for --format latex; leave it out for {form}")
     chosen = read_columns(columns) if columns else DEFAULT_COLUMNS
@@ -102,8 +115,13 @@ def command(  # noqa: PLR0913, PLR0917
         return
     target = out or Path("report.html")
     check_writable(target)
-    encoders = _encoders(prepared, models) if with_passages or models else []
-    page = report_page(prepared, find_examples(prepared, worst, task, cards, encoders))
+    encoders = _encoders(prepared, models) if with_passages or defend or models else []
+    tried: list[list[Defended]] = []
+    if defend:
+        with progress_bar() as progress:
+            tried = [try_defences(one, encoders, task, cards, progress) for one in prepared]
+    shown = encoders if with_passages or (models and not defend) else []
+    page = report_page(prepared, find_examples(prepared, worst, task, cards, shown), tried)
     write_whole(target, page.encode())
     say(f"{target}  {len(found)} result{'' if len(found) == 1 else 's'}; open it in a browser")
 

@@ -10,6 +10,7 @@ from robustbench_ir.cli.options import by_option, damage_option, measure_option
 from robustbench_ir.cli.output import table_terminal
 from robustbench_ir.metrics.measures import look_up_measure
 from robustbench_ir.reports.terminal import damage_table, score_table
+from robustbench_ir.reports.verdict import verdict_lines
 from robustbench_ir.results.file import load_result
 
 
@@ -25,3 +26,4 @@ def command(file: Path, by: str | None, measure: str, damage: float | None) -> N
     console.print(score_table(result, by, measure))
     if damage is not None:
         console.print(damage_table(result, damage, by, measure))
+    console.print(verdict_lines(result, measure))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 from numpy.random import Generator
@@ -21,8 +22,11 @@ from robustbench_ir.metrics.settings import Judgements, Setting, per_query_score
 from robustbench_ir.metrics.significance import minimum_detectable, sign_flip_tests
 from robustbench_ir.metrics.statistics import RESAMPLES, SEED, IntervalMethod
 from robustbench_ir.perturb.identity import AttackIdentity
-from robustbench_ir.perturb.kinds import RELATIONS, KindOfChange
+from robustbench_ir.perturb.kinds import INTO_THE_PASSAGES, RELATIONS, KindOfChange
 from robustbench_ir.retrieval.ranking import Ranks
+
+TowardsPassages = Literal["none", "left out", "all"]
+"""Which language pairs switch towards the language of the passages: none, some that are left out, or all."""
 
 
 def relation_findings(
@@ -150,3 +154,26 @@ def relations(
                 relation = kinds[language].relation(pool)
                 masks.setdefault(relation, np.zeros_like(counted))[row, column] = True
     return dict(sorted(masks.items(), key=lambda one: RELATIONS.index(one[0])))
+
+
+def not_towards_passages(
+    judgements: Judgements, kinds: Mapping[str, KindOfChange], setting: Setting, scores: Floats
+) -> tuple[TowardsPassages, NDArray[np.bool_]]:
+    """Return which pairs switch towards the language of the passages, and the others, shape (queries, languages).
+
+    Parameters
+    ----------
+    judgements : Judgements
+        Queries and languages.
+    kinds : mapping of str to KindOfChange
+        Query language to what the recipe does to it.
+    setting : str
+        The setting.
+    scores : float64 array of shape (queries,) or (queries, passage languages)
+        NaN where the setting has no score.
+    """
+    counted = language_pairs(judgements, scores)
+    towards = relations(judgements, kinds, setting, counted).get(INTO_THE_PASSAGES, np.zeros_like(counted))
+    kept = counted & ~towards
+    found: TowardsPassages = "none" if not towards.any() else "left out" if kept.any() else "all"
+    return found, kept[judgements.query_language]

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
 from robustbench_ir.metrics.clusters import ClusterMeans
 from robustbench_ir.metrics.findings import AttackedCells, AttackGroup, OverSeeds, macro_means, over_seeds, ratio
 from robustbench_ir.metrics.measures import Floats, Integers
-from robustbench_ir.metrics.relations import language_pairs, relations
+from robustbench_ir.metrics.relations import TowardsPassages, not_towards_passages
 from robustbench_ir.metrics.resource_gap import ResourceGap, resource_gaps
 from robustbench_ir.metrics.settings import Judgements, Setting, by_language, per_query_scores
 from robustbench_ir.metrics.statistics import (
@@ -26,11 +24,7 @@ from robustbench_ir.metrics.statistics import (
     simultaneous,
 )
 from robustbench_ir.perturb.identity import AttackIdentity
-from robustbench_ir.perturb.kinds import INTO_THE_PASSAGES, KindOfChange
 from robustbench_ir.retrieval.ranking import Ranks
-
-TowardsPassages = Literal["none", "left out", "all"]
-"""Which language pairs switch towards the language of the passages: none, some that are left out, or all."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +152,7 @@ def summaries(
     towards: dict[AttackIdentity, TowardsPassages] = {}
     for recipe, severity in attacked:
         kinds = attacked[recipe, severity][0].kinds
-        towards[recipe], kept = _not_towards_passages(judgements, kinds, setting, before)
+        towards[recipe], kept = not_towards_passages(judgements, kinds, setting, before)
         if towards[recipe] == "left out":
             over[recipe, severity] = over[recipe, severity].within(kept)
 
@@ -190,17 +184,6 @@ def summaries(
         every_query, changed_only = (one.robustness(by_kind) for one in pairs)
         rows.append(Summary(recipe, setting, measure, ordered, every_query, changed_only, towards[recipe]))
     return rows
-
-
-def _not_towards_passages(
-    judgements: Judgements, kinds: Mapping[str, KindOfChange], setting: Setting, scores: Floats
-) -> tuple[TowardsPassages, NDArray[np.bool_]]:
-    """Return what is left out, and the pairs that are kept, shape (queries, passage languages)."""
-    counted = language_pairs(judgements, scores)
-    towards = relations(judgements, kinds, setting, counted).get(INTO_THE_PASSAGES, np.zeros_like(counted))
-    kept = counted & ~towards
-    found: TowardsPassages = "none" if not towards.any() else "left out" if kept.any() else "all"
-    return found, kept[judgements.query_language]
 
 
 def _edit_rates(judgements: Judgements, one: OverSeeds) -> dict[str, float]:

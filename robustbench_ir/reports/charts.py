@@ -407,7 +407,7 @@ def _points(sheet: Sheet, setting: Setting, recipe: AttackIdentity) -> tuple[Poi
 
 def curve_pictures(sheet: Sheet) -> Iterator[Picture]:
     """Yield the severity curves of each setting."""
-    for setting in sheet.settings if sheet.result.groups else ():
+    for setting in reversed(sheet.settings) if sheet.result.groups else ():
         title = f"{sheet.measure_name} of {sheet.name} by severity, {setting}"
         lines = curves(sheet, setting)
         yield Picture(setting, line_chart(title, lines, "severity", sheet.measure_name), _curve_table(title, lines))

@@ -1,4 +1,4 @@
-"""The comparison of encoders for other programs and for papers, and a sentence that says which one is best."""
+"""The comparison of encoders for other programs and for papers."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from robustbench_ir.reports.exports import captioned
 from robustbench_ir.reports.latex import latex_number, latex_table
 from robustbench_ir.reports.tables import Table, TableCell, interval_cell, number_cell
 from robustbench_ir.reports.terminal import short_name
+from robustbench_ir.reports.winner import standing_sentence
 from robustbench_ir.results.compare import EncoderComparison, Standing
 
 _SIGNIFICANT = 0.05
@@ -22,31 +23,6 @@ _CSV_COLUMNS = (
     *("setting", "measure", "recipe", "severity", "quantity", "first", "second", "of_first", "of_second"),
     *("difference", "difference_low", "difference_high", "p", "p_adjusted", "effect_size"),
 )
-
-
-def standing_sentence(standing: Standing) -> str:
-    """Return one sentence on which encoder is best, and which others are as good as far as the data show."""
-    measure = "mAP" if standing.measure == "AP" else standing.measure
-    attacks = f"{standing.attacks} attack{'' if standing.attacks == 1 else 's'}"
-    what = f"mean {measure} under {attacks}" if standing.attacks else f"clean {measure}"
-    (best, score), *others = ((short_name(name), value) for name, value in standing.scores)
-    p = list(zip([name for name, _ in others], [value for _, value in others], standing.p, strict=True))
-    beaten = [f"{name} ({value:.3f}, {_p(one)})" for name, value, one in p if one < _SIGNIFICANT]
-    near = [f"{name} ({value:.3f}, {_p(one)})" for name, value, one in p if not one < _SIGNIFICANT]
-    where = f"{what}, {standing.setting}"
-    if not near:
-        return f"{best} is best: {where}, {score:.3f}; significantly above {_listed(beaten)}."
-    over = f", and is significantly above {_listed(beaten)}" if beaten else ""
-    highest = f"{best} has the highest {where}, {score:.3f}"
-    return f"No single winner: {highest}, but cannot be distinguished from {_listed(near)}{over}."
-
-
-def _p(value: float) -> str:
-    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def comparison_csv(rows: Sequence[EncoderComparison], standing: Standing) -> str:  # noqa: ARG001

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from robustbench_ir._base.listed import in_words
 from robustbench_ir.encoders.choices import choices_in_words
 from robustbench_ir.encoders.options import options_as_words
 from robustbench_ir.errors import OptionError
@@ -40,6 +41,7 @@ from robustbench_ir.reports.notes import notes
 from robustbench_ir.reports.terminal import language_name, short_name
 from robustbench_ir.resources.languages import languages
 from robustbench_ir.results.result import Cell, Result
+from robustbench_ir.results.verdict import AttackVerdict, attack_verdicts
 from robustbench_ir.tasks.questions import questions_of
 from robustbench_ir.tasks.task import TaskIdentity
 
@@ -459,6 +461,8 @@ class Sheet:
         Whether robustness, language bias and intervals of rank changes are shown too; not if there are many results.
     damage : float, optional
         Mean edit rate at which drops are shown too.
+    file : str
+        File of the result; empty if it has none.
     """
 
     result: Result
@@ -469,6 +473,12 @@ class Sheet:
     resamples: int = RESAMPLES
     detailed: bool = True
     damage: float | None = None
+    file: str = ""
+
+    @property
+    def shown_file(self) -> str:
+        """File of the result as a command names it, without the folders of this machine."""
+        return shlex.quote(Path(self.file).name) if self.file else "RESULT.json"
 
     @property
     def measure_name(self) -> str:
@@ -534,6 +544,11 @@ class Sheet:
         """The macro drops in the one setting at the one severity, largest first."""
         found = [one for one in self.scores[self.setting] if one.severity == self.severity]
         return sorted(found, key=lambda one: -one.drop.value)
+
+    @cached_property
+    def verdicts(self) -> list[AttackVerdict]:
+        """The verdict on each attack in the one setting at the one severity."""
+        return attack_verdicts(self.result, self.setting, self.severity, self.measure, self.resamples)
 
     @cached_property
     def _reasons(self) -> dict[AttackIdentity, dict[str, str]]:
@@ -713,6 +728,7 @@ def prepare_sheets(
                 drawn,
                 len(results) <= _FEW_RESULTS,
                 damage,
+                file if Path(file).suffix else "",
             )
         )
     return found
@@ -775,7 +791,7 @@ def _recipes(sheet: Sheet, found: list[Score]) -> str:
     )
     near = [sheet.recipe_names[one.recipe] for one in others if one.drop.value >= drop.low]
     if near:
-        return f"{sentence}; {_listed(near)} cost{'s' if len(near) == 1 else ''} about as much."
+        return f"{sentence}; {in_words(near)} cost{'s' if len(near) == 1 else ''} about as much."
     return f"{sentence}."
 
 
@@ -789,8 +805,8 @@ def _languages(sheet: Sheet) -> list[str]:
     if not losing:
         return [f"{several} in no language lose; those in {_named(least)} gain most."]
     first, *then = losing
-    after = f", then {_listed([_named(one) for one in then])}" if then else ""
-    last = "lose least" if least.relative.value >= 0 else "gain"
+    after = f", then {in_words([_named(one) for one in then])}" if then else ""
+    last = "gain" if least.relative.high < 0 else "lose least"
     return [f"{several} in {_named(first)} lose most{after}; those in {_named(least)} {last}."]
 
 
@@ -809,7 +825,3 @@ def _shown(estimate: Estimate) -> str:
         return f"{estimate.value:.3f}"
     ends = f"{estimate.low:.3f} to {estimate.high:.3f}"
     return f"{estimate.value:.3f} (95% interval {ends})"
-
-
-def _listed(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -29,7 +29,10 @@ from robustbench_ir.reports.tables import (
     side_by_side_table,
 )
 from robustbench_ir.reports.tracking import to_mlflow, to_wandb
+from robustbench_ir.reports.verdict import THRESHOLDS, findings_in_words, verdict_sentence, verdict_table
+from robustbench_ir.reports.winner import winner_sentence
 from robustbench_ir.results.result import Drop, Result
+from robustbench_ir.results.verdict import AttackVerdict
 
 _CSV_COLUMNS = (
     *("encoder", "task", "recipe", "severity", "seeds", "setting", "measure", "language"),
@@ -54,11 +57,14 @@ def to_markdown(sheets: Sequence[Sheet]) -> str:
     """Return summary, scores, drops by language and coverage as GitHub-flavoured Markdown."""
     parts = []
     if len(sheets) > 1:
-        parts += ["## Side by side", *map(captioned, (side_by_side_table(sheets), *_languages_side_by_side(sheets)))]
+        parts += ["## Side by side", markdown_text(winner_sentence(sheets))]
+        parts += [*map(captioned, (side_by_side_table(sheets), *_languages_side_by_side(sheets)))]
     for sheet in sheets:
         parts.append(f"## {markdown_text(sheet.name)} on {markdown_text(sheet.result.task)}")
         parts += [f"- {markdown_text(note)}" for note in sheet.notes]
-        parts += [markdown_text(sentence) for sentence in summary_sentences(sheet)]
+        said = [verdict_sentence(sheet.verdicts, sheet.name, sheet.recipe_names)] if sheet.verdicts else []
+        parts += [markdown_text(one) for one in (*said, *summary_sentences(sheet), *findings_in_words(sheet))]
+        parts += [captioned(verdict_table(sheet)), markdown_text(THRESHOLDS)] if sheet.verdicts else []
         parts += map(captioned, _tables(sheet))
         parts.append(markdown_block("\n".join((sheet.command, *sheet.signatures))))
     return "\n\n".join(parts) + "\n"
@@ -176,7 +182,9 @@ def _content(sheet: Sheet) -> dict[str, object]:
         "rank_notes": list(rank_notes(sheet.result)),
         "setting": sheet.setting,
         "severity": sheet.severity,
-        "summary": summary_sentences(sheet),
+        "summary": [*summary_sentences(sheet), *findings_in_words(sheet)],
+        "verdict": verdict_sentence(sheet.verdicts, sheet.name, sheet.recipe_names),
+        "verdicts": [{**_verdict(one), "reason": one.reason} for one in sheet.verdicts],
         "scores": list(_records(sheet)),
         "drop_by_language": {
             str(recipe or "mean over recipes"): [_language(one) for one in drops]
@@ -201,6 +209,10 @@ def _content(sheet: Sheet) -> dict[str, object]:
         },
         "command": sheet.command,
     }
+
+
+def _verdict(one: AttackVerdict) -> dict[str, object]:
+    return {name: _plain(value) for name, value in vars(one).items()}
 
 
 def _details(sheet: Sheet) -> dict[str, object]:

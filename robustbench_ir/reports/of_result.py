@@ -15,6 +15,7 @@ from robustbench_ir.reports.exports import EXPORTS
 from robustbench_ir.reports.page import report_page
 from robustbench_ir.reports.plots import Form, figure_bytes, figure_style, figures
 from robustbench_ir.reports.terminal import formatted, formatted_with_interval
+from robustbench_ir.reports.verdict import verdict_of
 from robustbench_ir.reports.worst import find_examples
 from robustbench_ir.results.file import save_result
 from robustbench_ir.results.naming import RunIdentity, check_not_of_another_run
@@ -56,7 +57,7 @@ def html_table(result: Result) -> str:
     note = "± is half the width of the 95% interval; * is p &lt; 0.05, adjusted for all rows of a setting"
     return (
         f"<table><caption>{escape(repr(result)[1:-1])}</caption><thead><tr>{head}</tr></thead>"
-        f"<tbody>{body}</tbody></table><p>{note}.</p>"
+        f"<tbody>{body}</tbody></table><p>{note}.</p><p><b>{escape(verdict_of(result))}</b></p>"
     )
 
 

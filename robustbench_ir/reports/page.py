@@ -15,33 +15,44 @@ from robustbench_ir.reports.charts import (
     language_pictures,
 )
 from robustbench_ir.reports.content import Sheet, summary_sentences
+from robustbench_ir.reports.defended import Defended, defences_sentence, defences_table
 from robustbench_ir.reports.shown_queries import text_direction, with_visible_code_points
 from robustbench_ir.reports.tables import (
     Table,
     at_damage_table,
     bias_table,
     coverage_table,
-    drops_table,
     language_comparison_table,
     resource_table,
     robustness_table,
+    setting_tables,
     side_by_side_table,
     worst_case_table,
 )
 from robustbench_ir.reports.templates import inlined, rendered
 from robustbench_ir.reports.terminal import counted, language_name
+from robustbench_ir.reports.verdict import (
+    THRESHOLDS,
+    Step,
+    findings_in_words,
+    next_steps,
+    verdict_sentence,
+    verdict_table,
+)
+from robustbench_ir.reports.winner import winner_sentence
 from robustbench_ir.reports.worst import Examples, WorstQuery
 from robustbench_ir.results.compare import same_scoring
 
 _PARTS = (
+    ("next", "What to try next"),
     ("scores", "Scores"),
     ("severity", "Severity"),
     ("robustness", "Robustness"),
     ("languages", "Languages"),
     ("bias", "Language bias"),
-    ("worst", "Worst queries"),
+    ("worst", "Hardest-hit queries"),
     ("coverage", "Coverage"),
-    ("again", "Do it again"),
+    ("again", "Reproduce"),
 )
 
 
@@ -52,8 +63,12 @@ class _Section:
     key: str
     sheet: Sheet
     heading: str
+    verdict: str
+    verdicts: Table | None
     summary: list[str]
-    scores: Table
+    steps: Sequence[Step]
+    defences: Table | None
+    scores: list[Table]
     curves: list[Picture]
     at_damage: Table | None
     robustness: Table | None
@@ -74,12 +89,18 @@ class _Section:
 class _Comparison:
     """Several results side by side."""
 
+    winner: str
     scores: Table
     curves: list[Picture]
     languages: Table
 
 
-def report_page(sheets: Sequence[Sheet], examples: Sequence[Examples]) -> str:
+def report_page(
+    sheets: Sequence[Sheet],
+    examples: Sequence[Examples],
+    tried: Sequence[Sequence[Defended]] = (),
+    home: str = "",
+) -> str:
     """Return the page; every text is escaped.
 
     Parameters
@@ -88,7 +109,12 @@ def report_page(sheets: Sequence[Sheet], examples: Sequence[Examples]) -> str:
         One for each result.
     examples : sequence of Examples
         One for each result.
+    tried : sequence of sequence of Defended
+        The defences that were tried, for each result; empty if none were.
+    home : str
+        Address of a list of results, to which the page links.
     """
+    defended = list(tried) or [()] * len(sheets)
     return rendered(
         "report.html.jinja",
         {"visible": with_visible_code_points, "language_name": language_name, "direction": text_direction},
@@ -96,11 +122,14 @@ def report_page(sheets: Sequence[Sheet], examples: Sequence[Examples]) -> str:
         version=__version__,
         resamples=sheets[0].resamples,
         **inlined("report.css", "report.js"),
+        home=home,
+        thresholds=THRESHOLDS,
         parts=_parts(sheets[0]),
         warnings=_warnings(sheets),
         comparison=_comparison(sheets) if len(sheets) > 1 else None,
         sections=[
-            _section(f"r{number}", *one) for number, one in enumerate(zip(sheets, examples, strict=True), start=1)
+            _section(f"r{number}", *one)
+            for number, one in enumerate(zip(sheets, examples, defended, strict=True), start=1)
         ],
     )
 
@@ -108,6 +137,7 @@ def report_page(sheets: Sequence[Sheet], examples: Sequence[Examples]) -> str:
 def _parts(sheet: Sheet) -> list[tuple[str, str]]:
     """Return the sections that the page of one result has."""
     absent = {"robustness"} if not sheet.detailed else set()
+    absent |= {"next"} if not next_steps(sheet) else set()
     absent |= {"bias"} if sheet.setting != "multilingual" else set()
     return [part for part in _PARTS if part[0] not in absent] if sheet.result.groups else list(_PARTS[-1:])
 
@@ -135,21 +165,30 @@ def _warnings(sheets: Sequence[Sheet]) -> list[str]:
 def _comparison(sheets: Sequence[Sheet]) -> _Comparison:
     attacked = [sheet for sheet in sheets if sheet.result.groups]
     return _Comparison(
+        winner_sentence(sheets),
         side_by_side_table(sheets),
         list(comparison_pictures(sheets)),
         language_comparison_table(attacked) if attacked else Table("", (), ()),
     )
 
 
-def _section(key: str, sheet: Sheet, examples: Examples) -> _Section:
+def _section(key: str, sheet: Sheet, examples: Examples, tried: Sequence[Defended]) -> _Section:
     bias = list(bias_pictures(sheet)) if sheet.setting == "multilingual" else []
     detailed = sheet.detailed and bool(sheet.result.groups)
     return _Section(
         key,
         sheet,
         _heading(sheet),
-        summary_sentences(sheet),
-        drops_table(sheet),
+        verdict_sentence(sheet.verdicts, sheet.name, sheet.recipe_names),
+        verdict_table(sheet) if sheet.verdicts else None,
+        [
+            *summary_sentences(sheet),
+            *findings_in_words(sheet),
+            *([defences_sentence(sheet, tried)] if tried else []),
+        ],
+        next_steps(sheet, tried=bool(tried)),
+        defences_table(sheet, tried) if tried else None,
+        setting_tables(sheet),
         list(curve_pictures(sheet)),
         at_damage_table(sheet) if sheet.at_damage else None,
         robustness_table(sheet) if detailed else None,

@@ -26,3 +26,14 @@ for (const table of document.querySelectorAll("table.sortable")) {
     });
   }
 }
+// Long tables scroll in themselves; a button opens them. Without this script the line above the table says so.
+for (const cue of document.querySelectorAll(".cue")) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = "Show all rows";
+  button.addEventListener("click", () => {
+    cue.nextElementSibling.classList.remove("tall");
+    cue.remove();
+  });
+  cue.append(" ", button);
+}

@@ -11,11 +11,13 @@ import numpy as np
 from robustbench_ir.metrics.bias_findings import BiasFinding
 from robustbench_ir.metrics.findings import Finding
 from robustbench_ir.metrics.resource_gap import ResourceGap
+from robustbench_ir.metrics.settings import Setting
 from robustbench_ir.metrics.statistics import Estimate
 from robustbench_ir.metrics.summary import Robustness, WorstLanguage
 from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.reports.content import LanguageDrop, Score, Sheet
 from robustbench_ir.reports.terminal import MOSTLY_COVERED, language_name, rank_distance_references
+from robustbench_ir.results.verdict import overall
 
 _NOTHING = "–"
 
@@ -48,11 +50,14 @@ class Table:
         Name of each column.
     rows : tuple of tuple of TableCell
         The rows.
+    judges : bool
+        Whether the second column holds verdicts.
     """
 
     caption: str
     columns: tuple[str, ...]
     rows: tuple[tuple[TableCell, ...], ...]
+    judges: bool = False
 
     def is_numeric(self, column: int) -> bool:
         """Return True if a column holds numbers."""
@@ -88,38 +93,68 @@ def interval_cell(estimate: Estimate, form: str) -> TableCell:
 
 
 def drops_table(sheet: Sheet) -> Table:
-    """Return the drops in every setting under every recipe and severity."""
-    name = sheet.measure_name
+    """Return the drops in every setting under every recipe and severity, the widest setting first."""
     bias = sheet.result.has_rank_distance
-    references = f"; {rank_distance_references(sheet.result)}" if bias else ""
-    every = [one for found in sheet.scores.values() for one in found]
-    texts = any(_texts_differ(one) for one in every)
-    changed = any(one.coverage < MOSTLY_COVERED for one in every)
-    columns = ("recipe", "severity", "setting", f"clean {name}", f"attacked {name}", "drop", "95% interval of the drop",
-               "drop %", *(("drop, changed only",) if changed else ()),
-               *(("clean RD", "RD change", "95% interval of RD change") if bias else ()), "coverage",
-               *(("text changed",) if texts else ()), "words touched", "edits")  # fmt: skip
-    rows = [
-        (
-            TableCell(sheet.recipe_names.get(one.recipe, one.recipe.label)),
-            number_cell(one.severity, "d"),
-            TableCell(setting),
-            *_numbers(one, changed, bias, texts),
-        )
-        for setting, found in sheet.scores.items()
-        for one in found
-    ]
-    rows += [
-        (
-            TableCell(f"{sheet.recipe_names[one.recipe]}, {one.relation}"),
-            number_cell(one.severity, "d"),
-            TableCell(setting),
-            *_numbers(_score_of(one), changed, bias, texts),
-        )
-        for setting, found in sheet.relations.items()
-        for one in found
-    ]
-    return Table(f"{sheet.name}: scores{references}", columns, tuple(rows))
+    shown = _Shown.of(list(_scores(sheet)), bias=bias, setting=True)
+    rows = (row for setting in reversed(sheet.settings) for row in _score_rows(sheet, setting, shown))
+    return Table(f"{sheet.name}: scores{_references(sheet) if bias else ''}", shown.columns(sheet), tuple(rows))
+
+
+def setting_tables(sheet: Sheet) -> list[Table]:
+    """Return the drops in a table for each setting, the widest first; the multilingual one has rank distance too."""
+    tables = []
+    for setting in reversed(sheet.settings):
+        bias = sheet.result.has_rank_distance and setting == "multilingual"
+        shown = _Shown.of(list(_scores(sheet)), bias=bias, setting=False)
+        caption = f"{sheet.name}: {setting} setting{_references(sheet) if bias else ''}"
+        tables.append(Table(caption, shown.columns(sheet), tuple(_score_rows(sheet, setting, shown))))
+    return tables
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """Which columns a table of scores has, besides those that every one has.
+
+    Attributes
+    ----------
+    setting, changed, bias, texts : bool
+        Whether there are the setting, the drop over changed queries only, rank distance, and the share of changed
+        texts.
+    """
+
+    setting: bool
+    changed: bool
+    bias: bool
+    texts: bool
+
+    @classmethod
+    def of(cls, every: Sequence[Score], *, bias: bool, setting: bool) -> _Shown:
+        changed = any(one.coverage < MOSTLY_COVERED for one in every)
+        return cls(setting, changed, bias, any(map(_texts_differ, every)))
+
+    def columns(self, sheet: Sheet) -> tuple[str, ...]:
+        name = sheet.measure_name
+        return ("recipe", "severity", *(("setting",) if self.setting else ()), f"clean {name}", f"attacked {name}",
+                "drop", "95% interval of the drop", "drop %", *(("drop, changed only",) if self.changed else ()),
+                *(("clean RD", "RD change", "95% interval of RD change") if self.bias else ()), "coverage",
+                *(("text changed",) if self.texts else ()), "words touched", "edits")  # fmt: skip
+
+
+def _scores(sheet: Sheet) -> Iterator[Score]:
+    return (one for found in sheet.scores.values() for one in found)
+
+
+def _references(sheet: Sheet) -> str:
+    return f"; {rank_distance_references(sheet.result)}"
+
+
+def _score_rows(sheet: Sheet, setting: Setting, shown: _Shown) -> Iterator[tuple[TableCell, ...]]:
+    """Yield the rows of a setting: each recipe and severity, then those by relation."""
+    named = [(sheet.recipe_names.get(one.recipe, one.recipe.label), one) for one in sheet.scores[setting]]
+    named += [(f"{sheet.recipe_names[one.recipe]}, {one.relation}", _score_of(one)) for one in sheet.relations[setting]]
+    for name, one in named:
+        where = (TableCell(setting),) if shown.setting else ()
+        yield TableCell(name), number_cell(one.severity, "d"), *where, *_numbers(one, shown)
 
 
 def _score_of(one: Finding) -> Score:
@@ -136,7 +171,7 @@ def _texts_differ(one: Score) -> bool:
     return f"{one.coverage:.0%}" != f"{one.text_coverage:.0%}"
 
 
-def _numbers(one: Score, changed: bool, bias: bool, texts: bool) -> tuple[TableCell, ...]:
+def _numbers(one: Score, shown: _Shown) -> tuple[TableCell, ...]:
     distance = one.rank_distance_change
     of_distance = (
         number_cell(one.clean_rank_distance, ",.1f"),
@@ -149,10 +184,10 @@ def _numbers(one: Score, changed: bool, bias: bool, texts: bool) -> tuple[TableC
         number_cell(one.drop.value, "+.3f"),
         interval_cell(one.drop, "+.3f"),
         number_cell(one.relative, "+.1%"),
-        *((number_cell(one.changed_only, "+.3f"),) if changed else ()),
-        *(of_distance if bias else ()),
+        *((number_cell(one.changed_only, "+.3f"),) if shown.changed else ()),
+        *(of_distance if shown.bias else ()),
         number_cell(one.coverage, ".0%"),
-        *((number_cell(one.text_coverage, ".0%"),) if texts else ()),
+        *((number_cell(one.text_coverage, ".0%"),) if shown.texts else ()),
         number_cell(one.touched, ".0%"),
         number_cell(one.edit_rate, ".1%"),
     )
@@ -243,18 +278,25 @@ def coverage_table(sheet: Sheet) -> Table:
 
 
 def side_by_side_table(sheets: Sequence[Sheet]) -> Table:
-    """Return the drops of several results side by side, each in its setting at its severity."""
+    """Return attacked scores and drops of several results side by side, each in its setting at its severity."""
     recipes = dict.fromkeys(recipe for sheet in sheets for recipe in sheet.recipe_names.values())
     rows = []
     for sheet in sheets:
         found = {sheet.recipe_names[one.recipe]: one for one in sheet.at_severity}
         clean = sheet.result.score(sheet.result.clean, sheet.setting, sheet.measure)
-        drops = [_with_margin(found[name]) if name in found else number_cell(math.nan, "") for name in recipes]
-        rows.append((TableCell(sheet.name), number_cell(clean, ".3f"), *drops))
+        pairs = [_attacked_and_drop(found.get(name)) for name in recipes]
+        said = TableCell(overall(sheet.verdicts))
+        rows.append((TableCell(sheet.name), said, number_cell(clean, ".3f"), *(one for pair in pairs for one in pair)))
     first = sheets[0]
-    names = tuple(f"drop, {name}" for name in recipes)
-    caption = f"{first.measure_name} and its drop at severity {first.severity}, {first.setting}"
-    return Table(caption, ("encoder", f"clean {first.measure_name}", *names), tuple(rows))
+    names = tuple(f"{name}, {what}" for name in recipes for what in ("attacked", "drop"))
+    caption = f"{first.measure_name} clean and attacked, and its drop, at severity {first.severity}, {first.setting}"
+    return Table(caption, ("encoder", "verdict", f"clean {first.measure_name}", *names), tuple(rows), judges=True)
+
+
+def _attacked_and_drop(one: Score | None) -> tuple[TableCell, TableCell]:
+    if one is None:
+        return number_cell(math.nan, ""), number_cell(math.nan, "")
+    return number_cell(one.attacked, ".3f"), _with_margin(one)
 
 
 def _with_margin(one: Score) -> TableCell:

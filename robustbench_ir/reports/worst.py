@@ -46,7 +46,7 @@ class QueryTexts:
     perturbed : str
         The query as it was ranked.
     right : Passage
-        The relevant passage with the best clean rank.
+        The relevant passage that fell by most ranks.
     overtook : Passage, optional
         The irrelevant passage with the best rank under attack; known only if the encoder ran again.
     """
@@ -68,9 +68,11 @@ class WorstQuery:
     cell : Cell
         Recipe, severity and seed.
     row, judgement : int
-        Row of the query, and of the judgement of the relevant passage with the best clean rank.
+        Row of the query, and of the judgement of the relevant passage that fell by most ranks.
     query_id, language : str
         Id and language of the query.
+    passage_language : str
+        Language of that passage.
     clean, attacked : float
         The measure before and after.
     rank_before, rank_after : int
@@ -84,6 +86,7 @@ class WorstQuery:
     judgement: int
     query_id: str
     language: str
+    passage_language: str
     clean: float
     attacked: float
     rank_before: int
@@ -125,11 +128,12 @@ def worst_queries(sheet: Sheet, count: int = 20) -> list[WorstQuery]:
 
 def _by_fall(sheet: Sheet, cell: Cell) -> Iterator[WorstQuery]:
     layout, clean = sheet.result.judgements, sheet.result.clean.ranks
+    languages = list(layout.pool)
     before, after = (
         mean_over_passage_languages(per_query_scores(layout, ranks, sheet.measure, sheet.setting))
         for ranks in (clean, cell.ranks)
     )
-    judgement = _best_judgement(layout, clean, sheet.setting)
+    judgement = _fallen_furthest(layout, clean, cell.ranks, sheet.setting)
     rank_before, rank_after = (_ranks_in(ranks, sheet.setting)[judgement] for ranks in (clean, cell.ranks))
     fall = np.where(np.isnan(before - after) | (judgement < 0), -np.inf, before - after)
     sinking = _places(rank_after, layout) - _places(rank_before, layout)
@@ -142,6 +146,7 @@ def _by_fall(sheet: Sheet, cell: Cell) -> Iterator[WorstQuery]:
             int(judgement[row]),
             layout.query_ids[row],
             layout.languages[row],
+            languages[layout.passage_language[judgement[row]]],
             float(before[row]),
             float(after[row]),
             int(rank_before[row]),
@@ -158,17 +163,20 @@ def _places(ranks: NDArray[np.int32], layout: Judgements) -> NDArray[np.int32]:
     return np.where(ranks > 0, ranks, layout.pool_size + 1).astype(np.int32)
 
 
-def _best_judgement(layout: Judgements, clean: Ranks, setting: Setting) -> NDArray[np.intp]:
-    """Return the judgement with the best clean rank of each query; -1 where the setting has none."""
+def _fallen_furthest(layout: Judgements, before: Ranks, after: Ranks, setting: Setting) -> NDArray[np.intp]:
+    """Return the judgement of each query that fell by most ranks; -1 where the setting has none.
+
+    Where falls are equal, it is the one that was ranked best before.
+    """
     own = layout.passage_language == layout.own_pool[layout.query]
     counts = {"multilingual": np.ones(len(own), dtype=bool), "monolingual": own, "cross-lingual": ~own}[setting]
     judgements = np.flatnonzero(counts)
-    places = _places(_ranks_in(clean, setting), layout)
-    order = judgements[np.lexsort((places[judgements], layout.query[judgements]))]
+    old, new = (_places(_ranks_in(ranks, setting), layout)[judgements] for ranks in (before, after))
+    order = judgements[np.lexsort((old, old - new, layout.query[judgements]))]
     rows, first = np.unique(layout.query[order], return_index=True)
-    best = np.full(len(layout.query_ids), -1)
-    best[rows] = order[first]
-    return best
+    fallen = np.full(len(layout.query_ids), -1)
+    fallen[rows] = order[first]
+    return fallen
 
 
 def task_of_result(result: Result, name: str | None = None, cards: Path | None = None) -> Task:
