@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from robustbench_ir.leaderboard.board import board, board_to_json, page
+from robustbench_ir.leaderboard.board import board, board_to_json
 from robustbench_ir.leaderboard.folder import FiledEntry
+from robustbench_ir.leaderboard.page import page
 from tests.support.boards import REPORTED, entry
 
 if TYPE_CHECKING:
@@ -20,8 +21,12 @@ pytestmark = pytest.mark.browser
 
 ENTRIES = 12
 OPEN = {
-    "all": "#model=small/model-9.json&pair=small/model-1.json|small/model-2.json",
+    "compared": "#pair=small/model-1.json|small/model-2.json|small/model-3.json&more=1",
     "filtered": "#language=sw&verified=1&name=nothing",
+    "model": "#model=small/model-9.json",
+    "low-resource": "#view=low",
+    "about": "#view=about",
+    "submit": "#view=submit",
 }
 
 

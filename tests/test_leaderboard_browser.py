@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from robustbench_ir.leaderboard.board import board, board_to_json, page
+from robustbench_ir.leaderboard.board import board, board_to_json
 from robustbench_ir.leaderboard.folder import FiledEntry
+from robustbench_ir.leaderboard.page import page
 from tests.support.boards import CRAFTED, REPORTED, SEARCHED, entry
 
 if TYPE_CHECKING:
@@ -57,11 +58,62 @@ def test_addresses_name_the_task_and_old_ones_work(browser: Chrome, several: str
         ("#task=1", "masakhanews"),
         ("#task=0", "afriqa"),
         ("#task=nothing", "xquad-r"),
-        ("#model=afriqa/model-100.json", "afriqa"),
-        ("#task=mini%401&model=mini/model-100.json", "mini"),
     ):
         assert f"entries on {task}@1" in status(opened(browser, several, state)), state
-        assert ("model=" in state) == browser.execute_script("return !document.getElementById('model').hidden")
+    for state in ("#model=afriqa/model-100.json", "#task=mini%401&model=mini/model-100.json", "#task=2&model=0"):
+        opened(browser, several, state)
+        assert browser.title.startswith("owner/model-100 ") == (not state.endswith("=0")), state
+
+
+def seen(browser: Chrome) -> str:
+    """Return the name of the view that is shown."""
+    (found,) = browser.execute_script(
+        "return [...document.querySelectorAll('[data-view]:not([hidden])')].map((one) => one.dataset.view)"
+    )
+    return str(found)
+
+
+def test_a_model_has_a_page_with_all_its_tasks(browser: Chrome, several: str) -> None:
+    opened(browser, several, "#model=owner/model-100")
+    assert seen(browser) == "model"
+    assert browser.title == "owner/model-100 \N{EN DASH} robustbench-ir leaderboard"
+    names = "return [...document.querySelectorAll('#model h3 a')].map((one) => one.textContent)"
+    assert browser.execute_script(names) == ["xquad-r@1", "afriqa@1", "masakhanews@1", "mini@1"]
+    rows = browser.execute_script(
+        "return [...document.querySelector('#model tbody').rows].map((row) => [...row.cells].map((one) => one.innerText))"
+    )
+    settings = [row[0].split()[1] for row in rows]
+    assert settings == ["multilingual", "cross-lingual", "monolingual"] * 4
+    score = {(one.recipe, one.severity): one.average_precision for one in entry(100).scores}
+    for setting, (_, _, robust, clean, kept, *_) in zip(settings, rows, strict=True):
+        whole, left = score["clean", 0][setting], (score["typo@3", 3][setting] + score["synonym@3", 3][setting]) / 2
+        assert float(clean) == pytest.approx(whole, abs=6e-4)
+        assert float(robust.split()[0]) == pytest.approx(left, abs=6e-4)
+        assert int(kept.split("%")[0]) == pytest.approx(100 * left / whole, abs=0.6)
+
+
+def test_back_and_forward_go_through_what_was_opened(browser: Chrome, several: str) -> None:
+    opened(browser, several)
+    base = browser.title
+    # A browser goes back past what no hand has done, so that these are real clicks.
+    for selector in ("[data-open]", "#model h3 a", "#task option[value='afriqa@1']", "nav [data-to=about]"):
+        browser.find_element("css selector", selector).click()
+    steps = [(base, "board"), ("owner/model-200 \N{EN DASH} " + base, "model"), (base, "board")]
+    steps += [("afriqa@1 \N{EN DASH} " + base, "board"), ("What the numbers mean \N{EN DASH} " + base, "about")]
+    assert (browser.title, seen(browser)) == steps[-1]
+    for step in steps[-2::-1]:
+        browser.back()
+        assert (browser.title, seen(browser)) == step
+    for step in steps[1:]:
+        browser.forward()
+        assert (browser.title, seen(browser)) == step
+
+
+def test_skipping_to_the_content_forgets_no_choice(browser: Chrome, several: str) -> None:
+    opened(browser, several, "#task=afriqa%401&setting=monolingual")
+    press(browser, ".skip")
+    assert "setting=monolingual" in browser.current_url
+    assert browser.execute_script("return document.activeElement.id") == "main"
 
 
 def test_tasks_are_compared(browser: Chrome, several: str) -> None:
@@ -73,10 +125,10 @@ def test_tasks_are_compared(browser: Chrome, several: str) -> None:
     assert [row[0] for row in rows] == ["owner/model-200", "owner/model-100", "owner/model-1"]
     assert [row[1] for row in rows] == ["1.0 1.0\N{EN DASH}1.0", "2.0 2.0\N{EN DASH}2.0", "3.0 3.0\N{EN DASH}3.0"]
     heads = browser.execute_script(
-        "return [...document.querySelectorAll('#across th[scope=col]')].map((one) => one.textContent)"
+        "return [...document.querySelectorAll('#across th[scope=col]')].map((one) => one.firstChild.textContent)"
     )
     assert heads == ["Model", "Mean place", "xquad-r", "afriqa", "masakhanews", "Low-resource", "High-resource", "Gap"]
-    press(browser, "#across thead th:nth-child(4) button")
+    press(browser, "#across thead th:nth-child(4) a")
     assert "entries on afriqa@1" in status(browser)
 
 
@@ -88,7 +140,7 @@ def opened(browser: Chrome, address: str, state: str = "") -> Chrome:
 
 def cells(browser: Chrome, column: str) -> list[str]:
     script = """
-    const heads = [...document.querySelectorAll('#table thead button')];
+    const heads = [...document.querySelectorAll('#table thead [data-sort]')];
     const place = heads.findIndex((one) => one.dataset.sort === arguments[0]);
     return [...document.querySelectorAll('#table tbody tr')].map((row) => row.cells[place].textContent);
     """
@@ -117,7 +169,7 @@ def test_no_request_no_word_in_the_console_and_nothing_runs(browser: Chrome, add
     browser.get_log("performance")
     browser.get_log("browser")
     opened(browser, address)
-    for selector in ("[data-open]", "#table tbody input", "[data-sort=clean]", "[data-turn=Next]", "#csv"):
+    for selector in ("#table tbody input", "[data-sort=clean]", "[data-turn=Next]", "#csv", ".help", "[data-open]"):
         press(browser, selector)
     events = [json.loads(one["message"])["message"] for one in browser.get_log("performance")]
     asked = {
@@ -125,7 +177,7 @@ def test_no_request_no_word_in_the_console_and_nothing_runs(browser: Chrome, add
     }
     assert {one for one in asked if not one.startswith(("data:", "blob:", "about:"))} == {address}
     assert browser.get_log("browser") == []
-    assert browser.title == "robustbench-ir leaderboard"
+    assert browser.title.startswith("owner/model-")
     assert browser.execute_script("return document.images.length + document.scripts.length") == 2
 
 
@@ -141,7 +193,7 @@ def test_columns_sort_both_ways_by_key_too(browser: Chrome, address: str) -> Non
     browser.switch_to.active_element.send_keys(Keys.ENTER)
     clean = [float(one) for one in cells(browser, "clean")]
     assert clean == sorted(clean)
-    sorts = "return [...document.querySelectorAll('#table th[aria-sort=ascending]')].map((one) => one.textContent)"
+    sorts = "return [...document.querySelectorAll('#table th[aria-sort=ascending] [data-sort]')].map((one) => one.textContent)"
     assert browser.execute_script(sorts) == ["Clean mAP ▲"]
     sizes = opened(browser, address, "#sort=size") and cells(browser, "size")
     assert sizes[0] == "2.5 B"
@@ -167,7 +219,7 @@ def test_filters(browser: Chrome, address: str) -> None:
 
 
 def test_each_threat_model_shows_its_own_attacks_and_models(browser: Chrome, address: str) -> None:
-    heads = "return [...document.querySelectorAll('#table thead button')].map((one) => one.dataset.sort)"
+    heads = "return [...document.querySelectorAll('#table thead [data-sort]')].map((one) => one.dataset.sort)"
     average = {"at typo@3", "at synonym@3"}
     for threat, count, attacks in (
         ("", 250, average | {f"at {SEARCHED}", f"at {CRAFTED}"}),
@@ -221,21 +273,37 @@ def test_numbers_are_those_of_the_entries(browser: Chrome, address: str) -> None
     assert float(cells(browser, "robust")[0].split()[0]) == pytest.approx(robust, abs=6e-4)
 
 
-def test_two_models_are_compared_and_the_address_says_it(browser: Chrome, address: str) -> None:
+def test_models_are_compared_and_the_address_says_it(browser: Chrome, address: str) -> None:
     opened(browser, address)
-    press(browser, "#table tbody tr:nth-child(1) input")
-    press(browser, "#table tbody tr:nth-child(2) input")
-    press(browser, "#table tbody tr:nth-child(1) [data-open]")
+    for row in (1, 2, 3):
+        press(browser, f"#table tbody tr:nth-child({row}) input")
     choose(browser, "setting", "monolingual")
-    text = "return ['compared', 'model'].map((id) => document.getElementById(id).textContent)"
-    before: list[Any] = browser.execute_script(text)
-    assert "Difference" in before[0]
-    assert "onerror=" in before[1], "the evil is shown, as text"
-    here = browser.current_url
-    opened(browser, here)
+    text = "return document.getElementById('compared').textContent"
+    before = browser.execute_script(text)
+    assert before.startswith("3 models compared")
+    opened(browser, browser.current_url)
     assert browser.execute_script(text) == before
+
+
+def test_the_page_of_a_model_is_inert_and_has_its_languages(browser: Chrome, address: str) -> None:
+    opened(browser, address, "#model=small/model-249.json&setting=monolingual")
+    assert "onerror=" in browser.execute_script("return document.getElementById('model').textContent")
     assert browser.execute_script("return document.querySelectorAll('.heat tbody tr').length") == 2
     assert browser.execute_script("return document.querySelectorAll('path.curve').length") == 4
+
+
+def test_no_label_of_the_plot_covers_another(browser: Chrome, several: str, address: str) -> None:
+    overlaps = """
+    const boxes = [...document.querySelectorAll('#plot text.name, #plot circle')].map((one) => one.getBBox());
+    const names = document.querySelectorAll('#plot text.name').length;
+    const meet = (a, b) => a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
+    const circles = boxes.length - names;
+    return [names, boxes.filter((a, i) => boxes.some((b, j) => i < j && j >= circles && meet(a, b))).length];
+    """
+    opened(browser, several)
+    assert browser.execute_script(overlaps) == [3, 0]
+    opened(browser, address, "#name=model-24")
+    assert browser.execute_script(overlaps) == [11, 0]
 
 
 def test_any_address_gives_a_page(browser: Chrome, address: str) -> None:
@@ -258,20 +326,32 @@ def test_csv_has_every_row_and_no_formula(browser: Chrome, address: str) -> None
     assert lines[1].startswith('"owner/model-')
 
 
-def test_a_phone_scrolls_the_table_and_not_the_page(browser: Chrome, address: str) -> None:
-    metrics = {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+@pytest.mark.parametrize("wide", [390, 1280])
+def test_neither_the_page_nor_the_main_columns_scroll_sideways(browser: Chrome, several: str, wide: int) -> None:
+    metrics = {"width": wide, "height": 800, "deviceScaleFactor": 1, "mobile": wide < 500}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    opened(browser, address)
+    tables = (
+        "return [...document.querySelectorAll('.scroll')].filter((one) => one.scrollWidth > one.clientWidth).length"
+    )
     try:
-        assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
+        for state in ("", "#model=owner/model-100", "#view=low", "#view=about", "#view=submit"):
+            opened(browser, several, state)
+            assert browser.execute_script("return document.documentElement.scrollWidth") <= wide, state
+            assert browser.execute_script(tables) == 0, state
+        opened(browser, several)
+        hidden = "return [...document.querySelectorAll('#table thead th')].filter((one) => !one.offsetWidth).length"
+        assert browser.execute_script(hidden) > 0
+        press(browser, "#csv ~ button, .tools [data-more]")
+        assert browser.execute_script(hidden) == 0
     finally:
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def test_everything_to_press_has_a_name(browser: Chrome, address: str) -> None:
-    opened(browser, address, "#model=small/model-249.json&pair=small/model-1.json|small/model-100.json")
     script = """
     return [...document.querySelectorAll('button, input, select, a, svg[role=img], [role=region]')]
         .filter((one) => !(one.textContent.trim() || one.ariaLabel || one.labels?.length)).map((one) => one.outerHTML);
     """
-    assert browser.execute_script(script) == []
+    for state in ("#model=small/model-249.json", "#pair=small/model-1.json|small/model-100.json", "#view=low"):
+        opened(browser, address, state)
+        assert browser.execute_script(script) == []

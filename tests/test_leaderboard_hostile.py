@@ -16,7 +16,7 @@ from hypothesis import strategies as some
 
 from robustbench_ir.errors import ResultError
 from robustbench_ir.leaderboard import reading
-from robustbench_ir.leaderboard.board import board, board_to_json, page
+from robustbench_ir.leaderboard.board import board, board_to_json
 from robustbench_ir.leaderboard.building import build_board, check_submissions
 from robustbench_ir.leaderboard.canonical import write_canonical
 from robustbench_ir.leaderboard.entry import entry_to_json
