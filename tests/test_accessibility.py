@@ -24,9 +24,6 @@ OPEN = {
     "compared": "#pair=small/model-1.json|small/model-2.json|small/model-3.json&more=1",
     "filtered": "#language=sw&verified=1&name=nothing",
     "model": "#model=small/model-9.json",
-    "low-resource": "#view=low",
-    "about": "#view=about",
-    "submit": "#view=submit",
 }
 
 
@@ -83,6 +80,19 @@ def test_axe_finds_nothing_on_the_board(browser: Chrome, board_address: str, wid
     browser.get(board_address + state)
     assert faults(browser, axe) == []
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.usefixtures("colours")
+@pytest.mark.parametrize(("colours", "width"), [("light", 390), ("dark", 1280)], indirect=True)
+def test_axe_finds_nothing_on_the_pages_beside_the_board(
+    browser: Chrome, board_address: str, width: int, axe: str
+) -> None:
+    for view in ("low", "about", "submit"):
+        browser.get("about:blank")
+        browser.get(f"{board_address}#view={view}")
+        browser.execute_script("document.getElementById('cite').open = true")
+        assert faults(browser, axe) == [], view
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= width
 
 
 @pytest.mark.usefixtures("colours", "width")

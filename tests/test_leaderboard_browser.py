@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
+import yaml
 
 from robustbench_ir.leaderboard.board import board, board_to_json
 from robustbench_ir.leaderboard.folder import FiledEntry
 from robustbench_ir.leaderboard.page import page
+from robustbench_ir.leaderboard.ranking import contributions, reach, resampled
+from robustbench_ir.leaderboard.sheet import sheet_of
 from tests.support.boards import CRAFTED, REPORTED, SEARCHED, entry
 
 if TYPE_CHECKING:
@@ -18,6 +23,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
+HEADLINE = ("typo@3", "synonym@3")
 ELSEWHERE = REPORTED.model_copy(update={"languages": ["en"]})
 
 
@@ -26,7 +32,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     filed = [FiledEntry(Path("small") / f"model-{number}.json", entry(number)) for number in range(250)]
     path = tmp_path_factory.mktemp("site") / "index.html"
     path.write_text(
-        page(board_to_json(board(filed, {}, resamples=200, reported=[REPORTED, ELSEWHERE]))), encoding="utf-8"
+        page(board_to_json(board(filed, {}, resamples=200, reported=[REPORTED, ELSEWHERE])), "on a day"),
+        encoding="utf-8",
     )
     return path.as_uri()
 
@@ -80,7 +87,8 @@ def test_a_model_has_a_page_with_all_its_tasks(browser: Chrome, several: str) ->
     names = "return [...document.querySelectorAll('#model h3 a')].map((one) => one.textContent)"
     assert browser.execute_script(names) == ["xquad-r@1", "afriqa@1", "masakhanews@1", "mini@1"]
     rows = browser.execute_script(
-        "return [...document.querySelector('#model tbody').rows].map((row) => [...row.cells].map((one) => one.innerText))"
+        "return [...document.querySelector('#model tbody').rows]"
+        ".map((row) => [...row.cells].map((one) => one.innerText))"
     )
     settings = [row[0].split()[1] for row in rows]
     assert settings == ["multilingual", "cross-lingual", "monolingual"] * 4
@@ -193,8 +201,8 @@ def test_columns_sort_both_ways_by_key_too(browser: Chrome, address: str) -> Non
     browser.switch_to.active_element.send_keys(Keys.ENTER)
     clean = [float(one) for one in cells(browser, "clean")]
     assert clean == sorted(clean)
-    sorts = "return [...document.querySelectorAll('#table th[aria-sort=ascending] [data-sort]')].map((one) => one.textContent)"
-    assert browser.execute_script(sorts) == ["Clean mAP ▲"]
+    sorted_by = "return document.querySelector('#table th[aria-sort=ascending] [data-sort]').textContent"
+    assert browser.execute_script(sorted_by) == "Clean mAP ▲"
     sizes = opened(browser, address, "#sort=size") and cells(browser, "size")
     assert sizes[0] == "2.5 B"
 
@@ -251,8 +259,125 @@ def test_classes_of_languages_and_the_gap_between_them(browser: Chrome, address:
     assert gap != 0
 
 
+def test_low_resource_languages_have_a_page(browser: Chrome, several: str) -> None:
+    opened(browser, several, "#view=low")
+    heads = "return [...document.querySelectorAll('#low-tables h3')].map((one) => one.textContent)"
+    assert browser.execute_script(heads) == ["Across tasks", "xquad-r@1", "afriqa@1", "masakhanews@1"]
+    text = browser.execute_script("return document.getElementById('low-tables').innerText")
+    assert text.count("Low-resource: Swahili. High-resource, to compare with: English.") == 3
+    (mean, *tasks) = browser.execute_script(
+        "return [...document.querySelectorAll('#low-tables table')].map((one) => one.tBodies[0].rows[0])"
+        ".map((row) => [...row.cells].slice(1).map((one) => one.textContent))"
+    )
+    cell = entry(200)
+    sheet = sheet_of(cell)
+    robust = np.mean([sheet.by_language["multilingual"][list(sheet.groups).index((name, 3))] for name in HEADLINE], 0)
+    assert list(cell.task.queries) == ["en", "sw"]
+    assert float(mean[0]) == pytest.approx(robust[1], abs=6e-4)
+    low, _, _, high, gap = (float(one.replace("\N{MINUS SIGN}", "-").rstrip("%")) for one in tasks[0])
+    assert (low, high, gap) == pytest.approx((robust[1], robust[0], robust[0] - robust[1]), abs=6e-4)
+
+
+def test_a_task_without_a_group_of_languages_says_so(browser: Chrome, tmp_path: Path) -> None:
+    """Of two tasks, one is asked in English alone, the other in Swahili alone."""
+    filed = []
+    for task, code in (("xquad-r", "en"), ("afriqa", "sw")):
+        made = entry(100)
+        own = made.task.model_copy(update={"identity": f"{task}@1", "queries": {code: 2 * 40}})
+        filed.append(FiledEntry(Path(task) / "x.json", made.model_copy(update={"task": own})))
+    path = tmp_path / "index.html"
+    path.write_text(page(board_to_json(board(filed, {}, resamples=5))), encoding="utf-8")
+    opened(browser, path.as_uri(), "#view=low")
+    text = browser.execute_script("return document.getElementById('low-tables').innerText")
+    assert "This task has no low-resource language (class 0\N{EN DASH}2)." in text
+    assert "Low-resource: Swahili. This task has no high-resource language to compare with" in text
+    for task, group in (("xquad-r@1", "low-resource"), ("afriqa@1", "high-resource")):
+        opened(browser, path.as_uri(), f"#task={task}")
+        legend = browser.execute_script("return document.getElementById('legend').textContent")
+        assert f"This task has no {group} language" in legend
+        assert "gap" not in browser.execute_script(
+            "return [...document.querySelectorAll('#table [data-sort]')].map((one) => one.dataset.sort)"
+        )
+
+
+def test_what_has_little_to_lose_stands_last_by_drop(browser: Chrome, address: str) -> None:
+    best = float(max(cells(opened(browser, address, "#sort=clean"), "clean")))
+    for sort, up in (("drop", "1"), ("drop", ""), ("kept", "")):
+        state = f"#sort={sort}&up={up}&name=model-24"
+        rows = list(zip(*(cells(opened(browser, address, state), one) for one in ("clean", "kept")), strict=True))
+        assert [float(clean) < best / 2 for clean, _ in rows] == [False] * 10 + [True]
+        assert ["little" in kept for _, kept in rows] == [False] * 10 + [True]
+        assert "stand last in this order" in browser.execute_script(
+            "return document.getElementById('legend').textContent"
+        )
+
+
+def test_bars_are_as_long_as_the_scores(browser: Chrome, address: str) -> None:
+    opened(browser, address, "#name=model-24")
+    lengths = (
+        "return [...document.querySelectorAll('.bar')].map((one) => [one, one.firstChild].map((of) => of.clientWidth))"
+    )
+    shown = browser.execute_script(lengths)
+    robust, clean = ([float(one.split()[0]) for one in cells(browser, name)] for name in ("robust", "clean"))
+    for (whole, left), (first, second) in zip(shown, zip(clean, robust, strict=True), strict=True):
+        assert left / whole == pytest.approx(second / first, abs=0.05)
+        assert whole / shown[0][0] == pytest.approx(first / clean[0], abs=0.05)
+
+
+def test_help_opens_by_key_and_by_click_and_closes(browser: Chrome, address: str) -> None:
+    from selenium.webdriver.common.keys import Keys
+
+    opened(browser, address)
+    box = "return document.querySelector('#help:popover-open')?.textContent ?? ''"
+    names = "return [...document.querySelectorAll('#table thead .help')].map((one) => one.getAttribute('aria-label'))"
+    assert len(browser.execute_script(names)) == len(cells_of_head(browser)), "every column has help"
+    button = browser.find_element("css selector", "[data-sort=kept] + .help")
+    button.send_keys(Keys.ENTER)
+    assert "Robust divided by clean" in browser.execute_script(box)
+    button.send_keys(Keys.ESCAPE)
+    assert browser.execute_script(box) == ""
+    browser.find_element("css selector", "[data-sort=clean] + .help").click()
+    assert "mean average precision" in browser.execute_script(box)
+    assert browser.execute_script("return document.querySelector('#help').getBoundingClientRect().right <= innerWidth")
+    browser.find_element("css selector", "h1").click()
+    assert browser.execute_script(box) == ""
+
+
+def cells_of_head(browser: Chrome) -> list[str]:
+    found: list[str] = browser.execute_script(
+        "return [...document.querySelectorAll('#table thead th')].map((one) => one.textContent)"
+    )
+    return found
+
+
+def test_every_page_leads_on_and_says_how_to_cite(browser: Chrome, address: str) -> None:
+    words = ("about", "submit", "Documentation", "Repository", "Licence: Apache-2.0", "JSON", "Built on a day")
+    for state in ("", "#model=owner/model-9", "#view=low", "#view=about", "#view=submit"):
+        opened(browser, address, state)
+        foot = browser.execute_script("return document.querySelector('footer').outerHTML")
+        assert [one for one in words if one not in foot] == []
+    citation = yaml.safe_load((Path(__file__).parents[1] / "CITATION.cff").read_text(encoding="utf-8"))
+    shown = browser.execute_script("return document.getElementById('bibtex').textContent")
+    fields = dict(re.findall(r"^  (\w+) += \{+(.*?)\}+,?$", shown, re.MULTILINE))
+    assert fields == {
+        "title": citation["title"],
+        "author": citation["authors"][0]["name"],
+        "version": citation["version"],
+        "date": str(citation["date-released"]),
+        "year": str(citation["date-released"])[:4],
+        "license": citation["license"],
+        "url": citation["repository-code"],
+    }
+    browser.find_element("css selector", "#cite summary").click()
+    browser.find_element("css selector", "#copy").click()
+    told = "return document.getElementById('copied').textContent"
+    assert browser.execute_script(told).startswith(("Copied", "Selected"))
+
+
 def test_what_papers_report_stands_apart_and_is_inert(browser: Chrome, address: str) -> None:
     opened(browser, address)
+    order = "return [...document.querySelectorAll('#table, #plot, #reported')].map((one) => one.id)"
+    assert browser.execute_script(order) == ["table", "plot", "reported"]
     rows = "return [...document.querySelectorAll('#reported tbody tr')].map((row) => row.textContent)"
     (row,) = browser.execute_script(rows)
     assert "0.987" in row
@@ -283,6 +408,37 @@ def test_models_are_compared_and_the_address_says_it(browser: Chrome, address: s
     assert before.startswith("3 models compared")
     opened(browser, browser.current_url)
     assert browser.execute_script(text) == before
+
+
+def test_differences_are_those_of_the_rankings_own_resamples(browser: Chrome, address: str) -> None:
+    numbers = (246, 204, 247)
+    drawn = {}
+    for name, keys in (("clean", [("clean", 0)]), ("robust", [("typo@3", 3), ("synonym@3", 3)])):
+        rows = []
+        for number in numbers:
+            sheet, task = sheet_of(entry(number)), entry(number).task
+            value = np.mean([sheet.average_precision["multilingual"][sheet.groups[key][0]] for key in keys], axis=0)
+            language = np.repeat([0, 1], list(task.queries.values()))
+            rows.append(contributions(value, np.array(task.question), language))
+        drawn[name] = resampled(rows, np.random.default_rng(0), 200)
+    drawn |= {"drop": drawn["clean"] - drawn["robust"], "kept": drawn["robust"] / drawn["clean"]}
+    opened(browser, address, "#pair=" + "|".join(f"small/model-{number}.json" for number in numbers))
+    shown = browser.execute_script(
+        "return [...document.querySelectorAll('#compared table')[1].tBodies[0].rows].map((row) => "
+        "[row.cells[0].textContent, ...[...row.cells].slice(1).map((one) => [one.dataset.apart, one.textContent])])"
+    )
+    told = []
+    for (first, second), row in zip(((0, 1), (0, 2), (1, 2)), shown, strict=True):
+        assert row[0] == f"owner/model-{numbers[first]} \N{MINUS SIGN} owner/model-{numbers[second]}"
+        for name, (apart, text) in zip(("robust", "clean", "drop", "kept"), row[1:], strict=True):
+            difference = drawn[name][first] - drawn[name][second]
+            margin = reach(3, 40) * np.std(difference[1:])
+            found = [float(one) for one in re.findall(r"-?[\d.]+", text.replace("\N{MINUS SIGN}", "-"))]
+            expected = [difference[0], difference[0] - margin, difference[0] + margin]
+            assert found == pytest.approx(expected, abs=5.1e-4), (row[0], name)
+            assert apart == str(abs(difference[0]) > margin).lower()
+            told.append(apart)
+    assert set(told) == {"true", "false"}
 
 
 def test_the_page_of_a_model_is_inert_and_has_its_languages(browser: Chrome, address: str) -> None:

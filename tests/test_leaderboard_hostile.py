@@ -24,6 +24,7 @@ from robustbench_ir.leaderboard.faults import entry_faults
 from robustbench_ir.leaderboard.folder import FiledEntry, submit
 from robustbench_ir.leaderboard.names import skeleton, slug
 from robustbench_ir.leaderboard.packing import packed
+from robustbench_ir.leaderboard.page import page
 from robustbench_ir.leaderboard.published import read_published
 from robustbench_ir.leaderboard.reading import entry_from_json, read_entry
 from robustbench_ir.leaderboard.schema import Entry

@@ -1,6 +1,7 @@
 // --- any number of models of one board, side by side; what is certain follows from the same questions for all of them
 
 const TESTED = ["robust", "clean", "drop", "kept"];
+const levelOf = (measure) => (measure === "drop" ? 2 : 1);
 const TESTED_NAMES = { robust: "Robust", clean: "Clean mAP", drop: "Drop", kept: "Kept" };
 
 function compared() {
@@ -17,7 +18,7 @@ function sideBySide(rows) {
     make("th", { scope: "row" }, column.label, helpButton(column.label, column.help)),
     ...found.map((one) => {
       const interval = fairRanks() ? intervalOf(one.row, column.key) : null;
-      return make("td", {}, column.text(one), interval ? range(...interval) : column.key === "rank" && one.place ? ` (${one.place[4]}\u2013${one.place[5]})` : null);
+      return make("td", {}, column.text(one), interval ? range(...interval, column.key === "kept" ? percent : shown) : column.key === "rank" && one.place ? ` (${one.place[4]}\u2013${one.place[5]})` : null);
     })));
   return tableOf("Scores of the compared models", ["Score", ...found.map((one) => one.name)], lines);
 }
@@ -47,16 +48,16 @@ function differences(rows) {
   if (!fairRanks()) return [make("p", { class: "note" }, "Differences are tested for all languages at the ranking's severity: choose these to see them.")];
   if (able.length < 2) return said;
   const two = able.flatMap((first, place) => able.slice(place + 1).map((second) => [first, second]));
-  const lines = two.map(([first, second]) => make("tr", {}, make("th", { scope: "row" }, `${first.model.name} \u2212 ${second.model.name}`), ...TESTED.map((measure) => differenceCell(difference(first, second, measure, able.length)))));
+  const lines = two.map(([first, second]) => make("tr", {}, make("th", { scope: "row" }, `${first.model.name} \u2212 ${second.model.name}`), ...TESTED.map((measure) => differenceCell(difference(first, second, measure, able.length), levelOf(measure)))));
   return [
     make("h3", {}, "Differences"),
     make("p", { class: "note" }, `First minus second, paired by question, with intervals that hold for all ${two.length === 1 ? "of it" : `${two.length} pairs together`} (95%; resamples of the questions, as in the ranking). Bold with a star: told apart. \u201cno\u201d: these questions cannot tell them apart, which does not show that they are equal. Drop: below 0, the first loses less.`),
-    tableOf("Differences of the compared models", ["Models", ...TESTED.map((measure) => ({ label: TESTED_NAMES[measure], help: HELP[measure] }))], lines),
+    tableOf("Differences of the compared models", ["Models", ...TESTED.map((measure) => ({ label: TESTED_NAMES[measure], level: levelOf(measure), help: HELP[measure] }))], lines),
     ...said,
   ];
 }
 
-function differenceCell({ found, low, high, apart }) {
+function differenceCell({ found, low, high, apart }, from) {
   const value = `${found > 0 ? "+" : ""}${shown(found)}`;
-  return make("td", { "data-apart": String(apart) }, apart ? make("strong", {}, `${value} *`) : `${value} no`, range(low, high));
+  return make("td", { class: level(from), "data-apart": String(apart) }, apart ? make("strong", {}, `${value} *`) : `${value} no`, range(low, high));
 }

@@ -11,7 +11,7 @@ function across() {
     ...found.tasks.map((task) => ({ label: open(task), level: 2, title: taskName(task), help: `Robust score on ${task}: ${HELP.robust.split(" The bar")[0]} In brackets the place among these models.` })),
     { label: "Low-resource", help: HELP.low }, { label: "High-resource", level: 2, help: HELP.high }, { label: "Gap", level: 2, help: HELP.gap }];
   const lines = found.rows.slice(0, PAGE).map((row) => make("tr", {}, make("th", { scope: "row" }, make("a", { href: addressOf({ model: row.name }) }, row.name)),
-    make("td", {}, row.place[0].toFixed(1), range(row.place[1], row.place[2], 1)),
+    make("td", {}, row.place[0].toFixed(1), range(row.place[1], row.place[2], (place) => shown(place, 1))),
     ...row.robust.map((score, place) => make("td", { class: "level-2" }, shown(score), make("span", { class: "range" }, ` (${row.places[place]})`))),
     make("td", {}, shown(row.low)), ...[row.high, row.gap].map((score) => make("td", { class: "level-2" }, shown(score)))));
   at("across-table").replaceChildren(tableOf("Models across tasks", heads, lines));

@@ -1,6 +1,7 @@
 // --- the table of a board
 
-const range = (low, high, digits = 3) => make("span", { class: "range" }, ` ${shown(low, digits)}\u2013${shown(high, digits)}`);
+// With a minus in it, a dash between its ends would be misread.
+const range = (low, high, text = shown) => make("span", { class: "range" }, ` ${text(low)}${low < 0 ? " to " : "\u2013"}${text(high)}`);
 
 function rankCell(one) {
   if (!one.place) return make("td", {}, one.row.digests === "non-comparable" || one.row.format === 1 ? "not ranked" : "\u2013");
