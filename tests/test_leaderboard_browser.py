@@ -143,7 +143,14 @@ def test_tasks_are_compared(browser: Chrome, several: str) -> None:
 def opened(browser: Chrome, address: str, state: str = "") -> Chrome:
     browser.get("about:blank")
     browser.get(address + state)
+    until(browser, "return document.readyState === 'complete'")
     return browser
+
+
+def until(browser: Chrome, script: str) -> None:
+    from selenium.webdriver.support.wait import WebDriverWait
+
+    WebDriverWait(browser, 10, poll_frequency=0.05).until(lambda one: one.execute_script(script))
 
 
 def cells(browser: Chrome, column: str) -> list[str]:
@@ -370,8 +377,7 @@ def test_every_page_leads_on_and_says_how_to_cite(browser: Chrome, address: str)
     }
     browser.find_element("css selector", "#cite summary").click()
     browser.find_element("css selector", "#copy").click()
-    told = "return document.getElementById('copied').textContent"
-    assert browser.execute_script(told).startswith(("Copied", "Selected"))
+    until(browser, "return /^(Copied|Selected)/.test(document.getElementById('copied').textContent)")
 
 
 def test_what_papers_report_stands_apart_and_is_inert(browser: Chrome, address: str) -> None:
