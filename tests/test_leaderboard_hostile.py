@@ -245,7 +245,7 @@ def test_an_entry_on_other_texts_never_ranks_among_others(tmp_path: Path) -> Non
         submit(entry_from_json(json.dumps(table).encode(), name), tmp_path)
     build_board(tmp_path)
     rows = json.loads((tmp_path / "leaderboard.json").read_text(encoding="utf-8"))["boards"][0]["rows"]
-    assert [row["digests"] for row in rows] == ["unverified digests", "unverified digests", "non-comparable"]
+    assert [row["digests"] for row in rows] == ["not checked", "not checked", "non-comparable"]
 
 
 JSON = some.recursive(

@@ -49,7 +49,7 @@ class Line:
     sheet : EntrySheet
         Values of the entry.
     standing : str
-        Whether its digests are the canonical ones.
+        Whether its queries are known to be those that the published task and recipes give.
     why : str
         What is wrong with the digests, or unknown about them.
     fallen : str
@@ -65,7 +65,7 @@ class Line:
     @property
     def can_rank(self) -> bool:
         """Whether there are ranks, of the queries that others were asked."""
-        return self.standing in {"canonical", "unverified digests"}
+        return self.standing in {"checked", "not checked"}
 
 
 def board(
@@ -163,7 +163,7 @@ def _board(lines: Sequence[Line], resamples: int) -> tuple[JsonTable, OnTask | N
     superseded = _superseded(lines)
     # A recipe that only its author can run must not decide over the ranking of the others.
     best = (
-        [line for line in lines if line.standing == "canonical"]
+        [line for line in lines if line.standing == "checked"]
         or [line for line in lines if line.can_rank]
         or [line for line in lines if line.standing == "format 1, values only"]
     )
@@ -229,7 +229,7 @@ def _on_common_ground(lines: Sequence[Line]) -> list[Line]:
     fair = [line for line in lines if line.standing != "non-comparable"]
     if not fair:
         return list(lines)
-    common = _ground(next((line for line in fair if line.standing == "canonical"), fair[0]))
+    common = _ground(next((line for line in fair if line.standing == "checked"), fair[0]))
     return [
         line
         if line.standing == "non-comparable" or _ground(line) == common
@@ -321,8 +321,8 @@ def _superseded(lines: Sequence[Line]) -> dict[int, str]:
 
 
 def _as_good(new: Line, old: Line) -> bool:
-    """Return True if the digests allow a replacement: only a canonical entry replaces a canonical entry."""
-    order = ("canonical", "unverified digests", "format 1, values only", "non-comparable")
+    """Return True if the digests allow a replacement: only a checked entry replaces a checked one."""
+    order = ("checked", "not checked", "format 1, values only", "non-comparable")
     return new.standing != "non-comparable" and order.index(new.standing) <= order.index(old.standing)
 
 

@@ -47,15 +47,18 @@ class FileCheck:
     faults : tuple of str
         Why the file is refused, one line each; empty if it is accepted.
     remark : str
-        ``canonical``, ``unverified digests: ...`` or ``non-comparable: ...``.
+        ``checked``, ``not checked: ...`` or ``non-comparable: ...``; docs/glossary.md has these words.
     digests : dict of str to str, optional
         Digests that the check has computed again.
+    recorded : bool
+        Whether `canonical.json` has them already, so that the board, which computes none, says the same.
     """
 
     path: Path
     faults: tuple[str, ...]
     remark: str = ""
     digests: dict[str, str] | None = None
+    recorded: bool = True
 
 
 BuiltBoard = tuple[Path, list[FileCheck], int]
@@ -167,11 +170,11 @@ class _Check:
         if wrong:
             return FileCheck(one.path, tuple(wrong))
         name, reason = digest_status(one.entry, {**self.known, **made})
-        if name == "canonical" and missing:
-            reason = f"by {CANONICAL_FILE}; not computed again: {missing}"
-            return FileCheck(one.path, (), f"canonical {reason}", made)
-        said = missing or reason if name == "unverified digests" else reason
-        return FileCheck(one.path, (), f"{name}: {said}" if said else name, made)
+        if name == "checked" and missing:
+            return FileCheck(one.path, (), f"checked by {CANONICAL_FILE}; not computed again: {missing}", made)
+        said = missing or reason if name == "not checked" else reason
+        recorded = name != "checked" or digest_status(one.entry, self.known)[0] == "checked"
+        return FileCheck(one.path, (), f"{name}: {said}" if said else name, made, recorded)
 
     def proposes(self, one: FiledEntry) -> bool:
         """Return whether a file is not in the base commit."""

@@ -1,6 +1,6 @@
 """Every two models of a board, on the same resamples of its questions: what the page needs to compare any of them.
 
-The test is that of the ranking: two models are told apart if their difference is more than `reach` deviations of the
+The test is that of the ranking: two models are distinguished if their difference is more than `reach` deviations of the
 resamples, where `reach` is for all pairs of the models that are compared together.
 """
 

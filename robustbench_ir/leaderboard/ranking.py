@@ -101,7 +101,8 @@ def resampled(rows: Sequence[Contributions], random: Generator, resamples: int =
     questions = len(rows[0].sums)
     drawn = random.integers(0, questions, size=(resamples, questions)) + questions * np.arange(resamples)[:, None]
     counts = np.bincount(drawn.ravel(), minlength=resamples * questions).reshape(resamples, questions)
-    weights: _Weights = np.vstack([np.ones(questions), counts]).astype(np.float32)
+    # Double precision, so that rounded numbers are the same with any number of threads and on any processor.
+    weights: Floats = np.vstack([np.ones(questions), counts])
     groups: dict[bytes, list[int]] = {}
     for number, row in enumerate(rows):
         groups.setdefault(row.counts.astype(np.float32).tobytes(), []).append(number)
@@ -111,7 +112,7 @@ def resampled(rows: Sequence[Contributions], random: Generator, resamples: int =
     return found
 
 
-def _macro_means(rows: Sequence[Contributions], weights: _Weights) -> Floats:
+def _macro_means(rows: Sequence[Contributions], weights: Floats) -> Floats:
     """Return the macro means of rows that have the same cases, shape (rows, resamples).
 
     Languages with the same counts share a denominator, so that parallel questions need one matrix product in all, not
@@ -125,7 +126,7 @@ def _macro_means(rows: Sequence[Contributions], weights: _Weights) -> Floats:
     strata = np.zeros(len(weights))
     for languages in columns.values():
         count = weights @ counts[:, languages[0]]
-        numerator = np.stack([row.sums[:, languages].sum(axis=1) for row in rows], axis=1).astype(np.float32)
+        numerator = np.stack([row.sums[:, languages].sum(axis=1) for row in rows], axis=1)
         total += np.divide((weights @ numerator).T, count, out=np.zeros_like(total), where=count > 0)
         strata += (count > 0) * len(languages)
     return np.asarray(total / np.maximum(strata, 1))

@@ -51,7 +51,7 @@ function differences(rows) {
   const lines = two.map(([first, second]) => make("tr", {}, make("th", { scope: "row" }, `${first.model.name} \u2212 ${second.model.name}`), ...TESTED.map((measure) => differenceCell(difference(first, second, measure, able.length), levelOf(measure)))));
   return [
     make("h3", {}, "Differences"),
-    make("p", { class: "note" }, `First minus second, paired by question, with intervals that hold for all ${two.length === 1 ? "of it" : `${two.length} pairs together`} (95%; resamples of the questions, as in the ranking). Bold with a star: told apart. \u201cno\u201d: these questions cannot tell them apart, which does not show that they are equal. Drop: below 0, the first loses less.`),
+    make("p", { class: "note" }, `First minus second, paired by question, with intervals that hold for all ${two.length === 1 ? "of it" : `${two.length} pairs together`} (95%; resamples of the questions, as in the ranking). Bold with a star: these questions distinguish the two. \u201cno\u201d: they do not, which does not show that the two are equal. Drop: below 0, the first loses less.`),
     tableOf("Differences of the compared models", ["Models", ...TESTED.map((measure) => ({ label: TESTED_NAMES[measure], level: levelOf(measure), help: HELP[measure] }))], lines),
     ...said,
   ];

@@ -33,7 +33,7 @@ function marks(row) {
   if (row.model.kind === "multi-vector" || row.model.kind === "reranked") said.push(row.model.kind);
   if (row.training.saw_task === "yes") said.push("trained on the task's data");
   if (row.training.saw_task === "unknown") said.push("training unknown");
-  if (row.digests !== "canonical") said.push(row.digests);
+  if (row.digests !== "checked") said.push(row.digests);
   if (row.superseded) said.push("superseded");
   return said.join(" \u00b7 ");
 }
