@@ -198,7 +198,7 @@ def intervals(drawn: Floats | NDArray[np.float32], method: Literal["linear", "ne
 
 
 def places(drawn: Floats) -> NDArray[np.float32]:
-    """Return the rank of each row in each resample, 1 for the largest, shape (rows, resamples).
+    """Return the rank of each row in each resample, 1 for the largest, shape (rows, resamples); no rank is shared.
 
     Parameters
     ----------
