@@ -8,8 +8,10 @@ import pytest
 from click.testing import CliRunner
 
 from robustbench_ir.cli import irbench
+from robustbench_ir.evaluation.attack import run_request
+from robustbench_ir.evaluation.request import Request, RunOptions
 from robustbench_ir.perturb import default_recipe_names
-from robustbench_ir.results.file import load_result
+from robustbench_ir.results.result import Result
 
 
 def said_by(*arguments: str) -> tuple[int, str]:
@@ -42,15 +44,26 @@ def test_a_file_cannot_choose_either(tmp_path: Path) -> None:
     assert "leave out --languages" in said
 
 
-def test_a_run_for_the_board_is_whole_and_names_the_next_command(tmp_path: Path) -> None:
+def test_a_run_for_the_board_is_whole_and_names_the_next_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is asked for is looked at, and a smaller run is made in its place."""
+    asked: list[Request] = []
+    small = Request("char-ngram", languages=["en"], recipes=["typo"])
+
+    def in_its_place(request: Request, run: RunOptions) -> Result:
+        asked.append(request)
+        return run_request(small, run)
+
+    monkeypatch.setattr("robustbench_ir.cli.attack.run_request", in_its_place)
     out = tmp_path / "made.json"
     status, said = said_by("--for", "leaderboard", "--out", str(out))
     assert status == 0, said
     assert f"`irbench submit {out} --name NAME --link ADDRESS` makes its entry" in said
-    made = load_result(out)
-    assert {one.recipe.label for one in made.attacked} == set(default_recipe_names())
-    assert {(one.severity, one.seed) for one in made.attacked} == {(3, 0)}
-    assert len(made.judgements.query_languages) == 12
+    (request,) = asked
+    assert (request.languages, request.questions, request.semantic_floor) == (None, None, None)
+    cells = request.cells(request.load_recipes(None))
+    assert {(one.recipe, one.severity, one.seed) for one in cells} == {(name, 3, 0) for name in default_recipe_names()}
 
 
 def test_another_run_says_why_it_is_none_for_the_board(shared_data: Path, tmp_path: Path) -> None:

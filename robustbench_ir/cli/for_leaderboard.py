@@ -73,7 +73,7 @@ def print_next_step(
 def _reasons(request: Request) -> list[str]:
     from robustbench_ir.leaderboard.suites import load_suites
 
-    # Not of `mini` and of the user's own tasks, whose runs nobody means for the board.
+    # Runs of `mini` and of the user's own tasks are not meant for the board.
     if not isinstance(request.task, str) or not any(request.task in tasks for tasks in load_suites().values()):
         return []
     everything = task_card(request.task).languages
