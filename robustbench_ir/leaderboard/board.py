@@ -168,13 +168,7 @@ def _board(lines: Sequence[Line], resamples: int) -> tuple[JsonTable, OnTask | N
         or [line for line in lines if line.standing == "format 1, values only"]
     )
     headline = _headline(best)
-    rankable = [
-        number
-        for number, line in enumerate(lines)
-        if line.can_rank and number not in superseded and headline <= line.sheet.groups.keys()
-    ]
-    sheets = {number: lines[number].sheet for number in rankable}
-    standing = {setting: standings(sheets, headline, setting, task, resamples) for setting in settings}
+    standing = _standings(lines, superseded, headline, settings, resamples)
     places: dict[int, JsonTable] = {}
     for setting, found in standing.items():
         for number, place in found.places.items():
@@ -202,8 +196,33 @@ def _board(lines: Sequence[Line], resamples: int) -> tuple[JsonTable, OnTask | N
         "headline": [list(key) for key in sorted(headline, key=_cell_order)],
         "rows": rows,
     }
-    widest = max(settings, key=SETTINGS.index)
+    widest = _widest(settings)
     return table, _of_task(lines, standing[widest], headline, widest)
+
+
+def _widest(settings: Sequence[Setting]) -> Setting:
+    return max(settings, key=SETTINGS.index)
+
+
+def _standings(
+    lines: Sequence[Line],
+    superseded: Mapping[int, str],
+    headline: set[CellKey],
+    settings: Sequence[Setting],
+    resamples: int,
+) -> dict[Setting, Standings]:
+    """Rank the lines that can be ranked, in each setting."""
+    sheets = {
+        number: line.sheet
+        for number, line in enumerate(lines)
+        if line.can_rank and number not in superseded and headline <= line.sheet.groups.keys()
+    }
+    found = {}
+    for setting in settings:
+        one = standings(sheets, headline, setting, lines[0].filed.entry.task, resamples)
+        # Of thousands of entries they take gigabytes, and only those of the widest setting are compared across tasks.
+        found[setting] = one if setting == _widest(settings) else replace(one, cases={})
+    return found
 
 
 def _of_task(lines: Sequence[Line], found: Standings, headline: set[CellKey], setting: Setting) -> OnTask | None:
