@@ -412,6 +412,8 @@ def test_models_are_compared_and_the_address_says_it(browser: Chrome, address: s
     text = "return document.getElementById('compared').textContent"
     before = browser.execute_script(text)
     assert before.startswith("3 models compared")
+    press(browser, "#ticked button")
+    assert browser.execute_script("return document.activeElement.textContent") == "3 models compared"
     opened(browser, browser.current_url)
     assert browser.execute_script(text) == before
 

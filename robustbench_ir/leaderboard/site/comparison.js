@@ -7,9 +7,15 @@ const TESTED_NAMES = { robust: "Robust", clean: "Clean mAP", drop: "Drop", kept:
 function compared() {
   const rows = picked().map((file) => board().rows.find((row) => row.file === file)).filter(Boolean);
   at("compared").hidden = rows.length < 2;
+  at("ticked").replaceChildren(rows.length < 2 ? "Tick two or more models to compare them." : make("button", { type: "button", onclick: toCompared }, `Compare ${rows.length} models`));
   if (rows.length < 2) return at("compared").replaceChildren();
   const close = make("button", { type: "button", onclick: () => change({ pair: "" }) }, "Close");
-  at("compared").replaceChildren(make("h2", { id: "compared-title" }, `${rows.length} models compared`), close, sideBySide(rows), ...differences(rows));
+  at("compared").replaceChildren(make("h2", { id: "compared-title", tabindex: "-1" }, `${rows.length} models compared`), close, sideBySide(rows), ...differences(rows));
+}
+
+function toCompared() {
+  at("compared").scrollIntoView();
+  at("compared-title").focus({ preventScroll: true });
 }
 
 function sideBySide(rows) {
