@@ -19,11 +19,12 @@ import numpy as np
 
 with atheris.instrument_imports(include=["robustbench_ir.leaderboard", "json"]):
     from robustbench_ir.errors import ResultError
-    from robustbench_ir.leaderboard.board import board, board_to_json, page
+    from robustbench_ir.leaderboard.board import board, board_to_json
     from robustbench_ir.leaderboard.entry import entry_to_json
     from robustbench_ir.leaderboard.faults import entry_faults
     from robustbench_ir.leaderboard.folder import FiledEntry
     from robustbench_ir.leaderboard.packing import packed
+    from robustbench_ir.leaderboard.page import page
     from robustbench_ir.leaderboard.reading import entry_from_json
 
 MARKUP = "</script><script>alert(1)</script>"

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from robustbench_ir.leaderboard.board import board, board_to_json, page
+from robustbench_ir.leaderboard.board import board, board_to_json
 from robustbench_ir.leaderboard.folder import FiledEntry
+from robustbench_ir.leaderboard.page import page
 from tests.support import reviews
 from tests.support.axe import faults
 from tests.support.boards import REPORTED, entry
@@ -20,8 +21,9 @@ pytestmark = pytest.mark.browser
 
 ENTRIES = 12
 OPEN = {
-    "all": "#model=small/model-9.json&pair=small/model-1.json|small/model-2.json",
+    "compared": "#pair=small/model-1.json|small/model-2.json|small/model-3.json&more=1",
     "filtered": "#language=sw&verified=1&name=nothing",
+    "model": "#model=small/model-9.json",
 }
 
 
@@ -41,6 +43,19 @@ def test_axe_finds_nothing_on_the_board(browser: Chrome, board_address: str, wid
     browser.get(board_address + state)
     assert faults(browser, axe) == []
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.usefixtures("colours")
+@pytest.mark.parametrize(("colours", "width"), [("light", 390), ("dark", 1280)], indirect=True)
+def test_axe_finds_nothing_on_the_pages_beside_the_board(
+    browser: Chrome, board_address: str, width: int, axe: str
+) -> None:
+    for view in ("low", "about", "submit"):
+        browser.get("about:blank")
+        browser.get(f"{board_address}#view={view}")
+        browser.execute_script("document.getElementById('cite').open = true")
+        assert faults(browser, axe) == [], view
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= width
 
 
 @pytest.mark.usefixtures("colours", "width")

@@ -59,6 +59,24 @@ def test_the_same_noise_in_all_models_leaves_no_doubt_and_other_noise_does() -> 
     assert all(row["place"][1] < row["place"][2] for row in doubtful["rows"])
 
 
+def test_models_that_are_exactly_equal_share_a_place() -> None:
+    """A copy under another name ranks as its model, in the data and in each resample."""
+    random = np.random.default_rng(2)
+    question, language = np.arange(QUESTIONS), np.zeros(QUESTIONS, dtype=int)
+    values = {name: random.uniform(0.2, 0.8, QUESTIONS) for name in "abc"}
+    values["copy of b"] = values["b"]
+    cases = tuple(contributions(one, question, language) for one in values.values())
+    means = np.array([one.mean() for one in values.values()])
+    task = OnTask("one", "multilingual", 1, tuple(values), cases, means, means, means)
+    found = across_tasks([task, task], 100)
+    assert found is not None
+    rows = {row["name"]: row for row in found["rows"]}
+    expected = dict(zip(values, rankdata(-means, method="min").tolist(), strict=True))
+    assert {name: row["places"] for name, row in rows.items()} == {name: [one, one] for name, one in expected.items()}
+    assert rows["b"]["place"] == rows["copy of b"]["place"]
+    assert rows["b"]["place"][1] < rows["b"]["place"][2], "the resamples differ"
+
+
 def test_groups_are_over_the_tasks_that_have_both() -> None:
     tasks = [on_task("one", SECOND, low=float("nan")), on_task("two", SECOND), on_task("three", SECOND, 0.3, 0.8)]
     found = across_tasks(tasks, 50)

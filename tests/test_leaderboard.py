@@ -203,13 +203,13 @@ def test_canonical_digests_rank_and_others_do_not(entry: Entry, tmp_path: Path) 
     submit(entry, tmp_path)
     submit(changed(other, lambda table: table["cells"][1].update(queries_sha256="0" * 64)), tmp_path)
     honest, cheat = check_submissions([], tmp_path, today=DAY)
-    assert (honest.path.name, honest.remark) == ("char-ngram.json", "canonical")
+    assert (honest.path.name, honest.remark) == ("char-ngram.json", "checked")
     assert cheat.remark.startswith("non-comparable: mini@1 am,en,sw typo@")
     write_canonical(tmp_path, honest.digests or {})
     build_board(tmp_path)
     rows = json.loads((tmp_path / "leaderboard.json").read_text(encoding="utf-8"))["boards"][0]["rows"]
     assert [(row["model"]["name"], row["digests"], bool(row["ranks"])) for row in rows] == [
-        ("char-ngram", "canonical", True),
+        ("char-ngram", "checked", True),
         ("cheat", "non-comparable", False),
     ]
 
@@ -222,7 +222,7 @@ def test_a_recipe_that_is_not_here_leaves_digests_unverified(entry: Entry, tmp_p
     path = submit(changed(entry, change), tmp_path)
     (verdict,) = check_submissions([path], tmp_path, today=DAY)
     assert verdict.faults == ()
-    assert verdict.remark.startswith("unverified digests: word-order@9")
+    assert verdict.remark.startswith("not checked: word-order@9")
 
 
 def test_queries_without_a_pool_of_their_own_are_canonical_too(shared_data: Path, tmp_path: Path) -> None:
@@ -231,7 +231,7 @@ def test_queries_without_a_pool_of_their_own_are_canonical_too(shared_data: Path
     assert list(cross.task.pool) == ["fr"]
     assert cross.scores[0].rank_distance is None
     path = submit(cross, tmp_path)
-    assert check_submissions([path], tmp_path, today=DAY)[0].remark == "canonical"
+    assert check_submissions([path], tmp_path, today=DAY)[0].remark == "checked"
 
 
 def test_a_newer_version_supersedes_and_both_stay(entry: Entry, tmp_path: Path) -> None:
@@ -444,7 +444,11 @@ def test_the_commands(result: Result, tmp_path: Path) -> None:
     said = ("--name", "char-ngram", "--link", "https://example.org/", "--trained-on", "nothing at all")
     _, output = run("submit", str(file), *said, "--folder", folder)
     path = output.split(" is your entry")[0]
-    assert run("leaderboard", "check", path, "--folder", folder, "--record") == (0, f"{path}: canonical\n")
+    check = ("leaderboard", "check", path, "--folder", folder)
+    unrecorded = f"{path}: checked; not recorded: the board says 'not checked' until a maintainer runs "
+    assert run(*check) == (0, unrecorded + "`irbench leaderboard check --record`\n")
+    assert run(*check, "--record") == (0, f"{path}: checked, and recorded for the board\n")
+    assert run(*check) == (0, f"{path}: checked\n")
     assert len(read_canonical(Path(folder))) == 12, "texts and layout of the task, digests and changes of five cells"
     assert run("leaderboard", "verify", path, "--sample", "100", "--by", "tester")[0] == 0
     assert read_entry(Path(path)).verified is not None

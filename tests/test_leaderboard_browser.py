@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
+import yaml
 
-from robustbench_ir.leaderboard.board import board, board_to_json, page
+from robustbench_ir.leaderboard.board import board, board_to_json
 from robustbench_ir.leaderboard.folder import FiledEntry
+from robustbench_ir.leaderboard.page import page
+from robustbench_ir.leaderboard.ranking import contributions, reach, resampled
+from robustbench_ir.leaderboard.sheet import sheet_of
 from tests.support.boards import CRAFTED, REPORTED, SEARCHED, entry
 
 if TYPE_CHECKING:
@@ -17,6 +23,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
+HEADLINE = ("typo@3", "synonym@3")
 ELSEWHERE = REPORTED.model_copy(update={"languages": ["en"]})
 
 
@@ -25,7 +32,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     filed = [FiledEntry(Path("small") / f"model-{number}.json", entry(number)) for number in range(250)]
     path = tmp_path_factory.mktemp("site") / "index.html"
     path.write_text(
-        page(board_to_json(board(filed, {}, resamples=200, reported=[REPORTED, ELSEWHERE]))), encoding="utf-8"
+        page(board_to_json(board(filed, {}, resamples=200, reported=[REPORTED, ELSEWHERE])), "on a day"),
+        encoding="utf-8",
     )
     return path.as_uri()
 
@@ -57,11 +65,63 @@ def test_addresses_name_the_task_and_old_ones_work(browser: Chrome, several: str
         ("#task=1", "masakhanews"),
         ("#task=0", "afriqa"),
         ("#task=nothing", "xquad-r"),
-        ("#model=afriqa/model-100.json", "afriqa"),
-        ("#task=mini%401&model=mini/model-100.json", "mini"),
     ):
         assert f"entries on {task}@1" in status(opened(browser, several, state)), state
-        assert ("model=" in state) == browser.execute_script("return !document.getElementById('model').hidden")
+    for state in ("#model=afriqa/model-100.json", "#task=mini%401&model=mini/model-100.json", "#task=2&model=0"):
+        opened(browser, several, state)
+        assert browser.title.startswith("owner/model-100 ") == (not state.endswith("=0")), state
+
+
+def seen(browser: Chrome) -> str:
+    """Return the name of the view that is shown."""
+    (found,) = browser.execute_script(
+        "return [...document.querySelectorAll('[data-view]:not([hidden])')].map((one) => one.dataset.view)"
+    )
+    return str(found)
+
+
+def test_a_model_has_a_page_with_all_its_tasks(browser: Chrome, several: str) -> None:
+    opened(browser, several, "#model=owner/model-100")
+    assert seen(browser) == "model"
+    assert browser.title == "owner/model-100 \N{EN DASH} robustbench-ir leaderboard"
+    names = "return [...document.querySelectorAll('#model h3 a')].map((one) => one.textContent)"
+    assert browser.execute_script(names) == ["xquad-r@1", "afriqa@1", "masakhanews@1", "mini@1"]
+    rows = browser.execute_script(
+        "return [...document.querySelector('#model tbody').rows]"
+        ".map((row) => [...row.cells].map((one) => one.innerText))"
+    )
+    settings = [row[0].split()[1] for row in rows]
+    assert settings == ["multilingual", "cross-lingual", "monolingual"] * 4
+    score = {(one.recipe, one.severity): one.average_precision for one in entry(100).scores}
+    for setting, (_, _, robust, clean, kept, *_) in zip(settings, rows, strict=True):
+        whole, left = score["clean", 0][setting], (score["typo@3", 3][setting] + score["synonym@3", 3][setting]) / 2
+        assert float(clean) == pytest.approx(whole, abs=6e-4)
+        assert float(robust.split()[0]) == pytest.approx(left, abs=6e-4)
+        assert int(kept.split("%")[0]) == pytest.approx(100 * left / whole, abs=0.6)
+
+
+def test_back_and_forward_go_through_what_was_opened(browser: Chrome, several: str) -> None:
+    opened(browser, several)
+    base = browser.title
+    # A browser goes back past what no hand has done, so that these are real clicks.
+    for selector in ("[data-open]", "#model h3 a", "#task option[value='afriqa@1']", "nav [data-to=about]"):
+        browser.find_element("css selector", selector).click()
+    steps = [(base, "board"), ("owner/model-200 \N{EN DASH} " + base, "model"), (base, "board")]
+    steps += [("afriqa@1 \N{EN DASH} " + base, "board"), ("What the numbers mean \N{EN DASH} " + base, "about")]
+    assert (browser.title, seen(browser)) == steps[-1]
+    for step in steps[-2::-1]:
+        browser.back()
+        assert (browser.title, seen(browser)) == step
+    for step in steps[1:]:
+        browser.forward()
+        assert (browser.title, seen(browser)) == step
+
+
+def test_skipping_to_the_content_forgets_no_choice(browser: Chrome, several: str) -> None:
+    opened(browser, several, "#task=afriqa%401&setting=monolingual")
+    press(browser, ".skip")
+    assert "setting=monolingual" in browser.current_url
+    assert browser.execute_script("return document.activeElement.id") == "main"
 
 
 def test_tasks_are_compared(browser: Chrome, several: str) -> None:
@@ -73,22 +133,29 @@ def test_tasks_are_compared(browser: Chrome, several: str) -> None:
     assert [row[0] for row in rows] == ["owner/model-200", "owner/model-100", "owner/model-1"]
     assert [row[1] for row in rows] == ["1.0 1.0\N{EN DASH}1.0", "2.0 2.0\N{EN DASH}2.0", "3.0 3.0\N{EN DASH}3.0"]
     heads = browser.execute_script(
-        "return [...document.querySelectorAll('#across th[scope=col]')].map((one) => one.textContent)"
+        "return [...document.querySelectorAll('#across th[scope=col]')].map((one) => one.firstChild.textContent)"
     )
     assert heads == ["Model", "Mean place", "xquad-r", "afriqa", "masakhanews", "Low-resource", "High-resource", "Gap"]
-    press(browser, "#across thead th:nth-child(4) button")
+    press(browser, "#across thead th:nth-child(4) a")
     assert "entries on afriqa@1" in status(browser)
 
 
 def opened(browser: Chrome, address: str, state: str = "") -> Chrome:
     browser.get("about:blank")
     browser.get(address + state)
+    until(browser, "return document.readyState === 'complete'")
     return browser
+
+
+def until(browser: Chrome, script: str) -> None:
+    from selenium.webdriver.support.wait import WebDriverWait
+
+    WebDriverWait(browser, 10, poll_frequency=0.05).until(lambda one: one.execute_script(script))
 
 
 def cells(browser: Chrome, column: str) -> list[str]:
     script = """
-    const heads = [...document.querySelectorAll('#table thead button')];
+    const heads = [...document.querySelectorAll('#table thead [data-sort]')];
     const place = heads.findIndex((one) => one.dataset.sort === arguments[0]);
     return [...document.querySelectorAll('#table tbody tr')].map((row) => row.cells[place].textContent);
     """
@@ -117,7 +184,7 @@ def test_no_request_no_word_in_the_console_and_nothing_runs(browser: Chrome, add
     browser.get_log("performance")
     browser.get_log("browser")
     opened(browser, address)
-    for selector in ("[data-open]", "#table tbody input", "[data-sort=clean]", "[data-turn=Next]", "#csv"):
+    for selector in ("#table tbody input", "[data-sort=clean]", "[data-turn=Next]", "#csv", ".help", "[data-open]"):
         press(browser, selector)
     events = [json.loads(one["message"])["message"] for one in browser.get_log("performance")]
     asked = {
@@ -125,7 +192,7 @@ def test_no_request_no_word_in_the_console_and_nothing_runs(browser: Chrome, add
     }
     assert {one for one in asked if not one.startswith(("data:", "blob:", "about:"))} == {address}
     assert browser.get_log("browser") == []
-    assert browser.title == "robustbench-ir leaderboard"
+    assert browser.title.startswith("owner/model-")
     assert browser.execute_script("return document.images.length + document.scripts.length") == 2
 
 
@@ -141,8 +208,8 @@ def test_columns_sort_both_ways_by_key_too(browser: Chrome, address: str) -> Non
     browser.switch_to.active_element.send_keys(Keys.ENTER)
     clean = [float(one) for one in cells(browser, "clean")]
     assert clean == sorted(clean)
-    sorts = "return [...document.querySelectorAll('#table th[aria-sort=ascending]')].map((one) => one.textContent)"
-    assert browser.execute_script(sorts) == ["Clean mAP ▲"]
+    sorted_by = "return document.querySelector('#table th[aria-sort=ascending] [data-sort]').textContent"
+    assert browser.execute_script(sorted_by) == "Clean mAP ▲"
     sizes = opened(browser, address, "#sort=size") and cells(browser, "size")
     assert sizes[0] == "2.5 B"
 
@@ -167,7 +234,7 @@ def test_filters(browser: Chrome, address: str) -> None:
 
 
 def test_each_threat_model_shows_its_own_attacks_and_models(browser: Chrome, address: str) -> None:
-    heads = "return [...document.querySelectorAll('#table thead button')].map((one) => one.dataset.sort)"
+    heads = "return [...document.querySelectorAll('#table thead [data-sort]')].map((one) => one.dataset.sort)"
     average = {"at typo@3", "at synonym@3"}
     for threat, count, attacks in (
         ("", 250, average | {f"at {SEARCHED}", f"at {CRAFTED}"}),
@@ -199,8 +266,124 @@ def test_classes_of_languages_and_the_gap_between_them(browser: Chrome, address:
     assert gap != 0
 
 
+def test_low_resource_languages_have_a_page(browser: Chrome, several: str) -> None:
+    opened(browser, several, "#view=low")
+    heads = "return [...document.querySelectorAll('#low-tables h3')].map((one) => one.textContent)"
+    assert browser.execute_script(heads) == ["Across tasks", "xquad-r@1", "afriqa@1", "masakhanews@1"]
+    text = browser.execute_script("return document.getElementById('low-tables').innerText")
+    assert text.count("Low-resource: Swahili. High-resource, to compare with: English.") == 3
+    (mean, *tasks) = browser.execute_script(
+        "return [...document.querySelectorAll('#low-tables table')].map((one) => one.tBodies[0].rows[0])"
+        ".map((row) => [...row.cells].slice(1).map((one) => one.textContent))"
+    )
+    cell = entry(200)
+    sheet = sheet_of(cell)
+    robust = np.mean([sheet.by_language["multilingual"][list(sheet.groups).index((name, 3))] for name in HEADLINE], 0)
+    assert list(cell.task.queries) == ["en", "sw"]
+    assert float(mean[0]) == pytest.approx(robust[1], abs=6e-4)
+    low, _, _, high, gap = (float(one.replace("\N{MINUS SIGN}", "-").rstrip("%")) for one in tasks[0])
+    assert (low, high, gap) == pytest.approx((robust[1], robust[0], robust[0] - robust[1]), abs=6e-4)
+
+
+def test_a_task_without_a_group_of_languages_says_so(browser: Chrome, tmp_path: Path) -> None:
+    """Of two tasks, one is asked in English alone, the other in Swahili alone."""
+    filed = []
+    for task, code in (("xquad-r", "en"), ("afriqa", "sw")):
+        made = entry(100)
+        own = made.task.model_copy(update={"identity": f"{task}@1", "queries": {code: 2 * 40}})
+        filed.append(FiledEntry(Path(task) / "x.json", made.model_copy(update={"task": own})))
+    path = tmp_path / "index.html"
+    path.write_text(page(board_to_json(board(filed, {}, resamples=5))), encoding="utf-8")
+    opened(browser, path.as_uri(), "#view=low")
+    text = browser.execute_script("return document.getElementById('low-tables').innerText")
+    assert "This task has no low-resource language (class 0\N{EN DASH}2)." in text
+    assert "Low-resource: Swahili. This task has no high-resource language to compare with" in text
+    for task, group in (("xquad-r@1", "low-resource"), ("afriqa@1", "high-resource")):
+        opened(browser, path.as_uri(), f"#task={task}")
+        legend = browser.execute_script("return document.getElementById('legend').textContent")
+        assert f"This task has no {group} language" in legend
+        assert "gap" not in browser.execute_script(
+            "return [...document.querySelectorAll('#table [data-sort]')].map((one) => one.dataset.sort)"
+        )
+
+
+def test_what_has_little_to_lose_stands_last_by_drop(browser: Chrome, address: str) -> None:
+    best = float(max(cells(opened(browser, address, "#sort=clean"), "clean")))
+    for sort, up in (("drop", "1"), ("drop", ""), ("kept", "")):
+        state = f"#sort={sort}&up={up}&name=model-24"
+        rows = list(zip(*(cells(opened(browser, address, state), one) for one in ("clean", "kept")), strict=True))
+        assert [float(clean) < best / 2 for clean, _ in rows] == [False] * 10 + [True]
+        assert ["little" in kept for _, kept in rows] == [False] * 10 + [True]
+        assert "stand last in this order" in browser.execute_script(
+            "return document.getElementById('legend').textContent"
+        )
+
+
+def test_bars_are_as_long_as_the_scores(browser: Chrome, address: str) -> None:
+    opened(browser, address, "#name=model-24")
+    lengths = (
+        "return [...document.querySelectorAll('.bar')].map((one) => [one, one.firstChild].map((of) => of.clientWidth))"
+    )
+    shown = browser.execute_script(lengths)
+    robust, clean = ([float(one.split()[0]) for one in cells(browser, name)] for name in ("robust", "clean"))
+    for (whole, left), (first, second) in zip(shown, zip(clean, robust, strict=True), strict=True):
+        assert left / whole == pytest.approx(second / first, abs=0.05)
+        assert whole / shown[0][0] == pytest.approx(first / clean[0], abs=0.05)
+
+
+def test_help_opens_by_key_and_by_click_and_closes(browser: Chrome, address: str) -> None:
+    from selenium.webdriver.common.keys import Keys
+
+    opened(browser, address)
+    box = "return document.querySelector('#help:popover-open')?.textContent ?? ''"
+    names = "return [...document.querySelectorAll('#table thead .help')].map((one) => one.getAttribute('aria-label'))"
+    assert len(browser.execute_script(names)) == len(cells_of_head(browser)), "every column has help"
+    button = browser.find_element("css selector", "[data-sort=kept] + .help")
+    button.send_keys(Keys.ENTER)
+    assert "Robust divided by clean" in browser.execute_script(box)
+    button.send_keys(Keys.ESCAPE)
+    assert browser.execute_script(box) == ""
+    browser.find_element("css selector", "[data-sort=clean] + .help").click()
+    assert "mean average precision" in browser.execute_script(box)
+    assert browser.execute_script("return document.querySelector('#help').getBoundingClientRect().right <= innerWidth")
+    browser.find_element("css selector", "h1").click()
+    assert browser.execute_script(box) == ""
+
+
+def cells_of_head(browser: Chrome) -> list[str]:
+    found: list[str] = browser.execute_script(
+        "return [...document.querySelectorAll('#table thead th')].map((one) => one.textContent)"
+    )
+    return found
+
+
+def test_every_page_leads_on_and_says_how_to_cite(browser: Chrome, address: str) -> None:
+    words = ("about", "submit", "Documentation", "Repository", "Licence: Apache-2.0", "JSON", "Built on a day")
+    for state in ("", "#model=owner/model-9", "#view=low", "#view=about", "#view=submit"):
+        opened(browser, address, state)
+        foot = browser.execute_script("return document.querySelector('footer').outerHTML")
+        assert [one for one in words if one not in foot] == []
+    citation = yaml.safe_load((Path(__file__).parents[1] / "CITATION.cff").read_text(encoding="utf-8"))
+    shown = browser.execute_script("return document.getElementById('bibtex').textContent")
+    fields = dict(re.findall(r"^  (\w+) += \{+(.*?)\}+,?$", shown, re.MULTILINE))
+    assert fields == {
+        "title": citation["title"],
+        "author": citation["authors"][0]["name"],
+        "version": citation["version"],
+        "date": str(citation["date-released"]),
+        "year": str(citation["date-released"])[:4],
+        "license": citation["license"],
+        "url": citation["repository-code"],
+    }
+    browser.find_element("css selector", "#cite summary").click()
+    browser.find_element("css selector", "#copy").click()
+    until(browser, "return /^(Copied|Selected)/.test(document.getElementById('copied').textContent)")
+
+
 def test_what_papers_report_stands_apart_and_is_inert(browser: Chrome, address: str) -> None:
     opened(browser, address)
+    order = "return [...document.querySelectorAll('#table, #plot, #reported')].map((one) => one.id)"
+    assert browser.execute_script(order) == ["table", "plot", "reported"]
     rows = "return [...document.querySelectorAll('#reported tbody tr')].map((row) => row.textContent)"
     (row,) = browser.execute_script(rows)
     assert "0.987" in row
@@ -221,21 +404,70 @@ def test_numbers_are_those_of_the_entries(browser: Chrome, address: str) -> None
     assert float(cells(browser, "robust")[0].split()[0]) == pytest.approx(robust, abs=6e-4)
 
 
-def test_two_models_are_compared_and_the_address_says_it(browser: Chrome, address: str) -> None:
+def test_models_are_compared_and_the_address_says_it(browser: Chrome, address: str) -> None:
     opened(browser, address)
-    press(browser, "#table tbody tr:nth-child(1) input")
-    press(browser, "#table tbody tr:nth-child(2) input")
-    press(browser, "#table tbody tr:nth-child(1) [data-open]")
+    for row in (1, 2, 3):
+        press(browser, f"#table tbody tr:nth-child({row}) input")
     choose(browser, "setting", "monolingual")
-    text = "return ['compared', 'model'].map((id) => document.getElementById(id).textContent)"
-    before: list[Any] = browser.execute_script(text)
-    assert "Difference" in before[0]
-    assert "onerror=" in before[1], "the evil is shown, as text"
-    here = browser.current_url
-    opened(browser, here)
+    text = "return document.getElementById('compared').textContent"
+    before = browser.execute_script(text)
+    assert before.startswith("3 models compared")
+    press(browser, "#ticked button")
+    assert browser.execute_script("return document.activeElement.textContent") == "3 models compared"
+    opened(browser, browser.current_url)
     assert browser.execute_script(text) == before
+
+
+def test_differences_are_those_of_the_rankings_own_resamples(browser: Chrome, address: str) -> None:
+    numbers = (246, 204, 247)
+    drawn = {}
+    for name, keys in (("clean", [("clean", 0)]), ("robust", [("typo@3", 3), ("synonym@3", 3)])):
+        rows = []
+        for number in numbers:
+            sheet, task = sheet_of(entry(number)), entry(number).task
+            value = np.mean([sheet.average_precision["multilingual"][sheet.groups[key][0]] for key in keys], axis=0)
+            language = np.repeat([0, 1], list(task.queries.values()))
+            rows.append(contributions(value, np.array(task.question), language))
+        drawn[name] = resampled(rows, np.random.default_rng(0), 200)
+    drawn |= {"drop": drawn["clean"] - drawn["robust"], "kept": drawn["robust"] / drawn["clean"]}
+    opened(browser, address, "#pair=" + "|".join(f"small/model-{number}.json" for number in numbers))
+    shown = browser.execute_script(
+        "return [...document.querySelectorAll('#compared table')[1].tBodies[0].rows].map((row) => "
+        "[row.cells[0].textContent, ...[...row.cells].slice(1).map((one) => [one.dataset.apart, one.textContent])])"
+    )
+    told = []
+    for (first, second), row in zip(((0, 1), (0, 2), (1, 2)), shown, strict=True):
+        assert row[0] == f"owner/model-{numbers[first]} \N{MINUS SIGN} owner/model-{numbers[second]}"
+        for name, (apart, text) in zip(("robust", "clean", "drop", "kept"), row[1:], strict=True):
+            difference = drawn[name][first] - drawn[name][second]
+            margin = reach(3, 40) * np.std(difference[1:])
+            found = [float(one) for one in re.findall(r"-?[\d.]+", text.replace("\N{MINUS SIGN}", "-"))]
+            expected = [difference[0], difference[0] - margin, difference[0] + margin]
+            assert found == pytest.approx(expected, abs=5.1e-4), (row[0], name)
+            assert apart == str(abs(difference[0]) > margin).lower()
+            told.append(apart)
+    assert set(told) == {"true", "false"}
+
+
+def test_the_page_of_a_model_is_inert_and_has_its_languages(browser: Chrome, address: str) -> None:
+    opened(browser, address, "#model=small/model-249.json&setting=monolingual")
+    assert "onerror=" in browser.execute_script("return document.getElementById('model').textContent")
     assert browser.execute_script("return document.querySelectorAll('.heat tbody tr').length") == 2
     assert browser.execute_script("return document.querySelectorAll('path.curve').length") == 4
+
+
+def test_no_label_of_the_plot_covers_another(browser: Chrome, several: str, address: str) -> None:
+    overlaps = """
+    const boxes = [...document.querySelectorAll('#plot text.name, #plot circle')].map((one) => one.getBBox());
+    const names = document.querySelectorAll('#plot text.name').length;
+    const meet = (a, b) => a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
+    const circles = boxes.length - names;
+    return [names, boxes.filter((a, i) => boxes.some((b, j) => i < j && j >= circles && meet(a, b))).length];
+    """
+    opened(browser, several)
+    assert browser.execute_script(overlaps) == [3, 0]
+    opened(browser, address, "#name=model-24")
+    assert browser.execute_script(overlaps) == [11, 0]
 
 
 def test_any_address_gives_a_page(browser: Chrome, address: str) -> None:
@@ -258,20 +490,32 @@ def test_csv_has_every_row_and_no_formula(browser: Chrome, address: str) -> None
     assert lines[1].startswith('"owner/model-')
 
 
-def test_a_phone_scrolls_the_table_and_not_the_page(browser: Chrome, address: str) -> None:
-    metrics = {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+@pytest.mark.parametrize("wide", [390, 1280])
+def test_neither_the_page_nor_the_main_columns_scroll_sideways(browser: Chrome, several: str, wide: int) -> None:
+    metrics = {"width": wide, "height": 800, "deviceScaleFactor": 1, "mobile": wide < 500}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    opened(browser, address)
+    tables = (
+        "return [...document.querySelectorAll('.scroll')].filter((one) => one.scrollWidth > one.clientWidth).length"
+    )
     try:
-        assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
+        for state in ("", "#model=owner/model-100", "#view=low", "#view=about", "#view=submit"):
+            opened(browser, several, state)
+            assert browser.execute_script("return document.documentElement.scrollWidth") <= wide, state
+            assert browser.execute_script(tables) == 0, state
+        opened(browser, several)
+        hidden = "return [...document.querySelectorAll('#table thead th')].filter((one) => !one.offsetWidth).length"
+        assert browser.execute_script(hidden) > 0
+        press(browser, "#csv ~ button, .tools [data-more]")
+        assert browser.execute_script(hidden) == 0
     finally:
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def test_everything_to_press_has_a_name(browser: Chrome, address: str) -> None:
-    opened(browser, address, "#model=small/model-249.json&pair=small/model-1.json|small/model-100.json")
     script = """
     return [...document.querySelectorAll('button, input, select, a, svg[role=img], [role=region]')]
         .filter((one) => !(one.textContent.trim() || one.ariaLabel || one.labels?.length)).map((one) => one.outerHTML);
     """
-    assert browser.execute_script(script) == []
+    for state in ("#model=small/model-249.json", "#pair=small/model-1.json|small/model-100.json", "#view=low"):
+        opened(browser, address, state)
+        assert browser.execute_script(script) == []

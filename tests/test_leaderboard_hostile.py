@@ -16,7 +16,7 @@ from hypothesis import strategies as some
 
 from robustbench_ir.errors import ResultError
 from robustbench_ir.leaderboard import reading
-from robustbench_ir.leaderboard.board import board, board_to_json, page
+from robustbench_ir.leaderboard.board import board, board_to_json
 from robustbench_ir.leaderboard.building import build_board, check_submissions
 from robustbench_ir.leaderboard.canonical import write_canonical
 from robustbench_ir.leaderboard.entry import entry_to_json
@@ -24,6 +24,7 @@ from robustbench_ir.leaderboard.faults import entry_faults
 from robustbench_ir.leaderboard.folder import FiledEntry, submit
 from robustbench_ir.leaderboard.names import skeleton, slug
 from robustbench_ir.leaderboard.packing import packed
+from robustbench_ir.leaderboard.page import page
 from robustbench_ir.leaderboard.published import read_published
 from robustbench_ir.leaderboard.reading import entry_from_json, read_entry
 from robustbench_ir.leaderboard.schema import Entry
@@ -244,7 +245,7 @@ def test_an_entry_on_other_texts_never_ranks_among_others(tmp_path: Path) -> Non
         submit(entry_from_json(json.dumps(table).encode(), name), tmp_path)
     build_board(tmp_path)
     rows = json.loads((tmp_path / "leaderboard.json").read_text(encoding="utf-8"))["boards"][0]["rows"]
-    assert [row["digests"] for row in rows] == ["unverified digests", "unverified digests", "non-comparable"]
+    assert [row["digests"] for row in rows] == ["not checked", "not checked", "non-comparable"]
 
 
 JSON = some.recursive(

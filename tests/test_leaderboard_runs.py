@@ -63,7 +63,11 @@ def test_the_scores_of_runs_become_an_entry_and_can_be_scored_again(runs: tuple[
     status, said = run("submit", str(result_file), "--name", "an-engine", "--link", SAID.link, "--folder", folder)
     assert status == 0, said
     path = said.split(" is your entry")[0]
-    assert run("leaderboard", "check", path, "--folder", folder, "--record") == (0, f"{path}: canonical\n")
+    check = ("leaderboard", "check", path, "--folder", folder)
+    unrecorded = f"{path}: checked; not recorded: the board says 'not checked' until a maintainer runs "
+    assert run(*check) == (0, unrecorded + "`irbench leaderboard check --record`\n")
+    assert run(*check, "--record") == (0, f"{path}: checked, and recorded for the board\n")
+    assert run(*check) == (0, f"{path}: checked\n")
     entry, result = read_entry(Path(path)), load_result(result_file)
     assert (entry.model.kind, entry.model.encoder, entry.model.similarity) == ("run", "engine", f"run of depth {DEPTH}")
     for setting in result.settings:
@@ -140,7 +144,7 @@ def test_searches_are_taken_and_their_queries_are_the_models_own(searched: Resul
     assert entry_faults(entry) == []
     assert [threat_model(cell.recipe) for cell in entry.cells[1:]] == ["average case", "worst case", "transfer"]
     path = submit(entry, tmp_path)
-    assert check_submissions([path], tmp_path, today=DAY)[0].remark == "canonical"
+    assert check_submissions([path], tmp_path, today=DAY)[0].remark == "checked"
     found = verify(entry, 10, seed=0)
     assert found.holds
     assert found.searched == 2
@@ -149,7 +153,7 @@ def test_searches_are_taken_and_their_queries_are_the_models_own(searched: Resul
 def test_offline_says_what_was_not_made_anew(
     shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What has no data here is told from what has; with kept digests it is canonical all the same."""
+    """What has no data here is told from what has; with kept digests it is checked all the same."""
     path = submit(entry_of(attack("char-ngram", "afriqa", ["typo"], languages=["fon"]), SAID, DAY), tmp_path)
     made = check_submissions([path], tmp_path, today=DAY)[0].digests
     monkeypatch.setenv("ROBUSTBENCH_IR_DATA", str(tmp_path / "nothing"))
@@ -158,8 +162,8 @@ def test_offline_says_what_was_not_made_anew(
     ask = ("leaderboard", "check", str(path), "--folder", str(tmp_path), "--offline")
     status, said = run(*ask)
     assert status == 0
-    assert "unverified digests: " in said
+    assert "not checked: " in said
     assert "the network must not be used" in said
     write_canonical(tmp_path, made or {})
-    assert "canonical by canonical.json; not computed again: " in run(*ask)[1]
+    assert "checked by canonical.json; not computed again: " in run(*ask)[1]
     assert not is_offline()

@@ -15,6 +15,7 @@ from robustbench_ir._base.files import check_writable, is_stream
 from robustbench_ir.cli.check import check_by_gate
 from robustbench_ir.cli.completion import ENCODER
 from robustbench_ir.cli.config import config_option
+from robustbench_ir.cli.for_leaderboard import check_nothing_else_is_chosen, for_option, print_next_step
 from robustbench_ir.cli.options import (
     SECTIONS,
     by_option,
@@ -74,6 +75,7 @@ if TYPE_CHECKING:
     help="Encoder: a name of `irbench encoders`, a folder, owner/model on the hub, or openai:MODEL@URL.",
 )
 @task_option
+@for_option
 @recipes_option
 @languages_option
 @severities_option
@@ -109,9 +111,12 @@ if TYPE_CHECKING:
     "--gate", "gate_file", type=click.Path(path_type=Path), help="Check the result by these rules, as `irbench check`."
 )
 @click.option("--plan", "only_plan", is_flag=True, help="Print cells, texts, time and memory; run nothing.")
+@click.pass_context
 def command(  # noqa: PLR0913, PLR0917
+    context: click.Context,
     model: str | None,
     task: str,
+    purpose: str | None,
     recipes: tuple[str, ...],
     languages: tuple[str, ...] | None,
     severities: tuple[int, ...],
@@ -140,9 +145,11 @@ def command(  # noqa: PLR0913, PLR0917
     \b
     irbench attack --model bm25 --task mini --languages en,hindi --recipe typo,synonym --severity 1,3,5
     irbench attack --model ./my-model --task ./my-folder --questions 200
+    irbench attack --model ./my-model --task xquad-r --for leaderboard
     irbench attack --config run.toml --plan
     """  # noqa: D301
     look_up_measure(measure)
+    check_nothing_else_is_chosen(context, purpose)
     chosen = model or default_encoder()
     before = _reranker_prefix(rerank, top_k)
     request = Request(
@@ -188,6 +195,7 @@ def command(  # noqa: PLR0913, PLR0917
         console.print(with_and_without(without, result, measure))
         print_saved(console, unrepaired, "has the results without the repairs")
     print_saved(console, saved, f"has all results; `irbench show {saved.path}` prints them again")
+    print_next_step(console, request, search, purpose, saved)
     if gate:
         check_by_gate(result, gate)
 

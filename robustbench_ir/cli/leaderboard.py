@@ -11,6 +11,10 @@ from robustbench_ir.cli.options import read_keywords
 from robustbench_ir.cli.output import say
 
 _WRONG = 2
+_RECORDED = {
+    True: ", and recorded for the board",
+    False: "; not recorded: the board says 'not checked' until a maintainer runs `irbench leaderboard check --record`",
+}
 
 _folder_option = click.option(
     "--folder",
@@ -31,7 +35,11 @@ def command() -> None:
 @_folder_option
 @click.option("--new", is_flag=True, help="For new submissions, which must not be marked as verified.")
 @click.option("--base", metavar="REF", help="Commit, branch or tag with the accepted entries: they were there first.")
-@click.option("--record", is_flag=True, help="Keep the digests that were computed again as the canonical ones.")
+@click.option(
+    "--record",
+    is_flag=True,
+    help="Keep the computed digests: the board then says 'checked', too.",
+)
 @click.option("--offline", is_flag=True, help="Use no network, and print which digests were not computed again.")
 @click.option("--receipt", type=click.Path(path_type=Path), help="Write what was said of which bytes, as JSON.")
 @click.pass_context
@@ -64,7 +72,7 @@ def check_command(
         for fault in one.faults:
             say(f"{one.path}: REFUSED: {fault}")
         if not one.faults:
-            say(f"{one.path}: {one.remark}")
+            say(f"{one.path}: {one.remark}{'' if one.recorded else _RECORDED[record]}")
         if record and one.digests:
             write_canonical(folder, one.digests)
     if not verdicts:

@@ -496,7 +496,7 @@ def search_options(*default: str) -> Callable[[_Command], _Command]:
 
 
 SECTIONS = {
-    "What is attacked": ("model", "task", "languages", "questions", "name", "cards"),
+    "What is attacked": ("model", "task", "purpose", "languages", "questions", "name", "cards"),
     "How the queries are perturbed": ("recipes", "severities", "seeds", "semantic_floor", "semantic_encoder"),
     "Table and result": ("by", "measure", "out", "force", "gate_file"),
     "How it runs": ("plan", "only_plan", "config", "jobs", "engine", "memory", "fresh"),

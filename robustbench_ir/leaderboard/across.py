@@ -9,7 +9,7 @@ import numpy as np
 from numpy.random import default_rng
 
 from robustbench_ir.leaderboard.numbers import as_json
-from robustbench_ir.leaderboard.ranking import Contributions, intervals, places, resampled
+from robustbench_ir.leaderboard.ranking import Contributions, intervals, resampled
 from robustbench_ir.metrics.measures import Floats
 from robustbench_ir.metrics.settings import nanmean
 
@@ -48,7 +48,7 @@ def across_tasks(tasks: Sequence[OnTask], resamples: int) -> dict[str, object] |
     """Compare the models that are ranked on all of several tasks.
 
     The place of a model on a task is its rank among these models by the robust score. The interval of the mean place is
-    over resamples of the questions of each task, in which no place is shared.
+    over resamples of the questions of each task. Models whose scores are exactly equal share a place.
 
     Parameters
     ----------
@@ -65,12 +65,14 @@ def across_tasks(tasks: Sequence[OnTask], resamples: int) -> dict[str, object] |
         ``places`` on each task, and the means of ``low`` and ``high`` and of their difference, ``gap``, over the tasks
         that have both. None if fewer than two models are on all of two or more tasks.
     """
+    from scipy.stats import rankdata
+
     complete = sorted(set[str].intersection(*(set(one.models) for one in tasks))) if tasks else []
     if len(tasks) < 2 or len(complete) < 2:
         return None
     rows = [[task.models.index(name) for name in complete] for task in tasks]
     drawn = [
-        places(resampled([task.cases[row] for row in own], default_rng(number), resamples))
+        rankdata(-resampled([task.cases[row] for row in own], default_rng(number), resamples), method="min", axis=0)
         for number, (task, own) in enumerate(zip(tasks, rows, strict=True))
     ]
     mean = np.mean(drawn, axis=0)

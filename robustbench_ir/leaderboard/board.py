@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
-from hashlib import sha256
-from importlib.resources import files
 
 import numpy as np
 
@@ -21,16 +18,17 @@ from robustbench_ir.leaderboard.canonical import Digests, DigestStatus, comparis
 from robustbench_ir.leaderboard.folder import FiledEntry
 from robustbench_ir.leaderboard.marks import mark_fault
 from robustbench_ir.leaderboard.numbers import Choices, as_json, by_group, choices, view_numbers
+from robustbench_ir.leaderboard.pairs import MOST_PAIRED
 from robustbench_ir.leaderboard.published import PublishedRow
-from robustbench_ir.leaderboard.ranking import RANK_RESAMPLES, contributions, ranked
-from robustbench_ir.leaderboard.schema import TaskRecord
+from robustbench_ir.leaderboard.ranking import RANK_RESAMPLES
 from robustbench_ir.leaderboard.sheet import CellKey, EntrySheet
+from robustbench_ir.leaderboard.standings import Standings, on_task, standings
 from robustbench_ir.leaderboard.suites import load_suites
-from robustbench_ir.metrics.measures import Floats, Integers
-from robustbench_ir.metrics.settings import SETTINGS, Setting, nanmean
+from robustbench_ir.metrics.measures import Floats
+from robustbench_ir.metrics.settings import SETTINGS, Setting
 from robustbench_ir.perturb import default_recipe_names, load_recipe
 from robustbench_ir.perturb.identity import AttackIdentity
-from robustbench_ir.resources.languages import HIGH_RESOURCE, LOW_RESOURCE, languages, resource_groups
+from robustbench_ir.resources.languages import HIGH_RESOURCE, LOW_RESOURCE, languages
 from robustbench_ir.tasks.task import TaskIdentity
 
 HEADLINE_SEVERITY = 3
@@ -51,7 +49,7 @@ class Line:
     sheet : EntrySheet
         Values of the entry.
     standing : str
-        Whether its digests are the canonical ones.
+        Whether its queries are known to be those that the published task and recipes give.
     why : str
         What is wrong with the digests, or unknown about them.
     fallen : str
@@ -67,7 +65,7 @@ class Line:
     @property
     def can_rank(self) -> bool:
         """Whether there are ranks, of the queries that others were asked."""
-        return self.standing in {"canonical", "unverified digests"}
+        return self.standing in {"checked", "not checked"}
 
 
 def board(
@@ -108,9 +106,12 @@ def board(
         "irbench": __version__,
         "resamples": resamples,
         "levels": {"low": f"class 0\u2013{LOW_RESOURCE}", "high": f"class {HIGH_RESOURCE}\u20135"},
+        "most_pairs": MOST_PAIRED,
+        "low_to": LOW_RESOURCE,
+        "high_from": HIGH_RESOURCE,
         "languages": _language_facts(grounds.values()),
         "reported": [row.model_dump(mode="json") for row in reported],
-        "across": across_tasks(_of_suite([ranked_models for _, ranked_models in tables]), resamples),
+        "across": across_tasks(_of_suite([one for _, one in tables if one]), resamples),
         "boards": [table for table, _ in tables],
     }
 
@@ -150,36 +151,28 @@ def _of_suite(tasks: Sequence[OnTask]) -> list[OnTask]:
     widest: dict[str, OnTask] = {}
     for one in tasks:
         name = TaskIdentity.parse(one.task).name
-        if name in names and (name not in widest or one.languages > widest[name].languages):
+        if name not in widest or one.languages > widest[name].languages:
             widest[name] = one
     return [widest[name] for name in names if name in widest]
 
 
-def _board(lines: Sequence[Line], resamples: int) -> tuple[JsonTable, OnTask]:
+def _board(lines: Sequence[Line], resamples: int) -> tuple[JsonTable, OnTask | None]:
     task = lines[0].filed.entry.task
     keys = sorted({key for line in lines for key in line.sheet.groups}, key=_cell_order)
     settings = list(dict.fromkeys(setting for line in lines for setting in line.sheet.average_precision))
     superseded = _superseded(lines)
     # A recipe that only its author can run must not decide over the ranking of the others.
     best = (
-        [line for line in lines if line.standing == "canonical"]
+        [line for line in lines if line.standing == "checked"]
         or [line for line in lines if line.can_rank]
         or [line for line in lines if line.standing == "format 1, values only"]
     )
     headline = _headline(best)
-    rankable = [
-        number
-        for number, line in enumerate(lines)
-        if line.can_rank and number not in superseded and headline <= line.sheet.groups.keys()
-    ]
-    ranks = {
-        setting: _ranks([lines[number] for number in rankable], headline, setting, resamples) for setting in settings
-    }
-    places: dict[int, dict[str, list[float | int]]] = {}
-    for setting, found in ranks.items():
-        for number, place in zip(rankable, found, strict=True):
-            if place:
-                places.setdefault(number, {})[setting] = place
+    standing = _standings(lines, superseded, headline, settings, resamples)
+    places: dict[int, JsonTable] = {}
+    for setting, found in standing.items():
+        for number, place in found.places.items():
+            places.setdefault(number, {})[setting] = place
     threats = [AttackIdentity.parse(recipe).threat for recipe, _ in keys]
     asked = choices(keys, threats, headline, list(task.queries))
     numbers = _numbers(lines, keys, settings, asked)
@@ -197,37 +190,49 @@ def _board(lines: Sequence[Line], resamples: int) -> tuple[JsonTable, OnTask]:
         "settings": settings,
         "cells": [list(key) for key in keys],
         "names": _names([recipe for recipe, _ in keys]),
+        "labels": _labels([recipe for recipe, _ in keys]),
         "threats": threats,
+        "pairs": {setting: found.pairs for setting, found in standing.items()},
         "headline": [list(key) for key in sorted(headline, key=_cell_order)],
         "rows": rows,
     }
-    return table, _ranked_models([lines[number] for number in rankable], headline, settings, task)
+    widest = _widest(settings)
+    return table, _of_task(lines, standing[widest], headline, widest)
 
 
-def _ranked_models(
-    lines: Sequence[Line], headline: set[CellKey], settings: Sequence[Setting], task: TaskRecord
-) -> OnTask:
-    """Return what the comparison across tasks needs: of several entries of a model, the latest."""
-    widest = max(settings, key=SETTINGS.index)
-    latest = {
-        line.filed.entry.model.name: line.sheet
-        for line in sorted(lines, key=lambda line: line.filed.entry.date)
-        if headline and widest in line.sheet.average_precision
+def _widest(settings: Sequence[Setting]) -> Setting:
+    return max(settings, key=SETTINGS.index)
+
+
+def _standings(
+    lines: Sequence[Line],
+    superseded: Mapping[int, str],
+    headline: set[CellKey],
+    settings: Sequence[Setting],
+    resamples: int,
+) -> dict[Setting, Standings]:
+    """Rank the lines that can be ranked, in each setting."""
+    sheets = {
+        number: line.sheet
+        for number, line in enumerate(lines)
+        if line.can_rank and number not in superseded and headline <= line.sheet.groups.keys()
     }
-    codes = list(task.queries)
-    robust = {name: _robust_by_language(sheet, headline, widest) for name, sheet in latest.items()}
-    groups = [[codes.index(code) for code in group] for group in (codes, *resource_groups(codes))]
-    overall, low, high = (
-        np.array([nanmean(one[group], axis=0) if group else np.nan for one in robust.values()]) for group in groups
-    )
-    question, language = _cases_of(task)
-    cases = [contributions(_robust(sheet, headline, widest), question, language) for sheet in latest.values()]
-    return OnTask(task.identity, widest, len(codes), tuple(latest), tuple(cases), overall, low, high)
+    found = {}
+    for setting in settings:
+        one = standings(sheets, headline, setting, lines[0].filed.entry.task, resamples)
+        # Of thousands of entries they take gigabytes, and only those of the widest setting are compared across tasks.
+        found[setting] = one if setting == _widest(settings) else replace(one, cases={})
+    return found
 
 
-def _robust_by_language(sheet: EntrySheet, headline: set[CellKey], setting: Setting) -> Floats:
-    place = {key: number for number, key in enumerate(sheet.groups)}
-    return np.asarray(sheet.by_language[setting][[place[key] for key in headline]].mean(axis=0))
+def _of_task(lines: Sequence[Line], found: Standings, headline: set[CellKey], setting: Setting) -> OnTask | None:
+    """Return a task of the suite for the comparison across tasks: of several entries of a model, the latest."""
+    task = lines[0].filed.entry.task
+    if TaskIdentity.parse(task.identity).name not in load_suites()[_SUITE]:
+        return None
+    by_date = sorted(found.cases, key=lambda number: lines[number].filed.entry.date)
+    latest = {lines[number].filed.entry.model.name: (lines[number].sheet, found.cases[number]) for number in by_date}
+    return on_task(latest, headline, setting, task)
 
 
 def _by_path(lines: Sequence[Line]) -> list[Line]:
@@ -243,7 +248,7 @@ def _on_common_ground(lines: Sequence[Line]) -> list[Line]:
     fair = [line for line in lines if line.standing != "non-comparable"]
     if not fair:
         return list(lines)
-    common = _ground(next((line for line in fair if line.standing == "canonical"), fair[0]))
+    common = _ground(next((line for line in fair if line.standing == "checked"), fair[0]))
     return [
         line
         if line.standing == "non-comparable" or _ground(line) == common
@@ -266,6 +271,18 @@ def _names(recipes: Sequence[str]) -> dict[str, str]:
     short = {recipe: _short(AttackIdentity.parse(recipe)) for recipe in recipes}
     shared = Counter(short.values())
     return {recipe: name if shared[name] == 1 else recipe for recipe, name in short.items()}
+
+
+def _labels(recipes: Sequence[str]) -> dict[str, str]:
+    """Return the heading of each attack's column: a recipe without its version, unless two share it."""
+    attacks = {recipe: AttackIdentity.parse(recipe) for recipe in recipes}
+    shared = Counter(attack.label for attack in attacks.values())
+    plain = {
+        recipe: attack.label
+        for recipe, attack in attacks.items()
+        if attack.search is None and attack.floor is None and shared[attack.label] == 1
+    }
+    return {**_names(recipes), **plain}
 
 
 def _short(attack: AttackIdentity) -> str:
@@ -323,8 +340,8 @@ def _superseded(lines: Sequence[Line]) -> dict[int, str]:
 
 
 def _as_good(new: Line, old: Line) -> bool:
-    """Return True if the digests allow a replacement: only a canonical entry replaces a canonical entry."""
-    order = ("canonical", "unverified digests", "format 1, values only", "non-comparable")
+    """Return True if the digests allow a replacement: only a checked entry replaces a checked one."""
+    order = ("checked", "not checked", "format 1, values only", "non-comparable")
     return new.standing != "non-comparable" and order.index(new.standing) <= order.index(old.standing)
 
 
@@ -346,37 +363,6 @@ def _versions(sheet: EntrySheet) -> dict[tuple[AttackIdentity, int], tuple[int, 
 def _in_any_version(recipe: str) -> AttackIdentity:
     attack = AttackIdentity.parse(recipe)
     return replace(attack, recipes=tuple(replace(one, version="any") for one in attack.recipes))
-
-
-def _ranks(
-    lines: Sequence[Line], headline: set[CellKey], setting: str, resamples: int
-) -> list[list[float | int] | None]:
-    """Return score, low, high, rank, best and worst rank of each line that has the setting; None for the others."""
-    having = [number for number, line in enumerate(lines) if headline and setting in line.sheet.average_precision]
-    places: list[list[float | int] | None] = [None] * len(lines)
-    if not having:
-        return places
-    # Lines that are ranked have the same queries: see `_on_common_ground`.
-    question, language = _cases_of(lines[0].filed.entry.task)
-    values = (_robust(lines[number].sheet, headline, setting) for number in having)
-    found = ranked([contributions(value, question, language) for value in values], resamples)
-    for number, one in zip(having, found, strict=True):
-        score, low, high = (round(value, _DIGITS) for value in (one.score, one.low, one.high))
-        places[number] = [score, low, high, one.rank, one.best, one.worst]
-    return places
-
-
-def _cases_of(task: TaskRecord) -> tuple[Integers, Integers]:
-    """Return the numbers of question and language of each query."""
-    return np.array(task.question), np.repeat(np.arange(len(task.queries)), list(task.queries.values()))
-
-
-def _robust(sheet: EntrySheet, headline: set[CellKey], setting: str) -> Floats:
-    """Return the mean AP of each query over the cells that the ranking is over."""
-    found = {str(name): values for name, values in sheet.average_precision.items()}[setting]
-    cells = (found[sheet.groups[key]] for key in sorted(headline))
-    over_seeds = [seeds[0] if len(seeds) == 1 else seeds.mean(axis=0) for seeds in cells]
-    return np.asarray(np.add.reduce(over_seeds) / len(over_seeds))
 
 
 def _numbers(
@@ -432,36 +418,3 @@ def _row(line: Line, superseded: str) -> JsonTable:
         "why": line.why,
         "superseded": superseded,
     }
-
-
-# The page is one HTML file that contains its data, so that it works from a disk and makes no request.
-#
-# The policy in its head allows only the one style and the one script that it contains, by their hashes.
-# The data is a JSON block in which ``<`` is escaped. The script writes submitted texts as text, never as markup.
-
-_SITE = files("robustbench_ir.leaderboard") / "site"
-
-
-def page(board: str) -> str:
-    """Return the page of a board.
-
-    Parameters
-    ----------
-    board : str
-        Text of `leaderboard.json`.
-    """
-    script, style, body = (
-        (_SITE / name).read_text(encoding="utf-8") for name in ("board.js", "board.css", "board.html")
-    )
-    data = board.replace("<", "\\u003c")
-    policy = (
-        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; base-uri 'none'; "
-        "form-action 'none'; img-src data:"
-    )
-    parts = {"policy": policy, "style": style, "script": script, "data": data}
-    before, *pieces = body.split("{{")
-    return before + "".join(parts[name] + rest for name, _, rest in (piece.partition("}}") for piece in pieces))
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"

@@ -11,8 +11,9 @@ from functools import partial
 from pathlib import Path
 
 from robustbench_ir._base.files import refuse_links, sweep, write_together
+from robustbench_ir._version import __version__
 from robustbench_ir.errors import ResultError
-from robustbench_ir.leaderboard.board import board, board_to_json, page
+from robustbench_ir.leaderboard.board import board, board_to_json
 from robustbench_ir.leaderboard.canonical import (
     CANONICAL_FILE,
     Digests,
@@ -27,6 +28,7 @@ from robustbench_ir.leaderboard.faults import entry_faults
 from robustbench_ir.leaderboard.folder import SUBMISSIONS, FiledEntry, clashes, misplaced, near_copy, submission_files
 from robustbench_ir.leaderboard.history import NAMED, History, ages, history_of
 from robustbench_ir.leaderboard.marks import mark_fault
+from robustbench_ir.leaderboard.page import page
 from robustbench_ir.leaderboard.published import read_published
 from robustbench_ir.leaderboard.reading import entry_from_json, read_entry
 from robustbench_ir.leaderboard.schema import Entry, RanksEntry
@@ -45,15 +47,18 @@ class FileCheck:
     faults : tuple of str
         Why the file is refused, one line each; empty if it is accepted.
     remark : str
-        ``canonical``, ``unverified digests: ...`` or ``non-comparable: ...``.
+        ``checked``, ``not checked: ...`` or ``non-comparable: ...``; docs/glossary.md has these words.
     digests : dict of str to str, optional
         Digests that the check has computed again.
+    recorded : bool
+        Whether `canonical.json` has them already, so that the board, which computes none, says the same.
     """
 
     path: Path
     faults: tuple[str, ...]
     remark: str = ""
     digests: dict[str, str] | None = None
+    recorded: bool = True
 
 
 BuiltBoard = tuple[Path, list[FileCheck], int]
@@ -165,11 +170,11 @@ class _Check:
         if wrong:
             return FileCheck(one.path, tuple(wrong))
         name, reason = digest_status(one.entry, {**self.known, **made})
-        if name == "canonical" and missing:
-            reason = f"by {CANONICAL_FILE}; not computed again: {missing}"
-            return FileCheck(one.path, (), f"canonical {reason}", made)
-        said = missing or reason if name == "unverified digests" else reason
-        return FileCheck(one.path, (), f"{name}: {said}" if said else name, made)
+        if name == "checked" and missing:
+            return FileCheck(one.path, (), f"checked by {CANONICAL_FILE}; not computed again: {missing}", made)
+        said = missing or reason if name == "not checked" else reason
+        recorded = name != "checked" or digest_status(one.entry, self.known)[0] == "checked"
+        return FileCheck(one.path, (), f"{name}: {said}" if said else name, made, recorded)
 
     def proposes(self, one: FiledEntry) -> bool:
         """Return whether a file is not in the base commit."""
@@ -225,7 +230,12 @@ def build_board(folder: Path, target: Path | None = None, today: str | None = No
         made = board(taken, known, reported=read_published(folder), today=latest)
         text = board_to_json(made)
     site = target or folder / "site"
-    written = {site / "index.html": page(text).encode(), **dict.fromkeys((site / BOARD, folder / BOARD), text.encode())}
+    newest = max((one.entry.date for one in taken), default="none")
+    built = f"on {latest} with irbench {__version__} from {len(taken)} entries, the newest of {newest},"
+    written = {
+        site / "index.html": page(text, built).encode(),
+        **dict.fromkeys((site / BOARD, folder / BOARD), text.encode()),
+    }
     for path in written:
         refuse_links(path, site if target and path.parent == site else folder)
     sweep(folder)

@@ -24,7 +24,7 @@ from robustbench_ir.perturb.identity import CLEAN, AttackIdentity, Threat
 from robustbench_ir.tasks import Task, load_task, task_names
 from robustbench_ir.tasks.task import TaskIdentity
 
-DigestStatus = Literal["canonical", "unverified digests", "format 1, values only", "non-comparable"]
+DigestStatus = Literal["checked", "not checked", "format 1, values only", "non-comparable"]
 Digests = Mapping[str, str]
 """``xquad-r@1 en,hi typo@3 3 0`` (task, languages, recipe, severity, seed), or task and languages alone, to SHA-256;
 the same followed by ``changed`` or ``layout`` for what is known beside the texts."""
@@ -123,7 +123,7 @@ def digest_status(entry: Entry, known: Digests) -> tuple[DigestStatus, str]:
     Returns
     -------
     str, str
-        ``"canonical"``, ``"unverified digests"``, ``"format 1, values only"`` or ``"non-comparable"``; and the reason.
+        ``"checked"``, ``"not checked"``, ``"format 1, values only"`` or ``"non-comparable"``; and the reason.
         It is empty for the first, unless the canonical file has no layout yet.
     """
     unknown = ""
@@ -137,9 +137,9 @@ def digest_status(entry: Entry, known: Digests) -> tuple[DigestStatus, str]:
     if not isinstance(entry, RanksEntry):
         return "format 1, values only", "format 1 has no ranks to check; submit the result again to be ranked"
     if unknown:
-        return "unverified digests", f"{unknown}: no canonical digest"
+        return "not checked", f"{unknown}: no canonical digest is known"
     older = _layout(key) not in known
-    return "canonical", f"{CANONICAL_FILE} is older and has no layout of {key}; add it with --record" * older
+    return "checked", f"{CANONICAL_FILE} is older and has no layout of {key}; add it with --record" * older
 
 
 def contradictions(entry: Entry, known: Digests) -> list[str]:

@@ -101,7 +101,8 @@ def resampled(rows: Sequence[Contributions], random: Generator, resamples: int =
     questions = len(rows[0].sums)
     drawn = random.integers(0, questions, size=(resamples, questions)) + questions * np.arange(resamples)[:, None]
     counts = np.bincount(drawn.ravel(), minlength=resamples * questions).reshape(resamples, questions)
-    weights: _Weights = np.vstack([np.ones(questions), counts]).astype(np.float32)
+    # Double precision, so that rounded numbers are the same with any number of threads and on any processor.
+    weights: Floats = np.vstack([np.ones(questions), counts])
     groups: dict[bytes, list[int]] = {}
     for number, row in enumerate(rows):
         groups.setdefault(row.counts.astype(np.float32).tobytes(), []).append(number)
@@ -111,7 +112,7 @@ def resampled(rows: Sequence[Contributions], random: Generator, resamples: int =
     return found
 
 
-def _macro_means(rows: Sequence[Contributions], weights: _Weights) -> Floats:
+def _macro_means(rows: Sequence[Contributions], weights: Floats) -> Floats:
     """Return the macro means of rows that have the same cases, shape (rows, resamples).
 
     Languages with the same counts share a denominator, so that parallel questions need one matrix product in all, not
@@ -125,7 +126,7 @@ def _macro_means(rows: Sequence[Contributions], weights: _Weights) -> Floats:
     strata = np.zeros(len(weights))
     for languages in columns.values():
         count = weights @ counts[:, languages[0]]
-        numerator = np.stack([row.sums[:, languages].sum(axis=1) for row in rows], axis=1).astype(np.float32)
+        numerator = np.stack([row.sums[:, languages].sum(axis=1) for row in rows], axis=1)
         total += np.divide((weights @ numerator).T, count, out=np.zeros_like(total), where=count > 0)
         strata += (count > 0) * len(languages)
     return np.asarray(total / np.maximum(strata, 1))
@@ -148,13 +149,33 @@ def ranked(rows: Sequence[Contributions], resamples: int = RANK_RESAMPLES, seed:
     list of RankedRow
         In the order of `rows`.
     """
-    if not rows:
-        return []
-    draw = resampled(rows, default_rng(seed), resamples)
+    return ranked_draws(resampled(rows, default_rng(seed), resamples), questions_of(rows)) if rows else []
+
+
+def questions_of(rows: Sequence[Contributions]) -> int:
+    """Return the number of questions that have a case."""
+    return int(rows[0].counts.any(axis=1).sum())
+
+
+def ranked_draws(draw: Floats, questions: int) -> list[RankedRow]:
+    """Rank rows by their macro mean; larger is better.
+
+    Parameters
+    ----------
+    draw : float64 array of shape (rows, 1 + resamples)
+        Macro means of the data and of the resamples, as `resampled` gives them.
+    questions : int
+        Number of questions that were resampled.
+
+    Returns
+    -------
+    list of RankedRow
+        In the order of the rows.
+    """
     score, drawn = draw[:, 0], draw[:, 1:]
     low, high = intervals(drawn)
     best, worst = intervals(places(drawn), method="nearest").astype(int)
-    rank = shared_ranks(score, drawn, int(rows[0].counts.any(axis=1).sum()))
+    rank = shared_ranks(score, drawn, questions)
     columns = (score, low, high, rank, best, worst)
     return [RankedRow(*one) for one in zip(*(np.asarray(column).tolist() for column in columns), strict=True)]
 
@@ -177,7 +198,7 @@ def intervals(drawn: Floats | NDArray[np.float32], method: Literal["linear", "ne
 
 
 def places(drawn: Floats) -> NDArray[np.float32]:
-    """Return the rank of each row in each resample, 1 for the largest, shape (rows, resamples).
+    """Return the rank of each row in each resample, 1 for the largest, shape (rows, resamples); no rank is shared.
 
     Parameters
     ----------
@@ -213,16 +234,24 @@ def shared_ranks(score: Floats, drawn: Floats, questions: int) -> list[int]:
     """
     order = np.argsort(-score, kind="stable")
     ranks = [0] * len(score)
-    leader, rank, reach = int(order[0]), 1, _reach(len(score), questions)
+    leader, rank, deviations = int(order[0]), 1, reach(len(score), questions)
     for place, row in enumerate(order.tolist(), start=1):
-        if place > 1 and score[leader] - score[row] > reach * np.std(drawn[leader] - drawn[row]) + _ROUNDING:
+        if place > 1 and score[leader] - score[row] > deviations * np.std(drawn[leader] - drawn[row]) + _ROUNDING:
             leader, rank = row, place
         ranks[row] = rank
     return ranks
 
 
-def _reach(rows: int, questions: int) -> float:
-    """Return how many deviations of the resamples two rows must be apart, by Bonferroni's inequality for all pairs."""
+def reach(rows: int, questions: int) -> float:
+    """Return how many deviations of the resamples two rows must be apart, by Bonferroni's inequality for all pairs.
+
+    Parameters
+    ----------
+    rows : int
+        Number of rows that are compared, each with each.
+    questions : int
+        Number of questions that were resampled.
+    """
     from scipy.special import stdtrit
 
     pairs = max(rows * (rows - 1) // 2, 1)

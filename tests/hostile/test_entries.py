@@ -388,7 +388,7 @@ def test_an_older_canonical_file_works_and_says_so(honest: RanksEntry, tmp_path:
     write_canonical(tmp_path, older)
     build_board(tmp_path, today=DAY)
     (made,) = json.loads((tmp_path / "leaderboard.json").read_text(encoding="utf-8"))["boards"]
-    assert made["rows"][0]["digests"] == "canonical"
+    assert made["rows"][0]["digests"] == "checked"
     assert "is older and has no layout" in made["rows"][0]["why"]
     write_canonical(tmp_path, verdict.digests or {})
     assert len(read_canonical(tmp_path)) == len(older) + 4
@@ -407,7 +407,7 @@ def test_two_entries_with_other_questions_do_not_outvote_the_first(tmp_path: Pat
     build_board(tmp_path, today=DAY)
     (made,) = json.loads((tmp_path / "leaderboard.json").read_text(encoding="utf-8"))["boards"]
     standings = {row["model"]["name"]: row["digests"] for row in made["rows"]}
-    assert standings == {"honest/model": "unverified digests", "two": "non-comparable", "three": "non-comparable"}
+    assert standings == {"honest/model": "not checked", "two": "non-comparable", "three": "non-comparable"}
 
 
 def test_an_unknown_version_of_a_recipe_takes_no_headline(tmp_path: Path) -> None:
@@ -564,7 +564,7 @@ def test_a_branch_that_was_there_before_the_honest_entry_is_not_first(honest: Ra
     status, said = run("check", "--base", "main", "--folder", str(tmp_path))
     assert status == 2
     assert f"{copy}: REFUSED: the same run as" in said
-    assert "char-ngram.json: canonical" in said
+    assert "char-ngram.json: checked" in said
 
 
 @pytest.fixture
@@ -623,7 +623,7 @@ def test_a_receipt_says_what_was_checked(accepted: Path) -> None:
     assert run("check", "--base", "main", "--folder", str(accepted), "--receipt", str(receipt))[0] == 0
     said = json.loads(receipt.read_text(encoding="utf-8"))
     assert [one["file"] for one in said["files"]] == ["mini/bm25.json", "mini/char-ngram.json"]
-    assert all(one["accepted"] and one["said"] == ["canonical"] and len(one["sha256"]) == 64 for one in said["files"])
+    assert all(one["accepted"] and one["said"] == ["checked"] and len(one["sha256"]) == 64 for one in said["files"])
 
 
 def test_perfect_rankings_are_no_copies_of_each_other(tmp_path: Path) -> None:

@@ -132,7 +132,7 @@ def other(value: object) -> object:
 
 def test_no_byte_of_a_verified_entry_can_be_changed(honest: RanksEntry, tmp_path: Path) -> None:
     path = submit(marked(honest, verify(honest, ALL, seed=5), "who ran it", DAY), tmp_path)
-    assert check_submissions([path], tmp_path, today=DAY)[0].remark == "canonical"
+    assert check_submissions([path], tmp_path, today=DAY)[0].remark == "checked"
     table = table_of(read_entry(path))
     places = [place for place in leaves(table) if place[0] != "verified" or place[1] in {"entry_sha256", "date"}]
     assert len(places) > 60
