@@ -116,7 +116,7 @@ def test_a_result_in_which_nothing_is_covered_can_be_saved() -> None:
 def test_afriqa_counts_english_and_french_in_the_monolingual_setting(shared_data: Path) -> None:
     """The reference is computed from the table of queries, by pandas alone."""
     recipes = ["code-switching", "synonym", "diacritics"]
-    found = attack("char-ngram", "afriqa", recipes, seeds=2)
+    found = attack("char-ngram", "afriqa", recipes, languages=["en", "fr", "fon", "sw"], seeds=2)
     frame = found.per_query()
     missed = {str(cell.recipe): set(cell.not_covered) for cell in found.attacked}
     measured = {}

@@ -80,7 +80,7 @@ def encode(endpoint: str, folder: Path, *names: str) -> str:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HOME": str(folder / "home"), "HF_ENDPOINT": endpoint}
     environment["HF_HUB_OFFLINE"] = "0"
     arguments = [sys.executable, "-c", ENCODE, str(folder), *names]
-    done = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False, timeout=250)
+    done = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False, timeout=100)
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
 

@@ -132,6 +132,7 @@ def test_the_smallest_adjusted_p_does_not_depend_on_the_number_of_tests() -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_row_of_a_large_table_is_found() -> None:
     """615 tests by language; Bengali falls from 1.000 to 0.035 under transliteration 5, in each of its questions."""
     result = attack("char-ngram", recipes=RECIPES, severities=[1, 2, 3, 4, 5])

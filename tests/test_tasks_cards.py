@@ -17,6 +17,8 @@ from robustbench_ir.testing import check_task
 ROOT = Path(__file__).parents[1]
 PARALLEL = {"belebele", "mini", "mlqa-r", "ntrex", "ntrex-12", "xquad-r"}
 
+_LOADED = 20
+
 
 @pytest.mark.parametrize("name", task_names())
 def test_contract(name: str, shared_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,17 +37,18 @@ def test_contract(name: str, shared_data: Path, monkeypatch: pytest.MonkeyPatch)
         assert language in languages() or tag_is_valid(language), "a language tag, at least"
 
     monkeypatch.setenv("ROBUSTBENCH_IR_OFFLINE", "1")
-    task = at_hand(name)
+    chosen = sorted(card.languages)[:_LOADED]  # all 66 of ntrex take minutes
+    task = at_hand(name, chosen)
     if task:
-        keeps_the_contract(task, set(card.languages), parallel=card.parallel)
+        keeps_the_contract(task, set(chosen), parallel=card.parallel)
     else:
         with pytest.raises(DataUnavailableError, match=r"^\S+ is not on this machine .*ROBUSTBENCH_IR_DATA.*$"):
             load_task(name, ["all"])
 
 
-def at_hand(name: str) -> Task | None:
+def at_hand(name: str, languages: list[str]) -> Task | None:
     try:
-        return load_task(name, ["all"])
+        return load_task(name, languages)
     except DataUnavailableError:
         return None
 

@@ -15,7 +15,7 @@ from robustbench_ir.encoders.prompts import Declared, has_family
 from robustbench_ir.encoders.saved_model import SavedModel
 from robustbench_ir.encoders.weights import LoadReport, check_weights, load_reports
 from robustbench_ir.errors import EncoderError, OptionError
-from robustbench_ir.resources.downloads import is_offline
+from robustbench_ir.resources.hub_connection import hub_is_offline
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer, SparseEncoder
@@ -152,8 +152,9 @@ def _check_reachable(name: str, options: EncoderOptions) -> None:
         for file in ("modules.json", "config.json"):
             if isinstance(try_to_load_from_cache(name, file, revision=options.revision), str):
                 return
-        if not is_offline():
-            HfApi().model_info(name, revision=options.revision, timeout=_HUB_TIMEOUT_SECONDS)
+        if hub_is_offline():
+            raise ConnectionError
+        HfApi().model_info(name, revision=options.revision, timeout=_HUB_TIMEOUT_SECONDS)
     except HFValidationError:
         raise EncoderError(f"{name}: neither a folder on this machine nor a valid name on the model hub") from None
     except GatedRepoError:
@@ -209,7 +210,7 @@ def _load(name: str, saved: SavedModel, kind: Kind, options: EncoderOptions) -> 
                 device=device,
                 revision=options.revision,
                 trust_remote_code=options.trust_remote_code,
-                local_files_only=is_offline(),
+                local_files_only=hub_is_offline(),
                 model_kwargs={**options.model_kwargs, **({"dtype": dtype} if dtype else {})} or None,
                 backend=options.backend,
                 **more,

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import cast
 
-from robustbench_ir.resources.downloads import is_offline
+from robustbench_ir.resources.hub_connection import hub_is_offline
 
 Json = Mapping[str, object]
 
@@ -49,7 +49,7 @@ class SavedModel:
             return path if path.is_file() else None
         try:
             found = load_file_path(
-                self.name, name, subfolder=subfolder, revision=self.revision, local_files_only=is_offline()
+                self.name, name, subfolder=subfolder, revision=self.revision, local_files_only=hub_is_offline()
             )
         except OSError:
             return None
