@@ -393,5 +393,13 @@ class _Unsure:
         before[equal] = rival < self.judged.key[judgement[equal]]
         language = self.block.languages[np.searchsorted(self.block.cuts, passage, side="right") - 1]
         same = before & (language == self.judged.language[judgement])
-        np.add.at(self.in_pool, judgement[before], 1)
-        np.add.at(self.in_language, judgement[same], 1)
+        _count_into(self.in_pool, judgement[before])
+        _count_into(self.in_language, judgement[same])
+
+
+def _count_into(counts: IntArray, rows: _Rows) -> None:
+    """Add one to the counts at each of the rows, which may repeat; other threads may count in rows beyond these."""
+    if len(rows):
+        first = int(rows.min())
+        found = np.bincount(rows - first).astype(counts.dtype)
+        counts[first : first + len(found)] += found
