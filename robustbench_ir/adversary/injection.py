@@ -1,4 +1,4 @@
-"""Injected passages: what an attacker who has only seen the questions adds to the pool, in a language of their choice."""
+"""Injected passages: what an attacker who knows only the questions adds to the pool, in a language of their choice."""
 
 from __future__ import annotations
 
@@ -71,6 +71,7 @@ def inject(task: Task, sources: Iterable[str] | None = None, budget: int = 1, cr
     """
     languages = _source_languages(task, sources)
     _check_asked(budget, craft, languages)
+    _check_answered(task)
     asked = dict.fromkeys(query.parallel_id for query in task.queries)
     texts = _question_texts(task, languages)
     crafted: dict[tuple[str, str], str] = {
@@ -82,7 +83,9 @@ def inject(task: Task, sources: Iterable[str] | None = None, budget: int = 1, cr
     for language in languages:
         if not any((question, language) in crafted for question in asked):
             known = sorted({of for question, of in _question_texts(task, task.query_languages) if question in asked})
-            raise DataError(f"{task.name}: no question has a text in the source language {language}; {nearest('', known)}")
+            raise DataError(
+                f"{task.name}: no question has a text in the source language {language}; {nearest('', known)}"
+            )
     _check_not_relevant(task, crafted)
     row = {key: number for number, key in enumerate(crafted)}
     passages = tuple(
@@ -110,6 +113,14 @@ def _check_asked(budget: int, craft: str, languages: Sequence[str]) -> None:
             f"budget {budget}, and each question has a text in {len(languages)} source language"
             f"{'s' if len(languages) > 1 else ''}; name more of them, or a budget of {len(languages)} at most"
         )
+
+
+def _check_answered(task: Task) -> None:
+    """Refuse a target without a relevant passage: nothing could fall. Tasks of `build_task` have none."""
+    unanswered = np.setdiff1d(np.arange(len(task.queries)), task.qrels.query)
+    if len(unanswered):
+        query = task.queries[unanswered[0]].query_id
+        raise DataError(f"{task.name}: query {query!r} has no relevant passage; leave it out of the task")
 
 
 def _question_texts(task: Task, languages: Sequence[str]) -> _Texts:

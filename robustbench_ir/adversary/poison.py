@@ -21,7 +21,7 @@ from robustbench_ir._base.shown_progress import shown
 from robustbench_ir._version import __version__
 from robustbench_ir.adversary.injection import Craft, inject
 from robustbench_ir.adversary.poisoning import DEEPEST, Poisoning
-from robustbench_ir.encoders import Embeddings, Encoder, EncoderOptions, as_encoder
+from robustbench_ir.encoders import Embeddings, Encoder, EncoderOptions
 from robustbench_ir.encoders.batches import EncodeTexts
 from robustbench_ir.encoders.encoder import PoolEncoder
 from robustbench_ir.encoders.kinds import RERANKED
@@ -40,7 +40,7 @@ from robustbench_ir.tasks.task import IntArray
 Bools = NDArray[np.bool_]
 
 
-def poison(  # noqa: PLR0913
+def poison(
     encoder: str | Encoder | EncodeTexts | None = None,
     task: str | Path | Task = "mini",
     *,
@@ -164,9 +164,7 @@ class _Honest:
     def of(cls, evaluation: Evaluation, queries: Embeddings) -> _Honest:
         runner = evaluation.runner
         pool, ties, qrels = runner.pool, runner.ties, runner.task.qrels
-        found = best_passages(
-            pool, queries, DEEPEST, memory=runner.memory, own=runner.task.own_passage, ties=ties
-        )
+        found = best_passages(pool, queries, DEEPEST, memory=runner.memory, own=runner.task.own_passage, ties=ties)
         every_query = np.arange(len(found.rows))[:, None]
         return cls(
             query=qrels.query,
@@ -197,9 +195,7 @@ def _column(
         there = np.isfinite(score)
         better = _first(honest.best, honest.best_key, score[:, None], key[:, None])
         best = np.minimum(best, np.where(there, 1 + better.sum(axis=1), DEEPEST + 1))
-        above += there[honest.query] & _first(
-            score[honest.query], key[honest.query], honest.judged, honest.judged_key
-        )
+        above += there[honest.query] & _first(score[honest.query], key[honest.query], honest.judged, honest.judged_key)
     place[:] = np.where(best > DEEPEST, 0, best)
     place[rows[:, 0] < 0] = -1
     return place, above
@@ -207,4 +203,5 @@ def _column(
 
 def _first(score: Doubles, key: Keys, other: Doubles, other_key: Keys) -> Bools:
     """Return where passages come before others: with a higher score, or with an equal one and a lower key."""
-    return (score > other) | ((score == other) & (key < other_key))
+    first: Bools = (score > other) | ((score == other) & (key < other_key))
+    return first

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
@@ -19,7 +19,7 @@ from robustbench_ir.metrics.findings import macro_means
 from robustbench_ir.metrics.measures import Floats
 from robustbench_ir.metrics.settings import Judgements, per_query_scores
 from robustbench_ir.metrics.significance import sign_flip_tests
-from robustbench_ir.metrics.statistics import RESAMPLES, SEED, Estimate, bootstrap_intervals, draws
+from robustbench_ir.metrics.statistics import CONFIDENCE, RESAMPLES, SEED, Estimate, bootstrap_intervals, draws
 from robustbench_ir.resources.languages import languages, resource_level
 from robustbench_ir.retrieval.ranking import Ranks
 from robustbench_ir.tasks.task import IntArray
@@ -225,7 +225,8 @@ class Poisoning:
         groups = {name: mask for number, (name, mask) in enumerate(groups.items()) if number < cells or mask.any()}
         means = self._means(np.stack([self.found(source, depth) for source in self.sources], axis=1), groups)
         (draw,) = draws([means], np.random.default_rng(SEED), resamples)
-        shares = bootstrap_intervals(draw, self.judgements.questions, having=means.clusters)
+        intervals = bootstrap_intervals(draw, self.judgements.questions, having=means.clusters)
+        shares = [_open(one, number) for one, number in zip(intervals, means.clusters.tolist(), strict=True)]
         tests = self._against_own_language(depth, dict(list(groups.items())[:cells]), resamples)
         questions = means.clusters.tolist()
         return [
@@ -296,11 +297,11 @@ class Poisoning:
             return []
         forth = np.stack([self._by_question(first, second, depth) for first, second in pairs], axis=1)
         back = np.stack([self._by_question(second, first, depth) for first, second in pairs], axis=1)
-        both = np.where(np.isnan(forth - back), np.nan, 1.0)
-        cluster = np.broadcast_to(np.arange(len(forth))[:, None], forth.shape)
-        stratum, each = np.broadcast_to(np.arange(len(pairs)), forth.shape), np.eye(len(pairs), dtype=bool)
+        cluster, stratum = (np.asarray(index) for index in np.indices(forth.shape))
+        both = np.where(np.isnan(forth - back), np.nan, 0.0)
         means, there, here = (
-            cluster_means(value, cluster, stratum, each, len(forth)) for value in (forth - back, forth * both, back * both)
+            cluster_means(value + both, cluster, stratum, np.eye(len(pairs), dtype=bool), len(forth))
+            for value in (forth - back, forth, back)
         )
         (draw,) = draws([means], np.random.default_rng(SEED), resamples)
         differences = bootstrap_intervals(draw, len(forth), having=means.clusters)
@@ -308,18 +309,18 @@ class Poisoning:
         columns = there.estimate(), here.estimate(), family.p, family.p_adjusted, means.clusters
         rows = zip(pairs, differences, *(column.tolist() for column in columns), strict=True)
         return [
-            Asymmetry(*pair, depth, to, fro, difference, p, adjusted, number)
-            for pair, difference, to, fro, p, adjusted, number in rows
+            Asymmetry(first, second, depth, to, fro, difference, p, adjusted, number)
+            for (first, second), difference, to, fro, p, adjusted, number in rows
         ]
 
     def _by_question(self, source: str, language: str, depth: Depth) -> Floats:
         """Return the share of each question's queries in a language that find a passage; NaN where there is none."""
         one = np.where(np.array(self.judgements.languages) == language, self.found(source, depth), np.nan)
-        means = cluster_means(
-            one, self.judgements.question, np.zeros(len(one), dtype=int), np.ones((1, 1), bool), self.judgements.questions
-        )
+        question, number = self.judgements.question, self.judgements.questions
+        means = cluster_means(one, question, np.zeros_like(question), np.ones((1, 1), dtype=bool), number)
         count = means.counts[:, 0]
-        return np.divide(means.sums[:, 0], count, out=np.full(len(count), np.nan), where=count > 0)
+        shares: Floats = np.divide(means.sums[:, 0], count, out=np.full(len(count), np.nan), where=count > 0)
+        return shares
 
     def drops(self, measure: str = "AP", *, resamples: int = RESAMPLES) -> list[HonestDrop]:
         """Return how far the honest passages fall, for each source language, over its target questions.
@@ -374,15 +375,14 @@ class Poisoning:
         resamples : int
             See `matrix`.
         """
-        found = []
+        found: list[Row] = []
         for depth in reversed(DEPTHS):
-            for one in self.matrix(depth, resamples=resamples):
-                found.append(_row(f"ASR@{depth}", one.source, one.language, one.share, one))
-            for pair in self.asymmetries(depth, resamples=resamples):
-                found.append(_row(f"asymmetry@{depth}", pair.first, pair.second, pair.difference, pair))
+            cells, pairs = self.matrix(depth, resamples=resamples), self.asymmetries(depth, resamples=resamples)
+            found += [_row(f"ASR@{depth}", one.source, one.language, one.share, one) for one in cells]
+            found += [_row(f"asymmetry@{depth}", one.first, one.second, one.difference, one) for one in pairs]
         for measure in MEASURES:
-            for drop in self.drops(measure, resamples=resamples):
-                found.append(_row(f"drop of {measure}", drop.source, ALL, drop.drop, drop))
+            drops = self.drops(measure, resamples=resamples)
+            found += [_row(f"drop of {measure}", one.source, ALL, one.drop, one) for one in drops]
         return found
 
 
@@ -414,6 +414,17 @@ class Row(NamedTuple):
 
 def _row(quantity: str, source: str, language: str, found: Estimate, of: Reach | Asymmetry | HonestDrop) -> Row:
     return Row(quantity, source, language, found.value, found.low, found.high, of.p, of.p_adjusted, of.questions)
+
+
+def _open(share: Estimate, questions: int) -> Estimate:
+    """Return a share with an interval that has a width where all questions have one outcome, and resamples none.
+
+    It is then that of Clopper and Pearson (1934, https://doi.org/10.1093/biomet/26.4.404).
+    """
+    if not share.low == share.value == share.high or share.value not in {0.0, 1.0}:
+        return share
+    width = 1 - ((1 - CONFIDENCE) / 2) ** (1 / questions)
+    return replace(share, high=width) if share.value == 0 else replace(share, low=1 - width)
 
 
 def _level(language: str) -> str:

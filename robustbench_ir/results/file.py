@@ -602,9 +602,7 @@ def judgements_from_records(
         relevant_from=written.relevant_from,
     )
     inside = (judgements.query >= 0) & (judgements.query < len(queries.id))
-    inside &= (
-        (judgements.passage_language >= 0) & (judgements.passage_language < len(pool)) & (judgements.grade >= 1)
-    )
+    inside &= (judgements.passage_language >= 0) & (judgements.passage_language < len(pool)) & (judgements.grade >= 1)
     if not inside.all():
         raise ResultError(f"{where}: judgements: a query or language that does not exist, or a grade below 1")
     return judgements
