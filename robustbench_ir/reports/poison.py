@@ -100,7 +100,11 @@ def _matrix(found: Poisoning, depth: Depth, cells: Sequence[Reach]) -> Group:
 
 
 def _percent(share: float) -> str:
-    return formatted(100 * share, ".0f")
+    """Return whole percent; a share that is not quite 0 or 100% is not shown as such."""
+    whole = formatted(100 * share, ".0f")
+    if share in {0.0, 1.0}:
+        return whole
+    return {"0": "<1", "100": ">99"}.get(whole, whole)
 
 
 def _sources(found: Poisoning, cells: dict[Depth, list[Reach]]) -> Group:
