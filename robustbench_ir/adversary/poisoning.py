@@ -306,11 +306,12 @@ class Poisoning:
         (draw,) = draws([means], np.random.default_rng(SEED), resamples)
         differences = bootstrap_intervals(draw, len(forth), having=means.clusters)
         (family,) = sign_flip_tests([[means]], np.random.default_rng(SEED), resamples)
-        columns = there.estimate(), here.estimate(), family.p, family.p_adjusted, means.clusters
-        rows = zip(pairs, differences, *(column.tolist() for column in columns), strict=True)
+        shares = np.stack([there.estimate(), here.estimate()], axis=1).tolist()
+        tests = np.stack([family.p, family.p_adjusted], axis=1).tolist()
+        rows = zip(pairs, shares, differences, tests, means.clusters.tolist(), strict=True)
         return [
-            Asymmetry(first, second, depth, to, fro, difference, p, adjusted, number)
-            for (first, second), difference, to, fro, p, adjusted, number in rows
+            Asymmetry(first, second, depth, forward, backward, difference, p, adjusted, number)
+            for (first, second), (forward, backward), difference, (p, adjusted), number in rows
         ]
 
     def _by_question(self, source: str, language: str, depth: Depth) -> Floats:

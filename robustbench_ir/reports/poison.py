@@ -147,13 +147,10 @@ def _asymmetries(pairs: Sequence[Asymmetry]) -> list[Group]:
     title = f"ASR@10 differs by direction in {len(far)} of {counted(len(pairs), 'pair')} of languages"
     lines = []
     for one in sorted(far, key=lambda one: -abs(one.difference.value))[:_MOST_PAIRS]:
-        to, fro, names = one.forth, one.back, (one.first, one.second)
-        if to < fro:
-            to, fro, names = fro, to, (one.second, one.first)
+        ways = sorted([(one.forth, one.first, one.second), (one.back, one.second, one.first)], reverse=True)
+        reached = ", ".join(f"{source} reaches {language} in {share:.0%}" for share, source, language in ways)
         points = f"{100 * abs(one.difference.value):.0f} ±{100 * one.difference.half_width:.0f} points"
-        lines.append(
-            one_line(f"{names[0]} reaches {names[1]}: {to:.0%}, {names[1]} reaches {names[0]}: {fro:.0%}; {points}")
-        )
+        lines.append(one_line(f"{reached}: {points}"))
     return [_titled(title, *lines)]
 
 
