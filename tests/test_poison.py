@@ -241,6 +241,9 @@ def test_a_question_without_a_text_in_the_source_language_is_no_target() -> None
     assert np.isnan(found.found("de")).tolist() == [False, True, False]
     (row,) = found.drops(resamples=50)
     assert row.questions == 1
+    shown = Console(width=80, file=io.StringIO(), record=True)
+    shown.print(poison_table(found))
+    assert "nan" not in shown.export_text()
 
 
 def test_translations_that_were_not_selected_can_be_injected(few: Task) -> None:

@@ -210,7 +210,7 @@ class Poisoning:
         -------
         list of Reach
             The cells, source by source; then the mean over the other languages of each source and of each query
-            language, and that of all; then the means of resource levels, where a mean has more than one cell.
+            language, and that of all; then the means of resource levels, where there is a value.
         """
         _check_depth(depth)
         groups = {
@@ -222,7 +222,6 @@ class Poisoning:
         groups |= {(source, ALL): self._mask([source], self.query_languages) for source in self.sources}
         groups |= {(ALL, language): self._mask(self.sources, [language]) for language in self.query_languages}
         groups |= {(ALL, ALL): self._mask(self.sources, self.query_languages)} | self._levels()
-        groups = {name: mask for number, (name, mask) in enumerate(groups.items()) if number < cells or mask.any()}
         means = self._means(np.stack([self.found(source, depth) for source in self.sources], axis=1), groups)
         (draw,) = draws([means], np.random.default_rng(SEED), resamples)
         intervals = bootstrap_intervals(draw, self.judgements.questions, having=means.clusters)
@@ -231,7 +230,8 @@ class Poisoning:
         questions = means.clusters.tolist()
         return [
             Reach(*name, depth, share, *tests.get(name, (np.nan, np.nan)), number)
-            for name, share, number in zip(groups, shares, questions, strict=True)
+            for place, (name, share, number) in enumerate(zip(groups, shares, questions, strict=True))
+            if number or place < cells
         ]
 
     def _mask(self, sources: Sequence[str], among: Sequence[str], *, own: bool = False) -> NDArray[np.bool_]:
@@ -312,6 +312,7 @@ class Poisoning:
         return [
             Asymmetry(first, second, depth, forward, backward, difference, p, adjusted, number)
             for (first, second), (forward, backward), difference, (p, adjusted), number in rows
+            if number
         ]
 
     def _by_question(self, source: str, language: str, depth: Depth) -> Floats:

@@ -127,7 +127,10 @@ def _sources(found: Poisoning, cells: dict[Depth, list[Reach]]) -> Group:
 
 
 def _share(one: Reach | None) -> str:
-    return "-" if one is None else f"{one.share.value:.0%} ±{100 * one.share.half_width:.0f}"
+    if one is None or math.isnan(one.share.value):
+        return "-"
+    width = one.share.half_width
+    return f"{one.share.value:.0%}" + ("" if math.isnan(width) else f" ±{100 * width:.0f}")
 
 
 def _levels(cells: Sequence[Reach]) -> list[Group]:
