@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from robustbench_ir._base.cache import Cache
     from robustbench_ir._base.progress import Progress
     from robustbench_ir.adversary.candidates import Budget
+    from robustbench_ir.adversary.poison import poison
+    from robustbench_ir.adversary.poison_file import load_poisoning, save_poisoning
+    from robustbench_ir.adversary.poisoning import Poisoning
     from robustbench_ir.adversary.search import Searched, SearchOptions, search
     from robustbench_ir.adversary.transfer import Transfer, transfer
     from robustbench_ir.defences import normalised, repair, smoothed
@@ -51,6 +54,9 @@ _HOMES = {
     "_base.cache": ("Cache",),
     "_base.progress": ("Progress",),
     "adversary.candidates": ("Budget",),
+    "adversary.poison": ("poison",),
+    "adversary.poison_file": ("load_poisoning", "save_poisoning"),
+    "adversary.poisoning": ("Poisoning",),
     "adversary.search": (
         "Searched",
         "SearchOptions",
@@ -128,6 +134,7 @@ __all__ = [
     "Perturbation",
     "Plan",
     "Plot",
+    "Poisoning",
     "Progress",
     "Query",
     "Questions",
@@ -151,6 +158,7 @@ __all__ = [
     "compare",
     "encoder_names",
     "load_encoder",
+    "load_poisoning",
     "load_recipe",
     "load_reranker",
     "load_result",
@@ -158,10 +166,12 @@ __all__ = [
     "normalised",
     "perturb",
     "plan",
+    "poison",
     "recipe",
     "recipe_names",
     "repair",
     "reranked",
+    "save_poisoning",
     "save_result",
     "search",
     "smoothed",

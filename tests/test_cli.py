@@ -26,6 +26,7 @@ COMMANDS = (
     "leaderboard",
     "lexicon",
     "perturb",
+    "poison",
     "preview",
     "recipes",
     "report",

@@ -33,6 +33,7 @@ _COMMANDS = {
     "leaderboard": "Check, verify, build and show the leaderboard.",
     "lexicon": "Build, show and measure the lexicons of the recipes.",
     "perturb": "Write perturbed queries to files, to evaluate other systems on.",
+    "poison": "Inject passages into the pool, and measure which languages find them.",
     "preview": "Show what a recipe does to a text.",
     "recipes": "List the recipes and their languages, or show one.",
     "report": "Write a page, tables or pictures of one or more result files.",

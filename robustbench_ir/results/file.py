@@ -218,19 +218,10 @@ def result_to_json(result: Result) -> str:
         scoring=result.scoring,
         task=result.task,
         task_sha256=result.task_digest,
-        encoder=_encoder_record(result.encoder),
+        encoder=encoder_record(result.encoder),
         pool=dict(result.judgements.pool),
-        queries=QueriesRecord(
-            id=list(result.judgements.query_ids),
-            parallel_id=list(result.judgements.parallel_ids),
-            language=list(result.judgements.languages),
-        ),
-        judgements=JudgementsRecord(
-            query=result.judgements.query.tolist(),
-            passage_language=result.judgements.passage_language.tolist(),
-            grade=result.judgements.grade.tolist(),
-            relevant_from=result.judgements.relevant_from,
-        ),
+        queries=queries_record(result.judgements),
+        judgements=judgements_record(result.judgements),
         clean_scores=_clean_scores(result),
         scores=_scores(result),
         clean=cell_record(result.judgements, result.clean),
@@ -476,14 +467,14 @@ def result_from_json(text: str | bytes, where: str = "result") -> Result:
         )
     if any((cell.touched is None) != (record.schema_version == 1) for cell in (record.clean, *record.attacked)):
         raise ResultError(f"{where}: 'touched' does not fit schema version {record.schema_version}; attack again")
-    judgements = _judgements(record, where)
+    judgements = judgements_from_records(record.queries, record.judgements, record.pool, where)
     _identity(TaskIdentity.parse, record.task, f"{where}: task")
     reranked = record.encoder.kind == RERANKED
     result = Result(
         version=record.irbench,
         task=record.task,
         task_digest=record.task_sha256,
-        encoder=_encoder(record.encoder),
+        encoder=encoder_from_record(record.encoder),
         judgements=judgements,
         clean=cell_from_record(judgements, record.clean, f"{where}: clean", reranked=reranked),
         attacked=tuple(
@@ -542,12 +533,33 @@ def _record(content: bytes, where: str) -> ResultRecord:
         raise ResultError(f"{where}: not an irbench result: {str(error)[:_SHOWN]}") from error
 
 
-def _encoder_record(who: EncoderDescription) -> EncoderRecord:
+def queries_record(judgements: Judgements) -> QueriesRecord:
+    """Return the record of the queries that ranks belong to."""
+    return QueriesRecord(
+        id=list(judgements.query_ids),
+        parallel_id=list(judgements.parallel_ids),
+        language=list(judgements.languages),
+    )
+
+
+def judgements_record(judgements: Judgements) -> JudgementsRecord:
+    """Return the record of the judgements that ranks belong to."""
+    return JudgementsRecord(
+        query=judgements.query.tolist(),
+        passage_language=judgements.passage_language.tolist(),
+        grade=judgements.grade.tolist(),
+        relevant_from=judgements.relevant_from,
+    )
+
+
+def encoder_record(who: EncoderDescription) -> EncoderRecord:
+    """Return the record of an encoder."""
     lists = {"versions": dict(who.versions), "origins": dict(who.origins), "notes": list(who.notes)}
     return EncoderRecord.model_validate({**vars(who), **lists})
 
 
-def _encoder(record: EncoderRecord) -> EncoderDescription:
+def encoder_from_record(record: EncoderRecord) -> EncoderDescription:
+    """Return the encoder of a record."""
     return EncoderDescription(
         **record.model_dump(exclude={"versions", "origins", "notes"}),
         versions=tuple(record.versions.items()),
@@ -556,8 +568,25 @@ def _encoder(record: EncoderRecord) -> EncoderDescription:
     )
 
 
-def _judgements(record: ResultRecord, where: str) -> Judgements:
-    queries, written = record.queries, record.judgements
+def judgements_from_records(
+    queries: QueriesRecord, written: JudgementsRecord, pool: Mapping[str, int], where: str
+) -> Judgements:
+    """Return the judgements of two records.
+
+    Parameters
+    ----------
+    queries, written : QueriesRecord, JudgementsRecord
+        The records.
+    pool : mapping of str to int
+        Passage languages with their number of passages.
+    where : str
+        Name of the file, for errors.
+
+    Raises
+    ------
+    ResultError
+        If lists that belong together are not equally long, or a number is out of range.
+    """
     if not len(queries.id) == len(queries.parallel_id) == len(queries.language) > 0:
         raise ResultError(f"{where}: queries: the lists must be equally long and not empty")
     if not len(written.query) == len(written.passage_language) == len(written.grade) > 0:
@@ -566,16 +595,14 @@ def _judgements(record: ResultRecord, where: str) -> Judgements:
         query_ids=tuple(queries.id),
         parallel_ids=tuple(queries.parallel_id),
         languages=tuple(queries.language),
-        pool=record.pool,
+        pool=pool,
         query=np.array(written.query, dtype=np.int32),
         passage_language=np.array(written.passage_language, dtype=np.int32),
         grade=np.array(written.grade, dtype=np.int32),
         relevant_from=written.relevant_from,
     )
     inside = (judgements.query >= 0) & (judgements.query < len(queries.id))
-    inside &= (
-        (judgements.passage_language >= 0) & (judgements.passage_language < len(record.pool)) & (judgements.grade >= 1)
-    )
+    inside &= (judgements.passage_language >= 0) & (judgements.passage_language < len(pool)) & (judgements.grade >= 1)
     if not inside.all():
         raise ResultError(f"{where}: judgements: a query or language that does not exist, or a grade below 1")
     return judgements

@@ -1,0 +1,207 @@
+"""Poisoned corpora: passages that are injected into the pool, and how many questions of each language find them.
+
+The pool is encoded and ranked once. An injected passage adds a column to the scores: the rank of a relevant passage
+afterwards is the rank before plus the number of injected passages that score higher, and the place of an injected
+passage is found among the best honest ones. Scores, and the order of equal scores, are those of
+`robustbench_ir.retrieval`, so that the ranks are those of a ranking of the whole poisoned pool, bit for bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robustbench_ir._base.cache import using_cache
+from robustbench_ir._base.progress import Progress
+from robustbench_ir._base.shown_progress import shown
+from robustbench_ir._version import __version__
+from robustbench_ir.adversary.injection import Craft, inject
+from robustbench_ir.adversary.poisoning import DEEPEST, Poisoning
+from robustbench_ir.encoders import Embeddings, Encoder, EncoderOptions
+from robustbench_ir.encoders.batches import EncodeTexts
+from robustbench_ir.encoders.encoder import PoolEncoder
+from robustbench_ir.encoders.kinds import RERANKED
+from robustbench_ir.encoders.piece_embeddings import Pool
+from robustbench_ir.errors import EncoderError
+from robustbench_ir.evaluation.evaluation import Evaluation, open_evaluation
+from robustbench_ir.evaluation.request import DEFAULT_RUN, Request, RunOptions
+from robustbench_ir.retrieval.scores import Doubles
+from robustbench_ir.retrieval.similarity import pair_scores
+from robustbench_ir.retrieval.ties import Keys, TieOrder
+from robustbench_ir.retrieval.top_k import best_passages
+from robustbench_ir.tasks import Task
+from robustbench_ir.tasks.questions import Questions
+from robustbench_ir.tasks.task import IntArray
+
+Bools = NDArray[np.bool_]
+
+
+def poison(
+    encoder: str | Encoder | EncodeTexts | None = None,
+    task: str | Path | Task = "mini",
+    *,
+    source_languages: Iterable[str] | None = None,
+    budget: int = 1,
+    craft: Craft = "copy",
+    languages: Iterable[str] | None = None,
+    questions: Questions | int | None = None,
+    options: EncoderOptions | None = None,
+    run: RunOptions = DEFAULT_RUN,
+    progress: Progress | bool = False,
+) -> Poisoning:
+    """Inject passages into the pool, and measure how many questions find them in each language.
+
+    The attacker knows the questions and not the encoder. Every question is attacked by itself: only its own injected
+    passages are in the pool, which is that of all languages.
+
+    Parameters
+    ----------
+    encoder : str, Encoder or callable, optional
+        See `robustbench_ir.attack`. Its scores must not depend on the pool.
+    task : str, Path or Task
+        See `robustbench_ir.attack`.
+    source_languages : iterable of str, or str, optional
+        Languages in which passages are injected, each an attack of its own. Default: all query languages.
+    budget : int
+        Number of injected passages for each question. Beyond the first, they are its translations into the source
+        languages that follow.
+    craft : {"copy", "payload"}
+        What is injected: the question, or the question and a harmless marked sentence.
+    languages, questions, options, run, progress
+        See `robustbench_ir.attack`.
+
+    Returns
+    -------
+    Poisoning
+        Which queries find an injected passage, with methods for the shares, their intervals and tests.
+
+    Raises
+    ------
+    RobustBenchError
+        See `robustbench_ir.errors`. Encoded passages are kept.
+
+    Examples
+    --------
+    >>> found = poison("char-ngram", task="mini", source_languages=["hi", "en"])
+    >>> found.sources
+    ('hi', 'en')
+    """
+    asked = replace(run, progress=progress) if progress is not False else run
+    request = Request(encoder, task, [], languages, options=options, questions=questions)
+    with using_cache(asked.cache), shown(asked.progress) as following:
+        evaluation = open_evaluation(request, replace(asked, progress=following))
+        _check_encoder(evaluation.runner.encoder)
+        return _poisoned(evaluation, source_languages, budget, craft)
+
+
+def _check_encoder(encoder: Encoder) -> None:
+    who = encoder.description
+    if who.kind == RERANKED:
+        raise EncoderError(
+            f"{who.name}: a reranker orders what the first stage finds, which an injected passage changes; "
+            "poison the encoder without its reranker"
+        )
+    if isinstance(encoder, PoolEncoder):
+        raise EncoderError(
+            f"{who.name}: its scores depend on the pool, so that an injected passage would change those of all others; "
+            "name an encoder of single texts (see irbench encoders)"
+        )
+
+
+def _poisoned(evaluation: Evaluation, sources: Iterable[str] | None, budget: int, craft: Craft) -> Poisoning:
+    runner = evaluation.runner
+    injection = inject(runner.task, sources, budget, craft)
+    runner.clock.expect(len(runner.task.passages) + len(runner.task.queries) + len(injection.passages))
+    clean, queries = evaluation.clean, evaluation.clean_queries.embeddings
+    injected = replace(runner, task=replace(runner.task, passages=injection.passages, own_passage=None))
+    added = injected.pool
+    with runner.clock.stage("rank", len(runner.task.queries), "injected passages"):
+        honest = _Honest.of(evaluation, queries)
+        columns = {
+            source: _column(honest, queries, added, injected.ties, rows) for source, rows in injection.aimed.items()
+        }
+    return Poisoning(
+        version=__version__,
+        task=runner.task.identity,
+        task_digest=runner.task.digest,
+        encoder=runner.encoder.description,
+        craft=craft,
+        budget=budget,
+        judgements=evaluation.cells.judgements,
+        clean=clean.ranks,
+        place={source: place for source, (place, _) in columns.items()},
+        above={source: above for source, (_, above) in columns.items()},
+        timings=dict(runner.clock.seconds),
+        task_notes=runner.task.notes,
+    )
+
+
+@dataclass(frozen=True)
+class _Honest:
+    """Scores of the honest passages that injected ones are compared with, and the keys that order equal scores.
+
+    Attributes
+    ----------
+    query : int32 array of shape (judgements,)
+        Row of each judgement's query.
+    judged, judged_key : arrays of shape (judgements,)
+        The judged passages.
+    best, best_key : arrays of shape (queries, up to 10)
+        The best passages of each query; the score is -inf where there are fewer.
+    """
+
+    query: IntArray
+    judged: Doubles
+    judged_key: Keys
+    best: Doubles
+    best_key: Keys
+
+    @classmethod
+    def of(cls, evaluation: Evaluation, queries: Embeddings) -> _Honest:
+        runner = evaluation.runner
+        pool, ties, qrels = runner.pool, runner.ties, runner.task.qrels
+        found = best_passages(pool, queries, DEEPEST, memory=runner.memory, own=runner.task.own_passage, ties=ties)
+        every_query = np.arange(len(found.rows))[:, None]
+        return cls(
+            query=qrels.query,
+            judged=pair_scores(queries, qrels.query, pool, qrels.passage),
+            judged_key=ties.keys(qrels.query, qrels.passage),
+            best=np.where(found.rows >= 0, found.scores, -np.inf),
+            best_key=ties.keys(every_query, found.rows),
+        )
+
+
+def _column(
+    honest: _Honest, queries: Embeddings, added: Pool, ties: TieOrder, rows: IntArray
+) -> tuple[IntArray, IntArray]:
+    """Return the place of the best injected passage of each query, and how many are above each judged passage.
+
+    The place is 0 if it is not among the first 10, and -1 if nothing was injected for the query.
+    """
+    place = np.zeros(len(rows), dtype=np.int32)
+    above = np.zeros(len(honest.query), dtype=np.int32)
+    (asked,) = np.nonzero(rows[:, 0] >= 0)
+    best = np.full(len(rows), DEEPEST + 1)
+    for passage in rows.T:
+        score = np.full(len(rows), -np.inf)
+        score[asked] = pair_scores(queries, asked, added, passage[asked])
+        if not ties.retrieves_zero:
+            score[score <= 0] = -np.inf
+        key = ties.keys(np.arange(len(rows)), passage)
+        there = np.isfinite(score)
+        better = _first(honest.best, honest.best_key, score[:, None], key[:, None])
+        best = np.minimum(best, np.where(there, 1 + better.sum(axis=1), DEEPEST + 1))
+        above += there[honest.query] & _first(score[honest.query], key[honest.query], honest.judged, honest.judged_key)
+    place[:] = np.where(best > DEEPEST, 0, best)
+    place[rows[:, 0] < 0] = -1
+    return place, above
+
+
+def _first(score: Doubles, key: Keys, other: Doubles, other_key: Keys) -> Bools:
+    """Return where passages come before others: with a higher score, or with an equal one and a lower key."""
+    first: Bools = (score > other) | ((score == other) & (key < other_key))
+    return first

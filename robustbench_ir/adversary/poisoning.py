@@ -1,0 +1,439 @@
+"""What injected passages did: success by source and query language, asymmetry, and the drop of the honest passages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import combinations
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robustbench_ir._version import SCORING_VERSION
+from robustbench_ir.adversary.injection import Craft
+from robustbench_ir.encoders import EncoderDescription
+from robustbench_ir.errors import OptionError
+from robustbench_ir.metrics.clusters import ClusterMeans, cluster_means
+from robustbench_ir.metrics.findings import macro_means
+from robustbench_ir.metrics.measures import Floats
+from robustbench_ir.metrics.settings import Judgements, per_query_scores
+from robustbench_ir.metrics.significance import sign_flip_tests
+from robustbench_ir.metrics.statistics import CONFIDENCE, RESAMPLES, SEED, Estimate, bootstrap_intervals, draws
+from robustbench_ir.resources.languages import languages, resource_level
+from robustbench_ir.retrieval.ranking import Ranks
+from robustbench_ir.tasks.task import IntArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Depth = Literal[1, 10]
+DEPTHS: tuple[Depth, ...] = get_args(Depth)
+DEEPEST = 10
+"""Places of injected passages are known as far as this."""
+
+ALL = "all"
+"""Stands for the mean over the other languages, in place of a source or query language."""
+
+MEASURES = ("AP", "nDCG@10")
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Share of the target questions that find an injected passage: a cell of the matrix, or a mean over cells.
+
+    Attributes
+    ----------
+    source, language : str
+        Source language of the injected passages and language of the queries; ``"all"`` for the mean over the others,
+        without cells where both are the same; or the resource level of several, such as ``"low-resource"``.
+    depth : int
+        ASR@1 or ASR@10: the injected passage is first, or among the first ten.
+    share : Estimate
+        The share, with its 95% interval by a bootstrap over questions.
+    p, p_adjusted : float
+        p value of the hypothesis that passages in this source language are found as often as passages in the queries'
+        own language, by sign flips of questions, alone and adjusted for all cells of the matrix by step-down max-T.
+        NaN where nothing was injected in the queries' language, and for means.
+    questions : int
+        Number of target questions.
+    """
+
+    source: str
+    language: str
+    depth: Depth
+    share: Estimate
+    p: float
+    p_adjusted: float
+    questions: int
+
+
+@dataclass(frozen=True)
+class Asymmetry:
+    """Whether one language reaches another one as often as the other way round.
+
+    Attributes
+    ----------
+    first, second : str
+        Two languages that are both source and query language.
+    depth : int
+        As in `Reach`.
+    forth, back : float
+        Share of the queries in the second language that find passages in the first, and the other way round.
+    difference : Estimate
+        `forth` - `back`, over the questions that exist in both, with its 95% interval.
+    p, p_adjusted : float
+        p value of the hypothesis that it is 0, alone and adjusted for all pairs of languages.
+    questions : int
+        Number of questions.
+    """
+
+    first: str
+    second: str
+    depth: Depth
+    forth: float
+    back: float
+    difference: Estimate
+    p: float
+    p_adjusted: float
+    questions: int
+
+
+@dataclass(frozen=True)
+class HonestDrop:
+    """How far the honest passages fall, as a macro mean over query languages, in the pool of all languages.
+
+    Attributes
+    ----------
+    source, measure : str
+        Source language of the injected passages, and the measure.
+    clean, attacked : float
+        The measure before and after.
+    drop : Estimate
+        Clean - attacked, with its 95% interval.
+    p, p_adjusted : float
+        p value of the hypothesis that it is 0, alone and adjusted for all source languages.
+    questions : int
+        Number of target questions.
+    """
+
+    source: str
+    measure: str
+    clean: float
+    attacked: float
+    drop: Estimate
+    p: float
+    p_adjusted: float
+    questions: int
+
+
+@dataclass(frozen=True)
+class Poisoning:
+    """An encoder and a pool with injected passages; derived numbers are methods.
+
+    Attributes
+    ----------
+    version, task, task_digest, encoder, judgements, clean, timings, task_notes, scoring
+        As in `robustbench_ir.Result`; `clean` has the ranks without injected passages.
+    craft : {"copy", "payload"}
+        What was injected.
+    budget : int
+        Number of injected passages for each question.
+    place : mapping of str to int32 array of shape (queries,)
+        Source language to the place of the best injected passage of each query, 1 to 10; 0 if it is not among the
+        first ten, -1 if there is none, because the question has no text in that language.
+    above : mapping of str to int32 array of shape (judgements,)
+        Source language to the number of injected passages above each judged one.
+    """
+
+    version: str
+    task: str
+    task_digest: str
+    encoder: EncoderDescription
+    craft: Craft
+    budget: int
+    judgements: Judgements
+    clean: Ranks
+    place: Mapping[str, IntArray]
+    above: Mapping[str, IntArray]
+    timings: Mapping[str, float] = field(default_factory=dict)
+    task_notes: tuple[str, ...] = ()
+    scoring: int = SCORING_VERSION
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Source languages."""
+        return tuple(self.place)
+
+    @property
+    def query_languages(self) -> tuple[str, ...]:
+        """Languages of the queries."""
+        return self.judgements.query_languages
+
+    def attacked(self, source: str) -> Ranks:
+        """Return the ranks of the judged passages in the poisoned pool of all languages.
+
+        Ranks within one language are those of the honest pool.
+
+        Parameters
+        ----------
+        source : str
+            One of `sources`.
+        """
+        found = self.clean.in_pool
+        return Ranks(np.where(found > 0, found + self.above[source], 0).astype(np.int32), self.clean.in_language)
+
+    def found(self, source: str, depth: Depth = 10) -> Floats:
+        """Return 1 for each query that finds an injected passage, 0 for the others, NaN for those without one.
+
+        Parameters
+        ----------
+        source : str
+            One of `sources`.
+        depth : {1, 10}
+            How far the query's reader looks.
+        """
+        place = self.place[source]
+        return np.where(place < 0, np.nan, (place > 0) & (place <= depth))
+
+    def matrix(self, depth: Depth = 10, *, resamples: int = RESAMPLES) -> list[Reach]:
+        """Return the share of the questions of each language that find passages in each source language.
+
+        Parameters
+        ----------
+        depth : {1, 10}
+            ASR@1 or ASR@10.
+        resamples : int
+            Number of resamples and of sign flips.
+
+        Returns
+        -------
+        list of Reach
+            The cells, source by source; then the mean over the other languages of each source and of each query
+            language, and that of all; then the means of resource levels, where there is a value.
+        """
+        _check_depth(depth)
+        groups = {
+            (source, language): self._mask([source], [language], own=True)
+            for source in self.sources
+            for language in self.query_languages
+        }
+        cells = len(groups)
+        groups |= {(source, ALL): self._mask([source], self.query_languages) for source in self.sources}
+        groups |= {(ALL, language): self._mask(self.sources, [language]) for language in self.query_languages}
+        groups |= {(ALL, ALL): self._mask(self.sources, self.query_languages)} | self._levels()
+        means = self._means(np.stack([self.found(source, depth) for source in self.sources], axis=1), groups)
+        (draw,) = draws([means], np.random.default_rng(SEED), resamples)
+        intervals = bootstrap_intervals(draw, self.judgements.questions, having=means.clusters)
+        shares = [_open(one, number) for one, number in zip(intervals, means.clusters.tolist(), strict=True)]
+        tests = self._against_own_language(depth, dict(list(groups.items())[:cells]), resamples)
+        questions = means.clusters.tolist()
+        return [
+            Reach(*name, depth, share, *tests.get(name, (np.nan, np.nan)), number)
+            for place, (name, share, number) in enumerate(zip(groups, shares, questions, strict=True))
+            if number or place < cells
+        ]
+
+    def _mask(self, sources: Sequence[str], among: Sequence[str], *, own: bool = False) -> NDArray[np.bool_]:
+        """Return which strata (query language x source) some sources and languages have, by default without own."""
+        return np.array(
+            [
+                source in sources and language in among and (own or source != language)
+                for language in self.query_languages
+                for source in self.sources
+            ]
+        )
+
+    def _levels(self) -> dict[tuple[str, str], NDArray[np.bool_]]:
+        """Return the strata of each pair of resource levels."""
+        level = {one: _level(one) for one in (*self.sources, *self.query_languages)}
+        found = {}
+        for source in dict.fromkeys(level[one] for one in self.sources):
+            for language in dict.fromkeys(level[one] for one in self.query_languages):
+                sources = [one for one in self.sources if level[one] == source]
+                among = [one for one in self.query_languages if level[one] == language]
+                found[source, language] = self._mask(sources, among)
+        return found
+
+    def _means(self, value: Floats, groups: Mapping[tuple[str, str], NDArray[np.bool_]]) -> ClusterMeans:
+        """Return macro means of values of shape (queries, sources) over the strata of each group."""
+        judgements, sources = self.judgements, len(self.sources)
+        return cluster_means(
+            value,
+            np.broadcast_to(judgements.question[:, None], value.shape),
+            judgements.query_language[:, None] * sources + np.arange(sources),
+            np.stack(list(groups.values()), axis=1),
+            judgements.questions,
+        )
+
+    def _against_own_language(
+        self, depth: Depth, cells: Mapping[tuple[str, str], NDArray[np.bool_]], resamples: int
+    ) -> dict[tuple[str, str], tuple[float, float]]:
+        """Return p and adjusted p of each cell whose query language is another one, and a source too."""
+        found = {source: self.found(source, depth) for source in self.sources}
+        own = np.full(len(self.judgements.languages), np.nan)
+        for row, language in enumerate(self.judgements.languages):
+            own[row] = found[language][row] if language in found else np.nan
+        tested = {name: mask for name, mask in cells.items() if name[0] != name[1] and name[1] in found}
+        if not tested:
+            return {}
+        value = np.stack([found[source] - own for source in self.sources], axis=1)
+        means = self._means(value, tested)
+        (family,) = sign_flip_tests([[means]], np.random.default_rng(SEED), resamples)
+        p = np.where(means.clusters > 0, [family.p, family.p_adjusted], np.nan)
+        return {name: (float(p[0, number]), float(p[1, number])) for number, name in enumerate(tested)}
+
+    def asymmetries(self, depth: Depth = 10, *, resamples: int = RESAMPLES) -> list[Asymmetry]:
+        """Return for each two languages whether one reaches the other as often as the other way round.
+
+        Parameters
+        ----------
+        depth, resamples
+            See `matrix`.
+        """
+        _check_depth(depth)
+        pairs = list(combinations([one for one in self.sources if one in self.query_languages], 2))
+        if not pairs:
+            return []
+        forth = np.stack([self._by_question(first, second, depth) for first, second in pairs], axis=1)
+        back = np.stack([self._by_question(second, first, depth) for first, second in pairs], axis=1)
+        cluster, stratum = (np.asarray(index) for index in np.indices(forth.shape))
+        both = np.where(np.isnan(forth - back), np.nan, 0.0)
+        means, there, here = (
+            cluster_means(value + both, cluster, stratum, np.eye(len(pairs), dtype=bool), len(forth))
+            for value in (forth - back, forth, back)
+        )
+        (draw,) = draws([means], np.random.default_rng(SEED), resamples)
+        differences = bootstrap_intervals(draw, len(forth), having=means.clusters)
+        (family,) = sign_flip_tests([[means]], np.random.default_rng(SEED), resamples)
+        shares = np.stack([there.estimate(), here.estimate()], axis=1).tolist()
+        tests = np.stack([family.p, family.p_adjusted], axis=1).tolist()
+        rows = zip(pairs, shares, differences, tests, means.clusters.tolist(), strict=True)
+        return [
+            Asymmetry(first, second, depth, forward, backward, difference, p, adjusted, number)
+            for (first, second), (forward, backward), difference, (p, adjusted), number in rows
+            if number
+        ]
+
+    def _by_question(self, source: str, language: str, depth: Depth) -> Floats:
+        """Return the share of each question's queries in a language that find a passage; NaN where there is none."""
+        one = np.where(np.array(self.judgements.languages) == language, self.found(source, depth), np.nan)
+        question, number = self.judgements.question, self.judgements.questions
+        means = cluster_means(one, question, np.zeros_like(question), np.ones((1, 1), dtype=bool), number)
+        count = means.counts[:, 0]
+        shares: Floats = np.divide(means.sums[:, 0], count, out=np.full(len(count), np.nan), where=count > 0)
+        return shares
+
+    def drops(self, measure: str = "AP", *, resamples: int = RESAMPLES) -> list[HonestDrop]:
+        """Return how far the honest passages fall, for each source language, over its target questions.
+
+        Parameters
+        ----------
+        measure : str
+            Measure, such as ``"AP"`` or ``"nDCG@10"``.
+        resamples : int
+            See `matrix`.
+        """
+        before = per_query_scores(self.judgements, self.clean, measure, "multilingual")
+        tables, clean = [], []
+        for source, place in self.place.items():
+            of_targets = np.where(place < 0, np.nan, before)
+            after = per_query_scores(self.judgements, self.attacked(source), measure, "multilingual")
+            clean.append(float(macro_means(self.judgements, of_targets).estimate()[0]))
+            tables.append(macro_means(self.judgements, of_targets - after))
+        (family,) = sign_flip_tests([tables], np.random.default_rng(SEED), resamples)
+        rows = []
+        drawn = draws(tables, np.random.default_rng(SEED), resamples)
+        numbers = zip(self.sources, clean, tables, drawn, family.p.tolist(), family.p_adjusted.tolist(), strict=True)
+        for source, value, table, draw, p, adjusted in numbers:
+            (drop,) = bootstrap_intervals(draw, self.judgements.questions, having=table.clusters)
+            questions = int(table.clusters[0])
+            rows.append(HonestDrop(source, measure, value, value - drop.value, drop, p, adjusted, questions))
+        return rows
+
+    def to_frame(self, *, resamples: int = RESAMPLES) -> pd.DataFrame:
+        """Return every number as one table.
+
+        Parameters
+        ----------
+        resamples : int
+            See `matrix`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns ``quantity`` (``ASR@10``, ``ASR@1``, ``asymmetry@10``, ``asymmetry@1``, ``drop of AP``, ``drop of
+            nDCG@10``), ``source``, ``language``, ``value``, ``low``, ``high``, ``p``, ``p_adjusted``, ``questions``.
+        """
+        import pandas as pd
+
+        return pd.DataFrame([row._asdict() for row in self.rows(resamples=resamples)], columns=Row._fields)
+
+    def rows(self, *, resamples: int = RESAMPLES) -> list[Row]:
+        """Return the rows of `to_frame`.
+
+        Parameters
+        ----------
+        resamples : int
+            See `matrix`.
+        """
+        found: list[Row] = []
+        for depth in reversed(DEPTHS):
+            cells, pairs = self.matrix(depth, resamples=resamples), self.asymmetries(depth, resamples=resamples)
+            found += [_row(f"ASR@{depth}", one.source, one.language, one.share, one) for one in cells]
+            found += [_row(f"asymmetry@{depth}", one.first, one.second, one.difference, one) for one in pairs]
+        for measure in MEASURES:
+            drops = self.drops(measure, resamples=resamples)
+            found += [_row(f"drop of {measure}", one.source, ALL, one.drop, one) for one in drops]
+        return found
+
+
+class Row(NamedTuple):
+    """A number of a poisoning; see `Poisoning.to_frame`.
+
+    Attributes
+    ----------
+    quantity, source, language : str
+        What was measured, and between which languages.
+    value, low, high : float
+        The number, with its 95% interval.
+    p, p_adjusted : float
+        p values; NaN where nothing is tested.
+    questions : int
+        Number of questions.
+    """
+
+    quantity: str
+    source: str
+    language: str
+    value: float
+    low: float
+    high: float
+    p: float
+    p_adjusted: float
+    questions: int
+
+
+def _row(quantity: str, source: str, language: str, found: Estimate, of: Reach | Asymmetry | HonestDrop) -> Row:
+    return Row(quantity, source, language, found.value, found.low, found.high, of.p, of.p_adjusted, of.questions)
+
+
+def _open(share: Estimate, questions: int) -> Estimate:
+    """Return a share with an interval that has a width where all questions have one outcome, and resamples none.
+
+    It is then that of Clopper and Pearson (1934, https://doi.org/10.1093/biomet/26.4.404).
+    """
+    if not share.low == share.value == share.high or share.value not in {0.0, 1.0}:
+        return share
+    width = 1 - ((1 - CONFIDENCE) / 2) ** (1 / questions)
+    return replace(share, high=width) if share.value == 0 else replace(share, low=1 - width)
+
+
+def _level(language: str) -> str:
+    row = languages().get(language)
+    return f"{resource_level(row.resource_class if row else None)}-resource"
+
+
+def _check_depth(depth: int) -> None:
+    if depth not in DEPTHS:
+        raise OptionError(f"ASR@{depth} is not known; there are ASR@1 and ASR@10")

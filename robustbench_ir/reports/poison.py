@@ -1,0 +1,180 @@
+"""Poisoned corpora for people and other programs: the matrix on a terminal, every number as CSV and JSON."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from robustbench_ir._base.showing import csv_text, json_text, terminal_text
+from robustbench_ir.adversary.injection import Craft
+from robustbench_ir.adversary.poisoning import (
+    ALL,
+    DEPTHS,
+    MEASURES,
+    Asymmetry,
+    Depth,
+    HonestDrop,
+    Poisoning,
+    Reach,
+    Row,
+)
+from robustbench_ir.reports.terminal import (
+    counted,
+    empty_table,
+    formatted,
+    formatted_with_interval,
+    one_line,
+    short_name,
+)
+
+_SIGNIFICANT = 0.05
+_MOST_PAIRS = 5
+_CRAFTED: dict[Craft, str] = {"copy": "the question", "payload": "the question and a marked sentence"}
+_NOTES = (
+    "ASR@k = share of the questions with an injected passage among the first k; others = mean over the other query "
+    "languages; ± half the width of its 95% interval (questions resampled); * is p < 0.05, adjusted for all rows of "
+    "its kind. A copied question is no false answer: it shows that a passage is found, not that a reader believes it."
+)
+
+
+def poison_table(found: Poisoning) -> RenderableType:
+    """Return what the terminal shows of a poisoning: both matrices, the drops, and the largest asymmetries.
+
+    Parameters
+    ----------
+    found : Poisoning
+        What is shown.
+    """
+    cells = {depth: found.matrix(depth) for depth in DEPTHS}
+    return Group(
+        _heading(found),
+        *(_matrix(found, depth, cells[depth]) for depth in reversed(DEPTHS)),
+        _sources(found, cells),
+        *_levels(cells[10]),
+        *_asymmetries(found.asymmetries()),
+        one_line(""),
+        one_line(_NOTES, "dim"),
+    )
+
+
+def _heading(found: Poisoning) -> Text:
+    queries = counted(len(found.judgements.query_ids), "query", "queries")
+    each = counted(found.budget, "injected passage")
+    return Text.assemble(
+        one_line(short_name(found.encoder.name), "bold"),
+        one_line(
+            f" on {found.task}: {queries}, {counted(found.judgements.pool_size, 'passage')}, and {each} "
+            f"for each question ({_CRAFTED[found.craft]})"
+        ),
+    )
+
+
+def _table(columns: Sequence[str]) -> Table:
+    table = empty_table()
+    table.padding = (0, 1, 0, 0)
+    for number, column in enumerate(columns):
+        table.add_column(terminal_text(column), justify="right" if number else "left", overflow="fold")
+    return table
+
+
+def _titled(title: str, *below: RenderableType) -> Group:
+    """Return something under a title that may be longer than it is wide."""
+    return Group(one_line(""), one_line(title, "bold"), *below)
+
+
+def _matrix(found: Poisoning, depth: Depth, cells: Sequence[Reach]) -> Group:
+    share = {(one.source, one.language): one.share.value for one in cells}
+    languages = found.query_languages
+    table = _table(["", *languages, "others"])
+    for source in found.sources:
+        row = [share.get((source, language), math.nan) for language in (*languages, ALL)]
+        table.add_row(terminal_text(source), *(_percent(one) for one in row))
+    if len(found.sources) > 1:
+        row = [share.get((ALL, language), math.nan) for language in (*languages, ALL)]
+        table.add_row("others", *(_percent(one) for one in row))
+    return _titled(f"ASR@{depth} in %: injected in (row), asked in (column)", table)
+
+
+def _percent(share: float) -> str:
+    """Return whole percent; a share that is not quite 0 or 100% is not shown as such."""
+    whole = formatted(100 * share, ".0f")
+    if share in {0.0, 1.0}:
+        return whole
+    return {"0": "<1", "100": ">99"}.get(whole, whole)
+
+
+def _sources(found: Poisoning, cells: dict[Depth, list[Reach]]) -> Group:
+    """Return the mean reach of each source language, with what it costs the honest passages."""
+    reach = {(one.depth, one.source): one for of_depth in cells.values() for one in of_depth if one.language == ALL}
+    drops: dict[str, list[HonestDrop]] = {source: [] for source in found.sources}
+    for measure in MEASURES:
+        for one in found.drops(measure):
+            drops[one.source].append(one)
+    table = _table(["", "ASR@10", "ASR@1", "mAP", "drop", "nDCG@10", "drop"])
+    for source, (average, gain) in drops.items():
+        shares = (reach.get((depth, source)) for depth in reversed(DEPTHS))
+        numbers = (
+            part
+            for one in (average, gain)
+            for part in (formatted(one.clean, ".3f"), formatted_with_interval(one.drop, ".3f", one.p_adjusted))
+        )
+        table.add_row(terminal_text(source), *(_share(one) for one in shares), *numbers)
+    return _titled("Reach of each source language in the others, and drop of the honest passages", table)
+
+
+def _share(one: Reach | None) -> str:
+    if one is None or math.isnan(one.share.value):
+        return "-"
+    width = one.share.half_width
+    return f"{one.share.value:.0%}" + ("" if math.isnan(width) else f" ±{100 * width:.0f}")
+
+
+def _levels(cells: Sequence[Reach]) -> list[Group]:
+    """Return a line for each two resource levels."""
+    levels = [one for one in cells if one.source.endswith("-resource")]
+    if len(levels) <= 1:
+        return []
+    lines = (f"from {one.source} to {one.language} languages: {_share(one)}" for one in levels)
+    return [_titled("ASR@10 by resource level, own language left out", *map(one_line, lines))]
+
+
+def _asymmetries(pairs: Sequence[Asymmetry]) -> list[Group]:
+    """Return how many pairs of languages are not symmetric, and the largest differences."""
+    if not pairs:
+        return []
+    far = [one for one in pairs if one.p_adjusted < _SIGNIFICANT]
+    title = f"ASR@10 differs by direction in {len(far)} of {counted(len(pairs), 'pair')} of languages"
+    lines = []
+    for one in sorted(far, key=lambda one: -abs(one.difference.value))[:_MOST_PAIRS]:
+        ways = sorted([(one.forth, one.first, one.second), (one.back, one.second, one.first)], reverse=True)
+        reached = ", ".join(f"{source} reaches {language} in {share:.0%}" for share, source, language in ways)
+        points = f"{100 * abs(one.difference.value):.0f} ±{100 * one.difference.half_width:.0f} points"
+        lines.append(one_line(f"{reached}: {points}"))
+    return [_titled(title, *lines)]
+
+
+def poison_csv(found: Poisoning) -> str:
+    """Return every number, one on a line; see `Poisoning.to_frame` for the columns."""
+    return csv_text([Row._fields, *(_plain(row) for row in found.rows())])
+
+
+def poison_json(found: Poisoning) -> str:
+    """Return every number with what was measured."""
+    rows = [dict(zip(Row._fields, _plain(row), strict=True)) for row in found.rows()]
+    head = {"task": found.task, "encoder": found.encoder.name, "craft": found.craft, "budget": found.budget}
+    return json_text({**head, "irbench": found.version, "rows": rows}, indent=1) + "\n"
+
+
+def _plain(row: Row) -> tuple[object, ...]:
+    return tuple(
+        None if isinstance(one, float) and math.isnan(one) else round(one, 6) if isinstance(one, float) else one
+        for one in row
+    )
+
+
+POISON_FORMATS: dict[str, Callable[[Poisoning], str]] = {"csv": poison_csv, "json": poison_json}
+"""What `--format` writes, besides text."""
