@@ -95,8 +95,8 @@ def command(  # noqa: PLR0913, PLR0917
     more = "-".join(part for part in (str(questions or ""), "poison", "" if craft == "copy" else craft) if part)
     target = out or Path("results") / usual_name(chosen, task, languages, more)
     check_writable(target)
-    if out and out.exists() and not force and not is_stream(out):
-        raise OptionError(f"{out}: is there already; name another file, or say --force")
+    if target.exists() and not force and not is_stream(target):
+        raise OptionError(f"{target}: is there already; name another file by --out, or say --force")
     with progress_bar() as progress:
         found = poison(
             chosen,
