@@ -318,10 +318,10 @@ def test_clean_results_have_scores_and_no_drops() -> None:
 def test_a_drop_of_nothing_in_percent_is_one_line() -> None:
     nothing = np.full((50, 1), 0, dtype=np.int32)  # no relevant passage is retrieved: AP is 0
     result = result_of_ranks(nothing, {TYPO: nothing})
-    with pytest.raises(OptionError, match="nothing is a percentage of 0; give a limit"):
+    with pytest.raises(OptionError, match="nothing to lose; set a lowest score instead"):
         check(result, "max-drop typo=10%")
-    (one,) = check(result, "max-drop typo=0.05").outcomes
-    assert one.estimate.value == 0
+    with pytest.raises(OptionError, match=r"no drop can exceed 0\.05, since the clean score is only 0\.000"):
+        check(result, "max-drop typo=0.05")
 
 
 def test_an_attack_that_changed_nothing_is_no_pass() -> None:
@@ -589,3 +589,28 @@ def test_a_real_result_is_checked_as_its_file(tmp_path: Path) -> None:
     path = save_result(result, tmp_path / "result.json")
     rules = ["max-drop typo=0.2", "min nDCG@10=0.1"]
     assert check(path, rules) == check(result, rules) == check(str(path), rules)
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [
+        (
+            "1",
+            r"no drop can exceed 1, since the clean score is only 1\.000; give a lower limit, such as 10%; 1 is 100%",
+        ),
+        ("100%", "no drop can exceed 100%, since the clean score is lost at 100%; give a lower limit, such as 10%"),
+    ],
+)
+def test_a_limit_that_no_drop_can_exceed_is_refused(limit: str, said: str) -> None:
+    """`--max-drop hinglish=0.3` passed for certain where 83% of a clean score of 0.095 was lost."""
+    with pytest.raises(OptionError, match=said):
+        check(fallen(200, 0.9), f"max-drop typo={limit}")
+
+
+def test_a_score_that_has_little_to_lose_is_noted() -> None:
+    low = np.full((200, 1), 100, dtype=np.int32)
+    found = check(result_of_ranks(low, {TYPO: low}, ("en",)), "max-drop typo=10%")
+    assert found.notes == (
+        "typo: the clean AP in the monolingual setting is 0.010, so that there is little to lose, and a small drop "
+        "says nothing",
+    )

@@ -89,7 +89,8 @@ def test_the_caption_says_task_measure_setting_severity_test_and_number() -> Non
     assert caption == [
         "mAP of 2 encoders on hand, multilingual setting (100 questions in 2 query languages). Attacked: queries "
         "perturbed by each recipe at severity 3 (1 seed). Drop: clean minus attacked, so that a negative drop is a "
-        "gain. typo does not cover hi; its numbers are of the other languages. Bold: best of the column. "
+        "gain. typo does not cover hi; its numbers are of the other languages, where the clean "
+        "score is 1.000 (one), 1.000 (two). Bold: best of the column, not a test. "
         r"$^{\dagger}$: the drop differs from 0 ($p<0.05$, two-sided sign-flip permutation test over questions, "
         "Holm's correction for the 2 drops of the table)."
     ]

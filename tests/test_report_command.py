@@ -19,7 +19,7 @@ from robustbench_ir.cli import irbench
 from robustbench_ir.encoders import Embeddings, EncoderDescription, load_encoder
 from robustbench_ir.leaderboard.canonical import threat_model
 from robustbench_ir.perturb.identity import Signature
-from robustbench_ir.reports.content import _task_name, command_of
+from robustbench_ir.reports.content import command_of, task_name
 from robustbench_ir.results.file import result_to_json
 from robustbench_ir.results.result import Result
 from robustbench_ir.tasks.task import TaskIdentity
@@ -86,6 +86,13 @@ def test_a_result_on_a_folder_is_made_again(split: str, tmp_path: Path, monkeypa
     assert f"--task ./shop{split} " in line
     irb(*shlex.split(line)[1:], "--out", "again.json")
     assert_same(rb.load_result("again.json"), result)
+    irb("report", "r.json", "--resamples", "100")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "no texts" not in page, "the folder of the command is looked into"
+    (tmp_path / "shop").rename(tmp_path / "moved")
+    irb("report", "r.json", "--resamples", "100")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert f"irbench report --task ./shop{split}" in page
 
 
 def test_a_search_until_the_goal_is_reached_says_so(tmp_path: Path) -> None:
@@ -271,4 +278,4 @@ def test_a_result_file_with_a_malformed_identity(place: str, value: str, said: s
     ],
 )
 def test_a_task_is_named_as_the_command_line_takes_it(identity: str, named: str) -> None:
-    assert _task_name(TaskIdentity.parse(identity)) == named
+    assert task_name(TaskIdentity.parse(identity)) == named

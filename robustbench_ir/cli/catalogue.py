@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import click
 from rich.cells import cell_len
 from rich.padding import Padding
 from rich.table import Table
@@ -11,7 +12,23 @@ from rich.text import Text
 
 from robustbench_ir._base.showing import terminal_lines, terminal_text
 from robustbench_ir.cli.output import Terminal, styled
+from robustbench_ir.errors import nearest
 from robustbench_ir.reports.terminal import counted
+
+
+class Catalogue(click.Group):
+    """A group that lists items, and shows one of them by its command `show`."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that is named; the name of an item in its place is an error that says what to write."""
+        if args and args[0] not in self.commands and not args[0].startswith("-"):
+            known = nearest(args[0], self.commands)
+            ctx.fail(
+                f"unknown command {args[0]!r}: {known}; `{ctx.command_path} show {args[0]}` shows what has this name"
+            )
+        return super().resolve_command(ctx, args)
 
 
 def print_lines(rows: Iterable[Sequence[str]]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from robustbench_ir.cli.catalogue import print_facts, print_lines
+from robustbench_ir.cli.catalogue import Catalogue, print_facts, print_lines
 from robustbench_ir.cli.completion import ENCODER
 from robustbench_ir.cli.options import encoder_options
 from robustbench_ir.encoders import BUILT_IN, Encoder, default_encoder, encoder_names, load_encoder
@@ -24,7 +24,7 @@ _ANY_MODEL = (
 )
 
 
-@click.group("encoders", invoke_without_command=True, short_help="List the encoders, or show one.")
+@click.group("encoders", cls=Catalogue, invoke_without_command=True, short_help="List the encoders, or show one.")
 @click.pass_context
 def command(context: click.Context) -> None:
     """List the encoders that need no hub; any sentence-transformers model can be used too."""

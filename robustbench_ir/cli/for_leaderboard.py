@@ -16,6 +16,7 @@ from robustbench_ir.tasks import task_card
 
 if TYPE_CHECKING:
     from robustbench_ir.adversary.search import SearchOptions
+    from robustbench_ir.results.result import Result
 
 _FIXED = {
     "languages": "--languages",
@@ -68,6 +69,18 @@ def print_next_step(
     else:
         return
     console.print(styled(said), soft_wrap=True)
+
+
+def why_unranked(result: Result) -> str:
+    """Return why the board will show a result without a rank; empty if it ranks it."""
+    ran = {attack.label for attack, severity in result.groups if severity == _SEVERITY}
+    lacks = [name for name in default_recipe_names() if name not in ran]
+    if not lacks:
+        return ""
+    return (
+        f"the board will show it without a rank, since it lacks {', '.join(lacks)} at severity {_SEVERITY}; "
+        "`irbench attack --for leaderboard` runs them all"
+    )
 
 
 def _reasons(request: Request) -> list[str]:

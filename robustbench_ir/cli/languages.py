@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from robustbench_ir.cli.catalogue import print_facts, print_lines
+from robustbench_ir.cli.catalogue import Catalogue, print_facts, print_lines
 from robustbench_ir.cli.completion import LANGUAGE
 from robustbench_ir.cli.options import cards_option
 from robustbench_ir.errors import UnknownNameError
@@ -15,7 +15,12 @@ from robustbench_ir.perturb import load_recipe, recipe_names
 from robustbench_ir.resources.languages import language_code, languages
 
 
-@click.group("languages", invoke_without_command=True, short_help="List the languages of the recipes, or show one.")
+@click.group(
+    "languages",
+    cls=Catalogue,
+    invoke_without_command=True,
+    short_help="List the languages of the recipes, or show one.",
+)
 @cards_option
 @click.pass_context
 def command(context: click.Context, cards: Path | None) -> None:

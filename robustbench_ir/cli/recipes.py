@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import click
 
-from robustbench_ir.cli.catalogue import count, print_facts, print_lines
+from robustbench_ir.cli.catalogue import Catalogue, count, print_facts, print_lines
 from robustbench_ir.cli.completion import RECIPE
 from robustbench_ir.cli.options import cards_option
 from robustbench_ir.perturb import Recipe, load_recipe, recipe_names
@@ -17,7 +17,12 @@ from robustbench_ir.perturb.reviewed import reviews_of
 from robustbench_ir.reports.terminal import counted
 
 
-@click.group("recipes", invoke_without_command=True, short_help="List the recipes and their languages, or show one.")
+@click.group(
+    "recipes",
+    cls=Catalogue,
+    invoke_without_command=True,
+    short_help="List the recipes and their languages, or show one.",
+)
 @cards_option
 @click.pass_context
 def command(context: click.Context, cards: Path | None) -> None:
@@ -47,7 +52,7 @@ def show_recipe(cards: Path | None, name: str) -> None:
         ("severity", f"share of the eligible words that change, {rungs}"),
         ("not changed", ", ".join(card.constraints.protect) or "nothing"),
         ("covers", count(card.languages)),
-        *((f"not {language}", reason) for language, reason in card.not_covered.items()),
+        *((f"not {' '.join(codes)}", reason) for reason, codes in _by_reason(card.not_covered).items()),
         ("realism", card.realism),
         ("pairs read", _pairs_read(recipe)),
         *((f"reviewed {language}", said) for language, said in _reviewed(recipe)),
@@ -72,6 +77,14 @@ def _reviewed(recipe: Recipe) -> Iterator[tuple[str, str]]:
             f"{row.in_words()} of {counted(row.judgements, 'judgement')} at severity {severity}{which}; "
             f"{row.native} of the reviewers native; {row.date} ({', '.join(row.sources)})",
         )
+
+
+def _by_reason(not_covered: Mapping[str, str]) -> dict[str, list[str]]:
+    """Group languages by the reason why a recipe leaves them alone."""
+    found: dict[str, list[str]] = {}
+    for language, reason in not_covered.items():
+        found.setdefault(reason, []).append(language)
+    return found
 
 
 def _pairs_read(recipe: Recipe) -> str:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote
 
 import click
 
+from robustbench_ir.cli.for_leaderboard import why_unranked
 from robustbench_ir.cli.options import split_commas
 from robustbench_ir.cli.output import say
+from robustbench_ir.errors import OptionError
 from robustbench_ir.leaderboard.entry import Declaration, entry_of
 from robustbench_ir.leaderboard.folder import submit
+from robustbench_ir.leaderboard.names import LINK
 from robustbench_ir.results.file import load_result
 
 
@@ -62,5 +67,12 @@ def command(  # noqa: PLR0913, PLR0917
         saw_task,
         trained_on or (),
     )
-    path = submit(entry_of(load_result(file), declared, date), folder)
-    say(f"{path} is your entry; `irbench leaderboard check {path}` checks it")
+    for option, address in (("--link", link), ("--paper", paper), ("--code", code)):
+        if not re.fullmatch(LINK, address):
+            raise OptionError(f"{option} {address}: is no address; write one that begins with https://")
+    result = load_result(file)
+    path = submit(entry_of(result, declared, date), folder)
+    say(f"{path} is your entry; `irbench leaderboard check --new {path}` checks it")
+    if reason := why_unranked(result):
+        say(reason)
+    say(f"once it is built, its page is {folder}/site/index.html#model={quote(name, safe='/')}")

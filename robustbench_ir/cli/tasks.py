@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from robustbench_ir.cli.catalogue import count, print_facts, print_lines
+from robustbench_ir.cli.catalogue import Catalogue, count, print_facts, print_lines
 from robustbench_ir.cli.completion import TASK
 from robustbench_ir.cli.options import cards_option
 from robustbench_ir.cli.output import Terminal, styled
@@ -23,7 +23,9 @@ from robustbench_ir.tasks.repair import write_repaired
 from robustbench_ir.tasks.squad_import import Unit, import_squad
 
 
-@click.group("tasks", invoke_without_command=True, short_help="List the tasks and their languages, or show one.")
+@click.group(
+    "tasks", cls=Catalogue, invoke_without_command=True, short_help="List the tasks and their languages, or show one."
+)
 @cards_option
 @click.pass_context
 def command(context: click.Context, cards: Path | None) -> None:
@@ -51,7 +53,7 @@ def show_task(cards: Path | None, name: str) -> None:
         ("licence", card.licence),
         ("cite", card.citation),
         ("home", card.homepage),
-        ("run it", f"irbench attack --task {card.name}{smallest}"),
+        ("run it", f"irbench attack --task {name if '/' in name else card.name}{smallest}"),
     ]
     print_facts(f"{card.name}@{card.version}  {card.title}", facts)
 

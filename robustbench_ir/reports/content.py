@@ -158,14 +158,14 @@ def _task(result: Result) -> list[str]:
     languages = dict.fromkeys((*result.judgements.query_languages, *result.judgements.pool))
     drawn = questions_of(result.task)
     asked = ["--questions", f"{drawn.number}:{drawn.seed}" if drawn.seed else f"{drawn.number}"] if drawn else []
-    return ["--task", _task_name(TaskIdentity.parse(result.task)), "--languages", ",".join(languages), *asked]
+    return ["--task", task_name(TaskIdentity.parse(result.task)), "--languages", ",".join(languages), *asked]
 
 
 _OF_A_FOLD = re.compile(r"[^-]+-fold-(?P<fold>(?:not)?[0-9]+of[0-9]+)(?:-.*)?")
 _OF_A_FOLDER = re.compile(r"[0-9a-f]{12}(?:-split-(?P<split>.+?))?(?:-without-own)?(?:-[0-9]+-questions.*)?")
 
 
-def _task_name(task: TaskIdentity) -> str:
+def task_name(task: TaskIdentity) -> str:
     """Return a task as `--task` takes it; a folder, whose version is a digest, is one of the current folder."""
     if part := _OF_A_FOLD.fullmatch(task.version):
         return f"{task.name}:{part['fold']}"
@@ -477,8 +477,9 @@ class Sheet:
 
     @property
     def shown_file(self) -> str:
-        """File of the result as a command names it, without the folders of this machine."""
-        return shlex.quote(Path(self.file).name) if self.file else "RESULT.json"
+        """File of the result as a command names it; of an absolute path the end, without folders of this machine."""
+        path = Path(self.file)
+        return shlex.quote(path.name if path.is_absolute() else path.as_posix()) if self.file else "RESULT.json"
 
     @property
     def measure_name(self) -> str:

@@ -266,7 +266,7 @@ class _PaperTable:
             parts.append("Drop: clean minus attacked, so that a negative drop is a gain.")
             parts += self._not_covered()
         if len(self.sheets) > 1:
-            parts.append("Bold: best of the column.")
+            parts.append("Bold: best of the column, not a test.")
         caption = latex_text(" ".join(parts))
         if not self._recipes or "drop" not in self.columns:
             return caption
@@ -282,9 +282,18 @@ class _PaperTable:
                 if cell.not_covered and cell.severity == sheet.severity:
                     missing.setdefault(sheet.recipe_names[cell.recipe], set()).update(cell.not_covered)
         return [
-            f"{name} does not cover {', '.join(sorted(codes))}; its numbers are of the other languages."
+            f"{name} does not cover {', '.join(sorted(codes))}; its numbers are of the other languages"
+            f"{self._clean_there(name)}."
             for name, codes in missing.items()
         ]
+
+    def _clean_there(self, name: str) -> str:
+        """Return the clean scores in the languages that a recipe covers, which no column has."""
+        found = [
+            (sheet.name, one.clean) for row, sheet in enumerate(self.sheets) if (one := self._cells.get((row, name)))
+        ]
+        scores = ", ".join(f"{clean:.3f}{f' ({who})' if len(found) > 1 else ''}" for who, clean in found)
+        return f", where the clean score is {scores}" if "clean" in self.columns and found else ""
 
 
 def _value(one: Score, column: Column) -> float:

@@ -22,7 +22,7 @@ from robustbench_ir.evaluation.semantic_floor import SemanticFloor, load_floor
 from robustbench_ir.metrics.settings import Judgements, Setting, mean_over_passage_languages, per_query_scores
 from robustbench_ir.perturb import Edit, Perturbation, digest, load_recipe
 from robustbench_ir.perturb.identity import AttackIdentity
-from robustbench_ir.reports.content import Sheet
+from robustbench_ir.reports.content import Sheet, task_name
 from robustbench_ir.reports.shown_queries import TextPiece, cut_at_edits
 from robustbench_ir.results.result import Cell, Result
 from robustbench_ir.retrieval.ranking import Ranks
@@ -197,7 +197,7 @@ def task_of_result(result: Result, name: str | None = None, cards: Path | None =
         If the data is not on this machine, the task does not exist, or its texts are not those that were ranked.
     """
     wanted = list(dict.fromkeys((*result.judgements.query_languages, *result.judgements.pool)))
-    whole = load_task(name or TaskIdentity.parse(result.task).name, wanted, cards, _no_download)
+    whole = load_task(name or task_name(TaskIdentity.parse(result.task)), wanted, cards, _no_download)
     task = draw_questions(whole, questions_of(result.task))
     if task.digest != result.task_digest:
         raise ResultError(f"{task.identity} holds other texts than those that were ranked; name yours with --task")
@@ -467,8 +467,10 @@ def _source(name: str, cards: Path | None) -> str:
 
 
 def _absent(sheet: Sheet, error: RobustBenchError) -> str:
-    name = TaskIdentity.parse(sheet.result.task).name
-    return (
-        f"A result holds ranks, no texts, and these are not here: {error}. `irbench attack --task {name}` downloads "
-        f"them once; `irbench report --task` names a folder of your own."
+    name = task_name(TaskIdentity.parse(sheet.result.task))
+    how = (
+        f"`irbench report --task {name}` names the folder where it is"
+        if name.startswith("./")
+        else f"`irbench attack --task {name}` downloads them once"
     )
+    return f"A result holds ranks, no texts, and these are not here: {error}. {how}."

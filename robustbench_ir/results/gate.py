@@ -45,6 +45,9 @@ Verdict = Literal["passed", "failed", "undecided"]
 FEWEST_QUESTIONS = 10
 """Fewer questions decide nothing, whatever their interval says."""
 
+LITTLE = 0.05
+"""Below this clean score an encoder has so little to lose that a small drop says nothing."""
+
 _RULE_OF_THREE = 3.0
 _MOST_QUESTIONS = 100_000
 _TINY = 1e-9
@@ -222,6 +225,8 @@ class _Test:
         What it is divided by, for limits in percent.
     most : float
         The largest value of the number: the whole clean score for a drop, 1 for a score and for a share.
+    whole : float
+        The score that is lost from: clean, or that of the baseline; NaN for a lowest score.
     coverage : float
         See `Outcome`.
     """
@@ -234,6 +239,7 @@ class _Test:
     above: ClusterMeans
     below: ClusterMeans | None
     most: float
+    whole: float
     coverage: float
 
 
@@ -250,12 +256,12 @@ class _Checking:
     def checked(self) -> Checked:
         """Return the outcome of every rule."""
         self._check_baseline()
-        tests = [test for rule in self.gate.rules for test in self._tests_of(rule)]
+        tests = [test for rule in self.gate.rules for test in self._sound_tests_of(rule)]
         return Checked(
             encoder=self.result.encoder.name,
             task=self.result.task,
             outcomes=tuple(self._judged(tests)),
-            notes=tuple(self._notes()),
+            notes=(*self._notes(), *_little(tests)),
             baseline=self.baseline.encoder.name if self.baseline else "",
         )
 
@@ -291,6 +297,18 @@ class _Checking:
     @cached_property
     def _common(self) -> list[AttackGroup]:
         return common_groups(self.result, self.baseline) if self.baseline else []
+
+    def _sound_tests_of(self, rule: Rule) -> list[_Test]:
+        """Return the tests of a rule; a limit that no drop can exceed would pass for certain, and say nothing."""
+        tests = list(self._tests_of(rule))
+        if rule.kind == "max-drop" and tests and all(rule.limit >= test.most for test in tests):
+            most = max(test.most for test in tests)
+            why = "the clean score is lost at 100%" if rule.relative else f"the clean score is only {most:.3f}"
+            meant = "such as 10%" if rule.relative else f"such as 10%; {rule.shown_limit} is {rule.limit * 100:g}%"
+            raise OptionError(
+                f"rule {rule}: no drop can exceed {rule.shown_limit}, since {why}; give a lower limit, {meant}"
+            )
+        return tests
 
     def _tests_of(self, rule: Rule) -> Iterator[_Test]:
         """Yield the tests of a rule; attacks that touch none of its languages have none, if there are others."""
@@ -372,9 +390,10 @@ class _Checking:
                 )
             table = _macro(self.result, above, language)
             whole = None if below is None else _macro(self.result, below, language)
-            most = 1.0 if whole is None or rule.relative else float(whole.estimate()[0])
+            clean = math.nan if whole is None else float(whole.estimate()[0])
+            most = 1.0 if whole is None or rule.relative else clean
             divisor = whole if rule.relative else None
-            yield _Test(rule, setting, measure, language, group, table, divisor, most, coverage)
+            yield _Test(rule, setting, measure, language, group, table, divisor, most, clean, coverage)
 
     def _judged(self, tests: Sequence[_Test]) -> list[Outcome]:
         layout = self.result.judgements
@@ -429,6 +448,17 @@ class _Checking:
                     yield f"the baseline has no {recipe} at severity {severity}, so that it is not compared"
 
 
+def _little(tests: Sequence[_Test]) -> Iterator[str]:
+    """Yield a note for each score that is too low to lose much."""
+    for test in tests:
+        if test.rule.kind == "max-drop" and test.whole < LITTLE:
+            where = "" if test.language == ALL else f" of {_language(test.language)}"
+            yield (
+                f"{_called(test.group)}: the clean {test.measure}{where} in the {test.setting} setting is "
+                f"{test.whole:.3f}, so that there is little to lose, and a small drop says nothing"
+            )
+
+
 def _not_covered(result: Result) -> dict[str, Mapping[str, str]]:
     return {cell.recipe.label: cell.not_covered for cell in result.attacked if cell.not_covered}
 
@@ -480,7 +510,9 @@ def _check_number(test: _Test, value: float) -> None:
         return
     where = f"rule {test.rule}: {test.measure} in the {test.setting} setting"
     if test.below is not None and not np.any(test.below.estimate()):
-        raise OptionError(f"{where} is 0, and nothing is a percentage of 0; give a limit such as 0.05")
+        raise OptionError(
+            f"{where} is 0, so that there is nothing to lose; set a lowest score instead, such as --min AP=0.5"
+        )
     raise OptionError(f"{where} is not defined for these queries; choose another --setting or language")
 
 

@@ -29,7 +29,7 @@ from robustbench_ir.metrics.statistics import (
     simultaneous,
 )
 from robustbench_ir.perturb.identity import AttackIdentity
-from robustbench_ir.results.gate import judge
+from robustbench_ir.results.gate import LITTLE, judge
 from robustbench_ir.results.result import Result
 from robustbench_ir.results.rules import Rule
 
@@ -37,8 +37,6 @@ SHAKEN_FROM = 0.05
 """An encoder that certainly loses more than this share of its score is shaken; one that certainly does not, steady."""
 BROKEN_FROM = 0.25
 """An encoder that certainly loses more than this share of its score is broken."""
-LITTLE = 0.05
-"""Below this clean score an encoder has too little to lose to be called steady."""
 
 Word = Literal["steady", "shaken", "broken", "undecided"]
 
