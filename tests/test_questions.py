@@ -79,9 +79,7 @@ def test_signature_and_identity_name_the_draw_and_the_board_refuses_it(
     refused = call("submit", path, "--name", "a/b", "--link", "https://example.org")
     assert "10 questions were drawn of this task" in str(refused.exception)
     page = result.report().read_text()
-    command = re.search(r"irbench (attack[^<]*)", page)
-    assert command is not None
-    assert "--questions 10:1" in command[1]
+    assert any("--questions 10:1" in one for one in re.findall(r"irbench attack[^<]*", page))
     assert "The texts are not" not in page
     with pytest.raises(rb.RobustBenchError, match="attack without --questions"):
         entry_of(result, Declaration("a/b", "https://example.org"), "2026-11-01")

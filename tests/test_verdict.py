@@ -268,7 +268,9 @@ def test_a_language_gains_only_where_that_is_certain(small: Result) -> None:
 
 def test_steps_are_commands_that_exist(sheet: Sheet) -> None:
     lines = [line for step in next_steps(sheet) for line in step.commands]
-    assert "irbench report 'small one.json' --try-defences" in lines
+    assert "irbench report 'folder/small one.json' --try-defences" in lines
+    moved = replace(sheet, file="/home/me/small one.json")
+    assert moved.shown_file == "'small one.json'", "no folder of this machine"
     assert lines[0].startswith("irbench attack --model char-ngram --task mini --languages en,es,hi --recipe translit")
     assert lines[0].endswith("--normalise deromanise-hi")
     for line in lines:

@@ -18,7 +18,7 @@ pytest.importorskip("accelerate", reason="ACCELERATE ABSENT: pip install -e '.[t
 @pytest.mark.parametrize("kind", ["attack", "train", "full", "board"])
 def test_nothing_is_lost_and_nothing_wrong(kind: str) -> None:
     done = subprocess.run(
-        [sys.executable, "benchmarks/soak.py", "--times", "3", "--only", kind],
+        [sys.executable, "benchmarks/soak.py", "--times", "2", "--only", kind],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
         capture_output=True,
