@@ -210,7 +210,7 @@ def _load(name: str, saved: SavedModel, kind: Kind, options: EncoderOptions) -> 
                 device=device,
                 revision=options.revision,
                 trust_remote_code=options.trust_remote_code,
-                local_files_only=hub_is_offline(),
+                local_files_only=saved.local_files_only,
                 model_kwargs={**options.model_kwargs, **({"dtype": dtype} if dtype else {})} or None,
                 backend=options.backend,
                 **more,

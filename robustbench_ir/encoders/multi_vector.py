@@ -21,7 +21,6 @@ from robustbench_ir.encoders.token_embeddings import TokenEmbeddings
 from robustbench_ir.encoders.truncation import first_module, share_beyond_limit, token_limit
 from robustbench_ir.encoders.weights import check_weights, load_reports
 from robustbench_ir.errors import EncoderError
-from robustbench_ir.resources.hub_connection import hub_is_offline
 
 if TYPE_CHECKING:
     from sentence_transformers import MultiVectorEncoder
@@ -171,7 +170,7 @@ def _load(name: str, options: EncoderOptions) -> tuple[MultiVectorEncoder, tuple
                 device=device,
                 revision=options.revision,
                 trust_remote_code=options.trust_remote_code,
-                local_files_only=hub_is_offline(),
+                local_files_only=saved.local_files_only,
                 model_kwargs={**options.model_kwargs, **({"dtype": dtype} if dtype else {})} or None,
                 backend=cast("Literal['torch', 'onnx', 'openvino']", options.backend),
             )

@@ -17,7 +17,6 @@ from robustbench_ir.encoders.loading import find_model, quiet, refuse_code
 from robustbench_ir.encoders.options import EncoderOptions
 from robustbench_ir.encoders.weights import check_weights, load_reports, settle_poolers
 from robustbench_ir.errors import EncoderError, OptionError
-from robustbench_ir.resources.hub_connection import hub_is_offline
 
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
@@ -304,7 +303,7 @@ def _load(name: str, options: EncoderOptions) -> CrossEncoder:
                 saved.place,
                 device=options.device,
                 trust_remote_code=options.trust_remote_code,
-                local_files_only=hub_is_offline(),
+                local_files_only=saved.local_files_only,
             )
         except Exception as error:  # a faulty model file can raise any error of many libraries
             why = " ".join(str(error).split())[:160]

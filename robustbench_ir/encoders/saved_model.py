@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import cast
 
+from robustbench_ir.resources.downloads import is_offline
 from robustbench_ir.resources.hub_connection import hub_is_offline
 
 Json = Mapping[str, object]
@@ -40,6 +41,11 @@ class SavedModel:
         """What the loaders are given."""
         return str(self.folder) if self.folder else self.name
 
+    @property
+    def local_files_only(self) -> bool:
+        """Whether the loaders may download nothing; whether the hub can be reached matters to a model on it only."""
+        return is_offline() if self.folder else hub_is_offline()
+
     def file(self, name: str, subfolder: str = "") -> Path | None:
         """Return the path of a file, None where the model has none of this name."""
         from sentence_transformers.util import load_file_path
@@ -49,7 +55,7 @@ class SavedModel:
             return path if path.is_file() else None
         try:
             found = load_file_path(
-                self.name, name, subfolder=subfolder, revision=self.revision, local_files_only=hub_is_offline()
+                self.name, name, subfolder=subfolder, revision=self.revision, local_files_only=self.local_files_only
             )
         except OSError:
             return None
