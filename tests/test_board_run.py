@@ -16,7 +16,7 @@ from robustbench_ir.errors import CardError, OptionError, ResultError
 from robustbench_ir.leaderboard.board_run import load_models, run_board
 from robustbench_ir.leaderboard.names import without_folders
 from robustbench_ir.leaderboard.reading import read_entry
-from robustbench_ir.leaderboard.suites import load_suites
+from robustbench_ir.leaderboard.task_lists import load_task_lists
 from robustbench_ir.tasks import task_names
 from tests.support.command_line import ROOT
 
@@ -101,7 +101,7 @@ def test_entries_name_no_folder_of_the_machine(given: str, shown: str) -> None:
 def test_the_command_has_status_1_where_a_model_failed(
     own_list: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("robustbench_ir.leaderboard.suites.load_suites", lambda: {"small": ("mini",)})
+    monkeypatch.setattr("robustbench_ir.leaderboard.task_lists.load_task_lists", lambda: {"small": ("mini",)})
     command = ["board", "run", "--models", str(own_list), "--results", str(tmp_path / "r"), "--folder", str(tmp_path)]
     done = CliRunner().invoke(irbench, command)
     assert done.exit_code == 1
@@ -116,7 +116,7 @@ def test_the_bare_command_starts_no_work(monkeypatch: pytest.MonkeyPatch) -> Non
     done = CliRunner().invoke(irbench, ["board", "run"])
     assert done.exit_code == 0
     assert done.output.count("\n") > 10
-    assert done.output.splitlines()[-1] == "add --suite small to attack them all, or --only NAME"
+    assert done.output.splitlines()[-1] == "add --tasks small to attack them all, or --only NAME"
 
 
 @pytest.mark.parametrize(
@@ -151,10 +151,10 @@ def test_the_script_for_a_gpu_gives_options_that_exist(tmp_path: Path) -> None:
     command.parent.mkdir(parents=True)
     command.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
     command.chmod(0o755)
-    for words, suite in (([], "standard"), (["small", "--only", "x"], "small")):
+    for words, tasks in (([], "standard"), (["small", "--only", "x"], "small")):
         done = subprocess.run([tmp_path / "tools" / "run_board.sh", *words], capture_output=True, text=True, check=True)
         given = done.stdout.split()
-        assert given[:4] == ["board", "run", "--suite", suite]
+        assert given[:4] == ["board", "run", "--tasks", tasks]
         assert given[8:] == words[1:]
         known = CliRunner().invoke(irbench, ["board", "run", "--help"]).output
         assert all(word in known for word in given if word.startswith("--"))
@@ -168,6 +168,6 @@ def test_the_list_that_ships_names_options_and_tasks_that_exist() -> None:
         assert set(model.options) <= known, model.model
         assert set(model.seen) <= set(task_names()), model.model
         assert "trust_remote_code" not in model.options, "a user decides about foreign code"
-    assert all(set(tasks) <= set(task_names()) for tasks in load_suites().values())
-    for words in (["--suite", "large"], ["--only", "bge"]):
+    assert all(set(tasks) <= set(task_names()) for tasks in load_task_lists().values())
+    for words in (["--tasks", "large"], ["--only", "bge"]):
         assert isinstance(CliRunner().invoke(irbench, ["board", "run", *words]).exception, OptionError)

@@ -21,6 +21,8 @@ TREC_NAMES = {
     "R@1": "recall_1",
     "R@10": "recall_10",
     "R@100": "recall_100",
+    "Success@5": "success_5",
+    "Success@10": "success_10",
 }
 
 
@@ -38,7 +40,7 @@ def test_measures_equal_trec_eval_on_a_thousand_random_rankings() -> None:
     cases = [random_case(random) for _ in range(1000)]
     qrels = {str(number): grades for number, (grades, _) in enumerate(cases)}
     run = {str(number): scores for number, (_, scores) in enumerate(cases)}
-    names = {"map", "map_cut.10,1000", "ndcg_cut.10,1000", "P.5", "recall.1,10,100", "recip_rank"}
+    names = {"map", "map_cut.10,1000", "ndcg_cut.10,1000", "P.5", "recall.1,10,100", "success.5,10", "recip_rank"}
     expected = pytrec_eval.RelevanceEvaluator(qrels, names).evaluate(run)
 
     rows = []
@@ -67,7 +69,7 @@ def test_worked_example_of_the_design() -> None:
 
 def test_a_group_without_relevant_passages_is_no_case() -> None:
     ranked = Ranked(np.array([1]), np.array([1]), np.array([1]), 3)
-    for name in ("AP", "nDCG@10", "RR@10", "R@10"):
+    for name in ("AP", "nDCG@10", "RR@10", "R@10", "Success@10"):
         np.testing.assert_array_equal(look_up_measure(name)(ranked), [np.nan, 1, np.nan])
 
 

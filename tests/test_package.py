@@ -67,11 +67,11 @@ PUBLIC = {
     "AttackIdentity", "Budget", "Cache", "Cell", "Checked", "Drop", "Edit", "Encoder", "EncoderDescription", "Gate",
     "EncoderOptions", "Outcome", "Passage", "Perturbation", "Progress", "Query", "Recipe", "RecipeIdentity", "Result",
     "RobustBenchError", "Rule", "RunExport", "RunOptions", "SearchOptions", "Searched", "SemanticFloor", "Signature",
-    "Task", "Transfer", "__version__", "attack", "build_task", "check", "encoder_names", "load_encoder", "load_recipe",
+    "Suite", "Task", "Transfer", "__version__", "attack", "build_task", "check", "encoder_names", "load_encoder", "load_recipe",
     "EncoderComparison", "Plan", "Plot", "Poisoning", "compare", "load_poisoning", "poison", "save_poisoning",
     "perturb", "plan", "Questions",
-    "load_reranker", "load_result", "load_task", "normalised", "recipe", "recipe_names", "repair", "reranked",
-    "save_result", "search",
+    "load_reranker", "load_result", "load_suite", "load_task", "normalised", "recipe", "recipe_names", "repair", "reranked",
+    "run_suite", "save_result", "search",
     "smoothed", "task_names", "transfer",
 }  # fmt: skip
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from robustbench_ir.leaderboard.reading import read_entry
 from robustbench_ir.leaderboard.schema import Entry, RanksEntry
 from robustbench_ir.leaderboard.sheet import EntrySheet, sheet_of
-from robustbench_ir.leaderboard.suites import load_suites
+from robustbench_ir.leaderboard.task_lists import load_task_lists
 from robustbench_ir.metrics.settings import SETTINGS, nanmean
 from robustbench_ir.metrics.significance import holm
 from robustbench_ir.perturb import default_recipe_names
@@ -89,8 +89,8 @@ def with_tables(page: str, folder: Path) -> str:
 
 
 def all_drops(folder: Path) -> Iterator[Drops]:
-    """Yield the drops of each entry with ranks on a task of the standard suite, by task and model."""
-    for task in load_suites()["standard"]:
+    """Yield the drops of each entry with ranks on a task of the standard list of tasks, by task and model."""
+    for task in load_task_lists()["standard"]:
         for path in sorted((folder / "submissions" / task).glob("*.json")):
             entry = read_entry(path)
             if isinstance(entry, RanksEntry) and TaskIdentity.parse(entry.task.identity).name == task:

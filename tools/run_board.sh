@@ -6,10 +6,10 @@
 # The first run makes a virtual environment, .board. A run that was stopped continues with the same command.
 set -eu
 cd "$(dirname "$0")/.."
-suite=${1:-standard}
+tasks=${1:-standard}
 [ $# -eq 0 ] || shift
 if [ ! -x .board/bin/irbench ]; then
     python3 -m venv .board
     .board/bin/pip install --quiet '.[offline]'
 fi
-exec .board/bin/irbench board run --suite "$suite" --device cuda --dtype bfloat16 "$@"
+exec .board/bin/irbench board run --tasks "$tasks" --device cuda --dtype bfloat16 "$@"

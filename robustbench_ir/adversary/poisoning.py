@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import combinations
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
@@ -19,7 +19,14 @@ from robustbench_ir.metrics.findings import macro_means
 from robustbench_ir.metrics.measures import Floats
 from robustbench_ir.metrics.settings import Judgements, per_query_scores
 from robustbench_ir.metrics.significance import sign_flip_tests
-from robustbench_ir.metrics.statistics import CONFIDENCE, RESAMPLES, SEED, Estimate, bootstrap_intervals, draws
+from robustbench_ir.metrics.statistics import (
+    RESAMPLES,
+    SEED,
+    Estimate,
+    bootstrap_intervals,
+    draws,
+    share_interval,
+)
 from robustbench_ir.resources.languages import languages, resource_level
 from robustbench_ir.retrieval.ranking import Ranks
 from robustbench_ir.tasks.task import IntArray
@@ -225,7 +232,7 @@ class Poisoning:
         means = self._means(np.stack([self.found(source, depth) for source in self.sources], axis=1), groups)
         (draw,) = draws([means], np.random.default_rng(SEED), resamples)
         intervals = bootstrap_intervals(draw, self.judgements.questions, having=means.clusters)
-        shares = [_open(one, number) for one, number in zip(intervals, means.clusters.tolist(), strict=True)]
+        shares = [share_interval(one, number) for one, number in zip(intervals, means.clusters.tolist(), strict=True)]
         tests = self._against_own_language(depth, dict(list(groups.items())[:cells]), resamples)
         questions = means.clusters.tolist()
         return [
@@ -416,17 +423,6 @@ class Row(NamedTuple):
 
 def _row(quantity: str, source: str, language: str, found: Estimate, of: Reach | Asymmetry | HonestDrop) -> Row:
     return Row(quantity, source, language, found.value, found.low, found.high, of.p, of.p_adjusted, of.questions)
-
-
-def _open(share: Estimate, questions: int) -> Estimate:
-    """Return a share with an interval that has a width where all questions have one outcome, and resamples none.
-
-    It is then that of Clopper and Pearson (1934, https://doi.org/10.1093/biomet/26.4.404).
-    """
-    if not share.low == share.value == share.high or share.value not in {0.0, 1.0}:
-        return share
-    width = 1 - ((1 - CONFIDENCE) / 2) ** (1 / questions)
-    return replace(share, high=width) if share.value == 0 else replace(share, low=1 - width)
 
 
 def _level(language: str) -> str:

@@ -30,6 +30,7 @@ from robustbench_ir.evaluation.request import (
 )
 from robustbench_ir.evaluation.semantic_floor import SemanticFloor
 from robustbench_ir.perturb import Recipe, RecipeLike, default_recipe_names
+from robustbench_ir.perturb.identity import SearchIdentity
 from robustbench_ir.results.result import Result
 from robustbench_ir.tasks import Task
 from robustbench_ir.tasks.questions import Questions
@@ -79,6 +80,18 @@ class SearchOptions:
             raise OptionError(f"{self.alternatives} alternatives of a place; at most {MOST_STARTS:,} are allowed")
         if self.starts is not None and not 0 <= self.starts <= MOST_STARTS:
             raise OptionError(f"{self.starts} starts are out of range; 0 to {MOST_STARTS:,}")
+
+    @classmethod
+    def of(cls, search: SearchIdentity) -> SearchOptions:
+        """Return the options of a search that an identity names."""
+        return cls(
+            methods=(search.method,),
+            goal=search.goal,
+            budget=Budget(search.words, search.queries, search.edit_rate),
+            starts=search.starts,
+            alternatives=DEFAULT_ALTERNATIVES if search.alternatives is None else search.alternatives,
+            until_reached=search.until_reached,
+        )
 
 
 DEFAULT_SEARCH = SearchOptions()

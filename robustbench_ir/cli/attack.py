@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from robustbench_ir._base.files import check_writable, is_stream
+from robustbench_ir.adversary.suite import random_part, run_suite_request
 from robustbench_ir.cli.check import check_by_gate
 from robustbench_ir.cli.completion import ENCODER
 from robustbench_ir.cli.config import config_option
@@ -35,6 +36,7 @@ from robustbench_ir.cli.options import (
 from robustbench_ir.cli.output import Terminal, styled, table_terminal
 from robustbench_ir.cli.progress import progress_bar
 from robustbench_ir.cli.sections import SectionedCommand
+from robustbench_ir.cli.suite import check_suite_is_alone, suite_option
 from robustbench_ir.encoders import EncoderOptions, as_encoder, default_encoder
 from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.attack import run_request
@@ -44,6 +46,7 @@ from robustbench_ir.evaluation.run_export import RunExport
 from robustbench_ir.evaluation.semantic_floor import SemanticFloor
 from robustbench_ir.metrics.measures import look_up_measure
 from robustbench_ir.perturb.identity import AttackIdentity
+from robustbench_ir.reports.robust import suite_table
 from robustbench_ir.reports.terminal import plan_table, score_table, search_table, with_and_without
 from robustbench_ir.reports.verdict import verdict_lines
 from robustbench_ir.results.file import load_result
@@ -57,6 +60,7 @@ from robustbench_ir.results.naming import (
 )
 from robustbench_ir.results.result import Result
 from robustbench_ir.results.rules import Gate
+from robustbench_ir.results.suite import Suite
 
 if TYPE_CHECKING:
     from robustbench_ir.adversary.search import Searched, SearchOptions
@@ -80,6 +84,7 @@ if TYPE_CHECKING:
 @languages_option
 @severities_option
 @questions_option
+@suite_option
 @config_option
 @click.option(
     "--seeds",
@@ -121,6 +126,7 @@ def command(  # noqa: PLR0913, PLR0917
     languages: tuple[str, ...] | None,
     severities: tuple[int, ...],
     questions: Questions | None,
+    suite: Suite | None,
     seeds: Seeds,
     by: str | None,
     measure: str,
@@ -150,6 +156,7 @@ def command(  # noqa: PLR0913, PLR0917
     """  # noqa: D301
     look_up_measure(measure)
     check_nothing_else_is_chosen(context, purpose)
+    check_suite_is_alone(context, suite)
     chosen = model or default_encoder()
     before = _reranker_prefix(rerank, top_k)
     request = Request(
@@ -163,33 +170,34 @@ def command(  # noqa: PLR0913, PLR0917
         options=options,
         questions=questions,
     )
+    if suite:
+        request = random_part(request, suite, run.cards)
     gate = _read_gate(gate_file, request, search, run) if gate_file else None
     if only_plan:
-        _print_plan(request, run, search)
+        _print_plan(request, run, search, suite)
         return
     target = out or Path("results") / usual_name(
-        name or _called(chosen, rerank, normalise), task, languages, str(questions or "")
+        name or _called(chosen, rerank, normalise), task, languages, _set_apart(questions, suite)
     )
     check_writable(target)
-    if is_stream(target) and (normalise or search):
+    if is_stream(target) and (normalise or search or suite):
         raise OptionError(f"{target}: this run writes further files beside the result; name a file for --out")
     guarded = replace(request, encoder=f"{before}normalised:{normalise}:{chosen}") if normalise else request
     if out and out.exists() and not force:
-        _check_free(out, guarded, search, run)
+        _check_free(out, guarded, search, suite, run)
     with progress_bar() as progress:
         run = replace(run, progress=progress)
-        without = _attacked(request, search, replace(run, runs=None))[0] if normalise else None
+        without = _attacked(request, search, suite, replace(run, runs=None))[0] if normalise else None
         if without and guarded.seeds == "auto":
             guarded = replace(guarded, seeds=max(map(len, without.groups.values())))
-        result, searched = _attacked(guarded, search, run)
+        result, searched = _attacked(guarded, search, suite, run)
     saved = save_beside(result.named(name), target, force=force)
     console = table_terminal()
-    console.print(score_table(result.named(name), by, measure))
-    console.print(verdict_lines(result.named(name), measure))
+    _print_tables(console, result.named(name), suite, by, measure)
     if run.runs:
         _print_recalls(console, run.runs)
-    if searched and search:
-        _print_searches(console, searched, search.goal, saved.path)
+    for one in searched:
+        _print_searches(console, one, saved.path)
     if without:
         unrepaired = save_beside(without, target.with_name(f"{target.stem}-without.json"), force=force)
         console.print(with_and_without(without, result, measure))
@@ -224,6 +232,14 @@ def _reranker_prefix(rerank: str | None, top_k: int | None) -> str:
     return f"{RERANKED_PREFIX}{rerank}@{chosen}:"
 
 
+def _print_tables(console: Terminal, result: Result, suite: Suite | None, by: str | None, measure: str) -> None:
+    """Print the drops, the robust scores of a suite, and the verdict."""
+    console.print(score_table(result, by, measure))
+    if suite:
+        console.print(suite_table(result, suite, by, measure))
+    console.print(verdict_lines(result, measure))
+
+
 def print_saved(console: Terminal, saved: Saved, what: str) -> None:
     """Print where a result was written, and what happened to an earlier file of that name."""
     if saved.note:
@@ -231,39 +247,50 @@ def print_saved(console: Terminal, saved: Saved, what: str) -> None:
     console.print(styled((str(saved.path), "bold"), f" {what}"), soft_wrap=True)
 
 
+def _set_apart(questions: Questions | None, suite: Suite | None) -> str:
+    return "-".join(filter(None, (str(questions or ""), suite.name if suite else "")))
+
+
 def _called(model: str, rerank: str | None, normalise: str | None) -> str:
     return "-".join(file_name_part(part) for part in (rerank, model, normalise) if part)
 
 
-def _check_free(out: Path, request: Request, search: SearchOptions | None, run: RunOptions) -> None:
+def _check_free(
+    out: Path, request: Request, search: SearchOptions | None, suite: Suite | None, run: RunOptions
+) -> None:
     """Refuse to overwrite the result of another run, before hours are spent on this one."""
     fingerprint = as_encoder(request.encoder, request.options).description.fingerprint
     task = request.load_task(run.cards)
     cells = None
     # How a search, a floor and a number of seeds that is found on the way are called is known only afterwards.
-    if search is None and request.semantic_floor is None and request.seeds != "auto":
+    searches = search is not None or (suite is not None and bool(suite.searches))
+    if not searches and request.semantic_floor is None and request.seeds != "auto":
         recipes = request.load_recipes(run.cards)
         identities = {name: AttackIdentity((recipe.for_task(task).identity,)) for name, recipe in recipes.items()}
         cells = frozenset((str(identities[one.recipe]), one.severity, one.seed) for one in request.cells(recipes))
     check_not_of_another_run(out, RunIdentity(fingerprint, task.identity, task.digest, cells))
 
 
-def _attacked(request: Request, search: SearchOptions | None, run: RunOptions) -> tuple[Result, Searched | None]:
+def _attacked(
+    request: Request, search: SearchOptions | None, suite: Suite | None, run: RunOptions
+) -> tuple[Result, tuple[Searched, ...]]:
+    if suite is not None:
+        return run_suite_request(request, suite, run)
     if search is None:
-        return run_request(request, run), None
+        return run_request(request, run), ()
     from robustbench_ir.adversary.search import search_request
 
     searched = search_request(request, search, run)
-    return searched.result, searched
+    return searched.result, (searched,)
 
 
-def _print_plan(request: Request, run: RunOptions, search: SearchOptions | None) -> None:
+def _print_plan(request: Request, run: RunOptions, search: SearchOptions | None, suite: Suite | None) -> None:
     if search:
         raise OptionError(
             "--plan cannot plan searches, because each step depends on the scores of the last; leave out --search"
         )
     with progress_bar() as progress:
-        plan = plan_run(request, replace(run, progress=progress))
+        plan = plan_run(request, replace(run, progress=progress), suite.searches if suite else ())
     table_terminal().print(plan_table(plan), soft_wrap=True)
 
 
@@ -275,11 +302,11 @@ def _print_recalls(console: Terminal, runs: RunExport) -> None:
         console.print(text, soft_wrap=True)
 
 
-def _print_searches(console: Terminal, searched: Searched, goal: str, result_file: Path) -> None:
+def _print_searches(console: Terminal, searched: Searched, result_file: Path) -> None:
     """Print the cost and the effect of the searches, and write the attacked queries beside the result."""
     from robustbench_ir.adversary.outcomes import write_queries
 
-    console.print(search_table(searched.attacked, goal))
+    console.print(search_table(searched.attacked, searched.attacked[0].goal))
     folder = result_file.with_name(f"{result_file.stem}-queries")
     for one in searched.attacked:
         cell = one.cell

@@ -12,7 +12,7 @@ from robustbench_ir.cli.output import Terminal, styled
 from robustbench_ir.cli.progress import progress_bar
 from robustbench_ir.errors import OptionError, nearest
 
-_SUITE = "small"
+_TASK_LIST = "small"
 
 
 @click.group("board", short_help="Run a list of models for the leaderboard.")
@@ -27,7 +27,7 @@ def command() -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     help="List of models, in TOML. Default: current multilingual encoders.",
 )
-@click.option("--suite", help="Tasks to attack: small or standard. Default: small.")
+@click.option("--tasks", "task_list", help="List of tasks to attack: small or standard. Default: small.")
 @click.option("--only", callback=split_commas, help="Only these models of the list, by their names on the board.")
 @click.option("--device", help="Such as cpu, cuda, mps. Default: the best available.")
 @click.option("--dtype", help="float32, float16 or bfloat16, for models whose options name none.")
@@ -38,7 +38,7 @@ def command() -> None:
 @click.option("--list", "only_list", is_flag=True, help="Print the models and the notes on them; run nothing.")
 def run(
     file: Path | None,
-    suite: str | None,
+    task_list: str | None,
     only: tuple[str, ...] | None,
     device: str | None,
     dtype: str | None,
@@ -46,10 +46,10 @@ def run(
     folder: Path,
     only_list: bool,
 ) -> None:
-    """Attack each model of a list on the tasks of a suite, and add an entry for each.
+    """Attack each model of a list on a list of tasks, and add an entry for each.
 
     If it was stopped, run the same command again: finished results are kept. A model that fails is reported, and the
-    next one follows; the status is then 1. Without --models, --suite or --only it only lists the models.
+    next one follows; the status is then 1. Without --models, --tasks or --only it only lists the models.
 
     \b
     [[models]]
@@ -58,13 +58,13 @@ def run(
     options = { query_prompt = "query: ", passage_prompt = "passage: " }
     """  # noqa: D301
     from robustbench_ir.leaderboard.board_run import Outcome, load_models, run_board
-    from robustbench_ir.leaderboard.suites import load_suites
+    from robustbench_ir.leaderboard.task_lists import load_task_lists
 
-    bare = not (file or suite or only)  # hours of work must be asked for
-    suite = suite or _SUITE
-    suites = load_suites()
-    if suite not in suites:
-        raise OptionError(f"unknown suite {suite!r}: {nearest(suite, suites)}")
+    bare = not (file or task_list or only)  # hours of work must be asked for
+    task_list = task_list or _TASK_LIST
+    lists = load_task_lists()
+    if task_list not in lists:
+        raise OptionError(f"unknown list of tasks {task_list!r}: {nearest(task_list, lists)}")
     listed = {one.on_board: one for one in load_models(file).models}
     for name in only or ():
         if name not in listed:
@@ -75,7 +75,7 @@ def run(
         for one in models:
             console.print(styled((one.on_board, "bold"), f"  {one.note}" if one.note else ""), soft_wrap=True)
         if not only_list:
-            console.print(f"add --suite {_SUITE} to attack them all, or --only NAME", soft_wrap=True)
+            console.print(f"add --tasks {_TASK_LIST} to attack them all, or --only NAME", soft_wrap=True)
         return
 
     def tell(outcome: Outcome) -> None:
@@ -85,7 +85,7 @@ def run(
     with progress_bar() as progress:
         found = run_board(
             models,
-            suites[suite],
+            lists[task_list],
             results,
             folder,
             date=datetime.now(UTC).date().isoformat(),

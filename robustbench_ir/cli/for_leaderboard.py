@@ -84,10 +84,10 @@ def why_unranked(result: Result) -> str:
 
 
 def _reasons(request: Request) -> list[str]:
-    from robustbench_ir.leaderboard.suites import load_suites
+    from robustbench_ir.leaderboard.task_lists import load_task_lists
 
     # Runs of `mini` and of the user's own tasks are not meant for the board.
-    if not isinstance(request.task, str) or not any(request.task in tasks for tasks in load_suites().values()):
+    if not isinstance(request.task, str) or not any(request.task in tasks for tasks in load_task_lists().values()):
         return []
     everything = task_card(request.task).languages
     chosen = everything if request.languages is None else select_languages(request.languages, everything)

@@ -159,7 +159,7 @@ measure_option = click.option(
     type=MEASURE,
     default="AP",
     show_default=True,
-    help="Measure of the table: AP (or map), nDCG@k, RR@k (or mrr@k), R@k or P@k, with any k.",
+    help="Measure of the table: AP (or map), nDCG@k, RR@k (or mrr@k), R@k, P@k or Success@k, with any k.",
 )
 
 
@@ -497,7 +497,7 @@ def search_options(*default: str) -> Callable[[_Command], _Command]:
 
 SECTIONS = {
     "What is attacked": ("model", "task", "purpose", "languages", "questions", "name", "cards"),
-    "How the queries are perturbed": ("recipes", "severities", "seeds", "semantic_floor", "semantic_encoder"),
+    "How the queries are perturbed": ("recipes", "severities", "seeds", "suite", "semantic_floor", "semantic_encoder"),
     "Table and result": ("by", "measure", "out", "force", "gate_file"),
     "How it runs": ("plan", "only_plan", "config", "jobs", "engine", "memory", "fresh"),
     "Defences and rerankers": ("normalise", "rerank", "top_k"),

@@ -35,6 +35,7 @@ from robustbench_ir.evaluation.request import (
 )
 from robustbench_ir.evaluation.semantic_floor import SemanticFloor
 from robustbench_ir.perturb import RecipeLike
+from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.tasks import Task
 from robustbench_ir.tasks.questions import Questions
 
@@ -144,7 +145,7 @@ def plan(
     return plan_run(Request(encoder, task, *chosen, semantic_floor, options, questions), run)
 
 
-def plan_run(request: Request, run: RunOptions = DEFAULT_RUN) -> Plan:
+def plan_run(request: Request, run: RunOptions = DEFAULT_RUN, searches: Sequence[AttackIdentity] = ()) -> Plan:
     """Plan a run: load task and encoder, perturb, and measure the time that the encoder needs for a few texts.
 
     A model that would have to be downloaded is not loaded; the numbers that depend on it are unknown.
@@ -155,6 +156,8 @@ def plan_run(request: Request, run: RunOptions = DEFAULT_RUN) -> Plan:
         What would be attacked, and with what.
     run : RunOptions, optional
         How it would be run.
+    searches : sequence of AttackIdentity
+        Searches that follow; what they encode is known only as the limit of their budget.
 
     Raises
     ------
@@ -162,16 +165,19 @@ def plan_run(request: Request, run: RunOptions = DEFAULT_RUN) -> Plan:
         If the run would stop with an error before its first cell.
     """
     with using_cache(run.cache), shown(run.progress) as progress:
-        return _plan(request, replace(run, progress=progress))
+        return _plan(request, replace(run, progress=progress), searches)
 
 
-def _plan(request: Request, run: RunOptions) -> Plan:
+def _plan(request: Request, run: RunOptions, searches: Sequence[AttackIdentity]) -> Plan:
     named = request.encoder or default_encoder()
     here = not isinstance(named, str) or _is_available(named)
     asked = replace(request, encoder=named if here else _Absent(EncoderDescription(str(named), "", "", 0)))
     # A floor would run a model on every query; without it, the number of texts to encode is an upper limit.
     evaluation = open_evaluation(replace(asked, semantic_floor=None), run)
-    cells = tuple(_planned(evaluation, request, name) for name in (None, *evaluation.cell_names))
+    cells = (
+        *(_planned(evaluation, request, name) for name in (None, *evaluation.cell_names)),
+        *(_planned_search(evaluation, search) for search in searches),
+    )
     queries = sum(cell.texts for cell in cells)
     runner = evaluation.runner
     pool = runner.task.encoded_texts
@@ -217,6 +223,11 @@ def _planned(evaluation: Evaluation, request: Request, name: CellName | None) ->
     finished = exact and evaluation.finished_cell(name, perturbed) is not None
     texts = len({one.text for one in perturbed if one.changed})
     return PlannedCell(str(name), finished, 0 if finished else texts, exact)
+
+
+def _planned_search(evaluation: Evaluation, attack: AttackIdentity) -> PlannedCell:
+    budget = attack.search.queries if attack.search else 0
+    return PlannedCell(attack.label, finished=False, texts=len(evaluation.runner.task.queries) * budget, exact=False)
 
 
 @dataclass(frozen=True)

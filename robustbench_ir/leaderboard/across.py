@@ -1,4 +1,4 @@
-"""Models across the tasks of the standard suite: the mean of their places, and low- and high-resource languages."""
+"""Models across the standard list of tasks: the mean of their places, and low- and high-resource languages."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from robustbench_ir.leaderboard.published import PublishedRow
 from robustbench_ir.leaderboard.ranking import RANK_RESAMPLES
 from robustbench_ir.leaderboard.sheet import CellKey, EntrySheet
 from robustbench_ir.leaderboard.standings import Standings, on_task, standings
-from robustbench_ir.leaderboard.suites import load_suites
+from robustbench_ir.leaderboard.task_lists import load_task_lists
 from robustbench_ir.metrics.measures import Floats
 from robustbench_ir.metrics.settings import SETTINGS, Setting
 from robustbench_ir.perturb import default_recipe_names, load_recipe
@@ -32,7 +32,7 @@ from robustbench_ir.resources.languages import HIGH_RESOURCE, LOW_RESOURCE, lang
 from robustbench_ir.tasks.task import TaskIdentity
 
 HEADLINE_SEVERITY = 3
-_SUITE = "standard"
+_TASK_LIST = "standard"
 _DIGITS = 5
 
 JsonTable = dict[str, object]
@@ -111,7 +111,7 @@ def board(
         "high_from": HIGH_RESOURCE,
         "languages": _language_facts(grounds.values()),
         "reported": [row.model_dump(mode="json") for row in reported],
-        "across": across_tasks(_of_suite([one for _, one in tables if one]), resamples),
+        "across": across_tasks(_of_task_list([one for _, one in tables if one]), resamples),
         "boards": [table for table, _ in tables],
     }
 
@@ -145,9 +145,9 @@ def _language_facts(grounds: Iterable[Sequence[Line]]) -> JsonTable:
     }
 
 
-def _of_suite(tasks: Sequence[OnTask]) -> list[OnTask]:
-    """Return the tasks of the standard suite, in its order, each in as many languages as any entry has."""
-    names = load_suites()[_SUITE]
+def _of_task_list(tasks: Sequence[OnTask]) -> list[OnTask]:
+    """Return the tasks of the standard list, in its order, each in as many languages as any entry has."""
+    names = load_task_lists()[_TASK_LIST]
     widest: dict[str, OnTask] = {}
     for one in tasks:
         name = TaskIdentity.parse(one.task).name
@@ -226,9 +226,9 @@ def _standings(
 
 
 def _of_task(lines: Sequence[Line], found: Standings, headline: set[CellKey], setting: Setting) -> OnTask | None:
-    """Return a task of the suite for the comparison across tasks: of several entries of a model, the latest."""
+    """Return a task of the standard list for the comparison across tasks: of several entries of a model, the latest."""
     task = lines[0].filed.entry.task
-    if TaskIdentity.parse(task.identity).name not in load_suites()[_SUITE]:
+    if TaskIdentity.parse(task.identity).name not in load_task_lists()[_TASK_LIST]:
         return None
     by_date = sorted(found.cases, key=lambda number: lines[number].filed.entry.date)
     latest = {lines[number].filed.entry.model.name: (lines[number].sheet, found.cases[number]) for number in by_date}

@@ -1,4 +1,4 @@
-"""Attack a list of models on the tasks of a suite, one after the other, and make an entry of each result."""
+"""Attack a list of models on the tasks of a list, one after the other, and make an entry of each result."""
 
 from __future__ import annotations
 

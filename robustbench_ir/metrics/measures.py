@@ -135,6 +135,20 @@ def precision(ranked: Ranked, depth: int) -> Floats:
     return np.where(np.bincount(ranked.group, minlength=ranked.groups) > 0, found / depth, np.nan)
 
 
+def success(ranked: Ranked, depth: int) -> Floats:
+    """Return Success@depth: 1 if a relevant passage is ranked `depth` or better, otherwise 0.
+
+    Parameters
+    ----------
+    ranked : Ranked
+        Ranks of the relevant passages.
+    depth : int
+        Rank below which passages are ignored, 1 or more.
+    """
+    found = np.bincount(ranked.group, _within(ranked.rank, depth), ranked.groups)
+    return np.where(np.bincount(ranked.group, minlength=ranked.groups) > 0, np.minimum(found, 1), np.nan)
+
+
 def _within(rank: Integers, depth: int) -> NDArray[np.bool_]:
     return (rank > 0) & (rank <= depth)
 
@@ -184,6 +198,7 @@ _WITH_DEPTH: dict[str, Callable[[Ranked, int], Floats]] = {
     "P": precision,
     "R": recall,
     "RR": reciprocal_rank,
+    "Success": success,
     "nDCG": ndcg,
 }
 
@@ -199,6 +214,9 @@ _NAMES = {
     "recall": "R",
     "rr": "RR",
     "mrr": "RR",
+    "success": "Success",
+    "hit": "Success",
+    "hit_rate": "Success",
     "ndcg": "nDCG",
     "ndcg_cut": "nDCG",
 }
@@ -211,8 +229,9 @@ def measure_name(name: object) -> str:
     Parameters
     ----------
     name : str
-        ``AP``, or ``AP@k``, ``P@k``, ``R@k``, ``RR@k``, ``nDCG@k`` with any whole number k >= 1, in capitals or not;
-        also ``map``, ``mrr@10``, ``recall_at_100`` and ``ndcg_cut_10``, as trec_eval and mteb call them.
+        ``AP``, or ``AP@k``, ``P@k``, ``R@k``, ``RR@k``, ``Success@k``, ``nDCG@k`` with any whole number k >= 1, in
+        capitals or not; also ``map``, ``mrr@10``, ``recall_at_100`` and ``ndcg_cut_10``, as trec_eval and mteb call
+        them.
 
     Raises
     ------

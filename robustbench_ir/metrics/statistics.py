@@ -13,7 +13,7 @@ then the resamples. A function of several means, such as a ratio, is computed fr
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Literal, TypeVar
 
@@ -166,6 +166,24 @@ def bootstrap_intervals(
     return [
         Estimate(float(one), float(low), float(high)) for one, (low, high) in zip(value, ends.tolist(), strict=True)
     ]
+
+
+def share_interval(share: Estimate, clusters: int) -> Estimate:
+    """Return a share with an interval that has a width where all clusters have one outcome, and resamples none.
+
+    It is then that of Clopper and Pearson (1934, https://doi.org/10.1093/biomet/26.4.404).
+
+    Parameters
+    ----------
+    share : Estimate
+        Share, 0 to 1, with its bootstrap interval.
+    clusters : int
+        Number of clusters.
+    """
+    if not share.low == share.value == share.high or share.value not in {0.0, 1.0}:
+        return share
+    width = 1 - ((1 - CONFIDENCE) / 2) ** (1 / clusters)
+    return replace(share, high=width) if share.value == 0 else replace(share, low=1 - width)
 
 
 def _student(left_out: Floats, number: Integers) -> Floats:

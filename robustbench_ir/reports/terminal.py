@@ -115,7 +115,7 @@ def _columns(measure: str, changed: bool, biased: bool, texts: bool) -> tuple[li
     changed, biased, texts : bool
         Whether there are the drop over changed queries only, rank distance, and the share of changed texts.
     """
-    name = _measured(measure)
+    name = measured(measure)
     main: list[_Column] = [
         (f"clean\n{name}", lambda row: formatted(row.clean.value, ".3f")),
         (f"attacked\n{name}", lambda row: formatted(row.attacked.value, ".3f")),
@@ -311,7 +311,7 @@ def damage_table(result: Result, edit_rate: float, by: str | None = None, measur
     by, measure
         See `score_table`.
     """
-    table = empty_table(f"drop in {_measured(measure)} at an edit distance of {edit_rate:.1%} of a query")
+    table = empty_table(f"drop in {measured(measure)} at an edit distance of {edit_rate:.1%} of a query")
     for header in ("setting", "recipe", *(["language"] if by == "language" else [])):
         table.add_column(header, no_wrap=True)
     for header in ("drop", "drop\n%"):
@@ -376,9 +376,10 @@ def _heading(result: Result) -> Text:
     languages_of_queries = counted(len(result.judgements.query_languages), "language")
     queries = f"{counted(len(result.judgements.query_ids), 'query', 'queries')} in {languages_of_queries}"
     passages = f"{counted(result.judgements.pool_size, 'passage')} in {len(result.judgements.pool)}"
-    severities = ", ".join(map(str, dict.fromkeys(severity for _, severity in result.groups)))
+    *others, last = dict.fromkeys(str(severity) for _, severity in result.groups) or ("",)
+    severities = f"severities {', '.join(others)} and {last}" if others else f"severity {last}"
     seeds = len({cell.seed for cell in result.attacked})
-    attack = f"; severity {severities}, {counted(seeds, 'seed')}" if result.groups else ""
+    attack = f"; {severities}, {counted(seeds, 'seed')}" if result.groups else ""
     return Text.assemble(
         one_line(result.encoder.name, "bold"), one_line(f" on {result.task}: {queries}, {passages}{attack}")
     )
@@ -485,7 +486,7 @@ def comparison_table(rows: Sequence[EncoderComparison]) -> RenderableType:
     for (setting, first, second), group in groupby(rows, lambda row: (row.setting, row.first, row.second)):
         found = list(group)
         names = [short_name(first), short_name(second)]
-        pair = f"{setting}: {names[0]} (first) and {names[1]} (second), {_measured(found[0].measure)}"
+        pair = f"{setting}: {names[0]} (first) and {names[1]} (second), {measured(found[0].measure)}"
         parts += [Text(), one_line(pair, "bold")]
         table = empty_table()
         several = len({row.severity for row in found if row.recipe != CLEAN}) > 1
@@ -526,7 +527,8 @@ def short_name(encoder: str) -> str:
     return _FOLDERS.sub("", _ADDRESS.sub("", encoder).rstrip("\\/")) or "encoder"
 
 
-def _measured(measure: str) -> str:
+def measured(measure: str) -> str:
+    """Return what the macro average of a measure is called."""
     return "mAP" if measure == "AP" else measure
 
 
@@ -553,7 +555,7 @@ def with_and_without(without: Result, guarded: Result, measure: str = "AP") -> R
         for setting in guarded.distinct_settings
         for left, right in zip(without.drops(setting, measure), guarded.drops(setting, measure), strict=True)
     ]
-    title = f"{_measured(measure)} without and with {terminal_text(guarded.encoder.preprocessing)}"
+    title = f"{measured(measure)} without and with {terminal_text(guarded.encoder.preprocessing)}"
     scores = ("clean\nwithout", "clean\nwith", "attacked\nwithout", "attacked\nwith")
     labels = ("setting", "recipe", "sev-\nerity")
     return Group(_in_two(title, labels, scores, ("drop\nwithout", "drop\nwith"), rows), Text(_NOTE, style="dim"))

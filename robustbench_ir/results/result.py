@@ -30,6 +30,7 @@ from robustbench_ir.metrics.findings import (
 )
 from robustbench_ir.metrics.measures import Floats, measure_name
 from robustbench_ir.metrics.relations import relation_findings
+from robustbench_ir.metrics.robust import Robustness, robust_scores, worst_shares
 from robustbench_ir.metrics.seeds import SeedEffect, seed_effects
 from robustbench_ir.metrics.settings import (
     SETTINGS,
@@ -627,6 +628,51 @@ class Result:
         random = np.random.default_rng(seed)
         attacked = self.judgements, self.clean.ranks, self.groups
         return worst_cases(*attacked, setting, measure_name(measure), random=random, resamples=resamples, method=method)
+
+    def robust_scores(
+        self,
+        setting: Setting,
+        measure: str = "AP",
+        by: str | None = None,
+        *,
+        resamples: int = RESAMPLES,
+        method: IntervalMethod = "wider",
+        seed: int = SEED,
+    ) -> list[Robustness]:
+        """Return a measure under the worst attack of this result for each query, beside its mean over the attacks.
+
+        It is comparable between results with the same attacks only: see `robustbench_ir.load_suite`, whose `of` keeps
+        those of a suite.
+
+        Parameters
+        ----------
+        setting, measure : str
+            Setting and measure: ``"AP"`` gives robust mAP; ``"Success@10"`` the share of the queries that keep a
+            relevant passage among the first ten under all attacks.
+        by : {"language"}, optional
+            Return a row for each query language.
+        resamples, method, seed
+            See `findings`.
+        """
+        random, attacked = np.random.default_rng(seed), (self.judgements, self.clean.ranks, self.groups)
+        return robust_scores(
+            *attacked, setting, measure_name(measure), by, random=random, resamples=resamples, method=method
+        )
+
+    def worst_shares(self, setting: Setting, measure: str = "AP") -> Mapping[AttackGroup, float]:
+        """Return the share of the queries that score lowest, and below the clean score, under each attack, 0 to 1.
+
+        Parameters
+        ----------
+        setting, measure : str
+            Setting and measure.
+        """
+        return worst_shares(self.judgements, self.clean.ranks, self.groups, setting, measure_name(measure))
+
+    @property
+    def adaptive(self) -> bool:
+        """Whether some attack was searched on this very encoder, so that it saw the encoder's defences at work."""
+        return any(cell.recipe.threat == "worst case" for cell in self.attacked)
 
     def to_frame(self, measures: str | Iterable[str] = ("AP",), *, resamples: int = RESAMPLES) -> pd.DataFrame:
         """Return a tidy table: one row for each setting, language (``all``, relation), recipe, severity and measure.

@@ -1,4 +1,4 @@
-// --- several tasks at once: the standard suite, low-resource languages, and what papers report
+// --- several tasks at once: the standard list of tasks, low-resource languages, and what papers report
 
 const taskName = (task) => data.boards.find((one) => one.task === task)?.task_name || task;
 
