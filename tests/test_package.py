@@ -64,15 +64,14 @@ def test_perturbing_loads_no_encoder() -> None:
 
 
 PUBLIC = {
-    "AttackIdentity", "Budget", "Cache", "Cell", "Checked", "Drop", "Edit", "Encoder", "EncoderDescription", "Gate",
-    "EncoderOptions", "Outcome", "Passage", "Perturbation", "Progress", "Query", "Recipe", "RecipeIdentity", "Result",
-    "RobustBenchError", "Rule", "RunExport", "RunOptions", "SearchOptions", "Searched", "SemanticFloor", "Signature",
-    "Suite", "Task", "Transfer", "__version__", "attack", "build_task", "check", "encoder_names", "load_encoder", "load_recipe",
-    "EncoderComparison", "Plan", "Plot", "Poisoning", "compare", "load_poisoning", "poison", "save_poisoning",
-    "perturb", "plan", "Questions",
-    "load_reranker", "load_result", "load_suite", "load_task", "normalised", "recipe", "recipe_names", "repair", "reranked",
-    "run_suite", "save_result", "search",
-    "smoothed", "task_names", "transfer",
+    "__version__", "attack", "AttackIdentity", "Budget", "build_task", "Cache", "Cell", "check", "Checked",
+    "compare", "Drop", "Edit", "Encoder", "encoder_names", "EncoderComparison", "EncoderDescription",
+    "EncoderOptions", "Gate", "load_encoder", "load_poisoning", "load_recipe", "load_reranker", "load_result",
+    "load_suite", "load_task", "normalised", "Outcome", "Passage", "perturb", "Perturbation", "plan", "Plan",
+    "Plot", "poison", "Poisoning", "Progress", "Query", "Questions", "Recipe", "recipe", "recipe_names",
+    "RecipeIdentity", "repair", "reranked", "Result", "RobustBenchError", "Rule", "run_suite", "RunExport",
+    "RunOptions", "save_poisoning", "save_result", "search", "Searched", "SearchOptions", "SemanticFloor",
+    "Signature", "smoothed", "Suite", "Task", "task_names", "transfer", "Transfer",
 }  # fmt: skip
 
 
