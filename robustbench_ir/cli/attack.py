@@ -24,6 +24,7 @@ from robustbench_ir.cli.options import (
     force_option,
     languages_option,
     measure_option,
+    prompts_option,
     questions_option,
     read_seeds,
     recipes_option,
@@ -85,6 +86,7 @@ if TYPE_CHECKING:
 @severities_option
 @questions_option
 @suite_option
+@prompts_option
 @config_option
 @click.option(
     "--seeds",
@@ -127,6 +129,7 @@ def command(  # noqa: PLR0913, PLR0917
     severities: tuple[int, ...],
     questions: Questions | None,
     suite: Suite | None,
+    prompts: tuple[str, ...],
     seeds: Seeds,
     by: str | None,
     measure: str,
@@ -169,7 +172,9 @@ def command(  # noqa: PLR0913, PLR0917
         semantic_floor=floor,
         options=options,
         questions=questions,
+        prompts=prompts,
     )
+    _check_prompts(prompts, search)
     if suite:
         request = random_part(request, suite, run.cards)
     gate = _read_gate(gate_file, request, search, run) if gate_file else None
@@ -206,6 +211,11 @@ def command(  # noqa: PLR0913, PLR0917
     print_next_step(console, request, search, purpose, saved)
     if gate:
         check_by_gate(result, gate)
+
+
+def _check_prompts(prompts: tuple[str, ...], search: SearchOptions | None) -> None:
+    if prompts and search:
+        raise OptionError("a search changes texts, and --prompts what stands before them; run one after the other")
 
 
 def _read_gate(path: Path, request: Request, search: SearchOptions | None, run: RunOptions) -> Gate:
@@ -263,8 +273,8 @@ def _check_free(
     task = request.load_task(run.cards)
     cells = None
     # How a search, a floor and a number of seeds that is found on the way are called is known only afterwards.
-    searches = search is not None or (suite is not None and bool(suite.searches))
-    if not searches and request.semantic_floor is None and request.seeds != "auto":
+    more = search is not None or bool(request.prompts) or (suite is not None and bool(suite.searches))
+    if not more and request.semantic_floor is None and request.seeds != "auto":
         recipes = request.load_recipes(run.cards)
         identities = {name: AttackIdentity((recipe.for_task(task).identity,)) for name, recipe in recipes.items()}
         cells = frozenset((str(identities[one.recipe]), one.severity, one.seed) for one in request.cells(recipes))

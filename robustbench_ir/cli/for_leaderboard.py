@@ -26,6 +26,8 @@ _FIXED = {
     "questions": "--questions",
     "semantic_floor": "--semantic-floor",
     "methods": "--search",
+    "suite": "--suite",
+    "prompts": "--prompts",
     "cards": "--cards",
 }
 _SEVERITY = 3

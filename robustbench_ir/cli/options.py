@@ -183,6 +183,12 @@ questions_option = click.option(
     help="A quick look: draw N questions with all their translations, against the whole pool. Not for the leaderboard.",
 )
 
+prompts_option = list_option(
+    "--prompts",
+    "prompts",
+    help="Queries under other prompts too: none, paraphrase-1 to -3, wrong-language, or all of them.",
+)
+
 damage_option = click.option(
     "--at-damage",
     "damage",
@@ -497,7 +503,15 @@ def search_options(*default: str) -> Callable[[_Command], _Command]:
 
 SECTIONS = {
     "What is attacked": ("model", "task", "purpose", "languages", "questions", "name", "cards"),
-    "How the queries are perturbed": ("recipes", "severities", "seeds", "suite", "semantic_floor", "semantic_encoder"),
+    "How the queries are perturbed": (
+        "recipes",
+        "severities",
+        "seeds",
+        "suite",
+        "prompts",
+        "semantic_floor",
+        "semantic_encoder",
+    ),
     "Table and result": ("by", "measure", "out", "force", "gate_file"),
     "How it runs": ("plan", "only_plan", "config", "jobs", "engine", "memory", "fresh"),
     "Defences and rerankers": ("normalise", "rerank", "top_k"),

@@ -13,6 +13,7 @@ _FIXED = {
     "seeds": "--seeds",
     "semantic_floor": "--semantic-floor",
     "methods": "--search",
+    "prompts": "--prompts",
 }
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from robustbench_ir._version import __version__
 from robustbench_ir.defences.repairs import Repair, RepairLike, RepairMaker, as_repair
-from robustbench_ir.encoders.encoder import Embeddings, Encoder, EncoderDescription, PoolEncoder
+from robustbench_ir.encoders.encoder import Embeddings, Encoder, EncoderDescription, PoolEncoder, TakesPrompt
 from robustbench_ir.encoders.reranker import refuse_reranked
 from robustbench_ir.encoders.truncation import read_of, share_cut_of
 from robustbench_ir.errors import OptionError
@@ -50,6 +50,19 @@ class Normalised:
     def query_inputs(self, texts: Sequence[str]) -> Sequence[Hashable] | None:
         """Return what the encoder behind the repairs reads of each repaired query; None if it does not know."""
         return read_of(self.passage_encoder, [self.repaired(text) for text in texts])
+
+    def with_query_prompt(self, prompt: str) -> Normalised:
+        """Return the same repairs before the encoder with another query prompt.
+
+        Raises
+        ------
+        OptionError
+            If the encoder behind the repairs has no prompts.
+        """
+        inner = self.passage_encoder
+        if not isinstance(inner, TakesPrompt):
+            raise OptionError(f"{inner.description.name}: has no query prompt that could be another one")
+        return replace(self, passage_encoder=inner.with_query_prompt(prompt))
 
     def repaired(self, text: str) -> str:
         """Return the repaired query."""

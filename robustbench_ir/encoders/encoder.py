@@ -110,6 +110,14 @@ class PoolEncoder(Protocol):
         """Return the encoder fitted on this pool."""
 
 
+@runtime_checkable
+class TakesPrompt(Protocol):
+    """An encoder that puts a prompt before each query."""
+
+    def with_query_prompt(self, prompt: str) -> Encoder:
+        """Return the same encoder with another query prompt; its passages are the same."""
+
+
 def as_dense(rows: Vectors) -> Dense:
     """Return rows as a dense array; for a few of them only."""
     return rows if isinstance(rows, np.ndarray) else np.asarray(rows.toarray(), dtype=np.float32)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -40,6 +40,10 @@ class LateInteractionEncoder:
     description: EncoderDescription
     batch_size: int
     devices: tuple[str, ...]
+
+    def with_query_prompt(self, prompt: str) -> LateInteractionEncoder:
+        """Return the same encoder with another query prompt."""
+        return replace(self, description=replace(self.description, query_prompt=prompt))
 
     def encode_queries(self, texts: Sequence[str]) -> TokenEmbeddings:
         """Encode queries, with the query prompt."""

@@ -216,6 +216,10 @@ class RemoteEncoder:
     passage_body: Mapping[str, object]
     form: EncodingFormat
 
+    def with_query_prompt(self, prompt: str) -> RemoteEncoder:
+        """Return the same encoder with another query prompt."""
+        return replace(self, description=replace(self.description, query_prompt=prompt))
+
     def encode_queries(self, texts: Sequence[str]) -> Dense:
         """Encode queries, with the query prompt; shape (texts, dimensions)."""
         return self._encode([self.description.query_prompt + text for text in texts], self.query_body)

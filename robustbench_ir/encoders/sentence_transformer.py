@@ -92,6 +92,11 @@ class SentenceTransformerEncoder:
         rows = self._encode(texts, self.passage)
         return euclidean_passages(rows) if self.description.similarity == "euclidean" else rows
 
+    def with_query_prompt(self, prompt: str) -> SentenceTransformerEncoder:
+        """Return the same encoder with another query prompt."""
+        who = replace(self.description, query_prompt=prompt)
+        return replace(self, description=who, query=replace(self.query, prompt=prompt))
+
     def share_cut(self, texts: Sequence[str], side: Literal["query", "passage"]) -> float:
         """Return the share of texts that are longer than the model reads, with their prompt; 0 where none is cut."""
         return share_beyond_limit(*self._read_by(texts, side), side)

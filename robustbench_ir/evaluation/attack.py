@@ -50,6 +50,7 @@ def attack(  # noqa: PLR0913
     semantic_floor: SemanticFloor | float | None = None,
     options: EncoderOptions | None = None,
     questions: Questions | int | None = None,
+    prompts: Iterable[str] = (),
     run: RunOptions = DEFAULT_RUN,
     name: str | None = None,
     progress: Progress | bool = False,
@@ -80,6 +81,9 @@ def attack(  # noqa: PLR0913
     questions : int or Questions, optional
         A quick look at that many questions, in all their languages, against the whole pool. The identity of the task
         says so, and the leaderboard refuses such a result.
+    prompts : iterable of str, or str
+        Further cells: the clean queries under another prompt than the model's own, ``"none"``, ``"paraphrase-1"`` to
+        ``"paraphrase-3"``, ``"wrong-language"``, or ``"all"`` of these. Passages stay as they are.
     run : RunOptions, optional
         How it is run: processes, memory, progress, folders. It does not change any number.
     name : str, optional
@@ -103,7 +107,8 @@ def attack(  # noqa: PLR0913
     """
     chosen = recipe_list(recipes), languages, severity_list(severities), seeds
     asked = replace(run, progress=progress) if progress is not False else run
-    return run_request(Request(encoder, task, *chosen, semantic_floor, options, questions), asked).named(name)
+    request = Request(encoder, task, *chosen, semantic_floor, options, questions, prompts)
+    return run_request(request, asked).named(name)
 
 
 def run_request(request: Request, run: RunOptions = DEFAULT_RUN) -> Result:

@@ -6,13 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+import numpy as np
+
 from robustbench_ir._base.progress import Clock, Silence
 from robustbench_ir._version import __version__
 from robustbench_ir.encoders import as_encoder
+from robustbench_ir.encoders.batches import encode_texts
 from robustbench_ir.encoders.kinds import RERANKED
 from robustbench_ir.encoders.options import EncoderOptions, OptionValue, decisive_options
 from robustbench_ir.encoders.truncation import Cut, cut_shares
+from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.cell_cache import CellCache
+from robustbench_ir.evaluation.prompts import PromptVariant, load_prompts, with_prompt
 from robustbench_ir.evaluation.request import CellName, Request, RunOptions
 from robustbench_ir.evaluation.run_export import RunWriter
 from robustbench_ir.evaluation.runner import QuerySet, Runner
@@ -52,7 +57,12 @@ def open_evaluation(request: Request, run: RunOptions, clean: bytes | None = Non
         who.fingerprint, task.identity, task.digest, judgements, run.resume, reranked=who.kind == RERANKED
     )
     ready = {name: recipe.for_task(task) for name, recipe in recipes.items()}
-    return Evaluation(request, run, runner, cells, ready, floor, cells.cell_of(clean) if clean else None)
+    prompts = load_prompts(request.prompts)
+    if prompts and run.runs:
+        raise OptionError("there are no TREC runs of queries under other prompts; leave out --run-out or --prompts")
+    for variant in prompts.values():
+        with_prompt(encoder, variant)  # refuses an encoder without prompts before anything is encoded
+    return Evaluation(request, run, runner, cells, ready, floor, cells.cell_of(clean) if clean else None, prompts)
 
 
 @dataclass(frozen=True)
@@ -75,6 +85,8 @@ class Evaluation:
         Sentence-encoder constraint.
     known_clean : Cell, optional
         The clean cell, if another process has made it.
+    prompts : mapping of str to PromptVariant
+        Prompts in the place of the model's own, by the names of their cells.
     """
 
     request: Request
@@ -84,12 +96,14 @@ class Evaluation:
     recipes: Mapping[str, Recipe]
     floor: FloorJudge | None
     known_clean: Cell | None = None
+    prompts: Mapping[str, PromptVariant] = field(default_factory=dict)
     _ranked: dict[str, Ranks] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def cell_names(self) -> tuple[CellName, ...]:
         """Names of the cells, in the order of the result."""
-        return self.request.cells(self.recipes)
+        of_prompts = (CellName(name, self.request.severities[0], 0) for name in self.prompts)
+        return (*self.request.cells(self.recipes), *of_prompts)
 
     def with_seeds(self, seeds: int) -> Evaluation:
         """Return the same evaluation with this number of seeds.
@@ -122,6 +136,8 @@ class Evaluation:
 
         Two severities that make the same texts, as where a recipe finds one place in every query, are ranked once.
         """
+        if name.recipe in self.prompts:
+            return self._prompted(name)
         clean, recipe = self.clean.ranks, self.recipes[name.recipe]
         perturbed = self.perturbed(name)
         rows = [row for row, one in enumerate(perturbed) if one.changed]
@@ -142,6 +158,26 @@ class Evaluation:
         self._ranked[queries.digest] = cell.ranks
         return self._finished(cell, queries, new=known is None)
 
+    def _prompted(self, name: CellName) -> Cell:
+        """Return the cell of the clean queries under another prompt."""
+        variant, clean = self.prompts[name.recipe], self.clean_queries
+        identity, runner = self.identity(name), self.runner
+        known = self.cells.read(identity, name.severity, name.seed, clean.digest)
+        if known is None:
+            encoder = with_prompt(runner.fitted, variant)
+            own = runner.encoder.description.query_prompt
+            texts = list(clean.texts)
+            with runner.clock.stage("encode queries", len(texts), str(name)):
+                rows = encode_texts(encoder.encode_queries, texts, runner.clock.advance, None)
+            ranks = runner.rank(range(len(texts)), texts, rows, str(name))
+            here = variant.language in self.cells.judgements.query_languages
+            missed = {variant.language: "the prompt is in this language"} if here else {}
+            differs = np.full(len(texts), variant.for_model(own) != own)
+            differs &= np.array(self.cells.judgements.languages) != variant.language
+            known = Cell.of(identity, name.severity, 0, clean.perturbed, ranks, missed, differs)
+            self.cells.keep(known)
+        return known
+
     def finished_cell(self, name: CellName | None, perturbed: Sequence[Perturbation] = ()) -> Cell | None:
         """Return a cell if an earlier run has finished it, otherwise None.
 
@@ -159,10 +195,14 @@ class Evaluation:
 
     def identity(self, name: CellName) -> AttackIdentity:
         """Return the identity of a cell's attack: the recipe, and the floor if there is one."""
+        if name.recipe in self.prompts:
+            return AttackIdentity((self.prompts[name.recipe].identity,))
         return AttackIdentity((self.recipes[name.recipe].identity,), self.floor.identity if self.floor else None)
 
     def perturbed(self, name: CellName) -> Sequence[Perturbation]:
         """Return the perturbed queries of a cell."""
+        if name.recipe in self.prompts:
+            return self.clean_queries.perturbed
         clock, shared = self.runner.clock, self.run.perturbed
         with clock.stage("perturb", label=str(name)):
             perturbed = shared.get(name) if shared is not None else None

@@ -111,7 +111,7 @@ class _Absent:
     encode_passages = encode_queries
 
 
-def plan(
+def plan(  # noqa: PLR0913
     encoder: str | Encoder | EncodeTexts | None = None,
     task: str | Path | Task = "mini",
     recipes: Sequence[RecipeLike] | RecipeLike | None = None,
@@ -122,13 +122,14 @@ def plan(
     semantic_floor: SemanticFloor | float | None = None,
     options: EncoderOptions | None = None,
     questions: Questions | int | None = None,
+    prompts: Iterable[str] = (),
     run: RunOptions = DEFAULT_RUN,
 ) -> Plan:
     """Return what an attack would do and cost: cells, texts, time and memory. No cell is made.
 
     Parameters
     ----------
-    encoder, task, recipes, languages, severities, seeds, semantic_floor, options, questions, run
+    encoder, task, recipes, languages, severities, seeds, semantic_floor, options, questions, prompts, run
         See `robustbench_ir.attack`, which takes the same.
 
     Raises
@@ -142,7 +143,7 @@ def plan(
     1440
     """
     chosen = recipe_list(recipes), languages, severity_list(severities), seeds
-    return plan_run(Request(encoder, task, *chosen, semantic_floor, options, questions), run)
+    return plan_run(Request(encoder, task, *chosen, semantic_floor, options, questions, prompts), run)
 
 
 def plan_run(request: Request, run: RunOptions = DEFAULT_RUN, searches: Sequence[AttackIdentity] = ()) -> Plan:
@@ -214,6 +215,9 @@ def _planned(evaluation: Evaluation, request: Request, name: CellName | None) ->
     if name is None:
         finished = evaluation.finished_cell(None) is not None
         return PlannedCell("clean", finished, 0 if finished else len({query.text for query in queries}))
+    if name.recipe in evaluation.prompts:
+        finished = evaluation.finished_cell(name, evaluation.perturbed(name)) is not None
+        return PlannedCell(str(name), finished, 0 if finished else len({query.text for query in queries}))
     recipe = evaluation.recipes[name.recipe]
     if recipe.card.needs_model:
         covered = {query.text for query in queries if recipe.covers(query.language)}

@@ -143,6 +143,8 @@ class Request:
         How an encoder is loaded by name.
     questions : int or Questions, optional
         A quick look at that many questions of the task, drawn by seed; see `robustbench_ir.tasks.questions`.
+    prompts : tuple of str
+        Prompts in the place of the model's own; see `robustbench_ir.evaluation.prompts.load_prompts`.
 
     Raises
     ------
@@ -159,12 +161,14 @@ class Request:
     semantic_floor: SemanticFloor | float | None = None
     options: EncoderOptions | None = None
     questions: Questions | int | None = None
+    prompts: Iterable[str] = ()
 
     def __post_init__(self) -> None:
         for name, items in (
             ("recipes", recipe_list(self.recipes)),
             ("languages", None if self.languages is None else listed(self.languages)),
             ("severities", severity_list(self.severities)),
+            ("prompts", listed(self.prompts)),
         ):
             object.__setattr__(self, name, items)
         _check_cells(self.severities, self.seeds)

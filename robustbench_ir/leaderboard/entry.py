@@ -89,6 +89,8 @@ def entry_of(result: Result, declared: Declaration, date: str) -> RanksEntry:
             f"{drawn.number} questions were drawn of this task, for a quick look; attack without --questions for the "
             "leaderboard"
         )
+    if any(cell.recipe.prompt for cell in result.attacked):
+        raise OptionError("other prompts are no part of an entry, whose model has one; attack without --prompts")
     cells = (result.clean, *result.attacked)
     ranks = len(cells) * len(result.judgements.query)
     if ranks > MAX_RANKS:

@@ -16,6 +16,9 @@ from robustbench_ir.errors import DataError
 Threat = Literal["average case", "worst case", "transfer"]
 
 _NO_RECIPE = "none"
+PROMPT = "prompt-"
+"""What the names of prompt variants begin with: they change what stands before a query, and no text."""
+
 _FIRST_WRITTEN = 2  # the first scoring version that a signature names
 
 # What is escaped: in a goal and in the fields of a signature; in the items of a list there.
@@ -269,6 +272,12 @@ class AttackIdentity:
         """Names only, for files: ``typo``, ``greedy-typo+synonym``, ``clean``."""
         names = "+".join(recipe.name for recipe in self.recipes).replace(":", "-")  # Windows has no colons there
         return f"{self.search.method}-{names}" if self.search else names or "clean"
+
+    @property
+    def prompt(self) -> str:
+        """Name of the prompt variant, such as ``none``; empty where the attack changes texts."""
+        name = self.recipes[0].name if len(self.recipes) == 1 else ""
+        return name.removeprefix(PROMPT) if name.startswith(PROMPT) else ""
 
     @property
     def threat(self) -> Threat:

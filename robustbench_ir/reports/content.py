@@ -36,7 +36,7 @@ from robustbench_ir.metrics.settings import (
 from robustbench_ir.metrics.statistics import RESAMPLES, SEED, Estimate, bootstrap_intervals, draws
 from robustbench_ir.metrics.summary import Summary
 from robustbench_ir.metrics.worst_case import WorstCase
-from robustbench_ir.perturb.identity import CLEAN, AttackIdentity, FloorIdentity, SearchIdentity
+from robustbench_ir.perturb.identity import CLEAN, PROMPT, AttackIdentity, FloorIdentity, SearchIdentity
 from robustbench_ir.reports.notes import notes
 from robustbench_ir.reports.terminal import language_name, short_name
 from robustbench_ir.resources.languages import languages
@@ -107,9 +107,12 @@ def _grouped(result: Result) -> dict[_Together, dict[str, list[str]]]:
 
 def _attack(result: Result, together: _Together, recipes: list[str], methods: tuple[str, ...]) -> list[str]:
     who = result.encoder
+    prompts = [name.removeprefix(PROMPT) for name in recipes if name.startswith(PROMPT)]
+    plain = [name for name in recipes if not name.startswith(PROMPT)] or [CLEAN.label]
     return [
         *("irbench", "attack", "--model", who.name, *_task(result)),
-        *(word for name in recipes for word in ("--recipe", name)),
+        *(word for name in plain for word in ("--recipe", name)),
+        *(("--prompts", ",".join(prompts)) if prompts else ()),
         *(word for severity in together.severities for word in ("--severity", str(severity))),
         *("--seeds", str(together.seeds)),
         *(word for method in methods for word in ("--search", method)),

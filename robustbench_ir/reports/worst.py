@@ -20,7 +20,7 @@ from robustbench_ir.errors import DataUnavailableError, OptionError, ResultError
 from robustbench_ir.evaluation.runner import Runner
 from robustbench_ir.evaluation.semantic_floor import SemanticFloor, load_floor
 from robustbench_ir.metrics.settings import Judgements, Setting, mean_over_passage_languages, per_query_scores
-from robustbench_ir.perturb import Edit, Perturbation, digest, load_recipe
+from robustbench_ir.perturb import Edit, Perturbation, digest, load_recipe, unchanged
 from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.reports.content import Sheet, task_name
 from robustbench_ir.reports.shown_queries import TextPiece, cut_at_edits
@@ -230,6 +230,8 @@ def perturbed_again(task: Task, cell: Cell, cards: Path | None = None) -> list[P
         raise ResultError(
             f"the queries of {cell.recipe.label} were found by a search; `irbench attack` wrote them beside its result"
         )
+    if cell.recipe.prompt:
+        return [unchanged(query.query_id, query.text) for query in task.queries]
     (identity,), floor = cell.recipe.recipes, cell.recipe.floor
     recipe = load_recipe(identity.name, cards).for_task(task)
     if recipe.identity != identity:

@@ -28,7 +28,7 @@ from robustbench_ir.metrics.settings import (
     per_query_scores,
     rank_distances,
 )
-from robustbench_ir.perturb.identity import AttackIdentity
+from robustbench_ir.perturb.identity import PROMPT, AttackIdentity
 from robustbench_ir.perturb.kinds import KindOfChange
 from robustbench_ir.resources.cards import Card
 from robustbench_ir.results.result import Cell, Result
@@ -421,11 +421,13 @@ def _tied(written: list[int] | None, judgements: int, where: str) -> NDArray[np.
 
 
 def _check_inputs(record: CellRecord, where: str) -> None:
-    """Check that what an encoder reads changed only where the text did."""
+    """Check that what an encoder reads changed only where the text did, or its prompt."""
     if record.input_changed is None:
         return
     if len(record.input_changed) != len(record.changed):
         raise ResultError(f"{where}: 'input_changed' must have one entry for each of the {len(record.changed)} queries")
+    if record.recipe.startswith(PROMPT):
+        return
     if any(read and not text for read, text in zip(record.input_changed, record.changed, strict=True)):
         raise ResultError(f"{where}: 'input_changed' is true for a query whose text did not change")
 
