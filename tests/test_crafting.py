@@ -211,7 +211,8 @@ def test_gradients_are_those_of_finite_differences(kind: str, tmp_path: Path) ->
     assert layer is not None
     cosine = encoder.description.similarity == "cosine"
     prompt = encoder.passage.prompt
-    random, step = np.random.default_rng(1), 1e-5
+    step = 3e-3 if kind == "t5 encoder" else 1e-5  # T5 computes its norms in single precision
+    random = np.random.default_rng(1)
     for text, target, pieces in zip(texts, targets, found, strict=True):
         assert "".join(text[start:end] for start, end in pieces.spans) == text.replace(" ", "")
         direction = random.standard_normal(pieces.gradients.shape)
