@@ -211,7 +211,8 @@ def test_gradients_are_those_of_finite_differences(kind: str, tmp_path: Path) ->
     assert layer is not None
     cosine = encoder.description.similarity == "cosine"
     prompt = encoder.passage.prompt
-    step = 3e-3 if kind == "t5 encoder" else 1e-5  # T5 computes its norms in single precision
+    # T5 computes its norms in single precision, whatever the type of its weights.
+    step, tolerance = (1e-3, 3e-2) if kind == "t5 encoder" else (1e-5, 1e-3)
     random = np.random.default_rng(1)
     for text, target, pieces in zip(texts, targets, found, strict=True):
         assert "".join(text[start:end] for start, end in pieces.spans) == text.replace(" ", "")
@@ -232,7 +233,7 @@ def test_gradients_are_those_of_finite_differences(kind: str, tmp_path: Path) ->
 
         numeric = (score(step) - score(-step)) / (2 * step)
         given = float((pieces.gradients * direction).sum())
-        assert given == pytest.approx(numeric, rel=1e-3, abs=1e-6)
+        assert given == pytest.approx(numeric, rel=tolerance, abs=1e-6)
         assert abs(numeric) > 1e-6
 
 
