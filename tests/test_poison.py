@@ -15,7 +15,8 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from robustbench_ir.adversary.injection import Craft, inject, payload
+from robustbench_ir.adversary.crafts import Craft
+from robustbench_ir.adversary.injection import inject, payload
 from robustbench_ir.adversary.poison import poison
 from robustbench_ir.adversary.poison_file import load_poisoning, save_poisoning
 from robustbench_ir.adversary.poisoning import Poisoning
@@ -58,11 +59,13 @@ def found(few: Task) -> Poisoning:
     return poison("char-ngram", few)
 
 
-def poisoned_task(task: Task, question: str, source: str, budget: int, craft: Craft) -> Task:
+def poisoned_task(task: Task, question: str, source: str, found: Poisoning) -> Task:
     """Return a task of one question whose pool really has the passages that are injected for it."""
-    injection = inject(task, LANGUAGES, budget, craft)
+    injection = inject(task, LANGUAGES, found.budget, Craft.parse(found.craft))
     row = next(row for row, query in enumerate(task.queries) if query.parallel_id == question)
-    added = [injection.passages[number] for number in injection.aimed[source][row]]
+    added = [
+        replace(injection.passages[number], text=found.passages[number].text) for number in injection.aimed[source][row]
+    ]
     relevant: dict[str, dict[str, int]] = {}
     for query, passage, grade in zip(*(column.tolist() for column in vars(task.qrels).values()), strict=True):
         if task.queries[query].parallel_id == question:
@@ -71,12 +74,12 @@ def poisoned_task(task: Task, question: str, source: str, budget: int, craft: Cr
     return build_task(task.name, task.version, queries, [*task.passages, *added], relevant)
 
 
-@pytest.mark.parametrize(("craft", "budget"), [("copy", 1), ("payload", 2), ("copy", 3)])
+@pytest.mark.parametrize(("craft", "budget"), [("copy", 1), ("payload", 2), ("copy", 3), ("payload+greedy", 2)])
 @pytest.mark.parametrize("encoder", ["char-ngram", rough, tokens])
-def test_incremental_ranks_are_those_of_a_full_ranking(few: Task, encoder: object, craft: Craft, budget: int) -> None:
+def test_incremental_ranks_are_those_of_a_full_ranking(few: Task, encoder: object, craft: str, budget: int) -> None:
     """Bit for bit, equal scores included; and the honest passages stay in their order."""
     victim: Encoder = as_encoder(encoder, None)  # type: ignore[arg-type]
-    incremental = poison(victim, few, budget=budget, craft=craft)
+    incremental = poison(victim, few, budget=budget, craft=craft, encodings=6)
     judged = np.array([few.queries[row].parallel_id for row in few.qrels.query])
     ids = np.array([query.parallel_id for query in few.queries])
     honest = Runner(victim, few, keeps_embeddings=False)
@@ -84,7 +87,7 @@ def test_incremental_ranks_are_those_of_a_full_ranking(few: Task, encoder: objec
         honest.pool, honest.encode([one.text for one in few.queries]), len(few.passages), ties=honest.ties
     )
     for source, question in product(LANGUAGES, dict.fromkeys(ids.tolist())):
-        whole = poisoned_task(few, question, source, budget, craft)
+        whole = poisoned_task(few, question, source, incremental)
         full = attack(victim, whole, []).clean.ranks.in_pool
         assert np.array_equal(incremental.attacked(source).in_pool[judged == question], full)
         runner = Runner(victim, whole, keeps_embeddings=False)
@@ -259,7 +262,7 @@ def test_payloads_are_marked_and_in_the_source_language(few: Task) -> None:
     assert all("[irbench]" in str(sentence) for sentence in sentences.values())
     assert len(set(sentences.values())) == len(sentences)
     questions = {(query.parallel_id, query.language): query.text for query in few.queries}
-    for passage in inject(few, craft="payload").passages:
+    for passage in inject(few, craft=Craft(payload=True)).passages:
         assert passage.text.startswith(tuple(questions.values()))
         assert passage.text.endswith(str(sentences[passage.language]))
     assert payload("ilo") == sentences["en"]
@@ -274,18 +277,30 @@ def test_a_file_reads_back_what_was_written(found: Poisoning, tmp_path: Path) ->
     json.loads(path.read_text(encoding="utf-8"), parse_constant=pytest.fail)
 
 
+def test_a_file_of_the_first_version_is_read(found: Poisoning, tmp_path: Path) -> None:
+    record = json.loads(save_poisoning(found, tmp_path / "poison.json").read_text(encoding="utf-8"))
+    assert record["passages"][0]["text"] == found.passages[0].text
+    for name in ("encodings", "crafter", "passages"):
+        del record[name]
+    first = tmp_path / "first.json"
+    first.write_text(json.dumps(record | {"schema_version": 1}), encoding="utf-8")
+    read = load_poisoning(first)
+    assert not read.passages
+    assert repr(read.rows(resamples=50)) == repr(found.rows(resamples=50))
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
         ('"budget": 1', '"budget": 0', "budget: Input should be greater than or equal to 1"),
         ('"budget": 1', '"budgets": 1', "budget: Field required"),
-        ('"schema_version": 1', '"schema_version": 9', "schema version 9"),
+        ('"schema_version": 2', '"schema_version": 9', "schema version 9"),
         ('"source": "es"', '"source": "en"', "a source language occurs twice"),
         ('"place": [', '"place": [1,', "'place' must have one entry for each of the 15 queries"),
         ('"above": [', '"above": [0,', "'above' must have one entry"),
         ('"above": [', '"above": [7,', "judgements"),
         ('"clean_rank_in_pool": [', '"clean_rank_in_pool": [', ""),
-        ('"craft": "copy"', '"craft": "copied"', "craft: Input should be"),
+        ('"craft": "copy"', '"craft": "copied"', "unknown craft 'copied'"),
         ('"task": "mini@1"', '"task": "mini"', "is not the identity of a task"),
     ],
 )

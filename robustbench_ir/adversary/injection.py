@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import numpy as np
 import regex
 
 from robustbench_ir._base.listed import listed
 from robustbench_ir._base.text import nfc
+from robustbench_ir.adversary.crafts import Craft
 from robustbench_ir.errors import DataError, OptionError, nearest
 from robustbench_ir.resources.cards import SHIPPED
 from robustbench_ir.resources.languages import language_and_script
 from robustbench_ir.tasks import Passage, Task
 from robustbench_ir.tasks.task import IntArray
-
-Craft = Literal["copy", "payload"]
-CRAFTS: tuple[Craft, ...] = get_args(Craft)
 
 _READ = regex.compile(r"[\p{L}\p{N}\p{S}\p{P}]")
 """What is left of a text once blanks, controls and invisible characters are taken out."""
@@ -35,17 +32,23 @@ class Injection:
     ----------
     passages : tuple of Passage
         All injected passages. Their ids tell question, language and craft, so that they are the same in every run.
+    questions : tuple of str
+        The question of each passage, by its `parallel_id`.
     aimed : mapping of str to int32 array of shape (queries, budget)
         Source language to the rows of the passages that are injected for each query; -1 in all columns for a query
         whose question has no text in that language.
     """
 
     passages: tuple[Passage, ...]
+    questions: tuple[str, ...]
     aimed: Mapping[str, IntArray]
 
 
-def inject(task: Task, sources: Iterable[str] | None = None, budget: int = 1, craft: Craft = "copy") -> Injection:
-    """Write passages for every question of a task.
+COPY = Craft()
+
+
+def inject(task: Task, sources: Iterable[str] | None = None, budget: int = 1, craft: Craft = COPY) -> Injection:
+    """Write passages for every question of a task; those that a search begins with, where the craft is one.
 
     The first passage is the question's text in the source language, and further ones are its texts in the languages
     that follow it in the list, from whose end it goes on at the beginning: translations are paraphrases that cost no
@@ -59,40 +62,45 @@ def inject(task: Task, sources: Iterable[str] | None = None, budget: int = 1, cr
         Source languages, tags or English names. Default: the query languages of the task.
     budget : int
         Number of passages for each question, at most one in each source language.
-    craft : {"copy", "payload"}
+    craft : Craft
         The question itself, or the question and a harmless marked sentence; see `attacks/_payloads.toml`.
 
     Raises
     ------
     OptionError
-        If the budget or the craft is out of range.
+        If the budget is out of range.
     DataError
         If no question has a text in a source language, if a passage would be empty, or if one is a relevant passage.
     """
     languages = _source_languages(task, sources)
-    _check_asked(budget, craft, languages)
+    _check_asked(budget, languages)
     _check_answered(task)
     asked = dict.fromkeys(query.parallel_id for query in task.queries)
-    texts = _question_texts(task, languages)
-    crafted: dict[tuple[str, str], str] = {
-        (question, language): _crafted(texts[question, language], language, craft)
+    texts = question_texts(task, languages)
+    written: dict[tuple[str, str], str] = {
+        (question, language): _readable(texts[question, language], language) + ending(craft, language)
         for question in asked
         for language in languages
         if (question, language) in texts
     }
     for language in languages:
-        if not any((question, language) in crafted for question in asked):
-            known = sorted({of for question, of in _question_texts(task, task.query_languages) if question in asked})
+        if not any((question, language) in written for question in asked):
+            known = sorted({of for question, of in question_texts(task, task.query_languages) if question in asked})
             raise DataError(
                 f"{task.name}: no question has a text in the source language {language}; {nearest('', known)}"
             )
-    _check_not_relevant(task, crafted)
-    row = {key: number for number, key in enumerate(crafted)}
+    row = {key: number for number, key in enumerate(written)}
     passages = tuple(
-        Passage(f"injected-{craft}-{language}-{question}", language, text)
-        for (question, language), text in crafted.items()
+        Passage(f"injected-{craft}-{language}-{question}", language, nfc(text))
+        for (question, language), text in written.items()
     )
-    return Injection(passages, {source: _rows(task, languages, source, budget, row) for source in languages})
+    injection = Injection(
+        passages,
+        tuple(question for question, _ in written),
+        {source: _rows(task, languages, source, budget, row) for source in languages},
+    )
+    check_not_relevant(task, injection)
+    return injection
 
 
 def _source_languages(task: Task, chosen: Iterable[str] | None) -> tuple[str, ...]:
@@ -101,9 +109,7 @@ def _source_languages(task: Task, chosen: Iterable[str] | None) -> tuple[str, ..
     return tuple(dict.fromkeys(name if name in known else language_and_script(name) for name in named))
 
 
-def _check_asked(budget: int, craft: str, languages: Sequence[str]) -> None:
-    if craft not in CRAFTS:
-        raise OptionError(f"unknown craft {craft!r}: {nearest(craft, CRAFTS)}")
+def _check_asked(budget: int, languages: Sequence[str]) -> None:
     if not languages:
         raise OptionError("no source language is given; name one or more, such as hi,de")
     if budget < 1:
@@ -123,7 +129,7 @@ def _check_answered(task: Task) -> None:
         raise DataError(f"{task.name}: query {query!r} has no relevant passage; leave it out of the task")
 
 
-def _question_texts(task: Task, languages: Sequence[str]) -> _Texts:
+def question_texts(task: Task, languages: Sequence[str]) -> _Texts:
     """Return the texts of all questions, also those in languages whose queries were not selected."""
     found: dict[tuple[str, str], str] = {}
     for one in task.translations.read(languages) if task.translations else task.queries:
@@ -132,10 +138,15 @@ def _question_texts(task: Task, languages: Sequence[str]) -> _Texts:
     return found
 
 
-def _crafted(text: str, language: str, craft: Craft) -> str:
+def _readable(text: str, language: str) -> str:
     if not _READ.search(nfc(text)):
         raise DataError(f"the question {text!a} in {language} is empty once it is normalised; leave it out of the task")
-    return nfc(text if craft == "copy" else f"{text} {payload(language)}")
+    return nfc(text)
+
+
+def ending(craft: Craft, language: str) -> str:
+    """Return what stands behind the question; a search leaves it as it is."""
+    return nfc(f" {payload(language)}") if craft.payload else ""
 
 
 def payload(language: str) -> str:
@@ -144,17 +155,17 @@ def payload(language: str) -> str:
     return str(sentences.get(language, sentences["en"]))
 
 
-def _check_not_relevant(task: Task, crafted: _Texts) -> None:
+def check_not_relevant(task: Task, injection: Injection) -> None:
     """Refuse a passage that already answers the question: it would be no false answer to it."""
     pairs = zip(task.qrels.query.tolist(), task.qrels.passage.tolist(), strict=True)
     relevant = {(task.queries[query].parallel_id, passage) for query, passage in pairs}
     answers = {(question, _plain(task.passages[passage].text)): passage for question, passage in relevant}
-    for (question, language), text in crafted.items():
-        row = answers.get((question, _plain(text)))
+    for question, passage in zip(injection.questions, injection.passages, strict=True):
+        row = answers.get((question, _plain(passage.text)))
         if row is not None:
             raise DataError(
-                f"{task.name}: the injected passage for question {question!r} in {language} is the relevant passage "
-                f"{task.passages[row].passage_id!r}; leave out the question, or craft a payload"
+                f"{task.name}: the injected passage for question {question!r} in {passage.language} is the relevant "
+                f"passage {task.passages[row].passage_id!r}; leave out the question, or craft a payload"
             )
 
 

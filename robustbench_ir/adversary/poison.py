@@ -8,8 +8,10 @@ passage is found among the best honest ones. Scores, and the order of equal scor
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -19,14 +21,18 @@ from robustbench_ir._base.cache import using_cache
 from robustbench_ir._base.progress import Progress
 from robustbench_ir._base.shown_progress import shown
 from robustbench_ir._version import __version__
-from robustbench_ir.adversary.injection import Craft, inject
-from robustbench_ir.adversary.poisoning import DEEPEST, Poisoning
-from robustbench_ir.encoders import Embeddings, Encoder, EncoderOptions
+from robustbench_ir.adversary.crafting import Crafted
+from robustbench_ir.adversary.crafts import ENCODINGS, Craft
+from robustbench_ir.adversary.injection import Injection, inject
+from robustbench_ir.adversary.optimised import optimised
+from robustbench_ir.adversary.poisoning import DEEPEST, InjectedPassage, Poisoning
+from robustbench_ir.adversary.victim import check_access
+from robustbench_ir.encoders import Embeddings, Encoder, EncoderOptions, as_encoder
 from robustbench_ir.encoders.batches import EncodeTexts
 from robustbench_ir.encoders.encoder import PoolEncoder
 from robustbench_ir.encoders.kinds import RERANKED
 from robustbench_ir.encoders.piece_embeddings import Pool
-from robustbench_ir.errors import EncoderError
+from robustbench_ir.errors import EncoderError, OptionError
 from robustbench_ir.evaluation.evaluation import Evaluation, open_evaluation
 from robustbench_ir.evaluation.request import DEFAULT_RUN, Request, RunOptions
 from robustbench_ir.retrieval.scores import Doubles
@@ -39,14 +45,18 @@ from robustbench_ir.tasks.task import IntArray
 
 Bools = NDArray[np.bool_]
 
+_ON_ANOTHER = "craft on another encoder with --craft-on MODEL"
 
-def poison(
+
+def poison(  # noqa: PLR0913
     encoder: str | Encoder | EncodeTexts | None = None,
     task: str | Path | Task = "mini",
     *,
     source_languages: Iterable[str] | None = None,
     budget: int = 1,
-    craft: Craft = "copy",
+    craft: str = "copy",
+    encodings: int = ENCODINGS,
+    craft_on: str | Encoder | EncodeTexts | None = None,
     languages: Iterable[str] | None = None,
     questions: Questions | int | None = None,
     options: EncoderOptions | None = None,
@@ -55,8 +65,8 @@ def poison(
 ) -> Poisoning:
     """Inject passages into the pool, and measure how many questions find them in each language.
 
-    The attacker knows the questions and not the encoder. Every question is attacked by itself: only its own injected
-    passages are in the pool, which is that of all languages.
+    The attacker knows the questions, and asks an encoder only where the craft is a search. Every question is attacked
+    by itself: only its own injected passages are in the pool, which is that of all languages.
 
     Parameters
     ----------
@@ -69,8 +79,14 @@ def poison(
     budget : int
         Number of injected passages for each question. Beyond the first, they are its translations into the source
         languages that follow.
-    craft : {"copy", "payload"}
-        What is injected: the question, or the question and a harmless marked sentence.
+    craft : str
+        What is injected: ``"copy"`` (the question), ``"payload"`` (the question and a harmless marked sentence), or the
+        question with words that a search has changed: ``"greedy"``, ``"beam-4"`` (by scores), ``"hotflip"`` (by
+        gradients); ``"payload+greedy"`` has both.
+    encodings : int
+        Number of encodings that a search may spend on each passage, besides those of the vocabulary.
+    craft_on : str, Encoder or callable, optional
+        The encoder that a search asks. Default: `encoder` itself.
     languages, questions, options, run, progress
         See `robustbench_ir.attack`.
 
@@ -90,12 +106,61 @@ def poison(
     >>> found.sources
     ('hi', 'en')
     """
+    how = Craft.parse(craft)
+    _check_search(how, encodings, craft_on is not None)
     asked = replace(run, progress=progress) if progress is not False else run
     request = Request(encoder, task, [], languages, options=options, questions=questions)
     with using_cache(asked.cache), shown(asked.progress) as following:
         evaluation = open_evaluation(request, replace(asked, progress=following))
         _check_encoder(evaluation.runner.encoder)
-        return _poisoned(evaluation, source_languages, budget, craft)
+        crafter = evaluation.runner.encoder if craft_on is None else as_encoder(craft_on, options)
+        _check_encoder(crafter)
+        check_access(crafter, how.needs, f"craft {how}", _ON_ANOTHER)
+        runner = evaluation.runner
+        injection = inject(runner.task, source_languages, budget, how)
+        runner.clock.expect(len(runner.task.passages) + len(runner.task.queries) + len(injection.passages))
+        attack = _Attack(how, budget, encodings, crafter, injection)
+        return _poisoned(evaluation, _searched(evaluation, attack) if how.search else attack)
+
+
+@dataclass(frozen=True)
+class _Attack:
+    """What is injected, and how it was written.
+
+    Attributes
+    ----------
+    craft, budget, encodings
+        See `poison`.
+    crafter : Encoder
+        The encoder that a search asks.
+    injection : Injection
+        The passages.
+    crafted : tuple of Crafted
+        What a search made of each passage; empty without one.
+    """
+
+    craft: Craft
+    budget: int
+    encodings: int
+    crafter: Encoder
+    injection: Injection
+    crafted: tuple[Crafted, ...] = ()
+
+    @property
+    def passages(self) -> tuple[InjectedPassage, ...]:
+        """The passages as results have them."""
+        similarity = [(one.before, one.after) for one in self.crafted] or [(math.nan, math.nan)]
+        pairs = zip(self.injection.questions, self.injection.passages, cycle(similarity), strict=False)
+        return tuple(InjectedPassage(question, one.language, one.text, *found) for question, one, found in pairs)
+
+
+def _check_search(craft: Craft, encodings: int, named: bool) -> None:
+    if not craft.search:
+        if named:
+            raise OptionError(f"craft {craft} asks no encoder; leave out --craft-on, or craft by greedy or hotflip")
+        return
+    if encodings < 1:
+        raise OptionError(f"{encodings} encodings: a search without any changes nothing; give 1 or more, or craft copy")
 
 
 def _check_encoder(encoder: Encoder) -> None:
@@ -112,10 +177,21 @@ def _check_encoder(encoder: Encoder) -> None:
         )
 
 
-def _poisoned(evaluation: Evaluation, sources: Iterable[str] | None, budget: int, craft: Craft) -> Poisoning:
-    runner = evaluation.runner
-    injection = inject(runner.task, sources, budget, craft)
-    runner.clock.expect(len(runner.task.passages) + len(runner.task.queries) + len(injection.passages))
+def _searched(evaluation: Evaluation, attack: _Attack) -> _Attack:
+    """Return the attack with the passages that a search has made."""
+    runner, clean = evaluation.runner, evaluation.clean_queries
+    if attack.crafter is runner.encoder:
+        queries = clean.embeddings
+    else:
+        bare = replace(runner.task, passages=attack.injection.passages, own_passage=None)  # its pool is not needed
+        runner = replace(runner, encoder=attack.crafter)
+        queries = replace(runner, task=bare).encode(clean.texts, "crafting encoder", clean.digest)
+    injection, crafted = optimised(attack.injection, runner, queries, attack.craft, attack.encodings)
+    return replace(attack, injection=injection, crafted=tuple(crafted))
+
+
+def _poisoned(evaluation: Evaluation, attack: _Attack) -> Poisoning:
+    runner, injection = evaluation.runner, attack.injection
     clean, queries = evaluation.clean, evaluation.clean_queries.embeddings
     injected = replace(runner, task=replace(runner.task, passages=injection.passages, own_passage=None))
     added = injected.pool
@@ -124,19 +200,23 @@ def _poisoned(evaluation: Evaluation, sources: Iterable[str] | None, budget: int
         columns = {
             source: _column(honest, queries, added, injected.ties, rows) for source, rows in injection.aimed.items()
         }
+    elsewhere = attack.craft.search and attack.crafter is not runner.encoder
     return Poisoning(
         version=__version__,
         task=runner.task.identity,
         task_digest=runner.task.digest,
         encoder=runner.encoder.description,
-        craft=craft,
-        budget=budget,
+        craft=str(attack.craft),
+        budget=attack.budget,
         judgements=evaluation.cells.judgements,
         clean=clean.ranks,
         place={source: place for source, (place, _) in columns.items()},
         above={source: above for source, (_, above) in columns.items()},
         timings=dict(runner.clock.seconds),
         task_notes=runner.task.notes,
+        encodings=attack.encodings if attack.craft.search else 0,
+        crafter=attack.crafter.description if elsewhere else None,
+        passages=attack.passages,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -10,9 +11,9 @@ from pydantic import Field, ValidationError
 
 from robustbench_ir._base.bounded_json import bounded_json
 from robustbench_ir._base.files import write_whole
-from robustbench_ir.adversary.injection import Craft
-from robustbench_ir.adversary.poisoning import DEEPEST, Poisoning
-from robustbench_ir.errors import DataError, ResultError
+from robustbench_ir.adversary.crafts import Craft
+from robustbench_ir.adversary.poisoning import DEEPEST, InjectedPassage, Poisoning
+from robustbench_ir.errors import DataError, OptionError, ResultError
 from robustbench_ir.resources.cards import Card, first_fault
 from robustbench_ir.results.file import (
     EncoderRecord,
@@ -29,7 +30,8 @@ from robustbench_ir.results.file import (
 from robustbench_ir.retrieval.ranking import Ranks
 from robustbench_ir.tasks.task import TaskIdentity
 
-_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 2
+_READ = {1, 2}  # the first had no texts, and no search
 _LARGEST = 256 << 20
 _MEMORY = 1 << 30
 _NAME_ONE = "name a file that `irbench poison` wrote"
@@ -55,6 +57,16 @@ class AttackRecord(Card):
     above: _Numbers
 
 
+class PassageRecord(Card):
+    """An injected passage; see `robustbench_ir.adversary.poisoning.InjectedPassage`."""
+
+    question: str
+    language: str
+    text: str
+    before: float | None = None
+    after: float | None = None
+
+
 class PoisoningRecord(Card):
     """The whole file.
 
@@ -68,6 +80,8 @@ class PoisoningRecord(Card):
         Ranks of the judged passages without injected ones, 1-based; 0 if the passage is not retrieved.
     attacks : list of AttackRecord
         One for each source language.
+    encodings, crafter, passages
+        See `robustbench_ir.Poisoning`; files of version 1 have none of them.
     """
 
     schema_version: int
@@ -76,7 +90,7 @@ class PoisoningRecord(Card):
     task: str
     task_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     encoder: EncoderRecord
-    craft: Craft
+    craft: str
     budget: int = Field(ge=1, lt=1 << 31)
     pool: dict[str, Int32]
     queries: QueriesRecord
@@ -86,6 +100,9 @@ class PoisoningRecord(Card):
     attacks: Annotated[list[AttackRecord], Field(min_length=1)]
     timings_seconds: dict[str, float]
     task_notes: list[str]
+    encodings: int = Field(default=0, ge=0, lt=1 << 31)
+    crafter: EncoderRecord | None = None
+    passages: list[PassageRecord] = []
 
 
 def save_poisoning(found: Poisoning, path: str | Path) -> Path:
@@ -123,10 +140,20 @@ def save_poisoning(found: Poisoning, path: str | Path) -> Path:
         ],
         timings_seconds={stage: round(seconds, 3) for stage, seconds in found.timings.items()},
         task_notes=list(found.task_notes),
+        encodings=found.encodings,
+        crafter=None if found.crafter is None else encoder_record(found.crafter),
+        passages=[_passage_record(one) for one in found.passages],
     )
     written = Path(path)
     write_whole(written, readable_json(record).encode())
     return written
+
+
+def _passage_record(passage: InjectedPassage) -> PassageRecord:
+    before, after = (None if math.isnan(one) else one for one in (passage.before, passage.after))
+    return PassageRecord(
+        question=passage.question, language=passage.language, text=passage.text, before=before, after=after
+    )
 
 
 def load_poisoning(path: str | Path) -> Poisoning:
@@ -155,6 +182,9 @@ def load_poisoning(path: str | Path) -> Poisoning:
         timings=record.timings_seconds,
         task_notes=tuple(record.task_notes),
         scoring=record.scoring,
+        encodings=record.encodings,
+        crafter=None if record.crafter is None else encoder_from_record(record.crafter),
+        passages=tuple(InjectedPassage(**one.model_dump(exclude_none=True)) for one in record.passages),
     )
     _check(found, len(record.attacks), str(path))
     return found
@@ -177,13 +207,14 @@ def _record(content: bytes, where: str) -> PoisoningRecord:
     try:
         record = PoisoningRecord.model_validate(bounded_json(content, _MEMORY))
         TaskIdentity.parse(record.task)
+        Craft.parse(record.craft)
     except ValidationError as error:
         raise ResultError(f"{where}: not a file of `irbench poison`: {first_fault(error)}") from error
-    except (ValueError, DataError) as error:
+    except (ValueError, DataError, OptionError) as error:
         raise ResultError(f"{where}: not a file of `irbench poison`: {error}") from error
-    if record.schema_version != _SCHEMA_VERSION:
+    if record.schema_version not in _READ:
         raise ResultError(
-            f"{where}: schema version {record.schema_version}, this irbench reads {_SCHEMA_VERSION}; "
+            f"{where}: schema version {record.schema_version}, this irbench reads up to {_SCHEMA_VERSION}; "
             f"read it with irbench {record.irbench}"
         )
     return record

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -11,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robustbench_ir._version import SCORING_VERSION
-from robustbench_ir.adversary.injection import Craft
 from robustbench_ir.encoders import EncoderDescription
 from robustbench_ir.errors import OptionError
 from robustbench_ir.metrics.clusters import ClusterMeans, cluster_means
@@ -135,6 +135,28 @@ class HonestDrop:
 
 
 @dataclass(frozen=True)
+class InjectedPassage:
+    """The text of an injected passage.
+
+    Attributes
+    ----------
+    question : str
+        The question that it aims at, by its `parallel_id`.
+    language, text : str
+        Its language and its text.
+    before, after : float
+        Mean similarity with the question's texts in all query languages, by the encoder that crafted it, before and
+        after the search; NaN where nothing was searched.
+    """
+
+    question: str
+    language: str
+    text: str
+    before: float = math.nan
+    after: float = math.nan
+
+
+@dataclass(frozen=True)
 class Poisoning:
     """An encoder and a pool with injected passages; derived numbers are methods.
 
@@ -142,8 +164,8 @@ class Poisoning:
     ----------
     version, task, task_digest, encoder, judgements, clean, timings, task_notes, scoring
         As in `robustbench_ir.Result`; `clean` has the ranks without injected passages.
-    craft : {"copy", "payload"}
-        What was injected.
+    craft : str
+        How the passages were written; see `robustbench_ir.adversary.crafts.Craft`.
     budget : int
         Number of injected passages for each question.
     place : mapping of str to int32 array of shape (queries,)
@@ -151,13 +173,19 @@ class Poisoning:
         first ten, -1 if there is none, because the question has no text in that language.
     above : mapping of str to int32 array of shape (judgements,)
         Source language to the number of injected passages above each judged one.
+    encodings : int
+        Number of encodings that a search had for each passage; 0 without a search.
+    crafter : EncoderDescription, optional
+        The encoder whose scores or gradients a search used, where it is another one than `encoder`.
+    passages : tuple of InjectedPassage
+        The injected passages; none in files of earlier versions.
     """
 
     version: str
     task: str
     task_digest: str
     encoder: EncoderDescription
-    craft: Craft
+    craft: str
     budget: int
     judgements: Judgements
     clean: Ranks
@@ -166,6 +194,9 @@ class Poisoning:
     timings: Mapping[str, float] = field(default_factory=dict)
     task_notes: tuple[str, ...] = ()
     scoring: int = SCORING_VERSION
+    encodings: int = 0
+    crafter: EncoderDescription | None = None
+    passages: tuple[InjectedPassage, ...] = ()
 
     @property
     def sources(self) -> tuple[str, ...]:

@@ -72,22 +72,25 @@ def score_margins(
 
 _TEXTS_AT_ONCE = 4096  # their embeddings take about 10 MB
 
-Access = Literal["score", "rank", "text"]
-_ACCESS: tuple[Access, ...] = ("text", "rank", "score")
+Access = Literal["gradient", "score", "rank", "text"]
+_ACCESS: tuple[Access, ...] = ("text", "rank", "score", "gradient")
+_ON_ANOTHER = "craft the queries on another encoder with `irbench transfer`"
 
 
-def check_access(encoder: Encoder, needed: Access, what: str) -> None:
+def check_access(encoder: Encoder, needed: Access, what: str, instead: str = _ON_ANOTHER) -> None:
     """Check that an encoder gives the access that a search needs.
 
     Parameters
     ----------
     encoder : Encoder
-        It may declare `access`: ``"score"`` (the default: it gives vectors), ``"rank"``, or ``"text"`` for an engine
-        that shows only its final answers.
-    needed : {"score", "rank", "text"}
+        It may declare `access`: ``"gradient"``, ``"score"`` (the default: it gives vectors), ``"rank"``, or ``"text"``
+        for an engine that shows only its final answers.
+    needed : {"gradient", "score", "rank", "text"}
         Access that is needed, from most to least.
     what : str
         Name of what needs it, for the message.
+    instead : str, optional
+        What to do where the access is missing, for the message.
 
     Raises
     ------
@@ -99,8 +102,7 @@ def check_access(encoder: Encoder, needed: Access, what: str) -> None:
         raise OptionError(f"{encoder.description.name}: access {given!r}; there are {', '.join(_ACCESS)}")
     if _ACCESS.index(given) < _ACCESS.index(needed):
         raise OptionError(
-            f"{what} needs {needed} access and {encoder.description.name} gives {given} access only; "
-            f"craft the queries on another encoder with `irbench transfer`"
+            f"{what} needs {needed} access and {encoder.description.name} gives {given} access only; {instead}"
         )
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from robustbench_ir._base.files import check_writable, is_stream
-from robustbench_ir.adversary.injection import CRAFTS, Craft
-from robustbench_ir.cli.completion import ENCODER, LANGUAGE
+from robustbench_ir.adversary.crafts import CRAFTS, ENCODINGS
+from robustbench_ir.cli.completion import ENCODER, LANGUAGE, Name
 from robustbench_ir.cli.lists import list_option
 from robustbench_ir.cli.options import (
     encoder_options,
@@ -31,6 +31,8 @@ from robustbench_ir.results.naming import usual_name
 if TYPE_CHECKING:
     from robustbench_ir.tasks.questions import Questions
 
+CRAFT = Name("craft", lambda: ((name, "") for name in CRAFTS))
+
 
 @click.command("poison", short_help="Inject passages into the pool, and measure which languages find them.")
 @click.option(
@@ -49,10 +51,23 @@ if TYPE_CHECKING:
 @click.option("--budget", type=int, default=1, show_default=True, help="Number of injected passages for each question.")
 @click.option(
     "--craft",
-    type=click.Choice(CRAFTS),
+    type=CRAFT,
     default="copy",
     show_default=True,
-    help="What is injected: the question, or the question and a harmless marked sentence.",
+    help="What is injected: the question (copy), with a harmless marked sentence behind it (payload), or with words "
+    "changed by a search: greedy and beam-4 use scores, hotflip gradients; payload+greedy has both.",
+)
+@click.option(
+    "--encodings",
+    type=int,
+    default=ENCODINGS,
+    show_default=True,
+    help="Encodings that a search may spend on each passage.",
+)
+@click.option(
+    "--craft-on",
+    type=ENCODER,
+    help="Encoder that a search asks, where it is another one than --model. Options of encoders hold for both.",
 )
 @languages_option
 @questions_option
@@ -70,7 +85,9 @@ def command(  # noqa: PLR0913, PLR0917
     task: str,
     sources: tuple[str, ...] | None,
     budget: int,
-    craft: Craft,
+    craft: str,
+    encodings: int,
+    craft_on: str | None,
     languages: tuple[str, ...] | None,
     questions: Questions | None,
     out: Path | None,
@@ -104,6 +121,8 @@ def command(  # noqa: PLR0913, PLR0917
             source_languages=sources,
             budget=budget,
             craft=craft,
+            encodings=encodings,
+            craft_on=craft_on,
             languages=languages,
             questions=questions,
             options=options,

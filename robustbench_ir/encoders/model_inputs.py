@@ -43,14 +43,25 @@ def model_inputs(
     return found
 
 
+def features_of(model: Any, texts: Sequence[str], prompt: str, keywords: Mapping[str, object]) -> Mapping[str, Any]:
+    """Return what the first module of a model is given for some texts, as `encode` makes it.
+
+    Parameters
+    ----------
+    model, texts, prompt, keywords
+        See `model_inputs`.
+    """
+    if hasattr(model, "preprocess"):
+        features: Mapping[str, Any] = model.preprocess(list(texts), prompt=prompt, **keywords)
+        return features
+    read: Mapping[str, Any] = model.tokenize([prompt + text for text in texts], **keywords)  # sentence-transformers 5
+    return read
+
+
 def _tensors(model: Any, texts: Sequence[str], prompt: str, keywords: Mapping[str, object]) -> dict[str, np.ndarray]:
-    """Return the tensors that the first module is given, as `encode` makes them."""
     import torch
 
-    if hasattr(model, "preprocess"):
-        features = model.preprocess(list(texts), prompt=prompt, **keywords)
-    else:  # sentence-transformers 5
-        features = model.tokenize([prompt + text for text in texts], **keywords)
+    features = features_of(model, texts, prompt, keywords)
     return {name: value.cpu().numpy() for name, value in features.items() if isinstance(value, torch.Tensor)}
 
 

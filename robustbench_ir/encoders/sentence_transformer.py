@@ -12,10 +12,12 @@ import numpy as np
 import scipy.sparse as sp
 
 from robustbench_ir.encoders.distances import EXTRA_COLUMNS, euclidean_passages, euclidean_queries
-from robustbench_ir.encoders.encoder import EncoderDescription, Vectors, as_dense, as_rows
+from robustbench_ir.encoders.encoder import Dense, EncoderDescription, Vectors, as_dense, as_rows
 from robustbench_ir.encoders.fingerprint import fingerprint, libraries
+from robustbench_ir.encoders.gradients import ModelGradients, PieceGradients, embedding_layer
 from robustbench_ir.encoders.kinds import kind_of
 from robustbench_ir.encoders.loading import LoadedModel, load_transformer_model
+from robustbench_ir.encoders.memory import within_memory
 from robustbench_ir.encoders.model_inputs import model_inputs
 from robustbench_ir.encoders.model_tasks import takes_task, tasks_of
 from robustbench_ir.encoders.options import EncoderOptions, Setting, check_options, refuse_ignored
@@ -114,6 +116,58 @@ class SentenceTransformerEncoder:
         """Return the token ids of each query after the cut, with its prompt."""
         return model_inputs(self.model, texts, self.query.prompt, self.query.keywords)
 
+    @property
+    def access(self) -> Literal["gradient", "score"]:
+        """What an adversary can learn of the model: gradients, where its input embeddings can be reached."""
+        compared = self.description.similarity in {"cosine", "dot"} and not self.sparse
+        return "gradient" if compared and embedding_layer(self.model, "document") is not None else "score"
+
+    def similarity_gradients(
+        self,
+        texts: Sequence[str],
+        targets: Dense,
+        side: Literal["query", "passage"],
+        told: Callable[[int], None] = lambda _: None,
+    ) -> list[PieceGradients]:
+        """Return the gradients of the score of each text with its target, on what the model reads of the text.
+
+        Parameters
+        ----------
+        texts : sequence of str
+            Texts of one side.
+        targets : float32 array of shape (texts, dimensions)
+            Rows of the other side.
+        side : {"query", "passage"}
+            The side of the texts.
+        told : callable, optional
+            Called with the size of a smaller batch, where memory does not suffice.
+        """
+        return self._gradients(side).of(texts, targets, self.batch_size, told)
+
+    def word_vectors(self, words: Sequence[str], side: Literal["query", "passage"], *, spaced: bool = True) -> Dense:
+        """Return the mean of the input vectors of the pieces of each word; shape (words, dimensions).
+
+        Parameters
+        ----------
+        words : sequence of str
+            Words.
+        side : {"query", "passage"}
+            The side whose pieces are meant.
+        spaced : bool
+            Whether a space stands before each word in a text.
+        """
+        return self._gradients(side).word_vectors(words, spaced=spaced)
+
+    def _gradients(self, side: Literal["query", "passage"]) -> ModelGradients:
+        of = self.query if side == "query" else self.passage
+        return ModelGradients(
+            model=cast("SentenceTransformer", self.model),
+            route="query" if side == "query" else "document",
+            prompt=of.prompt,
+            keywords=of.keywords,
+            cosine=self.description.similarity == "cosine",
+        )
+
     def _encode(self, texts: Sequence[str], side: Side) -> Vectors:
         options: dict[str, object] = {
             "prompt": side.prompt,  # an empty one, too: None would bring in the model's default prompt
@@ -131,8 +185,8 @@ class SentenceTransformerEncoder:
             nothing = np.empty((0, self.description.dimensions - extra), dtype=np.float32)
             return sp.csr_array(nothing) if self.sparse else nothing
         if self.sparse:
-            return _compressed(_within_memory(encode, texts, {**options, "save_to_cpu": True}), cosine)
-        return as_rows(_within_memory(encode, texts, {**options, "normalize_embeddings": cosine}))
+            return _compressed(_encoded_within_memory(encode, texts, {**options, "save_to_cpu": True}), cosine)
+        return as_rows(_encoded_within_memory(encode, texts, {**options, "normalize_embeddings": cosine}))
 
     @cached_property
     def _pool(self) -> object:
@@ -142,20 +196,11 @@ class SentenceTransformerEncoder:
         return pool
 
 
-def _within_memory(
+def _encoded_within_memory(
     encode: Callable[..., torch.Tensor], texts: Sequence[str], options: dict[str, object]
 ) -> torch.Tensor:
-    """Encode texts; where the memory of the device does not suffice, with half the batch, until it does."""
-    import torch
-
     size = cast("int", options["batch_size"])
-    while size > 1:
-        try:
-            return encode(list(texts), **{**options, "batch_size": size})
-        except torch.OutOfMemoryError:
-            torch.cuda.empty_cache()
-            size //= 2
-    return encode(list(texts), **{**options, "batch_size": 1})
+    return within_memory(lambda size: encode(list(texts), **{**options, "batch_size": size}), size)
 
 
 def load_sentence_transformer(name: str, options: EncoderOptions) -> SentenceTransformerEncoder:

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from robustbench_ir._base.showing import csv_text, json_text, terminal_text
-from robustbench_ir.adversary.injection import Craft
+from robustbench_ir.adversary.crafts import Craft, Search
 from robustbench_ir.adversary.poisoning import (
     ALL,
     DEPTHS,
@@ -33,7 +33,12 @@ from robustbench_ir.reports.terminal import (
 
 _SIGNIFICANT = 0.05
 _MOST_PAIRS = 5
-_CRAFTED: dict[Craft, str] = {"copy": "the question", "payload": "the question and a marked sentence"}
+_SEARCHES: dict[Search, str] = {
+    "": "",
+    "greedy": ", words changed by greedy search",
+    "beam": ", words changed by beam search",
+    "hotflip": ", words changed by gradients",
+}
 _NOTES = (
     "ASR@k = share of the questions with an injected passage among the first k; others = mean over the other query "
     "languages; ± half the width of its 95% interval (questions resampled); * is p < 0.05, adjusted for all rows of "
@@ -68,9 +73,18 @@ def _heading(found: Poisoning) -> Text:
         one_line(short_name(found.encoder.name), "bold"),
         one_line(
             f" on {found.task}: {queries}, {counted(found.judgements.pool_size, 'passage')}, and {each} "
-            f"for each question ({_CRAFTED[found.craft]})"
+            f"for each question ({_written(found)})"
         ),
     )
+
+
+def _written(found: Poisoning) -> str:
+    """Return how the passages were written."""
+    craft = Craft.parse(found.craft)
+    text = "the question" + " and a marked sentence" * craft.payload + _SEARCHES[craft.search]
+    if craft.search:
+        text += f" with {counted(found.encodings, 'encoding')} each"
+    return text + (f" on {short_name(found.crafter.name)}" if found.crafter else "")
 
 
 def _table(columns: Sequence[str]) -> Table:
@@ -166,6 +180,8 @@ def poison_json(found: Poisoning) -> str:
     """Return every number with what was measured."""
     rows = [dict(zip(Row._fields, _plain(row), strict=True)) for row in found.rows()]
     head = {"task": found.task, "encoder": found.encoder.name, "craft": found.craft, "budget": found.budget}
+    if found.encodings:
+        head |= {"encodings": found.encodings, "crafted_on": (found.crafter or found.encoder).name}
     return json_text({**head, "irbench": found.version, "rows": rows}, indent=1) + "\n"
 
 

@@ -1,0 +1,67 @@
+"""Injected passages whose words are chosen with the scores or gradients of an encoder."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from robustbench_ir.adversary.crafting import Crafted, Draft, craft_passages
+from robustbench_ir.adversary.crafts import Craft
+from robustbench_ir.adversary.guides import Aim, GradientGuide, ScoreGuide
+from robustbench_ir.adversary.injection import Injection, check_not_relevant, ending, question_texts
+from robustbench_ir.adversary.vocabulary import vocabulary
+from robustbench_ir.encoders import Embeddings
+from robustbench_ir.evaluation.runner import Runner
+
+
+def optimised(
+    injection: Injection, runner: Runner, queries: Embeddings, craft: Craft, encodings: int
+) -> tuple[Injection, list[Crafted]]:
+    """Return passages that were optimised, and how near to their questions they came.
+
+    Each begins with what `injection` has, and takes words of its own language from the task's texts. The attacker
+    knows the questions in all query languages.
+
+    Parameters
+    ----------
+    injection : Injection
+        The passages before.
+    runner : Runner
+        The encoder that crafts, with the task.
+    queries : Embeddings
+        Embeddings of the task's queries by this encoder.
+    craft : Craft
+        The search.
+    encodings : int
+        Number of encodings for each passage.
+
+    Raises
+    ------
+    DataError
+        If a language has no words, or if a crafted passage is a relevant one.
+    """
+    task, clock = runner.task, runner.clock
+    questions = list(dict.fromkeys(query.parallel_id for query in task.queries))
+    number = {question: place for place, question in enumerate(questions)}
+    aim = Aim.at(runner, queries, np.array([number[query.parallel_id] for query in task.queries]))
+    drafts = [
+        Draft(number[question], one.language, one.text.removesuffix(behind), behind)
+        for question, one in zip(injection.questions, injection.passages, strict=True)
+        for behind in (ending(craft, one.language),)
+    ]
+    words = {
+        language: vocabulary(task, language, question_texts(task, [language]).values())
+        for language in dict.fromkeys(one.language for one in drafts)
+    }
+
+    def told(size: int) -> None:
+        clock.progress.stage(f"craft passages: memory is small, gradients of {size} texts at once")
+
+    guide = GradientGuide.of(aim, words, told) if craft.search == "hotflip" else ScoreGuide.of(aim, drafts, words)
+    with clock.stage("craft passages", encodings * len(drafts)):
+        crafted = craft_passages(drafts, aim.measure, guide, encodings, craft.width, clock.advance)
+    passages = tuple(replace(passage, text=one.text) for passage, one in zip(injection.passages, crafted, strict=True))
+    found = replace(injection, passages=passages)
+    check_not_relevant(task, found)
+    return found, crafted
