@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
+import robustbench_ir as rb
 from robustbench_ir.adversary.detection import Injected, character_model, detections
+from robustbench_ir.reports.poison import poison_table
 from robustbench_ir.tasks import Passage
 
 LATIN = ("the cat sat on the mat", "a dog lay in the hall", "the cow ate the grass", "a bird flew to the hill")
@@ -72,3 +77,33 @@ def test_where_a_detector_does_not_apply_it_says_why() -> None:
     assert reasons["en", "density"] == reasons["en", "perplexity"] == ""
     assert all("has 0 passages in this language" in reasons["sw", one] for one in ("norm", "density", "perplexity"))
     assert all(math.isnan(one.caught.value) and math.isnan(one.auc) for one in found if one.reason)
+
+
+def test_a_poisoning_says_what_detectors_catch(tmp_path: Path) -> None:
+    found = rb.poison("char-ngram", "mini", source_languages="en,sw", languages="en,sw", questions=20)
+    assert [(one.source, one.detector) for one in found.detections] == [
+        (source, detector) for source in ("en", "sw") for detector in ("perplexity", "density", "norm")
+    ]
+    rows = {(row.quantity, row.source): row for row in found.rows(resamples=50)}
+    assert rows["caught by perplexity", "sw"].questions == 20
+    assert 0 <= rows["cost of density", "en"].value < 0.2
+    again = rb.load_poisoning(rb.save_poisoning(found, tmp_path / "p.json"))
+    assert repr(again.detections) == repr(found.detections)
+    console = Console(width=80, file=io.StringIO(), record=True)
+    console.print(poison_table(found))
+    printed = console.export_text()
+    assert "What detectors catch, and what they cost" in printed
+    assert "norm does not apply" in printed
+
+
+def test_the_cost_of_a_filter_by_language_is_the_share_of_answers_in_other_languages() -> None:
+    """Of mini's questions, each has one answer in either language; ranks are counted by a plain loop."""
+    found = rb.poison("char-ngram", "mini", languages="en,sw", questions=20)
+    layout, pool = found.judgements, tuple(found.judgements.pool)
+    shown = foreign = 0
+    for query, language, rank in zip(layout.query, layout.passage_language, found.clean.in_pool, strict=True):
+        if rank <= 10:
+            shown += 1
+            foreign += pool[language] != layout.languages[query]
+    assert 0 < foreign < shown
+    assert found.foreign_share == foreign / shown

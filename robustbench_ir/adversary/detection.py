@@ -58,6 +58,8 @@ class Detection:
         Share of the honest passages of that language that it flags too, among those that did not set its threshold.
     auc : float
         Probability that an injected passage looks less honest than an honest one: 0.5 is chance.
+    questions : int
+        Number of questions that the injected passages are aimed at.
     reason : str
         Why the detector does not apply; empty where it does.
     """
@@ -67,6 +69,7 @@ class Detection:
     caught: Estimate
     cost: float
     auc: float
+    questions: int
     reason: str = ""
 
 
@@ -87,6 +90,11 @@ class Injected:
     texts: Sequence[str]
     embeddings: Pool
     question: NDArray[np.integer]
+
+    @property
+    def questions(self) -> int:
+        """Number of questions."""
+        return len(np.unique(self.question))
 
 
 def detections(honest: Sequence[Passage], pool: Pool, injected: Mapping[str, Injected]) -> list[Detection]:
@@ -115,9 +123,9 @@ def detections(honest: Sequence[Passage], pool: Pool, injected: Mapping[str, Inj
         for detector, score in _DETECTORS.items():
             if len(known) < _FEWEST_PASSAGES:
                 reason = f"the pool has {len(known)} passages in this language, too few to fit a threshold"
-                found.append(_not_applied(detector, source, reason))
+                found.append(_not_applied(detector, source, attack, reason))
             else:
-                found.append(_judged(detector, source, score(_Case(honest, pool, known, attack)), attack.question))
+                found.append(_judged(detector, source, attack, score(_Case(honest, pool, known, attack))))
     return found
 
 
@@ -166,19 +174,17 @@ class _Scores:
     injected: Floats
 
 
-def _judged(detector: str, source: str, scores: _Scores | str, question: NDArray[np.integer]) -> Detection:
+def _judged(detector: str, source: str, attack: Injected, scores: _Scores | str) -> Detection:
     if isinstance(scores, str):
-        return _not_applied(detector, source, scores)
+        return _not_applied(detector, source, attack, scores)
     limit = np.quantile(scores.fitting, 1 - FLAGGED)
-    cost = float((scores.others > limit).mean())
-    return Detection(
-        detector, source, _share(scores.injected > limit, question), cost, _auc(scores.injected, scores.others)
-    )
+    caught, cost = _share(scores.injected > limit, attack.question), float((scores.others > limit).mean())
+    return Detection(detector, source, caught, cost, _auc(scores.injected, scores.others), attack.questions)
 
 
-def _not_applied(detector: str, source: str, reason: str) -> Detection:
+def _not_applied(detector: str, source: str, attack: Injected, reason: str) -> Detection:
     nan = float("nan")
-    return Detection(detector, source, Estimate(nan, nan, nan), nan, nan, reason)
+    return Detection(detector, source, Estimate(nan, nan, nan), nan, nan, attack.questions, reason)
 
 
 def _share(flagged: NDArray[np.bool_], question: NDArray[np.integer]) -> Estimate:

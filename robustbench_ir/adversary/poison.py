@@ -23,6 +23,7 @@ from robustbench_ir._base.shown_progress import shown
 from robustbench_ir._version import __version__
 from robustbench_ir.adversary.crafting import Crafted
 from robustbench_ir.adversary.crafts import ENCODINGS, Craft
+from robustbench_ir.adversary.detection import Detection, Injected, detections
 from robustbench_ir.adversary.injection import Injection, inject
 from robustbench_ir.adversary.optimised import optimised
 from robustbench_ir.adversary.poisoning import DEEPEST, InjectedPassage, Poisoning
@@ -200,6 +201,8 @@ def _poisoned(evaluation: Evaluation, attack: _Attack) -> Poisoning:
         columns = {
             source: _column(honest, queries, added, injected.ties, rows) for source, rows in injection.aimed.items()
         }
+    with runner.clock.stage("detect", len(injection.passages)):
+        detected: list[Detection] = detections(runner.task.passages, runner.pool, _by_source(injection, added))
     elsewhere = attack.craft.search and attack.crafter is not runner.encoder
     return Poisoning(
         version=__version__,
@@ -217,7 +220,19 @@ def _poisoned(evaluation: Evaluation, attack: _Attack) -> Poisoning:
         encodings=attack.encodings if attack.craft.search else 0,
         crafter=attack.crafter.description if elsewhere else None,
         passages=attack.passages,
+        detections=tuple(detected),
     )
+
+
+def _by_source(injection: Injection, added: Pool) -> dict[str, Injected]:
+    """Return the injected passages in each source language, as detectors see them."""
+    numbers = {question: number for number, question in enumerate(dict.fromkeys(injection.questions))}
+    found = {}
+    for source in injection.aimed:
+        rows = [row for row, one in enumerate(injection.passages) if one.language == source]
+        question = np.array([numbers[injection.questions[row]] for row in rows], dtype=np.intp)
+        found[source] = Injected([injection.passages[row].text for row in rows], added[rows], question)
+    return found
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,10 @@ from pydantic import Field, ValidationError
 from robustbench_ir._base.bounded_json import bounded_json
 from robustbench_ir._base.files import write_whole
 from robustbench_ir.adversary.crafts import Craft
+from robustbench_ir.adversary.detection import Detection
 from robustbench_ir.adversary.poisoning import DEEPEST, InjectedPassage, Poisoning
 from robustbench_ir.errors import DataError, OptionError, ResultError
+from robustbench_ir.metrics.statistics import Estimate
 from robustbench_ir.resources.cards import Card, first_fault
 from robustbench_ir.results.file import (
     EncoderRecord,
@@ -67,6 +69,18 @@ class PassageRecord(Card):
     after: float | None = None
 
 
+class DetectionRecord(Card):
+    """What a detector says; see `robustbench_ir.adversary.detection.Detection`. Null where it does not apply."""
+
+    detector: str
+    source: str
+    caught: tuple[float, float, float] | None
+    cost: float | None
+    auc: float | None
+    questions: int
+    reason: str = ""
+
+
 class PoisoningRecord(Card):
     """The whole file.
 
@@ -80,7 +94,7 @@ class PoisoningRecord(Card):
         Ranks of the judged passages without injected ones, 1-based; 0 if the passage is not retrieved.
     attacks : list of AttackRecord
         One for each source language.
-    encodings, crafter, passages
+    encodings, crafter, passages, detections
         See `robustbench_ir.Poisoning`; files of version 1 have none of them.
     """
 
@@ -103,6 +117,7 @@ class PoisoningRecord(Card):
     encodings: int = Field(default=0, ge=0, lt=1 << 31)
     crafter: EncoderRecord | None = None
     passages: list[PassageRecord] = []
+    detections: list[DetectionRecord] = []
 
 
 def save_poisoning(found: Poisoning, path: str | Path) -> Path:
@@ -143,6 +158,7 @@ def save_poisoning(found: Poisoning, path: str | Path) -> Path:
         encodings=found.encodings,
         crafter=None if found.crafter is None else encoder_record(found.crafter),
         passages=[_passage_record(one) for one in found.passages],
+        detections=[_detection_record(one) for one in found.detections],
     )
     written = Path(path)
     write_whole(written, readable_json(record).encode())
@@ -153,6 +169,31 @@ def _passage_record(passage: InjectedPassage) -> PassageRecord:
     before, after = (None if math.isnan(one) else one for one in (passage.before, passage.after))
     return PassageRecord(
         question=passage.question, language=passage.language, text=passage.text, before=before, after=after
+    )
+
+
+def _detection_record(one: Detection) -> DetectionRecord:
+    return DetectionRecord(
+        detector=one.detector,
+        source=one.source,
+        caught=None if one.reason else (one.caught.value, one.caught.low, one.caught.high),
+        cost=None if one.reason else one.cost,
+        auc=None if one.reason else one.auc,
+        questions=one.questions,
+        reason=one.reason,
+    )
+
+
+def _detection(record: DetectionRecord) -> Detection:
+    nan = math.nan
+    return Detection(
+        record.detector,
+        record.source,
+        Estimate(*(record.caught or (nan, nan, nan))),
+        nan if record.cost is None else record.cost,
+        nan if record.auc is None else record.auc,
+        record.questions,
+        record.reason,
     )
 
 
@@ -185,6 +226,7 @@ def load_poisoning(path: str | Path) -> Poisoning:
         encodings=record.encodings,
         crafter=None if record.crafter is None else encoder_from_record(record.crafter),
         passages=tuple(InjectedPassage(**one.model_dump(exclude_none=True)) for one in record.passages),
+        detections=tuple(map(_detection, record.detections)),
     )
     _check(found, len(record.attacks), str(path))
     return found

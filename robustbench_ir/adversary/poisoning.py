@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robustbench_ir._version import SCORING_VERSION
+from robustbench_ir.adversary.detection import Detection
 from robustbench_ir.encoders import EncoderDescription
 from robustbench_ir.errors import OptionError
 from robustbench_ir.metrics.clusters import ClusterMeans, cluster_means
@@ -179,6 +180,8 @@ class Poisoning:
         The encoder whose scores or gradients a search used, where it is another one than `encoder`.
     passages : tuple of InjectedPassage
         The injected passages; none in files of earlier versions.
+    detections : tuple of Detection
+        What detectors say of them; none in files of earlier versions.
     """
 
     version: str
@@ -197,6 +200,7 @@ class Poisoning:
     encodings: int = 0
     crafter: EncoderDescription | None = None
     passages: tuple[InjectedPassage, ...] = ()
+    detections: tuple[Detection, ...] = ()
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -389,6 +393,18 @@ class Poisoning:
             rows.append(HonestDrop(source, measure, value, value - drop.value, drop, p, adjusted, questions))
         return rows
 
+    @property
+    def foreign_share(self) -> float:
+        """Share of the relevant passages among the first ten that are not in the query's language, 0 to 1.
+
+        It is the cost of a filter that hides all passages in other languages than the query's, which stops every
+        injected passage from another language.
+        """
+        layout, rank = self.judgements, self.clean.in_pool
+        shown = (rank > 0) & (rank <= DEEPEST) & (layout.grade >= layout.relevant_from)
+        foreign = layout.passage_language != layout.own_pool[layout.query]
+        return float(foreign[shown].mean()) if shown.any() else float("nan")
+
     def to_frame(self, *, resamples: int = RESAMPLES) -> pd.DataFrame:
         """Return every number as one table.
 
@@ -401,7 +417,8 @@ class Poisoning:
         -------
         pandas.DataFrame
             Columns ``quantity`` (``ASR@10``, ``ASR@1``, ``asymmetry@10``, ``asymmetry@1``, ``drop of AP``, ``drop of
-            nDCG@10``), ``source``, ``language``, ``value``, ``low``, ``high``, ``p``, ``p_adjusted``, ``questions``.
+            nDCG@10``; ``caught by``, ``cost of`` and ``AUC of`` each detector), ``source``, ``language``, ``value``,
+            ``low``, ``high``, ``p``, ``p_adjusted``, ``questions``.
         """
         import pandas as pd
 
@@ -423,6 +440,13 @@ class Poisoning:
         for measure in MEASURES:
             drops = self.drops(measure, resamples=resamples)
             found += [_row(f"drop of {measure}", one.source, ALL, one.drop, one) for one in drops]
+        nan = math.nan
+        for one in self.detections:
+            shares = one.caught.value, one.caught.low, one.caught.high
+            found.append(Row(f"caught by {one.detector}", one.source, ALL, *shares, nan, nan, one.questions))
+            for quantity, value in (("cost", one.cost), ("AUC", one.auc)):
+                name = f"{quantity} of {one.detector}"
+                found.append(Row(name, one.source, ALL, value, nan, nan, nan, nan, one.questions))
         return found
 
 

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from robustbench_ir._base.showing import csv_text, json_text, terminal_text
 from robustbench_ir.adversary.crafts import Craft, Search
+from robustbench_ir.adversary.detection import Detection
 from robustbench_ir.adversary.poisoning import (
     ALL,
     DEPTHS,
@@ -46,6 +47,11 @@ _NOTES = (
 )
 
 
+_DETECTORS_NOTE = (
+    "23% for 8%: flags 23% of the injected passages, and with them 8% of the honest ones in the same language"
+)
+
+
 def poison_table(found: Poisoning) -> RenderableType:
     """Return what the terminal shows of a poisoning: both matrices, the drops, and the largest asymmetries.
 
@@ -61,6 +67,7 @@ def poison_table(found: Poisoning) -> RenderableType:
         _sources(found, cells),
         *_levels(cells[10]),
         *_asymmetries(found.asymmetries()),
+        *_detections(found),
         one_line(""),
         one_line(_NOTES, "dim"),
     )
@@ -169,6 +176,30 @@ def _asymmetries(pairs: Sequence[Asymmetry]) -> list[Group]:
         points = f"{100 * abs(one.difference.value):.0f} ±{100 * one.difference.half_width:.0f} points"
         lines.append(one_line(f"{reached}: {points}"))
     return [_titled(title, *lines)]
+
+
+def _detections(found: Poisoning) -> list[Group]:
+    """Return how many injected passages each detector catches, and how many honest ones with them."""
+    applied = {(one.source, one.detector): one for one in found.detections if not one.reason}
+    if not applied:
+        return []
+    detectors = list(dict.fromkeys(detector for _, detector in applied))
+    table = _table(["", *detectors])
+    for source in dict.fromkeys(source for source, _ in applied):
+        each = (applied.get((source, detector)) for detector in detectors)
+        table.add_row(terminal_text(source), *("-" if one is None else _caught(one) for one in each))
+    reasons = dict.fromkeys(f"{one.detector} does not apply: {one.reason}" for one in found.detections if one.reason)
+    notes = [_DETECTORS_NOTE, *reasons]
+    if not math.isnan(found.foreign_share):
+        notes.append(
+            "a filter that hides passages in other languages than the query's stops all that came from there, and "
+            f"hides {found.foreign_share:.0%} of the relevant passages among the first ten"
+        )
+    return [_titled("What detectors catch, and what they cost", table, *(one_line(note, "dim") for note in notes))]
+
+
+def _caught(one: Detection) -> str:
+    return f"{one.caught.value:.0%} for {one.cost:.0%}"
 
 
 def poison_csv(found: Poisoning) -> str:
