@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -97,6 +97,8 @@ class SearchSpace:
         Largest number of code points that may be replaced together.
     frequency : tuple of int
         For each place, the number of passages that contain its rarest word; empty if words were not counted.
+    promise : mapping of Edit to float
+        The harm that each edit promises; empty if no gradients were asked. See `robustbench_ir.adversary.promise`.
     """
 
     query_id: str
@@ -106,6 +108,7 @@ class SearchSpace:
     words: int
     replaceable: float
     frequency: tuple[int, ...] = ()
+    promise: Mapping[Edit, float] = field(default_factory=dict, repr=False)
 
     def allows(self, edits: Sequence[Edit]) -> bool:
         """Return True if these edits, in order of the text, may be made together."""

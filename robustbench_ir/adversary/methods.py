@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import combinations, product
+from itertools import chain, combinations, product
 from math import exp
 from typing import NamedTuple
 
@@ -74,9 +74,24 @@ def beam(space: SearchSpace, random: Random, size: int) -> Search:  # noqa: ARG0
     size : int
         Number of sets that are kept, 1 or more.
     """
+    yield from _beam(space, size, lambda candidates: candidates)
+
+
+def _beam_by_gradient(space: SearchSpace, random: Random, size: int) -> Search:  # noqa: ARG001
+    """Search a beam as `beam` does, with the most promising texts first, where the budget allows no whole round."""
+    yield from _beam(space, size, partial(sorted, key=partial(_promised, space)))
+
+
+def _promised(space: SearchSpace, candidate: Candidate) -> float:
+    """Return the negative sum of what the edits of a text promise, so that the most promising comes first."""
+    return -sum(space.promise.get(edit, 0.0) for edit in candidate.edits)
+
+
+def _beam(space: SearchSpace, size: int, ordered: Callable[[list[Candidate]], list[Candidate]]) -> Search:
     front: list[Edits] = [()]
     for _ in range(space.words):
-        candidates = _in_turn([space.extended(edits, place) for edits in front for place in range(len(space.places))])
+        every = [space.extended(edits, place) for edits in front for place in range(len(space.places))]
+        candidates = ordered(_in_turn(every))
         if not candidates:
             return
         values = yield candidates
@@ -151,6 +166,20 @@ def _greedy_by_rarity(space: SearchSpace, random: Random, size: int) -> Search: 
     yield from _in_order(space, sorted(places, key=lambda place: (space.frequency[place], place)), value)
 
 
+def _greedy_by_gradient(space: SearchSpace, random: Random, size: int) -> Search:  # noqa: ARG001
+    """Make one edit after the other: the best of the `size` most promising ones, if it is better than none."""
+    (value,) = yield [Candidate(space.clean, ())]
+    edits: Edits = ()
+    for _ in range(space.words):
+        every = [space.extended(edits, place) for place in range(len(space.places))]
+        candidates = sorted(chain.from_iterable(every), key=partial(_promised, space))[:size]
+        found = yield candidates
+        best, candidate = min(zip(found, candidates, strict=True), default=(value, None))
+        if candidate is None or best >= value:
+            return
+        value, edits = best, candidate.edits
+
+
 def _in_order(
     space: SearchSpace, places: Iterable[int], value: float
 ) -> Generator[Sequence[Candidate], Sequence[float], None]:
@@ -173,6 +202,7 @@ class _Kind(NamedTuple):
     starts: int
     needs: Access = "rank"
     by_rarity: bool = False
+    by_gradient: bool = False
 
 
 _STARTS = 20
@@ -185,7 +215,9 @@ _KINDS: Mapping[str, _Kind] = {
     "greedy": _Kind(greedy, None, _STARTS),
     "greedy-rare": _Kind(_greedy_by_rarity, None, _STARTS, by_rarity=True),
     "greedy-score": _Kind(_greedy_by_rarity, None, _STARTS, "score", by_rarity=True),
+    "greedy-gradient": _Kind(_greedy_by_gradient, 8, _STARTS, "gradient", by_gradient=True),
     "beam": _Kind(beam, 4, _STARTS),
+    "beam-gradient": _Kind(_beam_by_gradient, 4, _STARTS, "gradient", by_gradient=True),
     "annealing": _Kind(annealing, 200, _STARTS),
     "exhaustive": _Kind(exhaustive, None, 0),
 }
@@ -195,7 +227,9 @@ _METHOD_NAMES = (
     "greedy",
     "greedy-rare",
     "greedy-score",
+    "greedy-gradient-8",
     "beam-4",
+    "beam-gradient-4",
     "annealing-200",
     "exhaustive",
 )
@@ -213,10 +247,12 @@ class SearchMethod:
         Takes a search space and a source of random numbers; begins a search.
     starts : int
         Number of random perturbations that are tried first. A search is never worse than the best of them.
-    needs : {"score", "rank", "text"}
+    needs : {"gradient", "score", "rank", "text"}
         What it must learn from the encoder.
     by_rarity : bool
         Whether it uses the frequency of the words among the passages.
+    by_gradient : bool
+        Whether it uses what edits promise by the gradients of the encoder.
     """
 
     name: str
@@ -224,6 +260,7 @@ class SearchMethod:
     starts: int
     needs: Access = "rank"
     by_rarity: bool = False
+    by_gradient: bool = False
 
     @property
     def any_will_do(self) -> bool:
@@ -251,8 +288,8 @@ def make_method(name: str, starts: int | None = None) -> SearchMethod:
     Parameters
     ----------
     name : str
-        ``random``, ``best-of-20``, ``greedy``, ``greedy-rare``, ``greedy-score``, ``beam-4``, ``annealing-200`` or
-        ``exhaustive``; another number may be given, or none for the default.
+        ``random``, ``best-of-20``, ``greedy``, ``greedy-rare``, ``greedy-score``, ``greedy-gradient-8``, ``beam-4``,
+        ``beam-gradient-4``, ``annealing-200`` or ``exhaustive``; another number may be given, or none for the default.
     starts : int, optional
         Number of random perturbations to begin with. Default: 20.
 
@@ -277,7 +314,7 @@ def make_method(name: str, starts: int | None = None) -> SearchMethod:
         raise OptionError(f"search {name} cannot begin with {starts} random perturbations; leave `starts` out")
     begun = (size or kind.starts) if fixed else kind.starts if starts is None else starts
     full = match[1] if kind.size is None else f"{match[1]}-{size}"
-    return SearchMethod(full, partial(_sized, kind.search, size), begun, kind.needs, kind.by_rarity)
+    return SearchMethod(full, partial(_sized, kind.search, size), begun, kind.needs, kind.by_rarity, kind.by_gradient)
 
 
 def _sized(

@@ -35,6 +35,7 @@ from robustbench_ir.adversary.driver import (
 from robustbench_ir.adversary.goals import Goal, TargetRanks
 from robustbench_ir.adversary.methods import SearchMethod, make_method
 from robustbench_ir.adversary.outcomes import SearchedCell, outcomes_from_json, outcomes_to_json, perturbation
+from robustbench_ir.adversary.promise import promises
 from robustbench_ir.adversary.victim import Victim
 from robustbench_ir.evaluation.cell_cache import scored_path
 from robustbench_ir.evaluation.semantic_floor import FloorJudge
@@ -186,6 +187,10 @@ class SearchRun:
         if content is not None:
             advance(len(rows))
             return outcomes_from_json(content)
+        if one.method.by_gradient:
+            languages = [self.victim.runner.task.queries[row].language for row in rows]
+            promised = promises(self.victim, rows, block, languages)
+            block = [replace(space, promise=promise) for space, promise in zip(block, promised, strict=True)]
         identity = str(self.identity(one))
         searches = [
             QuerySearch(
@@ -196,14 +201,16 @@ class SearchRun:
             )
             for row, space in zip(rows, block, strict=True)
         ]
+        gradients = int(one.method.by_gradient)  # each costs about as much as an encoding, and counts as one
         limits = SearchLimits(
-            self.budget.queries,
+            self.budget.queries - gradients,
             self.until_reached or self.goal.stops,
             one.method.any_will_do,
             self._allowed(block),
             one.method.needs == "score",
         )
         found = advance_together(self.victim, self.goal, searches, limits, known, advance)
+        found = [outcome._replace(encodings=outcome.encodings + gradients) for outcome in found]
         if path:
             write_cached(path, outcomes_to_json(found))
         return found

@@ -14,6 +14,7 @@ from robustbench_ir.adversary.candidates import Budget, Draws
 from robustbench_ir.adversary.goals import Goal, make_goal
 from robustbench_ir.adversary.methods import MOST_STARTS, make_method
 from robustbench_ir.adversary.outcomes import SearchedCell
+from robustbench_ir.adversary.promise import check_goal
 from robustbench_ir.adversary.run import DEFAULT_ALTERNATIVES, CellSearch, SearchRun, measure_clean
 from robustbench_ir.adversary.victim import Victim, check_access, target_passages
 from robustbench_ir.encoders import Encoder, EncoderOptions
@@ -210,6 +211,8 @@ def _search(request: Request, search: SearchOptions, run: RunOptions) -> Searche
     methods = [make_method(name, search.starts) for name in search.methods]
     for method in methods:
         check_access(evaluation.runner.encoder, method.needs, f"search {method.name}")
+    if any(method.by_gradient for method in methods):
+        check_goal(goal.name)
     shows_scores = any(method.needs == "score" for method in methods)
     adversary = _adversary(evaluation, search, goal, shows_scores=shows_scores)
     searches = [

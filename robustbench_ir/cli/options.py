@@ -480,7 +480,8 @@ def search_options(*default: str) -> Callable[[_Command], _Command]:
                 "methods",
                 default=default,
                 show_default=bool(default),
-                help="Search for the worst case: greedy, greedy-rare, greedy-score, beam-4, annealing-200, best-of-20, "
+                help="Search for the worst case: greedy, greedy-rare, greedy-score, greedy-gradient-8, beam-4, "
+                "beam-gradient-4, annealing-200, best-of-20, "
                 "exhaustive or random; such as greedy,random.",
             ),
             click.option(
