@@ -55,8 +55,12 @@ def optimised(
         for language in dict.fromkeys(one.language for one in drafts)
     }
 
+    smaller: set[int] = set()
+
     def told(size: int) -> None:
-        clock.progress.stage(f"craft passages: memory is small, gradients of {size} texts at once")
+        if size not in smaller:
+            smaller.add(size)
+            clock.progress.stage(f"craft passages: memory is too small, {size} gradients at once")
 
     guide = GradientGuide.of(aim, words, told) if craft.search == "hotflip" else ScoreGuide.of(aim, drafts, words)
     with clock.stage("craft passages", encodings * len(drafts)):

@@ -98,12 +98,14 @@ def command(  # noqa: PLR0913, PLR0917
 ) -> None:
     """Inject passages into the pool, and measure which languages find them.
 
-    Each question is attacked by itself, with its own text in one language. Prints for each two languages how many
-    readers of the second find what was injected in the first.
+    Each question is attacked by itself, with its own text in one language, or with words of that language that a search
+    has chosen by scores or gradients. Prints for each two languages how many readers of the second find what was
+    injected in the first.
 
     \b
     irbench poison --model char-ngram --task mini --source-languages en,hi
     irbench poison --model use-multilingual --task xquad-r --questions 300 --craft payload
+    irbench poison --model use-multilingual --task xquad-r --questions 300 --craft greedy --encodings 50
     """  # noqa: D301
     from robustbench_ir.adversary.poison import poison
     from robustbench_ir.adversary.poison_file import save_poisoning
