@@ -29,6 +29,8 @@ _QUERIES_AT_ONCE = 512
 class Aim:
     """The questions that passages are crafted for: a passage should resemble its question in all query languages.
 
+    Several questions about one topic are one here.
+
     Attributes
     ----------
     runner : Runner
@@ -45,8 +47,8 @@ class Aim:
 
     @classmethod
     def at(cls, runner: Runner, queries: Embeddings, question: IntArray) -> Aim:
-        """Return the aim for queries in any order, given the number of each query's question."""
-        order = np.argsort(question, kind="stable")
+        """Return the aim for queries in any order, given the number of each query's question; -1 for none."""
+        order = np.argsort(question, kind="stable")[(question < 0).sum() :]
         first = np.searchsorted(question[order], np.arange(question.max() + 2))
         return cls(runner, queries[order], first.astype(np.int32))
 

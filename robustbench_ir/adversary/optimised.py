@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +17,12 @@ from robustbench_ir.evaluation.runner import Runner
 
 
 def optimised(
-    injection: Injection, runner: Runner, queries: Embeddings, craft: Craft, encodings: int
+    injection: Injection,
+    runner: Runner,
+    queries: Embeddings,
+    craft: Craft,
+    encodings: int,
+    unseen: Collection[str] = (),
 ) -> tuple[Injection, list[Crafted]]:
     """Return passages that were optimised, and how near to their questions they came.
 
@@ -35,6 +41,8 @@ def optimised(
         The search.
     encodings : int
         Number of encodings for each passage.
+    unseen : collection of str
+        Questions that the attacker does not know, by their `parallel_id`.
 
     Raises
     ------
@@ -42,17 +50,18 @@ def optimised(
         If a language has no words, or if a crafted passage is a relevant one.
     """
     task, clock = runner.task, runner.clock
-    questions = list(dict.fromkeys(query.parallel_id for query in task.queries))
-    number = {question: place for place, question in enumerate(questions)}
-    aim = Aim.at(runner, queries, np.array([number[query.parallel_id] for query in task.queries]))
+    number = {aims: place for place, aims in enumerate(dict.fromkeys(injection.aims))}
+    of = {question: place for aims, place in number.items() for question in aims}
+    aim = Aim.at(runner, queries, np.array([of.get(query.parallel_id, -1) for query in task.queries]))
     drafts = [
-        Draft(number[question], one.language, one.text.removesuffix(behind), behind)
-        for question, one in zip(injection.questions, injection.passages, strict=True)
+        Draft(number[aims], one.language, one.text.removesuffix(behind), behind)
+        for aims, one in zip(injection.aims, injection.passages, strict=True)
         for behind in (ending(craft, one.language),)
     ]
     words = {
-        language: vocabulary(task, language, question_texts(task, [language]).values())
+        language: vocabulary(task, language, [text for (one, _), text in texts.items() if one not in unseen])
         for language in dict.fromkeys(one.language for one in drafts)
+        for texts in (question_texts(task, [language]),)
     }
 
     smaller: set[int] = set()

@@ -80,7 +80,7 @@ class PoisoningRecord(Card):
         Ranks of the judged passages without injected ones, 1-based; 0 if the passage is not retrieved.
     attacks : list of AttackRecord
         One for each source language.
-    encodings, crafter, passages
+    encodings, crafter, passages, unseen
         See `robustbench_ir.Poisoning`; files of version 1 have none of them.
     """
 
@@ -103,6 +103,7 @@ class PoisoningRecord(Card):
     encodings: int = Field(default=0, ge=0, lt=1 << 31)
     crafter: EncoderRecord | None = None
     passages: list[PassageRecord] = []
+    unseen: float = Field(default=0, ge=0, lt=1)
 
 
 def save_poisoning(found: Poisoning, path: str | Path) -> Path:
@@ -143,6 +144,7 @@ def save_poisoning(found: Poisoning, path: str | Path) -> Path:
         encodings=found.encodings,
         crafter=None if found.crafter is None else encoder_record(found.crafter),
         passages=[_passage_record(one) for one in found.passages],
+        unseen=found.unseen,
     )
     written = Path(path)
     write_whole(written, readable_json(record).encode())
@@ -185,6 +187,7 @@ def load_poisoning(path: str | Path) -> Poisoning:
         encodings=record.encodings,
         crafter=None if record.crafter is None else encoder_from_record(record.crafter),
         passages=tuple(InjectedPassage(**one.model_dump(exclude_none=True)) for one in record.passages),
+        unseen=record.unseen,
     )
     _check(found, len(record.attacks), str(path))
     return found

@@ -69,6 +69,12 @@ CRAFT = Name("craft", lambda: ((name, "") for name in CRAFTS))
     type=ENCODER,
     help="Encoder that a search asks, where it is another one than --model. Options of encoders hold for both.",
 )
+@click.option(
+    "--unseen",
+    type=float,
+    help="Share of the questions of each topic, such as 0.5, that the attacker does not know: passages are crafted for "
+    "the others, --budget of them for each topic, and attack these.",
+)
 @languages_option
 @questions_option
 @click.option(
@@ -88,6 +94,7 @@ def command(  # noqa: PLR0913, PLR0917
     craft: str,
     encodings: int,
     craft_on: str | None,
+    unseen: float | None,
     languages: tuple[str, ...] | None,
     questions: Questions | None,
     out: Path | None,
@@ -111,7 +118,8 @@ def command(  # noqa: PLR0913, PLR0917
     from robustbench_ir.adversary.poison_file import save_poisoning
 
     chosen = model or default_encoder()
-    more = "-".join(part for part in (str(questions or ""), "poison", "" if craft == "copy" else craft) if part)
+    parts = (str(questions or ""), "poison", "" if craft == "copy" else craft, "" if unseen is None else "unseen")
+    more = "-".join(part for part in parts if part)
     target = out or Path("results") / usual_name(chosen, task, languages, more)
     check_writable(target)
     if target.exists() and not force and not is_stream(target):
@@ -125,6 +133,7 @@ def command(  # noqa: PLR0913, PLR0917
             craft=craft,
             encodings=encodings,
             craft_on=craft_on,
+            unseen=unseen,
             languages=languages,
             questions=questions,
             options=options,

@@ -73,7 +73,8 @@ def _heading(found: Poisoning) -> Text:
         one_line(short_name(found.encoder.name), "bold"),
         one_line(
             f" on {found.task}: {queries}, {counted(found.judgements.pool_size, 'passage')}, and {each} "
-            f"for each question ({_written(found)})"
+            f"for each {'topic, against questions that it does not know' if found.unseen else 'question'} "
+            f"({_written(found)})"
         ),
     )
 
@@ -180,6 +181,8 @@ def poison_json(found: Poisoning) -> str:
     """Return every number with what was measured."""
     rows = [dict(zip(Row._fields, _plain(row), strict=True)) for row in found.rows()]
     head = {"task": found.task, "encoder": found.encoder.name, "craft": found.craft, "budget": found.budget}
+    if found.unseen:
+        head["unseen"] = found.unseen
     if found.encodings:
         head |= {"encodings": found.encodings, "crafted_on": (found.crafter or found.encoder).name}
     return json_text({**head, "irbench": found.version, "rows": rows}, indent=1) + "\n"
