@@ -41,7 +41,7 @@ _SEARCHES: dict[Search, str] = {
 }
 _NOTES = (
     "ASR@k = share of the questions with an injected passage among the first k; others = mean over the other query "
-    "languages; ± half the width of its 95% interval (questions resampled); * is p < 0.05, adjusted for all rows of "
+    "languages; ± half the width of its 95% interval ({clusters} resampled); * is p < 0.05, adjusted for all rows of "
     "its kind. A copied question is no false answer: it shows that a passage is found, not that a reader believes it."
 )
 
@@ -62,7 +62,7 @@ def poison_table(found: Poisoning) -> RenderableType:
         *_levels(cells[10]),
         *_asymmetries(found.asymmetries()),
         one_line(""),
-        one_line(_NOTES, "dim"),
+        one_line(_NOTES.format(clusters="topics" if found.unseen else "questions"), "dim"),
     )
 
 
@@ -73,7 +73,7 @@ def _heading(found: Poisoning) -> Text:
         one_line(short_name(found.encoder.name), "bold"),
         one_line(
             f" on {found.task}: {queries}, {counted(found.judgements.pool_size, 'passage')}, and {each} "
-            f"for each {'topic, against questions that it does not know' if found.unseen else 'question'} "
+            f"for each {'topic, against its unseen questions' if found.unseen else 'question'} "
             f"({_written(found)})"
         ),
     )
@@ -82,7 +82,11 @@ def _heading(found: Poisoning) -> Text:
 def _written(found: Poisoning) -> str:
     """Return how the passages were written."""
     craft = Craft.parse(found.craft)
-    text = "the question" + " and a marked sentence" * craft.payload + _SEARCHES[craft.search]
+    text = (
+        ("a known question" if found.unseen else "the question")
+        + " and a marked sentence" * craft.payload
+        + _SEARCHES[craft.search]
+    )
     if craft.search:
         text += f" with {counted(found.encodings, 'encoding')} each"
     return text + (f" on {short_name(found.crafter.name)}" if found.crafter else "")
