@@ -82,11 +82,8 @@ def _heading(found: Poisoning) -> Text:
 def _written(found: Poisoning) -> str:
     """Return how the passages were written."""
     craft = Craft.parse(found.craft)
-    text = (
-        ("a known question" if found.unseen else "the question")
-        + " and a marked sentence" * craft.payload
-        + _SEARCHES[craft.search]
-    )
+    question = "a known question" if found.unseen else "the question"
+    text = question + " and a marked sentence" * craft.payload + _SEARCHES[craft.search]
     if craft.search:
         text += f" with {counted(found.encodings, 'encoding')} each"
     return text + (f" on {short_name(found.crafter.name)}" if found.crafter else "")
