@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from robustbench_ir._base.files import check_writable, is_stream
-from robustbench_ir.adversary.crafts import CRAFTS, ENCODINGS
+from robustbench_ir.adversary.crafts import CRAFTS, ENCODINGS, Craft
 from robustbench_ir.cli.completion import ENCODER, LANGUAGE, Name
 from robustbench_ir.cli.lists import list_option
 from robustbench_ir.cli.options import (
@@ -118,7 +118,8 @@ def command(  # noqa: PLR0913, PLR0917
     from robustbench_ir.adversary.poison_file import save_poisoning
 
     chosen = model or default_encoder()
-    parts = (str(questions or ""), "poison", "" if craft == "copy" else craft, "" if unseen is None else "unseen")
+    how = str(Craft.parse(craft))
+    parts = (str(questions or ""), "poison", "" if how == "copy" else how, "" if unseen is None else "unseen")
     more = "-".join(part for part in parts if part)
     target = out or Path("results") / usual_name(chosen, task, languages, more)
     check_writable(target)
