@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from robustbench_ir._base.progress import Silence
 from robustbench_ir.adversary.crafting import Draft, Gains, changes, craft_passages
 from robustbench_ir.adversary.crafts import CRAFTS, Craft
 from robustbench_ir.adversary.guides import Aim, GradientGuide, ScoreGuide
@@ -23,6 +24,7 @@ from robustbench_ir.encoders.memory import within_memory
 from robustbench_ir.encoders.sentence_transformer import SentenceTransformerEncoder
 from robustbench_ir.errors import DataError, OptionError, RobustBenchError
 from robustbench_ir.evaluation.attack import attack
+from robustbench_ir.evaluation.request import RunOptions
 from robustbench_ir.evaluation.runner import Runner
 from robustbench_ir.resources.cards import SHIPPED
 from robustbench_ir.tasks import Passage, Query, Task, build_task, load_task
@@ -348,6 +350,35 @@ def test_crafted_passages_are_fluent_never_farther_and_the_same_again(
         (one.question, one.language) for one in found.passages
     ]
     assert all(np.isnan(one.before) for one in copied.passages)
+
+
+class Followed(Silence):
+    """Notes what a run tells of itself."""
+
+    def __init__(self) -> None:
+        self.stages: list[str] = []
+        self.run: list[tuple[int, int]] = []
+
+    def stage(self, name: str, total: int | None = None) -> None:
+        self.stages.append(f"{name} {total}")
+
+    def whole(self, texts: int, all_texts: int, encoded: int) -> None:
+        assert encoded <= texts
+        self.run.append((texts, all_texts))
+
+
+@pytest.mark.parametrize("craft", ["greedy", "hotflip"])
+def test_the_progress_counts_the_vocabulary_and_every_encoding(
+    craft: str, few: Task, tiny: SentenceTransformerEncoder
+) -> None:
+    progress = Followed()
+    run = RunOptions(progress=progress)
+    poison(tiny, few, craft=craft, encodings=5, source_languages="sw", run=run)
+    words = [query.text for query in load_task("mini").queries if query.language == "sw"]
+    count = 4 * 5 + (len(vocabulary(few, "sw", words)) if craft == "greedy" else 0)
+    assert f"craft passages {count}" in progress.stages
+    assert all(texts <= every for texts, every in progress.run)
+    assert progress.run[-1][0] == progress.run[-1][1]
 
 
 def test_other_questions_make_no_difference_to_a_passage(few: Task) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 import numpy as np
 
+from robustbench_ir._base.progress import Clock
 from robustbench_ir.adversary.crafting import Crafted, Draft, craft_passages
 from robustbench_ir.adversary.crafts import Craft
 from robustbench_ir.adversary.guides import Aim, GradientGuide, ScoreGuide
@@ -14,6 +15,7 @@ from robustbench_ir.adversary.injection import Injection, check_not_relevant, en
 from robustbench_ir.adversary.vocabulary import vocabulary
 from robustbench_ir.encoders import Embeddings
 from robustbench_ir.evaluation.runner import Runner
+from robustbench_ir.tasks import Task
 
 
 def optimised(
@@ -58,23 +60,36 @@ def optimised(
         for aims, one in zip(injection.aims, injection.passages, strict=True)
         for behind in (ending(craft, one.language),)
     ]
-    words = {
-        language: vocabulary(task, language, [text for (one, _), text in texts.items() if one not in unseen])
-        for language in dict.fromkeys(one.language for one in drafts)
-        for texts in (question_texts(task, [language]),)
-    }
-
-    smaller: set[int] = set()
-
-    def told(size: int) -> None:
-        if size not in smaller:
-            smaller.add(size)
-            clock.progress.stage(f"craft passages: memory is too small, {size} gradients at once")
-
-    guide = GradientGuide.of(aim, words, told) if craft.search == "hotflip" else ScoreGuide.of(aim, drafts, words)
-    with clock.stage("craft passages", encodings * len(drafts)):
+    languages = dict.fromkeys(one.language for one in drafts)
+    words = {language: vocabulary(task, language, _questions(task, language, unseen)) for language in languages}
+    by_gradients = craft.search == "hotflip"
+    count = encodings * len(drafts) + (0 if by_gradients else sum(map(len, words.values())))
+    clock.expect_more(count)
+    with clock.stage("craft passages", count):
+        guide = (
+            GradientGuide.of(aim, words, _teller(clock))
+            if by_gradients
+            else ScoreGuide.of(aim, drafts, words, clock.advance)
+        )
         crafted = craft_passages(drafts, aim.measure, guide, encodings, craft.width, clock.advance)
     passages = tuple(replace(passage, text=one.text) for passage, one in zip(injection.passages, crafted, strict=True))
     found = replace(injection, passages=passages)
     check_not_relevant(task, found)
     return found, crafted
+
+
+def _questions(task: Task, language: str, unseen: Collection[str]) -> list[str]:
+    """Return the questions in a language that the attacker knows."""
+    return [text for (question, _), text in question_texts(task, [language]).items() if question not in unseen]
+
+
+def _teller(clock: Clock) -> Callable[[int], None]:
+    """Return a function that tells of smaller batches, of each size once."""
+    told: set[int] = set()
+
+    def tell(size: int) -> None:
+        if size not in told:
+            told.add(size)
+            clock.progress.stage(f"craft passages: memory is too small, {size} gradients at once")
+
+    return tell
