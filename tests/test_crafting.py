@@ -4,27 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import pairwise, permutations
+from itertools import pairwise, permutations, product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from robustbench_ir._base.progress import Silence
 from robustbench_ir.adversary.crafting import Draft, Gains, changes, craft_passages
 from robustbench_ir.adversary.crafts import CRAFTS, Craft
 from robustbench_ir.adversary.guides import Aim, GradientGuide, ScoreGuide
 from robustbench_ir.adversary.poison import poison
 from robustbench_ir.adversary.poison_file import load_poisoning, save_poisoning
+from robustbench_ir.adversary.topics import split_topics
 from robustbench_ir.adversary.vocabulary import vocabulary
 from robustbench_ir.encoders import as_encoder, load_encoder
 from robustbench_ir.encoders.memory import within_memory
 from robustbench_ir.encoders.sentence_transformer import SentenceTransformerEncoder
 from robustbench_ir.errors import DataError, OptionError, RobustBenchError
+from robustbench_ir.evaluation.attack import attack
+from robustbench_ir.evaluation.request import RunOptions
 from robustbench_ir.evaluation.runner import Runner
 from robustbench_ir.resources.cards import SHIPPED
 from robustbench_ir.tasks import Passage, Query, Task, build_task, load_task
 from robustbench_ir.tasks.task import first_questions
+from robustbench_ir.tasks.translations import translations_among
 from tests.support.models import KINDS
 
 WORDS = ("market", "opens", "noon", "six", "bread")
@@ -347,6 +352,35 @@ def test_crafted_passages_are_fluent_never_farther_and_the_same_again(
     assert all(np.isnan(one.before) for one in copied.passages)
 
 
+class Followed(Silence):
+    """Notes what a run tells of itself."""
+
+    def __init__(self) -> None:
+        self.stages: list[str] = []
+        self.run: list[tuple[int, int]] = []
+
+    def stage(self, name: str, total: int | None = None) -> None:
+        self.stages.append(f"{name} {total}")
+
+    def whole(self, texts: int, all_texts: int, encoded: int) -> None:
+        assert encoded <= texts
+        self.run.append((texts, all_texts))
+
+
+@pytest.mark.parametrize("craft", ["greedy", "hotflip"])
+def test_the_progress_counts_the_vocabulary_and_every_encoding(
+    craft: str, few: Task, tiny: SentenceTransformerEncoder
+) -> None:
+    progress = Followed()
+    run = RunOptions(progress=progress)
+    poison(tiny, few, craft=craft, encodings=5, source_languages="sw", run=run)
+    words = [query.text for query in load_task("mini").queries if query.language == "sw"]
+    count = 4 * 5 + (len(vocabulary(few, "sw", words)) if craft == "greedy" else 0)
+    assert f"craft passages {count}" in progress.stages
+    assert all(texts <= every for texts, every in progress.run)
+    assert progress.run[-1][0] == progress.run[-1][1]
+
+
 def test_other_questions_make_no_difference_to_a_passage(few: Task) -> None:
     every = poison("char-ngram", few, craft="greedy", encodings=15, source_languages="sw")
     first = poison("char-ngram", first_questions(few, 1), craft="greedy", encodings=15, source_languages="sw")
@@ -367,6 +401,68 @@ def test_passages_crafted_on_one_encoder_are_injected_for_another(
     assert (read.crafter.name, read.encodings) == (tiny.description.name, 8)
 
 
+@pytest.fixture(scope="module")
+def topical() -> Task:
+    """Return questions about two documents, and one about a third."""
+    every = first_questions(load_task("mini", ["en", "sw"]), 7)
+    document = {}
+    for query, passage in zip(every.qrels.query.tolist(), every.qrels.passage.tolist(), strict=True):
+        question = every.queries[query].parallel_id
+        number = list(dict.fromkeys(one.parallel_id for one in every.queries)).index(question)
+        document[passage] = ("a", "b", "c")[number // 3]
+    passages = tuple(replace(one, document=document.get(row, "d")) for row, one in enumerate(every.passages))
+    return replace(every, passages=passages, translations=translations_among(every.queries))
+
+
+def test_topics_are_split_by_question(topical: Task) -> None:
+    topics = split_topics(topical, 0.4)
+    assert {topic: len(own) for topic, own in topics.known.items()} == {"a": 2, "b": 2}
+    assert {topic: len(own) for topic, own in topics.unseen.items()} == {"a": 1, "b": 1}
+    some = split_topics(first_questions(topical, 3), 0.4)
+    assert some.known["a"] == topics.known["a"], "other questions make no difference"
+    assert len(split_topics(topical, 0.99).known["a"]) == len(split_topics(topical, 0.01).unseen["a"]) == 1
+
+
+@pytest.mark.parametrize(("craft", "budget"), [("copy", 1), ("greedy", 1), ("greedy", 3)])
+def test_unseen_questions_are_attacked_and_not_known(craft: str, budget: int, topical: Task) -> None:
+    topics = split_topics(topical, 0.4)
+    found = poison("char-ngram", topical, craft=craft, budget=budget, encodings=12, unseen=0.4)
+    hidden = [query.parallel_id in topics.attacked for query in topical.queries]
+    for source in found.sources:
+        assert ((found.place[source] >= 0) == hidden).all()
+        assert found.above[source].max() <= min(budget, 2)
+    assert len(found.passages) == 2 * 2 * min(budget, 2), "two topics of two known questions, in two languages"
+    assert {*found.judgements.parallel_ids} == {"a", "b", "c"}
+    for one in found.passages:
+        assert one.question in {question for own in topics.known.values() for question in own}
+    # What the attacker does not know has no influence.
+    queries = tuple(
+        replace(query, text="zebra zebra quagga") if unknown else query
+        for query, unknown in zip(topical.queries, hidden, strict=True)
+    )
+    others = replace(topical, queries=queries, translations=translations_among(queries))
+    same = poison("char-ngram", others, craft=craft, budget=budget, encodings=12, unseen=0.4)
+    assert same.passages == found.passages
+
+
+def test_ranks_of_unseen_questions_are_those_of_a_full_ranking(topical: Task) -> None:
+    found = poison("char-ngram", topical, craft="greedy", budget=3, encodings=6, unseen=0.4)
+    topics = split_topics(topical, 0.4)
+    row = {query.query_id: number for number, query in enumerate(topical.queries)}
+    for source, (topic, attacked) in product(found.sources, topics.unseen.items()):
+        own = [one for one in found.passages if one.language == source and one.question in topics.known[topic]]
+        added = [Passage(f"injected-greedy-{source}-{one.question}", source, one.text) for one in own]
+        queries = [query for query in topical.queries if query.parallel_id in attacked]
+        relevant: dict[str, dict[str, int]] = {query.query_id: {} for query in queries}
+        for query, passage in zip(topical.qrels.query.tolist(), topical.qrels.passage.tolist(), strict=True):
+            if topical.queries[query].query_id in relevant:
+                relevant[topical.queries[query].query_id][topical.passages[passage].passage_id] = 1
+        whole = build_task(topical.name, topical.version, queries, [*topical.passages, *added], relevant)
+        full = attack("char-ngram", whole, []).clean.ranks.in_pool
+        judged = np.isin(topical.qrels.query, [row[query.query_id] for query in queries])
+        assert np.array_equal(found.attacked(source).in_pool[judged], full)
+
+
 def relevant_task() -> Task:
     """Return a task in which the one change that helps makes the relevant passage."""
     queries = [Query("q", "en", "bread", "q")]
@@ -381,6 +477,8 @@ def relevant_task() -> Task:
         ({"craft": "greedy", "encodings": 0}, OptionError, "0 encodings"),
         ({"craft": "copy", "craft_on": "char-ngram"}, OptionError, "leave out --craft-on"),
         ({"craft": "greedy", "craft_on": "bm25"}, RobustBenchError, "scores depend on the pool"),
+        ({"unseen": 0.5}, DataError, "do not name their documents"),
+        ({"unseen": 1.0}, OptionError, "give a share between 0 and 1"),
         ({"craft": "beam-0"}, OptionError, "unknown craft 'beam-0'"),
         ({"craft": "greedy-2"}, OptionError, "unknown craft"),
         ({"craft": "payload+copy"}, OptionError, "unknown craft"),

@@ -400,6 +400,22 @@ def test_the_command_prints_text_csv_and_json(tmp_path: Path) -> None:
         command(*asked)
 
 
+def test_the_command_searches_words_on_another_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    asked = ("--model", "char-ngram", "--task", "mini", "--languages", "en,sw", "--questions", "3")
+    text = command(
+        *asked, "--craft", "greedy", "--encodings", "5", "--craft-on", "char-ngram", "--source-languages", "sw"
+    )
+    assert "words changed by greedy search with 5 encodings each on char-ngram" in " ".join(text.split())
+    (written,) = (tmp_path / "results").iterdir()
+    assert "greedy" in written.name
+    found = load_poisoning(written)
+    assert found.crafter is not None
+    assert (found.craft, found.encodings, found.crafter.name) == ("greedy", 5, "char-ngram")
+    record = json.loads(command(*asked, "--craft", "beam", "--encodings", "5", "--format", "json"))
+    assert (record["craft"], record["encodings"], record["crafted_on"]) == ("beam-4", 5, "char-ngram")
+
+
 def test_eleven_languages_fit_into_eighty_columns() -> None:
     names = ("ar", "de", "el", "en", "es", "hi", "ru", "th", "tr", "vi", "zh")
     found = invented({source: [[1, 0, 2] if row % 2 else [1, 1, 1] for row in range(11)] for source in names}, names)

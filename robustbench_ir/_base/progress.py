@@ -53,7 +53,7 @@ class Silence:
         """Do nothing."""
 
 
-_ENCODING = frozenset({"encode passages", "encode queries"})
+_ENCODING = frozenset({"encode passages", "encode queries", "craft passages"})
 
 
 @dataclass
@@ -82,6 +82,10 @@ class Clock:
         """Set the number of texts that the whole run has, at most."""
         self._all_texts = texts
         self._tell()
+
+    def expect_more(self, texts: int) -> None:
+        """Add to the number of texts that the whole run has, at most."""
+        self.expect(self._all_texts + texts)
 
     def reach(self, texts: int) -> None:
         """Set the number of texts that need no more work: encoded, or finished by an earlier run."""

@@ -13,7 +13,7 @@ from robustbench_ir.encoders.encoder import Dense
 from robustbench_ir.metrics.measures import Floats
 from robustbench_ir.resources.languages import languages
 
-_EACH_ROUND = 10  # texts of a passage that are encoded before the best of them is gone on with
+_EACH_ROUND = 10  # texts of a passage that are encoded before the best of them is chosen
 _MOST_MOVES = 512  # changes of one text that are kept in order; a budget reaches few of them
 _DECIMALS = 6  # digits of an estimate that the order of a sum cannot change
 
@@ -103,7 +103,7 @@ class _State:
     known : dict of str to float
         Similarity of every text that was measured, without its ending.
     front : list of str
-        The best texts, which are gone on with.
+        The best texts, whose changes are tried next.
     left : int
         Number of encodings that are left.
     untried : dict of str to iterator of str
@@ -130,7 +130,7 @@ class _State:
         return list(found)
 
     def answer(self, texts: Sequence[str], values: Sequence[float], width: int) -> None:
-        """Take the similarities of new texts, and go on with the best texts."""
+        """Take the similarities of new texts, and keep the best texts."""
         self.known |= zip(texts, values, strict=True)
         self.left -= len(texts)
         # Of equally good texts, the one that was tried first.
@@ -148,7 +148,7 @@ def craft_passages(
     """Change one word after the other, so that the texts become more similar to their questions.
 
     A round takes the `width` best texts of each passage, tries their most promising changes (another word, a word
-    more at the end, a word less), and goes on with the best. No passage ends with a text that is worse than its draft.
+    more at the end, a word less), and keeps the best. No passage ends with a text that is worse than its draft.
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ def craft_passages(
     encodings : int
         Number of encodings for each passage, besides its draft.
     width : int
-        Number of texts of each passage that are gone on with: 1 is greedy search, more is beam search.
+        Number of texts of each passage that a round begins with: 1 is greedy search, more is beam search.
     advance : callable, optional
         Called with the number of encodings that were made, or that a passage does not need, since the last call.
 

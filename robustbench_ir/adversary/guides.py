@@ -29,6 +29,8 @@ _QUERIES_AT_ONCE = 512
 class Aim:
     """The questions that passages are crafted for: a passage should resemble its question in all query languages.
 
+    Several questions about one topic are one here.
+
     Attributes
     ----------
     runner : Runner
@@ -45,8 +47,8 @@ class Aim:
 
     @classmethod
     def at(cls, runner: Runner, queries: Embeddings, question: IntArray) -> Aim:
-        """Return the aim for queries in any order, given the number of each query's question."""
-        order = np.argsort(question, kind="stable")
+        """Return the aim for queries in any order, given the number of each query's question; -1 for none."""
+        order = np.argsort(question, kind="stable")[(question < 0).sum() :]
         first = np.searchsorted(question[order], np.arange(question.max() + 2))
         return cls(runner, queries[order], first.astype(np.int32))
 
@@ -107,14 +109,24 @@ class ScoreGuide:
     cost: int = 0
 
     @classmethod
-    def of(cls, aim: Aim, drafts: Sequence[Draft], vocabulary: Mapping[str, Sequence[str]]) -> ScoreGuide:
-        """Encode the words of the vocabulary and of the drafts, once for all questions."""
+    def of(
+        cls,
+        aim: Aim,
+        drafts: Sequence[Draft],
+        vocabulary: Mapping[str, Sequence[str]],
+        advance: Callable[[int], None] = lambda _: None,
+    ) -> ScoreGuide:
+        """Encode the words of the vocabulary and of the drafts, once for all questions.
+
+        `advance` is called with the number of words of the vocabulary of each language.
+        """
         rows, scores = {}, {}
         for language, words in vocabulary.items():
             own = (word for one in drafts if one.language == language for word in _words(one.text, language))
             known = list(dict.fromkeys([*words, *own]))
             rows[language] = {word: row for row, word in enumerate(known)}
             scores[language] = aim.mean_scores(aim.encoded(known, [language] * len(known), keeps=True))
+            advance(len(words))
         return cls(vocabulary, rows, scores)
 
     def gains(self, drafts: Sequence[Draft], texts: Sequence[str]) -> list[Gains]:

@@ -11,6 +11,7 @@ import regex
 from robustbench_ir._base.listed import listed
 from robustbench_ir._base.text import nfc
 from robustbench_ir.adversary.crafts import Craft
+from robustbench_ir.adversary.topics import Topics
 from robustbench_ir.errors import DataError, OptionError, nearest
 from robustbench_ir.resources.cards import SHIPPED
 from robustbench_ir.resources.languages import language_and_script
@@ -32,27 +33,34 @@ class Injection:
     ----------
     passages : tuple of Passage
         All injected passages. Their ids tell question, language and craft, so that they are the same in every run.
-    questions : tuple of str
-        The question of each passage, by its `parallel_id`.
+    aims : tuple of tuple of str
+        The questions that each passage should resemble, by their `parallel_id`; it begins with the text of the first.
     aimed : mapping of str to int32 array of shape (queries, budget)
-        Source language to the rows of the passages that are injected for each query; -1 in all columns for a query
-        whose question has no text in that language.
+        Source language to the rows of the passages that are injected for each query, and -1 where there are fewer; -1
+        in all columns for a query that is not attacked, such as one whose question has no text in that language.
     """
 
     passages: tuple[Passage, ...]
-    questions: tuple[str, ...]
+    aims: tuple[tuple[str, ...], ...]
     aimed: Mapping[str, IntArray]
 
 
 COPY = Craft()
 
 
-def inject(task: Task, sources: Iterable[str] | None = None, budget: int = 1, craft: Craft = COPY) -> Injection:
+def inject(
+    task: Task,
+    sources: Iterable[str] | None = None,
+    budget: int = 1,
+    craft: Craft = COPY,
+    topics: Topics | None = None,
+) -> Injection:
     """Write passages for every question of a task; those that a search begins with, where the craft is one.
 
     The first passage is the question's text in the source language, and further ones are its texts in the languages
     that follow it in the list, from whose end it goes on at the beginning: translations are paraphrases that cost no
-    query to the encoder.
+    query to the encoder. With `topics`, the passages of a topic share its known questions, and are injected for its
+    unseen ones.
 
     Parameters
     ----------
@@ -61,9 +69,11 @@ def inject(task: Task, sources: Iterable[str] | None = None, budget: int = 1, cr
     sources : iterable of str, or str, optional
         Source languages, tags or English names. Default: the query languages of the task.
     budget : int
-        Number of passages for each question, at most one in each source language.
+        Number of passages for each question, at most one in each source language; with `topics`, for each topic.
     craft : Craft
         The question itself, or the question and a harmless marked sentence; see `attacks/_payloads.toml`.
+    topics : Topics, optional
+        Questions that the attacker knows, and questions that are attacked. Default: each is known and attacked.
 
     Raises
     ------
@@ -73,9 +83,17 @@ def inject(task: Task, sources: Iterable[str] | None = None, budget: int = 1, cr
         If no question has a text in a source language, if a passage would be empty, or if one is a relevant passage.
     """
     languages = _source_languages(task, sources)
-    _check_asked(budget, languages)
+    _check_asked(budget, languages, topics)
     _check_answered(task)
-    asked = dict.fromkeys(query.parallel_id for query in task.queries)
+    asked = (
+        {query.parallel_id: (query.parallel_id,) for query in task.queries}
+        if topics is None
+        else {
+            own[0]: own
+            for known in topics.known.values()
+            for own in (known[place::budget] for place in range(min(budget, len(known))))
+        }
+    )
     texts = question_texts(task, languages)
     written: dict[tuple[str, str], str] = {
         (question, language): _readable(texts[question, language], language) + ending(craft, language)
@@ -96,8 +114,13 @@ def inject(task: Task, sources: Iterable[str] | None = None, budget: int = 1, cr
     )
     injection = Injection(
         passages,
-        tuple(question for question, _ in written),
-        {source: _rows(task, languages, source, budget, row) for source in languages},
+        tuple(asked[question] for question, _ in written),
+        {
+            source: _rows(task, languages, source, budget, row)
+            if topics is None
+            else _topic_rows(task, topics, source, budget, row)
+            for source in languages
+        },
     )
     check_not_relevant(task, injection)
     return injection
@@ -109,12 +132,12 @@ def _source_languages(task: Task, chosen: Iterable[str] | None) -> tuple[str, ..
     return tuple(dict.fromkeys(name if name in known else language_and_script(name) for name in named))
 
 
-def _check_asked(budget: int, languages: Sequence[str]) -> None:
+def _check_asked(budget: int, languages: Sequence[str], topics: Topics | None) -> None:
     if not languages:
         raise OptionError("no source language is given; name one or more, such as hi,de")
     if budget < 1:
         raise OptionError(f"budget {budget}: an attack without an injected passage changes nothing; give 1 or more")
-    if budget > len(languages):
+    if topics is None and budget > len(languages):
         raise OptionError(
             f"budget {budget}, and each question has a text in {len(languages)} source language"
             f"{'s' if len(languages) > 1 else ''}; name more of them, or a budget of {len(languages)} at most"
@@ -160,7 +183,8 @@ def check_not_relevant(task: Task, injection: Injection) -> None:
     pairs = zip(task.qrels.query.tolist(), task.qrels.passage.tolist(), strict=True)
     relevant = {(task.queries[query].parallel_id, passage) for query, passage in pairs}
     answers = {(question, _plain(task.passages[passage].text)): passage for question, passage in relevant}
-    for question, passage in zip(injection.questions, injection.passages, strict=True):
+    aims = zip(injection.aims, injection.passages, strict=True)
+    for question, passage in ((question, passage) for questions, passage in aims for question in questions):
         row = answers.get((question, _plain(passage.text)))
         if row is not None:
             raise DataError(
@@ -181,3 +205,14 @@ def _rows(
     used = [languages[(first + step) % len(languages)] for step in range(budget)]
     rows = [[row.get((query.parallel_id, language), -1) for language in used] for query in task.queries]
     return np.array([one if min(one) >= 0 else [-1] * budget for one in rows], dtype=np.int32)
+
+
+def _topic_rows(task: Task, topics: Topics, source: str, budget: int, row: Mapping[tuple[str, str], int]) -> IntArray:
+    """Return the rows of the passages of each unseen query's topic, shape (queries, budget)."""
+    of_topic = {
+        topic: [row[question, source] for question in known[:budget] if (question, source) in row]
+        for topic, known in topics.known.items()
+    }
+    attacked = {question: of_topic[topic] for topic, unseen in topics.unseen.items() for question in unseen}
+    rows = [attacked.get(query.parallel_id, []) for query in task.queries]
+    return np.array([[*one, *[-1] * (budget - len(one))] for one in rows], dtype=np.int32)

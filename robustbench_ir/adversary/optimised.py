@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 import numpy as np
 
+from robustbench_ir._base.progress import Clock
 from robustbench_ir.adversary.crafting import Crafted, Draft, craft_passages
 from robustbench_ir.adversary.crafts import Craft
 from robustbench_ir.adversary.guides import Aim, GradientGuide, ScoreGuide
@@ -13,10 +15,16 @@ from robustbench_ir.adversary.injection import Injection, check_not_relevant, en
 from robustbench_ir.adversary.vocabulary import vocabulary
 from robustbench_ir.encoders import Embeddings
 from robustbench_ir.evaluation.runner import Runner
+from robustbench_ir.tasks import Task
 
 
 def optimised(
-    injection: Injection, runner: Runner, queries: Embeddings, craft: Craft, encodings: int
+    injection: Injection,
+    runner: Runner,
+    queries: Embeddings,
+    craft: Craft,
+    encodings: int,
+    unseen: Collection[str] = (),
 ) -> tuple[Injection, list[Crafted]]:
     """Return passages that were optimised, and how near to their questions they came.
 
@@ -35,6 +43,8 @@ def optimised(
         The search.
     encodings : int
         Number of encodings for each passage.
+    unseen : collection of str
+        Questions that the attacker does not know, by their `parallel_id`.
 
     Raises
     ------
@@ -42,26 +52,44 @@ def optimised(
         If a language has no words, or if a crafted passage is a relevant one.
     """
     task, clock = runner.task, runner.clock
-    questions = list(dict.fromkeys(query.parallel_id for query in task.queries))
-    number = {question: place for place, question in enumerate(questions)}
-    aim = Aim.at(runner, queries, np.array([number[query.parallel_id] for query in task.queries]))
+    number = {aims: place for place, aims in enumerate(dict.fromkeys(injection.aims))}
+    of = {question: place for aims, place in number.items() for question in aims}
+    aim = Aim.at(runner, queries, np.array([of.get(query.parallel_id, -1) for query in task.queries]))
     drafts = [
-        Draft(number[question], one.language, one.text.removesuffix(behind), behind)
-        for question, one in zip(injection.questions, injection.passages, strict=True)
+        Draft(number[aims], one.language, one.text.removesuffix(behind), behind)
+        for aims, one in zip(injection.aims, injection.passages, strict=True)
         for behind in (ending(craft, one.language),)
     ]
-    words = {
-        language: vocabulary(task, language, question_texts(task, [language]).values())
-        for language in dict.fromkeys(one.language for one in drafts)
-    }
-
-    def told(size: int) -> None:
-        clock.progress.stage(f"craft passages: memory is small, gradients of {size} texts at once")
-
-    guide = GradientGuide.of(aim, words, told) if craft.search == "hotflip" else ScoreGuide.of(aim, drafts, words)
-    with clock.stage("craft passages", encodings * len(drafts)):
+    languages = dict.fromkeys(one.language for one in drafts)
+    words = {language: vocabulary(task, language, _questions(task, language, unseen)) for language in languages}
+    by_gradients = craft.search == "hotflip"
+    count = encodings * len(drafts) + (0 if by_gradients else sum(map(len, words.values())))
+    clock.expect_more(count)
+    with clock.stage("craft passages", count):
+        guide = (
+            GradientGuide.of(aim, words, _teller(clock))
+            if by_gradients
+            else ScoreGuide.of(aim, drafts, words, clock.advance)
+        )
         crafted = craft_passages(drafts, aim.measure, guide, encodings, craft.width, clock.advance)
     passages = tuple(replace(passage, text=one.text) for passage, one in zip(injection.passages, crafted, strict=True))
     found = replace(injection, passages=passages)
     check_not_relevant(task, found)
     return found, crafted
+
+
+def _questions(task: Task, language: str, unseen: Collection[str]) -> list[str]:
+    """Return the questions in a language that the attacker knows."""
+    return [text for (question, _), text in question_texts(task, [language]).items() if question not in unseen]
+
+
+def _teller(clock: Clock) -> Callable[[int], None]:
+    """Return a function that tells of smaller batches, of each size once."""
+    told: set[int] = set()
+
+    def tell(size: int) -> None:
+        if size not in told:
+            told.add(size)
+            clock.progress.stage(f"craft passages: memory is too small, {size} gradients at once")
+
+    return tell

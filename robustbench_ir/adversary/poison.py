@@ -27,6 +27,7 @@ from robustbench_ir.adversary.detection import Detection, Injected, detections
 from robustbench_ir.adversary.injection import Injection, inject
 from robustbench_ir.adversary.optimised import optimised
 from robustbench_ir.adversary.poisoning import DEEPEST, InjectedPassage, Poisoning
+from robustbench_ir.adversary.topics import Topics, split_topics
 from robustbench_ir.adversary.victim import check_access
 from robustbench_ir.encoders import Embeddings, Encoder, EncoderOptions, as_encoder
 from robustbench_ir.encoders.batches import EncodeTexts
@@ -36,6 +37,7 @@ from robustbench_ir.encoders.piece_embeddings import Pool
 from robustbench_ir.errors import EncoderError, OptionError
 from robustbench_ir.evaluation.evaluation import Evaluation, open_evaluation
 from robustbench_ir.evaluation.request import DEFAULT_RUN, Request, RunOptions
+from robustbench_ir.metrics.settings import Judgements
 from robustbench_ir.retrieval.scores import Doubles
 from robustbench_ir.retrieval.similarity import pair_scores
 from robustbench_ir.retrieval.ties import Keys, TieOrder
@@ -58,6 +60,7 @@ def poison(  # noqa: PLR0913
     craft: str = "copy",
     encodings: int = ENCODINGS,
     craft_on: str | Encoder | EncodeTexts | None = None,
+    unseen: float | None = None,
     languages: Iterable[str] | None = None,
     questions: Questions | int | None = None,
     options: EncoderOptions | None = None,
@@ -88,6 +91,9 @@ def poison(  # noqa: PLR0913
         Number of encodings that a search may spend on each passage, besides those of the vocabulary.
     craft_on : str, Encoder or callable, optional
         The encoder that a search asks. Default: `encoder` itself.
+    unseen : float, optional
+        Share of the questions of each topic that the attacker does not know: the passages are crafted for the others,
+        `budget` of them for each topic, and attack these. A topic is a document, which the task must name.
     languages, questions, options, run, progress
         See `robustbench_ir.attack`.
 
@@ -118,9 +124,10 @@ def poison(  # noqa: PLR0913
         _check_encoder(crafter)
         check_access(crafter, how.needs, f"craft {how}", _ON_ANOTHER)
         runner = evaluation.runner
-        injection = inject(runner.task, source_languages, budget, how)
+        topics = None if unseen is None else split_topics(runner.task, unseen)
+        injection = inject(runner.task, source_languages, budget, how, topics)
         runner.clock.expect(len(runner.task.passages) + len(runner.task.queries) + len(injection.passages))
-        attack = _Attack(how, budget, encodings, crafter, injection)
+        attack = _Attack(how, budget, encodings, crafter, injection, topics=topics, unseen=unseen or 0.0)
         return _poisoned(evaluation, _searched(evaluation, attack) if how.search else attack)
 
 
@@ -138,6 +145,10 @@ class _Attack:
         The passages.
     crafted : tuple of Crafted
         What a search made of each passage; empty without one.
+    topics : Topics, optional
+        Known and unseen questions.
+    unseen : float
+        Share of the unseen ones; 0 where all are known.
     """
 
     craft: Craft
@@ -146,13 +157,15 @@ class _Attack:
     crafter: Encoder
     injection: Injection
     crafted: tuple[Crafted, ...] = ()
+    topics: Topics | None = None
+    unseen: float = 0.0
 
     @property
     def passages(self) -> tuple[InjectedPassage, ...]:
         """The passages as results have them."""
         similarity = [(one.before, one.after) for one in self.crafted] or [(math.nan, math.nan)]
-        pairs = zip(self.injection.questions, self.injection.passages, cycle(similarity), strict=False)
-        return tuple(InjectedPassage(question, one.language, one.text, *found) for question, one, found in pairs)
+        pairs = zip(self.injection.aims, self.injection.passages, cycle(similarity), strict=False)
+        return tuple(InjectedPassage(aims[0], one.language, one.text, *found) for aims, one, found in pairs)
 
 
 def _check_search(craft: Craft, encodings: int, named: bool) -> None:
@@ -187,7 +200,8 @@ def _searched(evaluation: Evaluation, attack: _Attack) -> _Attack:
         bare = replace(runner.task, passages=attack.injection.passages, own_passage=None)  # its pool is not needed
         runner = replace(runner, encoder=attack.crafter)
         queries = replace(runner, task=bare).encode(clean.texts, "crafting encoder", clean.digest)
-    injection, crafted = optimised(attack.injection, runner, queries, attack.craft, attack.encodings)
+    unseen = attack.topics.attacked if attack.topics else ()
+    injection, crafted = optimised(attack.injection, runner, queries, attack.craft, attack.encodings, unseen)
     return replace(attack, injection=injection, crafted=tuple(crafted))
 
 
@@ -211,7 +225,7 @@ def _poisoned(evaluation: Evaluation, attack: _Attack) -> Poisoning:
         encoder=runner.encoder.description,
         craft=str(attack.craft),
         budget=attack.budget,
-        judgements=evaluation.cells.judgements,
+        judgements=_by_topic(evaluation.cells.judgements, attack.topics),
         clean=clean.ranks,
         place={source: place for source, (place, _) in columns.items()},
         above={source: above for source, (_, above) in columns.items()},
@@ -221,18 +235,26 @@ def _poisoned(evaluation: Evaluation, attack: _Attack) -> Poisoning:
         crafter=attack.crafter.description if elsewhere else None,
         passages=attack.passages,
         detections=tuple(detected),
+        unseen=attack.unseen,
     )
 
 
 def _by_source(injection: Injection, added: Pool) -> dict[str, Injected]:
     """Return the injected passages in each source language, as detectors see them."""
-    numbers = {question: number for number, question in enumerate(dict.fromkeys(injection.questions))}
+    numbers = {first: number for number, first in enumerate(dict.fromkeys(aims[0] for aims in injection.aims))}
     found = {}
     for source in injection.aimed:
         rows = [row for row, one in enumerate(injection.passages) if one.language == source]
-        question = np.array([numbers[injection.questions[row]] for row in rows], dtype=np.intp)
+        question = np.array([numbers[injection.aims[row][0]] for row in rows], dtype=np.intp)
         found[source] = Injected([injection.passages[row].text for row in rows], added[rows], question)
     return found
+
+
+def _by_topic(judgements: Judgements, topics: Topics | None) -> Judgements:
+    """Return judgements in which the questions of a topic are one cluster: they share their passages."""
+    if topics is None:
+        return judgements
+    return replace(judgements, parallel_ids=tuple(topics.of[one] for one in judgements.parallel_ids))
 
 
 @dataclass(frozen=True)
@@ -279,9 +301,9 @@ def _column(
     """
     place = np.zeros(len(rows), dtype=np.int32)
     above = np.zeros(len(honest.query), dtype=np.int32)
-    (asked,) = np.nonzero(rows[:, 0] >= 0)
     best = np.full(len(rows), DEEPEST + 1)
     for passage in rows.T:
+        (asked,) = np.nonzero(passage >= 0)
         score = np.full(len(rows), -np.inf)
         score[asked] = pair_scores(queries, asked, added, passage[asked])
         if not ties.retrieves_zero:

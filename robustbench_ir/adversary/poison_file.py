@@ -94,7 +94,7 @@ class PoisoningRecord(Card):
         Ranks of the judged passages without injected ones, 1-based; 0 if the passage is not retrieved.
     attacks : list of AttackRecord
         One for each source language.
-    encodings, crafter, passages, detections
+    encodings, crafter, passages, detections, unseen
         See `robustbench_ir.Poisoning`; files of version 1 have none of them.
     """
 
@@ -118,6 +118,7 @@ class PoisoningRecord(Card):
     crafter: EncoderRecord | None = None
     passages: list[PassageRecord] = []
     detections: list[DetectionRecord] = []
+    unseen: float = Field(default=0, ge=0, lt=1)
 
 
 def save_poisoning(found: Poisoning, path: str | Path) -> Path:
@@ -159,6 +160,7 @@ def save_poisoning(found: Poisoning, path: str | Path) -> Path:
         crafter=None if found.crafter is None else encoder_record(found.crafter),
         passages=[_passage_record(one) for one in found.passages],
         detections=[_detection_record(one) for one in found.detections],
+        unseen=found.unseen,
     )
     written = Path(path)
     write_whole(written, readable_json(record).encode())
@@ -227,6 +229,7 @@ def load_poisoning(path: str | Path) -> Poisoning:
         crafter=None if record.crafter is None else encoder_from_record(record.crafter),
         passages=tuple(InjectedPassage(**one.model_dump(exclude_none=True)) for one in record.passages),
         detections=tuple(map(_detection, record.detections)),
+        unseen=record.unseen,
     )
     _check(found, len(record.attacks), str(path))
     return found

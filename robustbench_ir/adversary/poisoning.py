@@ -142,12 +142,12 @@ class InjectedPassage:
     Attributes
     ----------
     question : str
-        The question that it aims at, by its `parallel_id`.
+        The question whose text it began with, by its `parallel_id`.
     language, text : str
         Its language and its text.
     before, after : float
-        Mean similarity with the question's texts in all query languages, by the encoder that crafted it, before and
-        after the search; NaN where nothing was searched.
+        Mean similarity with the texts, in all query languages, of the questions that it aims at, by the encoder that
+        crafted it, before and after the search; NaN where nothing was searched.
     """
 
     question: str
@@ -182,6 +182,9 @@ class Poisoning:
         The injected passages; none in files of earlier versions.
     detections : tuple of Detection
         What detectors say of them; none in files of earlier versions.
+    unseen : float
+        Share of the questions of each topic that are attacked without being known; 0 where all are known. Where it is
+        not 0, the topics are the clusters of `judgements`, in place of questions.
     """
 
     version: str
@@ -201,6 +204,7 @@ class Poisoning:
     crafter: EncoderDescription | None = None
     passages: tuple[InjectedPassage, ...] = ()
     detections: tuple[Detection, ...] = ()
+    unseen: float = 0.0
 
     @property
     def sources(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from robustbench_ir._base.files import check_writable, is_stream
-from robustbench_ir.adversary.crafts import CRAFTS, ENCODINGS
+from robustbench_ir.adversary.crafts import CRAFTS, ENCODINGS, Craft
 from robustbench_ir.cli.completion import ENCODER, LANGUAGE, Name
 from robustbench_ir.cli.lists import list_option
 from robustbench_ir.cli.options import (
@@ -69,6 +69,12 @@ CRAFT = Name("craft", lambda: ((name, "") for name in CRAFTS))
     type=ENCODER,
     help="Encoder that a search asks, where it is another one than --model. Options of encoders hold for both.",
 )
+@click.option(
+    "--unseen",
+    type=float,
+    help="Share of the questions of each topic, such as 0.5, that the attacker does not know: passages are crafted for "
+    "the others, --budget of them for each topic, and attack these.",
+)
 @languages_option
 @questions_option
 @click.option(
@@ -88,6 +94,7 @@ def command(  # noqa: PLR0913, PLR0917
     craft: str,
     encodings: int,
     craft_on: str | None,
+    unseen: float | None,
     languages: tuple[str, ...] | None,
     questions: Questions | None,
     out: Path | None,
@@ -98,18 +105,22 @@ def command(  # noqa: PLR0913, PLR0917
 ) -> None:
     """Inject passages into the pool, and measure which languages find them.
 
-    Each question is attacked by itself, with its own text in one language. Prints for each two languages how many
-    readers of the second find what was injected in the first.
+    Each question is attacked by itself, with its own text in one language, or with words of that language that a search
+    has chosen by scores or gradients. Prints for each two languages how many readers of the second find what was
+    injected in the first.
 
     \b
     irbench poison --model char-ngram --task mini --source-languages en,hi
     irbench poison --model use-multilingual --task xquad-r --questions 300 --craft payload
+    irbench poison --model use-multilingual --task xquad-r --questions 300 --craft greedy --encodings 50
     """  # noqa: D301
     from robustbench_ir.adversary.poison import poison
     from robustbench_ir.adversary.poison_file import save_poisoning
 
     chosen = model or default_encoder()
-    more = "-".join(part for part in (str(questions or ""), "poison", "" if craft == "copy" else craft) if part)
+    how = str(Craft.parse(craft))
+    parts = (str(questions or ""), "poison", "" if how == "copy" else how, "" if unseen is None else "unseen")
+    more = "-".join(part for part in parts if part)
     target = out or Path("results") / usual_name(chosen, task, languages, more)
     check_writable(target)
     if target.exists() and not force and not is_stream(target):
@@ -123,6 +134,7 @@ def command(  # noqa: PLR0913, PLR0917
             craft=craft,
             encodings=encodings,
             craft_on=craft_on,
+            unseen=unseen,
             languages=languages,
             questions=questions,
             options=options,

@@ -42,7 +42,7 @@ _SEARCHES: dict[Search, str] = {
 }
 _NOTES = (
     "ASR@k = share of the questions with an injected passage among the first k; others = mean over the other query "
-    "languages; ± half the width of its 95% interval (questions resampled); * is p < 0.05, adjusted for all rows of "
+    "languages; ± half the width of its 95% interval ({clusters} resampled); * is p < 0.05, adjusted for all rows of "
     "its kind. A copied question is no false answer: it shows that a passage is found, not that a reader believes it."
 )
 
@@ -69,7 +69,7 @@ def poison_table(found: Poisoning) -> RenderableType:
         *_asymmetries(found.asymmetries()),
         *_detections(found),
         one_line(""),
-        one_line(_NOTES, "dim"),
+        one_line(_NOTES.format(clusters="topics" if found.unseen else "questions"), "dim"),
     )
 
 
@@ -80,7 +80,8 @@ def _heading(found: Poisoning) -> Text:
         one_line(short_name(found.encoder.name), "bold"),
         one_line(
             f" on {found.task}: {queries}, {counted(found.judgements.pool_size, 'passage')}, and {each} "
-            f"for each question ({_written(found)})"
+            f"for each {'topic, against its unseen questions' if found.unseen else 'question'} "
+            f"({_written(found)})"
         ),
     )
 
@@ -88,7 +89,8 @@ def _heading(found: Poisoning) -> Text:
 def _written(found: Poisoning) -> str:
     """Return how the passages were written."""
     craft = Craft.parse(found.craft)
-    text = "the question" + " and a marked sentence" * craft.payload + _SEARCHES[craft.search]
+    question = "a known question" if found.unseen else "the question"
+    text = question + " and a marked sentence" * craft.payload + _SEARCHES[craft.search]
     if craft.search:
         text += f" with {counted(found.encodings, 'encoding')} each"
     return text + (f" on {short_name(found.crafter.name)}" if found.crafter else "")
@@ -211,6 +213,8 @@ def poison_json(found: Poisoning) -> str:
     """Return every number with what was measured."""
     rows = [dict(zip(Row._fields, _plain(row), strict=True)) for row in found.rows()]
     head = {"task": found.task, "encoder": found.encoder.name, "craft": found.craft, "budget": found.budget}
+    if found.unseen:
+        head["unseen"] = found.unseen
     if found.encodings:
         head |= {"encodings": found.encodings, "crafted_on": (found.crafter or found.encoder).name}
     return json_text({**head, "irbench": found.version, "rows": rows}, indent=1) + "\n"
