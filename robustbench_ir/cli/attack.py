@@ -152,6 +152,8 @@ def command(  # noqa: PLR0913, PLR0917
     check_nothing_else_is_chosen(context, purpose)
     chosen = model or default_encoder()
     before = _reranker_prefix(rerank, top_k)
+    if normalise:
+        _check_repairs(normalise)
     request = Request(
         encoder=f"{before}{chosen}",
         task=task,
@@ -222,6 +224,14 @@ def _reranker_prefix(rerank: str | None, top_k: int | None) -> str:
     chosen = DEFAULT_TOP_K if top_k is None else top_k
     check_top_k(chosen)
     return f"{RERANKED_PREFIX}{rerank}@{chosen}:"
+
+
+def _check_repairs(names: str) -> None:
+    """Look up the repairs before the run without them, which comes first."""
+    from robustbench_ir.defences import load_repair
+
+    for name in names.split("+"):
+        load_repair(name)
 
 
 def print_saved(console: Terminal, saved: Saved, what: str) -> None:

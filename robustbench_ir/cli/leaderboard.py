@@ -9,6 +9,7 @@ import click
 
 from robustbench_ir.cli.options import read_keywords
 from robustbench_ir.cli.output import say
+from robustbench_ir.errors import OptionError
 
 _WRONG = 2
 _RECORDED = {
@@ -66,6 +67,8 @@ def check_command(
     from robustbench_ir.leaderboard.canonical import write_canonical
     from robustbench_ir.resources.downloads import without_network
 
+    if not files and not folder.is_dir():
+        raise OptionError(f"{folder}: no such folder; name that of the leaderboard with --folder")
     with without_network() if offline else nullcontext():
         verdicts = check_submissions(files, folder, own_word=not new, base=base)
     for one in verdicts:

@@ -416,8 +416,8 @@ def find_examples(
     for encoder in encoders:
         if encoder.description.fingerprint not in made:
             raise OptionError(
-                f"{encoder.description.name} made none of these results (the fingerprints differ); name the encoder of "
-                f"one, {sheets[0].result.encoder.name}, as it was then"
+                f"none of these results was made by {encoder.description.name} (the fingerprints differ); name the "
+                f"encoder that made one, {sheets[0].result.encoder.name}, with the same weights and options"
             )
     tasks: dict[str, Task | RobustBenchError] = {}
     known: dict[str, list[Perturbation]] = {}

@@ -530,7 +530,9 @@ def _record(content: bytes, where: str) -> ResultRecord:
         key = ".".join(map(str, first["loc"]))[:_SHOWN]
         raise ResultError(f"{where}: not an irbench result: {key or 'file'}: {first['msg'][:_SHOWN]}") from error
     except ValueError as error:
-        raise ResultError(f"{where}: not an irbench result: {str(error)[:_SHOWN]}") from error
+        raise ResultError(
+            f"{where}: not an irbench result: {str(error)[:_SHOWN]}; name a file that `irbench attack` wrote"
+        ) from error
 
 
 def queries_record(judgements: Judgements) -> QueriesRecord:
