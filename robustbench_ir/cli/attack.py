@@ -152,7 +152,7 @@ def command(  # noqa: PLR0913, PLR0917
     check_nothing_else_is_chosen(context, purpose)
     chosen = model or default_encoder()
     before = _reranker_prefix(rerank, top_k)
-    if normalise:
+    if normalise is not None:
         _check_repairs(normalise)
     request = Request(
         encoder=f"{before}{chosen}",
