@@ -110,7 +110,7 @@ MISTAKES = {
     "attack --normalise deromanize-hi": "write deromanise-CODE, such as deromanise-hi; the codes are: ",
     "attack --normalise spellin": "did you mean 'spelling'?",
     "attack --normalise ''": "unknown repair ''",
-    "attack --languages hi --recipe typo --out result.json": "the result of another run; name another file, or say --force",
+    "attack --languages hi --recipe typo --out result.json": "another run; name another file, or say --force",
     "preview typo --language hi ' '": "the text is empty",
     "preview typo --language en --severity 6 x": "severity 6 is out of range",
     # How a model is loaded.

@@ -319,9 +319,7 @@ def test_the_legend_of_small_rank_changes_has_a_name_for_each_colour() -> None:
 
 
 def test_another_encoder_is_refused(sheet: Sheet) -> None:
-    with pytest.raises(
-        OptionError, match=r"none of these results was made by bm25 .* name the encoder that made one, char-ngram"
-    ):
+    with pytest.raises(OptionError, match=r"was made by bm25 .* name the encoder that made one, char-ngram"):
         find_examples([sheet], 4, encoders=[load_encoder("bm25")])
 
 

@@ -9,6 +9,7 @@ import click
 
 from robustbench_ir.cli.options import read_keywords
 from robustbench_ir.cli.output import say
+from robustbench_ir.cli.progress import progress_bar
 from robustbench_ir.errors import OptionError
 
 _WRONG = 2
@@ -69,8 +70,8 @@ def check_command(
 
     if not files and not folder.is_dir():
         raise OptionError(f"{folder}: no such folder; name that of the leaderboard with --folder")
-    with without_network() if offline else nullcontext():
-        verdicts = check_submissions(files, folder, own_word=not new, base=base)
+    with without_network() if offline else nullcontext(), progress_bar() as progress:
+        verdicts = check_submissions(files, folder, own_word=not new, base=base, progress=progress)
     for one in verdicts:
         for fault in one.faults:
             say(f"{one.path}: REFUSED: {fault}")
