@@ -64,12 +64,35 @@ def test_addresses_name_the_task_and_old_ones_work(browser: Chrome, several: str
         ("#task=masakhanews%401", "masakhanews"),
         ("#task=1", "masakhanews"),
         ("#task=0", "afriqa"),
+        ("#task=mini", "mini"),
+        ("#task=mini%401:en%2Bsw", "mini"),
         ("#task=nothing", "xquad-r"),
     ):
         assert f"entries on {task}@1" in status(opened(browser, several, state)), state
     for state in ("#model=afriqa/model-100.json", "#task=mini%401&model=mini/model-100.json", "#task=2&model=0"):
         opened(browser, several, state)
         assert browser.title.startswith("owner/model-100 ") == (not state.endswith("=0")), state
+
+
+def test_an_address_of_nothing_says_what_there_is(browser: Chrome, several: str) -> None:
+    said = "const one = document.getElementById('missing'); return [one.getAttribute('role'), one.innerText]"
+    for state, wanted in (
+        ("#task=nothing", ["There is no task nothing here; there are xquad-r@1, afriqa@1, masakhanews@1, mini@1."]),
+        ("#task=mini%402", ["There is no task mini@2 here; there are xquad-r@1"]),
+        ("#model=owner/model-10", ["There is no model owner/model-10 here; there is owner/model-100."]),
+        ("#model=%3Cimg%20src%3Dx%3E&task=mini", ["There is no model <img src=x> here"]),
+    ):
+        opened(browser, several, state)
+        role, text = browser.execute_script(said)
+        assert role == "status"
+        assert all(part in text for part in wanted), text
+        assert seen(browser) == "board"
+    assert "entries on mini@1" in status(browser), "the task of the address is there"
+    press(browser, "#missing a")
+    assert browser.execute_script(said)[1] == ""
+    for state in ("", "#task=mini", "#model=owner/model-100", "#view=about"):
+        opened(browser, several, state)
+        assert browser.execute_script(said)[1] == "", state
 
 
 def seen(browser: Chrome) -> str:
