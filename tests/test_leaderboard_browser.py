@@ -493,6 +493,29 @@ def test_no_label_of_the_plot_covers_another(browser: Chrome, several: str, addr
     assert browser.execute_script(overlaps) == [11, 0]
 
 
+def test_no_label_of_a_model_covers_another(browser: Chrome, address: str, width: int) -> None:
+    """Letters are as large as those of a page, on a phone too, and stay within their picture."""
+    opened(browser, address, "#model=owner/model-249")
+    look = """
+    const svg = document.querySelector('#model svg'), whole = svg.getBoundingClientRect();
+    return [...svg.querySelectorAll('text')].map((one) => {
+      const box = one.getBoundingClientRect();
+      return [box.left - whole.left, box.top - whole.top, box.right - whole.left, box.bottom - whole.top];
+    }).concat([[0, 0, whole.width, whole.height]]);
+    """
+    *boxes, (_, _, wide, high) = browser.execute_script(look)
+    assert wide <= width
+    assert len(boxes) >= 12
+    for place, (left, top, right, bottom) in enumerate(boxes):
+        assert min(right - left, bottom - top) >= 6.5, "a digit of 12 pixels"
+        assert left >= 0
+        assert top >= 0
+        assert right <= wide
+        assert bottom <= high
+        for other in boxes[:place]:
+            assert right <= other[0] or left >= other[2] or bottom <= other[1] + 2 or top >= other[3] - 2, (place, other)
+
+
 def test_any_address_gives_a_page(browser: Chrome, address: str) -> None:
     browser.get_log("browser")
     for state in (

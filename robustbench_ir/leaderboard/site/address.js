@@ -112,7 +112,7 @@ function listen() {
   at("csv").addEventListener("click", download);
   at("filters").addEventListener("submit", (event) => event.preventDefault());
   let wide = innerWidth;
-  addEventListener("resize", () => { if (innerWidth !== wide && !at("plot").closest("[hidden]")) { wide = innerWidth; plot(rowsShown()); } });
+  addEventListener("resize", () => { if (innerWidth !== wide) { wide = innerWidth; show(); } });
 }
 
 // The address holds the state, and a skip link has none to give.
