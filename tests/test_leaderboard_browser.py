@@ -513,7 +513,10 @@ def test_no_label_of_a_model_covers_another(browser: Chrome, address: str, width
         assert right <= wide
         assert bottom <= high
         for other in boxes[:place]:
-            assert right <= other[0] or left >= other[2] or bottom <= other[1] + 2 or top >= other[3] - 2, (place, other)
+            assert right <= other[0] or left >= other[2] or bottom <= other[1] + 2 or top >= other[3] - 2, (
+                place,
+                other,
+            )
 
 
 def test_any_address_gives_a_page(browser: Chrome, address: str) -> None:

@@ -40,9 +40,9 @@ def command() -> None:
 @click.option(
     "--record",
     is_flag=True,
-    help="Keep the computed digests: the board then says 'checked', too.",
+    help="Record what was found, so that the board says 'checked', too.",
 )
-@click.option("--offline", is_flag=True, help="Use no network, and print which digests were not computed again.")
+@click.option("--offline", is_flag=True, help="Use no network, and print which queries were not made again.")
 @click.option("--receipt", type=click.Path(path_type=Path), help="Write what was said of which bytes, as JSON.")
 @click.pass_context
 def check_command(
@@ -55,7 +55,7 @@ def check_command(
     offline: bool,
     receipt: Path | None,
 ) -> None:
-    """Check FILES, or all submissions: schema, ranks, digests, names, copies. Status 2 if one is refused.
+    """Check FILES, or all submissions: schema, ranks, queries, names, copies. Status 2 if one is refused.
 
     FILES lose against entries that are there; with --base, against those of that commit. The network is used only for
     missing data of a task, to make its queries again.
