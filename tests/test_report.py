@@ -28,7 +28,13 @@ from robustbench_ir.reports.content import Sheet, prepare_sheets, summary_senten
 from robustbench_ir.reports.exports import EXPORTS
 from robustbench_ir.reports.page import report_page
 from robustbench_ir.reports.shown_queries import text_direction
-from robustbench_ir.reports.tables import bias_table, rank_change_table, robustness_table, worst_case_table
+from robustbench_ir.reports.tables import (
+    bias_table,
+    language_comparison_table,
+    rank_change_table,
+    robustness_table,
+    worst_case_table,
+)
 from robustbench_ir.reports.verdict import findings_in_words, verdict_sentence
 from robustbench_ir.reports.worst import Examples, WorstQuery, find_examples
 from robustbench_ir.results.result import Cell
@@ -153,17 +159,61 @@ def test_intervals_of_the_macro_averages_are_those_of_the_findings(small: Result
             assert (found.relative, found.coverage) == pytest.approx((known.relative_drop.value, known.coverage))
 
 
-def test_the_mean_over_recipes_leaves_out_those_that_do_not_cover_the_language(small: Result, sheet: Sheet) -> None:
+@pytest.fixture(scope="module")
+def wide(small: Result) -> Sheet:
+    """The run with a second recipe that covers every language: the typos of severity 1."""
+    later = tuple(
+        replace(cell, recipe=AttackIdentity.parse("slip@5"), severity=3)
+        for cell in small.attacked
+        if cell.recipe.label == "typo" and cell.severity == 1
+    )
+    (one,) = prepare_sheets([("x.json", replace(small, attacked=(*small.attacked, *later)))], resamples=FEW)
+    return one
+
+
+def test_languages_are_compared_over_recipes_that_cover_all_of_them(wide: Sheet) -> None:
+    """English has no romanisation, which would make other languages look worse, or better, than English."""
     drops = {
-        (one.recipe, one.language): one.absolute
-        for one in small.drops("multilingual", by="language")
+        (one.recipe, one.language): (one.absolute, one.clean)
+        for one in wide.result.drops("multilingual", by="language")
         if one.severity == 3
     }
-    missed = {(cell.recipe, language) for cell in small.attacked for language in cell.not_covered}
-    assert missed, "English has no romanisation, so the mean is over typo alone"
-    for one in sheet.by_language[None]:
-        mine = [drop for key, drop in drops.items() if key[1] == one.language and key not in missed]
-        assert one.estimate.value == pytest.approx(np.mean(mine), abs=1e-12)
+    shared = [one for one in wide.recipes if one.label != "transliteration"]
+    assert wide.shared_recipes == shared
+    assert list(wide.by_language) == [None, *wide.recipes]
+    assert wide.heading(None) == "mean over typo and slip"
+    for one in wide.by_language[None]:
+        found = np.mean([drops[recipe, one.language] for recipe in shared], axis=0)
+        assert one.estimate.value == pytest.approx(found[0], abs=1e-12)
+        assert one.relative.value == pytest.approx(found[0] / found[1], abs=1e-12)
+    order = [one.relative.value for one in wide.by_language[None]]
+    assert order == sorted(order, reverse=True)
+    assert summary_sentences(wide)[1].startswith("Averaged over typo and slip, which alone cover all these languages, ")
+    typo_and_slip = [one for one in wide.result.attacked if one.recipe.label != "transliteration"]
+    (alike,) = prepare_sheets([("x.json", replace(wide.result, attacked=tuple(typo_and_slip)))], resamples=FEW)
+    assert alike.by_language[None] == wide.by_language[None]
+    assert alike.heading(None) == "mean over recipes"
+    assert summary_sentences(alike)[1].startswith("Averaged over the recipes, queries")
+
+
+def test_with_one_recipe_for_all_languages_it_alone_compares_them(sheet: Sheet, small: Result) -> None:
+    assert [one.label for one in sheet.by_language if one] == ["typo", "transliteration"]
+    assert summary_sentences(sheet)[1].startswith("Under typo, which alone covers all languages, queries in ")
+    turned = replace(small, attacked=small.attacked[::-1])
+    (one,) = prepare_sheets([("x.json", turned)], resamples=FEW)
+    assert [recipe.label for recipe in one.by_language if recipe] == ["typo", "transliteration"]
+    only = replace(small, attacked=tuple(cell for cell in small.attacked if cell.recipe.label == "transliteration"))
+    (other,) = prepare_sheets([("x.json", only)], resamples=FEW)
+    assert summary_sentences(other)[1].startswith("Queries in ")
+
+
+def test_results_are_compared_by_language_over_what_all_of_them_have(wide: Sheet, sheet: Sheet) -> None:
+    table = language_comparison_table([wide, sheet])
+    assert table.caption.endswith("by query language, under typo")
+    (typo,) = sheet.shared_recipes
+    known = {one.language: one.relative.value for one in sheet.by_language[typo]}
+    assert {row[2].value for row in table.rows} == {row[3].value for row in table.rows} == set(known.values())
+    assert language_comparison_table([wide, wide]).caption.endswith("mean over typo and slip")
 
 
 def test_languages_are_sorted_by_drop_and_those_not_covered_stand_last_with_the_reason(sheet: Sheet) -> None:
@@ -471,8 +521,10 @@ def test_json_says_what_the_page_says(sheet: Sheet) -> None:
     assert content["robustness"][0]["all_queries"]["worst"]["drop"].keys() == {"value", "low", "high"}
     assert content["worst_case"] == []
     assert content["mean_rank_change"]["by_recipe"].keys() == set(sheet.recipes)
-    assert [one["language"] for one in content["drop_by_language"]["mean over recipes"]] == [
-        one.language for one in sheet.by_language[None]
+    (typo,) = sheet.shared_recipes
+    assert content["languages_compared_over"] == [str(typo)]
+    assert [one["language"] for one in content["drop_by_language"][str(typo)]] == [
+        one.language for one in sheet.by_language[typo]
     ]
 
 

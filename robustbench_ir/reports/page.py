@@ -92,7 +92,7 @@ class _Comparison:
     winner: str
     scores: Table
     curves: list[Picture]
-    languages: Table
+    languages: Table | None
 
 
 def report_page(
@@ -168,7 +168,7 @@ def _comparison(sheets: Sequence[Sheet]) -> _Comparison:
         winner_sentence(sheets),
         side_by_side_table(sheets),
         list(comparison_pictures(sheets)),
-        language_comparison_table(attacked) if attacked else Table("", (), ()),
+        language_comparison_table(attacked) if attacked else None,
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from robustbench_ir._base.listed import in_words
 from robustbench_ir.metrics.bias_findings import BiasFinding
 from robustbench_ir.metrics.findings import Finding
 from robustbench_ir.metrics.resource_gap import ResourceGap
@@ -305,8 +306,13 @@ def _with_margin(one: Score) -> TableCell:
 
 
 def language_comparison_table(sheets: Sequence[Sheet]) -> Table:
-    """Return the relative drop by query language of several results side by side, mean over recipes."""
-    found = [{one.language: one for one in next(iter(sheet.by_language.values()))} for sheet in sheets]
+    """Return the relative drop by query language of several results side by side.
+
+    It is the mean over the recipes that cover all languages in all results; without any of them there are no rows.
+    """
+    first, *others = sheets
+    over = [one for one in first.shared_recipes if all(one in other.shared_recipes for other in others)]
+    found = [{one.language: one for one in sheet.mean_by_language(over)} for sheet in sheets] if over else []
     names = dict.fromkeys(language for drops in found for language in drops)
     rows = [
         (
@@ -317,9 +323,9 @@ def language_comparison_table(sheets: Sequence[Sheet]) -> Table:
         for name in names
     ]
     columns = ("language", "resource class", *(sheet.name for sheet in sheets))
-    return Table(
-        f"Relative drop in {sheets[0].measure_name} by query language, mean over recipes", columns, tuple(rows)
-    )
+    names = in_words([first.recipe_names[one] for one in over])
+    what = f"mean over {names}" if len(over) > 1 else f"under {names}"
+    return Table(f"Relative drop in {first.measure_name} by query language, {what}", columns, tuple(rows))
 
 
 # Tables that need more computation: robustness in a few numbers, language bias, worst against average case.
