@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from robustbench_ir import Result, attack, save_result
+from robustbench_ir._base.listed import in_words
 from robustbench_ir.cli import irbench
 from robustbench_ir.encoders import EncoderDescription, load_encoder
 from robustbench_ir.errors import OptionError
@@ -23,7 +24,19 @@ from robustbench_ir.metrics.settings import Judgements
 from robustbench_ir.perturb import load_recipe
 from robustbench_ir.perturb.identity import CLEAN, AttackIdentity, RecipeIdentity
 from robustbench_ir.reports import plots
-from robustbench_ir.reports.charts import Bar, apart, bar_chart, bias_legend, compact, heat_map, shortened, step, ticks
+from robustbench_ir.reports.charts import (
+    Bar,
+    apart,
+    bar_chart,
+    bias_legend,
+    bias_pictures,
+    compact,
+    curves,
+    heat_map,
+    shortened,
+    step,
+    ticks,
+)
 from robustbench_ir.reports.content import Sheet, prepare_sheets, summary_sentences
 from robustbench_ir.reports.exports import EXPORTS
 from robustbench_ir.reports.page import report_page
@@ -33,11 +46,13 @@ from robustbench_ir.reports.tables import (
     language_comparison_table,
     rank_change_table,
     robustness_table,
+    side_by_side_table,
     worst_case_table,
 )
 from robustbench_ir.reports.verdict import findings_in_words, verdict_sentence
 from robustbench_ir.reports.worst import Examples, WorstQuery, find_examples
 from robustbench_ir.results.result import Cell
+from robustbench_ir.results.verdict import overall
 from robustbench_ir.retrieval.ranking import Ranks
 from robustbench_ir.tasks import load_task
 
@@ -226,8 +241,8 @@ def test_languages_are_sorted_by_drop_and_those_not_covered_stand_last_with_the_
 
 def test_rank_changes_are_attacked_minus_clean_mean_ranks() -> None:
     (one,) = prepare_sheets([("x.json", by_hand())], resamples=FEW)
-    # English: question 2 of 4 falls from ranks 1 and 2 to 4 and 2, the others do not; Thai is untouched.
-    assert one.rank_changes["typo@5"].tolist() == [[0.75, 0.0], [0.0, 0.0]]
+    # English: question 2 of 4 falls from ranks 1 and 2 to 4 and 2, the others do not; Thai is not covered.
+    assert one.rank_changes["typo@5"] == pytest.approx(np.array([[0.75, 0.0], [np.nan, np.nan]]), nan_ok=True)
 
 
 def test_robustness_and_bias_are_those_of_the_result(small: Result, sheet: Sheet) -> None:
@@ -426,7 +441,7 @@ def test_the_page_loads_nothing_and_allows_nothing_but_its_own_script(sheet: She
 def test_every_picture_has_a_name_and_the_table_behind_it(sheet: Sheet) -> None:
     page = report_page([sheet], [Examples()])
     pictures = re.findall(r"<figure>.*?</figure>", page, flags=re.DOTALL)
-    assert len(pictures) == 3 + 3 + 2  # settings; mean and recipes; recipes
+    assert len(pictures) == 3 + 2 + 2  # settings; recipes; recipes
     for picture in pictures:
         assert re.search(r'<svg role="img" aria-label="[^"]{10,}"', picture)
         assert re.search(r"<details>.*<table.*<td", picture, flags=re.DOTALL)
@@ -544,6 +559,61 @@ def test_all_panels_of_a_picture_have_one_scale(small: Result, monkeypatch: pyte
         wanted = {order.index(one.language): one.relative.value for one in drops if not one.reason}
         assert {round(bar.get_y() + bar.get_height() / 2): bar.get_width() for bar in axes.patches} == wanted
     assert [text.get_text() for text in languages.legends[0].get_texts()]
+
+
+def test_no_axis_shows_scores_that_cannot_be(small: Result, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A band of scores near 0 or 1 ends there, on the page and in the files."""
+    pytest.importorskip("matplotlib")
+    figures: list[Figure] = []
+    monkeypatch.setattr(plots, "write_figure", lambda figure, _path, _form: figures.append(figure))
+    transliterated = replace(small, attacked=tuple(one for one in small.attacked if one.recipe.label != "typo"))
+    (sheet,) = prepare_sheets([("x.json", transliterated)], resamples=FEW)
+    drops = [one.drop for scores in sheet.scores.values() for one in scores]
+    for setting in sheet.settings:
+        clean = [one.clean for one in sheet.scores[setting]]
+        for place, one in enumerate(sheet.scores[setting]):
+            sheet.scores[setting][place] = replace(one, drop=replace(one.drop, high=clean[place] + 0.1, low=-1.0))
+        for line in curves(sheet, setting):
+            assert all(0 <= point.low <= point.high <= 1 for point in line.points)
+    assert drops
+    plots.write_plots([sheet], Path("nowhere"), "pdf")
+    assert all(0 <= axes.get_ylim()[0] < axes.get_ylim()[1] <= 1.02 for axes in figures[0].axes)
+
+
+def test_what_a_recipe_does_not_cover_is_no_zero_in_a_heat_map(sheet: Sheet) -> None:
+    transliteration = next(one for one in sheet.recipes if one.label == "transliteration")
+    place = LANGUAGES.index("en")
+    changes = sheet.rank_changes[transliteration]
+    assert np.isnan(changes[place]).all()
+    assert np.isfinite(np.delete(changes, place, axis=0)).all()
+    images = {one.heading: str(one.image) for one in bias_pictures(sheet)}
+    assert "not covered" in images["transliteration"]
+    assert images["transliteration"].count("<rect") == 6
+    assert "not covered" not in images["typo"]
+    assert {cell.text for cell in rank_change_table(sheet, transliteration).rows[place][1:]} == {"\N{EN DASH}"}
+    content = json.loads(EXPORTS["json"]([sheet]))[0]["mean_rank_change"]["by_recipe"][str(transliteration)]
+    assert content[place] == [None, None, None]
+
+
+def test_side_by_side_says_by_what_a_result_is_broken(small: Result) -> None:
+    prepared = prepare_sheets([("a.json", small), ("b.json", small)], resamples=FEW)
+    said = side_by_side_table(prepared).rows[0][1].text
+    word = overall(prepared[0].verdicts)
+    assert word in {"shaken", "broken"}
+    assert said == f"{word} by " + in_words([one.recipe.label for one in prepared[0].verdicts if one.word == word])
+    assert f'<span class="word {word}">{said}</span>' in report_page(prepared, [Examples()] * 2)
+
+
+def test_picture_files_are_named_after_the_encoder(small: Result, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    other = replace(small, encoder=replace(small.encoder, name="owner/My model"))
+    alike = replace(small, encoder=replace(small.encoder, name="elsewhere/my-model"))
+    prepared = prepare_sheets([("a.json", small), ("b.json", other), ("c.json", alike)], resamples=FEW)
+    made = [path.name for path in plots.write_plots(prepared, tmp_path, "svg")]
+    assert [name for name in made if "severity" in name] == [
+        *("char-ngram-severity.svg", "my-model-severity.svg", "my-model-2-severity.svg")
+    ]
+    assert len(set(made)) == len(made)
 
 
 def test_pictures_are_pdf_files_with_letters(small: Result, tmp_path: Path) -> None:

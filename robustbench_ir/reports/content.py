@@ -623,13 +623,19 @@ class Sheet:
 
     @cached_property
     def rank_changes(self) -> dict[AttackIdentity, Floats]:
-        """By recipe, the change of the mean rank, shape (query languages, passage languages), mean over seeds."""
+        """By recipe, the change of the mean rank, shape (query languages, passage languages), mean over seeds.
+
+        Rows of languages that a recipe does not cover are NaN.
+        """
         clean = self._mean_ranks(self.result.clean)
-        return {
+        found = {
             recipe: np.mean([self._mean_ranks(cell) for cell in cells], axis=0) - clean
             for (recipe, severity), cells in self.result.groups.items()
             if severity == self.severity
         }
+        for recipe, changes in found.items():
+            changes[[name in self._reasons[recipe] for name in self.result.judgements.query_languages]] = np.nan
+        return found
 
     @cached_property
     def rank_margins(self) -> dict[AttackIdentity, Floats]:

@@ -255,7 +255,7 @@ def rank_change_table(sheet: Sheet, recipe: AttackIdentity) -> Table:
 
 def _rank_change(change: float, margin: float) -> TableCell:
     found = number_cell(change, "+,.1f")
-    return found if math.isnan(margin) else TableCell(f"{found.text} ±{margin:,.1f}", change)
+    return found if math.isnan(change) or math.isnan(margin) else TableCell(f"{found.text} ±{margin:,.1f}", change)
 
 
 def coverage_table(sheet: Sheet) -> Table:
@@ -286,12 +286,19 @@ def side_by_side_table(sheets: Sequence[Sheet]) -> Table:
         found = {sheet.recipe_names[one.recipe]: one for one in sheet.at_severity}
         clean = sheet.result.score(sheet.result.clean, sheet.setting, sheet.measure)
         pairs = [_attacked_and_drop(found.get(name)) for name in recipes]
-        said = TableCell(overall(sheet.verdicts))
+        said = TableCell(_by_what(sheet))
         rows.append((TableCell(sheet.name), said, number_cell(clean, ".3f"), *(one for pair in pairs for one in pair)))
     first = sheets[0]
     names = tuple(f"{name}, {what}" for name in recipes for what in ("attacked", "drop"))
     caption = f"{first.measure_name} clean and attacked, and its drop, at severity {first.severity}, {first.setting}"
     return Table(caption, ("encoder", "verdict", f"clean {first.measure_name}", *names), tuple(rows), judges=True)
+
+
+def _by_what(sheet: Sheet) -> str:
+    """Return the verdict on all attacks, with the attacks that decide it."""
+    word = overall(sheet.verdicts)
+    by = in_words([sheet.recipe_names[one.recipe] for one in sheet.verdicts if one.word == word])
+    return f"{word} by {by}" if word in {"shaken", "broken"} else word
 
 
 def _attacked_and_drop(one: Score | None) -> tuple[TableCell, TableCell]:
@@ -323,8 +330,8 @@ def language_comparison_table(sheets: Sequence[Sheet]) -> Table:
         for name in names
     ]
     columns = ("language", "resource class", *(sheet.name for sheet in sheets))
-    names = in_words([first.recipe_names[one] for one in over])
-    what = f"mean over {names}" if len(over) > 1 else f"under {names}"
+    recipes = in_words([first.recipe_names[one] for one in over])
+    what = f"mean over {recipes}" if len(over) > 1 else f"under {recipes}"
     return Table(f"Relative drop in {first.measure_name} by query language, {what}", columns, tuple(rows))
 
 
