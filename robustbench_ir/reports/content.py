@@ -108,7 +108,8 @@ def _grouped(result: Result) -> dict[_Together, dict[str, list[str]]]:
 def _attack(result: Result, together: _Together, recipes: list[str], methods: tuple[str, ...]) -> list[str]:
     who = result.encoder
     return [
-        *("irbench", "attack", "--model", who.name, *_task(result)),
+        *("irbench", "attack", "--model", who.loaded_by, *_given({"--name": who.name if who.given else ""})),
+        *_task(result),
         *(word for name in recipes for word in ("--recipe", name)),
         *(word for severity in together.severities for word in ("--severity", str(severity))),
         *("--seeds", str(together.seeds)),
@@ -137,7 +138,7 @@ def _transfers(
         for method in methods:
             for severity in together.severities:
                 yield [
-                    *("irbench", "transfer", "--source", source, "--targets", result.encoder.name),
+                    *("irbench", "transfer", "--source", source, "--targets", result.encoder.loaded_by),
                     *(*_task(result), "--recipe", recipe, "--severity", str(severity), "--seeds", str(together.seeds)),
                     *("--search", method, *_means(together), *options_as_words(result.options or {})),
                     *("--out", "results"),

@@ -63,6 +63,7 @@ class EncoderRecord(Card):
     origins: dict[str, str] = {}
     notes: list[str] = []
     retrieves_zero: bool = True
+    given: str = ""
 
 
 Int32 = Annotated[int, Field(ge=0, lt=1 << 31)]
