@@ -100,6 +100,7 @@ def report_page(
     examples: Sequence[Examples],
     tried: Sequence[Sequence[Defended]] = (),
     home: str = "",
+    every: str = "",
 ) -> str:
     """Return the page; every text is escaped.
 
@@ -113,6 +114,8 @@ def report_page(
         The defences that were tried, for each result; empty if none were.
     home : str
         Address of a list of results, to which the page links.
+    every : str
+        Address of pages with all queries, to which the page links.
     """
     defended = list(tried) or [()] * len(sheets)
     return rendered(
@@ -123,6 +126,7 @@ def report_page(
         resamples=sheets[0].resamples,
         **inlined("report.css", "report.js"),
         home=home,
+        every=every,
         thresholds=THRESHOLDS,
         parts=_parts(sheets[0]),
         warnings=_warnings(sheets),
