@@ -146,6 +146,8 @@ MISTAKES = {
     "submit clean.json --name a/b --link https://example.org": "attack with recipes first",
     "submit result.json --name a/b --link http://x": "write one that begins with https://",
     "leaderboard check --folder nowhere": "nowhere: no such folder",
+    "leaderboard build --folder nowhere": "nowhere: no such folder",
+    "leaderboard serve --folder nowhere": "nowhere: no such folder",
     "leaderboard export nowhere.json --as model-index": "look at its path",
     # What is no command, or misses a part.
     "atack": "unknown command 'atack': did you mean 'attack'?",

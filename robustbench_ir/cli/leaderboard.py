@@ -68,8 +68,8 @@ def check_command(
     from robustbench_ir.leaderboard.canonical import write_canonical
     from robustbench_ir.resources.downloads import without_network
 
-    if not files and not folder.is_dir():
-        raise OptionError(f"{folder}: no such folder; name that of the leaderboard with --folder")
+    if not files:
+        _check_folder(folder)
     with without_network() if offline else nullcontext(), progress_bar() as progress:
         verdicts = check_submissions(files, folder, own_word=not new, base=base, progress=progress)
     for one in verdicts:
@@ -84,6 +84,11 @@ def check_command(
     if receipt:
         write_whole(receipt, receipts.receipt(verdicts, _today(), base or "").encode())
     context.exit(_WRONG if any(one.faults for one in verdicts) else 0)
+
+
+def _check_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        raise OptionError(f"{folder}: no such folder; name that of the leaderboard with --folder")
 
 
 def _today() -> str:
@@ -170,6 +175,7 @@ def build_command(context: click.Context, folder: Path, site: Path | None) -> No
     """Write leaderboard.json and the page of all submissions. Status 2 if some were left out."""
     from robustbench_ir.leaderboard.building import build_board
 
+    _check_folder(folder)
     page, refused, entries = build_board(folder, site)
     for one in refused:
         say(f"{one.path}: LEFT OUT: {one.faults[0]}", error=True)
@@ -187,6 +193,7 @@ def serve_command(folder: Path, port: int) -> None:
     from robustbench_ir.leaderboard.building import build_board
     from robustbench_ir.leaderboard.serving import BoardServer
 
+    _check_folder(folder)
     page, _, _ = build_board(folder)
     with BoardServer(page, port) as server, suppress(KeyboardInterrupt):
         say(f"{server.address} until you press Ctrl-C")
