@@ -71,9 +71,13 @@ def test_axe_finds_nothing_on_the_list_of_results(browser: Chrome, tmp_path: Pat
     from tests.support.reports import hostile_results
 
     (tmp_path / "results").mkdir()
-    write_pages(ResultFolder(hostile_results(tmp_path / "results"), worst=0), tmp_path / "site")
-    browser.get((tmp_path / "site" / "index.html").as_uri())
-    assert faults(browser, axe) == []
+    results = ResultFolder(hostile_results(tmp_path / "results"), worst=0)
+    write_pages(results, tmp_path / "site")
+    queries = results.queries_of(tmp_path / "results" / "first.json", "text=q1") or ""
+    (tmp_path / "site" / "queries.html").write_text(queries, encoding="utf-8")
+    for name in ("index.html", "queries.html"):
+        browser.get((tmp_path / "site" / name).as_uri())
+        assert faults(browser, axe) == [], name
 
 
 @pytest.fixture(scope="module")

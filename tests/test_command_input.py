@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from click import shell_completion
 from click.testing import CliRunner, Result
 
 import robustbench_ir as rb
-from robustbench_ir.cli import irbench
+from robustbench_ir.cli import _status, irbench
 from robustbench_ir.cli.attack import command as attack
 from robustbench_ir.cli.config import EXAMPLE, read_config
 
@@ -66,31 +67,123 @@ def test_clean_scores_alone_can_be_asked_for() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("typed", "said"),
-    [
-        (("attack", "--recipe", "typo,,synonym"), "empty part"),
-        (("attack", "--severity", "1,x"), "'x' is not a valid integer"),
-        (("attack", "--recipe", "typo,synonim"), "did you mean 'synonym'?"),
-        (("attack", "--languages", "en,hindu"), "did you mean 'hi' (Hindi)?"),
-        (("attack", "--languages", "englisch"), "did you mean 'en' (English)?"),
-        (("languages", "show", "swahilli"), "did you mean 'sw' (Swahili)?"),
-        (("attack", "--measure", "ndgc@10"), "with any whole number k"),
-        (("attack", "--task", "shop"), "is a folder here; write ./shop"),
-        (("attack", "--task", "shpo"), "did you mean ./shop?"),
-        (("attack", "--model", "me5-smal"), "did you mean ./me5-small?"),
-        (("attack", "--model", "bm52"), "did you mean 'bm25'?"),
-        (("attack", "--model", "gte-large"), "or a folder such as ./my-model, or owner/model on the hub"),
-        (("atack",), "did you mean 'attack'?"),
-    ],
-)
-def test_a_mistake_is_one_line_with_the_nearest_name(typed: tuple[str, ...], said: str) -> None:
-    Path("shop").mkdir()
-    Path("me5-small").mkdir()
-    answer = call(*typed)
-    told = str(answer.exception) if answer.exception and not isinstance(answer.exception, SystemExit) else answer.output
-    assert answer.exit_code != 0
-    assert said in told
+MISTAKES = {
+    # Names: the nearest one, or those that there are.
+    "attack --recipe tipo": "unknown recipe 'tipo': did you mean 'typo'?",
+    "attack --recipe typo,synonim": "did you mean 'synonym'?",
+    "attack --recipe typo,,synonym": "empty part",
+    "attack --recipe hinglsh": "did you mean 'hinglish'?",
+    "recipes show typos": "did you mean 'typo'?",
+    "recipes hinglish": "`irbench recipes show hinglish` shows what has this name",
+    "attack --languages en,xx": "unknown language 'xx': there are: am, ar",
+    "attack --languages en,hindu": "did you mean 'hi' (Hindi)?",
+    "attack --languages englisch": "did you mean 'en' (English)?",
+    "attack --languages en,,hi": "empty part",
+    "languages show swahilli": "did you mean 'sw' (Swahili)?",
+    "preview typo --language klingonese x": "unknown language 'klingonese'",
+    "attack --measure ndgc@10": "with any whole number k",
+    "attack --measure ndcg": "nDCG needs a depth, any whole number: nDCG@10",
+    "attack --task xquad": "did you mean 'xquad-r'?",
+    "attack --task shop": "is a folder here; write ./shop",
+    "attack --task shpo": "did you mean ./shop?",
+    "attack --task ./nowhere": "nowhere: no such folder; a task of your own is",
+    "tasks show minni": "did you mean 'mini'?",
+    "tasks check nowhere": "nowhere: no such folder",
+    "attack --model bm52": "did you mean 'bm25'?",
+    "attack --model me5-small": "me5-small: not a sentence-transformers folder (it has no modules.json)",
+    "attack --model me5-smal": "did you mean ./me5-small?",
+    "attack --model gte-large": "or a folder such as ./my-model, or owner/model on the hub",
+    "attack --search greedi": "did you mean 'greedy'?",
+    "attack --for leaderbord": "is not 'leaderboard'",
+    # Options of a run.
+    "attack --severity 1,9": "severity 9 is out of range; 1 to 5",
+    "attack --severity 1,x": "'x' is not a valid integer",
+    "attack --seeds 0": "0 seeds are out of range; give 1",
+    "attack --seeds 0,1": "give one, such as 3, or auto",
+    "attack --questions many": "give one, such as 200, or 200:1",
+    "attack --jobs 0": "0 jobs; at least 1 is needed",
+    "attack --goal map": "add --search greedy",
+    "attack --cards nowhere": "--cards nowhere: not a folder",
+    "attack --modl bm25": "Did you mean one of:",
+    "attack --for leaderboard --languages en": "leave out --languages",
+    "attack --normalise deromanise": "write deromanise-CODE, such as deromanise-hi; the codes are: ",
+    "attack --normalise deromanize-hi": "write deromanise-CODE, such as deromanise-hi; the codes are: ",
+    "attack --normalise spellin": "did you mean 'spelling'?",
+    "attack --normalise ''": "unknown repair ''",
+    "attack --languages hi --recipe typo --out result.json": "another run; name another file, or say --force",
+    "preview typo --language hi ' '": "the text is empty",
+    "preview typo --language en --severity 6 x": "severity 6 is out of range",
+    # How a model is loaded.
+    "attack --query-prompt q": "query_prompt cannot be set for a built-in encoder; leave it out",
+    "attack --model ./tiny --device cuda:99": "torch cannot use it here",
+    "attack --model ./tiny --dtype float12": "there are float32, float16, bfloat16",
+    "attack --model ./tiny --backend tensorrt": "there are torch, onnx, openvino",
+    "attack --model ./tiny --similarity cos": "there are cosine, dot",
+    "attack --model ./tiny --truncate-dim 9999": "tiny has 16 dimensions",
+    # Gates.
+    "check result.json": "give one such as --max-drop typo=10%, or --gate gate.toml",
+    "check result.json --max-drop tipo=10%": "did you mean 'typo'?",
+    "check result.json --max-drop typo": "has no limit; write such as max-drop typo=10%",
+    "check result.json --max-drop typo=10": "write 10% or a number such as 0.1",
+    "check result.json --min nDCG@10": "has no limit; write such as min nDCG@10=0.6",
+    "check result.json --min typo/en:nDCG@10=0.6": "write min typo:nDCG@10/en=0.6",
+    "check result.json --no-worse 2%": "name its result file: --baseline main.json",
+    "check result.json --gate nowhere.toml": "name a file with rules",
+    "check result.json --gate key.toml": 'write quotation marks around it: "nDCG@10"',
+    "check result.json --gate percentage.toml": 'write quotation marks around it: "10%"',
+    "check percentage.toml": "rules go to --gate; name the result first: irbench check RESULT --gate percentage.toml",
+    # Results and reports.
+    "show nothing.json": "cannot be read",
+    "report key.toml": "not an irbench result",
+    "report result.json --format latx": "is not one of 'html', 'csv', 'json', 'latex'",
+    "report result.json --setting both": "is not one of 'monolingual'",
+    "report result.json --with-passages --model char-ngram": "none of these results was made by char-ngram",
+    "report clean.json --format png": "nothing was attacked, so that there is nothing to draw",
+    "compare result.json": "name two or more",
+    "compare result.json clean.json": "attack both with the same --recipe --severity",
+    "view nowhere": "name the one that has the results",
+    # The leaderboard.
+    "submit clean.json --name a/b --link https://example.org": "attack with recipes first",
+    "submit result.json --name a/b --link http://x": "write one that begins with https://",
+    "leaderboard check --folder nowhere": "nowhere: no such folder",
+    "leaderboard build --folder nowhere": "nowhere: no such folder",
+    "leaderboard serve --folder nowhere": "nowhere: no such folder",
+    "leaderboard export nowhere.json --as model-index": "look at its path",
+    # What is no command, or misses a part.
+    "atack": "unknown command 'atack': did you mean 'attack'?",
+    "run": "Missing argument 'FILE'",
+    "run nowhere.toml": "name a TOML file",
+    "score --task mini": "Missing option '--run'",
+}
+
+
+@pytest.fixture(scope="module")
+def belongings(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
+    """Make a folder with what people have: results, rules, a task and a model, of which some are no such thing."""
+    folder = tmp_path_factory.mktemp("belongings")
+    for name in ("shop", "me5-small"):
+        (folder / name).mkdir()
+    (folder / "tiny").symlink_to(tiny_model)
+    rb.attack("bm25", recipes="typo", languages="en").save(folder / "result.json")
+    rb.attack("bm25", recipes=[], languages="en").save(folder / "clean.json")
+    (folder / "key.toml").write_text("[min]\nnDCG@10 = 0.6\n")
+    (folder / "percentage.toml").write_text("[max-drop]\ntypo = 10%\n")
+    return folder
+
+
+@pytest.mark.parametrize("line", MISTAKES)
+def test_a_mistake_is_one_line_that_says_the_next_step(
+    line: str, belongings: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What Python raises and nobody meant has no line, and `_status` lets it through."""
+    monkeypatch.chdir(belongings)
+    monkeypatch.setattr(sys, "argv", ["irbench", *shlex.split(line)])
+    before = sorted(path for path in belongings.rglob("*") if path.is_file())
+    assert _status() == 2
+    said = [one for one in capsys.readouterr().err.splitlines() if one.startswith("irbench: ")]
+    assert len(said) == 1
+    assert MISTAKES[line] in said[0]
+    assert sorted(path for path in belongings.rglob("*") if path.is_file()) == before, "nothing is written"
 
 
 def test_the_bare_command_prints_help_with_status_0() -> None:

@@ -25,8 +25,8 @@ from robustbench_ir import Rule, attack, check, load_task, save_result
 from robustbench_ir.cli import irbench
 from robustbench_ir.errors import OptionError, RobustBenchError
 from robustbench_ir.metrics.statistics import Estimate
-from robustbench_ir.reports.gate import GATE_FORMATS
-from robustbench_ir.results.gate import judge
+from robustbench_ir.reports.gate import GATE_FORMATS, explanation
+from robustbench_ir.results.gate import FEWEST_QUESTIONS, judge, supported_rule
 from robustbench_ir.results.result import Result
 from robustbench_ir.results.rules import Gate, read_rules
 from tests.support.results import result_of_ranks
@@ -93,13 +93,17 @@ def test_commas_stand_between_rules_but_not_within_a_search() -> None:
     ("text", "said"),
     [
         ("max-dorp typo=10%", "did you mean 'max-drop'?"),
-        ("max-drop typo", "'typo' is not a limit"),
+        ("max-drop typo", "has no limit; write such as max-drop typo=10%"),
+        ("min hinglish/hi:nDCG@10=0.6", "write min hinglish:nDCG@10/hi=0.6"),
+        ("min nDCG@10:hinglish/hi=0.6", "write min hinglish:nDCG@10/hi=0.6"),
+        ("min nDCG@10", "has no limit; write such as min nDCG@10=0.6"),
+        ("min nDCG@10=60", "write 60% or a number such as 0.6"),
         ("max-drop typo=", "'' is not a limit"),
         ("max-drop =10%", "names nothing to check"),
         ("max-drop typo=nan", "'nan' is not a limit"),
         ("max-drop typo=inf", "'inf' is not a limit"),
         ("max-drop typo=-5%", "'-5%' is not a limit"),
-        ("max-drop typo=10", "write 10% of it, or a number such as 0.05"),
+        ("max-drop typo=10", "write 10% or a number such as 0.1"),
         ("max-drop typo=101%", "a limit is at most 1"),
         ("max-drop typo=0%", "can never be shown to hold"),
         ("max-drop clean=5%", "the clean queries have no drop"),
@@ -277,6 +281,31 @@ def test_a_verdict_never_contradicts_the_interval(value: float, below: float, ab
         assert (needed is None) or (verdict == "undecided" and needed > min(questions, 9))
 
 
+@given(st.floats(0, 1), st.floats(0, 0.5), st.floats(0, 0.5), st.integers(2, 5000))
+def test_the_supported_limit_holds_and_no_nearer_one_does(value: float, below: float, above: float, few: int) -> None:
+    estimate = Estimate(value, value - below, value + above)
+    for rule in (Rule("max-drop", 0.3, True), Rule("min", 0.3, measure="AP"), Rule("no-worse", 0.3, True)):
+        found = supported_rule(rule, estimate, few)
+        stricter = 0.002 if rule.kind == "min" else -0.002
+        if found is not None:
+            assert judge(found, estimate, few)[0] == "passed"
+            nearer = replace(found, limit=found.limit + stricter)
+            assert not 0 < nearer.limit <= 1 or judge(nearer, estimate, few)[0] != "passed"
+        elif few >= FEWEST_QUESTIONS:
+            assert estimate.low < 0.001 or estimate.high > 0.999 or few < 4
+
+
+def test_an_undecided_rule_names_the_limit_that_the_questions_support() -> None:
+    """The next result of the same questions passes with it, and its line says it."""
+    (one,) = check(fallen(200, 0.2), "max-drop typo=10%").outcomes
+    assert one.verdict == "undecided"
+    assert one.supported is not None
+    assert one.estimate.high <= one.supported.limit < one.estimate.high + 0.001
+    assert explanation(one).endswith(f"; a limit of {one.supported.shown_limit} would hold")
+    assert check(fallen(200, 0.2), [one.supported]).passed
+    assert check(fallen(5, 0.2), "max-drop typo=10%").outcomes[0].supported is None
+
+
 # What cannot be checked.
 
 
@@ -399,7 +428,11 @@ def test_a_gate_is_read_from_a_file(tmp_path: Path) -> None:
         ("setting = 3", "setting is 3"),
         ("measure = 3", "measure is 3"),
         ("baseline = 3", "baseline is 3"),
-        ("= 3", "is not TOML"),
+        ("= 3", "docs/ci.md shows a file with rules"),
+        ("[min]\nnDCG@10 = 0.6", 'write quotation marks around it: "nDCG@10"'),
+        ("[max-drop]\ntypo/hi = 10%", 'write quotation marks around it: "typo/hi" = "10%"'),
+        ("max-drop = { typo@3 = 0.1 }", 'write quotation marks around it: "typo@3"'),
+        ("no-worse = 2%", 'write quotation marks around it: "2%"'),
     ],
 )
 def test_a_file_that_is_no_gate_is_one_line(text: str, said: str, tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ from robustbench_ir.leaderboard.schema import Entry, RanksEntry, json_schema, re
 from robustbench_ir.leaderboard.verifying import verify
 from robustbench_ir.metrics.settings import per_query_scores, rank_distances
 from tests.support.entries import read, table_of, with_judged, with_ranks
+from tests.test_progress import Notes
 
 ROOT = Path(__file__).parents[1]
 DAY = "2026-11-26"
@@ -202,7 +203,12 @@ def test_canonical_digests_rank_and_others_do_not(entry: Entry, tmp_path: Path) 
     other = entry_of(attack("bm25", "mini", ["typo"], languages=["en", "sw", "am"]), replace(SAID, name="cheat"), DAY)
     submit(entry, tmp_path)
     submit(changed(other, lambda table: table["cells"][1].update(queries_sha256="0" * 64)), tmp_path)
-    honest, cheat = check_submissions([], tmp_path, today=DAY)
+    told = Notes()
+    honest, cheat = check_submissions([], tmp_path, today=DAY, progress=told)
+    paths = [honest.path, cheat.path]
+    assert told.stages == [
+        f"{doing} {i} of 2: {path}" for doing in ("read", "check") for i, path in enumerate(paths, 1)
+    ]
     assert (honest.path.name, honest.remark) == ("char-ngram.json", "checked")
     assert cheat.remark.startswith("non-comparable: mini@1 am,en,sw typo@")
     write_canonical(tmp_path, honest.digests or {})
@@ -439,7 +445,7 @@ def test_the_commands(result: Result, tmp_path: Path) -> None:
 
     def run(*arguments: str) -> tuple[int, str]:
         answer = CliRunner().invoke(irbench, arguments, standalone_mode=False)
-        return answer.return_value or 0, answer.output
+        return answer.return_value or 0, answer.stdout
 
     said = ("--name", "char-ngram", "--link", "https://example.org/", "--trained-on", "nothing at all")
     _, output = run("submit", str(file), *said, "--folder", folder)

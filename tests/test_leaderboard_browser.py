@@ -64,12 +64,35 @@ def test_addresses_name_the_task_and_old_ones_work(browser: Chrome, several: str
         ("#task=masakhanews%401", "masakhanews"),
         ("#task=1", "masakhanews"),
         ("#task=0", "afriqa"),
+        ("#task=mini", "mini"),
+        ("#task=mini%401:en%2Bsw", "mini"),
         ("#task=nothing", "xquad-r"),
     ):
         assert f"entries on {task}@1" in status(opened(browser, several, state)), state
     for state in ("#model=afriqa/model-100.json", "#task=mini%401&model=mini/model-100.json", "#task=2&model=0"):
         opened(browser, several, state)
         assert browser.title.startswith("owner/model-100 ") == (not state.endswith("=0")), state
+
+
+def test_an_address_of_nothing_says_what_there_is(browser: Chrome, several: str) -> None:
+    said = "const one = document.getElementById('missing'); return [one.getAttribute('role'), one.innerText]"
+    for state, wanted in (
+        ("#task=nothing", ["There is no task nothing here; there are xquad-r@1, afriqa@1, masakhanews@1, mini@1."]),
+        ("#task=mini%402", ["There is no task mini@2 here; there are xquad-r@1"]),
+        ("#model=owner/model-10", ["There is no model owner/model-10 here; there is owner/model-100."]),
+        ("#model=%3Cimg%20src%3Dx%3E&task=mini", ["There is no model <img src=x> here"]),
+    ):
+        opened(browser, several, state)
+        role, text = browser.execute_script(said)
+        assert role == "status"
+        assert all(part in text for part in wanted), text
+        assert seen(browser) == "board"
+    assert "entries on mini@1" in status(browser), "the task of the address is there"
+    press(browser, "#missing a")
+    assert browser.execute_script(said)[1] == ""
+    for state in ("", "#task=mini", "#model=owner/model-100", "#view=about"):
+        opened(browser, several, state)
+        assert browser.execute_script(said)[1] == "", state
 
 
 def seen(browser: Chrome) -> str:
@@ -468,6 +491,32 @@ def test_no_label_of_the_plot_covers_another(browser: Chrome, several: str, addr
     assert browser.execute_script(overlaps) == [3, 0]
     opened(browser, address, "#name=model-24")
     assert browser.execute_script(overlaps) == [11, 0]
+
+
+def test_no_label_of_a_model_covers_another(browser: Chrome, address: str, width: int) -> None:
+    """Letters are as large as those of a page, on a phone too, and stay within their picture."""
+    opened(browser, address, "#model=owner/model-249")
+    look = """
+    const svg = document.querySelector('#model svg'), whole = svg.getBoundingClientRect();
+    return [...svg.querySelectorAll('text')].map((one) => {
+      const box = one.getBoundingClientRect();
+      return [box.left - whole.left, box.top - whole.top, box.right - whole.left, box.bottom - whole.top];
+    }).concat([[0, 0, whole.width, whole.height]]);
+    """
+    *boxes, (_, _, wide, high) = browser.execute_script(look)
+    assert wide <= width
+    assert len(boxes) >= 12
+    for place, (left, top, right, bottom) in enumerate(boxes):
+        assert min(right - left, bottom - top) >= 6.5, "a digit of 12 pixels"
+        assert left >= 0
+        assert top >= 0
+        assert right <= wide
+        assert bottom <= high
+        for other in boxes[:place]:
+            assert right <= other[0] or left >= other[2] or bottom <= other[1] + 2 or top >= other[3] - 2, (
+                place,
+                other,
+            )
 
 
 def test_any_address_gives_a_page(browser: Chrome, address: str) -> None:

@@ -50,7 +50,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 def run(*arguments: str) -> tuple[int, str]:
     answer = CliRunner().invoke(irbench, arguments)
-    said = f"{answer.output}{answer.exception or ''}"
+    said = f"{answer.stdout}{answer.exception or ''}"
     return answer.exit_code, said
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,9 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import robustbench_ir as rb
 from robustbench_ir.cli import irbench
+from robustbench_ir.leaderboard.entry import Declaration, entry_of, entry_to_json
 from robustbench_ir.metrics.measures import measure_name
 from robustbench_ir.reports.content import command_of, prepare_sheets
 from robustbench_ir.reports.exports import EXPORTS
@@ -126,6 +130,26 @@ def test_a_result_shows_and_saves_itself(attacked: rb.Result, clean: rb.Result, 
         clean.plot()
 
 
+def test_a_name_of_ones_own_does_not_lose_the_model(tiny_model: Path, tmp_path: Path) -> None:
+    """What is printed to make the result again loads the same model; no path of the machine stands in an entry."""
+    made = rb.attack(str(tiny_model), recipes="typo", languages="en", name="mine")
+    again = rb.load_result(made.save(tmp_path / "mine.json"))
+    words = shlex.split(command_of(again))
+    assert words[words.index("--model") + 1] == str(tiny_model)
+    assert words[words.index("--name") + 1] == "mine"
+    assert again.named("mine") == again
+    assert again.named("other").encoder.loaded_by == str(tiny_model)
+    asked = ["report", str(tmp_path / "mine.json"), "--with-passages", "--out", str(tmp_path / "x.html")]
+    answer = CliRunner().invoke(irbench, asked)
+    assert answer.exit_code == 0, answer.exception
+    assert "mine" in repr(again)
+    entry = entry_to_json(entry_of(again, Declaration(name="me/mine", link="https://example.org"), "2026-11-26"))
+    assert str(tiny_model.parent) not in entry
+    assert json.loads(entry)["model"]["encoder"] == tiny_model.name
+    plain = rb.attack("char-ngram", recipes="typo", languages="en")
+    assert "--name" not in command_of(plain)
+
+
 def test_results_are_compared_by_their_files(attacked: rb.Result, tmp_path: Path) -> None:
     other = rb.attack("bm25", recipes="typo,diacritics", languages="en,sw", severities=3)
     files = [str(attacked.save(tmp_path / "a.json")), other.save(tmp_path / "b.json")]
@@ -181,8 +205,6 @@ def test_clean_scores_alone_have_rows_everywhere(clean: rb.Result, tmp_path: Pat
 def test_clean_scores_alone_are_no_entry_and_no_picture(
     clean: rb.Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from click.testing import CliRunner
-
     monkeypatch.chdir(tmp_path)
     path = str(clean.save("clean.json"))
     submit = ("submit", path, "--name", "a/b", "--link", "https://example.org")

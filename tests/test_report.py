@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from robustbench_ir import Result, attack, save_result
+from robustbench_ir._base.listed import in_words
 from robustbench_ir.cli import irbench
 from robustbench_ir.encoders import EncoderDescription, load_encoder
 from robustbench_ir.errors import OptionError
@@ -23,15 +24,35 @@ from robustbench_ir.metrics.settings import Judgements
 from robustbench_ir.perturb import load_recipe
 from robustbench_ir.perturb.identity import CLEAN, AttackIdentity, RecipeIdentity
 from robustbench_ir.reports import plots
-from robustbench_ir.reports.charts import Bar, apart, bar_chart, bias_legend, compact, heat_map, shortened, step, ticks
+from robustbench_ir.reports.charts import (
+    Bar,
+    apart,
+    bar_chart,
+    bias_legend,
+    bias_pictures,
+    compact,
+    curves,
+    heat_map,
+    shortened,
+    step,
+    ticks,
+)
 from robustbench_ir.reports.content import Sheet, prepare_sheets, summary_sentences
 from robustbench_ir.reports.exports import EXPORTS
 from robustbench_ir.reports.page import report_page
 from robustbench_ir.reports.shown_queries import text_direction
-from robustbench_ir.reports.tables import bias_table, rank_change_table, robustness_table, worst_case_table
+from robustbench_ir.reports.tables import (
+    bias_table,
+    language_comparison_table,
+    rank_change_table,
+    robustness_table,
+    side_by_side_table,
+    worst_case_table,
+)
 from robustbench_ir.reports.verdict import findings_in_words, verdict_sentence
 from robustbench_ir.reports.worst import Examples, WorstQuery, find_examples
 from robustbench_ir.results.result import Cell
+from robustbench_ir.results.verdict import overall
 from robustbench_ir.retrieval.ranking import Ranks
 from robustbench_ir.tasks import load_task
 
@@ -153,17 +174,61 @@ def test_intervals_of_the_macro_averages_are_those_of_the_findings(small: Result
             assert (found.relative, found.coverage) == pytest.approx((known.relative_drop.value, known.coverage))
 
 
-def test_the_mean_over_recipes_leaves_out_those_that_do_not_cover_the_language(small: Result, sheet: Sheet) -> None:
+@pytest.fixture(scope="module")
+def wide(small: Result) -> Sheet:
+    """The run with a second recipe that covers every language: the typos of severity 1."""
+    later = tuple(
+        replace(cell, recipe=AttackIdentity.parse("slip@5"), severity=3)
+        for cell in small.attacked
+        if cell.recipe.label == "typo" and cell.severity == 1
+    )
+    (one,) = prepare_sheets([("x.json", replace(small, attacked=(*small.attacked, *later)))], resamples=FEW)
+    return one
+
+
+def test_languages_are_compared_over_recipes_that_cover_all_of_them(wide: Sheet) -> None:
+    """English has no romanisation, which would make other languages look worse, or better, than English."""
     drops = {
-        (one.recipe, one.language): one.absolute
-        for one in small.drops("multilingual", by="language")
+        (one.recipe, one.language): (one.absolute, one.clean)
+        for one in wide.result.drops("multilingual", by="language")
         if one.severity == 3
     }
-    missed = {(cell.recipe, language) for cell in small.attacked for language in cell.not_covered}
-    assert missed, "English has no romanisation, so the mean is over typo alone"
-    for one in sheet.by_language[None]:
-        mine = [drop for key, drop in drops.items() if key[1] == one.language and key not in missed]
-        assert one.estimate.value == pytest.approx(np.mean(mine), abs=1e-12)
+    shared = [one for one in wide.recipes if one.label != "transliteration"]
+    assert wide.shared_recipes == shared
+    assert list(wide.by_language) == [None, *wide.recipes]
+    assert wide.heading(None) == "mean over typo and slip"
+    for one in wide.by_language[None]:
+        found = np.mean([drops[recipe, one.language] for recipe in shared], axis=0)
+        assert one.estimate.value == pytest.approx(found[0], abs=1e-12)
+        assert one.relative.value == pytest.approx(found[0] / found[1], abs=1e-12)
+    order = [one.relative.value for one in wide.by_language[None]]
+    assert order == sorted(order, reverse=True)
+    assert summary_sentences(wide)[1].startswith("Averaged over typo and slip, which alone cover all these languages, ")
+    typo_and_slip = [one for one in wide.result.attacked if one.recipe.label != "transliteration"]
+    (alike,) = prepare_sheets([("x.json", replace(wide.result, attacked=tuple(typo_and_slip)))], resamples=FEW)
+    assert alike.by_language[None] == wide.by_language[None]
+    assert alike.heading(None) == "mean over recipes"
+    assert summary_sentences(alike)[1].startswith("Averaged over the recipes, queries")
+
+
+def test_with_one_recipe_for_all_languages_it_alone_compares_them(sheet: Sheet, small: Result) -> None:
+    assert [one.label for one in sheet.by_language if one] == ["typo", "transliteration"]
+    assert summary_sentences(sheet)[1].startswith("Under typo, which alone covers all languages, queries in ")
+    turned = replace(small, attacked=small.attacked[::-1])
+    (one,) = prepare_sheets([("x.json", turned)], resamples=FEW)
+    assert [recipe.label for recipe in one.by_language if recipe] == ["typo", "transliteration"]
+    only = replace(small, attacked=tuple(cell for cell in small.attacked if cell.recipe.label == "transliteration"))
+    (other,) = prepare_sheets([("x.json", only)], resamples=FEW)
+    assert summary_sentences(other)[1].startswith("Queries in ")
+
+
+def test_results_are_compared_by_language_over_what_all_of_them_have(wide: Sheet, sheet: Sheet) -> None:
+    table = language_comparison_table([wide, sheet])
+    assert table.caption.endswith("by query language, under typo")
+    (typo,) = sheet.shared_recipes
+    known = {one.language: one.relative.value for one in sheet.by_language[typo]}
+    assert {row[2].value for row in table.rows} == {row[3].value for row in table.rows} == set(known.values())
+    assert language_comparison_table([wide, wide]).caption.endswith("mean over typo and slip")
 
 
 def test_languages_are_sorted_by_drop_and_those_not_covered_stand_last_with_the_reason(sheet: Sheet) -> None:
@@ -176,8 +241,8 @@ def test_languages_are_sorted_by_drop_and_those_not_covered_stand_last_with_the_
 
 def test_rank_changes_are_attacked_minus_clean_mean_ranks() -> None:
     (one,) = prepare_sheets([("x.json", by_hand())], resamples=FEW)
-    # English: question 2 of 4 falls from ranks 1 and 2 to 4 and 2, the others do not; Thai is untouched.
-    assert one.rank_changes["typo@5"].tolist() == [[0.75, 0.0], [0.0, 0.0]]
+    # English: question 2 of 4 falls from ranks 1 and 2 to 4 and 2, the others do not; Thai is not covered.
+    assert one.rank_changes["typo@5"] == pytest.approx(np.array([[0.75, 0.0], [np.nan, np.nan]]), nan_ok=True)
 
 
 def test_robustness_and_bias_are_those_of_the_result(small: Result, sheet: Sheet) -> None:
@@ -319,7 +384,7 @@ def test_the_legend_of_small_rank_changes_has_a_name_for_each_colour() -> None:
 
 
 def test_another_encoder_is_refused(sheet: Sheet) -> None:
-    with pytest.raises(OptionError, match=r"bm25 made none of these results .* name the encoder of one, char-ngram"):
+    with pytest.raises(OptionError, match=r"was made by bm25 .* name the encoder that made one, char-ngram"):
         find_examples([sheet], 4, encoders=[load_encoder("bm25")])
 
 
@@ -376,7 +441,7 @@ def test_the_page_loads_nothing_and_allows_nothing_but_its_own_script(sheet: She
 def test_every_picture_has_a_name_and_the_table_behind_it(sheet: Sheet) -> None:
     page = report_page([sheet], [Examples()])
     pictures = re.findall(r"<figure>.*?</figure>", page, flags=re.DOTALL)
-    assert len(pictures) == 3 + 3 + 2  # settings; mean and recipes; recipes
+    assert len(pictures) == 3 + 2 + 2  # settings; recipes; recipes
     for picture in pictures:
         assert re.search(r'<svg role="img" aria-label="[^"]{10,}"', picture)
         assert re.search(r"<details>.*<table.*<td", picture, flags=re.DOTALL)
@@ -471,8 +536,10 @@ def test_json_says_what_the_page_says(sheet: Sheet) -> None:
     assert content["robustness"][0]["all_queries"]["worst"]["drop"].keys() == {"value", "low", "high"}
     assert content["worst_case"] == []
     assert content["mean_rank_change"]["by_recipe"].keys() == set(sheet.recipes)
-    assert [one["language"] for one in content["drop_by_language"]["mean over recipes"]] == [
-        one.language for one in sheet.by_language[None]
+    (typo,) = sheet.shared_recipes
+    assert content["languages_compared_over"] == [str(typo)]
+    assert [one["language"] for one in content["drop_by_language"][str(typo)]] == [
+        one.language for one in sheet.by_language[typo]
     ]
 
 
@@ -492,6 +559,61 @@ def test_all_panels_of_a_picture_have_one_scale(small: Result, monkeypatch: pyte
         wanted = {order.index(one.language): one.relative.value for one in drops if not one.reason}
         assert {round(bar.get_y() + bar.get_height() / 2): bar.get_width() for bar in axes.patches} == wanted
     assert [text.get_text() for text in languages.legends[0].get_texts()]
+
+
+def test_no_axis_shows_scores_that_cannot_be(small: Result, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A band of scores near 0 or 1 ends there, on the page and in the files."""
+    pytest.importorskip("matplotlib")
+    figures: list[Figure] = []
+    monkeypatch.setattr(plots, "write_figure", lambda figure, _path, _form: figures.append(figure))
+    transliterated = replace(small, attacked=tuple(one for one in small.attacked if one.recipe.label != "typo"))
+    (sheet,) = prepare_sheets([("x.json", transliterated)], resamples=FEW)
+    drops = [one.drop for scores in sheet.scores.values() for one in scores]
+    for setting in sheet.settings:
+        clean = [one.clean for one in sheet.scores[setting]]
+        for place, one in enumerate(sheet.scores[setting]):
+            sheet.scores[setting][place] = replace(one, drop=replace(one.drop, high=clean[place] + 0.1, low=-1.0))
+        for line in curves(sheet, setting):
+            assert all(0 <= point.low <= point.high <= 1 for point in line.points)
+    assert drops
+    plots.write_plots([sheet], Path("nowhere"), "pdf")
+    assert all(0 <= axes.get_ylim()[0] < axes.get_ylim()[1] <= 1.02 for axes in figures[0].axes)
+
+
+def test_what_a_recipe_does_not_cover_is_no_zero_in_a_heat_map(sheet: Sheet) -> None:
+    transliteration = next(one for one in sheet.recipes if one.label == "transliteration")
+    place = LANGUAGES.index("en")
+    changes = sheet.rank_changes[transliteration]
+    assert np.isnan(changes[place]).all()
+    assert np.isfinite(np.delete(changes, place, axis=0)).all()
+    images = {one.heading: str(one.image) for one in bias_pictures(sheet)}
+    assert "not covered" in images["transliteration"]
+    assert images["transliteration"].count("<rect") == 6
+    assert "not covered" not in images["typo"]
+    assert {cell.text for cell in rank_change_table(sheet, transliteration).rows[place][1:]} == {"\N{EN DASH}"}
+    content = json.loads(EXPORTS["json"]([sheet]))[0]["mean_rank_change"]["by_recipe"][str(transliteration)]
+    assert content[place] == [None, None, None]
+
+
+def test_side_by_side_says_by_what_a_result_is_broken(small: Result) -> None:
+    prepared = prepare_sheets([("a.json", small), ("b.json", small)], resamples=FEW)
+    said = side_by_side_table(prepared).rows[0][1].text
+    word = overall(prepared[0].verdicts)
+    assert word in {"shaken", "broken"}
+    assert said == f"{word} by " + in_words([one.recipe.label for one in prepared[0].verdicts if one.word == word])
+    assert f'<span class="word {word}">{said}</span>' in report_page(prepared, [Examples()] * 2)
+
+
+def test_picture_files_are_named_after_the_encoder(small: Result, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    other = replace(small, encoder=replace(small.encoder, name="owner/My model"))
+    alike = replace(small, encoder=replace(small.encoder, name="elsewhere/my-model"))
+    prepared = prepare_sheets([("a.json", small), ("b.json", other), ("c.json", alike)], resamples=FEW)
+    made = [path.name for path in plots.write_plots(prepared, tmp_path, "svg")]
+    assert [name for name in made if "severity" in name] == [
+        *("char-ngram-severity.svg", "my-model-severity.svg", "my-model-2-severity.svg")
+    ]
+    assert len(set(made)) == len(made)
 
 
 def test_pictures_are_pdf_files_with_letters(small: Result, tmp_path: Path) -> None:
@@ -572,7 +694,7 @@ def test_the_command_writes_a_page_an_export_and_says_what_is_wrong(small: Resul
         (["--severity", "2"], "severity 2 was not run; there are: 1, 3"),
         (["--format", "csv", "--model", "bm25"], "leave out --with-passages, --try-defences and --model for csv"),
         (["--model", "bm25", "--model", "char-ngram"], "2 models for results of 1 encoders"),
-        (["--model", "bm25"], "bm25 made none of these results"),
+        (["--model", "bm25"], "none of these results was made by bm25"),
     )
     for arguments, message in wrong:
         done = CliRunner().invoke(

@@ -233,7 +233,7 @@ def test_every_fault_is_told_by_file_and_line_and_the_status_is_2(tmp_path: Path
     corpus = as_lines(CORPUS) + "\n".join(BAD_CORPUS_LINES) + "\n"
     folder = make(tmp_path / "x", corpus=corpus, test=QRELS + "q9\td9\tx\n")
     program = "from robustbench_ir.cli import main; main()"
-    arguments = [sys.executable, "-c", program, "tasks", "check", str(folder)]
+    arguments = [sys.executable, "-c", program, "tasks", "check", "--all", str(folder)]
     answer = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, check=False)
     assert answer.returncode == 2
     told = answer.stdout.splitlines()
@@ -242,6 +242,20 @@ def test_every_fault_is_told_by_file_and_line_and_the_status_is_2(tmp_path: Path
     assert f"{folder}/qrels/test.tsv:6: grade 'x' is not an integer of at most 9 digits" in told
     faults = sum(line.startswith(f"{folder}/") for line in told)
     assert answer.stderr == f"irbench: {folder}: it would not load; correct the {faults} faults above and check again\n"
+
+
+def test_of_many_faults_of_a_kind_five_are_told_and_the_rest_is_counted(tmp_path: Path) -> None:
+    queries = "".join(f'{{"_id": "q{number}", "text": "", "language": "ha"}}\n' for number in range(160))
+    qrels = "query-id\tcorpus-id\tscore\n" + "".join(f"q{number}\td1\t1\n" for number in range(160))
+    folder = make(tmp_path / "x", queries=queries, test=qrels)
+    told = CliRunner().invoke(irbench, ["tasks", "check", str(folder)])
+    faults = [line for line in told.output.splitlines() if line.startswith(f"{folder}/") and "note" not in line]
+    assert [line.split(":")[1] for line in faults[:5]] == ["1", "2", "3", "4", "5"]
+    assert "155 more like this" in faults[5]
+    assert len(faults) == 6
+    assert "correct the 160 faults above" in str(told.exception)
+    whole = CliRunner().invoke(irbench, ["tasks", "check", str(folder), "--all"]).output
+    assert sum("is empty" in line for line in whole.splitlines()) == 160
 
 
 def test_a_good_folder_is_summed_up(tmp_path: Path) -> None:

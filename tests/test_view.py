@@ -8,11 +8,12 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 import pytest
 from click.testing import CliRunner
 
-from robustbench_ir import save_result
+from robustbench_ir import attack, load_recipe, load_task, save_result
 from robustbench_ir._base.serving import LocalServer
 from robustbench_ir.cli import irbench
 from robustbench_ir.errors import OptionError
@@ -162,6 +163,96 @@ def test_the_shell_completes_folders() -> None:
     assert command is not None
     folder, *_ = command.params
     assert [one.type for one in folder.shell_complete(click.Context(command), "")] == ["dir"]
+
+
+@pytest.fixture(scope="module")
+def attacked(tmp_path_factory: pytest.TempPathFactory) -> ResultFolder:
+    """Return a folder with a real run, whose 120 queries are all to be reached."""
+    folder = tmp_path_factory.mktemp("attacked")
+    attack("char-ngram", recipes=["typo", "slip"], languages=["en", "hi"], severities=[1, 3]).save(folder / "one.json")
+    return ResultFolder(folder, worst=2, queries=True)
+
+
+def queries(results: ResultFolder, **asked: str) -> str:
+    (report,) = links(results.index())
+    found = results.answer(f"/{report.replace('reports/', 'queries/')}", urlencode(asked))
+    assert found is not None
+    return found[1].decode()
+
+
+def ids(page: str) -> list[str]:
+    return re.findall(r"<bdi>\(([^)]+)\)</bdi>", page)
+
+
+def test_every_query_is_reached_a_page_at_a_time(attacked: ResultFolder) -> None:
+    (report,) = links(attacked.index())
+    page = (attacked.answer(f"/{report}") or ("", b""))[1].decode()
+    assert f'href="../{report.replace("reports/", "queries/")}"' in page
+    result = load_result(attacked.folder / "one.json")
+    pages = [queries(attacked, attack="2", page=str(number)) for number in range(1, 7)]
+    assert [len(ids(page)) for page in pages] == [25, 25, 25, 25, 20, 0]
+    assert sorted(one for page in pages for one in ids(page)) == sorted(result.judgements.query_ids)
+    assert "26 to 50 of 120 queries" in pages[1]
+    assert 'rel="next"' not in pages[4]
+    assert "and no such page" in pages[5]
+    changes = [
+        float(before) - float(after)
+        for page in pages
+        for before, after in re.findall(r"AP (\d\.\d{3}) → (\d\.\d{3})", page)
+    ]
+    assert changes == sorted(changes, reverse=True)
+    assert changes[0] > 0 >= changes[-1], "those that lost nothing are there, too"
+
+
+def test_queries_are_found_by_text_language_and_attack(attacked: ResultFolder) -> None:
+    task, typo = load_task("mini", ["en", "hi"]), load_recipe("typo")
+    made = {one.query_id: one for one in typo.for_task(task).perturb(task.queries, 3, 0)}
+    word = next(one.text.split()[-1] for one in made.values() if one.changed and len(one.text.split()[-1]) > 3)
+    wanted = {key for key, one in made.items() if word.casefold() in f"{one.clean}\n{one.text}".casefold()}
+    assert set(ids(queries(attacked, attack="2", text=word.upper()))) == wanted
+    hindi = queries(attacked, attack="2", language="hi", page="2")
+    assert set(ids(hindi)) < {one.query_id for one in task.queries if one.language == "hi"}
+    assert "of 60 queries" in hindi
+    assert '<option value="2" selected>typo, severity 3</option>' in hindi
+    assert "attack=2&amp;language=hi&amp;page=3" in hindi
+    assert '<option value="4" selected>slip, severity 3</option>' in queries(attacked, attack="4")
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"attack": "99"},
+        {"attack": EVIL, "language": EVIL},
+        {"text": EVIL, "page": "-1"},
+        {"page": "9" * 400},
+        {"page": "\u0661"},
+        {str(number): "x" for number in range(50)},
+    ],
+)
+def test_whatever_is_asked_gives_a_page_and_nothing_runs(attacked: ResultFolder, asked: dict[str, str]) -> None:
+    page = queries(attacked, **asked)
+    assert EVIL not in page
+    assert "<script" not in page
+    assert page.count("<form") == 1
+
+
+def test_pages_of_queries_need_as_much_memory_as_one_attack(attacked: ResultFolder) -> None:
+    for attack_number in ("1", "2", "3", "4", "2"):
+        queries(attacked, attack=attack_number)
+        assert attacked._every is not None
+        assert len(attacked._every[2]._made) == 1
+
+
+def test_what_has_no_texts_still_has_its_queries(folder: Path) -> None:
+    results = ResultFolder(folder, worst=0, queries=True)
+    for report in links(results.index()):
+        found = results.answer(f"/{report.replace('reports/', 'queries/')}")
+        assert found is not None
+        page = found[1].decode()
+        assert "No texts, and a search for ids alone" in page
+        assert len(ids(page)) == 25
+        assert EVIL not in page
+    assert ResultFolder(folder).answer(f"/{report.replace('reports/', 'queries/')}") is None, "files have no such pages"
 
 
 @pytest.fixture(scope="module")

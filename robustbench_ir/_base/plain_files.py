@@ -30,7 +30,8 @@ def plain_bytes(path: Path, most: int, what: str) -> bytes:
         # A link could lead out of the folder, and a pipe would never end.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     except OSError as error:
-        raise ResultError(f"{path}: cannot be read ({error.strerror}); name a plain file, not a link") from error
+        step = "look at its path" if isinstance(error, FileNotFoundError) else "name a plain file, not a link"
+        raise ResultError(f"{path}: cannot be read ({error.strerror}); {step}") from error
     found = os.fstat(descriptor)
     if not stat.S_ISREG(found.st_mode):
         os.close(descriptor)

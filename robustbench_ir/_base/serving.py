@@ -16,8 +16,9 @@ _OWN_NAMES = {"localhost", _HERE}
 HTML = "text/html; charset=utf-8"
 JSON = "application/json"
 
-Answers = Callable[[str], tuple[str, bytes] | None]
-"""Takes the path of an address; returns type and content of what lies there, or None. It opens no file of that name."""
+Answers = Callable[[str, str], tuple[str, bytes] | None]
+"""Takes the path of an address and what stands behind its question mark; returns type and content of what lies there,
+or None. It opens no file of that name."""
 
 
 class LocalServer(ThreadingHTTPServer):
@@ -70,7 +71,8 @@ class _Answer(BaseHTTPRequestHandler):
         if self.headers.get("Host", "").rsplit(":", 1)[0] not in _OWN_NAMES:
             self.send_error(HTTPStatus.MISDIRECTED_REQUEST)
             return
-        found = self.server.answers(urlsplit(self.path).path)
+        asked = urlsplit(self.path)
+        found = self.server.answers(asked.path, asked.query)
         if found is None:
             self.send_error(HTTPStatus.NOT_FOUND)
             return

@@ -162,6 +162,7 @@ def command(  # noqa: PLR0913, PLR0917
     check_suite_is_alone(context, suite)
     chosen = model or default_encoder()
     before = _reranker_prefix(rerank, top_k)
+    _check_repairs(normalise)
     request = Request(
         encoder=f"{before}{chosen}",
         task=task,
@@ -248,6 +249,14 @@ def _print_tables(console: Terminal, result: Result, suite: Suite | None, by: st
     if suite:
         console.print(suite_table(result, suite, by, measure))
     console.print(verdict_lines(result, measure))
+
+
+def _check_repairs(names: str | None) -> None:
+    """Look up the repairs before the run without them, which comes first."""
+    from robustbench_ir.defences import load_repair
+
+    for name in [] if names is None else names.split("+"):
+        load_repair(name)
 
 
 def print_saved(console: Terminal, saved: Saved, what: str) -> None:

@@ -70,6 +70,8 @@ def command(  # noqa: PLR0913, PLR0917
     language `each` for each language by itself. 10% is a share of the clean score or of the baseline's score, 0.05 a
     difference of scores.
     """  # noqa: D301
+    if file.suffix == ".toml":
+        raise OptionError(f"{file}: rules go to --gate; name the result first: irbench check RESULT --gate {file}")
     if out:
         check_writable(out)
     rules = [*_rules("max-drop", max_drop), *_rules("min", least), *_rules("no-worse", no_worse)]

@@ -9,6 +9,8 @@ import click
 
 from robustbench_ir.cli.options import read_keywords
 from robustbench_ir.cli.output import say
+from robustbench_ir.cli.progress import progress_bar
+from robustbench_ir.errors import OptionError
 
 _WRONG = 2
 _RECORDED = {
@@ -38,9 +40,9 @@ def command() -> None:
 @click.option(
     "--record",
     is_flag=True,
-    help="Keep the computed digests: the board then says 'checked', too.",
+    help="Record what was found, so that the board says 'checked', too.",
 )
-@click.option("--offline", is_flag=True, help="Use no network, and print which digests were not computed again.")
+@click.option("--offline", is_flag=True, help="Use no network, and print which queries were not made again.")
 @click.option("--receipt", type=click.Path(path_type=Path), help="Write what was said of which bytes, as JSON.")
 @click.pass_context
 def check_command(
@@ -53,7 +55,7 @@ def check_command(
     offline: bool,
     receipt: Path | None,
 ) -> None:
-    """Check FILES, or all submissions: schema, ranks, digests, names, copies. Status 2 if one is refused.
+    """Check FILES, or all submissions: schema, ranks, queries, names, copies. Status 2 if one is refused.
 
     FILES lose against entries that are there; with --base, against those of that commit. The network is used only for
     missing data of a task, to make its queries again.
@@ -66,8 +68,10 @@ def check_command(
     from robustbench_ir.leaderboard.canonical import write_canonical
     from robustbench_ir.resources.downloads import without_network
 
-    with without_network() if offline else nullcontext():
-        verdicts = check_submissions(files, folder, own_word=not new, base=base)
+    if not files:
+        _check_folder(folder)
+    with without_network() if offline else nullcontext(), progress_bar() as progress:
+        verdicts = check_submissions(files, folder, own_word=not new, base=base, progress=progress)
     for one in verdicts:
         for fault in one.faults:
             say(f"{one.path}: REFUSED: {fault}")
@@ -80,6 +84,11 @@ def check_command(
     if receipt:
         write_whole(receipt, receipts.receipt(verdicts, _today(), base or "").encode())
     context.exit(_WRONG if any(one.faults for one in verdicts) else 0)
+
+
+def _check_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        raise OptionError(f"{folder}: no such folder; name that of the leaderboard with --folder")
 
 
 def _today() -> str:
@@ -166,6 +175,7 @@ def build_command(context: click.Context, folder: Path, site: Path | None) -> No
     """Write leaderboard.json and the page of all submissions. Status 2 if some were left out."""
     from robustbench_ir.leaderboard.building import build_board
 
+    _check_folder(folder)
     page, refused, entries = build_board(folder, site)
     for one in refused:
         say(f"{one.path}: LEFT OUT: {one.faults[0]}", error=True)
@@ -183,6 +193,7 @@ def serve_command(folder: Path, port: int) -> None:
     from robustbench_ir.leaderboard.building import build_board
     from robustbench_ir.leaderboard.serving import BoardServer
 
+    _check_folder(folder)
     page, _, _ = build_board(folder)
     with BoardServer(page, port) as server, suppress(KeyboardInterrupt):
         say(f"{server.address} until you press Ctrl-C")

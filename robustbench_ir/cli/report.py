@@ -132,7 +132,7 @@ def _encoders(prepared: Sequence[Sheet], models: Sequence[str]) -> list[Encoder]
     if models and len(models) != len(described):
         raise OptionError(f"{len(models)} models for results of {len(described)} encoders; name one for each, in order")
     return [
-        load_encoder(name or one.encoder.name, _options(one))
+        load_encoder(name or one.encoder.loaded_by, _options(one))
         for name, one in zip(models or [""] * len(described), described, strict=True)
     ]
 

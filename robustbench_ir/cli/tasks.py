@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,6 +23,10 @@ from robustbench_ir.tasks.formats.beir import check_folder, folder_and_split, fo
 from robustbench_ir.tasks.formats.trec import corpora
 from robustbench_ir.tasks.repair import write_repaired
 from robustbench_ir.tasks.squad_import import Unit, import_squad
+
+_FIRST = 5
+_OF_ONE_LINE = re.compile(r"'[^']*'|[0-9]+")
+"""What differs between faults of one kind: names and numbers."""
 
 
 @click.group(
@@ -65,8 +71,9 @@ def show_task(cards: Path | None, name: str) -> None:
     type=click.Path(path_type=Path, file_okay=False),
     help="Write a clean copy into this folder, and say what was done.",
 )
-def check_task_folder(name: str, repair: Path | None) -> None:
-    """Print all faults of a task of your own in FOLDER, by file and line, and what may mislead in it.
+@click.option("--all", "every", is_flag=True, help="Print every fault. Default: the first five of a kind in a file.")
+def check_task_folder(name: str, repair: Path | None, every: bool) -> None:
+    """Print the faults of a task of your own in FOLDER, by file and line, and what may mislead in it.
 
     \b
     corpus.jsonl    {"_id": "d1", "title": "", "text": "...", "language": "sw"}
@@ -80,15 +87,21 @@ def check_task_folder(name: str, repair: Path | None) -> None:
     would not load.
     """  # noqa: D301
     console = Terminal()
-    found: list[Fault] = []
+    found: Counter[tuple[str, str, bool]] = Counter()
 
     def tell(fault: Fault) -> None:
-        found.append(fault)
-        console.print(styled((str(fault), "yellow" if fault.note else "red")), soft_wrap=True)
+        kind = f"{fault.path}", _OF_ONE_LINE.sub("...", fault.message), fault.note
+        found[kind] += 1
+        if every or found[kind] <= _FIRST:
+            console.print(styled((str(fault), "yellow" if fault.note else "red")), soft_wrap=True)
 
     folder, split = folder_and_split(name)
     raw, task = check_folder(folder, tell, split)
-    faults = sum(not fault.note for fault in found)
+    for (path, message, _), number in found.items() if not every else ():
+        if number > _FIRST:
+            said = f"{path}: {number - _FIRST:,} more like this: {message}; --all prints them"
+            console.print(styled((said, "dim")), soft_wrap=True)
+    faults = sum(number for (_, _, note), number in found.items() if not note)
     print_facts(f"{name}  {counted(faults, 'fault')}", folder_summary(raw) if raw.queries or raw.passages else [])
     if faults or task is None:
         raise DataError(f"{name}: it would not load; correct the {counted(faults, 'fault')} above and check again")

@@ -35,7 +35,7 @@ def command(folder: Path, port: int, target: Path | None, worst: int, measure: s
     irbench view runs --to site               as files that can be hosted
     """  # noqa: D301
     look_up_measure(measure)
-    results = ResultFolder(folder, measure, worst)
+    results = ResultFolder(folder, measure, worst, queries=target is None)
     if target:
         reports = write_pages(results, target)
         say(f"{target / INDEX}  {reports} report{'' if reports == 1 else 's'}; open it, or host the folder")

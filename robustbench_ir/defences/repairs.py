@@ -140,7 +140,9 @@ def load_repair(name: str) -> RepairMaker:
         return REPAIRS[name]
     languages = deromanised_languages()
     language = name.removeprefix(_DEROMANISE)
-    if language == name or language not in languages:
-        raise UnknownNameError("repair", name, [*REPAIRS, *(f"{_DEROMANISE}{code}" for code in languages)])
+    if language not in languages:
+        codes = ", ".join(languages)
+        hint = f"write {_DEROMANISE}CODE, such as {_DEROMANISE}hi; the codes are: {codes}" if "roman" in name else ""
+        raise UnknownNameError("repair", name, [*REPAIRS, *(f"{_DEROMANISE}{code}" for code in languages)], hint)
     title = f"romanised words become {language} words of the pool"
     return RepairMaker(name, partial(deromanise, language), needs_pool=True, title=title)

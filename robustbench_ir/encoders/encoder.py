@@ -64,6 +64,8 @@ class EncoderDescription:
     retrieves_zero : bool
         Whether a passage with the score 0 is retrieved. A search engine does not return passages that share no word
         with the query: they have no rank then, as those that a run lacks.
+    given : str
+        What the encoder is loaded by, where `name` is one that the user chose for it; otherwise empty.
     """
 
     name: str
@@ -83,6 +85,12 @@ class EncoderDescription:
     origins: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
     retrieves_zero: bool = True
+    given: str = ""
+
+    @property
+    def loaded_by(self) -> str:
+        """What `--model` takes to load the encoder again."""
+        return self.given or self.name
 
 
 class Encoder(Protocol):

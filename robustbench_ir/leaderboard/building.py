@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from robustbench_ir._base.files import refuse_links, sweep, write_together
+from robustbench_ir._base.progress import Progress, Silence
 from robustbench_ir._version import __version__
 from robustbench_ir.errors import ResultError
 from robustbench_ir.leaderboard.board import board, board_to_json
@@ -34,6 +35,7 @@ from robustbench_ir.leaderboard.reading import entry_from_json, read_entry
 from robustbench_ir.leaderboard.schema import Entry, RanksEntry
 
 BOARD = "leaderboard.json"
+_SILENCE = Silence()
 
 
 @dataclass(frozen=True)
@@ -64,10 +66,11 @@ class FileCheck:
 BuiltBoard = tuple[Path, list[FileCheck], int]
 
 
-def read_all(paths: Iterable[Path]) -> tuple[list[FiledEntry], list[FileCheck]]:
+def read_all(paths: Collection[Path], progress: Progress = _SILENCE) -> tuple[list[FiledEntry], list[FileCheck]]:
     """Read files, and return the accepted entries and the checks of the refused files."""
     filed, refused = [], []
-    for path in paths:
+    for number, path in enumerate(paths, 1):
+        progress.stage(f"read {number} of {len(paths)}: {path}")
         try:
             one = FiledEntry(path, read_entry(path))
         except ResultError as error:
@@ -87,6 +90,7 @@ def check_submissions(
     own_word: bool = True,
     today: str | None = None,
     base: str | None = None,
+    progress: Progress = _SILENCE,
 ) -> list[FileCheck]:
     """Check each file by itself, against the rest of the folder, and against the canonical queries.
 
@@ -102,6 +106,8 @@ def check_submissions(
         Latest date that an entry may have, such as ``2026-11-26``; by default the current date in UTC.
     base : str, optional
         Commit, branch or tag that has the accepted entries: what it has was first, and stays as it is.
+    progress : Progress
+        Receives which entry is read, and which is checked, which can take seconds for each.
 
     Returns
     -------
@@ -116,19 +122,20 @@ def check_submissions(
     everything = submission_files(folder)
     history = history_of(folder, base)
     wanted = {path.absolute() for path in paths or everything}
-    filed, refused = read_all(dict.fromkeys((*everything, *_outside(paths, everything))))
+    filed, refused = read_all(dict.fromkeys((*everything, *_outside(paths, everything))), progress)
     changed = history.changed if history else frozenset()
     verdicts = [one for one in refused if one.path.absolute() in wanted or one.path.resolve() in changed]
     there = ages([one.path for one in filed], history, paths)
     clashing = clashes(filed, there)
     check = _Check(read_canonical(folder), own_word, _day(today), None if base is None else history)
-    for one in filed:
-        if one.path.absolute() in wanted or one.path.resolve() in changed:
-            why = [clashing[one.path]] if one.path in clashing else []
-            if not why and (there[one.path][0] == NAMED or check.proposes(one)):
-                earlier = [other for other in filed if there[other.path] < there[one.path]]
-                why = [said] if (said := near_copy(one, earlier)) else []
-            verdicts.append(check.verdict(one, why))
+    looked_at = [one for one in filed if one.path.absolute() in wanted or one.path.resolve() in changed]
+    for number, one in enumerate(looked_at, 1):
+        progress.stage(f"check {number} of {len(looked_at)}: {one.path}")
+        why = [clashing[one.path]] if one.path in clashing else []
+        if not why and (there[one.path][0] == NAMED or check.proposes(one)):
+            earlier = [other for other in filed if there[other.path] < there[one.path]]
+            why = [said] if (said := near_copy(one, earlier)) else []
+        verdicts.append(check.verdict(one, why))
     if check.history:
         gone = sorted(path for path in check.history.deleted if _is_submission(path, folder))
         verdicts += [FileCheck(path, ("was deleted; an accepted entry stays: restore it",)) for path in gone]

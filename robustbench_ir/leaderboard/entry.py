@@ -152,7 +152,7 @@ def _model(result: Result, declared: Declaration) -> dict[str, object]:
     options = None if result.options is None else dict(result.options)
     return {
         "kind": kind_on_board(who),
-        "encoder": without_folders(who.name),
+        "encoder": without_folders(who.loaded_by),
         **described,
         "options": options,
         **said,

@@ -29,4 +29,5 @@ class BoardServer(LocalServer):
     def __init__(self, page: Path, port: int) -> None:
         names = (page.name, BOARD)
         files = {f"/{name}": (_TYPES[Path(name).suffix], page.with_name(name).read_bytes()) for name in names}
-        super().__init__({"/": files[f"/{page.name}"], **files}.get, port)
+        pages = {"/": files[f"/{page.name}"], **files}
+        super().__init__(lambda path, _query: pages.get(path), port)

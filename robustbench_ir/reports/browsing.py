@@ -16,6 +16,7 @@ from robustbench_ir._base.serving import HTML
 from robustbench_ir._version import __version__
 from robustbench_ir.errors import OptionError, RobustBenchError
 from robustbench_ir.reports.content import Sheet, prepare_sheets
+from robustbench_ir.reports.every_query import Asked, EveryQuery
 from robustbench_ir.reports.page import report_page
 from robustbench_ir.reports.templates import inlined, rendered
 from robustbench_ir.reports.terminal import language_name
@@ -26,6 +27,7 @@ from robustbench_ir.results.verdict import overall, worst_of
 
 INDEX = "index.html"
 REPORTS = "reports"
+QUERIES = "queries"
 _OURS = re.compile(r"[A-Za-z0-9.-]{1,41}-[0-9a-f]{16}\.html")
 _MARK = '<meta name="generator" content="irbench view">'
 _MOST_LANGUAGES = 6
@@ -95,11 +97,15 @@ class ResultFolder:
         Such as ``"AP"``.
     worst : int
         Number of queries in each report.
+    queries : bool
+        Whether reports lead to pages with all queries, which only a server can have: they are made when asked for.
     """
 
     folder: Path
     measure: str = "AP"
     worst: int = 50
+    queries: bool = False
+    _every: tuple[Path, _Stamp, EveryQuery] | None = field(default=None, repr=False)
     _listed: dict[Path, tuple[_Stamp, ListedResult | Unreadable]] = field(default_factory=dict, repr=False)
     _reports: dict[Path, tuple[_Stamp, str]] = field(default_factory=dict, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
@@ -115,13 +121,16 @@ class ResultFolder:
         if not self.folder.is_dir():
             raise OptionError(f"{self.folder}: not a folder; name the one that has the results, such as results")
 
-    def answer(self, path: str) -> tuple[str, bytes] | None:
+    def answer(self, path: str, query: str = "") -> tuple[str, bytes] | None:
         """Return type and content of the page at the path of an address; None if there is none.
 
         Parameters
         ----------
         path : str
-            ``/``, ``/index.html``, or ``/reports/`` and the name of a report. It is compared with what there is.
+            ``/``, ``/index.html``, or ``/reports/`` or ``/queries/`` and the name of a report. It is compared with what
+            there is.
+        query : str
+            What stands behind the question mark, for the pages of queries.
         """
         with self._lock:
             if path in {"/", f"/{INDEX}"}:
@@ -130,7 +139,29 @@ class ResultFolder:
                 if path == f"/{REPORTS}/{self._page(file)}":
                     found = self.report(file)
                     return None if found is None else (HTML, found.encode())
+                if self.queries and path == f"/{QUERIES}/{self._page(file)}":
+                    found = self.queries_of(file, query)
+                    return None if found is None else (HTML, found.encode())
         return None
+
+    def queries_of(self, file: Path, query: str) -> str | None:
+        """Return a page of all queries of a file; None if it is no result. What the last one needs is kept.
+
+        Parameters
+        ----------
+        file : pathlib.Path
+            One of the files of the folder.
+        query : str
+            Attack, language, text and page, as in an address.
+        """
+        if isinstance(self._row(file), Unreadable):
+            return None
+        stamp = _stamp(file)
+        if self._every is None or self._every[:2] != (file, stamp):
+            (sheet,) = self._sheets(file)
+            self._every = file, stamp, EveryQuery(sheet)
+        report = f"../{REPORTS}/{self._page(file)}"
+        return self._every[2].page(Asked.parse(query), f"../{INDEX}", report)
 
     def index(self) -> str:
         """Return the list of all results, and of all files that are none."""
@@ -163,7 +194,8 @@ class ResultFolder:
         stamp, kept = _stamp(file), self._reports.get(file)
         if kept is None or kept[0] != stamp:
             sheets = self._sheets(file)
-            page = report_page(sheets, find_examples(sheets, self.worst), home=f"../{INDEX}")
+            every = f"../{QUERIES}/{self._page(file)}" if self.queries else ""
+            page = report_page(sheets, find_examples(sheets, self.worst), home=f"../{INDEX}", every=every)
             kept = self._reports[file] = stamp, page
         return kept[1]
 

@@ -13,12 +13,14 @@ from typing import LiteralString
 from markupsafe import Markup, escape
 
 from robustbench_ir.metrics.settings import Setting
+from robustbench_ir.metrics.statistics import Estimate
 from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.reports.content import LanguageDrop, Sheet
 from robustbench_ir.reports.tables import Table, TableCell, language_table, number_cell, rank_change_table
 from robustbench_ir.reports.terminal import language_name
 from robustbench_ir.resources.languages import resource_level
 
+NOT_COVERED = "not covered"
 COLOURS = 10  # classes s0 to s9 of the style sheet
 _LINE_HEIGHT = 13.0
 _WIDTH = 430.0
@@ -237,7 +239,7 @@ def heat_map(
     rows, columns : sequence of str
         Names at the left, short names at the top.
     values : sequence of sequence of float
-        One row for each of `rows`; NaN stays empty.
+        One row for each of `rows`; NaN stays empty, and a row of nothing else says that it is not covered.
     bounds : sequence of float
         Four ascending sizes at which the colour changes.
     """
@@ -246,6 +248,8 @@ def heat_map(
     for level, (name, line) in enumerate(zip(rows, values, strict=True)):
         y = top + high * level
         parts.append(_text(left - 6, y + 15, shortened(name, 14), "end"))
+        if all(map(math.isnan, line)):
+            parts.append(_text(left + 4, y + 15, NOT_COVERED, "dim"))
         for place, value in enumerate(line):
             if math.isnan(value):
                 continue
@@ -401,8 +405,13 @@ def _points(sheet: Sheet, setting: Setting, recipe: AttackIdentity) -> tuple[Poi
     clean = found[0].clean
     return (
         Point(0, clean, clean, clean),
-        *(Point(one.severity, one.attacked, clean - one.drop.high, clean - one.drop.low) for one in found),
+        *(_attacked_point(one.severity, one.attacked, clean, one.drop) for one in found),
     )
+
+
+def _attacked_point(severity: int, attacked: float, clean: float, drop: Estimate) -> Point:
+    """Return a point whose band has no score that cannot be: none below 0, none above 1."""
+    return Point(severity, attacked, *(min(max(clean - end, 0.0), 1.0) for end in (drop.high, drop.low)))
 
 
 def curve_pictures(sheet: Sheet) -> Iterator[Picture]:
@@ -462,7 +471,7 @@ def _bar(one: LanguageDrop) -> Bar:
         one.relative.high,
         resource_level(known),
         mark,
-        "not covered" if one.reason else "",
+        NOT_COVERED if one.reason else "",
     )
 
 

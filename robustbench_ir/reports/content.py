@@ -110,7 +110,8 @@ def _attack(result: Result, together: _Together, recipes: list[str], methods: tu
     prompts = [name.removeprefix(PROMPT) for name in recipes if name.startswith(PROMPT)]
     plain = [name for name in recipes if not name.startswith(PROMPT)] or [CLEAN.label]
     return [
-        *("irbench", "attack", "--model", who.name, *_task(result)),
+        *("irbench", "attack", "--model", who.loaded_by, *_given({"--name": who.name if who.given else ""})),
+        *_task(result),
         *(word for name in plain for word in ("--recipe", name)),
         *(("--prompts", ",".join(prompts)) if prompts else ()),
         *(word for severity in together.severities for word in ("--severity", str(severity))),
@@ -140,7 +141,7 @@ def _transfers(
         for method in methods:
             for severity in together.severities:
                 yield [
-                    *("irbench", "transfer", "--source", source, "--targets", result.encoder.name),
+                    *("irbench", "transfer", "--source", source, "--targets", result.encoder.loaded_by),
                     *(*_task(result), "--recipe", recipe, "--severity", str(severity), "--seeds", str(together.seeds)),
                     *("--search", method, *_means(together), *options_as_words(result.options or {})),
                     *("--out", "results"),
@@ -410,7 +411,7 @@ NO_INTERVAL = Estimate(math.nan, math.nan, math.nan)
 
 @dataclass(frozen=True)
 class LanguageDrop:
-    """The drop in one query language: under one recipe, or the mean over the recipes that cover the language.
+    """The drop in one query language: under one recipe, or the mean over recipes that cover all compared languages.
 
     Attributes
     ----------
@@ -523,7 +524,11 @@ class Sheet:
 
     def heading(self, recipe: AttackIdentity | None) -> str:
         """Return the short name of a recipe, or that of the mean over recipes for None."""
-        return self.recipe_names[recipe] if recipe else "mean over recipes"
+        if recipe:
+            return self.recipe_names[recipe]
+        shared = self.shared_recipes
+        whole = len(shared) == len(self._recipes_here)
+        return "mean over recipes" if whole else f"mean over {in_words([self.recipe_names[one] for one in shared])}"
 
     @cached_property
     def scores(self) -> dict[Setting, list[Score]]:
@@ -559,29 +564,60 @@ class Sheet:
         """By recipe, the languages that it does not cover and why."""
         return {cell.recipe: dict(cell.not_covered) for cell in self.result.attacked}
 
+    @property
+    def _recipes_here(self) -> list[AttackIdentity]:
+        """The recipes that were run at the one severity."""
+        return [recipe for recipe in self.recipes if (recipe, self.severity) in self.result.groups]
+
+    @cached_property
+    def shared_recipes(self) -> list[AttackIdentity]:
+        """The recipes that cover every language that any recipe covers.
+
+        Languages are compared over these only: a mean over more of them in one language than in another would say
+        which recipes cover it, and not how the encoder does in it.
+        """
+        here = self._recipes_here
+        touched = {name for name in self.result.judgements.query_languages if not self._reason(None, name)}
+        return [recipe for recipe in here if touched.isdisjoint(self._reasons[recipe])]
+
     @cached_property
     def by_language(self) -> dict[AttackIdentity | None, list[LanguageDrop]]:
-        """The drop in each query language, the largest relative one first: by recipe; under None their mean."""
+        """The drop in each query language, the largest relative one first: by recipe; under None their mean.
+
+        The mean is over `shared_recipes`. Without at least two of them there is none, and the recipe that covers most
+        languages comes first.
+        """
+        here, shared = self._recipes_here, self.shared_recipes
+        if len(shared) > 1:
+            return {None: self.mean_by_language(shared), **self._by_recipe(here)}
+        return self._by_recipe(sorted(here, key=lambda one: len(self._reasons[one])))
+
+    def mean_by_language(self, recipes: Sequence[AttackIdentity]) -> list[LanguageDrop]:
+        """Return the mean drop over recipes in each query language that all of them cover; the largest comes first."""
+        names = [name for name in self.result.judgements.query_languages if not self._reason(None, name)]
+        groups = tuple((recipe, self.severity) for recipe in recipes)
+        return self._sorted_drops(None, dict(zip(names, self._drops([(groups, name) for name in names]), strict=True)))
+
+    def _by_recipe(self, recipes: Sequence[AttackIdentity]) -> dict[AttackIdentity | None, list[LanguageDrop]]:
         names = self.result.judgements.query_languages
-        here = [recipe for recipe in self.recipes if (recipe, self.severity) in self.result.groups]
-        cells = [(recipe, name) for recipe in here for name in names if name not in self._reasons[recipe]]
-        covered = {name: tuple(recipe for recipe, other in cells if other == name) for name in names}
-        means = [name for name in names if covered[name]]
-        wanted = [MacroMean(((recipe, self.severity),), (name,)) for recipe, name in cells]
-        wanted += [MacroMean(tuple((recipe, self.severity) for recipe in covered[name]), (name,)) for name in means]
-        found = drop_estimates(self.result, self.measure, self.setting, wanted, self.resamples)
-        keys: list[tuple[AttackIdentity | None, str]] = [*cells, *((None, name) for name in means)]
-        known = dict(zip(keys, found, strict=True))
+        cells = [(recipe, name) for recipe in recipes for name in names if name not in self._reasons[recipe]]
+        found = self._drops([(((recipe, self.severity),), name) for recipe, name in cells])
+        known = dict(zip(cells, found, strict=True))
         return {
-            recipe: sorted(
-                (
-                    LanguageDrop(name, *known.get((recipe, name), (NO_INTERVAL,) * 2), self._reason(recipe, name))
-                    for name in names
-                ),
-                key=lambda one: (math.isnan(one.relative.value), -one.relative.value),
-            )
-            for recipe in (*((None,) if len(here) > 1 else ()), *here)
+            recipe: self._sorted_drops(recipe, {name: one for (other, name), one in known.items() if other == recipe})
+            for recipe in recipes
         }
+
+    def _drops(self, wanted: Sequence[tuple[tuple[AttackGroup, ...], str]]) -> list[tuple[Estimate, Estimate]]:
+        means = [MacroMean(groups, (name,)) for groups, name in wanted]
+        return drop_estimates(self.result, self.measure, self.setting, means, self.resamples)
+
+    def _sorted_drops(
+        self, recipe: AttackIdentity | None, known: Mapping[str, tuple[Estimate, Estimate]]
+    ) -> list[LanguageDrop]:
+        names = self.result.judgements.query_languages
+        drops = [LanguageDrop(one, *known.get(one, (NO_INTERVAL,) * 2), self._reason(recipe, one)) for one in names]
+        return sorted(drops, key=lambda one: (math.isnan(one.relative.value), -one.relative.value))
 
     def _reason(self, recipe: AttackIdentity | None, language: str) -> str:
         if recipe:
@@ -591,13 +627,19 @@ class Sheet:
 
     @cached_property
     def rank_changes(self) -> dict[AttackIdentity, Floats]:
-        """By recipe, the change of the mean rank, shape (query languages, passage languages), mean over seeds."""
+        """By recipe, the change of the mean rank, shape (query languages, passage languages), mean over seeds.
+
+        Rows of languages that a recipe does not cover are NaN.
+        """
         clean = self._mean_ranks(self.result.clean)
-        return {
+        found = {
             recipe: np.mean([self._mean_ranks(cell) for cell in cells], axis=0) - clean
             for (recipe, severity), cells in self.result.groups.items()
             if severity == self.severity
         }
+        for recipe, changes in found.items():
+            changes[[name in self._reasons[recipe] for name in self.result.judgements.query_languages]] = np.nan
+        return found
 
     @cached_property
     def rank_margins(self) -> dict[AttackIdentity, Floats]:
@@ -803,7 +845,7 @@ def _languages(sheet: Sheet) -> list[str]:
     drops = [one for one in next(iter(sheet.by_language.values())) if not math.isnan(one.relative.value)]
     if len(drops) < 2:
         return []
-    several = "Averaged over the recipes that cover them, queries" if None in sheet.by_language else "Queries"
+    several = _compared_over(sheet)
     *most, least = drops
     losing = [one for one in most[: 3 if len(most) > 3 else 1] if one.relative.value > 0]
     if not losing:
@@ -812,6 +854,21 @@ def _languages(sheet: Sheet) -> list[str]:
     after = f", then {in_words([_named(one) for one in then])}" if then else ""
     last = "gain" if least.relative.high < 0 else "lose least"
     return [f"{several} in {_named(first)} lose most{after}; those in {_named(least)} {last}."]
+
+
+def _compared_over(sheet: Sheet) -> str:
+    """Return the beginning of a sentence on languages: they are compared over what all of them have."""
+    first = next(iter(sheet.by_language))
+    if len(sheet.at_severity) < 2:
+        return "Queries"
+    names = [sheet.recipe_names[one] for one in sheet.shared_recipes]
+    if first is None and len(names) == len(sheet.at_severity):
+        return "Averaged over the recipes, queries"
+    if first is None:
+        return f"Averaged over {in_words(names)}, which alone cover all these languages, queries"
+    return (
+        f"Under {sheet.recipe_names[first]}, which {'alone covers all' if names else 'covers most'} languages, queries"
+    )
 
 
 def _named(one: LanguageDrop) -> str:

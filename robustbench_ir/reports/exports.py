@@ -81,7 +81,8 @@ def _tables(sheet: Sheet) -> Iterator[Table]:
 
 def _languages_side_by_side(sheets: Sequence[Sheet]) -> list[Table]:
     attacked = [sheet for sheet in sheets if sheet.result.groups]
-    return [language_comparison_table(attacked)] if attacked else []
+    tables = [language_comparison_table(attacked)] if attacked else []
+    return [one for one in tables if one.rows]
 
 
 def captioned(table: Table) -> str:
@@ -186,6 +187,7 @@ def _content(sheet: Sheet) -> dict[str, object]:
         "verdict": verdict_sentence(sheet.verdicts, sheet.name, sheet.recipe_names),
         "verdicts": [{**_verdict(one), "reason": one.reason} for one in sheet.verdicts],
         "scores": list(_records(sheet)),
+        "languages_compared_over": list(map(str, sheet.shared_recipes)),
         "drop_by_language": {
             str(recipe or "mean over recipes"): [_language(one) for one in drops]
             for recipe, drops in sheet.by_language.items()

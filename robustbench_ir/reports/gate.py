@@ -69,8 +69,10 @@ def _interval(estimate: Estimate, relative: bool, short: bool) -> str:
 def _needed(one: Outcome) -> str:
     few = f"{counted(one.questions, 'question')} cannot tell"
     if one.needed is None:
-        return f"{few}, because the number is so near the limit; more than 100,000 would be needed"
-    return f"{few}, about {one.needed:,} could"
+        few += ", because the number is so near the limit; more than 100,000 would be needed"
+    else:
+        few += f", about {one.needed:,} could"
+    return few if one.supported is None else f"{few}; a limit of {one.supported.shown_limit} would hold"
 
 
 def verdict_sentence(checked: Checked) -> str:
@@ -139,6 +141,7 @@ def _record(one: Outcome) -> dict[str, object]:
         "relative": one.rule.relative,
         "questions": one.questions,
         "questions_needed": one.needed,
+        "supported_limit": None if one.supported is None else one.supported.limit,
         "coverage": round(one.coverage, 6),
         "message": f"{title(one)}: {explanation(one)}",
         "signature": one.signature,

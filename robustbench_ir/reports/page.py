@@ -92,7 +92,7 @@ class _Comparison:
     winner: str
     scores: Table
     curves: list[Picture]
-    languages: Table
+    languages: Table | None
 
 
 def report_page(
@@ -100,6 +100,7 @@ def report_page(
     examples: Sequence[Examples],
     tried: Sequence[Sequence[Defended]] = (),
     home: str = "",
+    every: str = "",
 ) -> str:
     """Return the page; every text is escaped.
 
@@ -113,6 +114,8 @@ def report_page(
         The defences that were tried, for each result; empty if none were.
     home : str
         Address of a list of results, to which the page links.
+    every : str
+        Address of pages with all queries, to which the page links.
     """
     defended = list(tried) or [()] * len(sheets)
     return rendered(
@@ -123,6 +126,7 @@ def report_page(
         resamples=sheets[0].resamples,
         **inlined("report.css", "report.js"),
         home=home,
+        every=every,
         thresholds=THRESHOLDS,
         parts=_parts(sheets[0]),
         warnings=_warnings(sheets),
@@ -168,7 +172,7 @@ def _comparison(sheets: Sequence[Sheet]) -> _Comparison:
         winner_sentence(sheets),
         side_by_side_table(sheets),
         list(comparison_pictures(sheets)),
-        language_comparison_table(attacked) if attacked else Table("", (), ()),
+        language_comparison_table(attacked) if attacked else None,
     )
 
 

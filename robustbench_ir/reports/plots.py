@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -15,11 +16,12 @@ import numpy as np
 from robustbench_ir._base.files import write_whole
 from robustbench_ir._base.showing import figure_text
 from robustbench_ir.errors import OptionError
-from robustbench_ir.reports.charts import curves
+from robustbench_ir.reports.charts import NOT_COVERED, curves
 from robustbench_ir.reports.content import LanguageDrop, Sheet
 from robustbench_ir.reports.terminal import language_name
 from robustbench_ir.resources.languages import ResourceLevel, resource_level
 from robustbench_ir.results.compare import EncoderComparison
+from robustbench_ir.results.naming import file_name_part
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -88,14 +90,25 @@ def write_plots(sheets: Sequence[Sheet], folder: Path, form: Form) -> list[Path]
     """
     written = []
     with figure_style(form):
-        for number, sheet in enumerate(sheets, start=1):
-            prefix = f"{number:02}-" if len(sheets) > 1 else ""
+        for prefix, sheet in zip(_prefixes(sheets), sheets, strict=True):
             for name, figure in figures(sheet):
                 written.append(folder / f"{prefix}{name}.{form}")
                 write_figure(figure, written[-1], form)
     if not written:
         raise OptionError("nothing was attacked, so that there is nothing to draw; the other formats have the scores")
     return written
+
+
+def _prefixes(sheets: Sequence[Sheet]) -> list[str]:
+    """Return what the file names of each result begin with: its encoder, with a number where two would be the same."""
+    if len(sheets) == 1:
+        return [""]
+    found: list[str] = []
+    for sheet in sheets:
+        name = file_name_part(sheet.name).lower()
+        numbered = (f"{name}-{number}-" for number in count(2))
+        found.append(next(one for one in chain([f"{name}-"], numbered) if one not in found))
+    return found
 
 
 def write_comparison(rows: Sequence[EncoderComparison], path: Path) -> None:
@@ -197,6 +210,8 @@ def _curves(sheet: Sheet) -> Figure:
         axes.set_xlabel("severity (0: clean)")
         axes.set_ylabel(sheet.measure_name if place == 1 else "")
         axes.set_xticks([0, *sheet.severities])
+    bottom, top = axes.get_ylim()
+    axes.set_ylim(max(bottom, 0.0), min(top, 1.02))  # no score is below 0, and a mark at 1 is whole
     axes.legend(frameon=False)
     figure.suptitle(figure_text(f"{sheet.name} on {sheet.result.task}"))
     return figure
@@ -244,7 +259,7 @@ def _draw_bars(axes: Axes, shown: Sequence[LanguageDrop]) -> None:
         error_kw={"elinewidth": 0.9, "capsize": 2},
     )
     for place in set(range(len(shown))) - set(places):
-        axes.text(0, place, " not covered", va="center", fontsize="x-small", color="0.4")
+        axes.text(0, place, f" {NOT_COVERED}", va="center", fontsize="x-small", color="0.4")
     axes.axvline(0, color="0.4", linewidth=0.8)
     axes.set_yticks(range(len(shown)), list(map(_bar_name, shown)))
 
@@ -269,6 +284,9 @@ def _bias(sheet: Sheet) -> Figure:
         names = [figure_text(language_name(name)) for name in layout.query_languages] if place == 1 else []
         axes.set_yticks(range(len(names)), names)
         axes.set_title(figure_text(sheet.recipe_names[recipe]))
+        for row in np.flatnonzero(np.isnan(changes).all(axis=1)).tolist():
+            middle = (len(layout.pool) - 1) / 2
+            axes.text(middle, row, NOT_COVERED, ha="center", va="center", fontsize="x-small", color="0.4")
         axes.set_xlabel("passage language")
     figure.colorbar(image, ax=figure.axes, label="change of the mean rank", shrink=0.8)
     figure.suptitle(figure_text(f"{sheet.name}: severity {sheet.severity}"))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from robustbench_ir._base.listed import in_words
 from robustbench_ir.metrics.bias_findings import BiasFinding
 from robustbench_ir.metrics.findings import Finding
 from robustbench_ir.metrics.resource_gap import ResourceGap
@@ -254,7 +255,7 @@ def rank_change_table(sheet: Sheet, recipe: AttackIdentity) -> Table:
 
 def _rank_change(change: float, margin: float) -> TableCell:
     found = number_cell(change, "+,.1f")
-    return found if math.isnan(margin) else TableCell(f"{found.text} ±{margin:,.1f}", change)
+    return found if math.isnan(change) or math.isnan(margin) else TableCell(f"{found.text} ±{margin:,.1f}", change)
 
 
 def coverage_table(sheet: Sheet) -> Table:
@@ -285,12 +286,19 @@ def side_by_side_table(sheets: Sequence[Sheet]) -> Table:
         found = {sheet.recipe_names[one.recipe]: one for one in sheet.at_severity}
         clean = sheet.result.score(sheet.result.clean, sheet.setting, sheet.measure)
         pairs = [_attacked_and_drop(found.get(name)) for name in recipes]
-        said = TableCell(overall(sheet.verdicts))
+        said = TableCell(_by_what(sheet))
         rows.append((TableCell(sheet.name), said, number_cell(clean, ".3f"), *(one for pair in pairs for one in pair)))
     first = sheets[0]
     names = tuple(f"{name}, {what}" for name in recipes for what in ("attacked", "drop"))
     caption = f"{first.measure_name} clean and attacked, and its drop, at severity {first.severity}, {first.setting}"
     return Table(caption, ("encoder", "verdict", f"clean {first.measure_name}", *names), tuple(rows), judges=True)
+
+
+def _by_what(sheet: Sheet) -> str:
+    """Return the verdict on all attacks, with the attacks that decide it."""
+    word = overall(sheet.verdicts)
+    by = in_words([sheet.recipe_names[one.recipe] for one in sheet.verdicts if one.word == word])
+    return f"{word} by {by}" if word in {"shaken", "broken"} else word
 
 
 def _attacked_and_drop(one: Score | None) -> tuple[TableCell, TableCell]:
@@ -305,8 +313,13 @@ def _with_margin(one: Score) -> TableCell:
 
 
 def language_comparison_table(sheets: Sequence[Sheet]) -> Table:
-    """Return the relative drop by query language of several results side by side, mean over recipes."""
-    found = [{one.language: one for one in next(iter(sheet.by_language.values()))} for sheet in sheets]
+    """Return the relative drop by query language of several results side by side.
+
+    It is the mean over the recipes that cover all languages in all results; without any of them there are no rows.
+    """
+    first, *others = sheets
+    over = [one for one in first.shared_recipes if all(one in other.shared_recipes for other in others)]
+    found = [{one.language: one for one in sheet.mean_by_language(over)} for sheet in sheets] if over else []
     names = dict.fromkeys(language for drops in found for language in drops)
     rows = [
         (
@@ -317,9 +330,9 @@ def language_comparison_table(sheets: Sequence[Sheet]) -> Table:
         for name in names
     ]
     columns = ("language", "resource class", *(sheet.name for sheet in sheets))
-    return Table(
-        f"Relative drop in {sheets[0].measure_name} by query language, mean over recipes", columns, tuple(rows)
-    )
+    recipes = in_words([first.recipe_names[one] for one in over])
+    what = f"mean over {recipes}" if len(over) > 1 else f"under {recipes}"
+    return Table(f"Relative drop in {first.measure_name} by query language, {what}", columns, tuple(rows))
 
 
 # Tables that need more computation: robustness in a few numbers, language bias, worst against average case.

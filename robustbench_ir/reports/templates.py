@@ -25,13 +25,15 @@ def rendered(template: str, functions: dict[str, Callable[..., str]], **values: 
     **values : object
         What the template shows; `markupsafe.Markup` is not escaped again.
     """
-    from jinja2 import Environment, StrictUndefined
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    loader = FunctionLoader(lambda name: (files("robustbench_ir.reports") / name).read_text(encoding="utf-8"))
+    environment = Environment(
+        autoescape=True, loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
     environment.filters |= functions
     environment.globals |= functions
-    source = (files("robustbench_ir.reports") / template).read_text(encoding="utf-8")
-    return html_page(environment.from_string(source).render(**values))
+    return html_page(environment.get_template(template).render(**values))
 
 
 def inlined(*names: str) -> dict[str, str]:

@@ -6,7 +6,6 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from itertools import groupby
 
 from rich.box import SIMPLE_HEAD
@@ -584,7 +583,7 @@ def plan_table(plan: Plan) -> RenderableType:
         table.add_row(one_line(cell.name), _texts(cell))
     left = sum(not cell.finished for cell in plan.cells)
     some = "" if all(cell.exact for cell in plan.cells) else "at most "
-    time = "unknown: the encoder was not downloaded yet" if plan.seconds is None else _about(plan.seconds)
+    time = "unknown: the encoder was not downloaded yet" if plan.seconds is None else about(plan.seconds)
     memory = "unknown" if plan.memory is None else f"about {plan.memory / _MEBIBYTE:,.0f} MiB"
     lines = (
         Text.assemble(
@@ -604,5 +603,15 @@ def _texts(cell: PlannedCell) -> str:
     return f"{cell.texts:,}" if cell.exact else f"at most {cell.texts:,}"
 
 
-def _about(seconds: float) -> str:
-    return f"about {timedelta(seconds=round(seconds))} h:m:s" if seconds >= 1 else "less than a second"
+def about(seconds: float) -> str:
+    """Return a time as people say it.
+
+    >>> about(0.2), about(1), about(45), about(1920), about(50_318)
+    ('less than a second', 'about 1 second', 'about 45 seconds', 'about 32 minutes', 'about 14 hours')
+    """
+    if seconds < 1:
+        return "less than a second"
+    for unit, size in (("hour", 3600), ("minute", 60)):
+        if seconds >= 1.5 * size:
+            return f"about {counted(round(seconds / size), unit)}"
+    return f"about {counted(round(seconds), 'second')}"

@@ -227,11 +227,11 @@ def _training(sheet: Sheet, worst: AttackVerdict) -> Iterator[Step]:
     """Yield the way to an encoder that was trained on the attack, and to the proof that it is better."""
     if worst.recipe.search or worst.recipe.floor:
         return
-    name = sheet.result.encoder.name
+    name = sheet.result.encoder.loaded_by
     base = name if "/" in name and ":" not in name else "intfloat/multilingual-e5-small"
     shares = ",".join(f"{one.name}:0.3" for one in worst.recipe.recipes)
     only = _only(sheet.result, worst)
-    trained = replace(only, encoder=replace(only.encoder, name="./trained", revision=""), options={})
+    trained = replace(only, encoder=replace(only.encoder, name="./trained", given="", revision=""), options={})
     commands = (
         f"irbench train --base {shlex.quote(base)} --data tatoeba --augment {shares} --out trained",
         f"{command_of(trained)} --out trained.json",

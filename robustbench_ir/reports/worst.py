@@ -93,6 +93,17 @@ class WorstQuery:
     rank_after: int
     texts: QueryTexts | None = None
 
+    @property
+    def movement(self) -> str:
+        """What became of the rank of the passage, in words."""
+        before, after = (f"{rank:,}" if rank else "" for rank in (self.rank_before, self.rank_after))
+        if before == after:
+            return f"stayed at rank {before}" if before else "was not retrieved, before or after"
+        rose = self.rank_after and (not self.rank_before or self.rank_after < self.rank_before)
+        if rose:
+            return f"rose from rank {before or 'none'} to {after}"
+        return f"fell from rank {before} to {after or 'none (not retrieved)'}, the furthest"
+
 
 def worst_queries(sheet: Sheet, count: int = 20) -> list[WorstQuery]:
     """Find the queries whose measure fell most, at the severity and in the setting of the sheet, for the first seed.
@@ -109,7 +120,7 @@ def worst_queries(sheet: Sheet, count: int = 20) -> list[WorstQuery]:
     """
     result, layout = sheet.result, sheet.result.judgements
     queues = [
-        _by_fall(sheet, next(iter(cells)))
+        queries_by_fall(sheet, next(iter(cells)))
         for (_, severity), cells in result.groups.items()
         if severity == sheet.severity
     ]
@@ -126,7 +137,18 @@ def worst_queries(sheet: Sheet, count: int = 20) -> list[WorstQuery]:
     return found
 
 
-def _by_fall(sheet: Sheet, cell: Cell) -> Iterator[WorstQuery]:
+def queries_by_fall(sheet: Sheet, cell: Cell, *, whole: bool = False) -> Iterator[WorstQuery]:
+    """Yield queries of an attack, those whose measure fell most first.
+
+    Parameters
+    ----------
+    sheet : Sheet
+        The result, whose setting and measure count.
+    cell : Cell
+        The attack, with severity and seed.
+    whole : bool
+        Yield those that lost nothing, too, and those that gained.
+    """
     layout, clean = sheet.result.judgements, sheet.result.clean.ranks
     languages = list(layout.pool)
     before, after = (
@@ -138,7 +160,7 @@ def _by_fall(sheet: Sheet, cell: Cell) -> Iterator[WorstQuery]:
     fall = np.where(np.isnan(before - after) | (judgement < 0), -np.inf, before - after)
     sinking = _places(rank_after, layout) - _places(rank_before, layout)
     for row in np.lexsort((-sinking, -fall)).tolist():
-        if not fall[row] > 0:
+        if not fall[row] > (-np.inf if whole else 0):
             return
         yield WorstQuery(
             cell,
@@ -418,8 +440,8 @@ def find_examples(
     for encoder in encoders:
         if encoder.description.fingerprint not in made:
             raise OptionError(
-                f"{encoder.description.name} made none of these results (the fingerprints differ); name the encoder of "
-                f"one, {sheets[0].result.encoder.name}, as it was then"
+                f"none of these results was made by {encoder.description.name} (the fingerprints differ); name the "
+                f"encoder that made one, {sheets[0].result.encoder.name}, with the same weights and options"
             )
     tasks: dict[str, Task | RobustBenchError] = {}
     known: dict[str, list[Perturbation]] = {}

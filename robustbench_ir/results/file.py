@@ -63,6 +63,7 @@ class EncoderRecord(Card):
     origins: dict[str, str] = {}
     notes: list[str] = []
     retrieves_zero: bool = True
+    given: str = ""
 
 
 Int32 = Annotated[int, Field(ge=0, lt=1 << 31)]
@@ -532,7 +533,9 @@ def _record(content: bytes, where: str) -> ResultRecord:
         key = ".".join(map(str, first["loc"]))[:_SHOWN]
         raise ResultError(f"{where}: not an irbench result: {key or 'file'}: {first['msg'][:_SHOWN]}") from error
     except ValueError as error:
-        raise ResultError(f"{where}: not an irbench result: {str(error)[:_SHOWN]}") from error
+        raise ResultError(
+            f"{where}: not an irbench result: {str(error)[:_SHOWN]}; name a file that `irbench attack` wrote"
+        ) from error
 
 
 def queries_record(judgements: Judgements) -> QueriesRecord:

@@ -51,6 +51,7 @@ LITTLE = 0.05
 _RULE_OF_THREE = 3.0
 _MOST_QUESTIONS = 100_000
 _TINY = 1e-9
+_LIMIT_STEP = 0.001
 _STATUS: Mapping[Verdict, int] = {"passed": 0, "failed": 1, "undecided": 3}
 _ENDS = (1 - CONFIDENCE) / 2, (1 - CONFIDENCE) / 2
 
@@ -78,6 +79,9 @@ class Outcome:
     needed : int or None
         About how many questions would decide, if the number stays as it is; None if the rule is decided, or if the
         number is so near the limit that more than 100,000 would be needed.
+    supported : Rule or None
+        The rule with the limit nearest to its own that these questions show to hold: the end of the interval; None if
+        the rule is decided, or if they show none.
     coverage : float
         Share of the queries whose text changed; 1 for the clean queries.
     signature : str
@@ -94,6 +98,7 @@ class Outcome:
     estimate: Estimate
     questions: int
     needed: int | None
+    supported: Rule | None
     coverage: float
     signature: str
 
@@ -430,6 +435,7 @@ class _Checking:
             estimate=estimate,
             questions=questions,
             needed=needed,
+            supported=supported_rule(test.rule, estimate, questions, test.most) if verdict == "undecided" else None,
             coverage=test.coverage,
             signature=self.result.signature(test.setting, attack, severity, test.measure),
         )
@@ -555,6 +561,25 @@ def judge(rule: Rule, estimate: Estimate, questions: int, most: float = 1.0) -> 
     if distance == 0 or max(fewest, needed := questions * (reach / distance) ** 2) > _MOST_QUESTIONS:
         return "undecided", None
     return "undecided", _rounded_up(max(fewest, needed, questions + 1))
+
+
+def supported_rule(rule: Rule, estimate: Estimate, questions: int, most: float = 1.0) -> Rule | None:
+    """Return a rule with the limit nearest to its own that would hold for certain; None if there is none.
+
+    Parameters
+    ----------
+    rule, estimate, questions, most
+        See `judge`.
+    """
+    hidden = _RULE_OF_THREE / questions
+    if rule.kind == "min":
+        limit = math.floor(min(estimate.low, 1 - hidden) / _LIMIT_STEP) * _LIMIT_STEP
+    else:
+        least = hidden * most if rule.kind == "max-drop" else 0
+        limit = math.ceil(max(estimate.high, least, _LIMIT_STEP) / _LIMIT_STEP) * _LIMIT_STEP
+    found = replace(rule, limit=round(limit, 3))
+    sound = 0 < found.limit <= 1 and (rule.kind != "max-drop" or found.limit < most)
+    return found if sound and judge(found, estimate, questions, most)[0] == "passed" else None
 
 
 def _fewest(rule: Rule, value: float, most: float, beyond: bool) -> float:

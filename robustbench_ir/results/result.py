@@ -299,7 +299,10 @@ class Result:
         name : str or None
             What the encoder is called in tables.
         """
-        return replace(self, encoder=replace(self.encoder, name=name)) if name else self
+        who = self.encoder
+        return (
+            replace(self, encoder=replace(who, name=name, given=who.loaded_by)) if name and name != who.name else self
+        )
 
     @property
     def settings(self) -> tuple[Setting, ...]:

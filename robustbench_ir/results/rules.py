@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from robustbench_ir.errors import OptionError, nearest
+from robustbench_ir.errors import OptionError, UnknownNameError, nearest
 from robustbench_ir.metrics.measures import look_up_measure
 from robustbench_ir.metrics.settings import SETTINGS, Setting
 
@@ -25,8 +25,12 @@ _EXAMPLES: Mapping[RuleKind, str] = {
     "min": "nDCG@10=0.6",
     "no-worse": "2%",
 }
+_SUCH_LIMITS: Mapping[RuleKind, str] = {"max-drop": "10%", "min": "0.6", "no-worse": "2%"}
 _LIMIT = re.compile(r"(?P<number>[0-9]{1,9}(?:\.[0-9]{0,9})?|\.[0-9]{1,9})(?P<percent>%?)")
+_TARGET = re.compile(r"[\w@:/.,()-]+")
 _SEVERITY = re.compile(r"(?P<name>.+)@(?P<severity>[0-9]{1,9})")
+_UNQUOTED_KEY = re.compile(r"(?:^|[{,])\s*([\w-]*[@/:][\w@/:.-]*)\s*=")
+_UNQUOTED_PERCENTAGE = re.compile(r"=\s*([0-9.]+%)")
 _BETWEEN_RULES = re.compile(r",(?![^(]*\))")
 
 
@@ -112,22 +116,47 @@ def _rule(kind: RuleKind, text: str) -> Rule:
     """Read a rule without its kind, as on the command line."""
     target, equals, limit = text.rpartition("=")
     target, limit = target.strip(), limit.strip()
-    if (equals and not target) or (not equals and kind == "min"):
+    if not equals and (kind == "min" or limit) and not _LIMIT.fullmatch(limit):
+        such = f"{text}={_SUCH_LIMITS[kind]}" if _TARGET.fullmatch(text) else _EXAMPLES[kind]
+        raise OptionError(f"rule {kind} {text!r} has no limit; write such as {kind} {such}")
+    if not target and (equals or kind == "min"):
         raise OptionError(f"rule {kind} {text!r} names nothing to check; write such as {kind} {_EXAMPLES[kind]}")
-    number, relative = _limit(kind, text, limit)
     name, _, language = target.partition("/")
     if "/" in target and not language:
         raise OptionError(f"rule {kind} {text!r} names no language after the slash; write such as typo/hi=10%")
     measure = ""
     if kind == "min":
+        _check_order(text, name, language, limit)
         name, _, measure = name.rpartition(":")
         look_up_measure(measure)
+    number, relative = _limit(kind, text, limit)
     found = _SEVERITY.fullmatch(name)
     recipe = found["name"] if found else name or (CLEAN_QUERIES if kind == "min" else ALL)
     severity = int(found["severity"]) if found else None
     if recipe == CLEAN_QUERIES and (kind == "max-drop" or severity is not None):
         raise OptionError(f"rule {kind} {text!r}: the clean queries have no drop and no severity; name a recipe")
     return Rule(kind, number, relative and kind != "min", recipe, severity, language or ALL, measure)
+
+
+def _check_order(rule: str, name: str, language: str, limit: str) -> None:
+    """Raise OptionError if the measure of a rule on a score does not stand between its recipe and its language."""
+    if ":" in language:
+        code, _, measure = language.partition(":")
+        right = f"{name}:{measure}/{code}"
+    elif ":" in name and _is_measure(name.partition(":")[0]) and not _is_measure(name.rpartition(":")[2]):
+        measure, _, recipe = name.partition(":")
+        right = f"{recipe}:{measure}{'/' if language else ''}{language}"
+    else:
+        return
+    raise OptionError(f"rule min {rule!r}: the order is RECIPE:MEASURE/LANGUAGE; write min {right}={limit}")
+
+
+def _is_measure(text: str) -> bool:
+    try:
+        look_up_measure(text)
+    except UnknownNameError:
+        return False
+    return True
 
 
 def _limit(kind: RuleKind, rule: str, text: str) -> tuple[float, bool]:
@@ -146,8 +175,9 @@ def _limit(kind: RuleKind, rule: str, text: str) -> tuple[float, bool]:
             else f"rule {kind} {rule!r}: every score is at least 0; give a limit above 0, such as 0.6"
         )
     if value > 1:
-        percent = f"{number:g}% of it, or " if not found["percent"] and number <= 100 else ""
-        raise OptionError(f"rule {kind} {rule!r}: a limit is at most 1; write {percent}a number such as 0.05")
+        percent = f"{number:g}% or " if not found["percent"] and number <= 100 else ""
+        such = _decimal(number / 100) if percent else "0.05"
+        raise OptionError(f"rule {kind} {rule!r}: a limit is at most 1; write {percent}a number such as {such}")
     return value, bool(found["percent"])
 
 
@@ -245,7 +275,18 @@ def _table(path: Path) -> dict[str, object]:
     except OSError as error:
         raise OptionError(f"{path}: cannot be read ({error.strerror}); name a file with rules") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise OptionError(f"{path}: is not TOML ({error}); docs/ci.md shows a file with rules") from None
+        raise OptionError(f"{path}: is not TOML ({error}); {_hint(path, str(error))}") from None
+
+
+def _hint(path: Path, error: str) -> str:
+    """Return what to write instead: most often quotation marks are missing, around a key or a percentage."""
+    place = re.search(r"at line (\d+)", error)
+    if place:
+        line = path.read_text(encoding="utf-8").split("\n")[int(place[1]) - 1]
+        unquoted = [*_UNQUOTED_KEY.findall(line), *_UNQUOTED_PERCENTAGE.findall(line)]
+        if unquoted:
+            return "write quotation marks around it: " + " = ".join(f'"{text}"' for text in unquoted)
+    return "docs/ci.md shows a file with rules"
 
 
 def _gate(table: Mapping[str, object], folder: Path) -> Gate:

@@ -52,8 +52,26 @@ function showBoard() {
 // Each choice is an address of its own that Back leads away from; but a text that is being typed is one.
 function change(what, typed = false) {
   state = { ...state, ...what };
+  missing({});
   history[typed ? "replaceState" : "pushState"](null, "", addressOf(state));
   show();
+}
+
+// Says that an address names what is not here, and what is.
+function missing({ task, model }) {
+  const names = [...new Set(inOrder.flatMap((one) => one.rows.map((row) => row.model.name)))];
+  const like = names.filter((name) => name.toLowerCase().includes(model?.toLowerCase()));
+  const tasks = inOrder.map((one) => boardLink(one));
+  const models = (like.length ? like : names).map((name) => make("a", { href: addressOf({ model: name }) }, name));
+  at("missing").replaceChildren(...(task ? absent("task", task, tasks) : []), ...(model ? absent("model", model, models) : []));
+}
+
+const NAMED = 10;
+
+function absent(kind, asked, links) {
+  const more = links.length - NAMED;
+  const listed = links.slice(0, NAMED).flatMap((one, place) => (place ? [", ", one] : [one]));
+  return [`There is no ${kind} ${asked} here; there ${links.length === 1 ? "is" : "are"} `, ...listed, more > 0 ? ` and ${more} more. ` : ". "];
 }
 
 function readAddress() {
@@ -62,6 +80,7 @@ function readAddress() {
   state = { ...START };
   for (const key of Object.keys(START)) if (said.has(key)) state[key] = said.get(key);
   const holder = state.task || !state.model ? byKey(state.task) : boards.find((one) => one.rows.some((row) => row.file === state.model));
+  missing({ task: holder ? "" : state.task, model: entriesOf(state.model).length ? "" : state.model });
   state.task = holder && holder !== inOrder[0] ? keyOf(holder) : "";
   show();
   if (before !== [state.view, state.model].join()) document.querySelector("[data-view]:not([hidden]) h2")?.focus({ preventScroll: true });
@@ -93,7 +112,7 @@ function listen() {
   at("csv").addEventListener("click", download);
   at("filters").addEventListener("submit", (event) => event.preventDefault());
   let wide = innerWidth;
-  addEventListener("resize", () => { if (innerWidth !== wide && !at("plot").closest("[hidden]")) { wide = innerWidth; plot(rowsShown()); } });
+  addEventListener("resize", () => { if (innerWidth !== wide) { wide = innerWidth; show(); } });
 }
 
 // The address holds the state, and a skip link has none to give.

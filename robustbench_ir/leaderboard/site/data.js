@@ -50,14 +50,22 @@ function explain(button, name, text) {
 }
 
 // --- boards and their addresses. A board is known by its task, and by its languages where the task has several boards.
-// Addresses once had its number.
+// Addresses once had its number. A task without its version is the newest one, without languages the board with most.
 
 const alone = (one) => boards.filter((other) => other.task === one.task).length === 1;
 const keyOf = (one) => one.task + (alone(one) ? "" : ":" + one.languages.join("+"));
-const byKey = (key) => boards.find((one) => keyOf(one) === key) || (/^\d+$/.test(key) ? boards[Number(key)] : undefined);
+const byKey = (key) => boards.find((one) => keyOf(one) === key) || (/^\d+$/.test(key) ? boards[Number(key)] : newest(key));
 const LAST = "mini", FIRST = "xquad-r";
 const breadth = (one) => one.languages.length * 1e6 + one.rows.length;
 const inOrder = [...boards].sort((a, b) => (b.task_name === FIRST) - (a.task_name === FIRST) || (a.task_name === LAST) - (b.task_name === LAST) || breadth(b) - breadth(a));
+const version = (one) => Number(one.task.split("@")[1]) || 0;
+
+function newest(key) {
+  const [task, languages] = key.split(":");
+  const meant = inOrder.filter((one) => [one.task, one.task_name].includes(task) && (!languages || one.languages.join("+") === languages));
+  return meant.sort((a, b) => version(b) - version(a))[0];
+}
+
 const board = () => byKey(state.task) || inOrder[0];
 const languageName = (code) => data.languages[code]?.name || code;
 const boardName = (one) => one.task + (alone(one) ? "" : `, ${one.languages.length > 4 ? one.languages.length + " languages" : one.languages.join(", ")}`);

@@ -57,19 +57,21 @@ function front(dots) {
   return found;
 }
 
+const LETTER = 7; // as wide as most letters of 12 pixels
 const DASHES = ["", "7 3", "2 3", "9 3 2 3", "4 4", "12 3"];
 
 function curves(row, of) {
   const recipes = [...new Set(of.board.cells.slice(1).map((one) => one[0]))];
   const ap = row.ap[of.setting] || [], mine = of.group;
-  const width = 640, height = 280, edge = 56, named = 190;
+  // As wide as its place, so that its letters are as large as those of the page.
+  const width = Math.max(300, Math.min(640, at("model").clientWidth || 640)), height = 280, edge = 56, named = width < 500 ? 130 : 190;
   const points = recipes.map((recipe) => [[0, ap[0]?.[mine]], ...of.board.cells.map((one, place) => (one[0] === recipe ? [one[1], ap[place]?.[mine]] : null)).filter(some)].filter((point) => some(point[1])));
   const most = Math.max(...points.flat().map((point) => point[1]), 0.01) * 1.05;
-  const x = (value) => edge + (value / 5) * (width - edge - named), y = (value) => height - edge - (value / most) * (height - edge - 10);
-  const svg = make("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `mAP by severity, ${of.setting}; the table below has the numbers` },
-    make("path", { class: "axis", fill: "none", d: `M${edge} 10V${height - edge}H${x(5)}` }),
+  const x = (value) => edge + (value / 5) * (width - edge - named), y = (value) => height - edge - (value / most) * (height - edge - 16);
+  const svg = make("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": `mAP by severity, ${of.setting}; the table below has the numbers` },
+    make("path", { class: "axis", fill: "none", d: `M${edge} 16V${height - edge}H${x(5)}` }),
     make("text", { class: "label", x: x(2.5), y: height - 12, "text-anchor": "middle" }, "severity"),
-    make("text", { class: "label", x: 12, y: (height - edge) / 2, transform: `rotate(-90 12 ${(height - edge) / 2})`, "text-anchor": "middle" }, `mAP, ${of.setting}`));
+    make("text", { class: "label", x: 14, y: (height - edge) / 2, transform: `rotate(-90 14 ${(height - edge) / 2})`, "text-anchor": "middle" }, `mAP, ${of.setting}`));
   for (const step of [0, 1, 2, 3, 4, 5]) svg.append(make("text", { x: x(step), y: height - edge + 18, "text-anchor": "middle" }, String(step)));
   for (const step of [0, 0.5, 1]) svg.append(make("text", { x: edge - 6, y: y(step * most) + 4, "text-anchor": "end" }, (step * most).toFixed(most < 0.2 ? 3 : 2)));
   const ends = points.map((line, place) => ({ line, place, y: y(line[line.length - 1]?.[1] ?? 0) })).filter((one) => one.line.length > 1).sort((a, b) => a.y - b.y);
@@ -80,7 +82,7 @@ function curves(row, of) {
     svg.append(make("path", { class: "curve", stroke: colour, "stroke-dasharray": DASHES[place % DASHES.length], d: line.map((point, step) => `${step ? "L" : "M"}${x(point[0])} ${y(point[1])}`).join("") }));
     for (const point of line) svg.append(make("circle", { cx: x(point[0]), cy: y(point[1]), r: 3, fill: colour }));
     const last = line[line.length - 1][0];
-    svg.append(make("path", { class: "axis", d: `M${x(last) + 5} ${end}L${x(5) + 10} ${floor}` }), make("text", { x: x(5) + 14, y: floor + 4 }, shortly(recipes[place], of.board).slice(0, 26)));
+    svg.append(make("path", { class: "axis", d: `M${x(last) + 5} ${end}L${x(5) + 10} ${floor}` }), make("text", { x: x(5) + 14, y: floor + 4 }, shortly(recipes[place], of.board).slice(0, Math.floor((named - 14) / LETTER))));
   }
   return svg;
 }
