@@ -188,3 +188,16 @@ def test_a_plan_has_the_limits_of_the_searches() -> None:
 def test_what_a_suite_fixes_is_refused(more: tuple[str, ...]) -> None:
     with pytest.raises(OptionError, match=f"leave out {more[0]}"):
         printed("attack", "--suite", "small", *more)
+
+
+def test_the_report_has_the_suite_and_injected_passages(small: Result, tmp_path: Path) -> None:
+    result, injected = small.save(tmp_path / "small.json"), tmp_path / "poison.json"
+    rb.save_poisoning(rb.poison("char-ngram", "mini", languages="en,sw", questions=10), injected)
+    page = tmp_path / "page.html"
+    printed("report", str(result), "--poison", str(injected), "--out", str(page))
+    text = page.read_text(encoding="utf-8")
+    assert "Suite small@1: 12 attacks, all fixed before the encoder was known" in text
+    for part in ("Injected passages", "ASR@10 in percent", "Honest passages", "Detectors"):
+        assert part in text
+    with pytest.raises(OptionError, match="leave out --poison for latex"):
+        printed("report", str(result), "--poison", str(injected), "--format", "latex")

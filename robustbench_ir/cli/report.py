@@ -9,6 +9,7 @@ from typing import get_args
 import click
 
 from robustbench_ir._base.files import check_writable, write_whole
+from robustbench_ir.adversary.poison_file import load_poisoning
 from robustbench_ir.cli.completion import ENCODER
 from robustbench_ir.cli.lists import list_option
 from robustbench_ir.cli.options import cards_option, damage_option, measure_option, split_commas
@@ -57,6 +58,12 @@ _PLOTS: tuple[Form, ...] = get_args(Form)
     help="Run the encoder behind the cheap repairs against the worst attack, to show what each wins back.",
 )
 @list_option("--model", "models", of=ENCODER, help="Encoders to run again, if their names have changed; such as A,B.")
+@list_option(
+    "--poison",
+    "poison_files",
+    of=click.Path(path_type=Path),
+    help="Files of `irbench poison` to show too: A,B.",
+)
 @click.option(
     "--columns",
     callback=split_commas,
@@ -81,6 +88,7 @@ def command(  # noqa: PLR0913, PLR0917
     with_passages: bool,
     defend: bool,
     models: tuple[str, ...],
+    poison_files: tuple[Path, ...],
     columns: tuple[str, ...] | None,
     resamples: int | None,
     damage: float | None,
@@ -91,6 +99,7 @@ def command(  # noqa: PLR0913, PLR0917
     \b
     irbench report result.json                                   report.html, one file, open it anywhere
     irbench report result.json --with-passages                   and which passages overtook the right ones
+    irbench report result.json --poison poison.json              and which languages find injected passages
     irbench report result.json --try-defences                    and what cheap repairs win back of the worst attack
     irbench report a.json b.json --format latex                  print tables for a paper
     irbench report result.json --format png --out figures
@@ -101,10 +110,13 @@ def command(  # noqa: PLR0913, PLR0917
             "passages and defences are shown on the page only; leave out --with-passages, --try-defences and --model "
             f"for {form}"
         )
+    if poison_files and form != "html":
+        raise OptionError(f"injected passages are shown on the page only; leave out --poison for {form}")
     if columns and form != "latex":
         raise OptionError(f"--columns is for --format latex; leave it out for {form}")
     chosen = read_columns(columns) if columns else DEFAULT_COLUMNS
     found = [(str(path), load_result(path)) for path in results]
+    poisonings = list(map(load_poisoning, poison_files))
     prepared = prepare_sheets(found, measure, setting, severity, resamples, damage)
     for plot in _PLOTS:
         if form == plot:
@@ -121,7 +133,7 @@ def command(  # noqa: PLR0913, PLR0917
         with progress_bar() as progress:
             tried = [try_defences(one, encoders, task, cards, progress) for one in prepared]
     shown = encoders if with_passages or (models and not defend) else []
-    page = report_page(prepared, find_examples(prepared, worst, task, cards, shown), tried)
+    page = report_page(prepared, find_examples(prepared, worst, task, cards, shown), tried, poisonings=poisonings)
     write_whole(target, page.encode())
     say(f"{target}  {len(found)} result{'' if len(found) == 1 else 's'}; open it in a browser")
 

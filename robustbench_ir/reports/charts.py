@@ -229,6 +229,7 @@ def heat_map(
     columns: Sequence[str],
     values: Sequence[Sequence[float]],
     bounds: Sequence[float],
+    written: Callable[[float], str] | None = None,
 ) -> Markup:
     """Draw a matrix of changes: one hue for increases, another for decreases, and the number in each cell.
 
@@ -242,6 +243,8 @@ def heat_map(
         One row for each of `rows`; NaN stays empty, and a row of nothing else says that it is not covered.
     bounds : sequence of float
         Four ascending sizes at which the colour changes.
+    written : callable, optional
+        Writes the number of a cell in at most five characters. Default: `compact`.
     """
     left, top, wide, high = 96.0, 20.0, 34.0, 22.0
     parts = [_text(left + wide * (place + 0.5), 13, name, "dim middle") for place, name in enumerate(columns)]
@@ -257,7 +260,7 @@ def heat_map(
             style = step(value, bounds)
             parts.append(
                 _tag('<rect class="{}" x="{}" y="{}" width="{}" height="{}"/>', style, x, y, wide - 1, high - 1)
-                + _text(x + (wide - 1) / 2, y + 14.5, compact(value), f"{style} middle small")
+                + _text(x + (wide - 1) / 2, y + 14.5, (written or compact)(value), f"{style} middle small")
             )
     return _picture(title, left + wide * len(columns) + 2, top + high * len(rows) + 2, parts, fixed=True)
 

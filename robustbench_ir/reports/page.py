@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from robustbench_ir._version import __version__
+from robustbench_ir.adversary.poisoning import Poisoning
 from robustbench_ir.reports.charts import (
     Picture,
     bias_legend,
@@ -16,6 +17,8 @@ from robustbench_ir.reports.charts import (
 )
 from robustbench_ir.reports.content import Sheet, summary_sentences
 from robustbench_ir.reports.defended import Defended, defences_sentence, defences_table
+from robustbench_ir.reports.poisoned import SHARES, poisoned
+from robustbench_ir.reports.robust import robust_table
 from robustbench_ir.reports.shown_queries import text_direction, with_visible_code_points
 from robustbench_ir.reports.tables import (
     Table,
@@ -42,6 +45,7 @@ from robustbench_ir.reports.verdict import (
 from robustbench_ir.reports.winner import winner_sentence
 from robustbench_ir.reports.worst import Examples, WorstQuery
 from robustbench_ir.results.compare import same_scoring
+from robustbench_ir.results.suite import largest_suite_in
 
 _PARTS = (
     ("next", "What to try next"),
@@ -71,6 +75,7 @@ class _Section:
     scores: list[Table]
     curves: list[Picture]
     at_damage: Table | None
+    suite: Table | None
     robustness: Table | None
     resources: Table | None
     worst_case: Table | None
@@ -101,6 +106,7 @@ def report_page(
     tried: Sequence[Sequence[Defended]] = (),
     home: str = "",
     every: str = "",
+    poisonings: Sequence[Poisoning] = (),
 ) -> str:
     """Return the page; every text is escaped.
 
@@ -116,6 +122,8 @@ def report_page(
         Address of a list of results, to which the page links.
     every : str
         Address of pages with all queries, to which the page links.
+    poisonings : sequence of Poisoning
+        Injected passages, which get a section of their own.
     """
     defended = list(tried) or [()] * len(sheets)
     return rendered(
@@ -130,12 +138,20 @@ def report_page(
         thresholds=THRESHOLDS,
         parts=_parts(sheets[0]),
         warnings=_warnings(sheets),
+        poisonings=list(map(poisoned, poisonings)),
+        shares=_share_legend(),
         comparison=_comparison(sheets) if len(sheets) > 1 else None,
         sections=[
             _section(f"r{number}", *one)
             for number, one in enumerate(zip(sheets, examples, defended, strict=True), start=1)
         ],
     )
+
+
+def _share_legend() -> list[tuple[str, str]]:
+    """Return class and meaning of each colour of a heat map of shares."""
+    above = [(f"p{size}", f"{limit:.0f}% or more") for size, limit in enumerate(SHARES, start=1)]
+    return [("z", f"below {SHARES[0]:.0f}%"), *above]
 
 
 def _parts(sheet: Sheet) -> list[tuple[str, str]]:
@@ -195,6 +211,7 @@ def _section(key: str, sheet: Sheet, examples: Examples, tried: Sequence[Defende
         setting_tables(sheet),
         list(curve_pictures(sheet)),
         at_damage_table(sheet) if sheet.at_damage else None,
+        _suite(sheet),
         robustness_table(sheet) if detailed else None,
         resource_table(sheet) if detailed and any(one.all_queries.gaps for one in sheet.summaries) else None,
         worst_case_table(sheet) if detailed and sheet.worst_cases else None,
@@ -208,6 +225,11 @@ def _section(key: str, sheet: Sheet, examples: Examples, tried: Sequence[Defende
         coverage_table(sheet),
         _counted(sheet),
     )
+
+
+def _suite(sheet: Sheet) -> Table | None:
+    suite = largest_suite_in(sheet.result)
+    return robust_table(sheet.result, suite, sheet.measure) if suite else None
 
 
 def _counted(sheet: Sheet) -> str:

@@ -74,15 +74,18 @@ def poison_table(found: Poisoning) -> RenderableType:
 
 
 def _heading(found: Poisoning) -> Text:
+    name = short_name(found.encoder.name)
+    return Text.assemble(one_line(name, "bold"), one_line(poison_heading(found).removeprefix(name)))
+
+
+def poison_heading(found: Poisoning) -> str:
+    """Return encoder and task, and how the passages were written, in a line."""
     queries = counted(len(found.judgements.query_ids), "query", "queries")
     each = counted(found.budget, "injected passage")
-    return Text.assemble(
-        one_line(short_name(found.encoder.name), "bold"),
-        one_line(
-            f" on {found.task}: {queries}, {counted(found.judgements.pool_size, 'passage')}, and {each} "
-            f"for each {'topic, against its unseen questions' if found.unseen else 'question'} "
-            f"({_written(found)})"
-        ),
+    aim = "topic, against its unseen questions" if found.unseen else "question"
+    return (
+        f"{short_name(found.encoder.name)} on {found.task}: {queries}, "
+        f"{counted(found.judgements.pool_size, 'passage')}, and {each} for each {aim} ({_written(found)})"
     )
 
 

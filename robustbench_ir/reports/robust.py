@@ -10,6 +10,8 @@ from rich.text import Text
 
 from robustbench_ir.metrics.robust import Robustness
 from robustbench_ir.metrics.settings import Setting
+from robustbench_ir.reports.tables import Table as SheetTable
+from robustbench_ir.reports.tables import TableCell, interval_cell, number_cell
 from robustbench_ir.reports.terminal import counted, empty_table, formatted, measured, one_line
 from robustbench_ir.results.result import Result
 from robustbench_ir.results.suite import Suite
@@ -78,6 +80,39 @@ def suite_table(result: Result, suite: Suite, by: str | None = None, measure: st
         Text(),
         one_line(f"{'; '.join(notes)}.", "dim"),
     )
+
+
+def robust_table(result: Result, suite: Suite, measure: str = "AP") -> SheetTable:
+    """Return the robust scores of each setting as a table of the page.
+
+    Parameters
+    ----------
+    result, suite, measure
+        See `suite_table`.
+    """
+    found, name = suite.of(result), measured(measure)
+    rows = tuple(
+        (
+            TableCell(setting),
+            number_cell(row.clean.value, ".3f"),
+            number_cell(row.average.value, ".3f"),
+            number_cell(row.robust.value, ".3f"),
+            interval_cell(row.robust, ".3f"),
+            number_cell(row.kept.value, ".1%"),
+            number_cell(top.clean.value, ".1%"),
+            number_cell(top.robust.value, ".1%"),
+        )
+        for setting in reversed(found.distinct_settings)
+        for row, top in zip(
+            found.robust_scores(setting, measure), found.robust_scores(setting, KEPT_MEASURE), strict=True
+        )
+    )
+    columns = (
+        *("setting", f"clean {name}", f"average {name}", f"robust {name}", "95% interval", "kept"),
+        *("clean in top 10", "robust in top 10"),
+    )
+    caption = f"Suite {suite.identity}: {counted(len(found.attacked), 'attack')}, {_adaptivity(found)}"
+    return SheetTable(caption, columns, rows)
 
 
 def _numbers(row: Robustness, top: Robustness) -> Sequence[str]:
