@@ -1,0 +1,107 @@
+"""Write docs/poison-numbers.md from result files of `irbench poison`: every matrix with its intervals.
+
+    python benchmarks/poison_page.py runs/*.json > docs/poison-numbers.md
+
+Files are those that the commands on the page write.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import robustbench_ir as rb
+from robustbench_ir.adversary.poisoning import ALL, DEPTHS, Depth, Poisoning, Reach
+from robustbench_ir.metrics.statistics import Estimate
+from robustbench_ir.reports.terminal import short_name
+
+_SIGNIFICANT = 0.05
+_HEAD = """\
+# Injected passages: all numbers
+
+Made by `python benchmarks/poison_page.py FILES`, from the files of the commands below.
+[Poisoned corpora](poison.md) says what is measured, what the numbers show, and what a reader may not conclude.
+
+Cells are percent of the questions, with half the width of the 95% interval (bootstrap over questions).
+Rows: language of the injected passage; columns: language of the query. *others* is the mean over the other languages.
+"""
+
+
+def percent(share: Estimate | None) -> str:
+    """Return a share with its interval, in whole percent."""
+    if share is None or math.isnan(share.value):
+        return "–"
+    whole = f"{100 * share.value:.0f}"
+    whole = whole if share.value in {0.0, 1.0} else {"0": "<1", "100": ">99"}.get(whole, whole)
+    return whole if math.isnan(share.half_width) else f"{whole} ±{100 * share.half_width:.0f}"
+
+
+def row(cells: Sequence[str]) -> str:
+    """Return a row of a Markdown table."""
+    return f"| {' | '.join(cells)} |"
+
+
+def matrix(found: Poisoning, depth: Depth, cells: Sequence[Reach]) -> Iterator[str]:
+    """Yield the lines of a matrix."""
+    share = {(one.source, one.language): one.share for one in cells}
+    columns = (*found.query_languages, ALL)
+    yield row([f"ASR@{depth}", *columns[:-1], "others"])
+    yield row(["---", *["--:"] * len(columns)])
+    for source in (*found.sources, ALL):
+        name = "others" if source == ALL else source
+        yield row([name, *(percent(share.get((source, language))) for language in columns)])
+
+
+def section(found: Poisoning, path: Path) -> Iterator[str]:
+    """Yield the lines about one file."""
+    who, crafter = short_name(found.encoder.name), found.crafter and short_name(found.crafter.name)
+    task, _, drawn = found.task.partition("@")
+    words = ["irbench", "poison", "--model", who, "--task", task]
+    if "-questions" in drawn:
+        words += ["--questions", drawn.split("-")[1]]
+    words += ["--craft", found.craft, *(["--craft-on", crafter] if crafter else [])]
+    yield f"## {who} on {found.task}: {found.craft}{f', crafted on {crafter}' if crafter else ''}"
+    yield from ("", f"`{' '.join(words)}`", "")
+    for depth in reversed(DEPTHS):
+        yield from matrix(found, depth, found.matrix(depth))
+        yield ""
+    pairs = found.asymmetries()
+    far = sum(one.p_adjusted < _SIGNIFICANT for one in pairs)
+    if pairs:
+        yield f"ASR@10 differs by direction in {far} of {len(pairs)} pairs of languages (p < 0.05, adjusted for all)."
+        yield ""
+    yield from honest(found)
+    yield from ("", f"Made in {sum(found.timings.values()):,.0f} s (`{path.name}`).", "")
+
+
+def honest(found: Poisoning) -> Iterator[str]:
+    """Yield the lines about honest passages and detectors."""
+    applied = {(one.source, one.detector): one for one in found.detections if not one.reason}
+    detectors = list(dict.fromkeys(detector for _, detector in applied))
+    yield row(
+        ["injected in", "drop of mAP", "drop of nDCG@10", *(f"caught by {one}, at what cost" for one in detectors)]
+    )
+    yield row(["---", "--:", "--:", *["--:"] * len(detectors)])
+    drops = {measure: {one.source: one for one in found.drops(measure)} for measure in ("AP", "nDCG@10")}
+    for source in found.sources:
+        cells = [f"{one.drop.value:.3f} ±{one.drop.half_width:.3f}" for one in (of[source] for of in drops.values())]
+        caught = [
+            "–" if one is None else f"{percent(one.caught)} for {100 * one.cost:.0f}"
+            for one in (applied.get((source, detector)) for detector in detectors)
+        ]
+        yield row([source, *cells, *caught])
+
+
+def main() -> None:
+    """Read the arguments, and print the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("files", nargs="+", type=Path)
+    print(_HEAD)
+    for path in parser.parse_args().files:
+        print("\n".join(section(rb.load_poisoning(path), path)))
+
+
+if __name__ == "__main__":
+    main()
