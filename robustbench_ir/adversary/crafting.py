@@ -251,7 +251,7 @@ def _likely(promise: Floats | Dense, of: Sequence[_Thing]) -> list[_Thing]:
     most = min(_MOST_CHANGES, len(of))
     places = np.sort(np.argpartition(-rounded, most - 1)[:most])
     ordered = places[np.argsort(-rounded[places], kind="stable")]
-    return [of[place] for place in ordered.tolist() if not np.isneginf(rounded[place])]
+    return [of[place] for place in ordered[np.isfinite(rounded[ordered])].tolist()]
 
 
 def _with_blank(text: str, span: Span) -> Span:
