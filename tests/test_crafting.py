@@ -188,7 +188,7 @@ def test_changes_keep_what_stands_between_words(text: str, language: str, expect
     assert expected <= set(found)
     if text == "Where is it?":
         assert {*found} - expected == {"is it?", "Where it?", "Where is?"}
-        assert set(found[:4]) == expected, "the promising ones come first"
+        assert expected < set(found[:5]), "each place has its turn"
     assert list(changes("?!", language, Gains(np.ones((0, 1)), np.ones(0)), ["x"])) == []
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from itertools import zip_longest
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -14,8 +15,10 @@ from robustbench_ir.metrics.measures import Floats
 from robustbench_ir.resources.languages import languages
 
 _EACH_ROUND = 10  # texts of a passage that are encoded before the best of them is chosen
-_MOST_MOVES = 512  # changes of one text that are kept in order; a budget reaches few of them
+_MOST_CHANGES = 256  # changes of one word that are kept in order; a budget reaches few of them
 _DECIMALS = 6  # digits of an estimate that the order of a sum cannot change
+
+_Thing = TypeVar("_Thing")
 
 
 class Draft(NamedTuple):
@@ -208,10 +211,11 @@ def _look_for_changes(states: Sequence[_State], guide: Guide) -> None:
 
 
 def changes(text: str, language: str, gains: Gains, words: Sequence[str]) -> Iterator[str]:
-    """Yield the texts that differ in one word, the most promising first.
+    """Yield the texts that differ in one word: the most promising change of each word in turn, then the next ones.
 
-    A word that the text has already is not used again. An added word stands behind the last one; what it adds is taken
-    to be what it adds in the place of the others, on average.
+    Estimates of different places do not compare well: where a gradient is large, a text depends on the word that is
+    there. A word that the text has already is not used again. An added word stands behind the last one; what it adds is
+    taken to be what it adds in the place of the others, on average.
 
     Parameters
     ----------
@@ -230,21 +234,24 @@ def changes(text: str, language: str, gains: Gains, words: Sequence[str]) -> Ite
     there = {text[start:end] for start, end in spans}
     free = np.array([word not in there for word in words])
     replace = np.where(free, gains.replace, -np.inf)
-    remove = gains.remove if len(spans) > 1 else np.full(1, -np.inf)
-    promise = np.concatenate([replace.ravel(), replace.mean(axis=0), remove]).round(_DECIMALS)
-    most = min(_MOST_MOVES, len(promise))
-    likely = np.sort(np.argpartition(-promise, most - 1)[:most])
-    for change in likely[np.argsort(-promise[likely], kind="stable")].tolist():
-        if np.isneginf(promise[change]):
-            return
-        row, word = divmod(change, len(words))
-        if row < len(spans):
-            yield replace_spans(text, [(spans[row], words[word])])
-        elif row == len(spans):
-            behind = spans[-1][1]
-            yield replace_spans(text, [((behind, behind), " " * spaced(language) + words[word])])
-        else:
-            yield replace_spans(text, [(_with_blank(text, spans[change - len(words) * (len(spans) + 1)]), "")])
+    behind, blank = spans[-1][1], " " * spaced(language)
+    ways = [[(span, word) for word in _likely(row, words)] for span, row in zip(spans, replace, strict=True)]
+    ways.append([((behind, behind), blank + word) for word in _likely(replace.mean(axis=0), words)])
+    if len(spans) > 1:
+        ways.append([(_with_blank(text, span), "") for span in _likely(gains.remove, spans)])
+    for turn in zip_longest(*ways):
+        for change in turn:
+            if change is not None:
+                yield replace_spans(text, [change])
+
+
+def _likely(promise: Floats | Dense, of: Sequence[_Thing]) -> list[_Thing]:
+    """Return the most promising of some things, the best first; of equal ones, the first."""
+    rounded = promise.round(_DECIMALS)
+    most = min(_MOST_CHANGES, len(of))
+    places = np.sort(np.argpartition(-rounded, most - 1)[:most])
+    ordered = places[np.argsort(-rounded[places], kind="stable")]
+    return [of[place] for place in ordered[np.isfinite(rounded[ordered])].tolist()]
 
 
 def _with_blank(text: str, span: Span) -> Span:
