@@ -44,6 +44,7 @@ def open_evaluation(request: Request, run: RunOptions, clean: bytes | None = Non
         task = request.load_task(run.cards, clock.download)
         if run.runs:
             check_ids(task.queries, task.passages)  # before hours of encoding, not after
+        ready = {name: recipe.for_task(task) for name, recipe in recipes.items()}
         encoder = as_encoder(request.encoder, request.options)
     device = request.options.device if request.options else None
     runner = Runner(encoder, task, clock, run.memory, device)
@@ -51,7 +52,6 @@ def open_evaluation(request: Request, run: RunOptions, clean: bytes | None = Non
     cells = CellCache(
         who.fingerprint, task.identity, task.digest, judgements, run.resume, reranked=who.kind == RERANKED
     )
-    ready = {name: recipe.for_task(task) for name, recipe in recipes.items()}
     return Evaluation(request, run, runner, cells, ready, floor, cells.cell_of(clean) if clean else None)
 
 

@@ -19,7 +19,8 @@ from robustbench_ir.evaluation.run_export import RunExport
 from robustbench_ir.evaluation.semantic_floor import SemanticFloor
 from robustbench_ir.perturb import Perturbation, Recipe, RecipeLike, as_recipe, default_recipe_names
 from robustbench_ir.perturb.identity import CLEAN
-from robustbench_ir.perturb.recipe import SEVERITIES
+from robustbench_ir.perturb.recipe import SEVERITIES, usual_severity
+from robustbench_ir.perturb.variants import is_variants
 from robustbench_ir.resources.transport import DownloadProgress
 from robustbench_ir.retrieval.ranking import DEFAULT_MEMORY
 from robustbench_ir.tasks import Task, load_task
@@ -214,12 +215,17 @@ class Request:
         return draw_questions(load_task(name, self.languages, cards, progress), self.questions)
 
     def cells(self, recipes: Iterable[str]) -> tuple[CellName, ...]:
-        """Return the names of the cells of these recipes, in the order of the result; of ``"auto"`` the first seeds."""
+        """Return the names of the cells of these recipes, in the order of the result; of ``"auto"`` the first seeds.
+
+        Variants that people wrote know neither severity nor seed, and are one cell.
+        """
+        seeds = FIRST_SEEDS if self.seeds == "auto" else self.seeds
+        one, all_severities = [usual_severity(self.severities)], list(dict.fromkeys(self.severities))
         return tuple(
             CellName(recipe, severity, seed)
             for recipe in recipes
-            for severity in dict.fromkeys(self.severities)
-            for seed in range(FIRST_SEEDS if self.seeds == "auto" else self.seeds)
+            for severity in (one if is_variants(recipe) else all_severities)
+            for seed in range(1 if is_variants(recipe) else seeds)
         )
 
 

@@ -140,8 +140,9 @@ def load_recipe(name: str, cards: Path | None = None) -> Recipe:
     Parameters
     ----------
     name : str
-        Name of a card, such as ``"typo"``; ``"code-switching:fr"`` to mix in another language than the card says; or
-        ``textattack:`` and a transformation or augmenter of TextAttack.
+        Name of a card, such as ``"typo"``; ``"code-switching:fr"`` to mix in another language than the card says;
+        ``"variants:ocr"`` for what people wrote in the file `variants/ocr.jsonl` of a task's folder; or ``textattack:``
+        and a transformation or augmenter of TextAttack.
     cards : pathlib.Path, optional
         A user's folder with `attacks/*.toml`, and keyboards, lexicons and romanisation tables of its own.
 

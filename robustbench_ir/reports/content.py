@@ -37,6 +37,7 @@ from robustbench_ir.metrics.statistics import RESAMPLES, SEED, Estimate, bootstr
 from robustbench_ir.metrics.summary import Summary
 from robustbench_ir.metrics.worst_case import WorstCase
 from robustbench_ir.perturb.identity import CLEAN, AttackIdentity, FloorIdentity, SearchIdentity
+from robustbench_ir.perturb.recipe import usual_severity
 from robustbench_ir.reports.notes import notes
 from robustbench_ir.reports.terminal import language_name, short_name
 from robustbench_ir.resources.languages import languages
@@ -398,7 +399,6 @@ def _macro(layout: Judgements, changes: Mapping[AttackGroup, Floats], wanted: Se
     return cluster_means(value, cluster, stratum, members.reshape(-1, len(wanted)), layout.questions)
 
 
-_USUAL_SEVERITY = 3
 _FEW_RESULTS = 3
 _RESAMPLES_OF_MANY = 2_000  # the ends of an interval are then uncertain by some 3% of its width
 _MOST_MARGINS = 1024  # cells of a matrix
@@ -725,7 +725,7 @@ def prepare_sheets(
                 name,
                 measure,
                 setting or result.distinct_settings[-1],
-                severity if severity is not None else _usual(severities),
+                severity if severity is not None else usual_severity(severities),
                 drawn,
                 len(results) <= _FEW_RESULTS,
                 damage,
@@ -733,12 +733,6 @@ def prepare_sheets(
             )
         )
     return found
-
-
-def _usual(severities: Sequence[int]) -> int:
-    if _USUAL_SEVERITY in severities or not severities:
-        return _USUAL_SEVERITY
-    return severities[len(severities) // 2]
 
 
 def _names(results: Sequence[tuple[str, Result]]) -> list[str]:
