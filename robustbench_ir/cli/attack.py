@@ -43,7 +43,7 @@ from robustbench_ir.evaluation.request import Request, RunOptions, Seeds, recipe
 from robustbench_ir.evaluation.run_export import RunExport
 from robustbench_ir.evaluation.semantic_floor import SemanticFloor
 from robustbench_ir.metrics.measures import look_up_measure
-from robustbench_ir.perturb.identity import AttackIdentity
+from robustbench_ir.perturb.identity import PERTURBED_SIDES, AttackIdentity, PerturbedSide
 from robustbench_ir.reports.terminal import plan_table, score_table, search_table, with_and_without
 from robustbench_ir.reports.verdict import verdict_lines
 from robustbench_ir.results.file import load_result
@@ -80,6 +80,13 @@ if TYPE_CHECKING:
 @languages_option
 @severities_option
 @questions_option
+@click.option(
+    "--on",
+    type=click.Choice(PERTURBED_SIDES),
+    default="queries",
+    show_default=True,
+    help="Which texts are perturbed; with passages, the pool is encoded again for each cell.",
+)
 @config_option
 @click.option(
     "--seeds",
@@ -121,6 +128,7 @@ def command(  # noqa: PLR0913, PLR0917
     languages: tuple[str, ...] | None,
     severities: tuple[int, ...],
     questions: Questions | None,
+    on: PerturbedSide,
     seeds: Seeds,
     by: str | None,
     measure: str,
@@ -137,7 +145,7 @@ def command(  # noqa: PLR0913, PLR0917
     gate_file: Path | None,
     only_plan: bool,
 ) -> None:
-    """Perturb a task's queries and measure how far an encoder falls.
+    """Perturb a task's queries, or its passages, and measure how far an encoder falls.
 
     Prints a table for each setting and writes everything to a result file. If it was stopped, run the same command
     again to continue.
@@ -145,6 +153,7 @@ def command(  # noqa: PLR0913, PLR0917
     \b
     irbench attack --model bm25 --task mini --languages en,hindi --recipe typo,synonym --severity 1,3,5
     irbench attack --model ./my-model --task ./my-folder --questions 200
+    irbench attack --model ./my-model --task ./my-folder --recipe ocr --on passages
     irbench attack --model ./my-model --task xquad-r --for leaderboard
     irbench attack --config run.toml --plan
     """  # noqa: D301
@@ -162,7 +171,10 @@ def command(  # noqa: PLR0913, PLR0917
         semantic_floor=floor,
         options=options,
         questions=questions,
+        on=on,
     )
+    if search and on != "queries":
+        raise OptionError(f"--on {on}: a search perturbs queries; leave out --on, or --search")
     gate = _read_gate(gate_file, request, search, run) if gate_file else None
     if only_plan:
         _print_plan(request, run, search)
@@ -243,7 +255,9 @@ def _check_free(out: Path, request: Request, search: SearchOptions | None, run: 
     # How a search, a floor and a number of seeds that is found on the way are called is known only afterwards.
     if search is None and request.semantic_floor is None and request.seeds != "auto":
         recipes = request.load_recipes(run.cards)
-        identities = {name: AttackIdentity((recipe.for_task(task).identity,)) for name, recipe in recipes.items()}
+        identities = {
+            name: AttackIdentity((recipe.for_task(task).identity,), on=request.on) for name, recipe in recipes.items()
+        }
         cells = frozenset((str(identities[one.recipe]), one.severity, one.seed) for one in request.cells(recipes))
     check_not_of_another_run(out, RunIdentity(fingerprint, task.identity, task.digest, cells))
 

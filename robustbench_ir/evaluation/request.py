@@ -18,7 +18,7 @@ from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.run_export import RunExport
 from robustbench_ir.evaluation.semantic_floor import SemanticFloor
 from robustbench_ir.perturb import Perturbation, Recipe, RecipeLike, as_recipe, default_recipe_names
-from robustbench_ir.perturb.identity import CLEAN
+from robustbench_ir.perturb.identity import CLEAN, PERTURBED_SIDES, PerturbedSide
 from robustbench_ir.perturb.recipe import SEVERITIES, usual_severity
 from robustbench_ir.perturb.variants import is_variants
 from robustbench_ir.resources.transport import DownloadProgress
@@ -144,11 +144,13 @@ class Request:
         How an encoder is loaded by name.
     questions : int or Questions, optional
         A quick look at that many questions of the task, drawn by seed; see `robustbench_ir.tasks.questions`.
+    on : {"queries", "passages", "both"}
+        Which texts are perturbed.
 
     Raises
     ------
     OptionError
-        If a severity, the number of seeds or that of questions is out of range.
+        If a severity, the number of seeds or that of questions is out of range, or a floor is to judge passages.
     """
 
     encoder: str | Encoder | EncodeTexts | None = None
@@ -160,6 +162,7 @@ class Request:
     semantic_floor: SemanticFloor | float | None = None
     options: EncoderOptions | None = None
     questions: Questions | int | None = None
+    on: PerturbedSide = "queries"
 
     def __post_init__(self) -> None:
         for name, items in (
@@ -169,6 +172,10 @@ class Request:
         ):
             object.__setattr__(self, name, items)
         _check_cells(self.severities, self.seeds)
+        if self.on not in PERTURBED_SIDES:
+            raise OptionError(f"on={self.on!r}: there are {', '.join(PERTURBED_SIDES)}")
+        if self.semantic_floor is not None and self.on != "queries":
+            raise OptionError("a semantic floor judges queries, not passages; leave it out, or attack queries alone")
         if isinstance(self.questions, int):
             object.__setattr__(self, "questions", Questions(self.questions))
 
@@ -187,6 +194,8 @@ class Request:
             if isinstance(given, tuple):
                 raise OptionError("only a search can combine recipes; give each recipe by itself")
             recipe = as_recipe(given, cards)
+            if is_variants(recipe.name) and self.on != "queries":
+                raise OptionError(f"{recipe.name} are variants of queries, not of passages; attack them by themselves")
             if recipe.name in loaded:
                 raise OptionError(
                     f"two recipes have the name {recipe.name!r}; give each its own name by recipe(..., name=)"

@@ -79,9 +79,9 @@ def entry_of(result: Result, declared: Declaration, date: str) -> RanksEntry:
     Raises
     ------
     OptionError
-        If nothing was attacked, or only some questions were, or with variants of one folder; if something that was
-        declared, or a recipe or seed of the result, does not fit the schema; or if the result has more ranks than an
-        entry may have.
+        If nothing was attacked, or only some questions were, or passages, or with variants of one folder; if something
+        that was declared, or a recipe or seed of the result, does not fit the schema; or if the result has more ranks
+        than an entry may have.
     """
     if not result.attacked:
         raise OptionError("nothing was attacked, and an entry is about robustness; attack with recipes first")
@@ -92,6 +92,10 @@ def entry_of(result: Result, declared: Declaration, date: str) -> RanksEntry:
             "leaderboard"
         )
     for cell in result.attacked:
+        if cell.recipe.on != "queries":
+            raise OptionError(
+                f"{cell.recipe.label}: the leaderboard is for attacks on queries; attack without --on {cell.recipe.on}"
+            )
         if any(is_variants(recipe.name) for recipe in cell.recipe.recipes):
             raise OptionError(
                 f"{cell.recipe.label} are texts of one folder, which the leaderboard cannot make again; attack without"

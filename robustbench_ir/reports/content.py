@@ -36,7 +36,7 @@ from robustbench_ir.metrics.settings import (
 from robustbench_ir.metrics.statistics import RESAMPLES, SEED, Estimate, bootstrap_intervals, draws
 from robustbench_ir.metrics.summary import Summary
 from robustbench_ir.metrics.worst_case import WorstCase
-from robustbench_ir.perturb.identity import CLEAN, AttackIdentity, FloorIdentity, SearchIdentity
+from robustbench_ir.perturb.identity import CLEAN, AttackIdentity, FloorIdentity, PerturbedSide, SearchIdentity
 from robustbench_ir.perturb.recipe import usual_severity
 from robustbench_ir.reports.notes import notes
 from robustbench_ir.reports.terminal import language_name, short_name
@@ -63,12 +63,15 @@ class _Together:
         Severities of every recipe.
     seeds : int
         Number of seeds of every severity.
+    on : {"queries", "passages", "both"}
+        Which texts were perturbed.
     """
 
     floor: FloorIdentity | None
     search: SearchIdentity | None
     severities: tuple[int, ...]
     seeds: int
+    on: PerturbedSide = "queries"
 
 
 def command_of(result: Result) -> str:
@@ -100,7 +103,7 @@ def _grouped(result: Result) -> dict[_Together, dict[str, list[str]]]:
     found: dict[_Together, dict[str, list[str]]] = {}
     for (attack, seeds), some in severities.items():
         search = replace(attack.search, method="") if attack.search else None
-        mixes = found.setdefault(_Together(attack.floor, search, tuple(some), seeds), {})
+        mixes = found.setdefault(_Together(attack.floor, search, tuple(some), seeds, attack.on), {})
         methods = mixes.setdefault("+".join(recipe.name for recipe in attack.recipes), [])
         methods += [attack.search.method] if attack.search else []
     return found or {_Together(None, None, (), 1): {CLEAN.label: []}}
@@ -186,6 +189,8 @@ def _means(together: _Together) -> list[str]:
         parts += ["--until-reached"] if search.until_reached else []
         parts += ["--starts", str(search.starts)] if search.starts is not None else []
         parts += ["--alternatives", str(search.alternatives)] if search.alternatives is not None else []
+    if together.on != "queries":
+        parts += ["--on", together.on]
     if floor:
         parts += ["--semantic-floor", f"{floor.minimum!r}", "--semantic-encoder", floor.encoder]
     return parts

@@ -98,6 +98,8 @@ def try_defences(
         return []
     if worst.recipe.search:
         raise OptionError(f"{worst.recipe.label} was found by a search, which would have to run again for each defence")
+    if worst.recipe.on != "queries":
+        raise OptionError(f"{worst.recipe.label} perturbed passages, and defences repair queries; attack the queries")
     only = replace(sheet.result, attacked=sheet.result.groups[worst.recipe, worst.severity])
     texts = task_of_result(sheet.result, task, cards)
     perturbed_again(texts, only.attacked[0], cards)  # refuses a recipe that is not the one that ran
