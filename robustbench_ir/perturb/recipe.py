@@ -20,6 +20,7 @@ from robustbench_ir.perturb.perturbation import Edit, Perturbation, QueryLike, s
 from robustbench_ir.perturb.randomness import Random, generator, shuffled, side_by_side
 from robustbench_ir.perturb.transformation import (
     BeginsAtTheStart,
+    ChangesPartsOfWords,
     Targets,
     Transformation,
     TransformationFactory,
@@ -138,6 +139,7 @@ class _Prepared(NamedTuple):
     find_words: WordFinder
     find_targets: Callable[[str, Sequence[Span], Random], Targets]
     from_the_start: bool
+    within_words: bool
     share: float
     constraints: Constraints
 
@@ -263,8 +265,9 @@ class Recipe:
         find_words, transformation = self._prepared(language)
         transformation = at_severity(transformation, severity)
         first = isinstance(transformation, BeginsAtTheStart) and transformation.from_the_start
+        within = isinstance(transformation, ChangesPartsOfWords) and transformation.within_words
         share = self.card.ladder[severity - 1]
-        ready = _Prepared(find_words, transformation.targets, first, share, self.card.constraints)
+        ready = _Prepared(find_words, transformation.targets, first, within, share, self.card.constraints)
         self._at[language, severity] = ready
         return ready
 
@@ -339,7 +342,7 @@ class Recipe:
             edits.append(Edit(span, before, *rewriting))
             if len(edits) == wanted:
                 break
-        edits = spaced(text, sorted(edits))
+        edits = sorted(edits) if ready.within_words else spaced(text, sorted(edits))
         new = replace_spans(text, [(span, after) for span, _, after, _ in edits])
         return Perturbation(query.query_id, text, new, tuple(edits), len(spans))
 

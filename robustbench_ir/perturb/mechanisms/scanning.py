@@ -85,11 +85,14 @@ class Scanning:
         Expected share of characters that are wrong, for severity 1 to 5.
     share : float
         That of this severity.
+    within_words : bool
+        See `ChangesPartsOfWords`.
     """
 
     table: Confusions = field(repr=False)
     shares: tuple[float, ...]
     share: float
+    within_words: bool = True
 
     def at_severity(self, severity: int) -> Scanning:
         """Return the mechanism with the share of a severity."""
