@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -199,7 +200,8 @@ def measure(data: Path, code: str) -> str:
     rows: dict[str, dict[str, float]] = defaultdict(dict)
     for (one, other), count in sorted(wrong.items(), key=lambda item: (-item[1], item[0])):
         rate = 1e4 * count / seen[one]
-        if count >= FEWEST + (len(one) > 1) and rate >= RATE:
+        same = unicodedata.normalize("NFKC", one) == unicodedata.normalize("NFKC", other)  # two codes of one sign
+        if count >= FEWEST + (len(one) > 1) and rate >= RATE and not same:
             rows[one][other] = round(rate, 1)
     source = (
         f"Tesseract 5.3 ({model}, tessdata 4.1.0) on {letters:,} characters of {_origin(data, text)} in soiled pages, "
@@ -239,7 +241,8 @@ def merge(script: str, paths: Sequence[Path]) -> str:
         shared = {
             one: round(sum(rates) / len(tables), 1)
             for one, rates in readings.items()
-            if set(one) <= common and (len(rates) > 1 or (one.isascii() and not right.isascii()))
+            if (len(rates) > 1 and (script != "Latn" or set(one) <= common))
+            or (script == "Latn" and one.isascii() and not right.isascii())
         }
         if shared:
             rows[right] = dict(sorted(shared.items(), key=lambda item: -item[1]))

@@ -51,9 +51,10 @@ def show_recipe(cards: Path | None, name: str) -> None:
         raise OptionError(f"{name} belongs to a task; `irbench tasks show ./folder` lists what its folder has")
     card = recipe.card
     rungs = ", ".join(f"{severity}: {share:.0%}" for severity, share in enumerate(card.ladder, start=1))
+    in_words = f"share of the eligible words that change, {rungs}" if min(card.ladder) < 1 else "as said above"
     facts = [
         ("what it does", card.description),
-        ("severity", f"share of the eligible words that change, {rungs}"),
+        ("severity", in_words),
         ("not changed", ", ".join(card.constraints.protect) or "nothing"),
         ("covers", count(card.languages)),
         *((f"not {' '.join(codes)}", reason) for reason, codes in _by_reason(card.not_covered).items()),
