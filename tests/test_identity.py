@@ -15,6 +15,7 @@ from robustbench_ir._base.escaping import escaped, unescaped
 from robustbench_ir.errors import DataError
 from robustbench_ir.perturb.identity import (
     CLEAN,
+    PERTURBED_SIDES,
     AttackIdentity,
     FloorIdentity,
     RecipeIdentity,
@@ -35,6 +36,8 @@ PLAIN = (
     "textattack:WordSwapQWERTY@0.3.11",
     "typo@3~use-multilingual>=0.8",
     "synonym@3+mini~intfloat/e5>=0.75",
+    "typo@3|on=passages",
+    "typo@3~use-multilingual>=0.8|on=both",
     "random(typo@3)|goal=map|words=1|queries=10|starts=5",
     "greedy(typo@3~char-ngram>=0.8,synonym@2~char-ngram>=0.8)|goal=map|words=2|queries=500",
     "beam-4(typo@3)|goal=beyond@10+language=en|words=2|queries=500|edit-rate=0.25",
@@ -64,7 +67,7 @@ searches = some.builds(
 )
 attacks: SearchStrategy[AttackIdentity] = (
     some.just(CLEAN)
-    | some.builds(AttackIdentity, some.tuples(recipes), floors)
+    | some.builds(AttackIdentity, some.tuples(recipes), floors, on=some.sampled_from(PERTURBED_SIDES))
     | some.builds(AttackIdentity, some.lists(recipes, min_size=1, max_size=3).map(tuple), floors, searches)
 )
 plain_fields = {
@@ -157,6 +160,11 @@ def test_what_is_no_identity_is_refused_in_one_line(text: str) -> None:
         "typo@3~use-multilingual",
         "typo@3~use-multilingual>=much",
         "typo@3,synonym@2",
+        "typo@3|on=queries",
+        "typo@3|on=",
+        "typo@3|on=both|on=both",
+        "clean|on=passages",
+        "greedy(typo@3)|goal=map|words=2|queries=500|on=passages",
         "greedy()|goal=map|words=2|queries=500",
         "greedy(typo@3)",
         "greedy(typo@3)|goal=map|words=two|queries=500",
@@ -239,6 +247,8 @@ def test_attacks_that_cannot_be() -> None:
         AttackIdentity((typo, typo))
     with pytest.raises(DataError, match="has a recipe"):
         AttackIdentity((), FloorIdentity("use-multilingual", 0.8))
+    with pytest.raises(DataError, match="has one recipe and no search"):
+        AttackIdentity((typo,), search=AttackIdentity.parse(PLAIN[-1]).search, on="both")
     with pytest.raises(DataError, match="eight hexadecimal digits"):
         RecipeIdentity("typo", "3", model_digest="mini")
     with pytest.raises(DataError, match="has a recipe"):

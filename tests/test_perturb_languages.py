@@ -19,6 +19,8 @@ FEW = {
     "homoglyph": 0.3,
     "encoding": 0.05,
     "misspelling": 0.5,
+    "ocr": 0.5,  # at severity 3, six characters of a hundred
+    "orthography": 0.02,  # the lists are small
     "search-box": 0,  # the Declaration asks no questions, and many scripts have no capitals
     "transliteration": 0.05,
     "wrong-layout": 0.7,

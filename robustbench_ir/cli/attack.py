@@ -46,7 +46,7 @@ from robustbench_ir.evaluation.request import Request, RunOptions, Seeds, recipe
 from robustbench_ir.evaluation.run_export import RunExport
 from robustbench_ir.evaluation.semantic_floor import SemanticFloor
 from robustbench_ir.metrics.measures import look_up_measure
-from robustbench_ir.perturb.identity import AttackIdentity
+from robustbench_ir.perturb.identity import PERTURBED_SIDES, AttackIdentity, PerturbedSide
 from robustbench_ir.reports.robust import suite_table
 from robustbench_ir.reports.terminal import plan_table, score_table, search_table, with_and_without
 from robustbench_ir.reports.verdict import verdict_lines
@@ -87,6 +87,13 @@ if TYPE_CHECKING:
 @questions_option
 @suite_option
 @prompts_option
+@click.option(
+    "--on",
+    type=click.Choice(PERTURBED_SIDES),
+    default="queries",
+    show_default=True,
+    help="Which texts are perturbed; with passages, the pool is encoded again for each cell.",
+)
 @config_option
 @click.option(
     "--seeds",
@@ -130,6 +137,7 @@ def command(  # noqa: PLR0913, PLR0917
     questions: Questions | None,
     suite: Suite | None,
     prompts: tuple[str, ...],
+    on: PerturbedSide,
     seeds: Seeds,
     by: str | None,
     measure: str,
@@ -146,7 +154,7 @@ def command(  # noqa: PLR0913, PLR0917
     gate_file: Path | None,
     only_plan: bool,
 ) -> None:
-    """Perturb a task's queries and measure how far an encoder falls.
+    """Perturb a task's queries, or its passages, and measure how far an encoder falls.
 
     Prints a table for each setting and writes everything to a result file. If it was stopped, run the same command
     again to continue.
@@ -154,6 +162,7 @@ def command(  # noqa: PLR0913, PLR0917
     \b
     irbench attack --model bm25 --task mini --languages en,hindi --recipe typo,synonym --severity 1,3,5
     irbench attack --model ./my-model --task ./my-folder --questions 200
+    irbench attack --model ./my-model --task ./my-folder --recipe ocr --on passages
     irbench attack --model ./my-model --task xquad-r --for leaderboard
     irbench attack --config run.toml --plan
     """  # noqa: D301
@@ -174,8 +183,9 @@ def command(  # noqa: PLR0913, PLR0917
         options=options,
         questions=questions,
         prompts=prompts,
+        on=on,
     )
-    _check_prompts(prompts, search)
+    _check_search(search, prompts, on)
     if suite:
         request = random_part(request, suite, run.cards)
     gate = _read_gate(gate_file, request, search, run) if gate_file else None
@@ -214,9 +224,11 @@ def command(  # noqa: PLR0913, PLR0917
         check_by_gate(result, gate)
 
 
-def _check_prompts(prompts: tuple[str, ...], search: SearchOptions | None) -> None:
-    if prompts and search:
+def _check_search(search: SearchOptions | None, prompts: tuple[str, ...], on: PerturbedSide) -> None:
+    if search and prompts:
         raise OptionError("a search changes texts, and --prompts what stands before them; run one after the other")
+    if search and on != "queries":
+        raise OptionError(f"--on {on}: a search perturbs queries; leave out --on, or --search")
 
 
 def _read_gate(path: Path, request: Request, search: SearchOptions | None, run: RunOptions) -> Gate:
@@ -285,7 +297,9 @@ def _check_free(
     more = search is not None or bool(request.prompts) or (suite is not None and bool(suite.searches))
     if not more and request.semantic_floor is None and request.seeds != "auto":
         recipes = request.load_recipes(run.cards)
-        identities = {name: AttackIdentity((recipe.for_task(task).identity,)) for name, recipe in recipes.items()}
+        identities = {
+            name: AttackIdentity((recipe.for_task(task).identity,), on=request.on) for name, recipe in recipes.items()
+        }
         cells = frozenset((str(identities[one.recipe]), one.severity, one.seed) for one in request.cells(recipes))
     check_not_of_another_run(out, RunIdentity(fingerprint, task.identity, task.digest, cells))
 

@@ -24,6 +24,7 @@ _FIXED = {
     "severities": "--severity",
     "seeds": "--seeds",
     "questions": "--questions",
+    "on": "--on",
     "semantic_floor": "--semantic-floor",
     "methods": "--search",
     "suite": "--suite",
@@ -97,6 +98,7 @@ def _reasons(request: Request) -> list[str]:
     found = {
         f"{len(chosen)} of {len(everything)} languages": len(chosen) < len(everything),
         "some of the questions": request.questions is not None,
+        "perturbed passages": request.on != "queries",
         "without some default recipe": not set(default_recipe_names()) <= set(recipes),
         f"without severity {_SEVERITY}": _SEVERITY not in request.severities,
     }

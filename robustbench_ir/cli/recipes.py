@@ -11,9 +11,11 @@ import click
 from robustbench_ir.cli.catalogue import Catalogue, count, print_facts, print_lines
 from robustbench_ir.cli.completion import RECIPE
 from robustbench_ir.cli.options import cards_option
+from robustbench_ir.errors import OptionError
 from robustbench_ir.perturb import Recipe, load_recipe, recipe_names
 from robustbench_ir.perturb.lexicons.audit import MARKS, AuditName, audited_pairs
 from robustbench_ir.perturb.reviewed import reviews_of
+from robustbench_ir.perturb.variants import is_variants
 from robustbench_ir.reports.terminal import counted
 
 
@@ -45,11 +47,14 @@ def command(context: click.Context, cards: Path | None) -> None:
 def show_recipe(cards: Path | None, name: str) -> None:
     """Print all facts about the recipe NAME."""
     recipe = load_recipe(name, cards)
+    if is_variants(name):
+        raise OptionError(f"{name} belongs to a task; `irbench tasks show ./folder` lists what its folder has")
     card = recipe.card
     rungs = ", ".join(f"{severity}: {share:.0%}" for severity, share in enumerate(card.ladder, start=1))
+    in_words = f"share of the eligible words that change, {rungs}" if min(card.ladder) < 1 else "as said above"
     facts = [
         ("what it does", card.description),
-        ("severity", f"share of the eligible words that change, {rungs}"),
+        ("severity", in_words),
         ("not changed", ", ".join(card.constraints.protect) or "nothing"),
         ("covers", count(card.languages)),
         *((f"not {' '.join(codes)}", reason) for reason, codes in _by_reason(card.not_covered).items()),

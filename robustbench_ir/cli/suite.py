@@ -14,6 +14,7 @@ _FIXED = {
     "semantic_floor": "--semantic-floor",
     "methods": "--search",
     "prompts": "--prompts",
+    "on": "--on",
 }
 
 

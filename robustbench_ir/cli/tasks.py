@@ -14,13 +14,16 @@ from robustbench_ir.cli.completion import TASK
 from robustbench_ir.cli.options import cards_option
 from robustbench_ir.cli.output import Terminal, styled
 from robustbench_ir.errors import DataError, OptionError
+from robustbench_ir.perturb.variants import variants_name
 from robustbench_ir.reports.terminal import counted
 from robustbench_ir.resources.languages import language_code
 from robustbench_ir.tasks import task_card, task_names
 from robustbench_ir.tasks.audit import audit, lengths
 from robustbench_ir.tasks.faults import Fault
-from robustbench_ir.tasks.formats.beir import check_folder, folder_and_split, folder_settings, folder_summary
+from robustbench_ir.tasks.formats.beir import check_folder, folder_and_split, folder_settings, folder_summary, is_folder
+from robustbench_ir.tasks.formats.folder_files import opened
 from robustbench_ir.tasks.formats.trec import corpora
+from robustbench_ir.tasks.formats.variants import variant_names
 from robustbench_ir.tasks.repair import write_repaired
 from robustbench_ir.tasks.squad_import import Unit, import_squad
 
@@ -55,6 +58,7 @@ def show_task(cards: Path | None, name: str) -> None:
         ("what it is", card.description),
         ("languages", count(card.languages) if card.languages else ""),
         ("passages", ", ".join(f"{code} {size:,}" for code, size in sizes.items())),
+        ("variants", ", ".join(map(variants_name, _variants(name)))),
         *(("note", note) for note in card.notes),
         ("licence", card.licence),
         ("cite", card.citation),
@@ -62,6 +66,11 @@ def show_task(cards: Path | None, name: str) -> None:
         ("run it", f"irbench attack --task {name if '/' in name else card.name}{smallest}"),
     ]
     print_facts(f"{card.name}@{card.version}  {card.title}", facts)
+
+
+def _variants(name: str) -> list[str]:
+    """Return the names of a folder's sets of variants; none for a task with a card."""
+    return variant_names(opened(folder_and_split(name)[0])) if is_folder(name) else []
 
 
 @command.command("check")
@@ -81,6 +90,7 @@ def check_task_folder(name: str, repair: Path | None, every: bool) -> None:
     qrels/test.tsv  query-id<TAB>corpus-id<TAB>score, or TREC's four columns
     task.toml       optional: query_language, passage_language, split, relevant_from, ignore_identical_ids,
                     title, licence, citation, homepage, notes
+    variants/NAME.jsonl   optional: {"query_id": "q1", "text": "..."}, for the recipe variants:NAME
 
     FOLDER may be a ZIP archive of BEIR; gzipped JSON Lines and Parquet files are read too. FOLDER:dev looks at the
     judgements of that split. Queries that are translations of each other share a parallel_id. Status 2 where the task

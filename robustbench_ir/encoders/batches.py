@@ -30,6 +30,7 @@ def encode_texts(
     texts: Sequence[str],
     advance: Callable[[int], None] = lambda _: None,
     store: EmbeddingStore | None = None,
+    known: EmbeddingStore | None = None,
 ) -> Embeddings:
     """Return the embeddings of texts.
 
@@ -43,6 +44,8 @@ def encode_texts(
         Called with the number of texts that were encoded since the last call.
     store : EmbeddingStore, optional
         Store from which known rows are read and to which new ones are written.
+    known : EmbeddingStore, optional
+        Store that is asked first, and that is not written to.
 
     Returns
     -------
@@ -62,10 +65,11 @@ def encode_texts(
     # Texts of similar length share a batch, which needs little padding. The order does not depend on the input's.
     distinct = sorted(places, key=lambda text: (-len(text), text))
     gathered = _Gathered(len(texts), places)
-    missing: list[str] = distinct if store is None else []
-    if store is not None:
-        for start in range(0, len(distinct), _READ_TEXTS):
-            missing += _recalled(store, distinct[start : start + _READ_TEXTS], gathered, advance)
+    missing = distinct
+    for one in (known, store):
+        if one is not None:
+            blocks = (missing[start : start + _READ_TEXTS] for start in range(0, len(missing), _READ_TEXTS))
+            missing = [text for block in blocks for text in _recalled(one, block, gathered, advance)]
     for chunk, rows in _encoded(encode, missing, store):
         advance(gathered.put(chunk, rows))
     return gathered.rows()

@@ -62,6 +62,8 @@ class CharacterNgrams:
         """Return the words of each query in lower case and without their order, which decide its n-grams."""
         return [tuple(sorted(text.lower().split())) for text in texts]
 
+    passage_inputs = query_inputs
+
 
 @dataclass(frozen=True)
 class Bm25:
@@ -138,6 +140,10 @@ class FittedBm25:
     def query_inputs(self, texts: Sequence[str]) -> list[tuple[int, ...]]:
         """Return the columns of each query's words that the pool has, without their order."""
         return [tuple(sorted(self._columns(text))) for text in texts]
+
+    def passage_inputs(self, texts: Sequence[str]) -> list[tuple[str, ...]]:
+        """Return the words of each passage, without their order."""
+        return [tuple(sorted(_tokens(text))) for text in texts]
 
     def _columns(self, text: str) -> list[int]:
         return [self.vocabulary[token] for token in _tokens(text) if token in self.vocabulary]

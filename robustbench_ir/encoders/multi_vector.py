@@ -67,6 +67,10 @@ class LateInteractionEncoder:
         """Return the token ids of each query after the cut, with its prompt."""
         return model_inputs(self.model, texts, self.description.query_prompt, {"task": "query"})
 
+    def passage_inputs(self, texts: Sequence[str]) -> list[bytes]:
+        """Return the token ids of each passage after the cut, with its prompt."""
+        return model_inputs(self.model, texts, self.description.passage_prompt, {"task": "document"})
+
     def _encode(self, encode: Callable[..., list[np.ndarray]], texts: Sequence[str], prompt: str) -> TokenEmbeddings:
         if not texts:
             return TokenEmbeddings.of([], self.description.dimensions)

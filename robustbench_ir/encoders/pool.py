@@ -24,12 +24,20 @@ def fitted_on(encoder: Encoder, passages: Sequence[str]) -> Encoder:
     return encoder.fitted(passages) if isinstance(encoder, PoolEncoder) else encoder
 
 
-def passage_store(encoder: Encoder) -> EmbeddingStore | None:
-    """Return the store of an encoder's passages; None if nothing may be stored."""
-    return embedding_store(encoder, current_cache().of("embeddings"), "passage")
+def passage_store(encoder: Encoder, noise: str = "") -> EmbeddingStore | None:
+    """Return the store of an encoder's passages; None if nothing may be stored.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        The encoder.
+    noise : str
+        Digest of a perturbed pool, for the passages that only this pool has.
+    """
+    return embedding_store(encoder, current_cache().of("embeddings"), "passage", noise)
 
 
-def passages_left(encoder: Encoder, passages: Sequence[str]) -> int:
+def passages_left(encoder: Encoder, passages: Sequence[str], noise: str = "") -> int:
     """Return the number of distinct passages that no earlier run has encoded.
 
     Parameters
@@ -38,9 +46,11 @@ def passages_left(encoder: Encoder, passages: Sequence[str]) -> int:
         The encoder.
     passages : sequence of str
         Texts of the pool.
+    noise : str
+        Digest of a perturbed pool; see `passage_store`.
     """
     texts = list(dict.fromkeys(passages))
-    store = passage_store(encoder)
+    store = passage_store(encoder, noise)
     if store is None:
         return len(texts)
     blocks = (texts[start : start + _TEXTS_LOOKED_UP] for start in range(0, len(texts), _TEXTS_LOOKED_UP))

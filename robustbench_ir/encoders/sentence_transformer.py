@@ -168,6 +168,10 @@ class SentenceTransformerEncoder:
             cosine=self.description.similarity == "cosine",
         )
 
+    def passage_inputs(self, texts: Sequence[str]) -> list[bytes]:
+        """Return the token ids of each passage after the cut, with its prompt."""
+        return model_inputs(self.model, texts, self.passage.prompt, self.passage.keywords)
+
     def _encode(self, texts: Sequence[str], side: Side) -> Vectors:
         options: dict[str, object] = {
             "prompt": side.prompt,  # an empty one, too: None would bring in the model's default prompt

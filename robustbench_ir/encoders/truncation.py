@@ -50,7 +50,17 @@ class Reading(Protocol):
         """
 
 
-def changed_inputs(encoder: object, clean: Sequence[str], texts: Sequence[str]) -> NDArray[np.bool_] | None:
+@runtime_checkable
+class ReadingPassages(Protocol):
+    """An encoder that can tell what it reads of a passage."""
+
+    def passage_inputs(self, texts: Sequence[str]) -> Sequence[Hashable] | None:
+        """Return what it reads of each passage; see `Reading.query_inputs`."""
+
+
+def changed_inputs(
+    encoder: object, clean: Sequence[str], texts: Sequence[str], side: Literal["query", "passage"] = "query"
+) -> NDArray[np.bool_] | None:
     """Return whether what an encoder reads of each text differs from what it reads of the clean one.
 
     Parameters
@@ -58,7 +68,9 @@ def changed_inputs(encoder: object, clean: Sequence[str], texts: Sequence[str]) 
     encoder : Encoder
         The encoder, fitted on its pool.
     clean, texts : sequence of str
-        Queries before and after, in the same order.
+        Texts before and after, in the same order.
+    side : {"query", "passage"}
+        What the texts are.
 
     Returns
     -------
@@ -66,7 +78,8 @@ def changed_inputs(encoder: object, clean: Sequence[str], texts: Sequence[str]) 
         None where the encoder does not know.
     """
     rows = [row for row, (before, after) in enumerate(zip(clean, texts, strict=True)) if before != after]
-    read = read_of(encoder, [text for side in (clean, texts) for text in (side[row] for row in rows)])
+    both = [text for one in (clean, texts) for text in (one[row] for row in rows)]
+    read = read_of(encoder, both) if side == "query" else passages_read_of(encoder, both)
     if read is None:
         return None
     changed = np.zeros(len(texts), dtype=bool)
@@ -77,6 +90,13 @@ def changed_inputs(encoder: object, clean: Sequence[str], texts: Sequence[str]) 
 def read_of(encoder: object, texts: Sequence[str]) -> Sequence[Hashable] | None:
     """Return what an encoder reads of each query; None where it does not know. See `Reading`."""
     return encoder.query_inputs(texts) if isinstance(encoder, Reading) else None
+
+
+def passages_read_of(encoder: object, texts: Sequence[str]) -> Sequence[Hashable] | None:
+    """Return what an encoder reads of each passage; None where it does not know. See `ReadingPassages`."""
+    while hasattr(encoder, "passage_encoder"):  # a defence does not change passages
+        encoder = encoder.passage_encoder
+    return encoder.passage_inputs(texts) if isinstance(encoder, ReadingPassages) else None
 
 
 def share_cut_of(encoder: object, texts: Sequence[str], side: Literal["query", "passage"]) -> float | None:

@@ -34,6 +34,7 @@ from robustbench_ir.evaluation.request import (
 from robustbench_ir.evaluation.semantic_floor import SemanticFloor
 from robustbench_ir.metrics.seeds import enough_seeds
 from robustbench_ir.perturb import RecipeLike
+from robustbench_ir.perturb.identity import PerturbedSide
 from robustbench_ir.results.result import Cell, Result
 from robustbench_ir.tasks import Task
 from robustbench_ir.tasks.questions import Questions
@@ -51,11 +52,12 @@ def attack(  # noqa: PLR0913
     options: EncoderOptions | None = None,
     questions: Questions | int | None = None,
     prompts: Iterable[str] = (),
+    on: PerturbedSide = "queries",
     run: RunOptions = DEFAULT_RUN,
     name: str | None = None,
     progress: Progress | bool = False,
 ) -> Result:
-    """Measure how far retrieval falls when the queries are perturbed.
+    """Measure how far retrieval falls when the queries, the passages, or both are perturbed.
 
     Parameters
     ----------
@@ -84,6 +86,9 @@ def attack(  # noqa: PLR0913
     prompts : iterable of str, or str
         Further cells: the clean queries under another prompt than the model's own, ``"none"``, ``"paraphrase-1"`` to
         ``"paraphrase-3"``, ``"wrong-language"``, or ``"all"`` of these. Passages stay as they are.
+    on : {"queries", "passages", "both"}
+        Which texts are perturbed. Passages change in the languages that the recipe covers; the pool is then encoded and
+        ranked again as a whole for each cell, and the leaderboard refuses the result.
     run : RunOptions, optional
         How it is run: processes, memory, progress, folders. It does not change any number.
     name : str, optional
@@ -107,7 +112,7 @@ def attack(  # noqa: PLR0913
     """
     chosen = recipe_list(recipes), languages, severity_list(severities), seeds
     asked = replace(run, progress=progress) if progress is not False else run
-    request = Request(encoder, task, *chosen, semantic_floor, options, questions, prompts)
+    request = Request(encoder, task, *chosen, semantic_floor, options, questions, prompts, on)
     return run_request(request, asked).named(name)
 
 
@@ -146,8 +151,9 @@ def _follow(evaluation: Evaluation, finished: int) -> None:
     """Report the texts of the run, and those that are done with after some cells, the clean one included."""
     task, clock = evaluation.runner.task, evaluation.runner.clock
     queries, passages = len(task.queries), len(task.passages)
-    clock.expect(passages + queries * (1 + len(evaluation.cell_names)))
-    clock.reach(passages + queries * finished if finished else 0)
+    a_cell = queries if evaluation.request.on == "queries" else queries + passages
+    clock.expect(passages + queries + a_cell * len(evaluation.cell_names))
+    clock.reach(passages + queries + a_cell * (finished - 1) if finished else 0)
 
 
 def _more_seeds(request: Request, result: Result) -> int | None:

@@ -17,6 +17,7 @@ from robustbench_ir.encoders.options import EncoderOptions, OptionValue, decisiv
 from robustbench_ir.encoders.truncation import Cut, cut_shares
 from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.cell_cache import CellCache
+from robustbench_ir.evaluation.noisy_pool import NoisyCell, languages_not_covered, noisy_pool
 from robustbench_ir.evaluation.prompts import PromptVariant, load_prompts, with_prompt
 from robustbench_ir.evaluation.request import CellName, Request, RunOptions
 from robustbench_ir.evaluation.run_export import RunWriter
@@ -49,6 +50,7 @@ def open_evaluation(request: Request, run: RunOptions, clean: bytes | None = Non
         task = request.load_task(run.cards, clock.download)
         if run.runs:
             check_ids(task.queries, task.passages)  # before hours of encoding, not after
+        ready = {name: recipe.for_task(task) for name, recipe in recipes.items()}
         encoder = as_encoder(request.encoder, request.options)
     device = request.options.device if request.options else None
     runner = Runner(encoder, task, clock, run.memory, device)
@@ -56,7 +58,6 @@ def open_evaluation(request: Request, run: RunOptions, clean: bytes | None = Non
     cells = CellCache(
         who.fingerprint, task.identity, task.digest, judgements, run.resume, reranked=who.kind == RERANKED
     )
-    ready = {name: recipe.for_task(task) for name, recipe in recipes.items()}
     prompts = load_prompts(request.prompts)
     if prompts and run.runs:
         raise OptionError("there are no TREC runs of queries under other prompts; leave out --run-out or --prompts")
@@ -138,6 +139,8 @@ class Evaluation:
         """
         if name.recipe in self.prompts:
             return self._prompted(name)
+        if self.request.on != "queries":
+            return self._with_noisy_pool(name)
         clean, recipe = self.clean.ranks, self.recipes[name.recipe]
         perturbed = self.perturbed(name)
         rows = [row for row, one in enumerate(perturbed) if one.changed]
@@ -197,7 +200,28 @@ class Evaluation:
         """Return the identity of a cell's attack: the recipe, and the floor if there is one."""
         if name.recipe in self.prompts:
             return AttackIdentity((self.prompts[name.recipe].identity,))
-        return AttackIdentity((self.recipes[name.recipe].identity,), self.floor.identity if self.floor else None)
+        floor = self.floor.identity if self.floor else None
+        return AttackIdentity((self.recipes[name.recipe].identity,), floor, on=self.request.on)
+
+    def noisy_cell(self, name: CellName) -> NoisyCell:
+        """Return the texts of a cell whose passages are perturbed."""
+        runner, recipe = self.runner, self.recipes[name.recipe]
+        task, clock = runner.task, runner.clock
+        with clock.stage("perturb passages", len(task.passages), str(name)):
+            pool = noisy_pool(task, recipe, name.severity, name.seed, clock.advance)
+        perturbed = self.perturbed(name) if self.request.on == "both" else self.clean_queries.perturbed
+        noisy = replace(runner, task=pool.task, noise=pool.digest)
+        return NoisyCell(pool, QuerySet(noisy, perturbed, range(len(perturbed)), str(name)))
+
+    def _with_noisy_pool(self, name: CellName) -> Cell:
+        """Return a cell whose passages are perturbed: the pool is encoded and all queries are ranked again."""
+        noisy, recipe, identity = self.noisy_cell(name), self.recipes[name.recipe], self.identity(name)
+        known = self.cells.read(identity, name.severity, name.seed, noisy.digest)
+        if known is not None:
+            return self._finished(known, noisy.queries, new=False)
+        _ = self.runner.pool  # passages that do not change have the rows that they have in the clean pool
+        missed = languages_not_covered(self.runner.task, recipe, with_queries=self.request.on == "both")
+        return self._finished(noisy.cell(identity, name.severity, name.seed, missed), noisy.queries, new=True)
 
     def perturbed(self, name: CellName) -> Sequence[Perturbation]:
         """Return the perturbed queries of a cell."""

@@ -21,7 +21,7 @@ from robustbench_ir.encoders import (
     encoder_names,
 )
 from robustbench_ir.encoders.batches import EncodeTexts
-from robustbench_ir.encoders.pool import fitted_on, passages_left
+from robustbench_ir.encoders.pool import fitted_on, passage_store, passages_left
 from robustbench_ir.encoders.reranker import RERANKED_PREFIX, Reranked, parse_reranked
 from robustbench_ir.evaluation.evaluation import Evaluation, open_evaluation
 from robustbench_ir.evaluation.request import (
@@ -35,7 +35,7 @@ from robustbench_ir.evaluation.request import (
 )
 from robustbench_ir.evaluation.semantic_floor import SemanticFloor
 from robustbench_ir.perturb import RecipeLike
-from robustbench_ir.perturb.identity import AttackIdentity
+from robustbench_ir.perturb.identity import AttackIdentity, PerturbedSide
 from robustbench_ir.tasks import Task
 from robustbench_ir.tasks.questions import Questions
 
@@ -56,12 +56,15 @@ class PlannedCell:
         Number of distinct queries that must be encoded; an upper limit if `exact` is False.
     exact : bool
         False if the number is known only after a model has run.
+    passages : int
+        Number of distinct perturbed passages that must be encoded besides.
     """
 
     name: str
     finished: bool
     texts: int
     exact: bool = True
+    passages: int = 0
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ class Plan:
     cells : tuple of PlannedCell
         The cells, the clean one first.
     passages : int
-        Number of distinct passages that must be encoded.
+        Number of distinct passages that must be encoded: those of the clean pool, and the perturbed ones of each cell.
     seconds : float or None
         Estimated seconds of encoding in one process, from a sample; None if the encoder is not available.
     memory : int or None
@@ -123,13 +126,14 @@ def plan(  # noqa: PLR0913
     options: EncoderOptions | None = None,
     questions: Questions | int | None = None,
     prompts: Iterable[str] = (),
+    on: PerturbedSide = "queries",
     run: RunOptions = DEFAULT_RUN,
 ) -> Plan:
     """Return what an attack would do and cost: cells, texts, time and memory. No cell is made.
 
     Parameters
     ----------
-    encoder, task, recipes, languages, severities, seeds, semantic_floor, options, questions, prompts, run
+    encoder, task, recipes, languages, severities, seeds, semantic_floor, options, questions, prompts, on, run
         See `robustbench_ir.attack`, which takes the same.
 
     Raises
@@ -143,7 +147,7 @@ def plan(  # noqa: PLR0913
     1440
     """
     chosen = recipe_list(recipes), languages, severity_list(severities), seeds
-    return plan_run(Request(encoder, task, *chosen, semantic_floor, options, questions, prompts), run)
+    return plan_run(Request(encoder, task, *chosen, semantic_floor, options, questions, prompts, on), run)
 
 
 def plan_run(request: Request, run: RunOptions = DEFAULT_RUN, searches: Sequence[AttackIdentity] = ()) -> Plan:
@@ -182,7 +186,8 @@ def _plan(request: Request, run: RunOptions, searches: Sequence[AttackIdentity])
     queries = sum(cell.texts for cell in cells)
     runner = evaluation.runner
     pool = runner.task.encoded_texts
-    passages = passages_left(runner.encoder, pool) if queries else 0
+    noisy = sum(cell.passages for cell in cells)
+    passages = noisy + (passages_left(runner.encoder, pool) if queries or noisy else 0)
     cost = _Cost.measured(evaluation, passages, queries) if here else None
     return Plan(
         encoder=runner.encoder.description.name,
@@ -219,6 +224,8 @@ def _planned(evaluation: Evaluation, request: Request, name: CellName | None) ->
         finished = evaluation.finished_cell(name, evaluation.perturbed(name)) is not None
         return PlannedCell(str(name), finished, 0 if finished else len({query.text for query in queries}))
     recipe = evaluation.recipes[name.recipe]
+    if request.on != "queries":
+        return _planned_pool(evaluation, name)
     if recipe.card.needs_model:
         covered = {query.text for query in queries if recipe.covers(query.language)}
         return PlannedCell(str(name), finished=False, texts=len(covered), exact=False)
@@ -232,6 +239,26 @@ def _planned(evaluation: Evaluation, request: Request, name: CellName | None) ->
 def _planned_search(evaluation: Evaluation, attack: AttackIdentity) -> PlannedCell:
     budget = attack.search.queries if attack.search else 0
     return PlannedCell(attack.label, finished=False, texts=len(evaluation.runner.task.queries) * budget, exact=False)
+
+
+def _planned_pool(evaluation: Evaluation, name: CellName) -> PlannedCell:
+    """Plan a cell whose passages are perturbed: of a pool, only what the clean one does not have is encoded again."""
+    runner, recipe = evaluation.runner, evaluation.recipes[name.recipe]
+    if recipe.card.needs_model:
+        covered = [one for one in runner.task.passages if recipe.covers(one.language)]
+        return PlannedCell(
+            str(name), finished=False, texts=len(runner.task.queries), exact=False, passages=len(covered)
+        )
+    noisy = evaluation.noisy_cell(name)
+    if evaluation.cells.read(evaluation.identity(name), name.severity, name.seed, noisy.digest) is not None:
+        return PlannedCell(str(name), finished=True, texts=0)
+    pool = noisy.pool.task.encoded_texts
+    if passage_store(runner.encoder) is not None:
+        pool = list(set(pool) - set(runner.task.encoded_texts))
+    texts = len({one.text for one in noisy.queries.perturbed}) if evaluation.request.on == "both" else 0
+    return PlannedCell(
+        str(name), finished=False, texts=texts, passages=passages_left(runner.encoder, pool, noisy.pool.digest)
+    )
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,9 @@ from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.run_export import RunExport
 from robustbench_ir.evaluation.semantic_floor import SemanticFloor
 from robustbench_ir.perturb import Perturbation, Recipe, RecipeLike, as_recipe, default_recipe_names
-from robustbench_ir.perturb.identity import CLEAN
-from robustbench_ir.perturb.recipe import SEVERITIES
+from robustbench_ir.perturb.identity import CLEAN, PERTURBED_SIDES, PerturbedSide
+from robustbench_ir.perturb.recipe import SEVERITIES, usual_severity
+from robustbench_ir.perturb.variants import is_variants
 from robustbench_ir.resources.transport import DownloadProgress
 from robustbench_ir.retrieval.ranking import DEFAULT_MEMORY
 from robustbench_ir.tasks import Task, load_task
@@ -145,11 +146,13 @@ class Request:
         A quick look at that many questions of the task, drawn by seed; see `robustbench_ir.tasks.questions`.
     prompts : tuple of str
         Prompts in the place of the model's own; see `robustbench_ir.evaluation.prompts.load_prompts`.
+    on : {"queries", "passages", "both"}
+        Which texts are perturbed.
 
     Raises
     ------
     OptionError
-        If a severity, the number of seeds or that of questions is out of range.
+        If a severity, the number of seeds or that of questions is out of range, or a floor is to judge passages.
     """
 
     encoder: str | Encoder | EncodeTexts | None = None
@@ -162,6 +165,7 @@ class Request:
     options: EncoderOptions | None = None
     questions: Questions | int | None = None
     prompts: Iterable[str] = ()
+    on: PerturbedSide = "queries"
 
     def __post_init__(self) -> None:
         for name, items in (
@@ -172,6 +176,10 @@ class Request:
         ):
             object.__setattr__(self, name, items)
         _check_cells(self.severities, self.seeds)
+        if self.on not in PERTURBED_SIDES:
+            raise OptionError(f"on={self.on!r}: there are {', '.join(PERTURBED_SIDES)}")
+        if self.semantic_floor is not None and self.on != "queries":
+            raise OptionError("a semantic floor judges queries, not passages; leave it out, or attack queries alone")
         if isinstance(self.questions, int):
             object.__setattr__(self, "questions", Questions(self.questions))
 
@@ -190,6 +198,8 @@ class Request:
             if isinstance(given, tuple):
                 raise OptionError("only a search can combine recipes; give each recipe by itself")
             recipe = as_recipe(given, cards)
+            if is_variants(recipe.name) and self.on != "queries":
+                raise OptionError(f"{recipe.name} are variants of queries, not of passages; attack them by themselves")
             if recipe.name in loaded:
                 raise OptionError(
                     f"two recipes have the name {recipe.name!r}; give each its own name by recipe(..., name=)"
@@ -218,12 +228,17 @@ class Request:
         return draw_questions(load_task(name, self.languages, cards, progress), self.questions)
 
     def cells(self, recipes: Iterable[str]) -> tuple[CellName, ...]:
-        """Return the names of the cells of these recipes, in the order of the result; of ``"auto"`` the first seeds."""
+        """Return the names of the cells of these recipes, in the order of the result; of ``"auto"`` the first seeds.
+
+        Variants that people wrote know neither severity nor seed, and are one cell.
+        """
+        seeds = FIRST_SEEDS if self.seeds == "auto" else self.seeds
+        one, all_severities = [usual_severity(self.severities)], list(dict.fromkeys(self.severities))
         return tuple(
             CellName(recipe, severity, seed)
             for recipe in recipes
-            for severity in dict.fromkeys(self.severities)
-            for seed in range(FIRST_SEEDS if self.seeds == "auto" else self.seeds)
+            for severity in (one if is_variants(recipe) else all_severities)
+            for seed in range(1 if is_variants(recipe) else seeds)
         )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 import scipy.sparse as sp
@@ -52,6 +53,9 @@ class Runner:
     compact : bool
         Whether dimensions in which a sparse pool is zero are left out. This is faster when many small batches of
         queries are ranked, since the cost of each product of sparse rows depends on the number of columns.
+    noise : str
+        Digest of the passages if they were perturbed; the rows of what the clean pool does not have are kept under it,
+        because the last bits of a row depend on the texts that it was encoded with.
     """
 
     encoder: Encoder
@@ -61,6 +65,7 @@ class Runner:
     device: str | None = None
     keeps_embeddings: bool = True
     compact: bool = False
+    noise: str = ""
 
     @cached_property
     def fitted(self) -> Encoder:
@@ -82,9 +87,10 @@ class Runner:
         """The embeddings of the pool, and the indices of the dimensions that are left; None if all are."""
         texts = self.task.encoded_texts
         fitted = self.fitted
-        store = passage_store(self.encoder) if self.keeps_embeddings else None
+        store = passage_store(self.encoder, self.noise) if self.keeps_embeddings else None
+        clean = passage_store(self.encoder) if store and self.noise else None
         with self.clock.stage("encode passages", len(texts)):
-            pool = encode_texts(fitted.encode_passages, texts, self.clock.advance, store)
+            pool = encode_texts(fitted.encode_passages, texts, self.clock.advance, store, clean)
         if not self.compact or not isinstance(pool, sp.csr_array):
             return self._of_passages(pool), None
         columns: NDArray[np.intp] = np.unique(pool.indices).astype(np.intp)
@@ -120,16 +126,20 @@ class Runner:
             rows = encode_texts(self.fitted.encode_queries, texts, self.clock.advance, store)
         return rows[:, columns] if columns is not None and isinstance(rows, sp.csr_array) else rows
 
-    def changed_inputs(self, perturbed: Sequence[Perturbation]) -> NDArray[np.bool_] | None:
-        """Return whether what the encoder reads of each query changed; None if it does not know.
+    def changed_inputs(
+        self, perturbed: Sequence[Perturbation], side: Literal["query", "passage"] = "query"
+    ) -> NDArray[np.bool_] | None:
+        """Return whether what the encoder reads of each text changed; None if it does not know.
 
         Parameters
         ----------
         perturbed : sequence of Perturbation
-            Queries before and after.
+            Texts before and after.
+        side : {"query", "passage"}
+            What the texts are.
         """
         with self.clock.stage("compare tokens"):
-            return changed_inputs(self.fitted, [one.clean for one in perturbed], [one.text for one in perturbed])
+            return changed_inputs(self.fitted, [one.clean for one in perturbed], [one.text for one in perturbed], side)
 
     def rank(
         self,
@@ -244,7 +254,9 @@ class QuerySet:
     @cached_property
     def embeddings(self) -> Embeddings:
         """Embeddings of the ranked queries, shape (len(rows), dimensions)."""
-        return self.runner.encode(self.texts, self.label, self.digest)
+        # With noisy passages, all queries are ranked, and not those alone that changed: another batch, if some did.
+        batch = self.runner.noise if any(one.changed for one in self.perturbed) else ""
+        return self.runner.encode(self.texts, self.label, f"{self.digest}{batch}")
 
     @cached_property
     def ranks(self) -> Ranks:

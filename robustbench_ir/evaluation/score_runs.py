@@ -23,7 +23,8 @@ from robustbench_ir.metrics.settings import judgements_of
 from robustbench_ir.perturb import Edit, Perturbation, digest, load_recipe, unchanged
 from robustbench_ir.perturb.identity import CLEAN, AttackIdentity
 from robustbench_ir.perturb.kinds import KindOfChange
-from robustbench_ir.perturb.recipe import SEVERITIES
+from robustbench_ir.perturb.recipe import SEVERITIES, usual_severity
+from robustbench_ir.perturb.variants import is_variants
 from robustbench_ir.results.result import Cell, Result
 from robustbench_ir.retrieval.trec_runs import Run, ranks_of_run, read_run
 from robustbench_ir.tasks import Task
@@ -147,8 +148,8 @@ def load_query_set(label: str, task: Task, cards: Path | None = None) -> RunQuer
     Parameters
     ----------
     label : str
-        A folder that `irbench perturb` has written; or recipe, severity and seed, such as ``typo@3`` or ``typo@3:1``,
-        for the queries that this version of `irbench perturb` would write.
+        A folder that `irbench perturb` has written; recipe, severity and seed, such as ``typo@3`` or ``typo@3:1``,
+        for the queries that this version of `irbench perturb` would write; or ``variants:NAME``.
     task : Task
         Task with the clean queries.
     cards : pathlib.Path, optional
@@ -166,6 +167,8 @@ def load_query_set(label: str, task: Task, cards: Path | None = None) -> RunQuer
     if (Path(label) / MANIFEST).is_file():
         return _read_exported(Path(label), task)
     recipe, _, rest = label.partition("@")
+    if is_variants(recipe) and not rest:
+        rest = str(usual_severity(()))  # they know no severity
     severity, _, seed = rest.partition(":")
     if not (severity.isdecimal() and (seed or "0").isdecimal() and int(severity) in SEVERITIES):
         raise OptionError(

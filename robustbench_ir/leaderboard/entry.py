@@ -21,6 +21,7 @@ from robustbench_ir.leaderboard.schema import (
     related_data,
 )
 from robustbench_ir.leaderboard.sheet import scores_of, sheet_of
+from robustbench_ir.perturb.variants import is_variants
 from robustbench_ir.results.file import readable_json
 from robustbench_ir.results.result import Cell, Result
 from robustbench_ir.tasks.questions import questions_of
@@ -78,8 +79,9 @@ def entry_of(result: Result, declared: Declaration, date: str) -> RanksEntry:
     Raises
     ------
     OptionError
-        If nothing was attacked, or only some questions were; if something that was declared, or a recipe or seed of
-        the result, does not fit the schema; or if the result has more ranks than an entry may have.
+        If nothing was attacked, or only some questions were, or passages, or with variants of one folder; if something
+        that was declared, or a recipe or seed of the result, does not fit the schema; or if the result has more ranks
+        than an entry may have.
     """
     if not result.attacked:
         raise OptionError("nothing was attacked, and an entry is about robustness; attack with recipes first")
@@ -91,6 +93,15 @@ def entry_of(result: Result, declared: Declaration, date: str) -> RanksEntry:
         )
     if any(cell.recipe.prompt for cell in result.attacked):
         raise OptionError("other prompts are no part of an entry, whose model has one; attack without --prompts")
+    for cell in result.attacked:
+        if cell.recipe.on != "queries":
+            raise OptionError(
+                f"{cell.recipe.label}: the leaderboard is for attacks on queries; attack without --on {cell.recipe.on}"
+            )
+        if any(is_variants(recipe.name) for recipe in cell.recipe.recipes):
+            raise OptionError(
+                f"{cell.recipe.label} are texts of one folder, which the leaderboard cannot make again; attack without"
+            )
     cells = (result.clean, *result.attacked)
     ranks = len(cells) * len(result.judgements.query)
     if ranks > MAX_RANKS:

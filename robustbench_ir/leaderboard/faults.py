@@ -20,6 +20,7 @@ from robustbench_ir.leaderboard.schema import (
 from robustbench_ir.leaderboard.sheet import EntrySheet, may_lack_ranks, scores_of, sheet_of
 from robustbench_ir.metrics.measures import Integers
 from robustbench_ir.metrics.settings import Judgements
+from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.retrieval.ranking import Ranks
 from robustbench_ir.tasks.questions import questions_of
 from robustbench_ir.tasks.task import TaskIdentity
@@ -62,6 +63,8 @@ def _misshapen(entry: Entry) -> Iterator[str]:
             yield f"cells.{number}: every list must have one value for each of the {queries} queries"
         if (cell.recipe == "clean") != (number == 0) or (cell.severity == 0) != (number == 0):
             yield f"cells.{number}: the first cell is clean with severity 0, and no other is"
+        if AttackIdentity.parse(cell.recipe).on != "queries":
+            yield f"cells.{number}: passages were perturbed; an entry is of attacks on queries"
     if len({_key(cell) for cell in entry.cells}) < len(entry.cells):
         yield "cells: the same recipe, severity and seed occur twice"
     yield from _misshapen_values(entry, queries) if isinstance(entry, ValuesEntry) else _misshapen_ranks(entry)

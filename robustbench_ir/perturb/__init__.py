@@ -18,8 +18,10 @@ from robustbench_ir.perturb.mechanisms.homoglyph import make_homoglyph
 from robustbench_ir.perturb.mechanisms.masked_language_model import make_masked_language_model
 from robustbench_ir.perturb.mechanisms.misspelling import make_misspelling
 from robustbench_ir.perturb.mechanisms.mixture import make_mixture
+from robustbench_ir.perturb.mechanisms.orthography import make_orthography
 from robustbench_ir.perturb.mechanisms.paired_query import make_paired_query
 from robustbench_ir.perturb.mechanisms.repetition import make_repetition
+from robustbench_ir.perturb.mechanisms.scanning import make_scanning
 from robustbench_ir.perturb.mechanisms.search_box import make_search_box
 from robustbench_ir.perturb.mechanisms.slip import make_slip
 from robustbench_ir.perturb.mechanisms.spacing import make_casing_spacing, make_word_order
@@ -69,8 +71,10 @@ _BUILT_IN: Mapping[str, TransformationFactory] = {
     "masked-language-model": make_masked_language_model,
     "misspelling": make_misspelling,
     "mixture": _make_mixture,
+    "orthography": make_orthography,
     "paired-query": make_paired_query,
     "repetition": make_repetition,
+    "scanning": make_scanning,
     "search-box": make_search_box,
     "slip": make_slip,
     "substitution": make_substitution,
@@ -140,8 +144,9 @@ def load_recipe(name: str, cards: Path | None = None) -> Recipe:
     Parameters
     ----------
     name : str
-        Name of a card, such as ``"typo"``; ``"code-switching:fr"`` to mix in another language than the card says; or
-        ``textattack:`` and a transformation or augmenter of TextAttack.
+        Name of a card, such as ``"typo"``; ``"code-switching:fr"`` to mix in another language than the card says;
+        ``"variants:ocr"`` for what people wrote in the file `variants/ocr.jsonl` of a task's folder; or ``textattack:``
+        and a transformation or augmenter of TextAttack.
     cards : pathlib.Path, optional
         A user's folder with `attacks/*.toml`, and keyboards, lexicons and romanisation tables of its own.
 

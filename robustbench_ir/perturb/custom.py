@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from inspect import Parameter, signature
 
 from robustbench_ir._base.text import Span, nfc
 from robustbench_ir.errors import OptionError
+from robustbench_ir.perturb.changed_words import changed_words
 from robustbench_ir.perturb.randomness import Random
 from robustbench_ir.perturb.recipe import EVERY_LANGUAGE, Recipe, RecipeCard
 from robustbench_ir.perturb.transformation import Targets
@@ -18,7 +17,6 @@ from robustbench_ir.resources.cards import Tables
 Rewrite = Callable[[str], str] | Callable[[str, Random], str]
 """Takes a query, and a source of random numbers if it has a second parameter; returns the rewritten query."""
 
-_PIECE = re.compile(r"\s+|\w+|[^\w\s]")
 _POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -107,7 +105,7 @@ class FunctionTransformation:
     def targets(self, text: str, words: Sequence[Span], random: Random) -> Targets:  # noqa: ARG002
         """Offer each stretch that the function changes; see `Transformation.targets`."""
         new = self._rewritten(text, random)
-        changes = {} if new == text else {(0, len(text)): new} if self.whole else _changes(text, new)
+        changes = {} if new == text else {(0, len(text)): new} if self.whole else changed_words(text, new)
         after = {text[start:end]: new for (start, end), new in changes.items()}
         if any(after[text[start:end]] != new for (start, end), new in changes.items()):
             # Two equal stretches are changed in different ways, and a rewriter sees only the stretch.
@@ -165,39 +163,3 @@ class _Called:
 
     def __call__(self, text: str, random: Random) -> str:
         return self.function(text, random) if self.wants_random else self.function(text)
-
-
-def _changes(text: str, new: str) -> dict[Span, str]:
-    """Return the changed stretches of a text and their replacements, whole words; an insertion takes its neighbour."""
-    before, after = _PIECE.findall(text), _PIECE.findall(new)
-    starts = [0]
-    for piece in before:
-        starts.append(starts[-1] + len(piece))
-    changes: dict[Span, str] = {}
-    for first, last, new_first, new_last in _with_neighbours(before, after):
-        replaced, inserted = before[first:last], after[new_first:new_last]
-        if len(replaced) == len(inserted):
-            pairs = zip(range(first, last), inserted, strict=True)
-            changes |= {(starts[place], starts[place + 1]): one for place, one in pairs if before[place] != one}
-        else:
-            changes[starts[first], starts[last]] = "".join(inserted)
-    return changes
-
-
-def _with_neighbours(before: Sequence[str], after: Sequence[str]) -> list[tuple[int, int, int, int]]:
-    """Return the differences, as pieces `first` to `last` of the one text and of the other, without overlap.
-
-    An insertion includes the piece before it, or at the beginning the first piece after it.
-    """
-    found: list[tuple[int, int, int, int]] = []
-    for kind, first, last, new_first, new_last in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
-        if kind == "equal":
-            continue
-        back = int(kind == "insert" and first > 0)
-        more = int(kind == "insert" and first == 0 and bool(before))
-        wider = (first - back, last + more, new_first - back, new_last + more)
-        if found and wider[0] < found[-1][1]:  # two insertions around one piece
-            wider = (found[-1][0], wider[1], found[-1][2], wider[3])
-            del found[-1]
-        found.append(wider)
-    return found

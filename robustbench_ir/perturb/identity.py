@@ -8,17 +8,22 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from typing import Literal
+from typing import Literal, cast, get_args
 
 from robustbench_ir._base.escaping import escaped, unescaped
 from robustbench_ir.errors import DataError
 
 Threat = Literal["average case", "worst case", "transfer"]
+PerturbedSide = Literal["queries", "passages", "both"]
+"""Which texts an attack changes."""
+
+PERTURBED_SIDES: tuple[PerturbedSide, ...] = get_args(PerturbedSide)
 
 _NO_RECIPE = "none"
 PROMPT = "prompt-"
 """What the names of prompt variants begin with: they change what stands before a query, and no text."""
 
+_ON = "|on="
 _FIRST_WRITTEN = 2  # the first scoring version that a signature names
 
 # What is escaped: in a goal and in the fields of a signature; in the items of a list there.
@@ -180,11 +185,14 @@ class AttackIdentity:
         Sentence-encoder constraint on every perturbation.
     search : SearchIdentity, optional
         How an adversary searched; None for random perturbations.
+    on : {"queries", "passages", "both"}
+        Which texts were changed.
 
     Raises
     ------
     DataError
-        If there are several recipes without a search, or a floor or a search without a recipe.
+        If there are several recipes without a search, a floor, a search or passages without a recipe, or a search on
+        passages.
 
     Examples
     --------
@@ -195,8 +203,11 @@ class AttackIdentity:
     recipes: tuple[RecipeIdentity, ...] = ()
     floor: FloorIdentity | None = None
     search: SearchIdentity | None = None
+    on: PerturbedSide = "queries"
 
     def __post_init__(self) -> None:
+        if self.on != "queries" and (self.search or not self.recipes):
+            raise DataError(f"an attack on {_IN_WORDS[self.on]} has one recipe and no search; name it")
         if len(self.recipes) > 1 and self.search is None:
             raise DataError("an attack with several recipes is a search; say which")
         if not self.recipes and (self.floor or self.search):
@@ -214,10 +225,14 @@ class AttackIdentity:
             return self._text == other
         if not isinstance(other, AttackIdentity):
             return NotImplemented
-        return (self.recipes, self.floor, self.search) == (other.recipes, other.floor, other.search)
+        return self._parts == other._parts
 
     def __hash__(self) -> int:
         return hash(self._text)
+
+    @property
+    def _parts(self) -> tuple[object, ...]:
+        return self.recipes, self.floor, self.search, self.on
 
     @classmethod
     def parse(cls, text: str) -> AttackIdentity:
@@ -244,16 +259,20 @@ class AttackIdentity:
 
     @property
     def head(self) -> str:
-        """The identity without goal and budget: ``typo@3``, ``greedy(typo@3,synonym@2)``."""
+        """The identity without goal and budget: ``typo@3``, ``typo@3|on=passages``, ``greedy(typo@3,synonym@2)``."""
         floor = f"~{self.floor}" if self.floor else ""
         recipes = ",".join(f"{recipe}{floor}" for recipe in self.recipes)
-        return f"{escaped(self.search.method)}({recipes})" if self.search else recipes or "clean"
+        if self.search:
+            return f"{escaped(self.search.method)}({recipes})"
+        return f"{recipes or 'clean'}{'' if self.on == 'queries' else f'{_ON}{self.on}'}"
 
     @property
     def label(self) -> str:
-        """Names only, for tables: ``typo``, ``greedy(typo,synonym)``, ``clean``."""
+        """Names only, for tables: ``typo``, ``typo on passages``, ``greedy(typo,synonym)``, ``clean``."""
         names = ",".join(recipe.name for recipe in self.recipes)
-        return f"{self.search.method}({names})" if self.search else names or "clean"
+        if self.search:
+            return f"{self.search.method}({names})"
+        return f"{names or 'clean'}{'' if self.on == 'queries' else f' on {_IN_WORDS[self.on]}'}"
 
     def crafted_on(self, encoder: str) -> AttackIdentity:
         """Return the identity of the same queries, found by this search on `encoder` and scored on another one.
@@ -269,9 +288,11 @@ class AttackIdentity:
 
     @property
     def slug(self) -> str:
-        """Names only, for files: ``typo``, ``greedy-typo+synonym``, ``clean``."""
+        """Names only, for files: ``typo``, ``typo-on-passages``, ``greedy-typo+synonym``, ``clean``."""
         names = "+".join(recipe.name for recipe in self.recipes).replace(":", "-")  # Windows has no colons there
-        return f"{self.search.method}-{names}" if self.search else names or "clean"
+        if self.search:
+            return f"{self.search.method}-{names}"
+        return f"{names or 'clean'}{'' if self.on == 'queries' else f'-on-{self.on}'}"
 
     @property
     def prompt(self) -> str:
@@ -287,6 +308,7 @@ class AttackIdentity:
         return "transfer" if self.search.crafted_on else "worst case"
 
 
+_IN_WORDS = {"queries": "queries", "passages": "passages", "both": "queries and passages"}
 CLEAN = AttackIdentity()
 """The clean queries."""
 
@@ -412,11 +434,13 @@ def _attack(text: str) -> AttackIdentity:
     if text == "clean":
         return CLEAN
     found = _SEARCH.fullmatch(text)
-    pairs = [_recipe(one, text) for one in found["recipes"].split(",")] if found else [_recipe(text, text)]
+    plain, named, side = text.partition(_ON)
+    pairs = [_recipe(one, text) for one in found["recipes"].split(",")] if found else [_recipe(plain, text)]
     recipes, floors = zip(*pairs, strict=True)
-    if len(set(floors)) > 1:
+    if len(set(floors)) > 1 or (named and side not in PERTURBED_SIDES[1:]):
         raise _unreadable("the identity of an attack, such as typo@3", text)
-    return AttackIdentity(recipes, floors[0], _search(found) if found else None)
+    on = cast("PerturbedSide", side or PERTURBED_SIDES[0])
+    return AttackIdentity(recipes, floors[0], _search(found) if found else None, on)
 
 
 def _search(found: re.Match[str]) -> SearchIdentity:

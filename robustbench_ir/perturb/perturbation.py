@@ -226,6 +226,10 @@ def with_edits(one: Perturbation, places: Collection[int]) -> Perturbation:
     places : collection of int
         Places in `one.edits` of the edits to keep.
     """
+    if spaced(one.clean, one.edits) != list(one.edits):  # parts of words, which were never spaced
+        kept = [edit for place, edit in enumerate(one.edits) if place in places]
+        text = replace_spans(one.clean, [(edit.span, edit.after) for edit in kept])
+        return one._replace(text=text, edits=tuple(kept))
     # A space between two neighbours is removed if one of them is.
     kept = [edit for place, edit in enumerate(_unspaced(one.clean, one.edits)) if place in places]
     edits = spaced(one.clean, kept)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Annotated, NamedTuple, Protocol
 
 from pydantic import Field
 
 from robustbench_ir._base.text import Span, nfc, replace_spans
-from robustbench_ir.errors import CardError, OptionError
+from robustbench_ir.errors import CardError, OptionError, UnknownNameError
+from robustbench_ir.perturb.changed_words import changed_words
 from robustbench_ir.perturb.constraints import Constraints, WordFinder, word_finder
 from robustbench_ir.perturb.identity import RecipeIdentity
 from robustbench_ir.perturb.kinds import KindOfChange, kind_of
@@ -19,6 +20,7 @@ from robustbench_ir.perturb.perturbation import Edit, Perturbation, QueryLike, s
 from robustbench_ir.perturb.randomness import Random, generator, shuffled, side_by_side
 from robustbench_ir.perturb.transformation import (
     BeginsAtTheStart,
+    ChangesPartsOfWords,
     Targets,
     Transformation,
     TransformationFactory,
@@ -29,6 +31,8 @@ from robustbench_ir.resources.cards import SHIPPED, NamedCard, Tables
 
 SEVERITIES = range(6)
 _Share = Annotated[float, Field(gt=0, le=1)]
+_USUAL_SEVERITY = 3
+_VARIANTS_DIGITS = 12
 EVERY_LANGUAGE = "*"
 """Key of a row for every language that has no row of its own."""
 
@@ -50,6 +54,10 @@ class HasLexicons(Protocol):
     @property
     def translations(self) -> HasTranslations | None:
         """Human translations of its queries; None if there are none."""
+
+    @property
+    def variants(self) -> Mapping[str, Sequence[QueryLike]]:
+        """Name of a set of variants to what people wrote in place of its queries, with the ids of these."""
 
 
 class RecipeCard(NamedCard):
@@ -131,6 +139,7 @@ class _Prepared(NamedTuple):
     find_words: WordFinder
     find_targets: Callable[[str, Sequence[Span], Random], Targets]
     from_the_start: bool
+    within_words: bool
     share: float
     constraints: Constraints
 
@@ -151,6 +160,8 @@ class Recipe:
         Where the tables that the card names are found.
     release : str
         Release of the library that the mechanism is from; it replaces the card's version in the identity.
+    variants : mapping of str to str, optional
+        Query id to what a person wrote in its place, if that is what the recipe is; empty until `for_task` gives them.
     """
 
     card: RecipeCard
@@ -158,6 +169,7 @@ class Recipe:
     lexicons: str | None = None
     tables: Tables = SHIPPED
     release: str = ""
+    variants: Mapping[str, str] | None = field(default=None, repr=False)
     _ready: dict[str, tuple[WordFinder, Transformation]] = field(default_factory=dict, repr=False, compare=False)
     _at: dict[tuple[str, int], _Prepared] = field(default_factory=dict, repr=False, compare=False)
 
@@ -184,6 +196,9 @@ class Recipe:
         """Return the reason why the recipe cannot change queries of this language; empty if it can."""
         if self.covers(language):
             return ""
+        if self.variants is not None:
+            folder = f"`irbench perturb --task ./folder --recipe {self.name}` writes its queries"
+            return f"{self.name} has none of its queries" if self.variants else f"it is a part of a folder; {folder}"
         return self.card.not_covered.get(language, f"no row for {language} in attacks/{self.name}.toml")
 
     def not_covered(self, languages: Iterable[str]) -> dict[str, str]:
@@ -192,11 +207,21 @@ class Recipe:
 
     def kinds(self, languages: Iterable[str]) -> dict[str, KindOfChange]:
         """Return what the recipe does to each language, for those where its mechanism tells; empty for most recipes."""
+        if self.variants is not None:
+            return {}
         found = {language: kind_of(self.transformation(language)) for language in languages if self.covers(language)}
         return {language: kind for language, kind in found.items() if kind is not None}
 
     def for_task(self, task: HasLexicons) -> Recipe:
-        """Return the recipe with the task's own language rows and translations; unchanged if the task has none."""
+        """Return the recipe with the task's own language rows and translations; unchanged if the task has none.
+
+        Raises
+        ------
+        UnknownNameError
+            If the recipe is a set of variants that the task does not have.
+        """
+        if self.variants is not None:
+            return self._with_variants(task)
         rows = task.lexicons.get(self.name)
         translations = task.translations if self.card.translated else None
         if rows is None and translations is None:
@@ -207,6 +232,20 @@ class Recipe:
         rows = rows if translations is None else TranslatedRows(rows, translations)
         card = self.card.model_copy(update={"languages": rows, "not_covered": {**self.card.not_covered, **reasons}})
         return Recipe(card, self.factory, task.name, self.tables, self.release)
+
+    def _with_variants(self, task: HasLexicons) -> Recipe:
+        scheme, _, name = self.name.partition(":")
+        found = task.variants.get(name)
+        if found is None:
+            known = [f"{scheme}:{one}" for one in task.variants]
+            hint = "" if known else f"{task.name} has none; write {scheme}/{name}.jsonl into a folder of your own"
+            raise UnknownNameError("recipe", self.name, known, hint)
+        rows: dict[str, dict[str, object]] = {one.language: {} for one in found}
+        lines = (f"{one.query_id}\t{one.text}\n".encode() for one in found)
+        release = sha256(b"".join(sorted(lines))).hexdigest()[:_VARIANTS_DIGITS]
+        card = self.card.model_copy(update={"languages": rows})
+        texts = {one.query_id: one.text for one in found}
+        return replace(self, card=card, lexicons=task.name, release=release, variants=texts)
 
     def transformation(self, language: str) -> Transformation:
         """Return the mechanism for a covered language; its tables are loaded on first use."""
@@ -226,8 +265,9 @@ class Recipe:
         find_words, transformation = self._prepared(language)
         transformation = at_severity(transformation, severity)
         first = isinstance(transformation, BeginsAtTheStart) and transformation.from_the_start
+        within = isinstance(transformation, ChangesPartsOfWords) and transformation.within_words
         share = self.card.ladder[severity - 1]
-        ready = _Prepared(find_words, transformation.targets, first, share, self.card.constraints)
+        ready = _Prepared(find_words, transformation.targets, first, within, share, self.card.constraints)
         self._at[language, severity] = ready
         return ready
 
@@ -259,6 +299,8 @@ class Recipe:
         """
         if severity not in SEVERITIES:
             raise OptionError(f"severity {severity} is out of range; 1 to 5 (0 changes nothing)")
+        if self.variants is not None:
+            return [self._as_written(query, severity) for query in queries]
         if severity == 0:
             return [unchanged(query.query_id, nfc(query.text)) for query in queries]
         # The key has no severity, so that a higher severity changes everything that a lower one changes.
@@ -269,6 +311,15 @@ class Recipe:
             else unchanged(query.query_id, nfc(query.text))
             for query in queries
         ]
+
+    def _as_written(self, query: QueryLike, severity: int) -> Perturbation:
+        if not self.variants:
+            raise OptionError(f"{self.name} are variants of a task's queries; attack the task, such as --task ./folder")
+        clean = nfc(query.text)
+        text = self.variants.get(query.query_id, clean) if severity else clean
+        changes = changed_words(clean, text).items() if text != clean else ()
+        edits = [Edit((start, end), clean[start:end], new, "variant") for (start, end), new in changes]
+        return Perturbation(query.query_id, clean, text, tuple(edits), 0)
 
     def _perturb_one(self, query: QueryLike, severity: int, random: Random) -> Perturbation:
         text, language = nfc(query.text), query.language
@@ -291,9 +342,16 @@ class Recipe:
             edits.append(Edit(span, before, *rewriting))
             if len(edits) == wanted:
                 break
-        edits = spaced(text, sorted(edits))
+        edits = sorted(edits) if ready.within_words else spaced(text, sorted(edits))
         new = replace_spans(text, [(span, after) for span, _, after, _ in edits])
         return Perturbation(query.query_id, text, new, tuple(edits), len(spans))
+
+
+def usual_severity(severities: Sequence[int]) -> int:
+    """Return the severity that stands for all where one has to: 3 where it was run, else the middle one."""
+    if _USUAL_SEVERITY in severities or not severities:
+        return _USUAL_SEVERITY
+    return sorted(severities)[len(severities) // 2]
 
 
 def number_to_change(eligible: int, share: float) -> int:

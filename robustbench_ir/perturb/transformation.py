@@ -64,6 +64,15 @@ class BeginsAtTheStart(Protocol):
 
 
 @runtime_checkable
+class ChangesPartsOfWords(Protocol):
+    """What a `Transformation` may have besides, if its stretches are parts of words."""
+
+    @property
+    def within_words(self) -> bool:
+        """Whether no space is missing between what is rewritten and what stands beside it."""
+
+
+@runtime_checkable
 class HasSeverities(Protocol):
     """What a `Transformation` may have besides, if a severity decides more than how many places change."""
 

@@ -36,7 +36,15 @@ from robustbench_ir.metrics.settings import (
 from robustbench_ir.metrics.statistics import RESAMPLES, SEED, Estimate, bootstrap_intervals, draws
 from robustbench_ir.metrics.summary import Summary
 from robustbench_ir.metrics.worst_case import WorstCase
-from robustbench_ir.perturb.identity import CLEAN, PROMPT, AttackIdentity, FloorIdentity, SearchIdentity
+from robustbench_ir.perturb.identity import (
+    CLEAN,
+    PROMPT,
+    AttackIdentity,
+    FloorIdentity,
+    PerturbedSide,
+    SearchIdentity,
+)
+from robustbench_ir.perturb.recipe import usual_severity
 from robustbench_ir.reports.notes import notes
 from robustbench_ir.reports.terminal import language_name, short_name
 from robustbench_ir.resources.languages import languages
@@ -62,12 +70,15 @@ class _Together:
         Severities of every recipe.
     seeds : int
         Number of seeds of every severity.
+    on : {"queries", "passages", "both"}
+        Which texts were perturbed.
     """
 
     floor: FloorIdentity | None
     search: SearchIdentity | None
     severities: tuple[int, ...]
     seeds: int
+    on: PerturbedSide = "queries"
 
 
 def command_of(result: Result) -> str:
@@ -99,7 +110,7 @@ def _grouped(result: Result) -> dict[_Together, dict[str, list[str]]]:
     found: dict[_Together, dict[str, list[str]]] = {}
     for (attack, seeds), some in severities.items():
         search = replace(attack.search, method="") if attack.search else None
-        mixes = found.setdefault(_Together(attack.floor, search, tuple(some), seeds), {})
+        mixes = found.setdefault(_Together(attack.floor, search, tuple(some), seeds, attack.on), {})
         methods = mixes.setdefault("+".join(recipe.name for recipe in attack.recipes), [])
         methods += [attack.search.method] if attack.search else []
     return found or {_Together(None, None, (), 1): {CLEAN.label: []}}
@@ -189,6 +200,8 @@ def _means(together: _Together) -> list[str]:
         parts += ["--until-reached"] if search.until_reached else []
         parts += ["--starts", str(search.starts)] if search.starts is not None else []
         parts += ["--alternatives", str(search.alternatives)] if search.alternatives is not None else []
+    if together.on != "queries":
+        parts += ["--on", together.on]
     if floor:
         parts += ["--semantic-floor", f"{floor.minimum!r}", "--semantic-encoder", floor.encoder]
     return parts
@@ -402,7 +415,6 @@ def _macro(layout: Judgements, changes: Mapping[AttackGroup, Floats], wanted: Se
     return cluster_means(value, cluster, stratum, members.reshape(-1, len(wanted)), layout.questions)
 
 
-_USUAL_SEVERITY = 3
 _FEW_RESULTS = 3
 _RESAMPLES_OF_MANY = 2_000  # the ends of an interval are then uncertain by some 3% of its width
 _MOST_MARGINS = 1024  # cells of a matrix
@@ -770,7 +782,7 @@ def prepare_sheets(
                 name,
                 measure,
                 setting or result.distinct_settings[-1],
-                severity if severity is not None else _usual(severities),
+                severity if severity is not None else usual_severity(severities),
                 drawn,
                 len(results) <= _FEW_RESULTS,
                 damage,
@@ -778,12 +790,6 @@ def prepare_sheets(
             )
         )
     return found
-
-
-def _usual(severities: Sequence[int]) -> int:
-    if _USUAL_SEVERITY in severities or not severities:
-        return _USUAL_SEVERITY
-    return severities[len(severities) // 2]
 
 
 def _names(results: Sequence[tuple[str, Result]]) -> list[str]:

@@ -100,6 +100,8 @@ def try_defences(
         raise OptionError(f"{worst.recipe.label} was found by a search, which would have to run again for each defence")
     if worst.recipe.prompt:
         raise OptionError(f"{worst.recipe.label} changes the prompt, which no repair of queries can undo")
+    if worst.recipe.on != "queries":
+        raise OptionError(f"{worst.recipe.label} perturbed passages, and defences repair queries; attack the queries")
     only = replace(sheet.result, attacked=sheet.result.groups[worst.recipe, worst.severity])
     texts = task_of_result(sheet.result, task, cards)
     perturbed_again(texts, only.attacked[0], cards)  # refuses a recipe that is not the one that ran

@@ -21,7 +21,24 @@ _FEW_PLACES = 2
 
 def notes(result: Result) -> tuple[str, ...]:
     """Return a sentence for each thing that the numbers of a result do not say by themselves."""
-    return (*result.task_notes, *left_out(result), *ladder_notes(result), *review_notes(result), *rank_notes(result))
+    return (
+        *result.task_notes,
+        *side_notes(result),
+        *left_out(result),
+        *ladder_notes(result),
+        *review_notes(result),
+        *rank_notes(result),
+    )
+
+
+def side_notes(result: Result) -> list[str]:
+    """Return a sentence for each kind of attack on passages: what its coverage and edits are of."""
+    sides = dict.fromkeys(cell.recipe.on for cell in result.attacked)
+    said = {
+        "passages": "the queries are clean; coverage and edits are of the passages that answer them",
+        "both": "coverage and edits are of the queries together with the passages that answer them",
+    }
+    return [f"passages were perturbed (--on {side}): {said[side]}" for side in sides if side in said]
 
 
 def left_out(result: Result) -> list[str]:

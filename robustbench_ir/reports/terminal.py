@@ -600,7 +600,8 @@ def plan_table(plan: Plan) -> RenderableType:
 def _texts(cell: PlannedCell) -> str:
     if cell.finished:
         return "finished"
-    return f"{cell.texts:,}" if cell.exact else f"at most {cell.texts:,}"
+    most, passages = "" if cell.exact else "at most ", f" and {cell.passages:,} passages" if cell.passages else ""
+    return f"{most}{cell.texts:,}{passages}"
 
 
 def about(seconds: float) -> str:

@@ -215,17 +215,19 @@ def _defences(sheet: Sheet, worst: AttackVerdict, *, tried: bool) -> Iterator[St
     romanised = [code for code, kind in only.attacked[0].kinds.items() if kind.name == "romanised"]
     repairs = repairs_against([one.name for one in worst.recipe.recipes], romanised)
     name = sheet.recipe_names[worst.recipe]
+    if worst.recipe.on == "passages":  # there is nothing to repair in clean queries
+        return
     if repairs and not sheet.result.encoder.preprocessing:
         command = f"{command_of(only)} --normalise {repairs}"
         yield Step(f"Repair queries before they are encoded; the table says what that wins back of {name}.", (command,))
-    if not tried and not worst.recipe.search:
+    if not tried and not worst.recipe.search and worst.recipe.on == "queries":
         command = f"irbench report {sheet.shown_file} --try-defences"
         yield Step(f"Let the report try all cheap repairs against {name}.", (command,))
 
 
 def _training(sheet: Sheet, worst: AttackVerdict) -> Iterator[Step]:
     """Yield the way to an encoder that was trained on the attack, and to the proof that it is better."""
-    if worst.recipe.search or worst.recipe.floor:
+    if worst.recipe.search or worst.recipe.floor or worst.recipe.on == "passages":
         return
     name = sheet.result.encoder.loaded_by
     base = name if "/" in name and ":" not in name else "intfloat/multilingual-e5-small"

@@ -245,8 +245,8 @@ def perturbed_again(task: Task, cell: Cell, cards: Path | None = None) -> list[P
     Raises
     ------
     RobustBenchError
-        If the recipe is not the one that was run, if it makes other queries than those that were ranked, or if a search
-        found the queries, which only its encoder can repeat.
+        If the recipe is not the one that was run, if it makes other queries than those that were ranked, if passages
+        were perturbed, or if a search found the queries, which only its encoder can repeat.
     """
     if cell.recipe.search:
         raise ResultError(
@@ -254,6 +254,8 @@ def perturbed_again(task: Task, cell: Cell, cards: Path | None = None) -> list[P
         )
     if cell.recipe.prompt:
         return [unchanged(query.query_id, query.text) for query in task.queries]
+    if cell.recipe.on != "queries":
+        raise ResultError(f"{cell.recipe.label}: the passages were perturbed, whose texts are not shown")
     (identity,), floor = cell.recipe.recipes, cell.recipe.floor
     recipe = load_recipe(identity.name, cards).for_task(task)
     if recipe.identity != identity:

@@ -16,6 +16,7 @@ PluginKind = Literal["transformations", "encoders", "tasks", "recipe_schemes", "
 _Made = TypeVar("_Made")
 
 _OWN_SCHEMES = (
+    EntryPoint("variants", "robustbench_ir.perturb.variants:load_variants", "recipe_schemes"),
     EntryPoint("textattack", "robustbench_ir.integrations.textattack.recipes:load_textattack_recipe", "recipe_schemes"),
     EntryPoint("normalised", "robustbench_ir.defences.names:load_defended", "encoder_schemes"),
     EntryPoint("smoothed", "robustbench_ir.defences.names:load_defended", "encoder_schemes"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from robustbench_ir._base.files import write_whole
 from robustbench_ir.errors import OptionError
-from robustbench_ir.tasks.task import Passage, Query
+from robustbench_ir.tasks.task import Passage, Query, Variant
 
 _TABLE = "query-id\tcorpus-id\tscore\n"
 
@@ -60,6 +60,32 @@ def write_folder(
     kept = {key: value for key, value in about.items() if value not in ("", [], None)}
     toml = "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in kept.items())
     write_whole(out / "task.toml", toml.encode())
+
+
+def write_variants(out: Path, variants: Mapping[str, Sequence[Variant]], ids: Mapping[str, str]) -> None:
+    """Write `variants/NAME.jsonl` for each set of variants.
+
+    Parameters
+    ----------
+    out : pathlib.Path
+        The folder of the task.
+    variants : mapping of str to sequence of Variant
+        Name of the set to the variants.
+    ids : mapping of str to str
+        New ids of queries that were renamed.
+
+    Raises
+    ------
+    ResultError
+        If they cannot be written.
+    """
+    for name, found in variants.items():
+        records = (
+            {"query_id": ids.get(one.query_id, one.query_id), "text": one.text}
+            | ({"source": one.source} if one.source else {})
+            for one in found
+        )
+        _write_lines(out / "variants" / f"{name}.jsonl", records)
 
 
 def _write_lines(path: Path, records: Iterable[dict[str, str]]) -> None:

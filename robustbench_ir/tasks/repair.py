@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from robustbench_ir.tasks.audit import copies_of_relevant, self_matches, unique_ids
-from robustbench_ir.tasks.folder_writing import check_is_new, write_folder
+from robustbench_ir.tasks.folder_writing import check_is_new, write_folder, write_variants
 from robustbench_ir.tasks.task import Task
 
 
@@ -59,6 +59,7 @@ def write_repaired(task: Task, out: Path, about: dict[str, object]) -> list[str]
         judgements,
         about,
     )
+    write_variants(out, task.variants, queries)
     return done
 
 

@@ -74,6 +74,26 @@ class Passage:
     document: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """What a person wrote in place of a query.
+
+    Attributes
+    ----------
+    query_id, language : str
+        Id and language of the query.
+    text : str
+        The other text, NFC.
+    source : str
+        Where it comes from; empty if the file does not say.
+    """
+
+    query_id: str
+    language: str
+    text: str
+    source: str = ""
+
+
 @dataclass(frozen=True)
 class Qrels:
     """Relevance judgements as parallel arrays, sorted by query and then passage.
@@ -177,6 +197,8 @@ class Task:
     words_a_piece : int
         Number of words of the pieces in which encoders read passages; the score of a passage is that of its best
         piece. 0 where passages are read whole.
+    variants : mapping of str to tuple of Variant
+        Name of a set of variants to what people wrote in place of queries; recipes such as ``variants:ocr`` use them.
     """
 
     name: str
@@ -191,6 +213,7 @@ class Task:
     notes: tuple[str, ...] = ()
     translations: Translations | None = field(default=None, repr=False, compare=False)
     words_a_piece: int = 0
+    variants: Mapping[str, tuple[Variant, ...]] = field(default_factory=dict, repr=False)
 
     def __repr__(self) -> str:
         """Return one line; a task may have millions of texts."""

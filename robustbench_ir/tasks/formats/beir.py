@@ -6,6 +6,7 @@
     queries.jsonl   {"_id": "q1", "text": "...", "language": "sw", "parallel_id": "1"}
     qrels/test.tsv  query-id<TAB>corpus-id<TAB>score, or TREC's four columns
     task.toml       optional; see `FolderSettings`
+    variants/       optional; see `robustbench_ir.tasks.formats.variants`
 
 A ZIP archive of such a folder, as BEIR publishes them, gzipped JSON Lines, the Parquet files of the hub, and the names
 and keys of Anserini (`topics.tsv`, `id` and `contents`) are read too.
@@ -42,9 +43,11 @@ from robustbench_ir.tasks.formats.folder_files import (
 from robustbench_ir.tasks.formats.pool import pool_of, task_of
 from robustbench_ir.tasks.formats.qrels import read_qrels_folder
 from robustbench_ir.tasks.formats.readers import RawTask
-from robustbench_ir.tasks.task import Passage, Query, Task
+from robustbench_ir.tasks.formats.variants import read_variants
+from robustbench_ir.tasks.task import Passage, Query, Task, Variant
 
 _SETTINGS_FILE = "task.toml"
+_SOURCES_SHOWN = 3
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
@@ -220,6 +223,7 @@ def read_folder(folder: Traversable, settings: FolderSettings, report: Report) -
     raw.relevant, raw.split, raw.notes = judged.relevant, judged.split, judged.notes
     if files and not faults and not any(raw.relevant.values()):
         tell(Fault(folder / "qrels", None, "no query is judged"))
+    raw.variants = read_variants(folder, raw.queries, queries.line_of, tell)
     if not faults:
         _check_together(raw, corpus, queries, settings, tell)
     return raw
@@ -432,6 +436,7 @@ def folder_summary(raw: RawTask) -> list[tuple[str, str]]:
     groups = sum(count > 1 for count in parallel.values())
     return [
         *found,
+        *((f"variants:{name}", _told_variants(variants)) for name, variants in raw.variants.items()),
         ("in all", f"{len(raw.queries):,} queries, {len(raw.passages):,} passages"),
         ("judgements", f"{len(grades):,}, of which {sum(grade > 0 for grade in grades):,} relevant"),
         (
@@ -439,3 +444,8 @@ def folder_summary(raw: RawTask) -> list[tuple[str, str]]:
             f"{groups:,} questions in more than one query" if groups else "no two queries share a parallel_id",
         ),
     ]
+
+
+def _told_variants(variants: Sequence[Variant]) -> str:
+    sources = ", ".join(sorted({one.source for one in variants if one.source})[:_SOURCES_SHOWN])
+    return f"{len(variants):,} variants of queries" + (f", from {sources}" if sources else "")

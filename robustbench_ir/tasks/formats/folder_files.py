@@ -50,9 +50,9 @@ def text_files(folder: Traversable, stems: Sequence[str], suffixes: Sequence[str
         Ends of names.
     """
     for stem in stems:
-        beside = [one for one in _files(folder, suffixes) if one.name.split(".")[0].split("-")[0] == stem]
+        beside = [one for one in files_in(folder, suffixes) if one.name.split(".")[0].split("-")[0] == stem]
         exact = [one for one in beside if one.name.removeprefix(stem) in suffixes]
-        found = exact[:1] or beside or _files(folder / stem, suffixes)
+        found = exact[:1] or beside or files_in(folder / stem, suffixes)
         if found:
             return found
     return []
@@ -61,8 +61,8 @@ def text_files(folder: Traversable, stems: Sequence[str], suffixes: Sequence[str
 def judgement_files(folder: Traversable) -> list[Traversable]:
     """Return the files of judgements: those of the folder `qrels`, or `qrels.tsv` and the like beside the texts."""
     for name in _JUDGEMENTS:
-        beside = [one for one in _files(folder, SUFFIXES) if one.name.startswith("qrels")] if name == "qrels" else []
-        found = _files(folder / name, SUFFIXES) or beside
+        beside = [one for one in files_in(folder, SUFFIXES) if one.name.startswith("qrels")] if name == "qrels" else []
+        found = files_in(folder / name, SUFFIXES) or beside
         if found:
             return found
     return []
@@ -74,7 +74,8 @@ def there_is(folder: Traversable) -> str:
     return ", ".join(names[:_NAMES_SHOWN]) + (", ..." if len(names) > _NAMES_SHOWN else "") if names else "nothing"
 
 
-def _files(folder: Traversable, suffixes: Sequence[str]) -> list[Traversable]:
+def files_in(folder: Traversable, suffixes: Sequence[str]) -> list[Traversable]:
+    """Return the files of a folder whose names end so, by name; none where there is no such folder."""
     if not folder.is_dir():
         return []
     found = (one for one in folder.iterdir() if one.is_file() and one.name.endswith(tuple(suffixes)))

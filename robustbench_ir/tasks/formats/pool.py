@@ -84,7 +84,7 @@ def task_of(
     """
     pool = pool_of(raw, name, relevant_from=relevant_from, ignore_identical_ids=ignore_identical_ids)
     task = build_task(name, "", pool.queries, pool.passages, pool.relevant, lexicons, pool.own)
-    task = replace(task, relevant_from=relevant_from, left_out=pool.left_out, notes=pool.notes)
+    task = replace(task, relevant_from=relevant_from, left_out=pool.left_out, notes=pool.notes, variants=raw.variants)
     if words_a_piece:
         note = f"passages are read in pieces (words_a_piece = {words_a_piece}) and score as their best piece"
         task = replace(task, words_a_piece=words_a_piece, notes=(*task.notes, note))

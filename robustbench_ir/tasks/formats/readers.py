@@ -15,7 +15,7 @@ from robustbench_ir.resources.cards import AnyCard, Card, resource, validate
 from robustbench_ir.resources.downloads import DataFile, locate
 from robustbench_ir.resources.transport import DownloadProgress
 from robustbench_ir.tasks.formats.corpus import numbered_lines
-from robustbench_ir.tasks.task import Passage, Query
+from robustbench_ir.tasks.task import Passage, Query, Variant
 
 CardRows = Mapping[str, Mapping[str, object]]
 """A card's `[languages]`: language to the keys that the reader needs to find its files."""
@@ -27,6 +27,7 @@ class RawTask:
 
     `notes` say what the reader has chosen. `split` names the judgements if they are not the usual ones of the source.
     `translations` are texts that are no queries of the task, with the parallel id of the queries that they translate.
+    `variants` are what people wrote in place of queries, by the name of the set.
     """
 
     queries: list[Query] = field(default_factory=list)
@@ -36,6 +37,7 @@ class RawTask:
     notes: list[str] = field(default_factory=list)
     split: str = ""
     translations: list[Query] = field(default_factory=list)
+    variants: dict[str, tuple[Variant, ...]] = field(default_factory=dict)
 
 
 Reader = Callable[[CardRows, Sequence[str], Path | None, DownloadProgress | None], RawTask]
