@@ -571,8 +571,8 @@ def supported_rule(rule: Rule, estimate: Estimate, questions: int, most: float =
     rule, estimate, questions, most
         See `judge`.
     """
-    if math.isnan(estimate.low) or math.isnan(estimate.high):
-        return None  # one question has no interval
+    if math.isnan(estimate.low):  # one question has no interval
+        return None
     hidden = _RULE_OF_THREE / questions
     if rule.kind == "min":
         limit = math.floor(min(estimate.low, 1 - hidden) / _LIMIT_STEP) * _LIMIT_STEP
