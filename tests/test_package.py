@@ -112,7 +112,7 @@ def test_links_of_the_readme_work_on_a_package_index_and_lead_to_files() -> None
 def test_the_root_has_four_modules_and_attack_few_arguments() -> None:
     root = {path.stem for path in (ROOT / "robustbench_ir").glob("*.py")}
     assert root == {"__init__", "_version", "errors", "testing"}
-    assert len(inspect.signature(robustbench_ir.attack).parameters) <= 13
+    assert len(inspect.signature(robustbench_ir.attack).parameters) <= 12
 
 
 def test_no_code_among_the_cards() -> None:
@@ -184,7 +184,7 @@ def test_what_is_published_has_no_submission_and_no_test(distributions: tuple[Pa
         "robustbench_ir/_cards/leaderboard/related-data.json"
     ]
     # The bound for the shipped lexicons is 10 MB; this one tells when a file slips in that has no place there.
-    assert max(archive.stat().st_size, wheel.stat().st_size) < 3_500_000
+    assert max(archive.stat().st_size, wheel.stat().st_size) < 3_600_000
 
 
 @pytest.mark.slow

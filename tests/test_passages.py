@@ -48,7 +48,7 @@ def noisy(task: Task, recipe: str, severity: int, seed: int) -> Task:
 @pytest.mark.parametrize("encoder", ["char-ngram", "bm25"])
 @pytest.mark.parametrize("on", ["passages", "both"])
 def test_ranks_are_those_of_a_task_with_these_passages(task: Task, encoder: str, on: str) -> None:
-    (cell,) = rb.attack(encoder, task, "transliteration", on=on, severities=5, seeds=1).attacked
+    (cell,) = rb.attack(encoder, task, f"transliteration on {on}", severities=5, seeds=1).attacked
     other = noisy(task, "transliteration", 5, 0)
     if on == "passages":
         expected = rb.attack(encoder, other, "clean").clean
@@ -59,8 +59,8 @@ def test_ranks_are_those_of_a_task_with_these_passages(task: Task, encoder: str,
 
 
 def test_what_is_told_of_a_query_is_the_mean_over_its_passages(task: Task) -> None:
-    (cell,) = rb.attack("char-ngram", task, "typo", on="passages").attacked
-    (both,) = rb.attack("char-ngram", task, "typo", on="both").attacked
+    (cell,) = rb.attack("char-ngram", task, "typo on passages").attacked
+    (both,) = rb.attack("char-ngram", task, "typo on both").attacked
     recipe = rb.load_recipe("typo").for_task(task)
     for row in (0, len(task.queries) // 2, len(task.queries) - 1):
         passages = [task.passages[one] for one in task.qrels.passage[task.qrels.query == row]]
@@ -74,11 +74,11 @@ def test_what_is_told_of_a_query_is_the_mean_over_its_passages(task: Task) -> No
 
 
 def test_passages_that_a_recipe_does_not_cover_stay_and_coverage_says_so(task: Task) -> None:
-    result = rb.attack("char-ngram", task, "transliteration", on="passages", severities=5)
+    result = rb.attack("char-ngram", task, "transliteration on passages", severities=5)
     (cell,) = result.attacked
     assert set(cell.not_covered) == {"en", "yo"}
     (drop,) = result.drops("monolingual")
-    (alone,) = rb.attack("char-ngram", task, "transliteration", on="passages", languages="ru", severities=5).drops(
+    (alone,) = rb.attack("char-ngram", task, "transliteration on passages", languages="ru", severities=5).drops(
         "monolingual"
     )
     assert drop.clean == pytest.approx(alone.clean)
@@ -90,19 +90,18 @@ def test_a_language_without_passages_has_the_coverage_of_what_answers_it() -> No
     queries = [Query("q1", "yo", "Kí ni odò?", "q1"), Query("q2", "ru", "Какая река длинная?", "q2")]
     passages = [Passage("d1", "en", "A long river."), Passage("d2", "ru", "Нил длинный.")]
     task = build_task("tiny", 1, queries, passages, {"q1": {"d1": 1}, "q2": {"d2": 1}})
-    (cell,) = rb.attack("char-ngram", task, "transliteration", on="passages", severities=5).attacked
+    (cell,) = rb.attack("char-ngram", task, "transliteration on passages", severities=5).attacked
     assert cell.not_covered == {"yo": "its passages are in en: English is written in Latin script"}
     assert cell.changed.tolist() == [False, True]
 
 
 def test_the_same_bits_again_from_the_cache_from_another_process_and_from_a_file(task: Task, tmp_path: Path) -> None:
-    first = rb.attack("char-ngram", "mini", "typo", languages="en,ru", on="passages", severities=(1, 3))
+    first = rb.attack("char-ngram", "mini", "typo on passages", languages="en,ru", severities=(1, 3))
     again = rb.attack(
         "char-ngram",
         "mini",
-        "typo",
+        "typo on passages",
         languages="en,ru",
-        on="passages",
         severities=(1, 3),
         run=RunOptions(jobs=2, cache=tmp_path),
     )
@@ -132,7 +131,7 @@ class Counting:
 
 def test_only_passages_that_changed_are_encoded_again_and_the_plan_knows_how_many(task: Task) -> None:
     encoder = Counting()
-    recipes = {"recipes": "transliteration", "on": "passages", "severities": 5}
+    recipes = {"recipes": "transliteration on passages", "severities": 5}
     planned = plan(encoder, task, **recipes)
     encoder.encoded.clear()  # a plan measures how long a few texts take
     rb.attack(encoder, task, **recipes)
@@ -163,13 +162,13 @@ def test_the_signature_the_command_and_the_notes_say_which_side(tmp_path: Path) 
 
 def test_what_passages_cannot_have_is_refused_in_one_line(task: Task) -> None:
     with pytest.raises(OptionError, match="a semantic floor judges queries"):
-        rb.attack("char-ngram", task, "typo", on="passages", semantic_floor=0.8)
+        rb.attack("char-ngram", task, "typo on passages", semantic_floor=0.8)
     with pytest.raises(OptionError, match="there are queries, passages, both"):
-        rb.attack("char-ngram", task, "typo", on="pool")  # type: ignore[arg-type]
+        rb.attack("char-ngram", task, "typo on pool")
     with pytest.raises(OptionError, match="variants of queries, not of passages"):
-        rb.attack("char-ngram", task, "variants:ocr", on="both")
+        rb.attack("char-ngram", task, "variants:ocr on both")
     with pytest.raises(OptionError, match="a search perturbs queries"):
         CliRunner().invoke(irbench, ["attack", "--search", "greedy", "--on", "passages"], catch_exceptions=False)
-    result = rb.attack("char-ngram", task, "typo", on="passages")
+    result = rb.attack("char-ngram", task, "typo on passages")
     with pytest.raises(OptionError, match="the leaderboard is for attacks on queries"):
         entry_of(result, Declaration("x", "https://example.org/x"), "2026-11-30")

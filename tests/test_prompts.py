@@ -14,6 +14,7 @@ from robustbench_ir.cli import irbench
 from robustbench_ir.encoders.encoder import Dense
 from robustbench_ir.errors import OptionError, UnknownNameError
 from robustbench_ir.evaluation.prompts import load_prompts
+from robustbench_ir.evaluation.request import Request
 from robustbench_ir.leaderboard.entry import Declaration, entry_of
 from robustbench_ir.reports.content import command_of
 from robustbench_ir.results.file import result_from_json, result_to_json
@@ -27,7 +28,7 @@ OPTIONS = rb.EncoderOptions(query_prompt="query: ", passage_prompt="passage: ")
 def found(tiny_model: Path) -> Result:
     """A random model with the prompts of e5, on ten questions."""
     asked = {"languages": "en,sw,hi", "questions": 10, "options": OPTIONS}
-    return rb.attack(str(tiny_model), "mini", "typo", prompts="all", **asked)
+    return rb.attack(str(tiny_model), "mini", "typo,prompt-all", **asked)
 
 
 def test_ranks_are_those_of_a_model_that_is_loaded_with_the_prompt(found: Result, tiny_model: Path) -> None:
@@ -50,7 +51,7 @@ def test_only_queries_are_encoded_again(tiny_model: Path, monkeypatch: pytest.Mo
         return real(self, texts)
 
     monkeypatch.setattr(type(encoder), "encode_passages", counting)
-    rb.attack(encoder, "mini", "clean", prompts="all", languages="en,sw", questions=5)
+    rb.attack(encoder, "mini", "prompt-all", languages="en,sw", questions=5)
     assert sum(encoded) == 300  # the pool of both languages, once
 
 
@@ -72,9 +73,7 @@ def test_texts_stay_and_what_the_model_reads_changes(found: Result) -> None:
 
 def test_the_prompt_of_its_own_changes_nothing(tiny_model: Path) -> None:
     options = rb.EncoderOptions(query_prompt="question: ")
-    same = rb.attack(
-        str(tiny_model), "mini", "clean", prompts="paraphrase-1", languages="en", questions=5, options=options
-    )
+    same = rb.attack(str(tiny_model), "mini", "prompt-paraphrase-1", languages="en", questions=5, options=options)
     (cell,) = same.attacked
     np.testing.assert_array_equal(cell.ranks.in_pool, same.clean.ranks.in_pool)
     assert not cell.reached.any()
@@ -92,9 +91,9 @@ def test_the_command_that_makes_it_again_has_the_prompts(found: Result) -> None:
 
 def test_what_cannot_be_is_one_line(found: Result) -> None:
     with pytest.raises(UnknownNameError, match="unknown prompt variant 'nun'"):
-        rb.attack("char-ngram", "mini", "clean", prompts="nun")
+        rb.attack("char-ngram", "mini", "prompt-nun")
     with pytest.raises(OptionError, match="char-ngram: has no query prompt that could be another one"):
-        rb.attack("char-ngram", "mini", "clean", prompts=["none"])
+        rb.attack("char-ngram", "mini", ["prompt-none"])
     whole = replace(found, task="mini@1")
     with pytest.raises(OptionError, match="other prompts are no part of an entry"):
         entry_of(whole, Declaration("a/b", "https://example.org"), "2026-11-29")
@@ -102,3 +101,13 @@ def test_what_cannot_be_is_one_line(found: Result) -> None:
         words = ["attack", "--task", "mini", "--recipe", "typo", "--prompts", "none", more, "greedy"]
         with pytest.raises(OptionError, match=said):
             CliRunner().invoke(irbench, words, catch_exceptions=False)
+
+
+def test_names_say_prompt_and_side() -> None:
+    asked = Request("bm25", recipes=["typo on passages", "prompt-none"])
+    assert (asked.recipes, asked.prompts, asked.on) == (("typo",), ("none",), "passages")
+    assert replace(asked, seeds=2).on == "passages"
+    assert Request("bm25", recipes="prompt-all").recipes == ()
+    assert Request("bm25").recipes is None
+    with pytest.raises(OptionError, match="one run perturbs one side, and this one passages and queries"):
+        Request("bm25", recipes=["typo on passages", "synonym"])

@@ -34,7 +34,6 @@ from robustbench_ir.evaluation.request import (
 from robustbench_ir.evaluation.semantic_floor import SemanticFloor
 from robustbench_ir.metrics.seeds import enough_seeds
 from robustbench_ir.perturb import RecipeLike
-from robustbench_ir.perturb.identity import PerturbedSide
 from robustbench_ir.results.result import Cell, Result
 from robustbench_ir.tasks import Task
 from robustbench_ir.tasks.questions import Questions
@@ -51,8 +50,6 @@ def attack(  # noqa: PLR0913
     semantic_floor: SemanticFloor | float | None = None,
     options: EncoderOptions | None = None,
     questions: Questions | int | None = None,
-    prompts: Iterable[str] = (),
-    on: PerturbedSide = "queries",
     run: RunOptions = DEFAULT_RUN,
     name: str | None = None,
     progress: Progress | bool = False,
@@ -68,7 +65,10 @@ def attack(  # noqa: PLR0913
         Name of a task, a folder with a task (a string needs a slash in it), or a `Task`.
     recipes : sequence of str, Recipe or callable, or one of these, optional
         Names of recipes, loaded recipes, or functions that rewrite a query; see `robustbench_ir.recipe`. A string may
-        have several names with commas. Default: the recipes whose card says so.
+        have several names with commas. Default: the recipes whose card says so. ``"typo on passages"`` and ``"typo on
+        both"`` perturb passages too, where the recipe covers their language: the pool is then encoded and ranked again
+        for each cell. ``"prompt-none"``, ``"prompt-paraphrase-1"`` to ``3``, ``"prompt-wrong-language"`` or
+        ``"prompt-all"`` put another prompt before the clean queries. The leaderboard refuses both.
     languages : iterable of str, or str, optional
         Restrict queries and pool to these languages: tags or English names, as a list or as a string with commas.
     severities : sequence of int, or int
@@ -83,12 +83,6 @@ def attack(  # noqa: PLR0913
     questions : int or Questions, optional
         A quick look at that many questions, in all their languages, against the whole pool. The identity of the task
         says so, and the leaderboard refuses such a result.
-    prompts : iterable of str, or str
-        Further cells: the clean queries under another prompt than the model's own, ``"none"``, ``"paraphrase-1"`` to
-        ``"paraphrase-3"``, ``"wrong-language"``, or ``"all"`` of these. Passages stay as they are.
-    on : {"queries", "passages", "both"}
-        Which texts are perturbed. Passages change in the languages that the recipe covers; the pool is then encoded and
-        ranked again as a whole for each cell, and the leaderboard refuses the result.
     run : RunOptions, optional
         How it is run: processes, memory, progress, folders. It does not change any number.
     name : str, optional
@@ -112,7 +106,7 @@ def attack(  # noqa: PLR0913
     """
     chosen = recipe_list(recipes), languages, severity_list(severities), seeds
     asked = replace(run, progress=progress) if progress is not False else run
-    request = Request(encoder, task, *chosen, semantic_floor, options, questions, prompts, on)
+    request = Request(encoder, task, *chosen, semantic_floor, options, questions)
     return run_request(request, asked).named(name)
 
 

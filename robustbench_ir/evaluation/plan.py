@@ -35,7 +35,7 @@ from robustbench_ir.evaluation.request import (
 )
 from robustbench_ir.evaluation.semantic_floor import SemanticFloor
 from robustbench_ir.perturb import RecipeLike
-from robustbench_ir.perturb.identity import AttackIdentity, PerturbedSide
+from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.tasks import Task
 from robustbench_ir.tasks.questions import Questions
 
@@ -114,7 +114,7 @@ class _Absent:
     encode_passages = encode_queries
 
 
-def plan(  # noqa: PLR0913
+def plan(
     encoder: str | Encoder | EncodeTexts | None = None,
     task: str | Path | Task = "mini",
     recipes: Sequence[RecipeLike] | RecipeLike | None = None,
@@ -125,15 +125,13 @@ def plan(  # noqa: PLR0913
     semantic_floor: SemanticFloor | float | None = None,
     options: EncoderOptions | None = None,
     questions: Questions | int | None = None,
-    prompts: Iterable[str] = (),
-    on: PerturbedSide = "queries",
     run: RunOptions = DEFAULT_RUN,
 ) -> Plan:
     """Return what an attack would do and cost: cells, texts, time and memory. No cell is made.
 
     Parameters
     ----------
-    encoder, task, recipes, languages, severities, seeds, semantic_floor, options, questions, prompts, on, run
+    encoder, task, recipes, languages, severities, seeds, semantic_floor, options, questions, run
         See `robustbench_ir.attack`, which takes the same.
 
     Raises
@@ -147,7 +145,7 @@ def plan(  # noqa: PLR0913
     1440
     """
     chosen = recipe_list(recipes), languages, severity_list(severities), seeds
-    return plan_run(Request(encoder, task, *chosen, semantic_floor, options, questions, prompts, on), run)
+    return plan_run(Request(encoder, task, *chosen, semantic_floor, options, questions), run)
 
 
 def plan_run(request: Request, run: RunOptions = DEFAULT_RUN, searches: Sequence[AttackIdentity] = ()) -> Plan:

@@ -18,7 +18,7 @@ from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.run_export import RunExport
 from robustbench_ir.evaluation.semantic_floor import SemanticFloor
 from robustbench_ir.perturb import Perturbation, Recipe, RecipeLike, as_recipe, default_recipe_names
-from robustbench_ir.perturb.identity import CLEAN, PERTURBED_SIDES, PerturbedSide
+from robustbench_ir.perturb.identity import CLEAN, PERTURBED_SIDES, PROMPT, PerturbedSide
 from robustbench_ir.perturb.recipe import SEVERITIES, usual_severity
 from robustbench_ir.perturb.variants import is_variants
 from robustbench_ir.resources.transport import DownloadProgress
@@ -26,6 +26,7 @@ from robustbench_ir.retrieval.ranking import DEFAULT_MEMORY
 from robustbench_ir.tasks import Task, load_task
 from robustbench_ir.tasks.questions import Questions, draw_questions
 
+_ON = " on "
 _SMALLEST_MEMORY = 1 << 24
 _MOST_JOBS = 4_096
 
@@ -168,11 +169,13 @@ class Request:
     on: PerturbedSide = "queries"
 
     def __post_init__(self) -> None:
+        recipes, prompts, on = _taken_apart(recipe_list(self.recipes), listed(self.prompts), self.on)
         for name, items in (
-            ("recipes", recipe_list(self.recipes)),
+            ("recipes", recipes),
             ("languages", None if self.languages is None else listed(self.languages)),
             ("severities", severity_list(self.severities)),
-            ("prompts", listed(self.prompts)),
+            ("prompts", prompts),
+            ("on", on),
         ):
             object.__setattr__(self, name, items)
         _check_cells(self.severities, self.seeds)
@@ -240,6 +243,24 @@ class Request:
             for severity in (one if is_variants(recipe) else all_severities)
             for seed in range(1 if is_variants(recipe) else seeds)
         )
+
+
+def _taken_apart(
+    recipes: tuple[RecipeMix, ...] | None, prompts: Sequence[str], on: str
+) -> tuple[tuple[RecipeMix, ...] | None, tuple[str, ...], str]:
+    """Return recipes, prompts and side, which names such as ``prompt-none`` and ``typo on passages`` say together."""
+    plain: list[RecipeMix] = []
+    more, sides = list(prompts), set[str]()
+    for one in recipes or ():
+        if isinstance(one, str) and one.startswith(PROMPT):
+            more.append(one.removeprefix(PROMPT))
+        else:
+            name, said, side = one.rpartition(_ON) if isinstance(one, str) else (one, "", "")
+            plain.append(name if said else one)
+            sides.add(side if said else on)
+    if len(sides) > 1:
+        raise OptionError(f"one run perturbs one side, and this one {' and '.join(sorted(sides))}; run them apart")
+    return None if recipes is None else tuple(plain), tuple(more), sides.pop() if sides else on
 
 
 def recipe_list(given: Sequence[RecipeMix] | RecipeLike | None) -> tuple[RecipeMix, ...] | None:
