@@ -27,6 +27,7 @@ COMMANDS = (
     "lexicon",
     "perturb",
     "poison",
+    "trigger",
     "preview",
     "recipes",
     "report",

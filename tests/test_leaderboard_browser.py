@@ -363,7 +363,7 @@ def test_help_opens_by_key_and_by_click_and_closes(browser: Chrome, address: str
     assert len(browser.execute_script(names)) == len(cells_of_head(browser)), "every column has help"
     button = browser.find_element("css selector", "[data-sort=kept] + .help")
     button.send_keys(Keys.ENTER)
-    assert "Robust divided by clean" in browser.execute_script(box)
+    assert "Attacked divided by clean" in browser.execute_script(box)
     button.send_keys(Keys.ESCAPE)
     assert browser.execute_script(box) == ""
     browser.find_element("css selector", "[data-sort=clean] + .help").click()

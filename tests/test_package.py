@@ -66,12 +66,13 @@ def test_perturbing_loads_no_encoder() -> None:
 PUBLIC = {
     "__version__", "attack", "AttackIdentity", "Budget", "build_task", "Cache", "Cell", "check", "Checked",
     "compare", "Drop", "Edit", "Encoder", "encoder_names", "EncoderComparison", "EncoderDescription",
-    "EncoderOptions", "Gate", "load_encoder", "load_poisoning", "load_recipe", "load_reranker", "load_result",
-    "load_suite", "load_task", "normalised", "Outcome", "Passage", "perturb", "Perturbation", "plan", "Plan",
-    "Plot", "poison", "Poisoning", "Progress", "Query", "Questions", "Recipe", "recipe", "recipe_names",
-    "RecipeIdentity", "repair", "reranked", "Result", "RobustBenchError", "Rule", "run_suite", "RunExport",
-    "RunOptions", "save_poisoning", "save_result", "search", "Searched", "SearchOptions", "SemanticFloor",
-    "Signature", "smoothed", "Suite", "Task", "task_names", "transfer", "Transfer",
+    "EncoderOptions", "find_triggers", "Gate", "load_encoder", "load_poisoning", "load_recipe", "load_reranker",
+    "load_result", "load_suite", "load_task", "normalised", "Outcome", "Passage", "perturb", "Perturbation",
+    "plan", "Plan", "Plot", "poison", "Poisoning", "Progress", "Query", "Questions", "recipe", "Recipe",
+    "recipe_names", "RecipeIdentity", "repair", "reranked", "Result", "RobustBenchError", "Rule", "run_suite",
+    "RunExport", "RunOptions", "save_poisoning", "save_result", "search", "Searched", "SearchOptions",
+    "SemanticFloor", "Signature", "smoothed", "Suite", "Task", "task_names", "transfer", "Transfer",
+    "Triggered",
 }  # fmt: skip
 
 

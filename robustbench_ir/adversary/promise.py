@@ -14,12 +14,14 @@ import numpy as np
 from robustbench_ir.adversary.candidates import SearchSpace
 from robustbench_ir.adversary.crafting import spaced
 from robustbench_ir.adversary.victim import Victim
+from robustbench_ir.encoders import Embeddings
 from robustbench_ir.encoders.encoder import Dense
 from robustbench_ir.encoders.gradients import Differentiable
 from robustbench_ir.errors import EncoderError, OptionError
 from robustbench_ir.perturb import Edit
 from robustbench_ir.retrieval.similarity import pair_scores
 from robustbench_ir.retrieval.top_k import best_passages
+from robustbench_ir.tasks.task import IntArray
 
 _GOALS = ("map", "beyond")
 
@@ -103,25 +105,43 @@ def _vectors(
     return found
 
 
-def _margins(victim: Victim, rows: Sequence[int], texts: Sequence[str]) -> Dense:
-    """Return the best relevant passage of each query minus the best other one; shape (queries, dimensions)."""
+def rivals(victim: Victim, rows: Sequence[int], queries: Embeddings) -> tuple[IntArray, IntArray]:
+    """Return the best relevant passage of each query and the best other one, as rows of the pool; -1 where none is.
+
+    Parameters
+    ----------
+    victim : Victim
+        The encoder with its pool, and the passages that are relevant.
+    rows : sequence of int
+        Rows of the queries.
+    queries : Embeddings
+        Their embeddings.
+    """
     runner, targets = victim.runner, victim.targets
-    pool, queries = runner.pool, runner.encode(texts)
-    if not isinstance(pool, np.ndarray) or not isinstance(queries, np.ndarray):
-        raise EncoderError(f"{runner.encoder.description.name}: gives no dense rows, which gradients need")
     relevant = [
-        [entry for entry in range(targets.first[row], targets.first[row + 1]) if targets.grade[entry] > 0]
+        targets.passage[targets.first[row] : targets.first[row + 1]][
+            targets.grade[targets.first[row] : targets.first[row + 1]] > 0
+        ]
         for row in rows
     ]
     deepest = 1 + max((len(one) for one in relevant), default=0)
     own = runner.task.own_passage
     left_out = None if own is None else own[np.asarray(rows)]
-    best = best_passages(pool, queries, deepest, memory=runner.memory, own=left_out).rows
-    found = np.zeros((len(rows), pool.shape[1]), dtype=np.float32)
-    for number, entries in enumerate(relevant):
-        passages = targets.passage[entries]
+    best = best_passages(runner.pool, queries, deepest, memory=runner.memory, own=left_out).rows
+    found = np.full((2, len(rows)), -1, dtype=np.int32)
+    for number, passages in enumerate(relevant):
         others = [row for row in best[number].tolist() if row >= 0 and row not in passages]
         if len(passages) and others:
-            scores = pair_scores(queries, np.full(len(passages), number), pool, passages)
-            found[number] = pool[passages[scores.argmax()]] - pool[others[0]]
-    return found
+            scores = pair_scores(queries, np.full(len(passages), number), runner.pool, passages)
+            found[:, number] = passages[scores.argmax()], others[0]
+    return found[0], found[1]
+
+
+def _margins(victim: Victim, rows: Sequence[int], texts: Sequence[str]) -> Dense:
+    """Return the best relevant passage of each query minus the best other one; shape (queries, dimensions)."""
+    runner = victim.runner
+    pool, queries = runner.pool, runner.encode(texts)
+    if not isinstance(pool, np.ndarray) or not isinstance(queries, np.ndarray):
+        raise EncoderError(f"{runner.encoder.description.name}: gives no dense rows, which gradients need")
+    relevant, rival = rivals(victim, rows, queries)
+    return np.where((relevant >= 0)[:, None], pool[relevant] - pool[rival], 0).astype(np.float32)

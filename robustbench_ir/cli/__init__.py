@@ -46,6 +46,7 @@ _COMMANDS = {
     "tasks": "List the tasks and their languages, or show one.",
     "train": "Train an encoder on monolingual, cross-lingual or hybrid batches.",
     "transfer": "Craft queries against one encoder and score them on others.",
+    "trigger": "Find words that do harm behind every query of a language.",
     "view": "Browse all results of a folder, down to the query.",
 }
 

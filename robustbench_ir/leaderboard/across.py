@@ -29,9 +29,9 @@ class OnTask:
     models : tuple of str
         Name of each model; no name twice.
     cases : tuple of Contributions
-        Robust scores of each model by question and language.
+        Attacked scores of each model by question and language.
     robust, low, high : float array of shape (models,)
-        Robust score in all languages, in low-resource and in high-resource ones; NaN where a task has none of them.
+        Attacked score in all languages, in low-resource and in high-resource ones; NaN where a task has none of them.
     """
 
     task: str
@@ -47,8 +47,8 @@ class OnTask:
 def across_tasks(tasks: Sequence[OnTask], resamples: int) -> dict[str, object] | None:
     """Compare the models that are ranked on all of several tasks.
 
-    The place of a model on a task is its rank among these models by the robust score. The interval of the mean place is
-    over resamples of the questions of each task. Models whose scores are exactly equal share a place.
+    The place of a model on a task is its rank among these models by the attacked score. The interval of the mean place
+    is over resamples of the questions of each task. Models whose scores are exactly equal share a place.
 
     Parameters
     ----------

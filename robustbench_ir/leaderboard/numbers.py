@@ -1,6 +1,6 @@
 """The numbers of the board for every choice of setting, threat model, severity and languages; the page only shows them.
 
-A view is one choice of threat model and severity: the cells that it shows, and those of them that the robust score is
+A view is one choice of threat model and severity: the cells that it shows, and those of them that the attacked score is
 over. A group is one choice of languages. Both are known by their members, so that equal choices are kept once.
 """
 
@@ -30,7 +30,7 @@ class View:
     cells : tuple of int
         Numbers of the cells with a column of their own.
     headline : tuple of int
-        Those of them that the robust score is the mean of.
+        Those of them that the attacked score is the mean of.
     """
 
     cells: tuple[int, ...]

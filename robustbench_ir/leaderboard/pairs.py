@@ -15,7 +15,7 @@ from robustbench_ir.leaderboard.ranking import intervals, reach
 from robustbench_ir.metrics.measures import Floats
 
 MOST_PAIRED = 100
-"""The best models by the robust score, so that a board of thousands stays a page."""
+"""The best models by the attacked score, so that a board of thousands stays a page."""
 
 
 def best_models(robust: Floats) -> list[int]:

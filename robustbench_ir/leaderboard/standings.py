@@ -1,4 +1,4 @@
-"""The robust scores of the ranked entries of a board: their ranks, every two of them, and the task for `across_tasks`.
+"""The attacked scores of the ranked entries of a board: their ranks, all pairs, and the task for `across_tasks`.
 
 The score of a query is computed once for each setting, and all three are made of it.
 """
@@ -31,7 +31,7 @@ class Standings:
     Attributes
     ----------
     cases : mapping of int to Contributions
-        Robust scores by question and language.
+        Attacked scores by question and language.
     places : mapping of int to list of float
         Score, ends of its interval, rank, best and worst rank.
     pairs : dict of str, optional
@@ -80,7 +80,7 @@ def standings(
         return Standings(cases, places, None)
     best = best_models(robust)
     rows = [list(cases)[number] for number in best]
-    # The same seed draws the same resamples, so that clean and robust scores are paired, too.
+    # The same seed draws the same resamples, so that clean and attacked scores are paired, too.
     clean = resampled(
         [contributions(_mean_over(having[row], {having[row].keys[0]}, setting), question, language) for row in rows],
         default_rng(_SEED),
@@ -110,7 +110,7 @@ def on_task(
     Parameters
     ----------
     latest : mapping of str to (EntrySheet, Contributions)
-        Entry of each model, and its robust scores.
+        Entry of each model, and its attacked scores.
     headline : set of (str, int)
         The cells that the ranking is over.
     setting : str

@@ -2,7 +2,7 @@
 
 const TESTED = ["robust", "clean", "drop", "kept"];
 const levelOf = (measure) => (measure === "robust" || measure === "kept" ? 1 : 2);
-const TESTED_NAMES = { robust: "Robust", clean: "Clean mAP", drop: "Drop", kept: "Kept" };
+const TESTED_NAMES = { robust: "Attacked", clean: "Clean mAP", drop: "Drop", kept: "Kept" };
 
 function compared() {
   const rows = picked().map((file) => board().rows.find((row) => row.file === file)).filter(Boolean);

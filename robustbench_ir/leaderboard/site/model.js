@@ -13,7 +13,7 @@ function model(entries) {
     make("h2", { tabindex: "-1" }, latest.model.name),
     facts([["Link", link(latest.model.link)], ["Paper", link(latest.model.paper)], ["Code", link(latest.model.code)], ["Contact", latest.model.contact], ["Licence", latest.model.licence], ["Kind", latest.model.kind === "run" ? `a system's TREC runs (${latest.model.similarity}); cannot be run again` : latest.model.kind], ["Weights", some(latest.model.parameters) ? sizeText(latest.model.parameters) : ""], ["Dimensions", latest.model.dimensions || ""], ["Made for", latest.model.languages.join(", ")]]),
     make("h3", {}, "On each task"), onEachTask(entries),
-    make("p", { class: "note" }, `Robust: mean over the attacks of the ranking. ${groupless(entries)}`),
+    make("p", { class: "note" }, `Attacked: mean over the attacks of the ranking. ${groupless(entries)}`),
     ...entries.flatMap(({ one, row }) => onTask(one, row)),
   );
 }
@@ -21,7 +21,7 @@ function model(entries) {
 const facts = (found) => make("dl", {}, ...found.filter(([, value]) => some(value) && value !== "").flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value instanceof Node ? value : String(value))]));
 
 function onEachTask(entries) {
-  const heads = ["Task", { label: "Rank", help: HELP.rank }, { label: "Robust", help: HELP.robust }, { label: "Clean", level: 2, help: HELP.clean }, { label: "Kept", help: HELP.kept }, { label: "Drop", level: 2, help: HELP.drop }, { label: "Low-resource", level: 2, help: HELP.low }, { label: "High-resource", level: 2, help: HELP.high }, { label: "RD", level: 2, help: HELP.rd }];
+  const heads = ["Task", { label: "Rank", help: HELP.rank }, { label: "Attacked", help: HELP.robust }, { label: "Clean", level: 2, help: HELP.clean }, { label: "Kept", help: HELP.kept }, { label: "Drop", level: 2, help: HELP.drop }, { label: "Low-resource", level: 2, help: HELP.low }, { label: "High-resource", level: 2, help: HELP.high }, { label: "RD", level: 2, help: HELP.rd }];
   const lines = entries.flatMap(({ one, row }) => [...one.settings].reverse().filter((setting) => row.ap[setting]).map((setting) => {
     const found = numbers(row, standard(one, setting));
     const among = (name) => (name in one.group_of ? shown(numbers(row, standard(one, setting, name)).robust) : "none");

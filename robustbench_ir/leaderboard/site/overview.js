@@ -8,7 +8,7 @@ function across() {
   if (!found) return;
   const open = (task) => boardLink(inOrder.find((one) => one.task === task), {}, taskName(task));
   const heads = [{ label: "Model", help: HELP.name }, { label: "Mean place", help: HELP.place },
-    ...found.tasks.map((task) => ({ label: open(task), level: 2, title: taskName(task), help: `Robust score on ${task}: ${HELP.robust.split(" The bar")[0]} In brackets the place among these models.` })),
+    ...found.tasks.map((task) => ({ label: open(task), level: 2, title: taskName(task), help: `Attacked score on ${task}: ${HELP.robust.split(" The bar")[0]} In brackets the place among these models.` })),
     { label: "Low-resource", help: HELP.low }, { label: "High-resource", level: 2, help: HELP.high }, { label: "Gap", level: 2, help: HELP.gap }];
   const lines = found.rows.slice(0, PAGE).map((row) => make("tr", {}, make("th", { scope: "row" }, make("a", { href: addressOf({ model: row.name }) }, row.name)),
     make("td", {}, row.place[0].toFixed(1), range(row.place[1], row.place[2], (place) => shown(place, 1))),
@@ -17,7 +17,7 @@ function across() {
   at("across-table").replaceChildren(tableOf("Models across tasks", heads, lines));
   const both = found.tasks.filter((_, place) => found.with_both[place]).map(taskName);
   const settings = found.settings.every((one) => one === found.settings[0]) ? found.settings[0] + " setting" : found.settings.map((one, place) => `${taskName(found.tasks[place])} ${one}`).join(", ");
-  at("across-note").textContent = `Robust score on each task (mAP under the attacks of the ranking, ${settings}), in brackets the place among these models; mean place with its 95% interval over resamples of the questions. `
+  at("across-note").textContent = `Attacked score on each task (mAP under the attacks of the ranking, ${settings}), in brackets the place among these models; mean place with its 95% interval over resamples of the questions. `
     + (both.length ? `Low-resource (${data.levels.low}) and high-resource languages (${data.levels.high}): mean over ${listed(both)}, which have both. ` : "")
     + (found.rows.length > PAGE ? `The first ${PAGE} of ${found.rows.length} models. ` : "")
     + (found.missing.length ? `Not here, because they are not on all of these tasks: ${found.missing.slice(0, 20).join(", ")}${found.missing.length > 20 ? " and others" : ""}.` : "");
@@ -52,7 +52,7 @@ function lowAcross(having, found) {
   }).sort((a, b) => some(b.robust) - some(a.robust) || b.robust - a.robust || (a.name < b.name ? -1 : 1));
   const heads = [{ label: "Model", help: HELP.name }, { label: "Mean", help: HELP.low + " Mean over these tasks, for models that are on all of them." }, { label: "Kept", help: HELP.kept }, ...having.map((one) => ({ label: boardLink(one, { language: "low" }, one.task_name), title: one.task_name, level: 2, help: HELP.low }))];
   const lines = rows.slice(0, PAGE).map((row) => make("tr", {}, make("th", { scope: "row" }, make("a", { href: addressOf({ model: row.name }) }, row.name)), make("td", {}, shown(row.robust)), make("td", {}, percent(row.kept)), ...row.scores.map((score) => make("td", { class: "level-2" }, shown(score)))));
-  return [make("h3", {}, "Across tasks"), make("p", { class: "note" }, `Robust score in the low-resource languages of ${listed(having.map((one) => one.task_name))}, each in its widest setting, as a mean over these tasks.`), tableOf("Low-resource languages across tasks", heads, lines)];
+  return [make("h3", {}, "Across tasks"), make("p", { class: "note" }, `Attacked score in the low-resource languages of ${listed(having.map((one) => one.task_name))}, each in its widest setting, as a mean over these tasks.`), tableOf("Low-resource languages across tasks", heads, lines)];
 }
 
 function lowOnTask(one, found) {

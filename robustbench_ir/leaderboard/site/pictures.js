@@ -12,7 +12,7 @@ function plot(rows) {
   const svg = make("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": `${dots.length} models by clean and attacked mAP; on the front: ${best.map((one) => one.name).slice(0, 10).join(", ")}` },
     make("path", { class: "axis", d: `M${edge} 12V${height - edge}H${width - 12}M${x(0)} ${y(0)}L${x(most)} ${y(most)}`, fill: "none" }),
     make("text", { class: "label", x: (width + edge) / 2, y: height - 8, "text-anchor": "middle" }, `clean mAP, ${state.setting}`),
-    make("text", { class: "label", x: 12, y: (height - edge) / 2, transform: `rotate(-90 12 ${(height - edge) / 2})`, "text-anchor": "middle" }, `robust mAP (under attack), ${state.setting}`));
+    make("text", { class: "label", x: 12, y: (height - edge) / 2, transform: `rotate(-90 12 ${(height - edge) / 2})`, "text-anchor": "middle" }, `attacked mAP, ${state.setting}`));
   for (const step of [0, 0.25, 0.5, 0.75, 1]) {
     const text = (step * most).toFixed(most < 0.2 ? 3 : 2);
     svg.append(make("text", { x: x(step * most), y: height - edge + 16, "text-anchor": step === 1 ? "end" : "middle" }, text), make("text", { x: edge - 6, y: y(step * most) + 4, "text-anchor": "end" }, text));

@@ -80,20 +80,20 @@ function rowsShown() {
 
 const HELP = {
   name: "The model, as its submitter calls it. Below it stands what you should know: what was run, whether training saw the task's data, whether anything was checked.",
-  rank: "Place by the robust score. Models that the questions cannot tell apart share a place. In brackets: where the model stands in 95% of the resamples of the questions.",
+  rank: "Place by the attacked score. Models that the questions cannot tell apart share a place. In brackets: where the model stands in 95% of the resamples of the questions.",
   robust: "How well the model finds the right passages when queries are perturbed: mAP, 0 to 1, mean over the recipes of the ranking. Behind it the 95% interval. The bar is as long as the clean score; its dark part is what is left under attack.",
   clean: "How well the model finds the right passages when queries are as they were written: mean average precision (mAP), 0 to 1. 1 means that every relevant passage stands on top.",
-  kept: "Robust divided by clean: how much of the clean score is left under attack. 100% means that nothing was lost. Read it beside the clean score: a model that finds little has little to lose.",
-  drop: "Clean minus robust, in mAP. Below 0 where an attack helps, such as code-switching into the passages' language. A model that finds little cannot drop far: sorted by drop, such models stand last.",
+  kept: "Attacked divided by clean: how much of the clean score is left under attack. 100% means that nothing was lost. Read it beside the clean score: a model that finds little has little to lose.",
+  drop: "Clean minus attacked, in mAP. Below 0 where an attack helps, such as code-switching into the passages' language. A model that finds little cannot drop far: sorted by drop, such models stand last.",
   worst: "The lowest mAP under any single recipe that is shown.",
   rd: "Rank distance: how far apart the translations of one passage stand in the ranking, clean; lower is fairer to languages. Not shown where more than one query in twenty has none, because its passages are not all retrieved.",
   change: "Rank distance under attack minus clean. It can also fall because everything sinks.",
-  gap: `Robust score in high-resource languages (${data.levels.high}) minus that in low-resource ones (${data.levels.low}). Classes are those of Joshi et al. 2020: how much text and how many labels a language has.`,
+  gap: `Attacked score in high-resource languages (${data.levels.high}) minus that in low-resource ones (${data.levels.low}). Classes are those of Joshi et al. 2020: how much text and how many labels a language has.`,
   size: "Number of weights, as the submitter says.",
   date: "Day of the run.",
   place: "Mean of the places on the tasks, among the models that are on all of them; 1 is the best. Equal scores share a place. Behind it the 95% interval over resamples of the questions.",
-  low: `Robust score in low-resource languages (${data.levels.low} of Joshi et al. 2020).`,
-  high: `Robust score in high-resource languages (${data.levels.high} of Joshi et al. 2020).`,
+  low: `Attacked score in low-resource languages (${data.levels.low} of Joshi et al. 2020).`,
+  high: `Attacked score in high-resource languages (${data.levels.high} of Joshi et al. 2020).`,
 };
 
 function columns() {
@@ -103,7 +103,7 @@ function columns() {
   return [
     { key: "name", label: "Model", help: HELP.name, value: (one) => one.name.toLowerCase(), text: (one) => one.name },
     { ...number("rank", "Rank", 1, 0), cell: rankCell },
-    { ...number("robust", "Robust", 1), cell: robustCell },
+    { ...number("robust", "Attacked", 1), cell: robustCell },
     number("clean", "Clean mAP", 2),
     { ...number("kept", "Kept", 1), text: (one) => percent(one.kept), cell: keptCell },
     ...cellsShown().map((one) => recipeColumn(one.recipe, headline.has(one.recipe) && headline.size < 7 ? 2 : 3)),
