@@ -12,6 +12,8 @@ import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+
 import robustbench_ir as rb
 from robustbench_ir.adversary.poisoning import ALL, DEPTHS, Depth, Poisoning, Reach
 from robustbench_ir.metrics.statistics import Estimate
@@ -26,6 +28,13 @@ Made by `python benchmarks/poison_page.py FILES`, from the files of the commands
 
 Cells are percent of the questions, with half the width of the 95% interval (bootstrap over questions).
 Rows: language of the injected passage; columns: language of the query. *others* is the mean over the other languages.
+"""
+
+_SUMMARY = """\
+## All runs
+
+ASR: mean over all pairs of two different languages. Drop: mean over source languages, in the pool of all languages.
+Caught: mean over source languages, at thresholds that flag about 5% of the honest passages.
 """
 
 
@@ -94,13 +103,40 @@ def honest(found: Poisoning) -> Iterator[str]:
         yield row([source, *cells, *caught])
 
 
+def summary(every: Sequence[Poisoning]) -> Iterator[str]:
+    """Yield the lines of a table with a row for each file."""
+    detectors = ("perplexity", "density")
+    yield row(
+        ["encoder", "task", "craft", "ASR@10", "ASR@1", "drop of mAP", *(f"caught by {one}" for one in detectors)]
+    )
+    yield row(["---", "---", "---", *["--:"] * 5])
+    for found in every:
+        of_all = [
+            next(one.share for one in found.matrix(depth) if one.source == one.language == ALL) for depth in (10, 1)
+        ]
+        drop = np.mean([one.drop.value for one in found.drops("AP")])
+        caught = [
+            np.mean(
+                [one.caught.value for one in found.detections if one.detector == name and not one.reason] or [np.nan]
+            )
+            for name in detectors
+        ]
+        crafter = f" on {short_name(found.crafter.name)}" if found.crafter else ""
+        cells = [*map(percent, of_all), f"{drop:.3f}", *(f"{100 * one:.0f}" for one in caught)]
+        yield row([short_name(found.encoder.name), found.task.split("@")[0], f"{found.craft}{crafter}", *cells])
+
+
 def main() -> None:
     """Read the arguments, and print the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="+", type=Path)
+    files = parser.parse_args().files
+    every = list(map(rb.load_poisoning, files))
     print(_HEAD)
-    for path in parser.parse_args().files:
-        print("\n".join(section(rb.load_poisoning(path), path)))
+    print(_SUMMARY)
+    print("\n".join(summary(every)), end="\n\n")
+    for path, found in zip(files, every, strict=True):
+        print("\n".join(section(found, path)))
 
 
 if __name__ == "__main__":
