@@ -212,8 +212,13 @@ def test_links_pipes_and_folders_are_not_read(tmp_path: Path) -> None:
     (tmp_path / "link.json").symlink_to(tmp_path / "secret.json")
     os.mkfifo(tmp_path / "pipe.json")
     (tmp_path / "folder.json").mkdir()
-    for name in ("link", "pipe", "folder", "absent"):
-        with pytest.raises(ResultError, match="plain file"):
+    for name, said in (
+        ("link", "plain file"),
+        ("pipe", "plain file"),
+        ("folder", "plain file"),
+        ("absent", "its path"),
+    ):
+        with pytest.raises(ResultError, match=said):
             read_entry(tmp_path / f"{name}.json")
 
 

@@ -508,6 +508,7 @@ SECTIONS = {
         "recipes",
         "severities",
         "seeds",
+        "on",
         "suite",
         "prompts",
         "semantic_floor",
