@@ -212,12 +212,8 @@ def test_links_pipes_and_folders_are_not_read(tmp_path: Path) -> None:
     (tmp_path / "link.json").symlink_to(tmp_path / "secret.json")
     os.mkfifo(tmp_path / "pipe.json")
     (tmp_path / "folder.json").mkdir()
-    for name, said in (
-        ("link", "plain file"),
-        ("pipe", "plain file"),
-        ("folder", "plain file"),
-        ("absent", "its path"),
-    ):
+    expected = {"link": "plain file", "pipe": "plain file", "folder": "plain file", "absent": "look at its path"}
+    for name, said in expected.items():
         with pytest.raises(ResultError, match=said):
             read_entry(tmp_path / f"{name}.json")
 

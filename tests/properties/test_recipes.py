@@ -106,7 +106,7 @@ def test_a_query_of_a_megabyte_takes_its_time_and_no_more(name: str) -> None:
     text = f"{some} " * 6_000 + "क" * 300_000
     one = perturb(recipe, Query("q", language, text, "q"), 3, 0)
     assert len(one.edits) > 1_000 or name == "search-box", "which has at most three places"
-    assert one.text.endswith("क" * 300_000)
+    assert one.text.endswith("क" * 300_000) or name == "ocr", "which reads any stretch of letters"
 
 
 def perturb(recipe: Recipe, query: Query, severity: int, seed: int) -> Perturbation:

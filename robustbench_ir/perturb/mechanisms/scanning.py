@@ -104,7 +104,7 @@ class Scanning:
         The order in which stretches come does not depend on the severity, so that a higher one adds to a lower one.
         """
         clusters = graphemes(text)
-        if not words or len(clusters) < _SHORTEST_TEXT:
+        if len(clusters) < _SHORTEST_TEXT or not any(map(str.isalpha, text)):
             return Targets([], self._rewrite)
         rounding = random.random()
         drawn = sorted(self._drawn(text, clusters, words, random))
