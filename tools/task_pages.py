@@ -69,10 +69,10 @@ Parquet files of a data set of the hub (with pyarrow), and Anserini's names: `co
   its name.
 
 `irbench tasks check ./my-folder` says the faults by file and line (the first five of a kind, `--all` for every one),
-then what is there; its status is 2 where the task would not load. It goes on with what
-loads and may mislead all the same: copies of relevant passages without a judgement, queries that stand in the pool, near-duplicates, very short queries and long passages, ids that a TREC run
-cannot hold, texts in another script than the rest of their language. `--repair OUT` writes a clean copy and says what
-it did. Lines above 16 MiB are refused.
+then what is there; its status is 2 where the task would not load. It goes on with what loads and may mislead all the
+same: copies of relevant passages without a judgement, queries that stand in the pool, near-duplicates, very short
+queries and long passages, ids that a TREC run cannot hold, texts in another script than the rest of their language.
+`--repair OUT` writes a clean copy and says what it did. Lines above 16 MiB are refused.
 
 ## Tasks from question-answering files
 
