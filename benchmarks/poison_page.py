@@ -71,6 +71,7 @@ def section(found: Poisoning, path: Path) -> Iterator[str]:
     if "-questions" in drawn:
         words += ["--questions", drawn.split("-")[1]]
     words += ["--craft", found.craft, *(["--craft-on", crafter] if crafter else [])]
+    words += ["--encodings", str(found.encodings)] if found.encodings else []
     yield f"## {who} on {found.task}: {found.craft}{f', crafted on {crafter}' if crafter else ''}"
     yield from ("", f"`{' '.join(words)}`", "")
     for depth in reversed(DEPTHS):

@@ -1,0 +1,62 @@
+"""Tell what the generated pages were made from, so that a page which could have changed is known without making it.
+
+    python tools/page_inputs.py --write    after `./check --docs`, which calls it
+
+`tools/generated-pages.json` has two hashes for each page that takes minutes: that of the page, and one of the tool, of
+the code and the tables that perturb and read tasks, of the list of real data, and of the libraries that decide a
+result.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+RECORD = ROOT / "tools" / "generated-pages.json"
+PAGES = {"coverage.md": "coverage_tables.py", "lexicons.md": "lexicon_coverage.py"}
+
+_ROOMS = ("_base", "perturb", "resources", "tasks")
+_LIBRARIES = ("numpy", "pyicu-wheels", "regex", "simplemma")
+
+
+def inputs_of(page: str) -> str:
+    """Return the SHA-256 of everything that a page depends on."""
+    found = sha256()
+    files = [ROOT / "tools" / PAGES[page], Path(os.environ["ROBUSTBENCH_IR_DATA"]) / "MANIFEST.tsv"]
+    for room in _ROOMS:
+        files += sorted((ROOT / "robustbench_ir" / room).rglob("*.py"))
+    for folder in ("attacks", "tasks"):
+        files += sorted(path for path in (ROOT / folder).rglob("*") if path.is_file())
+    for path in files:
+        found.update(f"{path.name}\n".encode() + path.read_bytes() + b"\0")
+    for name in _LIBRARIES:
+        found.update(f"{name} {version(name)}\n".encode())
+    found.update(f"python {sys.version_info[:2]}".encode())
+    return found.hexdigest()
+
+
+def hashes_of(page: str) -> dict[str, str]:
+    """Return the hash of a page and that of its inputs."""
+    content = (ROOT / "docs" / page).read_bytes()
+    return {"page": sha256(content).hexdigest(), "inputs": inputs_of(page)}
+
+
+def main() -> None:
+    """Write the record, or print what it would be."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--write", action="store_true", help="write tools/generated-pages.json")
+    text = json.dumps({page: hashes_of(page) for page in PAGES}, indent=1) + "\n"
+    if parser.parse_args().write:
+        RECORD.write_text(text, encoding="utf-8")
+    else:
+        print(text, end="")
+
+
+if __name__ == "__main__":
+    main()
