@@ -25,17 +25,9 @@ from robustbench_ir.metrics.significance import (
 )
 from robustbench_ir.metrics.statistics import draws
 from robustbench_ir.results.result import Result
+from tests.support.results import result_of_ranks
 
 GOLDEN = Path(__file__).parent / "golden"
-RECIPES = (
-    "typo", "code-switching", "synonym", "transliteration", "diacritics", "homoglyph", "invisible", "wrong-layout",
-    "casing-spacing", "word-order", "combined", "repeat",
-)  # fmt: skip
-
-
-def plain(sample: np.ndarray) -> ClusterMeans:
-    """Return a sample of which each number is a cluster of its own, in one stratum."""
-    return columns(sample[:, None])
 
 
 def columns(sample: np.ndarray) -> ClusterMeans:
@@ -134,9 +126,13 @@ def test_the_smallest_adjusted_p_does_not_depend_on_the_number_of_tests() -> Non
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_row_of_a_large_table_is_found() -> None:
-    """615 tests by language; Bengali falls from 1.000 to 0.035 under transliteration 5, in each of its questions."""
-    result = attack("char-ngram", recipes=RECIPES, severities=[1, 2, 3, 4, 5])
-    rows = [row for row in result.findings("monolingual", by="language") if not np.isnan(row.p)]
+    """615 tests by language, of 51 attacks that change little; Bengali falls to rank 30 in each question under one."""
+    random, languages = default_rng(0), ("bn", *(f"x{number}" for number in range(11)))
+    ranks = {(f"typo@{number}", 3): random.integers(1, 3, size=(60, 12)) for number in range(51)}
+    ranks["transliteration@5", 5] = np.ones((60, 12), dtype=int)
+    ranks["transliteration@5", 5][:, 0] = 30
+    result = result_of_ranks(np.ones((60, 12), dtype=np.int32), ranks, languages)
+    rows = [row for row in result.findings("multilingual", by="language") if not np.isnan(row.p)]
     assert len(rows) > 500
     (bengali,) = [row for row in rows if (row.recipe.label, row.severity, row.language) == ("transliteration", 5, "bn")]
     assert bengali.drop.value > 0.9
