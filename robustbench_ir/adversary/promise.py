@@ -118,12 +118,8 @@ def rivals(victim: Victim, rows: Sequence[int], queries: Embeddings) -> tuple[In
         Their embeddings.
     """
     runner, targets = victim.runner, victim.targets
-    relevant = [
-        targets.passage[targets.first[row] : targets.first[row + 1]][
-            targets.grade[targets.first[row] : targets.first[row + 1]] > 0
-        ]
-        for row in rows
-    ]
+    entries = [slice(targets.first[row], targets.first[row + 1]) for row in rows]
+    relevant = [targets.passage[own][targets.grade[own] > 0] for own in entries]
     deepest = 1 + max((len(one) for one in relevant), default=0)
     own = runner.task.own_passage
     left_out = None if own is None else own[np.asarray(rows)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -49,12 +50,34 @@ def check_nothing_else_is_chosen(context: click.Context, purpose: str | None) ->
     OptionError
         If one of them was given, on the command line or in a file.
     """
-    for name, option in _FIXED.items() if purpose else ():
+    if purpose:
+        refuse_fixed(
+            context,
+            _FIXED,
+            "--for leaderboard fixes languages, recipes, severities and seeds, so that models can be compared",
+        )
+
+
+def refuse_fixed(context: click.Context, fixed: Mapping[str, str], why: str) -> None:
+    """Refuse the options that another option fixes.
+
+    Parameters
+    ----------
+    context : click.Context
+        Says which options were given, on the command line or in a file.
+    fixed : mapping of str to str
+        Parameters to the names of their options.
+    why : str
+        Begin of the message.
+
+    Raises
+    ------
+    OptionError
+        If one of them was given.
+    """
+    for name, option in fixed.items():
         if context.get_parameter_source(name) not in {click.core.ParameterSource.DEFAULT, None}:
-            raise OptionError(
-                f"--for leaderboard fixes languages, recipes, severities and seeds, so that models can be compared; "
-                f"leave out {option}"
-            )
+            raise OptionError(f"{why}; leave out {option}")
 
 
 def print_next_step(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from robustbench_ir.errors import OptionError
+from robustbench_ir.cli.for_leaderboard import refuse_fixed
 from robustbench_ir.results.suite import Suite, load_suite
 
 _FIXED = {
@@ -38,9 +38,7 @@ def check_suite_is_alone(context: click.Context, suite: Suite | None) -> None:
     OptionError
         If one of them was given, on the command line or in a file.
     """
-    for name, option in _FIXED.items() if suite else ():
-        if context.get_parameter_source(name) not in {click.core.ParameterSource.DEFAULT, None}:
-            raise OptionError(
-                f"--suite fixes recipes, severities, seeds and searches, so that encoders can be compared; "
-                f"leave out {option}"
-            )
+    if suite:
+        refuse_fixed(
+            context, _FIXED, "--suite fixes recipes, severities, seeds and searches, so that encoders can be compared"
+        )

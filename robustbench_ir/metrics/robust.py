@@ -35,7 +35,7 @@ from robustbench_ir.retrieval.ranking import Ranks
 
 
 @dataclass(frozen=True)
-class Robustness:
+class RobustScore:
     """A measure of the clean queries, on average over the attacks, and under the worst of them for each query.
 
     Attributes
@@ -74,7 +74,7 @@ def robust_scores(
     random: Generator,
     resamples: int = RESAMPLES,
     method: IntervalMethod = "wider",
-) -> list[Robustness]:
+) -> list[RobustScore]:
     """Return the robust scores under some attacks, one row or one for each query language.
 
     Where a setting has several pools for a query, as the cross-lingual one has, each query in each pool is a case of
@@ -114,7 +114,7 @@ def robust_scores(
     clean_value, of_average, of_worst, kept = columns
     names = judgements.query_languages if by == "language" else ("all",)
     return [
-        Robustness(
+        RobustScore(
             setting, measure, name, clean_value[row], of_average[row], of_worst[row], kept[row], int(having[row])
         )
         for row, name in enumerate(names)

@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from robustbench_ir.metrics.robust import Robustness
+from robustbench_ir.metrics.robust import RobustScore
 from robustbench_ir.metrics.settings import Setting
 from robustbench_ir.reports.tables import Table as SheetTable
 from robustbench_ir.reports.tables import TableCell, interval_cell, number_cell
@@ -115,7 +115,7 @@ def robust_table(result: Result, suite: Suite, measure: str = "AP") -> SheetTabl
     return SheetTable(caption, columns, rows)
 
 
-def _numbers(row: Robustness, top: Robustness) -> Sequence[str]:
+def _numbers(row: RobustScore, top: RobustScore) -> Sequence[str]:
     return (
         formatted(row.clean.value, ".3f"),
         formatted(row.average.value, ".3f"),

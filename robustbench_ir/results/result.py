@@ -30,7 +30,7 @@ from robustbench_ir.metrics.findings import (
 )
 from robustbench_ir.metrics.measures import Floats, measure_name
 from robustbench_ir.metrics.relations import relation_findings
-from robustbench_ir.metrics.robust import Robustness, robust_scores, worst_shares
+from robustbench_ir.metrics.robust import RobustScore, robust_scores, worst_shares
 from robustbench_ir.metrics.seeds import SeedEffect, seed_effects
 from robustbench_ir.metrics.settings import (
     SETTINGS,
@@ -641,7 +641,7 @@ class Result:
         resamples: int = RESAMPLES,
         method: IntervalMethod = "wider",
         seed: int = SEED,
-    ) -> list[Robustness]:
+    ) -> list[RobustScore]:
         """Return a measure under the worst attack of this result for each query, beside its mean over the attacks.
 
         It is comparable between results with the same attacks only: see `robustbench_ir.load_suite`, whose `of` keeps
