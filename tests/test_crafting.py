@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from robustbench_ir._base.progress import Silence
-from robustbench_ir.adversary.crafting import Draft, Gains, changes, craft_passages
+from robustbench_ir.adversary import optimised
+from robustbench_ir.adversary.crafting import Crafted, Draft, Gains, changes, craft_passages
 from robustbench_ir.adversary.crafts import CRAFTS, Craft
 from robustbench_ir.adversary.guides import Aim, GradientGuide, ScoreGuide
 from robustbench_ir.adversary.poison import poison
@@ -331,7 +332,7 @@ def test_crafted_passages_are_fluent_never_farther_and_the_same_again(
     craft: str, few: Task, tiny: SentenceTransformerEncoder
 ) -> None:
     found = poison(tiny, few, craft=craft, encodings=12)
-    again = poison(tiny, few, craft=craft, encodings=12)
+    again = poison(tiny, few, craft=craft, encodings=12, run=RunOptions(resume=False))
     copied = poison(tiny, few, craft="payload" if "payload" in craft else "copy")
     assert found.passages == again.passages
     assert all(one.after >= one.before for one in found.passages)
@@ -391,7 +392,7 @@ def test_passages_crafted_on_one_encoder_are_injected_for_another(
     few: Task, tiny: SentenceTransformerEncoder, tmp_path: Path
 ) -> None:
     found = poison("char-ngram", few, craft="hotflip", encodings=8, craft_on=tiny)
-    own = poison(tiny, few, craft="hotflip", encodings=8)
+    own = poison(tiny, few, craft="hotflip", encodings=8, run=RunOptions(resume=False))
     assert [one.text for one in found.passages] == [one.text for one in own.passages]
     assert found.crafter == tiny.description
     assert found.encoder.name == "char-ngram"
@@ -399,6 +400,33 @@ def test_passages_crafted_on_one_encoder_are_injected_for_another(
     assert read.passages == found.passages
     assert read.crafter is not None
     assert (read.crafter.name, read.encodings) == (tiny.description.name, 8)
+
+
+def test_a_stopped_run_goes_on_and_what_was_crafted_serves_another_encoder(
+    few: Task, tiny: SentenceTransformerEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crafted: list[str] = []
+
+    def crafts(drafts: Sequence[Draft], *rest: Any) -> list[Crafted]:
+        crafted.append(drafts[0].language)
+        if len(crafted) == 2:
+            raise KeyboardInterrupt
+        return craft_passages(drafts, *rest)
+
+    monkeypatch.setattr(optimised, "craft_passages", crafts)
+    with pytest.raises(KeyboardInterrupt):
+        poison(tiny, few, craft="greedy", encodings=6)
+    progress = Followed()
+    found = poison(tiny, few, craft="greedy", encodings=6, run=RunOptions(progress=progress))
+    assert progress.run[-1][0] == progress.run[-1][1]
+    assert crafted == ["en", "sw", "sw"]
+    for_another = poison("char-ngram", few, craft="greedy", encodings=6, craft_on=tiny)
+    assert [one.text for one in for_another.passages] == [one.text for one in found.passages]
+    assert len(crafted) == 3
+    poison(tiny, few, craft="greedy", encodings=7, source_languages="sw")
+    poison(tiny, few, craft="payload+greedy", encodings=6, source_languages="sw")
+    poison(tiny, few, craft="greedy", encodings=6, source_languages="sw", run=RunOptions(resume=False))
+    assert len(crafted) == 6
 
 
 @pytest.fixture(scope="module")

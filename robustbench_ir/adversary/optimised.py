@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from dataclasses import replace
+import json
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
 
+from robustbench_ir._base.cache import read_cached, write_cached
 from robustbench_ir._base.progress import Clock
 from robustbench_ir.adversary.crafting import Crafted, Draft, craft_passages
 from robustbench_ir.adversary.crafts import Craft
@@ -14,27 +19,16 @@ from robustbench_ir.adversary.guides import Aim, GradientGuide, ScoreGuide
 from robustbench_ir.adversary.injection import Injection, check_not_relevant, ending, question_texts
 from robustbench_ir.adversary.vocabulary import vocabulary
 from robustbench_ir.encoders import Embeddings
+from robustbench_ir.evaluation.cell_cache import scored_path
 from robustbench_ir.evaluation.runner import Runner
-from robustbench_ir.tasks import Task
 
 
-def optimised(
-    injection: Injection,
-    runner: Runner,
-    queries: Embeddings,
-    craft: Craft,
-    encodings: int,
-    unseen: Collection[str] = (),
-) -> tuple[Injection, list[Crafted]]:
-    """Return passages that were optimised, and how near to their questions they came.
+@dataclass(frozen=True)
+class Crafting:
+    """How passages are crafted.
 
-    Each begins with what `injection` has, and takes words of its own language from the task's texts. The attacker
-    knows the questions in all query languages.
-
-    Parameters
+    Attributes
     ----------
-    injection : Injection
-        The passages before.
     runner : Runner
         The encoder that crafts, with the task.
     queries : Embeddings
@@ -45,42 +39,109 @@ def optimised(
         Number of encodings for each passage.
     unseen : collection of str
         Questions that the attacker does not know, by their `parallel_id`.
+    resume : bool
+        Whether passages of earlier runs are used.
+    """
+
+    runner: Runner
+    queries: Embeddings
+    craft: Craft
+    encodings: int
+    unseen: Collection[str] = ()
+    resume: bool = True
+
+    @property
+    def by_gradients(self) -> bool:
+        """Whether gradients order the changes."""
+        return self.craft.search == "hotflip"
+
+    def file(self, language: str, drafts: Sequence[Draft], aims: Sequence[tuple[str, ...]]) -> Path | None:
+        """Return the cache file of the passages in a language, named by everything that decides them."""
+        who, task = self.runner.encoder.description.fingerprint, self.runner.task
+        if not who:
+            return None
+        begun = sha256(repr((drafts, aims, sorted(self.unseen))).encode("utf-8", "surrogatepass")).hexdigest()
+        return scored_path("searches", "passages", who, task.digest, str(self.craft), self.encodings, language, begun)
+
+
+def optimised(injection: Injection, crafting: Crafting) -> tuple[Injection, list[Crafted]]:
+    """Return passages that were optimised, and how near to their questions they came.
+
+    Each begins with what `injection` has, and takes words of its own language from the task's texts. The attacker
+    knows the questions in all query languages. The passages of each language are kept in the cache, so that a stopped
+    run resumes, and what was crafted on one encoder can be injected for many.
+
+    Parameters
+    ----------
+    injection : Injection
+        The passages before.
+    crafting : Crafting
+        How they are crafted.
 
     Raises
     ------
     DataError
         If a language has no words, or if a crafted passage is a relevant one.
     """
-    task, clock = runner.task, runner.clock
+    runner, clock = crafting.runner, crafting.runner.clock
     number = {aims: place for place, aims in enumerate(dict.fromkeys(injection.aims))}
     of = {question: place for aims, place in number.items() for question in aims}
-    aim = Aim.at(runner, queries, np.array([of.get(query.parallel_id, -1) for query in task.queries]))
-    drafts = [
-        Draft(number[aims], one.language, one.text.removesuffix(behind), behind)
-        for aims, one in zip(injection.aims, injection.passages, strict=True)
-        for behind in (ending(craft, one.language),)
-    ]
-    languages = dict.fromkeys(one.language for one in drafts)
-    words = {language: vocabulary(task, language, _questions(task, language, unseen)) for language in languages}
-    by_gradients = craft.search == "hotflip"
-    count = encodings * len(drafts) + (0 if by_gradients else sum(map(len, words.values())))
-    clock.expect_more(count)
-    with clock.stage("craft passages", count):
-        guide = (
-            GradientGuide.of(aim, words, _teller(clock))
-            if by_gradients
-            else ScoreGuide.of(aim, drafts, words, clock.advance)
-        )
-        crafted = craft_passages(drafts, aim.measure, guide, encodings, craft.width, clock.advance)
-    passages = tuple(replace(passage, text=one.text) for passage, one in zip(injection.passages, crafted, strict=True))
-    found = replace(injection, passages=passages)
-    check_not_relevant(task, found)
-    return found, crafted
+    aim = Aim.at(runner, crafting.queries, np.array([of.get(query.parallel_id, -1) for query in runner.task.queries]))
+    rows: dict[str, list[int]] = defaultdict(list)
+    for row, passage in enumerate(injection.passages):
+        rows[passage.language].append(row)
+    words = {language: _words(crafting, language) for language in rows}
+    costs = {
+        language: crafting.encodings * len(own) + _alone(crafting, words[language]) for language, own in rows.items()
+    }
+    clock.expect_more(sum(costs.values()))
+    crafted: dict[int, Crafted] = {}
+    with clock.stage("craft passages", sum(costs.values())):
+        for language, own in rows.items():
+            aims = [injection.aims[row] for row in own]
+            drafts = [
+                Draft(number[aimed], language, injection.passages[row].text.removesuffix(behind), behind)
+                for aimed, row in zip(aims, own, strict=True)
+                for behind in (ending(crafting.craft, language),)
+            ]
+            path = crafting.file(language, drafts, aims)
+            kept = read_cached(path) if path and crafting.resume else None
+            if kept is None:
+                found = _crafted(crafting, aim, drafts, {language: words[language]})
+                if path:
+                    write_cached(path, json.dumps(found, ensure_ascii=False).encode())
+            else:
+                found = [Crafted(*one) for one in json.loads(kept)]
+                clock.advance(costs[language])
+            crafted |= zip(own, found, strict=True)
+    ordered = [crafted[row] for row in range(len(crafted))]
+    passages = tuple(replace(passage, text=one.text) for passage, one in zip(injection.passages, ordered, strict=True))
+    changed = replace(injection, passages=passages)
+    check_not_relevant(runner.task, changed)
+    return changed, ordered
 
 
-def _questions(task: Task, language: str, unseen: Collection[str]) -> list[str]:
-    """Return the questions in a language that the attacker knows."""
-    return [text for (question, _), text in question_texts(task, [language]).items() if question not in unseen]
+def _alone(crafting: Crafting, words: Sequence[str]) -> int:
+    """Return how many words of the vocabulary are encoded alone."""
+    return 0 if crafting.by_gradients else len(words)
+
+
+def _crafted(
+    crafting: Crafting, aim: Aim, drafts: Sequence[Draft], words: Mapping[str, Sequence[str]]
+) -> list[Crafted]:
+    clock = crafting.runner.clock
+    guide = (
+        GradientGuide.of(aim, words, _teller(clock))
+        if crafting.by_gradients
+        else ScoreGuide.of(aim, drafts, words, clock.advance)
+    )
+    return craft_passages(drafts, aim.measure, guide, crafting.encodings, crafting.craft.width, clock.advance)
+
+
+def _words(crafting: Crafting, language: str) -> Sequence[str]:
+    """Return the vocabulary of a language, for which the questions are read that the attacker knows."""
+    task, texts = crafting.runner.task, question_texts(crafting.runner.task, [language])
+    return vocabulary(task, language, [text for (one, _), text in texts.items() if one not in crafting.unseen])
 
 
 def _teller(clock: Clock) -> Callable[[int], None]:

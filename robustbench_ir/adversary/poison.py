@@ -25,7 +25,7 @@ from robustbench_ir.adversary.crafting import Crafted
 from robustbench_ir.adversary.crafts import ENCODINGS, Craft
 from robustbench_ir.adversary.detection import Detection, Injected, detections
 from robustbench_ir.adversary.injection import Injection, inject
-from robustbench_ir.adversary.optimised import optimised
+from robustbench_ir.adversary.optimised import Crafting, optimised
 from robustbench_ir.adversary.poisoning import DEEPEST, InjectedPassage, Poisoning
 from robustbench_ir.adversary.topics import Topics, split_topics
 from robustbench_ir.adversary.victim import check_access
@@ -201,7 +201,8 @@ def _searched(evaluation: Evaluation, attack: _Attack) -> _Attack:
         runner = replace(runner, encoder=attack.crafter)
         queries = replace(runner, task=bare).encode(clean.texts, "crafting encoder", clean.digest)
     unseen = attack.topics.attacked if attack.topics else ()
-    injection, crafted = optimised(attack.injection, runner, queries, attack.craft, attack.encodings, unseen)
+    crafting = Crafting(runner, queries, attack.craft, attack.encodings, unseen, evaluation.run.resume)
+    injection, crafted = optimised(attack.injection, crafting)
     return replace(attack, injection=injection, crafted=tuple(crafted))
 
 

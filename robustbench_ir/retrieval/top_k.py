@@ -148,7 +148,8 @@ def _better(
         merged = []
         for row, found in enumerate(product(queries[tile]), start=tile.start):
             near = _likely(found, error[row], depth)
-            exact = pair_scores(queries, np.full(len(near), row), block, near)
+            # Without any error, as of sparse rows, the product has the exact scores already.
+            exact = pair_scores(queries, np.full(len(near), row), block, near) if error[row] else found[near]
             found_rows = np.r_[rows[row], near + begin]
             merged.append(_sorted(found_rows, np.r_[scores[row], exact], _keys(ties, row, found_rows), depth))
         return merged

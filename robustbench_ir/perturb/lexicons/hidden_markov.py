@@ -26,6 +26,7 @@ _OF_NULL = 0.1  # prior probability that a target word has no source
 _FARTHEST = 6  # longer jumps are counted together
 _ROUNDS_WITHOUT_PLACES, _ROUNDS = 5, 5
 _SMALLEST = 1e-12
+_BLOCK = 1 << 13  # word pairs at a time, so that the steps between them stay in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -36,15 +37,29 @@ class _Group:
     ----------
     places : int array of shape (pairs,)
         Number of each pair.
-    cells : int array of shape (pairs, target words, 1 + source words)
-        Number of the word pair; column 0 is the empty word. The target sentences are padded with any number.
     real : bool array of shape (pairs, target words)
-        Whether there is such a target word.
+        Whether there is such a target word; shorter sentences are padded.
+    met : int array of shape (word pairs,)
+        Numbers of the word pairs of the group.
+    cells : int array of shape (real target words, 1 + source words)
+        Place in `met` of the word pair; column 0 is the empty word.
     """
 
     places: NDArray[np.int64]
-    cells: NDArray[np.int64]
     real: NDArray[np.bool_]
+    met: NDArray[np.int64]
+    cells: NDArray[np.int64]
+
+    def emissions(self, probability: Floats) -> Floats:
+        """Return probabilities of word pairs, of shape (pairs, target words, 1 + source words); 1 in padding."""
+        found = np.ones((*self.real.shape, self.cells.shape[1]))
+        found[self.real] = probability[self.met][self.cells]
+        return found
+
+    def count(self, posterior: Floats, counts: Floats) -> None:
+        """Add posteriors of shape (pairs, target words, 1 + source words) to the counts of all word pairs."""
+        of_words = posterior[self.real]
+        counts[self.met] += np.bincount(self.cells.ravel(), of_words.ravel(), minlength=len(self.met))
 
 
 def link_posteriors(
@@ -84,14 +99,13 @@ def _posteriors(pairs: Sequence[tuple[Words, Words]], prior: PriorCount) -> list
     for number in range(_ROUNDS_WITHOUT_PLACES + _ROUNDS):
         counts, jump_counts = np.zeros(len(owners)), np.zeros(2 * _FARTHEST + 1)
         for group in groups:
-            emissions = probability[group.cells] * group.real[:, :, None] + ~group.real[:, :, None]
+            emissions = group.emissions(probability)
             if number < _ROUNDS_WITHOUT_PLACES:
                 posterior = _without_places(emissions)
             else:
                 posterior, moved = _forward_backward(emissions, group.real, jumps)
                 jump_counts += moved
-            posterior *= group.real[:, :, None]
-            counts += np.bincount(group.cells.ravel(), posterior.ravel(), minlength=len(owners))
+            group.count(posterior, counts)
             if number == _ROUNDS_WITHOUT_PLACES + _ROUNDS - 1:
                 for place, one, real in zip(group.places, posterior, group.real, strict=True):
                     found[place] = one[real, 1:].T
@@ -108,23 +122,17 @@ def _grouped(pairs: Sequence[tuple[Words, Words]], prior: PriorCount) -> tuple[l
     by_length: dict[int, list[int]] = defaultdict(list)
     for place, (source, _) in enumerate(pairs):
         by_length[len(source)].append(place)
-    groups = []
-    for length, places in sorted(by_length.items()):
-        longest = max(len(pairs[place][1]) for place in places)
-        numbers = np.zeros((len(places), longest, 1 + length), dtype=np.int64)
-        real = np.zeros((len(places), longest), dtype=np.bool_)
-        for row, place in enumerate(places):
-            source, target = pairs[place]
-            left = np.array([0, *(sources[word] for word in source)])
-            right = np.array([targets[word] for word in target])
-            real[row, : len(target)] = True
-            numbers[row, : len(target)] = left * len(targets) + right[:, None]
-        groups.append(_Group(np.array(places), numbers, real))
-    met, cells = np.unique(np.concatenate([group.cells[group.real].ravel() for group in groups]), return_inverse=True)
-    ends = np.cumsum([group.cells[group.real].size for group in groups])
-    for group, own in zip(groups, np.split(cells, ends), strict=False):
-        group.cells[group.real] = own.reshape(-1, group.cells.shape[2])
-        group.cells[~group.real] = 0
+    own: list[tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64]]] = []
+    for _, places in sorted(by_length.items()):
+        left = np.array([[0, *(sources[word] for word in pairs[place][0])] for place in places])
+        right = np.array([targets[word] for place in places for word in pairs[place][1]])
+        lengths = np.array([len(pairs[place][1]) for place in places])
+        numbers = np.repeat(left, lengths, axis=0) * len(targets) + right[:, None]
+        own.append(
+            (np.array(places), np.arange(lengths.max()) < lengths[:, None], *np.unique(numbers, return_inverse=True))
+        )
+    met = np.unique(np.concatenate([numbers for _, _, numbers, _ in own]))
+    groups = [_Group(places, real, np.searchsorted(met, numbers), cells) for places, real, numbers, cells in own]
     owners, others = np.divmod(met, len(targets))
     words, other_words = list(sources), list(targets)
     counts = [
@@ -142,8 +150,15 @@ def _numbered(sentences: Iterable[Words], first: int) -> dict[str, int]:
 def _normalised(prior_counts: Floats, counts: Floats, owners: NDArray[np.int64]) -> Floats:
     """Return the translation probabilities at which the variational bound is highest."""
     whole = prior_counts + counts
-    of_source = np.bincount(owners, whole).astype(np.float64)[owners]
-    return np.maximum(np.exp(_digamma(whole) - _digamma(of_source)), _SMALLEST)
+    of_sources = _digamma(np.bincount(owners, whole).astype(np.float64))
+    return np.concatenate(
+        [
+            np.maximum(
+                np.exp(_digamma(whole[start : start + _BLOCK]) - of_sources[owners[start : start + _BLOCK]]), _SMALLEST
+            )
+            for start in range(0, len(whole), _BLOCK)
+        ]
+    )
 
 
 def _digamma(values: Floats) -> Floats:
