@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
+
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -11,6 +14,7 @@ from robustbench_ir.adversary.triggers import RANDOM_WORDS, TRIGGER, Triggered
 from robustbench_ir.adversary.vocabulary import vocabulary
 from robustbench_ir.cli import irbench
 from robustbench_ir.errors import DataError, OptionError
+from robustbench_ir.reports.content import command_of
 from robustbench_ir.tasks import Task
 from robustbench_ir.tasks.task import with_questions
 
@@ -67,7 +71,7 @@ def test_unseen_questions_have_no_part_in_it_and_triggers_stand_behind_them(task
     unseen = set(found.result.judgements.parallel_ids)
     everything = {query.parallel_id for query in task.queries}
     assert found.known == len(everything - unseen) == len(unseen) == 30
-    assert found.result.task == "mini@1-30-unseen"
+    assert found.result.task == "mini@1-trigger-2-unseen-0.5"
     assert [cell.recipe.label for cell in found.result.attacked] == [f"variants:{TRIGGER}", f"variants:{RANDOM_WORDS}"]
     for cell in found.result.attacked:
         assert cell.changed.all()
@@ -91,6 +95,21 @@ def test_wrong_numbers_are_one_line(task: Task) -> None:
             rb.find_triggers("char-ngram", task, **asked)
     with pytest.raises(DataError, match="one question"):
         rb.find_triggers("char-ngram", with_questions(task, _questions(task, 1)))
+
+
+def test_the_command_in_a_report_makes_the_result_again(tmp_path: Path) -> None:
+    first, again = tmp_path / "first.json", tmp_path / "again.json"
+    asked = ["trigger", "--model", "char-ngram", "--languages", "en,zh", "--questions", "12:3", "--words", "1"]
+    more = ["--unseen", "0.25", "--seed", "2", "--batch-size", "7", "--out", str(first)]
+    CliRunner().invoke(irbench, [*asked, *more], catch_exceptions=False)
+    program, *words = shlex.split(command_of(rb.load_result(first)))
+    assert program == "irbench"
+    CliRunner().invoke(irbench, [*words, "--out", str(again)], catch_exceptions=False)
+    made, remade = rb.load_result(first), rb.load_result(again)
+    assert made.task == remade.task == "mini@1-12-questions-seed-3-trigger-1-unseen-0.25-seed-2"
+    assert (made.task_digest, made.options) == (remade.task_digest, remade.options)
+    for one, other in zip(made.attacked, remade.attacked, strict=True):
+        assert one.ranks.in_pool.tolist() == other.ranks.in_pool.tolist()
 
 
 def test_the_command_prints_triggers_and_scores(tmp_path: object) -> None:

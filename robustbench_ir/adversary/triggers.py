@@ -31,6 +31,7 @@ from robustbench_ir.metrics.measures import Floats
 from robustbench_ir.perturb.randomness import generator, shuffled
 from robustbench_ir.perturb.variants import variants_name
 from robustbench_ir.results.result import Result
+from robustbench_ir.results.trigger_identity import TriggerIdentity
 from robustbench_ir.retrieval.similarity import pair_scores, product_with
 from robustbench_ir.tasks import Task
 from robustbench_ir.tasks.questions import Questions
@@ -129,7 +130,9 @@ def find_triggers(
         whole = evaluation.runner.task
         known, attacked = _split(whole, unseen)
         triggers = tuple(_found(evaluation, known, words, seed))
-        result = run_request(Request(evaluation.runner.encoder, _attacked(whole, attacked, triggers), _RECIPES), asked)
+        task_under_attack = _attacked(whole, attacked, triggers, TriggerIdentity(words, unseen, seed))
+        result = run_request(Request(evaluation.runner.encoder, task_under_attack, _RECIPES), asked)
+        result = replace(result, options=evaluation.result(()).options)
     return Triggered(triggers, result, len(known))
 
 
@@ -233,7 +236,7 @@ def with_trigger(text: str, words: Sequence[str], language: str) -> str:
     return blank.join([text, *words])
 
 
-def _attacked(task: Task, questions: frozenset[str], triggers: Sequence[Trigger]) -> Task:
+def _attacked(task: Task, questions: frozenset[str], triggers: Sequence[Trigger], how: TriggerIdentity) -> Task:
     """Return the task of the unseen questions, with the triggers as variants of its queries."""
     unseen = with_questions(task, questions)
     of = {one.language: one for one in triggers}
@@ -253,5 +256,6 @@ def _attacked(task: Task, questions: frozenset[str], triggers: Sequence[Trigger]
             for query in unseen.queries
         )
 
-    version = f"{task.version}-{len(questions)}-unseen"
-    return replace(unseen, version=version, variants={name: variants(name) for name in (TRIGGER, RANDOM_WORDS)})
+    return replace(
+        unseen, version=f"{task.version}-{how}", variants={name: variants(name) for name in (TRIGGER, RANDOM_WORDS)}
+    )

@@ -49,6 +49,7 @@ from robustbench_ir.reports.notes import notes
 from robustbench_ir.reports.terminal import language_name, short_name
 from robustbench_ir.resources.languages import languages
 from robustbench_ir.results.result import Cell, Result
+from robustbench_ir.results.trigger_identity import TriggerIdentity, without_trigger
 from robustbench_ir.results.verdict import AttackVerdict, attack_verdicts
 from robustbench_ir.tasks.questions import questions_of
 from robustbench_ir.tasks.task import TaskIdentity
@@ -88,6 +89,9 @@ def command_of(result: Result) -> str:
     """
     if is_run(result.encoder):
         return shlex.join(_score(result))
+    before, trigger = without_trigger(result.task)
+    if trigger:
+        return shlex.join(_trigger(replace(result, task=before), trigger))
     lines: list[list[str]] = []
     for together, mixes in _grouped(result).items():
         # One command tries every method on every recipe.
@@ -129,6 +133,14 @@ def _attack(result: Result, together: _Together, recipes: list[str], methods: tu
         *("--seeds", str(together.seeds)),
         *(word for method in methods for word in ("--search", method)),
         *_means(together),
+        *_encoder_options(result),
+    ]
+
+
+def _trigger(result: Result, how: TriggerIdentity) -> list[str]:
+    return [
+        *("irbench", "trigger", "--model", result.encoder.loaded_by, *_task(result)),
+        *("--words", str(how.words), "--unseen", repr(how.unseen), "--seed", str(how.seed)),
         *_encoder_options(result),
     ]
 
