@@ -35,9 +35,9 @@ def margins(task: Task, texts: list[str], rows: list[int]) -> np.ndarray:
     `texts` holds one text for each of `rows`, as often over as it likes: the result has one row each time.
     """
     encoder = rb.load_encoder("char-ngram")
-    pool = encoder.encode_passages([one.text for one in task.passages]).toarray().astype(float)
-    clean = encoder.encode_queries([task.queries[row].text for row in rows]).toarray().astype(float) @ pool.T
-    attacked = (encoder.encode_queries(texts) @ pool.T).reshape(-1, len(rows), len(pool))
+    pool = encoder.encode_passages([one.text for one in task.passages]).astype(float)
+    clean = (encoder.encode_queries([task.queries[row].text for row in rows]) @ pool.T).toarray()
+    attacked = (encoder.encode_queries(texts) @ pool.T).toarray().reshape(-1, len(rows), pool.shape[0])
     each = []
     for number, row in enumerate(rows):
         relevant = set(task.qrels.passage[task.qrels.query == row].tolist())
