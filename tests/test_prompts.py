@@ -111,3 +111,20 @@ def test_names_say_prompt_and_side() -> None:
     assert Request("bm25").recipes is None
     with pytest.raises(OptionError, match="one run perturbs one side, and this one passages and queries"):
         Request("bm25", recipes=["typo on passages", "synonym"])
+
+
+def test_a_plan_of_prompts_needs_no_download(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    words = [
+        "attack",
+        "--model",
+        "somebody/some-model",
+        "--prompts",
+        "none,wrong-language",
+        "--recipe",
+        "typo",
+        "--plan",
+    ]
+    printed = CliRunner().invoke(irbench, words, catch_exceptions=False).output
+    for part in ("prompt-none severity 3", "prompt-wrong-language severity 3", "the encoder was not downloaded yet"):
+        assert part in printed

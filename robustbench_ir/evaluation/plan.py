@@ -113,6 +113,10 @@ class _Absent:
 
     encode_passages = encode_queries
 
+    def with_query_prompt(self, prompt: str) -> _Absent:  # noqa: ARG002
+        """Return the same placeholder: whether the model has prompts is not known before it is downloaded."""
+        return self
+
 
 def plan(
     encoder: str | Encoder | EncodeTexts | None = None,
