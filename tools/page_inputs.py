@@ -2,8 +2,8 @@
 
     python tools/page_inputs.py --write    after `./check --docs`, which calls it
 
-`tools/generated-pages.json` has two hashes for each page that takes minutes: that of the page, and one of the tool, of
-the code and the tables that perturb and read tasks, of the list of real data, and of the libraries that decide a
+`tools/generated-pages.json` has two hashes for each page that takes long: that of the page, and one of the tool, of
+the code, the tables and the entries that it is made from, of the list of real data, and of the libraries that decide a
 result.
 """
 
@@ -13,25 +13,52 @@ import argparse
 import json
 import os
 import sys
+from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 RECORD = ROOT / "tools" / "generated-pages.json"
-PAGES = {"coverage.md": "coverage_tables.py", "lexicons.md": "lexicon_coverage.py"}
 
-_ROOMS = ("_base", "perturb", "resources", "tasks")
-_LIBRARIES = ("numpy", "pyicu-wheels", "regex", "simplemma")
+
+@dataclass(frozen=True)
+class Source:
+    """What a page is made from.
+
+    Attributes
+    ----------
+    tool : str
+        File in `tools/`.
+    rooms : tuple of str
+        Rooms of the package whose code decides what it says.
+    folders : tuple of str
+        Folders of the repository that it reads.
+    """
+
+    tool: str
+    rooms: tuple[str, ...]
+    folders: tuple[str, ...]
+
+
+_TEXTS, _TABLES = ("_base", "perturb", "resources", "tasks"), ("attacks", "tasks")
+PAGES = {
+    "coverage.md": Source("coverage_tables.py", _TEXTS, _TABLES),
+    "findings.md": Source("findings.py", (*_TEXTS, "leaderboard", "metrics"), (*_TABLES, "leaderboard/submissions")),
+    "lexicons.md": Source("lexicon_coverage.py", _TEXTS, _TABLES),
+    "tasks.md": Source("task_pages.py", ("_base", "resources", "tasks"), ("tasks",)),
+}
+
+_LIBRARIES = ("langcodes", "numpy", "pyicu-wheels", "regex", "simplemma")
 
 
 def inputs_of(page: str) -> str:
     """Return the SHA-256 of everything that a page depends on."""
-    found = sha256()
-    files = [ROOT / "tools" / PAGES[page], Path(os.environ["ROBUSTBENCH_IR_DATA"]) / "MANIFEST.tsv"]
-    for room in _ROOMS:
+    found, source = sha256(), PAGES[page]
+    files = [ROOT / "tools" / source.tool, Path(os.environ["ROBUSTBENCH_IR_DATA"]) / "MANIFEST.tsv"]
+    for room in source.rooms:
         files += sorted((ROOT / "robustbench_ir" / room).rglob("*.py"))
-    for folder in ("attacks", "tasks"):
+    for folder in source.folders:
         files += sorted(path for path in (ROOT / folder).rglob("*") if path.is_file())
     for path in files:
         found.update(f"{path.name}\n".encode() + path.read_bytes() + b"\0")
