@@ -38,9 +38,9 @@ def test_digamma_is_that_of_scipy() -> None:
 def test_posteriors_are_those_of_all_paths() -> None:
     """Every path through two source words, each with an empty word that keeps its place, is enumerated."""
     generator = np.random.default_rng(0)
-    emissions = generator.random((1, 3, 3))
+    emissions = generator.random((3, 3))
     jumps = generator.random(2 * hidden_markov._FARTHEST + 1)
-    found, _ = hidden_markov._forward_backward(emissions, np.ones((1, 3), dtype=np.bool_), jumps)
+    found, _ = hidden_markov._forward_backward(emissions, np.ones(3, dtype=np.int64), np.array([2]), jumps)
     step = np.array([[jumps[to - start + hidden_markov._FARTHEST] for to in (0, 1)] for start in (0, 1)])
     step /= step.sum(axis=1, keepdims=True)
     expected = np.zeros((3, 3))
@@ -50,12 +50,42 @@ def test_posteriors_are_those_of_all_paths() -> None:
         for place, (word, empty) in enumerate(path):
             before = path[place - 1][0] if place else None
             if empty:
-                weight *= 0.1 * emissions[0, place, 0] * (0.5 if before is None else float(before == word))
+                weight *= 0.1 * emissions[place, 0] * (0.5 if before is None else float(before == word))
             else:
-                weight *= 0.9 * emissions[0, place, 1 + word] * (0.5 if before is None else step[before, word])
+                weight *= 0.9 * emissions[place, 1 + word] * (0.5 if before is None else step[before, word])
         for place, (word, empty) in enumerate(path):
             expected[place, 0 if empty else 1 + word] += weight
-    assert found[0] == pytest.approx(expected / expected.sum(axis=1, keepdims=True))
+    assert found == pytest.approx(expected / expected.sum(axis=1, keepdims=True))
+
+
+def test_sentences_of_several_lengths_in_one_group_are_as_each_alone() -> None:
+    generator, lengths = np.random.default_rng(1), [(5, 4), (6, 2), (4, 7), (6, 7)]  # words of source and target
+    jumps = generator.random(2 * hidden_markov._FARTHEST + 1)
+    alone = [generator.random((target, 1 + source)) for source, target in lengths]
+    order = sorted(range(4), key=lambda pair: -lengths[pair][1])
+    together = [
+        np.pad(alone[pair][word], (0, 6 - lengths[pair][0]))
+        for word in range(7)
+        for pair in order
+        if word < lengths[pair][1]
+    ]
+    alive = np.array([sum(word < target for _, target in lengths) for word in range(7)])
+    sources = np.array([lengths[pair][0] for pair in order])
+    found, moved = hidden_markov._forward_backward(np.array(together), alive, sources, jumps)
+    rest, sums = iter(found), np.zeros(len(jumps))
+    rows: dict[int, list[np.ndarray]] = {pair: [] for pair in order}
+    for word in range(7):
+        for pair in order:
+            if word < lengths[pair][1]:
+                rows[pair].append(next(rest))
+    for pair, (source, target) in enumerate(lengths):
+        expected, of_pair = hidden_markov._forward_backward(
+            alone[pair], np.ones(target, dtype=np.int64), np.array([source]), jumps
+        )
+        sums += of_pair
+        assert np.array(rows[pair])[:, : 1 + source] == pytest.approx(expected)
+        assert not np.array(rows[pair])[:, 1 + source :].any()
+    assert moved == pytest.approx(sums)
 
 
 def test_words_that_come_and_go_together_are_linked() -> None:

@@ -8,14 +8,14 @@ of two words before any counting, from a dictionary or from their letters, is a 
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+_Numbers = NDArray[np.int64]
 Words = Sequence[str]
 PriorCount = Callable[[str, str], float]
 """Takes a source word and a target word; returns how often they count as seen together, 0 for nothing known."""
@@ -26,40 +26,52 @@ _OF_NULL = 0.1  # prior probability that a target word has no source
 _FARTHEST = 6  # longer jumps are counted together
 _ROUNDS_WITHOUT_PLACES, _ROUNDS = 5, 5
 _SMALLEST = 1e-12
+_BAND = 1.25  # how many times longer a source sentence of a group may be than the shortest one
+_BEYOND = np.iinfo(np.int64).max
 _BLOCK = 1 << 13  # word pairs at a time, so that the steps between them stay in the processor's cache
 
 
 @dataclass(frozen=True)
 class _Group:
-    """Sentence pairs whose source sentences are equally long, so that one array holds them all.
+    """Sentence pairs whose source sentences are about equally long, the longest target sentence first.
+
+    The rows of its arrays are the target words: the first word of each pair, then the second one of each pair that has
+    one, and so on.
 
     Attributes
     ----------
     places : int array of shape (pairs,)
         Number of each pair.
-    real : bool array of shape (pairs, target words)
-        Whether there is such a target word; shorter sentences are padded.
+    lengths : int array of shape (pairs,)
+        Number of its source words.
+    alive : int array of shape (target words of the longest,)
+        How many pairs have such a target word.
     met : int array of shape (word pairs,)
         Numbers of the word pairs of the group.
-    cells : int array of shape (real target words, 1 + source words)
-        Place in `met` of the word pair; column 0 is the empty word.
+    cells : int array of shape (rows, 1 + source words of the longest)
+        Place in `met` of the word pair, and the length of `met` beyond the source sentence; column 0 is the empty word.
     """
 
-    places: NDArray[np.int64]
-    real: NDArray[np.bool_]
-    met: NDArray[np.int64]
-    cells: NDArray[np.int64]
+    places: _Numbers
+    lengths: _Numbers
+    alive: _Numbers
+    met: _Numbers
+    cells: _Numbers
 
     def emissions(self, probability: Floats) -> Floats:
-        """Return probabilities of word pairs, of shape (pairs, target words, 1 + source words); 1 in padding."""
-        found = np.ones((*self.real.shape, self.cells.shape[1]))
-        found[self.real] = probability[self.met][self.cells]
-        return found
+        """Return the probability of each cell, 0 beyond the source sentence."""
+        return np.append(probability[self.met], 0.0)[self.cells]
 
     def count(self, posterior: Floats, counts: Floats) -> None:
-        """Add posteriors of shape (pairs, target words, 1 + source words) to the counts of all word pairs."""
-        of_words = posterior[self.real]
-        counts[self.met] += np.bincount(self.cells.ravel(), of_words.ravel(), minlength=len(self.met))
+        """Add the posteriors of all cells to the counts of word pairs."""
+        found = np.bincount(self.cells.ravel(), posterior.ravel(), minlength=len(self.met) + 1)
+        counts[self.met] += found[:-1]
+
+    def of_pairs(self, posterior: Floats) -> Iterator[tuple[int, Floats]]:
+        """Yield the number of each pair and its posteriors, of shape (source words, target words)."""
+        first = np.cumsum(self.alive) - self.alive
+        for row, (place, length) in enumerate(zip(self.places.tolist(), self.lengths.tolist(), strict=True)):
+            yield place, posterior[first[self.alive > row] + row, 1 : 1 + length].T
 
 
 def link_posteriors(
@@ -101,38 +113,36 @@ def _posteriors(pairs: Sequence[tuple[Words, Words]], prior: PriorCount) -> list
         for group in groups:
             emissions = group.emissions(probability)
             if number < _ROUNDS_WITHOUT_PLACES:
-                posterior = _without_places(emissions)
+                posterior = _without_places(emissions, group.alive, group.lengths)
             else:
-                posterior, moved = _forward_backward(emissions, group.real, jumps)
+                posterior, moved = _forward_backward(emissions, group.alive, group.lengths, jumps)
                 jump_counts += moved
             group.count(posterior, counts)
             if number == _ROUNDS_WITHOUT_PLACES + _ROUNDS - 1:
-                for place, one, real in zip(group.places, posterior, group.real, strict=True):
-                    found[place] = one[real, 1:].T
+                for place, of_pair in group.of_pairs(posterior):
+                    found[place] = of_pair
         probability = _normalised(prior_counts, counts, owners)
         if jump_counts.any():
             jumps = jump_counts / jump_counts.sum() + 1e-4
     return found
 
 
-def _grouped(pairs: Sequence[tuple[Words, Words]], prior: PriorCount) -> tuple[list[_Group], NDArray[np.int64], Floats]:
+def _grouped(pairs: Sequence[tuple[Words, Words]], prior: PriorCount) -> tuple[list[_Group], _Numbers, Floats]:
     """Return the groups, and the number of the source word and the prior count of each word pair."""
     sources = {NULL: 0, **_numbered((source for source, _ in pairs), 1)}
     targets = _numbered((target for _, target in pairs), 0)
-    by_length: dict[int, list[int]] = defaultdict(list)
-    for place, (source, _) in enumerate(pairs):
-        by_length[len(source)].append(place)
-    own: list[tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64]]] = []
-    for _, places in sorted(by_length.items()):
-        left = np.array([[0, *(sources[word] for word in pairs[place][0])] for place in places])
-        right = np.array([targets[word] for place in places for word in pairs[place][1]])
-        lengths = np.array([len(pairs[place][1]) for place in places])
-        numbers = np.repeat(left, lengths, axis=0) * len(targets) + right[:, None]
-        own.append(
-            (np.array(places), np.arange(lengths.max()) < lengths[:, None], *np.unique(numbers, return_inverse=True))
-        )
-    met = np.unique(np.concatenate([numbers for _, _, numbers, _ in own]))
-    groups = [_Group(places, real, np.searchsorted(met, numbers), cells) for places, real, numbers, cells in own]
+    numbered = [
+        (np.array([0, *map(sources.__getitem__, source)]), np.array([*map(targets.__getitem__, target)]))
+        for source, target in pairs
+    ]
+    shapes = [
+        _shape(places, numbered, len(targets)) for places in _bands([len(source) for source, _ in pairs], numbered)
+    ]
+    met = np.unique(np.concatenate([numbers for *_, numbers, _ in shapes]))
+    groups = [
+        _Group(places, lengths, alive, np.searchsorted(met, numbers), cells)
+        for places, lengths, alive, numbers, cells in shapes
+    ]
     owners, others = np.divmod(met, len(targets))
     words, other_words = list(sources), list(targets)
     counts = [
@@ -142,12 +152,42 @@ def _grouped(pairs: Sequence[tuple[Words, Words]], prior: PriorCount) -> tuple[l
     return groups, owners, np.array(counts)
 
 
+def _bands(lengths: Sequence[int], numbered: Sequence[tuple[_Numbers, _Numbers]]) -> Iterator[list[int]]:
+    """Yield the numbers of pairs whose source sentences are about equally long, the longest target sentence first."""
+    band: list[int] = []
+    for place in sorted(range(len(lengths)), key=lengths.__getitem__):
+        if band and lengths[place] > _BAND * lengths[band[0]]:
+            yield sorted(band, key=lambda one: -len(numbered[one][1]))
+            band = []
+        band.append(place)
+    yield sorted(band, key=lambda one: -len(numbered[one][1]))
+
+
+def _shape(
+    places: Sequence[int], numbered: Sequence[tuple[_Numbers, _Numbers]], targets: int
+) -> tuple[_Numbers, _Numbers, _Numbers, _Numbers, _Numbers]:
+    """Return the arrays of a group; instead of places among all word pairs, its word pairs by their numbers."""
+    left = [numbered[place][0] for place in places]
+    right = [numbered[place][1] for place in places]
+    lengths, others = (np.array([len(one) for one in side]) for side in (left, right))
+    columns, rows = np.arange(lengths.max()), np.arange(others.max())
+    sources = np.zeros((len(places), len(columns)), dtype=np.int64)
+    sources[columns < lengths[:, None]] = np.concatenate(left)
+    padded = np.zeros((len(places), len(rows)), dtype=np.int64)
+    padded[rows < others[:, None]] = np.concatenate(right)
+    word, pair = np.nonzero(rows[:, None] < others)
+    numbers = np.where(columns < lengths[pair, None], sources[pair] * targets + padded[pair, word][:, None], _BEYOND)
+    found, cells = np.unique(numbers, return_inverse=True)
+    inside = found[found != _BEYOND]
+    return np.array(places), lengths - 1, (rows[:, None] < others).sum(axis=1), inside, cells.reshape(numbers.shape)
+
+
 def _numbered(sentences: Iterable[Words], first: int) -> dict[str, int]:
     words = dict.fromkeys(word for sentence in sentences for word in sentence)
     return {word: number for number, word in enumerate(words, start=first)}
 
 
-def _normalised(prior_counts: Floats, counts: Floats, owners: NDArray[np.int64]) -> Floats:
+def _normalised(prior_counts: Floats, counts: Floats, owners: _Numbers) -> Floats:
     """Return the translation probabilities at which the variational bound is highest."""
     whole = prior_counts + counts
     of_sources = _digamma(np.bincount(owners, whole).astype(np.float64))
@@ -174,46 +214,51 @@ def _digamma(values: Floats) -> Floats:
     return np.asarray(series - less)
 
 
-def _without_places(emissions: Floats) -> Floats:
-    """Return the posterior of model 1, all source places being equally likely."""
-    weights = emissions.copy()
-    weights[:, :, 0] *= _OF_NULL
-    weights[:, :, 1:] *= (1 - _OF_NULL) / (emissions.shape[2] - 1)
-    return np.asarray(weights / weights.sum(axis=2, keepdims=True))
+def _without_places(emissions: Floats, alive: _Numbers, lengths: _Numbers) -> Floats:
+    """Return the posterior of model 1, all source places being equally likely; see `_forward_backward`."""
+    of_rows = np.concatenate([lengths[:count] for count in alive.tolist()])
+    weights = emissions * ((1 - _OF_NULL) / of_rows)[:, None]
+    weights[:, 0] = emissions[:, 0] * _OF_NULL
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
 
-def _forward_backward(emissions: Floats, real: NDArray[np.bool_], jumps: Floats) -> tuple[Floats, Floats]:
+def _forward_backward(emissions: Floats, alive: _Numbers, lengths: _Numbers, jumps: Floats) -> tuple[Floats, Floats]:
     """Return posteriors, of the shape of the emissions, and the expected number of jumps of each length.
 
-    The empty word keeps the place from which the next jump starts.
+    The empty word keeps the place from which the next jump starts. Rows and columns are those of a `_Group`.
     """
-    pairs, longest, columns = emissions.shape
-    distances = np.clip(np.subtract.outer(np.arange(columns - 1), np.arange(columns - 1)).T, -_FARTHEST, _FARTHEST)
-    step = jumps[distances + _FARTHEST]
-    step = (1 - _OF_NULL) * step / step.sum(axis=1, keepdims=True)
-    forward = np.zeros((longest, 2, pairs, columns - 1))
-    start = np.full(columns - 1, 1 / (columns - 1))
-    for place in range(longest):
-        before = forward[place - 1].sum(axis=0) if place else np.broadcast_to(start, (pairs, columns - 1))
-        forward[place, 0] = (before @ step if place else before * (1 - _OF_NULL)) * emissions[:, place, 1:]
-        forward[place, 1] = before * (_OF_NULL * emissions[:, place, :1])
-        forward[place] /= forward[place].sum(axis=(0, 2))[:, None]
-    backward = np.ones((pairs, columns - 1))
-    posterior = np.zeros_like(emissions)
-    moved = np.zeros(2 * _FARTHEST + 1)
-    for place in range(longest - 1, -1, -1):
-        joint = forward[place] * backward
-        joint /= joint.sum(axis=(0, 2))[:, None]
-        posterior[:, place, 0], posterior[:, place, 1:] = joint[1].sum(axis=1), joint[0]
-        if not place:
-            break
-        ahead = emissions[:, place, 1:] * backward
-        before = forward[place - 1].sum(axis=0)
-        onward = ahead @ step.T
-        still = _OF_NULL * emissions[:, place, :1] * backward
-        whole = (before * (onward + still)).sum(axis=1) + _SMALLEST
-        weight = (before / whole[:, None] * real[:, place, None]).T @ ahead * step
-        moved += np.bincount((distances + _FARTHEST).ravel(), weight.ravel(), minlength=len(moved))
-        backward = np.where(real[:, place, None], onward + still, backward)
-        backward /= backward.sum(axis=1, keepdims=True)
-    return posterior, moved
+    columns = emissions.shape[1] - 1
+    distances = np.clip(np.subtract.outer(np.arange(columns), np.arange(columns)).T, -_FARTHEST, _FARTHEST) + _FARTHEST
+    jump = jumps[distances]
+    inside = (np.arange(columns) < lengths[:, None]).astype(np.float64)
+    level = inside / lengths[:, None]
+    # A jump leads to some place of the sentence: the sum over those of each pair is 1.
+    leave = inside * (1 - _OF_NULL) / np.cumsum(jump, axis=1)[:, lengths - 1].T
+    steps = [
+        (emissions[end - count : end], count)
+        for end, count in zip(np.cumsum(alive).tolist(), alive.tolist(), strict=True)
+    ]
+    forward: list[tuple[Floats, Floats, Floats]] = []
+    for place, (emission, count) in enumerate(steps):
+        before = forward[-1][2][:count] if place else level
+        linked = ((before * leave[:count]) @ jump if place else before * (1 - _OF_NULL)) * emission[:, 1:]
+        unlinked = before * (_OF_NULL * emission[:, :1])
+        both = linked + unlinked
+        whole = both.sum(axis=1, keepdims=True)
+        forward.append((linked / whole, unlinked / whole, both / whole))
+    posterior, moved = np.empty_like(emissions), np.zeros_like(jump)
+    backward, end = level[:0], len(emissions)
+    for place, (emission, count) in reversed(list(enumerate(steps))):
+        backward = np.concatenate([backward, level[len(backward) : count]])
+        linked, unlinked, both = forward[place]
+        whole = (both * backward).sum(axis=1, keepdims=True)
+        posterior[end - count : end, 1:] = linked * backward / whole
+        posterior[end - count : end, 0] = (unlinked * backward).sum(axis=1) / whole[:, 0]
+        end -= count
+        if place:
+            ahead, before = emission[:, 1:] * backward, forward[place - 1][2][:count]
+            backward = (ahead @ jump.T) * leave[:count] + _OF_NULL * emission[:, :1] * backward
+            whole = (before * backward).sum(axis=1, keepdims=True) + _SMALLEST
+            moved += (before * leave[:count] / whole).T @ ahead
+            backward /= backward.sum(axis=1, keepdims=True)
+    return posterior, np.bincount(distances.ravel(), (moved * jump).ravel(), minlength=len(jumps)).astype(np.float64)

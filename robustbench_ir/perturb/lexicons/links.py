@@ -46,7 +46,7 @@ _MADE = 0.5  # probability from which a word of the translation has made a word
 Counts = Mapping[str, Mapping[str, float]]
 
 _REMEMBERED = 1 << 17
-_FORMAT = 2  # raised when the same texts would give other links
+_FORMAT = 3  # raised when the same texts would give other links
 
 
 @dataclass(frozen=True)
