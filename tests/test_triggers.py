@@ -15,6 +15,7 @@ from robustbench_ir.adversary.vocabulary import vocabulary
 from robustbench_ir.cli import irbench
 from robustbench_ir.errors import DataError, OptionError
 from robustbench_ir.reports.content import command_of
+from robustbench_ir.results.trigger_identity import PLACES, Place
 from robustbench_ir.tasks import Task
 from robustbench_ir.tasks.task import with_questions
 
@@ -47,9 +48,12 @@ def margins(task: Task, texts: list[str], rows: list[int]) -> np.ndarray:
     return np.stack(each, axis=1)
 
 
-def test_the_first_word_is_the_best_of_those_that_were_tried(task: Task) -> None:
+@pytest.mark.parametrize("place", PLACES)
+def test_the_first_word_is_the_best_of_those_that_were_tried(place: Place, task: Task) -> None:
     """Every word of the vocabulary is tried by a plain loop; only 24 are by the search, so that some may be better."""
-    found = rb.find_triggers("char-ngram", with_questions(task, _questions(task, 12)), words=1, languages="en")
+    found = rb.find_triggers(
+        "char-ngram", with_questions(task, _questions(task, 12)), words=1, languages="en", place=place
+    )
     (trigger,) = found.triggers
     chosen = with_questions(task.select(["en"]), _questions(task, 12)).select(["en"])
     unseen = set(found.result.judgements.parallel_ids)
@@ -57,7 +61,9 @@ def test_the_first_word_is_the_best_of_those_that_were_tried(task: Task) -> None
     texts = [chosen.queries[row].text for row in rows]
     assert trigger.before == pytest.approx(margins(chosen, texts, rows).mean(), abs=1e-5)
     words = vocabulary(chosen, "en", texts)
-    tried = margins(chosen, [f"{text} {word}" for word in words for text in texts], rows)
+    tried = margins(
+        chosen, [f"{text} {word}" if place == "suffix" else f"{word} {text}" for word in words for text in texts], rows
+    )
     means = dict(zip(words, tried.mean(axis=1).tolist(), strict=True))
     assert trigger.after == pytest.approx(means[trigger.words[0]], abs=1e-5)
     assert sum(mean < trigger.after - 1e-5 for mean in means.values()) <= len(words) // 20
@@ -90,7 +96,12 @@ def test_the_same_again_whatever_other_languages_there_are(task: Task, found: Tr
 
 
 def test_wrong_numbers_are_one_line(task: Task) -> None:
-    for asked, said in (({"words": 0}, "0 words"), ({"words": 11}, "11 words"), ({"unseen": 1.0}, "between 0 and 1")):
+    for asked, said in (
+        ({"words": 0}, "0 words"),
+        ({"words": 11}, "11 words"),
+        ({"unseen": 1.0}, "between 0 and 1"),
+        ({"place": "middle"}, "suffix or prefix"),
+    ):
         with pytest.raises(OptionError, match=said):
             rb.find_triggers("char-ngram", task, **asked)
     with pytest.raises(DataError, match="one question"):
@@ -100,13 +111,13 @@ def test_wrong_numbers_are_one_line(task: Task) -> None:
 def test_the_command_in_a_report_makes_the_result_again(tmp_path: Path) -> None:
     first, again = tmp_path / "first.json", tmp_path / "again.json"
     asked = ["trigger", "--model", "char-ngram", "--languages", "en,zh", "--questions", "12:3", "--words", "1"]
-    more = ["--unseen", "0.25", "--seed", "2", "--batch-size", "7", "--out", str(first)]
+    more = ["--unseen", "0.25", "--seed", "2", "--place", "prefix", "--batch-size", "7", "--out", str(first)]
     CliRunner().invoke(irbench, [*asked, *more], catch_exceptions=False)
     program, *words = shlex.split(command_of(rb.load_result(first)))
     assert program == "irbench"
     CliRunner().invoke(irbench, [*words, "--out", str(again)], catch_exceptions=False)
     made, remade = rb.load_result(first), rb.load_result(again)
-    assert made.task == remade.task == "mini@1-12-questions-seed-3-trigger-1-unseen-0.25-seed-2"
+    assert made.task == remade.task == "mini@1-12-questions-seed-3-trigger-prefix-1-unseen-0.25-seed-2"
     assert (made.task_digest, made.options) == (remade.task_digest, remade.options)
     for one, other in zip(made.attacked, remade.attacked, strict=True):
         assert one.ranks.in_pool.tolist() == other.ranks.in_pool.tolist()

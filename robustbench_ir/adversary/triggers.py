@@ -1,4 +1,4 @@
-"""Universal triggers: the same words behind every query of a language, found on some questions and tried on others.
+"""Universal triggers: the same words at every query of a language, found on some questions and tried on others.
 
 As in Wallace et al. (2019, https://arxiv.org/abs/1908.07125), an attacker looks for one text that does harm wherever it
 stands. Here it is made of words of the language, and random words of the same vocabulary stand beside it: what they do
@@ -31,7 +31,7 @@ from robustbench_ir.metrics.measures import Floats
 from robustbench_ir.perturb.randomness import generator, shuffled
 from robustbench_ir.perturb.variants import variants_name
 from robustbench_ir.results.result import Result
-from robustbench_ir.results.trigger_identity import TriggerIdentity
+from robustbench_ir.results.trigger_identity import PLACES, Place, TriggerIdentity
 from robustbench_ir.retrieval.similarity import pair_scores, product_with
 from robustbench_ir.tasks import Task
 from robustbench_ir.tasks.questions import Questions
@@ -97,9 +97,10 @@ def find_triggers(
     options: EncoderOptions | None = None,
     questions: Questions | int | None = None,
     seed: int = 0,
+    place: Place = "suffix",
     run: RunOptions = DEFAULT_RUN,
 ) -> Triggered:
-    """Find words that do harm behind every query of a language, and attack unseen questions with them.
+    """Find words that do harm behind or before every query of a language, and attack unseen questions with them.
 
     Black box with scores: each word in turn is the one that lowers the margin of the relevant passages most, over a
     sample of the known questions.
@@ -114,6 +115,8 @@ def find_triggers(
         Share of the questions that are attacked, between 0 and 1; the triggers are found on the others.
     seed : int
         Seed of the random words.
+    place : {"suffix", "prefix"}
+        Where the words stand: behind the query, or before it.
 
     Raises
     ------
@@ -122,6 +125,9 @@ def find_triggers(
     """
     if not 1 <= words <= _MOST_WORDS:
         raise OptionError(f"a trigger of {words} words; 1 to {_MOST_WORDS} are possible")
+    if place not in PLACES:
+        raise OptionError(f"{place!r} as the place of a trigger: give suffix or prefix")
+    how = TriggerIdentity(words, unseen, seed, place)
     request = Request(encoder, task, [], languages, options=options, questions=questions)
     with using_cache(run.cache), shown(run.progress) as progress:
         asked = replace(run, progress=progress)
@@ -129,9 +135,10 @@ def find_triggers(
         check_access(evaluation.runner.encoder, "score", "a trigger")
         whole = evaluation.runner.task
         known, attacked = _split(whole, unseen)
-        triggers = tuple(_found(evaluation, known, words, seed))
-        task_under_attack = _attacked(whole, attacked, triggers, TriggerIdentity(words, unseen, seed))
-        result = run_request(Request(evaluation.runner.encoder, task_under_attack, _RECIPES), asked)
+        triggers = tuple(_found(evaluation, known, how))
+        result = run_request(
+            Request(evaluation.runner.encoder, _attacked(whole, attacked, triggers, how), _RECIPES), asked
+        )
         result = replace(result, options=evaluation.result(()).options)
     return Triggered(triggers, result, len(known))
 
@@ -152,7 +159,7 @@ def _split(task: Task, unseen: float) -> tuple[frozenset[str], frozenset[str]]:
     return frozenset(questions[cut:]), frozenset(questions[:cut])
 
 
-def _found(evaluation: Evaluation, known: frozenset[str], words: int, seed: int) -> list[Trigger]:
+def _found(evaluation: Evaluation, known: frozenset[str], how: TriggerIdentity) -> list[Trigger]:
     runner = evaluation.runner
     task, clock = runner.task, runner.clock
     victim = Victim(runner, target_passages(task, make_goal("map", task)))
@@ -164,9 +171,9 @@ def _found(evaluation: Evaluation, known: frozenset[str], words: int, seed: int)
         rows = [rows[place] for place in np.unique(np.linspace(0, len(rows) - 1, _TRIED_ON).astype(int))]
         texts = [task.queries[row].text for row in rows]
         every = vocabulary(task, language, texts)
-        with clock.stage("find a trigger", len(every) + words * _CANDIDATES * len(rows), language):
-            search = _Search(victim, language, texts, *rivals(victim, rows, runner.encode(texts)))
-            found.append(search.greedy(every, words, seed))
+        with clock.stage("find a trigger", len(every) + how.words * _CANDIDATES * len(rows), language):
+            search = _Search(victim, language, texts, *rivals(victim, rows, runner.encode(texts)), how.place)
+            found.append(search.greedy(every, how.words, how.seed))
     return found
 
 
@@ -184,6 +191,8 @@ class _Search:
         Known queries.
     relevant, rival : integer arrays of shape (texts,)
         Rows of the best relevant passage and of the best other one for each clean query; -1 where there is none.
+    place : {"suffix", "prefix"}
+        Where the words stand.
     """
 
     victim: Victim
@@ -191,6 +200,7 @@ class _Search:
     texts: Sequence[str]
     relevant: IntArray
     rival: IntArray
+    place: Place
 
     def greedy(self, every: Sequence[str], words: int, seed: int) -> Trigger:
         """Return the trigger whose words are chosen one after the other."""
@@ -210,7 +220,7 @@ class _Search:
     def margins(self, triggers: Sequence[tuple[str, ...]]) -> Floats:
         """Return the mean margin over the queries under each trigger; shape (triggers,)."""
         runner = self.victim.runner
-        texts = [with_trigger(text, words, self.language) for words in triggers for text in self.texts]
+        texts = [with_trigger(text, words, self.language, self.place) for words in triggers for text in self.texts]
         rows = runner.encode(texts)
         runner.clock.advance(len(texts))
         there = np.flatnonzero((self.relevant >= 0) & (self.rival >= 0))
@@ -230,10 +240,10 @@ class _Search:
         return [every[place] for place in np.argsort(-harm, kind="stable")[:_CANDIDATES]]
 
 
-def with_trigger(text: str, words: Sequence[str], language: str) -> str:
-    """Return a query with words behind it."""
+def with_trigger(text: str, words: Sequence[str], language: str, place: Place) -> str:
+    """Return a query with words behind or before it."""
     blank = " " if spaced(language) else ""
-    return blank.join([text, *words])
+    return blank.join([text, *words] if place == "suffix" else [*words, text])
 
 
 def _attacked(task: Task, questions: frozenset[str], triggers: Sequence[Trigger], how: TriggerIdentity) -> Task:
@@ -250,6 +260,7 @@ def _attacked(task: Task, questions: frozenset[str], triggers: Sequence[Trigger]
                     query.text,
                     of[query.language].words if name == TRIGGER else of[query.language].random_words,
                     query.language,
+                    how.place,
                 ),
                 "irbench trigger",
             )

@@ -29,17 +29,25 @@ from robustbench_ir.metrics.measures import look_up_measure
 from robustbench_ir.reports.terminal import score_table
 from robustbench_ir.reports.trigger import trigger_table
 from robustbench_ir.results.naming import save_beside, usual_name
+from robustbench_ir.results.trigger_identity import PLACES, Place
 
 if TYPE_CHECKING:
     from robustbench_ir.tasks.questions import Questions
 
 
-@click.command("trigger", short_help="Find words that do harm behind every query of a language.")
+@click.command("trigger", short_help="Find words that do harm at every query of a language.")
 @click.option("--model", type=ENCODER, help="Encoder: see `irbench attack --help`.")
 @task_option
 @click.option("--words", type=int, default=3, show_default=True, help="Number of words of a trigger, 1 to 10.")
 @click.option(
     "--unseen", type=float, default=0.5, show_default=True, help="Share of the questions that only the attack sees."
+)
+@click.option(
+    "--place",
+    type=click.Choice(PLACES),
+    default="suffix",
+    show_default=True,
+    help="Where the words stand: behind the query, or before it.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the random words beside the trigger.")
 @languages_option
@@ -55,6 +63,7 @@ def command(  # noqa: PLR0913, PLR0917
     task: str,
     words: int,
     unseen: float,
+    place: Place,
     seed: int,
     languages: tuple[str, ...] | None,
     questions: Questions | None,
@@ -65,7 +74,7 @@ def command(  # noqa: PLR0913, PLR0917
     options: EncoderOptions,
     run: RunOptions,
 ) -> None:
-    """Find words that do harm behind every query of a language, and attack unseen questions with them.
+    """Find words that do harm behind or before every query of a language, and attack unseen questions with them.
 
     The words are found on some questions of the task, with the encoder's scores, and tried on the others. Random words
     of the same vocabulary stand beside them, since any additional text costs something.
@@ -78,7 +87,7 @@ def command(  # noqa: PLR0913, PLR0917
 
     look_up_measure(measure)
     chosen = model or default_encoder()
-    more = "-".join(part for part in (str(questions or ""), "trigger") if part)
+    more = "-".join(part for part in (str(questions or ""), "trigger", place if place == "prefix" else "") if part)
     target = out or Path("results") / usual_name(chosen, task, languages, more)
     check_writable(target)
     with progress_bar() as progress:
@@ -91,6 +100,7 @@ def command(  # noqa: PLR0913, PLR0917
             options=options,
             questions=questions,
             seed=seed,
+            place=place,
             run=replace(run, progress=progress),
         )
     saved = save_beside(found.result, target, force=force)

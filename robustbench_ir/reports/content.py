@@ -140,7 +140,7 @@ def _attack(result: Result, together: _Together, recipes: list[str], methods: tu
 def _trigger(result: Result, how: TriggerIdentity) -> list[str]:
     return [
         *("irbench", "trigger", "--model", result.encoder.loaded_by, *_task(result)),
-        *("--words", str(how.words), "--unseen", repr(how.unseen), "--seed", str(how.seed)),
+        *("--words", str(how.words), "--unseen", repr(how.unseen), "--place", how.place, "--seed", str(how.seed)),
         *_encoder_options(result),
     ]
 
