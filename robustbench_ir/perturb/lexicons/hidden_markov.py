@@ -45,7 +45,7 @@ class _Group:
     lengths : int array of shape (pairs,)
         Number of its source words.
     alive : int array of shape (target words of the longest,)
-        How many pairs have such a target word.
+        Number of pairs that have such a target word.
     met : int array of shape (word pairs,)
         Numbers of the word pairs of the group.
     cells : int array of shape (rows, 1 + source words of the longest)
