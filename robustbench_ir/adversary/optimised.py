@@ -55,13 +55,17 @@ class Crafting:
         """Whether gradients order the changes."""
         return self.craft.search == "hotflip"
 
-    def file(self, language: str, drafts: Sequence[Draft], aims: Sequence[tuple[str, ...]]) -> Path | None:
-        """Return the cache file of the passages in a language, named by everything that decides them."""
+    def cost(self, passages: int, words: int) -> int:
+        """Return the number of encodings for passages in a language whose vocabulary has that many words."""
+        return self.encodings * passages + (0 if self.by_gradients else words)
+
+    def file(self, drafts: Sequence[Draft], aims: Sequence[tuple[str, ...]]) -> Path | None:
+        """Return the cache file of some passages, named by everything that decides them; None if nothing is kept."""
         who, task = self.runner.encoder.description.fingerprint, self.runner.task
         if not who:
             return None
         begun = sha256(repr((drafts, aims, sorted(self.unseen))).encode("utf-8", "surrogatepass")).hexdigest()
-        return scored_path("searches", "passages", who, task.digest, str(self.craft), self.encodings, language, begun)
+        return scored_path("searches", "passages", who, task.digest, str(self.craft), self.encodings, begun)
 
 
 def optimised(injection: Injection, crafting: Crafting) -> tuple[Injection, list[Crafted]]:
@@ -91,27 +95,19 @@ def optimised(injection: Injection, crafting: Crafting) -> tuple[Injection, list
     for row, passage in enumerate(injection.passages):
         rows[passage.language].append(row)
     words = {language: _words(crafting, language) for language in rows}
-    costs = {
-        language: crafting.encodings * len(own) + _alone(crafting, words[language]) for language, own in rows.items()
-    }
+    costs = {language: crafting.cost(len(own), len(words[language])) for language, own in rows.items()}
     clock.expect_more(sum(costs.values()))
     crafted: dict[int, Crafted] = {}
     with clock.stage("craft passages", sum(costs.values())):
         for language, own in rows.items():
-            aims = [injection.aims[row] for row in own]
-            drafts = [
-                Draft(number[aimed], language, injection.passages[row].text.removesuffix(behind), behind)
-                for aimed, row in zip(aims, own, strict=True)
-                for behind in (ending(crafting.craft, language),)
-            ]
-            path = crafting.file(language, drafts, aims)
-            kept = read_cached(path) if path and crafting.resume else None
-            if kept is None:
+            drafts = _drafts(injection, own, number, ending(crafting.craft, language))
+            path = crafting.file(drafts, [injection.aims[row] for row in own])
+            found = _kept(path) if path and crafting.resume else None
+            if found is None:
                 found = _crafted(crafting, aim, drafts, {language: words[language]})
                 if path:
                     write_cached(path, json.dumps(found, ensure_ascii=False).encode())
             else:
-                found = [Crafted(*one) for one in json.loads(kept)]
                 clock.advance(costs[language])
             crafted |= zip(own, found, strict=True)
     ordered = [crafted[row] for row in range(len(crafted))]
@@ -121,9 +117,19 @@ def optimised(injection: Injection, crafting: Crafting) -> tuple[Injection, list
     return changed, ordered
 
 
-def _alone(crafting: Crafting, words: Sequence[str]) -> int:
-    """Return how many words of the vocabulary are encoded alone."""
-    return 0 if crafting.by_gradients else len(words)
+def _drafts(
+    injection: Injection, rows: Sequence[int], number: Mapping[tuple[str, ...], int], behind: str
+) -> list[Draft]:
+    """Return some passages as drafts, which know the number of what they aim at."""
+    return [
+        Draft(number[injection.aims[row]], passage.language, passage.text.removesuffix(behind), behind)
+        for row, passage in ((row, injection.passages[row]) for row in rows)
+    ]
+
+
+def _kept(path: Path) -> list[Crafted] | None:
+    content = read_cached(path)
+    return None if content is None else [Crafted(*one) for one in json.loads(content)]
 
 
 def _crafted(
