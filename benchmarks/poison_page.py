@@ -1,14 +1,15 @@
-"""Write docs/poison-numbers.md from result files of `irbench poison`: every matrix with its intervals.
+"""Write docs/poison-numbers.md from result files of `irbench poison`, and the tables of docs/poison.md from that.
 
-    python benchmarks/poison_page.py runs/*.json > docs/poison-numbers.md
+    python benchmarks/poison_page.py runs/*.json
 
-Files are those that the commands on the page write.
+Files are those that the commands on the page write. docs/poison.md has the matrix of the first one.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from robustbench_ir.adversary.poisoning import ALL, DEPTHS, Depth, Poisoning, Re
 from robustbench_ir.metrics.statistics import Estimate
 from robustbench_ir.reports.terminal import short_name
 
+DOCS = Path(__file__).parents[1] / "docs"
 _SIGNIFICANT = 0.05
 _HEAD = """\
 # Injected passages: all numbers
@@ -127,17 +129,36 @@ def summary(every: Sequence[Poisoning]) -> Iterator[str]:
         yield row([short_name(found.encoder.name), found.task.split("@")[0], f"{found.craft}{crafter}", *cells])
 
 
+def numbers_page(files: Sequence[Path]) -> str:
+    """Return docs/poison-numbers.md."""
+    every = list(map(rb.load_poisoning, files))
+    sections = ["\n".join(section(found, path)).strip() for path, found in zip(files, every, strict=True)]
+    return "\n\n".join([_HEAD.strip(), _SUMMARY.strip(), "\n".join(summary(every)), *sections]) + "\n"
+
+
+def with_tables(page: str, numbers: str) -> str:
+    """Return docs/poison.md with the table of all runs and the first matrix of the page of numbers."""
+    first = re.search(r"^\| ASR@10 \| .*?(?=\n\n)", numbers, re.MULTILINE | re.DOTALL)
+    runs = re.search(r"^\| encoder \| .*?(?=\n\n)", numbers, re.MULTILINE | re.DOTALL)
+    if not first or not runs:
+        raise SystemExit(
+            "the page of numbers has no matrix or no table of all runs; give result files of irbench poison"
+        )
+    without_intervals = re.sub(r" ±\d+", "", first[0]).replace("| ASR@10 |", "| |", 1)
+    for mark, table in (("craft table", runs[0]), ("e5 matrix", without_intervals)):
+        before, rest = page.split(f"<!-- {mark} -->\n")
+        page = f"{before}<!-- {mark} -->\n{table}\n<!-- end of {mark} -->{rest.partition(f'<!-- end of {mark} -->')[2]}"
+    return page
+
+
 def main() -> None:
-    """Read the arguments, and print the page."""
+    """Read the arguments, and write the pages."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="+", type=Path)
-    files = parser.parse_args().files
-    every = list(map(rb.load_poisoning, files))
-    print(_HEAD)
-    print(_SUMMARY)
-    print("\n".join(summary(every)), end="\n\n")
-    for path, found in zip(files, every, strict=True):
-        print("\n".join(section(found, path)))
+    numbers = numbers_page(parser.parse_args().files)
+    (DOCS / "poison-numbers.md").write_text(numbers, encoding="utf-8")
+    page = DOCS / "poison.md"
+    page.write_text(with_tables(page.read_text(encoding="utf-8"), numbers), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -133,6 +133,14 @@ def test_the_tables_of_the_findings_are_those_of_the_entries(shared_data: Path, 
     assert page.read_text(encoding="utf-8") == written, "docs/findings.md is stale; write it again with ./check --docs"
 
 
+def test_the_tables_about_injected_passages_are_those_of_the_numbers() -> None:
+    page, numbers = ((DOCS / name).read_text(encoding="utf-8") for name in ("poison.md", "poison-numbers.md"))
+    tool = runpy.run_path(str(ROOT / "benchmarks" / "poison_page.py"))
+    assert tool["with_tables"](page, numbers) == page
+    assert "| | ar | de |" in page
+    assert tool["with_tables"](page, numbers.replace("| ar | 100", "| ar | 99")) != page
+
+
 def test_the_board_has_eight_encoders_on_four_tasks() -> None:
     board = json.loads((ROOT / "leaderboard" / "leaderboard.json").read_text(encoding="utf-8"))
     assert len(board["across"]["tasks"]) == 4
