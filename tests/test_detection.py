@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import io
 import math
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.console import Console
 
 import robustbench_ir as rb
-from robustbench_ir.adversary.detection import Injected, character_model, detections
+from robustbench_ir.adversary.character_model import CharacterModel
+from robustbench_ir.adversary.detection import Injected, detections
 from robustbench_ir.reports.poison import poison_table
 from robustbench_ir.tasks import Passage
 
@@ -27,6 +32,24 @@ def pool_of(number: int = 200, seed: int = 0) -> tuple[list[Passage], np.ndarray
     return passages, rows
 
 
+def perplexity_of(training: Sequence[str], text: str) -> float:
+    """Return the perplexity of a text after some others, character by character as the formula says."""
+    count: Counter[str] = Counter()
+    for one in training:
+        for end in range(len(one)):
+            count.update(one[start : end + 1] for start in range(max(0, end - 4), end + 1))
+
+    def probability(context: str, character: str) -> float:
+        following = {piece: number for piece, number in count.items() if piece[:-1] == context}
+        shorter = probability(context[1:], character) if context else 1 / (len(following) + 1)
+        if not following:
+            return shorter
+        return (count[context + character] + len(following) * shorter) / (sum(following.values()) + len(following))
+
+    logs = [math.log(probability(text[max(0, end - 4) : end], text[end])) for end in range(len(text))]
+    return math.exp(-sum(logs) / max(len(logs), 1))
+
+
 def test_a_character_model_by_hand() -> None:
     """After "ab" alone: p(a) = (1 + 2/3) / (2 + 2), since 2 kinds were seen in 2 places, over a uniform 1/3.
 
@@ -34,15 +57,26 @@ def test_a_character_model_by_hand() -> None:
     """
     first = (1 + 2 / 3) / 4
     second = (1 + first) / 2
-    assert character_model(["ab"])("ab") == pytest.approx(math.exp(-(math.log(first) + math.log(second)) / 2))
+    expected = math.exp(-(math.log(first) + math.log(second)) / 2)
+    assert CharacterModel.of(["ab"]).perplexities(["ab"]) == pytest.approx([expected])
+    assert perplexity_of(["ab"], "ab") == pytest.approx(expected)
+
+
+@given(
+    st.lists(st.text("abc ก😀", max_size=9), min_size=1, max_size=5).filter(any),
+    st.lists(st.text("abcd ก😀中", max_size=9), max_size=4),
+)
+def test_a_character_model_is_that_of_the_formula(training: list[str], texts: list[str]) -> None:
+    found = CharacterModel.of(training).perplexities(texts)
+    assert found == pytest.approx([perplexity_of(training, text) for text in texts])
 
 
 def test_a_character_model_is_a_distribution() -> None:
     """Over the characters that it knows, and one more that stands for all others, probabilities sum to 1."""
-    perplexity, characters = character_model(LATIN), sorted({*"".join(LATIN), "Z"})
+    model, characters = CharacterModel.of(LATIN), sorted({*"".join(LATIN), "Z"})
     # One character after another one: the chance of both, divided by that of the first.
-    first = 1 / perplexity("t")
-    total = sum(perplexity(f"t{one}") ** -2 for one in characters)
+    first = 1 / model.perplexities(["t"])[0]
+    total = (model.perplexities([f"t{one}" for one in characters]) ** -2).sum()
     assert total / first == pytest.approx(1)
 
 

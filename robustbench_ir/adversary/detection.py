@@ -6,14 +6,14 @@ that fitted nothing.
 
 from __future__ import annotations
 
-import math
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from robustbench_ir.adversary.character_model import CharacterModel
 from robustbench_ir.encoders.piece_embeddings import PieceEmbeddings, Pool
 from robustbench_ir.metrics.clusters import cluster_means
 from robustbench_ir.metrics.measures import Floats
@@ -31,7 +31,6 @@ from robustbench_ir.tasks import Passage
 FLAGGED = 0.05
 """Share of the honest passages that the threshold of a detector flags where it is fitted."""
 
-_ORDER = 4  # characters that a character is predicted from
 _MOST_PASSAGES = 2_000  # of a language; more of them change no digit that is shown
 _FEWEST_PASSAGES = 20  # with fewer passages, no threshold can be fitted
 _NEIGHBOURS = 10
@@ -208,53 +207,9 @@ def _auc(injected: Floats, honest: Floats) -> float:
 def _perplexity(case: _Case) -> _Scores:
     """Score by the perplexity of a character model that half of the honest passages have trained."""
     texts = [case.honest[row].text for row in case.known]
-    perplexity = character_model(texts[::2])
-    honest = np.array([perplexity(one) for one in texts[1::2]])
-    return _Scores(honest[::2], honest[1::2], np.array([perplexity(one) for one in case.injected.texts]))
-
-
-def character_model(texts: Sequence[str]) -> Callable[[str], float]:
-    """Return a function that gives the perplexity of a text, 1 or more, under a character model of some texts.
-
-    Each character is predicted from the four before it, with the smoothing of Witten and Bell (1991,
-    https://doi.org/10.1109/18.87000), interpolated down to a uniform distribution.
-
-    Parameters
-    ----------
-    texts : sequence of str
-        Texts that train the model.
-    """
-    count: Counter[str] = Counter()
-    for text in texts:
-        count.update(_pieces(text))
-    total, kinds = Counter[str](), Counter[str]()
-    for piece, number in count.items():
-        total[piece[:-1]] += number
-        kinds[piece[:-1]] += 1
-    uniform = 1 / (kinds[""] + 1)
-
-    def probability(piece: str) -> float:
-        context = piece[:-1]
-        shorter = probability(piece[1:]) if context else uniform
-        seen = total[context]
-        return (count[piece] + kinds[context] * shorter) / (seen + kinds[context]) if seen else shorter
-
-    def perplexity(text: str) -> float:
-        longest = _longest(text)
-        return math.exp(-sum(math.log(probability(piece)) for piece in longest) / max(len(longest), 1))
-
-    return perplexity
-
-
-def _pieces(text: str) -> Iterator[str]:
-    """Yield each character of a text with the characters before it: none, one, and so on."""
-    for piece in _longest(text):
-        for start in range(len(piece)):
-            yield piece[start:]
-
-
-def _longest(text: str) -> list[str]:
-    return [text[max(0, end - _ORDER - 1) : end] for end in range(1, len(text) + 1)]
+    model = CharacterModel.of(texts[::2])
+    honest = model.perplexities(texts[1::2])
+    return _Scores(honest[::2], honest[1::2], model.perplexities(case.injected.texts))
 
 
 def _density(case: _Case) -> _Scores | str:
