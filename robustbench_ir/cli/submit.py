@@ -92,6 +92,6 @@ def command(  # noqa: PLR0913, PLR0917
     entry = entry_of(result, declared, date, beside, [load_poisoning(one) for one in poisonings])
     path = submit(entry, folder)
     say(f"{path} is your entry; `irbench leaderboard check --new {path}` checks it")
-    if reason := why_unranked(result):
+    if reason := why_unranked(entry):
         say(reason)
     say(f"once it is built, its page is {folder}/site/index.html#model={quote(name, safe='/')}")

@@ -59,7 +59,9 @@ def with_suite(result: Result, suite: Result) -> Result:
     found = largest_suite_in(suite)
     if found is None:
         names = " or ".join(one.name for one in suites())
-        raise OptionError(f"{_SUITE}: the result has all attacks of no suite; run `irbench attack --suite NAME`: {names}")
+        raise OptionError(
+            f"{_SUITE}: the result has all attacks of no suite; run `irbench attack --suite NAME`: {names}"
+        )
     there = {_key(cell): cell.digest for cell in result.attacked}
     added = []
     for cell in found.of(suite).attacked:
@@ -67,8 +69,8 @@ def with_suite(result: Result, suite: Result) -> Result:
             added.append(cell)
         elif there[_key(cell)] != cell.digest:
             raise OptionError(
-                f"{_SUITE}: the queries of {cell.recipe} at severity {cell.severity}, seed {cell.seed}, are not those of "
-                "the result; run both with one version of irbench"
+                f"{_SUITE}: its queries of {cell.recipe}, severity {cell.severity}, seed {cell.seed}, are not those of the "
+                "result; run both with one version of irbench"
             )
     return replace(result, attacked=(*result.attacked, *added))
 
@@ -103,8 +105,8 @@ def check_poisoning(result: Result, found: Poisoning) -> None:
         raise OptionError(f"{_POISON}: its queries are not those of the result; run both in the same languages")
     if found.sources != languages:
         raise OptionError(
-            f"{_POISON}: passages were injected in {','.join(found.sources)}, and the leaderboard compares all languages "
-            f"of the queries; run `irbench poison` without --source-languages"
+            f"{_POISON}: passages were injected in {','.join(found.sources)}, and the board compares all languages of the "
+            "queries; run `irbench poison` without --source-languages"
         )
     if len(languages) < 2:
         raise OptionError(

@@ -113,7 +113,8 @@ def _has_passages(entry: RanksEntry, poison: PoisonRecord, source: str) -> NDArr
     asked = np.zeros((question.max() + 1, len(poison.sources)), dtype=bool)
     asked[question, language] = True
     used = (poison.sources.index(source) + np.arange(poison.budget)) % len(poison.sources)
-    return np.asarray(asked[:, used].all(axis=1)[question])
+    found: NDArray[np.bool_] = asked[:, used].min(axis=1)[question]
+    return found
 
 
 def poison_derived(entry: RanksEntry, poison: PoisonRecord) -> Mapping[str, float]:
@@ -145,7 +146,7 @@ def poison_row(entry: RanksEntry, poison: PoisonRecord, asked: Choices, resample
     shares = found.from_elsewhere(10)
     return {
         "asr_at_10": as_json(by_group(shares.estimate()[:-1], asked)),
-        "asr_at_1": poison.asr_at_1,
+        "overall": {"asr_at_1": poison.asr_at_1, "asr_at_10": poison.asr_at_10},
         "intervals": {f"asr_at_{depth}": _interval(found, depth, resamples) for depth in DEPTHS},
         "questions": poison.questions,
         "searched": bool(poison.encodings),

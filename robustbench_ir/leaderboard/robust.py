@@ -72,9 +72,7 @@ def suite_records(entry: RanksEntry, settings: Iterable[Setting]) -> list[SuiteR
     return found
 
 
-def robust_records(
-    entry: RanksEntry, cells: Sequence[int], settings: Iterable[Setting]
-) -> dict[Setting, RobustRecord]:
+def robust_records(entry: RanksEntry, cells: Sequence[int], settings: Iterable[Setting]) -> dict[Setting, RobustRecord]:
     """Return the scores under the attacks of some cells, by setting; macro averages over query languages.
 
     Parameters
@@ -90,7 +88,7 @@ def robust_records(
     found = {}
     for setting, values in under_suite(entry, cells, settings).items():
         clean, average, robust, top = (
-            float(nanmean(_by_language(judgements, one)))
+            float(nanmean(_by_language(judgements, one), axis=0))
             for one in (values.clean, values.average, values.robust, values.robust_at_10)
         )
         found[setting] = RobustRecord(
@@ -103,9 +101,7 @@ def robust_records(
     return found
 
 
-def under_suite(
-    entry: RanksEntry, cells: Sequence[int], settings: Iterable[Setting]
-) -> dict[Setting, UnderSuite]:
+def under_suite(entry: RanksEntry, cells: Sequence[int], settings: Iterable[Setting]) -> dict[Setting, UnderSuite]:
     """Return what each query keeps under the attacks of some cells; see `robust_records`."""
     judgements, ranks = judgements_of_entry(entry), ranks_of_entry(entry)
     by_attack: dict[tuple[AttackIdentity, int], list[_RankedCell]] = {}

@@ -33,7 +33,6 @@ from robustbench_ir.metrics.statistics import (
 )
 from robustbench_ir.retrieval.ranking import Ranks
 
-
 CoveringCells = Mapping[AttackGroup, Sequence[CoveringRanks]]
 """Attack and severity to their cells, one for each seed."""
 

@@ -57,7 +57,7 @@ function table(rows) {
   const heads = list.map((column) => {
     const on = column.key === state.sort;
     const arrow = on ? (state.up ? " \u25b2" : " \u25bc") : "";
-    const up = on ? (state.up ? "" : "1") : column.key === "name" || column.key === "rank" ? "1" : "";
+    const up = on ? (state.up ? "" : "1") : column.lower ? "1" : "";
     const button = make("button", { type: "button", "data-sort": column.key, onclick: () => change({ sort: column.key, up, page: "1" }) }, column.label + arrow);
     return make("th", { scope: "col", class: level(on ? 1 : column.level), "aria-sort": on ? (state.up ? "ascending" : "descending") : "none" }, make("span", { class: "head" }, button, helpButton(column.label, column.help)));
   });
