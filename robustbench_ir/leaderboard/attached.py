@@ -69,8 +69,8 @@ def with_suite(result: Result, suite: Result) -> Result:
             added.append(cell)
         elif there[_key(cell)] != cell.digest:
             raise OptionError(
-                f"{_SUITE}: its queries of {cell.recipe}, severity {cell.severity}, seed {cell.seed}, are not those of the "
-                "result; run both with one version of irbench"
+                f"{_SUITE}: its queries of {cell.recipe}, severity {cell.severity}, seed {cell.seed}, are not those of "
+                "the result; run both with one version of irbench"
             )
     return replace(result, attacked=(*result.attacked, *added))
 
@@ -105,8 +105,8 @@ def check_poisoning(result: Result, found: Poisoning) -> None:
         raise OptionError(f"{_POISON}: its queries are not those of the result; run both in the same languages")
     if found.sources != languages:
         raise OptionError(
-            f"{_POISON}: passages were injected in {','.join(found.sources)}, and the board compares all languages of the "
-            "queries; run `irbench poison` without --source-languages"
+            f"{_POISON}: passages were injected in {','.join(found.sources)}, and the board compares all languages of "
+            "the queries; run `irbench poison` without --source-languages"
         )
     if len(languages) < 2:
         raise OptionError(

@@ -17,6 +17,7 @@ from robustbench_ir.leaderboard.ranks import judgements_of_entry, ranks_of_entry
 from robustbench_ir.leaderboard.robust import ends
 from robustbench_ir.leaderboard.schema import MAX_STRATA, PoisonRecord, RanksEntry
 from robustbench_ir.metrics.clusters import ClusterMeans
+from robustbench_ir.metrics.measures import Floats
 from robustbench_ir.metrics.statistics import SEED, bootstrap_intervals, draws, share_interval
 from robustbench_ir.tasks.task import IntArray
 
@@ -83,6 +84,8 @@ def poisoning_of(entry: RanksEntry, poison: PoisonRecord) -> Poisoning:
 def poison_shape_faults(entry: RanksEntry, poison: PoisonRecord) -> Iterator[str]:
     """Yield what no run gives: other languages than those of the queries, or numbers that are no places."""
     languages = list(entry.task.queries)
+    if entry.model.kind == "run":
+        yield "craft: passages are injected for an encoder, and this is an entry of runs"
     if poison.sources != languages:
         yield f"sources: must be the languages of the queries in their order, {','.join(languages)[:100]}"
         return
@@ -128,6 +131,11 @@ def poison_derived(entry: RanksEntry, poison: PoisonRecord) -> Mapping[str, floa
     }
 
 
+def asr_by_language(entry: RanksEntry, poison: PoisonRecord) -> Floats:
+    """Return ASR@10 of each query language, over passages in the other ones; NaN where there is no case."""
+    return poisoning_of(entry, poison).from_elsewhere(10).estimate()[:-1]
+
+
 def poison_row(entry: RanksEntry, poison: PoisonRecord, asked: Choices, resamples: int) -> dict[str, object]:
     """Return what the board shows of injected passages.
 
@@ -143,9 +151,8 @@ def poison_row(entry: RanksEntry, poison: PoisonRecord, asked: Choices, resample
         Number of resamples of the questions for intervals.
     """
     found = poisoning_of(entry, poison)
-    shares = found.from_elsewhere(10)
     return {
-        "asr_at_10": as_json(by_group(shares.estimate()[:-1], asked)),
+        "asr_at_10": as_json(by_group(asr_by_language(entry, poison), asked)),
         "overall": {"asr_at_1": poison.asr_at_1, "asr_at_10": poison.asr_at_10},
         "intervals": {f"asr_at_{depth}": _interval(found, depth, resamples) for depth in DEPTHS},
         "questions": poison.questions,

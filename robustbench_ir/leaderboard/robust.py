@@ -118,6 +118,13 @@ def under_suite(entry: RanksEntry, cells: Sequence[int], settings: Iterable[Sett
     return found
 
 
+def robust_by_language(entry: RanksEntry, cells: Sequence[int], settings: Iterable[Setting]) -> dict[Setting, Floats]:
+    """Return robust mAP of each query language under the attacks of some cells; see `robust_records`."""
+    judgements = judgements_of_entry(entry)
+    found = under_suite(entry, cells, settings)
+    return {setting: _by_language(judgements, values.robust) for setting, values in found.items()}
+
+
 def _by_language(judgements: Judgements, values: Floats) -> Floats:
     return macro_means(judgements, values, "language").estimate()
 
