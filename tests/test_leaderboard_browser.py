@@ -598,7 +598,7 @@ def test_robust_scores_and_injected_passages_everywhere_else(browser: Chrome, se
     assert "\N{EN DASH} not submitted" in compared
     opened(browser, several, "#model=owner/model-200")
     rows = browser.execute_script(
-        "return ['Robust scores on xquad-r@1', 'Injected passages'].map((name) => [...document.querySelector("
+        "return ['Robust scores on xquad-r@1', 'Injected passages on xquad-r@1'].map((name) => [...document.querySelector("
         '`#model [aria-label="${name}"] tbody`).rows].map((row) => [...row.cells].map((one) => one.textContent)))'
     )
     assert [one[0] for one in rows[0]] == [

@@ -70,10 +70,10 @@ FULL["suites"] = [
         "suite": "small@1",
         "cells": [1],
         "adaptive": False,
-        "scores": dict.fromkeys(
-            ("monolingual", "multilingual"),
-            {"average": 0.625, "robust": 0.625, "kept": 0.833333333, "robust_at_10": 1.0, "questions": 2},
-        ),
+        "scores": {
+            setting: {"average": 0.625, "robust": 0.625, "kept": 0.833333333, "robust_at_10": 1.0, "questions": 2}
+            for setting in ("monolingual", "multilingual")
+        },
     }
 ]
 FULL["poison"] = [

@@ -296,7 +296,7 @@ HOSTILE: dict[str, tuple[Callable[[Table], None], str]] = {
     "a better cell": (lambda table: table["suites"][0]["cells"].pop(), "are not those of the attacks of small@1"),
     "a cell that is not there": (put("suites", 0, "cells", value=[1, 900]), "numbers of attacked cells"),
     "cells twice": (put("suites", 0, "cells", value=[1, 1]), "numbers of attacked cells, ascending"),
-    "an attack that saw nothing": (put("suites", 0, "adaptive", value=True), "whether one of its attacks was searched"),
+    "an attack that saw nothing": (put("suites", 0, "adaptive", value=True), "must be true if one of its attacks was searched"),
     "a suite twice": (lambda table: table["suites"].append(table["suites"][0]), "the same suite occurs twice"),
     "an attack twice": (lambda table: table["poison"].append(table["poison"][0]), "the same attack occurs twice"),
     "fewer sources": (put("poison", 0, "sources", value=["en", "sw"]), "must be the languages of the queries"),

@@ -143,7 +143,7 @@ def entry_of(
 
 
 def _refuse_other_cells(result: Result) -> None:
-    """Refuse attacks whose queries nobody else can make, or that change something else than queries."""
+    """Refuse attacks whose queries only the submitter can make, or that change something else than queries."""
     if any(cell.recipe.prompt for cell in result.attacked):
         raise OptionError("other prompts are no part of an entry, whose model has one; attack without --prompts")
     for cell in result.attacked:

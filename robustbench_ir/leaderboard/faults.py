@@ -87,7 +87,7 @@ def _misshapen_suites(entry: RanksEntry) -> Iterator[str]:
         elif one.suite in known and one.cells != sorted(known[one.suite].places_in(attacks)):
             yield f"{where}.cells: are not those of the attacks of {one.suite}; submit the result with --suite"
         elif one.adaptive != any(attacks[cell].attack.threat == "worst case" for cell in one.cells):
-            yield f"{where}.adaptive: must say whether one of its attacks was searched on this encoder"
+            yield f"{where}.adaptive: must be true if one of its attacks was searched on this encoder, else false"
     if entry.suites and (max(entry.task.question) + 1) * len(entry.task.queries) > MAX_STRATA:
         yield f"suites: questions times languages are more than {MAX_STRATA}; an entry has at most so many"
 

@@ -108,7 +108,7 @@ const adaptivity = (said) => (said.adaptive ? "adaptive \u00b7 not checked" : sa
 
 // Columns that only some entries fill: robust mAP under a suite, and the success of injected passages.
 function columnsOfSome() {
-  const called = (label, names, name) => (names.length > 1 ? `${label}, ${name}` : label);
+  const called = (label, names, name) => (names.length > 1 ? `${label}, ${name.slice(0, 60)}` : label);
   const suites = suitesOf(board()), attacks = poisonOf(board());
   return [
     ...suites.map((suite) => columnOfSome({
