@@ -367,18 +367,20 @@ def test_exports_have_them(full: RanksEntry) -> None:
         assert found[f"{setting}, worst of small@1"] == pytest.approx(one.robust, abs=1e-6)
 
 
+MADE = entry(1)
+
+
 @given(arrays(np.int32, (2, 2 * QUESTIONS), elements=some.integers(0, 10)))
 def test_shares_of_injected_passages_are_those_of_a_plain_loop(place: np.ndarray) -> None:
     """Forty questions in English and Swahili: of each query, only passages in the other language count."""
-    made = entry(1)
-    assert isinstance(made, RanksEntry)
-    record = derived(made, poisoned("copy", 1).model_copy(update={"place": packed(place)}))
+    assert isinstance(MADE, RanksEntry)
+    record = derived(MADE, poisoned("copy", 1).model_copy(update={"place": packed(place)}))
     for depth, value in ((1, record.asr_at_1), (10, record.asr_at_10)):
         first = [0 < int(one) <= depth for one in place[1, :QUESTIONS]]
         second = [0 < int(one) <= depth for one in place[0, QUESTIONS:]]
         assert value == pytest.approx((sum(first) / QUESTIONS + sum(second) / QUESTIONS) / 2)
-    assert poison_derived(made, record)["questions"] == QUESTIONS
-    assert np.array_equal(np.stack(list(places_of(made, record).values())), place)
+    assert poison_derived(MADE, record)["questions"] == QUESTIONS
+    assert np.array_equal(np.stack(list(places_of(MADE, record).values())), place)
 
 
 def test_the_later_entry_must_have_all_that_was_injected(full: RanksEntry, result: Result, tmp_path: Path) -> None:
