@@ -179,7 +179,7 @@ def _other_clean_ranks(suite: Result) -> Result:
 
 SUITE_REFUSALS: dict[str, tuple[Callable[[Result], Result], str]] = {
     "questions": (
-        lambda one: replace(one, task=f"{one.task}-20-questions-seed-0"),
+        lambda one: replace(one, task=f"{one.task}-20-questions"),
         "20 questions were drawn of this task, for a quick look; attack without --questions",
     ),
     "task": (lambda one: replace(one, task="mini@2"), "its task is 'mini@2', that of the result is 'mini@1'; run both"),
@@ -205,7 +205,7 @@ def test_a_suite_of_another_run_is_refused(name: str, result: Result, suite: Res
 
 POISON_REFUSALS: dict[str, tuple[Callable[[Poisoning], Poisoning], str]] = {
     "questions": (
-        lambda one: replace(one, task=f"{one.task}-20-questions-seed-0"),
+        lambda one: replace(one, task=f"{one.task}-20-questions"),
         "20 questions were drawn of this task, for a quick look; run `irbench poison` without --questions",
     ),
     "unseen": (lambda one: replace(one, unseen=0.5), "run `irbench poison` without --unseen"),
@@ -271,8 +271,8 @@ def placed(change: Callable[[np.ndarray], object]) -> Callable[[Table], None]:
 HTML = "<img src=x onerror=alert(1)>"
 SCORES = ("suites", 0, "scores", "multilingual")
 HOSTILE: dict[str, tuple[Callable[[Table], None], str]] = {
-    "NaN": (put(*SCORES, "robust", value=float("nan")), "robust"),
-    "infinity": (put("poison", 0, "asr_at_10", value=float("inf")), "asr_at_10"),
+    "NaN": (put(*SCORES, "robust", value=float("nan")), "NaN is not a number of JSON"),
+    "infinity": (put("poison", 0, "asr_at_10", value=float("inf")), "Infinity is not a number of JSON"),
     "more than all": (put(*SCORES, "robust_at_10", value=1.5), "robust_at_10"),
     "less than none": (put("poison", 0, "asr_at_1", value=-0.1), "asr_at_1"),
     "a text for a number": (put(*SCORES, "average", value="0.5"), "average"),
@@ -296,17 +296,20 @@ HOSTILE: dict[str, tuple[Callable[[Table], None], str]] = {
     "a better cell": (lambda table: table["suites"][0]["cells"].pop(), "are not those of the attacks of small@1"),
     "a cell that is not there": (put("suites", 0, "cells", value=[1, 900]), "numbers of attacked cells"),
     "cells twice": (put("suites", 0, "cells", value=[1, 1]), "numbers of attacked cells, ascending"),
-    "an attack that saw nothing": (put("suites", 0, "adaptive", value=True), "must be true if one of its attacks was searched"),
+    "an attack that saw nothing": (
+        put("suites", 0, "adaptive", value=True),
+        "must be true if one of its attacks was searched",
+    ),
     "a suite twice": (lambda table: table["suites"].append(table["suites"][0]), "the same suite occurs twice"),
     "an attack twice": (lambda table: table["poison"].append(table["poison"][0]), "the same attack occurs twice"),
     "fewer sources": (put("poison", 0, "sources", value=["en", "sw"]), "must be the languages of the queries"),
     "sources in another order": (put("poison", 0, "sources", value=["sw", "en", "hi"]), "in their order"),
     "a budget beyond the texts": (put("poison", 0, "budget", value=4), "4 passages, and a question has a text in"),
-    "a search without encodings": (put("poison", 0, "craft", value="greedy"), "0 encodings of craft greedy"),
-    "encodings without a search": (put("poison", 0, "encodings", value=50), "50 encodings of craft copy"),
+    "a search without encodings": (put("poison", 0, "craft", value="greedy"), "0 of craft greedy; a search has some"),
+    "encodings without a search": (put("poison", 0, "encodings", value=50), "50 of craft copy; a search has some"),
     "an encoder that nobody asked": (put("poison", 0, "crafted_on", value=HTML), "craft copy asks no encoder"),
     "too few places": (put("poison", 0, "place", value=packed(np.zeros(5))), "not 540 packed numbers"),
-    "no packed numbers": (put("poison", 0, "place", value="AAAA"), "not packed numbers"),
+    "no packed numbers": (put("poison", 0, "place", value="AAAA"), "poison.0.place: not "),
     "a place beyond ten": (placed(lambda place: place.put(0, 12)), "a place is 1 to 10"),
     "a passage that is not there": (placed(lambda place: place.put(0, 11)), "a query has no passage in en"),
     "passages of a run": (put("model", "kind", value="run"), "injected for an encoder"),

@@ -59,9 +59,7 @@ def with_suite(result: Result, suite: Result) -> Result:
     found = largest_suite_in(suite)
     if found is None:
         names = " or ".join(one.name for one in suites())
-        raise OptionError(
-            f"{_SUITE}: the result has all attacks of no suite; run `irbench attack --suite NAME`: {names}"
-        )
+        raise OptionError(f"{_SUITE}: the result has no whole suite; run `irbench attack --suite` with {names}")
     there = {_key(cell): cell.digest for cell in result.attacked}
     added = []
     for cell in found.of(suite).attacked:
