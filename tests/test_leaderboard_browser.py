@@ -571,8 +571,10 @@ def test_columns_that_only_some_entries_fill(browser: Chrome, several: str) -> N
     assert cells(browser, GREEDY)[0].endswith("%not checked")
     # Lower is better, so that the lowest comes first; what was not submitted stands last both ways.
     press(browser, f'[data-sort="{COPIED}"]')
-    shares = sorted(round(100 * made.poison[0].asr_at_10) for made in (full, half))
-    assert [one.split("%")[0] for one in cells(browser, COPIED)] == [*map(str, shares), "\N{EN DASH}not submitted"]
+    *shares, last = cells(browser, COPIED)
+    wanted = sorted(100 * made.poison[0].asr_at_10 for made in (full, half))
+    assert [float(one.split("%")[0]) for one in shares] == pytest.approx(wanted, abs=0.51)
+    assert last == "\N{EN DASH}not submitted"
     press(browser, f'[data-sort="{COPIED}"]')
     assert cells(browser, COPIED)[2] == "\N{EN DASH}not submitted"
     browser.find_element("css selector", f'[data-sort="{COPIED}"] + .help').click()
@@ -597,17 +599,19 @@ def test_robust_scores_and_injected_passages_everywhere_else(browser: Chrome, se
     assert f"Robust mAP?{score.robust:.3f} 0." in compared
     assert "\N{EN DASH} not submitted" in compared
     opened(browser, several, "#model=owner/model-200")
-    rows = browser.execute_script(
-        "return ['Robust scores on xquad-r@1', 'Injected passages on xquad-r@1'].map((name) => [...document.querySelector("
-        '`#model [aria-label="${name}"] tbody`).rows].map((row) => [...row.cells].map((one) => one.textContent)))'
-    )
+    look = """
+    return ['Robust scores', 'Injected passages'].map((name) =>
+      [...document.querySelector(`#model [aria-label="${name} on xquad-r@1"] tbody`).rows].map((row) =>
+        [...row.cells].map((one) => one.textContent)));
+    """
+    rows = browser.execute_script(look)
     assert [one[0] for one in rows[0]] == [
         f"small@1{setting} \N{MIDDLE DOT} fixed" for setting in ("multilingual", "cross-lingual", "monolingual")
     ]
     assert rows[0][0][1].startswith(f"{score.robust:.3f} ")
-    assert rows[0][0][3].startswith(f"{round(100 * score.robust_at_10)}% ")
+    assert float(rows[0][0][3].split("%")[0]) == pytest.approx(100 * score.robust_at_10, abs=0.51)
     assert [one[0] for one in rows[1]] == ["copy, budget 1", f"{GREEDY.removeprefix('with ')}not checked"]
-    assert rows[1][0][2].startswith(f"{round(100 * made.poison[0].asr_at_1)}% ")
+    assert float(rows[1][0][2].split("%")[0]) == pytest.approx(100 * made.poison[0].asr_at_1, abs=0.51)
     assert browser.title.startswith("owner/model-200 "), "the evil in the name of an encoder is text"
 
 
