@@ -300,6 +300,7 @@ HOSTILE: dict[str, tuple[Callable[[Table], None], str]] = {
         put("suites", 0, "adaptive", value=True),
         "must be true if one of its attacks was searched",
     ),
+    "many suites": (lambda table: table["suites"].extend(table["suites"] * 5), "at most 5 items"),
     "a suite twice": (lambda table: table["suites"].append(table["suites"][0]), "the same suite occurs twice"),
     "an attack twice": (lambda table: table["poison"].append(table["poison"][0]), "the same attack occurs twice"),
     "fewer sources": (put("poison", 0, "sources", value=["en", "sw"]), "must be the languages of the queries"),
@@ -353,6 +354,20 @@ def test_flattered_places_do_not_hold(full: RanksEntry) -> None:
     assert not found.holds
     assert "injected copy, budget 2: " in found.faults[0]
     assert "of the places of injected passages differ" in found.faults[0]
+
+
+def test_what_a_search_wrote_is_not_injected_again_and_the_board_says_so(result: Result, found: Poisoning) -> None:
+    searched = replace(found, craft="greedy", encodings=50, crafter=replace(found.encoder, name="bm25", given=""))
+    made = entry_of(result, SAID, DAY, poisonings=[found, searched])
+    again = verify(made, 20, seed=1)
+    assert again.holds
+    assert ([one.attack for one in again.poison], again.searched) == (["copy, budget 2"], 1)
+    (table,) = board([FiledEntry(Path("mini") / "x.json", made)], {}, resamples=10)["boards"]  # type: ignore[misc]
+    shown = table["rows"][0]["poison"]
+    assert {attack: one["searched"] for attack, one in shown.items()} == {
+        "copy, budget 2": False,
+        "greedy, budget 2, 50 encodings, crafted on bm25": True,
+    }
 
 
 def test_exports_have_them(full: RanksEntry) -> None:

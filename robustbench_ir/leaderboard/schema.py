@@ -39,6 +39,7 @@ MAX_RANKS = 1 << 23
 """Judged passages times cells, of one entry: 58 cells of XQuAD-R."""
 
 MAX_JUDGED = 1 << 21
+MAX_SUITES = 5
 MAX_POISONINGS = 20
 MAX_STRATA = 1 << 25
 """Questions times pairs of languages, of injected passages: XQuAD-R has 143,990."""
@@ -475,7 +476,7 @@ class RanksEntry(Entry):
     judged: JudgedRecord
     cells: list[EntryCell] = Field(min_length=1, max_length=MAX_CELLS)
     ranks: RanksRecord
-    suites: list[SuiteRecord] = Field(default=[], max_length=50)
+    suites: list[SuiteRecord] = Field(default=[], max_length=MAX_SUITES)
     poison: list[PoisonRecord] = Field(default=[], max_length=MAX_POISONINGS)
     verified: VerifiedRecord | None = None
 
