@@ -12,7 +12,7 @@ from robustbench_ir.leaderboard.folder import FiledEntry
 from robustbench_ir.leaderboard.page import page
 from tests.support import reviews
 from tests.support.axe import faults
-from tests.support.boards import REPORTED, entry
+from tests.support.boards import REPORTED, beside, entry
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
@@ -29,7 +29,8 @@ OPEN = {
 
 @pytest.fixture(scope="module")
 def board_address(tmp_path_factory: pytest.TempPathFactory) -> str:
-    filed = [FiledEntry(Path("small") / f"model-{number}.json", entry(number)) for number in range(ENTRIES)]
+    made_of = [beside(entry(number)) if number % 2 else entry(number) for number in range(ENTRIES)]
+    filed = [FiledEntry(Path("small") / f"model-{number}.json", one) for number, one in enumerate(made_of)]
     path = tmp_path_factory.mktemp("site") / "index.html"
     made = board(filed, {}, resamples=50, reported=[REPORTED])
     path.write_text(page(board_to_json(made)), encoding="utf-8")

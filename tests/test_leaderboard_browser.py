@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import time
@@ -16,8 +17,9 @@ from robustbench_ir.leaderboard.board import board, board_to_json
 from robustbench_ir.leaderboard.folder import FiledEntry
 from robustbench_ir.leaderboard.page import page
 from robustbench_ir.leaderboard.ranking import contributions, reach, resampled
+from robustbench_ir.leaderboard.robust import robust_by_language
 from robustbench_ir.leaderboard.sheet import sheet_of
-from tests.support.boards import CRAFTED, REPORTED, SEARCHED, entry
+from tests.support.boards import CRAFTED, EVIL, REPORTED, SEARCHED, beside, entry
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
@@ -47,6 +49,7 @@ def several(tmp_path_factory: pytest.TempPathFactory) -> str:
         for number in (1, 100, 200):
             made = entry(number)
             own = made.task.model_copy(update={"identity": f"{task}@1"})
+            made = beside(made) if task == "xquad-r" and number > 1 else made
             filed.append(FiledEntry(Path(task) / f"model-{number}.json", made.model_copy(update={"task": own})))
     path = tmp_path_factory.mktemp("several") / "index.html"
     path.write_text(page(board_to_json(board(filed, {}, resamples=50))), encoding="utf-8")
@@ -546,6 +549,70 @@ def test_csv_has_every_row_and_no_formula(browser: Chrome, address: str) -> None
     lines = browser.execute_script("return csv()").strip().split("\r\n")
     assert len(lines) == 251
     assert lines[1].startswith('"owner/model-')
+
+
+SUITE, COPIED = "under small@1", "with copy, budget 1"
+GREEDY = f"with greedy, budget 1, 50 encodings, crafted on {EVIL}"
+
+
+def test_columns_that_only_some_entries_fill(browser: Chrome, several: str) -> None:
+    """Two of three entries of one task have robust scores and injected passages, and no entry of another task."""
+    keys = "return [...document.querySelectorAll('#table [data-sort]')].map((one) => one.dataset.sort)"
+    opened(browser, several, "#task=mini")
+    assert not {SUITE, COPIED, GREEDY} & set(browser.execute_script(keys))
+    opened(browser, several)
+    assert {SUITE, COPIED, GREEDY} <= set(browser.execute_script(keys))
+    full, half = beside(entry(200)), beside(entry(100))
+    robust = cells(browser, SUITE)
+    for text, made in zip(robust, (full, half), strict=False):
+        value = made.suites[0].scores["multilingual"].robust
+        assert re.fullmatch(rf"{value:.3f} 0\.\d{{3}}\N{{EN DASH}}0\.\d{{3}}fixed", text)
+    assert robust[2] == "\N{EN DASH}not submitted"
+    assert cells(browser, GREEDY)[0].endswith("%not checked")
+    # Lower is better, so that the lowest comes first; what was not submitted stands last both ways.
+    press(browser, f'[data-sort="{COPIED}"]')
+    *shares, last = cells(browser, COPIED)
+    wanted = sorted(100 * made.poison[0].asr_at_10 for made in (full, half))
+    assert [float(one.split("%")[0]) for one in shares] == pytest.approx(wanted, abs=0.51)
+    assert last == "\N{EN DASH}not submitted"
+    press(browser, f'[data-sort="{COPIED}"]')
+    assert cells(browser, COPIED)[2] == "\N{EN DASH}not submitted"
+    browser.find_element("css selector", f'[data-sort="{COPIED}"] + .help').click()
+    box = browser.execute_script("return document.querySelector('#help:popover-open').textContent")
+    assert "Injected for each question: copy, budget 1." in box
+    assert "lower is better" in box
+
+
+def test_robust_scores_and_injected_passages_everywhere_else(browser: Chrome, several: str) -> None:
+    """In a group of languages, in downloads, in comparisons and on the page of a model, where evil is inert."""
+    opened(browser, several, "#setting=monolingual&language=sw")
+    made = beside(entry(200))
+    by_language = robust_by_language(made, made.suites[0].cells, ["monolingual"])["monolingual"]
+    assert cells(browser, SUITE)[0] == f"{by_language[1]:.3f}fixed", "ends are those of all languages"
+    opened(browser, several, "#pair=xquad-r/model-200.json|xquad-r/model-1.json")
+    head, first, *_ = browser.execute_script("return csv()").split("\r\n")
+    row = dict(zip(next(csv.reader([head])), next(csv.reader([first])), strict=True))
+    score = made.suites[0].scores["multilingual"]
+    assert float(row["Robust mAP"]) == pytest.approx(score.robust, abs=1e-4)
+    assert float(row["Poison ASR@10, copy, budget 1"]) == pytest.approx(made.poison[0].asr_at_10, abs=1e-6)
+    compared = browser.execute_script("return document.getElementById('compared').textContent")
+    assert f"Robust mAP?{score.robust:.3f} 0." in compared
+    assert "\N{EN DASH} not submitted" in compared
+    opened(browser, several, "#model=owner/model-200")
+    look = """
+    return ['Robust scores', 'Injected passages'].map((name) =>
+      [...document.querySelector(`#model [aria-label="${name} on xquad-r@1"] tbody`).rows].map((row) =>
+        [...row.cells].map((one) => one.textContent)));
+    """
+    rows = browser.execute_script(look)
+    assert [one[0] for one in rows[0]] == [
+        f"small@1{setting} \N{MIDDLE DOT} fixed" for setting in ("multilingual", "cross-lingual", "monolingual")
+    ]
+    assert rows[0][0][1].startswith(f"{score.robust:.3f} ")
+    assert float(rows[0][0][3].split("%")[0]) == pytest.approx(100 * score.robust_at_10, abs=0.51)
+    assert [one[0] for one in rows[1]] == ["copy, budget 1", f"{GREEDY.removeprefix('with ')}not checked"]
+    assert float(rows[1][0][2].split("%")[0]) == pytest.approx(100 * made.poison[0].asr_at_1, abs=0.51)
+    assert browser.title.startswith("owner/model-200 "), "the evil in the name of an encoder is text"
 
 
 @pytest.mark.parametrize("wide", [390, 1280])

@@ -65,6 +65,30 @@ def string_places(value: object, place: tuple[Any, ...] = ()) -> list[tuple[Any,
 FULL = small_table()
 FULL["environment"] = {"torch": "2"}
 FULL["training"]["datasets"] = ["MS MARCO"]
+FULL["suites"] = [
+    {
+        "suite": "small@1",
+        "cells": [1],
+        "adaptive": False,
+        "scores": {
+            setting: {"average": 0.625, "robust": 0.625, "kept": 0.833333333, "robust_at_10": 1.0, "questions": 2}
+            for setting in ("monolingual", "multilingual")
+        },
+    }
+]
+FULL["poison"] = [
+    {
+        "craft": "copy",
+        "budget": 1,
+        "encodings": 0,
+        "crafted_on": "honest/other",
+        "sources": ["en"],
+        "place": packed(np.array([1, 0])),
+        "asr_at_1": 0.5,
+        "asr_at_10": 0.5,
+        "questions": 2,
+    }
+]
 FULL["verified"] = {
     "by": "x",
     "date": DAY,

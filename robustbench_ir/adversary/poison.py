@@ -9,7 +9,7 @@ passage is found among the best honest ones. Scores, and the order of equal scor
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import cycle
 from pathlib import Path
@@ -37,6 +37,7 @@ from robustbench_ir.encoders.piece_embeddings import Pool
 from robustbench_ir.errors import EncoderError, OptionError
 from robustbench_ir.evaluation.evaluation import Evaluation, open_evaluation
 from robustbench_ir.evaluation.request import DEFAULT_RUN, Request, RunOptions
+from robustbench_ir.evaluation.runner import Runner
 from robustbench_ir.metrics.settings import Judgements
 from robustbench_ir.retrieval.scores import Doubles
 from robustbench_ir.retrieval.similarity import pair_scores
@@ -212,7 +213,7 @@ def _poisoned(evaluation: Evaluation, attack: _Attack) -> Poisoning:
     injected = replace(runner, task=replace(runner.task, passages=injection.passages, own_passage=None))
     added = injected.pool
     with runner.clock.stage("rank", len(runner.task.queries), "injected passages"):
-        honest = _Honest.of(evaluation, queries)
+        honest = _Honest.of(runner, queries)
         columns = {
             source: _column(honest, queries, added, injected.ties, rows) for source, rows in injection.aimed.items()
         }
@@ -279,18 +280,62 @@ class _Honest:
     best_key: Keys
 
     @classmethod
-    def of(cls, evaluation: Evaluation, queries: Embeddings) -> _Honest:
-        runner = evaluation.runner
+    def of(cls, runner: Runner, queries: Embeddings) -> _Honest:
         pool, ties, qrels = runner.pool, runner.ties, runner.task.qrels
-        found = best_passages(pool, queries, DEEPEST, memory=runner.memory, own=runner.task.own_passage, ties=ties)
-        every_query = np.arange(len(found.rows))[:, None]
         return cls(
-            query=qrels.query,
-            judged=pair_scores(queries, qrels.query, pool, qrels.passage),
-            judged_key=ties.keys(qrels.query, qrels.passage),
-            best=np.where(found.rows >= 0, found.scores, -np.inf),
-            best_key=ties.keys(every_query, found.rows),
+            qrels.query,
+            pair_scores(queries, qrels.query, pool, qrels.passage),
+            ties.keys(qrels.query, qrels.passage),
+            *_best(runner, queries, range(len(runner.task.queries))),
         )
+
+
+def _best(runner: Runner, queries: Embeddings, rows: Sequence[int]) -> tuple[Doubles, Keys]:
+    """Return scores and keys of the best honest passages of some queries."""
+    own, ties = runner.task.own_passage, runner.ties.for_queries(rows)
+    left_out = None if own is None else own[rows]
+    found = best_passages(runner.pool, queries, DEEPEST, memory=runner.memory, own=left_out, ties=ties)
+    place = np.arange(len(found.rows))[:, None]
+    return np.where(found.rows >= 0, found.scores, -np.inf), ties.keys(place, found.rows)
+
+
+def places_of_some(
+    runner: Runner, rows: Sequence[int], queries: Embeddings, sources: Iterable[str], budget: int, craft: Craft
+) -> dict[str, IntArray]:
+    """Return what `Poisoning.place` has, for some queries only: no other passages than theirs are encoded.
+
+    Parameters
+    ----------
+    runner : Runner
+        Encoder and task.
+    rows : sequence of int
+        Ascending rows of the queries.
+    queries : float32 array of shape (len(rows), dimensions)
+        Their embeddings.
+    sources, budget, craft
+        See `poison`; the craft is no search.
+
+    Raises
+    ------
+    EncoderError
+        If the scores of the encoder depend on the pool.
+    """
+    _check_encoder(runner.encoder)
+    injection = inject(runner.task, sources, budget, craft)
+    aimed = {source: columns[list(rows)] for source, columns in injection.aimed.items()}
+    used = np.unique(np.concatenate([columns.ravel() for columns in aimed.values()]))
+    used = used[used >= 0]
+    bare = replace(runner.task, passages=tuple(injection.passages[row] for row in used), own_passage=None)
+    injected = replace(runner, task=bare)
+    judged = np.zeros(0, np.int32), np.zeros(0), np.zeros(0, np.uint64)  # only the places are asked for
+    honest = _Honest(*judged, *_best(runner, queries, rows))
+    ties = injected.ties.for_queries(rows)
+    return {
+        source: _column(
+            honest, queries, injected.pool, ties, np.where(of < 0, -1, np.searchsorted(used, of)).astype(np.int32)
+        )[0]
+        for source, of in aimed.items()
+    }
 
 
 def _column(

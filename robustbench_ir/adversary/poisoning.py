@@ -266,9 +266,8 @@ class Poisoning:
         }
         cells = len(groups)
         groups |= {(source, ALL): self._mask([source], self.query_languages) for source in self.sources}
-        groups |= {(ALL, language): self._mask(self.sources, [language]) for language in self.query_languages}
-        groups |= {(ALL, ALL): self._mask(self.sources, self.query_languages)} | self._levels()
-        means = self._means(np.stack([self.found(source, depth) for source in self.sources], axis=1), groups)
+        groups |= self._from_elsewhere() | self._levels()
+        means = self._means(self._found_by_source(depth), groups)
         (draw,) = draws([means], np.random.default_rng(SEED), resamples)
         intervals = bootstrap_intervals(draw, self.judgements.questions, having=means.clusters)
         shares = [share_interval(one, number) for one, number in zip(intervals, means.clusters.tolist(), strict=True)]
@@ -279,6 +278,31 @@ class Poisoning:
             for place, (name, share, number) in enumerate(zip(groups, shares, questions, strict=True))
             if number or place < cells
         ]
+
+    def from_elsewhere(self, depth: Depth = 10) -> ClusterMeans:
+        """Return the means over passages in other languages than the query's, for intervals of one's own.
+
+        Parameters
+        ----------
+        depth : {1, 10}
+            See `matrix`.
+
+        Returns
+        -------
+        ClusterMeans
+            The mean for each query language, then that over all of them: the rows of `matrix` with the source
+            ``"all"``.
+        """
+        _check_depth(depth)
+        return self._means(self._found_by_source(depth), self._from_elsewhere())
+
+    def _from_elsewhere(self) -> dict[tuple[str, str], NDArray[np.bool_]]:
+        """Return the strata of the means over other source languages: for each query language, and for all."""
+        groups = {(ALL, language): self._mask(self.sources, [language]) for language in self.query_languages}
+        return {**groups, (ALL, ALL): self._mask(self.sources, self.query_languages)}
+
+    def _found_by_source(self, depth: Depth) -> Floats:
+        return np.stack([self.found(source, depth) for source in self.sources], axis=1)
 
     def _mask(self, sources: Sequence[str], among: Sequence[str], *, own: bool = False) -> NDArray[np.bool_]:
         """Return which strata (query language x source) some sources and languages have, by default without own."""

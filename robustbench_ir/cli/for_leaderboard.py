@@ -11,13 +11,14 @@ from robustbench_ir.cli.output import Terminal, styled
 from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.request import Request
 from robustbench_ir.perturb import default_recipe_names
+from robustbench_ir.perturb.identity import AttackIdentity
 from robustbench_ir.resources.languages import select_languages
 from robustbench_ir.results.naming import Saved
 from robustbench_ir.tasks import task_card
 
 if TYPE_CHECKING:
     from robustbench_ir.adversary.search import SearchOptions
-    from robustbench_ir.results.result import Result
+    from robustbench_ir.leaderboard.schema import Entry
 
 _FIXED = {
     "languages": "--languages",
@@ -97,9 +98,9 @@ def print_next_step(
     console.print(styled(said), soft_wrap=True)
 
 
-def why_unranked(result: Result) -> str:
-    """Return why the board will show a result without a rank; empty if it ranks it."""
-    ran = {attack.label for attack, severity in result.groups if severity == _SEVERITY}
+def why_unranked(entry: Entry) -> str:
+    """Return why the board will show an entry without a rank; empty if it ranks it."""
+    ran = {AttackIdentity.parse(cell.recipe).label for cell in entry.cells if cell.severity == _SEVERITY}
     lacks = [name for name in default_recipe_names() if name not in ran]
     if not lacks:
         return ""

@@ -161,7 +161,7 @@ def verify_entry(  # noqa: PLR0917
     if entry.model.kind != "run" and not is_named_after(entry.model.name, entry.model.encoder):
         say(f"what was run is {entry.model.encoder!a:.100}; the board shows it beside the name")
     if found.searched:
-        say(f"{found.searched} query sets of searches were not run: only the model's owner has their queries")
+        say(f"{found.searched} sets of searched texts were not run: only the model's owner has them")
     if found.holds and by:
         replace_with_mark(file, marked(entry, found, by, _today()))
     context.exit(0 if found.holds else _WRONG)

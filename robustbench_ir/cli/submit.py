@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import click
 
+from robustbench_ir.adversary.poison_file import load_poisoning
 from robustbench_ir.cli.for_leaderboard import why_unranked
 from robustbench_ir.cli.options import split_commas
 from robustbench_ir.cli.output import say
@@ -37,6 +38,20 @@ from robustbench_ir.results.file import load_result
     help="Whether training saw the task's data; with SQuAD among --trained-on it is yes for xquad-r.",
 )
 @click.option("--trained-on", callback=split_commas, help="Training data: 'MS MARCO,SQuAD'.")
+@click.option(
+    "--suite",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Result of `irbench attack --suite`, of the same encoder and task: the board then has its robust scores.",
+)
+@click.option(
+    "--poison",
+    "poisonings",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="File of `irbench poison`, of the same encoder and task; may be repeated.",
+)
 @click.option("--date", default=lambda: datetime.now(UTC).date().isoformat(), help="Date of the run. Default: today.")
 @click.option("--folder", type=click.Path(path_type=Path), default=Path("leaderboard"), show_default=True)
 def command(  # noqa: PLR0913, PLR0917
@@ -51,6 +66,8 @@ def command(  # noqa: PLR0913, PLR0917
     model_languages: tuple[str, ...] | None,
     saw_task: str,
     trained_on: tuple[str, ...] | None,
+    suite: Path | None,
+    poisonings: tuple[Path, ...],
     date: str,
     folder: Path,
 ) -> None:
@@ -71,8 +88,10 @@ def command(  # noqa: PLR0913, PLR0917
         if not re.fullmatch(LINK, address):
             raise OptionError(f"{option} {address}: is no address; write one that begins with https://")
     result = load_result(file)
-    path = submit(entry_of(result, declared, date), folder)
+    beside = None if suite is None else load_result(suite)
+    entry = entry_of(result, declared, date, beside, [load_poisoning(one) for one in poisonings])
+    path = submit(entry, folder)
     say(f"{path} is your entry; `irbench leaderboard check --new {path}` checks it")
-    if reason := why_unranked(result):
+    if reason := why_unranked(entry):
         say(reason)
     say(f"once it is built, its page is {folder}/site/index.html#model={quote(name, safe='/')}")

@@ -19,8 +19,11 @@ from robustbench_ir.leaderboard.folder import FiledEntry
 from robustbench_ir.leaderboard.marks import mark_fault
 from robustbench_ir.leaderboard.numbers import Choices, as_json, by_group, choices, view_numbers
 from robustbench_ir.leaderboard.pairs import MOST_PAIRED
+from robustbench_ir.leaderboard.poisoned import poison_row
 from robustbench_ir.leaderboard.published import PublishedRow
 from robustbench_ir.leaderboard.ranking import RANK_RESAMPLES
+from robustbench_ir.leaderboard.robust import suite_row
+from robustbench_ir.leaderboard.schema import RanksEntry
 from robustbench_ir.leaderboard.sheet import CellKey, EntrySheet
 from robustbench_ir.leaderboard.standings import Standings, on_task, standings
 from robustbench_ir.leaderboard.task_lists import load_task_lists
@@ -177,7 +180,12 @@ def _board(lines: Sequence[Line], resamples: int) -> tuple[JsonTable, OnTask | N
     asked = choices(keys, threats, headline, list(task.queries))
     numbers = _numbers(lines, keys, settings, asked)
     rows = [
-        {**_row(line, superseded.get(number, "")), **numbers[number], "ranks": places.get(number, {})}
+        {
+            **_row(line, superseded.get(number, "")),
+            **numbers[number],
+            "ranks": places.get(number, {}),
+            **_beside(line, asked, resamples),
+        }
         for number, line in enumerate(lines)
     ]
     table: JsonTable = {
@@ -324,7 +332,7 @@ def _is_known(recipe: str) -> bool:
 def _superseded(lines: Sequence[Line]) -> dict[int, str]:
     """Return the lines that a later line of the same model replaces, and the file of that line.
 
-    The later line must have all recipes of the earlier one, in the same or newer versions.
+    The later line must have all recipes of the earlier one, in the same or newer versions, and all that was injected.
     """
     by_model: dict[tuple[str, str], list[int]] = {}
     for number, line in enumerate(lines):
@@ -349,10 +357,19 @@ def _replaces(new: Line, old: Line) -> bool:
     before, after = _versions(old.sheet), _versions(new.sheet)
     if any(key not in after or after[key] < version for key, version in before.items()):
         return False
+    if not _injected(old) <= _injected(new):
+        return False
     dates = old.filed.entry.date, new.filed.entry.date
     newer = any(after[key] > version for key, version in before.items())
     has_ranks = old.standing == "format 1, values only" != new.standing
-    return newer or has_ranks or len(after) > len(before) or dates[0] < dates[1]
+    more = len(after) > len(before) or _injected(new) > _injected(old)
+    return newer or has_ranks or more or dates[0] < dates[1]
+
+
+def _injected(line: Line) -> set[str]:
+    """Return what was injected into the pool of an entry."""
+    entry = line.filed.entry
+    return {one.attack for one in entry.poison} if isinstance(entry, RanksEntry) else set()
 
 
 def _versions(sheet: EntrySheet) -> dict[tuple[AttackIdentity, int], tuple[int, ...]]:
@@ -389,6 +406,17 @@ def _numbers(
             zip(means_of, numbers_of, as_json(distance), coverage, strict=True)
         )
     ]
+
+
+def _beside(line: Line, asked: Choices, resamples: int) -> JsonTable:
+    """Return robust scores under suites and shares of injected passages, where an entry has them."""
+    entry = line.filed.entry
+    if not isinstance(entry, RanksEntry):
+        return {}
+    settings = line.sheet.average_precision
+    suites = {one.suite: suite_row(entry, one, settings, asked, resamples) for one in entry.suites}
+    poison = {one.attack: poison_row(entry, one, asked, resamples) for one in entry.poison}
+    return {name: found for name, found in (("suites", suites), ("poison", poison)) if found}
 
 
 def _in_order(sheet: EntrySheet, found: Floats, keys: list[CellKey]) -> Floats:

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from robustbench_ir.adversary.poisoning import Poisoning
 from robustbench_ir.encoders import EncoderDescription
 from robustbench_ir.encoders.kinds import RERANKED
 from robustbench_ir.errors import OptionError
 from robustbench_ir.evaluation.score_runs import is_run
+from robustbench_ir.leaderboard.attached import check_poisoning, refuse_sample, with_suite
 from robustbench_ir.leaderboard.names import without_folders
+from robustbench_ir.leaderboard.poisoned import poison_record
 from robustbench_ir.leaderboard.ranks import judged_record, ranks_record
+from robustbench_ir.leaderboard.robust import suite_records
 from robustbench_ir.leaderboard.schema import (
     ENTRY_SCHEMA_VERSION,
     MAX_RANKS,
@@ -24,7 +28,6 @@ from robustbench_ir.leaderboard.sheet import scores_of, sheet_of
 from robustbench_ir.perturb.variants import is_variants
 from robustbench_ir.results.file import readable_json
 from robustbench_ir.results.result import Cell, Result
-from robustbench_ir.tasks.questions import questions_of
 from robustbench_ir.tasks.task import TaskIdentity
 
 
@@ -64,8 +67,16 @@ class Declaration:
     datasets: Sequence[str] = ()
 
 
-def entry_of(result: Result, declared: Declaration, date: str) -> RanksEntry:
+def entry_of(
+    result: Result,
+    declared: Declaration,
+    date: str,
+    suite: Result | None = None,
+    poisonings: Sequence[Poisoning] = (),
+) -> RanksEntry:
     """Make an entry from a result: its ranks, and the averages that follow from them.
+
+    Where the attacks of a suite are among those of the result, the entry has its robust scores.
 
     Parameters
     ----------
@@ -75,33 +86,27 @@ def entry_of(result: Result, declared: Declaration, date: str) -> RanksEntry:
         What the submitter declares.
     date : str
         Date of the submission, ``2026-11-26``.
+    suite : Result, optional
+        Result of the same encoder on the same task that has the attacks of a suite. Those that `result` lacks are
+        added to the entry.
+    poisonings : sequence of Poisoning
+        Passages that were injected into the pool of the same task, against the same encoder.
 
     Raises
     ------
     OptionError
         If nothing was attacked, or only some questions were, or passages, or with variants of one folder; if something
-        that was declared, or a recipe or seed of the result, does not fit the schema; or if the result has more ranks
-        than an entry may have.
+        that was declared, or a recipe or seed of the result, does not fit the schema; if the result has more ranks
+        than an entry may have; or if `suite` or `poisonings` are of another encoder or task.
     """
     if not result.attacked:
         raise OptionError("nothing was attacked, and an entry is about robustness; attack with recipes first")
-    drawn = questions_of(result.task)
-    if drawn:
-        raise OptionError(
-            f"{drawn.number} questions were drawn of this task, for a quick look; attack without --questions for the "
-            "leaderboard"
-        )
-    if any(cell.recipe.prompt for cell in result.attacked):
-        raise OptionError("other prompts are no part of an entry, whose model has one; attack without --prompts")
-    for cell in result.attacked:
-        if cell.recipe.on != "queries":
-            raise OptionError(
-                f"{cell.recipe.label}: the leaderboard is for attacks on queries; attack without --on {cell.recipe.on}"
-            )
-        if any(is_variants(recipe.name) for recipe in cell.recipe.recipes):
-            raise OptionError(
-                f"{cell.recipe.label} are texts of one folder, which the leaderboard cannot make again; attack without"
-            )
+    refuse_sample(result.task, "attack without --questions for the leaderboard")
+    _refuse_other_cells(result)
+    if suite is not None:
+        result = with_suite(result, suite)
+    for one in poisonings:
+        check_poisoning(result, one)
     cells = (result.clean, *result.attacked)
     ranks = len(cells) * len(result.judgements.query)
     if ranks > MAX_RANKS:
@@ -125,13 +130,31 @@ def entry_of(result: Result, declared: Declaration, date: str) -> RanksEntry:
                 "cells": [_cell(cell) for cell in cells],
                 "judged": judged_record(result.judgements),
                 "ranks": ranks_record([cell.ranks for cell in cells]),
+                "poison": [poison_record(one) for one in poisonings],
             }
         )
-        return draft.model_copy(update={"scores": scores_of(sheet_of(draft))})
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         key = ".".join(map(str, first["loc"]))
         raise OptionError(f"{key}: {first['msg']}; `irbench submit --help` lists what is needed") from error
+    sheet = sheet_of(draft)
+    records = suite_records(draft, sheet.average_precision)
+    return draft.model_copy(update={"scores": scores_of(sheet), "suites": records})
+
+
+def _refuse_other_cells(result: Result) -> None:
+    """Refuse attacks whose queries only the submitter can make, or that change something else than queries."""
+    if any(cell.recipe.prompt for cell in result.attacked):
+        raise OptionError("other prompts are no part of an entry, whose model has one; attack without --prompts")
+    for cell in result.attacked:
+        if cell.recipe.on != "queries":
+            raise OptionError(
+                f"{cell.recipe.label}: the leaderboard is for attacks on queries; attack without --on {cell.recipe.on}"
+            )
+        if any(is_variants(recipe.name) for recipe in cell.recipe.recipes):
+            raise OptionError(
+                f"{cell.recipe.label} are texts of one folder, which the leaderboard cannot make again; attack without"
+            )
 
 
 _NO_SCORE = {

@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from robustbench_ir.encoders.kinds import RERANKED
+from robustbench_ir.leaderboard.poisoned import poison_derived, poison_shape_faults
 from robustbench_ir.leaderboard.ranks import judgements_of_entry, ranks_of_entry
+from robustbench_ir.leaderboard.robust import attacks_of, robust_records
 from robustbench_ir.leaderboard.schema import (
     MAX_RANKS,
+    MAX_STRATA,
     Entry,
     EntryCell,
     EntryScore,
@@ -21,6 +24,7 @@ from robustbench_ir.leaderboard.sheet import EntrySheet, may_lack_ranks, scores_
 from robustbench_ir.metrics.measures import Integers
 from robustbench_ir.metrics.settings import Judgements
 from robustbench_ir.perturb.identity import AttackIdentity
+from robustbench_ir.results.suite import suites
 from robustbench_ir.retrieval.ranking import Ranks
 from robustbench_ir.tasks.questions import questions_of
 from robustbench_ir.tasks.task import TaskIdentity
@@ -45,6 +49,8 @@ def entry_faults(entry: Entry, sheet_for: Callable[[], EntrySheet] | None = None
         One line for each fault; empty if there is none.
     """
     misshapen = [*_misshapen(entry)]
+    if not misshapen and isinstance(entry, RanksEntry):
+        misshapen = [*_misshapen_suites(entry), *_misshapen_poison(entry)]
     if misshapen:
         return misshapen
     sheet = sheet_for() if sheet_for else sheet_of(entry)
@@ -68,6 +74,30 @@ def _misshapen(entry: Entry) -> Iterator[str]:
     if len({_key(cell) for cell in entry.cells}) < len(entry.cells):
         yield "cells: the same recipe, severity and seed occur twice"
     yield from _misshapen_values(entry, queries) if isinstance(entry, ValuesEntry) else _misshapen_ranks(entry)
+
+
+def _misshapen_suites(entry: RanksEntry) -> Iterator[str]:
+    attacks, known = attacks_of(entry.cells), {one.identity: one for one in suites()}
+    if len({one.suite for one in entry.suites}) < len(entry.suites):
+        yield "suites: the same suite occurs twice"
+    for number, one in enumerate(entry.suites):
+        where = f"suites.{number}"
+        if one.cells != sorted(set(one.cells)) or one.cells[-1] >= len(entry.cells):
+            yield f"{where}.cells: must be numbers of attacked cells, ascending"
+        elif one.suite in known and one.cells != sorted(known[one.suite].places_in(attacks)):
+            yield f"{where}.cells: are not those of the attacks of {one.suite}; submit the result with --suite"
+        elif one.adaptive != any(attacks[cell].attack.threat == "worst case" for cell in one.cells):
+            yield f"{where}.adaptive: must be true if one of its attacks was searched on this encoder, else false"
+    if entry.suites and (max(entry.task.question) + 1) * len(entry.task.queries) > MAX_STRATA:
+        yield f"suites: questions times languages are more than {MAX_STRATA}; an entry has at most so many"
+
+
+def _misshapen_poison(entry: RanksEntry) -> Iterator[str]:
+    if len({one.attack for one in entry.poison}) < len(entry.poison):
+        yield "poison: the same attack occurs twice"
+    for number, one in enumerate(entry.poison):
+        for fault in poison_shape_faults(entry, one):
+            yield f"poison.{number}.{fault}"
 
 
 def _misshapen_values(entry: ValuesEntry, queries: int) -> Iterator[str]:
@@ -210,8 +240,37 @@ def _not_derived(entry: Entry, sheet: EntrySheet) -> Iterator[str]:
         return
     for key, score in written.items():
         for name, (said, found) in _pairs(score, derived[key]).items():
-            if (said is None) != (found is None) or abs((said or 0) - (found or 0)) > _TOLERANCE:
+            if _differ(said, found):
                 yield f"scores of {key[0]} severity {key[1]}: {name} is {said}, the queries give {found}"
+    if isinstance(entry, RanksEntry):
+        yield from _suites_not_derived(entry, sheet)
+        yield from _poison_not_derived(entry)
+
+
+def _suites_not_derived(entry: RanksEntry, sheet: EntrySheet) -> Iterator[str]:
+    for one in entry.suites:
+        found = robust_records(entry, one.cells, sheet.average_precision)
+        if one.scores.keys() != found.keys():
+            yield f"scores of {one.suite}: must have each setting, {', '.join(found)}"
+            continue
+        for setting, said in one.scores.items():
+            for name, value in said.model_dump().items():
+                derived = getattr(found[setting], name)
+                if _differ(value, derived):
+                    yield f"scores of {one.suite}, {setting}: {name} is {value}, the queries give {derived}"
+
+
+def _poison_not_derived(entry: RanksEntry) -> Iterator[str]:
+    for one in entry.poison:
+        for name, derived in poison_derived(entry, one).items():
+            value = getattr(one, name)
+            if _differ(value, derived):
+                yield f"poison of {one.attack}: {name} is {value}, the places give {derived}"
+
+
+def _differ(said: float | None, found: float | None) -> bool:
+    """Return whether a number is another one than that which follows; NaN differs from all."""
+    return (said is None) != (found is None) or not abs((said or 0) - (found or 0)) <= _TOLERANCE
 
 
 def _pairs(said: EntryScore, found: EntryScore) -> dict[str, tuple[float | None, float | None]]:

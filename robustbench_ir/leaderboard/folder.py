@@ -81,12 +81,13 @@ def task_name(entry: Entry) -> str:
 
 
 def content_key(entry: Entry) -> tuple[str, ...]:
-    """Return what identifies the run behind an entry: model, task and query sets.
+    """Return what identifies the run behind an entry: model, task, query sets and injected passages.
 
     The format is a part of it, so that a run of which there are values only can be submitted again with its ranks.
     """
     cells = sorted(cell.queries_sha256 + cell.recipe for cell in entry.cells)
-    return str(entry.schema_version), entry.model.fingerprint or entry.model.name, entry.task.sha256, *cells
+    injected = sorted(one.attack for one in entry.poison) if isinstance(entry, RanksEntry) else []
+    return str(entry.schema_version), entry.model.fingerprint or entry.model.name, entry.task.sha256, *cells, *injected
 
 
 def submit(entry: Entry, folder: Path) -> Path:

@@ -33,7 +33,7 @@ def packed(numbers: Integers) -> str:
     return b64encode(lzma.compress(planes, check=lzma.CHECK_CRC32)).decode()
 
 
-@lru_cache(maxsize=5)  # what one entry has: each of its checks reads it
+@lru_cache(maxsize=8)  # what one entry has: each of its checks reads it
 def unpacked(text: str, count: int) -> IntArray:
     """Return the numbers that `packed` has written.
 

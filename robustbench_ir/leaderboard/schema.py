@@ -15,9 +15,17 @@ from datetime import date as calendar_date
 from functools import cache
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    TypeAdapter,
+    model_serializer,
+)
 
-from robustbench_ir.errors import DataError
+from robustbench_ir.adversary.crafts import Craft
+from robustbench_ir.errors import DataError, OptionError
 from robustbench_ir.leaderboard.names import LINK, MODEL_NAME, printable_text, safe_model_name
 from robustbench_ir.metrics.settings import Setting
 from robustbench_ir.perturb.identity import AttackIdentity
@@ -31,6 +39,11 @@ MAX_RANKS = 1 << 23
 """Judged passages times cells, of one entry: 58 cells of XQuAD-R."""
 
 MAX_JUDGED = 1 << 21
+MAX_SUITES = 5
+MAX_POISONINGS = 20
+MAX_STRATA = 1 << 25
+"""Questions times pairs of languages, of injected passages: XQuAD-R has 143,990."""
+
 
 NOT_RETRIEVED = 1e-9
 
@@ -47,7 +60,7 @@ def _as_written(parse: Callable[[str], object]) -> Callable[[str], str]:
     def check(text: str) -> str:
         try:
             found = parse(text)
-        except DataError as error:
+        except (DataError, OptionError) as error:
             raise ValueError(str(error)) from error
         if str(found) != text:
             raise ValueError(f"{text[:100]!a} is written {str(found)[:100]!a}")
@@ -65,6 +78,9 @@ Day = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$"), AfterValidator(_cale
 _IDENTITY = Field(pattern=r"^[A-Za-z0-9.:,>=/@_+~|()%-]{1,1000}$")
 Attack = Annotated[str, _IDENTITY, AfterValidator(_as_written(AttackIdentity.parse))]
 """``clean``, ``typo@3``, or a search, ``greedy(typo@3)|goal=map|words=2|queries=500``; see docs/identity.md."""
+SuiteText = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,40}@[1-9][0-9]{0,4}$")]
+"""Name and version of a suite, such as ``standard@1``."""
+CraftText = Annotated[str, Field(max_length=40), AfterValidator(_as_written(Craft.parse))]
 TaskText = Annotated[str, _IDENTITY, AfterValidator(_as_written(TaskIdentity.parse))]
 Scalar = Text | Annotated[int, Field(ge=-(10**9), le=10**9)] | float | bool | None
 OptionSetting = Scalar | Annotated[dict[Short, Scalar], Field(max_length=50)]
@@ -273,6 +289,94 @@ class EntryScore(Strict):
     coverage: Share
 
 
+class RobustRecord(Strict):
+    """Scores under the worst attack of a suite in one setting: macro averages over query languages, for readers.
+
+    Attributes
+    ----------
+    average, robust : float
+        mAP on average over the attacks, and with each query as it does under the worst of them, or unchanged. A
+        language that an attack does not cover counts with its clean score, as everywhere on the board.
+    kept : float or None
+        `robust` divided by the clean mAP; None if that is 0.
+    robust_at_10 : float
+        Share of the queries that keep a relevant passage among the first ten under all attacks.
+    questions : int
+        Number of questions.
+    """
+
+    average: Share
+    robust: Share
+    kept: Share | None
+    robust_at_10: Share
+    questions: int = Field(ge=1, le=MAX_QUERIES)
+
+
+class SuiteRecord(Strict):
+    """A suite whose attacks are among the cells; see docs/suites.md.
+
+    Attributes
+    ----------
+    suite : str
+        Name and version.
+    cells : list of int
+        Numbers of the cells of its attacks, ascending.
+    adaptive : bool
+        Whether one of the attacks was searched on this very encoder, and so saw its defences at work.
+    scores : dict of str to RobustRecord
+        Setting to scores. Every reader computes them again.
+    """
+
+    suite: SuiteText
+    cells: list[Annotated[int, Field(ge=1, lt=MAX_CELLS)]] = Field(min_length=1, max_length=MAX_CELLS)
+    adaptive: bool
+    scores: Annotated[dict[Setting, RobustRecord], Field(min_length=1)]
+
+
+class PoisonRecord(Strict):
+    """Passages that were injected into the pool of all languages, and where each query finds them; see docs/poison.md.
+
+    Attributes
+    ----------
+    craft : str
+        How they were written, such as ``copy``.
+    budget : int
+        Number of injected passages for each question.
+    encodings : int
+        Number of encodings that a search had for each passage; 0 without a search.
+    crafted_on : str
+        The encoder that a search asked, where it is another one than the entry's; else empty.
+    sources : list of str
+        Source languages: the query languages of the task, in their order.
+    place : str
+        Packed numbers, one for each query of each source language: place of the best injected passage, 1 to 10; 0 if it
+        is farther down, 11 if there is none.
+    asr_at_1, asr_at_10 : float
+        Share of the queries that find an injected passage in another language first, and among the first ten: macro
+        average over source and query languages. Every reader computes them again.
+    questions : int
+        Number of questions.
+    """
+
+    craft: CraftText
+    budget: int = Field(ge=1, le=500)
+    encodings: int = Field(ge=0, lt=1 << 31)
+    crafted_on: Text
+    sources: list[Tag] = Field(min_length=1, max_length=500)
+    place: Packed
+    asr_at_1: Share
+    asr_at_10: Share
+    questions: int = Field(ge=1, le=MAX_QUERIES)
+
+    @property
+    def attack(self) -> str:
+        """What was injected, in words that are the same for the same attack: ``copy, budget 1``."""
+        parts = [self.craft, f"budget {self.budget}"]
+        parts += [f"{self.encodings} encodings"] if self.encodings else []
+        parts += [f"crafted on {self.crafted_on}"] if self.crafted_on else []
+        return ", ".join(parts)
+
+
 class EarlierMark(Strict):
     """Who verified an entry of format 1: a word that says nothing of the file, so that it no longer counts.
 
@@ -362,13 +466,25 @@ class RanksEntry(Entry):
         The judged passages.
     ranks : RanksRecord
         Their ranks in each cell.
+    suites : list of SuiteRecord
+        Suites whose attacks are among the cells.
+    poison : list of PoisonRecord
+        Attacks by injected passages.
     """
 
     schema_version: Literal[2]
     judged: JudgedRecord
     cells: list[EntryCell] = Field(min_length=1, max_length=MAX_CELLS)
     ranks: RanksRecord
+    suites: list[SuiteRecord] = Field(default=[], max_length=MAX_SUITES)
+    poison: list[PoisonRecord] = Field(default=[], max_length=MAX_POISONINGS)
     verified: VerifiedRecord | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_empty_lists(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Write an entry without suites and poison as before there were any, so that its mark stays valid."""
+        table: dict[str, object] = write(self)
+        return {key: value for key, value in table.items() if value or key not in {"suites", "poison"}}
 
 
 class ValuesEntry(Entry):

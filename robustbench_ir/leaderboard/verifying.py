@@ -8,6 +8,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from robustbench_ir.adversary.crafts import Craft
+from robustbench_ir.adversary.poison import places_of_some
+from robustbench_ir.adversary.poisoning import DEPTHS
 from robustbench_ir.encoders import BUILT_IN, EncoderOptions, load_encoder
 from robustbench_ir.encoders.encoder import Encoder
 from robustbench_ir.encoders.multi_vector import LateInteractionEncoder
@@ -17,12 +20,13 @@ from robustbench_ir.errors import ResultError
 from robustbench_ir.evaluation.runner import QuerySet, Runner
 from robustbench_ir.leaderboard.canonical import layout_faults, perturbed_queries, task_of_entry, threat_model
 from robustbench_ir.leaderboard.entry import kind_on_board
+from robustbench_ir.leaderboard.poisoned import places_of
 from robustbench_ir.leaderboard.ranks import judgements_of_entry, ranks_of_entry
-from robustbench_ir.leaderboard.schema import Entry, EntryCell, ModelRecord, RanksEntry
+from robustbench_ir.leaderboard.schema import Entry, EntryCell, ModelRecord, PoisonRecord, RanksEntry
 from robustbench_ir.leaderboard.sheet import values_of_ranks
 from robustbench_ir.metrics.measures import Floats, Integers
 from robustbench_ir.metrics.settings import Judgements
-from robustbench_ir.perturb import digest
+from robustbench_ir.perturb import digest, unchanged
 from robustbench_ir.retrieval.ranking import Ranks
 
 LEAST_SAMPLE = 100
@@ -30,6 +34,9 @@ LEAST_SAMPLE = 100
 
 MEAN_TOLERANCE = 0.002
 """Largest difference of a mean AP, or of a drop: the smallest drop of a default recipe is three times as large."""
+
+SHARE_TOLERANCE = 0.01
+"""Largest difference of the share of queries that find an injected passage."""
 
 RANK_SHARE = 0.95
 _CLOSE = 0.02
@@ -86,6 +93,31 @@ class Difference:
 
 
 @dataclass(frozen=True)
+class PoisonDifference:
+    """How injected passages of an entry differ from those that were injected again for the sample.
+
+    Attributes
+    ----------
+    attack : str
+        What was injected.
+    places : float
+        Share of the places of the best injected passages that agree, as ranks do.
+    share : float
+        Entry minus rerun, of ASR@1 or ASR@10; whichever differs more.
+    """
+
+    attack: str
+    places: float
+    share: float
+
+    def fault(self, exact: bool) -> str:
+        """Return what does not hold; empty if everything does."""
+        if self.places < (1 if exact else RANK_SHARE):
+            return f"{1 - self.places:.1%} of the places of injected passages differ"
+        return f"the share of queries that find one differs by {self.share:+.4f}" * (abs(self.share) > SHARE_TOLERANCE)
+
+
+@dataclass(frozen=True)
 class Verification:
     """Outcome of a verification.
 
@@ -96,9 +128,12 @@ class Verification:
     differences : tuple of Difference
         One for each cell that was run again.
     searched : int
-        Number of query sets that were left out, because a search made them against the model and the entry lacks them.
+        Number of query sets and injections that were left out, because a search made them against the model and the
+        entry lacks them.
     exact : bool
         Whether all ranks must agree, because no hardware changes them.
+    poison : tuple of PoisonDifference
+        One for each attack by passages that was run again.
     """
 
     sample: int
@@ -106,11 +141,14 @@ class Verification:
     differences: tuple[Difference, ...]
     searched: int = 0
     exact: bool = False
+    poison: tuple[PoisonDifference, ...] = ()
 
     @property
     def faults(self) -> tuple[str, ...]:
         """What does not hold, one line for each cell: tested for each recipe and setting, never for all together."""
-        return tuple(f"{one.cell}: {fault}" for one in self.differences if (fault := one.fault(self.exact)))
+        of_cells = ((one.cell, one.fault(self.exact)) for one in self.differences)
+        of_passages = ((f"injected {one.attack}", one.fault(self.exact)) for one in self.poison)
+        return tuple(f"{name}: {fault}" for name, fault in (*of_cells, *of_passages) if fault)
 
     @property
     def holds(self) -> bool:
@@ -129,8 +167,8 @@ class Verification:
 
     @property
     def rank_agreement(self) -> float:
-        """Smallest share, over cells, of the ranks that agree."""
-        return min(one.ranks for one in self.differences)
+        """Smallest share, over cells, of the ranks that agree; of the places of injected passages too."""
+        return min((*(one.ranks for one in self.differences), *(one.places for one in self.poison)))
 
 
 def verify(
@@ -178,14 +216,32 @@ def verify(
     rows = sorted(int(row) for row in drawn)
     numbers = [number for number, cell in enumerate(entry.cells) if threat_model(cell.recipe) == "average case"]
     exact = encoder.description.name in _COUNTED
+    again = [one for one in entry.poison if not one.encodings]
     found = [_ranked_again(entry.cells[number], number, runner, rows) for number in numbers]
     return Verification(
         sample=len(rows),
         seed=seed,
         differences=tuple(differences(entry, numbers, found, rows, exact)),
-        searched=len(entry.cells) - len(numbers),
+        searched=len(entry.cells) - len(numbers) + len(entry.poison) - len(again),
         exact=exact,
+        poison=tuple(_injected_again(entry, one, runner, rows, exact) for one in again),
     )
+
+
+def _injected_again(
+    entry: RanksEntry, poison: PoisonRecord, runner: Runner, rows: Sequence[int], exact: bool
+) -> PoisonDifference:
+    """Inject passages again, for the queries of the sample alone, and compare where they find them."""
+    clean = [unchanged(one.query_id, one.text) for one in runner.task.queries]
+    queries = QuerySet(runner, clean, rows, "clean").embeddings
+    craft = Craft.parse(poison.craft)
+    found = places_of_some(runner, rows, queries, poison.sources, poison.budget, craft)
+    said = np.stack([place[list(rows)] for place in places_of(entry, poison).values()])
+    again = np.stack(list(found.values()))
+    shares = [
+        float((((said > 0) & (said <= depth)).mean()) - (((again > 0) & (again <= depth)).mean())) for depth in DEPTHS
+    ]
+    return PoisonDifference(poison.attack, _agreement(said, again, exact), max(shares, key=abs))
 
 
 def _refuse_what_cannot_be_run(entry: Entry) -> None:

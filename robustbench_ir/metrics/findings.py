@@ -30,12 +30,20 @@ from robustbench_ir.perturb.kinds import KindOfChange
 from robustbench_ir.retrieval.ranking import Ranks
 
 
-class RankedQueries(Protocol):
-    """The parts of an attacked cell that are needed here; a `robustbench_ir.Cell` has them."""
+class CoveringRanks(Protocol):
+    """Ranks under an attack, and the languages that it does not cover."""
 
     @property
     def ranks(self) -> Ranks:
         """Ranks of the relevant passages."""
+
+    @property
+    def not_covered(self) -> Mapping[str, str]:
+        """Query languages that the recipe does not cover, with the reason."""
+
+
+class RankedQueries(CoveringRanks, Protocol):
+    """The parts of an attacked cell that are needed here; a `robustbench_ir.Cell` has them."""
 
     @property
     def changed(self) -> NDArray[np.bool_]:
@@ -52,10 +60,6 @@ class RankedQueries(Protocol):
     @property
     def edit_rate(self) -> Floats:
         """Edit distance of each query to the clean one, divided by its length, in graphemes; NaN if it is not known."""
-
-    @property
-    def not_covered(self) -> Mapping[str, str]:
-        """Query languages that the recipe does not cover, with the reason."""
 
     @property
     def kinds(self) -> Mapping[str, KindOfChange]:
@@ -233,7 +237,7 @@ def over_seeds(
     )
 
 
-def covered_queries(judgements: Judgements, cells: Sequence[RankedQueries]) -> NDArray[np.bool_]:
+def covered_queries(judgements: Judgements, cells: Sequence[CoveringRanks]) -> NDArray[np.bool_]:
     """Return whether the recipe of some cells covers the language of each query, shape (queries,).
 
     Parameters

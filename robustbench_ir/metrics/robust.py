@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.random import Generator
 
 from robustbench_ir.metrics.findings import (
-    AttackedCells,
     AttackGroup,
-    RankedQueries,
+    CoveringRanks,
     covered_queries,
     macro_means,
     only,
@@ -32,6 +32,23 @@ from robustbench_ir.metrics.statistics import (
     share_interval,
 )
 from robustbench_ir.retrieval.ranking import Ranks
+
+CoveringCells = Mapping[AttackGroup, Sequence[CoveringRanks]]
+"""Attack and severity to their cells, one for each seed."""
+
+
+class RobustQueries(NamedTuple):
+    """A measure of each query, or of each query in each pool; NaN where there is no case.
+
+    Attributes
+    ----------
+    clean, average, robust : float64 arrays of shape (queries,) or (queries, passage languages)
+        See `RobustScore`.
+    """
+
+    clean: Floats
+    average: Floats
+    robust: Floats
 
 
 @dataclass(frozen=True)
@@ -63,10 +80,26 @@ class RobustScore:
     questions: int
 
 
+def robust_queries(
+    judgements: Judgements, clean: Ranks, attacked: CoveringCells, setting: Setting, measure: str
+) -> RobustQueries:
+    """Return what `robust_scores` gives the means of, for each query.
+
+    Parameters
+    ----------
+    judgements, clean, attacked, setting, measure
+        See `robust_scores`.
+    """
+    before = per_query_scores(judgements, clean, measure, setting)
+    by_attack = [_mean_and_lowest(judgements, cells, setting, measure) for cells in attacked.values()]
+    average = nanmean(np.stack([mean for mean, _ in by_attack]), axis=0) if by_attack else before
+    return RobustQueries(before, average, np.fmin.reduce([before, *(lowest for _, lowest in by_attack)]))
+
+
 def robust_scores(
     judgements: Judgements,
     clean: Ranks,
-    attacked: AttackedCells,
+    attacked: CoveringCells,
     setting: Setting,
     measure: str,
     by: str | None = None,
@@ -99,11 +132,8 @@ def robust_scores(
     method : {"wider", "bca", "percentile"}
         Kind of interval.
     """
-    before = per_query_scores(judgements, clean, measure, setting)
-    by_attack = [_mean_and_lowest(judgements, cells, setting, measure) for cells in attacked.values()]
-    average = nanmean(np.stack([mean for mean, _ in by_attack]), axis=0) if by_attack else before
-    worst = np.fmin.reduce([before, *(lowest for _, lowest in by_attack)])
-    tables = [macro_means(judgements, one, by) for one in (before, average, worst)]
+    found = robust_queries(judgements, clean, attacked, setting, measure)
+    tables = [macro_means(judgements, one, by) for one in found]
     drawn = draws(tables, random, resamples)
     having = tables[0].clusters
     columns = [
@@ -122,7 +152,7 @@ def robust_scores(
 
 
 def worst_shares(
-    judgements: Judgements, clean: Ranks, attacked: AttackedCells, setting: Setting, measure: str
+    judgements: Judgements, clean: Ranks, attacked: CoveringCells, setting: Setting, measure: str
 ) -> Mapping[AttackGroup, float]:
     """Return the share of the queries whose lowest score, below the clean one, each attack reaches; 0 to 1.
 
@@ -146,7 +176,7 @@ def worst_shares(
 
 
 def _mean_and_lowest(
-    judgements: Judgements, cells: Sequence[RankedQueries], setting: Setting, measure: str
+    judgements: Judgements, cells: Sequence[CoveringRanks], setting: Setting, measure: str
 ) -> tuple[Floats, Floats]:
     """Return the mean and the lowest score of each case over seeds; NaN where the attack covers no such language."""
     covered = covered_queries(judgements, cells)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, NamedTuple
 
@@ -42,12 +42,18 @@ class Member(NamedTuple):
     def __str__(self) -> str:
         return f"{self.attack} at severity {self.severity}, seed {self.seed}"
 
-    def is_of(self, cell: Cell) -> bool:
-        """Return whether a cell is this attack, with whatever lexicons the task has of its own."""
+    @classmethod
+    def that_ran(cls, cell: Cell) -> Member:
+        """Return the attack of a cell."""
+        return cls(cell.recipe, cell.severity, cell.seed)
+
+    def is_of(self, ran: Member) -> bool:
+        """Return whether an attack that was run is this one, with whatever lexicons the task has of its own."""
         return (
-            (self.severity, self.seed, self.attack.search) == (cell.severity, cell.seed, cell.recipe.search)
-            and cell.recipe.floor is None
-            and [_version(one) for one in self.attack.recipes] == [_version(one) for one in cell.recipe.recipes]
+            (self.severity, self.seed, self.attack.search) == (ran.severity, ran.seed, ran.attack.search)
+            and self.attack.on == ran.attack.on
+            and ran.attack.floor is None
+            and [_version(one) for one in self.attack.recipes] == [_version(one) for one in ran.attack.recipes]
         )
 
 
@@ -105,20 +111,23 @@ class Suite:
         ResultError
             If the result lacks an attack of the suite.
         """
-        found = []
-        for member in self.members:
-            cell = next((cell for cell in result.attacked if member.is_of(cell)), None)
-            if cell is None:
-                raise ResultError(
-                    f"{result.encoder.name} on {result.task}: the result lacks {member} of the suite {self.identity}; "
-                    f"run `irbench attack --suite {self.name}`"
-                )
-            found.append(cell)
-        return replace(result, attacked=tuple(found))
+        ran = [Member.that_ran(cell) for cell in result.attacked]
+        missing = next((member for member in self.members if not any(map(member.is_of, ran))), None)
+        if missing:
+            raise ResultError(
+                f"{result.encoder.name} on {result.task}: the result lacks {missing} of the suite {self.identity}; "
+                f"run `irbench attack --suite {self.name}`"
+            )
+        return replace(result, attacked=tuple(result.attacked[place] for place in self.places_in(ran)))
 
     def is_in(self, result: Result) -> bool:
         """Return whether a result has all attacks of this suite."""
-        return all(any(member.is_of(cell) for cell in result.attacked) for member in self.members)
+        return bool(self.places_in([Member.that_ran(cell) for cell in result.attacked]))
+
+    def places_in(self, ran: Sequence[Member]) -> list[int]:
+        """Return where the attacks of this suite stand among some that were run; empty if one of them is missing."""
+        places = [next((place for place, one in enumerate(ran) if member.is_of(one)), -1) for member in self.members]
+        return [] if -1 in places else places
 
 
 def load_suite(name: str) -> Suite:

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from robustbench_ir import attack
+from robustbench_ir import attack, poison
 from robustbench_ir.cli import irbench
 from robustbench_ir.defences import normalised
 from robustbench_ir.encoders import load_encoder
@@ -41,6 +41,7 @@ from tests.support.entries import (
     small_values,
     table_of,
     with_judged,
+    with_places,
     with_ranks,
 )
 
@@ -50,7 +51,8 @@ ALL = 120
 
 @pytest.fixture(scope="session")
 def honest(honest_result: Result) -> RanksEntry:
-    return entry_of(honest_result, SAID, DAY)
+    injected = poison("char-ngram", "mini", languages=["en", "sw"])
+    return entry_of(honest_result, SAID, DAY, poisonings=[injected])
 
 
 @pytest.fixture(scope="session")
@@ -157,6 +159,10 @@ def _exchanged(pool: np.ndarray, language: np.ndarray) -> None:
 
 def _in_language(_: np.ndarray, language: np.ndarray) -> None:
     language[1] = np.maximum(language[1] - 1, 1)
+
+
+def _hidden(place: np.ndarray) -> None:
+    place[:, ::10] = 0
 
 
 def _two_numbers(key: str) -> Callable[[np.ndarray], None]:
@@ -286,6 +292,13 @@ MUTATIONS: dict[str, Change] = {
     "a keyword": put("model", "options", value={"model_kwargs": {"trust_remote_code": True}}),
     "some passages are not retrieved": put("model", "retrieves_zero", value=False),
     "another number of weights": put("model", "parameters", value=1_000),
+    # injected passages
+    "passages are found less often": lambda table: with_places(table, _hidden),
+    "a smaller share that finds passages": added("poison", 0, "asr_at_10", amount=-1e-5),
+    "passages with a payload": put("poison", 0, "craft", value="payload"),
+    "more passages": put("poison", 0, "budget", value=2),
+    "passages in one language": put("poison", 0, "sources", value=["en"]),
+    "a query without a passage": lambda table: with_places(table, lambda place: place.put(0, 11)),
     # the rest
     "a day that is yet to come": put("date", value="2999-01-01"),
     "another format": put("schema_version", value=1),

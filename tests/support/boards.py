@@ -8,9 +8,11 @@ import numpy as np
 
 from robustbench_ir.leaderboard.marks import marked
 from robustbench_ir.leaderboard.packing import packed
+from robustbench_ir.leaderboard.poisoned import poison_derived
 from robustbench_ir.leaderboard.published import PublishedRow
 from robustbench_ir.leaderboard.reading import entry_from_json
-from robustbench_ir.leaderboard.schema import Entry
+from robustbench_ir.leaderboard.robust import robust_records
+from robustbench_ir.leaderboard.schema import Entry, PoisonRecord, RanksEntry, SuiteRecord
 from robustbench_ir.leaderboard.sheet import scores_of, sheet_of
 from robustbench_ir.leaderboard.verifying import Difference, Verification
 
@@ -78,6 +80,38 @@ def entry(number: int) -> Entry:
     draft = entry_from_json(json.dumps(table).encode(), "made")
     made = draft.model_copy(update={"scores": scores_of(sheet_of(draft))})
     return marked(made, FOUND, EVIL[:90], "2026-11-26") if number % 10 == 0 else made
+
+
+def beside(made: Entry) -> Entry:
+    """Return an entry with robust scores under a suite, whose attacks are its three recipes, and injected passages."""
+    assert isinstance(made, RanksEntry)
+    cells, settings = [1, 2, 3], list(made.scores[0].average_precision)
+    suite = SuiteRecord(suite="small@1", cells=cells, adaptive=False, scores=robust_records(made, cells, settings))
+    number = int(made.model.name.split("-")[-1])
+    found = [poisoned("copy", number), poisoned("greedy", number)]
+    return made.model_copy(update={"suites": [suite], "poison": [derived(made, one) for one in found]})
+
+
+def poisoned(craft: str, number: int, languages: tuple[str, ...] = ("en", "sw")) -> PoisonRecord:
+    """Return passages that queries find here and there; the shares of the record do not follow yet."""
+    place = np.random.default_rng(number + len(craft)).integers(0, 11, (len(languages), len(languages) * QUESTIONS))
+    return PoisonRecord(
+        craft=craft,
+        budget=1,
+        encodings=50 if craft == "greedy" else 0,
+        crafted_on=EVIL if craft == "greedy" else "",
+        sources=list(languages),
+        place=packed(place),
+        asr_at_1=0.0,
+        asr_at_10=0.0,
+        questions=QUESTIONS,
+    )
+
+
+def derived(made: RanksEntry, poison: PoisonRecord) -> PoisonRecord:
+    """Return a record whose shares follow from its places."""
+    found = poison_derived(made, poison)
+    return poison.model_copy(update={name: found[name] for name in ("asr_at_1", "asr_at_10")})
 
 
 FOUND = Verification(2 * QUESTIONS, 7, (Difference("typo@3", 0.0, 0.0, 1.0, 1.0, 0.0, 0.0),))

@@ -10,8 +10,9 @@ import numpy as np
 
 from robustbench_ir.leaderboard.entry import entry_to_json
 from robustbench_ir.leaderboard.packing import packed, unpacked
+from robustbench_ir.leaderboard.poisoned import poison_derived
 from robustbench_ir.leaderboard.reading import entry_from_json
-from robustbench_ir.leaderboard.schema import Entry
+from robustbench_ir.leaderboard.schema import Entry, RanksEntry
 from robustbench_ir.leaderboard.sheet import scores_of, sheet_of
 
 DAY = "2026-11-26"
@@ -97,9 +98,14 @@ def read(table: Table) -> Entry:
 
 
 def rescored(table: Table) -> Table:
-    """Return a table whose averages follow from its ranks, as whoever changes ranks would write them."""
+    """Return a table whose averages follow from its ranks and places, as whoever changes them would write them."""
     entry = read(table)
-    return {**table, "scores": [one.model_dump(mode="json") for one in scores_of(sheet_of(entry))]}
+    made = {**table, "scores": [one.model_dump(mode="json") for one in scores_of(sheet_of(entry))]}
+    if isinstance(entry, RanksEntry) and entry.poison:
+        made["poison"] = [{**one.model_dump(mode="json"), **poison_derived(entry, one)} for one in entry.poison]
+        for one in made["poison"]:
+            one["questions"] = int(one["questions"])
+    return made
 
 
 def with_ranks(table: Table, change: Callable[[np.ndarray, np.ndarray], None]) -> Table:
@@ -110,6 +116,15 @@ def with_ranks(table: Table, change: Callable[[np.ndarray, np.ndarray], None]) -
     )
     change(in_pool, in_language)
     return {**table, "ranks": {"in_pool": packed(in_pool), "in_language": packed(in_language)}}
+
+
+def with_places(table: Table, change: Callable[[np.ndarray], object]) -> Table:
+    """Return a table in which the places of the first injected passages, shape (sources, queries), were changed."""
+    first, *others = table["poison"]
+    shape = len(first["sources"]), len(table["task"]["question"])
+    numbers = unpacked(first["place"], shape[0] * shape[1]).reshape(shape).copy()
+    change(numbers)
+    return {**table, "poison": [{**first, "place": packed(numbers)}, *others]}
 
 
 def with_judged(table: Table, key: str, change: Callable[[np.ndarray], None]) -> Table:

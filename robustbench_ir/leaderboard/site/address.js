@@ -88,7 +88,7 @@ function readAddress() {
 
 function explainAll() {
   lists();
-  const list = [...columns().filter((one) => HELP[one.key]).map((one) => [one.label, one.help]), ["A recipe, such as typo", "mAP under this recipe alone, at the chosen severity."], ["Mean place", HELP.place], ["Low-resource", HELP.low], ["High-resource", HELP.high]];
+  const list = [...columns().filter((one) => HELP[one.key]).map((one) => [one.label, one.help]), ["A recipe, such as typo", "mAP under this recipe alone, at the chosen severity."], ["Robust mAP", HELP.suite], ["Poison ASR@10", HELP.poison], ["Mean place", HELP.place], ["Low-resource", HELP.low], ["High-resource", HELP.high]];
   if (!list.some(([name]) => name === "Low-resource gap")) list.push(["Gap", HELP.gap]);
   at("explained").replaceChildren(...list.flatMap(([name, text]) => [make("dt", {}, name), make("dd", {}, text)]));
 }

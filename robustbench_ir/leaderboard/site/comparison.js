@@ -23,8 +23,8 @@ function sideBySide(rows) {
   const lines = columns().filter((column) => !["name", "date"].includes(column.key)).map((column) => make("tr", {},
     make("th", { scope: "row" }, column.label, helpButton(column.label, column.help)),
     ...found.map((one) => {
-      const interval = fairRanks() ? intervalOf(one.row, column.key) : null;
-      return make("td", {}, column.text(one), interval ? range(...interval, column.key === "kept" ? percent : shown) : column.key === "rank" && one.place ? ` (${one.place[4]}\u2013${one.place[5]})` : null);
+      const interval = column.interval ? column.interval(one) : fairRanks() ? intervalOf(one.row, column.key) : null;
+      return make("td", {}, column.text(one), interval ? range(...interval, column.form ?? (column.key === "kept" ? percent : shown)) : column.key === "rank" && one.place ? ` (${one.place[4]}\u2013${one.place[5]})` : null);
     })));
   return tableOf("Scores of the compared models", ["Score", ...found.map((one) => one.name)], lines);
 }

@@ -43,7 +43,28 @@ function onTask(one, row) {
   return [
     make("h3", {}, boardLink(one), row.superseded ? ` (superseded by ${row.superseded})` : ""),
     facts([["Date", row.date], ["Queries", (row.digests === "checked" ? "checked: they are those that the published task and recipes give" : row.digests) + (row.why ? ": " + row.why : "")], ["Verified", row.verified ? `by ${row.verified.by}, ${row.verified.date}, ${row.verified.sample} queries, seed ${row.verified.seed}${row.model.kind === "run" ? ", from the run files" : ""}` : row.fallen ? `no: ${row.fallen}` : "no"], ["Saw the task's data", row.training.saw_task], ["Trained on", row.training.datasets.join(", ")], ["Encoder", row.model.encoder === row.model.name ? "" : row.model.encoder], ["Revision", row.model.revision], ["Fingerprint", row.model.fingerprint], ["Format", row.format === 1 ? "1, values only" : row.format], ["Superseded by", row.superseded], ["Entry", row.file]]),
+    ...underSuites(one, row), ...injected(one, row),
     make("h4", {}, `mAP by severity, ${of.setting}`), curves(row, of),
     make("h4", {}, `mAP by language, ${of.setting}`), make("p", { class: "note" }, DAMAGED), heat(row, of),
   ];
+}
+
+// --- what only some entries have: the worst of a suite, and injected passages
+
+function underSuites(one, row) {
+  const lines = Object.entries(row.suites || {}).flatMap(([suite, said]) => [...one.settings].reverse().filter((setting) => said.scores[setting]).map((setting) => {
+    const found = said.scores[setting], ends = found.intervals;
+    return make("tr", {}, make("th", { scope: "row" }, suite, make("span", { class: "marks" }, `${setting} \u00b7 ${adaptivity(said)}`)),
+      make("td", {}, shown(found.robust[one.group_of[""]]), range(...ends.robust)), make("td", {}, percent(found.kept), some(found.kept) ? range(...ends.kept, percent) : null),
+      ...[[percent(found.robust_at_10), range(...ends.robust_at_10, percent)], [shown(found.average)], [found.questions.toLocaleString("en")]].map((inside) => make("td", { class: "level-2" }, ...inside)));
+  }));
+  const heads = ["Suite", { label: "Robust mAP", help: HELP.suite }, { label: "Kept", help: "Robust mAP divided by clean mAP." }, { label: "Robust@10", level: 2, help: "Share of the queries that keep a relevant passage among the first ten under all attacks of the suite." }, { label: "Average", level: 2, help: "mAP, mean over the attacks of the suite." }, { label: "Questions", level: 2 }];
+  return lines.length ? [make("h4", {}, "Under the worst attack of a suite"), tableOf(`Robust scores on ${one.task}`, heads, lines)] : [];
+}
+
+function injected(one, row) {
+  const lines = Object.entries(row.poison || {}).map(([attack, said]) => make("tr", {}, make("th", { scope: "row" }, attack, said.searched ? make("span", { class: "marks" }, "not checked") : null),
+    ...[10, 1].map((depth) => make("td", {}, percent(said.overall[`asr_at_${depth}`]), range(...said.intervals[`asr_at_${depth}`], percent))), make("td", { class: "level-2" }, said.questions.toLocaleString("en"))));
+  const heads = ["Injected for each question", { label: "ASR@10", help: HELP.poison }, { label: "ASR@1", help: "Share of the questions that find such a passage first; lower is better." }, { label: "Questions", level: 2 }];
+  return lines.length ? [make("h4", {}, "Injected passages"), tableOf(`Injected passages on ${one.task}`, heads, lines)] : [];
 }

@@ -36,6 +36,8 @@ function numbers(row, of = chosen()) {
     gap: found.gap,
     rd: row.rd[0]?.[of.group],
     change: row.change[of.view]?.[of.group],
+    under: Object.fromEntries(Object.entries(row.suites || {}).map(([suite, said]) => [suite, said.scores[of.setting]?.robust[of.group]])),
+    injected: Object.fromEntries(Object.entries(row.poison || {}).map(([attack, said]) => [attack, said.asr_at_10[of.group]])),
     size: row.model.parameters,
     name: row.model.name,
     date: row.date,
@@ -89,6 +91,8 @@ const HELP = {
   rd: "Rank distance: how far apart the translations of one passage stand in the ranking, clean; lower is fairer to languages. Not shown where more than one query in twenty has none, because its passages are not all retrieved.",
   change: "Rank distance under attack minus clean. It can also fall because everything sinks.",
   gap: `Attacked score in high-resource languages (${data.levels.high}) minus that in low-resource ones (${data.levels.low}). Classes are those of Joshi et al. 2020: how much text and how many labels a language has.`,
+  suite: "Each query counts as it does under the worst attack of a suite for it, or unchanged; robust mAP is the mean of that, 0 to 1. Fixed: all attacks were chosen before the encoder was known. Adaptive: one was searched on this very encoder, with its defences at work; only its owner has those queries, so that they are not checked. Scores under different suites are not comparable.",
+  poison: "Share of the questions, 0% to 100%, that find a passage which an attacker has put into the pool in another language among their first ten; lower is better. The pool is that of all languages, whatever setting is chosen. Behind it the 95% interval. Passages that a search wrote are not checked.",
   size: "Number of weights, as the submitter says.",
   date: "Day of the run.",
   place: "Mean of the places on the tasks, among the models that are on all of them; 1 is the best. Equal scores share a place. Behind it the 95% interval over resamples of the questions.",
@@ -96,18 +100,51 @@ const HELP = {
   high: `Attacked score in high-resource languages (${data.levels.high} of Joshi et al. 2020).`,
 };
 
+const NOT_SUBMITTED = "not submitted";
+const suitesOf = (one) => [...new Set(one.rows.flatMap((row) => Object.keys(row.suites || {})))].sort();
+const poisonOf = (one) => [...new Set(one.rows.flatMap((row) => Object.keys(row.poison || {})))].sort();
+
+const adaptivity = (said) => (said.adaptive ? "adaptive \u00b7 not checked" : said.known ? "fixed" : "fixed \u00b7 not checked");
+
+// Columns that only some entries fill: robust mAP under a suite, and the success of injected passages.
+function columnsOfSome() {
+  const called = (label, names, name) => (names.length > 1 ? `${label}, ${name.slice(0, 60)}` : label);
+  const suites = suitesOf(board()), attacks = poisonOf(board());
+  return [
+    ...suites.map((suite) => columnOfSome({
+      key: "under " + suite, label: called("Robust mAP", suites, suite), help: `Suite ${suite}. ${HELP.suite}`, form: shown,
+      said: (row) => row.suites?.[suite], value: (one) => one.under[suite], ends: (said) => said.scores[state.setting].intervals.robust, mark: adaptivity,
+    })),
+    ...attacks.map((attack) => columnOfSome({
+      key: "with " + attack, label: called("Poison ASR@10", attacks, attack), help: `Injected for each question: ${attack}. ${HELP.poison}`, form: percent, lower: true,
+      said: (row) => row.poison?.[attack], value: (one) => one.injected[attack], ends: (said) => said.intervals.asr_at_10, mark: (said) => (said.searched ? "not checked" : ""),
+    })),
+  ];
+}
+
+function columnOfSome(of) {
+  const mark = (text) => (text ? make("span", { class: "marks" }, text) : null);
+  const interval = ({ row }) => (of.said(row) && !state.language ? of.ends(of.said(row)) : null);
+  const cell = (one) => {
+    if (!of.said(one.row)) return make("td", {}, of.form(null), mark(NOT_SUBMITTED));
+    return make("td", {}, of.form(of.value(one)), interval(one) ? range(...interval(one), of.form) : null, mark(of.mark(of.said(one.row))));
+  };
+  return { ...of, level: 3, interval, cell, text: (one) => of.form(of.value(one)) + (of.said(one.row) ? "" : ` ${NOT_SUBMITTED}`) };
+}
+
 function columns() {
   const number = (key, label, from, digits = 3) => ({ key, label, level: from, help: HELP[key], value: (one) => one[key], text: (one) => shown(one[key], digits) });
   const headline = new Set(headlineCells().map((one) => one.recipe));
   const gaps = "low" in board().group_of && "high" in board().group_of;
   return [
-    { key: "name", label: "Model", help: HELP.name, value: (one) => one.name.toLowerCase(), text: (one) => one.name },
-    { ...number("rank", "Rank", 1, 0), cell: rankCell },
+    { key: "name", label: "Model", help: HELP.name, lower: true, value: (one) => one.name.toLowerCase(), text: (one) => one.name },
+    { ...number("rank", "Rank", 1, 0), cell: rankCell, lower: true },
     { ...number("robust", "Attacked", 1), cell: robustCell },
     number("clean", "Clean mAP", 2),
     { ...number("kept", "Kept", 1), text: (one) => percent(one.kept), cell: keptCell },
     ...cellsShown().map((one) => recipeColumn(one.recipe, headline.has(one.recipe) && headline.size < 7 ? 2 : 3)),
     number("drop", "Drop", 2),
+    ...columnsOfSome(),
     number("worst", "Worst", 3),
     number("rd", "RD", 3, 1),
     number("change", "RD change", 3, 1),

@@ -57,7 +57,7 @@ function table(rows) {
   const heads = list.map((column) => {
     const on = column.key === state.sort;
     const arrow = on ? (state.up ? " \u25b2" : " \u25bc") : "";
-    const up = on ? (state.up ? "" : "1") : column.key === "name" || column.key === "rank" ? "1" : "";
+    const up = on ? (state.up ? "" : "1") : column.lower ? "1" : "";
     const button = make("button", { type: "button", "data-sort": column.key, onclick: () => change({ sort: column.key, up, page: "1" }) }, column.label + arrow);
     return make("th", { scope: "col", class: level(on ? 1 : column.level), "aria-sort": on ? (state.up ? "ascending" : "descending") : "none" }, make("span", { class: "head" }, button, helpButton(column.label, column.help)));
   });
@@ -84,7 +84,7 @@ function pages(rows) {
 
 function legend(rows) {
   const said = [fairRanks()
-    ? `Ranks: ${data.resamples.toLocaleString("en")} paired resamples of the questions; models that these questions cannot distinguish share a rank (95%). Attacked: mean over ${headlineCells().map((one) => one.recipe).join(", ")}. The bar is as long as the clean score, and dark as far as the robust one.`
+    ? `Ranks: ${data.resamples.toLocaleString("en")} paired resamples of the questions; models that these questions cannot distinguish share a rank (95%). Attacked: mean over ${headlineCells().map((one) => one.recipe).join(", ")}. The bar is as long as the clean score, and dark as far as the attacked one.`
     : "Ranks are for all languages at the ranking's severity."];
   if (rows.some((one) => one.little)) said.push(`${LITTLE[0].toUpperCase() + LITTLE.slice(1)}: the clean score is less than half of the best one here, so that a small drop says nothing${OF_LOSS.includes(state.sort) ? "; these models stand last in this order" : ""}.`);
   if (!("low" in board().group_of)) said.push("This task has no low-resource language, and so no gap between low- and high-resource ones.");
