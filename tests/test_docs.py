@@ -44,6 +44,32 @@ def test_pages_name_no_folder_outside_the_repository(page: Path) -> None:
     assert re.findall(r"\.\./shared\S*|/home/\S*|/root/\S*|/work/\S*|/tmp/\S*", page.read_text(encoding="utf-8")) == []
 
 
+def tables(text: str) -> list[list[str]]:
+    """Return the tables of a page, each as its lines."""
+    prose = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    return [table.splitlines() for table in re.findall(r"(?:^\|.*\n)+", prose, flags=re.MULTILINE)]
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_rows_of_a_table_have_as_many_cells_as_its_head(page: Path) -> None:
+    """Renderers drop the cells that the head has no column for."""
+    for table in tables(page.read_text(encoding="utf-8")):
+        cells = [len(re.split(r"(?<!\\)\|", line.strip().strip("|"))) for line in table]
+        assert set(cells) == {cells[0]}, table[:2]
+
+
+def test_the_tables_about_poison_are_those_of_all_numbers() -> None:
+    def without_half_widths(table: list[str]) -> list[str]:
+        return [re.sub(r" ±\d+", "", line) for line in table]
+
+    page = (DOCS / "poison.md").read_text(encoding="utf-8")
+    every = tables((DOCS / "poison-numbers.md").read_text(encoding="utf-8"))
+    for mark in ("craft table", "e5 matrix"):
+        (shown,) = tables(page.partition(f"<!-- {mark} -->\n")[2].partition(f"<!-- end of {mark} -->")[0])
+        assert shown in every or shown in map(without_half_widths, every), mark
+    assert shown[0].startswith("| ASR@10 | ar |")
+
+
 def test_every_environment_variable_is_documented() -> None:
     code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "robustbench_ir").rglob("*.py"))
     page = (DOCS / "environment-variables.md").read_text(encoding="utf-8")
