@@ -28,6 +28,7 @@ from robustbench_ir.evaluation.attack import attack
 from robustbench_ir.evaluation.runner import Runner
 from robustbench_ir.metrics.settings import Judgements
 from robustbench_ir.reports.poison import poison_table
+from robustbench_ir.reports.poisoned import poisoned
 from robustbench_ir.resources.cards import SHIPPED
 from robustbench_ir.retrieval.ranking import Ranks
 from robustbench_ir.retrieval.top_k import best_passages
@@ -135,6 +136,27 @@ def test_shares_of_the_matrix_are_means_of_queries(found: Poisoning) -> None:
     low = [shares[source, "sw"] for source in ("en", "es")]
     assert cells["high-resource", "low-resource"].share.value == pytest.approx(np.mean(low))
     assert ("low-resource", "low-resource") not in cells, "Swahili is the only one"
+
+
+def test_a_passage_in_the_readers_own_language_counts_in_no_mean(few: Task) -> None:
+    """With a budget of two, what is injected in English is there in Spanish too: only Swahili is another language."""
+    two = poison("char-ngram", few, budget=2)
+    assert [two.written_in(source) for source in LANGUAGES] == [("en", "es"), ("es", "sw"), ("sw", "en")]
+    cells = {(one.source, one.language): one for one in two.matrix(resamples=200)}
+    assert cells["en", "es"].share.value == 1, "a copy of the query itself"
+    for source, other in zip(LANGUAGES, ("sw", "en", "es"), strict=True):
+        assert cells[source, "all"].share.value == cells[source, other].share.value
+        assert [cells[source, language].p >= 0 for language in LANGUAGES] == [one == other for one in LANGUAGES]
+    assert cells["all", "sw"].share.value == cells["en", "sw"].share.value
+    assert cells["high-resource", "low-resource"].share.value == cells["en", "sw"].share.value
+    assert two.asymmetries(resamples=200) == []
+    three = poison("char-ngram", few, budget=3)
+    assert {one.language for one in three.matrix(resamples=200)} == set(LANGUAGES), "no other language is left"
+    console = Console(width=80, file=io.StringIO(), record=True)
+    console.print(poison_table(three))
+    assert "others" in console.export_text()
+    page = poisoned(three)
+    assert [row[1].text for row in page.drops.rows] == ["–"] * 3, "and the page says so"
 
 
 def test_a_share_of_all_or_none_has_an_interval(found: Poisoning) -> None:

@@ -54,7 +54,8 @@ class Reach:
     ----------
     source, language : str
         Source language of the injected passages and language of the queries; ``"all"`` for the mean over the others,
-        without cells where both are the same; or the resource level of several, such as ``"low-resource"``.
+        without cells where a passage is in the queries' own language; or the resource level of several, such as
+        ``"low-resource"``.
     depth : int
         ASR@1 or ASR@10: the injected passage is first, or among the first ten.
     share : Estimate
@@ -62,7 +63,7 @@ class Reach:
     p, p_adjusted : float
         p value of the hypothesis that passages in this source language are found as often as passages in the queries'
         own language, by sign flips of questions, alone and adjusted for all cells of the matrix by step-down max-T.
-        NaN where nothing was injected in the queries' language, and for means.
+        NaN where nothing was injected in the queries' language, or where one of the passages is in it, and for means.
     questions : int
         Number of target questions.
     """
@@ -216,6 +217,20 @@ class Poisoning:
         """Languages of the queries."""
         return self.judgements.query_languages
 
+    def written_in(self, source: str) -> tuple[str, ...]:
+        """Return the languages of the passages that a question gets in one of `sources`.
+
+        Beyond the first passage of a budget, they are the sources that follow it in the list.
+
+        Parameters
+        ----------
+        source : str
+            One of `sources`.
+        """
+        number = 1 if self.unseen else self.budget
+        first = self.sources.index(source)
+        return tuple(self.sources[(first + step) % len(self.sources)] for step in range(min(number, len(self.sources))))
+
     def attacked(self, source: str) -> Ranks:
         """Return the ranks of the judged passages in the poisoned pool of all languages.
 
@@ -282,9 +297,10 @@ class Poisoning:
 
     def _mask(self, sources: Sequence[str], among: Sequence[str], *, own: bool = False) -> NDArray[np.bool_]:
         """Return which strata (query language x source) some sources and languages have, by default without own."""
+        written = {source: self.written_in(source) for source in self.sources}
         return np.array(
             [
-                source in sources and language in among and (own or source != language)
+                source in sources and language in among and (own or language not in written[source])
                 for language in self.query_languages
                 for source in self.sources
             ]
@@ -320,7 +336,11 @@ class Poisoning:
         own = np.full(len(self.judgements.languages), np.nan)
         for row, language in enumerate(self.judgements.languages):
             own[row] = found[language][row] if language in found else np.nan
-        tested = {name: mask for name, mask in cells.items() if name[0] != name[1] and name[1] in found}
+        tested = {
+            (source, language): mask
+            for (source, language), mask in cells.items()
+            if language in found and language not in self.written_in(source)
+        }
         if not tested:
             return {}
         value = np.stack([found[source] - own for source in self.sources], axis=1)
@@ -332,13 +352,20 @@ class Poisoning:
     def asymmetries(self, depth: Depth = 10, *, resamples: int = RESAMPLES) -> list[Asymmetry]:
         """Return for each two languages whether one reaches the other as often as the other way round.
 
+        Two languages are left out where the budget reaches from one into the other: a passage in the reader's own
+        language is found in any case.
+
         Parameters
         ----------
         depth, resamples
             See `matrix`.
         """
         _check_depth(depth)
-        pairs = list(combinations([one for one in self.sources if one in self.query_languages], 2))
+        pairs = [
+            (first, second)
+            for first, second in combinations([one for one in self.sources if one in self.query_languages], 2)
+            if second not in self.written_in(first) and first not in self.written_in(second)
+        ]
         if not pairs:
             return []
         forth = np.stack([self._by_question(first, second, depth) for first, second in pairs], axis=1)
