@@ -362,6 +362,19 @@ def with_first_query(task: Task, text: str) -> Task:
     [
         ({"budget": 0}, OptionError, "budget 0"),
         ({"budget": 4}, OptionError, "a budget of 3 at most"),
+        ({"budget": "2"}, OptionError, "budget '2' is not a whole number"),
+        ({"budget": float("nan")}, OptionError, "budget nan is not a whole number"),
+        ({"budget": True}, OptionError, "budget True is not a whole number"),
+        ({"unseen": "half"}, OptionError, "'half' of the questions unseen: give a share between 0 and 1"),
+        ({"unseen": float("nan")}, OptionError, "nan of the questions unseen"),
+        ({"craft": None}, OptionError, "unknown craft None"),
+        ({"encodings": 20}, OptionError, "craft copy asks no encoder; leave out --encodings"),
+        ({"craft": "greedy", "encodings": 2.5}, OptionError, "number of encodings 2.5 is not a whole number"),
+        ({"craft": "greedy", "encodings": "5"}, OptionError, "number of encodings '5' is not a whole number"),
+        ({"source_languages": 3}, OptionError, "3 is no list"),
+        ({"source_languages": [1]}, UnknownNameError, "unknown language '1'"),
+        ({"languages": 5, "task": "mini"}, OptionError, "5 is no list"),
+        ({"languages": [None], "task": "mini"}, UnknownNameError, "unknown language 'None'"),
         ({"craft": "essay"}, OptionError, "unknown craft 'essay'"),
         ({"source_languages": []}, OptionError, "no source language"),
         (
@@ -380,6 +393,26 @@ def test_bad_input_is_one_line(
         poison(**{"encoder": "char-ngram", "task": few, **wrong})  # type: ignore[arg-type]
     assert message in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("wrong", [{"budget": 0}, {"unseen": 2.0}, {"craft": "greedy", "encodings": 0}])
+def test_wrong_numbers_are_told_before_a_model_is_loaded(wrong: dict[str, object]) -> None:
+    with pytest.raises(OptionError):
+        poison("./no-such-model", "./no-such-task", **wrong)  # type: ignore[arg-type]
+
+
+def test_numbers_are_asked_for_by_names_that_there_are(found: Poisoning) -> None:
+    for ask in (found.found, found.attacked, found.written_in):
+        with pytest.raises(UnknownNameError, match=r"unknown source language 'xx': there are: en, es, sw"):
+            ask("xx")
+    with pytest.raises(OptionError, match="0 resamples"):
+        found.matrix(resamples=0)
+    assert {one.measure for one in found.drops("map", resamples=50)} == {"AP"}
+
+
+def test_a_poisoning_is_short_in_a_notebook(found: Poisoning) -> None:
+    assert repr(found).startswith("<Poisoning: char-ngram on mini@")
+    assert repr(found).endswith(", 15 queries in en,es,sw, 450 passages; copy in en,es,sw, budget 1>")
 
 
 def test_a_relevant_passage_and_an_empty_one_are_refused(few: Task) -> None:

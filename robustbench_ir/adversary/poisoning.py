@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from robustbench_ir._version import SCORING_VERSION
 from robustbench_ir.adversary.detection import Detection
 from robustbench_ir.encoders import EncoderDescription
-from robustbench_ir.errors import OptionError
+from robustbench_ir.errors import OptionError, UnknownNameError
 from robustbench_ir.metrics.clusters import ClusterMeans, cluster_means
 from robustbench_ir.metrics.findings import macro_means
-from robustbench_ir.metrics.measures import Floats
+from robustbench_ir.metrics.measures import Floats, measure_name
 from robustbench_ir.metrics.settings import Judgements, per_query_scores
 from robustbench_ir.metrics.significance import sign_flip_tests
 from robustbench_ir.metrics.statistics import (
@@ -217,6 +217,21 @@ class Poisoning:
         """Languages of the queries."""
         return self.judgements.query_languages
 
+    def __repr__(self) -> str:
+        """Return one line; the ranks may be millions."""
+        asked = self.judgements
+        return (
+            f"<Poisoning: {self.encoder.name} on {self.task}, {len(asked.query_ids):,} queries in "
+            f"{','.join(asked.query_languages)}, {asked.pool_size:,} passages; {self.craft} in {','.join(self.sources)}, "
+            f"budget {self.budget}>"
+        )
+
+    def _injected(self, source: str) -> IntArray:
+        """Return the places of the passages in a source language."""
+        if source not in self.place:
+            raise UnknownNameError("source language", str(source), self.sources)
+        return self.place[source]
+
     def written_in(self, source: str) -> tuple[str, ...]:
         """Return the languages of the passages that a question gets in one of `sources`.
 
@@ -227,6 +242,7 @@ class Poisoning:
         source : str
             One of `sources`.
         """
+        self._injected(source)
         number = 1 if self.unseen else self.budget
         first = self.sources.index(source)
         return tuple(self.sources[(first + step) % len(self.sources)] for step in range(min(number, len(self.sources))))
@@ -241,6 +257,7 @@ class Poisoning:
         source : str
             One of `sources`.
         """
+        self._injected(source)
         found = self.clean.in_pool
         return Ranks(np.where(found > 0, found + self.above[source], 0).astype(np.int32), self.clean.in_language)
 
@@ -254,7 +271,7 @@ class Poisoning:
         depth : {1, 10}
             How far the query's reader looks.
         """
-        place = self.place[source]
+        place = self._injected(source)
         return np.where(place < 0, np.nan, (place > 0) & (place <= depth))
 
     def matrix(self, depth: Depth = 10, *, resamples: int = RESAMPLES) -> list[Reach]:
@@ -407,6 +424,7 @@ class Poisoning:
         resamples : int
             See `matrix`.
         """
+        measure = measure_name(measure)
         before = per_query_scores(self.judgements, self.clean, measure, "multilingual")
         tables, clean = [], []
         for source, place in self.place.items():
