@@ -410,6 +410,14 @@ def test_numbers_are_asked_for_by_names_that_there_are(found: Poisoning) -> None
     assert {one.measure for one in found.drops("map", resamples=50)} == {"AP"}
 
 
+def test_the_terminal_says_why_no_detector_applies(found: Poisoning) -> None:
+    reason = "the pool has 12 passages in this language, too few to fit a threshold"
+    detections = tuple(replace(one, reason=reason) for one in found.detections)
+    console = Console(width=200, file=io.StringIO(), record=True)
+    console.print(poison_table(replace(found, detections=detections)))
+    assert f"perplexity does not apply: {reason}" in console.export_text()
+
+
 def test_a_poisoning_is_short_in_a_notebook(found: Poisoning) -> None:
     assert repr(found).startswith("<Poisoning: char-ngram on mini@")
     assert repr(found).endswith(", 15 queries in en,es,sw, 450 passages; copy in en,es,sw, budget 1>")
@@ -451,8 +459,9 @@ def test_the_command_prints_text_csv_and_json(tmp_path: Path) -> None:
     assert not own["p"]
     record = json.loads(command(*asked, "--force", "--format", "json"))
     assert [row["quantity"] for row in record["rows"]] == [row["quantity"] for row in rows]
-    with pytest.raises(OptionError, match="is there already"):
+    with pytest.raises(OptionError, match=r"is there already; `irbench show .* prints it again"):
         command(*asked)
+    assert CliRunner().invoke(irbench, ["show", str(out)], catch_exceptions=False).output in text
 
 
 def test_the_command_searches_words_on_another_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

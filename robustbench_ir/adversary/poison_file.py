@@ -235,6 +235,21 @@ def load_poisoning(path: str | Path) -> Poisoning:
     return found
 
 
+def is_poisoning(path: str | Path) -> bool:
+    """Return whether a file is meant as one that `save_poisoning` wrote, whole or not.
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+        Any file.
+    """
+    try:
+        record = bounded_json(_content(Path(path)), _MEMORY)
+    except (ResultError, ValueError):
+        return False
+    return isinstance(record, dict) and {"craft", "attacks"} <= record.keys()
+
+
 def _content(path: Path) -> bytes:
     try:
         if not path.is_file():
@@ -250,7 +265,10 @@ def _content(path: Path) -> bytes:
 
 def _record(content: bytes, where: str) -> PoisoningRecord:
     try:
-        record = PoisoningRecord.model_validate(bounded_json(content, _MEMORY))
+        read = bounded_json(content, _MEMORY)
+        if isinstance(read, dict) and {"clean_scores", "attacked"} <= read.keys():
+            raise ResultError(f"{where}: is a result of `irbench attack`; {_NAME_ONE}")
+        record = PoisoningRecord.model_validate(read)
         TaskIdentity.parse(record.task)
         Craft.parse(record.craft)
     except ValidationError as error:

@@ -222,8 +222,8 @@ class Poisoning:
         asked = self.judgements
         return (
             f"<Poisoning: {self.encoder.name} on {self.task}, {len(asked.query_ids):,} queries in "
-            f"{','.join(asked.query_languages)}, {asked.pool_size:,} passages; {self.craft} in {','.join(self.sources)}, "
-            f"budget {self.budget}>"
+            f"{','.join(asked.query_languages)}, {asked.pool_size:,} passages; "
+            f"{self.craft} in {','.join(self.sources)}, budget {self.budget}>"
         )
 
     def _injected(self, source: str) -> IntArray:

@@ -67,7 +67,10 @@ def split_topics(task: Task, unseen: float) -> Topics:
     for query, passage in zip(task.qrels.query.tolist(), task.qrels.passage.tolist(), strict=True):
         of.setdefault(task.queries[query].parallel_id, task.passages[passage].document)
     if "" in of.values():
-        raise DataError(f"{task.name}: its passages do not name their documents, so that it has no topics")
+        raise DataError(
+            f"{task.name}: its passages do not name their documents, so that it has no topics; leave out --unseen, or "
+            "take a task such as xquad-r"
+        )
     questions: dict[str, list[str]] = defaultdict(list)
     for question in sorted(of, key=lambda one: blake2b(one.encode(), digest_size=8).digest()):
         questions[of[question]].append(question)
