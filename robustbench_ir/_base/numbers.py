@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from numbers import Real
 from operator import index
 from typing import SupportsIndex
@@ -54,6 +55,7 @@ def share_between(given: object, what: str) -> float:
     >>> share_between(0.5, "of the questions unseen")
     0.5
     """
-    if isinstance(given, bool) or not isinstance(given, Real) or not 0 < given < 1:
+    share = math.nan if isinstance(given, bool) or not isinstance(given, Real) else float(given)
+    if not 0 < share < 1:
         raise OptionError(f"{given!r} {what}: give a share between 0 and 1, such as 0.5")
-    return float(given)
+    return share
