@@ -144,7 +144,7 @@ def with_tables(page: str, numbers: str) -> str:
         raise SystemExit(
             "the page of numbers has no matrix or no table of all runs; give result files of irbench poison"
         )
-    without_intervals = re.sub(r" ±\d+", "", first[0]).replace("| ASR@10 |", "| |", 1)
+    without_intervals = re.sub(r" ±\d+", "", first[0])
     for mark, table in (("craft table", runs[0]), ("e5 matrix", without_intervals)):
         before, rest = page.split(f"<!-- {mark} -->\n")
         page = f"{before}<!-- {mark} -->\n{table}\n<!-- end of {mark} -->{rest.partition(f'<!-- end of {mark} -->')[2]}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import subprocess
@@ -132,6 +133,65 @@ MISTAKES = {
     "check result.json --gate key.toml": 'write quotation marks around it: "nDCG@10"',
     "check result.json --gate percentage.toml": 'write quotation marks around it: "10%"',
     "check percentage.toml": "rules go to --gate; name the result first: irbench check RESULT --gate percentage.toml",
+    # Injected passages.
+    "poison --budget 0": "budget 0: an attack without an injected passage changes nothing; give 1 or more",
+    "poison --budget 1.5": "'1.5' is not a valid integer",
+    "poison --model char-ngram --budget 99 --languages en,hi": "name more of them, or a budget of 2 at most",
+    "poison --unseen 0": "give a share between 0 and 1, such as 0.5",
+    "poison --unseen 1": "give a share between 0 and 1, such as 0.5",
+    "poison --unseen nan": "nan of the questions unseen: give a share between 0 and 1",
+    "poison --model char-ngram --unseen 0.5": "leave out --unseen, or take a task such as xquad-r",
+    "poison --encodings 5": "craft copy asks no encoder; leave out --encodings",
+    "poison --craft-on bm25": "craft copy asks no encoder; leave out --craft-on",
+    "poison --craft greedy --encodings 0": "give 1 or more, or craft copy",
+    "poison --craft greddy": "did you mean 'greedy'?",
+    "poison --craft beam-0": "did you mean 'beam-4'?",
+    "poison --craft ''": "unknown craft '': there are: copy, payload",
+    "poison --model char-ngram --craft hotflip": "craft on another encoder with --craft-on MODEL",
+    "poison --model char-ngram --craft greedy --craft-on bm52": "did you mean 'bm25'?",
+    "poison --model bm25": "its scores depend on the pool",
+    "poison --source-languages klingonese": "unknown language 'klingonese'",
+    "poison --source-languages en,,hi": "empty part",
+    "poison --model char-ngram --source-languages ta --languages en,hi": "source language ta; there are: en, hi",
+    "poison --languages en,hindu": "did you mean 'hi' (Hindi)?",
+    "poison --questions 0": "give a whole number, 1 or more",
+    "poison --task ./nowhere": "nowhere: no such folder",
+    "poison --format xml": "is not one of 'text', 'csv', 'json'",
+    "poison --out poison.json": "`irbench show poison.json` prints it again; name another file by --out",
+    "poison --out result.json": "is there already; name another file by --out, or say --force",
+    "poison --out shop": "is a directory",
+    "show poison.json --by language": "has injected passages, whose tables are always the same; leave out --by",
+    "show broken-poison.json": "not a file of `irbench poison`: budget: ",
+    "check poison.json --max-drop typo=10%": "`irbench show` prints them",
+    "compare poison.json result.json": "has injected passages of `irbench poison`",
+    "submit poison.json --name a/b --link https://example.org": "has injected passages of `irbench poison`",
+    "report poison.json": "`irbench report RESULT --poison FILE` shows them on a page",
+    "report result.json --poison result.json": "is a result of `irbench attack`; name a file that `irbench poison`",
+    "report result.json --poison nowhere.json": "nowhere.json: is no file; name a file that `irbench poison` wrote",
+    "report result.json --poison poison.json,": "empty part",
+    "report result.json --poison poison.json --format csv": "leave out --poison for csv",
+    # Triggers, suites, prompts, passages, variants.
+    "trigger --words 0": "a trigger of 0 words; 1 to 10 are possible",
+    "trigger --words three": "'three' is not a valid integer",
+    "trigger --unseen nan": "nan of the questions unseen: give a share between 0 and 1",
+    "trigger --model char-ngram --questions 1": "a trigger needs known and unseen ones; draw more",
+    "attack --suite big": "unknown suite 'big': there are: small, standard",
+    "attack --suite small --recipe typo": "leave out --recipe",
+    "attack --suite small --on passages": "leave out --on",
+    "attack --suite small --prompts none": "leave out --prompts",
+    "attack --on sideways": "is not one of 'queries', 'passages', 'both'",
+    "attack --on both --search greedy": "leave out --on, or --search",
+    "attack --model char-ngram --on passages --semantic-floor 0.8": "a semantic floor judges queries, not passages",
+    "attack --model ./tiny --prompts nonsense": "unknown prompt variant 'nonsense': did you mean 'none'?",
+    "attack --model char-ngram --prompts all": "leave out --prompts",
+    "attack --prompts none --search greedy": "run one after the other",
+    "attack --model char-ngram --recipe variants:phone": "write variants/phone.jsonl into a folder of your own",
+    "attack --model char-ngram --task ./wrong-variants": "phone.jsonl:1: there is no query 'q9'; correct the id",
+    "attack --model char-ngram --task ./told --recipe variants:fone": "did you mean 'variants:phone'?",
+    "attack --model char-ngram --task ./told --recipe variants:": "name the set of variants, such as variants:ocr",
+    "attack --model char-ngram --task ./told --recipe variants:phone --on both": "variants of queries, not of passages",
+    "attack --model char-ngram --task ./told --recipe variants:phone --search greedy": "leave out --search",
+    "score --task ./told --run clean.trec --run variants=x.trec": "variants:NAME, or name a folder",
     # Results and reports.
     "show nothing.json": "cannot be read",
     "report key.toml": "not an irbench result",
@@ -157,6 +217,20 @@ MISTAKES = {
 }
 
 
+def task_folder(folder: Path, variant: dict[str, str]) -> None:
+    """Write a task of one question, with what somebody wrote instead of it."""
+    lines = {
+        "corpus.jsonl": {"_id": "d1", "text": "Ulm lies on the Danube.", "language": "en"},
+        "queries.jsonl": {"_id": "q1", "text": "where is Ulm", "language": "en"},
+        "variants/phone.jsonl": variant,
+    }
+    for name, line in lines.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(json.dumps(line) + "\n")
+    (folder / "qrels").mkdir()
+    (folder / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq1\td1\t1\n")
+
+
 @pytest.fixture(scope="module")
 def belongings(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
     """Make a folder with what people have: results, rules, a task and a model, of which some are no such thing."""
@@ -166,6 +240,12 @@ def belongings(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Pa
     (folder / "tiny").symlink_to(tiny_model)
     rb.attack("bm25", recipes="typo", languages="en").save(folder / "result.json")
     rb.attack("bm25", recipes=[], languages="en").save(folder / "clean.json")
+    poisoning = rb.save_poisoning(rb.poison("char-ngram", languages="en", questions=3), folder / "poison.json")
+    broken = poisoning.read_text(encoding="utf-8").replace('"budget": 1', '"budget": 0')
+    (folder / "broken-poison.json").write_text(broken, encoding="utf-8")
+    for name, query in (("told", "q1"), ("wrong-variants", "q9")):
+        task_folder(folder / name, {"query_id": query, "text": "wher is Ulm"})
+    (folder / "clean.trec").write_text("q1 Q0 d1 1 1.0 engine\n")
     (folder / "key.toml").write_text("[min]\nnDCG@10 = 0.6\n")
     (folder / "percentage.toml").write_text("[max-drop]\ntypo = 10%\n")
     return folder

@@ -60,6 +60,12 @@ def test_a_mistake_is_one_line(wrong: dict[str, object], said: str) -> None:
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize("numbers", ["drops", "findings", "robust_scores", "worst_shares"])
+def test_an_unknown_setting_is_told(attacked: rb.Result, numbers: str) -> None:
+    with pytest.raises(rb.RobustBenchError, match=r"unknown setting 'multi': there are: cross-lingual, monolingual, "):
+        getattr(attacked, numbers)("multi")
+
+
 @pytest.mark.parametrize(
     ("written", "name"),
     [

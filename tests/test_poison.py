@@ -28,6 +28,7 @@ from robustbench_ir.evaluation.attack import attack
 from robustbench_ir.evaluation.runner import Runner
 from robustbench_ir.metrics.settings import Judgements
 from robustbench_ir.reports.poison import poison_table
+from robustbench_ir.reports.poisoned import poisoned
 from robustbench_ir.resources.cards import SHIPPED
 from robustbench_ir.retrieval.ranking import Ranks
 from robustbench_ir.retrieval.top_k import best_passages
@@ -135,6 +136,27 @@ def test_shares_of_the_matrix_are_means_of_queries(found: Poisoning) -> None:
     low = [shares[source, "sw"] for source in ("en", "es")]
     assert cells["high-resource", "low-resource"].share.value == pytest.approx(np.mean(low))
     assert ("low-resource", "low-resource") not in cells, "Swahili is the only one"
+
+
+def test_a_passage_in_the_readers_own_language_counts_in_no_mean(few: Task) -> None:
+    """With a budget of two, what is injected in English is there in Spanish too: only Swahili is another language."""
+    two = poison("char-ngram", few, budget=2)
+    assert [two.written_in(source) for source in LANGUAGES] == [("en", "es"), ("es", "sw"), ("sw", "en")]
+    cells = {(one.source, one.language): one for one in two.matrix(resamples=200)}
+    assert cells["en", "es"].share.value == 1, "a copy of the query itself"
+    for source, other in zip(LANGUAGES, ("sw", "en", "es"), strict=True):
+        assert cells[source, "all"].share.value == cells[source, other].share.value
+        assert [cells[source, language].p >= 0 for language in LANGUAGES] == [one == other for one in LANGUAGES]
+    assert cells["all", "sw"].share.value == cells["en", "sw"].share.value
+    assert cells["high-resource", "low-resource"].share.value == cells["en", "sw"].share.value
+    assert two.asymmetries(resamples=200) == []
+    three = poison("char-ngram", few, budget=3)
+    assert {one.language for one in three.matrix(resamples=200)} == set(LANGUAGES), "no other language is left"
+    console = Console(width=80, file=io.StringIO(), record=True)
+    console.print(poison_table(three))
+    assert "others" in console.export_text()
+    page = poisoned(three)
+    assert [row[1].text for row in page.drops.rows] == ["–"] * 3, "and the page says so"
 
 
 def test_a_share_of_all_or_none_has_an_interval(found: Poisoning) -> None:
@@ -296,6 +318,9 @@ def test_a_file_of_the_first_version_is_read(found: Poisoning, tmp_path: Path) -
         ('"budget": 1', '"budgets": 1', "budget: Field required"),
         ('"schema_version": 2', '"schema_version": 9', "schema version 9"),
         ('"source": "es"', '"source": "en"', "a source language occurs twice"),
+        ('"source": "en",\n      "place"', '"source": "all",\n      "place"', "'all' is the mean of all languages"),
+        ('"reason": ""', '"reason": "none"', "one has neither a share nor a reason why there is none, or both"),
+        ('"cost": 0', '"cost": 10', "detections.0.cost: Input should be less than or equal to 1"),
         ('"place": [', '"place": [1,', "'place' must have one entry for each of the 15 queries"),
         ('"above": [', '"above": [0,', "'above' must have one entry"),
         ('"above": [', '"above": [7,', "judgements"),
@@ -340,6 +365,19 @@ def with_first_query(task: Task, text: str) -> Task:
     [
         ({"budget": 0}, OptionError, "budget 0"),
         ({"budget": 4}, OptionError, "a budget of 3 at most"),
+        ({"budget": "2"}, OptionError, "budget '2' is not a whole number"),
+        ({"budget": float("nan")}, OptionError, "budget nan is not a whole number"),
+        ({"budget": True}, OptionError, "budget True is not a whole number"),
+        ({"unseen": "half"}, OptionError, "'half' of the questions unseen: give a share between 0 and 1"),
+        ({"unseen": float("nan")}, OptionError, "nan of the questions unseen"),
+        ({"craft": None}, OptionError, "unknown craft None"),
+        ({"encodings": 20}, OptionError, "craft copy asks no encoder; leave out --encodings"),
+        ({"craft": "greedy", "encodings": 2.5}, OptionError, "number of encodings 2.5 is not a whole number"),
+        ({"craft": "greedy", "encodings": "5"}, OptionError, "number of encodings '5' is not a whole number"),
+        ({"source_languages": 3}, OptionError, "3 is no list"),
+        ({"source_languages": [1]}, UnknownNameError, "unknown language '1'"),
+        ({"languages": 5, "task": "mini"}, OptionError, "5 is no list"),
+        ({"languages": [None], "task": "mini"}, UnknownNameError, "unknown language 'None'"),
         ({"craft": "essay"}, OptionError, "unknown craft 'essay'"),
         ({"source_languages": []}, OptionError, "no source language"),
         (
@@ -358,6 +396,34 @@ def test_bad_input_is_one_line(
         poison(**{"encoder": "char-ngram", "task": few, **wrong})  # type: ignore[arg-type]
     assert message in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("wrong", [{"budget": 0}, {"unseen": 2.0}, {"craft": "greedy", "encodings": 0}])
+def test_wrong_numbers_are_told_before_a_model_is_loaded(wrong: dict[str, object]) -> None:
+    with pytest.raises(OptionError):
+        poison("./no-such-model", "./no-such-task", **wrong)  # type: ignore[arg-type]
+
+
+def test_numbers_are_asked_for_by_names_that_there_are(found: Poisoning) -> None:
+    for ask in (found.found, found.attacked, found.written_in):
+        with pytest.raises(UnknownNameError, match=r"unknown source language 'xx': there are: en, es, sw"):
+            ask("xx")
+    with pytest.raises(OptionError, match="0 resamples"):
+        found.matrix(resamples=0)
+    assert {one.measure for one in found.drops("map", resamples=50)} == {"AP"}
+
+
+def test_the_terminal_says_why_no_detector_applies(found: Poisoning) -> None:
+    reason = "the pool has 12 passages in this language, too few to fit a threshold"
+    detections = tuple(replace(one, reason=reason) for one in found.detections)
+    console = Console(width=200, file=io.StringIO(), record=True)
+    console.print(poison_table(replace(found, detections=detections)))
+    assert f"perplexity does not apply: {reason}" in console.export_text()
+
+
+def test_a_poisoning_is_short_in_a_notebook(found: Poisoning) -> None:
+    assert repr(found).startswith("<Poisoning: char-ngram on mini@")
+    assert repr(found).endswith(", 15 queries in en,es,sw, 450 passages; copy in en,es,sw, budget 1>")
 
 
 def test_a_relevant_passage_and_an_empty_one_are_refused(few: Task) -> None:
@@ -396,8 +462,9 @@ def test_the_command_prints_text_csv_and_json(tmp_path: Path) -> None:
     assert not own["p"]
     record = json.loads(command(*asked, "--force", "--format", "json"))
     assert [row["quantity"] for row in record["rows"]] == [row["quantity"] for row in rows]
-    with pytest.raises(OptionError, match="is there already"):
+    with pytest.raises(OptionError, match=r"is there already; `irbench show .* prints it again"):
         command(*asked)
+    assert CliRunner().invoke(irbench, ["show", str(out)], catch_exceptions=False).output in text
 
 
 def test_the_command_searches_words_on_another_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -142,6 +142,12 @@ def test_a_result_without_an_attack_of_the_suite_says_which(small: Result) -> No
         load_suite("small").of(fewer)
 
 
+def test_what_is_no_suite_is_told() -> None:
+    for wrong in ("big", None, 3, ["small"]):
+        with pytest.raises(UnknownNameError, match=r"unknown suite .*small"):
+            rb.run_suite("./no-such-model", "mini", wrong)  # type: ignore[arg-type]
+
+
 def test_unknown_suites_and_wrong_tables(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UnknownNameError, match="unknown suite 'smal': did you mean 'small'"):
         load_suite("smal")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -96,14 +97,19 @@ def test_the_same_again_whatever_other_languages_there_are(task: Task, found: Tr
 
 
 def test_wrong_numbers_are_one_line(task: Task) -> None:
-    for asked, said in (
+    wrong: list[tuple[dict[str, Any], str]] = [
         ({"words": 0}, "0 words"),
         ({"words": 11}, "11 words"),
+        ({"words": "3"}, "number of words '3' is not a whole number"),
+        ({"words": 2.5}, "number of words 2.5 is not a whole number"),
         ({"unseen": 1.0}, "between 0 and 1"),
+        ({"unseen": None}, "None of the questions unseen: give a share between 0 and 1"),
+        ({"seed": "a"}, "seed 'a' is not a whole number"),
         ({"place": "middle"}, "suffix or prefix"),
-    ):
+    ]
+    for asked, said in wrong:
         with pytest.raises(OptionError, match=said):
-            rb.find_triggers("char-ngram", task, **asked)
+            rb.find_triggers("./no-such-model", task, **asked)
     with pytest.raises(DataError, match="one question"):
         rb.find_triggers("char-ngram", with_questions(task, _questions(task, 1)))
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -101,11 +103,15 @@ def test_a_set_that_is_not_there_is_named(task: Task) -> None:
         rb.load_recipe("variants:")
 
 
+def _never(texts: Sequence[str]) -> np.ndarray:
+    raise AssertionError(f"{len(texts)} texts are encoded for nothing")
+
+
 def test_what_has_no_task_and_what_cannot_be_made_again_is_refused(task: Task) -> None:
     with pytest.raises(OptionError, match="attack the task"):
         rb.perturb("Which river is long?", "variants:ocr", language="en")
     with pytest.raises(OptionError, match="leave out --search"):
-        rb.search("char-ngram", task, "variants:ocr")
+        rb.search(_never, task, "variants:ocr")
     declared = Declaration("x", "https://example.org/x")
     with pytest.raises(OptionError, match="variants:ocr are texts of one folder"):
         entry_of(rb.attack("char-ngram", task, "variants:ocr"), declared, "2026-11-30")

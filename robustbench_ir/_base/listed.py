@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
+from robustbench_ir.errors import OptionError
+
 _Item = TypeVar("_Item")
 
 
@@ -16,6 +18,11 @@ def listed(given: str | Iterable[_Item]) -> tuple[_Item | str, ...]:
     given : str or iterable
         A list, or a string such as ``"en,sw"``.
 
+    Raises
+    ------
+    OptionError
+        If it is neither.
+
     Examples
     --------
     >>> listed("en, sw"), listed(["typo"])
@@ -23,6 +30,8 @@ def listed(given: str | Iterable[_Item]) -> tuple[_Item | str, ...]:
     """
     if isinstance(given, str):
         return tuple(part for one in given.split(",") if (part := one.strip()))
+    if not isinstance(given, Iterable):
+        raise OptionError(f"{given!r} is no list; give names, such as ['en', 'sw'] or 'en,sw'")
     return tuple(given)
 
 

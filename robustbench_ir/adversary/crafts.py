@@ -65,9 +65,9 @@ class Craft:
         """
         if name in {"copy", "payload"}:
             return cls(payload=name == "payload")
-        found = _NAME.fullmatch(name)
+        found = _NAME.fullmatch(str(name))
         if found is None or (found["width"] and (found["search"] != "beam" or int(found["width"]) > _MOST_WIDTH)):
-            raise OptionError(f"unknown craft {name!r}: {nearest(name, CRAFTS)}")
+            raise OptionError(f"unknown craft {name!r}: {nearest(str(name), CRAFTS)}")
         beam = found["search"] == "beam"
         width = int(found["width"] or _WIDTH) if beam else 1
         return cls(bool(found["payload"]), cast("Search", found["search"]), width)

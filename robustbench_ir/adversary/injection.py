@@ -9,6 +9,7 @@ import numpy as np
 import regex
 
 from robustbench_ir._base.listed import listed
+from robustbench_ir._base.numbers import whole_number
 from robustbench_ir._base.text import nfc
 from robustbench_ir.adversary.crafts import Craft
 from robustbench_ir.adversary.topics import Topics
@@ -127,16 +128,27 @@ def inject(
 
 
 def _source_languages(task: Task, chosen: Iterable[str] | None) -> tuple[str, ...]:
-    named = task.query_languages if chosen is None else listed(chosen)
+    named = task.query_languages if chosen is None else map(str, listed(chosen))
     known = set(task.query_languages)
     return tuple(dict.fromkeys(name if name in known else language_and_script(name) for name in named))
+
+
+def check_budget(budget: object) -> None:
+    """Check a number of injected passages.
+
+    Raises
+    ------
+    OptionError
+        If it is no whole number, or less than one.
+    """
+    if whole_number(budget, "budget") < 1:
+        raise OptionError(f"budget {budget}: an attack without an injected passage changes nothing; give 1 or more")
 
 
 def _check_asked(budget: int, languages: Sequence[str], topics: Topics | None) -> None:
     if not languages:
         raise OptionError("no source language is given; name one or more, such as hi,de")
-    if budget < 1:
-        raise OptionError(f"budget {budget}: an attack without an injected passage changes nothing; give 1 or more")
+    check_budget(budget)
     if topics is None and budget > len(languages):
         raise OptionError(
             f"budget {budget}, and each question has a text in {len(languages)} source language"

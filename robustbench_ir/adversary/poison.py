@@ -18,16 +18,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robustbench_ir._base.cache import using_cache
+from robustbench_ir._base.numbers import whole_number
 from robustbench_ir._base.progress import Progress
 from robustbench_ir._base.shown_progress import shown
 from robustbench_ir._version import __version__
 from robustbench_ir.adversary.crafting import Crafted
 from robustbench_ir.adversary.crafts import ENCODINGS, Craft
 from robustbench_ir.adversary.detection import Detection, Injected, detections
-from robustbench_ir.adversary.injection import Injection, inject
+from robustbench_ir.adversary.injection import Injection, check_budget, inject
 from robustbench_ir.adversary.optimised import Crafting, optimised
 from robustbench_ir.adversary.poisoning import DEEPEST, InjectedPassage, Poisoning
-from robustbench_ir.adversary.topics import Topics, split_topics
+from robustbench_ir.adversary.topics import Topics, check_unseen, split_topics
 from robustbench_ir.adversary.victim import check_access
 from robustbench_ir.encoders import Embeddings, Encoder, EncoderOptions, as_encoder
 from robustbench_ir.encoders.batches import EncodeTexts
@@ -116,6 +117,9 @@ def poison(  # noqa: PLR0913
     """
     how = Craft.parse(craft)
     _check_search(how, encodings, craft_on is not None)
+    check_budget(budget)
+    if unseen is not None:
+        check_unseen(unseen)
     asked = replace(run, progress=progress) if progress is not False else run
     request = Request(encoder, task, [], languages, options=options, questions=questions)
     with using_cache(asked.cache), shown(asked.progress) as following:
@@ -171,10 +175,11 @@ class _Attack:
 
 def _check_search(craft: Craft, encodings: int, named: bool) -> None:
     if not craft.search:
-        if named:
-            raise OptionError(f"craft {craft} asks no encoder; leave out --craft-on, or craft by greedy or hotflip")
+        given = "--craft-on" if named else "--encodings" if encodings != ENCODINGS else ""
+        if given:
+            raise OptionError(f"craft {craft} asks no encoder; leave out {given}, or craft by greedy or hotflip")
         return
-    if encodings < 1:
+    if whole_number(encodings, "number of encodings") < 1:
         raise OptionError(f"{encodings} encodings: a search without any changes nothing; give 1 or more, or craft copy")
 
 

@@ -13,7 +13,7 @@ from robustbench_ir._base.bounded_json import bounded_json
 from robustbench_ir._base.files import write_whole
 from robustbench_ir.adversary.crafts import Craft
 from robustbench_ir.adversary.detection import Detection
-from robustbench_ir.adversary.poisoning import DEEPEST, InjectedPassage, Poisoning
+from robustbench_ir.adversary.poisoning import ALL, DEEPEST, InjectedPassage, Poisoning
 from robustbench_ir.errors import DataError, OptionError, ResultError
 from robustbench_ir.metrics.statistics import Estimate
 from robustbench_ir.resources.cards import Card, first_fault
@@ -38,6 +38,7 @@ _LARGEST = 256 << 20
 _MEMORY = 1 << 30
 _NAME_ONE = "name a file that `irbench poison` wrote"
 
+_Share = Annotated[float, Field(ge=0, le=1)]
 _Numbers = Annotated[list[Int32], Field(fail_fast=True)]
 
 
@@ -74,10 +75,10 @@ class DetectionRecord(Card):
 
     detector: str
     source: str
-    caught: tuple[float, float, float] | None
-    cost: float | None
-    auc: float | None
-    questions: int
+    caught: tuple[_Share, _Share, _Share] | None
+    cost: _Share | None
+    auc: _Share | None
+    questions: int = Field(ge=0)
     reason: str = ""
 
 
@@ -235,6 +236,21 @@ def load_poisoning(path: str | Path) -> Poisoning:
     return found
 
 
+def is_poisoning(path: str | Path) -> bool:
+    """Return whether a file is meant as one that `save_poisoning` wrote, whole or not.
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+        Any file.
+    """
+    try:
+        record = bounded_json(_content(Path(path)), _MEMORY)
+    except (ResultError, ValueError):
+        return False
+    return isinstance(record, dict) and {"craft", "attacks"} <= record.keys()
+
+
 def _content(path: Path) -> bytes:
     try:
         if not path.is_file():
@@ -250,7 +266,10 @@ def _content(path: Path) -> bytes:
 
 def _record(content: bytes, where: str) -> PoisoningRecord:
     try:
-        record = PoisoningRecord.model_validate(bounded_json(content, _MEMORY))
+        read = bounded_json(content, _MEMORY)
+        if isinstance(read, dict) and {"clean_scores", "attacked"} <= read.keys():
+            raise ResultError(f"{where}: is a result of `irbench attack`; {_NAME_ONE}")
+        record = PoisoningRecord.model_validate(read)
         TaskIdentity.parse(record.task)
         Craft.parse(record.craft)
     except ValidationError as error:
@@ -270,6 +289,10 @@ def _check(found: Poisoning, attacks: int, where: str) -> None:
     queries, judged = len(found.judgements.query_ids), len(found.judgements.query)
     if len(found.place) != attacks:
         raise ResultError(f"{where}: attacks: a source language occurs twice")
+    if ALL in found.place:
+        raise ResultError(f"{where}: attacks: {ALL!r} is the mean of all languages, and no source language")
+    if any(bool(one.reason) != math.isnan(one.caught.value) for one in found.detections):
+        raise ResultError(f"{where}: detections: one has neither a share nor a reason why there is none, or both")
     ranks = found.clean.in_pool, found.clean.in_language
     if any(len(one) != judged for one in (*ranks, *found.above.values())):
         raise ResultError(f"{where}: ranks and 'above' must have one entry for each of the {judged} judgements")

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from robustbench_ir._version import SCORING_VERSION
 from robustbench_ir.adversary.detection import Detection
 from robustbench_ir.encoders import EncoderDescription
-from robustbench_ir.errors import OptionError
+from robustbench_ir.errors import OptionError, UnknownNameError
 from robustbench_ir.metrics.clusters import ClusterMeans, cluster_means
 from robustbench_ir.metrics.findings import macro_means
-from robustbench_ir.metrics.measures import Floats
+from robustbench_ir.metrics.measures import Floats, measure_name
 from robustbench_ir.metrics.settings import Judgements, per_query_scores
 from robustbench_ir.metrics.significance import sign_flip_tests
 from robustbench_ir.metrics.statistics import (
@@ -54,7 +54,8 @@ class Reach:
     ----------
     source, language : str
         Source language of the injected passages and language of the queries; ``"all"`` for the mean over the others,
-        without cells where both are the same; or the resource level of several, such as ``"low-resource"``.
+        without cells where a passage is in the queries' own language; or the resource level of several, such as
+        ``"low-resource"``.
     depth : int
         ASR@1 or ASR@10: the injected passage is first, or among the first ten.
     share : Estimate
@@ -62,7 +63,7 @@ class Reach:
     p, p_adjusted : float
         p value of the hypothesis that passages in this source language are found as often as passages in the queries'
         own language, by sign flips of questions, alone and adjusted for all cells of the matrix by step-down max-T.
-        NaN where nothing was injected in the queries' language, and for means.
+        NaN where nothing was injected in the queries' language, or where one of the passages is in it, and for means.
     questions : int
         Number of target questions.
     """
@@ -216,6 +217,36 @@ class Poisoning:
         """Languages of the queries."""
         return self.judgements.query_languages
 
+    def __repr__(self) -> str:
+        """Return one line; the ranks may be millions."""
+        asked = self.judgements
+        return (
+            f"<Poisoning: {self.encoder.name} on {self.task}, {len(asked.query_ids):,} queries in "
+            f"{','.join(asked.query_languages)}, {asked.pool_size:,} passages; "
+            f"{self.craft} in {','.join(self.sources)}, budget {self.budget}>"
+        )
+
+    def _injected(self, source: str) -> IntArray:
+        """Return the places of the passages in a source language."""
+        if source not in self.place:
+            raise UnknownNameError("source language", str(source), self.sources)
+        return self.place[source]
+
+    def written_in(self, source: str) -> tuple[str, ...]:
+        """Return the languages of the passages that a question gets in one of `sources`.
+
+        Beyond the first passage of a budget, they are the sources that follow it in the list.
+
+        Parameters
+        ----------
+        source : str
+            One of `sources`.
+        """
+        self._injected(source)
+        number = 1 if self.unseen else self.budget
+        first = self.sources.index(source)
+        return tuple(self.sources[(first + step) % len(self.sources)] for step in range(min(number, len(self.sources))))
+
     def attacked(self, source: str) -> Ranks:
         """Return the ranks of the judged passages in the poisoned pool of all languages.
 
@@ -226,6 +257,7 @@ class Poisoning:
         source : str
             One of `sources`.
         """
+        self._injected(source)
         found = self.clean.in_pool
         return Ranks(np.where(found > 0, found + self.above[source], 0).astype(np.int32), self.clean.in_language)
 
@@ -239,7 +271,7 @@ class Poisoning:
         depth : {1, 10}
             How far the query's reader looks.
         """
-        place = self.place[source]
+        place = self._injected(source)
         return np.where(place < 0, np.nan, (place > 0) & (place <= depth))
 
     def matrix(self, depth: Depth = 10, *, resamples: int = RESAMPLES) -> list[Reach]:
@@ -306,9 +338,10 @@ class Poisoning:
 
     def _mask(self, sources: Sequence[str], among: Sequence[str], *, own: bool = False) -> NDArray[np.bool_]:
         """Return which strata (query language x source) some sources and languages have, by default without own."""
+        written = {source: self.written_in(source) for source in self.sources}
         return np.array(
             [
-                source in sources and language in among and (own or source != language)
+                source in sources and language in among and (own or language not in written[source])
                 for language in self.query_languages
                 for source in self.sources
             ]
@@ -344,7 +377,11 @@ class Poisoning:
         own = np.full(len(self.judgements.languages), np.nan)
         for row, language in enumerate(self.judgements.languages):
             own[row] = found[language][row] if language in found else np.nan
-        tested = {name: mask for name, mask in cells.items() if name[0] != name[1] and name[1] in found}
+        tested = {
+            (source, language): mask
+            for (source, language), mask in cells.items()
+            if language in found and language not in self.written_in(source)
+        }
         if not tested:
             return {}
         value = np.stack([found[source] - own for source in self.sources], axis=1)
@@ -356,13 +393,20 @@ class Poisoning:
     def asymmetries(self, depth: Depth = 10, *, resamples: int = RESAMPLES) -> list[Asymmetry]:
         """Return for each two languages whether one reaches the other as often as the other way round.
 
+        Two languages are left out where the budget reaches from one into the other: a passage in the reader's own
+        language is found in any case.
+
         Parameters
         ----------
         depth, resamples
             See `matrix`.
         """
         _check_depth(depth)
-        pairs = list(combinations([one for one in self.sources if one in self.query_languages], 2))
+        pairs = [
+            (first, second)
+            for first, second in combinations([one for one in self.sources if one in self.query_languages], 2)
+            if second not in self.written_in(first) and first not in self.written_in(second)
+        ]
         if not pairs:
             return []
         forth = np.stack([self._by_question(first, second, depth) for first, second in pairs], axis=1)
@@ -404,6 +448,7 @@ class Poisoning:
         resamples : int
             See `matrix`.
         """
+        measure = measure_name(measure)
         before = per_query_scores(self.judgements, self.clean, measure, "multilingual")
         tables, clean = [], []
         for source, place in self.place.items():

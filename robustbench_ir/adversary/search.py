@@ -32,6 +32,7 @@ from robustbench_ir.evaluation.request import (
 from robustbench_ir.evaluation.semantic_floor import SemanticFloor
 from robustbench_ir.perturb import Recipe, RecipeLike, default_recipe_names
 from robustbench_ir.perturb.identity import SearchIdentity
+from robustbench_ir.perturb.variants import refuse_variants
 from robustbench_ir.results.result import Result
 from robustbench_ir.tasks import Task
 from robustbench_ir.tasks.questions import Questions
@@ -205,6 +206,7 @@ def _search(request: Request, search: SearchOptions, run: RunOptions) -> Searche
     goal = make_goal(search.goal, task)
     ready = [[evaluation.recipes[names[one]] for one in mix] for mix in mixes]
     for mix in ready:
+        refuse_variants(one.name for one in mix)
         _check_coverage(mix, task)
     if request.seeds == "auto":
         raise OptionError("a search does not choose its number of seeds; give one, such as 1")

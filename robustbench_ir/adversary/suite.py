@@ -54,7 +54,7 @@ def run_suite(
     >>> found.robust_scores("multilingual")[0].robust.value  # doctest: +SKIP
     0.41
     """
-    chosen = load_suite(suite) if isinstance(suite, str) else suite
+    chosen = suite if isinstance(suite, Suite) else load_suite(suite)
     request = Request(encoder, task, languages=languages, options=options, questions=questions)
     return run_suite_request(request, chosen, run)[0]
 

@@ -7,8 +7,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from robustbench_ir.errors import DataError, OptionError
+from robustbench_ir._base.numbers import share_between
+from robustbench_ir.errors import DataError
 from robustbench_ir.tasks import Task
+
+
+def check_unseen(unseen: object) -> None:
+    """Check a share of unseen questions.
+
+    Raises
+    ------
+    OptionError
+        If it is not between 0 and 1.
+    """
+    share_between(unseen, "of the questions unseen")
 
 
 @dataclass(frozen=True)
@@ -50,13 +62,15 @@ def split_topics(task: Task, unseen: float) -> Topics:
     DataError
         If the task does not know its documents, or has no two questions about one.
     """
-    if not 0 < unseen < 1:
-        raise OptionError(f"{unseen} of the questions unseen: give a share between 0 and 1, such as 0.5")
+    check_unseen(unseen)
     of: dict[str, str] = {}
     for query, passage in zip(task.qrels.query.tolist(), task.qrels.passage.tolist(), strict=True):
         of.setdefault(task.queries[query].parallel_id, task.passages[passage].document)
     if "" in of.values():
-        raise DataError(f"{task.name}: its passages do not name their documents, so that it has no topics")
+        raise DataError(
+            f"{task.name}: its passages do not name their documents, so that it has no topics; leave out --unseen, or "
+            "take a task such as xquad-r"
+        )
     questions: dict[str, list[str]] = defaultdict(list)
     for question in sorted(of, key=lambda one: blake2b(one.encode(), digest_size=8).digest()):
         questions[of[question]].append(question)

@@ -15,10 +15,12 @@ from pathlib import Path
 import numpy as np
 
 from robustbench_ir._base.cache import using_cache
+from robustbench_ir._base.numbers import whole_number
 from robustbench_ir._base.shown_progress import shown
 from robustbench_ir.adversary.crafting import spaced
 from robustbench_ir.adversary.goals import make_goal
 from robustbench_ir.adversary.promise import rivals
+from robustbench_ir.adversary.topics import check_unseen
 from robustbench_ir.adversary.victim import Victim, check_access, target_passages
 from robustbench_ir.adversary.vocabulary import vocabulary
 from robustbench_ir.encoders import Encoder, EncoderOptions
@@ -123,7 +125,9 @@ def find_triggers(
     RobustBenchError
         See `robustbench_ir.errors`.
     """
-    if not 1 <= words <= _MOST_WORDS:
+    check_unseen(unseen)
+    whole_number(seed, "seed")
+    if not 1 <= whole_number(words, "number of words") <= _MOST_WORDS:
         raise OptionError(f"a trigger of {words} words; 1 to {_MOST_WORDS} are possible")
     if place not in PLACES:
         raise OptionError(f"{place!r} as the place of a trigger: give suffix or prefix")
@@ -148,8 +152,6 @@ _RECIPES = (variants_name(TRIGGER), variants_name(RANDOM_WORDS))
 
 def _split(task: Task, unseen: float) -> tuple[frozenset[str], frozenset[str]]:
     """Return known and unseen questions, cut by a hash of their ids, so that other questions make no difference."""
-    if not 0 < unseen < 1:
-        raise OptionError(f"{unseen} of the questions unseen: give a share between 0 and 1, such as 0.5")
     questions = sorted(
         {query.parallel_id for query in task.queries}, key=lambda one: (sha256(one.encode()).digest(), one)
     )

@@ -115,7 +115,7 @@ def command(  # noqa: PLR0913, PLR0917
     irbench poison --model use-multilingual --task xquad-r --questions 300 --craft greedy --encodings 50
     """  # noqa: D301
     from robustbench_ir.adversary.poison import poison
-    from robustbench_ir.adversary.poison_file import save_poisoning
+    from robustbench_ir.adversary.poison_file import is_poisoning, save_poisoning
 
     chosen = model or default_encoder()
     how = str(Craft.parse(craft))
@@ -124,7 +124,8 @@ def command(  # noqa: PLR0913, PLR0917
     target = out or Path("results") / usual_name(chosen, task, languages, more)
     check_writable(target)
     if target.exists() and not force and not is_stream(target):
-        raise OptionError(f"{target}: is there already; name another file by --out, or say --force")
+        again = f"`irbench show {target}` prints it again; " if is_poisoning(target) else ""
+        raise OptionError(f"{target}: is there already; {again}name another file by --out, or say --force")
     with progress_bar() as progress:
         found = poison(
             chosen,
@@ -145,4 +146,4 @@ def command(  # noqa: PLR0913, PLR0917
         table_terminal().print(poison_table(found))
     else:
         click.echo(POISON_FORMATS[form](found), nl=False)
-    say(f"{target} has all results", error=form != "text")
+    say(f"{target} has all results; `irbench show {target}` prints them again", error=form != "text")

@@ -49,8 +49,9 @@ def command(  # noqa: PLR0917
 ) -> None:
     """Score TREC runs of any engine on a task: six columns, gzipped or not.
 
-    One --run is that of the clean queries. The others name their queries: RECIPE@SEVERITY, RECIPE@SEVERITY:SEED, or a
-    folder that `irbench perturb` has written. Relevant passages that a run does not have count as not retrieved.
+    One --run is that of the clean queries. The others name their queries: RECIPE@SEVERITY, RECIPE@SEVERITY:SEED,
+    variants:NAME of a task's folder, or a folder that `irbench perturb` has written. Relevant passages that a run does
+    not have count as not retrieved.
     """
     look_up_measure(measure)
     clean, attacked = split_runs(runs)

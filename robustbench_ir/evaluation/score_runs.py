@@ -173,7 +173,7 @@ def load_query_set(label: str, task: Task, cards: Path | None = None) -> RunQuer
     if not (severity.isdecimal() and (seed or "0").isdecimal() and int(severity) in SEVERITIES):
         raise OptionError(
             f"{label!r} is not a query set; write recipe@severity or recipe@severity:seed, such as typo@3=typo.trec, "
-            f"or name a folder that `irbench perturb` has written"
+            f"variants:NAME, or name a folder that `irbench perturb` has written"
         )
     ready = load_recipe(recipe, cards).for_task(task)
     missed = ready.not_covered(task.query_languages)

@@ -17,6 +17,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from robustbench_ir.errors import UnknownNameError
 from robustbench_ir.metrics.bias_measures import random_rank_distance, rank_distance
 from robustbench_ir.metrics.measures import Floats, Ranked, look_up_measure
 from robustbench_ir.retrieval.ranking import Ranks
@@ -131,7 +132,14 @@ def per_query_scores(judgements: Judgements, ranks: Ranks, name: str, setting: S
     float64 array
         Multilingual: shape (queries,). Otherwise shape (queries, passage languages), with NaN for languages that do not
         belong to the setting or have no relevant passage.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such setting.
     """
+    if setting not in SETTINGS:
+        raise UnknownNameError("setting", str(setting), SETTINGS)
     if not name.startswith("nDCG"):
         judgements, ranks = relevant_only(judgements, ranks)
     queries, languages = len(judgements.query_ids), len(judgements.pool)

@@ -21,6 +21,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from robustbench_ir._base.numbers import whole_number
+from robustbench_ir.errors import OptionError
 from robustbench_ir.metrics.clusters import ClusterMeans, Columns
 from robustbench_ir.metrics.measures import Floats, Integers
 
@@ -80,6 +82,8 @@ def draws(tables: Sequence[ClusterMeans], random: Generator, resamples: int = RE
     stacked = np.hstack([one.stacked for one in columns])
     ends = np.cumsum([one.stacked.shape[1] for one in columns])[:-1]
     total = stacked.sum(axis=0, keepdims=True)
+    if whole_number(resamples, "number of resamples") < 1:
+        raise OptionError(f"{resamples} resamples: an interval needs many; give 1,000 or more")
     resampled = (weights @ stacked for weights in _resample_weights(clusters, random, resamples))
     found = [np.empty((table.members.shape[1], 1 + clusters + resamples)) for table in tables]
     start = 0

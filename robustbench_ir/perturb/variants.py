@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NoReturn
 
 from robustbench_ir.errors import OptionError
@@ -10,6 +10,7 @@ from robustbench_ir.perturb.recipe import Recipe, RecipeCard
 from robustbench_ir.resources.cards import Tables
 
 SCHEME = "variants"
+_NO_CHOICE = "variants are whole queries, among which a search has nothing to choose; leave out --search"
 
 
 def variants_name(name: str) -> str:
@@ -20,6 +21,23 @@ def variants_name(name: str) -> str:
 def is_variants(recipe: str) -> bool:
     """Return True if a recipe of this name has texts of people, one for each query, whatever severity and seed are."""
     return recipe.startswith(f"{SCHEME}:")
+
+
+def refuse_variants(recipes: Iterable[str]) -> None:
+    """Refuse variants among the recipes of a search, before anything is encoded.
+
+    Parameters
+    ----------
+    recipes : iterable of str
+        Names of recipes.
+
+    Raises
+    ------
+    OptionError
+        If one of them is a set of variants.
+    """
+    if any(map(is_variants, recipes)):
+        raise OptionError(_NO_CHOICE)
 
 
 def load_variants(name: str) -> Recipe:
@@ -55,4 +73,4 @@ def _cannot_be_searched(
     options: Mapping[str, object],  # noqa: ARG001
     tables: Tables,  # noqa: ARG001
 ) -> NoReturn:
-    raise OptionError("variants are whole queries, among which a search has nothing to choose; leave out --search")
+    raise OptionError(_NO_CHOICE)

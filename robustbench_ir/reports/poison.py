@@ -118,17 +118,17 @@ def _matrix(found: Poisoning, depth: Depth, cells: Sequence[Reach]) -> Group:
     table = _table(["", *languages, "others"])
     for source in found.sources:
         row = [share.get((source, language), math.nan) for language in (*languages, ALL)]
-        table.add_row(terminal_text(source), *(_percent(one) for one in row))
+        table.add_row(terminal_text(source), *(whole_percent(100 * one) for one in row))
     if len(found.sources) > 1:
         row = [share.get((ALL, language), math.nan) for language in (*languages, ALL)]
-        table.add_row("others", *(_percent(one) for one in row))
+        table.add_row("others", *(whole_percent(100 * one) for one in row))
     return _titled(f"ASR@{depth} in %: injected in (row), asked in (column)", table)
 
 
-def _percent(share: float) -> str:
-    """Return whole percent; a share that is not quite 0 or 100% is not shown as such."""
-    whole = formatted(100 * share, ".0f")
-    if share in {0.0, 1.0}:
+def whole_percent(percent: float) -> str:
+    """Return whole percent; what is not quite 0 or 100 is not shown as such."""
+    whole = formatted(percent, ".0f")
+    if percent in {0.0, 100.0}:
         return whole
     return {"0": "<1", "100": ">99"}.get(whole, whole)
 
@@ -186,14 +186,14 @@ def _asymmetries(pairs: Sequence[Asymmetry]) -> list[Group]:
 def _detections(found: Poisoning) -> list[Group]:
     """Return how many injected passages each detector catches, and how many honest ones with them."""
     applied = {(one.source, one.detector): one for one in found.detections if not one.reason}
+    reasons = dict.fromkeys(f"{one.detector} does not apply: {one.reason}" for one in found.detections if one.reason)
     if not applied:
-        return []
+        return [_titled("No detector applies", *(one_line(note, "dim") for note in reasons))] if reasons else []
     detectors = list(dict.fromkeys(detector for _, detector in applied))
     table = _table(["", *detectors])
     for source in dict.fromkeys(source for source, _ in applied):
         each = (applied.get((source, detector)) for detector in detectors)
         table.add_row(terminal_text(source), *("-" if one is None else _caught(one) for one in each))
-    reasons = dict.fromkeys(f"{one.detector} does not apply: {one.reason}" for one in found.detections if one.reason)
     notes = [_DETECTORS_NOTE, *reasons]
     if not math.isnan(found.foreign_share):
         notes.append(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from robustbench_ir.adversary.poisoning import ALL, DEPTHS, MEASURES, Depth, Poisoning, Reach
 from robustbench_ir.reports.charts import Picture, heat_map
-from robustbench_ir.reports.poison import poison_heading
+from robustbench_ir.reports.poison import poison_heading, whole_percent
 from robustbench_ir.reports.tables import Table, TableCell, interval_cell, number_cell
 from robustbench_ir.reports.terminal import language_name, measured
 
@@ -57,7 +57,7 @@ def _matrix(found: Poisoning, depth: Depth, cells: list[Reach]) -> Picture:
     names, codes = [language_name(source) for source in found.sources], list(found.query_languages)
     heading = f"ASR@{depth} in percent: injected in (down), asked in (across)"
     values = [[100 * share[source, language].share.value for language in codes] for source in found.sources]
-    image = heat_map(heading, names, codes, values, SHARES, "{:.0f}".format)
+    image = heat_map(heading, names, codes, values, SHARES, whole_percent)
     shown = [one for one in cells if ALL not in {one.source, one.language} and "-resource" not in one.source]
     rows = tuple(
         (

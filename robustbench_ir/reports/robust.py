@@ -12,7 +12,7 @@ from robustbench_ir.metrics.robust import RobustScore
 from robustbench_ir.metrics.settings import Setting
 from robustbench_ir.reports.tables import Table as SheetTable
 from robustbench_ir.reports.tables import TableCell, interval_cell, number_cell
-from robustbench_ir.reports.terminal import counted, empty_table, formatted, measured, one_line
+from robustbench_ir.reports.terminal import counted, empty_table, formatted, language_name, measured, one_line
 from robustbench_ir.results.result import Result
 from robustbench_ir.results.suite import Suite
 
@@ -66,7 +66,7 @@ def suite_table(result: Result, suite: Suite, by: str | None = None, measure: st
             found.robust_scores(setting, measure, by), found.robust_scores(setting, KEPT_MEASURE, by), strict=True
         )
         for row, top in both:
-            scores.add_row(setting, *([row.language] if by else []), *_numbers(row, top))
+            scores.add_row(setting, *([one_line(language_name(row.language))] if by else []), *_numbers(row, top))
     attacks = counted(len(found.attacked), "attack")
     heading = Text.assemble(("suite ", ""), (suite.identity, "bold"), f": {attacks}; {_adaptivity(found)}")
     notes = [_NOTE, *([_FIXED] if found.encoder.preprocessing and not found.adaptive else [])]

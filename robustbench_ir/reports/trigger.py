@@ -30,8 +30,8 @@ def trigger_table(found: Triggered) -> RenderableType:
     for one in found.triggers:
         table.add_row(
             language_name(one.language),
-            one_line(" ".join(one.words)),
-            one_line(" ".join(one.random_words)),
+            one_line(", ".join(one.words)),
+            one_line(", ".join(one.random_words)),
             f"{one.before:+.3f}",
             f"{one.after:+.3f}",
             f"{one.encodings:,}",

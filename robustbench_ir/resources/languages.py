@@ -284,7 +284,7 @@ def select_languages(chosen: Iterable[str] | None, available: Iterable[str]) -> 
         If the list is empty.
     """
     offered = list(available)
-    named = None if chosen is None else list(listed(chosen))
+    named = None if chosen is None else list(map(str, listed(chosen)))
     if named is None or named == ["all"]:
         return offered
     if not named:

@@ -526,7 +526,13 @@ def _are_near(written: Mapping[str, object], derived: Mapping[str, object]) -> b
 
 def _record(content: bytes, where: str) -> ResultRecord:
     try:
-        ResultRecord.model_validate(shape_of(content))
+        shape = shape_of(content)
+        if isinstance(shape, dict) and {"craft", "attacks"} <= shape.keys():
+            raise ResultError(
+                f"{where}: has injected passages of `irbench poison`; `irbench show` prints them, and "
+                "`irbench report RESULT --poison FILE` shows them on a page"
+            )
+        ResultRecord.model_validate(shape)
         return ResultRecord.model_validate(json.loads(content))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]

@@ -139,8 +139,8 @@ def load_suite(name: str) -> Suite:
         If there is no such suite.
     """
     tables = SHIPPED.rows(_FILE)
-    if name not in tables:
-        raise UnknownNameError("suite", name, tuple(tables))
+    if str(name) not in tables:
+        raise UnknownNameError("suite", str(name), tuple(tables))
     where = f"attacks/{_FILE}: {name}"
     card = validate(_SuiteCard, tables[name], where)
     try:
