@@ -80,7 +80,7 @@ def poisoned_task(task: Task, question: str, source: str, found: Poisoning) -> T
 def test_incremental_ranks_are_those_of_a_full_ranking(few: Task, encoder: object, craft: str, budget: int) -> None:
     """Bit for bit, equal scores included; and the honest passages stay in their order."""
     victim: Encoder = as_encoder(encoder, None)  # type: ignore[arg-type]
-    incremental = poison(victim, few, budget=budget, craft=craft, encodings=6)
+    incremental = poison(victim, few, budget=budget, craft=craft, **({"encodings": 6} if "greedy" in craft else {}))
     judged = np.array([few.queries[row].parallel_id for row in few.qrels.query])
     ids = np.array([query.parallel_id for query in few.queries])
     honest = Runner(victim, few, keeps_embeddings=False)
