@@ -77,6 +77,11 @@ def test_the_identity_follows_the_texts_and_not_their_order(tmp_path: Path) -> N
         ('{"query_id": "q11", "text": "x"}', "ocr.jsonl", "ocr.jsonl:1: there is no query 'q11'; did you mean"),
         ('{"query_id": "other", "text": "x"}', "ocr.jsonl", "ocr.jsonl:1: there is no query 'other'; correct the id"),
         ('{"query_id": "q1"}', "ocr.jsonl", 'ocr.jsonl:1: key "text" is missing; a line is such as {"query_id"'),
+        (
+            '{"query_id": "q1", "text": "\\u200b\\u202e"}',
+            "ocr.jsonl",
+            'ocr.jsonl:1: key "text" has only invisible characters',
+        ),
         ('{"query_id": "q1", "text": " "}', "ocr.jsonl", 'ocr.jsonl:1: key "text" is empty; write it, or remove'),
         ('{"query_id": 1, "text": "x"}', "ocr.jsonl", 'ocr.jsonl:1: key "query_id" must be a string'),
         ('{"query_id": "q1", "text": "\\ud800"}', "ocr.jsonl", 'ocr.jsonl:1: key "text" holds a lone surrogate'),

@@ -31,6 +31,7 @@ _ONE_WORD = regex.compile(
     r"\p{Devanagari}\p{Bengali}\p{Telugu}\p{Tamil}\p{Sinhala}\p{Gujarati}\p{Gurmukhi}\p{Kannada}\p{Malayalam}]]+"
 )
 _GEORGIAN = re.compile("([\u10d0-\u10ff]+)")
+_VISIBLE = regex.compile(r"[\p{L}\p{N}\p{S}\p{P}]")
 _OPENING, _CLOSING = '("\u00bf\u00a1\u00ab\u201e\u201c', '?!,.;:)"\u00bb\u201d\u061f\u060c\u0964'
 LONGEST_CHUNK = 256  # code points; longer chunks are not remembered
 _LAST_BASIC_CODE_POINT = "\uffff"
@@ -44,6 +45,11 @@ Span = tuple[int, int]
 def nfc(text: str) -> str:
     """Return `text` in Unicode normalisation form C, the form of all text in this package."""
     return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def is_visible(text: str) -> bool:
+    """Return whether anything is left of a text without blanks, controls and invisible characters."""
+    return bool(_VISIBLE.search(text))
 
 
 def each_its_own(text: str) -> bool:

@@ -6,11 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import regex
 
 from robustbench_ir._base.listed import listed
 from robustbench_ir._base.numbers import whole_number
-from robustbench_ir._base.text import nfc
+from robustbench_ir._base.text import is_visible, nfc
 from robustbench_ir.adversary.crafts import Craft
 from robustbench_ir.adversary.topics import Topics
 from robustbench_ir.errors import DataError, OptionError, nearest
@@ -18,9 +17,6 @@ from robustbench_ir.resources.cards import SHIPPED
 from robustbench_ir.resources.languages import language_and_script
 from robustbench_ir.tasks import Passage, Task
 from robustbench_ir.tasks.task import IntArray
-
-_READ = regex.compile(r"[\p{L}\p{N}\p{S}\p{P}]")
-"""What is left of a text once blanks, controls and invisible characters are taken out."""
 
 _Texts = Mapping[tuple[str, str], str]
 """Text of a question by its `parallel_id` and language."""
@@ -174,7 +170,7 @@ def question_texts(task: Task, languages: Sequence[str]) -> _Texts:
 
 
 def _readable(text: str, language: str) -> str:
-    if not _READ.search(nfc(text)):
+    if not is_visible(nfc(text)):
         raise DataError(f"the question {text!a} in {language} is empty once it is normalised; leave it out of the task")
     return nfc(text)
 

@@ -13,7 +13,7 @@ import re
 from collections.abc import Collection, Iterable
 from importlib.resources.abc import Traversable
 
-from robustbench_ir._base.text import nfc
+from robustbench_ir._base.text import is_visible, nfc
 from robustbench_ir.errors import nearest
 from robustbench_ir.tasks.faults import Fault, Report, json_objects
 from robustbench_ir.tasks.formats.folder_files import files_in
@@ -103,6 +103,8 @@ def _text(record: dict[str, object], key: str) -> str:
     text = nfc(value.strip())
     if not text and key != "source":
         raise ValueError(f'key "{key}" is empty; write it, or remove the line')
+    if text and not is_visible(text):
+        raise ValueError(f'key "{key}" has only invisible characters; write it, or remove the line')
     return text
 
 
