@@ -153,7 +153,8 @@ def _refuse_other_cells(result: Result) -> None:
             )
         if any(is_variants(recipe.name) for recipe in cell.recipe.recipes):
             raise OptionError(
-                f"{cell.recipe.label} are texts of one folder, which the leaderboard cannot make again; attack without"
+                f"{cell.recipe.label} are texts of one folder, which the leaderboard cannot make again; "
+                "attack with recipes of `irbench recipes`"
             )
 
 
