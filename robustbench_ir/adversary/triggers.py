@@ -143,7 +143,7 @@ def find_triggers(
         result = run_request(
             Request(evaluation.runner.encoder, _attacked(whole, attacked, triggers, how), _RECIPES), asked
         )
-        result = replace(result, options=evaluation.result(()).options)
+        result = replace(result, options=evaluation.options)
     return Triggered(triggers, result, len(known))
 
 

@@ -252,11 +252,11 @@ class Evaluation:
             timings=dict(self.runner.clock.seconds),
             cut=self._cut,
             task_notes=self.runner.task.notes,
-            options=self._options,
+            options=self.options,
         )
 
     @property
-    def _options(self) -> dict[str, OptionValue] | None:
+    def options(self) -> dict[str, OptionValue] | None:
         """Options of the encoder that can change an embedding; None for an object whose options are not known."""
         known = self.request.options or self.request.encoder is None or isinstance(self.request.encoder, str)
         return decisive_options(self.request.options or EncoderOptions()) if known else None
